@@ -1,0 +1,43 @@
+# The words of the house. Each makes .venv by itself when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+# Public run tables already on disk are looked into first; without them they are downloaded by name.
+# The path is absolute because the docs tests and the demo work in other folders.
+ifneq ($(wildcard ../shared/data),)
+export ISOLOSS_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help demo test check bench docs clean
+
+help:                       ## these words
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("isoloss needs Python 3.11 or newer and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: .venv/installed       ## the main job, end to end, without network
+	$(BIN)/python -m benchmarks.demo
+
+test: .venv/installed       ## every test
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/installed      ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed      ## every figure that the README and the notes state
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.run
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: .venv/installed       ## the site, built strictly
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+clean:                      ## away with .venv and the site
+	rm -rf .venv site

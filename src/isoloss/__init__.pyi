@@ -1,0 +1,35 @@
+"""What the front door offers: rooms, types and verbs; the loader reads the imports of this file."""
+
+from . import fits as fits
+from . import formats as formats
+from . import laws as laws
+from . import plots as plots
+from . import runs as runs
+from .fits import Comparison, Fit, compare, fit, load, predict
+from .formats import Format, Precision
+from .laws import Law
+from .plots import plot
+from .runs import Grid, Run, Runs, read
+
+__all__ = [
+    "Comparison",
+    "Fit",
+    "Format",
+    "Grid",
+    "Law",
+    "Precision",
+    "Run",
+    "Runs",
+    "compare",
+    "fit",
+    "fits",
+    "formats",
+    "laws",
+    "load",
+    "plot",
+    "plots",
+    "predict",
+    "read",
+    "runs",
+]
+__version__: str

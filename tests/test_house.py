@@ -1,0 +1,234 @@
+"""The rules of the house: who imports whom, what a face lists, what ``import isoloss`` loads."""
+
+import ast
+import importlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import isoloss
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "isoloss"
+FRONT = "isoloss"
+FLOORS = {
+    "formats": 0,
+    "laws": 1,
+    "runs": 1,
+    "linear": 2,
+    "lm": 2,
+    "fits": 2,
+    "plans": 3,
+    "plots": 4,
+    "papers": 5,
+    FRONT: 6,
+    "cli": 7,
+    "app": 7,
+}
+# Heavy or optional libraries, and the only rooms that may name them.
+HOMES = {"torch": {"lm"}, "matplotlib": {"plots"}, "numba": {"linear"}}
+TYPES = ["Comparison", "Fit", "Format", "Grid", "Law", "Precision", "Run", "Runs"]
+VERBS = ["compare", "fit", "load", "plot", "predict", "read"]
+ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def _targets(node: ast.AST, package: str) -> Iterator[str]:
+    """The absolute dotted names that one node imports; `package` is what a relative import starts from."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+        "import_module",
+        "importlib.import_module",
+    ):
+        constants = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+        yield from (value for value in constants if isinstance(value, str))
+
+
+def _refusals(text: str, room: str, package: str) -> list[str]:
+    """The imports of one source file that the house refuses, each with the reason."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        for target in _targets(node, package):
+            if reason := _reason(target, room, whole=isinstance(node, (ast.Import, ast.Call))):
+                found.append(f"{target}: {reason}")
+    return found
+
+
+def _reason(target: str, room: str, whole: bool) -> str | None:
+    """Why `room` may not import `target` (`whole`: as a module, not a name out of one); None if it may."""
+    head, *rest = target.split(".")
+    if head != FRONT:
+        return None if room in HOMES.get(head, {room}) else f"only {sorted(HOMES[head])} may import it"
+    if not rest or (rest[0] not in FLOORS):
+        return None if FLOORS[room] > FLOORS[FRONT] else "the package root is for users, import from the room"
+    if not whole and len(rest) == 1 and FLOORS[room] < FLOORS[FRONT]:
+        return "import names from the room's face, not the room from the package root"
+    if rest[0] == room:
+        return None
+    if FLOORS[rest[0]] >= FLOORS[room]:
+        return f"{rest[0]} is not below {room}"
+    if len(rest) > (1 if whole else 2) or SOURCE.joinpath(*rest[:2]).with_suffix(".py").is_file():
+        return "only the face of another room may be imported"
+    return "private to its room" if rest[-1].startswith("_") else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_imports_run_one_way(path: Path) -> None:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    room = parts[0] if len(parts) > 1 else {"__main__": "cli"}.get(parts[0], FRONT)
+    package = ".".join([FRONT, *parts[:-1]])
+    assert _refusals(path.read_text(encoding="utf-8"), room, package) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "why"),
+    [
+        ("formats", "from isoloss.laws import Law", "laws is not below formats"),
+        ("laws", "import isoloss.runs", "runs is not below laws"),
+        ("fits", "from isoloss.linear import Risk", "linear is not below fits"),
+        ("fits", "from ..plots import plot", "plots is not below fits"),
+        ("fits", "from isoloss.runs.table import Runs", "only the face"),
+        ("fits", "import isoloss.runs.table", "only the face"),
+        ("fits", "import_module('isoloss.runs.table')", "only the face"),
+        ("fits", "from isoloss.runs import _checked", "private to its room"),
+        ("plots", "import isoloss as il", "the package root is for users"),
+        ("plots", "from isoloss import Runs", "the package root is for users"),
+        ("plots", "from isoloss import fits", "not the room from the package root"),
+        ("plots", "from .. import fits", "not the room from the package root"),
+        ("fits", "def f():\n    import matplotlib.pyplot", "only ['plots'] may import it"),
+    ],
+)
+def test_a_crooked_import_is_seen(room: str, line: str, why: str) -> None:
+    assert [why in found for found in _refusals(line, room, f"isoloss.{room}")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("fits", "from isoloss.runs import Runs"),
+        ("fits", "from ..laws import Law"),
+        ("fits", "from ._draws import _resample"),
+        ("fits", "import isoloss.formats"),
+        ("cli", "import isoloss as il"),
+        ("cli", "from isoloss.fits import fit"),
+        ("plots", "import matplotlib.pyplot as plt"),
+    ],
+)
+def test_a_straight_import_passes(room: str, line: str) -> None:
+    assert _refusals(line, room, f"isoloss.{room}") == []
+
+
+def test_everything_stands_in_a_known_room() -> None:
+    names = {path.name for path in SOURCE.iterdir() if path.name != "__pycache__"}
+    assert names <= {*FLOORS, "__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_file_opens_with_one_sentence(path: Path) -> None:
+    opening = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert opening, "no docstring"
+    assert opening.split("\n\n")[0].rstrip().endswith((".", ":"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_face_only_lists_what_it_re_exports(room: str) -> None:
+    text = (SOURCE / room / "__init__.py").read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    listed = next((node for node in tree.body if isinstance(node, ast.Assign)), None)
+    assert listed is not None, "no __all__"
+    others = [
+        node
+        for node in tree.body
+        if not isinstance(node, (ast.Import, ast.ImportFrom)) and node is not listed
+    ]
+    assert ast.unparse(listed.targets[0]) == "__all__"
+    assert [ast.unparse(node) for node in others[1:]] == []  # the first is the docstring
+    assert len(text.splitlines()) < 40
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_list_of_a_face_is_complete_and_sorted(room: str) -> None:
+    module = importlib.import_module(f"isoloss.{room}")
+    assert list(module.__all__) == sorted(set(module.__all__), key=_reading_order)
+    assert set(module.__all__) == _offered(room)
+    assert [name for name in module.__all__ if isinstance(getattr(module, name), ModuleType)] == []
+
+
+def _offered(room: str) -> set[str]:
+    """The public names that a face imports from its own room."""
+    tree = ast.parse((SOURCE / room / "__init__.py").read_text(encoding="utf-8"))
+    own = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and f"isoloss.{room}." in f"{node.module}."
+    ]
+    near = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 1]
+    names = {alias.asname or alias.name for node in [*own, *near] for alias in node.names}
+    return {name for name in names if not name.startswith("_")}
+
+
+def _reading_order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """The order ruff sorts `__all__` in: CONSTANTS, Types, verbs, each with numbers as numbers."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+    return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_has_the_name_of_what_a_face_offers(room: str) -> None:
+    modules = {path.stem for path in (SOURCE / room).iterdir()}
+    assert modules & set(importlib.import_module(f"isoloss.{room}").__all__) == set()
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = "import sys, isoloss; print(*{name.partition('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) & {"torch", "matplotlib", "numba", "scipy", "polars", "pandas"} == set()
+
+
+def test_the_front_door_offers_rooms_types_and_verbs() -> None:
+    rooms = set(ROOMS) - {"cli"}
+    assert set(isoloss.__all__) == {*rooms, *TYPES, *VERBS}
+    assert dir(isoloss) == sorted(isoloss.__all__)
+
+
+def test_a_verb_is_never_replaced_by_a_room() -> None:
+    for room in ROOMS:
+        importlib.import_module(f"isoloss.{room}")
+    assert all(isinstance(getattr(isoloss, name), type) for name in TYPES)
+    assert [name for name in VERBS if isinstance(getattr(isoloss, name), ModuleType)] == []
+    assert all(callable(getattr(isoloss, name)) for name in VERBS)
+    assert all(isinstance(getattr(isoloss, name), ModuleType) for name in set(ROOMS) - {"cli"})
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        getattr(isoloss, "nonsense")  # noqa: B009  a type checker would refuse the attribute
+
+
+def test_one_version_everywhere() -> None:
+    assert isoloss.__version__ == importlib.metadata.version("isoloss")
+    assert f"\nversion: {isoloss.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", [".ci/run", ".github/workflows/ci.yml"])
+def test_ci_only_calls_words_of_the_makefile(path: str) -> None:
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    commands = [
+        line.strip().removeprefix("- run: ") for line in lines if re.match(r"(\s*- run: )|make ", line)
+    ]
+    assert commands == ["make test", "make check"]
