@@ -1,0 +1,118 @@
+"""Parse and print are inverse for every precision there is."""
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isoloss.formats import (
+    PARTS,
+    Format,
+    Marks,
+    Precision,
+    catalogue,
+    float_format,
+    int_format,
+    noise_format,
+)
+
+PROPERTY = settings(max_examples=400, deadline=None, derandomize=True)
+WORD = r"[a-z0-9]{1,4}(_[a-z0-9]{1,4})?"
+bare_formats = st.one_of(
+    st.sampled_from([known for known in catalogue() if not known.is_exact]),
+    st.integers(1, 32).map(int_format),
+    st.tuples(st.integers(1, 8), st.integers(1, 23)).map(lambda sizes: float_format(*sizes)),
+)
+marks = st.builds(
+    Marks,
+    st.one_of(st.none(), st.sampled_from(["tensor", "row"]), st.integers(2, 4096)),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.one_of(
+        st.none(), st.sampled_from(["gptq", "had", "row", "by_x"]), st.from_regex(WORD, fullmatch=True)
+    ),
+)
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+formats = st.one_of(
+    st.just(Format.parse("fp")),
+    bare_formats,
+    st.builds(lambda known, its_marks: known.marked(its_marks), bare_formats, marks),
+    st.builds(noise_format, st.sampled_from(["add", "vec", "coord"]), positive),
+)
+# Names that look like formats and few of them, so that scopes nest, repeat and could be mistaken.
+inner_names = st.lists(st.sampled_from(["head", "fc2", "e4m3", "fp", "int4", "a_mxfp8"]), max_size=2)
+scopes = st.builds(lambda part, names: ".".join([part, *names]), st.sampled_from(list(PARTS)), inner_names)
+everywhere = formats.map(lambda known: {"w": known, "a": known, "kv": known})
+stages = st.one_of(st.dictionaries(scopes, formats, max_size=6), everywhere)
+precisions = st.builds(Precision, stages, stages)
+QUESTIONS = [f"{part}{inner}" for part in PARTS for inner in ("", ".head", ".fp.fc2", ".other")]
+
+
+@PROPERTY
+@given(precisions)
+def test_every_precision_reads_back(precision: Precision) -> None:
+    text = str(precision)
+    assert Precision.parse(text) == precision
+    assert str(Precision.parse(text)) == text
+    assert str(Precision.parse(text.upper().replace("->", "→"))) == text
+    assert hash(Precision.parse(text)) == hash(precision)
+
+
+@PROPERTY
+@given(formats)
+def test_every_format_reads_back(known: Format) -> None:
+    assert Format.parse(str(known)) == known
+
+
+@PROPERTY
+@given(stages, stages)
+def test_the_canonical_form_keeps_the_meaning(train: dict[str, Format], serve: dict[str, Format]) -> None:
+    """What is left out of the spelling changes no answer."""
+    precision = Precision(train, serve)
+    for scope in [*train, *serve, *QUESTIONS]:
+        around = [".".join(scope.split(".")[:length]) for length in range(scope.count(".") + 1, 0, -1)]
+        for stage, tables in (("train", [train]), ("serve", [serve, train])):
+            expected = next((table[each] for table in tables for each in around if each in table), None)
+            found = precision.format(scope, stage)  # type: ignore[arg-type]
+            assert (found.bare if found else None) == (expected.bare if expected else None) or (
+                found is None and expected is not None and expected.is_exact
+            )
+
+
+def _spelled(slug: str) -> str:
+    """The spelling of a slug, read by rules of its own: none is lost, so no two precisions share a slug."""
+    sides = []
+    for side in slug.split("--"):
+        words = re.split(r"-(?=[a-z])", side)  # the "-" of 1e-05 stands before a digit
+        sides.append(" ".join(_spelled_word(word) for word in words))
+    return " -> ".join(sides)
+
+
+def _spelled_word(word: str) -> str:
+    name, *behind = re.split(r"__(?!_)", word)
+    # The format is what follows the last dot that stands before a letter.
+    cut = re.fullmatch(r"((?:kv|[waqgdl])(?:\.[a-z0-9_]+)*)\.([a-z][a-z0-9_]*)", name)
+    name = f"{cut[1]}:{cut[2]}" if cut else name
+    if re.search(r"(^|:)(add|vec|coord)$", name):
+        return f"{name}({behind[0]})"
+    signs = {"had": "+had", "clip": "+clip", "sr": "~sr"}
+    return name + "".join(
+        f"@{mark[3:]}" if mark.startswith("by_") else signs.get(mark, f"/{mark}") for mark in behind
+    )
+
+
+@PROPERTY
+@given(precisions)
+def test_slugs_are_plain_and_belong_to_one_precision(precision: Precision) -> None:
+    assert re.fullmatch(r"[a-z0-9_.-]+", precision.slug)
+    assert Precision(_spelled(precision.slug)) == precision
+
+
+@PROPERTY
+@given(st.lists(precisions, min_size=3, max_size=3))
+def test_precisions_are_in_one_order(three: list[Precision]) -> None:
+    low, middle, high = sorted(three)
+    assert low <= middle <= high
+    assert low <= high
+    assert (low < high) == (low != high)
