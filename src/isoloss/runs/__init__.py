@@ -1,0 +1,35 @@
+"""What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
+
+from isoloss.runs.columns import COLUMNS, Column
+from isoloss.runs.decoder import Decoder, Flops
+from isoloss.runs.grid import Grid
+from isoloss.runs.numbers import compact, number
+from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, RunsWarning, ValueIgnored
+from isoloss.runs.provenance import Provenance
+from isoloss.runs.public_table import PublicTable
+from isoloss.runs.published import TABLES, bundled_table
+from isoloss.runs.reading import read
+from isoloss.runs.run import Run
+from isoloss.runs.table import Runs
+
+__all__ = [
+    "COLUMNS",
+    "TABLES",
+    "Column",
+    "Decoder",
+    "Flops",
+    "Grid",
+    "NothingUsable",
+    "PerplexitySuspected",
+    "Provenance",
+    "PublicTable",
+    "Run",
+    "Runs",
+    "RunsError",
+    "RunsWarning",
+    "ValueIgnored",
+    "bundled_table",
+    "compact",
+    "number",
+    "read",
+]

@@ -1,0 +1,180 @@
+"""A dense decoder's exact parameters, and its flops and bytes counted from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isoloss.formats import Format, Precision
+from isoloss.runs.problems import RunsError
+
+REFERENCE_BITS = 16.0  # unset parts are bf16 in cost and memory
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Flops for one token (1 multiply-add = 2 flop), and the rules of thumb beside them.
+
+    forward: one pass. training: forward and backward, three times that. attention: the share of forward
+    in products of queries, keys and values, which no parameter count sees. rule: 6 N, or 2 N for forward.
+    """
+
+    forward: float
+    training: float
+    attention: float
+    rule: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.training:.4g} flop a token in training ({self.training / self.rule:.3f} x 6N), "
+            f"{self.forward:.4g} forward, {self.attention / self.forward:.1%} of it attention products"
+        )
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A dense decoder-only transformer, by its shape.
+
+    kv_heads None = heads; head_dim None = width / heads; ffn None = 4 width. tied: the output head is the
+    input embedding. gated: three feed-forward matrices instead of two. biases: on every matrix and norm
+    but the head. positions: learned position vectors (GPT-2), 0 for rotary ones.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    vocab: int
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    ffn: int | None = None
+    tied: bool = False
+    gated: bool = True
+    biases: bool = False
+    positions: int = 0
+
+    def __post_init__(self) -> None:
+        for name, default in (("kv_heads", self.heads), ("ffn", 4 * self.width)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
+        if self.head_dim is None:
+            if self.heads < 1 or self.width % self.heads:
+                raise RunsError(f"width {self.width} is no multiple of heads {self.heads}; give head_dim")
+            object.__setattr__(self, "head_dim", self.width // self.heads)
+        for name in ("layers", "width", "heads", "vocab", "kv_heads", "head_dim", "ffn"):
+            if getattr(self, name) < 1:
+                raise RunsError(f"{name} is {getattr(self, name)}; accepted is a whole number of at least 1")
+        if self.heads % self._kv_heads:
+            raise RunsError(f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
+
+    # The defaults are filled in __post_init__; these say so to the type checker.
+    @property
+    def _kv_heads(self) -> int:
+        return self.kv_heads or self.heads
+
+    @property
+    def _queries(self) -> int:
+        return self.heads * (self.head_dim or 0)
+
+    @property
+    def _keys(self) -> int:
+        return self._kv_heads * (self.head_dim or 0)
+
+    # ---- parameters
+    @property
+    def matrix_params(self) -> int:
+        """Parameters of the blocks' matrices: attention and feed-forward, without biases and norms."""
+        attention = self.width * (2 * self._queries + 2 * self._keys)
+        return self.layers * (attention + (3 if self.gated else 2) * self.width * (self.ffn or 0))
+
+    @property
+    def head_params(self) -> int:
+        """Parameters of the output head, 0 where it is the embedding."""
+        return 0 if self.tied else self.vocab * self.width
+
+    @property
+    def embedding_params(self) -> int:
+        """Parameters of token and position embeddings and of the head."""
+        return (self.vocab + self.positions) * self.width + self.head_params
+
+    @property
+    def non_embedding_params(self) -> int:
+        """Parameters of the blocks and norms: what laws call N without embeddings."""
+        norms = (2 * self.layers + 1) * self.width * (2 if self.biases else 1)
+        per_layer = (
+            self._queries + 2 * self._keys + 2 * self.width + (2 if self.gated else 1) * (self.ffn or 0)
+        )
+        return self.matrix_params + norms + (self.layers * per_layer if self.biases else 0)
+
+    @property
+    def params(self) -> int:
+        """All parameters."""
+        return self.non_embedding_params + self.embedding_params
+
+    # ---- flops
+    def flops(self, context: int, causal: bool = True, embeddings: bool = False) -> Flops:
+        """The flops of one token, averaged over a sequence of `context` tokens.
+
+        forward = 2 (matrices + head) + 4 layers heads head_dim attended, where attended is (context + 1) / 2
+        with a causal mask, context without. embeddings: whether the rule 6 N counts N with them.
+        """
+        attended = (context + 1) / 2 if causal else float(context)
+        return self._flops(attended, embeddings)
+
+    def decode_flops(self, position: int) -> float:
+        """The flops of generating one token that attends to `position` tokens, itself included."""
+        return self._flops(float(position), False).forward
+
+    def _flops(self, attended: float, embeddings: bool) -> Flops:
+        attention = 4 * self.layers * self._queries * attended
+        forward = 2.0 * (self.matrix_params + self.vocab * self.width) + attention
+        return Flops(forward, 3 * forward, attention, 6.0 * self._counted(embeddings))
+
+    def training_flops(self, tokens: float, context: int, causal: bool = True) -> float:
+        """The flops of training on `tokens` tokens in sequences of `context`."""
+        return self.flops(context, causal).training * tokens
+
+    def rule_6nd(self, tokens: float, embeddings: bool = False) -> float:
+        """The rule of thumb 6 N D beside it, N without embeddings unless told."""
+        return 6.0 * self._counted(embeddings) * tokens
+
+    def _counted(self, embeddings: bool) -> int:
+        return self.params if embeddings else self.non_embedding_params
+
+    # ---- bytes
+    def weight_bytes(self, precision: str | Precision = "bf16") -> float:
+        """The bytes of the weights as served, scales included.
+
+        w is the format of the blocks' matrices. Embeddings and head stay at 16 bits, as quantised
+        models keep them, unless w.embedding or w.head is set itself; norms and biases always do.
+        """
+        served = Precision.parse(precision)
+        matrices = self.matrix_params * _bits(served.format("w", "serve"))
+        embedding = (self.vocab + self.positions) * self.width * _bits(_own(served, "w.embedding"))
+        head = self.head_params * _bits(_own(served, "w.head"))
+        rest = (self.non_embedding_params - self.matrix_params) * REFERENCE_BITS
+        return (matrices + embedding + head + rest) / 8
+
+    def kv_bytes(self, context: int, batch: int = 1, precision: str | Precision = "bf16") -> float:
+        """The bytes of keys and values of `batch` sequences of `context` tokens."""
+        bits = _bits(Precision.parse(precision).format("kv", "serve"))
+        return 2 * self.layers * self._keys * context * batch * bits / 8
+
+    def training_bytes(
+        self, weights: float = 2, gradients: float = 2, master: float = 4, moments: float = 8
+    ) -> float:
+        """The bytes of the training state, activations left out: bytes a parameter times parameters.
+
+        The defaults are mixed-precision Adam: bf16 weights and gradients, fp32 master copy, two fp32 moments.
+        """
+        return self.params * float(weights + gradients + master + moments)
+
+
+def _own(precision: Precision, scope: str) -> Format | None:
+    """The format set for this very scope, in serving if there, else in training."""
+    return precision.serve.get(scope) or precision.train.get(scope)
+
+
+def _bits(known: Format | None) -> float:
+    """Bits an element in memory; ideal noise and 'fp' are held in the reference format."""
+    if known is None or known.kind in ("exact", "noise"):
+        return REFERENCE_BITS
+    return known.storage_bits

@@ -1,0 +1,83 @@
+"""A grid of settings to run: lists in, every combination out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from isoloss.formats import Precision
+from isoloss.runs.columns import BY_NAME
+from isoloss.runs.numbers import compact, number
+from isoloss.runs.problems import RunsError
+
+Cell = dict[str, Any]
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Grid:
+    """Every combination of the given lists: Grid(params=["1M", "4M"], tokens="9M", precision=["fp", "w4"]).
+
+    One value is as good as a list of one. Numbers may be text with a suffix, precisions any spelling.
+    Iterating gives the cells as dictionaries, the last list running fastest.
+    """
+
+    axes: Mapping[str, tuple[Any, ...]]
+
+    def __init__(self, **lists: Any) -> None:
+        if not lists:
+            raise RunsError("a grid needs at least one list, like params=['1M', '4M']")
+        object.__setattr__(self, "axes", {name: _axis(name, values) for name, values in lists.items()})
+
+    def __iter__(self) -> Iterator[Cell]:
+        return (dict(zip(self.axes, cell, strict=True)) for cell in itertools.product(*self.axes.values()))
+
+    def __len__(self) -> int:
+        return math.prod(len(values) for values in self.axes.values())
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.axes.items()))
+
+    def __str__(self) -> str:
+        lists = [
+            f"{name}={', '.join(_shown(value) for value in values)}" for name, values in self.axes.items()
+        ]
+        sizes = " x ".join(str(len(values)) for values in self.axes.values())
+        return "\n".join([f"grid of {len(self)} cells ({sizes})", *lists])
+
+    __repr__ = __str__
+
+
+def _axis(name: str, values: Any) -> tuple[Any, ...]:
+    listed = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    read = [_value(name, value) for value in (values if listed else [values])]
+    if not read:
+        raise RunsError(f"the grid's list '{name}' is empty; give at least one value")
+    repeated = [value for i, value in enumerate(read) if value in read[:i]]
+    if repeated:
+        raise RunsError(f"the grid's list '{name}' holds {_shown(repeated[0])} twice; give each value once")
+    return tuple(read)
+
+
+def _value(name: str, value: Any) -> Any:
+    """The value as a precision, a number or text, as its name and its writing say."""
+    if name == "precision":
+        return Precision.parse(value)
+    column = BY_NAME.get(name)
+    if column is not None and column.kind != "text":
+        found = number(value)
+        if found <= 0 and column.kind in ("count", "positive"):
+            raise RunsError(f"the grid's list '{name}' holds {value!r}; accepted is {column.wants}")
+        return int(found) if column.kind == "integer" and found.is_integer() else found
+    if column is not None or not isinstance(value, str):
+        return value
+    try:
+        return number(value)
+    except RunsError:
+        return value
+
+
+def _shown(value: object) -> str:
+    return compact(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,23 @@
+"""What can be wrong with a table of runs: errors of one sentence, and warnings that can be told apart."""
+
+from __future__ import annotations
+
+
+class RunsError(ValueError):
+    """One sentence: what is wrong with a table of runs, with the value, and what is accepted."""
+
+
+class RunsWarning(UserWarning):
+    """Something in a table of runs that deserves a look but stops nothing."""
+
+
+class PerplexitySuspected(RunsWarning):
+    """The losses are too large for nats per token."""
+
+
+class NothingUsable(RunsWarning):
+    """No row of the table can be used."""
+
+
+class ValueIgnored(RunsWarning):
+    """A value in an optional column could not be used and is taken as unknown."""

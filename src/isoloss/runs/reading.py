@@ -1,0 +1,227 @@
+"""Reading runs from anything: a file, a data frame, the name of a public table, or a list of these."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from isoloss.runs.check import Origin, checked
+from isoloss.runs.columns import BY_NAME, NUMERIC
+from isoloss.runs.numbers import number
+from isoloss.runs.opening import Opened, frame_of, open_file
+from isoloss.runs.problems import RunsError
+from isoloss.runs.provenance import Provenance
+from isoloss.runs.published import TABLES, load_table, provenance_of
+from isoloss.runs.table import Runs
+from isoloss.runs.template import filled
+
+ColumnNames = Mapping[str, str] | Iterable[str]
+
+
+def read(
+    source: Any,
+    /,
+    *,
+    columns: ColumnNames | None = None,
+    precision: str | None = None,
+    perplexity: bool | str = False,
+    strict: bool = False,
+    **constants: Any,
+) -> Runs:
+    """The runs in a file, a data frame, a public table (by name), or a list of these.
+
+    columns: which column of the file holds what, {"loss": "val_loss"} or ["loss=val_loss"].
+    precision: one spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's
+    columns; a part whose value is missing is left out.
+    perplexity: True where the loss column is perplexity, or the name of the column that is.
+    strict: an error for the first row that cannot be used, instead of keeping it as excluded.
+    constants: a value for a column of every row (source="mine", tokens="30B"); for a public table
+    also its own options, such as eval_set. In a list, columns, precision and perplexity are for your
+    own files and not for public tables.
+    """
+    if isinstance(source, list | tuple):
+        if not source:
+            raise RunsError("no source to read; give a file, a data frame or the name of a table")
+        own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
+        parts = [read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source]
+        return reduce(add, parts)
+    if _public(source):
+        if columns or precision or perplexity:
+            raise RunsError(
+                f"'{source}' is a public table; columns, precision and perplexity are for your own"
+            )
+        return _with_constants(source, constants, strict)
+    opened = _opened(source)
+    given = _pairs(columns)
+    frame, found = _arranged(opened, given, precision, perplexity, constants)
+    called = {**given, **({"loss": perplexity} if isinstance(perplexity, str) else {})}
+    origin = Origin(opened.origin.name, opened.origin.rows, called)
+    table = checked(frame, origin, strict, found)
+    before = source.provenance if isinstance(source, Runs) else {}
+    return Runs.from_checked(table, {**before, **_provenance(table)})
+
+
+def _public(source: Any) -> bool:
+    return isinstance(source, str) and source in TABLES
+
+
+def _opened(source: Any) -> Opened:
+    if isinstance(source, Runs):
+        return Opened(source.frame(), Origin("the given runs"))
+    if not isinstance(source, str | Path):
+        return Opened(frame_of(source), Origin("the data frame"))
+    path = Path(source)
+    if isinstance(source, str) and not path.exists() and not path.suffix:
+        close = difflib.get_close_matches(source, TABLES, n=1)
+        meant = f"did you mean {close[0]}" if close else f"public tables are {', '.join(TABLES)}"
+        raise RunsError(f"'{source}' is neither a file nor a public table; {meant}")
+    return open_file(path)
+
+
+def _with_constants(name: str, constants: Mapping[str, Any], strict: bool) -> Runs:
+    """A public table, with the constants that are not options of its own filled in."""
+    own = {key: value for key, value in constants.items() if key in (TABLES[name].options or {})}
+    rest = {key: value for key, value in constants.items() if key not in own}
+    frame = load_table(TABLES[name], own)
+    for key, value in rest.items():
+        frame = _constant(frame, key, value, name)
+    table = checked(frame, Origin(name, settled=True), strict)
+    return Runs.from_checked(table, _provenance(table))
+
+
+def _provenance(table: pl.DataFrame) -> dict[str, Provenance]:
+    return provenance_of(table["source"].unique().to_list()) if "source" in table.columns else {}
+
+
+def _pairs(columns: ColumnNames | None) -> dict[str, str]:
+    """The column names as a mapping, whether given as one or as 'loss=val_loss' texts."""
+    if columns is None or isinstance(columns, Mapping):
+        return dict(columns or {})
+    pairs: dict[str, str] = {}
+    for text in [columns] if isinstance(columns, str) else columns:
+        name, sign, own = text.partition("=")
+        if not (sign and name.strip() and own.strip()):
+            raise RunsError(f"cannot read the column name {text!r}; write it like loss=val_loss")
+        if name.strip() in pairs:
+            raise RunsError(
+                f"two columns, '{pairs[name.strip()]}' and '{own.strip()}', are named as {name.strip()}"
+            )
+        pairs[name.strip()] = own.strip()
+    return pairs
+
+
+def _arranged(
+    opened: Opened,
+    columns: Mapping[str, str],
+    precision: str | None,
+    perplexity: bool | str,
+    constants: Mapping[str, Any],
+) -> tuple[pl.DataFrame, dict[str, dict[int, str]]]:
+    """The raw frame under canonical names, and what is already known to be wrong in it."""
+    name = opened.origin.name
+    spelled = None if precision is None else filled(precision, opened.frame, name)
+    given = {**columns, **({"loss": perplexity} if isinstance(perplexity, str) else {})}
+    if isinstance(perplexity, str) and columns.get("loss", perplexity) != perplexity:
+        raise RunsError(f"two columns, '{columns['loss']}' and '{perplexity}', are named as loss")
+    frame = _renamed(opened.frame, given, name)
+    if spelled is not None:
+        frame = _set_precision(frame, spelled, precision or "", name)
+    found: dict[str, dict[int, str]] = {}
+    if perplexity and "loss" in frame.columns:
+        frame, found["loss"] = _loss_from_perplexity(frame)
+    for key, value in constants.items():
+        if key in given:
+            raise RunsError(
+                f"'{key}' is given twice: as the column '{given[key]}' and as the constant {value!r}"
+            )
+        frame = _constant(frame, key, value, name)
+    return _with_typed_extras(frame), found
+
+
+def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.DataFrame:
+    """The frame with the named columns under their canonical names; one that stood there keeps '_in_file'."""
+    for canonical, own in columns.items():
+        _known_column(canonical)
+        if own not in frame.columns:
+            there = ", ".join(frame.columns)
+            raise RunsError(f"{name} has no column '{own}' to take {canonical} from; its columns are {there}")
+    numbers = [canonical for canonical in columns if canonical in NUMERIC]
+    for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
+        if columns[first] == columns[second]:
+            raise RunsError(f"column '{columns[first]}' is named as both {first} and {second}")
+    taken = {canonical: frame[own].alias(canonical) for canonical, own in columns.items()}
+    kept = []
+    for series in frame.get_columns():
+        if series.name in taken and columns[series.name] != series.name:
+            kept.append(series.alias(f"{series.name}_in_file"))
+        elif series.name not in columns.values():
+            kept.append(series)
+    return pl.DataFrame([*taken.values(), *kept])
+
+
+def _known_column(name: str) -> None:
+    if name not in BY_NAME:
+        close = difflib.get_close_matches(name, BY_NAME, n=1)
+        meant = f"did you mean '{close[0]}'" if close else f"accepted are {', '.join(BY_NAME)}"
+        raise RunsError(f"runs have no column '{name}'; {meant}")
+
+
+def _set_precision(frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str) -> pl.DataFrame:
+    present = frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
+    if any(value not in (None, "", template) for value in present):
+        raise RunsError(
+            f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
+        )
+    return frame.with_columns(pl.Series("precision", spelled, dtype=pl.String))
+
+
+def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The frame with loss = ln(perplexity), and the perplexities that have none."""
+    losses: list[float | None] = []
+    bad: dict[int, str] = {}
+    for index, raw in enumerate(frame["loss"].to_list()):
+        try:
+            value = number(raw)
+        except RunsError:
+            value = math.nan
+        losses.append(math.log(value) if value > 1 else None)
+        if not value > 1:
+            bad[index] = f"has {raw!r}; accepted is a perplexity above 1"
+    return frame.with_columns(pl.Series("loss", losses, dtype=pl.Float64)), bad
+
+
+def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
+    """The frame with a value filled in where the column is absent or unknown."""
+    _known_column(key)
+    if key in NUMERIC:
+        number(value)
+    present = frame[key].to_list() if key in frame.columns else [None] * frame.height
+    differ = [one for one in present if one not in (None, "") and not _same(one, value)]
+    if differ:
+        raise RunsError(f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row")
+    return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
+
+
+def _same(one: object, other: object) -> bool:
+    try:
+        return number(one) == number(other)
+    except RunsError:
+        return str(one) == str(other)
+
+
+def _with_typed_extras(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its other text columns as numbers where every value is one."""
+    for series in frame.get_columns():
+        if series.name in BY_NAME or series.dtype != pl.String:
+            continue
+        values = series.replace("", None).cast(pl.Float64, strict=False)
+        if values.null_count() == series.replace("", None).null_count() < frame.height:
+            frame = frame.with_columns(values)
+    return frame
