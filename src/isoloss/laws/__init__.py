@@ -1,0 +1,23 @@
+"""Closed-form laws of loss against params, tokens and precision, as compositions of small terms."""
+
+from isoloss.laws.constant import Constant, amplitude, exponent, power, scale
+from isoloss.laws.formula import Addend, ArgumentMap, Composed, Constants, Formula, Grouped, Link
+from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
+from isoloss.laws.jet import Array, Jet, Value, plain, select, take
+from isoloss.laws.law import Box, Evidence, Law
+from isoloss.laws.links import FormatLink, bits_power, decaying, float_fields, halving, saturating, tanh_error
+from isoloss.laws.maps import Cap, Repetition
+from isoloss.laws.patterns import Gate, SharedScale, Sparse
+from isoloss.laws.penalties import Condition, Penalty, Requantised, Rounded
+from isoloss.laws.registry import preset, presets
+from isoloss.laws.saving import law_from_json
+from isoloss.laws.tables import Table
+
+__all__ = [
+    "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
+    "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level",
+    "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sparse",
+    "Table", "Value", "amplitude", "as_inputs", "bits_power", "decaying", "exponent", "float_fields",
+    "halving", "law_from_json", "plain", "power", "preset", "presets", "saturating", "scale", "select",
+    "take", "tanh_error",
+]  # fmt: skip

@@ -1,0 +1,70 @@
+"""A law's constant: its name, its bounds and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+Scale = Literal["log", "linear"]  # the coordinate that a fit walks in
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One named constant of a law.
+
+    ``lower`` and ``upper`` bound it in a fit, ``start`` is the range that the starts of a fit are drawn from,
+    ``scale`` says in which coordinate the solver walks ("log" for amplitudes, which span decades),
+    ``amplitude`` marks those in which the loss is linear when the outer exponent is one, and ``value`` is
+    the published or fitted one (None: to be fitted).
+    """
+
+    name: str
+    meaning: str
+    lower: float
+    upper: float
+    start: tuple[float, float]
+    unit: str = ""
+    scale: Scale = "linear"
+    amplitude: bool = False
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise ValueError(
+                f"constant {self.name!r} has bounds [{self.lower:g}, {self.upper:g}]; the lower one must "
+                "be smaller"
+            )
+        if self.scale == "log" and self.lower <= 0:
+            raise ValueError(
+                f"constant {self.name!r} is walked in its logarithm but its lower bound is {self.lower:g}"
+            )
+
+    def at(self, value: float) -> Self:
+        """The constant with a value."""
+        return replace(self, value=float(value))
+
+    def renamed(self, name: str, suffix: str) -> Self:
+        """The same constant for one group of runs."""
+        return replace(self, name=name, meaning=f"{self.meaning}, {suffix}", value=None)
+
+
+def amplitude(name: str, meaning: str, unit: str = "", upper: float = 1e16) -> Constant:
+    """A positive factor that spans decades, walked in its logarithm."""
+    return Constant(name, meaning, 1e-12, upper, (1.0, 1e6), unit, "log", True)
+
+
+def exponent(name: str, meaning: str, lower: float = 0.01, upper: float = 2.0) -> Constant:
+    """A positive power."""
+    return Constant(name, meaning, lower, upper, (0.05, 1.5))
+
+
+def power(name: str, meaning: str, lower: float = -1.0, upper: float = 3.0) -> Constant:
+    """A power of either sign: which sign is what the data should say."""
+    return Constant(name, meaning, lower, upper, (0.0, 0.8))
+
+
+def scale(
+    name: str, meaning: str, lower: float, upper: float, start: tuple[float, float], unit: str = ""
+) -> Constant:
+    """A positive size, walked in its logarithm, in which the loss is not linear."""
+    return Constant(name, meaning, lower, upper, start, unit, "log")

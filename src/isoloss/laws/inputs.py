@@ -1,0 +1,197 @@
+"""What a law is evaluated on: params and tokens of every run, and the few distinct precisions they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isoloss.formats import Format, Precision
+from isoloss.laws.jet import Array
+
+T = TypeVar("T")
+Key = TypeVar("Key", bound=Hashable)
+Mask = NDArray[np.bool_]
+Stage = Literal["train", "serve"]
+
+
+class DomainError(ValueError):
+    """A law was asked for a point where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One distinct way of rounding: a precision and, where weights are sparse, the pattern (as "2:4")."""
+
+    precision: Precision
+    sparsity: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.precision} {self.sparsity}" if self.sparsity else str(self.precision)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The distinct levels of a table: links are evaluated on these and gathered, since they are few.
+
+    What is read off the formats is kept, because a fit asks for it thousands of times.
+    """
+
+    items: tuple[Level, ...]
+    _kept: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns, made once for every key."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
+
+    def formats(self, part: str, stage: Stage = "train") -> list[Format | None]:
+        """The format of a part at every level, None where unset; for serving only what the arrow sets."""
+        if stage == "serve":
+            return [x.precision.serve.get(part) for x in self.items]
+        return [x.precision.format(part) for x in self.items]
+
+    def is_set(self, part: str, stage: Stage = "train") -> Mask:
+        """Where a part has a format other than the exact one."""
+        return self.keep(
+            ("set", part, stage),
+            lambda: np.array(
+                [f is not None and not f.is_exact for f in self.formats(part, stage)], dtype=bool
+            ),
+        )
+
+    def read(
+        self, part: str, number: Callable[[Format], float], stage: Stage = "train", unset: float = np.nan
+    ) -> Array:
+        """A number read off the format of a part at every level, shape (levels,); ``unset`` where it has
+        none.
+        """
+        return self.keep(
+            (part, number, stage, unset),
+            lambda: np.array(
+                [unset if f is None or f.is_exact else number(f) for f in self.formats(part, stage)],
+                dtype=float,
+            ),
+        )
+
+    def bits(self, part: str, stage: Stage = "train") -> Array:
+        """Bits of a part's format, shape (levels,); infinite where it is unset."""
+        return self.read(part, bits_of, stage, np.inf)
+
+
+def bits_of(known: Format) -> float:
+    """The bits of a format as a law sees them; nan for ideal noise, which has none."""
+    return known.bits
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Params and tokens (counts, shape (n,)) and the level of every run.
+
+    ``unique_tokens`` matters only to laws of repeated data (None: no token is seen twice); ``group`` names
+    the group of every run for laws with a base per group.
+    """
+
+    params: Array
+    tokens: Array
+    levels: Levels
+    level: NDArray[np.intp]
+    unique_tokens: Array | None = None
+    groups: tuple[str, ...] = ()
+    group: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    @cached_property
+    def log_params(self) -> Array:
+        """Natural logarithm of params."""
+        return np.log(self.params)
+
+    @cached_property
+    def log_tokens(self) -> Array:
+        """Natural logarithm of tokens."""
+        return np.log(self.tokens)
+
+    @cached_property
+    def present(self) -> NDArray[np.intp]:
+        """The levels that some run has."""
+        return np.unique(self.level)
+
+    def take(self, rows: NDArray[np.intp]) -> Inputs:
+        """The inputs of some rows, in the order given."""
+        return Inputs(
+            self.params[rows],
+            self.tokens[rows],
+            self.levels,
+            self.level[rows],
+            None if self.unique_tokens is None else self.unique_tokens[rows],
+            self.groups,
+            self.group[rows] if len(self.group) else self.group,
+        )
+
+    def at_reference(self) -> Inputs:
+        """The same runs without any rounding."""
+        zeros = np.zeros(len(self), dtype=np.intp)
+        levels = Levels((Level(Precision.parse("fp")),))
+        return Inputs(self.params, self.tokens, levels, zeros, self.unique_tokens, self.groups, self.group)
+
+
+def as_inputs(
+    params: ArrayLike,
+    tokens: ArrayLike,
+    precision: str | Precision | Sequence[str | Precision] = "fp",
+    *,
+    unique_tokens: ArrayLike | None = None,
+    sparsity: Sequence[str | None] | None = None,
+    group: Sequence[str] | None = None,
+) -> Inputs:
+    """Inputs from numbers or arrays that broadcast against each other; precision is one spelling or one a
+    row.
+
+    ``sparsity`` and ``group`` have one entry a row. Grids come out as rows, in C order.
+    Raises DomainError for counts that are not positive and finite, ValueError for lengths that do not agree.
+    """
+    given = [precision] if isinstance(precision, str | Precision) else list(precision)
+    columns = {"params": np.asarray(params, dtype=float), "tokens": np.asarray(tokens, dtype=float)}
+    if unique_tokens is not None:
+        columns["unique_tokens"] = np.asarray(unique_tokens, dtype=float)
+    n, d, *unique, which = _rows(columns, np.arange(len(given)))
+    for word, values in zip(columns, (n, d, *unique), strict=True):
+        wrong = ~(np.isfinite(values) & (values > 0))
+        if wrong.any():
+            raise DomainError(f"{word} is {values[wrong][0]:g}; a law needs positive, finite counts")
+    for word, texts in (("sparsity", sparsity), ("group", group)):
+        if texts is not None and len(texts) != len(n):
+            raise ValueError(f"{word} has {len(texts)} entries for {len(n)} rows; give one a row")
+    parsed = [Precision.parse(p) for p in given]
+    levels, level = _distinct(
+        Level(parsed[i], sparsity[k] if sparsity else None) for k, i in enumerate(which)
+    )
+    groups, index = _distinct(group) if group is not None else ((), np.zeros(0, dtype=np.intp))
+    return Inputs(n, d, Levels(levels), level, unique[0] if unique else None, groups, index)
+
+
+def _rows(columns: dict[str, Array], which: NDArray[np.intp]) -> list[Any]:
+    """The columns and the index of the precision as flat arrays of one length."""
+    try:
+        spread = np.broadcast_arrays(*(np.atleast_1d(x) for x in columns.values()), which)
+    except ValueError:
+        shapes = ", ".join(f"{word} {np.shape(x)}" for word, x in columns.items())
+        raise ValueError(f"shapes do not agree: {shapes}, precision ({len(which)},)") from None
+    return [np.ravel(x) for x in spread]
+
+
+def _distinct(rows: Iterable[Key]) -> tuple[tuple[Key, ...], NDArray[np.intp]]:
+    seen: dict[Key, int] = {}
+    index = [seen.setdefault(row, len(seen)) for row in rows]
+    return tuple(seen), np.array(index, dtype=np.intp)

@@ -1,0 +1,272 @@
+"""A law: a formula with named constants, callable on params, tokens and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from isoloss.formats import Precision
+from isoloss.laws.constant import Constant
+from isoloss.laws.formula import Composed, Constants, Formula, Grouped
+from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
+from isoloss.laws.jet import Array, plain
+from isoloss.laws.tables import bound
+
+#: How its form and constants are known: read in the [P]aper or the authors' [C]ode, [D]erived here, in a
+#: [S]econdary note, [A]bstract only, re[M]embered only, [F]itted.
+Evidence = Literal["P", "C", "D", "S", "A", "M", "F"]
+Spelling = str | Precision | Sequence[str | Precision]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Box:
+    """The region that a law's runs cover: ranges of params, tokens and tokens per param, and its formats."""
+
+    params: tuple[float, float]
+    tokens: tuple[float, float]
+    tokens_per_param: tuple[float, float]
+    formats: str = ""
+
+    def outside(self, x: Inputs) -> Array:
+        """How far each run lies outside, as a factor (1 inside): 10 is ten times beyond the nearest edge."""
+        far = np.ones(len(x))
+        for values, (least, most) in (
+            (x.params, self.params),
+            (x.tokens, self.tokens),
+            (x.tokens / x.params, self.tokens_per_param),
+        ):
+            far = np.maximum(far, np.maximum(values / most, least / values))
+        return np.where(far < 1 + 1e-9, 1.0, far)
+
+
+@dataclass(frozen=True)
+class Law:
+    """Named constants and an equation; ``law(params, tokens, precision)`` is the loss in nats per token.
+
+    ``values`` holds the constants that are known, ``fixed`` the names that a fit leaves alone, ``ties`` maps
+    a constant to the one it equals, ``bounds`` replaces a constant's bounds in a fit.
+    """
+
+    name: str
+    formula: Formula
+    values: Mapping[str, float] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+    ties: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    title: str = ""
+    source: str = ""
+    evidence: Evidence = "M"
+    box: Box | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {k.name for k in self.formula.constants}
+        for word in (self.values, self.fixed, self.ties, self.ties.values(), self.bounds):
+            for name in word:
+                if name not in known:
+                    raise ValueError(
+                        f"law {self.name!r} has no constant {name!r}; it has {', '.join(sorted(known))}"
+                    )
+        for name in self.fixed:
+            if name not in self.values:
+                raise ValueError(f"constant {name!r} of law {self.name!r} is fixed but has no value")
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """Every constant with its value and its bounds; a tied one has the value of the one it equals."""
+        out = []
+        for k in self.formula.constants:
+            lower, upper = self.bounds.get(k.name, (k.lower, k.upper))
+            value = self.values.get(self.ties.get(k.name, k.name))
+            start = (max(k.start[0], lower), min(k.start[1], upper))
+            start = start if start[0] < start[1] else (lower, upper)
+            out.append(replace(k, lower=lower, upper=upper, start=start, value=value))
+        return tuple(out)
+
+    @property
+    def free(self) -> tuple[Constant, ...]:
+        """The constants that a fit estimates: neither fixed nor tied."""
+        return tuple(k for k in self.constants if k.name not in self.fixed and k.name not in self.ties)
+
+    def __call__(
+        self,
+        params: ArrayLike,
+        tokens: ArrayLike,
+        precision: Spelling = "fp",
+        *,
+        unique_tokens: ArrayLike | None = None,
+        sparsity: str | Sequence[str | None] | None = None,
+        group: str | Sequence[str] | None = None,
+    ) -> Array | float:
+        """The loss in nats per token; arguments broadcast, and numbers in give a number out.
+
+        Raises DomainError where the law is not defined: nothing is clamped.
+        """
+        many = [np.shape(v) for v in (params, tokens, unique_tokens) if v is not None]
+        many += [(len(v),) for v in (precision, sparsity, group) if not isinstance(v, str | Precision | None)]
+        shape = _shape_of(many)
+        rows = int(np.prod(shape))
+        x = as_inputs(
+            params,
+            tokens,
+            precision,
+            unique_tokens=unique_tokens,
+            sparsity=[sparsity] * rows if isinstance(sparsity, str) else sparsity,
+            group=[group] * rows if isinstance(group, str) else group,
+        )
+        loss = self.loss(x)
+        return loss.reshape(shape) if shape else float(loss[0])
+
+    def gap(
+        self,
+        params: ArrayLike,
+        tokens: ArrayLike,
+        precision: Spelling,
+        reference: Spelling = "fp",
+        *,
+        sparsity: str | None = None,
+        group: str | None = None,
+    ) -> Array | float:
+        """The loss at a precision (and sparsity) less the loss at the reference, same params and tokens."""
+        rounded = self(params, tokens, precision, sparsity=sparsity, group=group)
+        return rounded - self(params, tokens, reference, group=group)
+
+    def loss(self, x: Inputs) -> Array:
+        """The loss of every run of an Inputs, shape (n,)."""
+        self.formula.check(self._known(), x)
+        loss = self._evaluated(self._known(), x)
+        bad = np.flatnonzero(~np.isfinite(loss))
+        if len(bad):
+            raise DomainError(self._why_undefined(x, int(bad[0])))
+        return loss
+
+    def factors(self, precision: Spelling, *, sparsity: str | None = None) -> tuple[Array, Array]:
+        """Effective over nominal params and tokens at each precision, two arrays of shape (precisions,)."""
+        inner = self.formula.inner if isinstance(self.formula, Grouped) else self.formula
+        if not isinstance(inner, Composed):
+            raise DomainError(
+                f"law {self.name!r} has no factors: its precision does not act through params or tokens"
+            )
+        count = 1 if isinstance(precision, str | Precision) else len(precision)
+        x = as_inputs(1e9, 1e9, precision, sparsity=None if sparsity is None else [sparsity] * count)
+        c = {**{k.name: float("nan") for k in inner.constants}, **self._known()}
+        factors = replace(inner, penalties=())
+        factors.check(c, x)
+        rho = (plain(v) * np.ones(len(x.levels)) for v in factors.factors(c, x.levels))
+        rho_n, rho_d = (v[x.level] for v in rho)
+        if not np.isfinite(rho_n + rho_d).all():
+            names = [k.name for link in factors.links for k in link.constants if np.isnan(c[k.name])]
+            raise DomainError(
+                f"law {self.name!r} has no single value for {', '.join(names)}, which its factors need"
+            )
+        return rho_n, rho_d
+
+    def at(self, **values: float) -> Self:
+        """The law with other values of some constants."""
+        return replace(self, values={**self.values, **{k: float(v) for k, v in values.items()}})
+
+    def with_values(self, values: Mapping[str, float]) -> Self:
+        """As ``at``, for names that are no Python words, as ``eff[w4]``."""
+        return replace(self, values={**self.values, **values})
+
+    def fix(self, *names: str, **values: float) -> Self:
+        """The law with some constants held in a fit, at their values or at those given."""
+        law = self.at(**values)
+        return replace(
+            law, fixed=self.fixed | set(names) | set(values), ties=_without(self.ties, (*names, *values))
+        )
+
+    def release(self, *names: str) -> Self:
+        """The law with some constants estimated again: neither fixed nor tied."""
+        return replace(self, fixed=self.fixed - set(names), ties=_without(self.ties, names))
+
+    def tie(self, name: str, to: str) -> Self:
+        """The law with one constant equal to another."""
+        values = _without(self.values, (name,))
+        return replace(self, values=values, fixed=self.fixed - {name}, ties={**self.ties, name: to})
+
+    def bounded(self, **bounds: tuple[float, float]) -> Self:
+        """The law with other bounds in a fit."""
+        return replace(self, bounds={**self.bounds, **bounds})
+
+    def bind(self, levels: Levels) -> Self:
+        """The law with one constant for every level of the data, where it has tables."""
+        return replace(self, formula=bound(self.formula, levels))
+
+    def per(self, names: Sequence[str], groups: Sequence[str]) -> Self:
+        """The law with a value of some constants for every group; their fixes and ties carry over.
+
+        A constant tied to one of them is grouped with it; a fixed one stays as it is.
+        """
+        own = {n for n in names if n not in self.fixed}
+        own |= {n for n, to in self.ties.items() if to in own}
+        order = tuple(k.name for k in self.formula.constants if k.name in own)
+        spread = {f"{n}[{g}]": (n, g) for n in order for g in groups}
+        values, ties, bounds = (
+            _without(self.values, order),
+            _without(self.ties, order),
+            _without(self.bounds, order),
+        )
+        values |= {new: self.values[n] for new, (n, _) in spread.items() if n in self.values}
+        bounds |= {new: self.bounds[n] for new, (n, _) in spread.items() if n in self.bounds}
+        tied = {new: (self.ties[n], g) for new, (n, g) in spread.items() if n in self.ties}
+        ties |= {new: f"{to}[{g}]" if to in own else to for new, (to, g) in tied.items()}
+        formula = Grouped(self.formula, order, tuple(groups))
+        return replace(self, formula=formula, values=values, ties=ties, bounds=bounds)
+
+    def __str__(self) -> str:
+        head = f"{self.name}: {self.title or 'a law'}" + (f" ({self.source})" if self.source else "")
+        rows = []
+        for k in self.constants:
+            value = "to be fitted" if k.value is None else f"{k.value:.6g}"
+            mark = (
+                f" = {self.ties[k.name]}" if k.name in self.ties else " fixed" if k.name in self.fixed else ""
+            )
+            rows.append(f"  {k.name:<22} {value:>12}{mark:<10} {k.unit:<6} {k.meaning}")
+        return "\n".join([head, *rows, *(f"  note: {note}" for note in self.notes)])
+
+    def to_json(self) -> dict[str, Any]:
+        """What a file keeps of the law; ``law_from_json`` reads it back.
+
+        Raises ValueError for a law whose formula is not that of a preset.
+        """
+        from isoloss.laws.saving import to_json  # the registry of presets is made of laws
+
+        return to_json(self)
+
+    def _known(self) -> Constants:
+        return {k.name: float("nan") if k.value is None else k.value for k in self.constants}
+
+    def _evaluated(self, c: Constants, x: Inputs) -> Array:
+        with np.errstate(all="ignore"):
+            return np.array(np.broadcast_to(plain(self.formula.loss(c, x)), (len(x),)))
+
+    def _why_undefined(self, x: Inputs, row: int) -> str:
+        one = x.take(np.array([row]))
+        place = f"params {x.params[row]:.3g}, tokens {x.tokens[row]:.3g}"
+        where = f"{place}, precision '{x.levels.items[x.level[row]]}'"
+        unknown = {k.name: sum(k.start) / 2 for k in self.constants if k.value is None}
+        # Of the constants without a value, those matter here that alone make the loss undefined.
+        filled = {**self._known(), **unknown}
+        needed = [k for k in unknown if np.isnan(self._evaluated({**filled, k: float("nan")}, one)[0])]
+        if needed:
+            found = f"no value for {', '.join(needed)}, needed at {where}"
+            return f"law {self.name!r} has {found}; fit it or give values with at()"
+        return f"law {self.name!r} is not defined at {where}"
+
+
+def _shape_of(many: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The common shape, or () where shapes do not agree: as_inputs then says which."""
+    try:
+        return np.broadcast_shapes(*many)
+    except ValueError:
+        return ()
+
+
+def _without(mapping: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
+    return {k: v for k, v in mapping.items() if k not in names}

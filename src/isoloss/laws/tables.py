@@ -1,0 +1,123 @@
+"""Tables: one free constant for every level, for what no formula predicts from the format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.formats import Format, Precision
+from isoloss.laws.constant import Constant
+from isoloss.laws.formula import Constants, Formula, Link, relinked
+from isoloss.laws.inputs import Level, Levels, Mask, Stage
+from isoloss.laws.jet import Value, select
+
+EXACT = Format.parse("fp")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One constant for every level, the reference being one.
+
+    A level is what the named parts are at a stage: with their marks (and the sparsity of the weights) as
+    ``eff[w4+had@quest a4+had@quest 2:4]``, or where ``bare`` only their formats, as ``k[w4]``. Formats of 16
+    bits and more are the reference. Reference: Frantar et al. 2025 (2502.16440), Panferov et al. 2025
+    (2502.05003).
+    """
+
+    parts: tuple[str, ...]
+    entry: Constant
+    labels: tuple[str, ...] = ()
+    stage: Stage = "train"
+    bare: bool = False
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """One constant a label, named after the entry."""
+        return tuple(
+            replace(self.entry, name=self._name(label), meaning=f"{self.entry.meaning}, {label}")
+            for label in self.labels
+        )
+
+    def bind(self, levels: Levels) -> Table:
+        """The table with the labels of the data beside those it has."""
+        new = [label for label in self._labels(levels) if label is not None]
+        return replace(self, labels=tuple(dict.fromkeys((*self.labels, *new))))
+
+    def applies(self, levels: Levels) -> Mask:
+        """Where the level is not the reference."""
+        return np.array([label is not None for label in self._labels(levels)], dtype=bool)
+
+    def __call__(self, c: Constants, levels: Levels) -> Value:
+        """The constant of every level; NaN where it has none."""
+        total, masks = levels.keep((self._key, self.labels), lambda: self._masks(levels))
+        for name, mask in masks:
+            total = total + select(mask, c[name], 0.0)
+        return total
+
+    def domain(self, c: Constants) -> str:
+        """The levels that it has."""
+        return f"the law has an entry {self.entry.name!r} for {', '.join(self.labels) or 'no precision yet'}"
+
+    def _name(self, label: str) -> str:
+        return f"{self.entry.name}[{label}]"
+
+    def _labels(self, levels: Levels) -> tuple[str | None, ...]:
+        return levels.keep(self._key, lambda: tuple(self._label(level) for level in levels.items))
+
+    @property
+    def _key(self) -> tuple[str, tuple[str, ...], str, bool, str]:
+        return ("table", self.parts, self.stage, self.bare, self.entry.name)
+
+    def _masks(self, levels: Levels) -> tuple[Value, list[tuple[str, Mask]]]:
+        """Zero at every level (NaN where it has no entry), and the levels of each entry, by its name."""
+        found = self._labels(levels)
+        start = np.array([np.nan if label and label not in self.labels else 0.0 for label in found])
+        shown = [label for label in self.labels if label in found]
+        return start, [(self._name(k), np.array([label == k for label in found], dtype=bool)) for k in shown]
+
+    def _label(self, level: Level) -> str | None:
+        formats = level.precision.train if self.stage == "train" else level.precision.serve
+        kept = {
+            part: EXACT if _is_wide(known) else known.bare if self.bare else known
+            for part, known in formats.items()
+            if part.partition(".")[0] in self.parts
+        }
+        sparsity = None if self.bare or self.stage == "serve" else level.sparsity
+        # Precision itself leaves out each 'fp' that changes nothing, so that 'w4 a:bf16' is the level 'w4'.
+        label = str(Level(Precision(kept), sparsity))
+        return None if label == str(Precision()) else label
+
+
+def bound(formula: Formula, levels: Levels) -> Formula:
+    """The formula with every table bound to the levels of the data."""
+    return relinked(formula, lambda link: link.bind(levels) if isinstance(link, Table) else link)
+
+
+def labels_of(formula: Formula) -> dict[str, tuple[str, ...]]:
+    """The labels of every table of a formula, by the name of its entry."""
+    found: dict[str, tuple[str, ...]] = {}
+
+    def look(link: Link) -> Link:
+        if isinstance(link, Table):
+            found[link.entry.name] = link.labels
+        return link
+
+    relinked(formula, look)
+    return found
+
+
+def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula:
+    """The formula with these labels in its tables, by the name of the entry; none where a name is absent."""
+    return relinked(
+        formula,
+        lambda link: (
+            replace(link, labels=labels.get(link.entry.name, ())) if isinstance(link, Table) else link
+        ),
+    )
+
+
+def _is_wide(known: Format) -> bool:
+    """Whether a format counts as the reference: exact, or a float of 16 bits and more."""
+    return known.is_exact or (known.kind == "float" and known.bits >= 16)
