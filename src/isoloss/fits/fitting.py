@@ -1,0 +1,182 @@
+"""The verb ``fit``: any law to any runs, with everything that is needed to judge the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+
+from isoloss.fits.allocation import allocation
+from isoloss.fits.efficiency import efficiencies
+from isoloss.fits.holdout import Split, split
+from isoloss.fits.judging import errors, judge
+from isoloss.fits.misfit import lack_of_fit, noise
+from isoloss.fits.objective import HUBER, SQUARES, Objective, as_objective
+from isoloss.fits.optimum import Optimum, optimise, pose
+from isoloss.fits.paired import gaps
+from isoloss.fits.prediction import loss_draws, summarise, with_noise
+from isoloss.fits.resampling import Resample
+from isoloss.fits.result import Facts, Fit, HeldOut, Points, Sensitivity
+from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.uncertainty import Draws, resample
+from isoloss.laws import Array, Box, Law, Mask, preset
+from isoloss.runs import Runs
+
+#: Constants of the base, which ``per`` gives each source of its own.
+BASE = ("A", "alpha", "B", "beta", "E", "kappa")
+Tick = Callable[[int], None]
+
+
+def fit(
+    law: str | Law,
+    runs: Runs,
+    *,
+    objective: str | Objective = "huber",
+    holdout: str | Callable[[Sample], Mask] | None = None,
+    per: str | None = None,
+    fixed: Mapping[str, float] | None = None,
+    draws: int = 400,
+    how: Resample | None = None,
+    starts: int = 24,
+    level: float = 0.9,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> Fit:
+    """The law fitted to the usable runs, with intervals, hold-out, certificate and warnings.
+
+    ``law``: a preset's name or a Law. ``objective``: "huber" (1e-3 on log loss, summed), "squares" (log loss),
+    "student", "plain" (squares of the loss) or an Objective. ``holdout``: a rule of fits.holdout.RULES; these rows
+    are predicted, never fitted. ``per``: a column whose values each get a base of their own, precision constants
+    shared. ``fixed``: constants held at a value. ``how``: resampling ("runs", "groups", "fractional", "wild"; by
+    default groups where runs are grouped). ``tick`` is called with the number of refits just finished.
+
+    Raises FitError or DomainError with one sentence where the fit cannot be made. Reference: Hoffmann et al. 2022,
+    section 3.3 for the objective; Besiroglu et al. 2024 for refits of resampled tables.
+    """
+    sample = as_sample(runs, per)
+    law = preset(law) if isinstance(law, str) else law
+    law = law.fix(**fixed) if fixed else law
+    law = law.per(BASE, sample.x.groups) if per is not None else law
+    objective = as_objective(objective)
+    rows = split(sample, holdout, seed) if holdout is not None else None
+    train = sample.take(rows.train) if rows is not None else sample
+    optimum = optimum_of(law, train, objective, starts, seed)
+    spread = resample(train, optimum, draws, how, seed + 1, tick)
+    return _assemble(runs, sample, rows, train, optimum, spread, level, seed)
+
+
+def optimum_of(law: Law, sample: Sample, objective: Objective, starts: int = 24, seed: int = 0) -> Optimum:
+    """The best constants alone, without intervals."""
+    problem, absent = pose(law, sample, objective)
+    return optimise(problem, absent, starts, seed)
+
+
+def held_out(
+    law: Law, optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int
+) -> HeldOut:
+    """Predictions of rows that were not fitted, each with the interval of a new run."""
+    coordinates = optimum.problem.coordinates
+    centre = law.loss(test.x)
+    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    drawn = with_noise(loss_draws(coordinates, spread.theta, test.x), residual, len(optimum.theta), seed)
+    prediction = summarise(test.x, centre, drawn, level, "run", law.box)
+    covered = float(prediction.covers(test.loss).mean())
+    return HeldOut(rule, errors(test.loss, centre, covered), prediction, test.loss)
+
+
+def _assemble(
+    runs: Runs,
+    sample: Sample,
+    rows: Split | None,
+    train: Sample,
+    optimum: Optimum,
+    spread: Draws,
+    level: float,
+    seed: int,
+) -> Fit:
+    objective = optimum.problem.objective
+    law = replace(optimum.law, box=box_of(train), evidence="F")
+    residual = np.log(law.loss(train.x) / train.loss)
+    fitted = errors(train.loss, law.loss(train.x))
+    held = None
+    if rows is not None:
+        held = held_out(law, optimum, spread, sample.take(rows.test), rows.rule, level, seed)
+    lack = lack_of_fit(train.x, optimum.problem.jacobian(optimum.theta), residual, objective, train.clusters)
+    paired = gaps(train)
+    flop = float(np.median(6 * train.x.params * train.x.tokens))
+    exponents = _exponent(optimum, spread.theta, flop)
+    return Fit(
+        law=law,
+        objective=objective,
+        level=level,
+        draws=spread.theta,
+        resample=spread.how,
+        certificate=optimum.certificate,
+        absent=optimum.absent,
+        points=_points(law, sample, rows),
+        fitted=fitted,
+        held_out=held,
+        flop=flop,
+        exponent=_with_interval(exponents, level),
+        exponent_draws=exponents[1:],
+        sensitivity=_sensitivity(optimum, train, flop),
+        lack_of_fit=lack,
+        noise=noise(train.cells, residual, len(optimum.theta)),
+        gaps=paired,
+        gap_error=None if paired is None else float(np.exp(paired.error_of(law, train))),
+        efficiencies=efficiencies(optimum),
+        cautions=judge(train, optimum, fitted, held, lack, paired),
+        facts=_facts(runs, sample, seed),
+        optimum=optimum,
+        sample=train,
+    )
+
+
+def box_of(sample: Sample) -> Box:
+    """The region that runs cover."""
+    x = sample.x
+    ratio = x.tokens / x.params
+    edges = [(float(v.min()), float(v.max())) for v in (x.params, x.tokens, ratio)]
+    return Box(edges[0], edges[1], edges[2], ", ".join(sorted({str(v) for v in x.levels.items})))
+
+
+def _points(law: Law, sample: Sample, rows: Split | None) -> Points:
+    held = np.zeros(len(sample), dtype=bool)
+    if rows is not None:
+        held[rows.test] = True
+    names = tuple(str(sample.x.levels.items[k]) for k in sample.x.level)
+    return Points(sample.x.params, sample.x.tokens, names, sample.loss, law.loss(sample.x), held)
+
+
+def _exponent(optimum: Optimum, draws: Array, flop: float) -> Array:
+    """The compute-optimal exponent of params, at the optimum and then for every refit."""
+    group = optimum.problem.x.groups[0] if optimum.problem.x.groups else None
+    return allocation(optimum.problem.coordinates, np.vstack([optimum.theta, draws]), flop, group).exponent
+
+
+def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
+    drawn = found[1:][np.isfinite(found[1:])]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(drawn) else (np.nan, np.nan)
+    return float(found[0]), float(low), float(high)
+
+
+def _sensitivity(optimum: Optimum, sample: Sample, flop: float) -> Sensitivity | None:
+    """What the other usual objective gives from the same optimum."""
+    other = SQUARES if optimum.problem.objective.kind != "squares" else HUBER
+    problem = replace(optimum.problem, objective=other)
+    if not len(optimum.theta):
+        return None
+    again = optimise(problem, optimum.absent, 8, 0)
+    group = problem.x.groups[0] if problem.x.groups else None
+    exponent = float(allocation(problem.coordinates, again.theta[None, :], flop, group).exponent[0])
+    return Sensitivity(str(other), problem.coordinates.values(again.theta), exponent)
+
+
+def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:
+    reasons: dict[str, int] = {}
+    for reason in runs.excluded["reason"] if len(runs.excluded) else ():
+        reasons[str(reason)] = reasons.get(str(reason), 0) + 1
+    sources = sorted({str(s) for s in runs["source"] if s is not None}) if "source" in runs.columns else []
+    return Facts(len(sample), reasons, runs.hash, tuple(sources), seed, version("isoloss"))

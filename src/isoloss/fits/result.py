@@ -1,0 +1,221 @@
+"""A fit: a law with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from isoloss.fits.allocation import Allocation, allocation
+from isoloss.fits.caution import Caution
+from isoloss.fits.efficiency import Efficiencies
+from isoloss.fits.misfit import LackOfFit, Noise
+from isoloss.fits.objective import Objective
+from isoloss.fits.optimum import Certificate
+from isoloss.fits.paired import Gaps
+from isoloss.fits.prediction import Of, Prediction, counts, loss_draws, summarise, with_noise
+from isoloss.fits.problem import Coordinates
+from isoloss.fits.report import Section, html, sections, text
+from isoloss.fits.sample import FitError, Sample
+from isoloss.formats import Precision
+from isoloss.laws import Array, Inputs, Law, Mask, as_inputs
+
+if TYPE_CHECKING:
+    from isoloss.fits.optimum import Optimum
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was fitted: counts, the hash of the table, where it came from, and the seed."""
+
+    runs: int
+    excluded: Mapping[str, int]
+    hash: str
+    sources: tuple[str, ...]
+    seed: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """Observed and predicted losses of the runs, held-out ones marked; arrays of shape (n,)."""
+
+    params: Array
+    tokens: Array
+    precision: tuple[str, ...]
+    observed: Array
+    predicted: Array
+    held_out: Mask
+
+    @property
+    def residual(self) -> Array:
+        """Log predicted less log observed loss."""
+        return np.asarray(np.log(self.predicted / self.observed))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far predictions lie from losses: root mean square and mean of log residuals, r2, and interval coverage."""
+
+    rows: int
+    log_rmse: float
+    log_bias: float
+    r2: float
+    covered: float | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a hold-out showed: its rule, the errors there, and the prediction of each held-out run.
+
+    The law was fitted without these rows; nothing else about the fit has seen them.
+    """
+
+    rule: str
+    errors: Errors
+    prediction: Prediction
+    observed: Array
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The constants and the allocation exponent under another objective."""
+
+    objective: str
+    values: Mapping[str, float]
+    exponent: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law fitted to runs: constants with doubt, errors, optimum certificate, typed warnings. Prints itself.
+
+    ``draws`` (S, p) are refits of resampled tables in the solver's coordinates, in the order of ``law.free``.
+    """
+
+    law: Law
+    objective: Objective
+    level: float
+    draws: Array
+    resample: str
+    certificate: Certificate
+    absent: tuple[str, ...]
+    points: Points
+    fitted: Errors
+    held_out: HeldOut | None
+    flop: float
+    exponent: tuple[float, float, float]
+    exponent_draws: Array
+    sensitivity: Sensitivity | None
+    lack_of_fit: LackOfFit | None
+    noise: Noise | None
+    gaps: Gaps | None
+    gap_error: float | None
+    efficiencies: Efficiencies | None
+    cautions: tuple[Caution, ...]
+    facts: Facts
+    optimum: Optimum | None = None
+    sample: Sample | None = None
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The free constants as a vector."""
+        return Coordinates(self.law)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Every constant by name."""
+        return {k.name: float("nan") if k.value is None else k.value for k in self.law.constants}
+
+    @property
+    def constant_draws(self) -> dict[str, Array]:
+        """The refitted values of every free constant, arrays of shape (S,)."""
+        table = self.coordinates.table(self.draws)
+        return {k.name: table[:, i] for i, k in enumerate(self.law.free)}
+
+    def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
+        """The percentile interval of a constant; a fixed one has none and raises FitError."""
+        name = self.law.ties.get(name, name)
+        draws = self.constant_draws
+        if name not in draws:
+            raise FitError(
+                f"constant {name!r} was not estimated in this fit; estimated were {', '.join(draws)}"
+            )
+        level = self.level if level is None else level
+        low, high = np.quantile(draws[name], [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    @property
+    def correlations(self) -> Array:
+        """Correlations of the free constants over the draws, (p, p)."""
+        spread = self.draws.std(axis=0)
+        safe = np.where(spread > 0, spread, 1.0)
+        centred = (self.draws - self.draws.mean(axis=0)) / safe
+        return np.asarray(centred.T @ centred / max(1, len(self.draws)))
+
+    @property
+    def withheld(self) -> str | None:
+        """Why the allocation exponent should not be used, or None: a misfit or a design that cannot tell it."""
+        found = [
+            c.text for c in self.cautions if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
+        ]
+        return found[0] if found else None
+
+    def predict(
+        self,
+        params: ArrayLike,
+        tokens: ArrayLike,
+        precision: str | Precision | Sequence[str | Precision] = "fp",
+        *,
+        level: float | None = None,
+        of: Of = "run",
+        group: str | None = None,
+        sparsity: str | None = None,
+    ) -> Prediction:
+        """The loss with its interval, of a new run (the default) or of the law's mean; arguments broadcast.
+
+        Raises DomainError where the law is not defined, FitError for an unknown ``of``.
+        """
+        n, d = counts(params, tokens)
+        names = [precision] if isinstance(precision, str | Precision) else list(precision)
+        rows = np.broadcast(n, d, np.empty(len(names))).size
+        x = as_inputs(
+            n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows
+        )
+        return self.predict_inputs(x, level, of)
+
+    def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
+        """As ``predict``, for inputs that are made."""
+        if of not in ("run", "mean"):
+            raise FitError(f"cannot predict the interval of {of!r}; of is 'run' or 'mean'")
+        centre = self.law.loss(x)
+        draws = loss_draws(self.coordinates, self.draws, x)
+        if of == "run":
+            residual = self.points.residual[~self.points.held_out]
+            draws = with_noise(draws, residual, self.draws.shape[1], self.facts.seed)
+        return summarise(x, centre, draws, self.level if level is None else level, of, self.law.box)
+
+    def allocation(self, flop: float, group: str | None = None) -> Allocation:
+        """Compute-optimal params and tokens at a budget, at the optimum (first) and for every draw."""
+        theta = np.vstack([self.coordinates.theta(self.values), self.draws])
+        return allocation(self.coordinates, theta, flop, group)
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """The path of the JSON file written; see fits.save."""
+        from isoloss.fits.saving import save  # saving knows every type, so it stands above this one
+
+        return save(self, path, force)
+
+    def sections(self) -> list[Section]:
+        """The report as titled sections, for whoever prints it."""
+        return sections(self)
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    def _repr_html_(self) -> str:
+        return html(self.sections())
