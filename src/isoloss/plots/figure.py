@@ -1,0 +1,65 @@
+"""A drawn figure as a value: saved by suffix, shown in notebooks."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure as Canvas
+
+from isoloss.plots.look import applied
+from isoloss.plots.problems import PlotError
+
+#: File types by suffix, each with the metadata that keeps dates and versions out of the file.
+SUFFIXES: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None, "Creator": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: ``figure`` is matplotlib's own, ``kind`` what it shows, ``caption`` the note below it."""
+
+    figure: Canvas
+    kind: str
+    caption: str
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """The path, after the figure was written there: SVG, PNG or PDF by its suffix.
+
+        The same figure gives the same bytes. Raises PlotError for another suffix, for a file that exists unless
+        ``force``, and where the path cannot be written.
+        """
+        path = check_target(path, force)
+        content = self._rendered(path.suffix.lower())
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise PlotError(f"cannot write '{path}': {error.strerror or error}") from None
+        return path
+
+    def _rendered(self, suffix: str) -> bytes:
+        buffer = io.BytesIO()
+        with applied():
+            self.figure.savefig(buffer, format=suffix[1:], metadata=SUFFIXES[suffix])
+        return buffer.getvalue()
+
+    def _repr_svg_(self) -> str:
+        return self._rendered(".svg").decode()
+
+    def __repr__(self) -> str:
+        width, height = self.figure.get_size_inches()
+        return f"Figure(kind={self.kind!r}, {width:.1f} x {height:.1f} inches)"
+
+
+def check_target(path: str | Path, force: bool) -> Path:
+    """The path as a Path; PlotError where a figure cannot go there."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise PlotError(f"cannot save a figure as '{path.name}'; accepted endings are {', '.join(SUFFIXES)}")
+    if path.exists() and not force:
+        raise PlotError(f"'{path}' exists; say force=True (--force) to replace it")
+    return path

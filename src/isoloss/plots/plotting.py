@@ -1,0 +1,74 @@
+"""The verb ``plot``: a figure of anything that isoloss returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from isoloss.fits import Comparison, Fit, Profile
+from isoloss.laws import Law, preset
+from isoloss.plots.comparison_panels import levels_figure, ranking_figure
+from isoloss.plots.curves import curves_figure
+from isoloss.plots.figure import Figure, check_target
+from isoloss.plots.fit_panels import fit_figure
+from isoloss.plots.law_panels import factors_figure, gap_figure, law_figure, law_loss_figure
+from isoloss.plots.look import applied
+from isoloss.plots.problems import PlotError
+from isoloss.plots.profile_panel import profile_figure
+from isoloss.plots.runs_panels import design_figure, loss_figure
+from isoloss.runs import Runs
+
+Drawn = Runs | Fit | Comparison | Law | Profile | str
+#: What can be drawn of each type; the first kind is the default.
+KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
+    Runs: {"loss": loss_figure, "design": design_figure},
+    Fit: {"fit": fit_figure, "curves": curves_figure},
+    Comparison: {"ranking": ranking_figure, "levels": levels_figure},
+    Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
+    Profile: {"profile": profile_figure},
+}
+
+
+def plot(
+    thing: Drawn, path: str | Path | None = None, *, kind: str | None = None, force: bool = False
+) -> Figure:
+    """The figure of a thing, saved too where a path is given (SVG, PNG or PDF by its suffix).
+
+    What there is, the first kind of each being the default:
+
+    - Runs: "loss" against tokens; "design", its params and tokens.
+    - Fit: "fit", its predictions, residuals and constants; "curves", its loss curves over the runs.
+    - Comparison: "ranking", errors and weights; "levels", the residual of each law at each precision.
+    - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap
+      against bits; "loss" against tokens; by default the first of these that it has.
+    - Profile: "profile", the objective along one constant.
+
+    Raises PlotError, in one sentence, for what cannot be drawn or saved; an existing file is replaced only with
+    ``force``.
+    """
+    target = None if path is None else check_target(path, force)
+    thing = preset(thing) if isinstance(thing, str) else thing
+    draw = _drawer(thing, kind)
+    with applied():
+        figure = draw(thing)
+    if target is not None:
+        figure.save(target, force)
+    return figure
+
+
+def _drawer(thing: object, kind: str | None) -> Callable[[Any], Figure]:
+    found = next((kinds for type_, kinds in KINDS.items() if isinstance(thing, type_)), None)
+    if found is None:
+        accepted = ", ".join(t.__name__ for t in KINDS)
+        raise PlotError(
+            f"cannot plot a {type(thing).__name__}; plot takes {accepted} or the name of a preset law"
+        )
+    if kind is None and isinstance(thing, Law):
+        return law_figure
+    if kind is None:
+        return next(iter(found.values()))
+    if kind not in found:
+        name = type(thing).__name__
+        raise PlotError(f"cannot plot kind {kind!r} of a {name}; kinds are {', '.join(found)}")
+    return found[kind]
