@@ -1,0 +1,62 @@
+"""The app: its commands, its version, and the function that the shell calls."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.examples import EXAMPLES, as_epilog
+from isoloss.cli.fit_verbs import compare, fit
+from isoloss.cli.laws_verb import laws
+from isoloss.cli.plot_verb import plot
+from isoloss.cli.predict_verb import predict
+from isoloss.cli.refusing import in_one_sentence
+from isoloss.cli.runs_verb import runs
+from isoloss.cli.signature import spread
+
+#: The verbs in the order of a day's work.
+VERBS: tuple[Callable[..., None], ...] = (runs, laws, fit, compare, predict, plot)
+
+app = typer.Typer(
+    name="isoloss",
+    help="Precision-aware scaling laws: how large, how long, and in how many bits.",
+    epilog=as_epilog(EXAMPLES[""]),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"isoloss {il.__version__}")
+        raise typer.Exit()
+
+
+def flowing(verb: Callable[..., None]) -> str:
+    """The docstring with each paragraph on one line, which the help breaks where the terminal ends."""
+    paragraphs = (inspect.getdoc(verb) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+@app.callback()
+def _isoloss(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+for verb in VERBS:
+    command = in_one_sentence(spread(verb))
+    app.command(verb.__name__, help=flowing(verb), epilog=as_epilog(EXAMPLES[verb.__name__]))(command)
+
+
+def main() -> None:
+    """Nothing; runs the command that the shell's words name, and ends the process with its exit code."""
+    app(prog_name="isoloss")

@@ -1,0 +1,79 @@
+"""One or more examples of every command: shown below its help, printed in docs/commands.md, run by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.markup import escape
+
+
+@dataclass(frozen=True)
+class Example:
+    """A line for the shell, what it does, and the file of the reader's own that it needs, if any."""
+
+    line: str
+    does: str
+    needs: str = ""
+
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "": (
+        Example("isoloss runs quest2025", "look at a public table"),
+        Example("isoloss fit quest2025 --law kumar2024 --holdout largest -o fit.json", "fit a law to it"),
+        Example("isoloss predict fit.json --params 1B --tokens 20B --precision 'w4 a8'", "ask the fit"),
+    ),
+    "runs": (
+        Example("isoloss runs", "the tables that can be read by name"),
+        Example("isoloss runs quest2025", "what a table holds"),
+        Example("isoloss runs hoffmann2022 --excluded", "the rows that cannot be used, and why"),
+        Example("isoloss runs quest2025 --where params=..200M -o small.parquet", "keep some of its rows"),
+        Example(
+            "isoloss runs export.csv --column loss=val_loss --precision 'w{w_bits} a{a_bits}'",
+            "read an export of a tracker",
+            "export.csv",
+        ),
+    ),
+    "laws": (
+        Example("isoloss laws", "every law by name"),
+        Example("isoloss laws kumar2024", "one law: constants, units, notes"),
+    ),
+    "fit": (
+        Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
+        Example(
+            "isoloss fit quest2025 --law frantar2025 --holdout largest --draws 100 -o fit.json",
+            "hold out the largest models, keep the fit",
+        ),
+        Example(
+            "isoloss fit gadre2024_c4 --law chinchilla --free kappa --profile alpha --draws 100",
+            "free a constant, profile another",
+        ),
+        Example("isoloss fit mine.csv quest2025 --per source", "a base for each source", "mine.csv"),
+    ),
+    "compare": (
+        Example(
+            "isoloss compare quest2025 --law chinchilla,kumar2024,frantar2025 --draws 50 -o laws.json",
+            "rank three laws by what they predict unseen",
+        ),
+    ),
+    "predict": (
+        Example(
+            "isoloss predict kumar2024 --params 200M --tokens 20B --precision 'w4 a8,w8 a8,bf16'", "a law"
+        ),
+        Example(
+            "isoloss predict fit.json --params 500M,1B --tokens 50B --precision 'w4+had@quest a4+had@quest'",
+            "a saved fit, with intervals",
+        ),
+    ),
+    "plot": (
+        Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
+        Example("isoloss plot kumar2024 -o law.svg", "draw a law"),
+        Example("isoloss plot fit.json -o fit.svg", "draw a saved fit"),
+    ),
+}
+
+
+def as_epilog(examples: Sequence[Example]) -> str:
+    """The examples as the last lines of a help text."""
+    lines = [f"[dim]# {escape(each.does)}[/dim]\n$ {escape(each.line)}" for each in examples]
+    return "\n".join(["[bold]Examples[/bold]", *lines])

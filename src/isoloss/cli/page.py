@@ -1,0 +1,84 @@
+"""docs/commands.md, made from the commands themselves: ``python -m isoloss.cli.page > docs/commands.md``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, get_args
+
+from typer.models import ArgumentInfo
+
+from isoloss.cli.entry import VERBS, flowing
+from isoloss.cli.examples import EXAMPLES
+from isoloss.cli.signature import spread
+
+OPENING = """# Commands
+
+The verbs of the notebook are the commands of the shell. Results go to stdout, messages and progress to stderr, and `--json`
+prints JSON and nothing else. A file that exists is replaced only with `--force`.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the input is refused, with one sentence on stderr |
+| 2 | the command was not used as its help says |
+
+This page is made from the commands: `python -m isoloss.cli.page > docs/commands.md`."""
+
+
+def page() -> str:
+    """The page in Markdown: every command with its examples and its options."""
+    parts = [OPENING]
+    for verb in VERBS:
+        parts += [f"## isoloss {verb.__name__}", flowing(verb), *_examples(verb.__name__), *_panels(verb)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _examples(name: str) -> Iterator[str]:
+    """Blocks of examples: those that anyone can run, then those that need a file of the reader's own."""
+    ready = [each for each in EXAMPLES[name] if not each.needs]
+    yield "\n".join(["```sh", *(f"{each.line}  # {each.does}" for each in ready), "```"])
+    for each in EXAMPLES[name]:
+        if each.needs:
+            yield f"```sh no-test needs {each.needs}\n{each.line}  # {each.does}\n```"
+
+
+def _panels(verb: Callable[..., None]) -> Iterator[str]:
+    """A table of options for each group, in the order in which the help shows them."""
+    panels: dict[str, list[str]] = {"Arguments": [], "Options": []}
+    for parameter in inspect.signature(spread(verb)).parameters.values():
+        kind, option = get_args(parameter.annotation)
+        usual = "Arguments" if isinstance(option, ArgumentInfo) else "Options"
+        row = f"| {_spelled(kind, option)} | {option.help} | {_default(parameter.default, option)} |"
+        panels.setdefault(option.rich_help_panel or usual, []).append(row.replace(" |  |", " | |"))
+    for title, rows in panels.items():
+        if rows:
+            yield "\n".join([f"**{title}**\n", "| | | default |", "|---|---|---|", *rows])
+
+
+def _spelled(kind: Any, option: Any) -> str:
+    """The option as it is typed, with what it takes: `-o FILE`, or its choices."""
+    if isinstance(option, ArgumentInfo):
+        return f"`{option.metavar}`"
+    names = ", ".join([option.default, *(option.param_decls or ())])
+    plain = next(each for each in (get_args(kind) or (kind,)) if each is not type(None))
+    if plain is bool:
+        return f"`{names}`"
+    if issubclass(plain, StrEnum):
+        return f"`{names}` {', '.join(f'`{each.value}`' for each in plain)}"
+    return f"`{names} {option.metavar or plain.__name__.upper()}`"
+
+
+def _default(default: Any, option: Any) -> str:
+    if default is inspect.Parameter.empty:
+        return "required"
+    if isinstance(option.show_default, str):
+        return option.show_default
+    if default is None or default is False:
+        return ""
+    return f"`{getattr(default, 'value', default)}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,99 @@
+"""``isoloss runs``: what a table holds, which of its rows cannot be used and why; or the tables there are."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.options import OUTPUT, AsJson, Force, Reading
+from isoloss.cli.showing import say, show, show_json
+from isoloss.cli.tables import read_tables
+from isoloss.cli.targets import TABLES, check_target
+
+
+def runs(
+    *,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TABLE",
+            help="Files (.csv .tsv .json .jsonl .parquet) or public tables by name; none: list those by name.",
+            show_default=False,
+        ),
+    ] = None,
+    excluded: Annotated[
+        bool,
+        typer.Option(
+            "--excluded",
+            help="Keep only the rows that cannot be used, each with its reason.",
+            show_default=False,
+        ),
+    ] = False,
+    reading: Reading,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what tables of runs hold, and which rows cannot be used.
+
+    Without a table: the public tables that can be read by name, with their licences.
+    """
+    if not tables:
+        _only_listing(reading, excluded, output)
+        _list_tables(as_json)
+        return
+    check_target(output, TABLES, force)
+    found = read_tables(tables, reading)
+    found = found.excluded if excluded else found
+    if output is not None:
+        say(f"saved {len(found)} rows as {found.save(output, force=force)}")
+    # These need polars, which the help does not.
+    from isoloss.cli.runs_report import as_data, sections
+
+    if as_json:
+        show_json("runs", as_data(found))
+    else:
+        show(sections(found, ", ".join(tables), every_reason=excluded))
+
+
+def _only_listing(reading: Reading, excluded: bool, output: Path | None) -> None:
+    asked = [option.name for option in fields(Reading) if getattr(reading, option.name)]
+    if asked or excluded or output is not None:
+        raise typer.BadParameter(
+            "name at least one table to read, or no option to list those there are", param_hint="TABLE"
+        )
+
+
+def _list_tables(as_json: bool) -> None:
+    known = il.runs.TABLES.values()
+    rows = [
+        (
+            table.name,
+            table.summary,
+            table.provenance.licence,
+            table.repository or "comes with isoloss",
+            table.provenance.citation,
+        )
+        for table in known
+    ]
+    head = ("name", "holds", "licence", "from", "cite")
+    if as_json:
+        show_json("tables", {"tables": [dict(zip(head, row, strict=True)) for row in rows]})
+        return
+    lines = (
+        "downloaded once from the repository that published them; a folder named by ISOLOSS_DATA is looked into first",
+    )
+    show([il.fits.Section("Tables that can be read by name", lines, head, tuple(rows))])

@@ -1,0 +1,84 @@
+"""Results on stdout: sections as rich tables on a terminal and as plain text elsewhere, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+import isoloss as il
+
+if TYPE_CHECKING:
+    from isoloss.fits import Section
+
+
+def show(parts: Sequence[Section], console: Console | None = None) -> None:
+    """Prints the sections: rich tables within the width of a terminal, aligned text that is never cut elsewhere."""
+    console = console or Console()
+    if not console.is_terminal:
+        typer.echo(il.fits.text(parts))
+        return
+    for part in parts:
+        console.print(Text(part.title, style="bold"))
+        for line in part.lines:
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+        if part.rows:
+            console.print(Padding(_table(part), (0, 0, 0, 2)))
+        console.print()
+
+
+def show_text(text: str) -> None:
+    """Prints text as it is."""
+    typer.echo(text)
+
+
+def show_json(kind: str, content: Mapping[str, Any]) -> None:
+    """Prints JSON and nothing else: what it is, then the content, unknown numbers as null."""
+    head = {"isoloss": il.__version__, "type": kind}
+    typer.echo(json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def say(message: str) -> None:
+    """Tells the user something that is no result."""
+    typer.echo(message, err=True)
+
+
+def _table(part: Section) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=any(part.head), header_style="dim")
+    for index, head in enumerate(part.head):
+        numeric = all(_is_number(row[index]) for row in part.rows)
+        table.add_column(
+            Text(head),
+            justify="right" if numeric else "left",
+            no_wrap=numeric or index == 0,
+            overflow="fold",
+        )
+    for row in part.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell belongs in a column that is aligned on its right end: 0.41, +3.2%, 1.3B, or nothing."""
+    return re.fullmatch(r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-|nan|", cell) is not None
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: arrays as lists, NaN and infinities as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

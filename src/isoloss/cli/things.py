@@ -1,0 +1,42 @@
+"""What a word on the command line names: a saved result, a table of runs, or a published law."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import isoloss as il
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.fits import Comparison, Fit
+    from isoloss.laws import Law
+
+
+def saved_or_law(word: str) -> Fit | Comparison | Law:
+    """The fit, comparison or law in a file, or the published law of that name.
+
+    Raises FitError for a file that is none of ours, ValueError with the nearest names for an unknown law.
+    """
+    return il.load(word) if names_a_file(word) else il.laws.preset(word)
+
+
+def names_a_file(word: str) -> bool:
+    """Whether a word is a path: it is there, or has a folder or an ending."""
+    path = Path(word)
+    if path.is_dir():
+        raise Refused(f"cannot read '{word}': it is a folder")
+    return path.exists() or path.suffix != "" or len(path.parts) > 1
+
+
+def is_saved(word: str) -> bool:
+    """Whether a file is one that isoloss saved, and not a table that happens to be JSON."""
+    path = Path(word)
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "isoloss" in content and "type" in content

@@ -1,0 +1,82 @@
+"""Help that teaches, a page that is current, and a start that loads nothing heavy."""
+
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import isoloss as il
+from isoloss.cli.entry import VERBS
+from isoloss.cli.examples import EXAMPLES
+from isoloss.cli.page import page
+from isoloss.cli.signature import spread
+
+ROOT = Path(__file__).parents[2]
+NAMES = [verb.__name__ for verb in VERBS]
+LINES = [example.line for examples in EXAMPLES.values() for example in examples]
+
+
+def test_version(shell) -> None:
+    result = shell("--version")
+    assert (result.exit_code, result.stdout) == (0, f"isoloss {il.__version__}\n")
+
+
+def test_the_page_of_commands_is_current() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == page(), "run: python -m isoloss.cli.page > docs/commands.md"
+
+
+def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
+    assert NAMES == ["runs", "laws", "fit", "compare", "predict", "plot"]
+    assert sorted(EXAMPLES) == sorted(["", *NAMES])
+    text = shell("--help").stdout
+    assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_examples_and_defaults(name: str, shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = shell(name, "--help").stdout
+    assert [example.line for example in EXAMPLES[name] if f"$ {example.line}" not in text] == []
+    assert ("[default: 0.9]" in text) == (name in ("fit", "compare"))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=NAMES)
+def test_every_option_is_explained(verb) -> None:
+    options = [get_args(each.annotation)[1] for each in inspect.signature(spread(verb)).parameters.values()]
+    assert [option for option in options if not (option.help or "").endswith((".", "law."))] == []
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_an_example_uses_options_that_exist(line: str, shell) -> None:
+    assert shell(*shlex.split(line)[1:], "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fit", "--help"], ["nonsense"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom isoloss.cli import main\n"
+        f"sys.argv = ['isoloss', *{words}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('loaded', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    loaded = set(run.stdout.rpartition("loaded ")[2].split())
+    assert "typer" in loaded
+    assert loaded & {"torch", "matplotlib", "numba", "scipy", "polars", "numpy", "pandas"} == set()
+
+
+def test_the_module_runs_as_the_script_does() -> None:
+    command = [sys.executable, "-m", "isoloss.cli", "laws", "kumar2034"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("error: unknown law 'kumar2034'")
+    assert run.stderr.count("\n") == 1
