@@ -39,7 +39,7 @@ def design(seed: int = 0) -> Runs:
 
 def main() -> None:
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "src/isoloss/runs/tables/simulated2024.csv")
-    draw_runs("kumar2024", design(), noise=0.01, seed=0, source="simulated2024").save(path, force=True)
+    draw_runs("kumar2024", design(), noise=0.01, seed=2024, source="simulated2024").save(path, force=True)
     print(f"wrote {path}")
 
 

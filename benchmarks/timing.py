@@ -1,0 +1,37 @@
+"""Small pieces that the studies share: seconds of a call, shares with their error, and tables in Markdown."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def seconds(call: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
+    """The least wall time of some calls, and what the last one returned."""
+    best, result = float("inf"), None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = call()
+        best = min(best, time.perf_counter() - start)
+    return best, result
+
+
+def share(hits: Sequence[bool] | np.ndarray) -> str:
+    """A share in percent with its binomial standard error."""
+    p, n = float(np.mean(hits)), len(hits)
+    return f"{100 * p:.1f}% (se {100 * np.sqrt(p * (1 - p) / n):.1f})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(c) for c in line) + " |" for line in lines)
+
+
+def repeats(default: int) -> int:
+    """How often a study repeats, from ISOLOSS_REPEATS where that is set."""
+    return int(os.environ.get("ISOLOSS_REPEATS", default))
