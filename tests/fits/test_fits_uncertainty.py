@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from isoloss.fits import FitError, fit, profile
+from isoloss.fits import FitError, fit
 from isoloss.fits.fitting import optimum_of
-from isoloss.fits.objective import HUBER, SQUARES
+from isoloss.fits.objective import HUBER
 from isoloss.fits.resampling import weights, wild
 from isoloss.fits.sample import as_sample
 from isoloss.fits.uncertainty import refits, resample
@@ -77,28 +77,6 @@ def test_seed_makes_draws(best):
     one, two = (resample(*best, draws=5, seed=3).theta for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, resample(*best, draws=5, seed=4).theta)
-
-
-def test_profile_of_squares_agrees_with_the_linear_interval(table):
-    sample = as_sample(table)
-    optimum = optimum_of(preset("chinchilla"), sample, SQUARES)
-    found = profile(optimum, sample, "alpha", 0.9)
-    jacobian = optimum.problem.jacobian(optimum.theta)
-    r = optimum.problem.residuals(optimum.theta[None, :])[0]
-    error = np.sqrt(np.linalg.inv(jacobian.T @ jacobian)[1, 1] * np.sum(r**2) / (len(r) - 5))
-    assert found.high - found.low == pytest.approx(2 * 1.645 * error, rel=0.1)
-    assert found.objective.min() >= optimum.certificate.objective * (1 - 1e-9)
-    with pytest.raises(FitError, match="'kappa' is not free"):
-        profile(optimum, sample, "kappa", 0.9)
-
-
-def test_profile_reports_a_constant_on_its_own_scale(best):
-    sample, optimum = best
-    found = profile(optimum, sample, "A", 0.9)
-    value = optimum.law.values["A"]
-    assert found.low < value < found.high
-    assert found.values[0] <= found.low
-    assert found.values[-1] >= found.high
 
 
 def test_absent_levels_survive_fractional_weights(quantised):

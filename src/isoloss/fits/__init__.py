@@ -11,17 +11,17 @@ from isoloss.fits.optimum import Certificate
 from isoloss.fits.paired import Gaps, gaps
 from isoloss.fits.predicting import predict
 from isoloss.fits.prediction import Prediction
+from isoloss.fits.profiles import Profile, profile, profile_prediction
 from isoloss.fits.report import Section, text
 from isoloss.fits.result import Errors, Fit, HeldOut, Points
 from isoloss.fits.sample import FitError, Sample, as_sample
 from isoloss.fits.saving import load, save
 from isoloss.fits.simulating import draw_runs
-from isoloss.fits.uncertainty import Profile, profile
 
 # fmt: off
 __all__ = [
     "RULES", "Allocation", "Caution", "Certificate", "Comparison", "Entry", "Errors", "Fit", "FitError",
     "Gaps", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "Prediction", "Profile", "Sample",
-    "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "predict", "profile",
+    "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "predict", "profile", "profile_prediction",
     "rollout", "save", "split", "text",
 ]

@@ -13,7 +13,7 @@ from isoloss.fits.caution import Caution
 from isoloss.fits.comparison_report import mean_residuals, sections
 from isoloss.fits.fitting import Tick, held_out, optimum_of
 from isoloss.fits.fitting import fit as fit_law
-from isoloss.fits.holdout import Split, split
+from isoloss.fits.holdout import Split, splits
 from isoloss.fits.judging import not_covered
 from isoloss.fits.objective import Objective
 from isoloss.fits.prediction import Of, Prediction, counts, loss_draws, summarise, with_noise
@@ -191,9 +191,8 @@ def compare(
 def _splits(sample: Sample, holdouts: Sequence[str | Callable[[Sample], Mask]], seed: int) -> list[Split]:
     out: list[Split] = []
     for rule in holdouts:
-        found = split(sample, rule, seed)
-        if not any(np.array_equal(found.test, other.test) for other in out):
-            out.append(found)
+        new = splits(sample, rule, seed)
+        out += [s for s in new if not any(np.array_equal(s.test, other.test) for other in out)]
     return out
 
 

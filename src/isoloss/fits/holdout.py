@@ -21,6 +21,7 @@ RULES = {
     "group=G": "one group",
     "params>=X": "params of at least X",
     "random": "a random fifth (no extrapolation)",
+    "rollout=params": "in a comparison: each size in turn, predicted from all smaller ones (also rollout=tokens)",
 }
 
 
@@ -45,6 +46,19 @@ def split(sample: Sample, rule: str | Callable[[Sample], Mask], seed: int = 0) -
             f"hold-out {name!r} holds out {int(held.sum())} of {len(sample)} runs; it must be some but not all"
         )
     return Split(name, np.flatnonzero(~held), np.flatnonzero(held))
+
+
+def splits(sample: Sample, rule: str | Callable[[Sample], Mask], seed: int = 0) -> list[Split]:
+    """The one split of a rule, or the several of a rollout.
+
+    Raises FitError as ``split`` does, and for a rollout over fewer than four values.
+    """
+    if not isinstance(rule, str) or not rule.startswith("rollout="):
+        return [split(sample, rule, seed)]
+    found = list(rollout(sample, rule.removeprefix("rollout=")))
+    if not found:
+        raise FitError(f"hold-out {rule!r} needs at least four different values to roll over")
+    return found
 
 
 def rollout(sample: Sample, by: str = "params", least: int = 3) -> Iterator[Split]:
@@ -78,6 +92,8 @@ def _mask(sample: Sample, rule: str, seed: int) -> Mask:
         return np.array([str(v) == value for v in sample.runs[word]], dtype=bool)
     if word in ("params>", "tokens>") and value:
         return (x.params if word == "params>" else x.tokens) >= float(value)
+    if word == "rollout":
+        raise FitError(f"hold-out {rule!r} is many splits; give it to compare")
     raise FitError(f"unknown hold-out {rule!r}; there are {', '.join(RULES)}")
 
 
