@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from isoloss.fits import FitError, fit
+from isoloss.fits import FitError, Objective, draw_runs, fit
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.objective import HUBER
 from isoloss.fits.resampling import weights, wild
@@ -60,12 +60,30 @@ def test_weights_have_mean_one(how):
     assert same == (how != "runs")
 
 
-def test_wild_flips_whole_groups():
+@pytest.mark.parametrize("exponent", [False, True])
+def test_wild_flips_whole_groups(exponent):
     residual = np.arange(1.0, 7.0) / 100
-    drawn = wild(np.full(6, 2.0), residual, np.array([0, 0, 1, 1, 2, 2]), 50, np.random.default_rng(0))
-    signs = np.round(np.log(drawn / 2.0) / residual, 9)
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    drawn = wild(np.full(6, 2.0), residual, groups, 50, np.random.default_rng(0), exponent)
+    signs = np.round(((np.log(drawn) if exponent else drawn) - 2.0) / residual, 9)
     assert set(signs.ravel()) == {-1.0, 1.0}
     assert (signs[:, 0] == signs[:, 1]).all()
+
+
+def test_the_default_resample_follows_the_objective_and_the_runs(table):
+    law = preset("chinchilla")
+    noisy = draw_runs("epoch2024", table, noise=0.02, seed=1)
+    assert fit(law, noisy, draws=2).resample == "wild"
+    assert fit(law, noisy, draws=2, objective=Objective("huber", 0.1)).resample == "runs"
+    assert fit(law, table, draws=2, objective="squares").resample == "runs"
+    grouped = table.with_columns(group=[f"model {k % 15}" for k in range(len(table))])
+    assert fit(law, grouped, draws=2).resample == "groups"
+    assert (
+        fit(law, grouped.with_columns(group=[f"model {k % 3}" for k in range(30)]), draws=2).resample
+        == "fractional"
+    )
+    with pytest.raises(FitError, match="runs are not grouped"):
+        fit(law, table, how="groups", draws=2)
 
 
 def test_unknown_resample(best):

@@ -2,7 +2,7 @@
 
 from isoloss.fits.allocation import Allocation
 from isoloss.fits.caution import Caution
-from isoloss.fits.comparison import Comparison, Entry, compare
+from isoloss.fits.comparison import Comparison, compare
 from isoloss.fits.fitting import fit
 from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.misfit import LackOfFit, Noise
@@ -12,6 +12,7 @@ from isoloss.fits.paired import Gaps, gaps
 from isoloss.fits.predicting import predict
 from isoloss.fits.prediction import Prediction
 from isoloss.fits.profiles import Profile, profile, profile_prediction
+from isoloss.fits.ranking import Entry
 from isoloss.fits.report import Section, text
 from isoloss.fits.result import Errors, Fit, HeldOut, Points
 from isoloss.fits.sample import FitError, Sample, as_sample

@@ -18,6 +18,10 @@ Kind = Literal[
     "held_out",
     "not_covered",
     "few_runs",
+    "few_groups",
+    "untested",
+    "undefined_draws",
+    "duplicate_rows",
     "laws_disagree",
     "negative_gaps",
     "no_interval",
@@ -26,10 +30,11 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Caution:
-    """One warning: its kind, by which programs filter, and its sentence."""
+    """One warning: its kind, by which programs filter, its sentence, and the constants it is about."""
 
     kind: Kind
     text: str
+    about: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

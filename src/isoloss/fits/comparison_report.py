@@ -9,7 +9,8 @@ import numpy as np
 from isoloss.fits.report import Section, number
 
 if TYPE_CHECKING:
-    from isoloss.fits.comparison import Comparison, Entry
+    from isoloss.fits.comparison import Comparison
+    from isoloss.fits.ranking import Entry
     from isoloss.fits.result import Fit
 
 HEAD = (
@@ -21,7 +22,7 @@ HEAD = (
     "weight",
     "fitted rmse",
     "AICc",
-    "gaps off by",
+    "gaps rmse",
     "a",
     "misses most",
 )
@@ -40,6 +41,8 @@ def sections(comparison: Comparison) -> list[Section]:
     """The ranking, the average, what could not be compared, and the warnings."""
     least = min(e.aicc for e in comparison.entries)
     value, low, high = comparison.exponent()
+    asked = [e for e in comparison.entries if e.weight > 0]
+    doubted = all(e.fit.withheld is not None for e in asked)
     out = [
         Section(
             f"{len(comparison.entries)} laws on {comparison.best.facts.runs} runs, ranked by held-out error",
@@ -52,7 +55,12 @@ def sections(comparison: Comparison) -> list[Section]:
         Section(
             "Average over laws by weight",
             (
-                f"compute-optimal exponent of params {number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)",
+                (
+                    "compute-optimal exponent of params withheld: every law of weight withholds its own; the average would say "
+                    if doubted
+                    else "compute-optimal exponent of params "
+                )
+                + f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)",
             ),
         ),
     ]
@@ -98,7 +106,7 @@ def _row(e: Entry, least: float) -> tuple[str, ...]:
         f"{e.weight:.2f}",
         number(e.fit.fitted.log_rmse),
         f"+{e.aicc - least:.1f}",
-        number(e.fit.gap_error, 3),
+        number(None if e.fit.gap_score is None else e.fit.gap_score.nats, 3),
         number(e.fit.exponent[0], 3),
         e.misses,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -58,9 +59,11 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
 
 
 def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
+    """The loss that the level of an entry costs, in nats; the sparsity pattern stands last in a label."""
     label = name[name.index("[") + 1 : -1]
-    for level in optimum.problem.x.levels.items:
-        if str(level) == label:
-            x = as_inputs(params, tokens, level.precision, sparsity=[level.sparsity])
-            return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])
-    return float("nan")
+    spelling, _, last = label.rpartition(" ")
+    sparse = bool(re.fullmatch(r"\d+:\d+", last))
+    x = as_inputs(
+        params, tokens, (spelling or "fp") if sparse else label, sparsity=[last if sparse else None]
+    )
+    return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])

@@ -9,23 +9,22 @@ from importlib.metadata import version
 import numpy as np
 
 from isoloss.fits.allocation import allocation
+from isoloss.fits.caution import Caution
 from isoloss.fits.efficiency import efficiencies
 from isoloss.fits.holdout import Split, split
 from isoloss.fits.judging import errors, judge
 from isoloss.fits.misfit import lack_of_fit, noise
 from isoloss.fits.objective import HUBER, SQUARES, Objective, as_objective
-from isoloss.fits.optimum import Optimum, optimise, pose
+from isoloss.fits.optimum import BASE, Optimum, optimise, pose, unheld
 from isoloss.fits.paired import gaps
-from isoloss.fits.prediction import loss_draws, summarise, with_noise
+from isoloss.fits.prediction import check_level, loss_draws, summarise, with_noise
 from isoloss.fits.resampling import Resample
 from isoloss.fits.result import Facts, Fit, HeldOut, Points, Sensitivity
-from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.sample import FitError, Sample, as_sample
 from isoloss.fits.uncertainty import Draws, resample
 from isoloss.laws import Array, Box, Law, Mask, preset
 from isoloss.runs import Runs
 
-#: Constants of the base, which ``per`` gives each source of its own.
-BASE = ("A", "alpha", "B", "beta", "E", "kappa")
 Tick = Callable[[int], None]
 
 
@@ -52,13 +51,15 @@ def fit(
     shared. ``fixed``: constants held at a value. ``how``: resampling ("runs", "groups", "fractional", "wild"; by
     default groups where runs are grouped). ``tick`` is called with the number of refits just finished.
 
-    Raises FitError or DomainError with one sentence where the fit cannot be made. Reference: Hoffmann et al. 2022,
+    Raises FitError, DomainError or ValueError with one sentence where the fit cannot be made, also where held-out
+    runs depend on constants that no fitted run holds. Reference: Hoffmann et al. 2022,
     section 3.3 for the objective; Besiroglu et al. 2024 for refits of resampled tables.
     """
+    check_level(level)
     sample = as_sample(runs, per)
     law = preset(law) if isinstance(law, str) else law
     law = law.fix(**fixed) if fixed else law
-    law = law.per(BASE, sample.x.groups) if per is not None else law
+    law = with_bases(law, sample) if per is not None else law
     objective = as_objective(objective)
     rows = split(sample, holdout, seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
@@ -67,20 +68,37 @@ def fit(
     return _assemble(runs, sample, rows, train, optimum, spread, level, seed)
 
 
+def with_bases(law: Law, sample: Sample) -> Law:
+    """The law with a base for every group of a sample."""
+    names = [k.name for k in law.constants if k.name in BASE]
+    if not names:
+        raise FitError(
+            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ between groups"
+        )
+    return law.per(names, sample.x.groups)
+
+
 def optimum_of(law: Law, sample: Sample, objective: Objective, starts: int = 24, seed: int = 0) -> Optimum:
     """The best constants alone, without intervals."""
     problem, absent = pose(law, sample, objective)
     return optimise(problem, absent, starts, seed)
 
 
-def held_out(
-    law: Law, optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int
-) -> HeldOut:
-    """Predictions of rows that were not fitted, each with the interval of a new run."""
-    coordinates = optimum.problem.coordinates
+def held_out(optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int) -> HeldOut:
+    """Predictions of rows that were not fitted, each with the interval of a new run.
+
+    Raises FitError where they depend on constants that no fitted row holds: such a prediction would be a guess.
+    """
+    law = optimum.law
+    guessed = unheld(law, optimum.absent, test.x)
+    if guessed:
+        raise FitError(
+            f"runs held out by {rule!r} depend on {', '.join(guessed)}, which no other run holds: law {law.name!r} cannot predict them"
+        )
     centre = law.loss(test.x)
     residual = optimum.problem.residuals(optimum.theta[None, :])[0]
-    drawn = with_noise(loss_draws(coordinates, spread.theta, test.x), residual, len(optimum.theta), seed)
+    mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
+    drawn = with_noise(mean, residual, len(optimum.theta), seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law.box)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors(test.loss, centre, covered), prediction, test.loss)
@@ -100,13 +118,16 @@ def _assemble(
     law = replace(optimum.law, box=box_of(train), evidence="F")
     residual = np.log(law.loss(train.x) / train.loss)
     fitted = errors(train.loss, law.loss(train.x))
-    held = None
-    if rows is not None:
-        held = held_out(law, optimum, spread, sample.take(rows.test), rows.rule, level, seed)
-    lack = lack_of_fit(train.x, optimum.problem.jacobian(optimum.theta), residual, objective, train.clusters)
+    held = None if rows is None else held_out(optimum, spread, sample.take(rows.test), rows.rule, level, seed)
+    jacobian = optimum.problem.jacobian(optimum.theta)
+    score = optimum.problem.residuals(optimum.theta[None, :])[0]
+    lack = lack_of_fit(train.x, jacobian, score, objective, train.clusters)
     paired = gaps(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
+    failed = Caution(
+        "undefined_draws", f"{spread.failed} refits ended nowhere and are left out of every interval"
+    )
     return Fit(
         law=law,
         objective=objective,
@@ -121,13 +142,13 @@ def _assemble(
         flop=flop,
         exponent=_with_interval(exponents, level),
         exponent_draws=exponents[1:],
-        sensitivity=_sensitivity(optimum, train, flop),
+        sensitivity=_sensitivity(optimum, flop),
         lack_of_fit=lack,
         noise=noise(train.cells, residual, len(optimum.theta)),
         gaps=paired,
-        gap_error=None if paired is None else float(np.exp(paired.error_of(law, train))),
+        gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        cautions=judge(train, optimum, fitted, held, lack, paired),
+        cautions=judge(train, optimum, fitted, held, lack, paired) + ((failed,) if spread.failed else ()),
         facts=_facts(runs, sample, seed),
         optimum=optimum,
         sample=train,
@@ -139,7 +160,9 @@ def box_of(sample: Sample) -> Box:
     x = sample.x
     ratio = x.tokens / x.params
     edges = [(float(v.min()), float(v.max())) for v in (x.params, x.tokens, ratio)]
-    return Box(edges[0], edges[1], edges[2], ", ".join(sorted({str(v) for v in x.levels.items})))
+    return Box(
+        edges[0], edges[1], edges[2], ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)}))
+    )
 
 
 def _points(law: Law, sample: Sample, rows: Split | None) -> Points:
@@ -162,8 +185,8 @@ def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
     return float(found[0]), float(low), float(high)
 
 
-def _sensitivity(optimum: Optimum, sample: Sample, flop: float) -> Sensitivity | None:
-    """What the other usual objective gives from the same optimum."""
+def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
+    """What the other usual objective gives for the same law and runs."""
     other = SQUARES if optimum.problem.objective.kind != "squares" else HUBER
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):

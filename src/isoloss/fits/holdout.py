@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from isoloss.fits.sample import FitError, Sample
 from isoloss.laws import Array, Mask
+from isoloss.runs import number
 
 RULES = {
     "largest": "the largest params (the largest value; more until a tenth of the rows are held out)",
     "longest": "the largest tokens per param",
     "most_tokens": "the largest tokens",
-    "lowest_bits": "the precision of fewest weight or activation bits",
+    "lowest_bits": "the precision whose narrowest part (w, a, kv, q, g or served w) has the fewest bits",
     "format=P": "one precision, as format=w4",
     "source=S": "one source",
     "group=G": "one group",
@@ -91,7 +92,7 @@ def _mask(sample: Sample, rule: str, seed: int) -> Mask:
     if word in ("source", "group") and value and word in sample.runs.columns:
         return np.array([str(v) == value for v in sample.runs[word]], dtype=bool)
     if word in ("params>", "tokens>") and value:
-        return (x.params if word == "params>" else x.tokens) >= float(value)
+        return np.asarray((x.params if word == "params>" else x.tokens) >= number(value))
     if word == "rollout":
         raise FitError(f"hold-out {rule!r} is many splits; give it to compare")
     raise FitError(f"unknown hold-out {rule!r}; there are {', '.join(RULES)}")
@@ -109,7 +110,7 @@ def _top(values: Array) -> Mask:
 
 def _fewest_bits(sample: Sample) -> Mask:
     levels = sample.x.levels
-    bits = np.minimum.reduce(
+    bits = np.fmin.reduce(
         [levels.bits(part) for part in ("w", "a", "kv", "q", "g")] + [levels.bits("w", "serve")]
     )
     return np.asarray(bits[sample.x.level] == bits[sample.x.level].min())

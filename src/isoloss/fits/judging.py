@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
 
 from isoloss.fits.caution import Caution
 from isoloss.fits.misfit import LackOfFit
@@ -28,7 +29,7 @@ def judge(
 ) -> tuple[Caution, ...]:
     """Every warning that applies, the gravest kinds first."""
     return (
-        *_lack(lack),
+        *_lack(lack, sample),
         *_held_out(fitted, held),
         *_bounds(optimum),
         *_design(sample),
@@ -38,14 +39,24 @@ def judge(
     )
 
 
-def _lack(lack: LackOfFit | None) -> Iterator[Caution]:
-    if lack is not None and lack.p_value < MISSES:
+def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[Caution]:
+    groups = len(sample) if sample.clusters is None else int(sample.clusters.max()) + 1
+    if lack is None:
+        what = (
+            f"{groups} groups"
+            if sample.clusters is not None
+            else f"{groups} runs, or sizes and lengths as few,"
+        )
+        yield Caution("untested", f"{what} do not allow a test of whether the law misses something")
+    elif lack.p_value < MISSES:
         yield Caution(
             "lack_of_fit",
             f"residuals hold a curve in params and tokens that this law cannot take (p = {lack.p_value:.2g}, "
             f"{100 * lack.size:.2g}% of the loss): intervals that assume the law are too narrow and the allocation "
             "exponent is withheld; compare with laws of another base",
         )
+    if sample.clusters is not None and groups < 10:
+        yield Caution("few_groups", f"runs come in {groups} groups: intervals from so few are too narrow")
 
 
 def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[Caution]:
@@ -60,19 +71,19 @@ def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[Caution]:
 def not_covered(held: HeldOut) -> Iterator[Caution]:
     """A warning where fewer held-out runs lie inside their intervals than the level says.
 
-    Below twenty runs any shortfall counts, above it one that chance gives in less than one case of twenty.
+    Up to twenty runs any shortfall is said, with how often a right law shows it; above, one rarer than 5%.
     """
-    p, covered = held.prediction, held.prediction.covers(held.observed)
-    shortfall = p.level - covered.mean()
-    chance = 1.645 * np.sqrt(p.level * (1 - p.level) / len(covered)) if len(covered) >= 20 else 0.0
-    if shortfall <= chance:
+    p, inside = held.prediction, held.prediction.covers(held.observed)
+    hits, rows = int(inside.sum()), len(inside)
+    chance = float(stats.binom.cdf(hits, rows, p.level))
+    if hits >= p.level * rows or (rows > 20 and chance > 0.05):
         return
-    k = int(np.argmax(np.abs(np.log(p.loss / held.observed)) * ~covered))
+    k = int(np.argmax(np.abs(np.log(p.loss / held.observed)) * ~inside))
     yield Caution(
         "not_covered",
-        f"{int(covered.sum())} of {len(covered)} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% "
-        f"intervals; worst is {p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed {held.observed[k]:.4f}, "
-        f"predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
+        f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% intervals, which a right law "
+        f"shows in {100 * chance:.2g}% of cases; worst is {p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed "
+        f"{held.observed[k]:.4f}, predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
     )
 
 
@@ -85,26 +96,40 @@ def _bounds(optimum: Optimum) -> Iterator[Caution]:
                 yield Caution(
                     "at_bound",
                     f"{k.name} is at its bound {bound:g}: the data do not hold it, and what leans on it is not to be trusted",
+                    (k.name,),
                 )
-    for name in ("alpha", "beta"):
-        if values.get(name, 1.0) < 0.1 and name not in coordinates.law.ties:
+    for name, value in values.items():
+        if name.partition("[")[0] in ("alpha", "beta") and value < 0.1 and name not in coordinates.law.ties:
             yield Caution(
                 "small_alpha",
-                f"{name} = {values[name]:.3g} is below 0.1: efficiencies and effective sizes act through it and mean little without the base",
+                f"{name} = {value:.3g} is below 0.1: efficiencies and effective sizes act through it and mean little without the base",
+                (name,),
             )
 
 
 def _design(sample: Sample) -> Iterator[Caution]:
+    """Designs that cannot tell params from tokens, once a group where there is a base for each."""
+    x = sample.x
     base = is_reference(sample)
-    rows = base if base.sum() >= 3 else np.ones(len(sample), dtype=bool)
-    ratio = sample.x.tokens[rows] / sample.x.params[rows]
-    if ratio.max() / ratio.min() < 2.0 and rows.sum() >= 3:
-        which = "runs at the reference precision" if base.sum() >= 3 else "runs"
-        yield Caution(
-            "collinear_design",
-            f"tokens per param of the {int(rows.sum())} {which} are nearly constant ({ratio.min():.3g} to {ratio.max():.3g}): "
-            "params and tokens cannot be told apart, so E, alpha and beta are weakly held",
+    for k, group in enumerate(x.groups or ("",)):
+        own = x.group == k if x.groups else np.ones(len(sample), dtype=bool)
+        rows = own & base if (own & base).sum() >= 3 else own
+        which = ("runs at the reference precision" if base[rows].all() else "runs") + (
+            f" of {group}" if group else ""
         )
+        ratio = x.tokens[rows] / x.params[rows]
+        for word, values in (("params", x.params[rows]), ("tokens", x.tokens[rows])):
+            if values.max() / values.min() < 1 + 1e-9:
+                yield Caution(
+                    "collinear_design",
+                    f"{word} of the {int(rows.sum())} {which} are all {values[0]:.3g}: their term and E cannot be told apart",
+                )
+        if ratio.max() / ratio.min() < 2.0:
+            yield Caution(
+                "collinear_design",
+                f"tokens per param of the {int(rows.sum())} {which} are nearly constant ({ratio.min():.3g} to {ratio.max():.3g}): "
+                "params and tokens cannot be told apart, so E, alpha and beta are weakly held",
+            )
 
 
 def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[Caution]:
@@ -136,6 +161,13 @@ def _search(sample: Sample, optimum: Optimum) -> Iterator[Caution]:
         yield Caution(
             "not_in_data",
             f"no run depends on {', '.join(optimum.absent)}: held at the value they had and not estimated",
+            optimum.absent,
+        )
+    twice = len(sample) - len({*zip(sample.cells.tolist(), sample.loss.tolist(), strict=True)})
+    if twice:
+        yield Caution(
+            "duplicate_rows",
+            f"{twice} runs repeat another to the last digit of the loss; as copies they make intervals too narrow",
         )
     if len(sample) < 3 * len(optimum.theta):
         yield Caution(

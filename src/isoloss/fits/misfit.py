@@ -45,29 +45,32 @@ def lack_of_fit(
     """The score test for a smooth curve in log params and log tokens that the law leaves in its residuals.
 
     Polynomials of order two and three that the fitted constants cannot absorb are correlated with the influence of
-    each residual; variance is by cluster where there are groups. None when fewer than ten rows are left over.
+    each residual (chi-squared). Where runs are grouped the group is the unit and the test is Hotelling's on the
+    groups' scores, with so few directions, the quadratic ones first, that five groups stand behind each. None when
+    fewer than ten runs, or five groups, are left over.
     Reference: Ramsey's RESET in the score form for M-estimators (Davidson & MacKinnon 1993, chapter 6).
     """
-    curve = _orthogonal(_polynomials(x), jacobian)
+    groups = None if clusters is None else int(clusters.max()) + 1
+    most = 7 if groups is None else min(7, groups // 5)
+    curve = _orthogonal(_polynomials(x)[:, :most], jacobian)
     rank = curve.shape[1]
     if rank == 0 or len(residual) - jacobian.shape[1] - rank < 10:
         return None
     influence = objective.slope(residual)
     influence = influence - influence.mean()
-    scores = curve * influence[:, None]
-    if clusters is not None:
-        scores = np.array([np.bincount(clusters, column) for column in scores.T]).T
-        if len(scores) < 2 * rank:
-            return None
-    total = scores.sum(axis=0)
-    spread = scores.T @ scores if clusters is not None else np.eye(rank) * np.mean(influence**2)
-    statistic = float(total @ np.linalg.solve(spread, total))
-    left = len(scores) - jacobian.shape[1] * (clusters is None)
-    statistic = statistic * left / len(scores)
     found = curve @ (curve.T @ residual)
-    return LackOfFit(
-        statistic, rank, float(stats.chi2.sf(statistic, rank)), float(np.sqrt(np.mean(found**2)))
-    )
+    size = float(np.sqrt(np.mean(found**2)))
+    scores = curve * influence[:, None]
+    if clusters is None or groups is None:
+        left = len(scores) - jacobian.shape[1]
+        total = scores.sum(axis=0)
+        statistic = float(total @ total) / float(np.mean(influence**2)) * left / len(scores)
+        return LackOfFit(statistic, rank, float(stats.chi2.sf(statistic, rank)), size)
+    by_group = np.array([np.bincount(clusters, column) for column in scores.T]).T
+    middle, spread = by_group.mean(axis=0), np.atleast_2d(np.cov(by_group, rowvar=False))
+    hotelling = groups * float(middle @ np.linalg.pinv(spread, hermitian=True) @ middle)
+    statistic = hotelling * (groups - rank) / (rank * (groups - 1))
+    return LackOfFit(statistic, rank, float(stats.f.sf(statistic, rank, groups - rank)), size)
 
 
 def noise(cells: NDArray[np.intp], residual: Array, constants: int) -> Noise | None:
@@ -88,22 +91,27 @@ def noise(cells: NDArray[np.intp], residual: Array, constants: int) -> Noise | N
 
 
 def _polynomials(x: Inputs) -> Array:
+    """Products of order two, then three, of standardised log params and log tokens."""
     n, d = (_standard(v) for v in (x.log_params, x.log_tokens))
-    columns = [n * n, n * d, d * d, n**3, n * n * d, n * d * d, d**3]
-    return np.column_stack([np.ones_like(n), n, d, *columns])
+    return np.column_stack([n * n, n * d, d * d, n**3, n * n * d, n * d * d, d**3])
 
 
 def _standard(values: Array) -> Array:
-    spread = values.std()
-    return np.asarray((values - values.mean()) / spread if spread > 0 else 0 * values)
+    """Values of mean zero and spread one; zeros where they do not vary beyond rounding."""
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > 1e-9 * float(np.abs(values).max()) else 0.0 * values
 
 
 def _orthogonal(columns: Array, jacobian: Array) -> Array:
-    """An orthonormal basis of what the columns hold beyond the span of the Jacobian."""
-    scaled = jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)
-    basis, size, _ = np.linalg.svd(scaled, full_matrices=False)
-    basis = basis[:, size > 1e-10 * size.max()] if size.size else basis
-    columns = columns / np.linalg.norm(columns, axis=0)
-    left = columns - basis @ (basis.T @ columns)
-    found, size, _ = np.linalg.svd(left, full_matrices=False)
+    """An orthonormal basis of what the columns hold beyond a constant and the span of the Jacobian."""
+    known = np.column_stack(
+        [np.ones(len(jacobian)), jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)]
+    )
+    basis, size, _ = np.linalg.svd(known, full_matrices=False)
+    basis = basis[:, size > 1e-10 * size.max()]
+    length = np.linalg.norm(columns, axis=0)
+    columns = columns[:, length > 0] / length[length > 0]
+    if not columns.shape[1]:
+        return columns
+    found, size, _ = np.linalg.svd(columns - basis @ (basis.T @ columns), full_matrices=False)
     return np.asarray(found[:, size > 1e-3])

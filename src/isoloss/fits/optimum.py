@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits.objective import Objective
-from isoloss.fits.paired import is_reference
+from isoloss.fits.objective import SQUARES, Objective
+from isoloss.fits.paired import at_reference
 from isoloss.fits.problem import Coordinates, Problem
 from isoloss.fits.sample import FitError, Sample
 from isoloss.fits.solver import Solution
 from isoloss.fits.starts import descend, draw
-from isoloss.laws import Array, Law, Mask
+from isoloss.laws import Array, Inputs, Law, Mask
+
+#: Constants of the base, which every run depends on and which ``per`` gives each source of its own.
+BASE = ("A", "alpha", "B", "beta", "E", "kappa")
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,16 @@ class Optimum:
 
 
 def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple[str, ...]]:
-    """The problem of a law on a sample, and the constants on which no row depends (they are held)."""
+    """The problem of a law on a sample, and the constants on which no row depends (they are held).
+
+    Raises FitError where a term of the law cannot take a base for every group, and for too few runs.
+    """
     law = law.bind(sample.x.levels)
     problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
-    absent = _absent(problem, is_reference(sample))
+    if sample.x.groups:
+        _check_grouped(law, sample.x)
+    there = touched(law, sample.x, at_reference(sample.x))
+    absent = tuple(k.name for k in law.free if k.name not in there)
     if absent:
         free = {k.name: k for k in law.free}
         held = {name: law.values.get(name, 0.5 * sum(free[name].start)) for name in absent}
@@ -74,6 +83,20 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
             "fix some constants or add runs"
         )
     return problem, absent
+
+
+def _check_grouped(law: Law, x: Inputs) -> None:
+    names = {k.name.partition("[")[0] for k in law.constants if "[" in k.name}
+    try:
+        law.formula.loss(Coordinates(law).constants(np.zeros((1, len(law.free)))), x)
+    except (ValueError, IndexError) as error:
+        raise FitError(
+            f"law {law.name!r} cannot have a base for every group: one of its terms reads a constant of the base"
+        ) from error
+    if not names & set(BASE):
+        raise FitError(
+            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ between groups"
+        )
 
 
 def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) -> Optimum:
@@ -121,6 +144,10 @@ def certify(problem: Problem, walks: Solution) -> Certificate:
     inside = (theta > coordinates.lower) & (theta < coordinates.upper)
     scale = np.where(inside, 1.0 / np.sqrt(np.maximum(metric, 1e-300)), 0.0)
     kept = np.flatnonzero(inside)
+    if not len(kept):
+        return Certificate(
+            value, len(walks.value), int(np.sum(walks.value <= value * (1 + 1e-6))), 0.0, 1.0, {}
+        )
     size, axes = np.linalg.eigh((hessian * scale[:, None] * scale)[np.ix_(kept, kept)])
     flat = np.maximum(np.abs(size), 1e-300)
     step = scale[kept] * axes[:, 0] * np.sqrt(2e-3 * max(value, 1e-300) / flat[0])
@@ -134,21 +161,38 @@ def certify(problem: Problem, walks: Solution) -> Certificate:
     return Certificate(value, len(walks.value), agree, norm, float(flat.max() / flat.min()), moved)
 
 
-def _absent(problem: Problem, reference: Mask) -> tuple[str, ...]:
-    """Free constants on which no run depends that is rounded below 16 bits (or no run at all, where none is).
+def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) -> set[str]:
+    """The free constants on which some run depends, at theta (S, p) or at random points.
 
-    A part that is 16 bits wide wherever it is named says nothing about the constants of its rounding.
+    A part that is 16 bits wide wherever it is named says nothing about the constants of its rounding: for constants
+    other than those of the base, runs at the reference do not count where there are others.
     """
-    rng = np.random.default_rng(0)
-    theta = draw(problem, 8, rng)
+    coordinates = Coordinates(law)
+    problem = Problem(coordinates, x, np.ones(len(x)), SQUARES)
+    theta = draw(problem, 8, np.random.default_rng(0)) if theta is None else theta
     with np.errstate(all="ignore"):
-        loss = problem.coordinates.law.formula.loss(problem.coordinates.jets(theta), problem.x)
+        loss = law.formula.loss(coordinates.jets(theta), x)
     grad = getattr(loss, "grad", {})
-    rows = ~reference if not reference.all() else reference
-    shape = (len(theta), len(problem.x))
-    free = problem.coordinates.free
-    return tuple(
-        k.name
-        for i, k in enumerate(free)
-        if i not in grad or not np.any(np.nan_to_num(np.broadcast_to(grad[i], shape)[:, rows], nan=1.0))
-    )
+    counted = ~reference if not reference.all() else reference
+    found = set()
+    for i, k in enumerate(coordinates.free):
+        if i in grad:
+            slope = np.nan_to_num(np.broadcast_to(grad[i], (len(theta), len(x))), nan=1.0)
+            if np.any(slope if is_base(k.name) else slope[:, counted]):
+                found.add(k.name)
+    return found
+
+
+def is_base(name: str) -> bool:
+    """Whether a constant belongs to the base, also where there is one for every group."""
+    return name.partition("[")[0] in BASE
+
+
+def unheld(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
+    """Those of the absent constants on which these runs depend: what is said of them rests on no fitted run."""
+    if not absent:
+        return ()
+    open_law = law.release(*absent)
+    values = {k.name: k.value if k.value is not None else k.start[0] for k in open_law.constants}
+    theta = Coordinates(open_law).theta(values)[None, :]
+    return tuple(sorted(touched(open_law, x, at_reference(x), theta) & set(absent)))

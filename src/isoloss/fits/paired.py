@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from isoloss.fits.sample import Sample
-from isoloss.laws import Array, Law, Mask
+from isoloss.laws import Array, Inputs, Law, Mask
 
 #: Columns in which two runs of a pair must agree, beside params and tokens.
 PAIRED = (
@@ -27,10 +28,21 @@ PAIRED = (
 
 @dataclass(frozen=True)
 class Slope:
-    """An exponent of the gap with its standard error (clustered by cell); None where it does not vary."""
+    """An exponent of the gap, its standard error by cells, and the degrees of freedom of that error.
+
+    The error is the larger of the clustered one and that of cell means, NaN where there are too few cells for any.
+    """
 
     value: float
     error: float
+    freedom: int
+
+    def interval(self, level: float = 0.9) -> tuple[float, float]:
+        """The Student-t interval; NaN without degrees of freedom."""
+        reach = (
+            float(stats.t.ppf((1 + level) / 2, self.freedom)) * self.error if self.freedom else float("nan")
+        )
+        return self.value - reach, self.value + reach
 
 
 @dataclass(frozen=True)
@@ -62,15 +74,29 @@ class Gaps:
     row: NDArray[np.intp]
     reference: NDArray[np.intp]
 
-    def error_of(self, law: Law, sample: Sample) -> float:
-        """Root mean square of log predicted less log observed gap over positive pairs that the law also sees rising."""
+    def score(self, law: Law, sample: Sample) -> GapScore:
+        """How well a law predicts these gaps."""
         gap = sample.loss[self.row] - sample.loss[self.reference]
         loss = law.loss(sample.x)
         said = loss[self.row] - loss[self.reference]
         both = (gap > 0) & (said > 0)
-        if not both.any():
-            return float("nan")
-        return float(np.sqrt(np.mean(np.log(said[both] / gap[both]) ** 2)))
+        factor = (
+            float(np.exp(np.sqrt(np.mean(np.log(said[both] / gap[both]) ** 2))))
+            if both.any()
+            else float("nan")
+        )
+        return GapScore(int(both.sum()), len(gap), factor, float(np.sqrt(np.mean((said - gap) ** 2))))
+
+
+@dataclass(frozen=True)
+class GapScore:
+    """How well a law predicts paired gaps: the root mean square error of all in nats, and the factor by which it
+    misses those ``scored`` that are positive in the runs and in the law."""
+
+    scored: int
+    pairs: int
+    factor: float
+    nats: float
 
 
 def gaps(sample: Sample) -> Gaps | None:
@@ -99,14 +125,19 @@ def gaps(sample: Sample) -> Gaps | None:
 
 
 def is_reference(sample: Sample) -> Mask:
-    """Which runs are at the reference: no part rounded below 16 bits, in training or in serving, and dense."""
+    """Which runs of a sample are at the reference."""
+    return at_reference(sample.x)
+
+
+def at_reference(x: Inputs) -> Mask:
+    """Which points are at the reference: no part rounded below 16 bits, in training or in serving, and dense."""
     wide = []
-    for level in sample.x.levels.items:
+    for level in x.levels.items:
         formats = [*level.precision.train.values(), *level.precision.serve.values()]
         wide.append(
             not level.sparsity and all(f.is_exact or (f.kind == "float" and f.bits >= 16) for f in formats)
         )
-    return np.array(wide, dtype=bool)[sample.x.level]
+    return np.array(wide, dtype=bool)[x.level]
 
 
 def _pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -129,33 +160,38 @@ def _level(sample: Sample, gap: Array, k: int) -> LevelGap:
 
 
 def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dict[str, Slope | None], float]:
-    """Least squares with an intercept a level; standard errors clustered by (params, tokens)."""
-    levels = np.unique(sample.x.level[row])
-    columns = [(sample.x.level[row] == k).astype(float) for k in levels]
+    """Least squares on the means of cells (params, tokens), the mean of each level taken out.
+
+    Runs of a cell share its noise, so the cell is the unit: errors have cells - slopes - 1 degrees of freedom.
+    """
+    level = np.unique(sample.x.level[row], return_inverse=True)[1]
     log_n, log_d = sample.x.log_params[row], sample.x.log_tokens[row]
-    names, regressors = _regressors(columns, log_n, log_d)
-    columns += regressors
-    design = np.column_stack(columns)
-    solution, *_ = np.linalg.lstsq(design, log_gap, rcond=None)
-    left = log_gap - design @ solution
-    cells = np.unique(np.column_stack([log_n, log_d]), axis=0, return_inverse=True)[1].ravel()
-    scores = np.array([np.bincount(cells, column * left) for column in design.T])
-    inverse = np.linalg.pinv(design.T @ design)
-    n, p, g = len(log_gap), design.shape[1], int(cells.max()) + 1
-    grow = g / max(1, g - 1) * (n - 1) / max(1, n - p)
-    variance = np.diag(inverse @ (scores @ scores.T) @ inverse) * grow
+    cell = np.unique(np.column_stack([log_n, log_d]), axis=0, return_inverse=True)[1].ravel()
+    gap, n, d = (v - (np.bincount(level, v) / np.bincount(level))[level] for v in (log_gap, log_n, log_d))
+    names, columns = _regressors(n, d)
     slopes: dict[str, Slope | None] = {"params": None, "tokens": None, "together": None}
-    for k, name in enumerate(names, start=len(levels)):
-        slopes[name] = Slope(float(solution[k]), float(np.sqrt(variance[k])))
+    if not names:
+        return slopes, float(np.sqrt(np.mean(gap**2)))
+    design = np.column_stack(columns)
+    value, *_ = np.linalg.lstsq(design, gap, rcond=None)
+    left = gap - design @ value
+    freedom = int(cell.max()) - len(names)
+    scores = np.array([np.bincount(cell, column * left) for column in columns])
+    inverse = np.linalg.inv(design.T @ design)
+    sums = np.array([np.bincount(cell, column) for column in columns])
+    spread = float(np.sum((np.bincount(cell, left) / np.bincount(cell)) ** 2)) / max(1, freedom)
+    classical = np.sqrt(np.diag(inverse @ sums @ sums.T @ inverse) * spread)
+    clustered = np.sqrt(np.diag(inverse @ (scores @ scores.T) @ inverse))
+    for k, name in enumerate(names):
+        error = float(max(classical[k], clustered[k])) if freedom > 0 else float("nan")
+        slopes[name] = Slope(float(value[k]), error, max(0, freedom))
     return slopes, float(np.sqrt(np.mean(left**2)))
 
 
-def _regressors(levels: list[Array], log_n: Array, log_d: Array) -> tuple[list[str], list[Array]]:
+def _regressors(n: Array, d: Array) -> tuple[list[str], list[Array]]:
     """Which of params and tokens vary within levels, or "together" where they vary as one."""
-    intercepts = np.column_stack(levels)
-    left = [v - intercepts @ np.linalg.lstsq(intercepts, v, rcond=None)[0] for v in (log_n, log_d)]
-    spread = [float(np.sqrt(np.mean(v**2))) for v in left]
-    if min(spread) > 1e-6 and abs(np.mean(left[0] * left[1])) > 0.98 * spread[0] * spread[1]:
-        return ["together"], [log_d]
+    spread = [float(np.sqrt(np.mean(v**2))) for v in (n, d)]
+    if min(spread) > 1e-6 and abs(np.mean(n * d)) > 0.98 * spread[0] * spread[1]:
+        return ["together"], [d]
     varying = [k for k in (0, 1) if spread[k] > 1e-6]
-    return [("params", "tokens")[k] for k in varying], [(log_n, log_d)[k] for k in varying]
+    return [("params", "tokens")[k] for k in varying], [(n, d)[k] for k in varying]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from isoloss.fits.comparison import Comparison
-from isoloss.fits.prediction import Of, Prediction, counts, of_law
+from isoloss.fits.prediction import Of, Prediction, of_law, points
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
-from isoloss.laws import Law, as_inputs, preset
+from isoloss.laws import Law, preset
 
 
 def predict(
@@ -21,6 +21,8 @@ def predict(
     *,
     level: float = 0.9,
     of: Of = "run",
+    group: str | None = None,
+    sparsity: str | None = None,
 ) -> Prediction:
     """The predicted loss in nats; of a fit or a comparison with its interval, of a bare law without.
 
@@ -28,6 +30,6 @@ def predict(
     for an unknown law.
     """
     if isinstance(thing, Fit | Comparison):
-        return thing.predict(params, tokens, precision, level=level, of=of)
+        return thing.predict(params, tokens, precision, level=level, of=of, group=group, sparsity=sparsity)
     law = preset(thing) if isinstance(thing, str) else thing
-    return of_law(law, as_inputs(*counts(params, tokens), precision), level)
+    return of_law(law, points(params, tokens, precision, group, sparsity), level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from isoloss.fits.caution import Caution
 from isoloss.fits.problem import Coordinates
-from isoloss.laws import Array, Box, Inputs, Law, Mask, plain
+from isoloss.formats import Precision
+from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
 from isoloss.runs import number
 
 Of = Literal["run", "mean"]
@@ -62,6 +63,20 @@ def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
     return first, second
 
 
+def points(
+    params: ArrayLike,
+    tokens: ArrayLike,
+    precision: str | Precision | Sequence[str | Precision],
+    group: str | None = None,
+    sparsity: str | None = None,
+) -> Inputs:
+    """The inputs of points to predict: params, tokens and precisions broadcast, one group and sparsity for all."""
+    n, d = counts(params, tokens)
+    names = [precision] if isinstance(precision, str | Precision) else list(precision)
+    rows = np.broadcast(n, d, np.empty(len(names))).size
+    return as_inputs(n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows)
+
+
 def of_law(law: Law, x: Inputs, level: float) -> Prediction:
     """The prediction of a law without draws: no interval, and a warning that says so."""
     loss = law.loss(x)
@@ -99,13 +114,33 @@ def summarise(
     box: Box | None,
     extra: tuple[Caution, ...] = (),
 ) -> Prediction:
-    """The prediction at a level from draws (S, n), with a warning for points outside the runs that were fitted."""
-    known = np.isfinite(draws).any(axis=0)
+    """The prediction at a level from draws (S, n), with warnings for what the draws and the fitted runs do not hold.
+
+    A point has no interval (NaN) where more draws are undefined than a tail of the interval holds.
+    """
+    check_level(level)
+    undefined = 1.0 - np.isfinite(draws).mean(axis=0)
+    known = undefined <= (1 - level) / 2
     ends = np.full((2, len(x)), np.nan)
     ends[:, known] = np.nanquantile(draws[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
-    low, high = ends
     names = tuple(str(x.levels.items[k]) for k in x.level)
-    return Prediction(x.params, x.tokens, names, centre, low, high, level, of, (*_outside(x, box), *extra))
+    cautions = (*_outside(x, box), *_undefined(undefined, known), *extra)
+    return Prediction(x.params, x.tokens, names, centre, ends[0], ends[1], level, of, cautions)
+
+
+def check_level(level: float) -> None:
+    """Raises ValueError unless a level is a share between zero and one."""
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
+
+
+def _undefined(share: Array, known: Mask) -> tuple[Caution, ...]:
+    worst = float(share.max(initial=0.0))
+    if worst <= 0.01 or worst == 1.0:
+        return ()
+    text = f"up to {100 * worst:.0f}% of the refits are not defined at a point"
+    lost = int((~known).sum())
+    return (Caution("undefined_draws", text + (f"; {lost} points have no interval" if lost else "")),)
 
 
 def _outside(x: Inputs, box: Box | None) -> tuple[Caution, ...]:

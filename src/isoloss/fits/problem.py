@@ -133,8 +133,10 @@ class Problem:
     def jacobian(self, theta: Array) -> Array:
         """Derivative of the (log) loss of every run by theta at one vector, shape (n, p)."""
         loss = self._loss(self.coordinates.jets(theta[None, :]))
-        value = np.broadcast_to(loss.value, (1, len(self.x)))
         out = np.zeros((len(theta), len(self.x)))
+        if not isinstance(loss, Jet):
+            return out.T
+        value = np.broadcast_to(loss.value, (1, len(self.x)))
         for i, g in loss.grad.items():
             out[i] = (g / value if self.objective.log else g * np.ones_like(value))[0]
         return out.T

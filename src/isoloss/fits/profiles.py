@@ -36,8 +36,16 @@ class Profile:
     level: float
     kind: Literal["constant", "prediction"] = "constant"
 
+    @property
+    def open(self) -> tuple[bool, bool]:
+        """Whether the objective does not rise enough on the left, on the right: that end is the grid's edge."""
+        return bool(self.low <= self.values[0]), bool(self.high >= self.values[-1])
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.low:.5g} to {self.high:.5g} ({100 * self.level:.0f}% by profile)"
+        low, high = (" (not closed)" if edge else "" for edge in self.open)
+        return (
+            f"{self.name}: {self.low:.5g}{low} to {self.high:.5g}{high}, {100 * self.level:.0f}% by profile"
+        )
 
 
 def profile(
@@ -47,8 +55,9 @@ def profile(
 
     Twice the rise of the objective over ``likelihood_scale`` is chi-squared of one degree of freedom for least
     squares and, in large samples, for Huber. The grid spans ``reach`` standard errors to both sides. Raises FitError
-    for a constant that is not free.
+    for a constant that is not free, and for runs in groups: a profile takes runs as independent.
     """
+    _independent(sample)
     problem = optimum.problem
     coordinates = problem.coordinates
     names = [k.name for k in coordinates.free]
@@ -85,8 +94,9 @@ def profile_prediction(
 ) -> Profile:
     """The profile-likelihood interval of the law's loss at one point: as ``profile``, for a prediction of the mean.
 
-    Raises DomainError where the law is not defined at the point.
+    Raises DomainError where the law is not defined at the point, FitError for runs in groups.
     """
+    _independent(sample)
     problem = optimum.problem
     n, d = counts(params, tokens)
     at = as_inputs(n, d, [precision], sparsity=[sparsity], group=None if group is None else [group])
@@ -110,6 +120,13 @@ def profile_prediction(
     low, high = _interval(optimum, grid, height, centre, level)
     name = f"loss at {n[0]:.3g} params, {d[0]:.3g} tokens, {precision}"
     return Profile(name, np.exp(grid), height, float(np.exp(low)), float(np.exp(high)), level, "prediction")
+
+
+def _independent(sample: Sample) -> None:
+    if sample.clusters is not None:
+        raise FitError(
+            "a profile takes runs as independent but these are in groups; use the intervals of the refits"
+        )
 
 
 def likelihood_scale(problem: Problem, theta: Array) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from isoloss.fits.paired import Gaps
+    from isoloss.fits.paired import Gaps, Slope
     from isoloss.fits.result import Fit
 
 #: A cell that is a number (with a unit sign at most), or empty: a column of these is right-aligned.
@@ -113,7 +113,7 @@ def _facts(fit: Fit) -> Iterator[str]:
 
 
 def _constants(fit: Fit) -> Section:
-    bounds = {c.text.partition(" is at its bound")[0] for c in fit.cautions if c.kind == "at_bound"}
+    bounds = {name for c in fit.cautions if c.kind == "at_bound" for name in c.about}
     rows = []
     for k in fit.law.constants:
         mark = f"= {fit.law.ties[k.name]}" if k.name in fit.law.ties else ""
@@ -186,7 +186,12 @@ def _exponent(fit: Fit) -> Iterator[str]:
         yield f"withheld: {fit.withheld}"
         yield f"(the law alone would say {number(value, 3)}, {number(low, 3)} to {number(high, 3)})"
     else:
-        yield f"params grow as compute to the power {number(value, 3)} ({number(low, 3)} to {number(high, 3)}) around {fit.flop:.2g} flop (6 N D)"
+        where = (
+            f" (group {fit.optimum.problem.x.groups[0]})"
+            if fit.optimum and fit.optimum.problem.x.groups
+            else ""
+        )
+        yield f"params grow as compute to the power {number(value, 3)} ({number(low, 3)} to {number(high, 3)}) around {fit.flop:.2g} flop (6 N D){where}"
 
 
 def _sensitivity(fit: Fit) -> list[Section]:
@@ -224,8 +229,12 @@ def _gaps(fit: Fit, most: int = 24) -> list[Section]:
     rows = tuple((x.precision, str(x.pairs), str(x.negative), number(x.mean, 3)) for x in shown)
     lines = [f"{g.pairs} pairs of runs that share all but precision; {g.negative} gaps are not positive"]
     lines += _slopes(g)
-    if fit.gap_error is not None:
-        lines.append(f"this law predicts the gaps to a factor {fit.gap_error:.2f} (root mean square)")
+    if fit.gap_score is not None:
+        score = fit.gap_score
+        lines.append(
+            f"this law misses the gaps by {score.nats:.3g} nats (root mean square of all), and by a factor {score.factor:.2f} "
+            f"those {score.scored} of {score.pairs} that are positive in the runs and in the law"
+        )
     if len(g.levels) > most:
         lines.append(
             f"the {most} precisions of most pairs are shown; {len(g.levels) - most} more are in fit.gaps.levels"
@@ -242,9 +251,8 @@ def _gaps(fit: Fit, most: int = 24) -> list[Section]:
 
 def _slopes(g: Gaps) -> Iterator[str]:
     if g.together is not None:
-        s = g.together
         yield (
-            f"gap grows to the power {s.value:+.3f} (standard error {s.error:.3f}) with tokens and params together: "
+            f"gap grows to the power {_slope(g.together)} with tokens and params together: "
             "tokens per param are nearly constant in the pairs, so the two exponents cannot be told apart"
         )
         return
@@ -252,4 +260,11 @@ def _slopes(g: Gaps) -> Iterator[str]:
         if slope is None:
             yield f"no exponent in {name}: the pairs do not vary in it"
         else:
-            yield f"gap grows as {name} to the power {slope.value:+.3f} (standard error {slope.error:.3f})"
+            yield f"gap grows as {name} to the power {_slope(slope)}"
+
+
+def _slope(slope: Slope) -> str:
+    if not slope.freedom:
+        return f"{slope.value:+.3f} (too few cells of params and tokens for an error)"
+    low, high = slope.interval(0.9)
+    return f"{slope.value:+.3f} (90%: {low:+.3f} to {high:+.3f}, {slope.freedom} degrees of freedom)"

@@ -31,10 +31,19 @@ def weights(
 
 
 def wild(
-    predicted: Array, residual: Array, clusters: NDArray[np.intp] | None, draws: int, rng: np.random.Generator
+    fitted: Array,
+    residual: Array,
+    clusters: NDArray[np.intp] | None,
+    draws: int,
+    rng: np.random.Generator,
+    exponent: bool = False,
 ) -> Array:
-    """Losses drawn again by flipping the sign of log residuals, a sign a group where there are groups, (draws, rows)."""
-    units = len(predicted) if clusters is None else int(clusters.max()) + 1
+    """Losses drawn again by flipping signs of residuals, a sign a group where there are groups, (draws, rows).
+
+    ``exponent`` says that both are logarithms of losses. Signs of equal chance keep the median of every residual,
+    which makes the wild bootstrap valid for absolute errors too. Reference: Feng, He and Hu 2011, Biometrika 98.
+    """
+    units = len(fitted) if clusters is None else int(clusters.max()) + 1
     signs = rng.choice([-1.0, 1.0], size=(draws, units))
-    signs = signs if clusters is None else signs[:, clusters]
-    return np.asarray(predicted * np.exp(signs * residual))
+    drawn = fitted - (signs if clusters is None else signs[:, clusters]) * residual
+    return np.asarray(np.exp(drawn) if exponent else drawn)

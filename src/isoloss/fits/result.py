@@ -15,14 +15,14 @@ from isoloss.fits.caution import Caution
 from isoloss.fits.efficiency import Efficiencies
 from isoloss.fits.misfit import LackOfFit, Noise
 from isoloss.fits.objective import Objective
-from isoloss.fits.optimum import Certificate
-from isoloss.fits.paired import Gaps
-from isoloss.fits.prediction import Of, Prediction, counts, loss_draws, summarise, with_noise
+from isoloss.fits.optimum import Certificate, unheld
+from isoloss.fits.paired import Gaps, GapScore
+from isoloss.fits.prediction import Of, Prediction, loss_draws, points, summarise, with_noise
 from isoloss.fits.problem import Coordinates
 from isoloss.fits.report import Section, html, sections, text
 from isoloss.fits.sample import FitError, Sample
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs, Law, Mask, as_inputs
+from isoloss.laws import Array, Inputs, Law, Mask
 
 if TYPE_CHECKING:
     from isoloss.fits.optimum import Optimum
@@ -114,7 +114,7 @@ class Fit:
     lack_of_fit: LackOfFit | None
     noise: Noise | None
     gaps: Gaps | None
-    gap_error: float | None
+    gap_score: GapScore | None
     efficiencies: Efficiencies | None
     cautions: tuple[Caution, ...]
     facts: Facts
@@ -163,6 +163,8 @@ class Fit:
         found = [
             c.text for c in self.cautions if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
         ]
+        if not found and not np.isfinite(self.exponent[0]):
+            return "the law has no compute-optimal split: its loss falls for ever with params or with tokens alone"
         return found[0] if found else None
 
     def predict(
@@ -180,24 +182,38 @@ class Fit:
 
         Raises DomainError where the law is not defined, FitError for an unknown ``of``.
         """
-        n, d = counts(params, tokens)
-        names = [precision] if isinstance(precision, str | Precision) else list(precision)
-        rows = np.broadcast(n, d, np.empty(len(names))).size
-        x = as_inputs(
-            n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows
-        )
+        x = points(params, tokens, precision, group, sparsity)
         return self.predict_inputs(x, level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
+        level = self.level if level is None else level
+        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, self.doubts(x))
+
+    def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
+        """Losses under every refit, (S, n): of the mean, or of new runs with noise."""
         if of not in ("run", "mean"):
             raise FitError(f"cannot predict the interval of {of!r}; of is 'run' or 'mean'")
-        centre = self.law.loss(x)
         draws = loss_draws(self.coordinates, self.draws, x)
-        if of == "run":
-            residual = self.points.residual[~self.points.held_out]
-            draws = with_noise(draws, residual, self.draws.shape[1], self.facts.seed)
-        return summarise(x, centre, draws, self.level if level is None else level, of, self.law.box)
+        if of == "mean":
+            return draws
+        residual = self.points.residual[~self.points.held_out]
+        return with_noise(draws, residual, self.draws.shape[1], self.facts.seed if seed is None else seed)
+
+    def doubts(self, x: Inputs) -> tuple[Caution, ...]:
+        """What no fitted run says about these points: constants that are absent, precisions that were not run."""
+        found = []
+        missing = unheld(self.law, self.absent, x)
+        if missing:
+            text = f"the loss there depends on {', '.join(missing)}, which no fitted run holds: the value is not estimated and has no doubt"
+            found.append(Caution("not_in_data", text, missing))
+        fitted = {p for p, held in zip(self.points.precision, self.points.held_out, strict=True) if not held}
+        new = sorted({str(x.levels.items[k]) for k in np.unique(x.level)} - fitted - {"fp"})
+        if new:
+            found.append(
+                Caution("extrapolation", f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}")
+            )
+        return tuple(found)
 
     def allocation(self, flop: float, group: str | None = None) -> Allocation:
         """Compute-optimal params and tokens at a budget, at the optimum (first) and for every draw."""

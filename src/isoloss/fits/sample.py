@@ -14,6 +14,9 @@ from isoloss.runs import Runs
 #: Rows that differ in one of these have different losses for the same model, so one base cannot hold for them.
 POOLED = ("metric", "source", "corpus", "eval_set", "tokenizer", "family", "params_kind")
 
+#: Columns in which runs of one cell agree, beside params, tokens, precision and sparsity.
+SAME = ("source", "unique_tokens", "lr_peak", "lr_final", "schedule", "optimizer", "batch_tokens", "method")
+
 
 class FitError(ValueError):
     """A fit that cannot be made, with the reason in one sentence."""
@@ -38,16 +41,13 @@ class Sample:
 
     @cached_property
     def cells(self) -> NDArray[np.intp]:
-        """The cell of every run: runs of equal params, tokens, level and group differ by their seed alone."""
-        keys = np.column_stack(
-            [
-                self.x.params,
-                self.x.tokens,
-                self.x.level,
-                self.x.group if len(self.x.group) else 0 * self.x.level,
-            ]
-        )
-        return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1]).ravel()
+        """The cell of every run: runs that agree in all but seed and loss (see SAME)."""
+        columns = [self.x.params, self.x.tokens, self.x.level]
+        columns += [self.x.group] if len(self.x.group) else []
+        for name in SAME:
+            if name in self.runs.columns:
+                columns.append(np.unique([str(v) for v in self.runs[name]], return_inverse=True)[1])
+        return np.asarray(np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]).ravel()
 
 
 def as_sample(runs: Runs, per: str | None = None) -> Sample:
@@ -77,7 +77,13 @@ def _labels(runs: Runs, per: str | None) -> list[str] | None:
         return None
     if per not in runs.columns:
         raise FitError(f"runs have no column {per!r} to have a base per; they have {', '.join(runs.columns)}")
-    return [str(v) for v in runs[per]]
+    values = list(runs[per])
+    unknown = sum(v is None for v in values)
+    if unknown:
+        raise FitError(
+            f"{unknown} of {len(values)} runs have no {per}, so they cannot have a base per {per}; fill it or leave them out"
+        )
+    return [str(v) for v in values]
 
 
 def _check_pooled(runs: Runs, column: str, labels: list[str] | None, per: str | None) -> None:
@@ -108,7 +114,12 @@ def _numbers(runs: Runs, column: str) -> Array | None:
     if column not in runs.columns:
         return None
     values = np.asarray(runs[column], dtype=float)
-    return values if np.isfinite(values).all() else None
+    unknown = int((~np.isfinite(values)).sum())
+    if 0 < unknown < len(values):
+        raise FitError(
+            f"{column} is known for {len(values) - unknown} runs and unknown for {unknown}; fill it in or leave these out"
+        )
+    return None if unknown else values
 
 
 def _clusters(runs: Runs) -> NDArray[np.intp] | None:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from isoloss.fits.caution import Caution
-from isoloss.fits.comparison import Comparison, Entry
+from isoloss.fits.comparison import Comparison
 from isoloss.fits.efficiency import Efficiencies
 from isoloss.fits.misfit import LackOfFit, Noise
 from isoloss.fits.objective import Objective
 from isoloss.fits.optimum import Certificate
-from isoloss.fits.paired import Gaps, LevelGap, Slope
+from isoloss.fits.paired import Gaps, GapScore, LevelGap, Slope
 from isoloss.fits.prediction import Prediction
+from isoloss.fits.ranking import Entry
 from isoloss.fits.result import Errors, Facts, Fit, HeldOut, Points, Sensitivity
 from isoloss.fits.sample import FitError
 from isoloss.laws import Law, law_from_json
@@ -28,7 +29,7 @@ KINDS: dict[str, type] = {"fit": Fit, "comparison": Comparison, "law": Law}
 PARTS: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
-        Caution, Certificate, Comparison, Efficiencies, Entry, Errors, Facts, Fit, Gaps, HeldOut, LackOfFit, LevelGap,
+        Caution, Certificate, Comparison, Efficiencies, Entry, Errors, Facts, Fit, Gaps, GapScore, HeldOut, LackOfFit, LevelGap,
         Noise, Objective, Points, Prediction, Sensitivity, Slope,
     )
 }  # fmt: skip
@@ -39,7 +40,7 @@ LEFT_OUT = {"optimum", "sample"}
 def save(thing: Fit | Comparison | Law, path: str | Path, force: bool = False) -> Path:
     """The path of the JSON file that was written.
 
-    Raises FitError when the file exists and ``force`` is not given, or when the law is not made from a preset.
+    Raises FitError when the file exists and ``force`` is not given, ValueError when the law is no preset's.
     """
     path = Path(path)
     if path.exists() and not force:
@@ -66,7 +67,12 @@ def load(path: str | Path) -> Fit | Comparison | Law:
         )
     if kind not in KINDS:
         raise FitError(f"{path} holds a {kind!r}; load reads {', '.join(KINDS)}")
-    thing = _decoded(content["value"])
+    try:
+        thing = _decoded(content["value"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FitError(f"{path} says it holds a {kind} but cannot be read as one: {error}") from error
+    if not isinstance(thing, KINDS[kind]):
+        raise FitError(f"{path} says it holds a {kind} but does not")
     assert isinstance(thing, Fit | Comparison | Law)
     return thing
 

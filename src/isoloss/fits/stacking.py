@@ -18,10 +18,10 @@ def log_density(held: HeldOut) -> Array:
     return np.asarray(stats.norm.logpdf(np.log(held.observed), middle, width))
 
 
-def stack(density: Array, steps: int = 2000) -> Array:
+def stack(density: Array, counts: Array | None = None, steps: int = 2000) -> Array:
     """Weights (laws,) that maximise the summed log of the mixture density; ``density`` is its log, (laws, rows).
 
-    Expectation-maximisation from equal weights: concave, so the end does not depend on the start.
+    ``counts`` says how much each row counts (1 unless given). Expectation-maximisation from equal weights: concave, so the end does not depend on the start.
     Reference: Yao, Vehtari, Simpson and Gelman 2018, eq. 4.
     """
     likelihood = np.exp(density - density.max(axis=0))
@@ -29,7 +29,7 @@ def stack(density: Array, steps: int = 2000) -> Array:
     for _ in range(steps):
         share = weight[:, None] * likelihood
         share /= share.sum(axis=0)
-        moved = share.mean(axis=1)
+        moved = np.average(share, axis=1, weights=counts)
         if np.abs(moved - weight).max() < 1e-9:
             break
         weight = moved

@@ -21,20 +21,23 @@ def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
     free = problem.coordinates.free
     grid = (np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))) / count
     columns = {k.name: _between(k, grid[i]) for i, k in enumerate(free)}
-    return with_amplitudes(problem, columns, grid)
+    return with_amplitudes(problem, columns, grid, count)
 
 
-def with_amplitudes(problem: Problem, shapes: Mapping[str, Array], share: Array | None = None) -> Array:
+def with_amplitudes(
+    problem: Problem, shapes: Mapping[str, Array], share: Array | None = None, count: int | None = None
+) -> Array:
     """Start vectors from arrays of shape constants (each of shape (S,)); amplitudes follow from the losses."""
     coordinates = problem.coordinates
-    count = len(next(iter(shapes.values())))
+    count = len(next(iter(shapes.values()))) if count is None else count
     theta = np.empty((count, len(coordinates.free)))
     for s in range(count):
         values = {
             k.name: float(shapes[k.name][s]) if k.name in shapes else k.start[0] for k in coordinates.free
         }
         theta[s] = coordinates.theta(
-            values | _amplitudes(problem, values, 0.5 if share is None else float(share[0, s]))
+            values
+            | _amplitudes(problem, values, 0.5 if share is None or not len(share) else float(share[0, s]))
         )
     return np.clip(theta, coordinates.lower, coordinates.upper)
 

@@ -186,9 +186,15 @@ class Law:
         return replace(self, fixed=self.fixed - set(names), ties=_without(self.ties, names))
 
     def tie(self, name: str, to: str) -> Self:
-        """The law with one constant equal to another."""
-        values = _without(self.values, (name,))
-        return replace(self, values=values, fixed=self.fixed - {name}, ties={**self.ties, name: to})
+        """The law with one constant equal to another; what was tied to the first follows it.
+
+        Raises ValueError for a constant tied to itself.
+        """
+        to = self.ties.get(to, to)
+        if name == to:
+            raise ValueError(f"constant {name!r} of law {self.name!r} cannot be tied to itself")
+        ties = {k: to if v == name else v for k, v in self.ties.items()} | {name: to}
+        return replace(self, values=_without(self.values, (name,)), fixed=self.fixed - {name}, ties=ties)
 
     def bounded(self, **bounds: tuple[float, float]) -> Self:
         """The law with other bounds in a fit."""
