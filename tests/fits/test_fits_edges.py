@@ -13,7 +13,7 @@ from isoloss.fits.caution import kinds
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.misfit import lack_of_fit
 from isoloss.fits.objective import SQUARES
-from isoloss.laws import preset
+from isoloss.laws import DomainError, preset
 
 
 def test_a_source_without_quantised_runs_gets_its_own_base(quantised, table):
@@ -193,3 +193,13 @@ def test_simulated_runs_keep_the_columns_of_their_design(table):
     assert list(drawn["seed"]) == list(range(30))
     plain = draw_runs("muennighoff2023", table, 0.0)
     assert (drawn["loss"] > plain["loss"]).any()
+
+
+def test_constants_without_value_and_without_runs_stay_unknown(quantised, tmp_path):
+    found = fit("kumar2024", quantised, draws=5)
+    assert np.isnan(found.values["C_w"])
+    again = load(found.save(tmp_path / "fit.json"))
+    assert str(again) == str(found)
+    with pytest.raises(DomainError, match="C_w"):
+        again.predict(1e8, 2e9, "w8 -> w4")
+    assert np.isfinite(again.predict(1e8, 2e9, "w8").loss).all()

@@ -160,7 +160,7 @@ def _search(sample: Sample, optimum: Optimum) -> Iterator[Caution]:
     if optimum.absent:
         yield Caution(
             "not_in_data",
-            f"no run depends on {', '.join(optimum.absent)}: held at the value they had and not estimated",
+            f"no run depends on {', '.join(optimum.absent)}: not estimated, and held at the value they had, if any",
             optimum.absent,
         )
     twice = len(sample) - len({*zip(sample.cells.tolist(), sample.loss.tolist(), strict=True)})

@@ -63,7 +63,9 @@ class Optimum:
 
 
 def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple[str, ...]]:
-    """The problem of a law on a sample, and the constants on which no row depends (they are held).
+    """The problem of a law on a sample, and the constants on which no row depends: they are held at the value they
+    have, or at NaN, so that nothing that needs them can be said. (One that only 16-bit parts touch, where its effect
+    is least, and that has no value stands in the middle of its range.)
 
     Raises FitError where a term of the law cannot take a base for every group, and for too few runs.
     """
@@ -74,8 +76,9 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
     there = touched(law, sample.x, at_reference(sample.x))
     absent = tuple(k.name for k in law.free if k.name not in there)
     if absent:
+        seen = touched(law, sample.x, np.zeros(len(sample), dtype=bool))
         free = {k.name: k for k in law.free}
-        held = {name: law.values.get(name, 0.5 * sum(free[name].start)) for name in absent}
+        held = {n: law.values.get(n, 0.5 * sum(free[n].start) if n in seen else np.nan) for n in absent}
         problem = replace(problem, coordinates=Coordinates(law.with_values(held).fix(*absent)))
     if len(problem.coordinates.free) > len(sample):
         raise FitError(

@@ -229,7 +229,7 @@ class Law:
         head = f"{self.name}: {self.title or 'a law'}" + (f" ({self.source})" if self.source else "")
         rows = []
         for k in self.constants:
-            value = "to be fitted" if k.value is None else f"{k.value:.6g}"
+            value = "to be fitted" if k.value is None or np.isnan(k.value) else f"{k.value:.6g}"
             mark = (
                 f" = {self.ties[k.name]}" if k.name in self.ties else " fixed" if k.name in self.fixed else ""
             )
@@ -256,7 +256,7 @@ class Law:
         one = x.take(np.array([row]))
         place = f"params {x.params[row]:.3g}, tokens {x.tokens[row]:.3g}"
         where = f"{place}, precision '{x.levels.items[x.level[row]]}'"
-        unknown = {k.name: sum(k.start) / 2 for k in self.constants if k.value is None}
+        unknown = {k.name: sum(k.start) / 2 for k in self.constants if k.value is None or np.isnan(k.value)}
         # Of the constants without a value, those matter here that alone make the loss undefined.
         filled = {**self._known(), **unknown}
         needed = [k for k in unknown if np.isnan(self._evaluated({**filled, k: float("nan")}, one)[0])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from math import isnan, nan
 from typing import Any
 
 from isoloss.laws.formula import Formula, Grouped
@@ -28,7 +29,7 @@ def to_json(law: Law) -> dict[str, Any]:
         "schema": SCHEMA,
         "preset": _preset_of(law),
         "name": law.name,
-        "values": dict(law.values),
+        "values": {name: None if isnan(value) else value for name, value in law.values.items()},
         "fixed": sorted(law.fixed),
         "ties": dict(law.ties),
         "bounds": {name: list(pair) for name, pair in law.bounds.items()},
@@ -68,7 +69,7 @@ def _built(saved: Mapping[str, Any]) -> Law:
     return Law(
         name=saved["name"],
         formula=formula,
-        values=dict(saved["values"]),
+        values={name: nan if value is None else value for name, value in saved["values"].items()},
         fixed=frozenset(saved["fixed"]),
         ties=dict(saved["ties"]),
         bounds={name: (low, high) for name, (low, high) in saved["bounds"].items()},
