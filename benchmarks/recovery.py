@@ -19,7 +19,7 @@ from isoloss.runs import Runs
 NAMES = ("gamma_w", "n_w", "gamma_a", "n_a", "gamma_kv", "n_kv")
 OTHERS = ("A", "alpha", "B", "E")
 NOISE, LEVEL, DRAWS = 0.02, 0.9, 200
-#: Objectives with the resampling that is their default, and Huber with whole runs beside it.
+#: Objectives and ways of resampling: whole runs are the default of both.
 STUDIES: tuple[tuple[str, Resample], ...] = (("huber", "wild"), ("squares", "runs"), ("huber", "runs"))
 
 

@@ -137,3 +137,15 @@ def test_predict_takes_a_name_a_law_or_a_fit(table):
     assert "no_interval" in kinds(bare.cautions)
     found = fit("chinchilla", table, draws=20)
     assert predict(found, 1e9, 2e10).low[0] < predict(found, 1e9, 2e10).high[0]
+
+
+def test_laws_that_set_the_exponent_by_form_do_not_vote_on_it(table):
+    found = compare(["chinchilla", "chinchilla_tied"], table, draws=40, starts=8)
+    tied = next(e.fit for e in found.entries if e.fit.law.name == "chinchilla_tied")
+    free = next(e.fit for e in found.entries if e.fit.law.name == "chinchilla")
+    assert tied.exponent_by_form
+    assert "the form of the law sets it to 0.5" in tied.withheld
+    assert not free.exponent_by_form
+    assert found.exponent()[0] == pytest.approx(free.exponent[0])
+    alone = compare(["chinchilla_tied"], table, draws=5, starts=4)
+    assert np.isnan(alone.exponent()).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from isoloss.fits import FitError, Objective, draw_runs, fit
+from isoloss.fits import FitError, fit
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.objective import HUBER
 from isoloss.fits.resampling import weights, wild
@@ -70,12 +70,9 @@ def test_wild_flips_whole_groups(exponent):
     assert (signs[:, 0] == signs[:, 1]).all()
 
 
-def test_the_default_resample_follows_the_objective_and_the_runs(table):
+def test_the_default_resample_follows_the_runs(table):
     law = preset("chinchilla")
-    noisy = draw_runs("epoch2024", table, noise=0.02, seed=1)
-    assert fit(law, noisy, draws=2).resample == "wild"
-    assert fit(law, noisy, draws=2, objective=Objective("huber", 0.1)).resample == "runs"
-    assert fit(law, table, draws=2, objective="squares").resample == "runs"
+    assert fit(law, table, draws=2).resample == "runs"
     grouped = table.with_columns(group=[f"model {k % 15}" for k in range(len(table))])
     assert fit(law, grouped, draws=2).resample == "groups"
     assert (

@@ -79,10 +79,12 @@ class Comparison:
     def exponent(self, level: float | None = None) -> tuple[float, float, float]:
         """The compute-optimal exponent of params averaged over laws, with the interval of their mixture.
 
-        Laws without an optimum (their loss falls for ever along one axis) have none and are left out of the average.
+        Laws without an optimum (their loss falls for ever along one axis) have none, and laws whose form allows one
+        exponent only (alpha = beta) assume it instead of finding it: both are left out. NaN where no law is left.
         """
         level = self.level if level is None else level
-        asked = [e for e in self.entries if e.weight > 0 and np.isfinite(e.fit.exponent[0])]
+        asked = [e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form]
+        asked = [e for e in asked if e.weight > 0] or asked[:1]
         if not asked:
             return np.nan, np.nan, np.nan
         drawn = [
@@ -90,8 +92,9 @@ class Comparison:
             for e, count in zip(asked, self._shares(asked), strict=True)
         ]
         low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-        total = sum(e.weight for e in asked)
-        return sum(e.weight * e.fit.exponent[0] for e in asked) / total, float(low), float(high)
+        weight = np.array([max(e.weight, 1e-9) for e in asked])
+        value = np.average([e.fit.exponent[0] for e in asked], weights=weight)
+        return float(value), float(low), float(high)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """The path of the JSON file written; see fits.save."""

@@ -91,7 +91,7 @@ def judge(entries: Sequence[Entry]) -> tuple[Caution, ...]:
     """What speaks against the comparison as a whole."""
     out = []
     top = [e for e in entries if e.weight >= 0.05]
-    told = [e for e in top if np.isfinite(e.fit.exponent).all()]
+    told = [e for e in top if np.isfinite(e.fit.exponent).all() and not e.fit.exponent_by_form]
     lows, highs = [e.fit.exponent[1] for e in told], [e.fit.exponent[2] for e in told]
     if len(told) > 1 and max(lows) > min(highs):
         spread = ", ".join(f"{e.fit.law.name} {e.fit.exponent[0]:.3f}" for e in told)

@@ -163,9 +163,17 @@ class Fit:
         found = [
             c.text for c in self.cautions if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
         ]
+        if not found and self.exponent_by_form:
+            return f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing about it"
         if not found and not np.isfinite(self.exponent[0]):
             return "the law has no compute-optimal split: its loss falls for ever with params or with tokens alone"
         return found[0] if found else None
+
+    @property
+    def exponent_by_form(self) -> bool:
+        """Whether the law allows one allocation exponent only, as with alpha = beta: an assumption, no finding."""
+        drawn = self.exponent_draws[np.isfinite(self.exponent_draws)]
+        return bool(len(drawn) and np.ptp(drawn) < 1e-3)
 
     def predict(
         self,

@@ -28,19 +28,14 @@ class Draws:
 
 
 def default_resample(sample: Sample, optimum: Optimum) -> Resample:
-    """Groups where runs are grouped, fractional weights where some constant rests on few runs or groups, wild where
-    the objective is close to absolute errors, whole runs otherwise.
+    """Groups where runs are grouped, fractional weights where some constant rests on few runs or groups, else runs.
 
-    Absolute errors are minimised by a few runs exactly, so resamples of whole runs scatter too much: on 465 runs of
-    Kumar's law their 90% intervals covered 96%, wild ones 90% (docs/results.md, Recovery).
+    Under Huber with a delta far below the noise, intervals from whole runs are somewhat wide; wild ones are right for
+    constants of precision and too narrow for those of the base (docs/results.md, Recovery), so they are no default.
     """
     if _least_support(sample, optimum) < SCARCE:
         return "fractional"
-    if sample.clusters is not None:
-        return "groups"
-    objective = optimum.problem.objective
-    size = np.abs(optimum.problem.residuals(optimum.theta[None, :])[0])
-    return "wild" if objective.kind == "huber" and objective.delta < 0.5 * float(np.median(size)) else "runs"
+    return "runs" if sample.clusters is None else "groups"
 
 
 def _least_support(sample: Sample, optimum: Optimum) -> int:
