@@ -13,7 +13,7 @@ OUT = Path("out")
 def show(name: str, law: str, holdout: str) -> None:
     """Reads a table by name, fits a law, prints the report and draws it."""
     runs = il.read(name)
-    print(f"\n$ isoloss fit {name} --law {law} --holdout {holdout}\n")
+    print(f"\n$ isoloss fit {name} --law {law} --holdout {holdout} --draws 200\n")
     fit = il.fit(law, runs, holdout=holdout, draws=200)
     print(fit)
     print("\nwhat it predicts, with a 90% interval of a run:")

@@ -41,7 +41,7 @@ def main() -> None:
 
 def _write(parts: dict[str, str]) -> None:
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
-    head = f"# What isoloss measured\n\nWritten by `make bench` ({machine}). Times are ratios of one run on one machine.\n"
+    head = f"# What isoloss measured\n\nWritten by `make bench` ({machine}). Seconds are of one run on one machine: read them as ratios.\n"
     body = [f"<!-- {name} -->\n\n{text}\n" for name, text in parts.items() if text]
     PAGE.write_text("\n".join([head, *body]))
 

@@ -203,3 +203,37 @@ def test_constants_without_value_and_without_runs_stay_unknown(quantised, tmp_pa
     with pytest.raises(DomainError, match="C_w"):
         again.predict(1e8, 2e9, "w8 -> w4")
     assert np.isfinite(again.predict(1e8, 2e9, "w8").loss).all()
+
+
+def test_a_part_that_is_never_rounded_is_not_fitted_even_where_starts_leave_the_domain(quantised):
+    runs = quantised.where(precision=["bf16", "w3", "w4", "a4"])
+    found = fit("kumar2024", runs, draws=5)
+    assert {"gamma_kv", "n_kv"} <= set(found.absent)
+    assert not {"gamma_w", "gamma_a"} & set(found.absent)
+
+
+def test_a_constant_that_another_is_tied_to_can_be_fixed(table):
+    found = fit("chinchilla_tied", table, fixed={"alpha": 0.35}, draws=5)
+    assert found.values["beta"] == 0.35
+    assert "beta" in str(found)
+
+
+def test_fit_reads_what_is_no_runs(table, tmp_path):
+    path = table.save(tmp_path / "runs.csv")
+    assert (
+        fit("chinchilla", path or tmp_path / "runs.csv", draws=3).values
+        == fit("chinchilla", table, draws=3).values
+    )
+    assert fit("chinchilla", table.frame(), draws=3).facts.runs == 30
+
+
+def test_excluded_rows_are_counted_by_kind(table):
+    loss = np.where(np.arange(30) < 4, np.nan, table["loss"])
+    found = fit("chinchilla", table.with_columns(loss=loss), draws=3)
+    assert list(found.facts.excluded.values()) == [4]
+    assert "4 excluded: column 'loss' has nan" in str(found)
+
+
+def test_an_interval_cut_by_a_bound_is_marked(table):
+    found = fit(preset("chinchilla").bounded(E=(0.0, 1.815)), table, draws=60)
+    assert "to its bound" in str(found) or "AT BOUND" in str(found)

@@ -43,7 +43,7 @@ def fit(
         typer.Option(
             "--how",
             rich_help_panel=DOUBT,
-            help="What is drawn again; without it groups where runs are grouped, runs elsewhere.",
+            help="What is drawn again; without it fractional where a constant rests on few runs, else groups where runs are grouped, else runs.",
             show_default=False,
         ),
     ] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +21,7 @@ from isoloss.fits.ranking import Entry, judge, ranked
 from isoloss.fits.report import Section, html, text
 from isoloss.fits.resampling import Resample
 from isoloss.fits.result import Fit, HeldOut
-from isoloss.fits.sample import FitError, Sample, as_sample
+from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
 from isoloss.fits.uncertainty import resample
 from isoloss.formats import Precision
 from isoloss.laws import DomainError, Inputs, Law, Mask, preset
@@ -80,11 +81,12 @@ class Comparison:
         """The compute-optimal exponent of params averaged over laws, with the interval of their mixture.
 
         Laws without an optimum (their loss falls for ever along one axis) have none, and laws whose form allows one
-        exponent only (alpha = beta) assume it instead of finding it: both are left out. NaN where no law is left.
+        exponent only (alpha = beta) assume it instead of finding it: both are left out, as are laws of a weight
+        below 0.05. NaN where no law is left.
         """
         level = self.level if level is None else level
         asked = [e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form]
-        asked = [e for e in asked if e.weight > 0] or asked[:1]
+        asked = [e for e in asked if e.weight >= 0.05]
         if not asked:
             return np.nan, np.nan, np.nan
         drawn = [
@@ -92,8 +94,7 @@ class Comparison:
             for e, count in zip(asked, self._shares(asked), strict=True)
         ]
         low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-        weight = np.array([max(e.weight, 1e-9) for e in asked])
-        value = np.average([e.fit.exponent[0] for e in asked], weights=weight)
+        value = np.average([e.fit.exponent[0] for e in asked], weights=[e.weight for e in asked])
         return float(value), float(low), float(high)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
@@ -118,7 +119,7 @@ class Comparison:
 
 def compare(
     laws: Sequence[str | Law],
-    runs: Runs,
+    runs: Runs | Any,
     *,
     holdouts: Sequence[str | Callable[[Sample], Mask]] | None = None,
     objective: str | Objective = "huber",
@@ -137,6 +138,7 @@ def compare(
     is listed with the reason. Weights maximise the held-out log score of the mixture (stacking of predictive
     distributions, Yao et al. 2018). Raises FitError when no law can be fitted, or two laws have one name.
     """
+    runs = as_runs(runs)
     sample = as_sample(runs, per)
     chosen = [preset(x) if isinstance(x, str) else x for x in laws]
     _check_names(chosen)

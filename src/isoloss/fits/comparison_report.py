@@ -40,9 +40,6 @@ def mean_residuals(fit: Fit) -> dict[str, float]:
 def sections(comparison: Comparison) -> list[Section]:
     """The ranking, the average, what could not be compared, and the warnings."""
     least = min(e.aicc for e in comparison.entries)
-    value, low, high = comparison.exponent()
-    asked = [e for e in comparison.entries if e.weight > 0]
-    doubted = all(e.fit.withheld is not None for e in asked)
     out = [
         Section(
             f"{len(comparison.entries)} laws on {comparison.best.facts.runs} runs, ranked by held-out error",
@@ -52,17 +49,7 @@ def sections(comparison: Comparison) -> list[Section]:
             HEAD,
             tuple(_row(e, least) for e in comparison.entries),
         ),
-        Section(
-            "Average over laws by weight",
-            (
-                (
-                    "compute-optimal exponent of params withheld: every law of weight withholds its own; the average would say "
-                    if doubted
-                    else "compute-optimal exponent of params "
-                )
-                + f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)",
-            ),
-        ),
+        Section("Average over laws by weight", (_average(comparison),)),
     ]
     out += _residuals(comparison)
     if comparison.refused:
@@ -71,6 +58,17 @@ def sections(comparison: Comparison) -> list[Section]:
         )
     out.append(Section("Warnings", (*(str(c) for c in comparison.cautions), *_own(comparison)) or ("none",)))
     return out
+
+
+def _average(comparison: Comparison) -> str:
+    """The averaged exponent in words, withheld where no law of weight stands for its own."""
+    value, low, high = comparison.exponent()
+    if np.isnan(value):
+        return "compute-optimal exponent of params withheld: no law of weight finds one, they set it by their form or have none"
+    said = f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)"
+    if all(e.fit.withheld is not None for e in comparison.entries if e.weight > 0):
+        return f"compute-optimal exponent of params withheld: every law of weight withholds its own; they would say {said}"
+    return f"compute-optimal exponent of params {said}"
 
 
 def _residuals(comparison: Comparison, most: int = 8) -> list[Section]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +22,19 @@ from isoloss.fits.paired import gaps
 from isoloss.fits.prediction import check_level, loss_draws, summarise, with_noise
 from isoloss.fits.resampling import Resample
 from isoloss.fits.result import Facts, Fit, HeldOut, Points, Sensitivity
-from isoloss.fits.sample import FitError, Sample, as_sample
+from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
 from isoloss.fits.uncertainty import Draws, resample
 from isoloss.laws import Array, Box, Law, Mask, preset
 from isoloss.runs import Runs
 
 Tick = Callable[[int], None]
+#: Where a row stands, at the end of the reason for which it is excluded.
+_PLACE = re.compile(r" \([^()]*row \d+\)$")
 
 
 def fit(
     law: str | Law,
-    runs: Runs,
+    runs: Runs | Any,
     *,
     objective: str | Objective = "huber",
     holdout: str | Callable[[Sample], Mask] | None = None,
@@ -45,7 +49,7 @@ def fit(
 ) -> Fit:
     """The law fitted to the usable runs, with intervals, hold-out, certificate and warnings.
 
-    ``law``: a preset's name or a Law. ``objective``: "huber" (1e-3 on log loss, summed), "squares" (log loss),
+    ``law``: a preset's name or a Law. ``runs``: Runs, or anything that runs.read takes. ``objective``: "huber" (1e-3 on log loss, summed), "squares" (log loss),
     "student", "plain" (squares of the loss) or an Objective. ``holdout``: a rule of fits.holdout.RULES; these rows
     are predicted, never fitted. ``per``: a column whose values each get a base of their own, precision constants
     shared. ``fixed``: constants held at a value. ``how``: resampling ("runs", "groups", "fractional", "wild"; by
@@ -56,6 +60,7 @@ def fit(
     section 3.3 for the objective; Besiroglu et al. 2024 for refits of resampled tables.
     """
     check_level(level)
+    runs = as_runs(runs)
     sample = as_sample(runs, per)
     law = preset(law) if isinstance(law, str) else law
     law = law.fix(**fixed) if fixed else law
@@ -200,6 +205,7 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
 def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:
     reasons: dict[str, int] = {}
     for reason in runs.excluded["reason"] if len(runs.excluded) else ():
-        reasons[str(reason)] = reasons.get(str(reason), 0) + 1
+        kind = _PLACE.sub("", str(reason))
+        reasons[kind] = reasons.get(kind, 0) + 1
     sources = sorted({str(s) for s in runs["source"] if s is not None}) if "source" in runs.columns else []
     return Facts(len(sample), reasons, runs.hash, tuple(sources), seed, version("isoloss"))

@@ -11,6 +11,7 @@ from isoloss.fits.caution import Caution
 from isoloss.fits.misfit import LackOfFit
 from isoloss.fits.optimum import Optimum
 from isoloss.fits.paired import Gaps, is_reference
+from isoloss.fits.problem import Coordinates
 from isoloss.fits.result import Errors, HeldOut
 from isoloss.fits.sample import Sample
 from isoloss.laws import Array
@@ -87,17 +88,24 @@ def not_covered(held: HeldOut) -> Iterator[Caution]:
     )
 
 
+def at_bound(coordinates: Coordinates, i: int, theta: float) -> list[float]:
+    """The bound that a coordinate stands at, to a ten-thousandth of its range; empty inside."""
+    k = coordinates.free[i]
+    near = 1e-4 * (coordinates.upper[i] - coordinates.lower[i])
+    edges = ((coordinates.lower[i], k.lower), (coordinates.upper[i], k.upper))
+    return [bound for edge, bound in edges if abs(theta - edge) <= near]
+
+
 def _bounds(optimum: Optimum) -> Iterator[Caution]:
     coordinates = optimum.problem.coordinates
     values = coordinates.values(optimum.theta) if len(optimum.theta) else {}
     for i, k in enumerate(coordinates.free):
-        for edge, bound in ((coordinates.lower[i], k.lower), (coordinates.upper[i], k.upper)):
-            if abs(optimum.theta[i] - edge) <= 1e-9 * max(1.0, abs(edge)):
-                yield Caution(
-                    "at_bound",
-                    f"{k.name} is at its bound {bound:g}: the data do not hold it, and what leans on it is not to be trusted",
-                    (k.name,),
-                )
+        for bound in at_bound(coordinates, i, float(optimum.theta[i])):
+            yield Caution(
+                "at_bound",
+                f"{k.name} is at its bound {bound:g}: the data do not hold it, and what leans on it is not to be trusted",
+                (k.name,),
+            )
     for name, value in values.items():
         if name.partition("[")[0] in ("alpha", "beta") and value < 0.1 and name not in coordinates.law.ties:
             yield Caution(

@@ -172,7 +172,7 @@ def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) ->
     """
     coordinates = Coordinates(law)
     problem = Problem(coordinates, x, np.ones(len(x)), SQUARES)
-    theta = draw(problem, 8, np.random.default_rng(0)) if theta is None else theta
+    theta = draw(problem, 32, np.random.default_rng(0)) if theta is None else theta
     with np.errstate(all="ignore"):
         loss = law.formula.loss(coordinates.jets(theta), x)
     grad = getattr(loss, "grad", {})
@@ -180,8 +180,11 @@ def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) ->
     found = set()
     for i, k in enumerate(coordinates.free):
         if i in grad:
-            slope = np.nan_to_num(np.broadcast_to(grad[i], (len(theta), len(x))), nan=1.0)
-            if np.any(slope if is_base(k.name) else slope[:, counted]):
+            slope = np.broadcast_to(grad[i], (len(theta), len(x)))
+            slope = slope if is_base(k.name) else slope[:, counted]
+            known = np.isfinite(slope)
+            # Outside the law's domain nothing is known; a constant that is unknown everywhere is taken as touched.
+            if np.any(slope[known]) or not known.any():
                 found.add(k.name)
     return found
 

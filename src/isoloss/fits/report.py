@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from isoloss.fits.paired import Gaps, Slope
     from isoloss.fits.result import Fit
+    from isoloss.laws import Constant
 
 #: A cell that is a number (with a unit sign at most), or empty: a column of these is right-aligned.
 _NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?[kMBT%]?|-|nan|inf|")
@@ -122,14 +123,25 @@ def _constants(fit: Fit) -> Section:
             mark = "not in the data"
         elif k.name in fit.law.fixed:
             mark = "fixed"
-        else:
+        elif fit.law.ties.get(k.name, k.name) not in fit.law.fixed:
             low, high = (number(v) for v in fit.interval(k.name))
+            mark = mark or _ends_at_bound(fit, k)
         if k.name in bounds:
             mark = "AT BOUND"
         rows.append((k.name, number(k.value, 5), low, high, k.unit, mark, k.meaning))
     return Section(
         "Constants", tuple(_correlated(fit)), ("", "value", "low", "high", "unit", "", "meaning"), tuple(rows)
     )
+
+
+def _ends_at_bound(fit: Fit, k: Constant) -> str:
+    """A mark where an end of the interval is the constant's bound, so that the interval is cut there."""
+    low, high = fit.interval(k.name)
+    near = 1e-4 * (k.upper - k.lower) if k.scale == "linear" else 0.0
+    cut = low <= max(k.lower + near, k.lower * (1 + 1e-3)) or high >= min(
+        k.upper - near, k.upper * (1 - 1e-3)
+    )
+    return "to its bound" if cut else ""
 
 
 def _correlated(fit: Fit) -> Iterator[str]:
@@ -159,7 +171,7 @@ def _held_out(fit: Fit, most: int = 10) -> list[Section]:
     if held is None:
         return []
     p = held.prediction
-    error = np.log(p.loss / held.observed)
+    error = p.loss / held.observed - 1
     inside = p.covers(held.observed)
     rows = tuple(
         (number(p.params[k], 3), number(p.tokens[k], 3), p.precision[k], f"{held.observed[k]:.4f}", f"{p.loss[k]:.4f}",

@@ -213,7 +213,7 @@ class Fit:
         found = []
         missing = unheld(self.law, self.absent, x)
         if missing:
-            text = f"the loss there depends on {', '.join(missing)}, which no fitted run holds: the value is not estimated and has no doubt"
+            text = f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it was not estimated, and the interval leaves it out"
             found.append(Caution("not_in_data", text, missing))
         fitted = {p for p, held in zip(self.points.precision, self.points.held_out, strict=True) if not held}
         new = sorted({str(x.levels.items[k]) for k in np.unique(x.level)} - fitted - {"fp"})

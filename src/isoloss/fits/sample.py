@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.laws import Array, Inputs, as_inputs
-from isoloss.runs import Runs
+from isoloss.runs import Runs, read
 
 #: Rows that differ in one of these have different losses for the same model, so one base cannot hold for them.
 POOLED = ("metric", "source", "corpus", "eval_set", "tokenizer", "family", "params_kind")
@@ -48,6 +49,11 @@ class Sample:
             if name in self.runs.columns:
                 columns.append(np.unique([str(v) for v in self.runs[name]], return_inverse=True)[1])
         return np.asarray(np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]).ravel()
+
+
+def as_runs(runs: Runs | Any) -> Runs:
+    """Runs as they are, or read from a path, a table's name or a data frame."""
+    return runs if isinstance(runs, Runs) else read(runs)
 
 
 def as_sample(runs: Runs, per: str | None = None) -> Sample:
