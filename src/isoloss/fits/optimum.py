@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.fits.objective import SQUARES, Objective
-from isoloss.fits.paired import at_reference
+from isoloss.fits.paired import reference_mask
 from isoloss.fits.problem import Coordinates, Problem
 from isoloss.fits.sample import FitError, Sample
 from isoloss.fits.solver import Solution
@@ -73,7 +73,7 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
     problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
     if sample.x.groups:
         _check_grouped(law, sample.x)
-    there = touched(law, sample.x, at_reference(sample.x))
+    there = touched(law, sample.x, reference_mask(sample.x))
     absent = tuple(k.name for k in law.free if k.name not in there)
     if absent:
         seen = touched(law, sample.x, np.zeros(len(sample), dtype=bool))
@@ -89,17 +89,12 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
 
 
 def _check_grouped(law: Law, x: Inputs) -> None:
-    names = {k.name.partition("[")[0] for k in law.constants if "[" in k.name}
     try:
         law.formula.loss(Coordinates(law).constants(np.zeros((1, len(law.free)))), x)
     except (ValueError, IndexError) as error:
         raise FitError(
             f"law {law.name!r} cannot have a base for every group: one of its terms reads a constant of the base"
         ) from error
-    if not names & set(BASE):
-        raise FitError(
-            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ between groups"
-        )
 
 
 def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) -> Optimum:
@@ -201,4 +196,4 @@ def unheld(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
     open_law = law.release(*absent)
     values = {k.name: k.value if k.value is not None else k.start[0] for k in open_law.constants}
     theta = Coordinates(open_law).theta(values)[None, :]
-    return tuple(sorted(touched(open_law, x, at_reference(x), theta) & set(absent)))
+    return tuple(sorted(touched(open_law, x, reference_mask(x), theta) & set(absent)))

@@ -126,10 +126,10 @@ def gaps(sample: Sample) -> Gaps | None:
 
 def is_reference(sample: Sample) -> Mask:
     """Which runs of a sample are at the reference."""
-    return at_reference(sample.x)
+    return reference_mask(sample.x)
 
 
-def at_reference(x: Inputs) -> Mask:
+def reference_mask(x: Inputs) -> Mask:
     """Which points are at the reference: no part rounded below 16 bits, in training or in serving, and dense."""
     wide = []
     for level in x.levels.items:
