@@ -42,6 +42,10 @@ def test_catalogue_has_each_name_once() -> None:
         ("add(1e-3)", "add(0.001)"),
         ("VEC(.02)", "vec(0.02)"),
         ("add(0)", "fp"),
+        ("vec(2^-4)", "vec(0.0625)"),
+        ("UINT4/64", "uint4/64"),
+        ("int4_full~dither+pow2", "int4_full+pow2~dither"),
+        ("float8_e4m3fnuz", "e4m3fnuz"),
         ("mxfp4/32", "mxfp4"),
         ("int4@gptq~sr+clip+had/row", "int4/row+had+clip~sr@gptq"),
     ],
@@ -82,6 +86,9 @@ def test_bits(name: str, bits: float) -> None:
         ("int4/128", 4.125),
         ("int4", 4),
         ("int4/row", 4),
+        ("int4_full/64", 4.25),
+        ("uint4/64", 4.3125),
+        ("uint4", 4),
         ("e4m3/tensor", 8),
         ("int3/32", 3.5),
         ("ternary", math.log2(3)),
@@ -208,7 +215,7 @@ def test_formats_survive_copies(name: str) -> None:
 
 def test_marks_are_taken_off_and_put_on() -> None:
     known = Format.parse("int4/128+had~sr@gptq")
-    assert known.marks == Marks(128, hadamard=True, stochastic=True, method="gptq")
+    assert known.marks == Marks(128, hadamard=True, rounding="sr", method="gptq")
     assert known.bare == int_format(4)
     assert int_format(4).marked(known.marks) == known
 
@@ -236,15 +243,23 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
             "e8m0",
             "a float e8m0 is out of range;" + FLOATS,
         ),
-        ("add(x)", "cannot read the noise level 'x'; write a number as in add(0.001)"),
+        ("add(x)", "cannot read the noise level 'x'; write a number as in add(0.001) or vec(2^-4)"),
+        ("add(2^x)", "cannot read the noise level '2^x'; write a number as in add(0.001) or vec(2^-4)"),
+        ("e4m3~dither", "'e4m3~dither' cannot be: dither needs equal steps around zero, which integers have"),
+        (
+            "binary~dither",
+            "'binary~dither' cannot be: dither needs equal steps around zero, which integers have",
+        ),
+        ("uint1", "'uint1' is out of range; bits go from 2 to 32"),
+        ("int33_full", "'int33_full' is out of range; bits go from 2 to 32"),
         ("vec(-1)", "the noise level -1.0 is out of range; it is a finite number, 0 or above"),
         ("coord(nan)", "the noise level nan is out of range; it is a finite number, 0 or above"),
         ("add(0.1)+had", "'add(0.1)' takes no marks, but has '+had'"),
         ("fp/row", "'fp' takes no marks, but has '/row'"),
         ("int4/1", "unknown granularity 1; it is 'tensor', 'row' or a group size of 2 or more"),
         ("int4/col", "unknown granularity 'col'; it is 'tensor', 'row' or a group size of 2 or more"),
-        ("int4+foo", "unknown mark '+foo'; marks are /granularity +had +clip ~sr @method"),
-        ("int4~rn", "unknown mark '~rn'; marks are /granularity +had +clip ~sr @method"),
+        ("int4+foo", "unknown mark '+foo'; marks are /granularity +had +clip +pow2 ~sr ~dither @method"),
+        ("int4~rn", "unknown mark '~rn'; marks are /granularity +had +clip +pow2 ~sr ~dither @method"),
         ("int4@a-b", "unknown method 'a-b'; name it with lower-case letters, digits and single '_'"),
         ("int4@a@b", "the mark '@b' comes after another of its kind"),
         (4, "a format is a text such as 'int4', not 4"),

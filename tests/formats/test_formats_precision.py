@@ -277,7 +277,7 @@ HOW = "write parts like 'w4 a8 kv:e4m3'"
         (
             "w4~rn",
             "cannot read 'w4~rn' in precision 'w4~rn': unknown mark '~rn'; "
-            "marks are /granularity +had +clip ~sr @method",
+            "marks are /granularity +had +clip +pow2 ~sr ~dither @method",
         ),
         (
             "w4@",

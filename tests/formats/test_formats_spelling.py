@@ -15,10 +15,12 @@ from isoloss.formats import (
     int_format,
     noise_format,
 )
+from isoloss.formats.names import spanned_format
 
 PROPERTY = settings(max_examples=400, deadline=None, derandomize=True)
 WORD = r"[a-z0-9]{1,4}(_[a-z0-9]{1,4})?"
 bare_formats = st.one_of(
+    st.builds(spanned_format, st.integers(2, 32), st.sampled_from(["full", "shifted"])),
     st.sampled_from([known for known in catalogue() if not known.is_exact]),
     st.integers(1, 32).map(int_format),
     st.tuples(st.integers(1, 8), st.integers(1, 23)).map(lambda sizes: float_format(*sizes)),
@@ -29,15 +31,25 @@ marks = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([None, "sr", "dither"]),
     st.one_of(
         st.none(), st.sampled_from(["gptq", "had", "row", "by_x"]), st.from_regex(WORD, fullmatch=True)
     ),
 )
+
+
+def _marked(known: Format, its_marks: Marks) -> Format:
+    """The format with marks; dither only where steps are equal."""
+    if its_marks.rounding == "dither" and known.kind != "int":
+        its_marks = its_marks._replace(rounding="sr")
+    return known.marked(its_marks)
+
+
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 formats = st.one_of(
     st.just(Format.parse("fp")),
     bare_formats,
-    st.builds(lambda known, its_marks: known.marked(its_marks), bare_formats, marks),
+    st.builds(_marked, bare_formats, marks),
     st.builds(noise_format, st.sampled_from(["add", "vec", "coord"]), positive),
 )
 # Names that look like formats and few of them, so that scopes nest, repeat and could be mistaken.
@@ -96,7 +108,7 @@ def _spelled_word(word: str) -> str:
     name = f"{cut[1]}:{cut[2]}" if cut else name
     if re.search(r"(^|:)(add|vec|coord)$", name):
         return f"{name}({behind[0]})"
-    signs = {"had": "+had", "clip": "+clip", "sr": "~sr"}
+    signs = {"had": "+had", "clip": "+clip", "pow2": "+pow2", "sr": "~sr", "dither": "~dither"}
     return name + "".join(
         f"@{mark[3:]}" if mark.startswith("by_") else signs.get(mark, f"/{mark}") for mark in behind
     )

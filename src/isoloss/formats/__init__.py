@@ -1,18 +1,30 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
+from isoloss.formats.error import integer_bits, relative_error
 from isoloss.formats.marks import Marks
 from isoloss.formats.names import catalogue, float_format, int_format, noise_format
 from isoloss.formats.number import Format
+from isoloss.formats.own import own_format
 from isoloss.formats.parts import PARTS
 from isoloss.formats.precision import Precision
+from isoloss.formats.rounding import fake_quantise, round_elements, rounded
+from isoloss.formats.structure import ErrorStructure, error_structure
 
 __all__ = [
     "PARTS",
+    "ErrorStructure",
     "Format",
     "Marks",
     "Precision",
     "catalogue",
+    "error_structure",
+    "fake_quantise",
     "float_format",
     "int_format",
+    "integer_bits",
     "noise_format",
+    "own_format",
+    "relative_error",
+    "round_elements",
+    "rounded",
 ]

@@ -1,6 +1,6 @@
-"""The error of rounding a normal variable: one number that compares any two formats.
+"""The error of a format on random numbers: one number that compares any two formats.
 
-`gaussian_error` returns E(Q(x) - x)^2 / E x^2 for x ~ N(0, 1), by quadrature. The rules, in one place:
+`relative_error` returns E(Q(x) - x)^2 / E x^2, by quadrature. The rules, in one place:
 
 - Integers, ternary, binary: the best uniform grid of 2^bits (ternary 3) levels, that is, the best scale and
   zero point. For a normal variable the best one is symmetric, so an even number of levels lies at the odd
@@ -9,117 +9,101 @@
   with QuEST comes from its tabulated scale, which is 1% off the best.
 - Floats up to 8 bits: their own grid with the best scale (e2m1 0.012685). Wider floats: scale 1, since nobody
   scales them.
-- Block formats: the largest magnitude m of the block makes the scale. MX: 2^floor(log2 m) over the power of
-  two of the grid's largest number, so that elements above the grid saturate. NV: m over that largest number,
-  rounded to E4M3 (the tensor's second scale taken as 1). With '/row' or '/tensor' the best scale instead.
-- Ideal noise: its eps. 'fp': 0.
-- '~sr' rounds to one of the two neighbours so that the mean is kept; what lies beyond the grid saturates.
-- Groups, rows, Hadamard, clip search and methods do not enter: a normal variable is alike everywhere, and the
-  best scale is the bound for every way to find one.
+- Block formats: the largest magnitude of the block makes the scale, as rounding does (scaling.py), the tensor's
+  second scale of NV taken as 1. With '/row' or '/tensor' the best scale instead.
+- `block` asks for the scale that the largest of so many numbers makes (absmax), for any format.
+- Ideal noise: its eps. 'fp': 0. A user's own quantiser is measured on 2^20 draws.
+- '~sr' rounds to one of the two neighbours so that the mean is kept, '~dither' adds step^2 / 12 everywhere; what
+  lies beyond the grid saturates.
+- Groups of plain formats, rows, Hadamard, clip search and methods do not enter: the numbers are alike
+  everywhere, and the best scale is the bound for every way to find one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import ndtr
 
-from isoloss.formats.grids import float_grid
+from isoloss.formats.block_error import absmax_error, block_error
+from isoloss.formats.distributions import Array, Distribution, distribution
 from isoloss.formats.number import Format
+from isoloss.formats.quadrature import best_error, fine_error, grid_error, saturation
 
-Array = NDArray[np.float64]
-REACH = 12.0  # standard deviations; what lies beyond weighs less than 1e-30
 # Finer grids are so fine that step^2 / 12 is exact to a part in a million.
 _SUMMED_BITS = 12
 _SUMMED_MANTISSA = 10
-_NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(10)[row] / 2 for row in (0, 1))  # on (-1/2, 1/2)
+_OWN_ROWS = 256
 
 
-def gaussian_error(known: Format) -> float:
-    """The mean squared error of rounding N(0, 1) to a format, by the rules at the top of this file."""
-    return _error_of(known.marked(known.marks._replace(hadamard=False, clip=False, method=None)))
+def relative_error(known: Format | str, distribution: str = "normal", block: int | None = None) -> float:
+    """The mean squared error of rounding, over the variance, by the rules at the top of this file.
 
-
-def grid_error(levels: Array, stochastic: bool = False, limit: float = REACH) -> float:
-    """E[(Q(x) - x)^2; |x| <= limit] for x ~ N(0, 1) and a symmetric grid.
-
-    `levels` are the grid's numbers >= 0, ascending. Gauss-Legendre with 10 nodes on every piece where the
-    rounded value is one number.
+    `distribution` is 'normal', 'laplace' or 'uniform'; `block` is how many numbers share an absmax scale.
+    Raises ValueError for an unknown one, a block below 2, and blocks of formats whose scale is not absmax alone.
     """
-    middles = (levels[1:] + levels[:-1]) / 2
-    cuts = np.concatenate([[0.0, limit], levels, middles, np.arange(0.0, REACH, 0.5)])
-    cuts = np.unique(cuts[cuts <= limit])
-    widths = np.diff(cuts)
-    centres = cuts[:-1] + widths / 2
-    x = centres[:, None] + widths[:, None] * _NODES
-    if stochastic:
-        # Below the smallest positive level of a grid without zero, the lower neighbour is its mirror image.
-        ladder = np.concatenate([[-levels[0]], levels])
-        above = np.clip(np.searchsorted(ladder, centres), 1, len(ladder) - 1)
-        squares = (x - ladder[above - 1, None]) * (ladder[above, None] - x)
-        squares = np.where(centres[:, None] > levels[-1], (x - levels[-1]) ** 2, squares)
-    else:
-        squares = (x - levels[np.searchsorted(middles, centres), None]) ** 2
-    density = np.exp(-(x**2) / 2) * math.sqrt(2 / math.pi)  # of |x|
-    return float(np.sum(widths[:, None] * _WEIGHTS * squares * density))
+    known = Format.parse(known)
+    if block is None:
+        plain = known.marks._replace(hadamard=False, clip=False, method=None)
+        return _error_of(known.marked(plain), distribution)
+    if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 2:
+        raise ValueError(f"a block of {block!r} numbers is none; it is a whole number, 2 or more")
+    if not known.is_scaled or known.clip or known.span == "shifted" or known.kind in ("ternary", "binary"):
+        raise ValueError(
+            f"'{known}' has no absmax scale to compute an error of; error_structure measures it on an array"
+        )
+    return _absmax_error_of(known, distribution, int(block))
 
 
-def best_error(error_at: Callable[[float], float]) -> float:
-    """The smallest error over the scale, where `error_at` takes the largest number of the scaled grid.
-
-    Floats have a local best in every octave, so the scale is scanned before it is refined.
-    """
-    tops = np.geomspace(0.5, 64.0, 169)
-    at = int(np.argmin([error_at(top) for top in tops[:-1]]))
-    bounds = (tops[max(at - 1, 0)], tops[at + 1])
-    found = minimize_scalar(error_at, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    return float(found.fun)
+def integer_bits(error: float) -> float:
+    """The bits of the integer format with this normal error; between two whole numbers, linear in the logarithm."""
+    if not 0 < error < 1:
+        return math.inf if error == 0 else math.nan
+    bits = np.arange(1, 17)
+    logs = [math.log(_error_of(Format.parse(f"int{b}"), "normal")) for b in bits]
+    at = int(np.clip(np.searchsorted(-np.array(logs), -math.log(error)), 1, len(bits) - 1))
+    share = (math.log(error) - logs[at - 1]) / (logs[at] - logs[at - 1])
+    return float(bits[at - 1] + share)
 
 
 @lru_cache(maxsize=1024)
-def _error_of(known: Format) -> float:
+def _error_of(known: Format, name: str) -> float:
+    x = distribution(name)
     if known.is_exact:
         return 0.0
     if known.eps is not None:
         return known.eps
+    if known.kind == "own":
+        return _measured(known, x)
     if known.scale is not None and known.group is not None:
-        return _block_error(known, known.group)
+        return block_error(known, known.group, x)
     if known.kind == "float" and known.bits > 8:
-        return _wide_float_error(known)
+        return _wide_float_error(known, x)
     if known.kind == "int" and known.bits > _SUMMED_BITS:
-        return best_error(lambda top: _fine_error(top, 2 * top / (2**known.bits - 1), known.stochastic))
+        return best_error(lambda top: fine_error(top, 2 * top / (2**known.bits - 1), known.rounding, x))
     levels = _element_levels(known)
-    return best_error(lambda top: grid_error(levels * (top / levels[-1]), known.stochastic))
+    return best_error(lambda top: grid_error(levels * (top / levels[-1]), known.rounding, x=x))
+
+
+@lru_cache(maxsize=1024)
+def _absmax_error_of(known: Format, name: str, block: int) -> float:
+    x = distribution(name)
+    is_piecewise = known.scale is not None or known.pow2
+    return block_error(known, block, x) if is_piecewise else absmax_error(known, block, x)
 
 
 def _element_levels(known: Format) -> Array:
     """The numbers >= 0 of an element's grid, up to a factor; integers at odd halves, as stated above."""
-    if known.exponent is not None and known.mantissa is not None:
-        grid = float_grid(known.exponent, known.mantissa, known.special)
+    if known.exponent is not None:
+        grid = known.grid
         return grid[grid >= 0]
     if known.kind == "ternary":
         return np.array([0.0, 1.0])
     return np.arange(2 ** (int(known.bits) - 1)) + 0.5
 
 
-def _fine_error(top: float, step: float, stochastic: bool) -> float:
-    """The error of a uniform grid of small steps: step^2 / 12 (6 when stochastic), and saturation outside."""
-    inside = step**2 / (6 if stochastic else 12) * (1 - 2 * ndtr(-top))
-    return float(inside + _saturation(top))
-
-
-def _saturation(top: float) -> float:
-    """E[(|x| - top)^2; |x| > top] for x ~ N(0, 1)."""
-    density = math.exp(-(top**2) / 2) / math.sqrt(2 * math.pi)
-    return float(2 * max((1 + top**2) * ndtr(-top) - top * density, 0.0))
-
-
-def _wide_float_error(known: Format) -> float:
+def _wide_float_error(known: Format, x: Distribution) -> float:
     """The error of a float at scale 1; for long mantissas step^2 / 12 (6 when stochastic) in each binade."""
     mantissa, top = known.mantissa or 0, min(known.max, 2.0**6)
     normal = max(known.smallest_step * 2.0**mantissa, 2.0**-30)  # below 2^-30 an error weighs 1e-27
@@ -127,42 +111,19 @@ def _wide_float_error(known: Format) -> float:
     if mantissa <= _SUMMED_MANTISSA:
         fractions = np.arange(2.0**mantissa) / 2.0**mantissa
         levels = np.concatenate([fractions * normal, (powers[:, None] * (1 + fractions)).ravel()])
-        return grid_error(levels[levels <= top], known.stochastic)
+        return grid_error(levels[levels <= top], known.rounding, x=x)
     edges = powers[powers <= 2 * top]
     steps = np.concatenate([edges[:1], edges[:-1]]) * 2.0**-mantissa
-    weights = 2 * np.diff(ndtr(np.concatenate([[0.0], edges])))
-    inside = float(np.sum(steps**2 * weights)) / (6 if known.stochastic else 12)
-    return inside + _saturation(top)
+    weights = np.diff(x.below(np.concatenate([[0.0], edges])))
+    inside = float(np.sum(steps**2 * weights)) / (6 if known.rounding == "sr" else 12)
+    return inside + saturation(top, x)
 
 
-def _block_error(known: Format, block: int) -> float:
-    """The error of an element whose scale is made by the largest of `block` elements.
+def _measured(known: Format, x: Distribution) -> float:
+    """The error of a user's own quantiser on 2^20 draws of a fixed seed, in rows (or groups) as it shares scales."""
+    from isoloss.formats.rounding import fake_quantise  # the rule, which the quadrature does not need
 
-    The scale is s for every maximum m in (low, high]; one element's share of the error there is
-    I_s(high) F(high)^(block-1) - I_s(low) F(low)^(block-1), with F the distribution of |x| and
-    I_s(m) = E[(Q_s(x) - x)^2; |x| <= m], because the maximum is below m when all elements are.
-    """
-    grid = known.grid
-    levels = grid[(grid >= 0) & (grid <= known.max)]
-    total = 0.0
-    for low, high, scale in _scale_pieces(known):
-        scaled = levels * scale
-        for edge, sign in ((high, 1.0), (low, -1.0)):
-            others = float(2 * ndtr(edge) - 1) ** (block - 1)
-            total += sign * grid_error(scaled, known.stochastic, edge) * others
-    return total
-
-
-def _scale_pieces(known: Format) -> Iterator[tuple[float, float, float]]:
-    """Intervals of the block's largest magnitude, with the scale that each gives."""
-    if known.scale == "e8m0":
-        largest = math.floor(math.log2(known.max))
-        for power in range(-30, 4):
-            yield 2.0**power, 2.0 ** (power + 1), 2.0 ** (power - largest)
-        return
-    scales = float_grid(4, 3, "nan")
-    scales = scales[scales > 0]
-    edges = np.concatenate([[0.0], (scales[1:] + scales[:-1]) / 2, [math.inf]]) * known.max
-    for low, high, scale in zip(edges[:-1], edges[1:], scales, strict=True):
-        if low < REACH:
-            yield float(low), min(float(high), REACH), float(scale)
+    numbers = x.draw(np.random.default_rng(0), 2**20)
+    width = known.granularity if isinstance(known.granularity, int) else 2**20 // _OWN_ROWS
+    numbers = numbers[: numbers.size // width * width].reshape(-1, width)
+    return float(np.mean((fake_quantise(numbers, known) - numbers) ** 2) / np.mean(numbers**2))

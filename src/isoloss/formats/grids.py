@@ -7,21 +7,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-# What the top codes of a float say: all numbers; one NaN; infinities and NaNs as in IEEE 754.
-Special = Literal["none", "nan", "ieee"]
+# What the top codes of a float say: all numbers; one NaN; infinities and NaNs as in IEEE 754; all numbers, and
+# the code of minus zero is the NaN.
+Special = Literal["none", "nan", "ieee", "fnuz"]
 LARGEST_GRID = 2**16
 
 
-def float_max(exponent: int, mantissa: int, special: Special) -> float:
-    """The largest number of a float of these bits and a sign; its bias is 2^(exponent-1) - 1."""
-    top = 2**exponent - 1 - (special == "ieee") - _bias(exponent)
+def usual_bias(exponent: int) -> int:
+    """The bias of IEEE 754 and OCP: 2^(exponent-1) - 1."""
+    return int(2 ** (exponent - 1)) - 1
+
+
+def float_max(exponent: int, mantissa: int, special: Special, bias: int) -> float:
+    """The largest number of a float of these bits and a sign."""
+    top = 2**exponent - 1 - (special == "ieee") - bias
     fraction = 2 - 2.0**-mantissa * (2 if special == "nan" else 1)
     return float(2.0**top * fraction)
 
 
-def float_step(exponent: int, mantissa: int) -> float:
+def float_step(mantissa: int, bias: int) -> float:
     """The smallest positive number (a subnormal) of a float."""
-    return float(2.0 ** (1 - _bias(exponent) - mantissa))
+    return float(2.0 ** (1 - bias - mantissa))
 
 
 def float_levels(exponent: int, mantissa: int, special: Special) -> int:
@@ -30,14 +36,14 @@ def float_levels(exponent: int, mantissa: int, special: Special) -> int:
     return codes - 2 if special == "nan" else codes
 
 
-def float_grid(exponent: int, mantissa: int, special: Special) -> NDArray[np.float64]:
+def float_grid(exponent: int, mantissa: int, special: Special, bias: int) -> NDArray[np.float64]:
     """All finite numbers of a float, ascending."""
     fields = np.arange(2**exponent - (special == "ieee"), dtype=np.float64)[:, None]
     fractions = np.arange(2**mantissa, dtype=np.float64)[None, :] / 2**mantissa
     lead = (fields > 0).astype(np.float64)
-    magnitudes = np.exp2(np.maximum(fields, 1) - _bias(exponent)) * (lead + fractions)
+    magnitudes = np.exp2(np.maximum(fields, 1) - bias) * (lead + fractions)
     positive = magnitudes.ravel()[1:]
-    positive = positive[positive <= float_max(exponent, mantissa, special)]
+    positive = positive[positive <= float_max(exponent, mantissa, special, bias)]
     return np.concatenate([-positive[::-1], [0.0], positive])
 
 
@@ -45,7 +51,3 @@ def int_grid(bits: int, step: float = 1.0) -> NDArray[np.float64]:
     """The two's complement numbers of `bits` bits times `step`, ascending."""
     half = 2 ** (bits - 1)
     return np.arange(-half, half, dtype=np.float64) * step
-
-
-def _bias(exponent: int) -> int:
-    return int(2 ** (exponent - 1)) - 1

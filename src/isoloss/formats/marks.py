@@ -1,12 +1,21 @@
-"""The marks behind the name of a format: `/128 +had +clip ~sr @gptq`, read and printed without blanks."""
+"""The marks behind the name of a format: `/128 +had +clip +pow2 ~sr @gptq`, read and printed without blanks."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Rounding = Literal["sr", "dither"]
 
 _GRANULARITIES = "'tensor', 'row' or a group size of 2 or more"
 _MARK = re.compile(r"([/+~@])([^/+~@]*)")
+_WORDS: dict[str, tuple[str, str | bool]] = {
+    "+had": ("hadamard", True),
+    "+clip": ("clip", True),
+    "+pow2": ("pow2", True),
+    "~sr": ("rounding", "sr"),
+    "~dither": ("rounding", "dither"),
+}
 _METHOD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -16,7 +25,8 @@ class Marks(NamedTuple):
     granularity: str | int | None = None
     hadamard: bool = False
     clip: bool = False
-    stochastic: bool = False
+    pow2: bool = False
+    rounding: Rounding | None = None
     method: str | None = None
 
     def __str__(self) -> str:
@@ -25,7 +35,8 @@ class Marks(NamedTuple):
             "" if self.granularity is None else f"/{self.granularity}",
             "+had" if self.hadamard else "",
             "+clip" if self.clip else "",
-            "~sr" if self.stochastic else "",
+            "+pow2" if self.pow2 else "",
+            f"~{self.rounding}" if self.rounding else "",
             f"@{self.method}" if self.method else "",
         )
         return "".join(words)
@@ -72,7 +83,6 @@ def _read_mark(sign: str, word: str) -> tuple[str, str | int | bool]:
     if sign == "@":
         check_method(word)
         return "method", word
-    fields = {"+had": "hadamard", "+clip": "clip", "~sr": "stochastic"}
-    if sign + word not in fields:
-        raise ValueError(f"unknown mark '{sign}{word}'; marks are /granularity +had +clip ~sr @method")
-    return fields[sign + word], True
+    if sign + word not in _WORDS:
+        raise ValueError(f"unknown mark '{sign}{word}'; marks are /granularity {' '.join(_WORDS)} @method")
+    return _WORDS[sign + word]

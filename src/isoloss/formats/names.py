@@ -7,7 +7,8 @@ import re
 from difflib import get_close_matches
 
 from isoloss.formats.marks import split_marks
-from isoloss.formats.number import Format
+from isoloss.formats.number import Format, Span
+from isoloss.formats.own import own_named
 
 INT_BITS = range(2, 33)
 FLOAT_EXPONENTS = range(1, 9)
@@ -27,10 +28,18 @@ def int_format(bits: int) -> Format:
     return Format(f"int{bits}", "int", bits)
 
 
+def spanned_format(bits: int, span: Span) -> Format:
+    """The integer of `bits` bits that uses all its levels: 'full' is intN_full, 'shifted' uintN."""
+    name = {"symmetric": f"int{bits}", "full": f"int{bits}_full", "shifted": f"uint{bits}"}[span]
+    if bits not in INT_BITS:
+        raise ValueError(f"'{name}' is out of range; bits go from {INT_BITS[0]} to {INT_BITS[-1]}")
+    return Format(name, "int", bits, span=span)
+
+
 def float_format(exponent: int, mantissa: int) -> Format:
     """The float of a sign, `exponent` and `mantissa` bits; where unnamed, all its codes are numbers."""
     for known in _FLOATS:
-        if (known.exponent, known.mantissa) == (exponent, mantissa):
+        if known.bias is None and (known.exponent, known.mantissa) == (exponent, mantissa):
             return known
     if exponent not in FLOAT_EXPONENTS or mantissa not in FLOAT_MANTISSAS or (exponent, mantissa) == (8, 0):
         raise ValueError(
@@ -60,6 +69,8 @@ _FLOATS = (
     Format("e3m2", "float", 6, exponent=3, mantissa=2),
     Format("e4m3", "float", 8, exponent=4, mantissa=3, special="nan"),
     Format("e5m2", "float", 8, exponent=5, mantissa=2, special="ieee"),
+    Format("e4m3fnuz", "float", 8, exponent=4, mantissa=3, special="fnuz", bias=8),
+    Format("e5m2fnuz", "float", 8, exponent=5, mantissa=2, special="fnuz", bias=16),
     Format("fp16", "float", 16, exponent=5, mantissa=10, special="ieee"),
     Format("bf16", "float", 16, exponent=8, mantissa=7, special="ieee"),
     Format("tf32", "float", 19, exponent=8, mantissa=10, special="ieee"),
@@ -83,6 +94,7 @@ _ALIASES = {
     "fp4": "e2m1", "fp6": "e2m3", "fp8": "e4m3", "float8": "e4m3",
     "fp4_e2m1": "e2m1", "fp6_e2m3": "e2m3", "fp6_e3m2": "e3m2", "fp8_e4m3": "e4m3", "fp8_e5m2": "e5m2",
     "e4m3fn": "e4m3", "float8_e4m3fn": "e4m3", "float8_e5m2": "e5m2",
+    "float8_e4m3fnuz": "e4m3fnuz", "float8_e5m2fnuz": "e5m2fnuz",
     "bfloat16": "bf16", "half": "fp16", "float16": "fp16", "float32": "fp32", "float64": "fp64",
     "mxfp4_e2m1": "mxfp4", "mxfp6_e2m3": "mxfp6", "mxfp8_e4m3": "mxfp8", "nvfp4_e2m1": "nvfp4",
     "int1": "binary", "int1.58": "ternary",
@@ -110,7 +122,7 @@ def format_of_bits(text: str) -> Format:
 def short_bits(known: Format) -> str | None:
     """The bare number that stands for this format behind a part (w4), or None where it needs its name."""
     shorts = {"ternary": "1.58", "binary": "1"}
-    if known.kind == "int" and known.bits not in (16, 32):
+    if known.kind == "int" and known.span == "symmetric" and known.bits not in (16, 32):
         return f"{known.bits:.0f}"
     return shorts.get(known.kind)
 
@@ -123,11 +135,15 @@ def read_format(text: str) -> Format:
 
 def read_name(name: str) -> Format:
     """The format of a bare lower-case name or alias."""
-    known = _NAMED.get(_ALIASES.get(name, name))
+    known = _NAMED.get(_ALIASES.get(name, name)) or own_named(name)
     if known is not None:
         return known
     if match := re.fullmatch(r"int(\d{1,4})", name):
         return int_format(int(match[1]))
+    if match := re.fullmatch(r"int(\d{1,4})_full", name):
+        return spanned_format(int(match[1]), "full")
+    if match := re.fullmatch(r"uint(\d{1,4})", name):
+        return spanned_format(int(match[1]), "shifted")
     if match := re.fullmatch(r"e(\d{1,3})m(\d{1,3})", name):
         return float_format(int(match[1]), int(match[2]))
     if match := re.fullmatch(r"(add|vec|coord)\((.*)\)", name):
@@ -142,9 +158,12 @@ def near_names(name: str) -> list[str]:
 
 def _level(text: str) -> float:
     try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"cannot read the noise level '{text}'; write a number as in add(0.001)") from None
+        base, power = text.split("^") if "^" in text else (text, "1")
+        return float(float(base) ** float(power))
+    except (ValueError, OverflowError, ZeroDivisionError):
+        raise ValueError(
+            f"cannot read the noise level '{text}'; write a number as in add(0.001) or vec(2^-4)"
+        ) from None
 
 
 def _suggestion(name: str) -> str:
