@@ -3,6 +3,7 @@
 from . import fits as fits
 from . import formats as formats
 from . import laws as laws
+from . import lm as lm
 from . import plots as plots
 from . import runs as runs
 from .fits import Comparison, Fit, compare, fit, load, predict
@@ -25,6 +26,7 @@ __all__ = [
     "fits",
     "formats",
     "laws",
+    "lm",
     "load",
     "plot",
     "plots",

@@ -1,0 +1,145 @@
+"""Fake quantisation in torch: the rule of `formats`, compiled into one pass, with gradients straight through.
+
+The arithmetic is `formats.rounded` itself, traced by torch.compile once for each format, so there is no second
+rule to keep equal; tests hold the compiled code to the specification on every code and midpoint all the same.
+A fresh result of some megabytes costs more than the rounding, because the system hands out its pages one by one:
+`out=` writes into memory that is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import FunctionType
+from typing import Any
+
+try:
+    import torch
+except ModuleNotFoundError:
+    raise ModuleNotFoundError("isoloss.lm needs torch; pip install 'isoloss[lm]'") from None
+from torch import Tensor
+from torch._inductor.exc import InductorError
+
+from isoloss.formats import Format, rounded
+from isoloss.formats import fake_quantise as specified
+
+
+def fake_quantise(
+    x: Tensor,
+    known: Format | str,
+    *,
+    random: Any = None,
+    scale: Any = None,
+    check: bool = True,
+    out: Tensor | None = None,
+    compiled: bool = True,
+) -> Tensor:
+    """x rounded to a format, as `isoloss.formats.fake_quantise`, several times faster and with a gradient.
+
+    The gradient passes straight through: it is that of x, wherever x was rounded or clipped to.
+    `out` is a tensor like x that the result is written into; such a call has no gradient. `compiled=False` runs
+    the same operations one by one; so do formats with '+clip' (a search) and own quantisers (the user's code).
+
+    Raises ValueError as the specification does, where `out` is not like x or needs a gradient, and where there is
+    no C++ compiler.
+    """
+    known = Format.parse(known)
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"cannot round a {type(x).__name__} here; isoloss.formats.fake_quantise takes arrays"
+        )
+    if out is not None:
+        _check_out(x, out)
+    arithmetic = rounded
+    if compiled and not (known.clip or known.function):
+        arithmetic = _fused(None if out is None or out.dtype != torch.float32 else out)
+    settings = {"random": random, "scale": scale, "check": check, "by": arithmetic}
+    if out is not None:
+        with torch.no_grad():
+            result = specified(x, known, **settings)
+            return result if result is out else out.copy_(result)
+    rounded_x: Tensor = _StraightThrough.apply(x, known, settings)  # type: ignore[no-untyped-call]
+    return rounded_x
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Rounding forward, the identity backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, known: Format, settings: dict[str, Any]) -> Tensor:
+        result: Tensor = specified(x, known, **settings)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return gradients[0], None, None
+
+
+def _fused(out: Tensor | None) -> Callable[..., Tensor]:
+    """`rounded`, compiled; written into `out` where there is one."""
+
+    def arithmetic(xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None) -> Tensor:
+        rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
+        if step is not None:
+            step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
+        try:
+            if out is None:
+                return _program(known, xp, x.dtype)(rows, uniform, step).reshape(x.shape)
+            _program_into(known, xp, x.dtype)(rows, uniform, step, _as_rows(out))
+            return out
+        except InductorError as error:
+            if "compiler" in str(error):
+                raise ValueError(
+                    "torch.compile found no C++ compiler; install g++, or pass compiled=False"
+                ) from None
+            raise
+
+    return arithmetic
+
+
+@lru_cache(maxsize=256)
+def _program(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor]:
+    def fresh(x: Tensor, uniform: Tensor | None, step: Tensor | None) -> Tensor:
+        result: Tensor = rounded(xp, x, known, uniform, step)
+        return result
+
+    return _compile(fresh, f"{known} {dtype}")
+
+
+@lru_cache(maxsize=256)
+def _program_into(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor]:
+    def into(x: Tensor, uniform: Tensor | None, step: Tensor | None, out: Tensor) -> None:
+        out.copy_(rounded(xp, x, known, uniform, step))
+
+    return _compile(into, f"{known} {dtype}")
+
+
+def _as_rows(x: Tensor) -> Tensor:
+    """x with two axes, so that a program need not be compiled again for another number of them."""
+    return x.reshape(-1, x.shape[-1] if x.dim() else 1)
+
+
+def _compile(function: Callable[..., Any], name: str) -> Callable[..., Tensor]:
+    """The function compiled under a name of its own.
+
+    Torch keeps what it learns by code object: under one name it would take what differs between two formats for
+    variables, and stop compiling after the eighth.
+    """
+    assert isinstance(function, FunctionType)
+    code = function.__code__.replace(co_name=f"{function.__name__} {name}")
+    own = FunctionType(code, function.__globals__, code.co_name, None, function.__closure__)
+    return torch.compile(own, fullgraph=True)
+
+
+def _check_out(x: Tensor, out: Tensor) -> None:
+    if out.shape != x.shape or out.dtype != x.dtype or out.device != x.device:
+        raise ValueError(
+            f"out is {out.dtype} of shape {tuple(out.shape)} on {out.device}; "
+            f"it must be {x.dtype} of shape {tuple(x.shape)} on {x.device}"
+        )
+    if not out.is_contiguous():
+        raise ValueError(
+            "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"
+        )
+    if torch.is_grad_enabled() and (x.requires_grad or out.requires_grad):
+        raise ValueError("a result written into out has no gradient; leave out= away, or use torch.no_grad()")
