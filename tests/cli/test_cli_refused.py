@@ -115,7 +115,7 @@ REFUSED = {
     "group of a law": (["predict", "epoch2024", *ASK, "--group", "c4"], "are for a saved fit or comparison"),
     "figure of nothing": (
         ["plot", "kumer2024", "-o", "x.svg"],
-        "'kumer2024' is neither a file nor the name of a table or a law; did you mean kumar2024",
+        "'kumer2024' is neither a file nor the name of a table, a law or a format; did you mean kumar2024",
     ),
     "figure of a name of two things": (
         ["plot", "quest2025", "-o", "x.svg"],

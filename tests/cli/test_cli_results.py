@@ -299,3 +299,35 @@ def test_the_first_command_of_a_new_user(shell) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("kumar2024: ")
     assert "  104 runs of quest2025\n" in result.stdout
+
+
+def test_formats_are_listed_with_bits_range_and_error(shell) -> None:
+    lines = shell("formats").stdout.splitlines()
+    assert lines[0] == f"{len(il.formats.catalogue())} formats"
+    row = next(line.split() for line in lines if line.split()[0] == "mxfp4")
+    assert row == ["mxfp4", "4", "4.25", "15", "6", "0.5", "0.01322", "3.885"]
+
+
+def test_formats_of_a_group_show_the_error_of_its_own_scale(shell) -> None:
+    found = json.loads(shell("formats", "int4/128", "e4m3", "uint4/64", "vec(0.01)", "--json").stdout)[
+        "formats"
+    ]
+    assert [each["name"] for each in found] == ["int4/128", "e4m3", "uint4/64", "vec(0.01)"]
+    assert found[0]["absmax_error"] == pytest.approx(il.formats.relative_error("int4", block=128))
+    assert [each["absmax_error"] is None for each in found] == [False, True, True, True]
+    assert (found[3]["bits"], found[3]["error"]) == (None, 0.01)
+
+
+def test_formats_under_another_distribution(shell) -> None:
+    found = json.loads(
+        shell("formats", "int4", "--distribution", "laplace", "--block", "64", "--json").stdout
+    )
+    assert found["formats"][0]["error"] == pytest.approx(il.formats.relative_error("int4", "laplace"))
+    assert found["formats"][0]["absmax_error"] == pytest.approx(
+        il.formats.relative_error("int4", "laplace", 64)
+    )
+
+
+def test_an_unknown_format_is_one_sentence(shell) -> None:
+    result = shell("formats", "int4", "e4m")
+    assert (result.exit_code, result.stderr) == (1, "error: unknown format 'e4m'; did you mean 'e4m3'?\n")

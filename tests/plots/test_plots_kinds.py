@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from isoloss.fits import Comparison, Fit, Profile, fit, load
+from isoloss.formats import Format
 from isoloss.laws import preset, presets
 from isoloss.plots import Figure, PlotError, plot
 from isoloss.runs import Run, Runs
@@ -305,3 +306,27 @@ def test_profile_shows_the_rise_and_the_interval(alpha_profile: Profile) -> None
     rise = np.array([y for _, y in points(panels(figure)[0], "o")])
     assert rise.min() == 0
     assert len(rise) == len(alpha_profile.values)
+
+
+def test_grids_show_every_number_and_the_error_by_magnitude() -> None:
+    figure = plot("e2m1 int4 nvfp4")
+    numbers, errors = panels(figure)
+    rows = [collection.get_segments() for collection in numbers.collections]
+    assert [len(row) for row in rows] == [15, 16, 15]
+    assert sorted({float(x) for (x, _), _ in rows[0]}) == pytest.approx(Format.parse("e2m1").grid / 6)
+    assert [text.get_text() for text in numbers.get_yticklabels()] == ["e2m1", "int4", "nvfp4"]
+    float_line, int_line, _ = (np.asarray(line.get_ydata()) for line in errors.get_lines()[:3])
+    assert float_line[-1] == pytest.approx(float_line[-60], rel=0.01)  # level in the normal range
+    assert int_line[-1] < 0.75 * int_line[-60]  # falling
+
+
+def test_grids_take_formats_lists_and_names() -> None:
+    known = Format.parse("int3")
+    assert plot(known).kind == plot([known, Format.parse("e2m1")]).kind == plot("int3").kind == "grids"
+    assert plot("binary")._repr_svg_()
+
+
+@pytest.mark.parametrize("name", ["fp", "vec(0.1)", "int24", "int4 fp32"])
+def test_formats_without_a_grid_are_refused(name: str) -> None:
+    with pytest.raises(PlotError, match="has no grid that can be drawn; int4, e4m3 or mxfp4 have one"):
+        plot(name)

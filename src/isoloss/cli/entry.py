@@ -11,6 +11,7 @@ import typer
 import isoloss as il
 from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
+from isoloss.cli.formats_verb import formats
 from isoloss.cli.laws_verb import laws
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
@@ -19,7 +20,7 @@ from isoloss.cli.runs_verb import runs
 from isoloss.cli.signature import spread
 
 #: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (runs, laws, fit, compare, predict, plot)
+VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, fit, compare, predict, plot)
 
 app = typer.Typer(
     name="isoloss",

@@ -38,6 +38,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("isoloss laws", "every law by name"),
         Example("isoloss laws kumar2024", "one law: constants, units, notes"),
     ),
+    "formats": (
+        Example("isoloss formats", "every named format"),
+        Example("isoloss formats int4/128 e2m1 mxfp4 nvfp4 int4~sr", "some of them, with marks"),
+        Example("isoloss formats int4 e4m3 --distribution laplace --block 64", "heavier tails, scales of 64"),
+    ),
     "fit": (
         Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
         Example(
@@ -68,6 +73,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "plot": (
         Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
         Example("isoloss plot kumar2024 -o law.svg", "draw a law"),
+        Example("isoloss plot 'e2m1 int4 nvfp4' -o grids.svg", "draw number formats"),
         Example("isoloss plot fit.json -o fit.svg", "draw a saved fit"),
     ),
 }

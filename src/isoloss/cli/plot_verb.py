@@ -31,7 +31,7 @@ def plot(
         str,
         typer.Argument(
             metavar="THING",
-            help="A saved fit or comparison, a table of runs, or a law of 'isoloss laws'.",
+            help="A saved fit or comparison, a table of runs, a law of 'isoloss laws', or formats, as 'int4 e2m1'.",
             show_default=False,
         ),
     ],
@@ -52,7 +52,7 @@ def plot(
             "--kind",
             metavar="KIND",
             help="Which figure of runs: loss, design; of a fit: fit, curves; of a comparison: ranking, levels; "
-            "of a law: factors, gap.",
+            "of a law: factors, gap, loss; of formats: grids.",
             show_default="the first of these",
         ),
     ] = None,
@@ -65,7 +65,7 @@ def plot(
     reading: Reading,
     force: Force = False,
 ) -> None:
-    """Draw a saved result, a table of runs or a law."""
+    """Draw a saved result, a table of runs, a law or number formats."""
     check_target(output, FIGURES, force)
     found = _thing(thing, meaning, reading)
     il.plot(found, output, kind=kind, force=force)
@@ -79,20 +79,21 @@ def _thing(word: str, meaning: Meaning | None, reading: Reading) -> Any:
     if is_saved(word) and meaning is None:
         return il.load(word)
     if meaning is Meaning.law or (meaning is None and not is_table(word) and not names_a_file(word)):
-        return _law(word, asked=meaning is Meaning.law)
+        formats = None if meaning is Meaning.law else il.plots.named_formats(word)
+        return formats or _law(word, asked=meaning is Meaning.law)
     return read_tables([word], reading)
 
 
 def _law(word: str, asked: bool) -> Any:
     if not asked and not _is_law(word):
-        names = [*il.runs.TABLES, *(law.name for law in il.laws.presets())]
+        names = [*il.runs.TABLES, *(law.name for law in il.laws.presets()), *map(str, il.formats.catalogue())]
         near = get_close_matches(word, names, n=2)
         hint = (
             f"did you mean {' or '.join(near)}"
             if near
-            else "'isoloss runs' and 'isoloss laws' list the names"
+            else "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
         )
-        raise Refused(f"'{word}' is neither a file nor the name of a table or a law; {hint}")
+        raise Refused(f"'{word}' is neither a file nor the name of a table, a law or a format; {hint}")
     return il.laws.preset(word)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoloss.fits import Comparison, Fit, Profile
+from isoloss.formats import Format
 from isoloss.laws import Law, preset
 from isoloss.plots.comparison_panels import levels_figure, ranking_figure
 from isoloss.plots.curves import curves_figure
 from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.fit_panels import fit_figure
+from isoloss.plots.formats_panels import grids_figure
 from isoloss.plots.law_panels import factors_figure, gap_figure, law_figure, law_loss_figure
 from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
@@ -19,7 +21,7 @@ from isoloss.plots.profile_panel import profile_figure
 from isoloss.plots.runs_panels import design_figure, loss_figure
 from isoloss.runs import Runs
 
-Drawn = Runs | Fit | Comparison | Law | Profile | str
+Drawn = Runs | Fit | Comparison | Law | Profile | Format | Sequence[Format] | str
 #: What can be drawn of each type; the first kind is the default.
 KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},
@@ -27,6 +29,7 @@ KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Comparison: {"ranking": ranking_figure, "levels": levels_figure},
     Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
     Profile: {"profile": profile_figure},
+    Format: {"grids": grids_figure},
 }
 
 
@@ -43,18 +46,33 @@ def plot(
     - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap
       against bits; "loss" against tokens; by default the first of these that it has.
     - Profile: "profile", the objective along one constant.
+    - Format, a list of them, or their names, as "e2m1 int4 nvfp4": "grids", their numbers and errors by magnitude.
 
     Raises PlotError, in one sentence, for what cannot be drawn or saved; an existing file is replaced only with
     ``force``.
     """
     target = None if path is None else check_target(path, force)
-    thing = preset(thing) if isinstance(thing, str) else thing
-    draw = _drawer(thing, kind)
+    drawn: object = _named(thing) if isinstance(thing, str) else thing
+    several = isinstance(drawn, list | tuple) and all(isinstance(each, Format) for each in drawn)
+    draw = _drawer(drawn[0] if several and drawn else drawn, kind)  # type: ignore[index]
     with applied():
-        figure = draw(thing)
+        figure = draw(drawn)
     if target is not None:
         figure.save(target, force)
     return figure
+
+
+def named_formats(text: str) -> list[Format] | None:
+    """The formats that a text names, as "e2m1 int4 nvfp4"; None where a word is none."""
+    try:
+        return [Format.parse(word) for word in text.split()] or None
+    except ValueError:
+        return None
+
+
+def _named(text: str) -> Law | list[Format]:
+    """The preset law of a name, or the formats of some."""
+    return named_formats(text) or preset(text)
 
 
 def _drawer(thing: object, kind: str | None) -> Callable[[Any], Figure]:
@@ -62,7 +80,7 @@ def _drawer(thing: object, kind: str | None) -> Callable[[Any], Figure]:
     if found is None:
         accepted = ", ".join(t.__name__ for t in KINDS)
         raise PlotError(
-            f"cannot plot a {type(thing).__name__}; plot takes {accepted} or the name of a preset law"
+            f"cannot plot a {type(thing).__name__}; plot takes {accepted}, or the name of a preset law or of formats"
         )
     if kind is None and isinstance(thing, Law):
         return law_figure
