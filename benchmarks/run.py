@@ -15,7 +15,7 @@ from pathlib import Path
 
 from isoloss.runs import RunsError
 
-STUDIES = ("imports", "fit_speed", "quest", "extrapolation", "recovery", "wrong_law")
+STUDIES = ("imports", "rounding", "fit_speed", "quest", "extrapolation", "recovery", "wrong_law")
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
 
