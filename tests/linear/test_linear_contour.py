@@ -122,7 +122,7 @@ def test_the_limit_is_where_the_moments_start_to_grow(momentum: float, batch: in
 def test_beyond_the_limit_the_moments_do_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Regression(20, 1.2)
     limit = stability_limit(problem, SGD(1))
-    monkeypatch.setattr("isoloss.linear.exact.stable", lambda op, gamma, momentum: gamma[:, 0] > 0)
+    monkeypatch.setattr("isoloss.linear.solving.stable", lambda op, gamma, momentum: gamma[:, 0] > 0)
     grown = [
         excess_risk(problem, SGD(steps, 1, 1.02 * limit), "fp", "last", method="steps").value
         for steps in (1000, 2000, 3000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,11 @@ class Course:
             (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0) for each in self.stretches
         )
         return sizes, self.momentum > 0
+
+    def scaled(self, size: float) -> Course:
+        """The course with all step sizes times `size`."""
+        longer = tuple(replace(each, size=each.size * size) for each in self.stretches)
+        return replace(self, stretches=longer)
 
 
 def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:

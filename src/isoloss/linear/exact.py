@@ -28,27 +28,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Precision
-from isoloss.linear.chain import Course, Way, course_of, run
+from isoloss.linear.chain import Way
 from isoloss.linear.descent import SGD
-from isoloss.linear.measuring import Measured, measured, norm_of, relative_rounding
-from isoloss.linear.operator import Operator, noises_of, operator
-from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, quantisers_of
+from isoloss.linear.measuring import measured, rounding_of
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
-from isoloss.linear.setting import Setting, setting_of, stacked
-from isoloss.linear.stability import limits, stable
+from isoloss.linear.solving import Point, Spelled, point_of, solved, stack
+from isoloss.linear.stability import limits
 from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
 Method = Literal["exact", "contour", "full", "steps"]
-Spelled = Precision | str
 #: Which coordinates and which way each exact method takes: compressed or all, jumping or stepping.
 METHODS: dict[str, tuple[bool, Way]] = {
     "exact": (True, "jump"),
@@ -58,23 +54,6 @@ METHODS: dict[str, tuple[bool, Way]] = {
 }
 #: Numbers of one array of a stack of points.
 STACK = 16_384
-
-
-@dataclass(frozen=True)
-class Point:
-    """One problem, descent and precision, with what the engine made of them."""
-
-    problem: Regression
-    sgd: SGD
-    quantisers: Quantisers
-    setting: Setting
-    course: Course  # of step size one
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What points share that run side by side."""
-        alone = id(self) if self.setting.cross is not None else None
-        return len(self.setting.weight), self.course.shape, alone
 
 
 def excess_risk(
@@ -108,7 +87,7 @@ def excess_risks(
     """The excess risk of many (problem, sgd, precision), as `excess_risk` has it; alike ones run side by side."""
     one_of("inputs", inputs, INPUTS)
     compressed, way = METHODS[one_of("method", method, tuple(METHODS))]
-    made = [_point(*each, iterate, scales, compressed) for each in points]
+    made = [point_of(*each, iterate, scales, compressed) for each in points]
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for at, point in enumerate(made):
         groups[point.key].append(at)
@@ -129,73 +108,19 @@ def stability_limit(
 
     It depends on batch, momentum and precision; on the schedule only through its first step size.
     """
-    point = _point(problem, sgd, precision, "last", scales, True)
-    _, op, momentum = _stack([point])
+    point = point_of(problem, sgd, precision, "last", scales, True)
+    _, op, momentum = stack([point])
     return float(limits(op, momentum)[0])
 
 
-def _point(
-    problem: Regression, sgd: SGD, precision: Spelled, iterate: str, scales: Scales, compressed: bool
-) -> Point:
-    quantisers = quantisers_of(precision)
-    setting = setting_of(problem, quantisers.d, scales.d, compressed)
-    return Point(problem, sgd, quantisers, setting, course_of(sgd, 1.0, iterate))
-
-
-def _stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
-    """Settings, operators and momenta of points of as many coordinates each."""
-    setting = stacked([each.setting for each in points])
-    batch = np.array([[float(each.sgd.batch)] for each in points])
-    op = operator(setting, noises_of([each.quantisers for each in points]), batch)
-    return setting, op, np.array([[each.sgd.momentum] for each in points])
-
-
 def _risks(points: Sequence[Point], inputs: Inputs, way: Way) -> list[Risk]:
-    setting, op, momentum = _stack(points)
-    sizes = step_sizes([each.sgd for each in points], op, momentum)
-    courses = [_scaled(each.course, size) for each, size in zip(points, sizes, strict=True)]
-    norm = norm_of(setting, inputs)
-    outcome = run(op, courses, way, norm)
-    mean = outcome.mean + op.centre
+    by_coordinate = any(is_grid(each.quantisers.post) for each in points)
+    done = solved(points, inputs, way, by_coordinate)
     rounding = np.zeros(len(points))
-    for formats in {each.quantisers.post for each in points} - {None}:
-        rows = np.flatnonzero([each.quantisers.post == formats for each in points])
-        added = relative_rounding(formats, setting, mean, outcome.spread, inputs)
-        rounding[rows] = added[rows]
-    parts = measured(setting, mean, outcome.spread, inputs, rounding)
-    hows = ["exact" if each.setting.exact else "closure" for each in points]
-    return _made(parts, sizes, hows, inputs)
-
-
-def _made(parts: Measured, sizes: Sequence[float], hows: Sequence[str], inputs: Inputs) -> list[Risk]:
-    rows = zip(*(column.tolist() for column in parts), sizes, hows, strict=True)
-    made = ((Parts(*row[:5]), row[5], row[6]) for row in rows)
+    for known in {each.quantisers.post for each in points} - {None}:
+        rows = np.flatnonzero([each.quantisers.post == known for each in points])
+        rounding[rows] = rounding_of(known, points[rows[0]].scales.post, done, inputs)[rows]
+    parts = measured(done.setting, done.mean, done.spread, inputs, rounding)
+    columns = zip(*(column.tolist() for column in parts), done.sizes, done.hows, strict=True)
+    made = ((Parts(*row[:5]), row[5], row[6]) for row in columns)
     return [Risk(part.total, 0.0, how, part, inputs, size) for part, size, how in made]
-
-
-def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array) -> list[float]:
-    """The first step size of every descent as a number, once each is known to be stable.
-
-    Raises ValueError with the limit for the first that is not.
-    """
-    shares = [each.share for each in descents]
-    limit = limits(op, momentum) if any(share is not None for share in shares) else np.zeros(len(shares))
-    sizes = np.array(
-        [
-            float(each.step_size) if share is None else share * limit[row]
-            for row, (each, share) in enumerate(zip(descents, shares, strict=True))
-        ]
-    )
-    fine = stable(op, sizes[:, None], momentum) & np.isfinite(sizes)
-    if not fine.all():
-        at = int(np.argmin(fine))
-        here = np.array([at])
-        most = float(limits(op.rows(here), momentum[here])[0])
-        raise ValueError(
-            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
-        )
-    return [float(each) for each in sizes]
-
-
-def _scaled(course: Course, size: float) -> Course:
-    return replace(course, stretches=tuple(replace(each, size=each.size * size) for each in course.stretches))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.setting import Setting
+from isoloss.linear.grid_moments import rounded_moments
+from isoloss.linear.operator import Noises
+from isoloss.linear.quantisers import is_listed, levels_of
+from isoloss.linear.risk import How
+from isoloss.linear.setting import Setting, fine_noise
 
 Array = NDArray[np.float64]
 
@@ -21,6 +26,25 @@ class Measured(NamedTuple):
     approximation: Array
     rounding: Array
     floor: Array
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Mean (P, n) of the result w, its variance by coordinate (P, n) or None, and summed with the norm (P,).
+
+    `trained` is what the last step trained on and `noises` its noises, both in units of 1 / gain of a real grid
+    on activations (closures.py); for ideal noise the setting itself, and gain 1.
+    """
+
+    setting: Setting
+    mean: Array
+    var: Array | None
+    spread: Array
+    sizes: list[float]
+    hows: list[How]
+    noises: Noises
+    trained: Setting
+    gain: float = 1.0
 
 
 def norm_of(at: Setting, inputs: str) -> Array:
@@ -54,14 +78,21 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
     return np.asarray(0.5 * at.weight * norm_of(at, inputs) * error**2)
 
 
-def relative_rounding(known: Format | None, at: Setting, mean: Array, spread: Array, inputs: str) -> Array:
-    """What ideal noise on the result adds to the risk, (P,).
+def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs: str) -> Array:
+    """What rounding the result adds to the risk, (P,).
 
-    Half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. Source: derived.
+    Ideal noise: half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. On a real grid each
+    coordinate of the result is taken as normal, which is a closure. Source: derived.
     """
-    if known is None or known.eps is None:
-        return np.zeros(len(spread))
+    if known is None:
+        return np.zeros(len(done.spread))
+    at, mean, spread = done.setting, done.mean, done.spread
     norm = norm_of(at, inputs)
+    largest = float(np.sqrt(np.max(at.target**2)))
+    if known.eps is None and not is_listed(known):
+        known, scale = fine_noise(known, scale, largest)
+    if known.eps is None:
+        return _grid_rounding(levels_of(known, scale, largest), known.stochastic, done, inputs)
     if known.noise == "add":
         return np.asarray(0.5 * known.eps * at.total(np.broadcast_to(norm, mean.shape))[:, 0])
     if inputs == "clean" and at.cross is not None:
@@ -69,6 +100,18 @@ def relative_rounding(known: Format | None, at: Setting, mean: Array, spread: Ar
     else:
         size = at.total(norm * mean**2)[:, 0]
     return np.asarray(0.5 * known.eps * (size + spread))
+
+
+def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -> Array:
+    """0.5 E ||Q(w) - w_best||^2 - 0.5 E ||w - w_best||^2 for a result of normal coordinates."""
+    if done.var is None:
+        raise AssertionError("a rounded result needs the variance of every coordinate")
+    at, best = done.setting, optimum_of(done.setting, inputs)
+    added = []
+    for mean, var, optimum in zip(done.mean, done.var, best, strict=True):
+        first, second, _ = rounded_moments(levels, stochastic, mean, np.sqrt(np.maximum(var, 0.0)))
+        added.append(second - 2 * optimum * first - (var + mean**2 - 2 * optimum * mean))
+    return np.asarray(0.5 * at.total(norm_of(at, inputs) * np.array(added))[:, 0])
 
 
 def _clean_bias(at: Setting, mean: Array) -> Array:

@@ -3,7 +3,8 @@
 Every quantity of the theory is a sum over coordinates i of a smooth function of i. The first 32 are kept; each
 dyadic block of the others, (32, 64], (64, 128], ..., is summed by the 8-point Gauss rule of the discrete uniform
 measure on it, which is exact for polynomials of i up to degree 15. Blocks of spectra steeper than i^-2 are
-shorter, so that the spectrum falls by at most 4 in each.
+shorter, so that the spectrum falls by at most 4 in each. Nearest rounding to a real grid makes the second moment
+of u fall like exp(-step^2 i^a / 8) where features are much smaller than a step: its blocks are an eighth as long.
 """
 
 from __future__ import annotations
@@ -36,10 +37,15 @@ class Modes:
     target: Array
 
 
-def modes_of(problem: Regression, compressed: bool) -> Modes:
-    """The coordinates of a problem without sketch, compressed where that is asked for and holds."""
+def modes_of(problem: Regression, compressed: bool, steep: bool = False) -> Modes:
+    """The coordinates of a problem without sketch, compressed where that is asked for and holds.
+
+    `steep`: the data are rounded to the nearest number of a real grid.
+    """
     if compressed and problem.smooth:
-        index, weight = compressed_index(problem.dim, min(1.0, 2.0 / max(problem.decay, 1e-9)))
+        index, weight = compressed_index(
+            problem.dim, min(1.0, 2.0 / max(problem.decay, 2.0)) / (8 if steep else 1)
+        )
     else:
         fits_in_memory(
             f"a problem of dim {problem.dim} in full",

@@ -60,7 +60,12 @@ class Quantisers:
     @property
     def closed(self) -> bool:
         """Whether the second moments of training close exactly: no real grid on l, w, a or g."""
-        return all(each is None or each.noise is not None for each in (self.l, self.w, self.a, self.g))
+        return not any(map(is_grid, (self.l, self.w, self.a, self.g)))
+
+
+def is_grid(known: Format | None) -> bool:
+    """Whether a quantiser rounds to the numbers of a real format."""
+    return known is not None and known.noise is None
 
 
 def quantisers_of(precision: Precision | str) -> Quantisers:

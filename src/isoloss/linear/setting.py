@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 NORMAL = 3.0
 #: E e^4 / eps^2 of the ideal noises, which are normal.
 NOISE_KURTOSIS = 3.0
+#: Second moments of u below this are zero: they would be denormal.
+VANISHING = 1e-290
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ class Setting:
 
     @property
     def centre(self) -> Array:
-        """c = g w* / h, the optimum on quantised inputs; 0 where h is."""
-        return self.target * np.divide(self.g, self.h, out=np.zeros_like(self.h), where=self.h > 0)
+        """c = g w* / h, the optimum on quantised inputs.
+
+        Nearest rounding of features far below the first step has h = 0 in floating point; g / h goes to 1/2.
+        """
+        return self.target * np.divide(self.g, self.h, out=np.full_like(self.h, 0.5), where=self.h > 0)
 
     def total(self, values: Array) -> Array:
         """The sum over all coordinates of values (..., n), as (..., 1)."""
@@ -79,7 +84,8 @@ def setting_of(problem: Regression, data: Format | None, scale: float | None, co
 
 @lru_cache(maxsize=1024)
 def _compressed(problem: Regression, data: Format | None, scale: float | None) -> Setting:
-    return _plain(problem, data, scale, modes_of(problem, True))
+    steep = data is not None and data.noise is None and not data.stochastic
+    return _plain(problem, data, scale, modes_of(problem, True, steep))
 
 
 @lru_cache(maxsize=2)
@@ -143,7 +149,8 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
         )
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
-        return tuple(symmetric_moments(levels_of(data, scale, largest), data.stochastic, np.sqrt(lam)))
+        moments = symmetric_moments(levels_of(data, scale, largest), data.stochastic, np.sqrt(lam))
+        return tuple(np.where(moments.h > VANISHING, each, 0.0) for each in moments)
     return _moments(lam, kurtosis, *fine_noise(data, scale, largest))
 
 

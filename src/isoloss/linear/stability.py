@@ -26,25 +26,42 @@ def stable(op: Operator, gamma: Array, momentum: Array) -> NDArray[np.bool_]:
 
 
 def limits(op: Operator, momentum: Array) -> Array:
-    """The largest stable step size of each point, (P,); infinite where no feature is left."""
-    size = np.max(op.h, axis=1, keepdims=True)
-    low = np.zeros_like(size)
+    """The largest stable step size of each point, (P,); infinite where no feature is left.
+
+    Newton's method on the load, halving where it leaves the bracket.
+    """
+    room, slope = _room(op, momentum)
+    there = (op.h > 0) & (room > 0)
+    ends = np.divide(room, slope, out=np.full_like(room, np.inf), where=there & (slope > 0))
+    low, high = np.zeros(len(ends)), np.min(ends, axis=1)
+    # Without slope the load would be linear: its end is beyond the limit, or as good a first guess as any.
+    light = op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, _ratio(op.h, room, there))
     with np.errstate(divide="ignore"):
-        high = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), np.inf)
-    for _ in range(64):
-        fine = stable(op, high, momentum)[:, None] & np.isfinite(high)
-        if not fine.any():
+        gamma = np.where(np.isfinite(high), np.minimum(1 / light, high) / 2, 1 / light)
+    empty = ~(light > 0)
+    gamma[empty] = 1.0
+    done = empty.copy()
+    for _ in range(200):
+        delta = room - gamma[:, None] * slope
+        share = _ratio(op.h, delta, there & (delta > 0))
+        load = gamma * op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, share)
+        rise = load / gamma + gamma * op.rho[:, 0] * np.einsum("pn,pn,pn->p", op.weight, share**2, slope)
+        fine = (load < 1) & np.all((delta > 0) | ~there, axis=1)
+        low, high = np.where(fine, gamma, low), np.where(fine, high, gamma)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            guess = gamma + (1 - load) / rise
+        middle = np.where(np.isfinite(high), (low + high) / 2, 2 * low)
+        near = np.abs(guess - gamma) <= 1e-15 * gamma
+        after = np.where((guess > low) & (guess < high), guess, middle)
+        done |= near | (np.isfinite(high) & (high - low <= 1e-15 * high))
+        if done.all():
             break
-        low, high = np.where(fine, high, low), np.where(fine, 2 * high, high)
-    # In a few steps towards zero, then by halving: the limit may be far below 1 / h.
-    for _ in range(110):
-        middle = np.where(low > 0, (low + high) / 2, high / 16)
-        middle = np.where(np.isfinite(middle), middle, 0.0)
-        fine = stable(op, middle, momentum)[:, None]
-        low, high = np.where(fine, middle, low), np.where(fine, high, middle)
-        if np.all((high - low <= 1e-15 * high) | ~(size > 0)):
-            break
-    return np.where(size[:, 0] > 0, low[:, 0], np.inf)
+        gamma = np.where(done, gamma, after)
+    return np.where(empty, np.inf, (1 - 1e-13) * gamma)
+
+
+def _ratio(above: Array, below: Array, where: NDArray[np.bool_]) -> Array:
+    return np.divide(above, below, out=np.zeros_like(above), where=where)
 
 
 def _room(op: Operator, momentum: Array) -> tuple[Array, Array]:
