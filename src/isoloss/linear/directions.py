@@ -1,0 +1,59 @@
+"""More of the same result: the risk by eigendirection, and the training loss beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoloss.linear.descent import SGD
+from isoloss.linear.measuring import bias_by_coordinate, norm_of
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
+from isoloss.linear.solving import Spelled, point_of, solved
+from isoloss.linear.words import one_of
+
+
+def risk_by_direction(
+    problem: Regression,
+    sgd: SGD,
+    precision: Spelled = "fp",
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    scales: Scales = DEFAULT_SCALES,
+) -> Directions:
+    """Bias and variance of the risk in every eigendirection, before any rounding of the result; arrays (d,).
+
+    They sum to the bias and the variance of `excess_risk`. With a sketch (M,), in the eigenbasis of what the
+    model sees; clean inputs of a quantised sketch mix these directions and are refused.
+    """
+    one_of("inputs", inputs, INPUTS)
+    point = point_of(problem, sgd, precision, iterate, scales, compressed=False)
+    done = solved([point], inputs, "jump", by_coordinate=True)
+    bias = bias_by_coordinate(done.setting, done.mean, inputs)[0]
+    norm = norm_of(done.setting, inputs)[0]
+    return Directions(norm, bias, 0.5 * norm * np.asarray(done.var)[0])
+
+
+def training_risk(
+    problem: Regression, sgd: SGD, precision: Spelled = "fp", scales: Scales = DEFAULT_SCALES
+) -> TrainingRisk:
+    """The expected training loss 0.5 E o^2 at the sample after the last step, in one pass.
+
+    o = Q_l(y) - Q_a(<Q_d(x), Q_p(w)>) before the gradient is rounded. The noise half of the value is that of the
+    labels, 0.5 noise_var, and of the ideal quantisers of labels, parameter and activations there.
+    """
+    point = point_of(problem, sgd, precision, "last", scales, compressed=True)
+    done = solved([point], "quantised", "jump", by_coordinate=True)
+    at, mean, noises = done.trained, done.mean, done.noises
+    squares = mean**2 + np.asarray(done.var)
+    rounded = noises.w.add + noises.w.mul * squares
+    label = at.noise_var + at.total(at.lam * at.target**2)
+    noise = at.noise_var + noises.l.add + noises.l.mul * label + at.total(at.h * rounded)
+    noise = noise + noises.a.add + noises.a.mul * at.total(at.h * (squares + rounded))
+    floor = at.total(at.lam * at.target**2 - at.h * at.centre**2)
+    excess = at.total(at.h * ((mean - at.centre) ** 2 + np.asarray(done.var)))
+    half = 0.5 * done.gain**2
+    missed, *parts = (
+        float(each[0, 0]) for each in (at.approximation, half * noise, half * floor, half * excess)
+    )
+    return TrainingRisk(missed + sum(parts), parts[0], parts[1], missed, parts[2], done.hows[0])

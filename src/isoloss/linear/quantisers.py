@@ -1,0 +1,131 @@
+"""Which formats the five quantisers of a step and the rounding of the result have, read off a precision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Format, Precision
+from isoloss.linear.words import finite
+
+Array = NDArray[np.float64]
+PARTS = ("d", "l", "w", "a", "g")
+#: The range of an integer grid where no scale is given, in root mean squares of the largest element.
+REACH = 4.0
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What one unit of a real grid stands for, by part; `post` is the rounding of the result ('-> w:...').
+
+    The numbers of a grid are its format's own numbers times the scale: for integers the scale is the step.
+    None: floats have scale 1; an integer of b bits has step 2 R / (2^b - 1), so that the cells of its 2^b - 1
+    numbers -2^(b-1)+1 .. 2^(b-1)-1 cover -R..R, with R four root mean squares of the largest element (of the
+    features for d, the labels for l and g, <w*, x> for a, w* for w and post). Scales do not change in training.
+    """
+
+    d: float | None = None
+    l: float | None = None  # noqa: E741  the part's letter
+    w: float | None = None
+    a: float | None = None
+    g: float | None = None
+    post: float | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            given = getattr(self, each.name)
+            if given is not None:
+                scale = finite(f"the scale of {each.name}", given, 0.0, above=True)
+                object.__setattr__(self, each.name, scale)
+
+
+DEFAULT_SCALES = Scales()
+
+
+@dataclass(frozen=True)
+class Quantisers:
+    """The formats of data, labels, parameter in use, activation, output gradient and result; None is exact."""
+
+    d: Format | None = None
+    l: Format | None = None  # noqa: E741  the part's letter
+    w: Format | None = None
+    a: Format | None = None
+    g: Format | None = None
+    post: Format | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the second moments of training close exactly: no real grid on l, w, a or g."""
+        return not any(map(is_grid, (self.l, self.w, self.a, self.g)))
+
+
+def is_grid(known: Format | None) -> bool:
+    """Whether a quantiser rounds to the numbers of a real format."""
+    return known is not None and known.noise is None
+
+
+def quantisers_of(precision: Precision | str) -> Quantisers:
+    """The quantisers of a precision or its spelling.
+
+    Raises ValueError for parts other than d l w a g (and w after the arrow), for kinds of format other than
+    ideal noise, integers and floats, and for marks other than ~sr.
+    """
+    return _read(Precision.parse(precision))
+
+
+@lru_cache(maxsize=4096)
+def _read(precision: Precision) -> Quantisers:
+    found = {scope: known for scope, known in precision.train.items() if not known.is_exact}
+    after = {scope: known for scope, known in precision.serve.items() if not known.is_exact}
+    for scope in found:
+        if scope not in PARTS:
+            raise ValueError(
+                f"the part '{scope}' of precision '{precision}' is none of linear regression; parts are {' '.join(PARTS)}"
+            )
+    for scope in after:
+        if scope != "w":
+            raise ValueError(
+                f"'{scope}' after the arrow of precision '{precision}' is not known here; only the result is rounded, as in '-> w:int4'"
+            )
+    for known in (*found.values(), *after.values()):
+        _check(known, precision)
+    return Quantisers(**found, post=after.get("w"))
+
+
+def _check(known: Format, precision: Precision) -> None:
+    if known.kind not in ("noise", "int", "float"):
+        raise ValueError(
+            f"the format '{known}' of precision '{precision}' has no theory in linear regression; "
+            "accepted are add(eps), vec(eps), coord(eps), integers and floats"
+        )
+    marks = known.marks
+    if marks.granularity not in (None, "tensor") or marks.hadamard or marks.clip or marks.method:
+        raise ValueError(
+            f"the marks '{marks}' of precision '{precision}' have no theory in linear regression; accepted is '~sr'"
+        )
+
+
+def levels_of(known: Format, scale: float | None, size: float) -> Array:
+    """The numbers >= 0 of a real grid, ascending from 0; a symmetric integer leaves -2^(b-1) unused.
+
+    `size` is the root mean square of the largest element, which the default step of an integer is made from.
+    """
+    if known.kind == "int":
+        step = scale or default_step(known, size)
+        return np.arange(2.0 ** (known.bits - 1)) * step
+    grid = known.grid
+    return grid[grid >= 0] * (scale or 1.0)
+
+
+def default_step(known: Format, size: float) -> float:
+    """The step of an integer whose cells cover four root mean squares on both sides."""
+    return float(2 * REACH * (size or 1.0) / (2.0**known.bits - 1))
+
+
+def is_listed(known: Format) -> bool:
+    """Whether the numbers of a real grid are few enough to be listed, at most 65,536."""
+    return (known.levels or math.inf) <= 2**16

@@ -1,0 +1,199 @@
+"""The problem: linear regression on features with a known spectrum, perhaps seen through a random sketch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.linear.words import finite, one_of, whole
+
+Array = NDArray[np.float64]
+Site = Literal["after", "before"]
+_TARGETS = "a number, an array of dim numbers, 'isotropic' or 'source 1.5'"
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """y = <w*, x> + noise, with independent symmetric features x_i of variance lam_i = i^-decay.
+
+    `noise_var` is the variance of the noise. `target` is w*: one number for all coordinates, an array (dim,),
+    'isotropic' (random, E w*_i^2 = 1) or 'source b' (random, E lam_i w*_i^2 = i^-b); over a random target the
+    risk is averaged exactly. `spectrum` (dim,) replaces i^-decay. `kurtosis` is E x_i^4 / lam_i^2, 3 when normal.
+    `sketch` M: the model sees S x, with S of M rows, S_ij ~ N(0, 1/M) drawn from `seed`; data are quantised
+    `site` 'after' the sketch (S x is rounded) or 'before' it (x is). A sketch needs normal features.
+
+    Raises ValueError, in one sentence, for what is out of range.
+    """
+
+    dim: int
+    decay: float = 2.0
+    noise_var: float = 1.0
+    target: float | str | Sequence[float] | Array = 1.0
+    sketch: int | None = None
+    _: KW_ONLY
+    spectrum: Sequence[float] | Array | None = None
+    kurtosis: float = 3.0
+    site: Site = "after"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._set("dim", whole("dim", self.dim))
+        self._set("decay", finite("decay", self.decay, 0.0))
+        self._set("noise_var", finite("noise_var", self.noise_var, 0.0))
+        self._set("kurtosis", finite("kurtosis", self.kurtosis, 1.0))
+        self._set("seed", whole("seed", self.seed, 0))
+        one_of("site", self.site, ("after", "before"))
+        if self.spectrum is not None:
+            self._set("spectrum", _column("spectrum", self.spectrum, self.dim, low=0.0))
+        self._check_target()
+        if self.sketch is not None:
+            self._set("sketch", whole("sketch", self.sketch))
+            self._check_sketch(self.sketch)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_target(self) -> None:
+        if isinstance(self.target, str):
+            words = self.target.split()
+            if words[:1] == ["source"] and len(words) == 2:
+                self._set("target", f"source {finite('the source exponent', words[1])!r}")
+            elif words != ["isotropic"]:
+                raise ValueError(f"unknown target {self.target!r}; accepted are {_TARGETS}")
+        elif np.ndim(self.target) == 0:
+            self._set("target", finite("target", self.target))
+        else:
+            self._set("target", _column("target", np.asarray(self.target, dtype=float), self.dim))
+
+    def _check_sketch(self, rows: int) -> None:
+        if rows > self.dim:
+            raise ValueError(
+                f"a sketch of {rows} rows is larger than dim {self.dim}; accepted is 1 to {self.dim}"
+            )
+        if self.kurtosis != 3.0:
+            raise ValueError(f"a sketch needs normal features, kurtosis 3, not {self.kurtosis!r}")
+
+    # ---- other ways to a spectrum
+    @classmethod
+    def exponential(cls, dim: int, rate: float, **given: Any) -> Self:
+        """The problem with lam_i = exp(-rate (i - 1)), i = 1..dim; `given` are the other fields."""
+        rate = finite("rate", rate, 0.0)
+        return cls(dim, spectrum=np.exp(-rate * np.arange(whole("dim", dim))), **given)
+
+    @classmethod
+    def from_covariance(cls, covariance: Array, **given: Any) -> Self:
+        """The problem in the eigenbasis of a covariance matrix (d, d), eigenvalues descending."""
+        matrix = np.asarray(covariance, dtype=float)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T):
+            raise ValueError(f"a covariance is a symmetric matrix, not an array of shape {matrix.shape}")
+        values = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0.0)
+        return cls(len(values), spectrum=values, **given)
+
+    @classmethod
+    def from_data(cls, features: Array, labels: Array | None = None, **given: Any) -> Self:
+        """The problem with the spectrum of data (rows, d), E x x' = X'X / rows, not centred.
+
+        With `labels` (rows,) the target is their least-squares fit in the eigenbasis and the noise variance
+        its mean squared residual.
+        """
+        data = np.asarray(features, dtype=float)
+        if data.ndim != 2 or not np.isfinite(data).all():
+            raise ValueError(
+                f"features are a matrix (rows, d) of finite numbers, not of shape {np.shape(features)}"
+            )
+        left, singular, _ = np.linalg.svd(data, full_matrices=False)
+        rows, dim = data.shape
+        lam = np.zeros(dim)
+        lam[: len(singular)] = singular**2 / rows
+        if labels is not None:
+            y = _column("labels", labels, rows)
+            kept = singular > singular[0] * 1e-12
+            target = np.zeros(dim)
+            target[: len(singular)][kept] = (left.T @ y)[kept] / singular[kept]
+            residual = y - left[:, kept] @ (left[:, kept].T @ y)
+            given = {"target": target, "noise_var": float(np.mean(residual**2))} | given
+        return cls(dim, spectrum=lam, **given)
+
+    # ---- what follows from the fields
+    @property
+    def random_target(self) -> bool:
+        """Whether w* is random, with independent coordinates of mean zero."""
+        return isinstance(self.target, str)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether spectrum and target are powers of the index, so that modes can be compressed."""
+        return self.spectrum is None and np.ndim(self.target) == 0
+
+    @property
+    def lam(self) -> Array:
+        """The eigenvalues of H = E x x', (dim,)."""
+        return self.lam_at(np.arange(1.0, self.dim + 1))
+
+    @property
+    def target_squares(self) -> Array:
+        """E w*_i^2, (dim,)."""
+        return self.target_squares_at(np.arange(1.0, self.dim + 1))
+
+    def lam_at(self, index: Array) -> Array:
+        """The eigenvalues at indices 1..dim; those of a power law also between them."""
+        if self.spectrum is None:
+            return np.asarray(index**-self.decay)
+        given: Array = np.asarray(self.spectrum, dtype=float)[index.astype(int) - 1]
+        return given
+
+    def target_squares_at(self, index: Array) -> Array:
+        """E w*_i^2 at indices 1..dim; between them where the problem is smooth."""
+        if isinstance(self.target, str):
+            if self.target == "isotropic":
+                return np.ones_like(index)
+            lam = self.lam_at(index)
+            with np.errstate(divide="ignore"):
+                squares = index ** -float(self.target.split()[1]) / lam
+            return np.where(lam > 0, squares, 0.0)
+        if np.ndim(self.target) == 0:
+            return np.full_like(index, float(self.target) ** 2)  # type: ignore[arg-type]
+        fixed: Array = np.asarray(self.target, dtype=float)[index.astype(int) - 1]
+        return fixed**2
+
+    def __str__(self) -> str:
+        spectrum = f"i^-{self.decay:g}" if self.spectrum is None else "given"
+        target = self.target if np.ndim(self.target) == 0 else "given"
+        sketch = "" if self.sketch is None else f", sketched to {self.sketch} (quantised {self.site})"
+        return (
+            f"linear regression, dim {self.dim}, spectrum {spectrum}, target {target}, "
+            f"noise variance {self.noise_var:g}{sketch}"
+        )
+
+    # ---- equal where all fields are
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        fields = (self.spectrum, self.target)
+        arrays = tuple(each.tobytes() if isinstance(each, np.ndarray) else each for each in fields)
+        return self.dim, self.decay, self.noise_var, self.sketch, self.kurtosis, self.site, self.seed, arrays
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Regression) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _column(name: str, values: Sequence[float] | Array, length: int, low: float = -math.inf) -> Array:
+    """A read-only copy of a vector of `length` finite numbers of at least `low`."""
+    column = np.array(values, dtype=float)
+    if column.shape != (length,):
+        raise ValueError(f"{name} has shape {column.shape}; accepted is ({length},)")
+    bad = ~np.isfinite(column) | (column < low)
+    if bad.any():
+        at = int(np.argmax(bad))
+        bound = "" if low == -math.inf else f" of at least {low:g}"
+        raise ValueError(f"{name}[{at}] is {column[at]}; accepted are finite numbers{bound}")
+    column.flags.writeable = False
+    return column

@@ -1,0 +1,106 @@
+"""From points, each a problem, a descent and a precision, to the mean and the spread of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Precision
+from isoloss.linear.chain import Course, Way, course_of, run
+from isoloss.linear.descent import SGD
+from isoloss.linear.measuring import Solved, norm_of
+from isoloss.linear.operator import Operator, noises_of, operator
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import How, Inputs
+from isoloss.linear.setting import Setting, setting_of, stacked
+from isoloss.linear.stability import limits, stable
+
+Array = NDArray[np.float64]
+Spelled = Precision | str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One problem, descent and precision, with what the engine made of them."""
+
+    problem: Regression
+    sgd: SGD
+    quantisers: Quantisers
+    scales: Scales
+    setting: Setting
+    course: Course  # of step size one
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What points share that run side by side."""
+        alone = id(self) if self.setting.cross is not None or is_grid(self.quantisers.post) else None
+        return len(self.setting.weight), self.course.shape, alone
+
+    @property
+    def exact(self) -> bool:
+        """Whether all second moments close exactly."""
+        return self.setting.exact and self.quantisers.closed and not is_grid(self.quantisers.post)
+
+
+def point_of(
+    problem: Regression, sgd: SGD, precision: Spelled, iterate: str, scales: Scales, compressed: bool
+) -> Point:
+    """A problem, descent and precision with their setting; grids on parameters are seen in full."""
+    quantisers = quantisers_of(precision)
+    few = compressed and all(
+        each is None or each.noise is not None for each in (quantisers.w, quantisers.post)
+    )
+    setting = setting_of(problem, quantisers.d, scales.d, few)
+    return Point(problem, sgd, quantisers, scales, setting, course_of(sgd, 1.0, iterate))
+
+
+def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
+    """Settings, operators and momenta of points of as many coordinates each."""
+    setting = stacked([each.setting for each in points])
+    batch = np.array([[float(each.sgd.batch)] for each in points])
+    op = operator(setting, noises_of([each.quantisers for each in points]), batch)
+    return setting, op, np.array([[each.sgd.momentum] for each in points])
+
+
+def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: bool) -> Solved:
+    """Mean and spread of the results of points that run side by side.
+
+    Raises ValueError for an unstable step size.
+    """
+    setting, op, momentum = stack(points)
+    sizes = step_sizes([each.sgd for each in points], op, momentum)
+    courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
+    outcome = run(op, courses, way, norm_of(setting, inputs), by_coordinate)
+    hows: list[How] = ["exact" if each.exact else "closure" for each in points]
+    noises = noises_of([each.quantisers for each in points])
+    return Solved(
+        setting, outcome.mean + op.centre, outcome.var, outcome.spread, sizes, hows, noises, setting
+    )
+
+
+def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array) -> list[float]:
+    """The first step size of every descent as a number, once each is known to be stable.
+
+    Raises ValueError with the limit for the first that is not.
+    """
+    shares = [each.share for each in descents]
+    limit = limits(op, momentum) if any(share is not None for share in shares) else np.zeros(len(shares))
+    sizes = np.array(
+        [
+            float(each.step_size) if share is None else share * limit[row]
+            for row, (each, share) in enumerate(zip(descents, shares, strict=True))
+        ]
+    )
+    fine = stable(op, sizes[:, None], momentum) & np.isfinite(sizes)
+    if not fine.all():
+        at = int(np.argmin(fine))
+        here = np.array([at])
+        most = float(limits(op.rows(here), momentum[here])[0])
+        raise ValueError(
+            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
+        )
+    return [float(each) for each in sizes]
