@@ -33,7 +33,19 @@ FLOORS = {
 }
 # Heavy or optional libraries, and the only rooms that may name them.
 HOMES = {"torch": {"lm"}, "matplotlib": {"plots"}, "numba": {"linear"}}
-TYPES = ["Comparison", "Fit", "Format", "Grid", "Law", "Precision", "Run", "Runs"]
+TYPES = [
+    "Comparison",
+    "Fit",
+    "Format",
+    "Grid",
+    "Law",
+    "Precision",
+    "Regression",
+    "Risk",
+    "Run",
+    "Runs",
+    "SGD",
+]
 VERBS = ["compare", "fit", "load", "plot", "predict", "read"]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))

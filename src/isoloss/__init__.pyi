@@ -3,12 +3,14 @@
 from . import fits as fits
 from . import formats as formats
 from . import laws as laws
+from . import linear as linear
 from . import lm as lm
 from . import plots as plots
 from . import runs as runs
 from .fits import Comparison, Fit, compare, fit, load, predict
 from .formats import Format, Precision
 from .laws import Law
+from .linear import SGD, Regression, Risk
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 
@@ -19,13 +21,17 @@ __all__ = [
     "Grid",
     "Law",
     "Precision",
+    "Regression",
+    "Risk",
     "Run",
     "Runs",
+    "SGD",
     "compare",
     "fit",
     "fits",
     "formats",
     "laws",
+    "linear",
     "lm",
     "load",
     "plot",

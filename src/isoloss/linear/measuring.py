@@ -92,7 +92,7 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
     if known.eps is None and not is_listed(known):
         known, scale = fine_noise(known, scale, largest)
     if known.eps is None:
-        return _grid_rounding(levels_of(known, scale, largest), known.stochastic, done, inputs)
+        return _grid_rounding(levels_of(known, scale, largest), known.rounding == "sr", done, inputs)
     if known.noise == "add":
         return np.asarray(0.5 * known.eps * at.total(np.broadcast_to(norm, mean.shape))[:, 0])
     if inputs == "clean" and at.cross is not None:

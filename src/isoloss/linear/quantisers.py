@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format, Marks, Precision
 from isoloss.linear.words import finite
 
 Array = NDArray[np.float64]
@@ -97,13 +97,17 @@ def _read(precision: Precision) -> Quantisers:
 
 
 def _check(known: Format, precision: Precision) -> None:
-    if known.kind not in ("noise", "int", "float"):
+    if known.kind not in ("noise", "int", "float") or known.span != "symmetric":
         raise ValueError(
             f"the format '{known}' of precision '{precision}' has no theory in linear regression; "
             "accepted are add(eps), vec(eps), coord(eps), integers and floats"
         )
     marks = known.marks
-    if marks.granularity not in (None, "tensor") or marks.hadamard or marks.clip or marks.method:
+    if (
+        marks._replace(granularity=None, rounding=None) != Marks()
+        or marks.granularity not in (None, "tensor")
+        or marks.rounding == "dither"
+    ):
         raise ValueError(
             f"the marks '{marks}' of precision '{precision}' have no theory in linear regression; accepted is '~sr'"
         )

@@ -84,7 +84,7 @@ def setting_of(problem: Regression, data: Format | None, scale: float | None, co
 
 @lru_cache(maxsize=1024)
 def _compressed(problem: Regression, data: Format | None, scale: float | None) -> Setting:
-    steep = data is not None and data.noise is None and not data.stochastic
+    steep = data is not None and data.noise is None and data.rounding != "sr"
     return _plain(problem, data, scale, modes_of(problem, True, steep))
 
 
@@ -149,7 +149,7 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
         )
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
-        moments = symmetric_moments(levels_of(data, scale, largest), data.stochastic, np.sqrt(lam))
+        moments = symmetric_moments(levels_of(data, scale, largest), data.rounding == "sr", np.sqrt(lam))
         return tuple(np.where(moments.h > VANISHING, each, 0.0) for each in moments)
     return _moments(lam, kurtosis, *fine_noise(data, scale, largest))
 
@@ -158,5 +158,5 @@ def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format,
     """Ideal noise as large as that of a grid too fine to be listed: added for integers, relative for floats."""
     if known.kind == "int":
         step = scale or default_step(known, size)
-        return Format.parse(f"add({step**2 / (6 if known.stochastic else 12)!r})"), None
+        return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
     return Format.parse(f"coord({known.relative_error!r})"), None
