@@ -46,7 +46,7 @@ TYPES = [
     "Runs",
     "SGD",
 ]
-VERBS = ["compare", "fit", "load", "plot", "predict", "read"]
+VERBS = ["compare", "fit", "load", "plot", "predict", "read", "simulate"]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -10,11 +10,12 @@ from . import runs as runs
 from .fits import Comparison, Fit, compare, fit, load, predict
 from .formats import Format, Precision
 from .laws import Law
-from .linear import SGD, Regression, Risk
+from .linear import SGD, Regression, Risk, simulate
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 
 __all__ = [
+    "SGD",
     "Comparison",
     "Fit",
     "Format",
@@ -25,7 +26,6 @@ __all__ = [
     "Risk",
     "Run",
     "Runs",
-    "SGD",
     "compare",
     "fit",
     "fits",
@@ -39,5 +39,6 @@ __all__ = [
     "predict",
     "read",
     "runs",
+    "simulate",
 ]
 __version__: str

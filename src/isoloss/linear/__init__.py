@@ -6,6 +6,7 @@ from isoloss.linear.exact import excess_risk, excess_risks, stability_limit
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
+from isoloss.linear.simulating import simulate
 
 __all__ = [
     "SGD",
@@ -18,6 +19,7 @@ __all__ = [
     "excess_risk",
     "excess_risks",
     "risk_by_direction",
+    "simulate",
     "stability_limit",
     "training_risk",
 ]

@@ -1,0 +1,134 @@
+"""The verb ``simulate``: the excess risk of every cell of a grid, as a table of runs that laws can be fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import polars as pl
+
+from isoloss.formats import Precision
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact import excess_risks
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import Risk
+from isoloss.runs import Grid, Runs
+
+Cell = dict[str, Any]
+#: What a grid may vary beside precision: fields of the problem, of the descent, and how the risk is read.
+OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
+OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
+OF_READING = ("iterate", "inputs")
+_PARTS = ("bias", "variance", "approximation", "rounding", "floor")
+
+
+def simulate(
+    problem: Regression,
+    grid: Grid | Mapping[str, Any],
+    sgd: SGD | None = None,
+    *,
+    iterate: str = "average",
+    inputs: str = "clean",
+    method: str = "exact",
+    scales: Scales = DEFAULT_SCALES,
+) -> Runs:
+    """The runs of a grid: one row a cell, with params (sketch or dim), tokens (steps x batch), precision and risk.
+
+    The grid's lists may be precision; samples or steps, batch, step_size, schedule, momentum of the descent; dim,
+    decay, noise_var, target, sketch, kurtosis, site, seed of the problem; iterate and inputs. What it leaves out is
+    as in `problem` and `sgd` (by default one step of half the stability limit), `iterate` and `inputs`.
+    Losses are excess risks, their parts in columns of their own; a cell whose step size is not stable stays as a
+    diverged row with the limit as its reason. `method` and `scales` as in `excess_risk`.
+
+    Raises ValueError, in one sentence, for an unknown list or a value that is out of range.
+    """
+    base = sgd or SGD(1)
+    cells = [dict(cell) for cell in (grid if isinstance(grid, Grid) else Grid(**grid))]
+    _check_lists(cells[0])
+    points = [_point(problem, base, cell) for cell in cells]
+    readings = [(cell.get("iterate", iterate), cell.get("inputs", inputs)) for cell in cells]
+    rows: list[Cell | None] = [None] * len(cells)
+    for reading in dict.fromkeys(readings):
+        members = [k for k, each in enumerate(readings) if each == reading]
+        found = _risks([points[k] for k in members], *reading, method, scales)
+        for k, risk in zip(members, found, strict=True):
+            rows[k] = _row(*points[k], *reading, risk)
+    return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
+
+
+def _check_lists(cell: Cell) -> None:
+    known = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
+    for name in cell:
+        if name not in known:
+            raise ValueError(f"cannot vary '{name}' in regression; lists are {', '.join(known)}")
+    if "samples" in cell and "steps" in cell:
+        raise ValueError("a grid has samples or steps, not both: samples are steps x batch")
+
+
+def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, Precision]:
+    """The problem, the descent and the precision of a cell."""
+    ours = {name: cell[name] for name in OF_PROBLEM if name in cell}
+    theirs = {name: cell[name] for name in OF_DESCENT if name in cell}
+    posed = replace(problem, **ours) if ours else problem
+    precision = Precision.parse(cell.get("precision", "fp"))
+    if "samples" not in theirs:
+        return posed, replace(sgd, **theirs), precision
+    samples = theirs.pop("samples")
+    rest = {each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"} | theirs
+    return posed, SGD.samples(samples, **rest), precision
+
+
+def _risks(
+    points: Sequence[tuple[Regression, SGD, Precision]],
+    iterate: str,
+    inputs: str,
+    method: str,
+    scales: Scales,
+) -> list[Risk | str]:
+    """The risk of each point, or the sentence that says why its step size diverges."""
+    try:
+        return list(excess_risks(points, iterate, inputs, method, scales))  # type: ignore[arg-type]
+    except ValueError as error:
+        if "unstable" not in str(error):
+            raise
+        if len(points) == 1:
+            return [str(error)]
+    middle = len(points) // 2
+    halves = (points[:middle], points[middle:])
+    return [risk for half in halves for risk in _risks(half, iterate, inputs, method, scales)]
+
+
+def _row(
+    problem: Regression, sgd: SGD, precision: Precision, iterate: str, inputs: str, risk: Risk | str
+) -> Cell:
+    failed = isinstance(risk, str)
+    spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
+    family = (
+        f"regression, spectrum {spectrum}, noise {problem.noise_var:g}, {iterate} iterate, {inputs} inputs"
+    )
+    row: Cell = {
+        "params": float(problem.sketch or problem.dim),
+        "tokens": float(sgd.steps * sgd.batch),
+        "precision": str(precision),
+        "loss": None if failed else risk.value,
+        "metric": "excess_risk",
+        "loss_se": None if failed or not risk.standard_error else risk.standard_error,
+        "seed": problem.seed,
+        "status": "diverged" if failed else "ok",
+        "reason": risk if failed else None,
+        "source": "isoloss.linear",
+        "family": family,
+        "optimizer": f"sgd, momentum {sgd.momentum:g}" if sgd.momentum else "sgd",
+        "batch_tokens": float(sgd.batch),
+        "lr_peak": None if failed else risk.step_size,
+        "schedule": sgd.schedule,
+        "dim": problem.dim,
+        "decay": problem.decay,
+        "steps": sgd.steps,
+        "iterate": iterate,
+        "inputs": inputs,
+        "how": None if failed else risk.how,
+    }
+    return row | {name: None if failed else getattr(risk.parts, name) for name in _PARTS}
