@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from isoloss.linear import SGD, Regression, excess_risk, setting
+from isoloss.linear import SGD, Regression, data_moments, excess_risk, posing
 
 
 @pytest.fixture(params=[1.0, 3.0], ids=["two-point", "normal"])
 def tolerance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
     """How far the last printed digit may be off: not at all with two-point noise, by one with normal noise."""
-    monkeypatch.setattr(setting, "NOISE_KURTOSIS", request.param)
+    monkeypatch.setattr(data_moments, "NOISE_KURTOSIS", request.param)
     forget()
     yield 0.5 if request.param == 1.0 else 1.5
     forget()
@@ -21,8 +21,8 @@ def tolerance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def forget() -> None:
     """Empties what was remembered under another kind of noise."""
-    setting._compressed.cache_clear()
-    setting._full.cache_clear()
+    posing._compressed.cache_clear()
+    posing._full.cache_clear()
 
 
 def agree(found: list[float], printed: tuple[float, ...], digits: int, tolerance: float) -> None:

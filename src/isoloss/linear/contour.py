@@ -12,7 +12,6 @@ Source: derived; contour of Weideman 2006 with the constants of Dingfelder and W
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -194,10 +193,10 @@ def _dot(real: Array, values: Complex) -> Complex:
     return np.asarray(np.matmul(values, real[:, :, None]))
 
 
-def _some(count: int, size: int) -> list[NDArray[np.intp]]:
+def _some(count: int, size: int) -> list[slice]:
     """Rows in runs whose work stays in cache; `size` complex numbers a row."""
-    some = max(1, BLOCK // size)
-    return np.array_split(np.arange(count), math.ceil(count / some))
+    step = max(1, BLOCK // size)
+    return [slice(low, low + step) for low in range(0, count, step)]
 
 
 def _cuts(at: State) -> list[slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.measuring import bias_by_coordinate, norm_of
+from isoloss.linear.measuring import bias_by_coordinate, norm_of, quantised_floor
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
@@ -44,16 +44,16 @@ def training_risk(
     """
     point = point_of(problem, sgd, precision, "last", scales, compressed=True)
     done = solved([point], "quantised", "jump", by_coordinate=True)
-    at, mean, noises = done.trained, done.mean, done.noises
-    squares = mean**2 + np.asarray(done.var)
+    at, noises = done.trained, done.noises
+    squares = done.mean**2 + np.asarray(done.var)
     rounded = noises.w.add + noises.w.mul * squares
     label = at.noise_var + at.total(at.lam * at.target**2)
-    noise = at.noise_var + noises.l.add + noises.l.mul * label + at.total(at.h * rounded)
-    noise = noise + noises.a.add + noises.a.mul * at.total(at.h * (squares + rounded))
-    floor = at.total(at.lam * at.target**2 - at.h * at.centre**2)
-    excess = at.total(at.h * ((mean - at.centre) ** 2 + np.asarray(done.var)))
-    half = 0.5 * done.gain**2
-    missed, *parts = (
-        float(each[0, 0]) for each in (at.approximation, half * noise, half * floor, half * excess)
-    )
-    return TrainingRisk(missed + sum(parts), parts[0], parts[1], missed, parts[2], done.hows[0])
+    # A sketch has what it cannot learn, and the floor of its rounding, in its noise variance.
+    unlearned = at.noise_var + at.total(at.lam * at.target**2 - at.h * at.centre**2)
+    loose = noises.l.add + noises.l.mul * label + at.total(at.h * rounded)
+    loose = loose + noises.a.add + noises.a.mul * at.total(at.h * (squares + rounded))
+    excess = at.total(at.h * ((done.mean - at.centre) ** 2 + np.asarray(done.var)))
+    floor, missed = quantised_floor(at)[0], at.approximation[0, 0]
+    noise = 0.5 * (unlearned + loose)[0, 0] - floor - missed
+    parts = [float(done.gain**2 * each) for each in (noise, floor, missed, 0.5 * excess[0, 0])]
+    return TrainingRisk(sum(parts), parts[0], parts[1], parts[2], parts[3], done.hows[0])

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
+from isoloss.linear.data_moments import fine_noise
 from isoloss.linear.grid_moments import rounded_moments
 from isoloss.linear.operator import Noises
 from isoloss.linear.quantisers import is_listed, levels_of
 from isoloss.linear.risk import How
-from isoloss.linear.setting import Setting, fine_noise
+from isoloss.linear.setting import Setting
 
 Array = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def optimum_of(at: Setting, inputs: str) -> Array:
 
 def measured(at: Setting, mean: Array, spread: Array, inputs: str, rounding: Array) -> Measured:
     """The parts of the risk of w with mean (P, n) and sum of norm times variance `spread` (P,)."""
-    floor = _clean_bias(at, at.centre) if inputs == "clean" else _quantised_floor(at)
+    floor = _clean_bias(at, at.centre) if inputs == "clean" else quantised_floor(at)
     error = mean - at.centre
     bias = _clean_bias(at, mean) if inputs == "clean" else 0.5 * at.total(at.h * error**2)[:, 0]
     return Measured(bias, 0.5 * spread, np.broadcast_to(at.approximation[:, 0], bias.shape), rounding, floor)
@@ -123,7 +124,8 @@ def _clean_bias(at: Setting, mean: Array) -> Array:
     return np.asarray(0.5 * (size - 2 * at.total(mean * at.h * at.centre)[:, 0] + at.signal[:, 0]))
 
 
-def _quantised_floor(at: Setting) -> Array:
+def quantised_floor(at: Setting) -> Array:
+    """What rounding the features in use costs, 0.5 w*'H(H+D)^-1 D w*, of each point (P,)."""
     learned = at.h * at.centre**2
     if at.cross is None:
         return np.asarray(0.5 * at.total(at.norm * at.best**2 - learned)[:, 0])

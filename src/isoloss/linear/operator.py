@@ -64,7 +64,7 @@ class Operator:
         """The sum over all coordinates of values (P, n), as (P, 1)."""
         return np.asarray(np.einsum("pn,pn->p", self.weight, values))[:, None]
 
-    def rows(self, chosen: NDArray[np.intp]) -> Operator:
+    def rows(self, chosen: NDArray[np.intp] | slice) -> Operator:
         """The operator of some points only."""
         return Operator(*(getattr(self, name)[chosen] for name in Operator.__dataclass_fields__))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -161,6 +161,17 @@ class Regression:
             return np.full_like(index, float(self.target) ** 2)  # type: ignore[arg-type]
         fixed: Array = np.asarray(self.target, dtype=float)[index.astype(int) - 1]
         return fixed**2
+
+    def sketch_columns(self, chunk: int) -> Iterator[tuple[int, Array]]:
+        """The columns of S as rows (chunk, M), some at a time, each with the index of its first."""
+        rng, rows = np.random.default_rng(self.seed), self.sketch or self.dim
+        for low in range(0, self.dim, chunk):
+            columns = rng.standard_normal((min(chunk, self.dim - low), rows))
+            yield low, columns / math.sqrt(rows)
+
+    def sketch_matrix(self) -> Array:
+        """S (M, dim), S_ij ~ N(0, 1/M), the same for every call."""
+        return np.concatenate([columns for _, columns in self.sketch_columns(self.dim)]).T
 
     def __str__(self) -> str:
         spectrum = f"i^-{self.decay:g}" if self.spectrum is None else "given"

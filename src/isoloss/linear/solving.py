@@ -13,10 +13,11 @@ from isoloss.linear.chain import Course, Way, course_of, run
 from isoloss.linear.descent import SGD
 from isoloss.linear.measuring import Solved, norm_of
 from isoloss.linear.operator import Operator, noises_of, operator
+from isoloss.linear.posing import setting_of
 from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import How, Inputs
-from isoloss.linear.setting import Setting, setting_of, stacked
+from isoloss.linear.setting import Setting, stacked
 from isoloss.linear.stability import limits, stable
 
 Array = NDArray[np.float64]
@@ -40,10 +41,11 @@ class Point:
         alone = id(self) if self.setting.cross is not None or is_grid(self.quantisers.post) else None
         return len(self.setting.weight), self.course.shape, alone
 
-    @property
-    def exact(self) -> bool:
-        """Whether all second moments close exactly."""
-        return self.setting.exact and self.quantisers.closed and not is_grid(self.quantisers.post)
+    def how(self, inputs: Inputs) -> How:
+        """Whether all second moments close exactly; on clean inputs a sketch may mix directions."""
+        mixed = inputs == "clean" and self.setting.cross is not None
+        closed = self.quantisers.closed and not is_grid(self.quantisers.post)
+        return "exact" if self.setting.exact and closed and not mixed else "closure"
 
 
 def point_of(
@@ -51,11 +53,22 @@ def point_of(
 ) -> Point:
     """A problem, descent and precision with their setting; grids on parameters are seen in full."""
     quantisers = quantisers_of(precision)
+    if problem.sketch is not None:
+        _check_sketched(quantisers)
     few = compressed and all(
         each is None or each.noise is not None for each in (quantisers.w, quantisers.post)
     )
     setting = setting_of(problem, quantisers.d, scales.d, few)
     return Point(problem, sgd, quantisers, scales, setting, course_of(sgd, 1.0, iterate))
+
+
+def _check_sketched(quantisers: Quantisers) -> None:
+    """ValueError where the rounding of parameters depends on the basis of a sketch."""
+    for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
+        if known is not None and known.noise not in ("add", "vec"):
+            raise ValueError(
+                f"'{part}:{known}' of a sketch depends on its basis and has no theory; accepted are add(eps) and vec(eps)"
+            )
 
 
 def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
@@ -75,7 +88,7 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
     sizes = step_sizes([each.sgd for each in points], op, momentum)
     courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
     outcome = run(op, courses, way, norm_of(setting, inputs), by_coordinate)
-    hows: list[How] = ["exact" if each.exact else "closure" for each in points]
+    hows = [each.how(inputs) for each in points]
     noises = noises_of([each.quantisers for each in points])
     return Solved(
         setting, outcome.mean + op.centre, outcome.var, outcome.spread, sizes, hows, noises, setting

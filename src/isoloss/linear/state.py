@@ -32,7 +32,7 @@ class State:
     cov_speed: Array | None = None
     cov_total: Array | None = None
 
-    def rows(self, chosen: NDArray[np.intp]) -> State:
+    def rows(self, chosen: NDArray[np.intp] | slice) -> State:
         """The state of some points only."""
         return state_of([None if each is None else each[chosen] for each in self.arrays()])
 
