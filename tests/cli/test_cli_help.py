@@ -33,7 +33,7 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    assert NAMES == ["runs", "laws", "formats", "fit", "compare", "predict", "plot"]
+    assert NAMES == ["runs", "laws", "formats", "simulate", "fit", "compare", "predict", "plot"]
     assert sorted(EXAMPLES) == sorted(["", *NAMES])
     text = shell("--help").stdout
     assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []

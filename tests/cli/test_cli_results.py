@@ -331,3 +331,63 @@ def test_formats_under_another_distribution(shell) -> None:
 def test_an_unknown_format_is_one_sentence(shell) -> None:
     result = shell("formats", "int4", "e4m")
     assert (result.exit_code, result.stderr) == (1, "error: unknown format 'e4m'; did you mean 'e4m3'?\n")
+
+
+def test_a_simulated_grid_is_printed_and_kept(shell, tmp_path: Path) -> None:
+    path = tmp_path / "risk.csv"
+    result = shell(
+        "simulate",
+        "--dim",
+        "200",
+        "--samples",
+        "100,1000",
+        "--step-size",
+        "0.1",
+        "--precision",
+        "fp,d:int6",
+        "-o",
+        str(path),
+    )
+    assert result.exit_code == 0
+    row = next(line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["200", "100"])
+    assert row == ["200", "100", "1", "0.1", "fp", "0.1668", "0.1527", "0.01407", "0", "exact"]
+    assert len(il.read(path)) == 4
+
+
+def test_an_unstable_step_is_said_beside_the_others(shell) -> None:
+    text = shell("simulate", "--steps", "100", "--step-size", "0.1,5").stdout
+    assert "the step size 5 is unstable; the limit for this problem" in text
+    assert text.count("diverged") == 1
+
+
+def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
+    assert [
+        name for name in il.linear.STUDIES if name not in shell("simulate", "--study", "list").stdout
+    ] == []
+    picture = tmp_path / "batch.svg"
+    result = shell("simulate", "--study", "batch", "--plot", str(picture))
+    assert "additive, labels: slope -1.00 from batch 64 to 1024" in result.stdout
+    assert picture.read_text().startswith("<?xml")
+    found = json.loads(shell("simulate", "--study", "samples", "--json").stdout)
+    assert found["name"] == "samples"
+    assert len(found["table"]) == 104
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "say how long it descends: --samples 1e3,1e6 or --steps 1000"),
+        (("--samples", "x"), "samples is 'x'; accepted is a whole number of at least 1"),
+        (("--samples", "10", "--precision", "kv4"), "the part 'kv' of precision 'kv4' is none of linear regression; parts are d l w a g"),
+        (("--study", "batch", "--dim", "10"), "a study has its own settings; leave the others out, or leave out --study"),
+        (("--study", "bach"), "unknown study 'bach'; did you mean 'batch'?"),
+        (("--samples", "10", "--sketch", "200"), "a sketch of 200 rows is larger than dim 100; accepted is 1 to 100"),
+        (("--samples", "10", "--noise-var", "-1"), None),
+    ],
+)  # fmt: skip
+def test_what_simulate_refuses(shell, words: tuple[str, ...], message: str | None) -> None:
+    result = shell("simulate", *words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert message is None or result.stderr == f"error: {message}\n"

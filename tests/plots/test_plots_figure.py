@@ -84,7 +84,8 @@ def test_a_missing_folder_is_one_sentence(figure: Figure, tmp_path: Path) -> Non
 def test_what_cannot_be_plotted_is_named(thing: object) -> None:
     kind = type(thing).__name__
     with pytest.raises(
-        PlotError, match=rf"^cannot plot a {kind}; plot takes Runs, Fit, Comparison, Law, Profile, Format, or"
+        PlotError,
+        match=rf"^cannot plot a {kind}; plot takes Runs, Fit, Comparison, Law, Profile, Study, Format, or",
     ):
         plot(thing)  # type: ignore[arg-type]
 

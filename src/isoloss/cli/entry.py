@@ -18,9 +18,10 @@ from isoloss.cli.predict_verb import predict
 from isoloss.cli.refusing import in_one_sentence
 from isoloss.cli.runs_verb import runs
 from isoloss.cli.signature import spread
+from isoloss.cli.simulate_verb import simulate
 
 #: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, fit, compare, predict, plot)
+VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, simulate, fit, compare, predict, plot)
 
 app = typer.Typer(
     name="isoloss",

@@ -43,6 +43,18 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("isoloss formats int4/128 e2m1 mxfp4 nvfp4 int4~sr", "some of them, with marks"),
         Example("isoloss formats int4 e4m3 --distribution laplace --block 64", "heavier tails, scales of 64"),
     ),
+    "simulate": (
+        Example(
+            "isoloss simulate --dim 1e4 --samples 1e3,1e4,1e5 --precision fp,d:int6,d:e4m3 -o risk.parquet",
+            "exact risk of three precisions, kept as a table of runs",
+        ),
+        Example(
+            "isoloss simulate --steps 1000 --batch 1,16 --step-size 0.1 --precision 'fp,a:add(0.1),a:vec(0.1)'",
+            "two noise models, two batches",
+        ),
+        Example("isoloss simulate --study list", "the ready-made studies"),
+        Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
+    ),
     "fit": (
         Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
         Example(

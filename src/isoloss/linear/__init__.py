@@ -4,22 +4,27 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.directions import risk_by_direction, training_risk
 from isoloss.linear.exact import excess_risk, excess_risks, stability_limit
 from isoloss.linear.quantisers import Scales
+from isoloss.linear.question import Study
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.simulating import simulate
+from isoloss.linear.studies import STUDIES, study
 
 __all__ = [
     "SGD",
+    "STUDIES",
     "Directions",
     "Parts",
     "Regression",
     "Risk",
     "Scales",
+    "Study",
     "TrainingRisk",
     "excess_risk",
     "excess_risks",
     "risk_by_direction",
     "simulate",
     "stability_limit",
+    "study",
     "training_risk",
 ]

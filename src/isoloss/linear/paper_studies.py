@@ -12,9 +12,9 @@ import polars as pl
 from isoloss.formats import fake_quantise
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
+from isoloss.linear.question import Study, all_parts, in_use, slope, with_gap
 from isoloss.linear.regression import Regression
 from isoloss.linear.simulating import simulate
-from isoloss.linear.study import Study, all_parts, in_use, slope, with_gap
 
 NOISES = {"add": "additive", "vec": "shared factor", "coord": "factor by element"}
 SAMPLES = [round(n) for n in np.geomspace(100, 100_000, 13)]

@@ -103,7 +103,6 @@ def _risks(
 def _row(
     problem: Regression, sgd: SGD, precision: Precision, iterate: str, inputs: str, risk: Risk | str
 ) -> Cell:
-    failed = isinstance(risk, str)
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
     family = (
         f"regression, spectrum {spectrum}, noise {problem.noise_var:g}, {iterate} iterate, {inputs} inputs"
@@ -112,23 +111,35 @@ def _row(
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),
         "precision": str(precision),
-        "loss": None if failed else risk.value,
         "metric": "excess_risk",
-        "loss_se": None if failed or not risk.standard_error else risk.standard_error,
         "seed": problem.seed,
-        "status": "diverged" if failed else "ok",
-        "reason": risk if failed else None,
         "source": "isoloss.linear",
         "family": family,
         "optimizer": f"sgd, momentum {sgd.momentum:g}" if sgd.momentum else "sgd",
         "batch_tokens": float(sgd.batch),
-        "lr_peak": None if failed else risk.step_size,
         "schedule": sgd.schedule,
         "dim": problem.dim,
         "decay": problem.decay,
         "steps": sgd.steps,
         "iterate": iterate,
         "inputs": inputs,
-        "how": None if failed else risk.how,
     }
-    return row | {name: None if failed else getattr(risk.parts, name) for name in _PARTS}
+    return row | (_diverged(risk) if isinstance(risk, str) else _measured(risk))
+
+
+def _measured(risk: Risk) -> Cell:
+    parts = {name: getattr(risk.parts, name) for name in _PARTS}
+    return {
+        "loss": risk.value,
+        "loss_se": risk.standard_error or None,
+        "status": "ok",
+        "reason": None,
+        "lr_peak": risk.step_size,
+        "how": risk.how,
+        **parts,
+    }
+
+
+def _diverged(why: str) -> Cell:
+    unknown = dict.fromkeys(("loss", "loss_se", "lr_peak", "how", *_PARTS))
+    return {**unknown, "status": "diverged", "reason": why}

@@ -9,6 +9,7 @@ from typing import Any
 from isoloss.fits import Comparison, Fit, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, preset
+from isoloss.linear import Study
 from isoloss.plots.comparison_panels import levels_figure, ranking_figure
 from isoloss.plots.curves import curves_figure
 from isoloss.plots.figure import Figure, check_target
@@ -19,9 +20,10 @@ from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 from isoloss.plots.profile_panel import profile_figure
 from isoloss.plots.runs_panels import design_figure, loss_figure
+from isoloss.plots.study_panels import study_figure
 from isoloss.runs import Runs
 
-Drawn = Runs | Fit | Comparison | Law | Profile | Format | Sequence[Format] | str
+Drawn = Runs | Fit | Comparison | Law | Profile | Study | Format | Sequence[Format] | str
 #: What can be drawn of each type; the first kind is the default.
 KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},
@@ -29,6 +31,7 @@ KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Comparison: {"ranking": ranking_figure, "levels": levels_figure},
     Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
     Profile: {"profile": profile_figure},
+    Study: {"study": study_figure},
     Format: {"grids": grids_figure},
 }
 
@@ -46,6 +49,7 @@ def plot(
     - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap
       against bits; "loss" against tokens; by default the first of these that it has.
     - Profile: "profile", the objective along one constant.
+    - Study, of regression: "study", its answer.
     - Format, a list of them, or their names, as "e2m1 int4 nvfp4": "grids", their numbers and errors by magnitude.
 
     Raises PlotError, in one sentence, for what cannot be drawn or saved; an existing file is replaced only with
