@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoloss.linear.contour import contour_advanced, contour_holds, contour_means, contour_spread
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.operator import Operator
-from isoloss.linear.state import State, start, state_of, stepped
+from isoloss.linear.state import Seen, State, start, state_of, stepped
 
 Array = NDArray[np.float64]
 Way = Literal["jump", "step"]
@@ -90,12 +90,17 @@ def run(op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinat
     return _read(at, op, courses, norm)
 
 
-def advanced(at: State, op: Operator, stretches: list[Stretch], momentum: Array, way: Way) -> State:
-    """The state behind one stretch of every point: the contour where it holds, else step by step."""
+def advanced(
+    at: State, op: Operator, stretches: list[Stretch], momentum: Array, way: Way, seen: Seen | None = None
+) -> State:
+    """The state behind one stretch of every point: the contour where it holds, else step by step.
+
+    With `seen` (a closure) step by step.
+    """
     steps = np.array([each.steps for each in stretches])
     summing = stretches[0].summing
-    if isinstance(stretches[0].size, np.ndarray):
-        return _varied(at, op, stretches, momentum, summing)
+    if isinstance(stretches[0].size, np.ndarray) or seen is not None:
+        return _varied(at, op, stretches, momentum, summing, seen)
     gamma = np.array([[each.size] for each in stretches])
     jump = _jumps(op, gamma, steps, way, at)
     if jump.all():
@@ -136,9 +141,13 @@ def walked(
     return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
 
 
-def _varied(at: State, op: Operator, stretches: list[Stretch], momentum: Array, summing: bool) -> State:
-    for sizes in np.array([each.size for each in stretches]).T:
-        at = stepped(at, op, sizes[:, None], momentum, summing)
+def _varied(
+    at: State, op: Operator, stretches: list[Stretch], momentum: Array, summing: bool, seen: Seen | None
+) -> State:
+    """The state behind stretches of as many steps each, whose size may differ from step to step."""
+    sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
+    for size in sizes.T:
+        at = stepped(at, op, size[:, None], momentum, summing, seen)
     return at
 
 

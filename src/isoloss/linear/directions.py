@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.measuring import bias_by_coordinate, norm_of, quantised_floor
+from isoloss.linear.measuring import bias_by_coordinate, error_square, norm_of, quantised_floor
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
@@ -44,16 +44,18 @@ def training_risk(
     """
     point = point_of(problem, sgd, precision, "last", scales, compressed=True)
     done = solved([point], "quantised", "jump", by_coordinate=True)
-    at, noises = done.trained, done.noises
-    squares = done.mean**2 + np.asarray(done.var)
-    rounded = noises.w.add + noises.w.mul * squares
-    label = at.noise_var + at.total(at.lam * at.target**2)
+    at, var = done.trained, np.asarray(done.var)
+    value = 0.5 * error_square(at, done.noises, done.mean, var)[0, 0]
     # A sketch has what it cannot learn, and the floor of its rounding, in its noise variance.
-    unlearned = at.noise_var + at.total(at.lam * at.target**2 - at.h * at.centre**2)
-    loose = noises.l.add + noises.l.mul * label + at.total(at.h * rounded)
-    loose = loose + noises.a.add + noises.a.mul * at.total(at.h * (squares + rounded))
-    excess = at.total(at.h * ((done.mean - at.centre) ** 2 + np.asarray(done.var)))
     floor, missed = quantised_floor(at)[0], at.approximation[0, 0]
-    noise = 0.5 * (unlearned + loose)[0, 0] - floor - missed
-    parts = [float(done.gain**2 * each) for each in (noise, floor, missed, 0.5 * excess[0, 0])]
-    return TrainingRisk(sum(parts), parts[0], parts[1], parts[2], parts[3], done.hows[0])
+    excess = 0.5 * at.total(at.h * ((done.mean - at.centre) ** 2 + var))[0, 0]
+    noise = value - floor - missed - excess
+    scale = done.gain**2
+    return TrainingRisk(
+        float(scale * value),
+        float(scale * noise),
+        float(scale * floor),
+        float(scale * missed),
+        float(scale * excess),
+        done.hows[0],
+    )

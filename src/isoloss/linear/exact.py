@@ -39,8 +39,7 @@ from isoloss.linear.measuring import measured, rounding_of
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
-from isoloss.linear.solving import Point, Spelled, point_of, solved, stack
-from isoloss.linear.stability import limits
+from isoloss.linear.solving import Point, Spelled, limit_of, point_of, solved
 from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
@@ -108,9 +107,7 @@ def stability_limit(
 
     It depends on batch, momentum and precision; on the schedule only through its first step size.
     """
-    point = point_of(problem, sgd, precision, "last", scales, True)
-    _, op, momentum = stack([point])
-    return float(limits(op, momentum)[0])
+    return limit_of(point_of(problem, sgd, precision, "last", scales, True))
 
 
 def _risks(points: Sequence[Point], inputs: Inputs, way: Way) -> list[Risk]:

@@ -79,6 +79,19 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
     return np.asarray(0.5 * at.weight * norm_of(at, inputs) * error**2)
 
 
+def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
+    """E (Q_l(y) - Q_a(<u, Q_p(w)>))^2, the error that the next step sees, (P, 1)."""
+    squares = mean**2 + var
+    rounded = noises.w.add + noises.w.mul * squares
+    label = at.noise_var + at.total(at.lam * at.target**2)
+    unlearned = at.noise_var + at.total(at.lam * at.target**2 - at.h * at.centre**2)
+    missing = at.total(at.h * ((mean - at.centre) ** 2 + var + rounded))
+    seen = at.total(at.h * (squares + rounded))
+    return np.asarray(
+        unlearned + missing + noises.l.add + noises.l.mul * label + noises.a.add + noises.a.mul * seen
+    )
+
+
 def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs: str) -> Array:
     """What rounding the result adds to the risk, (P,).
 

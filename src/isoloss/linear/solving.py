@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Precision
 from isoloss.linear.chain import Course, Way, course_of, run
+from isoloss.linear.closures import Closure, closed, judged
 from isoloss.linear.descent import SGD
 from isoloss.linear.measuring import Solved, norm_of
 from isoloss.linear.operator import Operator, noises_of, operator
@@ -38,7 +39,8 @@ class Point:
     @property
     def key(self) -> tuple[object, ...]:
         """What points share that run side by side."""
-        alone = id(self) if self.setting.cross is not None or is_grid(self.quantisers.post) else None
+        shared = self.quantisers.closed and self.setting.cross is None and not is_grid(self.quantisers.post)
+        alone = None if shared else id(self)
         return len(self.setting.weight), self.course.shape, alone
 
     def how(self, inputs: Inputs) -> How:
@@ -71,6 +73,15 @@ def _check_sketched(quantisers: Quantisers) -> None:
             )
 
 
+def limit_of(point: Point) -> float:
+    """The largest stable step size of a point; infinite where no feature is left."""
+    momentum = np.array([[point.sgd.momentum]])
+    if point.quantisers.closed:
+        return float(limits(stack([point])[1], momentum)[0])
+    op, gain = judged(closure_of(point))
+    return float(limits(op, momentum)[0]) / gain
+
+
 def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
     """Settings, operators and momenta of points of as many coordinates each."""
     setting = stacked([each.setting for each in points])
@@ -84,6 +95,8 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
 
     Raises ValueError for an unstable step size.
     """
+    if not points[0].quantisers.closed:
+        return _solved_by_closure(points[0], inputs, way)
     setting, op, momentum = stack(points)
     sizes = step_sizes([each.sgd for each in points], op, momentum)
     courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
@@ -95,24 +108,49 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
     )
 
 
-def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array) -> list[float]:
+def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
+    closure = closure_of(point)
+    op, gain = judged(closure)
+    (size,) = step_sizes([point.sgd], op, np.array([[point.sgd.momentum]]), gain)
+    course = point.course.scaled(size)
+    end = closed(closure, course.stretches, course.momentum, way)
+    mean, var = (end.state.mean, end.state.var)
+    if course.averaged:
+        mean, var = end.state.total / course.averaged, end.state.var_total / course.averaged**2
+    at, levels = closure.setting, end.levels
+    spread = at.total(norm_of(at, inputs) * var)[:, 0]
+    trained, how = levels.trained(at), point.how(inputs)
+    return Solved(at, mean + end.centre, var, spread, [size], [how], levels.noises, trained, levels.gain)
+
+
+def closure_of(point: Point) -> Closure:
+    """The closure of a point with real grids on other parts than data."""
+    batch = np.array([[float(point.sgd.batch)]])
+    return Closure(point.quantisers, point.scales, stacked([point.setting]), batch)
+
+
+def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array, gain: float = 1.0) -> list[float]:
     """The first step size of every descent as a number, once each is known to be stable.
+
+    `gain` is what a real grid multiplies the step size with.
 
     Raises ValueError with the limit for the first that is not.
     """
     shares = [each.share for each in descents]
-    limit = limits(op, momentum) if any(share is not None for share in shares) else np.zeros(len(shares))
+    limit = (
+        limits(op, momentum) / gain if any(share is not None for share in shares) else np.zeros(len(shares))
+    )
     sizes = np.array(
         [
             float(each.step_size) if share is None else share * limit[row]
             for row, (each, share) in enumerate(zip(descents, shares, strict=True))
         ]
     )
-    fine = stable(op, sizes[:, None], momentum) & np.isfinite(sizes)
+    fine = stable(op, gain * sizes[:, None], momentum) & np.isfinite(sizes)
     if not fine.all():
         at = int(np.argmin(fine))
         here = np.array([at])
-        most = float(limits(op.rows(here), momentum[here])[0])
+        most = float(limits(op.rows(here), momentum[here])[0]) / gain
         raise ValueError(
             f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,14 @@ def start(op: Operator, momentum: bool) -> State:
     return State(-op.centre, zero, zero, zero, zero, still, still, still, still)
 
 
+class Seen(NamedTuple):
+    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset + noise, (P, n)."""
+
+    slope: Array
+    offset: Array
+    noise: Array
+
+
 def shock(op: Operator, mean: Array, var: Array) -> Array:
     """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P, n)."""
     squares = var + mean * mean
@@ -66,12 +75,17 @@ def shock(op: Operator, mean: Array, var: Array) -> Array:
     return op.d * squares - (op.h * mean) ** 2 + op.beta * mean + op.h * pull + op.k
 
 
-def stepped(at: State, op: Operator, gamma: Array, momentum: Array | float, summing: bool) -> State:
+def stepped(
+    at: State, op: Operator, gamma: Array, momentum: Array | float, summing: bool, seen: Seen | None = None
+) -> State:
     """The state one step later; gamma and momentum (P, 1) or numbers. Source: derived."""
-    gh = gamma * op.h
-    added = gamma**2 * shock(op, at.mean, at.var)
+    gh, mean, var = gamma * op.h, at.mean, at.var
+    if seen is not None:
+        mean, var = seen.slope * mean + seen.offset, seen.slope**2 * var + seen.noise
+    added, push = gamma**2 * shock(op, mean, var), gh * mean
+    gh = gh if seen is None else gh * seen.slope
     if at.speed is None or at.var_speed is None or at.cov_speed is None or at.cov_total is None:
-        mean, var = at.mean - gh * at.mean, at.var - 2 * gh * at.var + added
+        mean, var = at.mean - push, at.var - 2 * gh * at.var + added
         if not summing:
             return replace(at, mean=mean, var=var)
         return State(
@@ -82,7 +96,7 @@ def stepped(at: State, op: Operator, gamma: Array, momentum: Array | float, summ
             (at.cov + at.var) - gh * (at.cov + at.var),
         )
     b = momentum
-    speed = b * at.speed - gh * at.mean
+    speed = b * at.speed - push
     var_speed = b * b * at.var_speed - 2 * b * gh * at.cov_speed + added
     drift = b * at.cov_speed - gh * at.var
     cov_total = b * (at.cov_total + at.cov_speed) - gh * (at.cov + at.var)
