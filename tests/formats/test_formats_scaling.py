@@ -211,7 +211,7 @@ def test_what_is_refused(x: np.ndarray, name: str, options: dict[str, object], m
 def test_no_number_that_is_not_finite_slips_through(known: Format, mark: str, bad: float) -> None:
     x = X.copy()
     x[4, 7] = bad
-    with pytest.raises(ValueError, match="the array holds NaN or infinity$"):
+    with pytest.raises(ValueError, match=r"the array holds NaN or infinity$"):
         fake_quantise(x, f"{known}{mark}")
 
 
