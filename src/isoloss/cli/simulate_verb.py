@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 import isoloss as il
@@ -248,7 +247,7 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
 
     if len(runs) > MOST_ROWS:
         return sections(runs, "regression")
-    sketched = bool(np.nansum(runs["approximation"]) > 0)
+    sketched = any(value > 0 for value in runs["approximation"])
     parts = ("bias", "variance", *(("approximation",) if sketched else ()), "floor")
     head = ("params", "samples", "batch", "step size", "precision", "risk", *parts, "how")
     columns = [runs[name] for name in ("params", "tokens", "batch_tokens", "lr_peak", "loss", *parts)]
