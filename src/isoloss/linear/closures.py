@@ -109,7 +109,7 @@ class Closure:
     def biased(self) -> bool:
         """Whether the parameter in use is rounded to the nearest number, so that its mean moves."""
         known = self.quantisers.w
-        return known is not None and is_grid(known) and is_listed(known) and not known.stochastic
+        return known is not None and is_grid(known) and is_listed(known) and known.rounding != "sr"
 
     def seen(self, mean: Array, var: Array, centre: Array) -> Seen | None:
         """The parameter in use, linear in w around its present mean, where that is rounded to the nearest."""
@@ -125,7 +125,7 @@ class Closure:
         known = self.quantisers.w or Format.parse("fp")
         levels = levels_of(known, self.scales.w, self._largest)
         sd = np.sqrt(np.maximum(var[0], 0.0))
-        return tuple(each[None] for each in rounded_moments(levels, known.stochastic, mean[0], sd))
+        return tuple(each[None] for each in rounded_moments(levels, known.rounding == "sr", mean[0], sd))
 
     @property
     def _largest(self) -> float:
@@ -148,7 +148,7 @@ def rounding(known: Format | None, scale: float | None, sd: float, size: float) 
     if not is_listed(known):
         fine = ideal(fine_noise(known, scale, size)[0])
         return Rounding(1.0, float(fine.add) + float(fine.mul) * sd**2)
-    h, _, g, _, b = symmetric_moments(levels_of(known, scale, size), known.stochastic, np.array([sd]))
+    h, _, g, _, b = symmetric_moments(levels_of(known, scale, size), known.rounding == "sr", np.array([sd]))
     gain = max(float(g[0]) / sd**2, SMALLEST_GAIN)
     noise = max(float(h[0]) - gain**2 * sd**2, 0.0)
     return Rounding(gain, noise, float(b[0] - h[0] * sd**2) / sd**4 - 2 * gain**2)
