@@ -15,7 +15,17 @@ from pathlib import Path
 
 from isoloss.runs import RunsError
 
-STUDIES = ("imports", "rounding", "fit_speed", "quest", "extrapolation", "recovery", "wrong_law")
+STUDIES = (
+    "imports",
+    "rounding",
+    "regression_studies",
+    "exact_risk",
+    "fit_speed",
+    "quest",
+    "extrapolation",
+    "recovery",
+    "wrong_law",
+)
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
 

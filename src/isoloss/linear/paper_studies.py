@@ -12,7 +12,7 @@ import polars as pl
 from isoloss.formats import fake_quantise
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
-from isoloss.linear.question import Study, all_parts, in_use, slope, with_gap
+from isoloss.linear.question import Study, all_parts, answered, in_use, said, slope, with_gap
 from isoloss.linear.regression import Regression
 from isoloss.linear.simulating import simulate
 
@@ -31,7 +31,7 @@ def samples_study() -> Study:
             runs = simulate(
                 Regression(200), grid | {"precision": all_parts(noise, eps)}, SGD(1, step_size=0.1)
             )
-            tables.append(_said(runs.frame(), eps=f"eps {eps:g}", noise=NOISES[noise]))
+            tables.append(said(runs.frame(), eps=f"eps {eps:g}", noise=NOISES[noise]))
     table = pl.concat(tables, how="diagonal_relaxed")
     study = Study(
         "samples",
@@ -43,11 +43,11 @@ def samples_study() -> Study:
         key: study.at(NOISES[key], "eps 0.01")[1][-1] / study.at(NOISES[key], "eps 0")[1][-1]
         for key in ("add", "vec")
     }
-    said = (
+    found = (
         f"at {SAMPLES[-1]} samples and eps 0.01 additive noise costs {ends['add']:.1f} times the risk, a shared factor "
         f"{ends['vec']:.3f} times",
     )
-    return _answered(study, said)
+    return answered(study, found)
 
 
 def dims_study() -> Study:
@@ -64,7 +64,7 @@ def dims_study() -> Study:
             gapped = with_gap(in_use(runs.frame()), "in_use", ["dim", "tokens"]).filter(
                 pl.col("precision") != "fp"
             )
-            tables.append(_said(gapped, noise=f"{NOISES[noise]}, {inputs} inputs"))
+            tables.append(said(gapped, noise=f"{NOISES[noise]}, {inputs} inputs"))
     table = pl.concat(tables, how="diagonal_relaxed").with_columns(pl.format("d = {}", "dim").alias("size"))
     study = Study(
         "dims",
@@ -72,17 +72,17 @@ def dims_study() -> Study:
         "of full precision, on clean inputs and with features rounded in use too.",
         table, "tokens", "gap", "size", "noise", ("samples", "risk less that of full precision"), (),
     )  # fmt: skip
-    return _answered(study, _growth(study))
+    return answered(study, _growth(study))
 
 
-def _growth(study: Study) -> tuple[str, ...]:
-    said = []
+def _growth(study: Study) -> list[str]:
+    found = []
     for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
         small, large = (study.at(panel, f"d = {d}")[1][4] for d in (50, 400))
-        said.append(
+        found.append(
             f"{panel}: from d = 50 to 400 the gap at {SAMPLES[4]} samples grows {large / small:.2f} times"
         )
-    return tuple(said)
+    return found
 
 
 def batch_study() -> Study:
@@ -96,18 +96,18 @@ def batch_study() -> Study:
         runs = simulate(Regression(100), grid, SGD(1000, step_size=0.1), iterate="last")
         gapped = with_gap(runs.frame(), "loss", ["batch_tokens"]).filter(pl.col("precision") != "fp")
         named = pl.col("precision").str.slice(0, 1).replace_strict(parts)
-        tables.append(_said(gapped.with_columns(named.alias("part")), noise=NOISES[noise]))
+        tables.append(said(gapped.with_columns(named.alias("part")), noise=NOISES[noise]))
     study = Study(
         "batch",
         "Does a larger batch average rounding away? eps 0.1 on one quantiser, d = 100, 1000 steps of 0.1, last iterate; "
         "the risk less that of full precision at the same batch.",
         pl.concat(tables), "batch_tokens", "gap", "part", "noise", ("batch", "risk less that of full precision"), (),
     )  # fmt: skip
-    said = [
+    found = [
         f"{panel}, {series}: slope {slope(x[-5:], y[-5:]):+.2f} from batch 64 to 1024"
         for panel, series, x, y in study.lines()
     ]
-    return _answered(study, tuple(said))
+    return answered(study, found)
 
 
 def dimension_study() -> Study:
@@ -125,7 +125,7 @@ def dimension_study() -> Study:
         for name, (precision, scales) in ways.items():
             grid = {"dim": dims, "precision": precision}
             runs = simulate(Regression(100), grid, SGD(10_000, step_size=0.05), inputs=inputs, scales=scales)
-            tables.append(_said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
+            tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
     study = Study(
         "dimension",
         "At fixed samples, does the risk grow with the dimension? 10000 samples, step 0.05, averaged iterate; data rounded: "
@@ -133,14 +133,14 @@ def dimension_study() -> Study:
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "inputs_", ("dimension", "excess risk"), (),
     )  # fmt: skip
-    said = []
+    found = []
     for name in ways:
         clean, used = (study.at(f"{inputs} inputs", name)[1] for inputs in ("clean", "quantised"))
-        said.append(
+        found.append(
             f"{name}: from d = {dims[3]} to {dims[-1]} the risk grows {clean[-1] / clean[3]:.3f} times on clean inputs, "
             f"{used[-1] / used[3]:.3f} times with rounded features in use"
         )
-    return _answered(study, tuple(said))
+    return answered(study, found)
 
 
 def spectrum_study() -> Study:
@@ -172,11 +172,11 @@ def spectrum_study() -> Study:
         "1e-3, a shared factor 0.02, integers with step^2 / 6 = 1e-3, floats of 1 mantissa bit.",
         table, "index", "ratio", "way", "what", ("index i", "eigenvalue with rounding / without"), (),
     )  # fmt: skip
-    said = [
+    found = [
         f"{name}: at i = 1, 10, 100 the eigenvalue is {', '.join(f'{v:.3g}' for v in study.at('measured eigenvalues', name)[1][[0, 9, 99]])} times that without rounding"
         for name in ways
     ]
-    return _answered(study, tuple(said))
+    return answered(study, found)
 
 
 def sketch_study() -> Study:
@@ -195,7 +195,7 @@ def sketch_study() -> Study:
             grid = {"sketch": rows, "precision": precision}
             problem = Regression(2000, decay=1.5)
             runs = simulate(problem, grid, SGD(10**7, step_size="0.1 limit"), inputs=inputs)
-            tables.append(_said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
+            tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
     study = Study(
         "sketch",
         "How large is a model in effect when its data are rounded? A Gaussian sketch of M rows, d = 2000, eigenvalues "
@@ -204,14 +204,14 @@ def sketch_study() -> Study:
         "params", "in_use", "way", "inputs_", ("rows of the sketch M", "excess risk"), (),
     )  # fmt: skip
     full = study.at("quantised inputs", "full precision")[1]
-    said = []
+    found = []
     for name in list(ways)[1:]:
         risk = study.at("quantised inputs", name)[1]
         gain = (risk[-2] - risk[-1]) / (full[-2] - full[-1])
-        said.append(
+        found.append(
             f"{name}, rounded in use: doubling M from 256 to 512 gains {gain:.2f} of what full precision gains"
         )
-    return _answered(study, tuple(said))
+    return answered(study, found)
 
 
 def divergence_study() -> Study:
@@ -228,7 +228,7 @@ def divergence_study() -> Study:
                 sgd = SGD(10_000, batch, step_size=0.05)
                 runs = simulate(Regression(100), grid, sgd, iterate="last", inputs=inputs, scales=scales)
                 tables.append(
-                    _said(in_use(runs.frame()), way=f"{name}, {inputs} inputs", size=f"batch {batch}")
+                    said(in_use(runs.frame()), way=f"{name}, {inputs} inputs", size=f"batch {batch}")
                 )
     study = Study(
         "divergence",
@@ -237,26 +237,14 @@ def divergence_study() -> Study:
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "size", ("dimension", "excess risk"), (),
     )  # fmt: skip
-    said = []
+    found = []
     for name in ways:
         for batch in (1, 16):
             clean, used = (
                 study.at(f"batch {batch}", f"{name}, {i} inputs")[1] for i in ("clean", "quantised")
             )
-            said.append(
+            found.append(
                 f"{name}, batch {batch}: from d = {dims[0]} to {dims[-1]} clean {clean[0]:.4f} to {clean[-1]:.4f}, in use "
                 f"{used[0]:.4f} to {used[-1]:.4f}"
             )
-    return _answered(study, tuple(said))
-
-
-def _said(table: pl.DataFrame, **columns: str) -> pl.DataFrame:
-    """The table with columns of one value each."""
-    return table.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
-
-
-def _answered(study: Study, answer: tuple[str, ...]) -> Study:
-    """The study with what its table shows."""
-    from dataclasses import replace
-
-    return replace(study, answer=answer)
+    return answered(study, found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -78,6 +78,16 @@ def in_use(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(
         pl.when(rounded).then(pl.col("loss") + pl.col("floor")).otherwise("loss").alias("in_use")
     )
+
+
+def said(table: pl.DataFrame, **columns: str) -> pl.DataFrame:
+    """The table with columns of one value each."""
+    return table.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
+
+
+def answered(study: Study, answer: Sequence[str]) -> Study:
+    """The study with what its table shows."""
+    return replace(study, answer=tuple(answer))
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from isoloss.linear import open_studies
 from isoloss.linear import paper_studies as paper
 from isoloss.linear.question import Maker, Study
 
@@ -16,6 +17,9 @@ STUDIES: Mapping[str, Maker] = {
     "spectrum": paper.spectrum_study,
     "sketch": paper.sketch_study,
     "divergence": paper.divergence_study,
+    "integers": open_studies.integers_study,
+    "elementwise": open_studies.elementwise_study,
+    "momentum": open_studies.momentum_study,
 }
 
 
