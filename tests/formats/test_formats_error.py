@@ -172,6 +172,25 @@ def test_wide_integers_continue_the_narrow_ones() -> None:
     assert np.all(np.abs(np.diff(ratios, 2)) < 0.01)
 
 
+@pytest.mark.parametrize("rounding", ["~sr", "~dither"])
+def test_random_rounding_of_wide_integers_continues_that_of_narrow_ones(rounding: str) -> None:
+    errors = np.array([Format.parse(f"int{bits}{rounding}").relative_error for bits in range(10, 16)])
+    ratios = errors[:-1] / errors[1:]
+    assert np.all((ratios > 3.5) & (ratios < 4))
+    assert np.all(np.abs(np.diff(ratios, 2)) < 0.02)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("int3~dither", 0.4), ("int2~dither", 1.0)])
+def test_saturation_under_dither_against_rounding(name: str, scale: float) -> None:
+    levels = np.arange(4 if name[3] == "3" else 2) * scale
+    errors = (
+        np.clip(fake_quantise(NORMALS, name, random=1, scale=scale), -levels[-1] - scale / 2, None) - NORMALS
+    ) ** 2
+    positive = NORMALS > 0  # where two's complement and the symmetric grid end alike
+    spread = errors[positive].std() / np.sqrt(positive.sum())
+    assert abs(grid_error(levels, "dither") - errors[positive].mean()) < 4 * spread
+
+
 @pytest.mark.parametrize("name", ["binary", "int2", "int4", "e2m1", "e4m3"])
 def test_best_scale_beats_every_other_and_zero_points_do_not_help(name: str) -> None:
     known = Format.parse(name)

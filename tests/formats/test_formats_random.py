@@ -59,6 +59,17 @@ def test_stochastic_rounding_keeps_the_mean_and_has_its_variance(name: str) -> N
         assert abs(np.mean((out - x) ** 2) - var) <= 4 * np.sqrt(max(fourth - var**2, 0) / DRAWS) + 1e-6 * var
 
 
+def test_the_magnitude_goes_up_where_u_is_below_the_fraction() -> None:
+    x, u = np.array([0.25, -0.25, -0.25, 1.25, -1.25]), np.array([0.2, 0.2, 0.25, 0.1, 0.3])
+    assert round_elements(x, "int4~sr", random=u).tolist() == [1, -1, 0, 2, -1]
+    assert round_elements(np.zeros(2), "binary~sr", random=np.array([0.49, 0.5])).tolist() == [1, -1]
+
+
+def test_dither_saturates_before_it_is_taken_off() -> None:
+    out = round_elements(np.array([100.0, -100.0]), "int4~dither", random=np.array([0.75, 0.75]))
+    assert out.tolist() == [6.75, -8.25]
+
+
 def test_binary_at_random_keeps_the_mean() -> None:
     out = round_elements(np.full(DRAWS, 0.3), "binary~sr", random=0)
     assert set(np.unique(out)) == {-1.0, 1.0}
@@ -120,6 +131,15 @@ def test_generators_move_on() -> None:
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize(("name", "variance"), [("add(0.25)", 0.25), ("int8~sr", 3 / 16)])
+def test_generators_of_torch_draw_what_is_asked_for(name: str, variance: float) -> None:
+    x = torch.full((100_000,), 0.25, dtype=torch.float64)
+    scale = None if "(" in name else 1.0
+    errors = fake_quantise(x, name, random=torch.Generator().manual_seed(0), scale=scale) - x
+    assert abs(float(errors.mean())) < 4 * (variance / 1e5) ** 0.5
+    assert float(errors.var()) == pytest.approx(variance, rel=0.03)
+
+
 def test_numbers_of_the_caller_are_used() -> None:
     x = np.full(4, 0.25)
     assert round_elements(x, "int4~sr", random=np.array([0.0, 0.2, 0.25, 0.9])).tolist() == [1, 1, 0, 0]
@@ -134,8 +154,11 @@ def test_numbers_of_the_caller_are_used() -> None:
         (torch.zeros(4), "'int4~sr' cannot draw from a Tensor; pass a seed, a generator or an array like x"),
         (torch.Generator(), "'int4~sr' cannot draw from a Generator; pass a seed, a generator or an array like x"),
         (np.zeros(3), "'int4~sr' needs uniform numbers of shape (4,), not (3,)"),
-        (np.array([0, 0, 0, 1.0]), "'int4~sr' needs uniform numbers in [0, 1); some lie outside"),
-        (np.array([0, 0, 0, np.nan]), "'int4~sr' needs uniform numbers in [0, 1); some lie outside"),
+        (np.array([0, 0, 0, 1.0]), "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside"),
+        (np.array([0, 0, 0, np.nan]), "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside"),
+        (np.zeros(4, dtype=int), "'int4~sr' needs uniform numbers of a float type, not int64"),
+        (-1, "'int4~sr' cannot draw from the seed -1; a seed is a whole number, 0 or more"),
+        (True, "'int4~sr' cannot draw from the seed True; a seed is a whole number, 0 or more"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_drawn_from(random: object, message: str) -> None:

@@ -87,7 +87,8 @@ def test_rounding_of_gfloat(name: str, saturate: bool) -> None:
         x = np.concatenate([x, INFINITE]).astype(np.float32)
     theirs = gfloat.round_ndarray(info, x.astype(np.float64), sat=saturate or known.special == "none")
     if name == "mxint8":
-        np.testing.assert_array_equal(round_elements(x, known), theirs)  # integers have no sign of zero
+        ours = round_elements(x, known, saturate=saturate)
+        np.testing.assert_array_equal(ours, theirs)  # integers have no sign of zero
     else:
         same(round_elements(x, known, saturate=saturate), theirs.astype(np.float32))
 
@@ -190,6 +191,20 @@ def test_nan_stays_nan(name: str) -> None:
     assert np.isnan(round_elements(x, name, saturate=False)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("name", ["e4m3fnuz", "e5m2fnuz"])
+def test_zero_of_fnuz_has_no_sign(name: str) -> None:
+    out = round_elements(np.array([-0.0, -1e-9], dtype=np.float32), name)
+    assert not np.signbit(out).any()
+
+
+def test_half_precision_that_would_overflow_is_refused() -> None:
+    x = np.array([65504.0, 1.0], dtype=np.float16)
+    for verb, name in ((round_elements, "bf16"), (fake_quantise, "bf16"), (fake_quantise, "e2m1+pow2")):
+        with pytest.raises(ValueError, match=r"left the range of float16; scale the array down first$"):
+            verb(x, name)
+    assert round_elements(INFINITE, "e5m2", saturate=False).tolist() == [np.inf, -np.inf]
+
+
 def test_infinities_saturate_unless_told() -> None:
     assert round_elements(INFINITE, "e5m2").tolist() == [57344, -57344]
     assert round_elements(INFINITE, "e5m2", saturate=False).tolist() == [np.inf, -np.inf]
@@ -204,6 +219,9 @@ def test_infinities_saturate_unless_told() -> None:
         (np.arange(3), "int4", "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
         (torch.arange(3), "e4m3", "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
         (np.zeros((0, 3)), "int4", "cannot round an array without elements, of shape (0, 3)"),
+        (np.matrix([[1.0]]), "int4", "cannot round a matrix; pass a numpy array or a torch tensor"),
+        (torch.ones(3, device="meta"), "int4", "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"),
+        (torch.eye(3).to_sparse(), "int4", "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"),
         (np.zeros(3), "fp", "'fp' has no grid of numbers to round to"),
         (np.zeros(3), "vec(0.1)", "'vec(0.1)' has no grid of numbers to round to"),
         (np.zeros(3), "int5x", "unknown format 'int5x'; did you mean 'int5'?"),

@@ -70,6 +70,35 @@ def test_shifted_integers_spend_all_levels_between_the_ends() -> None:
     assert np.all(fake_quantise(np.array([[-1.0, 0.0, 14.0]]), "uint4/row") == [[-1.0, 0.0, 14.0]])
 
 
+def test_zero_stays_zero_with_a_zero_point() -> None:
+    x = np.array([[-1.0, 0.0, 0.37, 2.3], [-3.0, 0.0, -1.1, -0.2], [3.0, 0.0, 1.1, 0.2]])
+    out = fake_quantise(x, "uint3/row")
+    assert np.all(out[:, 1] == 0)
+    assert np.all(
+        np.abs(out - x).max(axis=1) <= (x.max(axis=1).clip(0) - x.min(axis=1).clip(max=0)) / 14 + 1e-12
+    )
+
+
+def test_a_scale_that_is_a_power_of_two_stays() -> None:
+    assert np.all(fake_quantise(np.array([7.0, 3.4]), "int4+pow2") == [7, 3])
+    assert np.all(fake_quantise(np.array([7.1, 3.4]), "int4+pow2") == [8, 4])
+
+
+def test_a_quiet_block_of_nv_takes_the_smallest_scale() -> None:
+    x = np.zeros((1, 32))
+    x[0, 0], x[0, 16:] = 6 * 448, 6 * 2.0**-9 * np.linspace(0, 1, 16)
+    steps = round_elements(x[0, 16:] / 2.0**-9, "e2m1") * 2.0**-9
+    np.testing.assert_allclose(fake_quantise(x, "nvfp4")[0, 16:], steps, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["int2", "int3", "ternary", "e2m1"])
+def test_the_clip_search_finds_the_best_scale_of_a_long_row(name: str) -> None:
+    x = np.random.default_rng(2).standard_normal((1, 100_000))
+    found = np.mean((fake_quantise(x, f"{name}/row+clip") - x) ** 2)
+    tried = [np.mean((fake_quantise(x, name, scale=s) - x) ** 2) for s in np.geomspace(0.02, 3, 400)]
+    assert found < 1.01 * min(tried)
+
+
 @pytest.mark.parametrize("name", ["int4/row", "e4m3/row", "int4_full/32", "mxfp4", "nvfp4", "uint4/32"])
 def test_zeros_and_numbers_below_the_normal_ones_round_to_finite_numbers(name: str) -> None:
     tiny = np.full((2, 32), 1e-42, dtype=np.float32)
@@ -157,7 +186,7 @@ def test_a_scale_from_outside_replaces_the_own_one() -> None:
     np.testing.assert_array_equal(
         fake_quantise(X, "e2m1", scale=per_row), round_elements(X / per_row, "e2m1") * per_row
     )
-    assert np.all(np.abs(fake_quantise(X, "uint4", scale=0.5)) <= 4)
+    assert fake_quantise(np.array([-9.0, -4.0, 3.5, 9.0]), "uint4", scale=0.5).tolist() == [-4, -4, 3.5, 3.5]
 
 
 def test_what_is_exact_comes_back_as_a_copy() -> None:
@@ -195,6 +224,12 @@ HOLED = np.array([[1.0, np.nan]])
         (BAD, "int4", {"scale": 0.0}, "the scale of 'int4' must be finite and above 0, and some of it is not"),
         (BAD, "int4", {"scale": np.nan}, "the scale of 'int4' must be finite and above 0, and some of it is not"),
         (BAD, "int4", {"scale": -np.ones((2, 1))}, "the scale of 'int4' must be finite and above 0, and some of it is not"),
+        (BAD, "int4", {"scale": np.ones(5)}, "the scale of 'int4' must be a number or an array that broadcasts to shape (2, 48)"),
+        (BAD, "int4", {"scale": np.ones((3, 2, 48))}, "the scale of 'int4' must be a number or an array that broadcasts to shape (2, 48)"),
+        (BAD, "int4", {"scale": "big"}, "the scale of 'int4' must be a number or an array that broadcasts to shape (2, 48)"),
+        (HOLED * np.inf, "int4", {"scale": 1.0}, "cannot round to 'int4': the array holds NaN or infinity"),
+        (np.ones((2, 3)), "int4+had", {"scale": 1.0}, "'int4+had' rotates groups whose size is a power of two; the last axis of shape (2, 3) holds none"),
+        (HOLED, "vec(0.1)", {"random": 0}, "cannot round to 'vec(0.1)': the array holds NaN or infinity"),
         (np.full(32, 1e300), "mxfp4", {}, "cannot round to 'mxfp4': its scales end at 2^127, and the array holds larger numbers"),
         (np.array([-3.4e38, 3.4e38], dtype=np.float32), "int2_full", {}, "rounding to 'int2_full' left the range of float32; scale the array down first"),
     ],

@@ -105,6 +105,8 @@ def test_tensors_are_measured_too() -> None:
         (np.ones((3, 1)), "int4", "the error structure needs rows of 2 numbers or more, not shape (3, 1)"),
         (np.ones((3, 2)), "int4", "'int4' rounds nothing in this array, so its error has no structure"),
         (np.ones((3, 2), dtype=int), "int4", "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
+        (np.zeros((3, 2)), "add(0.1)", "the squares of this array sum to 0; an error structure needs a finite sum above 0"),
+        (np.full((3, 2), 1e200), "e4m3", "the squares of this array sum to inf; an error structure needs a finite sum above 0"),
         ([[1.0, 2.0]], "int4", "cannot round a list; pass a numpy array or a torch tensor"),
     ],
 )  # fmt: skip

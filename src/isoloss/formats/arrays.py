@@ -18,8 +18,12 @@ def checked(x: AnyArray) -> Any:
 
     Raises ValueError for anything but a non-empty array of floats.
     """
-    if not (is_numpy_array(x) or is_torch_array(x)):
+    if not (is_numpy_array(x) or is_torch_array(x)) or isinstance(x, np.matrix):
         raise ValueError(f"cannot round a {type(x).__name__}; pass a numpy array or a torch tensor")
+    if getattr(x, "is_sparse", False) or getattr(getattr(x, "device", None), "type", "") == "meta":
+        raise ValueError(
+            "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"
+        )
     if dtype_name(x) not in _FLOATS:
         raise ValueError(f"cannot round numbers of type {dtype_name(x)}; types are {', '.join(_FLOATS)}")
     if 0 in x.shape:
@@ -78,6 +82,8 @@ def draws(
         raise ValueError(
             f"'{why}' draws random numbers; pass random= a seed, a generator or the {kind} numbers"
         )
+    if isinstance(random, bool) or (isinstance(random, int | np.integer) and random < 0):
+        raise ValueError(f"'{why}' cannot draw from the seed {random!r}; a seed is a whole number, 0 or more")
     if isinstance(random, int | np.integer | np.random.Generator):
         # A seed opens a stream of its own, or x drawn from the same seed would be the very same numbers.
         own = random if isinstance(random, np.random.Generator) else [int(random), _STREAM]
@@ -99,6 +105,9 @@ def _given(xp: Any, x: AnyArray, kind: str, random: Any, shape: tuple[int, ...],
         )
     if tuple(random.shape) != shape:
         raise ValueError(f"'{why}' needs {kind} numbers of shape {shape}, not {tuple(random.shape)}")
-    if kind == "uniform" and not bool(xp.all((random >= 0) & (random < 1))):
-        raise ValueError(f"'{why}' needs uniform numbers in [0, 1); some lie outside")
-    return xp.astype(random, x.dtype, copy=False)
+    if dtype_name(random) not in _FLOATS:
+        raise ValueError(f"'{why}' needs {kind} numbers of a float type, not {dtype_name(random)}")
+    numbers = xp.astype(random, x.dtype, copy=False)
+    if kind == "uniform" and not bool(xp.all((numbers >= 0) & (numbers < 1))):
+        raise ValueError(f"'{why}' needs uniform numbers in [0, 1) as {dtype_name(x)}; some lie outside")
+    return numbers

@@ -38,7 +38,16 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.formats.arrays import AnyArray, all_finite, below_or_at, checked, draws, power_of_two, widened
+from isoloss.formats.arrays import (
+    AnyArray,
+    all_finite,
+    below_or_at,
+    checked,
+    draws,
+    dtype_name,
+    power_of_two,
+    widened,
+)
 from isoloss.formats.granules import check_granules, granularity_of, granules, rotated, rotated_size
 from isoloss.formats.noise import with_noise
 from isoloss.formats.number import Format
@@ -75,7 +84,10 @@ def fake_quantise(
         return xp.asarray(x, copy=True)
     wide = widened(xp, x)
     if known.kind == "noise":
-        return xp.astype(with_noise(xp, wide, known, random), x.dtype, copy=False)
+        if check:
+            _check_range(xp, wide, known)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+            return _narrowed(xp, with_noise(xp, wide, known, random), x, known, check)
     if scale is None or known.hadamard:
         check_granules(x, known)
     # Scales of what is not finite make NaN, so the result shows it; where no scale is made, x must.
@@ -85,10 +97,7 @@ def fake_quantise(
     step = None if scale is None else _given_scale(xp, wide, known, scale)
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         out = (by or rounded)(xp, wide, known, uniform, step)
-    if check and not all_finite(xp, out):
-        _check_range(xp, wide, known)
-        raise ValueError(f"rounding to '{known}' left the range of {wide.dtype}; scale the array down first")
-    return xp.astype(out, x.dtype, copy=False)
+    return _narrowed(xp, out, x, known, check)
 
 
 def round_elements(
@@ -105,7 +114,8 @@ def round_elements(
     wide = widened(xp, x)
     uniform = draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
     with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN are meant where nothing saturates
-        return xp.astype(to_grid(xp, wide, known, uniform, saturate), x.dtype, copy=False)
+        out = to_grid(xp, wide, known, uniform, saturate)
+        return _narrowed(xp, out, x, known, check=saturate and all_finite(xp, wide))
 
 
 def rounded(
@@ -213,7 +223,15 @@ def _middle(xp: Any, step: AnyArray, known: Format) -> AnyArray | None:
 def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
     if known.kind == "own":
         raise ValueError(f"'{known}' scales by its own function; leave scale out")
-    step = xp.asarray(scale, dtype=x.dtype, device=x.device)
+    try:
+        step = xp.asarray(scale, dtype=x.dtype, device=x.device)
+        fits = np.broadcast_shapes(tuple(step.shape), tuple(x.shape)) == tuple(x.shape)
+    except (ValueError, TypeError, RuntimeError):
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"the scale of '{known}' must be a number or an array that broadcasts to shape {tuple(x.shape)}"
+        )
     if not bool(xp.all(xp.isfinite(step) & (step > 0))):
         raise ValueError(f"the scale of '{known}' must be finite and above 0, and some of it is not")
     return step
@@ -227,6 +245,18 @@ def _as_given(out: AnyArray, y: AnyArray, known: Format) -> AnyArray:
         )
         raise ValueError(
             f"the function of '{known.name}' returned {got}; it must return {y.dtype} of shape {tuple(y.shape)}"
+        )
+    return out
+
+
+def _narrowed(xp: Any, out: AnyArray, x: AnyArray, known: Format, check: bool) -> AnyArray:
+    """The result in the type of x, once it is known to have stayed finite where that is to be checked."""
+    with np.errstate(over="ignore"):
+        out = xp.astype(out, x.dtype, copy=False)
+    if check and not all_finite(xp, out):
+        _check_range(xp, x, known)
+        raise ValueError(
+            f"rounding to '{known}' left the range of {dtype_name(x)}; scale the array down first"
         )
     return out
 

@@ -15,6 +15,7 @@ explains and how far the errors of single magnitudes lie from the fit: a real fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,12 @@ def error_structure(
     out = fake_quantise(x, known, random=random if rounds else None, scale=scale)
     rows = _double(x).reshape(-1, x.shape[-1])
     errors = _double(out).reshape(rows.shape) - rows
-    total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
+    with np.errstate(over="ignore"):
+        total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
+    if not (0 < power < math.inf and total < math.inf):
+        raise ValueError(
+            f"the squares of this array sum to {power:g}; an error structure needs a finite sum above 0"
+        )
     if total == 0:
         raise ValueError(f"'{known}' rounds nothing in this array, so its error has no structure")
     bias = float(np.sum(errors * rows)) / power

@@ -36,7 +36,7 @@ def fake_quantise(
 ) -> Tensor:
     """x rounded to a format, as `isoloss.formats.fake_quantise`, several times faster and with a gradient.
 
-    The gradient passes straight through: it is that of x, wherever x was rounded or clipped to.
+    The gradient passes straight through: it is that of x, wherever x was rounded or clipped to; `scale` has none.
     `out` is a tensor like x that the result is written into; such a call has no gradient. `compiled=False` runs
     the same operations one by one; so do formats with '+clip' (a search) and own quantisers (the user's code).
 
