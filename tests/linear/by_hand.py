@@ -52,12 +52,18 @@ def draw(shape: tuple[int, ...], features: str, rng: np.random.Generator) -> Arr
 
 def iterates(sim: Simulation, replicates: int, seed: int, first: int | None) -> Array:
     """The result w of every replicate: the last iterate, or the average of those from `first` on."""
+    last, average = both_iterates(sim, replicates, seed, first or 0)
+    return last if first is None else average
+
+
+def both_iterates(sim: Simulation, replicates: int, seed: int, first: int = 0) -> tuple[Array, Array]:
+    """The last iterate of every replicate, and the average of those from `first` on."""
     rng = np.random.default_rng(seed)
     rows = sim.sketch.shape[0] if sim.sketch is not None else len(sim.lam)
     w, u, total = (np.zeros((replicates, rows)) for _ in range(3))
     get = sim.parts.get
     for t, size in enumerate(sim.sizes):
-        if first is not None and t >= first:
+        if t >= first:
             total += w
         x = np.sqrt(sim.lam) * draw((replicates, sim.batch, len(sim.lam)), sim.features, rng)
         y = x @ sim.target + np.sqrt(sim.noise_var) * rng.standard_normal((replicates, sim.batch))
@@ -72,7 +78,7 @@ def iterates(sim: Simulation, replicates: int, seed: int, first: int | None) -> 
         error = noisy(labels - activations, get("g"), (replicates, 1), rng)
         u = sim.momentum * u + size / sim.batch * np.einsum("rbd,rb->rd", seen, error)
         w = w + u
-    return w if first is None else total / (len(sim.sizes) - first)
+    return w, total / (len(sim.sizes) - first)
 
 
 def score(samples: Array, expected: float) -> float:

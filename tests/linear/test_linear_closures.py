@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from by_hand import Simulation, iterates, on_grid
+from by_hand import Simulation, both_iterates, on_grid
 
 from isoloss.formats import Format
 from isoloss.linear import SGD, Regression, Scales, excess_risk, stability_limit, training_risk
@@ -44,10 +44,10 @@ def compare(parts: dict[str, tuple[str, float]], replicates: int) -> list[tuple[
     }
     sim = Simulation(PROBLEM.lam, np.ones(DIM), 1.0, np.full(STEPS, SIZE), BATCH, parts=rules)
     found = []
-    for iterate, first in (("last", None), ("average", 0)):
+    for iterate, w in zip(("last", "average"), both_iterates(sim, replicates, 1), strict=True):
         risk = excess_risk(PROBLEM, SGD(STEPS, BATCH, SIZE), spelled, iterate, scales=scales)
         assert risk.how == "closure"
-        samples = 0.5 * (iterates(sim, replicates, 1, first) - 1) ** 2 @ PROBLEM.lam
+        samples = 0.5 * (w - 1) ** 2 @ PROBLEM.lam
         error = np.std(samples) / np.sqrt(replicates) / risk.value
         found.append((float(np.mean(samples)) / risk.value, float(error)))
     return found

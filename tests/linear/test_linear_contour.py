@@ -67,6 +67,23 @@ def test_signs_that_alternate(step_size: float, steps: int) -> None:
     agree(Regression(50), SGD(steps, 10**7, step_size), "fp", "last", "clean", "exact")
 
 
+@pytest.mark.parametrize("momentum", [0.3, 0.9, 0.97])
+@pytest.mark.parametrize("share", [0.1, 0.99])
+@pytest.mark.parametrize("iterate", ["last", "average", "tail"])
+def test_jumping_with_momentum(momentum: float, share: float, iterate: str) -> None:
+    for batch, schedule in ((1, "constant"), (20, "geometric"), (10**6, "constant")):
+        sgd = SGD(3000, batch, f"{share} limit", schedule, momentum)  # type: ignore[arg-type]
+        agree(Regression(60, 1.5, 0.25), sgd, "d:add(1e-3) w:vec(0.1) a:coord(0.2)", iterate, "clean", "full")
+
+
+def test_a_billion_steps_with_momentum() -> None:
+    """Slow modes see a step of gamma / (1 - b): the risk of long averages is that of plain descent."""
+    plain = excess_risk(Regression(1000), SGD(10**9, 1, 1e-3))
+    heavy = excess_risk(Regression(1000), SGD(10**9, 1, 1e-4, momentum=0.9))
+    assert heavy.parts.bias == pytest.approx(plain.parts.bias, rel=1e-4)
+    assert heavy.parts.variance == pytest.approx(plain.parts.variance, rel=0.01)
+
+
 @pytest.mark.parametrize("precision", ["fp", "d:add(1e-7) w:vec(1e-3)", "d:vec(0.1) l:coord(0.1) a:add(0.1)"])
 @pytest.mark.parametrize("decay", [1.05, 1.5, 3.0])
 @pytest.mark.parametrize("dim", [1000, 100_000])

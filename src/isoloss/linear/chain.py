@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isoloss.linear.contour import contour_advanced, contour_holds, contour_means, contour_spread
 from isoloss.linear.descent import SGD, first_averaged
+from isoloss.linear.heavy_ball import ball_advanced, ball_holds
 from isoloss.linear.operator import Operator
 from isoloss.linear.state import Seen, State, start, state_of, stepped
 
@@ -84,7 +85,7 @@ def run(op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinat
     count = len(courses[0].stretches)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
-        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, way, at):
+        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
             return _ended(at, op, stretches, courses, norm)
         at = advanced(at, op, stretches, momentum, way)
     return _read(at, op, courses, norm)
@@ -102,16 +103,16 @@ def advanced(
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
         return _varied(at, op, stretches, momentum, summing, seen)
     gamma = np.array([[each.size] for each in stretches])
-    jump = _jumps(op, gamma, steps, way, at)
+    jump = _jumps(op, gamma, momentum, steps, way)
     if jump.all():
-        return contour_advanced(at, op, gamma, steps, summing)
+        return _jumped(at, op, gamma, momentum, steps, summing)
     merged = [None if each is None else each.copy() for each in at.arrays()]
     for chosen, far in ((np.flatnonzero(jump), True), (np.flatnonzero(~jump), False)):
         if not len(chosen):
             continue
         part, here = at.rows(chosen), op.rows(chosen)
         moved = (
-            contour_advanced(part, here, gamma[chosen], steps[chosen], summing)
+            _jumped(part, here, gamma[chosen], momentum[chosen], steps[chosen], summing)
             if far
             else walked(part, here, gamma[chosen], steps[chosen], momentum[chosen], summing)
         )
@@ -151,17 +152,29 @@ def _varied(
     return at
 
 
-def _jumps(op: Operator, gamma: Array, steps: NDArray[np.int64], way: Way, at: State) -> NDArray[np.bool_]:
-    if way == "step" or at.speed is not None:
+def _jumped(
+    at: State, op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], summing: bool
+) -> State:
+    if at.speed is None:
+        return contour_advanced(at, op, gamma, steps, summing)
+    return ball_advanced(at, op, gamma, momentum, steps, summing)
+
+
+def _jumps(
+    op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], way: Way
+) -> NDArray[np.bool_]:
+    if way == "step":
         return np.zeros(len(steps), dtype=bool)
+    if momentum.any():
+        return ball_holds(op, gamma, momentum, steps)
     return contour_holds(op, gamma, steps)
 
 
-def _all_jump(op: Operator, stretches: list[Stretch], way: Way, at: State) -> bool:
-    if isinstance(stretches[0].size, np.ndarray):
+def _all_jump(op: Operator, stretches: list[Stretch], momentum: Array, way: Way) -> bool:
+    if isinstance(stretches[0].size, np.ndarray) or momentum.any():
         return False
     gamma = np.array([[each.size] for each in stretches])
-    return bool(_jumps(op, gamma, np.array([each.steps for each in stretches]), way, at).all())
+    return bool(_jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all())
 
 
 def _ended(at: State, op: Operator, stretches: list[Stretch], courses: list[Course], norm: Array) -> Outcome:

@@ -9,9 +9,9 @@ How it works, in five steps, each in a file of its own.
    a map that is diagonal plus rank one. Nothing off the diagonal is needed, since coordinates are independent
    and symmetric, so d numbers say what d^2 would. All five quantisers, any batch, any kurtosis: exact.
 3. contour.py. The generating function of T such steps is d scalar divisions at one point of the complex plane,
-   and 12 points give the moments after T steps, for any T, to about 1e-11. The same for the variance of the
+   and 13 points give the moments after T steps, for any T, to about 1e-11. The same for the variance of the
    average of all iterates, with one more pole. What alternates in sign (gamma h > 1), and fewer than 64 steps,
-   are stepped through.
+   are stepped through. heavy_ball.py is the same with momentum.
 4. modes.py. For power laws about a hundred weighted coordinates give all sums to 1e-12.
 5. measuring.py. Mean and variance of the result give bias and variance of the risk; both are computed apart,
    never as a difference, so that small effects of a precision keep their digits.
