@@ -76,6 +76,23 @@ def test_jumping_with_momentum(momentum: float, share: float, iterate: str) -> N
         agree(Regression(60, 1.5, 0.25), sgd, "d:add(1e-3) w:vec(0.1) a:coord(0.2)", iterate, "clean", "full")
 
 
+@pytest.mark.parametrize(
+    ("problem", "sgd", "precision", "iterate"),
+    [
+        # What still turns is not smooth in the index: modes would not stand for it.
+        (Regression(100, 0.5, 0.0), SGD(249, 10**6, "0.3 limit", momentum=0.95), "d:coord(0.3)", "tail 0.1"),
+        (Regression(500, 0.5, 0.0), SGD(151, 10**6, "0.9 limit", "geometric", 0.95), "fp", "average"),
+        # Noise that feeds back has a pole of its own away from the axis.
+        (Regression(1, 0.0, 0.0), SGD(2368, 100, "0.999 limit", momentum=0.5), "g:coord(3.0)", "last"),
+        # kurtosis 1 at batch 1: the map of a coordinate alone goes below -1.
+        (Regression(30, 3.0, kurtosis=1.0), SGD(500, 1, "0.95 limit"), "fp", "last"),
+    ],
+)
+def test_what_a_contour_alone_would_miss(problem: Regression, sgd: SGD, precision: str, iterate: str) -> None:
+    for method in ("exact", "full"):
+        agree(problem, sgd, precision, iterate, "clean", method)
+
+
 def test_a_billion_steps_with_momentum() -> None:
     """Slow modes see a step of gamma / (1 - b): the risk of long averages is that of plain descent."""
     plain = excess_risk(Regression(1000), SGD(10**9, 1, 1e-3))

@@ -13,7 +13,7 @@ from isoloss.linear import SGD, Regression, Scales, excess_risk, risk_by_directi
 from isoloss.linear.grid_moments import rounded_moments, symmetric_moments
 from isoloss.linear.quantisers import levels_of
 
-DIM, STEPS, REPLICATES = 5, 15, 60_000
+DIM, STEPS, REPLICATES = 5, 15, 40_000
 LAM = np.arange(1.0, DIM + 1) ** -1.5
 TARGET = np.array([1.0, -0.7, 1.2, 0.5, -1.5])
 PROBLEM = Regression(DIM, 1.5, 0.5, TARGET)

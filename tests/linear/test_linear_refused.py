@@ -129,6 +129,14 @@ def test_what_does_not_fit_in_memory_is_refused_before_work() -> None:
         excess_risk(Regression(2 * 10**6, sketch=10**6), SGD(10))
 
 
+@pytest.mark.parametrize(("schedule", "method"), [("cosine", "exact"), ("constant", "steps")])
+def test_a_billion_single_steps_are_refused(schedule: Any, method: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^1000000000 steps have to be taken one by one here, which is too many"
+    ):
+        excess_risk(Regression(5), SGD(10**9, 1, 0.1, schedule), method=method)
+
+
 def test_real_grids_on_data_need_normal_features() -> None:
     with pytest.raises(
         ValueError, match=r"data on the grid 'int4' need normal features, kurtosis 3, not 2.0"

@@ -8,7 +8,7 @@ from by_hand import Array, Simulation, iterates, score
 
 from isoloss.linear import SGD, Regression, excess_risk
 
-DIM, STEPS, REPLICATES = 5, 15, 60_000
+DIM, STEPS, REPLICATES = 5, 15, 40_000
 LAM = np.arange(1.0, DIM + 1) ** -1.3
 TARGET = np.array([1.0, -0.7, 1.2, 0.5, -1.5])
 KINDS = ("add", "vec", "coord")

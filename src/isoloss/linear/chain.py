@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,10 @@ from isoloss.linear.state import Seen, State, start, state_of, stepped
 
 Array = NDArray[np.float64]
 Way = Literal["jump", "step"]
+#: Steps that are still taken one by one, some hours of them.
+LONGEST = 10**8
+#: Size of what still turns below which few coordinates stand for all.
+TURNING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,12 @@ class Course:
         )
         return sizes, self.momentum > 0
 
+    @property
+    def smooth(self) -> bool:
+        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in every stretch."""
+        fewest = min(each.steps for each in self.stretches)
+        return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
+
     def scaled(self, size: float) -> Course:
         """The course with all step sizes times `size`."""
         longer = tuple(replace(each, size=each.size * size) for each in self.stretches)
@@ -55,6 +66,7 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
     cut = sgd.steps if first is None else first
     stretches = []
     if sgd.schedule == "cosine":
+        check_walk(sgd.steps)
         sizes = sgd.step_sizes(step_size)
         pieces = [(sizes[:cut], cut, False), (sizes[cut:], sgd.steps - cut, True)]
         stretches = [Stretch(*piece) for piece in pieces if piece[1]]
@@ -126,6 +138,7 @@ def walked(
     at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
 ) -> State:
     """The state behind `steps` (P,) steps, one after the other; who is there waits for the others."""
+    check_walk(int(steps.max()))
     left = np.arange(len(steps))
     parts: list[tuple[NDArray[np.intp], State]] = []
     done = 0
@@ -140,6 +153,15 @@ def walked(
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
     columns = zip(*(state.arrays() for _, state in parts), strict=True)
     return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
+
+
+def check_walk(steps: int) -> None:
+    """ValueError where steps are too many to be taken one by one."""
+    if steps > LONGEST:
+        raise ValueError(
+            f"{steps} steps have to be taken one by one here, which is too many; accepted are at most {LONGEST}, "
+            "or a constant or geometric schedule well below the stability limit with method 'exact'"
+        )
 
 
 def _varied(

@@ -51,7 +51,7 @@ def contour_holds(op: Operator, gamma: Array, steps: NDArray[np.int64]) -> NDArr
     """
     lowest = 1.0 - gamma[:, 0] * np.max(op.h, axis=1)
     lowest = np.minimum(lowest, 1.0 - np.max(2 * gamma * op.h - gamma**2 * op.d, axis=1))
-    alternating = np.where(lowest < 0, -lowest, 0.0)
+    alternating = np.clip(-lowest, 0.0, 1.0)
     return np.asarray((steps >= FEWEST) & (alternating**steps < LOST))
 
 

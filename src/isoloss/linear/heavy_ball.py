@@ -59,7 +59,37 @@ def ball_holds(op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.in
     alternating = np.where((inner >= 0) & (lowest < 0), -lowest, 0.0)
     size = np.maximum(np.max(np.maximum(turning, alternating), axis=1), momentum[:, 0])
     with np.errstate(under="ignore"):
-        return np.asarray((steps >= FEWEST) & (size**steps < LOST))
+        died = (steps >= FEWEST) & (size**steps < LOST)
+    for row in np.flatnonzero(died):
+        here = slice(row, row + 1)
+        died[row] = _nothing_else(op.rows(here), gamma[here], momentum[here], steps[row])
+    return np.asarray(died)
+
+
+def _nothing_else(op: Operator, gamma: Array, momentum: Array, steps: int) -> bool:
+    """Whether noise that feeds back makes no pole away from the axis that is still alive after the steps.
+
+    Such a pole p has 1 = gamma^2 D T(p) for a coordinate, or 1 = gamma^2 rho sum h^2 T / (1 - gamma^2 D T), with
+    T the response of V to G; both are below 1 on the circle |p|^steps = LOST where the contour does not reach.
+    """
+    angles = np.unique(np.append(np.geomspace(8 / steps, np.pi, 24), np.linspace(0.1, np.pi, 24)))
+    angles = angles[angles >= 8 / steps]
+    some = max(1, BLOCK // op.h.size)
+    g2, g = gamma[:, None] ** 2, (gamma * op.h)[:, None]
+    for low in range(0, len(angles), some):
+        x = np.expm1((math.log(LOST) / steps + 1j * angles[low : low + some])[None, :, None])
+        b = momentum[:, None]
+        none = np.zeros_like(g)
+        _, response, _ = _second(
+            _Second(none, none, none), g, none, 0.0, _Ball(x, 1 + x, 1 - b + x, 1 + b + x, b)
+        )
+        own = g2 * op.d[:, None] * np.abs(response)
+        if np.max(own) >= 1:
+            return False
+        shares = (op.weight * op.h**2)[:, None] * np.abs(response) / (1 - own)
+        if np.max(g2 * op.rho[:, None] * np.sum(shares, axis=2, keepdims=True)) >= 1:
+            return False
+    return True
 
 
 def ball_advanced(

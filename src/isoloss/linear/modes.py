@@ -21,8 +21,8 @@ from isoloss.linear.words import fits_in_memory
 Array = NDArray[np.float64]
 HEAD = 32
 NODES = 8
-#: Vectors of dim numbers that the uncompressed engine holds at once, complex ones counted twice.
-VECTORS = 60
+#: Vectors of dim numbers that the uncompressed engine holds at once, complex ones counted twice: 13 nodes in several.
+VECTORS = 160
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,21 @@ class Point:
 def point_of(
     problem: Regression, sgd: SGD, precision: Spelled, iterate: str, scales: Scales, compressed: bool
 ) -> Point:
-    """A problem, descent and precision with their setting; grids on parameters are seen in full."""
-    quantisers = quantisers_of(precision)
+    """A problem, descent and precision with their setting.
+
+    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters, and
+    momentum that still turns.
+    """
+    quantisers, course = quantisers_of(precision), course_of(sgd, 1.0, iterate)
     if problem.sketch is not None:
         _check_sketched(quantisers)
-    few = compressed and all(
-        each is None or each.noise is not None for each in (quantisers.w, quantisers.post)
+    few = (
+        compressed
+        and course.smooth
+        and all(each is None or each.noise is not None for each in (quantisers.w, quantisers.post))
     )
     setting = setting_of(problem, quantisers.d, scales.d, few)
-    return Point(problem, sgd, quantisers, scales, setting, course_of(sgd, 1.0, iterate))
+    return Point(problem, sgd, quantisers, scales, setting, course)
 
 
 def _check_sketched(quantisers: Quantisers) -> None:
