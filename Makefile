@@ -16,7 +16,7 @@ help:                       ## these words
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("isoloss needs Python 3.11 or newer and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,lm]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,lm,sample]'
 	touch $@
 
 demo: .venv/installed       ## the main job, end to end, without network

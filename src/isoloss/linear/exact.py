@@ -39,11 +39,12 @@ from isoloss.linear.measuring import measured, rounding_of
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.sampling import sample_risks
 from isoloss.linear.solving import Point, Spelled, limit_of, point_of, solved
 from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
-Method = Literal["exact", "contour", "full", "steps"]
+Method = Literal["exact", "contour", "full", "steps", "sampled"]
 #: Which coordinates and which way each exact method takes: compressed or all, jumping or stepping.
 METHODS: dict[str, tuple[bool, Way]] = {
     "exact": (True, "jump"),
@@ -69,7 +70,7 @@ def excess_risk(
     `inputs` 'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor beside it.
     `iterate` 'last' (w_steps), 'average' (of w_0..w_{steps-1}), 'tail' (of the last half of these) or 'tail 0.25'.
     `method` 'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps' steps
-    through all of them. `scales` are those of real grids.
+    through all of them; 'sampled' simulates (`sample_risk`). `scales` are those of real grids.
 
     Raises ValueError, in one sentence, for bad input and for an unstable step size.
     """
@@ -85,7 +86,9 @@ def excess_risks(
 ) -> list[Risk]:
     """The excess risk of many (problem, sgd, precision), as `excess_risk` has it; alike ones run side by side."""
     one_of("inputs", inputs, INPUTS)
-    compressed, way = METHODS[one_of("method", method, tuple(METHODS))]
+    if one_of("method", method, (*METHODS, "sampled")) == "sampled":
+        return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
+    compressed, way = METHODS[method]
     made = [point_of(*each, iterate, scales, compressed) for each in points]
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for at, point in enumerate(made):
