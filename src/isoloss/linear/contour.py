@@ -150,7 +150,8 @@ def _block(at: State, op: Operator, gamma: Array, x: Complex, cut: slice) -> _Bl
     known = np.multiply(twice, _complex(g2 * (op.d[:, cut] - h * h) * square), out=twice)
     known += once * _complex(g2 * op.beta[:, cut] * mean)
     known += (1 / x) * _complex(g2 * op.k[:, cut])
-    known += at.var[:, None, cut]
+    if at.var[:, cut].any():  # not in the first stretch
+        known += at.var[:, None, cut]
     known *= near
     return _Block(once, known, near, _complex(h), 1 - gh, pull, _dot(wh * h, near), _dot(wh, known))
 
@@ -171,7 +172,8 @@ def _functional(
         return _dot(weight, block.known), _dot(by_h, block.near)
     tail = block.once * _complex(2 * block.q)
     tail += 1
-    before = _dot(2 * weight * at.cov[:, cut], block.once)
+    cov = at.cov[:, cut]
+    before = _dot(2 * weight * cov, block.once) if cov.any() else 0.0
     known = np.multiply(block.known, tail, out=block.known)
     tail *= block.near
     return (_dot(weight, known) + before) / x, _dot(by_h, tail) / x
