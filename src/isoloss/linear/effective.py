@@ -204,6 +204,8 @@ def _closed_samples(
         return math.nan
     span = sgd.steps * float(sgd.step_size)
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
+    if kind == "added" and view.inputs == "clean":
+        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of quantised inputs
     dims = [effective_dims(size, span, problem.decay, kind, level) for level in (0.0, eps)]
     samples = float(sgd.steps * sgd.batch)
     return effective_samples(
