@@ -132,8 +132,15 @@ def test_additive_noise_caps_params(precision: str, most: float) -> None:
     [("d:vec(0.25)", 0.2), ("d:e2m1", 0.2), ("d:coord(0.25)", 0.2), ("d:add(0.25)", 0.0), ("d2", 0.0)],
 )
 def test_multiplicative_noise_leaves_a_floor(precision: str, floor: float) -> None:
-    law = preset("zhang2026").at(**{k: v for k, v in BASE.items() if k != "kappa"}, c=1.0, a=2.0, F=3.0)
+    law = preset("zhang2026").at(**BASE, c=1.0, a=2.0, F=3.0, p=1.0)
     assert law(1e-3, 1e10, precision) - law(1e-3, 1e10) == pytest.approx(3.0 * floor)
+    squared = law.at(p=2.0)
+    assert squared(1e-3, 1e10, precision) - squared(1e-3, 1e10) == pytest.approx(3.0 * floor**2)
+
+
+def test_added_noise_alone_leaves_the_floor_out() -> None:
+    law = preset("zhang2026").at(**BASE, c=7.0, a=2.0)
+    assert law(1e3, 1e10, "d:add(0.01)") == pytest.approx(law(70.0, 1e10))
 
 
 @pytest.mark.parametrize(

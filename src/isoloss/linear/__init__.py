@@ -1,5 +1,8 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
+from isoloss.linear.allocating import allocate
+from isoloss.linear.allotment import Allocation, Choice
+from isoloss.linear.allowance import Allowance
 from isoloss.linear.bounds import Bound, risk_bound
 from isoloss.linear.closed_forms import best_size, effective_samples, effective_size, size_constant
 from isoloss.linear.conditions import Condition, rate_conditions
@@ -22,11 +25,11 @@ from isoloss.linear.tightness import Tightness, bound_tightness
 
 # fmt: off
 __all__ = [
-    "SGD", "STUDIES", "Bound", "Condition", "Difference", "Directions", "EffectiveSize", "EqualBits",
-    "GradientNoise", "NoiseSources", "Parts", "Regression", "Replicates", "Risk", "Scales", "Study",
-    "Tightness", "TrainingRisk", "best_size", "bit_rule", "bound_tightness", "effective_data_size",
-    "effective_model_size", "effective_samples", "effective_size", "equal_risk_bits", "excess_risk",
-    "excess_risks", "first_coordinates", "format_constant", "rate_conditions", "risk_bound",
-    "risk_by_direction", "sample_risk", "sample_risks", "simulate", "size_constant", "stability_limit",
-    "study", "training_risk",
+    "SGD", "STUDIES", "Allocation", "Allowance", "Bound", "Choice", "Condition", "Difference", "Directions",
+    "EffectiveSize", "EqualBits", "GradientNoise", "NoiseSources", "Parts", "Regression", "Replicates",
+    "Risk", "Scales", "Study", "Tightness", "TrainingRisk", "allocate", "best_size", "bit_rule",
+    "bound_tightness", "effective_data_size", "effective_model_size", "effective_samples", "effective_size",
+    "equal_risk_bits", "excess_risk", "excess_risks", "first_coordinates", "format_constant",
+    "rate_conditions", "risk_bound", "risk_by_direction", "sample_risk", "sample_risks", "simulate",
+    "size_constant", "stability_limit", "study", "training_risk",
 ]

@@ -165,8 +165,14 @@ def _most_stable(problem: Regression, sgd: SGD, size: int, model: str) -> int:
 
 
 def _closed_size(problem: Regression, size: int, precision: Spelled, view: View) -> float:
-    """min{M, c eps^(-1/a)} for added noise, M for relative; with the constant of an unsketched problem."""
-    source = _source(problem)
+    """min{M, c eps^(-1/a)} for added noise, M for relative; c is that of the first coordinates.
+
+    nan for noise that a sketch changes: before it, or by element.
+    """
+    source, known = _source(problem), quantisers_of(precision).d
+    by_element = known is not None and (known.noise == "coord" or known.kind == "float")
+    if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
+        return math.nan
     if problem.spectrum is not None or problem.decay <= 1 or source is None:
         return math.nan
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
@@ -204,6 +210,8 @@ def _closed_samples(
         return math.nan
     span = sgd.steps * float(sgd.step_size)
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
+    if kind == "added" and view.inputs == "clean":
+        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of quantised inputs
     dims = [effective_dims(size, span, problem.decay, kind, level) for level in (0.0, eps)]
     samples = float(sgd.steps * sgd.batch)
     return effective_samples(
