@@ -11,6 +11,7 @@ from by_hand import on_grid
 
 from isoloss.formats import Format
 from isoloss.linear import SGD, Regression, Scales, excess_risk, sample_risk, sample_risks
+from isoloss.linear.hermite import rounded_covariance
 from isoloss.linear.quantisers import levels_of
 
 TARGET = np.array([1.0, -0.7, 1.2, 0.5, -1.5, 0.3])
@@ -219,3 +220,28 @@ def test_the_room_loads_numba_only_to_sample() -> None:
     code = "import sys, isoloss.linear as l; l.excess_risk(l.Regression(3), l.SGD(3)); print('numba' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+@pytest.mark.parametrize("site", ["after", "before"])
+@pytest.mark.parametrize("target", [1.0, "isotropic"])
+def test_the_closure_of_a_saturating_grid_on_a_sketch(site: str, target: float | str) -> None:
+    """Where E u x is not E x^2, the pull of clean inputs is not that of quantised ones."""
+    problem = Regression(24, 1.2, 0.3, target, sketch=5, site=site, seed=4)  # type: ignore[arg-type]
+    scales = Scales(d=0.12)
+    for inputs in ("clean", "quantised"):
+        closure = excess_risk(problem, SGD(40, 2, 0.1), "d:int4~sr", "average", inputs, scales=scales)
+        found = sample_risk(
+            problem, SGD(40, 2, 0.1), "d:int4~sr", "average", inputs, scales=scales, replicates=10_000
+        )
+        assert found.value == pytest.approx(closure.value, rel=0.02)
+
+
+def test_the_covariance_of_rounded_correlated_numbers() -> None:
+    gram = np.array([[1.0, 0.8, -0.3], [0.8, 1.5, 0.2], [-0.3, 0.2, 0.4]])
+    z = np.random.default_rng(0).multivariate_normal(np.zeros(3), gram, 400_000)
+    for name, scale in (("int3", 0.6), ("int3~sr", 0.4), ("e2m1", 0.5), ("e2m1~sr", 0.2)):
+        known = Format.parse(name)
+        covariance, gain = rounded_covariance(gram, known, scale, 1.0)
+        u = on_grid(levels_of(known, scale, 1.0), "sr" in name)(z, np.random.default_rng(1))
+        assert u.T @ u / len(z) == pytest.approx(covariance, abs=0.012)
+        assert (u * z).mean(axis=0) / np.diag(gram) == pytest.approx(gain, abs=0.01)

@@ -132,9 +132,9 @@ def _clean_bias(at: Setting, mean: Array) -> Array:
     """0.5 ||mean - w*||^2 in the norm of clean inputs."""
     if at.cross is None:
         return np.asarray(0.5 * at.total(at.norm * (mean - at.best) ** 2)[:, 0])
-    # H w* = H_q c on these coordinates, and cross holds the clean norm with the correlations of c.
+    # norm best is the pull of clean inputs, S H w*, and cross holds the clean norm, both with the correlations of c.
     size = np.array([row @ at.cross @ row for row in mean])
-    return np.asarray(0.5 * (size - 2 * at.total(mean * at.h * at.centre)[:, 0] + at.signal[:, 0]))
+    return np.asarray(0.5 * (size - 2 * at.total(mean * at.norm * at.best)[:, 0] + at.signal[:, 0]))
 
 
 def quantised_floor(at: Setting) -> Array:

@@ -52,7 +52,7 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     missed = max(base.signal - signal, 0.0)
     if data is None or data.noise == "vec":
         return _rotated(problem, data, base, signal, missed)
-    covariance, pull, exact = _rounded(problem, data, scale, base)
+    covariance, pull, reach, exact = _rounded(problem, data, scale, base)
     values, vectors = np.linalg.eigh(covariance)
     h, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     known = np.where(h > 1e-14 * h[0], h, np.inf)
@@ -60,10 +60,12 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     clean = vectors.T @ base.gram @ vectors
     c, norm = np.sqrt(np.maximum(np.diag(pairs), 0.0)), np.diag(clean).copy()
     size = np.where(c > 0, c, 1.0)
+    # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q c.
+    pulled = np.einsum("ij,ij->j", vectors, reach @ vectors) / (known * size)
     aligned = data.noise == "add" and problem.site == "after"
     left = base.signal - float(np.sum(h * c**2))
     return _normal(
-        h, c, problem.noise_var + max(left, 0.0), norm, missed,
+        h, c, problem.noise_var + max(left, 0.0), norm, pulled, missed,
         signal=signal,
         cross=None if aligned else clean * pairs / (size[:, None] * size),
         exact=exact,
@@ -91,13 +93,14 @@ def _normal(
     c: Array,
     noise_var: float,
     norm: Array,
+    pulled: Array,
     missed: float,
     signal: float,
     cross: Array | None,
     exact: bool,
 ) -> Setting:
     """The setting of normal features u of variances h with labels <c, u> + noise."""
-    best = np.divide(h * c, norm, out=np.zeros_like(h), where=norm > 0)
+    best = np.divide(pulled, norm, out=np.zeros_like(h), where=norm > 0)
     return Setting(
         weight=np.ones(len(h)), lam=h, h=h, f=3 * h**2, g=h, t=3 * h**2, b=3 * h**2,
         rho4=scalar(1.0), rho3=scalar(1.0), target=c, noise_var=scalar(noise_var), norm=norm, best=best,
@@ -107,38 +110,40 @@ def _normal(
 
 def _rounded(
     problem: Regression, data: Format, scale: float | None, base: Sketch
-) -> tuple[Array, Array, bool]:
-    """H_q, E k k' with k = E u y, and whether u is normal of that covariance."""
+) -> tuple[Array, Array, Array, bool]:
+    """H_q, E k k' and E k z'y with k = E u y, and whether u is normal of that covariance."""
     if problem.site == "before":
         h, _, g, _, _ = data_moments(problem.lam, 3.0, data, scale)
-        covariance, pull = _sums(problem, h, g)
-        return covariance, pull, data.noise == "add"
+        covariance, pull = _sums(problem, h, g, g)
+        reach = pull if data.noise is not None else _sums(problem, h, g, problem.lam)[1]
+        return covariance, pull, reach, data.noise == "add"
     spread = np.diag(base.gram)
     if data.noise == "add" and data.eps is not None:
-        return base.gram + data.eps * np.eye(len(spread)), base.pull, True
+        return base.gram + data.eps * np.eye(len(spread)), base.pull, base.pull, True
     h, _, g, _, _ = data_moments(spread, 3.0, data, scale)
     gain = g / spread
     covariance = gain[:, None] * base.gram * gain
     covariance[np.diag_indices_from(covariance)] = h
-    return covariance, gain[:, None] * base.pull * gain, False
+    return covariance, gain[:, None] * base.pull * gain, gain[:, None] * base.pull, False
 
 
 @lru_cache(maxsize=2)
 def _sketch(problem: Regression) -> Sketch:
-    gram, pull = _sums(problem, problem.lam, problem.lam)
+    gram, pull = _sums(problem, problem.lam, problem.lam, problem.lam)
     return Sketch(gram, pull, float(problem.lam @ problem.target_squares))
 
 
-def _sums(problem: Regression, h: Array, g: Array) -> tuple[Array, Array]:
-    """S diag(h) S' and E k k' with k = S diag(g) w*, a few columns of S at a time."""
+def _sums(problem: Regression, h: Array, g: Array, other: Array) -> tuple[Array, Array]:
+    """S diag(h) S' and E S diag(g) w* w*' diag(other) S', a few columns of S at a time."""
     rows = problem.sketch or problem.dim
     fits_in_memory(
         f"a sketch of {rows} rows of {problem.dim} features",
         8.0 * (MATRICES * rows**2 + 2 * CHUNK * rows + 12 * problem.dim),
         "use a smaller sketch",
     )
-    gram, pull, mean = np.zeros((rows, rows)), np.zeros((rows, rows)), np.zeros(rows)
-    squares = g**2 * problem.target_squares
+    gram, pull, means = np.zeros((rows, rows)), np.zeros((rows, rows)), np.zeros((2, rows))
+    both = np.stack([g, other])
+    squares = g * other * problem.target_squares
     fixed = None if isinstance(problem.target, str) else np.broadcast_to(problem.target, problem.dim)
     for low, columns in problem.sketch_columns(CHUNK):
         here = slice(low, low + len(columns))
@@ -146,5 +151,5 @@ def _sums(problem: Regression, h: Array, g: Array) -> tuple[Array, Array]:
         if fixed is None:
             pull += columns.T @ (squares[here, None] * columns)
         else:
-            mean += (g[here] * fixed[here]) @ columns
-    return gram, pull if fixed is None else np.outer(mean, mean)
+            means += (both[:, here] * fixed[here]) @ columns
+    return gram, pull if fixed is None else np.outer(*means)
