@@ -117,10 +117,8 @@ def test_what_is_refused(x: torch.Tensor, options: dict[str, torch.Tensor], mess
     assert str(caught.value) == message
 
 
-def test_without_a_compiler_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
-    with pytest.raises(
-        ValueError, match=r"^torch.compile found no C\+\+ compiler; install g\+\+, or pass compiled=False$"
-    ):
+def test_without_a_compiler_it_says_what_to_do() -> None:
+    message = r"^torch.compile found no C\+\+ compiler; install g\+\+, or pass compiled=False$"
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}), pytest.raises(ValueError, match=message):
         fake_quantise(X, "int11/row")
     assert fake_quantise(X, "int11/row", compiled=False).shape == X.shape
