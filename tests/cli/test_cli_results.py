@@ -318,6 +318,11 @@ def test_formats_of_a_group_show_the_error_of_its_own_scale(shell) -> None:
     assert (found[3]["bits"], found[3]["error"]) == (None, 0.01)
 
 
+def test_a_grid_too_large_to_list_has_its_row_all_the_same(shell) -> None:
+    result = shell("formats", "int32/16", "int24", "--block", "16")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 6)
+
+
 def test_formats_under_another_distribution(shell) -> None:
     found = json.loads(
         shell("formats", "int4", "--distribution", "laplace", "--block", "64", "--json").stdout

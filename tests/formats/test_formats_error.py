@@ -71,7 +71,7 @@ def _rounded(x: np.ndarray, grid: np.ndarray, stochastic: bool) -> np.ndarray:
 
 
 BLOCKS = [
-    "int4", "int8", "int4_full", "int2_full", "int4+pow2", "int4~sr", "int3~dither", "e2m1", "e2m1~sr", "e4m3",
+    "e6m1+pow2", "int4", "int8", "int4_full", "int2_full", "int4+pow2", "int4~sr", "int3~dither", "e2m1", "e2m1~sr", "e4m3",
     "mxfp4", "mxfp4~sr", "mxfp6", "mxfp8_e5m2", "mxint4", "mxint8", "mxint8~sr", "nvfp4", "nvint4",
 ]  # fmt: skip
 

@@ -49,6 +49,20 @@ def test_the_function_sees_granules(mark: str, shape: tuple[int, ...]) -> None:
     assert seen == [shape]
 
 
+def test_a_function_that_works_in_place_leaves_the_array_alone() -> None:
+    before = X.copy()
+    own_format("inplace", 4, lambda x: np.round(x, out=x), replace=True)
+    assert not np.shares_memory(fake_quantise(X, "inplace/row"), X)
+    assert np.array_equal(X, before)
+
+
+def test_storage_is_above_nothing() -> None:
+    with pytest.raises(
+        ValueError, match=r"^'new' of 4 bits, 0 stored, is no format; both are above 0 and finite$"
+    ):
+        own_format("new", 4, np.round, storage_bits=0)
+
+
 def test_a_pickle_brings_its_name_along(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def f(x):\n    return x * 0\n")
     script = (
@@ -84,6 +98,7 @@ def test_a_name_is_given_once_unless_replaced() -> None:
         ("w4", 4, np.round, "the name 'w4' already means another format; choose one that is free"),
         ("fp8", 4, np.round, "the name 'fp8' already means another format; choose one that is free"),
         ("new", 0, np.round, "'new' of 0 bits, 0 stored, is no format; both are above 0 and finite"),
+        ("new", "4", np.round, "'new' of '4' bits, '4' stored, is no format; both are numbers"),
         ("new", 4, "round", "the quantiser of 'new' is 'round'; it is a function of an array"),
     ],
 )  # fmt: skip

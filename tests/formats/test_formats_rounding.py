@@ -138,6 +138,12 @@ def test_equal_steps_against_the_nearest_number_of_the_grid(name: str, dtype: ty
     np.testing.assert_array_equal(round_elements(x, known), known.grid[even.argmax(axis=1)])
 
 
+def test_subnormals_of_a_narrow_exponent_with_a_full_mantissa() -> None:
+    step = 2.0**-14 * 2.0**-23
+    x = np.array([3.4 * step, 1e-20], dtype=np.float32)
+    assert round_elements(x, "e5m23").tolist() == [3 * step, 0]
+
+
 def test_binary_is_the_sign() -> None:
     x = np.array([-2.0, -1e-30, -0.0, 0.0, 1e-30, 0.3], dtype=np.float32)
     assert round_elements(x, "binary").tolist() == [-1, -1, 1, 1, 1, 1]
@@ -180,7 +186,7 @@ def test_double_numbers_are_rounded_to_single_as_numpy_does() -> None:
 @pytest.mark.parametrize("bits", [24, 25, 32])
 def test_integers_wider_than_the_type_stay_inside_their_range(bits: int) -> None:
     top = round_elements(np.array([1e30, -1e30], dtype=np.float32), f"int{bits}")
-    assert 0.999 * 2 ** (bits - 1) < top[0] <= 2 ** (bits - 1) - 1
+    assert 0.999 * 2 ** (bits - 1) < int(top[0]) <= 2 ** (bits - 1) - 1
     assert top[1] == -(2.0 ** (bits - 1))
 
 
@@ -219,7 +225,6 @@ def test_infinities_saturate_unless_told() -> None:
         (np.arange(3), "int4", "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
         (torch.arange(3), "e4m3", "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
         (np.zeros((0, 3)), "int4", "cannot round an array without elements, of shape (0, 3)"),
-        (np.matrix([[1.0]]), "int4", "cannot round a matrix; pass a numpy array or a torch tensor"),
         (torch.ones(3, device="meta"), "int4", "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"),
         (torch.eye(3).to_sparse(), "int4", "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"),
         (np.zeros(3), "fp", "'fp' has no grid of numbers to round to"),

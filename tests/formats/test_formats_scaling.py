@@ -148,6 +148,31 @@ def test_the_clip_search_comes_near_the_best_scale_of_a_normal_variable() -> Non
     assert error == pytest.approx(Format.parse("int4").relative_error, rel=0.04)  # 16 levels, one side longer
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(np.float32, 1e-25), (np.float32, 1e30), (np.float64, 1e-200), (np.float64, 1e160)],
+)
+def test_the_clip_search_does_not_depend_on_the_unit(dtype: type, size: float) -> None:
+    x = np.random.default_rng(3).standard_normal((8, 512)).astype(dtype)
+    there = fake_quantise(x * dtype(size), "int4/row+clip") / dtype(size)
+    errors = [
+        np.mean((out.astype(np.float64) - x) ** 2) for out in (there, fake_quantise(x, "int4/row+clip"))
+    ]
+    assert errors[0] == pytest.approx(errors[1], rel=0.02)
+
+
+def test_mx_scales_reach_down_to_the_least_of_e8m0() -> None:
+    x = np.zeros((1, 32))
+    x[0, :2] = 2.0**-125, 2.0**-128
+    assert fake_quantise(x, "mxfp4")[0, :2].tolist() == [2.0**-125, 2.0**-128]
+
+
+def test_gradients_of_torch_stay_outside() -> None:
+    x = torch.from_numpy(X).requires_grad_()
+    assert not fake_quantise(x, "int4").requires_grad
+    assert not round_elements(x, "e4m3").requires_grad
+
+
 def test_nv_blocks_keep_one_scale_of_the_tensor_when_they_are_clipped() -> None:
     tensor = np.float32(np.abs(X).max() / np.float32(7 * 448))
     out = fake_quantise(X, "nvint4+clip").reshape(-1, 16)
@@ -230,6 +255,8 @@ HOLED = np.array([[1.0, np.nan]])
         (HOLED * np.inf, "int4", {"scale": 1.0}, "cannot round to 'int4': the array holds NaN or infinity"),
         (np.ones((2, 3)), "int4+had", {"scale": 1.0}, "'int4+had' rotates groups whose size is a power of two; the last axis of shape (2, 3) holds none"),
         (HOLED, "vec(0.1)", {"random": 0}, "cannot round to 'vec(0.1)': the array holds NaN or infinity"),
+        (BAD, "fp", {"scale": 1.0}, "'fp' has no scale; leave scale out"),
+        (BAD, "add(0.1)", {"scale": 1.0, "random": 0}, "'add(0.1)' has no scale; leave scale out"),
         (np.full(32, 1e300), "mxfp4", {}, "cannot round to 'mxfp4': its scales end at 2^127, and the array holds larger numbers"),
         (np.array([-3.4e38, 3.4e38], dtype=np.float32), "int2_full", {}, "rounding to 'int2_full' left the range of float32; scale the array down first"),
     ],

@@ -63,6 +63,22 @@ def test_shapes_and_types_may_change_from_call_to_call() -> None:
             )
 
 
+@pytest.mark.parametrize("lengths", [(2, 4), (64, 128)])
+def test_rotated_formats_take_any_length(lengths: tuple[int, ...]) -> None:
+    for length in lengths:
+        x = torch.randn((4, length), generator=torch.Generator().manual_seed(0))
+        assert torch.equal(fake_quantise(x, "int4/row+had"), formats.fake_quantise(x, "int4/row+had"))
+
+
+def test_more_shapes_than_programs_still_round() -> None:
+    for rows in (1, 2, 3):
+        for length in (1, 2, 5):
+            x = torch.randn((rows, length), generator=torch.Generator().manual_seed(0))
+            for scale in (None, 0.5, torch.full((rows, 1), 0.5), torch.full((length,), 0.5)):
+                found = fake_quantise(x, "int9/row", scale=scale)
+                assert torch.equal(found, formats.fake_quantise(x, "int9/row", scale=scale))
+
+
 def test_the_gradient_passes_straight_through() -> None:
     x = X.clone().requires_grad_()
     weights = torch.randn(X.shape, generator=torch.Generator().manual_seed(2))
@@ -89,6 +105,7 @@ def test_own_quantisers_run_as_they_are() -> None:
     [
         (np.ones(3), {}, "cannot round a ndarray here; isoloss.formats.fake_quantise takes arrays"),
         (X, {"out": X[:2]}, "out is torch.float32 of shape (2, 64) on cpu; it must be torch.float32 of shape (16, 64) on cpu"),
+        (X[:, :16], {"out": X.clone()[:, :16]}, "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"),
         (X.clone().requires_grad_(), {"out": X.clone()}, "a result written into out has no gradient; leave out= away, or use torch.no_grad()"),
         (X * float("nan"), {}, "cannot round to 'int4/row': the array holds NaN or infinity"),
         (torch.arange(4), {}, "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
@@ -100,10 +117,8 @@ def test_what_is_refused(x: torch.Tensor, options: dict[str, torch.Tensor], mess
     assert str(caught.value) == message
 
 
-def test_without_a_compiler_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
-    with pytest.raises(
-        ValueError, match=r"^torch.compile found no C\+\+ compiler; install g\+\+, or pass compiled=False$"
-    ):
+def test_without_a_compiler_it_says_what_to_do() -> None:
+    message = r"^torch.compile found no C\+\+ compiler; install g\+\+, or pass compiled=False$"
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}), pytest.raises(ValueError, match=message):
         fake_quantise(X, "int11/row")
     assert fake_quantise(X, "int11/row", compiled=False).shape == X.shape

@@ -327,6 +327,11 @@ def test_grids_take_formats_lists_and_names() -> None:
     assert plot("binary")._repr_svg_()
 
 
+def test_a_word_among_formats_that_is_none_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^unknown format 'e2m'; did you mean 'e2m3' or 'e2m1'"):
+        plot("int4 e2m")
+
+
 @pytest.mark.parametrize("name", ["fp", "vec(0.1)", "int24", "int4 fp32"])
 def test_formats_without_a_grid_are_refused(name: str) -> None:
     with pytest.raises(PlotError, match="has no grid that can be drawn; int4, e4m3 or mxfp4 have one"):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEAD = ("name", "bits", "stored", "numbers", "largest", "smallest step", "error", "as integer bits")
 MARKED = "absmax error"
+#: Integers of more numbers have no error by their list.
+MOST_NUMBERS = 2**16
 
 
 class DistributionName(StrEnum):
@@ -62,7 +64,10 @@ def formats(
         show_json("formats", {"distribution": distribution.value, "formats": rows})
         return
     head = (*HEAD, MARKED) if any(row["absmax_error"] is not None for row in rows) else HEAD
-    lines = (f"error of {distribution.value} numbers over their variance; '-': unlimited or none",)
+    lines = (
+        f"error of {distribution.value} numbers over their variance; '-': unlimited or none",
+        "that of integers is of the best grid of as many numbers, wherever it lies; absmax error is of their own grid",
+    )
     table = tuple(_cells(row)[: len(head)] for row in rows)
     show([il.fits.Section(f"{len(rows)} formats" if not names else "Formats", lines, head, table)])
 
@@ -72,7 +77,9 @@ def as_data(known: Format, distribution: str, block: int | None) -> dict[str, An
     error = il.formats.relative_error(known, distribution)
     size = block or (known.group if known.kind != "block" else None)
     computable = size is not None and known.is_scaled and known.kind not in ("ternary", "binary")
-    computable = computable and known.span != "shifted" and not known.clip
+    computable = (
+        computable and known.span != "shifted" and not known.clip and (known.levels or 0) <= MOST_NUMBERS
+    )
     return {
         "name": str(known),
         "kind": known.kind,

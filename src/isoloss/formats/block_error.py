@@ -84,7 +84,9 @@ def _scale_pieces(known: Format, x: Distribution) -> Iterator[tuple[float, float
                 yield float(low), min(float(high), x.reach), float(scale)
         return
     # MX takes the power of two below the maximum, '+pow2' the one above maximum / max.
-    unit = 2.0 ** math.floor(math.log2(known.max)) if known.scale == "e8m0" else known.max
-    for power in range(-30, 7):
-        low = 2.0**power * (1.0 if known.scale == "e8m0" else unit)
-        yield low, 2 * low, 2.0**power / unit if known.scale == "e8m0" else 2.0 ** (power + 1)
+    is_mx = known.scale == "e8m0"
+    unit = 1.0 if is_mx else known.max
+    last = math.ceil(math.log2(x.reach / unit))
+    for power in range(last - 36, last + 1):
+        low = 2.0**power * unit
+        yield low, 2 * low, 2.0 ** (power - math.floor(math.log2(known.max)) if is_mx else power + 1)

@@ -34,7 +34,10 @@ def own_format(
         raise ValueError(
             f"cannot name a format {name!r}; use lower-case letters, digits and '_', a letter first"
         )
-    stored = float(bits if storage_bits is None else storage_bits)
+    given = bits if storage_bits is None else storage_bits
+    if not (isinstance(bits, int | float) and isinstance(given, int | float)):
+        raise ValueError(f"'{name}' of {bits!r} bits, {given!r} stored, is no format; both are numbers")
+    stored = float(given)
     if not (0 < bits < float("inf") and 0 < stored < float("inf")):
         raise ValueError(
             f"'{name}' of {bits} bits, {stored:g} stored, is no format; both are above 0 and finite"

@@ -73,13 +73,16 @@ def fake_quantise(
     broadcasts against x. `random`, needed by '~sr', '~dither' and ideal noise, is a seed (the same numbers for
     numpy and torch), a generator, or the numbers themselves: uniform on [0, 1), normal for noise.
     `check=False` leaves out the passes that look for numbers that are not finite: a NaN then makes its whole
-    granule NaN. `by` does the arithmetic in place of `rounded`: a compiled twin of it.
+    granule NaN. There is no gradient; `isoloss.lm.fake_quantise` has one. `by` does the arithmetic in place of `rounded`: a compiled twin of it.
 
     Raises ValueError, in one sentence, for what cannot be rounded: other types, empty arrays, groups that do not
     divide the last axis, numbers that are not finite.
     """
     known = Format.parse(known)
     xp = checked(x)
+    x = x.detach() if hasattr(x, "detach") else x
+    if scale is not None and known.kind in ("exact", "noise"):
+        raise ValueError(f"'{known}' has no scale; leave scale out")
     if known.is_exact:
         return xp.asarray(x, copy=True)
     wide = widened(xp, x)
@@ -109,6 +112,7 @@ def round_elements(
     """
     known = Format.parse(known)
     xp = checked(x)
+    x = x.detach() if hasattr(x, "detach") else x
     if known.levels is None:
         raise ValueError(f"'{known.name}' has no grid of numbers to round to")
     wide = widened(xp, x)
@@ -178,7 +182,7 @@ def _at(xp: Any, y: AnyArray, known: Format, scale: Scale, uniform: AnyArray | N
 
 def _in_granules(xp: Any, y: AnyArray, known: Format, uniform: AnyArray | None) -> AnyArray:
     if known.function is not None:
-        return _as_given(known.function(y), y, known)
+        return _as_given(known.function(xp.asarray(y, copy=True)), y, known)
     scale = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None))
     return _at(xp, y, known, scale, uniform)
 

@@ -13,8 +13,8 @@ Each rule maps the largest magnitude m of a granule to a scale s:
 - '+pow2': the power of two at or above s;
 - '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to nearest.
 
-A scale is at least the smallest normal number of its type: granules of zeros, and of numbers below it, round to
-0 and never to NaN. Scales themselves stay in the type of the array; storage counts them as 16 bits (8 in
+A scale is at least the smallest normal number of its type (in MX 2^-127): granules of zeros, and of numbers below
+it, round to finite numbers no larger than that. Scales themselves stay in the type of the array; storage counts them as 16 bits (8 in
 blocks), whose own rounding changes an error by less than a part in a thousand and is left out.
 """
 
@@ -46,11 +46,12 @@ def scale_of(
     """
     if not known.clip or round_at is None:
         return _scaled(xp, y, known, 1.0)
+    peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
     best = _scaled(xp, y, known, 2.0 ** (CLIP_STEPS[0] / 16))
-    least = _squares(xp, round_at(best) - y)
+    least = _squares(xp, round_at(best) - y, peak)
     for k in CLIP_STEPS[1:]:
         found = _scaled(xp, y, known, 2.0 ** (k / 16))
-        squares = _squares(xp, round_at(found) - y)
+        squares = _squares(xp, round_at(found) - y, peak)
         better = squares < least
         least = xp.where(better, squares, least)
         best = Scale(
@@ -104,5 +105,7 @@ def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: float) -> AnyAr
     return xp.clip(blocks, e4m3.smallest_step, None) * tensor
 
 
-def _squares(xp: Any, errors: AnyArray) -> AnyArray:
-    return xp.sum(xp.astype(errors * errors, xp.float64), axis=-1, keepdims=True)
+def _squares(xp: Any, errors: AnyArray, peak: AnyArray) -> AnyArray:
+    """The sum of squared errors over the largest magnitude, which neither vanish nor overflow."""
+    shares = xp.astype(errors, xp.float64) / xp.astype(peak, xp.float64)
+    return xp.sum(shares * shares, axis=-1, keepdims=True)

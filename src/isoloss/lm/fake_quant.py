@@ -18,6 +18,7 @@ try:
 except ModuleNotFoundError:
     raise ModuleNotFoundError("isoloss.lm needs torch; pip install 'isoloss[lm]'") from None
 from torch import Tensor
+from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._inductor.exc import InductorError
 
 from isoloss.formats import Format, rounded
@@ -38,7 +39,8 @@ def fake_quantise(
 
     The gradient passes straight through: it is that of x, wherever x was rounded or clipped to; `scale` has none.
     `out` is a tensor like x that the result is written into; such a call has no gradient. `compiled=False` runs
-    the same operations one by one; so do formats with '+clip' (a search) and own quantisers (the user's code).
+    the same operations one by one; so do formats with '+clip' (a search) or '+had' (whose butterflies torch compiles
+    for minutes), own quantisers (the user's code), and more shapes than torch keeps programs for.
 
     Raises ValueError as the specification does, where `out` is not like x or needs a gradient, and where there is
     no C++ compiler.
@@ -51,7 +53,7 @@ def fake_quantise(
     if out is not None:
         _check_out(x, out)
     arithmetic = rounded
-    if compiled and not (known.clip or known.function):
+    if compiled and not (known.clip or known.hadamard or known.function):
         arithmetic = _fused(None if out is None or out.dtype != torch.float32 else out)
     settings = {"random": random, "scale": scale, "check": check, "by": arithmetic}
     if out is not None:
@@ -87,6 +89,9 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
                 return _program(known, xp, x.dtype)(rows, uniform, step).reshape(x.shape)
             _program_into(known, xp, x.dtype)(rows, uniform, step, _as_rows(out))
             return out
+        except FailOnRecompileLimitHit:
+            found: Tensor = rounded(xp, rows, known, uniform, step).reshape(x.shape)
+            return found if out is None else out.copy_(found)
         except InductorError as error:
             if "compiler" in str(error):
                 raise ValueError(

@@ -76,7 +76,11 @@ def named_formats(text: str) -> list[Format] | None:
 
 def _named(text: str) -> Law | list[Format]:
     """The preset law of a name, or the formats of some."""
-    return named_formats(text) or preset(text)
+    if (found := named_formats(text)) is not None:
+        return found
+    if len(text.split()) > 1:
+        return [Format.parse(word) for word in text.split()]  # which says what cannot be read
+    return preset(text)
 
 
 def _drawer(thing: object, kind: str | None) -> Callable[[Any], Figure]:
