@@ -52,6 +52,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "isoloss simulate --steps 1000 --batch 1,16 --step-size 0.1 --precision 'fp,a:add(0.1),a:vec(0.1)'",
             "two noise models, two batches",
         ),
+        Example(
+            "isoloss simulate --dim 50 --steps 500 --precision fp,w:int4,g:e5m2~sr --method sampled --replicates 200",
+            "real rounding, simulated",
+        ),
         Example("isoloss simulate --study list", "the ready-made studies"),
         Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
     ),

@@ -31,6 +31,13 @@ class InputsName(StrEnum):
     quantised = "quantised"
 
 
+class MethodName(StrEnum):
+    """How the risk is found."""
+
+    exact = "exact"
+    sampled = "sampled"
+
+
 @dataclass(frozen=True)
 class Lists:
     """Settings that may be lists; every combination is simulated."""
@@ -153,6 +160,12 @@ def simulate(
         InputsName,
         typer.Option("--inputs", help="Whether the risk is that of clean features or of rounded ones."),
     ] = InputsName.clean,
+    method: Annotated[
+        MethodName,
+        typer.Option("--method", help="Exact, or by simulation with real rounding and a standard error."),
+    ] = MethodName.exact,
+    replicates: Annotated[int, typer.Option("--replicates", min=4, help="Of a simulation.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a simulation.")] = 0,
     study: Annotated[
         str | None,
         typer.Option(
@@ -198,7 +211,15 @@ def simulate(
         return
     if not ("samples" in given or "steps" in given):
         raise Refused("say how long it descends: --samples 1e3,1e6 or --steps 1000")
-    runs = il.simulate(il.Regression(100), il.Grid(**given), iterate=iterate, inputs=inputs.value)
+    runs = il.simulate(
+        il.Regression(100),
+        il.Grid(**given),
+        iterate=iterate,
+        inputs=inputs.value,
+        method=method.value,
+        replicates=replicates,
+        seed=seed,
+    )
     _keep(runs, runs, output, drawing, force)
     if as_json:
         show_json("runs", {"runs": runs.frame().to_dicts()})
@@ -248,8 +269,18 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
     if len(runs) > MOST_ROWS:
         return sections(runs, "regression")
     sketched = any(value > 0 for value in runs["approximation"])
-    parts = ("bias", "variance", *(("approximation",) if sketched else ()), "floor")
-    head = ("params", "samples", "batch", "step size", "precision", "risk", *parts, "how")
+    error = ("loss_se",) if any(value > 0 for value in runs["loss_se"]) else ()
+    parts = (*error, "bias", "variance", *(("approximation",) if sketched else ()), "floor")
+    head = (
+        "params",
+        "samples",
+        "batch",
+        "step size",
+        "precision",
+        "risk",
+        *("+-" if part == "loss_se" else part for part in parts),
+        "how",
+    )
     columns = [runs[name] for name in ("params", "tokens", "batch_tokens", "lr_peak", "loss", *parts)]
     rows = []
     for k, precision in enumerate(runs["precision"]):

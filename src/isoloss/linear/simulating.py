@@ -13,7 +13,8 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.exact import excess_risks
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Risk
+from isoloss.linear.risk import Inputs, Risk
+from isoloss.linear.sampling import REPLICATES, sample_risk
 from isoloss.runs import Grid, Runs
 
 Cell = dict[str, Any]
@@ -33,6 +34,8 @@ def simulate(
     inputs: str = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> Runs:
     """The runs of a grid: one row a cell, with params (sketch or dim), tokens (steps x batch), precision and risk.
 
@@ -40,7 +43,8 @@ def simulate(
     decay, noise_var, target, sketch, kurtosis, site, seed of the problem; iterate and inputs. What it leaves out is
     as in `problem` and `sgd` (by default one step of half the stability limit), `iterate` and `inputs`.
     Losses are excess risks, their parts in columns of their own; a cell whose step size is not stable stays as a
-    diverged row with the limit as its reason. `method` and `scales` as in `excess_risk`.
+    diverged row with the limit as its reason. `method` and `scales` as in `excess_risk`; 'sampled' takes `replicates` and
+    `seed`, and precisions share their random numbers.
 
     Raises ValueError, in one sentence, for an unknown list or a value that is out of range.
     """
@@ -52,7 +56,12 @@ def simulate(
     rows: list[Cell | None] = [None] * len(cells)
     for reading in dict.fromkeys(readings):
         members = [k for k, each in enumerate(readings) if each == reading]
-        found = _risks([points[k] for k in members], *reading, method, scales)
+        chosen = [points[k] for k in members]
+        found = (
+            _risks(chosen, *reading, method, scales)
+            if method != "sampled"
+            else _sampled(chosen, *reading, scales, replicates, seed)
+        )
         for k, risk in zip(members, found, strict=True):
             rows[k] = _row(*points[k], *reading, risk)
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
@@ -98,6 +107,30 @@ def _risks(
     middle = len(points) // 2
     halves = (points[:middle], points[middle:])
     return [risk for half in halves for risk in _risks(half, iterate, inputs, method, scales)]
+
+
+def _sampled(
+    points: Sequence[tuple[Regression, SGD, Precision]],
+    iterate: str,
+    inputs: Inputs,
+    scales: Scales,
+    replicates: int,
+    seed: int,
+) -> list[Risk | str]:
+    """The sampled risk of each point, or the sentence that says why it diverges."""
+    found: list[Risk | str] = []
+    for problem, sgd, precision in points:
+        try:
+            found.append(
+                sample_risk(
+                    problem, sgd, precision, iterate, inputs, replicates=replicates, seed=seed, scales=scales
+                )
+            )
+        except ValueError as error:
+            if "unstable" not in str(error) and "diverge" not in str(error):
+                raise
+            found.append(str(error))
+    return found
 
 
 def _row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from isoloss.linear import open_studies
+from isoloss.linear import open_studies, sampled_studies
 from isoloss.linear import paper_studies as paper
 from isoloss.linear.question import Maker, Study
 
@@ -20,6 +20,9 @@ STUDIES: Mapping[str, Maker] = {
     "integers": open_studies.integers_study,
     "elementwise": open_studies.elementwise_study,
     "momentum": open_studies.momentum_study,
+    "biased": sampled_studies.biased_study,
+    "passes": sampled_studies.passes_study,
+    "bounds": sampled_studies.bounds_study,
 }
 
 
