@@ -18,8 +18,11 @@ from isoloss.runs import RunsError
 STUDIES = (
     "imports",
     "rounding",
-    "regression_studies",
     "exact_risk",
+    "exact_against_sampled",
+    "sampled_sgd",
+    "regression_studies",
+    "theory_bounds",
     "fit_speed",
     "quest",
     "extrapolation",
