@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from by_hand import on_grid
+from by_hand import Simulation, iterates, on_grid
 
-from isoloss.formats import Format
+from isoloss.formats import Format, fake_quantise
 from isoloss.linear import SGD, Regression, Scales, excess_risk, sample_risk, sample_risks
 from isoloss.linear.hermite import rounded_covariance
 from isoloss.linear.quantisers import levels_of
@@ -188,14 +188,19 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"seed": -1}, "seed is -1; accepted"),
         ({"passes": 4}, "15 steps do not make 4 passes; give steps that are a multiple of passes"),
         ({"error_feedback": True}, "error_feedback keeps the rounding error of stored weights; give their format"),
-        ({"stored": "mxfp4"}, "the format 'mxfp4' of precision 'w:mxfp4' has no theory"),
+        ({"stored": "ternary"}, "the format 'ternary' of precision 'w1.58' has no theory"),
+        ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers"),
+        ({"precision": "a:mxfp4"}, "'a:mxfp4' cannot be sampled: scales are shared along rows"),
+        ({"precision": "d:int4/3+had"}, "the marks '/3\\+had' of 'd:int4/3\\+had' are not sampled"),
+        ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' is not known"),
+        ({"precision": "d:int4/3", "sgd": SGD(15)}, "the stability limit under 'int4/3' is not known; give step_size"),
         ({"inputs": "dirty"}, "unknown inputs 'dirty'"),
         ({"replicates": 10**12}, "sampling 1000000000000 replicates of 6 weights needs about"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{said}"):
-        sample_risk(PLAIN, SGD2, **given)  # type: ignore[arg-type]
+        sample_risk(**{"problem": PLAIN, "sgd": SGD2, **given})  # type: ignore[arg-type]
 
 
 def test_divergence_is_one_sentence() -> None:
@@ -245,3 +250,36 @@ def test_the_covariance_of_rounded_correlated_numbers() -> None:
         u = on_grid(levels_of(known, scale, 1.0), "sr" in name)(z, np.random.default_rng(1))
         assert u.T @ u / len(z) == pytest.approx(covariance, abs=0.012)
         assert (u * z).mean(axis=0) / np.diag(gram) == pytest.approx(gain, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["int3/2", "e2m1/3", "int4/row", "mxfp4/2~sr"])
+def test_groups_that_share_a_scale_against_numpy(name: str) -> None:
+    """Data in groups, whose coordinates no longer round independently; and weights in groups."""
+    known = Format.parse(name)
+
+    def rule(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.asarray(fake_quantise(values, known, random=rng if known.rounding else None))
+
+    replicates = 20_000
+    for parts, precision in (
+        ({"d": rule}, f"d:{name}"),
+        ({"w": rule}, f"w:{name}" if "row" not in name else ""),
+    ):
+        if not precision:  # '/row' of weights is their plain spelling, which has a fixed step here
+            continue
+        sim = Simulation(PLAIN.lam, TARGET, 0.5, np.full(15, 0.12), 2, parts=parts)
+        there = 0.5 * (iterates(sim, replicates, 7, None) - TARGET) ** 2 @ PLAIN.lam
+        found = sample_risk(PLAIN, SGD2, precision, "last", replicates=replicates)
+        assert abs(found.value - there.mean()) < 4 * np.hypot(
+            found.standard_error, there.std() / np.sqrt(replicates)
+        )
+
+
+def test_results_and_stored_weights_in_groups() -> None:
+    one, other = (
+        sample_risks([(PLAIN, SGD2, each)], "last", replicates=500)[0] for each in ("fp", "fp -> w:int4/3")
+    )
+    assert other.minus(one).value == pytest.approx(other.risk.parts.rounding)
+    kept = sample_risk(PLAIN, SGD2, "fp", "last", stored="int8/2~sr", replicates=500)
+    assert kept.value == pytest.approx(one.risk.value, rel=0.05)
+    assert kept.value != one.risk.value

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoloss.formats import Format, catalogue, round_elements
+from isoloss.formats import Format, catalogue, fake_quantise, round_elements
 from isoloss.linear.compiled import apart
 from isoloss.linear.lanes import key_at, normal_row, uniform
-from isoloss.linear.rules import rule_of
+from isoloss.linear.rules import rule_of, scaled_rule
 from isoloss.linear.twin_rows import round_row
 
 NAMES = [each.name for each in catalogue() if each.kind in ("int", "float") and each.span == "symmetric"]
@@ -122,3 +122,21 @@ def test_uniform_numbers_fill_their_interval_evenly() -> None:
     counts = np.histogram(u, 1000, (0, 1))[0]
     chi = float(np.sum((counts - 4000.0) ** 2 / 4000))
     assert abs(chi - 999) < 5 * np.sqrt(2 * 999)
+
+
+BLOCKS = [each.name for each in catalogue() if each.kind == "block"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("mark", ["", "~sr"])
+@pytest.mark.parametrize("name", [*BLOCKS, "int4/16", "int8/row", "e4m3/row", "e2m1/64", "mxfp4/16"])
+def test_shared_scales_equal_the_specification(name: str, mark: str, dtype: type) -> None:
+    known = Format.parse(name + mark)
+    rng = np.random.default_rng(5)
+    for size in (1.0, 1e-3, 1e4):
+        x = (size * rng.standard_normal(192) * np.exp(rng.standard_normal(192))).astype(dtype)
+        x[:64] *= np.arange(1, 65) ** -2.0 if size > 1 else 0  # a wide range, or groups of zeros
+        out, u = np.empty_like(x), np.empty(192, np.float32)
+        round_row(out, x, scaled_rule(known, 192, dtype), KEY, u)
+        uniform_row(u, KEY)
+        assert np.array_equal(out, fake_quantise(x, known, random=u.astype(dtype) if mark else None))

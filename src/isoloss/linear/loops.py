@@ -40,7 +40,18 @@ def loops() -> Loops:
 
 def _stamp() -> str:
     """What tells numba's cache that a file of compiled code has changed: by itself it looks at this one only."""
-    names = ("compiled", "lanes", "rules", "twin", "twin_rows", "task", "sample_rows", "replicate", "loops")
+    names = (
+        "compiled",
+        "lanes",
+        "rules",
+        "twin",
+        "twin_blocks",
+        "twin_rows",
+        "task",
+        "sample_rows",
+        "replicate",
+        "loops",
+    )
     found = [Path(__file__).with_name(f"{name}.py").stat() for name in names]
     return " ".join(f"{each.st_mtime_ns}:{each.st_size}" for each in found)
 

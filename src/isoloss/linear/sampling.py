@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,6 +16,7 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.replicates import Replicates, standard_error
 from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.rules import shares_scales
 from isoloss.linear.setting import stacked
 from isoloss.linear.solving import Spelled
 from isoloss.linear.trial import Trial, manner_of, trial_of
@@ -40,7 +42,8 @@ def sample_risk(
 ) -> Risk:
     """The excess risk of w after `sgd`, the mean of independent replicates, with its standard error.
 
-    Every quantiser rounds as its format says, biased or not; the other words are those of `excess_risk`.
+    Every quantiser rounds as its format says, biased or not; d, w and the result also in groups that share a scale
+    ('d:mxfp4', 'w:int4/64'). The other words are those of `excess_risk`.
     `passes`: each replicate draws steps x batch / passes samples and goes through them so often, shuffled anew each
     time; what is rounded is rounded anew at every use. `stored`: the format that the weights are kept in between
     steps, without a master copy (a step of `scales.w`); `error_feedback` keeps what that rounding cuts off, in full
@@ -100,7 +103,9 @@ def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
 
 
 def _floor(trial: Trial) -> float:
-    """The floor of the risk, as the exact engine has it."""
+    """The floor of the risk, as the exact engine has it; unknown where blocks of features share scales."""
+    if shares_scales(trial.quantisers.d):
+        return math.nan
     at = stacked([setting_of(trial.problem, trial.quantisers.d, trial.scales.d, compressed=False)])
     still = np.zeros(1)
     return float(measured(at, at.centre, still, trial.inputs, still).floor[0])

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format
+from isoloss.formats import Format, Marks, Precision
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.ground import Ground, Norm, ground_of, quantised_norm
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
-from isoloss.linear.rules import rule_of
+from isoloss.linear.rules import rule_of, scaled_rule, shares_scales
 from isoloss.linear.solving import Spelled, limit_of, point_of
 from isoloss.linear.words import whole
 
@@ -57,7 +57,6 @@ class Trial:
         label = float(np.sqrt(ground.power + self.problem.noise_var))
         seen = float(np.sqrt(ground.learned))
         of_sample = {
-            "data": (q.d, scales.d, ground.largest),
             "label": (q.l, scales.l, label),
             "activation": (q.a, scales.a, seen),
             "gradient": (q.g, scales.g, label),
@@ -67,8 +66,47 @@ class Trial:
             "stored": (self.manner.stored, scales.w, ground.weight),
             "result": (q.post, scales.post, ground.weight),
         }
-        fine = {name: rule_of(*each, dtype=np.float64) for name, each in of_step.items()}
-        return {name: rule_of(*each, dtype=np.float32) for name, each in of_sample.items()} | fine
+        inputs = len(ground.deviation) if ground.before else ground.weights
+        fine = {name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()}
+        data = _row_rule(q.d, scales.d, ground.largest, inputs, np.float32)
+        return {name: rule_of(*each) for name, each in of_sample.items()} | fine | {"data": data}
+
+
+def _row_rule(
+    known: Format | None, scale: float | None, size: float, length: int, dtype: Any
+) -> NDArray[Any]:
+    if known is not None and shares_scales(known):
+        return scaled_rule(known, length, dtype)
+    return rule_of(known, scale, size, dtype)
+
+
+def read(precision: Spelled) -> Quantisers:
+    """The quantisers of a precision, formats that share scales along a row too, on d, w and after the arrow.
+
+    Raises ValueError for what has no meaning here.
+    """
+    whole = Precision.parse(precision)
+    shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
+    after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
+    for scope, known in (*shared.items(), *after.items()):
+        if known.marks._replace(granularity=None, rounding=None) != Marks() or known.rounding == "dither":
+            raise ValueError(
+                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are groups and '~sr'"
+            )
+        if (
+            scope not in ("d", "w")
+            or (scope in after and scope != "w")
+            or known.kind not in ("block", "int", "float")
+        ):
+            raise ValueError(
+                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers or floats, which d, w and -> w have"
+            )
+    rest = Precision(
+        {scope: known for scope, known in whole.train.items() if scope not in shared},
+        {scope: known for scope, known in whole.serve.items() if scope not in after},
+    )
+    names = {"w": "post"}
+    return replace(quantisers_of(rest), **shared, **{names[scope]: known for scope, known in after.items()})
 
 
 def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback: bool) -> Manner:
@@ -78,7 +116,7 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
         raise ValueError(
             f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of passes"
         )
-    kept = None if stored is None else quantisers_of(f"w:{stored}").w
+    kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(
             "error_feedback keeps the rounding error of stored weights; give their format as stored="
@@ -91,7 +129,14 @@ def trial_of(
 ) -> Trial:
     """The trial of a point. Raises ValueError, in one sentence, for bad input."""
     problem, sgd, precision = point
-    quantisers = quantisers_of(precision)
+    quantisers = read(precision)
+    shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
+    if inputs == "quantised" and shares_scales(quantisers.d):
+        raise ValueError(f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'")
+    if sgd.share is not None and shared:
+        raise ValueError(
+            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, not '{sgd.step_size}'"
+        )
     ground = ground_of(problem, quantisers.d)
     norm = ground.clean if inputs == "clean" else quantised_norm(problem, quantisers.d, scales.d, ground)
     size = sgd.step_size

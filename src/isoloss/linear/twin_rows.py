@@ -10,6 +10,7 @@ from isoloss.linear.rules import (
     ADD,
     CODE,
     COORD,
+    GROUP,
     LOW,
     NEAREST_EQUAL,
     NEAREST_FLOAT,
@@ -24,13 +25,16 @@ from isoloss.linear.rules import (
     VEC,
 )
 from isoloss.linear.twin import clipped, nearest_equal, nearest_float, random_equal, random_float
+from isoloss.linear.twin_blocks import blocks_row
 
 
 @apart
 def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
     """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work in."""
     code = int(rule[CODE])
-    if code == NONE:
+    if rule[GROUP] > 0:
+        blocks_row(out, x, rule, key)
+    elif code == NONE:
         for i in range(x.size):
             out[i] = x[i]
     elif code <= COORD:
