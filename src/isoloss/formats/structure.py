@@ -82,21 +82,8 @@ def error_structure(
     that does, and where there is nothing to measure: rows of one number, or no error at all.
     """
     known = Format.parse(known)
-    checked(x)
-    if len(x.shape) < 1 or x.shape[-1] < 2:
-        raise ValueError(f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}")
-    rounds = known.rounding is not None or known.kind == "noise"
-    out = fake_quantise(x, known, random=random if rounds else None, scale=scale)
-    rows = _double(x).reshape(-1, x.shape[-1])
-    errors = _double(out).reshape(rows.shape) - rows
-    with np.errstate(over="ignore"):
-        total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
-    if not (0 < power < math.inf and total < math.inf):
-        raise ValueError(
-            f"the squares of this array sum to {power:g}; an error structure needs a finite sum above 0"
-        )
-    if total == 0:
-        raise ValueError(f"'{known}' rounds nothing in this array, so its error has no structure")
+    rows, errors = _rounded_rows(x, known, random, scale)
+    total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     bias = float(np.sum(errors * rows)) / power
     magnitudes, means, counts = _binned(np.abs(rows).ravel(), errors.ravel() ** 2)
     additive, multiplicative = _fitted(magnitudes, means, counts)
@@ -123,6 +110,26 @@ def error_structure(
         fitted,
         _misfit(means, fitted, counts),
     )
+
+
+def _rounded_rows(x: AnyArray, known: Format, random: Any, scale: Any) -> tuple[Array, Array]:
+    """The rows of x and their errors, once there is something to measure."""
+    checked(x)
+    if len(x.shape) < 1 or x.shape[-1] < 2:
+        raise ValueError(f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}")
+    draws = known.rounding is not None or known.kind == "noise"
+    out = fake_quantise(x, known, random=random if draws else None, scale=scale)
+    rows = _double(x).reshape(-1, x.shape[-1])
+    errors = _double(out).reshape(rows.shape) - rows
+    with np.errstate(over="ignore"):
+        total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
+    if not (0 < power < math.inf and total < math.inf):
+        raise ValueError(
+            f"the squares of this array sum to {power:g}; an error structure needs a finite sum above 0"
+        )
+    if total == 0:
+        raise ValueError(f"'{known}' rounds nothing in this array, so its error has no structure")
+    return rows, errors
 
 
 def _double(x: AnyArray) -> Array:
