@@ -1,4 +1,4 @@
-"""Bounds, effective sizes and allocation of real random sketches; needs the engine's sketches."""
+"""Bounds, effective sizes and allocation of real random sketches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import math
 import pytest
 
 from isoloss.linear import SGD, Allowance, Regression, allocate, effective_model_size, excess_risk, risk_bound
-
-pytest.importorskip("isoloss.linear.sketching", reason="this engine does not sketch yet")
 
 
 @pytest.mark.parametrize("site", ["after", "before"])
