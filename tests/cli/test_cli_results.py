@@ -388,6 +388,7 @@ def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
         (("--study", "bach"), "unknown study 'bach'; did you mean 'batch'?"),
         (("--samples", "10", "--sketch", "200"), "a sketch of 200 rows is larger than dim 100; accepted is 1 to 100"),
         (("--samples", "10", "--noise-var", "-1"), None),
+        (("--samples", "10", "--step-size", "9"), "the step size 9 is unstable; the limit for this problem, batch, momentum and precision is 0.611809"),
     ],
 )  # fmt: skip
 def test_what_simulate_refuses(shell, words: tuple[str, ...], message: str | None) -> None:

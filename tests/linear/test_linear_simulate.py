@@ -64,6 +64,11 @@ def test_an_unstable_cell_stays_with_its_reason() -> None:
     assert np.isnan(runs["loss"][1])
 
 
+def test_a_grid_without_a_stable_cell_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^the step size 9 is unstable; the limit for this problem"):
+        simulate(Regression(100), {"samples": [100, 1000]}, SGD(1, step_size=9.0))
+
+
 def test_readings_and_problems_may_vary_too() -> None:
     grid = {"iterate": ["last", "average"], "inputs": ["clean", "quantised"], "decay": [1.5, 2.0]}
     runs = simulate(Regression(50), grid | {"precision": "d:add(0.01)"}, SGD(100, step_size=0.05))

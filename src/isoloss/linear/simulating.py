@@ -46,7 +46,7 @@ def simulate(
     diverged row with the limit as its reason. `method` and `scales` as in `excess_risk`; 'sampled' takes `replicates` and
     `seed`, and precisions share their random numbers.
 
-    Raises ValueError, in one sentence, for an unknown list or a value that is out of range.
+    Raises ValueError, in one sentence, for an unknown list, a value that is out of range, and where every cell diverges.
     """
     base = sgd or SGD(1)
     cells = [dict(cell) for cell in (grid if isinstance(grid, Grid) else Grid(**grid))]
@@ -64,6 +64,8 @@ def simulate(
         )
         for k, risk in zip(members, found, strict=True):
             rows[k] = _row(*points[k], *reading, risk)
+    if all(row is not None and row["status"] == "diverged" for row in rows):
+        raise ValueError(rows[0]["reason"])  # type: ignore[index]
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 
 
