@@ -114,16 +114,6 @@ def tanh_error(part: str, limit: Constant, slope: Constant, power: Constant) -> 
     return FormatLink(part, (limit, slope, power), _tanh, _quarterings, noun="rounding error")
 
 
-def multiplicative_noise(part: str) -> FormatLink:
-    """eps/(1 + eps) where the noise of a part grows with the value, zero where it is additive.
-
-    eps is that of ideal noise, or 4^-M for a float of M mantissa bits: what an exact theory of stochastic
-    gradient descent loses on quantised data whatever the size of the model. Reference: Zhang et al. 2025
-    (2510.18259).
-    """
-    return FormatLink(part, (), _itself, _relative_noise, noun="noise level")
-
-
 def _given(*constants: Constant | None) -> tuple[Constant, ...]:
     return tuple(k for k in constants if k is not None)
 
@@ -156,10 +146,6 @@ def _tanh(number: Value, limit: Value, slope: Value, power: Value) -> Value:
     return limit * np.tanh(slope * np.exp(power * np.log(number)))
 
 
-def _itself(number: Value) -> Value:
-    return number
-
-
 def _exponent_bits(known: Format) -> float:
     return math.nan if known.exponent is None else float(known.exponent)
 
@@ -170,8 +156,3 @@ def _mantissa_bits(known: Format) -> float:
 
 def _quarterings(known: Format) -> float:
     return -math.log(known.relative_error) / math.log(4.0)
-
-
-def _relative_noise(known: Format) -> float:
-    kind, eps = noise_of(known)
-    return eps / (1.0 + eps) if kind == "multiplicative" else 0.0

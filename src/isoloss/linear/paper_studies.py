@@ -24,13 +24,11 @@ RISK = ("samples", "excess risk")
 def samples_study() -> Study:
     """Risk against samples at several noise levels."""
     levels = (0.0, 1e-3, 5e-3, 1e-2)
-    grid = {"precision": [], "samples": SAMPLES}
     tables = []
     for noise in ("add", "vec"):
         for eps in levels:
-            runs = simulate(
-                Regression(200), grid | {"precision": all_parts(noise, eps)}, SGD(1, step_size=0.1)
-            )
+            grid = {"precision": all_parts(noise, eps), "samples": SAMPLES}
+            runs = simulate(Regression(200), grid, SGD(1, step_size=0.1))
             tables.append(said(runs.frame(), eps=f"eps {eps:g}", noise=NOISES[noise]))
     table = pl.concat(tables, how="diagonal_relaxed")
     study = Study(

@@ -41,12 +41,6 @@ class State:
         """The arrays in their order."""
         return tuple(getattr(self, name) for name in State.__dataclass_fields__)
 
-    def without_sum(self) -> State:
-        """The state with nothing summed so far."""
-        zero = np.zeros_like(self.mean)
-        still = None if self.cov_total is None else zero
-        return replace(self, total=zero, var_total=zero, cov=zero, cov_total=still)
-
 
 def state_of(arrays: Sequence[Array | None]) -> State:
     """The state of arrays in their order."""
