@@ -34,11 +34,13 @@ FLOORS = {
 # Heavy or optional libraries, and the only rooms that may name them.
 HOMES = {"torch": {"lm"}, "matplotlib": {"plots"}, "numba": {"linear"}}
 TYPES = [
+    "Budget",
     "Comparison",
     "Fit",
     "Format",
     "Grid",
     "Law",
+    "Plan",
     "Precision",
     "Regression",
     "Risk",
@@ -46,7 +48,7 @@ TYPES = [
     "Runs",
     "SGD",
 ]
-VERBS = ["compare", "fit", "load", "plot", "predict", "read", "simulate"]
+VERBS = ["compare", "fit", "load", "plan", "plot", "predict", "read", "simulate"]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
 

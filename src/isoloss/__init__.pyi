@@ -5,22 +5,26 @@ from . import formats as formats
 from . import laws as laws
 from . import linear as linear
 from . import lm as lm
+from . import plans as plans
 from . import plots as plots
 from . import runs as runs
 from .fits import Comparison, Fit, compare, fit, load, predict
 from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
+from .plans import Budget, Plan, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 
 __all__ = [
     "SGD",
+    "Budget",
     "Comparison",
     "Fit",
     "Format",
     "Grid",
     "Law",
+    "Plan",
     "Precision",
     "Regression",
     "Risk",
@@ -34,6 +38,8 @@ __all__ = [
     "linear",
     "lm",
     "load",
+    "plan",
+    "plans",
     "plot",
     "plots",
     "predict",

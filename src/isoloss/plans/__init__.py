@@ -1,0 +1,27 @@
+"""Plans: a budget and laws in; params, tokens and precision out, with how sure that is."""
+
+from isoloss.plans.budget import Budget
+from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
+from isoloss.plans.planning import plan
+from isoloss.plans.problems import PlanError
+from isoloss.plans.rates import Rate, rate_of
+from isoloss.plans.result import Choice, LawPlan, Plan
+from isoloss.plans.shapes import decoder_of
+from isoloss.plans.throughput import measured
+
+__all__ = [
+    "MACHINES",
+    "MFU",
+    "Budget",
+    "Choice",
+    "Hardware",
+    "LawPlan",
+    "Plan",
+    "PlanError",
+    "Rate",
+    "decoder_of",
+    "machine",
+    "measured",
+    "plan",
+    "rate_of",
+]

@@ -1,0 +1,131 @@
+"""What may be spent and what must hold: compute, device hours, money, memory, speed, data, in units people write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from isoloss.plans.problems import PlanError
+from isoloss.plans.units import Dimension, amount
+from isoloss.runs import Decoder, compact
+
+#: The dimension of each amount of a budget, in the order in which they are printed.
+AMOUNTS: dict[str, Dimension] = {
+    "train": "flop",
+    "hours": "hours",
+    "money": "money",
+    "memory": "bytes",
+    "speed": "speed",
+    "served": "tokens",
+    "params": "params",
+    "tokens": "tokens",
+    "unique_tokens": "tokens",
+    "price": "money",
+}
+
+
+@dataclass(frozen=True, init=False)
+class Budget:
+    """Limits, any mix of them: `Budget(train="1e21 flop", memory="16 GB")`, `Budget(money="2M USD", price=2.5)`.
+
+    train: flop of bf16 on the hardware (on "memory-bits" the bits of all weights). hours: wall time on ``devices``
+    devices. money: at ``price`` an hour and device. served: tokens that the model will generate in its life, which
+    the three before pay for as well. memory: bytes of weights as served (scales counted) and of keys and values
+    of ``batch`` sequences of ``context`` tokens. speed: tokens a second of each of these sequences, at least, on
+    ``serving_devices`` devices (bound by bandwidth). params, tokens: held. unique_tokens: what there is to read;
+    beyond it tokens are repeated. decoder: the shape to count with, instead of usual proportions.
+
+    Numbers are in flop, hours, currency, bytes, tokens/s and counts; texts have units. Raises PlanError for an
+    amount that cannot be read, money without price, and hours without devices.
+    """
+
+    train: float | None
+    hours: float | None
+    money: float | None
+    memory: float | None
+    speed: float | None
+    served: float | None
+    params: float | None
+    tokens: float | None
+    unique_tokens: float | None
+    price: float | None
+    devices: int | None
+    serving_devices: int
+    context: int
+    batch: int
+    decoder: Decoder | None
+
+    def __init__(
+        self,
+        train: str | float | None = None,
+        *,
+        hours: str | float | None = None,
+        money: str | float | None = None,
+        memory: str | float | None = None,
+        speed: str | float | None = None,
+        served: str | float | None = None,
+        params: str | float | None = None,
+        tokens: str | float | None = None,
+        unique_tokens: str | float | None = None,
+        price: str | float | None = None,
+        devices: int | None = None,
+        serving_devices: int = 1,
+        context: int = 0,
+        batch: int = 1,
+        decoder: Decoder | None = None,
+    ) -> None:
+        given = {
+            "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed, "served": served,
+            "params": params, "tokens": tokens, "unique_tokens": unique_tokens, "price": price,
+        }  # fmt: skip
+        for name, value in given.items():
+            read = None if value is None else amount(value, AMOUNTS[name], name)
+            object.__setattr__(self, name, read)
+        counts = {"devices": devices, "serving_devices": serving_devices, "context": context, "batch": batch}
+        for name, count in counts.items():
+            object.__setattr__(self, name, _whole(name, count, 0 if name == "context" else 1))
+        object.__setattr__(self, "decoder", decoder)
+        if self.money is not None and self.price is None:
+            raise PlanError(
+                "money needs the price of a device hour: prices are inputs, as price=2.5 (--price 2.5)"
+            )
+        if self.hours is not None and self.devices is None:
+            raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
+        if self.decoder is not None:
+            object.__setattr__(self, "params", float(self.decoder.non_embedding_params))
+
+    @property
+    def limits_serving(self) -> bool:
+        """Whether anything is asked of the model as served."""
+        return any(v is not None for v in (self.memory, self.speed, self.served))
+
+    def __str__(self) -> str:
+        shown: dict[str, Callable[[float], str]] = {
+            "train": lambda v: f"{v:.4g} flop (bf16) of compute",
+            "hours": lambda v: f"{v:.4g} hours on {self.devices} devices",
+            "money": lambda v: f"{compact(v)} at {self.price:g} a device hour",
+            "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),
+            "speed": lambda v: f"{v:.4g} tokens/s a sequence" + self._sequences(),
+            "served": lambda v: f"{compact(v)} tokens served",
+            "params": lambda v: f"{compact(v)} params",
+            "tokens": lambda v: f"{compact(v)} tokens",
+            "unique_tokens": lambda v: f"{compact(v)} unique tokens",
+        }
+        found = [
+            write(getattr(self, name)) for name, write in shown.items() if getattr(self, name) is not None
+        ]
+        return ", ".join(found) or "nothing"
+
+    def _sequences(self) -> str:
+        if not self.context:
+            return ""
+        many = f"{self.batch} sequences" if self.batch > 1 else "one sequence"
+        return f" with {many} of {self.context} tokens"
+
+
+def _whole(name: str, value: int | None, least: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or int(value) != value or value < least:
+        raise PlanError(f"{name} is {value}; accepted is a whole number of at least {least}")
+    return int(value)

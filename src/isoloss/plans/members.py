@@ -1,0 +1,221 @@
+"""The laws that a plan listens to, each with a weight and, where it was fitted, the constants of its refits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fits import Comparison, Fit
+from isoloss.formats import Precision
+from isoloss.laws import (
+    Array,
+    Composed,
+    DomainError,
+    Grouped,
+    Inputs,
+    Law,
+    Level,
+    Levels,
+    Repetition,
+    Value,
+    as_inputs,
+    preset,
+    presets,
+)
+from isoloss.plans.problems import PlanError
+
+Listened = str | Law | Fit | Comparison
+#: Laws below this weight in a comparison are not asked.
+LEAST = 0.01
+#: The word for every published law that has its constants.
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A law with its weight among others.
+
+    ``drawn`` holds its constants over refits, arrays (S, 1) by name, those of the law itself where it has none.
+    ``fit`` is where it is from, None for a bare law; ``group`` whose base it takes.
+    """
+
+    law: Law
+    weight: float = 1.0
+    drawn: Mapping[str, Value] | None = None
+    fit: Fit | None = None
+    group: str | None = None
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The constants of the law itself."""
+        return {k.name: float("nan") if k.value is None else k.value for k in self.law.constants}
+
+    @property
+    def count(self) -> int:
+        """How many refits there are, 1 for a bare law."""
+        sizes = [np.shape(v)[0] for v in (self.drawn or {}).values() if np.ndim(v) == 2]
+        return max(sizes, default=1)
+
+    def chosen(self, rows: Sequence[int]) -> dict[str, Value]:
+        """The constants of some refits, arrays (rows, 1)."""
+        known = self.values if self.drawn is None else self.drawn
+        return {name: v[list(rows)] if np.ndim(v) == 2 else v for name, v in known.items()}
+
+    def loss(
+        self,
+        c: Mapping[str, Value],
+        log_params: Value,
+        log_tokens: Value,
+        levels: Levels,
+        unique: float | None,
+    ) -> Value:
+        """The loss at log params and log tokens, arrays or jets of shape (S or 1, n), one level a column."""
+        n = len(levels)
+        zeros = np.arange(n, dtype=np.intp)
+        groups = () if self.group is None else (self.group,)
+        tokens = np.exp(log_tokens)
+        x = Inputs(
+            np.exp(log_params), tokens, levels, zeros, None if unique is None else np.full(n, unique), groups,
+            np.zeros(n if groups else 0, dtype=np.intp),
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            return self.law.formula.loss(c, x)
+
+    def knows(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> str | None:
+        """Why the law is not defined at a precision, None where it is."""
+        try:
+            self.law.loss(self.point(precision, params, tokens))
+        except DomainError as error:
+            return str(error)
+        return None
+
+    def sees(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> tuple[str, ...]:
+        """The scopes, as "w" or "g", whose format makes a difference to the law; those after the arrow as "-> w".
+
+        A format of 16 bits, or so wide that the law tells it from none by less than 1e-9, counts as seen.
+        """
+        whole = self._loss_at(precision, params, tokens)
+        found = []
+        for stage, formats in (("", precision.train), ("-> ", precision.serve)):
+            for scope, known in formats.items():
+                narrower = self._changed(precision, stage, scope, params, tokens, whole)
+                if known.bits >= 16 or narrower:
+                    found.append(stage + scope)
+        return tuple(found)
+
+    def _changed(
+        self, precision: Precision, stage: str, scope: str, n: float, d: float, whole: float
+    ) -> bool:
+        formats = precision.serve if stage else precision.train
+        rest = {k: v for k, v in formats.items() if k != scope}
+        other = Precision(precision.train, rest) if stage else Precision(rest, precision.serve)
+        try:
+            return abs(self._loss_at(other, n, d) - whole) > 1e-12
+        except DomainError:
+            return True
+
+    def _loss_at(self, precision: Precision, params: float, tokens: float) -> float:
+        return float(self.law.loss(self.point(precision, params, tokens))[0])
+
+    def point(self, precision: Precision, params: float, tokens: float) -> Inputs:
+        """The inputs of one run at a precision."""
+        return as_inputs(params, tokens, precision, group=None if self.group is None else [self.group])
+
+
+def members_of(
+    thing: Listened | Sequence[Listened] | Mapping[str, float],
+    group: str | None = None,
+    repeats: bool = False,
+) -> tuple[Member, ...]:
+    """The laws in a fit, a comparison, a law, a name, a list of these, or a mapping of names to weights.
+
+    "published" stands for every published law with constants. Weights add up to one. With ``repeats`` each law sees
+    repeated tokens through the map of Muennighoff et al. 2023 where it has none of its own.
+    Raises PlanError for anything else and for a fit with bases of several groups when ``group`` names none.
+    """
+    if thing == PUBLISHED:
+        thing = [law for law in presets() if complete(law)]
+    if isinstance(thing, Mapping):
+        found = [replace(m, weight=m.weight * w) for name, w in thing.items() for m in _members(name, group)]
+    elif isinstance(thing, str | Law | Fit | Comparison):
+        found = _members(thing, group)
+    elif isinstance(thing, Sequence):
+        found = [m for each in thing for m in _members(each, group)]
+    else:
+        raise PlanError(
+            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
+        )
+    total = sum(m.weight for m in found)
+    if not found or not total > 0:
+        raise PlanError("no law to plan with; give a fit, a comparison, a law or a name such as 'kumar2024'")
+    found = [replace(m, weight=m.weight / total) for m in found]
+    return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+
+
+def complete(law: Law) -> bool:
+    """Whether the base of a law has its constants, so that it gives a loss without rounding."""
+    try:
+        return bool(np.isfinite(law(1e9, 2e10)))
+    except DomainError:
+        return False
+
+
+def levels_of(precisions: Sequence[Precision]) -> Levels:
+    """The levels of some precisions, one each, in order."""
+    return Levels(tuple(Level(each) for each in precisions))
+
+
+def blind(member: Member, precisions: Sequence[Precision]) -> bool:
+    """Whether a law tells none of several precisions from another."""
+    losses = [member.law.loss(member.point(p, 1e9, 1e11))[0] for p in precisions if member.knows(p) is None]
+    return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
+
+
+def _members(thing: Listened, group: str | None) -> list[Member]:
+    if isinstance(thing, Comparison):
+        asked = [e for e in thing.entries if e.weight >= LEAST]
+        return [replace(m, weight=e.weight) for e in asked for m in _members(e.fit, group)]
+    if isinstance(thing, Fit):
+        drawn: dict[str, Array] = {}
+        law, columns = thing.law, thing.constant_draws
+        for k in law.constants:
+            value = columns.get(law.ties.get(k.name, k.name))
+            drawn[k.name] = float("nan" if k.value is None else k.value) if value is None else value[:, None]  # type: ignore[assignment]
+        return [Member(law, 1.0, drawn, thing, _group(law, group))]
+    law = preset(thing) if isinstance(thing, str) else thing
+    if not isinstance(law, Law):
+        raise PlanError(
+            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
+        )
+    return [Member(law, group=_group(law, group))]
+
+
+def _group(law: Law, group: str | None) -> str | None:
+    if not isinstance(law.formula, Grouped):
+        return None
+    known = law.formula.groups
+    if group is None and len(known) == 1:
+        return known[0]
+    if group not in known:
+        raise PlanError(
+            f"law {law.name!r} has a base for each of {', '.join(known)}; name one as group (--group)"
+        )
+    return group
+
+
+def _repeating(member: Member) -> Member:
+    """The member with the map of repeated data, where its formula can take one."""
+    law = member.law
+    inner = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
+    if not isinstance(inner, Composed) or any(isinstance(each, Repetition) for each in inner.maps):
+        return member
+    source = preset("muennighoff2023")
+    assert isinstance(source.formula, Composed)
+    changed = replace(inner, maps=(*source.formula.maps, *inner.maps))
+    formula = replace(law.formula, inner=changed) if isinstance(law.formula, Grouped) else changed
+    decay = {name: source.values[name] for name in ("R_N", "R_D")}
+    drawn = None if member.drawn is None else {**member.drawn, **decay}
+    new = replace(law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay))
+    return replace(member, law=new, drawn=drawn)

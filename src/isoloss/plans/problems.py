@@ -1,0 +1,7 @@
+"""What can be wrong with a plan's question: one error type, one sentence each."""
+
+from __future__ import annotations
+
+
+class PlanError(ValueError):
+    """A plan that cannot be made: what is wrong, with the value, and what is accepted or would do."""

@@ -1,0 +1,141 @@
+"""A plan as a value: the choices, best first, what each law alone would do, and what speaks against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from isoloss.fits import Caution, Section, text
+from isoloss.runs import compact
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One precision with its best params and tokens, expected loss (nats), and intervals over laws and refits.
+
+    The intervals are of each refit planned again in this precision; ``probability`` is the weight of the refits in
+    which this precision is the best of all. ``spent`` is the share of each limit that is used; ``binding`` names the
+    limits that are used up; ``flop`` counts those of bf16. ``device_hours`` of training is NaN where the machine is
+    abstract.
+    """
+
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    params_interval: tuple[float, float]
+    tokens_interval: tuple[float, float]
+    loss_interval: tuple[float, float]
+    probability: float
+    binding: tuple[str, ...]
+    spent: Mapping[str, float]
+    flop: float
+    device_hours: float
+    serving_bytes: float
+    rate: str
+    emulated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LawPlan:
+    """What one law alone would do; ``outside`` is how far that lies outside its runs, as a factor (1 inside)."""
+
+    law: str
+    weight: float
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    outside: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices that a budget allows, least expected loss first. Prints itself.
+
+    ``withheld`` says why there is no single recommendation; ``dropped`` why candidates were left out.
+    """
+
+    choices: tuple[Choice, ...]
+    by_law: tuple[LawPlan, ...]
+    budget: str
+    hardware: str
+    level: float
+    withheld: str | None
+    dropped: Mapping[str, str]
+    cautions: tuple[Caution, ...]
+
+    @property
+    def best(self) -> Choice | None:
+        """The recommendation; None where it is withheld."""
+        return None if self.withheld else self.choices[0]
+
+    def sections(self) -> list[Section]:
+        """The report as titled sections, for whoever prints it."""
+        return [
+            Section("Plan", tuple(self._headline())),
+            Section(
+                "Choices, least expected loss first",
+                (f"intervals of {100 * self.level:g}% over laws and refits, each planned again",),
+                (
+                    "precision",
+                    "params",
+                    "interval",
+                    "tokens",
+                    "interval",
+                    "loss",
+                    "interval",
+                    "best in",
+                    "binds",
+                ),
+                tuple(self._row(c) for c in self.choices),
+            ),
+            Section(
+                "What each law alone would do",
+                (),
+                ("law", "weight", "precision", "params", "tokens", "loss", "outside its runs"),
+                tuple(_of_law(each) for each in self.by_law),
+            ),
+            *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
+            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+        ]
+
+    def _headline(self) -> list[str]:
+        lines = [f"budget: {self.budget}", f"hardware: {self.hardware}"]
+        first = self.choices[0]
+        if self.withheld:
+            return [
+                *lines,
+                f"no single recommendation: {self.withheld}; ask for it with extrapolate (--extrapolate)",
+            ]
+        sure = f"best in {100 * first.probability:.0f}% of the refits"
+        place = f"{compact(first.params)} params on {compact(first.tokens)} tokens in '{first.precision}'"
+        return [*lines, f"{place}, loss {first.loss:.4f}, {sure}"]
+
+    def _row(self, c: Choice) -> tuple[str, ...]:
+        return (
+            c.precision, compact(c.params), _between(c.params_interval), compact(c.tokens),
+            _between(c.tokens_interval), f"{c.loss:.4f}", f"{c.loss_interval[0]:.4f} to {c.loss_interval[1]:.4f}",
+            f"{100 * c.probability:.0f}%", ", ".join(c.binding) or "nothing",
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+
+def _between(ends: tuple[float, float]) -> str:
+    return " to ".join(map(compact, ends))
+
+
+def _of_law(each: LawPlan) -> tuple[str, ...]:
+    far = (
+        "unknown"
+        if each.outside != each.outside
+        else "inside"
+        if each.outside <= 1
+        else f"{each.outside:.3g} x"
+    )
+    return (
+        each.law, f"{each.weight:.2f}", each.precision, compact(each.params), compact(each.tokens),
+        f"{each.loss:.4f}", far,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The shape of a model of a size: layers, width and KV heads, for what depends on more than the count of params."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoloss.formats import Format
+from isoloss.laws import Value
+from isoloss.runs import Decoder
+
+#: A dense decoder of usual proportions: width 128 times the layers, heads of 128, 8 KV heads, ffn 8/3 width gated,
+#: so that params without embeddings are near 12 layers width^2 = 12 x 128^2 layers^3.
+ASPECT, HEAD, KV_HEADS, VOCAB = 128, 128, 8, 32_000
+
+
+def layers_of(params: Value) -> Value:
+    """The layers, as a real number, of a decoder of usual proportions; shape of params."""
+    return (params / (12.0 * ASPECT**2)) ** (1 / 3)
+
+
+def kv_elements(params: Value) -> Value:
+    """Numbers kept for one token of context: 2 layers kv_heads head_dim."""
+    layers = layers_of(params)
+    return 2.0 * layers * np.minimum(KV_HEADS * HEAD, ASPECT * layers)
+
+
+def decoder_of(params: float, vocab: int = VOCAB) -> Decoder:
+    """The decoder of usual proportions nearest to a count of params without embeddings."""
+    layers = max(1, round(layers_of(params)))
+    width = max(64, 64 * round((params / (12.0 * layers)) ** 0.5 / 64))
+    head = HEAD if width % HEAD == 0 else 64
+    heads = width // head
+    kv = next(k for k in range(min(KV_HEADS, heads), 0, -1) if heads % k == 0)
+    rest = params / layers - width * (2 * heads * head + 2 * kv * head)
+    ffn = max(32, 32 * round(rest / (3 * width) / 32))
+    return Decoder(layers, width, heads, vocab, kv_heads=kv, head_dim=head, ffn=ffn)
+
+
+def bits_of(known: Format | None) -> float:
+    """Bits an element in memory, scales counted; 16 where nothing is set."""
+    return 16.0 if known is None else known.storage_bits
