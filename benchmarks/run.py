@@ -24,6 +24,7 @@ STUDIES = (
     "regression_studies",
     "theory_bounds",
     "fit_speed",
+    "plan_speed",
     "quest",
     "extrapolation",
     "recovery",

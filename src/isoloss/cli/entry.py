@@ -13,6 +13,7 @@ from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
 from isoloss.cli.formats_verb import formats
 from isoloss.cli.laws_verb import laws
+from isoloss.cli.plan_verb import plan
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
 from isoloss.cli.refusing import in_one_sentence
@@ -21,7 +22,7 @@ from isoloss.cli.signature import spread
 from isoloss.cli.simulate_verb import simulate
 
 #: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, simulate, fit, compare, predict, plot)
+VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, simulate, fit, compare, predict, plan, plot)
 
 app = typer.Typer(
     name="isoloss",

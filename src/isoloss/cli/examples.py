@@ -86,6 +86,16 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "a saved fit, with intervals",
         ),
     ),
+    "plan": (
+        Example(
+            "isoloss plan kumar2024 --train 1e18flop --hardware linear-bits --precision 'w6 a6 kv6,w7 a7 kv7,bf16'",
+            "inside the runs of a published law",
+        ),
+        Example(
+            "isoloss plan fit.json --train 1e21flop --hardware h100 --memory 16GB --extrapolate",
+            "a saved fit beyond its runs, under a limit on serving",
+        ),
+    ),
     "plot": (
         Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
         Example("isoloss plot kumar2024 -o law.svg", "draw a law"),

@@ -121,7 +121,20 @@ class Member:
 
     def point(self, precision: Precision, params: float, tokens: float) -> Inputs:
         """The inputs of one run at a precision."""
-        return as_inputs(params, tokens, precision, group=None if self.group is None else [self.group])
+        return self.points([precision], params, tokens)
+
+    def points(self, precisions: Sequence[Precision], params: float = 1e9, tokens: float = 1e11) -> Inputs:
+        """The inputs of a run at each of several precisions."""
+        group = None if self.group is None else [self.group] * len(precisions)
+        return as_inputs(params, tokens, list(precisions), group=group)
+
+    def knows_all(self, precisions: Sequence[Precision]) -> bool:
+        """Whether the law is defined at every one of several precisions."""
+        try:
+            self.law.loss(self.points(precisions))
+        except DomainError:
+            return False
+        return True
 
 
 def members_of(
@@ -169,7 +182,7 @@ def levels_of(precisions: Sequence[Precision]) -> Levels:
 
 def blind(member: Member, precisions: Sequence[Precision]) -> bool:
     """Whether a law tells none of several precisions from another."""
-    losses = [member.law.loss(member.point(p, 1e9, 1e11))[0] for p in precisions if member.knows(p) is None]
+    losses = member.law.loss(member.points(precisions))
     return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
 
 

@@ -42,7 +42,7 @@ def plan(
         raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
     device = machine(hardware)
     members = members_of(thing, group, budget.unique_tokens is not None)
-    candidates, dropped = _known(members, _candidates(thing, precision), asked=precision is not None)
+    candidates, dropped = _known(members, _candidates(thing, precision))
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
@@ -55,7 +55,8 @@ def plan(
         )
     lost = "no loss at any size that the budget allows, or not for all refits of all laws"
     dropped |= {str(p): f"'{p}': {lost}" for k, p in enumerate(candidates) if k not in order}
-    drawn = _replanned(members, counts, levels, budget, space)
+    bare = len(members) == 1 and members[0].drawn is None
+    drawn = (mean, np.ones(1)) if bare else _replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = _outside(members, choices[0])
@@ -87,12 +88,13 @@ def _candidates(
 
 
 def _known(
-    members: Sequence[Member], candidates: Sequence[Precision], asked: bool
+    members: Sequence[Member], candidates: Sequence[Precision]
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
     """The candidates at which every law is defined, and why the others are left out."""
+    unsure = [m for m in members if not m.knows_all(candidates)]
     reasons = {}
     for p in candidates:
-        told = [(m.law.name, why) for m in members if (why := m.knows(p)) is not None]
+        told = [(m.law.name, why) for m in unsure if (why := m.knows(p)) is not None]
         if told:
             reasons[str(p)] = f"{told[0][0]}: {told[0][1]}"
     kept = tuple(p for p in candidates if str(p) not in reasons)
@@ -293,14 +295,12 @@ def _cautions(
         if unseen:
             text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
             found.append(Caution("untested", text))
-        if m.fit is None:
-            found.append(
-                Caution(
-                    "no_interval", f"{m.law.name} is a law without refits: its constants are taken as exact"
-                )
-            )
-        else:
+        if m.fit is not None:
             found += [c for c in m.fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
+    bare = [m.law.name for m in members if m.fit is None]
+    if bare:
+        text = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
+        found.append(Caution("no_interval", text))
     return tuple(dict.fromkeys(found))
 
 
