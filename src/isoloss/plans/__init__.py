@@ -1,6 +1,7 @@
 """Plans: a budget and laws in; params, tokens and precision out, with how sure that is."""
 
 from isoloss.plans.budget import Budget
+from isoloss.plans.critical import critical_tokens
 from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
@@ -19,6 +20,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Rate",
+    "critical_tokens",
     "decoder_of",
     "machine",
     "measured",

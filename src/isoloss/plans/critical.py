@@ -1,0 +1,31 @@
+"""The critical data size: the tokens beyond which a law says that more of them hurt, at a precision."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoloss.formats import Precision
+from isoloss.laws import Law, preset
+from isoloss.plans.members import Member, levels_of
+from isoloss.plans.problems import PlanError
+from isoloss.plans.search import minimise
+from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS
+from isoloss.plans.units import amount
+
+
+def critical_tokens(law: str | Law, params: str | float, precision: str | Precision) -> float:
+    """The tokens of least loss at a size and precision; infinite where the law's loss falls up to 1e20 tokens.
+
+    For a base of kappa 1 and one penalty k N^-n D^d it is (beta B N^n / (d k))^(1/(d + beta)).
+    Raises PlanError for params that cannot be read and where the law is not defined.
+    Reference: Kumar et al. 2024 (2411.04330), eq. 13; Sun et al. 2025 (2501.02423).
+    """
+    member = Member(preset(law) if isinstance(law, str) else law)
+    asked = Precision.parse(precision)
+    if (why := member.knows(asked)) is not None:
+        raise PlanError(why)
+    size = np.full((1, 1), np.log(amount(params, "params", "params")))
+    levels, values = levels_of([asked]), member.values
+    ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
+    best = float(minimise(lambda y: member.loss(values, size, y, levels, None), *ends)[0, 0])
+    return float(np.exp(best)) if best < MOST_TOKENS - 1e-6 else float("inf")

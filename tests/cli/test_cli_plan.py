@@ -1,0 +1,52 @@
+"""``isoloss plan``: its report, its JSON, and one sentence for each budget that cannot be."""
+
+import json
+
+import pytest
+
+INSIDE = (
+    "plan",
+    "kumar2024",
+    "--train",
+    "1e18flop",
+    "--hardware",
+    "linear-bits",
+    "--precision",
+    "w7 a7 kv7,bf16",
+)
+
+
+def test_the_report_names_the_best(shell) -> None:
+    text = shell(*INSIDE).stdout
+    assert "169M params on 2.25B tokens in 'int7', loss 3.5852" in text
+    assert "What each law alone would do" in text
+
+
+def test_json_holds_the_choices(shell) -> None:
+    found = json.loads(shell(*INSIDE, "--json").stdout)
+    assert (found["type"], found["choices"][0]["precision"], found["withheld"]) == ("plan", "int7", None)
+    assert found["choices"][0]["spent"]["train"] == pytest.approx(1, abs=1e-9)
+
+
+def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
+    text = shell("plan", "published", "--train", "1e23flop", "--hardware", "h100").stdout
+    assert "no single recommendation" in text
+    assert "--extrapolate" in text
+    assert [name for name in ("hoffmann2022", "epoch2024", "sun2025", "chen2025") if name not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--train", "1e18", "--hardware", "h101"), "unknown hardware 'h101'; did you mean 'h100'"),
+        (("--train", "a lot", "--hardware", "h100"), "cannot read 'a lot' as train; write it like 1e21 flop"),
+        (("--money", "1MUSD", "--hardware", "h100"), "money needs the price of a device hour"),
+        (("--train", "1e18", "--hardware", "h100", "--precision", "w3 a3"), "holds only above 3.11 bits"),
+        (("--memory", "16GB", "--hardware", "h100"), "nothing limits tokens"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_one_sentence(words, said, shell) -> None:
+    result = shell("plan", "kumar2024", *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
