@@ -1,6 +1,7 @@
 """The planner against published optima, the theorem, brute force, and every kind of bad input."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from isoloss.fits import draw_runs, fit
@@ -9,7 +10,7 @@ from isoloss.laws import preset
 from isoloss.plans import Budget, PlanError, machine, measured, plan, rate_of
 from isoloss.plans.members import members_of
 from isoloss.plans.units import amount
-from isoloss.runs import read
+from isoloss.runs import Runs, read
 
 TIED = [f"w{b} a{b} kv{b}" for b in (4, 5, 6, 7, 8, 12)] + ["bf16"]
 
@@ -121,6 +122,24 @@ def test_refits_give_intervals_that_hold_the_truth() -> None:
         assert low < c.params < high < 1.5 * low
         assert low * 0.97 < truth[c.precision].params < high * 1.03
     assert sum(c.probability for c in found.choices) == pytest.approx(1)
+
+
+def test_levels_with_a_sparsity_are_left_out_with_the_reason() -> None:
+    law = preset("frantar2025").fix(kappa=1.0)
+    rows = [(n, n * r) for n in (3e7, 1e8, 3e8) for r in (20, 50, 100)]
+    frame = {
+        "params": [n for n, _ in rows] * 3,
+        "tokens": [d for _, d in rows] * 3,
+        "precision": ["bf16"] * 9 + ["w4 a4"] * 18,
+        "sparsity": [None] * 18 + ["2:4"] * 9,
+    }
+    n, d = np.array(frame["params"]), np.array(frame["tokens"])
+    factor = np.repeat([1.0, 0.7, 0.4], 9)
+    frame["loss"] = 1.8 + 400 * (n * factor) ** -0.34 + 2000 * d**-0.37
+    fitted = fit(law, Runs.from_frame(pl.DataFrame(frame)), draws=10, starts=4)
+    found = plan(fitted, Budget("1e19 flop"), "linear-bits", extrapolate=True)
+    assert {c.precision for c in found.choices} == {"bf16", "w4 a4"}
+    assert list(found.dropped.values()) == ["'w4 a4 2:4': pruned weights are not planned"]
 
 
 def test_products_run_at_the_wider_operand() -> None:

@@ -42,7 +42,9 @@ def plan(
         raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
     device = machine(hardware)
     members = members_of(thing, group, budget.unique_tokens is not None)
-    candidates, dropped = _known(members, _candidates(thing, precision))
+    asked, sparse = _candidates(thing, precision)
+    candidates, unknown = _known(members, asked)
+    dropped = {**sparse, **unknown}
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
@@ -68,23 +70,24 @@ def plan(
 
 def _candidates(
     thing: object, given: str | Precision | Sequence[str | Precision] | None
-) -> tuple[Precision, ...]:
-    """The precisions to choose from, each once."""
+) -> tuple[tuple[Precision, ...], dict[str, str]]:
+    """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""
+    sparse: dict[str, str] = {}
     if given is not None:
-        listed = [given] if isinstance(given, str | Precision) else list(given)
-        found = [Precision.parse(p) for p in listed]
+        found = [Precision.parse(p) for p in ([given] if isinstance(given, str | Precision) else given)]
     else:
-        fits = (
-            [thing]
-            if isinstance(thing, Fit)
-            else [e.fit for e in thing.entries]
-            if isinstance(thing, Comparison)
-            else []
-        )
-        found = [Precision.parse(p) for fit in fits for p in fit.points.precision] or [Precision("bf16")]
+        fits = [thing] if isinstance(thing, Fit) else []
+        fits = [e.fit for e in thing.entries] if isinstance(thing, Comparison) else fits
+        found = []
+        for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
+            try:
+                found.append(Precision.parse(name))
+            except ValueError:  # a level is printed as its precision and then its sparsity
+                sparse[name] = f"'{name}': pruned weights are not planned"
+        found = found or [Precision("bf16")]
     if not found:
         raise PlanError("no precision to choose from; give at least one, as 'bf16'")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)), sparse
 
 
 def _known(
