@@ -6,6 +6,7 @@ from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.rates import Rate, rate_of
+from isoloss.plans.real_bits import RealBits, best_bits
 from isoloss.plans.result import Choice, LawPlan, Plan
 from isoloss.plans.shapes import decoder_of
 from isoloss.plans.throughput import measured
@@ -20,6 +21,8 @@ __all__ = [
     "Plan",
     "PlanError",
     "Rate",
+    "RealBits",
+    "best_bits",
     "critical_tokens",
     "decoder_of",
     "machine",
