@@ -33,7 +33,18 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    assert NAMES == ["runs", "laws", "formats", "simulate", "fit", "compare", "predict", "plan", "plot"]
+    assert NAMES == [
+        "runs",
+        "laws",
+        "formats",
+        "simulate",
+        "fit",
+        "compare",
+        "predict",
+        "plan",
+        "disagree",
+        "plot",
+    ]
     assert sorted(EXAMPLES) == sorted(["", *NAMES])
     text = shell("--help").stdout
     assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import isoloss as il
+from isoloss.cli.disagree_verb import disagree
 from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
 from isoloss.cli.formats_verb import formats
@@ -22,7 +23,18 @@ from isoloss.cli.signature import spread
 from isoloss.cli.simulate_verb import simulate
 
 #: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, simulate, fit, compare, predict, plan, plot)
+VERBS: tuple[Callable[..., None], ...] = (
+    runs,
+    laws,
+    formats,
+    simulate,
+    fit,
+    compare,
+    predict,
+    plan,
+    disagree,
+    plot,
+)
 
 app = typer.Typer(
     name="isoloss",

@@ -96,6 +96,13 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "a saved fit beyond its runs, under a limit on serving",
         ),
     ),
+    "disagree": (
+        Example("isoloss disagree --params 7B --tokens 2T --bits 4", "what 4 bits cost, by every law"),
+        Example(
+            "isoloss disagree --train 1e21flop --hardware linear-bits,h100",
+            "what each law would do with a budget",
+        ),
+    ),
     "plot": (
         Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
         Example("isoloss plot kumar2024 -o law.svg", "draw a law"),

@@ -2,6 +2,7 @@
 
 from isoloss.plans.budget import Budget
 from isoloss.plans.critical import critical_tokens
+from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
 from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
@@ -12,21 +13,7 @@ from isoloss.plans.shapes import decoder_of
 from isoloss.plans.throughput import measured
 
 __all__ = [
-    "MACHINES",
-    "MFU",
-    "Budget",
-    "Choice",
-    "Hardware",
-    "LawPlan",
-    "Plan",
-    "PlanError",
-    "Rate",
-    "RealBits",
-    "best_bits",
-    "critical_tokens",
-    "decoder_of",
-    "machine",
-    "measured",
-    "plan",
-    "rate_of",
-]
+    "MACHINES", "MFU", "Budget", "Choice", "Disagreement", "Hardware", "LawPlan", "Plan", "PlanError",
+    "Rate", "Reading", "RealBits", "best_bits", "critical_tokens", "decoder_of", "gaps_by_law", "machine",
+    "measured", "plan", "plans_by_law", "rate_of",
+]  # fmt: skip

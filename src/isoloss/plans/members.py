@@ -177,6 +177,14 @@ def complete(law: Law) -> bool:
         return False
 
 
+def far(member: Member, params: float, tokens: float) -> float:
+    """How far a point lies outside the region of a law's runs, as a factor; NaN where no region is known."""
+    law: Law = member.law
+    if law.box is None:
+        return float("nan")
+    return float(law.box.outside(member.point(Precision("fp"), params, tokens))[0])
+
+
 def levels_of(precisions: Sequence[Precision]) -> Levels:
     """The levels of some precisions, one each, in order."""
     return Levels(tuple(Level(each) for each in precisions))

@@ -8,10 +8,11 @@ import numpy as np
 
 from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
-from isoloss.laws import Array, Law, Levels, Value, plain
+from isoloss.laws import Array, Levels, Value, plain
 from isoloss.plans.budget import Budget
+from isoloss.plans.doubt import interval
 from isoloss.plans.hardware import Hardware, machine
-from isoloss.plans.members import Listened, Member, blind, levels_of, members_of
+from isoloss.plans.members import Listened, Member, blind, far, levels_of, members_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Choice, LawPlan, Plan
 from isoloss.plans.search import Best, Loss, search
@@ -206,9 +207,9 @@ def _choice(
         params=n,
         tokens=d,
         loss=float(mean.loss[0, k]),
-        params_interval=_interval(best.params[held, k], weights[held], level),
-        tokens_interval=_interval(best.tokens[held, k], weights[held], level),
-        loss_interval=_interval(best.loss[held, k], weights[held], level),
+        params_interval=interval(best.params[held, k], weights[held], level),
+        tokens_interval=interval(best.tokens[held, k], weights[held], level),
+        loss_interval=interval(best.loss[held, k], weights[held], level),
         probability=float(weights[(winner == k) & held].sum()),
         binding=tuple(binding),
         spent=spent,
@@ -218,19 +219,6 @@ def _choice(
         rate=rate.how,
         emulated=rate.emulated,
     )
-
-
-def _interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
-    """The weighted quantiles that leave (1 - level) / 2 on each side; NaN without values."""
-    if not len(values):
-        return float("nan"), float("nan")
-    order = np.argsort(values)
-    upto = np.cumsum(weights[order]) / weights.sum()
-    low, high = (
-        values[order][min(len(values) - 1, int(np.searchsorted(upto, q)))]
-        for q in ((1 - level) / 2, (1 + level) / 2)
-    )
-    return float(low), float(high)
 
 
 def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> LawPlan:
@@ -245,25 +233,17 @@ def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> Law
         n,
         d,
         float(best.loss[0, k]),
-        _far(member, n, d),
+        far(member, n, d),
     )
-
-
-def _far(member: Member, params: float, tokens: float) -> float:
-    """How far a point lies outside the region of a law's runs, as a factor; NaN where no region is known."""
-    law: Law = member.law
-    if law.box is None:
-        return float("nan")
-    return float(law.box.outside(member.point(Precision("fp"), params, tokens))[0])
 
 
 def _outside(members: Sequence[Member], first: Choice) -> str | None:
     """Why the first choice is an extrapolation, None where it lies inside the runs of every law."""
     for m in members:
-        far = _far(m, first.params, first.tokens)
+        away = far(m, first.params, first.tokens)
         place = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
-        if not far <= 1.0:
-            why = "no region of runs is known" if np.isnan(far) else f"by a factor of {far:.3g}"
+        if not away <= 1.0:
+            why = "no region of runs is known" if np.isnan(away) else f"by a factor of {away:.3g}"
             return f"{place} lies outside the runs of {m.law.name} ({why})"
         if m.fit is not None:
             fitted = {

@@ -1,0 +1,224 @@
+"""The disagreement view: one question to every published law that can answer it, each in its own spelling of it.
+
+Laws were measured on different methods: "4 bits" are MXFP4 blocks to one, integers a row to another, GPTQ after
+training to a third. ``READINGS`` says how each is asked. Where laws differ tenfold, no average helps: the table with
+the region of runs behind each law is the honest answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.fits import Section, text
+from isoloss.formats import Precision
+from isoloss.laws import preset
+from isoloss.plans.budget import Budget
+from isoloss.plans.hardware import MACHINES, Hardware, machine
+from isoloss.plans.members import Member, far
+from isoloss.plans.planning import plan
+from isoloss.plans.problems import PlanError
+from isoloss.plans.units import amount
+from isoloss.runs import compact
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a law is asked about a number of bits: the law's name, a spelling with {b} or {f}, and the method it means.
+
+    {b} is the bits, {f} the float layout of that many bits that Sun et al. 2025 find best.
+    """
+
+    law: str
+    spelling: str
+    method: str
+
+    def precision(self, bits: int) -> Precision | None:
+        """The precision at a number of bits, None where the law has no value for it."""
+        if "{f}" in self.spelling and bits not in FLOATS:
+            return None
+        try:
+            asked = Precision(self.spelling.format(b=bits, f=FLOATS.get(bits)))
+        except ValueError:
+            return None
+        return asked if Member(preset(self.law)).knows(asked) is None else None
+
+
+FLOATS = {4: "e2m1", 5: "e2m2", 6: "e2m3", 7: "e3m3", 8: "e4m3"}
+#: Every law that sees precision and has its constants. A new law adds a line.
+READINGS = (
+    Reading("chen2025", "w{b}/128 a{b}/128", "trained, groups of 128"),
+    Reading("quartet2025", "w:mxfp{b}@quest a:mxfp{b}@quest", "trained, forward alone"),
+    Reading(
+        "quartet2025",
+        "w:mxfp{b}@quartet a:mxfp{b}@quartet g:mxfp{b}@quartet",
+        "trained, forward and backward",
+    ),
+    Reading("quest2025", "w{b}+had@quest a{b}+had@quest", "trained, Hadamard"),
+    Reading("kumar2024", "w{b} a{b}", "trained"),
+    Reading("kumar2024_printed", "w{b} a{b}", "the same, misread: without offsets"),
+    Reading("sun2025", "w:{f}/32 a:{f}/32 g:{f}/32", "trained, blocks of 32"),
+    Reading("sun2025", "w:{f}/128 a:{f}/128 g:{f}/128", "trained, blocks of 128"),
+    Reading("kumar2024", "fp -> w{b}", "after training, GPTQ"),
+    Reading("ouyang2024", "fp -> w{b}", "after training, GPTQ"),
+    Reading("ouyang2024_per_bit", "fp -> w{b}", "after training, GPTQ"),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One reading with its answers: ``gaps`` (nats, over no rounding) and ``outside`` its runs (factors), a point each."""
+
+    reading: Reading
+    precision: str
+    gaps: tuple[float, ...]
+    outside: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What one law would do with a budget on one machine, among its own formats."""
+
+    law: str
+    hardware: str
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    outside: float
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Answers of all laws to one question; prints itself. ``silent`` holds the readings without an answer."""
+
+    question: str
+    points: tuple[tuple[float, float], ...]
+    answers: tuple[Asked, ...]
+    optima: tuple[Optimum, ...]
+    silent: tuple[str, ...]
+
+    def sections(self) -> list[Section]:
+        """The table as titled sections, for whoever prints it."""
+        found = []
+        if self.answers:
+            places = tuple(f"{compact(n)} on {compact(d)}" for n, d in self.points)
+            rows = tuple(
+                (*_asked(a), *map(_gap, a.gaps, a.outside), _box(a.reading.law)) for a in self.answers
+            )
+            notes = ("gap in nats to no rounding; ( ) where the point lies outside the runs behind the law",)
+            found.append(
+                Section(self.question, notes, ("law", "asked as", "method", *places, "its runs"), rows)
+            )
+        if self.optima:
+            columns = ("law", "hardware", "precision", "params", "tokens", "loss", "outside its runs")
+            found.append(
+                Section(
+                    self.question, ("each law among its own formats",), columns, tuple(map(_row, self.optima))
+                )
+            )
+        if self.silent:
+            found.append(Section("Without an answer", (", ".join(self.silent),)))
+        return found
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+
+def gaps_by_law(
+    params: str | float | Sequence[str | float], tokens: str | float | Sequence[str | float], bits: int = 4
+) -> Disagreement:
+    """The loss gap of a number of bits at params and tokens (counts, one or as many of each), by every law.
+
+    Raises PlanError for counts that cannot be read or differ in number, and for bits that no law knows.
+    """
+    sizes, lengths = _listed(params), _listed(tokens)
+    if len(sizes) != len(lengths):
+        raise PlanError(f"params has {len(sizes)} entries and tokens {len(lengths)}; give as many of each")
+    points = tuple(
+        (amount(n, "params", "params"), amount(d, "tokens", "tokens"))
+        for n, d in zip(sizes, lengths, strict=True)
+    )
+    known, silent = _known([bits])
+    answers = []
+    for reading, (asked,) in known:
+        member = Member(preset(reading.law))
+        gaps = tuple(float(member.law.gap(n, d, asked)) for n, d in points)
+        answers.append(Asked(reading, str(asked), gaps, tuple(far(member, n, d) for n, d in points)))
+    return Disagreement(f"What {bits} bits cost", points, tuple(answers), (), silent)
+
+
+def plans_by_law(
+    budget: Budget,
+    hardware: Sequence[str | Hardware] | None = None,
+    bits: Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
+) -> Disagreement:
+    """What every law that sees precision in training would do with a budget, among its formats of some bits and bf16.
+
+    ``hardware``: machines and cost models, by default linear-bits and all devices. Raises PlanError where the budget
+    cannot be planned for any law.
+    """
+    devices = [machine(h) for h in hardware or [m.name for m in MACHINES if m.name != "memory-bits"]]
+    known, silent = _known(bits)
+    optima, problems = [], list(silent)
+    for reading, precisions in known:
+        if any(p.serve for p in precisions):
+            continue
+        for device in devices:
+            try:
+                found = plan(reading.law, budget, device, precision=[*precisions, "bf16"], extrapolate=True)
+            except PlanError as error:
+                problems.append(f"{reading.law} on {device.name} ({error})")
+                continue
+            best = found.choices[0]
+            outside = found.by_law[0].outside
+            optima.append(
+                Optimum(
+                    reading.law, device.name, best.precision, best.params, best.tokens, best.loss, outside
+                )
+            )
+    if not optima:
+        raise PlanError(f"no law can plan {budget}: {problems[-1]}")
+    return Disagreement(f"What to train with {budget}", (), (), tuple(optima), tuple(problems))
+
+
+def _known(bits: Sequence[int]) -> tuple[list[tuple[Reading, list[Precision]]], tuple[str, ...]]:
+    """The readings with their precisions at some bits, and the names of those that have none."""
+    found = [(r, [p for b in bits if (p := r.precision(b)) is not None]) for r in READINGS]
+    silent = tuple(f"{r.law} ({r.method})" for r, precisions in found if not precisions)
+    if len(silent) == len(READINGS):
+        known = sorted({b for b in range(1, 17) for r in READINGS if r.precision(b) is not None})
+        raise PlanError(
+            f"no law knows {', '.join(map(str, bits))} bits; known are {', '.join(map(str, known))}"
+        )
+    return [(r, precisions) for r, precisions in found if precisions], silent
+
+
+def _listed(given: str | float | Sequence[str | float]) -> list[str | float]:
+    return [given] if isinstance(given, str | int | float) else list(given)
+
+
+def _asked(a: Asked) -> tuple[str, str, str]:
+    return a.reading.law, a.precision, a.reading.method
+
+
+def _gap(gap: float, outside: float) -> str:
+    return f"{gap:.3f}" if outside <= 1 else f"({gap:.3f})"
+
+
+def _box(law: str) -> str:
+    box = preset(law).box
+    if box is None:
+        return "not known"
+    return f"{' to '.join(map(compact, box.params))} on {' to '.join(map(compact, box.tokens))}"
+
+
+def _row(each: Optimum) -> tuple[str, ...]:
+    place = (
+        "unknown" if np.isnan(each.outside) else "inside" if each.outside <= 1 else f"{each.outside:.3g} x"
+    )
+    return (
+        each.law, each.hardware, each.precision, compact(each.params), compact(each.tokens), f"{each.loss:.4f}", place,
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""The golden table of what 4 bits cost by every law, and every law's own plan."""
+
+import pytest
+
+from isoloss.formats import Precision
+from isoloss.laws import presets
+from isoloss.plans import Budget, PlanError, gaps_by_law, plans_by_law
+from isoloss.plans.disagreement import READINGS
+from isoloss.plans.members import Member, complete
+
+POINTS = (["0.1B", "0.59B", "1B", "7B", "7B", "70B"], ["10B", "100B", "20B", "2T", "15T", "15T"])
+#: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and method.
+GOLDEN = {
+    ("chen2025", "trained, groups of 128"): (0.071, 0.057, 0.045, 0.042, 0.049, 0.029),
+    ("quartet2025", "trained, forward alone"): (0.073, 0.057, 0.036, 0.040, 0.046, 0.026),
+    ("quartet2025", "trained, forward and backward"): (0.074, 0.058, 0.040, 0.040, 0.045, 0.026),
+    ("quest2025", "trained, Hadamard"): (0.060, 0.054, 0.052, 0.046, 0.046, 0.040),
+    ("kumar2024", "trained"): (0.491, 0.203, 0.157, 0.060, 0.060, 0.019),
+    ("kumar2024_printed", "the same, misread: without offsets"): (0.110, 0.045, 0.035, 0.013, 0.013, 0.004),
+    ("sun2025", "trained, blocks of 32"): (0.013, 0.029, 0.011, 0.075, 0.211, 0.122),
+    ("sun2025", "trained, blocks of 128"): (0.019, 0.040, 0.015, 0.104, 0.295, 0.171),
+    ("ouyang2024", "after training, GPTQ"): (0.023, 0.052, 0.020, 0.143, 0.411, 0.244),
+    ("ouyang2024_per_bit", "after training, GPTQ"): (0.019, 0.043, 0.012, 0.118, 0.440, 0.182),
+}
+
+
+def test_the_table_at_4_bits_reproduces_every_law_there() -> None:
+    found = {(a.reading.law, a.reading.method): a for a in gaps_by_law(*POINTS, 4).answers}
+    for key, gaps in GOLDEN.items():
+        assert found[key].gaps == pytest.approx(gaps, abs=5.1e-4), key
+    assert set(found) - set(GOLDEN) == {("kumar2024", "after training, GPTQ")}
+
+
+def test_points_outside_the_runs_of_a_law_stand_in_parentheses() -> None:
+    shown = str(gaps_by_law("7B", "15T"))
+    assert "(0.049)" in shown
+    assert "74M to 595M on 10B to 100B" in shown
+    assert "(0.071)" not in str(gaps_by_law("0.1B", "10B"))
+
+
+def test_every_published_law_that_sees_precision_is_asked() -> None:
+    """A new law with constants that no reading names would be left out of the view in silence."""
+    spellings = ["w4 a4", "w4/128 a4/128", "fp -> w4", "w:e2m1/128", "w4+had@quest a4+had@quest", "w4"]
+    sees = {
+        law.name
+        for law in presets()
+        if complete(law)
+        and any(
+            Member(law).knows(p) is None and law.gap(1e9, 1e11, p) > 1e-9 for p in map(Precision, spellings)
+        )
+    }
+    variants = {"kumar2024_float", "chen2025_shared"}
+    assert sees - variants <= {r.law for r in READINGS}
+
+
+def test_what_each_law_would_do_with_a_budget() -> None:
+    found = plans_by_law(Budget("1e20 flop"), ["linear-bits", "h100"])
+    best = {(o.law, o.hardware): o for o in found.optima if "/32" not in o.precision}
+    assert best["kumar2024", "linear-bits"].precision == "w7 a7"
+    assert best["sun2025", "linear-bits"].precision == "w:e2m1/128 a:e2m1/128 g:e2m1/128"
+    assert best["chen2025", "h100"].precision == "bf16"
+    assert "24.2 x" in str(plans_by_law(Budget("1e21 flop"), ["linear-bits"], [7]))
+
+
+def test_bad_questions_are_said_in_one_sentence() -> None:
+    with pytest.raises(PlanError, match="params has 1 entries and tokens 2"):
+        gaps_by_law("1B", ["1B", "2B"])
+    with pytest.raises(PlanError, match="no law knows 0 bits; known are 1, 2"):
+        gaps_by_law("1B", "20B", 0)
+    with pytest.raises(PlanError, match="many"):
+        gaps_by_law("many", "20B")
