@@ -95,6 +95,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "isoloss plan fit.json --train 1e21flop --hardware h100 --memory 16GB --extrapolate",
             "a saved fit beyond its runs, under a limit on serving",
         ),
+        Example(
+            "isoloss plan kumar2024 --params 70B --tokens 15T --serve e4m3,w4/128,mxfp4 --hardware h100",
+            "a model that exists: how to serve it",
+        ),
     ),
     "disagree": (
         Example("isoloss disagree --params 7B --tokens 2T --bits 4", "what 4 bits cost, by every law"),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import isoloss as il
 from isoloss.cli.options import DOUBT, AsJson, Level, listed
+from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import show, show_json
 from isoloss.cli.things import saved_or_law
+
+if TYPE_CHECKING:
+    from isoloss.plans import Plan, Serving
 
 SPEND = "What may be spent"
 SERVE = "What the served model must do"
@@ -89,12 +93,24 @@ def plan(
         str | None,
         typer.Option("--unique", metavar="COUNT", rich_help_panel=HELD, help="Unique tokens that there are."),
     ] = None,
+    serve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--serve",
+            metavar="FORMATS",
+            rich_help_panel=SERVE,
+            help="Rank these ways to serve a model that exists (--params, --tokens), as e4m3,w4/128,mxfp4.",
+        ),
+    ] = None,
+    serving_devices: Annotated[
+        int, typer.Option("--serving-devices", min=1, rich_help_panel=SERVE, help="That share the weights.")
+    ] = 1,
     precision: Annotated[
         list[str] | None,
         typer.Option(
             "--precision",
             metavar="SPELLING",
-            help="Precisions to choose from, separated by commas.",
+            help="Precisions to choose from, separated by commas; with --serve the one it was trained in.",
             show_default="those of the fitted runs, else bf16",
         ),
     ] = None,
@@ -124,27 +140,37 @@ def plan(
 ) -> None:
     """Plan how large, how long and in which precision, under a budget on a machine.
 
-    Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
+    With --serve: in which format to serve a model that exists. Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
     """
     device = il.plans.machine(hardware)
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
     budget = il.Budget(
         train, hours=hours, devices=devices, money=money, price=price, served=served, memory=memory, speed=speed,
-        context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
+        serving_devices=serving_devices, context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
     )  # fmt: skip
-    found = il.plan(
-        "published" if thing == "published" else saved_or_law(thing),
-        budget,
-        device,
-        precision=listed(precision, "--precision") or None,
-        extrapolate=extrapolate,
-        draws=draws,
-        level=level,
-        group=group,
-    )
+    laws = "published" if thing == "published" else saved_or_law(thing)
+    names = listed(precision, "--precision")
+    doubt: dict[str, Any] = {"extrapolate": extrapolate, "draws": draws, "level": level, "group": group}
+    if serve:
+        if len(names) > 1:
+            raise Refused(
+                f"--precision has {len(names)} values; with --serve it is the one that the model was trained in"
+            )
+        formats = listed(serve, "--serve")
+        ranked = il.plans.serving(laws, budget, device, formats, trained=(names or ["fp"])[0], **doubt)
+        _shown(
+            "serving", thing, ranked, {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s"}, as_json
+        )
+        return
+    found = il.plan(laws, budget, device, precision=names or None, **doubt)
+    units = {"params": "parameters", "tokens": "tokens", "loss": "nats", "flop": "flop of bf16"}
+    _shown("plan", thing, found, units, as_json)
+
+
+def _shown(kind: str, thing: str, found: Plan | Serving, units: dict[str, str], as_json: bool) -> None:
+    """Prints the result, as a report or as JSON."""
     if as_json:
-        units = {"params": "parameters", "tokens": "tokens", "loss": "nats/token", "flop": "flop of bf16"}
-        show_json("plan", {"from": thing, "units": units, **asdict(found)})
+        show_json(kind, {"from": thing, "units": units, **asdict(found)})
     else:
         show(found.sections())

@@ -83,8 +83,9 @@ def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> 
     target = observed - rest - (max(floors.values()) if floors else 0.0)
     columns = np.array([_column(problem, unit, names, name) - rest for name in solved]).T
     if kappa != 1.0:
-        target, columns = target ** (1 / kappa), columns ** (1 / kappa)
-    if not np.isfinite(columns).all() or (target <= 0).any():
+        with np.errstate(invalid="ignore"):  # a base above the loss leaves nothing to solve for
+            target, columns = target ** (1 / kappa), columns ** (1 / kappa)
+    if not np.isfinite(columns).all() or not (target > 0).all():
         return floors
     found, _ = nnls(columns / target[:, None], np.ones(len(target)))
     least = {k.name: k.lower for k in coordinates.free}

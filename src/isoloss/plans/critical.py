@@ -24,8 +24,13 @@ def critical_tokens(law: str | Law, params: str | float, precision: str | Precis
     asked = Precision.parse(precision)
     if (why := member.knows(asked)) is not None:
         raise PlanError(why)
-    size = np.full((1, 1), np.log(amount(params, "params", "params")))
-    levels, values = levels_of([asked]), member.values
+    return critical_tokens_of(member, amount(params, "params", "params"), asked)
+
+
+def critical_tokens_of(member: Member, params: float, precision: Precision) -> float:
+    """The same for a law of a plan, which must be defined at the precision."""
+    size = np.full((1, 1), np.log(params))
+    levels, values = levels_of([precision]), member.values
     ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
     best = float(minimise(lambda y: member.loss(values, size, y, levels, None), *ends)[0, 0])
     return float(np.exp(best)) if best < MOST_TOKENS - 1e-6 else float("inf")
