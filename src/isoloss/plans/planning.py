@@ -8,14 +8,17 @@ import numpy as np
 
 from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
-from isoloss.laws import Array, Levels, Value, plain
+from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import interval
+from isoloss.plans.expected import loss_of, mean_loss, shares
 from isoloss.plans.hardware import Hardware, machine
 from isoloss.plans.members import Listened, Member, blind, far, levels_of, members_of
 from isoloss.plans.problems import PlanError
+from isoloss.plans.regret import regrets
 from isoloss.plans.result import Choice, LawPlan, Plan
-from isoloss.plans.search import Best, Loss, search
+from isoloss.plans.search import Best, search
+from isoloss.plans.shapes import counted_over_rule
 from isoloss.plans.space import Space, serving_bytes, space_of
 
 
@@ -49,8 +52,8 @@ def plan(
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
-    counts = _shares(members, draws)
-    mean = search(_mean(members, counts, levels, budget), space)
+    counts = shares(members, draws)
+    mean = search(mean_loss(members, counts, levels, budget), space)
     order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
     if not order:
         raise PlanError(
@@ -62,11 +65,14 @@ def plan(
     drawn = (mean, np.ones(1)) if bare else _replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
+    simpler = regrets(members, counts, budget, space, device, mean, order[0], level)
     outside = _outside(members, choices[0])
     cautions = (*silent, *_cautions(members, choices[0], device, space, order[0]))
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
-    return Plan(choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions))
+    return Plan(
+        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), simpler
+    )
 
 
 def _candidates(
@@ -131,40 +137,6 @@ def _seeing(
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
 
 
-def _shares(members: Sequence[Member], draws: int) -> list[list[int]]:
-    """The refits of each law that are planned again, as many as its weight says."""
-    if draws < 1:
-        raise PlanError(f"draws is {draws}; accepted is a whole number of at least 1")
-    out = []
-    for m in members:
-        share = max(1, round(draws * m.weight)) if m.drawn is not None else 1
-        out.append([int(k) for k in np.linspace(0, m.count - 1, min(share, m.count))])
-    return out
-
-
-def _mean(members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget) -> Loss:
-    """The loss averaged over laws by weight and over the refits of each."""
-    known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
-
-    def loss(log_params: Value, log_tokens: Value) -> Value:
-        total: Value = 0.0
-        for m, c in known:
-            found = m.loss(c, log_params, log_tokens, levels, budget.unique_tokens)
-            total = total + m.weight * _averaged(found)
-        return total
-
-    return loss
-
-
-def _averaged(found: Value) -> Value:
-    """The mean over refits, (1, n), of a value or of a jet with its derivatives."""
-
-    def over(part: Value) -> Value:
-        return np.mean(np.atleast_2d(part), axis=0, keepdims=True)
-
-    return found.mapped(over) if hasattr(found, "mapped") else over(found)
-
-
 def _replanned(
     members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget, space: Space
 ) -> tuple[Best, Array]:
@@ -172,15 +144,10 @@ def _replanned(
     found, weights = [], []
     for m, rows in zip(members, counts, strict=True):
         c = m.chosen(rows)
-        found.append(search(_loss_of(m, c, levels, budget), space, len(rows)))
+        found.append(search(loss_of(m, c, levels, budget), space, len(rows)))
         weights += [m.weight / len(rows)] * len(rows)
     stacked = (np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss"))
     return Best(*stacked), np.array(weights)
-
-
-def _loss_of(member: Member, c: Mapping[str, Value], levels: Levels, budget: Budget) -> Loss:
-    """The loss of one law under some constants."""
-    return lambda u, y: member.loss(c, u, y, levels, budget.unique_tokens)
 
 
 def _choice(
@@ -218,12 +185,13 @@ def _choice(
         serving_bytes=float(plain(serving_bytes(n, space.precisions[k], budget))),
         rate=rate.how,
         emulated=rate.emulated,
+        counted=counted_over_rule(n, budget.decoder),
     )
 
 
 def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> LawPlan:
     """What one law alone would do with the budget."""
-    best = search(_loss_of(member, member.values, levels, budget), space)
+    best = search(loss_of(member, member.values, levels, budget), space)
     k = int(np.argmin(best.loss[0]))
     n, d = float(best.params[0, k]), float(best.tokens[0, k])
     return LawPlan(

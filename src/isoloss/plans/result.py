@@ -16,7 +16,7 @@ class Choice:
     The intervals are of each refit planned again in this precision; ``probability`` is the weight of the refits in
     which this precision is the best of all. ``spent`` is the share of each limit that is used; ``binding`` names the
     limits that are used up; ``flop`` counts those of bf16. ``device_hours`` of training is NaN where the machine is
-    abstract.
+    abstract. ``counted`` is the exact flop of training a decoder of usual shape over the 6 N D that costs are made of.
     """
 
     precision: str
@@ -34,6 +34,7 @@ class Choice:
     serving_bytes: float
     rate: str
     emulated: tuple[str, ...] = ()
+    counted: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,25 @@ class LawPlan:
     tokens: float
     loss: float
     outside: float
+
+
+@dataclass(frozen=True)
+class Regret:
+    """A simpler choice, and what it would cost: ``excess`` loss (nats) over the plan's with its interval over refits.
+
+    ``wasted`` is the share of the budget that the plan would not need to reach the same loss; ``money`` that share of
+    what is paid, NaN where no price is given.
+    """
+
+    choice: str
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    excess: float
+    excess_interval: tuple[float, float]
+    wasted: float
+    money: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,7 @@ class Plan:
     withheld: str | None
     dropped: Mapping[str, str]
     cautions: tuple[Caution, ...]
+    regrets: tuple[Regret, ...] = ()
 
     @property
     def best(self) -> Choice | None:
@@ -96,6 +117,7 @@ class Plan:
                 ("law", "weight", "precision", "params", "tokens", "loss", "outside its runs"),
                 tuple(_of_law(each) for each in self.by_law),
             ),
+            *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
         ]
@@ -103,6 +125,12 @@ class Plan:
     def _headline(self) -> list[str]:
         lines = [f"budget: {self.budget}", f"hardware: {self.hardware}"]
         first = self.choices[0]
+        if first.device_hours == first.device_hours and first.rate != "measured":
+            lines.append(f"rates: {first.rate} times mfu, an upper bound, kernels unknown")
+        if first.counted > 1.05:
+            lines.append(
+                f"a usual decoder of this size takes {first.counted:.2f} x the 6 N D that are counted here"
+            )
         if self.withheld:
             return [
                 *lines,
@@ -111,6 +139,15 @@ class Plan:
         sure = f"best in {100 * first.probability:.0f}% of the refits"
         place = f"{compact(first.params)} params on {compact(first.tokens)} tokens in '{first.precision}'"
         return [*lines, f"{place}, loss {first.loss:.4f}, {sure}"]
+
+    def _simpler(self) -> Section:
+        note = "wasted: the share of the budget that the first choice above would not need for the same loss"
+        priced = any(r.money == r.money for r in self.regrets)
+        head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
+        rows = tuple((*_simple(r), *([compact(r.money)] if priced else [])) for r in self.regrets)
+        return Section(
+            "What simpler choices would cost", (note,), (*head, *(["money"] if priced else [])), rows
+        )
 
     def _row(self, c: Choice) -> tuple[str, ...]:
         return (
@@ -125,6 +162,13 @@ class Plan:
 
 def _between(ends: tuple[float, float]) -> str:
     return " to ".join(map(compact, ends))
+
+
+def _simple(r: Regret) -> tuple[str, ...]:
+    return (
+        r.choice, r.precision, compact(r.params), compact(r.tokens), f"{r.loss:.4f}", f"{r.excess:.4f}",
+        f"{r.excess_interval[0]:.4f} to {r.excess_interval[1]:.4f}", f"{100 * r.wasted:.3g}%",
+    )  # fmt: skip
 
 
 def _of_law(each: LawPlan) -> tuple[str, ...]:

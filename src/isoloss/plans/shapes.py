@@ -11,6 +11,8 @@ from isoloss.runs import Decoder
 #: A dense decoder of usual proportions: width 128 times the layers, heads of 128, 8 KV heads, ffn 8/3 width gated,
 #: so that params without embeddings are near 12 layers width^2 = 12 x 128^2 layers^3.
 ASPECT, HEAD, KV_HEADS, VOCAB = 128, 128, 8, 32_000
+#: Tokens of the sequences that training is counted in.
+CONTEXT = 2048
 
 
 def layers_of(params: Value) -> Value:
@@ -34,6 +36,12 @@ def decoder_of(params: float, vocab: int = VOCAB) -> Decoder:
     rest = params / layers - width * (2 * heads * head + 2 * kv * head)
     ffn = max(32, 32 * round(rest / (3 * width) / 32))
     return Decoder(layers, width, heads, vocab, kv_heads=kv, head_dim=head, ffn=ffn)
+
+
+def counted_over_rule(params: float, decoder: Decoder | None = None) -> float:
+    """Exact flop of training over 6 N D, N without embeddings, of a decoder (by default of usual proportions)."""
+    flops = (decoder or decoder_of(params)).flops(CONTEXT)
+    return flops.training / flops.rule
 
 
 def bits_of(known: Format | None) -> float:

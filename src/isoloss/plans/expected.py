@@ -1,0 +1,52 @@
+"""The loss that is minimised: of one law under some constants, and the mean over laws by weight and their refits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from isoloss.laws import Levels, Value
+from isoloss.plans.budget import Budget
+from isoloss.plans.members import Member
+from isoloss.plans.problems import PlanError
+from isoloss.plans.search import Loss
+
+
+def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
+    """The refits of each law that are planned again, as many as its weight says."""
+    if draws < 1:
+        raise PlanError(f"draws is {draws}; accepted is a whole number of at least 1")
+    out = []
+    for m in members:
+        share = max(1, round(draws * m.weight)) if m.drawn is not None else 1
+        out.append([int(k) for k in np.linspace(0, m.count - 1, min(share, m.count))])
+    return out
+
+
+def mean_loss(members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget) -> Loss:
+    """The loss averaged over laws by weight and over the refits of each."""
+    known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
+
+    def loss(log_params: Value, log_tokens: Value) -> Value:
+        total: Value = 0.0
+        for m, c in known:
+            found = m.loss(c, log_params, log_tokens, levels, budget.unique_tokens)
+            total = total + m.weight * _averaged(found)
+        return total
+
+    return loss
+
+
+def _averaged(found: Value) -> Value:
+    """The mean over refits, (1, n), of a value or of a jet with its derivatives."""
+
+    def over(part: Value) -> Value:
+        return np.mean(np.atleast_2d(part), axis=0, keepdims=True)
+
+    return found.mapped(over) if hasattr(found, "mapped") else over(found)
+
+
+def loss_of(member: Member, c: Mapping[str, Value], levels: Levels, budget: Budget) -> Loss:
+    """The loss of one law under some constants."""
+    return lambda u, y: member.loss(c, u, y, levels, budget.unique_tokens)

@@ -1,0 +1,175 @@
+"""Regret: what simpler ways to choose would cost, in loss, in compute and in money, under the laws of the plan.
+
+**In compute.** A choice that reaches loss L with the whole budget wastes the share 1 - s, where the best plan with s of
+every limit reaches L too: the frontier of loss against cost turns nats into what people pay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import brentq
+
+from isoloss.formats import Precision
+from isoloss.laws import Array, plain, presets
+from isoloss.plans.budget import Budget
+from isoloss.plans.doubt import interval
+from isoloss.plans.expected import loss_of, mean_loss
+from isoloss.plans.hardware import Hardware
+from isoloss.plans.members import MISREAD, Member, blind, complete, levels_of
+from isoloss.plans.problems import PlanError
+from isoloss.plans.result import Regret
+from isoloss.plans.search import Best, Loss, search
+from isoloss.plans.space import Space, space_of
+
+#: Refits that regrets are averaged over, and the least share of the budget that is looked at.
+REFITS, LEAST_SHARE = 60, 1e-3
+#: Tokens a param of the rule of thumb.
+RULE = 20.0
+BF16 = Precision("bf16")
+
+
+@dataclass(frozen=True)
+class Simple:
+    """A simpler choice before it is judged."""
+
+    name: str
+    precision: Precision
+    params: float
+    tokens: float
+
+
+def regrets(
+    members: Sequence[Member],
+    counts: Sequence[list[int]],
+    budget: Budget,
+    space: Space,
+    device: Hardware,
+    best: Best,
+    k: int,
+    level: float,
+) -> tuple[Regret, ...]:
+    """What bf16, the rule of thumb and the latest paper would cost; those that the budget or a law rules out are absent.
+
+    ``k`` is the precision of the plan among those of the space, ``best`` its params and tokens.
+    """
+    step = max(1, sum(map(len, counts)) // REFITS)
+    few = [rows[::step] for rows in counts]
+    found = []
+    objective = mean_loss(members, few, levels_of(space.precisions), budget)
+    for each in _simpler(members, few, budget, space, device):
+        if any(m.knows(each.precision) is not None for m in members):
+            continue
+        own, weights = _losses(members, few, each.precision, each.params, each.tokens, budget)
+        plan, _ = _losses(
+            members, few, space.precisions[k], float(best.params[0, k]), float(best.tokens[0, k]), budget
+        )
+        loss = float(np.average(own, weights=weights))
+        wasted = _wasted(objective, space, loss)
+        low, high = interval(own - plan, weights, level)
+        paid = _paid(budget, space, best, k)
+        excess = float(np.average(own - plan, weights=weights))
+        found.append(
+            Regret(
+                each.name,
+                str(each.precision),
+                each.params,
+                each.tokens,
+                loss,
+                excess,
+                (low, high),
+                wasted,
+                wasted * paid,
+            )
+        )
+    return tuple(found)
+
+
+def _simpler(
+    members: Sequence[Member], counts: Sequence[list[int]], budget: Budget, space: Space, device: Hardware
+) -> Iterator[Simple]:
+    """The simpler choices that the budget allows."""
+    try:
+        plainly = space_of(budget, device, [BF16])
+        one = search(mean_loss(members, counts, levels_of([BF16]), budget), plainly)
+    except PlanError:  # bf16 does not fit in memory or budget, or nothing limits its tokens
+        one = None
+    if one is not None and np.isfinite(one.loss[0, 0]):
+        yield Simple("bf16 at its best size", BF16, float(one.params[0, 0]), float(one.tokens[0, 0]))
+        if space.params is None and space.tokens is None:
+            params = _by_rule(plainly)
+            yield Simple(f"bf16, {RULE:g} tokens a param", BF16, params, RULE * params)
+    latest = _latest(members, space.precisions)
+    if latest is not None:
+        own = search(loss_of(latest, latest.values, levels_of(space.precisions), budget), space)
+        k = int(np.argmin(own.loss[0]))
+        if np.isfinite(own.loss[0, k]):
+            name = f"as {latest.law.name} says"
+            yield Simple(name, space.precisions[k], float(own.params[0, k]), float(own.tokens[0, k]))
+
+
+def _by_rule(space: Space) -> float:
+    """The most params that the budget trains on 20 tokens each: N (each 20 N + once) = most for what binds first."""
+    most = [float(np.exp(space.cap[0]))]
+    for s in space.spendings:
+        a, b = s.each[0] * RULE, s.once[0]
+        most.append(float(s.most / b if a == 0 else (np.sqrt(b * b + 4 * a * s.most) - b) / (2 * a)))
+    return min(most)
+
+
+def _latest(members: Sequence[Member], precisions: Sequence[Precision]) -> Member | None:
+    """The published law of the newest paper that tells the candidates apart, none of those of the plan."""
+    own = {m.law.name for m in members}
+    dated = []
+    for law in presets():
+        number = re.match(r"(\d{4}\.\d{5})", law.source)
+        if number and law.name not in own | MISREAD and complete(law):
+            member = Member(law)
+            if member.knows_all(precisions) and not blind(member, precisions) and len(precisions) > 1:
+                dated.append((number[1], member))
+    return max(dated, key=lambda each: each[0])[1] if dated else None
+
+
+def _losses(
+    members: Sequence[Member],
+    counts: Sequence[list[int]],
+    precision: Precision,
+    params: float,
+    tokens: float,
+    budget: Budget,
+) -> tuple[Array, Array]:
+    """The loss by every refit of every law at one point, (S,), and the weights, adding up to one."""
+    levels, rows, weights = levels_of([precision]), [], []
+    n, d = (np.full((1, 1), np.log(v)) for v in (params, tokens))
+    for m, chosen in zip(members, counts, strict=True):
+        found = plain(m.loss(m.chosen(chosen), n, d, levels, budget.unique_tokens))
+        rows.append(np.broadcast_to(found, (len(chosen), 1))[:, 0])
+        weights += [m.weight / len(chosen)] * len(chosen)
+    return np.concatenate(rows), np.array(weights)
+
+
+def _wasted(objective: Loss, space: Space, loss: float) -> float:
+    """The share of the budget that the best plan does not need for a loss."""
+
+    def short(log_share: float) -> float:
+        cut = tuple(replace(s, most=s.most * np.exp(log_share)) for s in space.spendings)
+        return float(np.min(search(objective, replace(space, spendings=cut)).loss)) - loss
+
+    if not space.spendings or short(0.0) >= 0:
+        return 0.0
+    least = float(np.log(LEAST_SHARE))
+    if short(least) <= 0:
+        return 1.0 - LEAST_SHARE
+    return 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=1e-4)))
+
+
+def _paid(budget: Budget, space: Space, best: Best, k: int) -> float:
+    """What the plan's training and serving cost; NaN without a price."""
+    if budget.money is not None:
+        return budget.money
+    if budget.price is None or budget.hours is None or budget.devices is None:
+        return float("nan")
+    return budget.price * budget.hours * budget.devices
