@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import isoloss as il
-from isoloss.cli.options import DOUBT, AsJson, Level, listed
-from isoloss.cli.showing import show, show_json
+from isoloss.cli.options import DOUBT, Level, Saving, listed
+from isoloss.cli.showing import say, show, show_json
+from isoloss.cli.targets import FIGURES, RESULTS, check_target
 from isoloss.cli.things import saved_or_law
 
 SPEND = "What may be spent"
@@ -120,12 +120,15 @@ def plan(
         int, typer.Option("--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again.")
     ] = 1000,
     level: Level = 0.9,
-    as_json: AsJson = False,
+    *,
+    saving: Saving,
 ) -> None:
     """Plan how large, how long and in which precision, under a budget on a machine.
 
     Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
     """
+    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.drawing, FIGURES, saving.force)
     device = il.plans.machine(hardware)
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
@@ -143,8 +146,14 @@ def plan(
         level=level,
         group=group,
     )
-    if as_json:
-        units = {"params": "parameters", "tokens": "tokens", "loss": "nats/token", "flop": "flop of bf16"}
-        show_json("plan", {"from": thing, "units": units, **asdict(found)})
+    if saving.output is not None:
+        say(f"saved {found.save(saving.output, force=saving.force)}")
+    if saving.drawing is not None:
+        il.plot(found, saving.drawing, force=saving.force)
+        say(f"drew {saving.drawing}")
+    if saving.as_json:
+        from isoloss.cli.results_data import of_plan
+
+        show_json("plan", {"from": thing, **of_plan(found)})
     else:
         show(found.sections())

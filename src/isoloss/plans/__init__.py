@@ -7,6 +7,7 @@ from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.rates import Rate, rate_of
 from isoloss.plans.result import Choice, LawPlan, Plan
+from isoloss.plans.saving import load
 from isoloss.plans.shapes import decoder_of
 from isoloss.plans.throughput import measured
 
@@ -22,6 +23,7 @@ __all__ = [
     "Rate",
     "critical_tokens",
     "decoder_of",
+    "load",
     "machine",
     "measured",
     "plan",

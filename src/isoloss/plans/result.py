@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from isoloss.fits import Caution, Section, text
 from isoloss.runs import compact
@@ -69,6 +70,18 @@ class Plan:
     def best(self) -> Choice | None:
         """The recommendation; None where it is withheld."""
         return None if self.withheld else self.choices[0]
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """The path of the JSON file written, which ``load`` reads; FitError where it exists, unless ``force``."""
+        from isoloss.plans.saving import save  # saving knows every type, so it stands above this one
+
+        return save(self, path, force)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two plans say the same; an unknown number equals an unknown one, as it does in a file."""
+        from isoloss.plans.saving import FILES
+
+        return isinstance(other, Plan) and bool(FILES.encoded(self) == FILES.encoded(other))
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""

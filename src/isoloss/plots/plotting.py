@@ -10,6 +10,7 @@ from isoloss.fits import Comparison, Fit, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, preset
 from isoloss.linear import Study
+from isoloss.plans import Plan
 from isoloss.plots.comparison_panels import levels_figure, ranking_figure
 from isoloss.plots.curves import curves_figure
 from isoloss.plots.figure import Figure, check_target
@@ -23,7 +24,7 @@ from isoloss.plots.runs_panels import design_figure, loss_figure
 from isoloss.plots.study_panels import study_figure
 from isoloss.runs import Runs
 
-Drawn = Runs | Fit | Comparison | Law | Profile | Study | Format | Sequence[Format] | str
+Drawn = Runs | Fit | Comparison | Plan | Law | Profile | Study | Format | Sequence[Format] | str
 #: What can be drawn of each type; the first kind is the default.
 KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},
