@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from isoloss.fits import Caution, Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile
@@ -55,7 +55,9 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
 
 def of_plan(plan: Plan) -> dict[str, Any]:
     """What the printed report says: choices, laws, what is left out, warnings."""
-    return {"units": UNITS | {"flop": "flop of bf16"}, **asdict(plan)}
+    said = asdict(replace(plan, question=None, drawn=None))
+    shown = {name: value for name, value in said.items() if name not in ("question", "drawn")}
+    return {"units": UNITS | {"flop": "flop of bf16"}, **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

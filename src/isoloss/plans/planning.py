@@ -10,6 +10,7 @@ from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Law, Levels, Value, plain
 from isoloss.plans.budget import Budget
+from isoloss.plans.charts import Question
 from isoloss.plans.hardware import Hardware, machine
 from isoloss.plans.members import Listened, Member, blind, levels_of, members_of
 from isoloss.plans.problems import PlanError
@@ -49,7 +50,7 @@ def plan(
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
     counts = _shares(members, draws)
-    mean = search(_mean(members, counts, levels, budget), space)
+    mean = search(mean_loss(members, counts, levels, budget), space)
     order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
     if not order:
         raise PlanError(
@@ -58,14 +59,17 @@ def plan(
     lost = "no loss at any size that the budget allows, or not for all refits of all laws"
     dropped |= {str(p): f"'{p}': {lost}" for k, p in enumerate(candidates) if k not in order}
     bare = len(members) == 1 and members[0].drawn is None
-    drawn = (mean, np.ones(1)) if bare else _replanned(members, counts, levels, budget, space)
+    drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = _outside(members, choices[0])
     cautions = (*silent, *_cautions(members, choices[0], device, space, order[0]))
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
-    return Plan(choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions))
+    question = Question(members, counts, budget, device, space, *drawn)
+    return Plan(
+        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), question=question
+    )  # fmt: skip
 
 
 def _candidates(
@@ -141,7 +145,7 @@ def _shares(members: Sequence[Member], draws: int) -> list[list[int]]:
     return out
 
 
-def _mean(members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget) -> Loss:
+def mean_loss(members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget) -> Loss:
     """The loss averaged over laws by weight and over the refits of each."""
     known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
 
@@ -164,7 +168,7 @@ def _averaged(found: Value) -> Value:
     return found.mapped(over) if hasattr(found, "mapped") else over(found)
 
 
-def _replanned(
+def replanned(
     members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget, space: Space
 ) -> tuple[Best, Array]:
     """The plan of every refit of every law, and the weight of each, adding up to one."""
@@ -206,9 +210,9 @@ def _choice(
         params=n,
         tokens=d,
         loss=float(mean.loss[0, k]),
-        params_interval=_interval(best.params[held, k], weights[held], level),
-        tokens_interval=_interval(best.tokens[held, k], weights[held], level),
-        loss_interval=_interval(best.loss[held, k], weights[held], level),
+        params_interval=interval_of(best.params[held, k], weights[held], level),
+        tokens_interval=interval_of(best.tokens[held, k], weights[held], level),
+        loss_interval=interval_of(best.loss[held, k], weights[held], level),
         probability=float(weights[(winner == k) & held].sum()),
         binding=tuple(binding),
         spent=spent,
@@ -220,7 +224,7 @@ def _choice(
     )
 
 
-def _interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
+def interval_of(values: Array, weights: Array, level: float) -> tuple[float, float]:
     """The weighted quantiles that leave (1 - level) / 2 on each side; NaN without values."""
     if not len(values):
         return float("nan"), float("nan")

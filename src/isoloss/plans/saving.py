@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from isoloss.fits import FILES as BELOW
 from isoloss.fits import Comparison, Fit
-from isoloss.laws import Law
+from isoloss.laws import Box, Law
+from isoloss.plans.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.result import Choice, LawPlan, Plan
 
-#: What this room saves, beside what fits save.
-FILES = BELOW.also({"plan": Plan}, [Plan, Choice, LawPlan])
+#: What this room saves, beside what fits save; "question" holds the laws, which a plan is read without.
+FILES = BELOW.also(
+    {"plan": Plan},
+    [Plan, Choice, LawPlan, Charts, Surface, Frontier, Curve, Serving, Served, Box],
+    {"question"},
+)
 
 
 def save(plan: Plan, path: str | Path, force: bool = False) -> Path:
     """The path of the JSON file that was written. Raises FitError when it exists and ``force`` is not given."""
-    return FILES.save(plan, path, force)
+    return FILES.save(replace(plan, drawn=plan.charts), path, force)
 
 
 def load(path: str | Path) -> Fit | Comparison | Law | Plan:
