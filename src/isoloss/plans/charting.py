@@ -17,12 +17,12 @@ from isoloss.plans.result import Choice
 from isoloss.plans.search import Loss, minimise, search
 from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS, Space
 
-#: Points of the grid a side, of a frontier and of a curve of serving.
-GRID, COSTS, POINTS = 60, 25, 61
+#: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
+GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
 #: Budgets whose limits are drawn, and how far a frontier reaches, in budgets.
 FACTORS, REACH = (0.01, 0.1, 1.0, 10.0), (0.01, 10.0)
 #: Refits behind a picture, runs shown in it, and precisions that have a curve of their own.
-REFITS, RUNS, CURVES = 120, 400, 4
+REFITS, RUNS, CURVES = 120, 400, 5
 #: How far around the plan the grid reaches, as factors of its params and tokens; regions of runs widen it to WIDEST.
 AROUND, WIDEST = (1 / 30, 12.0), (1 / 1000, 100.0)
 TOKENS_PER_PARAM = (1.0, 1e5)
@@ -34,11 +34,23 @@ def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Ch
     runs = _runs(question)
     return Charts(
         _surface(question, choices[0], regions),
-        _frontier(question, [c.precision for c in choices[:CURVES]], choices[0], level),
+        _frontier(question, contrasting([c.precision for c in choices]), choices[0], level),
         _serving(question, choices),
         regions,
         *runs,
     )
+
+
+def contrasting(names: Sequence[str]) -> list[str]:
+    """The first of some precisions, and the first of each other number of bits, 16 and more counting as one."""
+    first: dict[float, str] = {}
+    for name in names:
+        p = Precision(name)
+        bits = min((f.bits for f in (*p.train.values(), *p.serve.values())), default=16.0)
+        first.setdefault(min(float(bits), 16.0), name)
+    kept = list(first.values())
+    wide = [first[16.0]] if 16.0 in first and first[16.0] not in kept[:CURVES] else []
+    return kept[: CURVES - len(wide)] + wide
 
 
 def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surface:
@@ -51,11 +63,12 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))
     loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
     space = question.space.take(k)
-    limits = [_scaled(space, (f,)).frontier(np.log(params)[:, None])[:, 0] for f in FACTORS]
+    line = np.geomspace(params[0], params[-1], LINE)
+    limits = [_scaled(space, (f,)).frontier(np.log(line)[:, None])[:, 0] for f in FACTORS]
     shown = _some(len(cloud[0]), REFITS)
     return Surface(
         best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), FACTORS,
-        np.exp(np.asarray(limits)), float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
+        line, np.exp(np.asarray(limits)), float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
     )  # fmt: skip
 
 
@@ -101,9 +114,10 @@ def _frontier(question: Question, names: Sequence[str], best: Choice, level: flo
 
 def _serving(question: Question, choices: Sequence[Choice]) -> Serving | None:
     """Loss against tokens at the best params for what is rounded after training; None where nothing is."""
-    after = [p for p in (Precision(c.precision) for c in choices) if p.serve][:CURVES]
-    if not after:
+    names = contrasting([c.precision for c in choices if Precision(c.precision).serve])
+    if not names:
         return None
+    after = [Precision(name) for name in names]
     before = list(dict.fromkeys(p.trained for p in after))
     params = choices[0].params
     tokens = params * np.geomspace(*TOKENS_PER_PARAM, POINTS)
