@@ -8,11 +8,11 @@ from . import lm as lm
 from . import plans as plans
 from . import plots as plots
 from . import runs as runs
-from .fits import Comparison, Fit, compare, fit, load, predict
+from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
-from .plans import Budget, Plan, plan
+from .plans import Budget, Plan, load, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import isoloss as il
+
 INSIDE = (
     "plan",
     "kumar2024",
@@ -26,6 +28,15 @@ def test_json_holds_the_choices(shell) -> None:
     found = json.loads(shell(*INSIDE, "--json").stdout)
     assert (found["type"], found["choices"][0]["precision"], found["withheld"]) == ("plan", "int7", None)
     assert found["choices"][0]["spent"]["train"] == pytest.approx(1, abs=1e-9)
+
+
+def test_a_plan_is_kept_and_is_no_law(shell, tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    assert shell(*INSIDE, "-o", str(path)).stderr.endswith("plan.json\n")
+    assert il.load(path).best.precision == "int7"
+    assert "exists; give another name, or --force" in shell(*INSIDE, "-o", str(path)).stderr
+    refused = shell("predict", str(path), "--params", "1B", "--tokens", "20B")
+    assert "holds a plan; give a fit, a comparison or a law" in refused.stderr
 
 
 def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.fits import draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, machine, serving
+from isoloss.plans import Budget, PlanError, machine, rank_serving
 from isoloss.runs import Decoder, Runs, read
 
 MODEL = Budget(params="1B", tokens="20B")
@@ -19,7 +19,7 @@ def by_precision(found):
 
 
 def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None:
-    found = by_precision(serving("published", MODEL, "h100", ["w8", "w4/128", "w2"]))
+    found = by_precision(rank_serving("published", MODEL, "h100", ["w8", "w4/128", "w2"]))
     for bits, stored in ((8, 8), (2, 2)):
         choice = found[f"fp -> w{bits}"]
         own = {name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}") for name in ("kumar2024", "ouyang2024")}
@@ -32,21 +32,21 @@ def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None
 
 
 def test_order_critical_tokens_and_what_is_beaten() -> None:
-    found = serving("kumar2024", MODEL, "h100", ["w3", "w4", "w4/32"], extrapolate=True)
+    found = rank_serving("kumar2024", MODEL, "h100", ["w3", "w4", "w4/32"], extrapolate=True)
     assert [c.precision for c in found.choices] == ["fp -> w4", "fp -> w4/32", "fp -> w3"]
     assert found.best.precision == "fp -> w4"
     first = found.choices[0]
     assert first.critical[0] == pytest.approx(9.57e10, rel=0.01)
     assert by_precision(found)["fp -> w3"].beaten_by == ()
     assert any("cannot tell 'fp -> w4' from 'fp -> w4/32'" in c.text for c in found.cautions)
-    worse = serving("published", MODEL, "h100", ["fp -> w:int4/16", "fp -> w5"])
+    worse = rank_serving("published", MODEL, "h100", ["fp -> w:int4/16", "fp -> w5"])
     assert by_precision(worse)["fp -> w4/16"].beaten_by == ("fp -> w5",)
 
 
 def test_keys_and_values_count_and_limits_leave_candidates_out_with_the_reason() -> None:
     shape = Decoder(16, 2048, 16, 32_000, kv_heads=8)
     use = Budget(tokens="20B", decoder=shape, context=8192, batch=4, memory="3.5 GB")
-    found = serving("published", use, "h100", ["w8", "w4", "w16"])
+    found = rank_serving("published", use, "h100", ["w8", "w4", "w16"])
     assert by_precision(found)["fp -> w4"].bytes == shape.weight_bytes("fp -> w4") + shape.kv_bytes(8192, 4)
     (name,) = found.dropped
     assert name == "fp -> w:bf16"
@@ -56,11 +56,12 @@ def test_keys_and_values_count_and_limits_leave_candidates_out_with_the_reason()
 
 def test_outside_the_runs_nothing_is_recommended_until_asked() -> None:
     big = Budget(params="70B", tokens="15T")
-    found = serving("kumar2024", big, "h100", ["e4m3", "w4/128"])
+    found = rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"])
     assert found.best is None
     assert "outside the runs of kumar2024 (by a factor of 573)" in str(found)
     assert (
-        serving("kumar2024", big, "h100", ["e4m3", "w4/128"], extrapolate=True).best.precision == "fp -> e4m3"
+        rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"], extrapolate=True).best.precision
+        == "fp -> e4m3"
     )
 
 
@@ -75,7 +76,7 @@ def test_refits_give_an_interval_around_the_gap() -> None:
     noisy = draw_runs(law, Runs.from_frame(pl.DataFrame(rows)), 0.003, seed=1)
     fitted = fit(law.fix("A", "alpha", "B"), noisy, draws=60, starts=4)
     n, d = float(np.median(rows["params"])), float(np.median(rows["tokens"]))
-    found = serving(fitted, Budget(params=n, tokens=d), "h100", ["w3"]).choices[0]
+    found = rank_serving(fitted, Budget(params=n, tokens=d), "h100", ["w3"]).choices[0]
     low, high = found.gap_interval
     assert low < found.gap < high
     assert low * 0.8 < law.gap(n, d, "fp -> w3") < high * 1.2
@@ -83,7 +84,7 @@ def test_refits_give_an_interval_around_the_gap() -> None:
 
 def test_measured_decode_speeds_come_first() -> None:
     device = replace(machine("h100"), decoding={"w4": 321.0})
-    found = serving("published", MODEL, device, ["w4", "w8"])
+    found = rank_serving("published", MODEL, device, ["w4", "w8"])
     assert by_precision(found)["fp -> w4"].speed == 321.0
     assert by_precision(found)["fp -> w4"].speed_from == "measured"
     assert by_precision(found)["fp -> w8"].speed_from == "bandwidth"
@@ -91,14 +92,14 @@ def test_measured_decode_speeds_come_first() -> None:
 
 def test_bad_input_is_said_in_one_sentence() -> None:
     with pytest.raises(PlanError, match="serving needs a model that exists"):
-        serving("kumar2024", Budget(params="1B"), "h100", ["w4"])
+        rank_serving("kumar2024", Budget(params="1B"), "h100", ["w4"])
     with pytest.raises(PlanError, match="no format to serve in"):
-        serving("kumar2024", MODEL, "h100", [])
+        rank_serving("kumar2024", MODEL, "h100", [])
     with pytest.raises(PlanError, match="none of chinchilla says what rounding after training costs"):
-        serving("chinchilla", MODEL, "h100", ["w4"])
+        rank_serving("chinchilla", MODEL, "h100", ["w4"])
     with pytest.raises(
         PlanError, match=r"no format meets the limits: 'fp -> w4': 0\.5 GB, and memory is 0\.1 GB"
     ):
-        serving("kumar2024", Budget(params="1B", tokens="20B", memory="0.1 GB"), "h100", ["w4"])
+        rank_serving("kumar2024", Budget(params="1B", tokens="20B", memory="0.1 GB"), "h100", ["w4"])
     with pytest.raises(PlanError, match="level is 2"):
-        serving("kumar2024", MODEL, "h100", ["w4"], level=2)
+        rank_serving("kumar2024", MODEL, "h100", ["w4"], level=2)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.options import DOUBT, AsJson, Level, listed
+from isoloss.cli.options import DOUBT, Level, Saving, listed
 from isoloss.cli.refusing import Refused
-from isoloss.cli.showing import show, show_json
+from isoloss.cli.showing import say, show, show_json
+from isoloss.cli.targets import FIGURES, RESULTS, check_target
 from isoloss.cli.things import saved_or_law
 
 if TYPE_CHECKING:
-    from isoloss.plans import Plan, Serving
+    from isoloss.plans import Budget, Hardware, Listened
 
 SPEND = "What may be spent"
 SERVE = "What the served model must do"
@@ -136,12 +137,15 @@ def plan(
         int, typer.Option("--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again.")
     ] = 1000,
     level: Level = 0.9,
-    as_json: AsJson = False,
+    *,
+    saving: Saving,
 ) -> None:
     """Plan how large, how long and in which precision, under a budget on a machine.
 
     With --serve: in which format to serve a model that exists. Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
     """
+    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.drawing, FIGURES, saving.force)
     device = il.plans.machine(hardware)
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
@@ -153,24 +157,42 @@ def plan(
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {"extrapolate": extrapolate, "draws": draws, "level": level, "group": group}
     if serve:
-        if len(names) > 1:
-            raise Refused(
-                f"--precision has {len(names)} values; with --serve it is the one that the model was trained in"
-            )
-        formats = listed(serve, "--serve")
-        ranked = il.plans.serving(laws, budget, device, formats, trained=(names or ["fp"])[0], **doubt)
-        _shown(
-            "serving", thing, ranked, {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s"}, as_json
-        )
+        _rank(thing, laws, budget, device, listed(serve, "--serve"), names, doubt, saving)
         return
     found = il.plan(laws, budget, device, precision=names or None, **doubt)
-    units = {"params": "parameters", "tokens": "tokens", "loss": "nats", "flop": "flop of bf16"}
-    _shown("plan", thing, found, units, as_json)
+    if saving.output is not None:
+        say(f"saved {found.save(saving.output, force=saving.force)}")
+    if saving.drawing is not None:
+        il.plot(found, saving.drawing, force=saving.force)
+        say(f"drew {saving.drawing}")
+    if saving.as_json:
+        from isoloss.cli.results_data import of_plan
+
+        show_json("plan", {"from": thing, **of_plan(found)})
+    else:
+        show(found.sections())
 
 
-def _shown(kind: str, thing: str, found: Plan | Serving, units: dict[str, str], as_json: bool) -> None:
-    """Prints the result, as a report or as JSON."""
-    if as_json:
-        show_json(kind, {"from": thing, "units": units, **asdict(found)})
+def _rank(
+    thing: str,
+    laws: Listened,
+    budget: Budget,
+    device: Hardware,
+    formats: list[str],
+    trained: list[str],
+    doubt: dict[str, Any],
+    saving: Saving,
+) -> None:
+    """Ranks the ways to serve a model that exists."""
+    if len(trained) > 1:
+        raise Refused(
+            f"--precision has {len(trained)} values; with --serve it is the one that the model was trained in"
+        )
+    if saving.output is not None or saving.drawing is not None:
+        raise Refused("a ranking of --serve is printed or given as --json; -o and --plot are for plans")
+    found = il.plans.rank_serving(laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt)
+    if saving.as_json:
+        units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
+        show_json("serving", {"from": thing, "units": units, **asdict(found)})
     else:
         show(found.sections())

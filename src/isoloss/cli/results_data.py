@@ -1,11 +1,13 @@
-"""Fits, comparisons and predictions as plain data for ``--json``, with units."""
+"""Fits, comparisons, predictions and plans as plain data for ``--json``, with units."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from isoloss.fits import Caution, Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile
+from isoloss.plans import Plan
 
 LOSS = "nats/token"
 UNITS = {
@@ -49,6 +51,14 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
         "profiles": [{"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles],
         "warnings": _cautions(fit.cautions),
     }
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """What the printed report says: choices, laws, what is left out, warnings."""
+    said = asdict(replace(plan, question=None, drawn=None, judged=plan.regrets))
+    shown = {name: value for name, value in said.items() if name not in ("question", "drawn", "judged")}
+    shown["regrets"] = said["judged"]
+    return {"units": UNITS | {"flop": "flop of bf16"}, **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

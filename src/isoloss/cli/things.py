@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 def saved_or_law(word: str) -> Fit | Comparison | Law:
     """The fit, comparison or law in a file, or the published law of that name.
 
-    Raises FitError for a file that is none of ours, ValueError with the nearest names for an unknown law.
+    Raises FitError for a file that is none of ours, Refused for a plan, ValueError with the nearest names for an unknown law.
     """
-    return il.load(word) if names_a_file(word) else il.laws.preset(word)
+    if not names_a_file(word):
+        return il.laws.preset(word)
+    found = il.load(word)
+    if isinstance(found, il.Plan):
+        raise Refused(f"'{word}' holds a plan; give a fit, a comparison or a law")
+    return found
 
 
 def names_a_file(word: str) -> bool:

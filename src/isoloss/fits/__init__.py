@@ -3,6 +3,7 @@
 from isoloss.fits.allocation import Allocation
 from isoloss.fits.caution import Caution
 from isoloss.fits.comparison import Comparison, compare
+from isoloss.fits.files import Files
 from isoloss.fits.fitting import fit
 from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.misfit import LackOfFit, Noise
@@ -16,12 +17,12 @@ from isoloss.fits.ranking import Entry
 from isoloss.fits.report import Section, text
 from isoloss.fits.result import Errors, Fit, HeldOut, Points
 from isoloss.fits.sample import FitError, Sample, as_sample
-from isoloss.fits.saving import load, save
+from isoloss.fits.saving import FILES, load, save
 from isoloss.fits.simulating import draw_runs
 
 # fmt: off
 __all__ = [
-    "RULES", "Allocation", "Caution", "Certificate", "Comparison", "Entry", "Errors", "Fit", "FitError",
+    "FILES", "RULES", "Allocation", "Caution", "Certificate", "Comparison", "Entry", "Errors", "Files", "Fit", "FitError",
     "Gaps", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "Prediction", "Profile", "Sample",
     "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "predict", "profile", "profile_prediction",
     "rollout", "save", "split", "text",

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from isoloss.laws import Levels, Value
+from isoloss.laws import Array, Levels, Value
 from isoloss.plans.budget import Budget
 from isoloss.plans.members import Member
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Loss
+from isoloss.plans.search import Best, Loss, search
+from isoloss.plans.space import Space
 
 
 def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
@@ -50,3 +51,16 @@ def _averaged(found: Value) -> Value:
 def loss_of(member: Member, c: Mapping[str, Value], levels: Levels, budget: Budget) -> Loss:
     """The loss of one law under some constants."""
     return lambda u, y: member.loss(c, u, y, levels, budget.unique_tokens)
+
+
+def replanned(
+    members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget, space: Space
+) -> tuple[Best, Array]:
+    """The plan of every refit of every law, and the weight of each, adding up to one."""
+    found, weights = [], []
+    for m, rows in zip(members, counts, strict=True):
+        c = m.chosen(rows)
+        found.append(search(loss_of(m, c, levels, budget), space, len(rows)))
+        weights += [m.weight / len(rows)] * len(rows)
+    stacked = (np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss"))
+    return Best(*stacked), np.array(weights)

@@ -10,12 +10,12 @@ from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
+from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
-from isoloss.plans.expected import loss_of, mean_loss, shares
+from isoloss.plans.expected import loss_of, mean_loss, replanned, shares
 from isoloss.plans.hardware import Hardware, machine
 from isoloss.plans.members import Listened, Member, blind, far, levels_of, members_of
 from isoloss.plans.problems import PlanError
-from isoloss.plans.regret import regrets
 from isoloss.plans.result import Choice, LawPlan, Plan
 from isoloss.plans.search import Best, search
 from isoloss.plans.shapes import counted_over_rule
@@ -62,17 +62,17 @@ def plan(
     lost = "no loss at any size that the budget allows, or not for all refits of all laws"
     dropped |= {str(p): f"'{p}': {lost}" for k, p in enumerate(candidates) if k not in order}
     bare = len(members) == 1 and members[0].drawn is None
-    drawn = (mean, np.ones(1)) if bare else _replanned(members, counts, levels, budget, space)
+    drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
-    simpler = regrets(members, counts, budget, space, device, mean, order[0], level)
     outside = _outside(members, choices[0])
     cautions = (*silent, *_cautions(members, choices[0], device, space, order[0]))
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
+    question = Question(members, counts, budget, device, space, *drawn)
     return Plan(
-        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), simpler
-    )
+        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), question=question
+    )  # fmt: skip
 
 
 def _candidates(
@@ -135,19 +135,6 @@ def _seeing(
         for m in deaf
     )
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
-
-
-def _replanned(
-    members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget, space: Space
-) -> tuple[Best, Array]:
-    """The plan of every refit of every law, and the weight of each, adding up to one."""
-    found, weights = [], []
-    for m, rows in zip(members, counts, strict=True):
-        c = m.chosen(rows)
-        found.append(search(loss_of(m, c, levels, budget), space, len(rows)))
-        weights += [m.weight / len(rows)] * len(rows)
-    stacked = (np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss"))
-    return Best(*stacked), np.array(weights)
 
 
 def _choice(

@@ -17,11 +17,11 @@ from isoloss.plans.hardware import Hardware, machine
 from isoloss.plans.members import Listened, Member, far, levels_of, members_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.rates import own_class
-from isoloss.plans.serving_result import Served, Serving
+from isoloss.plans.serving import ServingChoice, ServingPlan
 from isoloss.plans.space import serving_bytes
 
 
-def serving(
+def rank_serving(
     thing: Listened | Sequence[Listened] | Mapping[str, float],
     budget: Budget,
     hardware: str | Hardware,
@@ -32,7 +32,7 @@ def serving(
     draws: int = 1000,
     level: float = 0.9,
     group: str | None = None,
-) -> Serving:
+) -> ServingPlan:
     """The ways to serve a model that exists, ranked by expected loss gap over the laws that tell all of them apart.
 
     ``budget`` holds params and tokens of the model, and context, batch, memory, speed and serving devices of the use.
@@ -58,7 +58,7 @@ def serving(
     outside = {m.law.name: far(m, n, d) for m in told}
     cautions = (*silent, *_cautions(told, asked, device))
     withheld = None if extrapolate else _withheld(outside)
-    return Serving(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
 
 
 def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> list[Precision]:
@@ -164,7 +164,7 @@ def _served(
     budget: Budget,
     device: Hardware,
     level: float,
-) -> Served:
+) -> ServingChoice:
     n, d = budget.params or 0.0, budget.tokens or 0.0
     size = float(plain(serving_bytes(n, precision, budget)))
     speed, origin = _speed(precision, size, budget, device)
@@ -173,7 +173,7 @@ def _served(
     knowing = [m for m in members if m.knows(precision) is None]
     critical = [critical_tokens_of(m, n, precision) for m in knowing]
     alone = {m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group)) for m in knowing}
-    return Served(
+    return ServingChoice(
         str(precision),
         mean,
         interval(gaps[held], weights[held], level),
@@ -187,7 +187,7 @@ def _served(
     )
 
 
-def _better(one: Served, all_of: Sequence[Served]) -> tuple[str, ...]:
+def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, ...]:
     """The candidates that lose less than this one and take no more memory."""
     return tuple(
         c.precision for c in all_of if c.gap < one.gap - 1e-12 and c.bytes <= one.bytes * (1 + 1e-12)

@@ -16,13 +16,14 @@ from scipy.optimize import brentq
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain, presets
 from isoloss.plans.budget import Budget
+from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
 from isoloss.plans.expected import loss_of, mean_loss
 from isoloss.plans.hardware import Hardware
 from isoloss.plans.members import MISREAD, Member, blind, complete, levels_of
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import Regret
-from isoloss.plans.search import Best, Loss, search
+from isoloss.plans.result import Choice, Regret
+from isoloss.plans.search import Loss, search
 from isoloss.plans.space import Space, space_of
 
 #: Refits that regrets are averaged over, and the least share of the budget that is looked at.
@@ -42,48 +43,28 @@ class Simple:
     tokens: float
 
 
-def regrets(
-    members: Sequence[Member],
-    counts: Sequence[list[int]],
-    budget: Budget,
-    space: Space,
-    device: Hardware,
-    best: Best,
-    k: int,
-    level: float,
-) -> tuple[Regret, ...]:
-    """What bf16, the rule of thumb and the latest paper would cost; those that the budget or a law rules out are absent.
+def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret, ...]:
+    """What bf16, the rule of thumb and the latest paper would cost against the first choice of a plan.
 
-    ``k`` is the precision of the plan among those of the space, ``best`` its params and tokens.
+    Those that the budget or a law rules out are absent.
     """
-    step = max(1, sum(map(len, counts)) // REFITS)
-    few = [rows[::step] for rows in counts]
-    found = []
-    objective = mean_loss(members, few, levels_of(space.precisions), budget)
-    for each in _simpler(members, few, budget, space, device):
+    members, budget, space = question.members, question.budget, question.space
+    step = max(1, sum(map(len, question.counts)) // REFITS)
+    counts = [list(rows)[::step] for rows in question.counts]
+    objective = mean_loss(members, counts, levels_of(space.precisions), budget)
+    plan, weights = _losses(members, counts, Precision(first.precision), first.params, first.tokens, budget)
+    paid, found = _paid(budget), []
+    for each in _simpler(members, counts, budget, space, question.device):
         if any(m.knows(each.precision) is not None for m in members):
             continue
-        own, weights = _losses(members, few, each.precision, each.params, each.tokens, budget)
-        plan, _ = _losses(
-            members, few, space.precisions[k], float(best.params[0, k]), float(best.tokens[0, k]), budget
-        )
+        own, _ = _losses(members, counts, each.precision, each.params, each.tokens, budget)
         loss = float(np.average(own, weights=weights))
-        wasted = _wasted(objective, space, loss)
-        low, high = interval(own - plan, weights, level)
-        paid = _paid(budget, space, best, k)
         excess = float(np.average(own - plan, weights=weights))
+        wasted = _wasted(objective, space, loss)
+        ends = interval(own - plan, weights, level)
+        spelled = str(each.precision)
         found.append(
-            Regret(
-                each.name,
-                str(each.precision),
-                each.params,
-                each.tokens,
-                loss,
-                excess,
-                (low, high),
-                wasted,
-                wasted * paid,
-            )
+            Regret(each.name, spelled, each.params, each.tokens, loss, excess, ends, wasted, wasted * paid)
         )
     return tuple(found)
 
@@ -166,8 +147,8 @@ def _wasted(objective: Loss, space: Space, loss: float) -> float:
     return 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=1e-4)))
 
 
-def _paid(budget: Budget, space: Space, best: Best, k: int) -> float:
-    """What the plan's training and serving cost; NaN without a price."""
+def _paid(budget: Budget) -> float:
+    """What the budget may cost in money; NaN without a price."""
     if budget.money is not None:
         return budget.money
     if budget.price is None or budget.hours is None or budget.devices is None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 
 from isoloss.fits import Caution, Section, text
+from isoloss.plans.charts import Charts, Question
+from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
 
@@ -73,7 +77,8 @@ class Regret:
 class Plan:
     """The choices that a budget allows, least expected loss first. Prints itself.
 
-    ``withheld`` says why there is no single recommendation; ``dropped`` why candidates were left out.
+    ``withheld`` says why there is no single recommendation; ``dropped`` why candidates were left out. ``question``
+    is what it was made from; ``drawn`` and ``judged`` are the charts and regrets of a plan that was read from a file.
     """
 
     choices: tuple[Choice, ...]
@@ -84,12 +89,51 @@ class Plan:
     withheld: str | None
     dropped: Mapping[str, str]
     cautions: tuple[Caution, ...]
-    regrets: tuple[Regret, ...] = ()
+    question: Question | None = field(default=None, repr=False)
+    drawn: Charts | None = field(default=None, repr=False)
+    judged: tuple[Regret, ...] | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Choice | None:
         """The recommendation; None where it is withheld."""
         return None if self.withheld else self.choices[0]
+
+    @cached_property
+    def charts(self) -> Charts:
+        """The numbers behind its figures, computed once; PlanError where neither laws nor charts are there."""
+        from isoloss.plans.charting import charts_of  # which plans again, so it stands above this file
+
+        if self.drawn is not None:
+            return self.drawn
+        if self.question is None:
+            raise PlanError(
+                "this plan has lost the laws it was made from, so nothing of it can be drawn; plan again"
+            )
+        return charts_of(self.question, self.choices, self.level)
+
+    @cached_property
+    def regrets(self) -> tuple[Regret, ...]:
+        """What simpler choices would cost, computed once; none where the laws are lost."""
+        from isoloss.plans.regret import regrets_of  # which plans again, so it stands above this file
+
+        if self.judged is not None:
+            return self.judged
+        return () if self.question is None else regrets_of(self.question, self.choices[0], self.level)
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """The path of the JSON file written, which ``load`` reads; FitError where it exists, unless ``force``."""
+        from isoloss.plans.saving import save  # saving knows every type, so it stands above this one
+
+        return save(self, path, force)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two plans say the same; an unknown number equals an unknown one, as it does in a file."""
+        from isoloss.plans.saving import FILES
+
+        if not isinstance(other, Plan):
+            return NotImplemented
+        one, two = (FILES.encoded(replace(each, drawn=None, judged=None)) for each in (self, other))
+        return bool(one == two)
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""

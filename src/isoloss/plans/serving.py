@@ -12,7 +12,7 @@ from isoloss.runs import compact
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingChoice:
     """One way to serve: ``gap`` (nats, to the model as trained) averaged over laws, its interval and each law's own.
 
     ``bytes``: weights with scales, keys and values. ``speed``: tokens/s a sequence, infinite on a cost model.
@@ -33,7 +33,7 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServingPlan:
     """Ways to serve a model, least expected gap first. Prints itself.
 
     ``outside`` says by how much the model lies outside the runs of each law (1 inside, NaN unknown); ``withheld`` why
@@ -42,7 +42,7 @@ class Serving:
 
     params: float
     tokens: float
-    choices: tuple[Served, ...]
+    choices: tuple[ServingChoice, ...]
     outside: Mapping[str, float]
     hardware: str
     level: float
@@ -51,7 +51,7 @@ class Serving:
     cautions: tuple[Caution, ...]
 
     @property
-    def best(self) -> Served | None:
+    def best(self) -> ServingChoice | None:
         """The least gap of those that fit; None where it is withheld or nothing fits."""
         fitting = [c for c in self.choices if c.fits and c.gap == c.gap]
         return None if self.withheld or not fitting else fitting[0]
@@ -108,7 +108,7 @@ def _place(away: float) -> str:
     return "unknown" if np.isnan(away) else "inside its runs" if away <= 1 else f"outside by {away:.3g} x"
 
 
-def _row(c: Served, laws: Sequence[str]) -> tuple[str, ...]:
+def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
     low, high = c.gap_interval
     least, most = map(_tokens, c.critical)
     return (

@@ -1,0 +1,223 @@
+"""The numbers behind the pictures of a plan, computed when first asked for and not while planning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Precision
+from isoloss.laws import Array, Box, DomainError, as_inputs, plain
+from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
+from isoloss.plans.doubt import interval
+from isoloss.plans.expected import mean_loss, replanned
+from isoloss.plans.members import levels_of
+from isoloss.plans.result import Choice
+from isoloss.plans.search import Loss, minimise, search
+from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS, Space
+
+#: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
+GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
+#: Budgets whose limits are drawn, and how far a frontier reaches, in budgets.
+FACTORS, REACH = (0.01, 0.1, 1.0, 10.0), (0.01, 10.0)
+#: Refits behind a picture, runs shown in it, and precisions that have a curve of their own.
+REFITS, RUNS, CURVES = 120, 400, 5
+#: How far around the plan the grid reaches, as factors of its params and tokens; regions of runs widen it to WIDEST.
+AROUND, WIDEST = (1 / 30, 12.0), (1 / 1000, 100.0)
+TOKENS_PER_PARAM = (1.0, 1e5)
+
+
+def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Charts:
+    """The charts of a plan whose choices are given, best first."""
+    regions = tuple(m.law.box for m in question.members if m.law.box is not None)
+    runs = _runs(question)
+    return Charts(
+        _surface(question, choices[0], regions),
+        _frontier(question, contrasting([c.precision for c in choices]), choices[0], level),
+        _serving(question, choices),
+        regions,
+        *runs,
+    )
+
+
+def contrasting(names: Sequence[str]) -> list[str]:
+    """The first of some precisions, and the first of each other number of bits, 16 and more counting as one."""
+    first: dict[float, str] = {}
+    for name in names:
+        p = Precision(name)
+        bits = min((f.bits for f in (*p.train.values(), *p.serve.values())), default=16.0)
+        first.setdefault(min(float(bits), 16.0), name)
+    kept = list(first.values())
+    wide = [first[16.0]] if 16.0 in first and first[16.0] not in kept[:CURVES] else []
+    return kept[: CURVES - len(wide)] + wide
+
+
+def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surface:
+    """The expected loss around the best plan, in its precision."""
+    precision, k = Precision(best.precision), _index(question, best.precision)
+    held = np.isfinite(question.drawn.loss[:, k])
+    cloud = question.drawn.params[held, k], question.drawn.tokens[held, k]
+    params = _around(best.params, cloud[0], [box.params for box in regions])
+    tokens = _around(best.tokens, cloud[1], [box.tokens for box in regions])
+    u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))
+    loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
+    space = question.space.take(k)
+    line = np.geomspace(params[0], params[-1], LINE)
+    limits = [_scaled(space, (f,)).frontier(np.log(line)[:, None])[:, 0] for f in FACTORS]
+    shown = _some(len(cloud[0]), REFITS)
+    return Surface(
+        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), FACTORS,
+        line, np.exp(np.asarray(limits)), float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
+    )  # fmt: skip
+
+
+def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> Array:
+    """A grid of counts that holds a value, a cloud of others, and regions of runs unless they lie far away."""
+    low, high = at * AROUND[0], at * AROUND[1]
+    for ends in (*regions, (cloud.min(), cloud.max())) if len(cloud) else regions:
+        low, high = min(low, ends[0] / 1.3), max(high, ends[1] * 1.3)
+    return np.geomspace(max(low, at * WIDEST[0]), min(high, at * WIDEST[1]), GRID)
+
+
+def _frontier(question: Question, names: Sequence[str], best: Choice, level: float) -> Frontier | None:
+    """The best of some precisions at budgets around the one asked for; None where no budget is spent."""
+    space = question.space
+    if not space.spendings or (space.params is not None and space.tokens is not None):
+        return None
+    binding = [s for s in space.spendings if s.name in best.binding]
+    asked, unit = _cost(question, (binding or list(space.spendings))[0].name)
+    factors = np.geomspace(*REACH, COSTS)
+    ks = [_index(question, name) for name in names]
+    wide = _several([_scaled(space.take(k), factors) for k in ks])
+    levels, counts = levels_of(wide.precisions), _thin(question)
+    mean = search(mean_loss(question.members, counts, levels, question.budget), wide)
+    drawn, weights = replanned(question.members, counts, levels, question.budget, wide)
+    known = np.isfinite(mean.loss[0])
+    ends = [
+        interval(drawn.loss[held, j], weights[held], level)
+        for j, held in enumerate(np.isfinite(drawn.loss).T)
+    ]
+    low, high = (np.array(v) for v in zip(*ends, strict=True))
+    values = [
+        mean.params[0],
+        mean.tokens[0],
+        mean.loss[0],
+        low,
+        high,
+        _outside(question, mean.params[0], mean.tokens[0]),
+    ]
+    rows = [np.where(known, v, np.nan).reshape(len(ks), COSTS) for v in values]
+    curves = tuple(Curve(name, *(v[i] for v in rows)) for i, name in enumerate(names))
+    return Frontier(unit, asked * factors, asked, curves)
+
+
+def _serving(question: Question, choices: Sequence[Choice]) -> Serving | None:
+    """Loss against tokens at the best params for what is rounded after training; None where nothing is."""
+    names = contrasting([c.precision for c in choices if Precision(c.precision).serve])
+    if not names:
+        return None
+    after = [Precision(name) for name in names]
+    before = list(dict.fromkeys(p.trained for p in after))
+    params = choices[0].params
+    tokens = params * np.geomspace(*TOKENS_PER_PARAM, POINTS)
+    served = [_served(question, p, params, tokens) for p in (*before, *after)]
+    return Serving(params, tokens, tuple(served[: len(before)]), tuple(served[len(before) :]))
+
+
+def _served(question: Question, precision: Precision, params: float, tokens: Array) -> Served:
+    size = np.full((1, 1), np.log(params))
+    try:
+        many = _expected(question, [precision] * len(tokens))
+        loss = plain(many(np.full((1, len(tokens)), size), np.log(tokens)[None, :]))[0]
+        one = _expected(question, [precision])
+        ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
+        best = float(minimise(lambda y: one(size, y), *ends)[0, 0])
+    except DomainError:
+        return Served(str(precision), np.full(len(tokens), np.nan), float("nan"))
+    critical = float(np.exp(best)) if best < MOST_TOKENS - 1e-6 else float("inf")
+    return Served(str(precision), np.asarray(loss), critical)
+
+
+def _expected(question: Question, precisions: Sequence[Precision]) -> Loss:
+    """The loss averaged over laws and some refits of each, at one precision a column."""
+    return mean_loss(question.members, _thin(question), levels_of(precisions), question.budget)
+
+
+def _thin(question: Question) -> list[list[int]]:
+    """Fewer refits of each law, evenly chosen."""
+    few = []
+    for member, rows in zip(question.members, question.counts, strict=True):
+        most = min(len(rows), max(1, round(REFITS * member.weight)))
+        few.append([rows[int(i)] for i in np.linspace(0, len(rows) - 1, most)])
+    return few
+
+
+def _scaled(space: Space, factors: Sequence[float] | Array) -> Space:
+    """One precision under budgets of several sizes: n copies of it, each at its own share of the cost."""
+    f = np.asarray(factors, dtype=float)
+    spendings = tuple(replace(s, each=s.each / f, once=s.once / f) for s in space.spendings)
+    n = len(f)
+    return Space(
+        space.precisions * n, space.rates * n, spendings, np.repeat(space.cap, n), space.capped_by * n,
+        space.params, space.tokens,
+    )  # fmt: skip
+
+
+def _several(spaces: Sequence[Space]) -> Space:
+    """Spaces under the same limits, side by side."""
+    first = spaces[0]
+    spendings = tuple(
+        replace(
+            s,
+            each=np.concatenate([other.spendings[i].each for other in spaces]),
+            once=np.concatenate([other.spendings[i].once for other in spaces]),
+        )
+        for i, s in enumerate(first.spendings)
+    )
+    return Space(
+        tuple(p for s in spaces for p in s.precisions), tuple(r for s in spaces for r in s.rates), spendings,
+        np.concatenate([s.cap for s in spaces]), tuple(by for s in spaces for by in s.capped_by), first.params, first.tokens,
+    )  # fmt: skip
+
+
+def _cost(question: Question, name: str) -> tuple[float, str]:
+    """What a limit allows, in the unit that people write it in, and that unit."""
+    most = next(s.most for s in question.space.spendings if s.name == name)
+    also = ", serving included" if question.budget.served else ""
+    if name == "money" and question.budget.price is not None:
+        return most * question.budget.price, "money" + also
+    if name == "hours":
+        return most, "device hours" + also
+    if question.device.rule == "memory-bits":
+        return most, "bits of all weights"
+    return most, "compute (flop of bf16)" + also
+
+
+def _outside(question: Question, params: Array, tokens: Array) -> Array:
+    """How far points lie outside the runs of the laws, the worst of them; NaN where one has no known region."""
+    x = as_inputs(params, tokens, Precision("fp"))
+    far = np.ones(len(x))
+    for m in question.members:
+        far = np.maximum(far, np.nan if m.law.box is None else m.law.box.outside(x))
+    return far
+
+
+def _runs(question: Question) -> tuple[Array, Array]:
+    """Params and tokens of the runs that the laws were fitted to, each place once."""
+    fits = [m.fit.points for m in question.members if m.fit is not None]
+    rows = [np.column_stack([p.params, p.tokens])[~p.held_out] for p in fits]
+    places = np.unique(np.concatenate(rows), axis=0) if rows else np.zeros((0, 2))
+    places = places[_some(len(places), RUNS)]
+    return places[:, 0], places[:, 1]
+
+
+def _some(count: int, most: int) -> NDArray[np.intp]:
+    """The places of at most so many of a count, evenly chosen."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
+
+
+def _index(question: Question, name: str) -> int:
+    """Which of the candidates has a name."""
+    return [str(p) for p in question.space.precisions].index(name)
