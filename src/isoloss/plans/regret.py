@@ -7,14 +7,14 @@ every limit reaches L too: the frontier of loss against cost turns nats into wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 
 from isoloss.formats import Precision
-from isoloss.laws import Array, plain, presets
+from isoloss.laws import Array, Law, plain, presets
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
@@ -83,8 +83,9 @@ def _simpler(
         if space.params is None and space.tokens is None:
             params = _by_rule(plainly)
             yield Simple(f"bf16, {RULE:g} tokens a param", BF16, params, RULE * params)
-    latest = _latest(members, space.precisions)
-    if latest is not None:
+    law = latest_law({m.law.name for m in members}, space.precisions)
+    if law is not None:
+        latest = Member(law)
         own = search(loss_of(latest, latest.values, levels_of(space.precisions), budget), space)
         k = int(np.argmin(own.loss[0]))
         if np.isfinite(own.loss[0, k]):
@@ -101,16 +102,15 @@ def _by_rule(space: Space) -> float:
     return min(most)
 
 
-def _latest(members: Sequence[Member], precisions: Sequence[Precision]) -> Member | None:
-    """The published law of the newest paper that tells the candidates apart, none of those of the plan."""
-    own = {m.law.name for m in members}
-    dated = []
+def latest_law(left_out: Collection[str], precisions: Sequence[str | Precision]) -> Law | None:
+    """The published law of the newest paper (by arXiv number) that tells some precisions apart, none of those left out."""
+    asked, dated = [Precision.parse(p) for p in precisions], []
     for law in presets():
         number = re.match(r"(\d{4}\.\d{5})", law.source)
-        if number and law.name not in own | MISREAD and complete(law):
+        if number and len(asked) > 1 and law.name not in {*left_out} | MISREAD and complete(law):
             member = Member(law)
-            if member.knows_all(precisions) and not blind(member, precisions) and len(precisions) > 1:
-                dated.append((number[1], member))
+            if member.knows_all(asked) and not blind(member, asked):
+                dated.append((number[1], law))
     return max(dated, key=lambda each: each[0])[1] if dated else None
 
 
