@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Precision
-from isoloss.laws import Array, Box, DomainError, as_inputs, plain
+from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
 from isoloss.plans.members import levels_of
 from isoloss.plans.planning import interval_of, mean_loss, replanned
 from isoloss.plans.result import Choice
 from isoloss.plans.search import Loss, minimise, search
-from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS, Space
+from isoloss.plans.space import LEAST_TOKENS, MOST_PARAMS, MOST_TOKENS, Space
 
-#: Points of the grid a side, of a frontier and of a curve of serving.
-GRID, COSTS, POINTS = 60, 25, 61
+#: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
+GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
 #: Budgets whose limits are drawn, and how far a frontier reaches, in budgets.
 FACTORS, REACH = (0.01, 0.1, 1.0, 10.0), (0.01, 10.0)
 #: Refits behind a picture, runs shown in it, and precisions that have a curve of their own.
-REFITS, RUNS, CURVES = 120, 400, 4
+REFITS, RUNS, CURVES = 120, 400, 5
 #: How far around the plan the grid reaches, as factors of its params and tokens; regions of runs widen it to WIDEST.
 AROUND, WIDEST = (1 / 30, 12.0), (1 / 1000, 100.0)
 TOKENS_PER_PARAM = (1.0, 1e5)
@@ -34,11 +34,23 @@ def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Ch
     runs = _runs(question)
     return Charts(
         _surface(question, choices[0], regions),
-        _frontier(question, [c.precision for c in choices[:CURVES]], choices[0], level),
+        _frontier(question, contrasting([c.precision for c in choices]), choices[0], level),
         _serving(question, choices),
         regions,
         *runs,
     )
+
+
+def contrasting(names: Sequence[str]) -> list[str]:
+    """The first of some precisions, and the first of each other number of bits, 16 and more counting as one."""
+    first: dict[float, str] = {}
+    for name in names:
+        p = Precision(name)
+        bits = min((f.bits for f in (*p.train.values(), *p.serve.values())), default=16.0)
+        first.setdefault(min(float(bits), 16.0), name)
+    kept = list(first.values())
+    wide = [first[16.0]] if 16.0 in first and first[16.0] not in kept[:CURVES] else []
+    return kept[: CURVES - len(wide)] + wide
 
 
 def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surface:
@@ -51,12 +63,22 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))
     loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
     space = question.space.take(k)
-    limits = [_scaled(space, (f,)).frontier(np.log(params)[:, None])[:, 0] for f in FACTORS]
+    line = np.geomspace(params[0], params[-1], LINE)
+    factors = FACTORS if space.spendings else ()
+    limits = np.array([_limit(space, f, line) for f in factors]).reshape(len(factors), LINE)
     shown = _some(len(cloud[0]), REFITS)
     return Surface(
-        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), FACTORS,
-        np.exp(np.asarray(limits)), float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
+        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), factors, line, limits,
+        float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
     )  # fmt: skip
+
+
+def _limit(space: Space, factor: float, params: Array) -> Array:
+    """The most tokens that a share of the budget leaves at each params, close to none where it pays for no model."""
+    some = _scaled(replace(space, cap=np.full(1, MOST_PARAMS), tokens=None), (factor,))
+    log_params = np.log(params)
+    tokens = plain(some.frontier(log_params[:, None]))[:, 0]
+    return np.exp(np.where(log_params > some.most_params(), 0.0, tokens))
 
 
 def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> Array:
@@ -86,14 +108,7 @@ def _frontier(question: Question, names: Sequence[str], best: Choice, level: flo
         for j, held in enumerate(np.isfinite(drawn.loss).T)
     ]
     low, high = (np.array(v) for v in zip(*ends, strict=True))
-    values = [
-        mean.params[0],
-        mean.tokens[0],
-        mean.loss[0],
-        low,
-        high,
-        _outside(question, mean.params[0], mean.tokens[0]),
-    ]
+    values = [mean.params[0], mean.tokens[0], mean.loss[0], low, high]
     rows = [np.where(known, v, np.nan).reshape(len(ks), COSTS) for v in values]
     curves = tuple(Curve(name, *(v[i] for v in rows)) for i, name in enumerate(names))
     return Frontier(unit, asked * factors, asked, curves)
@@ -101,9 +116,10 @@ def _frontier(question: Question, names: Sequence[str], best: Choice, level: flo
 
 def _serving(question: Question, choices: Sequence[Choice]) -> Serving | None:
     """Loss against tokens at the best params for what is rounded after training; None where nothing is."""
-    after = [p for p in (Precision(c.precision) for c in choices) if p.serve][:CURVES]
-    if not after:
+    names = contrasting([c.precision for c in choices if Precision(c.precision).serve])
+    if not names:
         return None
+    after = [Precision(name) for name in names]
     before = list(dict.fromkeys(p.trained for p in after))
     params = choices[0].params
     tokens = params * np.geomspace(*TOKENS_PER_PARAM, POINTS)
@@ -178,15 +194,6 @@ def _cost(question: Question, name: str) -> tuple[float, str]:
     if question.device.rule == "memory-bits":
         return most, "bits of all weights"
     return most, "compute (flop of bf16)" + also
-
-
-def _outside(question: Question, params: Array, tokens: Array) -> Array:
-    """How far points lie outside the runs of the laws, the worst of them; NaN where one has no known region."""
-    x = as_inputs(params, tokens, Precision("fp"))
-    far = np.ones(len(x))
-    for m in question.members:
-        far = np.maximum(far, np.nan if m.law.box is None else m.law.box.outside(x))
-    return far
 
 
 def _runs(question: Question) -> tuple[Array, Array]:

@@ -33,8 +33,8 @@ class Question:
 class Surface:
     """Expected loss over params (n,) and tokens (m,) in one precision: ``loss`` of shape (n, m), NaN where undefined.
 
-    ``limits`` (factors, n) are the most tokens that a budget of ``factors`` times the one asked for leaves at each
-    params; ``most_params`` what memory and speed allow. ``cloud_params``, ``cloud_tokens``: the plan of each of some
+    ``limits`` (factors, k) are the most tokens that a budget of ``factors`` times the one asked for leaves at
+    ``limit_params`` (k,); ``most_params`` what memory and speed allow. ``cloud_params``, ``cloud_tokens``: the plan of each of some
     refits.
     """
 
@@ -43,6 +43,7 @@ class Surface:
     tokens: Array
     loss: Array
     factors: tuple[float, ...]
+    limit_params: Array
     limits: Array
     most_params: float
     cloud_params: Array
@@ -53,8 +54,7 @@ class Surface:
 class Curve:
     """The best that one precision reaches as the budget grows: arrays of shape (costs,), NaN where nothing fits.
 
-    ``low`` and ``high`` are the ends of the interval of loss; ``outside`` how far the plan lies outside the runs of
-    the laws, as a factor (1 inside, NaN where no runs are known).
+    ``low`` and ``high`` are the ends of the interval of loss.
     """
 
     precision: str
@@ -63,7 +63,6 @@ class Curve:
     loss: Array
     low: Array
     high: Array
-    outside: Array
 
 
 @dataclass(frozen=True)

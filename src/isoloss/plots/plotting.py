@@ -18,6 +18,10 @@ from isoloss.plots.fit_panels import fit_figure
 from isoloss.plots.formats_panels import grids_figure
 from isoloss.plots.law_panels import factors_figure, gap_figure, law_figure, law_loss_figure
 from isoloss.plots.look import applied
+from isoloss.plots.plan_frontier import frontier_figure
+from isoloss.plots.plan_laws import laws_figure
+from isoloss.plots.plan_panels import plan_figure
+from isoloss.plots.plan_tokens import tokens_figure
 from isoloss.plots.problems import PlotError
 from isoloss.plots.profile_panel import profile_figure
 from isoloss.plots.runs_panels import design_figure, loss_figure
@@ -30,6 +34,7 @@ KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},
     Fit: {"fit": fit_figure, "curves": curves_figure},
     Comparison: {"ranking": ranking_figure, "levels": levels_figure},
+    Plan: {"plan": plan_figure, "frontier": frontier_figure, "laws": laws_figure, "tokens": tokens_figure},
     Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
     Profile: {"profile": profile_figure},
     Study: {"study": study_figure},
@@ -47,6 +52,8 @@ def plot(
     - Runs: "loss" against tokens; "design", its params and tokens.
     - Fit: "fit", its predictions, residuals and constants; "curves", its loss curves over the runs.
     - Comparison: "ranking", errors and weights; "levels", the residual of each law at each precision.
+    - Plan: "plan", equal losses over params and tokens, the budget, the choices; "frontier", loss against what is
+      spent; "laws", what each law alone would do; "tokens", where more of them hurt what is rounded after training.
     - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap
       against bits; "loss" against tokens; by default the first of these that it has.
     - Profile: "profile", the objective along one constant.
