@@ -69,7 +69,7 @@ def shade(axes: Axes, regions: tuple[Box, ...], params: Array) -> None:
         low = np.maximum(box.tokens[0], box.tokens_per_param[0] * n)
         high = np.minimum(box.tokens[1], box.tokens_per_param[1] * n)
         inside = (n == params) & (low < high)
-        strength = 1.0 if len(regions) == 1 else 0.35
+        strength = min(1.0, max(0.35, 1.2 / len(regions)))
         axes.fill_between(
             params, low, high, where=inside, color=REGION, alpha=strength, linewidth=0, zorder=0.5
         )
