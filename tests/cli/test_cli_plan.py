@@ -39,6 +39,18 @@ def test_a_plan_is_kept_and_is_no_law(shell, tmp_path) -> None:
     assert "holds a plan; give a fit, a comparison or a law" in refused.stderr
 
 
+def test_a_plan_is_drawn_at_once_or_from_its_file(shell, tmp_path) -> None:
+    kept, drawn, later = (tmp_path / name for name in ("plan.json", "plan.svg", "laws.svg"))
+    result = shell(*INSIDE, "-o", str(kept), "--plot", str(drawn))
+    assert result.stderr == f"saved {kept}\ndrew {drawn}\n"
+    assert drawn.read_text() == il.plot(il.load(kept))._repr_svg_()
+    assert shell("plot", str(kept), "--kind", "laws", "-o", str(later)).exit_code == 0
+    assert later.is_file()
+    lacking = shell("plot", str(kept), "--kind", "tokens", "-o", str(later), "--force")
+    assert lacking.exit_code == 1
+    assert "no precision of this plan is rounded after training" in lacking.stderr
+
+
 def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
     text = shell("plan", "published", "--train", "1e23flop", "--hardware", "h100").stdout
     assert "no single recommendation" in text

@@ -92,8 +92,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "inside the runs of a published law",
         ),
         Example(
-            "isoloss plan fit.json --train 1e21flop --hardware h100 --memory 16GB --extrapolate",
-            "a saved fit beyond its runs, under a limit on serving",
+            "isoloss plan fit.json --train 1e21flop --hardware h100 --memory 16GB --extrapolate -o plan.json",
+            "a saved fit beyond its runs, under a limit on serving; kept",
         ),
         Example(
             "isoloss plan kumar2024 --params 70B --tokens 15T --serve e4m3,w4/128,mxfp4 --hardware h100",
@@ -112,6 +112,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("isoloss plot kumar2024 -o law.svg", "draw a law"),
         Example("isoloss plot 'e2m1 int4 nvfp4' -o grids.svg", "draw number formats"),
         Example("isoloss plot fit.json -o fit.svg", "draw a saved fit"),
+        Example(
+            "isoloss plot plan.json --kind frontier -o frontier.svg",
+            "draw what a saved plan would do with more",
+        ),
     ),
 }
 

@@ -31,7 +31,7 @@ def plot(
         str,
         typer.Argument(
             metavar="THING",
-            help="A saved fit or comparison, a table of runs, a law of 'isoloss laws', or formats, as 'int4 e2m1'.",
+            help="A saved fit, comparison or plan, a table of runs, a law of 'isoloss laws', or formats, as 'int4 e2m1'.",
             show_default=False,
         ),
     ],
@@ -52,7 +52,7 @@ def plot(
             "--kind",
             metavar="KIND",
             help="Which figure of runs: loss, design; of a fit: fit, curves; of a comparison: ranking, levels; "
-            "of a law: factors, gap, loss; of formats: grids.",
+            "of a plan: plan, frontier, laws, tokens; of a law: factors, gap, loss; of formats: grids.",
             show_default="the first of these",
         ),
     ] = None,

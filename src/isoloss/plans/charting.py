@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Precision
-from isoloss.laws import Array, Box, DomainError, as_inputs, plain
+from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
 from isoloss.plans.doubt import interval
 from isoloss.plans.expected import mean_loss, replanned
 from isoloss.plans.members import levels_of
 from isoloss.plans.result import Choice
 from isoloss.plans.search import Loss, minimise, search
-from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS, Space
+from isoloss.plans.space import LEAST_TOKENS, MOST_PARAMS, MOST_TOKENS, Space
 
 #: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
 GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
@@ -65,12 +65,21 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
     space = question.space.take(k)
     line = np.geomspace(params[0], params[-1], LINE)
-    limits = [_scaled(space, (f,)).frontier(np.log(line)[:, None])[:, 0] for f in FACTORS]
+    factors = FACTORS if space.spendings else ()
+    limits = np.array([_limit(space, f, line) for f in factors]).reshape(len(factors), LINE)
     shown = _some(len(cloud[0]), REFITS)
     return Surface(
-        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), FACTORS,
-        line, np.exp(np.asarray(limits)), float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
+        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), factors, line, limits,
+        float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
     )  # fmt: skip
+
+
+def _limit(space: Space, factor: float, params: Array) -> Array:
+    """The most tokens that a share of the budget leaves at each params, close to none where it pays for no model."""
+    some = _scaled(replace(space, cap=np.full(1, MOST_PARAMS), tokens=None), (factor,))
+    log_params = np.log(params)
+    tokens = plain(some.frontier(log_params[:, None]))[:, 0]
+    return np.exp(np.where(log_params > some.most_params(), 0.0, tokens))
 
 
 def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> Array:
@@ -100,14 +109,7 @@ def _frontier(question: Question, names: Sequence[str], best: Choice, level: flo
         for j, held in enumerate(np.isfinite(drawn.loss).T)
     ]
     low, high = (np.array(v) for v in zip(*ends, strict=True))
-    values = [
-        mean.params[0],
-        mean.tokens[0],
-        mean.loss[0],
-        low,
-        high,
-        _outside(question, mean.params[0], mean.tokens[0]),
-    ]
+    values = [mean.params[0], mean.tokens[0], mean.loss[0], low, high]
     rows = [np.where(known, v, np.nan).reshape(len(ks), COSTS) for v in values]
     curves = tuple(Curve(name, *(v[i] for v in rows)) for i, name in enumerate(names))
     return Frontier(unit, asked * factors, asked, curves)
@@ -193,15 +195,6 @@ def _cost(question: Question, name: str) -> tuple[float, str]:
     if question.device.rule == "memory-bits":
         return most, "bits of all weights"
     return most, "compute (flop of bf16)" + also
-
-
-def _outside(question: Question, params: Array, tokens: Array) -> Array:
-    """How far points lie outside the runs of the laws, the worst of them; NaN where one has no known region."""
-    x = as_inputs(params, tokens, Precision("fp"))
-    far = np.ones(len(x))
-    for m in question.members:
-        far = np.maximum(far, np.nan if m.law.box is None else m.law.box.outside(x))
-    return far
 
 
 def _runs(question: Question) -> tuple[Array, Array]:

@@ -54,8 +54,7 @@ class Surface:
 class Curve:
     """The best that one precision reaches as the budget grows: arrays of shape (costs,), NaN where nothing fits.
 
-    ``low`` and ``high`` are the ends of the interval of loss; ``outside`` how far the plan lies outside the runs of
-    the laws, as a factor (1 inside, NaN where no runs are known).
+    ``low`` and ``high`` are the ends of the interval of loss.
     """
 
     precision: str
@@ -64,7 +63,6 @@ class Curve:
     loss: Array
     low: Array
     high: Array
-    outside: Array
 
 
 @dataclass(frozen=True)

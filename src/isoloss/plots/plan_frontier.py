@@ -10,14 +10,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from isoloss.laws import Array
+from isoloss.laws import Array, Box, Mask
 from isoloss.plans import Frontier, Plan
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, NARROW, WIDE, Sheet, settle
 from isoloss.plots.plan_panels import REGION, caption, star
 from isoloss.plots.problems import PlotError
 from isoloss.plots.runs_panels import style_legend
-from isoloss.plots.styles import Style, how_drawn, styles
+from isoloss.plots.styles import Style, apart, how_drawn, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_axis
 from isoloss.runs import compact
 
@@ -31,7 +31,7 @@ def frontier_figure(plan: Plan) -> Figure:
             "compute, hours or money, and hold params or tokens but not both"
         )
     names = [c.precision for c in front.curves]
-    style, inside = styles(names), _inside(front)
+    style, inside = apart(styles(names)), _inside(plan, front)
     text = caption(plan) + _of_frontier(plan, front, inside) + how_drawn(names)
     legend: list[tuple[Artist, str]] = [*style_legend(style, True), (star(plan), "the budget asked for")]
     legend += [(Patch(facecolor=REGION), "inside the runs of every law")] if inside is not None else []
@@ -81,12 +81,26 @@ def _above(axes: Axes, front: Frontier, style: dict[str, Style], inside: tuple[f
     axes.set_ylabel("above the best (nats)")
 
 
-def _inside(front: Frontier) -> tuple[float, float] | None:
-    """The costs between which the best plan lies inside the runs of every law."""
+def _inside(plan: Plan, front: Frontier) -> tuple[float, float] | None:
+    """The costs between which the best plan lies inside the runs of every law; None where it never does."""
+    boxes = plan.charts.regions
+    if len(boxes) < len(plan.by_law):
+        return None
     loss = np.array([np.where(np.isfinite(c.loss), c.loss, np.inf) for c in front.curves])
-    outside = np.array([c.outside for c in front.curves])[loss.argmin(axis=0), np.arange(len(front.cost))]
-    known = front.cost[outside <= 1]
-    return (float(known[0]), float(known[-1])) if len(known) else None
+    first, every = loss.argmin(axis=0), np.arange(len(front.cost))
+    cost = np.geomspace(front.cost[0], front.cost[-1], 1001)
+    params, tokens = (
+        np.exp(np.interp(np.log(cost), np.log(front.cost), np.log(values[first, every])))
+        for values in (np.array([c.params for c in front.curves]), np.array([c.tokens for c in front.curves]))
+    )
+    inside = np.all([_holds(box, params, tokens) for box in boxes], axis=0)
+    return (float(cost[inside][0]), float(cost[inside][-1])) if inside.any() else None
+
+
+def _holds(box: Box, params: Array, tokens: Array) -> Mask:
+    """Whether the region of a law's runs holds some places."""
+    ranges = ((params, box.params), (tokens, box.tokens), (tokens / params, box.tokens_per_param))
+    return np.asarray(np.all([(v >= low) & (v <= high) for v, (low, high) in ranges], axis=0))
 
 
 def _of_frontier(plan: Plan, front: Frontier, inside: tuple[float, float] | None) -> str:

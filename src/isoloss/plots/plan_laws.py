@@ -48,9 +48,12 @@ def laws_figure(plan: Plan) -> Figure:
     ]
     for i, (label, get, at, interval) in enumerate(columns):
         axes = canvas.add_subplot(grid[i])
-        _column(axes, laws, [get(each) for each in laws], at, interval)
-        counted = label in ("params", "tokens")
-        log_axis(axes, "x", axes.dataLim.intervalx, compact if counted else plain_number, most=4)
+        values = [get(each) for each in laws]
+        # Room for one place only: matplotlib's own limits would have no width.
+        axes.set_xlim(0.9 * at, 1.1 * at)
+        _column(axes, laws, values, at, interval)
+        ends = np.array([v for v in (*values, at, *interval) if np.isfinite(v)])
+        log_axis(axes, "x", ends, plain_number if label.startswith("loss") else compact, most=3)
         axes.set_xlabel(label)
         axes.set_yticks(
             range(len(laws)), [_named(each, laws) for each in laws] if i == 0 else [""] * len(laws)

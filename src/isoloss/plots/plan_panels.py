@@ -69,7 +69,7 @@ def shade(axes: Axes, regions: tuple[Box, ...], params: Array) -> None:
         low = np.maximum(box.tokens[0], box.tokens_per_param[0] * n)
         high = np.minimum(box.tokens[1], box.tokens_per_param[1] * n)
         inside = (n == params) & (low < high)
-        strength = 1.0 if len(regions) == 1 else 0.35
+        strength = min(1.0, max(0.35, 1.2 / len(regions)))
         axes.fill_between(
             params, low, high, where=inside, color=REGION, alpha=strength, linewidth=0, zorder=0.5
         )
@@ -90,10 +90,10 @@ def _counted(plan: Plan, charts: Charts) -> str:
 
 
 def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
-    found: list[tuple[Artist, str]] = [
-        (star(plan), "the plan"),
-        (Line2D([], [], color=INK, linewidth=1.4), "the budget; thin: a hundredth, a tenth, ten times"),
-    ]
+    found: list[tuple[Artist, str]] = [(star(plan), "the plan")]
+    if charts.surface.factors:
+        line = Line2D([], [], color=INK, linewidth=1.4)
+        found.append((line, "the budget; thin: a hundredth, a tenth, ten times"))
     if charts.frontier is not None:
         found.append((Line2D([], [], **PATH), "best at each budget"))
     if len(charts.surface.cloud_params) > 1:

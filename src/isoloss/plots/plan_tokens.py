@@ -18,7 +18,7 @@ from isoloss.plots.look import INK, WIDE, Sheet, settle
 from isoloss.plots.plan_panels import STAR, caption
 from isoloss.plots.problems import PlotError
 from isoloss.plots.runs_panels import style_legend
-from isoloss.plots.styles import Style, as_level, how_drawn, styles
+from isoloss.plots.styles import Style, apart, as_level, how_drawn, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_axis, plain_number, written
 from isoloss.runs import compact
 
@@ -32,7 +32,7 @@ def tokens_figure(plan: Plan) -> Figure:
         )
     drawn = [*serving.before, *serving.after]
     names = [s.precision for s in drawn]
-    style = styles(names)
+    style = apart(styles(names))
     text = caption(plan) + _of_serving(plan, serving) + how_drawn(names)
     legend: list[tuple[Artist, str]] = [*style_legend(style, True)]
     legend.append((Line2D([], [], color=INK, linestyle="", **STAR), "more tokens hurt from here on"))

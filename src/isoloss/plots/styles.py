@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import matplotlib
@@ -105,6 +105,14 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
         line = LINES[MARKERS.index(marker) % len(LINES)]
         found[name] = Style(colour, marker, line, shorten(name, ordered), _order(levels[name], name))
     return found
+
+
+def apart(style: Mapping[str, Style]) -> dict[str, Style]:
+    """The same labels, each with a marker and a line of its own: for a few lines that must be told apart in grey."""
+    return {
+        name: replace(s, marker=MARKERS[i % len(MARKERS)], line=LINES[i % len(LINES)])
+        for i, (name, s) in enumerate(style.items())
+    }
 
 
 def are_coarse(style: Mapping[str, Style]) -> bool:
