@@ -34,6 +34,8 @@ SPELLED = {b: f"w:{f}/128 a:{f}/128 g:{f}/128" for b, f in FLOATS.items()}
 CANDIDATES = ["bf16", *SPELLED.values()]
 #: Forms that a team fits; the one that is its truth is left out.
 FITTED = ("kumar2024", "sun2025", "frantar2025", "panferov2025", "chen2025_shared")
+#: Those of them that it fits with an outer exponent kappa as well.
+WITH_KAPPA = ("panferov2025", "kumar2024")
 TRUTHS = ("kumar2024", "sun2025", "quartet2025", "chen2025")
 #: The form of the fitted set that is a truth under another name.
 SAME = {
@@ -94,6 +96,10 @@ def truth_of(name: str, rng: np.random.Generator) -> Law:
     return replace(law.with_values({**base(law), **values}), name="truth")
 
 
+def _with_kappa(name: str) -> Law:
+    return replace(preset(name).release("kappa"), name=f"{name}, kappa free")
+
+
 def _bits(level: str) -> int:
     return next(b for b, f in FLOATS.items() if f in level)
 
@@ -116,7 +122,8 @@ def team(seed: int) -> list[Decision]:
     truth = truth_of(name, rng)
     runs = runs_of(truth, rng)
     laws = [preset(each) for each in FITTED if each != SAME[name]]
-    compared = compare(laws, runs, draws=60, starts=6, seed=seed)
+    laws += [_with_kappa(each) for each in WITH_KAPPA if each != SAME[name]]
+    compared = compare(laws, runs, draws=50, starts=5, seed=seed)
     chinchilla = fit("chinchilla", runs.where(precision="bf16"), draws=20, starts=6, seed=seed)
     largest = 6 * 4e8 * 4e8 * 110
     return [_decided(name, truth, compared, chinchilla, scale, scale * largest) for scale in SCALES]

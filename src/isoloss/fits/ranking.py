@@ -13,7 +13,7 @@ from isoloss.fits.comparison_report import mean_residuals
 from isoloss.fits.judging import not_covered
 from isoloss.fits.result import Fit, HeldOut
 from isoloss.fits.sample import Sample
-from isoloss.fits.stacking import log_density, stack
+from isoloss.fits.stacking import log_density, stack_in_doubt
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def ranked(
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=1000)[:, units]
     rmse = np.sqrt(residual**2 @ drawn.T / np.maximum(1, drawn.sum(axis=1)))
     wins = np.bincount(np.argmin(rmse, axis=0), minlength=len(found)) / rmse.shape[1]
-    weight = stack(density, 1.0 / np.bincount(rows)[rows])
+    weight = stack_in_doubt(density, 1.0 / np.bincount(rows)[rows], units, seed)
     low, high = np.quantile(rmse, [(1 - level) / 2, (1 + level) / 2], axis=1)
     total = np.sqrt(np.mean(residual**2, axis=1))
     entries = [

@@ -66,7 +66,10 @@ def plan(
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = _outside(members, choices[0])
-    cautions = (*silent, *_cautions(members, choices[0], device, space, order[0]))
+    spoken = (
+        tuple(c for c in thing.cautions if c.kind != "not_covered") if isinstance(thing, Comparison) else ()
+    )
+    cautions = (*silent, *spoken, *_cautions(members, choices[0], device, space, order[0]))
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
