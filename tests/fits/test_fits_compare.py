@@ -9,7 +9,7 @@ import pytest
 
 from isoloss.fits import FitError, compare, draw_runs, fit, load, predict, save
 from isoloss.fits.caution import kinds
-from isoloss.fits.stacking import stack
+from isoloss.fits.stacking import stack, stack_in_doubt
 from isoloss.laws import preset
 
 
@@ -77,6 +77,21 @@ def test_stacking_finds_the_mixture_that_made_the_data():
     y = np.where(from_first, rng.normal(0, 1, 4000), rng.normal(5, 1, 4000))
     density = np.array([-0.5 * (y - 0) ** 2, -0.5 * (y - 5) ** 2, -0.5 * (y - 40) ** 2])
     assert stack(density) == pytest.approx([0.7, 0.3, 0.0], abs=0.02)
+
+
+def test_laws_that_few_runs_cannot_tell_apart_share_the_weight():
+    """The maximum alone gives all to one by a hair; a law that is plainly better keeps nearly all."""
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 1, 20)
+    near = one + rng.normal(0, 0.3, 20)
+    density = np.array([one, near, one - 20])
+    units = np.arange(20)
+    shared = stack_in_doubt(density, np.ones(20), units, seed=0)
+    assert shared.sum() == pytest.approx(1)
+    assert shared[:2].min() > 0.1
+    assert shared[2] == 0
+    assert stack_in_doubt(np.array([one, one - 5]), np.ones(20), units, seed=0)[0] > 0.999
+    np.testing.assert_array_equal(shared, stack_in_doubt(density, np.ones(20), units, seed=0))
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "busbridge2025"])

@@ -211,3 +211,16 @@ def test_bad_tables_of_throughput_name_the_row(tmp_path, text, said) -> None:
     path.write_text(text)
     with pytest.raises(PlanError, match=said):
         measured(machine("h100"), path)
+
+
+def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
+    found = plan(["sun2025", "epoch2024"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True)
+    words = [c.text for c in found.cautions if c.kind == "laws_disagree"]
+    sizes = [each.params for each in found.by_law]
+    assert max(sizes) > 2 * min(sizes)
+    assert len(words) == 1
+    assert f"{min(sizes):.3g} params" in words[0]
+    near = plan(
+        ["epoch2024", "muennighoff2023"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True
+    )
+    assert "laws_disagree" not in {c.kind for c in near.cautions}

@@ -136,7 +136,7 @@ def compare(
     Each law is fitted to all runs and, once a hold-out, to the rows that it leaves (RULES, as far as the runs allow
     them, unless ``holdouts`` names others). A law that is not defined on these runs, or cannot predict held-out ones,
     is listed with the reason. Weights maximise the held-out log score of the mixture (stacking of predictive
-    distributions, Yao et al. 2018). Raises FitError when no law can be fitted, or two laws have one name.
+    distributions, Yao et al. 2018), averaged over bootstraps of the held-out runs. Raises FitError when no law can be fitted, or two laws have one name.
     """
     runs = as_runs(runs)
     sample = as_sample(runs, per)

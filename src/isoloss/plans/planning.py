@@ -21,6 +21,9 @@ from isoloss.plans.search import Best, search
 from isoloss.plans.shapes import counted_over_rule
 from isoloss.plans.space import Space, serving_bytes, space_of
 
+#: Laws of this weight speak, and sizes this many times apart are a disagreement.
+HEARD, APART = 0.05, 2.0
+
 
 def plan(
     thing: Listened | Sequence[Listened] | Mapping[str, float],
@@ -69,7 +72,12 @@ def plan(
     spoken = (
         tuple(c for c in thing.cautions if c.kind != "not_covered") if isinstance(thing, Comparison) else ()
     )
-    cautions = (*silent, *spoken, *_cautions(members, choices[0], device, space, order[0]))
+    cautions = (
+        *silent,
+        *spoken,
+        *_disagreeing(by_law),
+        *_cautions(members, choices[0], device, space, order[0]),
+    )
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
@@ -243,6 +251,19 @@ def _cautions(
         text = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
         found.append(Caution("no_interval", text))
     return tuple(dict.fromkeys(found))
+
+
+def _disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
+    """A word where laws of weight, each alone, would train sizes that lie far apart."""
+    told = [each for each in by_law if each.weight >= HEARD]
+    least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
+    if least is None or most is None or most.params <= APART * least.params:
+        return ()
+    text = (
+        f"laws of weight would train from {least.params:.3g} params ({least.law}) to {most.params:.3g} ({most.law}), "
+        "so an average of them is no law's optimum"
+    )
+    return (Caution("laws_disagree", text),)
 
 
 def _shares_left(first: Choice) -> str:
