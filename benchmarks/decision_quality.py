@@ -123,7 +123,7 @@ def team(seed: int) -> list[Decision]:
     runs = runs_of(truth, rng)
     laws = [preset(each) for each in FITTED if each != SAME[name]]
     laws += [_with_kappa(each) for each in WITH_KAPPA if each != SAME[name]]
-    compared = compare(laws, runs, draws=40, starts=4, seed=seed)
+    compared = compare(laws, runs, holdouts=["largest"], draws=30, starts=3, seed=seed)
     chinchilla = fit("chinchilla", runs.where(precision="bf16"), draws=20, starts=6, seed=seed)
     largest = 6 * 4e8 * 4e8 * 110
     return [_decided(name, truth, compared, chinchilla, scale, scale * largest) for scale in SCALES]
@@ -163,7 +163,7 @@ def _wasted(truth: Law, choice, flop: float) -> float:
     if short(0.0) >= 0:
         return 0.0
     least = float(np.log(1e-5))
-    return 1.0 if short(least) <= 0 else 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=1e-4)))
+    return 1.0 if short(least) <= 0 else 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=2e-3)))
 
 
 def _ready() -> None:

@@ -10,6 +10,7 @@ from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
+from isoloss.plans.cautions import cautions_of, disagreeing, outside_of
 from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
 from isoloss.plans.expected import loss_of, mean_loss, replanned, shares
@@ -20,9 +21,6 @@ from isoloss.plans.result import Choice, LawPlan, Plan
 from isoloss.plans.search import Best, search
 from isoloss.plans.shapes import counted_over_rule
 from isoloss.plans.space import Space, serving_bytes, space_of
-
-#: Laws of this weight speak, and sizes this many times apart are a disagreement.
-HEARD, APART = 0.05, 2.0
 
 
 def plan(
@@ -68,15 +66,15 @@ def plan(
     drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
-    outside = _outside(members, choices[0])
+    outside = outside_of(members, choices[0])
     spoken = (
         tuple(c for c in thing.cautions if c.kind != "not_covered") if isinstance(thing, Comparison) else ()
     )
     cautions = (
         *silent,
         *spoken,
-        *_disagreeing(by_law),
-        *_cautions(members, choices[0], device, space, order[0]),
+        *disagreeing(by_law),
+        *cautions_of(members, choices[0], device, space, order[0]),
     )
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
@@ -201,70 +199,3 @@ def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> Law
         float(best.loss[0, k]),
         far(member, n, d),
     )
-
-
-def _outside(members: Sequence[Member], first: Choice) -> str | None:
-    """Why the first choice is an extrapolation, None where it lies inside the runs of every law."""
-    for m in members:
-        away = far(m, first.params, first.tokens)
-        place = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
-        if not away <= 1.0:
-            why = "no region of runs is known" if np.isnan(away) else f"by a factor of {away:.3g}"
-            return f"{place} lies outside the runs of {m.law.name} ({why})"
-        if m.fit is not None:
-            fitted = {
-                p for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True) if not out
-            }
-            if first.precision not in fitted | {"fp"}:
-                return f"no run that {m.law.name} was fitted to has precision '{first.precision}'"
-    return None
-
-
-def _cautions(
-    members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
-) -> tuple[Caution, ...]:
-    found = []
-    if not device.is_abstract and first.rate != "measured":
-        text = f"rates are peaks times mfu ({first.rate}): an upper bound, kernels unknown; a measured table comes first"
-        found.append(Caution("untested", text))
-    if first.emulated:
-        text = f"{device.name} does not compute in {', '.join(first.emulated)}: it runs wider and saves memory only"
-        found.append(Caution("untested", text))
-    if space.spendings and not first.binding:
-        found.append(
-            Caution(
-                "untested",
-                f"more tokens would hurt in '{first.precision}': {_shares_left(first)} stays unspent",
-            )
-        )
-    precision = space.precisions[k]
-    for m in members:
-        formats = {*precision.train, *(f"-> {s}" for s in precision.serve)}
-        unseen = sorted(formats - set(m.sees(precision)))
-        if unseen:
-            text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
-            found.append(Caution("untested", text))
-        if m.fit is not None:
-            found += [c for c in m.fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
-    bare = [m.law.name for m in members if m.fit is None]
-    if bare:
-        text = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
-        found.append(Caution("no_interval", text))
-    return tuple(dict.fromkeys(found))
-
-
-def _disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
-    """A word where laws of weight, each alone, would train sizes that lie far apart."""
-    told = [each for each in by_law if each.weight >= HEARD]
-    least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
-    if least is None or most is None or most.params <= APART * least.params:
-        return ()
-    text = (
-        f"laws of weight would train from {least.params:.3g} params ({least.law}) to {most.params:.3g} ({most.law}), "
-        "so an average of them is no law's optimum"
-    )
-    return (Caution("laws_disagree", text),)
-
-
-def _shares_left(first: Choice) -> str:
-    return ", ".join(f"{100 * (1 - share):.3g}% of {name}" for name, share in first.spent.items())

@@ -1,0 +1,84 @@
+"""What speaks against a plan: where it lies outside the runs, what no law sees, where laws disagree, what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isoloss.fits import Caution
+from isoloss.plans.hardware import Hardware
+from isoloss.plans.members import Member, far
+from isoloss.plans.result import Choice, LawPlan
+from isoloss.plans.space import Space
+
+#: Laws of this weight speak, and sizes this many times apart are a disagreement.
+HEARD, APART = 0.05, 2.0
+
+
+def outside_of(members: Sequence[Member], first: Choice) -> str | None:
+    """Why the first choice is an extrapolation, None where it lies inside the runs of every law."""
+    for m in members:
+        away = far(m, first.params, first.tokens)
+        place = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
+        if not away <= 1.0:
+            why = "no region of runs is known" if np.isnan(away) else f"by a factor of {away:.3g}"
+            return f"{place} lies outside the runs of {m.law.name} ({why})"
+        if m.fit is not None:
+            fitted = {
+                p for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True) if not out
+            }
+            if first.precision not in fitted | {"fp"}:
+                return f"no run that {m.law.name} was fitted to has precision '{first.precision}'"
+    return None
+
+
+def cautions_of(
+    members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
+) -> tuple[Caution, ...]:
+    """What the first choice, precision ``k`` of the space, takes for granted or leaves out."""
+    found = []
+    if not device.is_abstract and first.rate != "measured":
+        text = f"rates are peaks times mfu ({first.rate}): an upper bound, kernels unknown; a measured table comes first"
+        found.append(Caution("untested", text))
+    if first.emulated:
+        text = f"{device.name} does not compute in {', '.join(first.emulated)}: it runs wider and saves memory only"
+        found.append(Caution("untested", text))
+    if space.spendings and not first.binding:
+        found.append(
+            Caution(
+                "untested",
+                f"more tokens would hurt in '{first.precision}': {_shares_left(first)} stays unspent",
+            )
+        )
+    precision = space.precisions[k]
+    for m in members:
+        formats = {*precision.train, *(f"-> {s}" for s in precision.serve)}
+        unseen = sorted(formats - set(m.sees(precision)))
+        if unseen:
+            text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
+            found.append(Caution("untested", text))
+        if m.fit is not None:
+            found += [c for c in m.fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
+    bare = [m.law.name for m in members if m.fit is None]
+    if bare:
+        text = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
+        found.append(Caution("no_interval", text))
+    return tuple(dict.fromkeys(found))
+
+
+def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
+    """A word where laws of weight, each alone, would train sizes that lie far apart."""
+    told = [each for each in by_law if each.weight >= HEARD]
+    least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
+    if least is None or most is None or most.params <= APART * least.params:
+        return ()
+    text = (
+        f"laws of weight would train from {least.params:.3g} params ({least.law}) to {most.params:.3g} ({most.law}), "
+        "so an average of them is no law's optimum"
+    )
+    return (Caution("laws_disagree", text),)
+
+
+def _shares_left(first: Choice) -> str:
+    return ", ".join(f"{100 * (1 - share):.3g}% of {name}" for name, share in first.spent.items())
