@@ -13,6 +13,7 @@ from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
 from isoloss.cli.formats_verb import formats
 from isoloss.cli.laws_verb import laws
+from isoloss.cli.next_runs_verb import next_runs
 from isoloss.cli.plan_verb import plan
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
@@ -22,7 +23,18 @@ from isoloss.cli.signature import spread
 from isoloss.cli.simulate_verb import simulate
 
 #: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (runs, laws, formats, simulate, fit, compare, predict, plan, plot)
+VERBS: tuple[Callable[..., None], ...] = (
+    runs,
+    laws,
+    formats,
+    simulate,
+    fit,
+    compare,
+    predict,
+    plan,
+    next_runs,
+    plot,
+)
 
 app = typer.Typer(
     name="isoloss",
@@ -46,6 +58,11 @@ def flowing(verb: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+def named(verb: Callable[..., None]) -> str:
+    """The word of the shell for a verb."""
+    return verb.__name__.replace("_", "-")
+
+
 @app.callback()
 def _isoloss(
     version: Annotated[
@@ -57,7 +74,7 @@ def _isoloss(
 
 for verb in VERBS:
     command = in_one_sentence(spread(verb))
-    app.command(verb.__name__, help=flowing(verb), epilog=as_epilog(EXAMPLES[verb.__name__]))(command)
+    app.command(named(verb), help=flowing(verb), epilog=as_epilog(EXAMPLES[named(verb)]))(command)
 
 
 def main() -> None:
