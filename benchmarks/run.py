@@ -25,6 +25,7 @@ STUDIES = (
     "theory_bounds",
     "fit_speed",
     "plan_speed",
+    "next_runs",
     "quest",
     "extrapolation",
     "recovery",

@@ -12,7 +12,7 @@ from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
-from .plans import Budget, Plan, load, plan
+from .plans import Budget, NextRuns, Plan, load, next_runs, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 
@@ -24,6 +24,7 @@ __all__ = [
     "Format",
     "Grid",
     "Law",
+    "NextRuns",
     "Plan",
     "Precision",
     "Regression",
@@ -38,6 +39,7 @@ __all__ = [
     "linear",
     "lm",
     "load",
+    "next_runs",
     "plan",
     "plans",
     "plot",

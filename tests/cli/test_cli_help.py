@@ -12,13 +12,13 @@ from typing import get_args
 import pytest
 
 import isoloss as il
-from isoloss.cli.entry import VERBS
+from isoloss.cli.entry import VERBS, named
 from isoloss.cli.examples import EXAMPLES
 from isoloss.cli.page import page
 from isoloss.cli.signature import spread
 
 ROOT = Path(__file__).parents[2]
-NAMES = [verb.__name__ for verb in VERBS]
+NAMES = [named(verb) for verb in VERBS]
 LINES = [example.line for examples in EXAMPLES.values() for example in examples]
 
 
@@ -33,18 +33,8 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    assert NAMES == [
-        "runs",
-        "laws",
-        "formats",
-        "simulate",
-        "fit",
-        "compare",
-        "predict",
-        "plan",
-        "disagree",
-        "plot",
-    ]
+    words = "runs laws formats simulate fit compare predict plan disagree next-runs plot"
+    assert words.split() == NAMES
     assert sorted(EXAMPLES) == sorted(["", *NAMES])
     text = shell("--help").stdout
     assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []
@@ -55,7 +45,7 @@ def test_help_shows_examples_and_defaults(name: str, shell, monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "200")
     text = shell(name, "--help").stdout
     assert [example.line for example in EXAMPLES[name] if f"$ {example.line}" not in text] == []
-    assert ("[default: 0.9]" in text) == (name in ("fit", "compare", "plan"))
+    assert ("[default: 0.9]" in text) == (name in ("fit", "compare", "plan", "next-runs"))
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)

@@ -14,6 +14,7 @@ from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
 from isoloss.cli.formats_verb import formats
 from isoloss.cli.laws_verb import laws
+from isoloss.cli.next_runs_verb import next_runs
 from isoloss.cli.plan_verb import plan
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
@@ -33,6 +34,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     predict,
     plan,
     disagree,
+    next_runs,
     plot,
 )
 
@@ -58,6 +60,11 @@ def flowing(verb: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+def named(verb: Callable[..., None]) -> str:
+    """The word of the shell for a verb."""
+    return verb.__name__.replace("_", "-")
+
+
 @app.callback()
 def _isoloss(
     version: Annotated[
@@ -69,7 +76,7 @@ def _isoloss(
 
 for verb in VERBS:
     command = in_one_sentence(spread(verb))
-    app.command(verb.__name__, help=flowing(verb), epilog=as_epilog(EXAMPLES[verb.__name__]))(command)
+    app.command(named(verb), help=flowing(verb), epilog=as_epilog(EXAMPLES[named(verb)]))(command)
 
 
 def main() -> None:

@@ -107,6 +107,17 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "what each law would do with a budget",
         ),
     ),
+    "next-runs": (
+        Example(
+            "isoloss next-runs fit.json --train 1e20flop --hardware h100 --target 1e22flop",
+            "the runs for 1e20 flop that teach most about the params of a plan for 1e22",
+        ),
+        Example(
+            "isoloss next-runs fit.json --hours 24h --devices 8 --hardware h100 --target 1e22flop --target-precision bf16 "
+            "--params 10M,400M --runs 12 -o runs.csv",
+            "a day on 8 devices, for a model of one precision, kept as a table to fill in",
+        ),
+    ),
     "plot": (
         Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
         Example("isoloss plot kumar2024 -o law.svg", "draw a law"),

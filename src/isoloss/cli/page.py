@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from typer.models import ArgumentInfo
 
-from isoloss.cli.entry import VERBS, flowing
+from isoloss.cli.entry import VERBS, flowing, named
 from isoloss.cli.examples import EXAMPLES
 from isoloss.cli.signature import spread
 
@@ -31,7 +31,7 @@ def page() -> str:
     """The page in Markdown: every command with its examples and its options."""
     parts = [OPENING]
     for verb in VERBS:
-        parts += [f"## isoloss {verb.__name__}", flowing(verb), *_examples(verb.__name__), *_panels(verb)]
+        parts += [f"## isoloss {named(verb)}", flowing(verb), *_examples(named(verb)), *_panels(verb)]
     return "\n\n".join(parts) + "\n"
 
 

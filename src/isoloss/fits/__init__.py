@@ -5,6 +5,7 @@ from isoloss.fits.caution import Caution
 from isoloss.fits.comparison import Comparison, compare
 from isoloss.fits.files import Files
 from isoloss.fits.fitting import fit
+from isoloss.fits.gradients import log_slopes
 from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.misfit import LackOfFit, Noise
 from isoloss.fits.objective import Objective
@@ -24,6 +25,6 @@ from isoloss.fits.simulating import draw_runs
 __all__ = [
     "FILES", "RULES", "Allocation", "Caution", "Certificate", "Comparison", "Entry", "Errors", "Files", "Fit", "FitError",
     "Gaps", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "Prediction", "Profile", "Sample",
-    "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "predict", "profile", "profile_prediction",
+    "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "log_slopes", "predict", "profile", "profile_prediction",
     "rollout", "save", "split", "text",
 ]

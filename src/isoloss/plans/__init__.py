@@ -1,8 +1,10 @@
-"""Plans: a budget and laws in; params, tokens and precision out, with how sure that is."""
+"""Plans: a budget and laws in; params, tokens and precision out, with how sure that is and what to train next."""
 
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.critical import critical_tokens
+from isoloss.plans.design_result import NextRun, NextRuns, Width
+from isoloss.plans.designing import next_runs
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
 from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
 from isoloss.plans.members import Listened
@@ -20,7 +22,8 @@ from isoloss.plans.throughput import measured
 # fmt: off
 __all__ = [
     "MACHINES", "MFU", "Budget", "Charts", "Choice", "Curve", "Disagreement", "Frontier", "Hardware",
-    "LawPlan", "Listened", "Plan", "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served",
-    "Serving", "ServingChoice", "ServingPlan", "Surface", "best_bits", "critical_tokens", "decoder_of",
-    "gaps_by_law", "load", "machine", "measured", "plan", "plans_by_law", "rank_serving", "rate_of",
+    "LawPlan", "Listened", "NextRun", "NextRuns", "Plan", "PlanError", "Rate", "Reading", "RealBits",
+    "Regret", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "Width", "best_bits",
+    "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine", "measured", "next_runs", "plan",
+    "plans_by_law", "rank_serving", "rate_of",
 ]

@@ -47,7 +47,7 @@ def plan(
         raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
     device = machine(hardware)
     members = members_of(thing, group, budget.unique_tokens is not None)
-    asked, sparse = _candidates(thing, precision)
+    asked, sparse = candidates_of(thing, precision)
     candidates, unknown = _known(members, asked)
     dropped = {**sparse, **unknown}
     members, silent = _seeing(members, candidates)
@@ -84,7 +84,7 @@ def plan(
     )  # fmt: skip
 
 
-def _candidates(
+def candidates_of(
     thing: object, given: str | Precision | Sequence[str | Precision] | None
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
     """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""

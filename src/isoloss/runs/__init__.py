@@ -10,6 +10,7 @@ from isoloss.runs.public_table import PublicTable
 from isoloss.runs.published import TABLES, bundled_table
 from isoloss.runs.reading import read
 from isoloss.runs.run import Run
+from isoloss.runs.saving import save_frame
 from isoloss.runs.table import Runs
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "compact",
     "number",
     "read",
+    "save_frame",
 ]

@@ -1,0 +1,134 @@
+"""Which of many possible runs to buy: optimal design by greedy choice and exchange, many views of the law at once.
+
+**The criterion.** A run whose log loss has slopes j by the constants, in units of the noise, adds j j' to the
+information M about them. The variance of a quantity with slopes c is c' M^-1 c, and a design is good where it is
+small (c-optimality). The slopes depend on the constants, which the runs are there to find, so several refits of the
+law, the views, each have their own M, j and c, and the mean of log variance over them is made small: the geometric
+mean of the widths. Without c it is the volume of all constants that is made small, -log det M (D-optimality).
+
+**The search.** Runs are bought one by one by the fall of the criterion over a power of the cost: the power one
+favours many cheap runs, zero a few that say much, and neither is right for every budget, so that several are tried. Each is then
+mended by exchange, a bought run for another that the budget allows, until no exchange helps. Adding and
+removing a run change M by one outer product, so that M^-1 follows without another inversion (Sherman and Morrison).
+Reference: Fedorov 1972, Theory of optimal experiments, chapter 3; Chaloner and Verdinelli 1995, Statistical Science 10, section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.laws import Array
+
+#: Powers of the cost by which the fall of the criterion is divided, one greedy design each.
+POWERS = (0.0, 0.25, 0.5, 1.0)
+#: Falls of the criterion (log variance) below this are none; rounds of exchange at most.
+LEAST, ROUNDS = 1e-6, 400
+
+Counts = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Information ``known`` (K, p, p) before, slopes of m candidates (K, m, p) in units of noise, aims (K, p) or None."""
+
+    known: Array
+    slopes: Array
+    aims: Array | None
+
+    def inverse(self, counts: Array | Counts) -> Array:
+        """M^-1 once each candidate was run so many times, (K, p, p)."""
+        ran = np.flatnonzero(counts)
+        some = self.slopes[:, ran, :]
+        return np.asarray(np.linalg.inv(self.known + (some * counts[ran, None]).transpose(0, 2, 1) @ some))
+
+    def shrunk(self, counts: Array | Counts) -> float:
+        """The width of an interval of the aims after runs over that before: the geometric mean over views."""
+        before, after = (self.score(self.inverse(c)) for c in (np.zeros_like(counts), counts))
+        return float(np.exp(0.5 * (after - before)))
+
+    def score(self, inverse: Array) -> float:
+        """The criterion: the mean log variance of the aims, or of log volume without them."""
+        if self.aims is None:
+            return float(np.mean(np.linalg.slogdet(inverse)[1]))
+        return float(np.mean(np.log(self._variance(inverse))))
+
+    def added(self, inverse: Array) -> Array:
+        """The criterion after one more run of each candidate, (m,)."""
+        spread = self.slopes @ inverse
+        lever = 1.0 + (spread * self.slopes).sum(-1)
+        if self.aims is None:
+            return np.asarray((np.linalg.slogdet(inverse)[1][:, None] - np.log(lever)).mean(0))
+        along = (spread @ self.aims[:, :, None])[:, :, 0]
+        return np.asarray(np.log(self._variance(inverse)[:, None] - along**2 / lever).mean(0))
+
+    def plus(self, inverse: Array, run: int, sign: float = 1.0) -> Array:
+        """M^-1 after one more (sign -1: one less) run of a candidate."""
+        one = self.slopes[:, run, :]
+        spread = (inverse @ one[:, :, None])[:, :, 0]
+        lever = 1.0 + sign * (spread * one).sum(-1)
+        return np.asarray(inverse - sign * spread[:, :, None] * spread[:, None, :] / lever[:, None, None])
+
+    def _variance(self, inverse: Array) -> Array:
+        assert self.aims is not None
+        return np.asarray(np.einsum("kp,kpq,kq->k", self.aims, inverse, self.aims))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What each candidate costs (m,), what all may cost, how many runs there may be, and how many of one candidate."""
+
+    cost: Array
+    most: float
+    runs: int
+    repeats: int
+
+    def open(self, counts: Counts) -> NDArray[np.bool_]:
+        """The candidates of which one more is allowed."""
+        room = self.most * (1 + 1e-12) - float(counts @ self.cost)
+        return (self.cost <= room) & (counts < self.repeats) & bool(counts.sum() < self.runs)
+
+
+def best_design(views: Views, limits: Limits) -> Counts:
+    """How often to run each candidate, (m,): the best of several greedy designs, each mended by exchange."""
+    nothing = np.zeros(len(limits.cost), dtype=np.intp)
+    found = [exchanged(views, limits, greedy(views, limits, nothing, power)) for power in POWERS]
+    return min(found, key=lambda counts: views.score(views.inverse(counts)))
+
+
+def greedy(views: Views, limits: Limits, counts: Counts, power: float) -> Counts:
+    """The counts with runs added one by one while the budget allows: most fall of the criterion over cost^power."""
+    counts = counts.copy()
+    inverse = views.inverse(counts)
+    worth = (limits.cost / limits.most) ** -power
+    while (allowed := limits.open(counts)).any():
+        fall = np.where(allowed, (views.score(inverse) - views.added(inverse)) * worth, -np.inf)
+        best = int(np.argmax(fall))
+        if fall[best] <= LEAST * worth[best]:
+            break
+        counts[best] += 1
+        inverse = views.plus(inverse, best)
+    return counts
+
+
+def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
+    """The counts after exchanges of one run for another, the best first, and of what then fits, until none helps."""
+    for _ in range(ROUNDS):
+        inverse = views.inverse(counts)
+        now, best = views.score(inverse), None
+        for out in np.flatnonzero(counts):
+            fewer = counts.copy()
+            fewer[out] -= 1
+            after = np.where(limits.open(fewer), views.added(views.plus(inverse, int(out), -1.0)), np.inf)
+            into = int(np.argmin(after))
+            if after[into] < now - LEAST:
+                now, best = float(after[into]), (int(out), into)
+        if best is None:
+            break
+        counts = counts.copy()
+        counts[best[0]] -= 1
+        counts[best[1]] += 1
+        counts = greedy(views, limits, counts, 0.5)
+    return counts

@@ -1,0 +1,60 @@
+"""``isoloss next-runs``: its report, its table, its JSON, and one sentence for each question without an answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ASK = ("--train", "1e20flop", "--hardware", "h100", "--target", "1e22flop", "--target-precision", "bf16")
+
+
+def test_the_report_says_what_to_train_and_what_it_brings(shell, saved_fit: Path) -> None:
+    text = shell("next-runs", saved_fit, *ASK).stdout
+    assert "to learn: the params of a plan for 1e+22 flop (bf16) of compute in 'bf16'" in text
+    assert "expected after these" in text
+    assert "after a regular grid of" in text
+    assert "What to train" in text
+
+
+def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path: Path) -> None:
+    ends = ("--params", "20M,400M", "--tokens", "1B,20B", "--runs", 6, "--seeds", 2)
+    result = shell("next-runs", saved_fit, *ASK, *ends, "--json", "-o", "runs.csv")
+    found = json.loads(result.stdout)
+    assert found["type"] == "next_runs"
+    assert found["width"]["after"] < found["width"]["now"]
+    assert sum(r["seeds"] for r in found["runs"]) == 6
+    assert all(2e7 <= r["params"] <= 4e8 and 1e9 <= r["tokens"] <= 2e10 for r in found["runs"])
+    lines = (tmp_path / "runs.csv").read_text().splitlines()
+    assert lines[0] == "params,tokens,precision,seed,flops"
+    assert len(lines) == 7
+    assert result.stderr == "wrote runs.csv\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--train", "1e12", "--hardware", "h100", "--target", "1e22"), "1e+12 flop pay for no run: the cheapest"),
+        (("--hardware", "h100", "--target", "1e22"), "nothing pays for runs; give the budget train"),
+        (("--hours", "3h", "--hardware", "h100", "--target", "1e22"), "hours need the number of devices"),
+        (("--train", "1e20", "--hardware", "h100", "--target", "a lot"), "cannot read 'a lot' as train"),
+        ((*ASK, "--precision", "w5"), "w5"),
+        ((*ASK, "-o", "runs.doc"), "cannot write 'runs.doc'"),
+    ],
+)  # fmt: skip
+def test_a_question_without_an_answer_is_one_sentence(words, said, shell, saved_fit: Path) -> None:
+    result = shell("next-runs", saved_fit, *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_only_a_fit_has_next_runs(shell, saved_comparison: Path) -> None:
+    result = shell("next-runs", saved_comparison, *ASK)
+    assert result.exit_code == 1
+    assert "holds a comparison; next runs are chosen for one fit" in result.stderr
+
+
+def test_a_range_has_two_ends(shell, saved_fit: Path) -> None:
+    result = shell("next-runs", saved_fit, *ASK, "--params", "1M")
+    assert result.exit_code == 2
+    assert "'1M' has 1 values; give least and most" in result.stderr
