@@ -9,17 +9,18 @@ from typing import Annotated
 import typer
 
 import isoloss as il
+from isoloss.cli.budget_options import Spending
 from isoloss.cli.options import DOUBT, OUTPUT, AsJson, Force, Level, listed
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.targets import TABLES, check_target
 
-SPEND = "What the runs may cost together"
 LEARN = "What is to be learned"
 RUNS = "Which runs are possible"
 
 
 def next_runs(
+    *,
     fit: Annotated[
         Path, typer.Argument(metavar="FIT", help="A fit that 'isoloss fit -o' saved.", show_default=False)
     ],
@@ -58,26 +59,7 @@ def next_runs(
             "--group", metavar="NAME", rich_help_panel=LEARN, help="Whose base, where there are several."
         ),
     ] = None,
-    train: Annotated[
-        str | None,
-        typer.Option("--train", metavar="FLOP", rich_help_panel=SPEND, help="Flop of bf16, as 1e20flop."),
-    ] = None,
-    hours: Annotated[
-        str | None,
-        typer.Option(
-            "--hours", metavar="TIME", rich_help_panel=SPEND, help="Wall time, as 24h; needs --devices."
-        ),
-    ] = None,
-    devices: Annotated[
-        int | None, typer.Option("--devices", min=1, rich_help_panel=SPEND, help="Devices to train on.")
-    ] = None,
-    money: Annotated[
-        str | None,
-        typer.Option("--money", metavar="SUM", rich_help_panel=SPEND, help="As 500USD; needs --price."),
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option("--price", metavar="SUM", rich_help_panel=SPEND, help="Of a device hour.")
-    ] = None,
+    spending: Spending,
     precision: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,7 +129,7 @@ def next_runs(
         raise Refused(f"'{fit}' holds a {type(saved).__name__.lower()}; next runs are chosen for one fit")
     found = il.next_runs(
         saved,
-        il.Budget(train, hours=hours, devices=devices, money=money, price=price),
+        il.Budget(**vars(spending)),
         hardware,
         target=il.Budget(target),
         target_precision=listed(target_precision, "--target-precision") or None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
+from isoloss.cli.budget_options import SPEND, Spending
 from isoloss.cli.options import DOUBT, Level, Saving, listed
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json
@@ -18,7 +19,6 @@ from isoloss.cli.things import saved_or_law
 if TYPE_CHECKING:
     from isoloss.plans import Budget, Hardware, Listened
 
-SPEND = "What may be spent"
 SERVE = "What the served model must do"
 HELD = "What is held"
 
@@ -41,26 +41,7 @@ def plan(
             show_default=False,
         ),
     ],
-    train: Annotated[
-        str | None,
-        typer.Option("--train", metavar="FLOP", rich_help_panel=SPEND, help="Flop of bf16, as 1e21flop."),
-    ] = None,
-    hours: Annotated[
-        str | None,
-        typer.Option(
-            "--hours", metavar="TIME", rich_help_panel=SPEND, help="Wall time, as 30days; needs --devices."
-        ),
-    ] = None,
-    devices: Annotated[
-        int | None, typer.Option("--devices", min=1, rich_help_panel=SPEND, help="Devices to train on.")
-    ] = None,
-    money: Annotated[
-        str | None,
-        typer.Option("--money", metavar="SUM", rich_help_panel=SPEND, help="As 2MUSD; needs --price."),
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option("--price", metavar="SUM", rich_help_panel=SPEND, help="Of a device hour.")
-    ] = None,
+    spending: Spending,
     served: Annotated[
         str | None,
         typer.Option(
@@ -150,7 +131,7 @@ def plan(
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
     budget = il.Budget(
-        train, hours=hours, devices=devices, money=money, price=price, served=served, memory=memory, speed=speed,
+        **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
     )  # fmt: skip
     laws = "published" if thing == "published" else saved_or_law(thing)

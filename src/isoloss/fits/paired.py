@@ -180,8 +180,11 @@ def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dic
     inverse = np.linalg.inv(design.T @ design)
     sums = np.array([np.bincount(cell, column) for column in columns])
     spread = float(np.sum((np.bincount(cell, left) / np.bincount(cell)) ** 2)) / max(1, freedom)
-    classical = np.sqrt(np.diag(inverse @ sums @ sums.T @ inverse) * spread)
-    clustered = np.sqrt(np.diag(inverse @ (scores @ scores.T) @ inverse))
+    # Sums of squares, which may come out a rounding error below zero.
+    classical, clustered = (
+        np.sqrt(np.maximum(0.0, np.diag(inverse @ each @ each.T @ inverse))) for each in (sums, scores)
+    )
+    classical = classical * np.sqrt(spread)
     for k, name in enumerate(names):
         error = float(max(classical[k], clustered[k])) if freedom > 0 else float("nan")
         slopes[name] = Slope(float(value[k]), error, max(0, freedom))
