@@ -26,6 +26,7 @@ from isoloss.fits import compare, fit
 from isoloss.formats import Precision
 from isoloss.laws import Law, Level, Levels, as_inputs, preset
 from isoloss.plans import Budget, plan
+from isoloss.plans.members import Member
 from isoloss.plans.regret import latest_law
 from isoloss.runs import Runs
 
@@ -120,6 +121,8 @@ def team(seed: int) -> list[Decision]:
     rng = np.random.default_rng(seed)
     name = TRUTHS[seed % len(TRUTHS)]
     truth = truth_of(name, rng)
+    while any(Member(truth).knows(Precision(p)) for p in CANDIDATES):  # moved too far: no loss at 4 bits
+        truth = truth_of(name, rng)
     runs = runs_of(truth, rng)
     laws = [preset(each) for each in FITTED if each != SAME[name]]
     laws += [_with_kappa(each) for each in WITH_KAPPA if each != SAME[name]]

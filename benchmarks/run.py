@@ -26,6 +26,7 @@ STUDIES = (
     "fit_speed",
     "plan_speed",
     "next_runs",
+    "decision_quality",
     "quest",
     "extrapolation",
     "recovery",
