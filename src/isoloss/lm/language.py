@@ -59,12 +59,12 @@ class Language:
     weights fall as (1 + j)^-decay. context: tokens of a sequence. seed: which language of this kind.
     """
 
-    vocab: int = 512
-    zipf: float = 1.25
+    vocab: int = 256
+    zipf: float = 1.5
     shift: float = 2.0
     base: float = 0.2
-    contexts: tuple[tuple[int, ...], ...] = ((1,), (2, 1), (3, 1), (3, 2))
-    decay: float = 0.5
+    contexts: tuple[tuple[int, ...], ...] = ((1,), (1, 2))
+    decay: float = 0.0
     context: int = 64
     seed: int = 0
 
@@ -75,7 +75,9 @@ class Language:
         if not 0 < self.base < 1:
             raise LanguageError(f"base is {self.base:g}; accepted is a probability above 0 and below 1")
         if not self.zipf > 0 or not self.shift > -1:
-            raise LanguageError(f"zipf is {self.zipf:g}, shift {self.shift:g}; accepted is above 0 and above -1")
+            raise LanguageError(
+                f"zipf is {self.zipf:g}, shift {self.shift:g}; accepted is above 0 and above -1"
+            )
         if self.context < 2:
             raise LanguageError(f"context is {self.context}; accepted is at least 2 tokens")
         for offsets in self.contexts:

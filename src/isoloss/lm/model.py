@@ -133,7 +133,9 @@ class Model(nn.Module):
         precision = Precision.parse(precision).trained
         check_precision(precision)
         if shape.tied and (precision.train.get("w.head") != precision.train.get("w.embedding")):
-            raise ModelError(f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'")
+            raise ModelError(
+                f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'"
+            )
         self.shape, self.precision = shape, precision
         self.embedding = nn.Parameter(torch.empty(shape.vocab, shape.width))
         self.blocks = nn.ModuleList(Block(shape, precision, compiled) for _ in range(shape.layers))

@@ -19,7 +19,7 @@ class ModelError(ValueError):
     """One sentence: what a model cannot be or do, with the value and what is accepted."""
 
 
-def model_of(params: float | str, vocab: int = 512, tied: bool = False) -> Decoder:
+def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decoder:
     """The decoder of the ladder with about `params` parameters without embeddings ("0.1M"), within 5%.
 
     layers = the nearest to (params / (12 aspect^2))^(1/3), at least 2; the width follows in steps of a head, the
@@ -47,8 +47,8 @@ def check_memory(shape: Decoder, available: float | None = None) -> None:
     needed, free = float(shape.params * TRAINING_BYTES), free_memory() if available is None else available
     if needed > free:
         raise ModelError(
-            f"a model of {compact(shape.params)} params needs {compact(needed)}B to train and {compact(free)}B are free; "
-            "choose a smaller one"
+            f"a model of {compact(shape.params)} params needs {needed / 1e9:.3g} GB to train "
+            f"and {free / 1e9:.3g} GB are free; choose a smaller one"
         )
 
 

@@ -24,6 +24,7 @@ Schedule = Literal["cosine", "wsd", "constant"]
 SCHEDULES = ("cosine", "wsd", "constant")
 #: A loss this far above that of a uniform guess has diverged.
 DIVERGED_ABOVE = 2.0
+EVALUATED_TOGETHER = 32
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def train(
     language, recipe = language or Language(), recipe or Recipe()
     precision = Precision.parse(precision)
     if shape.vocab != language.vocab:
-        raise ModelError(f"the model has {shape.vocab} tokens and the language {language.vocab}; make them equal")
+        raise ModelError(
+            f"the model has {shape.vocab} tokens and the language {language.vocab}; make them equal"
+        )
     check_memory(shape)
     steps = round(number(tokens) / (recipe.sequences * language.context))
     if steps < 1:
@@ -125,7 +128,7 @@ def train(
     start = time.perf_counter()
     model = Model(shape, precision, seed, recipe.compiled)
     losses, problem = _fit(model, language, recipe, steps, seed)
-    found = evaluate(model, language.validation(recipe.validation), recipe.sequences)
+    found = evaluate(model, language.validation(recipe.validation))
     problem = problem or _divergence(found.loss, language)
     run = _row(shape, precision, language, recipe, steps, seed)
     run = replace(
@@ -151,10 +154,14 @@ def loss_of(model: Model, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: Model, tokens: np.ndarray, sequences: int = 32) -> Evaluation:
-    """The loss of a model on sequences that begin with START, shape (rows, context + 1)."""
+def evaluate(model: Model, tokens: np.ndarray) -> Evaluation:
+    """The loss of a model on sequences that begin with START, shape (rows, context + 1).
+
+    They are taken 32 at a time, whatever the batch in training: activations that share one scale a tensor have
+    a loss that depends on what stands beside them.
+    """
     each = []
-    for part in torch.from_numpy(tokens.copy()).split(sequences):
+    for part in torch.from_numpy(tokens.copy()).split(EVALUATED_TOGETHER):
         logits = model(part[:, :-1]).transpose(1, 2)
         each.append(functional.cross_entropy(logits, part[:, 1:], reduction="none").double().mean(1))
     found = torch.cat(each).numpy()
@@ -190,7 +197,11 @@ def _fit(
 
 def _divergence(loss: float, language: Language) -> str | None:
     most = math.log(language.vocab) + DIVERGED_ABOVE
-    return None if loss <= most else f"the final loss is {loss:.4g}, and a uniform guess has {most - DIVERGED_ABOVE:.4g}"
+    return (
+        None
+        if loss <= most
+        else f"the final loss is {loss:.4g}, and a uniform guess has {most - DIVERGED_ABOVE:.4g}"
+    )
 
 
 def _row(
