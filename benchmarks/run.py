@@ -29,6 +29,7 @@ STUDIES = (
     "extrapolation",
     "recovery",
     "wrong_law",
+    "synthetic_language",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 

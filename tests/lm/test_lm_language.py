@@ -80,7 +80,8 @@ def test_word_frequencies_follow_zipfs_law() -> None:
     assert slope == pytest.approx(-LANGUAGE.zipf, abs=0.01)
     came = np.sort(np.bincount(TOKENS[:, 1:].ravel()))[::-1][2:100]
     drawn = np.polyfit(np.log(np.arange(3, 101) + LANGUAGE.shift), np.log(came), 1)[0]
-    assert drawn == pytest.approx(-LANGUAGE.zipf, abs=0.25)
+    # Favourites of frequent contexts are few, so that what is drawn is somewhat steeper than the vocabulary.
+    assert drawn == pytest.approx(-LANGUAGE.zipf, abs=0.35)
 
 
 @pytest.mark.parametrize(

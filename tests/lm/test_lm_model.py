@@ -68,7 +68,7 @@ def test_gradients_pass_straight_through() -> None:
 
 def test_gradients_change_only_where_g_is_set() -> None:
     tokens = torch.randint(1, 20, (3, 8), generator=torch.Generator().manual_seed(1))
-    plain, rounded = Model(SMALL, "w4"), Model(SMALL, "w4 g4", compiled=False)
+    plain, rounded = Model(SMALL, "w4", compiled=False), Model(SMALL, "w4 g4", compiled=False)
     with torch.no_grad():
         for model in (plain, rounded):
             model.head.weight.normal_(generator=torch.Generator().manual_seed(2))
@@ -137,6 +137,7 @@ def test_compiled_rounding_changes_nothing() -> None:
         ("w4 d8", "the model has no part 'd' ('w4 d8'); it has w a kv q g"),
         ("w.fc9:4", "the model has no 'w.fc9' ('w.fc9:int4'); it has w.qkv, w.out, w.fc1, w.fc2, w.embedding, w.head"),
         ("a.embedding:4", "the model has no 'a.embedding' ('a.embedding:int4'); it has a.qkv, a.out, a.fc1, a.fc2, a.head"),
+        ("w4@lsq a8", "training knows no method 'lsq' ('w4@lsq a8'); leave it out: numbers are rounded and gradients pass straight through"),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),
     ],
 )  # fmt: skip

@@ -63,8 +63,8 @@ class Language:
     zipf: float = 1.5
     shift: float = 2.0
     base: float = 0.2
-    contexts: tuple[tuple[int, ...], ...] = ((1,), (1, 2))
-    decay: float = 0.0
+    contexts: tuple[tuple[int, ...], ...] = ((1,), (1, 2), (1, 2, 3))
+    decay: float = 0.5
     context: int = 64
     seed: int = 0
 

@@ -42,10 +42,13 @@ class Linear(nn.Module):
         self.random: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Outputs (..., outputs) of x (..., inputs)."""
         weight = self.weight if self.w is None else self.w(self.weight, self.random)
         y = functional.linear(x if self.a is None else self.a(x, self.random), weight)
         # The output gradient enters both backward products, so it is rounded once, where it arrives.
-        return y if self.g is None else _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call, no-any-return]
+        if self.g is not None:
+            y = _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call]
+        return y
 
 
 class _RoundedGradient(torch.autograd.Function):
@@ -69,6 +72,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """The stream at unit size times the gain, of the same shape."""
         return functional.rms_norm(x, self.weight.shape, self.weight, NORM_EPS)
 
 
@@ -90,12 +94,14 @@ class Block(nn.Module):
         self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """The stream (B, T, C) after this block."""
         x = x + self.attention(self.norm1(x), turns)
         gate, up = self.fc1(self.norm2(x)).chunk(2, -1)
         added: Tensor = x + self.fc2(functional.silu(gate) * up)
         return added
 
     def attention(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """What the tokens before it add to each token, (B, T, C)."""
         batch, length, _ = x.shape  # B T C
         sizes = [self.heads, self.kv_heads, self.kv_heads]
         q, k, v = (

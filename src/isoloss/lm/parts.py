@@ -25,6 +25,7 @@ class Rounding:
     compiled: bool = True
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
+        """What the format makes of x, with the gradient of x."""
         needs = self.known.rounding or self.known.kind == "noise"
         return fake_quantise(
             x, self.known, random=random if needs else None, check=False, compiled=self.compiled
@@ -32,15 +33,20 @@ class Rounding:
 
 
 def check_precision(precision: Precision) -> None:
-    """None, or ModelError where the precision speaks of a part or scope that the decoder lacks."""
-    for scope in precision.train:
+    """None, or ModelError where the precision speaks of a part, scope or method that the decoder lacks."""
+    for scope, known in precision.train.items():
         part, _, name = scope.partition(".")
         if part not in PARTS:
             raise ModelError(f"the model has no part '{part}' ('{precision}'); it has {' '.join(PARTS)}")
         names = () if part in ("kv", "q") else MATRICES + (ENDS if part == "w" else ENDS[1:])
         if name and name not in names:
-            has = ", ".join(f"{part}.{known}" for known in names) or f"{part} alone"
+            has = ", ".join(f"{part}.{matrix}" for matrix in names) or f"{part} alone"
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
+        if known.method is not None:
+            raise ModelError(
+                f"training knows no method '{known.method}' ('{precision}'); leave it out: numbers are rounded and "
+                "gradients pass straight through"
+            )
 
 
 def rounding_of(precision: Precision, part: str, name: str = "", compiled: bool = True) -> Rounding | None:
@@ -55,5 +61,4 @@ def rounding_of(precision: Precision, part: str, name: str = "", compiled: bool 
     share = found.granularity
     if share is None and found.kind not in ("noise", "own") and found.block is None and found.is_scaled:
         share = precision.granularity(scope)
-    # A method (gptq, lsq) belongs to how the numbers were found, not to the rounding.
     return Rounding(replace(found, granularity=share), compiled)

@@ -37,7 +37,7 @@ class Recipe:
     """
 
     lr: float = 0.01
-    sequences: int = 32
+    sequences: int = 16
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     decay: float = 0.2
@@ -161,7 +161,7 @@ def evaluate(model: Model, tokens: np.ndarray) -> Evaluation:
     a loss that depends on what stands beside them.
     """
     each = []
-    for part in torch.from_numpy(tokens.copy()).split(EVALUATED_TOGETHER):
+    for part in torch.from_numpy(tokens.copy()).split(EVALUATED_TOGETHER):  # type: ignore[no-untyped-call]
         logits = model(part[:, :-1]).transpose(1, 2)
         each.append(functional.cross_entropy(logits, part[:, 1:], reduction="none").double().mean(1))
     found = torch.cat(each).numpy()
