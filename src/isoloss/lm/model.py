@@ -136,7 +136,7 @@ class Model(nn.Module):
             raise ModelError(
                 f"the model is gated, without biases, with rotary positions and an even head width, and {shape} is not"
             )
-        precision = Precision.parse(precision).trained
+        precision = Precision.parse(precision)
         check_precision(precision)
         if shape.tied and (precision.train.get("w.head") != precision.train.get("w.embedding")):
             raise ModelError(

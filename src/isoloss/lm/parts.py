@@ -34,6 +34,8 @@ class Rounding:
 
 def check_precision(precision: Precision) -> None:
     """None, or ModelError where the precision speaks of a part, scope or method that the decoder lacks."""
+    if precision.serve:
+        raise ModelError(f"'{precision}' says how to serve; training takes '{precision.trained}' alone")
     for scope, known in precision.train.items():
         part, _, name = scope.partition(".")
         if part not in PARTS:

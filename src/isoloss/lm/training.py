@@ -74,7 +74,7 @@ class Recipe:
         return min(1.0, self.lr_end + (1 - self.lr_end) * (steps - step) / fall)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Nats a token on held-out sequences, standard error over sequences, and the mean of each, shape (rows,)."""
 
@@ -83,7 +83,7 @@ class Evaluation:
     each: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A finished run, the model it left, and the training loss of each step, shape (steps,)."""
 
@@ -212,7 +212,7 @@ def _row(
     tokens = steps * batch
     settings = {
         "shape": asdict(shape),
-        "precision": str(precision.trained),
+        "precision": str(precision),
         "language": asdict(language),
         "recipe": {name: value for name, value in asdict(recipe).items() if name != "compiled"},
         "steps": steps,
@@ -222,7 +222,7 @@ def _row(
     return Run(
         params=shape.non_embedding_params,
         tokens=tokens,
-        precision=str(precision.trained),
+        precision=str(precision),
         loss=math.nan,
         seed=seed,
         params_kind="non_embedding",
@@ -230,8 +230,8 @@ def _row(
         unique_tokens=tokens,
         flops=shape.training_flops(tokens, language.context),
         flop_rule="exact",
-        method="straight-through" if precision.trained.train else None,
-        kernels="simulated" if precision.trained.train else "real",
+        method="straight-through" if precision.train else None,
+        kernels="simulated" if precision.train else "real",
         corpus="synthetic",
         eval_set=f"synthetic validation, {recipe.validation} sequences of {language.context}",
         family="isoloss",
