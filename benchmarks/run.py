@@ -30,6 +30,7 @@ STUDIES = (
     "recovery",
     "wrong_law",
     "synthetic_language",
+    "training_precision",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
