@@ -169,3 +169,25 @@ def test_sizes_that_do_not_fit() -> None:
         str(caught.value)
         == "a model of 133k params needs 0.00214 GB to train and 0.001 GB are free; choose a smaller one"
     )
+
+
+def test_a_token_does_not_see_what_comes_after_it() -> None:
+    tokens = torch.randint(1, 20, (3, 8), generator=torch.Generator().manual_seed(1))
+    model, later = Model(SMALL, "w4 kv4", compiled=False), tokens.clone()
+    with torch.no_grad():
+        model.head.weight.normal_(generator=torch.Generator().manual_seed(2))
+    later[:, 5] = later[:, 5] % 19 + 1
+    one, two = model(tokens), model(later)
+    assert torch.allclose(one[:, :5], two[:, :5], atol=1e-6)
+    assert not torch.allclose(one[:, 5:], two[:, 5:], atol=1e-3)
+
+
+def test_learning_rates_follow_the_width() -> None:
+    model = Model(Decoder(1, 128, 2, 20, ffn=256))
+    rates = {id(p): (g["lr"], g["weight_decay"]) for g in model.groups(0.01, 0.1) for p in g["params"]}
+    found = {name: rates[id(p)] for name, p in model.named_parameters()}
+    assert found["embedding"] == found["norm.weight"] == found["blocks.0.norm1.weight"] == (0.01, 0.0)
+    assert (
+        found["blocks.0.qkv.weight"] == found["blocks.0.fc1.weight"] == found["head.weight"] == (0.005, 0.1)
+    )
+    assert found["blocks.0.fc2.weight"] == (0.0025, 0.1)
