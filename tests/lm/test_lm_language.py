@@ -90,6 +90,8 @@ def test_word_frequencies_follow_zipfs_law() -> None:
         ({"vocab": 1}, "vocab is 1; accepted is 2 to 16384 tokens"),
         ({"base": 0.0}, "base is 0; accepted is a probability above 0 and below 1"),
         ({"zipf": -1.0}, "zipf is -1, shift 2; accepted is above 0 and above -1"),
+        ({"contexts": ()}, "contexts is empty; accepted is at least one rule family, such as ((1,), (1, 2))"),
+        ({"seed": -1}, "seed is -1; accepted is 0 to 4194303"),
         ({"context": 1}, "context is 1; accepted is at least 2 tokens"),
         (
             {"contexts": ((1, 1),)},
@@ -104,5 +106,7 @@ def test_what_is_refused(settings: dict[str, Any], message: str) -> None:
 
 
 def test_batches_before_the_first_are_refused() -> None:
-    with pytest.raises(LanguageError, match=r"^batch -1 of 4 sequences, seed 0: accepted are whole numbers"):
+    with pytest.raises(
+        LanguageError, match=r"^batch -1 of 4 sequences, seed 0: accepted are steps of at least 0"
+    ):
         LANGUAGE.batch(-1, 4)

@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 
 START = 0
 _SLOTS = 1 << 16  # frequencies are whole multiples of 1 / 65536, so that the table of words is exact
+_SEEDS = 1 << 22
 _BLOCK = 512  # sequences drawn together
 _CHUNK = 16_384  # tokens whose conditional distributions are held at once
 _MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -80,6 +81,12 @@ class Language:
             )
         if self.context < 2:
             raise LanguageError(f"context is {self.context}; accepted is at least 2 tokens")
+        if not 0 <= self.seed < _SEEDS:
+            raise LanguageError(f"seed is {self.seed}; accepted is 0 to {_SEEDS - 1}")
+        if not self.contexts:
+            raise LanguageError(
+                "contexts is empty; accepted is at least one rule family, such as ((1,), (1, 2))"
+            )
         for offsets in self.contexts:
             if not 1 <= len(offsets) <= len(_ODD) or min(offsets) < 1 or len(set(offsets)) < len(offsets):
                 raise LanguageError(
@@ -96,7 +103,7 @@ class Language:
     def weights(self) -> Array:
         """The probability of each family, the base first, shape (1 + families,)."""
         falling = (1.0 + np.arange(len(self.contexts))) ** -self.decay
-        return np.concatenate([[self.base], (1 - self.base) * falling / max(falling.sum(), 1.0e-300)])
+        return np.concatenate([[self.base], (1 - self.base) * falling / falling.sum()])
 
     @cached_property
     def _words(self) -> Tokens:
@@ -107,12 +114,12 @@ class Language:
 
     @cached_property
     def _reach(self) -> int:
-        return max((max(offsets) for offsets in self.contexts), default=1)
+        return max(max(offsets) for offsets in self.contexts)
 
     @cached_property
     def _looks(self) -> Tokens:
         """Distances of each family, 0 where it has fewer, shape (families, longest)."""
-        longest = max((len(offsets) for offsets in self.contexts), default=1)
+        longest = max(len(offsets) for offsets in self.contexts)
         return np.array([offsets + (0,) * (longest - len(offsets)) for offsets in self.contexts], np.int64)
 
     # ---- sampling
@@ -121,9 +128,10 @@ class Language:
 
         A pure function: the same for every run, machine and order of asking.
         """
-        if step < 0 or sequences < 1 or seed < 0:
+        if step < 0 or sequences < 1 or not 0 <= seed < _SEEDS:
             raise LanguageError(
-                f"batch {step} of {sequences} sequences, seed {seed}: accepted are whole numbers of at least 0, 1, 0"
+                f"batch {step} of {sequences} sequences, seed {seed}: accepted are steps of at least 0, "
+                f"1 sequence or more, seeds from 0 to {_SEEDS - 1}"
             )
         return self._rows(2 * seed, step * sequences, sequences)
 
