@@ -31,6 +31,8 @@ STUDIES = (
     "extrapolation",
     "recovery",
     "wrong_law",
+    "synthetic_language",
+    "training_precision",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 

@@ -1,0 +1,205 @@
+"""The model: a decoder of our own (RMSNorm, rotary positions, SwiGLU), each of whose parts can be rounded.
+
+Shapes: B sequences, T tokens, C width, H heads, D head width, F feed-forward width, V vocabulary.
+
+Every product of the blocks is `Linear`: y = Q_a(x) Q_w(W)^T, the gradient through both roundings straight
+(dx = g Q_w(W), dW = g^T Q_a(x)), with g = Q_g(dy) where g is set. Keys and values are rounded after the
+rotation, as they would be stored, a row being one head's vector of one token; queries beside them.
+
+Initial weights and learning rates follow the width (mu-parametrisation for Adam): a matrix starts at 1/sqrt(inputs)
+and learns at lr base_width / inputs; embeddings and norms learn at lr; the head starts at zero, so that the first
+loss is log V. A tied head is the embedding, its logits times base_width / C.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isoloss.formats import Precision
+from isoloss.lm.parts import Rounding, check_precision, rounding_of
+from isoloss.lm.shape import ModelError
+from isoloss.runs import Decoder
+
+#: The width at which learning rates are as given.
+BASE_WIDTH = 64
+EMBEDDING_SCALE = 0.5
+NORM_EPS = 1e-6
+ROTARY_BASE = 10_000.0
+
+
+class Linear(nn.Module):
+    """x (..., inputs) to (..., outputs), with rounded weights, activations and output gradients."""
+
+    def __init__(self, outputs: int, inputs: int, w: Rounding | None, a: Rounding | None, g: Rounding | None):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.w, self.a, self.g = w, a, g
+        self.random: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (..., outputs) of x (..., inputs)."""
+        weight = self.weight if self.w is None else self.w(self.weight, self.random)
+        y = functional.linear(x if self.a is None else self.a(x, self.random), weight)
+        # The output gradient enters both backward products, so it is rounded once, where it arrives.
+        if self.g is not None:
+            y = _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call]
+        return y
+
+
+class _RoundedGradient(torch.autograd.Function):
+    """The identity forward, rounding backward."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, rounding: Rounding, random: torch.Generator | None) -> Tensor:
+        ctx.rounding, ctx.random = rounding, random
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.rounding(gradients[0].contiguous(), ctx.random), None, None
+
+
+class Norm(nn.Module):
+    """x / rms(x) times a gain, over the last axis."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The stream at unit size times the gain, of the same shape."""
+        return functional.rms_norm(x, self.weight.shape, self.weight, NORM_EPS)
+
+
+class Block(nn.Module):
+    """Attention, then a gated feed-forward, each added to the stream."""
+
+    def __init__(self, shape: Decoder, precision: Precision, compiled: bool):
+        super().__init__()
+
+        def matrix(name: str, outputs: int, inputs: int) -> Linear:
+            return Linear(outputs, inputs, *(rounding_of(precision, part, name, compiled) for part in "wag"))
+
+        width, ffn = shape.width, shape.ffn or 0
+        self.heads, self.kv_heads, self.head = shape.heads, shape.kv_heads or 0, shape.head_dim or 0
+        queries, keys = self.heads * self.head, self.kv_heads * self.head
+        self.norm1, self.norm2 = Norm(width), Norm(width)
+        self.qkv, self.out = matrix("qkv", queries + 2 * keys, width), matrix("out", width, queries)
+        self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
+        self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
+
+    def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """The stream (B, T, C) after this block."""
+        x = x + self.attention(self.norm1(x), turns)
+        gate, up = self.fc1(self.norm2(x)).chunk(2, -1)
+        added: Tensor = x + self.fc2(functional.silu(gate) * up)
+        return added
+
+    def attention(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """What the tokens before it add to each token, (B, T, C)."""
+        batch, length, _ = x.shape  # B T C
+        sizes = [self.heads, self.kv_heads, self.kv_heads]
+        q, k, v = (
+            self.qkv(x).view(batch, length, sum(sizes), self.head).transpose(1, 2).split(sizes, 1)
+        )  # B H T D
+        q, k = rotated(q, turns), rotated(k, turns)
+        random = self.qkv.random
+        if self.q is not None:
+            q = self.q(q.contiguous(), random)
+        if self.kv is not None:
+            k, v = self.kv(k.contiguous(), random), self.kv(v.contiguous(), random)
+        y = functional.scaled_dot_product_attention(
+            q, k, v, is_causal=True, enable_gqa=self.kv_heads < self.heads
+        )
+        result: Tensor = self.out(y.transpose(1, 2).reshape(batch, length, self.heads * self.head))
+        return result
+
+
+class Model(nn.Module):
+    """The decoder of a shape and precision; params of `shape` are its own, to the last one.
+
+    precision: any of w a kv q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (likewise a. and g.); fc1
+    holds gate and up, embedding and head stay in full precision unless named. compiled: whether torch.compile
+    fuses the rounding. Raises ModelError for parts and shapes that it lacks.
+    """
+
+    def __init__(
+        self, shape: Decoder, precision: str | Precision = "fp", seed: int = 0, compiled: bool = True
+    ):
+        super().__init__()
+        if not shape.gated or shape.biases or shape.positions or (shape.head_dim or 0) % 2:
+            raise ModelError(
+                f"the model is gated, without biases, with rotary positions and an even head width, and {shape} is not"
+            )
+        precision = Precision.parse(precision)
+        check_precision(precision)
+        if shape.tied and (precision.train.get("w.head") != precision.train.get("w.embedding")):
+            raise ModelError(
+                f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'"
+            )
+        self.shape, self.precision = shape, precision
+        self.embedding = nn.Parameter(torch.empty(shape.vocab, shape.width))
+        self.blocks = nn.ModuleList(Block(shape, precision, compiled) for _ in range(shape.layers))
+        self.norm = Norm(shape.width)
+        ends = [rounding_of(precision, part, "head", compiled) for part in "wag"]
+        self.head = Linear(shape.vocab, shape.width, *ends)
+        if shape.tied:
+            self.head.weight = self.embedding
+        self.round_embedding = rounding_of(precision, "w", "embedding", compiled)
+        self.reset(seed)
+
+    @torch.no_grad()
+    def reset(self, seed: int) -> None:
+        """Draw the initial weights of a seed: the same for every precision."""
+        draw = torch.Generator().manual_seed(seed)
+        for name, parameter in self.named_parameters():
+            if name == "embedding":
+                parameter.normal_(0, EMBEDDING_SCALE, generator=draw)
+            elif name == "head.weight":
+                parameter.zero_()
+            elif parameter.dim() == 2:
+                parameter.normal_(0, parameter.shape[1] ** -0.5, generator=draw)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits (B, T, V) of the tokens that follow `tokens` (B, T)."""
+        embedding = self.embedding if self.round_embedding is None else self.round_embedding(self.embedding)
+        x = functional.embedding(tokens, embedding)
+        turns = self._turns(tokens.shape[1], x)
+        for block in self.blocks:
+            x = block(x, turns)
+        logits: Tensor = self.head(self.norm(x))
+        return logits * (BASE_WIDTH / self.shape.width) if self.shape.tied else logits
+
+    def draw_from(self, random: torch.Generator) -> None:
+        """Take the random numbers of stochastic rounding from this generator."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.random = random
+
+    def groups(self, lr: float, decay: float) -> list[dict[str, Any]]:
+        """The parameter groups of AdamW, learning rates by width; norms and embeddings do not decay."""
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            matrix = parameter.dim() == 2 and name != "embedding"
+            share = BASE_WIDTH / parameter.shape[1] if matrix else 1.0
+            groups.setdefault((lr * share, decay if matrix else 0.0), []).append(parameter)
+        return [{"params": p, "lr": rate, "weight_decay": wd} for (rate, wd), p in groups.items()]
+
+    def _turns(self, length: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the rotary angles, each (T, D/2)."""
+        half = (self.shape.head_dim or 0) // 2
+        speed = torch.exp(torch.arange(half, device=like.device) * (-math.log(ROTARY_BASE) / half))
+        angle = torch.outer(torch.arange(length, device=like.device, dtype=like.dtype), speed.to(like.dtype))
+        return angle.cos(), angle.sin()
+
+
+def rotated(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+    """x (B, H, T, D) with its halves turned as planes by the angles of its places."""
+    cos, sin = turns
+    one, two = x.chunk(2, -1)
+    return torch.cat([one * cos - two * sin, one * sin + two * cos], -1)

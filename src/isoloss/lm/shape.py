@@ -1,0 +1,60 @@
+"""One dial for a ladder of models: from a number of params to layers, width and heads."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from isoloss.runs import Decoder, compact, number
+
+#: Width over layers: the ladder keeps it near this, so that 12 layers width^2 params fix both.
+ASPECT = 32
+#: Bytes a parameter in training: float32 weight, gradient and two moments.
+TRAINING_BYTES = 16
+SMALLEST = 3_000
+FFN_STEP = 4
+
+
+class ModelError(ValueError):
+    """One sentence: what a model cannot be or do, with the value and what is accepted."""
+
+
+def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decoder:
+    """The decoder of the ladder with about `params` parameters without embeddings ("0.1M"), within 5%.
+
+    layers = the nearest to (params / (12 aspect^2))^(1/3), at least 2; the width follows in steps of a head, the
+    feed-forward width takes up the rest. Raises ModelError for a size too small for the ladder, or one whose
+    training state does not fit in memory.
+    """
+    wanted = number(params)
+    if wanted < SMALLEST:
+        raise ModelError(
+            f"a model of {params} params is below the ladder; accepted is at least {compact(SMALLEST)}"
+        )
+    layers = max(2, round((wanted / (12 * ASPECT**2)) ** (1 / 3)))
+    ideal = math.sqrt(wanted / (12 * layers))
+    head_dim = 8 if ideal < 48 else 16 if ideal < 128 else 32 if ideal < 512 else 64
+    width = max(1, round(ideal / head_dim)) * head_dim
+    rest = wanted - layers * (4 * width**2 + 2 * width) - width
+    ffn = max(1, round(rest / (3 * layers * width * FFN_STEP))) * FFN_STEP
+    found = Decoder(layers, width, width // head_dim, vocab, ffn=ffn, tied=tied)
+    check_memory(found)
+    return found
+
+
+def check_memory(shape: Decoder, available: float | None = None) -> None:
+    """None, or ModelError where the training state of a model is larger than the memory that is free."""
+    needed, free = float(shape.params * TRAINING_BYTES), free_memory() if available is None else available
+    if needed > free:
+        raise ModelError(
+            f"a model of {compact(shape.params)} params needs {needed / 1e9:.3g} GB to train "
+            f"and {free / 1e9:.3g} GB are free; choose a smaller one"
+        )
+
+
+def free_memory() -> float:
+    """Bytes of memory that are free, infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return math.inf
