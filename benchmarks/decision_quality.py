@@ -1,239 +1,236 @@
-"""Decision quality under cross-law truth: teams whose world follows a law that none of their laws is.
+"""Decision quality under cross-law truth: what a plan costs when the truth is a law that nobody fitted.
 
-Each team has 60 noisy runs in four formats, drawn from a published law with its constants moved at random, and plans
-with laws of other papers at 10 and 100 times the compute of its largest run. Three ways to decide: isoloss's plan over
-the laws it compared (in bf16 where it refuses to choose); bf16 with Chinchilla's law fitted to the bf16 runs; the newest
-paper's law with its constants as printed. Judged by the truth: the share of the compute that the truth's own best plan would not need for the loss that
-the decision reaches. Beside it, how often the plan's 90% intervals hold the truth, and how often it warned.
-
-ISOLOSS_REPEATS sets the number of teams (300).
+300 teams (``benchmarks.decision_teams``), each with 60 noisy runs of a truth near one published law and a set of
+other laws to fit, plan params, tokens and precision at 10 and 100 times the compute of all their runs. The score is
+regret: how much less compute the truth's own best plan needs for the loss that the chosen plan reaches, in percent.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import argparse
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import polars as pl
-from scipy.optimize import brentq
 
+from benchmarks.decision_teams import FAMILIES, NEWEST, Oracle, Team, form, team
 from benchmarks.timing import repeats, share, table
-from isoloss.fits import compare, fit
-from isoloss.formats import Precision
-from isoloss.laws import Law, Level, Levels, as_inputs, preset
-from isoloss.plans import Budget, PlanError, plan
-from isoloss.plans.members import Member
-from isoloss.plans.regret import latest_law
-from isoloss.runs import Runs
+from isoloss.fits import Caution, Comparison, Fit, compare, fit
+from isoloss.laws import Array, DomainError, Law, preset
+from isoloss.plans import Budget, Choice, PlanError, plan
 
-FLOATS = {8: "e4m3", 6: "e2m3", 4: "e2m1"}
-SPELLED = {b: f"w:{f}/128 a:{f}/128 g:{f}/128" for b, f in FLOATS.items()}
-CANDIDATES = ["bf16", *SPELLED.values()]
-#: Forms that a team fits; the one that is its truth is left out.
-FITTED = ("kumar2024", "sun2025", "frantar2025", "panferov2025", "chen2025_shared")
-#: Those of them that it fits with an outer exponent kappa as well.
-WITH_KAPPA = ("panferov2025",)
-TRUTHS = ("kumar2024", "sun2025", "quartet2025", "chen2025")
-#: The form of the fitted set that is a truth under another name.
-SAME = {
-    "kumar2024": "kumar2024",
-    "sun2025": "sun2025",
-    "quartet2025": "frantar2025",
-    "chen2025": "chen2025_shared",
-}
-SCALES, HARDWARE = (10, 100), "linear-bits"
-WAYS = ("isoloss", "bf16, fitted Chinchilla", "latest paper")
-NOISE, OUTLIERS = 0.005, 0.05
-#: Effective over nominal params by bits (QuEST's measurements, 6 bits between), and 4 bits of Chen et al. over fewer.
-EFFECTIVE, FEWER = {8: 0.99, 6: 0.93, 4: 0.64}, {8: 0.02, 6: 0.16, 4: 1.0}
+HORIZONS = (10, 100)
+#: The seed of the first team; those before it were looked at while the study was written.
+FIRST = 1000
+DRAWS, STARTS = 100, 6
+#: Warnings that say an interval cannot be trusted. Extrapolation is not among them: every plan here is one.
+#: A plan that refuses to choose a precision, for want of an effect, counts too; its team trains in bf16.
+REFUSED = "refused"
+DOUBTS = {"lack_of_fit", "laws_disagree", "not_covered", "at_bound", "collinear_design", REFUSED}
+OURS, BF16, LATEST, KNOWN = (
+    "isoloss: compare, then plan",
+    "bf16 with the fitted Chinchilla",
+    "the latest paper's constants",
+    "(the truth's form, fitted)",
+)
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What one team got at one scale: wasted compute by way, and whether isoloss's intervals held and it warned."""
+class Outcome:
+    """One plan: who made it, at which horizon, its regret in percent, and what its intervals and warnings said."""
 
+    seed: int
     truth: str
-    scale: int
-    wasted: tuple[float, ...]
+    who: str
+    horizon: int
+    regret: float
+    precision: str
+    best_precision: str
+    ratio: float
     loss_covered: bool
     params_covered: bool
-    warned: bool
+    kinds: frozenset[str]
 
 
-def truth_of(name: str, rng: np.random.Generator) -> Law:
-    """A published law with its constants moved: amplitudes by 20%, exponents by 4%, precision by 10%."""
-
-    def moved(value: float, by: float) -> float:
-        return float(value * np.exp(by * rng.standard_normal()))
-
-    def base(law: Law) -> dict[str, float]:
-        by = {"A": 0.2, "B": 0.2, "alpha": 0.04, "beta": 0.04, "E": 0.03}
-        return {k: moved(law.values[k], s) for k, s in by.items() if k in law.values and k not in law.ties}
-
-    levels = Levels(tuple(Level(Precision(p)) for p in CANDIDATES))
-    law = preset(name)
-    if name == "quartet2025":
-        bound = preset("frantar2025").bind(levels).fix(kappa=law.values["kappa"])
-        names = [k.name for k in bound.constants if k.name.startswith("eff[w:")]
-        values = {n: min(1.0, moved(EFFECTIVE[_bits(n)], 0.1)) for n in names}
-        plain = {k.name: 1.0 for k in bound.constants if k.name.startswith("eff[") and k.name not in values}
-        return replace(bound.with_values({**base(law), **values, **plain}), name="truth")
-    if name == "chen2025":
-        bound = preset("chen2025_shared").bind(levels)
-        size, n, d, g = (law.values[f"{k}[w4 a4]"] for k in ("k", "gN", "gD", "gG"))
-        whole = moved(size * 7**g, 0.1)
-        values = {k.name: whole * FEWER[_bits(k.name)] for k in bound.constants if k.name.startswith("k[w:")}
-        plain = {k.name: 1e-12 for k in bound.constants if k.name.startswith("k[") and k.name not in values}
-        exponents = {"gN": moved(n, 0.1), "gD": moved(d, 0.1)}
-        return replace(bound.with_values({**base(law), **values, **plain, **exponents}), name="truth")
-    precise = [
-        k for k in law.values if k not in base(law) and k not in ("E", "kappa", "beta") and k not in law.ties
+def outcomes(seed: int) -> list[Outcome]:
+    """Every planner's plan at every horizon for the team of a seed."""
+    who = team(seed)
+    oracle = Oracle.of(who.truth, who.family.precisions, who.family.hardware)
+    return [
+        _scored(who, oracle, name, times, choice, kinds)
+        for name, listened, precisions, cautions in _planners(who)
+        for times in HORIZONS
+        for choice, kinds in [_planned(who, listened, precisions, cautions, times)]
     ]
-    values = {k: moved(law.values[k], 0.1) for k in precise if law.values[k] > 0}
-    return replace(law.with_values({**base(law), **values}), name="truth")
 
 
-def _with_kappa(name: str) -> Law:
-    return replace(preset(name).release("kappa"), name=f"{name}, kappa free")
-
-
-def _bits(level: str) -> int:
-    return next(b for b, f in FLOATS.items() if f in level)
-
-
-def runs_of(truth: Law, rng: np.random.Generator) -> Runs:
-    """60 runs: 5 sizes, 3 token counts, 4 formats; a few are off by 2% more, as bad seeds are."""
-    cells = [(n, n * r, p) for n in np.geomspace(2e7, 4e8, 5) for r in (8, 30, 110) for p in CANDIDATES]
-    n, d, p = map(list, zip(*cells, strict=True))
-    off = NOISE * rng.standard_normal(len(n)) + 0.02 * np.abs(rng.standard_normal(len(n))) * (
-        rng.random(len(n)) < OUTLIERS
+def _planners(who: Team) -> Iterator[tuple[str, Law | Fit | Comparison, Sequence[str], tuple[Caution, ...]]]:
+    """Whom the plan listens to, the precisions to choose from, and the warnings so far."""
+    laws, precisions = [form(name) for name in who.family.laws], who.family.precisions
+    together = compare(laws, who.runs, draws=DRAWS, starts=STARTS, seed=who.seed)
+    yield OURS, together, precisions, together.cautions
+    base = fit("chinchilla", who.runs.where(precision="bf16"), draws=DRAWS, starts=STARTS, seed=who.seed)
+    yield BF16, base, ["bf16"], ()
+    paper, read = latest(who)
+    yield LATEST, paper, read, ()
+    yield (
+        KNOWN,
+        fit(form(who.family.truth), who.runs, draws=DRAWS, starts=STARTS, seed=who.seed),
+        precisions,
+        (),
     )
-    loss = truth.loss(as_inputs(n, d, p)) * np.exp(off)
-    return Runs.from_frame(pl.DataFrame({"params": n, "tokens": d, "precision": p, "loss": loss}))
 
 
-def team(seed: int) -> list[Decision]:
-    """The decisions of one team, judged by its truth."""
-    rng = np.random.default_rng(seed)
-    name = TRUTHS[seed % len(TRUTHS)]
-    truth = truth_of(name, rng)
-    while any(Member(truth).knows(Precision(p)) for p in CANDIDATES):  # moved too far: no loss at 4 bits
-        truth = truth_of(name, rng)
-    runs = runs_of(truth, rng)
-    laws = [preset(each) for each in FITTED if each != SAME[name]]
-    laws += [_with_kappa(each) for each in WITH_KAPPA if each != SAME[name]]
-    compared = compare(laws, runs, holdouts=["largest"], draws=30, starts=3, seed=seed)
-    chinchilla = fit("chinchilla", runs.where(precision="bf16"), draws=20, starts=6, seed=seed)
-    largest = 6 * 4e8 * 4e8 * 110
-    return [_decided(name, truth, compared, chinchilla, scale, scale * largest) for scale in SCALES]
+def latest(who: Team) -> tuple[Law, list[str]]:
+    """The newest published law but the truth's that reads a rounded precision of the team, and what it reads."""
+    for name in NEWEST:
+        law = preset(name)
+        read = [p for p in who.family.precisions if _reads(law, p)]
+        if name != who.family.truth and len(read) > 1:
+            return law, read
+    raise ValueError(f"no published law reads a precision of the teams of {who.family.truth}")
 
 
-def _decided(name: str, truth: Law, compared, chinchilla, scale: int, flop: float) -> Decision:
-    asked = {"precision": CANDIDATES, "extrapolate": True}
-    refused = False
+def _reads(law: Law, precision: str) -> bool:
     try:
-        found = plan(compared, Budget(flop), HARDWARE, **asked)
-    except PlanError:  # no law of weight tells the precisions apart: it says so, and the team trains in bf16
-        refused, found = True, plan(compared, Budget(flop), HARDWARE, precision="bf16", extrapolate=True)
-    latest = latest_law(set(FITTED) & {SAME[name]}, CANDIDATES)
-    others = (
-        plan(chinchilla, Budget(flop), HARDWARE, precision="bf16", extrapolate=True),
-        plan(latest, Budget(flop), HARDWARE, **asked),
-    )
-    choices = [found.best, *(each.best for each in others)]
-    first = found.best
-    real = truth(first.params, first.tokens, first.precision)
-    own = plan(truth, Budget(flop), HARDWARE, precision=first.precision, extrapolate=True).best.params
-    kinds = {c.kind for c in found.cautions}
-    return Decision(
-        name,
-        scale,
-        tuple(_wasted(truth, c, flop) for c in choices),
-        first.loss_interval[0] <= real <= first.loss_interval[1],
-        first.params_interval[0] <= own <= first.params_interval[1],
-        refused or bool(kinds & {"lack_of_fit", "laws_disagree"}),
-    )
+        return bool(np.isfinite(law(1e9, 1e11, precision)))
+    except DomainError:
+        return False
 
 
-def _wasted(truth: Law, choice, flop: float) -> float:
-    """The share of the compute that the truth's best plan does not need for the loss of a choice."""
-    loss = truth(choice.params, choice.tokens, choice.precision)
+def _planned(
+    who: Team,
+    listened: Law | Fit | Comparison,
+    precisions: Sequence[str],
+    cautions: Sequence[Caution],
+    times: int,
+) -> tuple[Choice, frozenset[str]]:
+    budget, asked = Budget(times * who.compute), {"extrapolate": True, "draws": DRAWS}
+    try:
+        found = plan(listened, budget, who.family.hardware, precision=precisions, **asked)  # type: ignore[arg-type]
+        refused = set()
+    except PlanError:  # the fit sees no effect of precision, and the plan says that it cannot choose
+        found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)  # type: ignore[arg-type]
+        refused = {REFUSED}
+    assert found.best is not None
+    return found.best, frozenset({c.kind for c in (*cautions, *found.cautions)} | refused)
 
-    def short(log_share: float) -> float:
-        best = plan(truth, Budget(flop * np.exp(log_share)), HARDWARE, precision=CANDIDATES, extrapolate=True)
-        return best.best.loss - loss
 
-    if short(0.0) >= 0:
-        return 0.0
-    least = float(np.log(1e-5))
-    return 1.0 if short(least) <= 0 else 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=2e-3)))
+def _scored(who: Team, oracle: Oracle, name: str, times: int, c: Choice, kinds: frozenset[str]) -> Outcome:
+    compute = times * who.compute
+    reached = oracle.loss(c.params, c.tokens, c.precision)
+    best = [oracle.params(compute, p) for p in oracle.precisions]
+    k = int(np.argmin([loss for _, loss in best]))
+    right = best[oracle.precisions.index(c.precision)][0]
+    return Outcome(
+        who.seed, who.family.truth, name, times, 100.0 * (compute / oracle.needed(reached, compute) - 1.0),
+        c.precision, oracle.precisions[k], c.params / right,
+        c.loss_interval[0] <= reached <= c.loss_interval[1],
+        c.params_interval[0] <= right <= c.params_interval[1],
+        kinds,
+    )  # fmt: skip
 
 
-def _ready() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
-
-
-def main() -> None:
-    count = repeats(300)
-    decisions: list[Decision] = []
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(int(os.environ.get("ISOLOSS_WORKERS", 2)), spawn, _ready) as pool:
-        try:
-            for k, found in enumerate(pool.map(team, range(count)), 1):
-                decisions += found
-                print(f"\r{k} of {count} teams", end="", file=sys.stderr, flush=True)
-        except KeyboardInterrupt:  # what is done is printed
-            pool.shutdown(cancel_futures=True)
-            count = len(decisions) // len(SCALES)
+def gathered(count: int, workers: int) -> list[Outcome]:
+    """The outcomes of the first teams, by several processes, with a line of progress."""
+    found: list[Outcome] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for done, new in enumerate(pool.map(outcomes, range(FIRST, FIRST + count)), 1):
+            found += new
+            print(f"\rteam {done} of {count}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    print(f"### Decisions of {count} teams whose truth is a law that they do not fit: compute wasted\n")
-    print(table(["truth", "budget", "way", "median", "90th percentile", "mean"], _regrets(decisions)))
-    print("\nStandard errors by bootstrap over teams.\n")
-    head = [
-        "budget",
-        "loss covered",
-        "params covered",
-        "warned",
-        "loss covered or warned",
-        "params covered or warned",
-    ]
-    print(table(head, _coverage(decisions)))
-    print(
-        "\nWarned: the plan says lack_of_fit or laws_disagree, or refuses to choose a precision; that it lies outside the runs it says always."
-    )
+    return found
 
 
-def _regrets(decisions: list[Decision]) -> list[list[object]]:
-    rows: list[list[object]] = []
+def _with_error(values: Array, statistic: Callable[[Array], float]) -> str:
+    """A statistic with its bootstrap standard error."""
     rng = np.random.default_rng(0)
-    for truth in ("all", *TRUTHS):
-        for scale in SCALES:
-            wasted = 100 * np.array(
-                [d.wasted for d in decisions if d.scale == scale and truth in ("all", d.truth)]
-            )
-            for k, way in enumerate(WAYS):
-                drawn = rng.choice(wasted[:, k], (400, len(wasted)))
-                cells = [
-                    f"{one(wasted[:, k]):.1f}% (se {np.std([one(row) for row in drawn]):.1f})"
-                    for one in (np.median, lambda v: np.quantile(v, 0.9), np.mean)
-                ]
-                rows.append([truth, f"{scale} x", way, *cells])
-    return rows
+    again = [statistic(values[rng.integers(0, len(values), len(values))]) for _ in range(500)]
+    return f"{statistic(values):.3g} (se {np.std(again):.2g})"
 
 
-def _coverage(decisions: list[Decision]) -> list[list[object]]:
-    rows: list[list[object]] = []
-    for scale in SCALES:
-        loss, params, warned = np.array(
-            [(d.loss_covered, d.params_covered, d.warned) for d in decisions if d.scale == scale]
-        ).T
-        rows.append([f"{scale} x", *map(share, (loss, params, warned, loss | warned, params | warned))])
-    return rows
+median: Callable[[Array], float] = np.median
+tail: Callable[[Array], float] = partial(np.quantile, q=0.9)
+
+
+def regrets(found: Sequence[Outcome]) -> str:
+    """Median and 90th percentile of regret by planner and horizon."""
+    rows = []
+    for who in (OURS, BF16, LATEST, KNOWN):
+        row: list[str] = [who]
+        for times in HORIZONS:
+            values = np.array([o.regret for o in found if o.who == who and o.horizon == times])
+            row += [_with_error(values, median), _with_error(values, tail)]
+        rows.append(row)
+    head = [f"{what}, {times}x" for times in HORIZONS for what in ("median", "90th percentile")]
+    return table(["plan", *head], rows)
+
+
+def by_truth(found: Sequence[Outcome]) -> str:
+    """Median and 90th percentile of regret by the law behind the truth, and how often the precision is right."""
+    rows = []
+    for family in FAMILIES:
+        for times in HORIZONS:
+            row: list[str] = [f"{family.truth} ({family.hardware})", f"{times}x"]
+            for who in (OURS, BF16, LATEST, KNOWN):
+                chosen = [o for o in found if (o.truth, o.horizon, o.who) == (family.truth, times, who)]
+                values = np.array([o.regret for o in chosen])
+                right = np.mean([o.precision == o.best_precision for o in chosen])
+                row.append(f"{np.median(values):.3g} / {tail(values):.3g} ({100 * right:.0f}%)")
+            rows.append(row)
+    return table(["truth near", "compute", OURS, BF16, LATEST, KNOWN], rows)
+
+
+def warnings(found: Sequence[Outcome]) -> str:
+    """How often each kind of warning comes."""
+    rows = []
+    for who in (OURS, KNOWN):
+        for times in HORIZONS:
+            chosen = [o for o in found if (o.who, o.horizon) == (who, times)]
+            said = [f"{100 * np.mean([kind in o.kinds for o in chosen]):.0f}%" for kind in sorted(DOUBTS)]
+            rows.append([who, f"{times}x", *said])
+    return table(["plan", "compute", *sorted(DOUBTS)], rows)
+
+
+def coverage(found: Sequence[Outcome]) -> str:
+    """How often the 90% intervals hold the truth, how often there is a warning, and either."""
+    groups = [(who, "all") for who in (OURS, KNOWN)] + [(OURS, family.truth) for family in FAMILIES]
+    rows = []
+    for who, truth in groups:
+        for times in HORIZONS:
+            chosen = [o for o in found if (o.who, o.horizon) == (who, times) and truth in ("all", o.truth)]
+            warned = np.array([bool(o.kinds & DOUBTS) for o in chosen])
+            loss = np.array([o.loss_covered for o in chosen])
+            params = np.array([o.params_covered for o in chosen])
+            shares = map(share, (loss, params, warned, loss | warned, params | warned))
+            rows.append([who, truth, f"{times}x", *shares])
+    said = ("loss covered", "params covered", "warned", "loss covered or warned", "params covered or warned")
+    return table(["plan", "truth near", "compute", *said], rows)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teams", type=int, default=repeats(300))
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    asked = parser.parse_args(list(arguments))
+    if asked.teams < len(FAMILIES):
+        parser.error(f"--teams is {asked.teams}; accepted is at least {len(FAMILIES)}, one for each truth")
+    found = gathered(asked.teams, asked.workers)
+    print(
+        f"### Decisions under a truth that nobody fitted: {asked.teams} teams of 60 runs, regret in % of compute\n"
+    )
+    print(regrets(found), "\n")
+    print("Median / 90th percentile of regret, and the share of plans in the truth's best precision:\n")
+    print(by_truth(found), "\n")
+    print("Intervals of 90%:\n")
+    print(coverage(found), "\n")
+    print("Share of plans with a warning that counts above (that a plan extrapolates is said always):\n")
+    print(warnings(found))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from test_fits_support import cells_with_noise
 
-from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, profile
+from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, optimum, profile
 from isoloss.fits.caution import kinds
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.misfit import lack_of_fit
 from isoloss.fits.objective import SQUARES
 from isoloss.laws import DomainError, preset
+from isoloss.runs import Runs
 
 
 def test_a_source_without_quantised_runs_gets_its_own_base(quantised, table):
@@ -242,3 +244,45 @@ def test_an_interval_cut_by_a_bound_is_marked(table):
     assert "to its bound" in str(cut)
     assert "AT BOUND" not in str(cut)
     assert "to its bound" not in str(free)
+
+
+def test_a_level_whose_label_says_too_little_has_no_gap_and_stops_nothing():
+    """Chen's labels leave the group size out, which the law needs for a gap."""
+    cells = [
+        (n, r * n, p)
+        for n in (1e8, 3e8, 6e8)
+        for r in (20, 60, 160)
+        for p in ("bf16", "w4/32 a4/32", "w4/128 a4/128")
+    ]
+    frame = pl.DataFrame(cells, schema=["params", "tokens", "precision"], orient="row").with_columns(loss=3.0)
+    runs = draw_runs("chen2025", Runs.from_frame(frame), 0.003, seed=1)
+    found = fit("chen2025", runs, draws=5, starts=4)
+    assert found.efficiencies is not None
+    assert all(np.isnan(gap).all() for gap in found.efficiencies.gaps.values())
+
+
+def test_a_walk_that_ends_where_the_law_has_no_loss_is_not_the_optimum(quantised, monkeypatch):
+    """Two factors below zero make a positive product: the objective is finite there, and the law is not defined."""
+    honest = optimum.descend
+
+    def led_astray(problem, theta, tolerance=1e-9):
+        walks = honest(problem, theta, tolerance)
+        names = [k.name for k in problem.coordinates.free]
+        astray = walks.theta[:1].copy()
+        for name in ("n_w", "n_a"):
+            astray[0, names.index(name)] = 7.9
+        parts = {f.name: getattr(walks, f.name) for f in fields(walks)}
+        longer = {name: np.concatenate([part, part[:1]]) for name, part in parts.items()}
+        return replace(
+            walks,
+            **longer
+            | {
+                "theta": np.concatenate([walks.theta, astray]),
+                "value": np.concatenate([walks.value, [0.0]]),
+            },
+        )
+
+    monkeypatch.setattr(optimum, "descend", led_astray)
+    found = optimum_of(preset("kumar2024"), as_sample(quantised), SQUARES, starts=6)
+    assert found.certificate.objective > 0
+    assert np.isfinite(found.law.loss(found.problem.x)).all()

@@ -103,3 +103,6 @@ def test_bad_input_is_said_in_one_sentence() -> None:
         rank_serving("kumar2024", Budget(params="1B", tokens="20B", memory="0.1 GB"), "h100", ["w4"])
     with pytest.raises(PlanError, match="level is 2"):
         rank_serving("kumar2024", MODEL, "h100", ["w4"], level=2)
+    paid = Budget("1e21 flop", params="1B", tokens="20B", served="1T")
+    with pytest.raises(PlanError, match="train, served limits training, and the model exists"):
+        rank_serving("kumar2024", paid, "h100", ["w4"])

@@ -57,6 +57,8 @@ def disagree(
     if (train is None) == (not sizes):
         raise Refused("give a model (--params and --tokens) or a budget (--train), one of the two")
     if train is None:
+        if hardware:
+            raise Refused("--hardware goes with --train; the gap of a number of bits has no machine in it")
         if len(counts) > 1:
             raise Refused(
                 f"--bits has {len(counts)} values; the gap is asked for one number of bits at a time"

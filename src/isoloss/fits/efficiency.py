@@ -10,7 +10,7 @@ import numpy as np
 
 from isoloss.fits.optimum import Optimum, optimise
 from isoloss.fits.problem import Coordinates
-from isoloss.laws import as_inputs
+from isoloss.laws import DomainError, as_inputs
 
 #: Floors at which efficiencies are printed, in nats.
 FLOORS = (0.0, 1.0, 1.5)
@@ -59,11 +59,17 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
 
 
 def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
-    """The loss that the level of an entry costs, in nats; the sparsity pattern stands last in a label."""
+    """The loss that the level of an entry costs, in nats; the sparsity pattern stands last in a label.
+
+    NaN where the law needs more than a label says, as the group size that Chen's labels leave out.
+    """
     label = name[name.index("[") + 1 : -1]
     spelling, _, last = label.rpartition(" ")
     sparse = bool(re.fullmatch(r"\d+:\d+", last))
     x = as_inputs(
         params, tokens, (spelling or "fp") if sparse else label, sparsity=[last if sparse else None]
     )
-    return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])
+    try:
+        return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])
+    except DomainError:
+        return float("nan")

@@ -12,7 +12,7 @@ from isoloss.fits.problem import Coordinates, Problem
 from isoloss.fits.sample import FitError, Sample
 from isoloss.fits.solver import Solution
 from isoloss.fits.starts import descend, draw
-from isoloss.laws import Array, Inputs, Law, Mask
+from isoloss.laws import Array, DomainError, Inputs, Law, Mask
 
 #: Constants of the base, which every run depends on and which ``per`` gives each source of its own.
 BASE = ("A", "alpha", "B", "beta", "E", "kappa")
@@ -104,11 +104,25 @@ def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) 
         return Optimum(problem, np.zeros(0), Certificate(value, 0, 0, 0.0, 1.0, {}), absent)
     walks = descend(problem, feasible_starts(problem, starts, seed))
     best = int(np.argmin(walks.value))
+    # Two factors below zero make a positive product, so a walk can end where the law has no loss.
+    while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):
+        walks = replace(walks, value=np.where(np.arange(len(walks.value)) == best, np.inf, walks.value))
+        best = int(np.argmin(walks.value))
     if not np.isfinite(walks.value[best]):
         raise FitError(
             f"law {problem.coordinates.law.name!r} is undefined on these runs at every start; check its precision terms"
         )
     return Optimum(problem, walks.theta[best], certify(problem, walks), absent)
+
+
+def _is_defined(problem: Problem, theta: Array) -> bool:
+    """Whether the law has a loss in every precision of the runs."""
+    law = problem.coordinates.law
+    try:
+        law.formula.check({**law.values, **problem.coordinates.values(theta)}, problem.x)
+    except DomainError:
+        return False
+    return True
 
 
 def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from isoloss.fits import Fit
 from isoloss.formats import Precision
 from isoloss.plans.budget import Budget
+from isoloss.plans.doubt import check_level
 from isoloss.plans.members import Member, blind, members_of
 from isoloss.plans.planning import candidates_of
 from isoloss.plans.problems import PlanError
@@ -30,8 +31,7 @@ def check_question(
             raise PlanError(f"{name} is {count}; accepted is a whole number of at least 1")
     if noise is not None and not 0 < noise < float("inf"):
         raise PlanError(f"noise is {noise:g}; it is a standard deviation of log loss above 0, as 0.005")
-    if not 0 < level < 1:
-        raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
+    check_level(level)
 
 
 def precisions_of(

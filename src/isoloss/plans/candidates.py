@@ -14,10 +14,12 @@ from isoloss.plans.budget import Budget
 from isoloss.plans.hardware import Hardware
 from isoloss.plans.problems import PlanError
 from isoloss.plans.rates import rate_of
+from isoloss.plans.space import spendings_of
 from isoloss.plans.units import amount
 
 #: How far above the fitted runs candidates reach, as a factor, and how many sizes and lengths there are.
 UP, POINTS = 4.0, 13
+BF16 = Precision("bf16")
 Range = tuple[str | float, str | float]
 
 
@@ -149,22 +151,12 @@ def purse(budget: Budget, machine: Hardware) -> float:
         )
     if machine.rule == "memory-bits":
         raise PlanError("training costs nothing on memory-bits; name a device, or linear-bits")
-    found = [] if budget.train is None else [budget.train]
-    if budget.hours is not None or budget.money is not None:
-        if machine.is_abstract:
-            raise PlanError(
-                f"hours and money need a device with rates, and {machine.name} is a cost model; name one, as h100"
-            )
-        flop_an_hour = 3600.0 * machine.measured.get("bf16", machine.reached("bf16"))
-        if budget.hours is not None:
-            found.append(budget.hours * (budget.devices or 1) * flop_an_hour)
-        if budget.money is not None and budget.price is not None:
-            found.append(budget.money / budget.price * flop_an_hour)
+    found = spendings_of(budget, machine, (BF16,), (rate_of(machine, BF16),))
     if not found:
         raise PlanError(
             "nothing pays for runs; give the budget train, hours or money, as Budget('1e19 flop')"
         )
-    return min(found)
+    return float(min(6.0 * s.most / s.each[0] for s in found))
 
 
 def _steps(ends: tuple[float, float], count: int) -> Array:

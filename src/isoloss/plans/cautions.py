@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from isoloss.fits import Caution
+from isoloss.plans.doubt import beyond
 from isoloss.plans.hardware import Hardware
 from isoloss.plans.members import Member, far
 from isoloss.plans.result import Choice, LawPlan
@@ -19,11 +18,9 @@ HEARD, APART = 0.05, 2.0
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
     """Why the first choice is an extrapolation, None where it lies inside the runs of every law."""
     for m in members:
-        away = far(m, first.params, first.tokens)
-        place = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
-        if not away <= 1.0:
-            why = "no region of runs is known" if np.isnan(away) else f"by a factor of {away:.3g}"
-            return f"{place} lies outside the runs of {m.law.name} ({why})"
+        point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
+        if (why := beyond(point, m.law.name, far(m, first.params, first.tokens))) is not None:
+            return why
         if m.fit is not None:
             fitted = {
                 p for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True) if not out
@@ -60,11 +57,14 @@ def cautions_of(
             found.append(Caution("untested", text))
         if m.fit is not None:
             found += [c for c in m.fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
-    bare = [m.law.name for m in members if m.fit is None]
-    if bare:
-        text = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
-        found.append(Caution("no_interval", text))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
+
+
+def taken_as_exact(members: Sequence[Member]) -> list[Caution]:
+    """A word about laws that have no refits."""
+    bare = ", ".join(m.law.name for m in members if m.fit is None)
+    text = f"laws without refits, whose constants are taken as exact: {bare}"
+    return [Caution("no_interval", text)] if bare else []
 
 
 def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:

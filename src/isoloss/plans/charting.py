@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
+from isoloss.plans.critical import critical_of
 from isoloss.plans.doubt import interval
-from isoloss.plans.expected import mean_loss, replanned
+from isoloss.plans.expected import mean_loss, replanned, thinned
 from isoloss.plans.members import levels_of
 from isoloss.plans.result import Choice
-from isoloss.plans.search import Loss, minimise, search
-from isoloss.plans.space import LEAST_TOKENS, MOST_PARAMS, MOST_TOKENS, Space
+from isoloss.plans.search import Loss, search
+from isoloss.plans.space import MOST_PARAMS, Space
 
 #: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
 GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
@@ -100,7 +101,7 @@ def _frontier(question: Question, names: Sequence[str], best: Choice, level: flo
     factors = np.geomspace(*REACH, COSTS)
     ks = [_index(question, name) for name in names]
     wide = _several([_scaled(space.take(k), factors) for k in ks])
-    levels, counts = levels_of(wide.precisions), _thin(question)
+    levels, counts = levels_of(wide.precisions), thinned(question.members, question.counts, REFITS)
     mean = search(mean_loss(question.members, counts, levels, question.budget), wide)
     drawn, weights = replanned(question.members, counts, levels, question.budget, wide)
     known = np.isfinite(mean.loss[0])
@@ -129,31 +130,23 @@ def _serving(question: Question, choices: Sequence[Choice]) -> Serving | None:
 
 
 def _served(question: Question, precision: Precision, params: float, tokens: Array) -> Served:
-    size = np.full((1, 1), np.log(params))
     try:
         many = _expected(question, [precision] * len(tokens))
-        loss = plain(many(np.full((1, len(tokens)), size), np.log(tokens)[None, :]))[0]
-        one = _expected(question, [precision])
-        ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
-        best = float(minimise(lambda y: one(size, y), *ends)[0, 0])
+        loss = plain(many(np.full((1, len(tokens)), np.log(params)), np.log(tokens)[None, :]))[0]
+        critical = critical_of(_expected(question, [precision]), params)
     except DomainError:
         return Served(str(precision), np.full(len(tokens), np.nan), float("nan"))
-    critical = float(np.exp(best)) if best < MOST_TOKENS - 1e-6 else float("inf")
     return Served(str(precision), np.asarray(loss), critical)
 
 
 def _expected(question: Question, precisions: Sequence[Precision]) -> Loss:
     """The loss averaged over laws and some refits of each, at one precision a column."""
-    return mean_loss(question.members, _thin(question), levels_of(precisions), question.budget)
-
-
-def _thin(question: Question) -> list[list[int]]:
-    """Fewer refits of each law, evenly chosen."""
-    few = []
-    for member, rows in zip(question.members, question.counts, strict=True):
-        most = min(len(rows), max(1, round(REFITS * member.weight)))
-        few.append([rows[int(i)] for i in np.linspace(0, len(rows) - 1, most)])
-    return few
+    return mean_loss(
+        question.members,
+        thinned(question.members, question.counts, REFITS),
+        levels_of(precisions),
+        question.budget,
+    )
 
 
 def _scaled(space: Space, factors: Sequence[float] | Array) -> Space:

@@ -8,7 +8,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Law, preset
 from isoloss.plans.members import Member, levels_of
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import minimise
+from isoloss.plans.search import Loss, minimise
 from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS
 from isoloss.plans.units import amount
 
@@ -27,10 +27,15 @@ def critical_tokens(law: str | Law, params: str | float, precision: str | Precis
     return critical_tokens_of(member, amount(params, "params", "params"), asked)
 
 
-def critical_tokens_of(member: Member, params: float, precision: Precision) -> float:
-    """The same for a law of a plan, which must be defined at the precision."""
+def critical_of(loss: Loss, params: float) -> float:
+    """The tokens of least loss at a size, for any loss at one precision; infinite where it falls up to 1e20."""
     size = np.full((1, 1), np.log(params))
-    levels, values = levels_of([precision]), member.values
     ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
-    best = float(minimise(lambda y: member.loss(values, size, y, levels, None), *ends)[0, 0])
+    best = float(minimise(lambda y: loss(size, y), *ends)[0, 0])
     return float(np.exp(best)) if best < MOST_TOKENS - 1e-6 else float("inf")
+
+
+def critical_tokens_of(member: Member, params: float, precision: Precision) -> float:
+    """The critical tokens of a law that is defined at the precision."""
+    levels = levels_of([precision])
+    return critical_of(lambda u, y: member.loss(member.values, u, y, levels, None), params)

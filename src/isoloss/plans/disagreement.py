@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from isoloss.fits import Section, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans.budget import Budget
+from isoloss.plans.doubt import place
 from isoloss.plans.hardware import MACHINES, Hardware, machine
 from isoloss.plans.members import Member, far
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
+from isoloss.plans.result import LawPlan
 from isoloss.plans.units import amount
 from isoloss.runs import compact
 
@@ -81,13 +81,8 @@ class Asked:
 class Optimum:
     """What one law would do with a budget on one machine, among its own formats."""
 
-    law: str
     hardware: str
-    precision: str
-    params: float
-    tokens: float
-    loss: float
-    outside: float
+    alone: LawPlan
 
 
 @dataclass(frozen=True)
@@ -172,13 +167,7 @@ def plans_by_law(
             except PlanError as error:
                 problems.append(f"{reading.law} on {device.name} ({error})")
                 continue
-            best = found.choices[0]
-            outside = found.by_law[0].outside
-            optima.append(
-                Optimum(
-                    reading.law, device.name, best.precision, best.params, best.tokens, best.loss, outside
-                )
-            )
+            optima.append(Optimum(device.name, found.by_law[0]))
     if not optima:
         raise PlanError(f"no law can plan {budget}: {problems[-1]}")
     return Disagreement(f"What to train with {budget}", (), (), tuple(optima), tuple(problems))
@@ -216,9 +205,7 @@ def _box(law: str) -> str:
 
 
 def _row(each: Optimum) -> tuple[str, ...]:
-    place = (
-        "unknown" if np.isnan(each.outside) else "inside" if each.outside <= 1 else f"{each.outside:.3g} x"
-    )
+    a = each.alone
     return (
-        each.law, each.hardware, each.precision, compact(each.params), compact(each.tokens), f"{each.loss:.4f}", place,
+        a.law, each.hardware, a.precision, compact(a.params), compact(a.tokens), f"{a.loss:.4f}", place(a.outside),
     )  # fmt: skip

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from isoloss.laws import Array, Levels, Value
+from isoloss.formats import Precision
+from isoloss.laws import Array, Levels, Value, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.members import Member
+from isoloss.plans.members import Member, levels_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Best, Loss, search
 from isoloss.plans.space import Space
@@ -64,3 +65,37 @@ def replanned(
         weights += [m.weight / len(rows)] * len(rows)
     stacked = (np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss"))
     return Best(*stacked), np.array(weights)
+
+
+def thinned(members: Sequence[Member], counts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+    """Fewer refits of each law, evenly chosen, about ``most`` in all by weight."""
+    few = []
+    for member, rows in zip(members, counts, strict=True):
+        kept = min(len(rows), max(1, round(most * member.weight)))
+        few.append([rows[int(i)] for i in np.linspace(0, len(rows) - 1, kept)])
+    return few
+
+
+def losses_at(
+    members: Sequence[Member],
+    counts: Sequence[Sequence[int]],
+    precisions: Sequence[Precision],
+    params: float,
+    tokens: float,
+    budget: Budget,
+) -> tuple[Array, Array]:
+    """The loss by every refit of every law at one size and length, (S, n), and the weights (S,), adding up to one.
+
+    NaN where a law does not know a precision.
+    """
+    found, weights = [], []
+    for m, rows in zip(members, counts, strict=True):
+        known = [k for k, p in enumerate(precisions) if m.knows(p) is None]
+        loss = np.full((len(rows), len(precisions)), np.nan)
+        if known:
+            n, d = (np.full((1, len(known)), np.log(v)) for v in (params, tokens))
+            levels = levels_of([precisions[k] for k in known])
+            loss[:, known] = plain(m.loss(m.chosen(rows), n, d, levels, budget.unique_tokens))
+        found.append(loss)
+        weights += [m.weight / len(rows)] * len(rows)
+    return np.vstack(found), np.array(weights)

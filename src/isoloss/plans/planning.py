@@ -12,7 +12,7 @@ from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
 from isoloss.plans.cautions import cautions_of, disagreeing, outside_of
 from isoloss.plans.charts import Question
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import check_level, interval
 from isoloss.plans.expected import loss_of, mean_loss, replanned, shares
 from isoloss.plans.hardware import Hardware, machine
 from isoloss.plans.members import Listened, Member, blind, far, levels_of, members_of
@@ -43,8 +43,7 @@ def plan(
     """
     if not isinstance(budget, Budget):
         raise PlanError(f"budget is {budget!r}; give a Budget, as Budget('1e21 flop')")
-    if not 0 < level < 1:
-        raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
+    check_level(level)
     device = machine(hardware)
     members = members_of(thing, group, budget.unique_tokens is not None)
     asked, sparse = candidates_of(thing, precision)
@@ -67,15 +66,9 @@ def plan(
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = outside_of(members, choices[0])
-    spoken = (
-        tuple(c for c in thing.cautions if c.kind != "not_covered") if isinstance(thing, Comparison) else ()
-    )
-    cautions = (
-        *silent,
-        *spoken,
-        *disagreeing(by_law),
-        *cautions_of(members, choices[0], device, space, order[0]),
-    )
+    told = thing.cautions if isinstance(thing, Comparison) else ()
+    own = cautions_of(members, choices[0], device, space, order[0])
+    cautions = (*silent, *told, *disagreeing(by_law), *own)
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)

@@ -11,10 +11,12 @@ from isoloss.fits import Caution
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
+from isoloss.plans.cautions import taken_as_exact
 from isoloss.plans.critical import critical_tokens_of
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import beyond, check_level, interval
+from isoloss.plans.expected import losses_at, shares
 from isoloss.plans.hardware import Hardware, machine
-from isoloss.plans.members import Listened, Member, far, levels_of, members_of
+from isoloss.plans.members import Listened, Member, far, members_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.rates import own_class
 from isoloss.plans.serving import ServingChoice, ServingPlan
@@ -40,25 +42,38 @@ def rank_serving(
     arrow. Laws are asked that know every candidate that any of them knows. Speed is bandwidth over bytes read, an
     upper bound, unless the machine has measured decode speeds. Raises PlanError, in one sentence, for bad input.
     """
+    _check_budget(budget)
+    check_level(level)
+    device, n, d = machine(hardware), budget.params or 0.0, budget.tokens or 0.0
+    asked = _spelled(formats, trained)
+    members, silent = _telling(members_of(thing, group), asked)
+    counts = shares(members, draws)
+    losses, weights = losses_at(members, counts, asked, n, d, budget)
+    before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
+    gaps = losses - before
+    found = [_served(p, members, gaps[:, k], weights, budget, device, level) for k, p in enumerate(asked)]
+    found, dropped = _within(found, budget)
+    found = [replace(c, beaten_by=_better(c, found)) for c in found]
+    found.sort(key=lambda c: (not np.isfinite(c.gap), c.gap))
+    outside = {m.law.name: far(m, n, d) for m in members}
+    reasons = [beyond("the model", law, away) for law, away in outside.items()]
+    withheld = None if extrapolate else next(filter(None, reasons), None)
+    cautions = (*silent, *_cautions(members, asked, device))
+    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+
+
+def _check_budget(budget: Budget) -> None:
+    """Nothing; raises PlanError without a model, and for limits that are of training, which has been paid for."""
     if budget.params is None or budget.tokens is None:
         raise PlanError(
             "serving needs a model that exists: give params and tokens in the budget (--params, --tokens)"
         )
-    if not 0 < level < 1:
-        raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
-    device, n, d = machine(hardware), budget.params, budget.tokens
-    asked = _spelled(formats, trained)
-    members = members_of(thing, group)
-    told, silent = _telling(members, asked)
-    gaps, weights = _gaps(told, asked, n, d, draws)
-    kept, dropped = _within(asked, budget, device)
-    found = [_served(p, told, gaps[:, asked.index(p)], weights, budget, device, level) for p in kept]
-    found = [replace(c, beaten_by=_better(c, found)) for c in found]
-    found.sort(key=lambda c: (not np.isfinite(c.gap), c.gap))
-    outside = {m.law.name: far(m, n, d) for m in told}
-    cautions = (*silent, *_cautions(told, asked, device))
-    withheld = None if extrapolate else _withheld(outside)
-    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+    names = ("train", "hours", "money", "served", "unique_tokens")
+    given = [name for name in names if getattr(budget, name) is not None]
+    if given:
+        raise PlanError(
+            f"{', '.join(given)} limits training, and the model exists; serving takes memory, speed, context and batch"
+        )
 
 
 def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> list[Precision]:
@@ -106,45 +121,22 @@ def _missing(known: set[Precision], asked: Sequence[Precision]) -> str:
     return ", ".join(f"'{p}'" for p in asked if p not in known)
 
 
-def _gaps(
-    members: Sequence[Member], asked: Sequence[Precision], params: float, tokens: float, draws: int
-) -> tuple[Array, Array]:
-    """The gap to the model as trained by every refit of every law, shape (S, candidates), and the weights (S,)."""
-    n, d = (np.full((1, len(asked)), np.log(v)) for v in (params, tokens))
-    rows, weights = [], []
-    for m in members:
-        share = min(m.count, max(1, round(draws * m.weight)))
-        chosen = m.chosen([int(k) for k in np.linspace(0, m.count - 1, share)])
-        known = [k for k, p in enumerate(asked) if m.knows(p) is None]
-        some = [asked[k] for k in known]
-        losses = [
-            plain(m.loss(chosen, n[:, known], d[:, known], levels_of(some_of), None))
-            + np.zeros((share, len(known)))
-            for some_of in (some, [p.trained for p in some])
-        ]
-        gap = np.full((share, len(asked)), np.nan)
-        gap[:, known] = losses[0] - losses[1]
-        rows.append(gap)
-        weights += [m.weight / share] * share
-    return np.vstack(rows), np.array(weights)
-
-
-def _within(
-    asked: Sequence[Precision], budget: Budget, device: Hardware
-) -> tuple[list[Precision], dict[str, str]]:
-    """The candidates that meet the limits on memory and speed, and why the others do not."""
+def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[ServingChoice], dict[str, str]]:
+    """The ways that meet the limits on memory and speed, and why the others do not."""
     dropped = {}
-    for p in asked:
-        size = float(plain(serving_bytes(budget.params, p, budget)))
-        speed = _speed(p, size, budget, device)[0]
-        if budget.memory is not None and size > budget.memory:
-            dropped[p] = f"'{p}': {size / 1e9:.4g} GB, and memory is {budget.memory / 1e9:.4g} GB"
-        elif budget.speed is not None and speed < budget.speed:
-            dropped[p] = f"'{p}': {speed:.4g} tokens/s at most, and speed is {budget.speed:.4g} tokens/s"
-    kept = [p for p in asked if p not in dropped]
+    for c in found:
+        if budget.memory is not None and c.bytes > budget.memory:
+            dropped[c.precision] = (
+                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, and memory is {budget.memory / 1e9:.4g} GB"
+            )
+        elif budget.speed is not None and c.speed < budget.speed:
+            dropped[c.precision] = (
+                f"'{c.precision}': {c.speed:.4g} tokens/s at most, and speed is {budget.speed:.4g} tokens/s"
+            )
+    kept = [c for c in found if c.precision not in dropped]
     if not kept:
         raise PlanError(f"no format meets the limits: {'; '.join(dropped.values())}")
-    return kept, {str(p): why for p, why in dropped.items()}
+    return kept, dropped
 
 
 def _speed(precision: Precision, size: float, budget: Budget, device: Hardware) -> tuple[float, str]:
@@ -194,14 +186,6 @@ def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, .
     )
 
 
-def _withheld(outside: Mapping[str, float]) -> str | None:
-    for law, away in outside.items():
-        if not away <= 1:
-            why = "no region of runs is known" if np.isnan(away) else f"by a factor of {away:.3g}"
-            return f"the model lies outside the runs of {law} ({why})"
-    return None
-
-
 def _cautions(members: Sequence[Member], asked: Sequence[Precision], device: Hardware) -> list[Caution]:
     found = []
     if not device.is_abstract and not device.decoding:
@@ -224,10 +208,7 @@ def _cautions(members: Sequence[Member], asked: Sequence[Precision], device: Har
                 f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
             )
             found.append(Caution("untested", same))
-    bare = [m.law.name for m in members if m.fit is None]
-    if bare:
-        text_ = f"laws without refits, whose constants are taken as exact: {', '.join(bare)}"
-        found.append(Caution("no_interval", text_))
+    found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
     ):

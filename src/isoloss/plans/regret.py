@@ -7,18 +7,18 @@ every limit reaches L too: the frontier of loss against cost turns nats into wha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 
 from isoloss.formats import Precision
-from isoloss.laws import Array, Law, plain, presets
+from isoloss.laws import presets
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
-from isoloss.plans.expected import loss_of, mean_loss
+from isoloss.plans.expected import loss_of, losses_at, mean_loss, thinned
 from isoloss.plans.hardware import Hardware
 from isoloss.plans.members import MISREAD, Member, blind, complete, levels_of
 from isoloss.plans.problems import PlanError
@@ -49,19 +49,20 @@ def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret,
     Those that the budget or a law rules out are absent.
     """
     members, budget, space = question.members, question.budget, question.space
-    step = max(1, sum(map(len, question.counts)) // REFITS)
-    counts = [list(rows)[::step] for rows in question.counts]
+    counts = thinned(members, question.counts, REFITS)
     objective = mean_loss(members, counts, levels_of(space.precisions), budget)
-    plan, weights = _losses(members, counts, Precision(first.precision), first.params, first.tokens, budget)
+    best = [Precision(first.precision)]
+    plan, weights = losses_at(members, counts, best, first.params, first.tokens, budget)
     paid, found = _paid(budget), []
     for each in _simpler(members, counts, budget, space, question.device):
         if any(m.knows(each.precision) is not None for m in members):
             continue
-        own, _ = _losses(members, counts, each.precision, each.params, each.tokens, budget)
-        loss = float(np.average(own, weights=weights))
-        excess = float(np.average(own - plan, weights=weights))
+        own, _ = losses_at(members, counts, [each.precision], each.params, each.tokens, budget)
+        more = (own - plan)[:, 0]
+        loss = float(np.average(own[:, 0], weights=weights))
+        excess = float(np.average(more, weights=weights))
         wasted = _wasted(objective, space, loss)
-        ends = interval(own - plan, weights, level)
+        ends = interval(more, weights, level)
         spelled = str(each.precision)
         found.append(
             Regret(each.name, spelled, each.params, each.tokens, loss, excess, ends, wasted, wasted * paid)
@@ -83,9 +84,8 @@ def _simpler(
         if space.params is None and space.tokens is None:
             params = _by_rule(plainly)
             yield Simple(f"bf16, {RULE:g} tokens a param", BF16, params, RULE * params)
-    law = latest_law({m.law.name for m in members}, space.precisions)
-    if law is not None:
-        latest = Member(law)
+    latest = _latest(members, space.precisions)
+    if latest is not None:
         own = search(loss_of(latest, latest.values, levels_of(space.precisions), budget), space)
         k = int(np.argmin(own.loss[0]))
         if np.isfinite(own.loss[0, k]):
@@ -102,34 +102,16 @@ def _by_rule(space: Space) -> float:
     return min(most)
 
 
-def latest_law(left_out: Collection[str], precisions: Sequence[str | Precision]) -> Law | None:
-    """The published law of the newest paper (by arXiv number) that tells some precisions apart, none of those left out."""
-    asked, dated = [Precision.parse(p) for p in precisions], []
+def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | None:
+    """The published law of the newest paper (by arXiv number) that tells the candidates apart, none of the plan's."""
+    own, dated = {m.law.name for m in members}, []
     for law in presets():
         number = re.match(r"(\d{4}\.\d{5})", law.source)
-        if number and len(asked) > 1 and law.name not in {*left_out} | MISREAD and complete(law):
+        if number and len(asked) > 1 and law.name not in own | MISREAD and complete(law):
             member = Member(law)
             if member.knows_all(asked) and not blind(member, asked):
-                dated.append((number[1], law))
+                dated.append((number[1], member))
     return max(dated, key=lambda each: each[0])[1] if dated else None
-
-
-def _losses(
-    members: Sequence[Member],
-    counts: Sequence[list[int]],
-    precision: Precision,
-    params: float,
-    tokens: float,
-    budget: Budget,
-) -> tuple[Array, Array]:
-    """The loss by every refit of every law at one point, (S,), and the weights, adding up to one."""
-    levels, rows, weights = levels_of([precision]), [], []
-    n, d = (np.full((1, 1), np.log(v)) for v in (params, tokens))
-    for m, chosen in zip(members, counts, strict=True):
-        found = plain(m.loss(m.chosen(chosen), n, d, levels, budget.unique_tokens))
-        rows.append(np.broadcast_to(found, (len(chosen), 1))[:, 0])
-        weights += [m.weight / len(chosen)] * len(chosen)
-    return np.concatenate(rows), np.array(weights)
 
 
 def _wasted(objective: Loss, space: Space, loss: float) -> float:

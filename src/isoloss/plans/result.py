@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isoloss.fits import Caution, Section, text
 from isoloss.plans.charts import Charts, Question
+from isoloss.plans.doubt import place
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
@@ -216,14 +217,7 @@ def _simple(r: Regret) -> tuple[str, ...]:
 
 
 def _of_law(each: LawPlan) -> tuple[str, ...]:
-    far = (
-        "unknown"
-        if each.outside != each.outside
-        else "inside"
-        if each.outside <= 1
-        else f"{each.outside:.3g} x"
-    )
     return (
         each.law, f"{each.weight:.2f}", each.precision, compact(each.params), compact(each.tokens),
-        f"{each.loss:.4f}", far,
+        f"{each.loss:.4f}", place(each.outside),
     )  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from isoloss.fits import Caution, Section, text
+from isoloss.plans.doubt import place
 from isoloss.runs import compact
 
 
@@ -74,7 +73,7 @@ class ServingPlan:
             f"gap in nats to the model as trained; intervals of {100 * self.level:g}% over laws and refits",
             "critical tokens: beyond them training longer hurts this way of serving, least to most over laws",
         )
-        far_off = tuple((law, _place(self.outside[law])) for law in laws)
+        far_off = tuple((law, place(self.outside[law])) for law in laws)
         return [
             Section(
                 f"Serving {compact(self.params)} params trained on {compact(self.tokens)} tokens",
@@ -102,10 +101,6 @@ class ServingPlan:
 
     def __str__(self) -> str:
         return text(self.sections())
-
-
-def _place(away: float) -> str:
-    return "unknown" if np.isnan(away) else "inside its runs" if away <= 1 else f"outside by {away:.3g} x"
 
 
 def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:

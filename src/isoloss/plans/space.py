@@ -88,7 +88,7 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
     Raises PlanError where nothing limits it, a limit needs a device and the machine is none, or no model fits.
     """
     rates = tuple(rate_of(machine, p) for p in precisions)
-    spendings = tuple(_spendings(budget, machine, precisions, rates))
+    spendings = tuple(spendings_of(budget, machine, precisions, rates))
     cap, capped_by = _caps(budget, machine, precisions)
     params = None if budget.params is None else float(np.log(budget.params))
     tokens = None if budget.tokens is None else float(np.log(budget.tokens))
@@ -97,9 +97,13 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
     return space
 
 
-def _spendings(
+def spendings_of(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
 ) -> list[Spending]:
+    """The limits of a budget on flop, hours and money, in the terms of each precision.
+
+    Raises PlanError for hours and money on a machine that is no device.
+    """
     cost = np.array([r.cost for r in rates])
     if machine.rule == "memory-bits":
         if budget.train is None:
