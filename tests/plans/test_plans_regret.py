@@ -52,15 +52,17 @@ def test_the_rule_of_thumb_spends_the_budget_on_20_tokens_a_param() -> None:
     assert 6 * rule.params * rule.tokens + 2 * rule.params * 1e12 == pytest.approx(1e21, rel=1e-9)
 
 
-def test_the_latest_paper_is_another_law_and_money_is_counted() -> None:
-    found = plan(
-        "kumar2024", Budget(money="2M USD", price=2.5), "h100", precision=["bf16", "w8 a8"], extrapolate=True
-    )
+def test_the_latest_paper_is_another_paper_and_money_is_counted() -> None:
+    asked = {"precision": ["bf16", "w:e4m3/128 a:e4m3/128"], "extrapolate": True}
+    found = plan("kumar2024", Budget(money="2M USD", price=2.5), "h100", **asked)
     latest = [r for r in found.regrets if r.choice.startswith("as ")]
-    assert len(latest) == 1
-    assert latest[0].choice != "as kumar2024 says"
+    assert [r.choice for r in latest] == ["as sun2025 says"]
     assert all(r.money == pytest.approx(2e6 * r.wasted) for r in found.regrets)
     assert "What simpler choices would cost" in str(found)
+    own = plan(
+        "kumar2024_float", Budget("1e20 flop"), "linear-bits", precision=["w4", "w8"], extrapolate=True
+    )
+    assert not any("kumar" in r.choice for r in own.regrets)
 
 
 def test_choices_that_cannot_be_are_absent() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from isoloss.formats import Precision
-from isoloss.laws import presets
+from isoloss.laws import Law, presets
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Question
 from isoloss.plans.doubt import interval
@@ -103,15 +103,21 @@ def _by_rule(space: Space) -> float:
 
 
 def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | None:
-    """The published law of the newest paper (by arXiv number) that tells the candidates apart, none of the plan's."""
-    own, dated = {m.law.name for m in members}, []
+    """The published law of the newest paper (by arXiv number) that tells the candidates apart; no paper of the plan's."""
+    own, dated = {_paper(m.law) for m in members}, []
     for law in presets():
-        number = re.match(r"(\d{4}\.\d{5})", law.source)
-        if number and len(asked) > 1 and law.name not in own | MISREAD and complete(law):
+        paper = _paper(law)
+        if paper and paper not in own and len(asked) > 1 and law.name not in MISREAD and complete(law):
             member = Member(law)
             if member.knows_all(asked) and not blind(member, asked):
-                dated.append((number[1], member))
+                dated.append((paper, member))
     return max(dated, key=lambda each: each[0])[1] if dated else None
+
+
+def _paper(law: Law) -> str:
+    """The arXiv number that a law's source begins with, empty without one."""
+    found = re.match(r"\d{4}\.\d{5}", law.source)
+    return found[0] if found else ""
 
 
 def _wasted(objective: Loss, space: Space, loss: float) -> float:
