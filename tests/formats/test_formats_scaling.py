@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from isoloss.formats import Format, Marks, catalogue, fake_quantise, round_elements
+from isoloss.formats import Format, Marks, catalogue, fake_quantise, frozen, hadamard, round_elements
 
 X = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
 X[2, :32] = 0.0
@@ -289,3 +289,34 @@ def test_default_granularity_is_the_tensor() -> None:
     assert np.array_equal(
         fake_quantise(X, "int4"), fake_quantise(X, Format.parse("int4").marked(Marks("tensor")))
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["int4", "uint3", "int3_full", "int3+clip", "e2m1", "mxfp4", "nvfp4", "ternary", "bf16", "fp"]
+)
+def test_frozen_scales_round_their_own_rows_and_columns_of_them(name: str) -> None:
+    whole = fake_quantise(X, f"{name}/row" if name not in ("bf16", "fp") else name)
+    assert np.array_equal(frozen(X, name)(X), whole)
+    assert np.array_equal(frozen(X, name)(X[:, 5:6]), whole[:, 5:6])
+    assert torch.equal(frozen(torch.from_numpy(X), name)(torch.from_numpy(X)), torch.from_numpy(whole))
+
+
+def test_frozen_scales_stay_where_the_numbers_move() -> None:
+    moved = frozen(X[:1], "int4")(X[:1] * 3)
+    step = np.abs(X[0]).max() / 7
+    assert np.allclose(moved, np.clip(np.round(X[:1] * 3 / step), -8, 7) * step)
+
+
+@pytest.mark.parametrize("name", ["add(0.1)", "int4~sr", "int4~dither", "int4/32+had"])
+def test_formats_without_a_grid_cannot_be_frozen(name: str) -> None:
+    with pytest.raises(ValueError, match=r"has no fixed grid; accepted are formats that round to nearest"):
+        frozen(X, name)
+
+
+@pytest.mark.parametrize("name", ["int4/32+had", "int4/row+had"])
+def test_hadamard_is_the_rotation_of_the_mark_and_its_own_inverse(name: str) -> None:
+    plain = Format.parse(name.removesuffix("+had"))
+    assert np.allclose(
+        hadamard(fake_quantise(hadamard(X, name), plain), name), fake_quantise(X, name), atol=1e-6
+    )
+    assert np.allclose(hadamard(hadamard(X, name), name), X, atol=1e-6)

@@ -7,7 +7,7 @@ from isoloss.formats.number import Format
 from isoloss.formats.own import own_format
 from isoloss.formats.parts import PARTS
 from isoloss.formats.precision import Precision
-from isoloss.formats.rounding import fake_quantise, round_elements, rounded
+from isoloss.formats.rounding import fake_quantise, frozen, hadamard, round_elements, rounded
 from isoloss.formats.structure import ErrorStructure, error_structure
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "error_structure",
     "fake_quantise",
     "float_format",
+    "frozen",
+    "hadamard",
     "int_format",
     "integer_bits",
     "noise_format",

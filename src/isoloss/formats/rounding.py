@@ -122,6 +122,36 @@ def round_elements(
         return _narrowed(xp, out, x, known, check=saturate and all_finite(xp, wide))
 
 
+def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
+    """The rule that rounds other numbers with the scales of x, one for each row along its last axis.
+
+    frozen(x, known)(x) is x rounded a row at a time, whatever granularity the format says; the rule takes arrays
+    that broadcast against those scales, such as one column of x after it changed: so a quantiser can round numbers
+    one by one and keep them on one grid. Raises ValueError for formats whose rounding is more than a grid and a
+    scale (noise, own quantisers, '+had', '~sr', '~dither').
+    """
+    known = Format.parse(known)
+    if known.kind in ("noise", "own") or known.hadamard or known.rounding:
+        raise ValueError(
+            f"'{known}' has no fixed grid; accepted are formats that round to nearest, without +had"
+        )
+    xp = checked(x)
+    y = widened(xp, x.detach() if hasattr(x, "detach") else x)
+    if known.is_exact:
+        return lambda z: xp.asarray(z, copy=True)
+    if not known.is_scaled:
+        return lambda z: to_grid(xp, z, known)
+    scale = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None))
+    return lambda z: _at(xp, z, known, scale, None)
+
+
+def hadamard(x: AnyArray, known: Format | str) -> AnyArray:
+    """x rotated along its last axis as '+had' of a format rotates it before rounding; its own inverse."""
+    known = Format.parse(known)
+    check_granules(x, known)
+    return rotated(checked(x), x, rotated_size(x.shape, granularity_of(known)))
+
+
 def rounded(
     xp: Any, x: AnyArray, known: Format, uniform: AnyArray | None = None, step: AnyArray | None = None
 ) -> AnyArray:

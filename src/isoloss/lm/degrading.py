@@ -1,0 +1,100 @@
+"""What quantising cost: the loss of two models on the same tokens, and how far their predictions lie apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isoloss.lm.shape import ModelError
+from isoloss.lm.training import EVALUATED_TOGETHER
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Loss of the quantised model, its gap to the model before, and KL(before || after), in nats a token.
+
+    Standard errors are over sequences; those of gap and KL are of differences on the same tokens.
+    """
+
+    loss: float
+    loss_se: float
+    gap: float
+    gap_se: float
+    kl: float
+    kl_se: float
+
+    def __str__(self) -> str:
+        return (
+            f"loss {self.loss:.4f} +- {self.loss_se:.4f}, gap {self.gap:+.3g} +- {self.gap_se:.2g}, "
+            f"KL {self.kl:.3g} +- {self.kl_se:.2g} nats a token"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of tokens, kept for several comparisons: log p by batch, each (rows, vocabulary, context)."""
+
+    log_p: tuple[Tensor, ...]
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: nn.Module, tokens: np.ndarray, together: int = EVALUATED_TOGETHER) -> Predictions:
+        """The predictions of a model on tokens of shape (rows, context + 1): 4 bytes a token and word."""
+        return cls(tuple(_log_p(model, part[:, :-1]) for part in _batches(tokens, together)))
+
+
+@torch.no_grad()
+def degradation(
+    model: nn.Module | Predictions,
+    quantised: nn.Module,
+    tokens: np.ndarray,
+    together: int = EVALUATED_TOGETHER,
+) -> Degradation:
+    """How a quantised model does beside the one before, on tokens of shape (rows, context + 1).
+
+    KL is sum_v p(v) log(p(v) / q(v)) at every token, p the model's and q the quantised one's. Rows are taken
+    `together`, 32 as in `evaluate`: its loss is the same to the last bit. `Predictions` of the model before, on the
+    same tokens, spare its part of the work; models of Hugging Face are taken as well. Raises ModelError for fewer
+    than two rows, which have no standard error.
+    """
+    batches, found = _batches(tokens, together), []
+    if isinstance(model, Predictions) and [len(p) for p in model.log_p] != [len(part) for part in batches]:
+        raise ModelError("the predictions are of other tokens; make them of the same ones")
+    for number, part in enumerate(batches):
+        inputs, targets = part[:, :-1], part[:, 1:]
+        before = model.log_p[number] if isinstance(model, Predictions) else _log_p(model, inputs)
+        after = _log_p(quantised, inputs)
+        losses = [functional.nll_loss(p, targets.to(p.device), reduction="none") for p in (before, after)]
+        apart = (before.exp() * (before - after)).sum(1)
+        found.append(torch.stack([losses[1], losses[1] - losses[0], apart]).double().mean(2).cpu())
+    each = torch.cat(found, 1).numpy()
+    errors = each.std(1, ddof=1) / math.sqrt(each.shape[1])
+    return Degradation(*(float(x) for pair in zip(each.mean(1), errors, strict=True) for x in pair))
+
+
+def _batches(tokens: np.ndarray, together: int) -> tuple[Tensor, ...]:
+    if tokens.ndim != 2 or len(tokens) < 2 or tokens.shape[1] < 2:
+        raise ModelError(
+            f"tokens have the shape {tokens.shape}; accepted are 2 rows or more of 2 tokens or more"
+        )
+    parts: tuple[Tensor, ...] = torch.from_numpy(np.array(tokens, np.int64)).split(together)  # type: ignore[no-untyped-call]
+    return parts
+
+
+def _log_p(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Log probabilities (rows, vocabulary, context), by the operations of `evaluate`."""
+    return functional.log_softmax(logits_of(model, inputs).transpose(1, 2), 1)
+
+
+def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Logits (rows, tokens, vocabulary) of a model of ours or of Hugging Face, for inputs (rows, tokens)."""
+    inputs = inputs.to(next(model.parameters()).device)
+    out: Any = model(inputs, use_cache=False) if hasattr(model, "config") else model(inputs)
+    logits: Tensor = out.logits if hasattr(out, "logits") else out
+    return logits
