@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
+from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
 from isoloss.lm.language import Language
 from isoloss.lm.model import Model
@@ -40,7 +41,7 @@ class Calibration:
         if self.sequences < 1:
             raise ModelError(f"calibration on {self.sequences} sequences; accepted is 1 or more")
 
-    def tokens(self, corpus: Language) -> Tensor:
+    def tokens(self, corpus: Corpus) -> Tensor:
         """The tokens, shape (sequences, context)."""
         return torch.from_numpy(corpus.batch(0, self.sequences, self.seed)[:, :-1].copy())
 
@@ -66,7 +67,7 @@ def post_run(
     post: str | Precision,
     model: Model,
     tokens: np.ndarray,
-    corpus: Language | None = None,
+    corpus: Corpus | None = None,
     calibration: Calibration | None = None,
     before: Predictions | None = None,
 ) -> tuple[Run, dict[str, float]]:
