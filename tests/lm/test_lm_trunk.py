@@ -132,13 +132,28 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost(
     ]
 
 
-def test_models_are_kept_where_asked(tmp_path: Path) -> None:
-    trunk = Trunk(jobs()[:1], keep=tmp_path / "models")
-    watch = Notebook(trunk, tmp_path / "work")
+def test_models_that_were_kept_are_not_trained_again(tmp_path: Path, alone: dict[str, Any]) -> None:
+    keep = tmp_path / "models"
+    first = Notebook(trunk := Trunk(jobs(), keep=keep), tmp_path)
+    trunk(first)
+    assert {key: alone[key] for key in first.rows} == first.rows
+    for key in first.rows:
+        assert replace(load_checkpoint(keep / f"{key}.safetensors").run, cost=None) == first.rows[key][0]
+    later = Notebook(trunk := Trunk(jobs(), POST, keep=keep), tmp_path, first.rows)
+    trunk(later)
+    assert later.rows == alone
+    assert later.shares == [0.0]  # not a step
+
+
+def test_a_kept_model_that_is_damaged_is_trained_again(tmp_path: Path, alone: dict[str, Any]) -> None:
+    (job,) = jobs()[:1]
+    file = tmp_path / f"{job.key}.safetensors"
+    file.write_bytes(b"no model")
+    watch = Notebook(trunk := Trunk((job,), POST, keep=tmp_path), tmp_path / "work")
     trunk(watch)
-    (key,) = watch.rows
-    kept = load_checkpoint(tmp_path / "models" / f"{key}.safetensors")
-    assert replace(kept.run, cost=None) == watch.rows[key][0]
+    assert watch.rows == {key: alone[key] for key in trunk.rows(job)}
+    assert "is damaged" in watch.said[0]
+    assert load_checkpoint(file).run.key == job.key
 
 
 def test_a_diverged_trunk_gives_diverged_rows(tmp_path: Path) -> None:

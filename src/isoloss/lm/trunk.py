@@ -20,12 +20,19 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
-from isoloss.lm.checkpoints import CheckpointError, read_checkpoint, save_checkpoint, save_model
+from isoloss.lm.checkpoints import (
+    CheckpointError,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    save_model,
+)
 from isoloss.lm.degrading import Predictions
 from isoloss.lm.job import Job
+from isoloss.lm.model import Model
 from isoloss.lm.post_rows import post_key, post_precision, post_run
 from isoloss.lm.trainer import Trainer
-from isoloss.lm.training import Trained, finished
+from isoloss.lm.training import finished
 from isoloss.runs import Run
 
 #: Seconds of training between two states that are kept.
@@ -51,7 +58,10 @@ class Watching(Protocol):
 
 @dataclass(frozen=True)
 class Trunk:
-    """Jobs of one trunk, and what each model is quantised to after training; models are kept in `keep`, if given."""
+    """Jobs of one trunk, and what each model is quantised to after training.
+
+    Models are kept in the folder `keep`, if given, and those that are there already are not trained again.
+    """
 
     jobs: tuple[Job, ...]
     post: tuple[Precision, ...] = ()
@@ -96,8 +106,13 @@ class _Growing:
     def grow(self) -> None:
         stem: State | None = None
         for job in self.jobs:
-            trainer, stem = self._trained(job, stem)
-            self._harvest(job, finished(trainer, job))
+            kept = self._kept(job)
+            if kept is None:
+                trainer, stem = self._trained(job, stem)
+                done = finished(trainer, job)
+                kept = done.run, done.model
+                self._keep(job, *kept)
+            self._harvest(job, *kept)
             self._path(job.key).unlink(missing_ok=True)
             self.done += job.steps - job.shared
 
@@ -117,23 +132,39 @@ class _Growing:
         trainer.advance(job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done))
         return trainer, stem
 
-    def _harvest(self, job: Job, trained: Trained) -> None:
+    def _harvest(self, job: Job, run: Run, model: Model) -> None:
         """Keep the rows of a trained model that are missing, its own first."""
         if job.key in self.watch.missing:
-            self.watch.add(trained.run)
-        if self.trunk.keep is not None:
-            try:
-                save_model(self.trunk.keep / f"{job.key}.safetensors", trained.model, job, trained.run)
-            except CheckpointError as error:
-                self.watch.say(f"{error}; the run itself is kept")
+            self.watch.add(run)
         wanted = [post for key, post in self.trunk.afters(job) if key in self.watch.missing]
         if not wanted:
             return
         tokens = job.corpus.validation(job.recipe.validation)
-        before = Predictions.of(trained.model, tokens)
+        before = Predictions.of(model, tokens)
         for post in wanted:
-            run, extra = post_run(trained.run, post, trained.model, tokens, job.corpus, before=before)
-            self.watch.add(run, **extra)
+            row, extra = post_run(run, post, model, tokens, job.corpus, before=before)
+            self.watch.add(row, **extra)
+
+    # ---- models in files
+    def _kept(self, job: Job) -> tuple[Run, Model] | None:
+        """The run and the model of a job where an earlier sweep kept it."""
+        path = None if self.trunk.keep is None else self.trunk.keep / f"{job.key}.safetensors"
+        if path is None or not path.exists():
+            return None
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError as error:
+            self.watch.say(f"{error}; it is trained again")
+            return None
+        return found.run, found.model
+
+    def _keep(self, job: Job, run: Run, model: Model) -> None:
+        if self.trunk.keep is None:
+            return
+        try:
+            save_model(self.trunk.keep / f"{job.key}.safetensors", model, job, run)
+        except CheckpointError as error:
+            self.watch.say(f"{error}; the run itself is kept")
 
     # ---- states in files
     def _path(self, name: str) -> Path:
