@@ -3,6 +3,7 @@
 from isoloss.lm.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
+from isoloss.lm.documents import TextError
 from isoloss.lm.fake_quant import fake_quantise
 from isoloss.lm.language import Entropy, Language, LanguageError
 from isoloss.lm.model import Model
@@ -10,12 +11,13 @@ from isoloss.lm.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.post_training import quantised
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, model_of
+from isoloss.lm.text import Text, TextWarning
 from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 
 # fmt: off
 __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation", "Language",
-    "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Trained",
+    "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained",
     "degradation", "evaluate", "fake_quantise", "load_checkpoint", "model_of", "post_key", "post_precision", "post_run",
     "quantised", "train_one",
 ]
