@@ -49,7 +49,7 @@ TYPES = [
     "Runs",
     "SGD",
 ]
-VERBS = ["compare", "fit", "load", "next_runs", "plan", "plot", "predict", "read", "simulate"]
+VERBS = ["compare", "fit", "load", "next_runs", "plan", "plot", "predict", "read", "simulate", "train"]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
 

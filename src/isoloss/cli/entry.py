@@ -22,6 +22,7 @@ from isoloss.cli.refusing import in_one_sentence
 from isoloss.cli.runs_verb import runs
 from isoloss.cli.signature import spread
 from isoloss.cli.simulate_verb import simulate
+from isoloss.cli.train_verb import train
 
 #: The verbs in the order of a day's work.
 VERBS: tuple[Callable[..., None], ...] = (
@@ -29,6 +30,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     laws,
     formats,
     simulate,
+    train,
     fit,
     compare,
     predict,

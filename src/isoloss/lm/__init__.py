@@ -11,6 +11,7 @@ from isoloss.lm.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.post_training import quantised
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, model_of
+from isoloss.lm.sweeps import corpus_of, foreseen, train
 from isoloss.lm.text import Text, TextWarning
 from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 
@@ -18,7 +19,7 @@ from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation", "Language",
     "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained",
-    "degradation", "evaluate", "fake_quantise", "load_checkpoint", "model_of", "post_key", "post_precision", "post_run",
-    "quantised", "train_one",
+    "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "model_of", "post_key", "post_precision", "post_run",
+    "quantised", "train", "train_one",
 ]
 # fmt: on

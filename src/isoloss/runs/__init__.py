@@ -1,6 +1,7 @@
 """What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
 
 from isoloss.runs.columns import COLUMNS, Column
+from isoloss.runs.crew import cores
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
 from isoloss.runs.numbers import compact, number
@@ -28,6 +29,6 @@ from isoloss.runs.task import Task, Watch
 __all__ = [
     "COLUMNS", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Outlook", "PerplexitySuspected",
     "Provenance", "PublicTable", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
-    "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact", "number", "outlook", "read", "save_frame",
+    "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact", "cores", "number", "outlook", "read", "save_frame",
     "sweep",
 ]
