@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.timing import seconds, table
 from isoloss.fits import Fit, fit
-from isoloss.lm import Language, Recipe, model_of, train
+from isoloss.lm import Language, Recipe, model_of, train_one
 from isoloss.lm.language import _block
 from isoloss.runs import Runs, compact
 
@@ -28,7 +28,7 @@ def main() -> None:
     done = []
     for size in SIZES:
         for tokens in TOKENS:
-            run = train(model_of(size, language.vocab), tokens, language=language, recipe=RECIPE).run
+            run = train_one(model_of(size, language.vocab), tokens, corpus=language, recipe=RECIPE).run
             print(f"{size} {tokens}: {run.loss:.4f} in {run.cost:.0f} s", file=sys.stderr, flush=True)
             done.append(run)
     runs = Runs(done)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import repeats, table
-from isoloss.lm import Recipe, Trained, model_of, train
+from isoloss.lm import Recipe, Trained, model_of, train_one
 
 SIZE, TOKENS = "20k", "0.25M"
 PRECISIONS = ("w2", "w3", "w4", "w8", "a3", "a4", "a8", "kv3", "kv4", "q4", "w4 a4 kv4", "w8 a8 kv8", "w4 g4")
@@ -48,7 +48,7 @@ def main() -> None:
 def _run(precision: str, seed: int, tokens: str = TOKENS) -> tuple[Trained, float]:
     """The run and the processor seconds it took: others may share the machine."""
     start = time.process_time()
-    done = train(model_of(SIZE), tokens, precision, recipe=Recipe(), seed=seed)
+    done = train_one(model_of(SIZE), tokens, precision, recipe=Recipe(), seed=seed)
     if tokens == TOKENS:
         print(f"{precision} {seed}: {done.run.loss:.4f}", file=sys.stderr, flush=True)
     return done, time.process_time() - start

@@ -1,12 +1,13 @@
 """The synthetic language: its entropy against what is drawn, its batches, its frequencies, and what it refuses."""
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from isoloss.lm import Language, LanguageError
+from isoloss.lm import Corpus, Language, LanguageError
 
 LANGUAGE = Language()
 TOKENS = LANGUAGE.batch(0, 512, seed=3)
@@ -110,3 +111,10 @@ def test_batches_before_the_first_are_refused() -> None:
         LanguageError, match=r"^batch -1 of 4 sequences, seed 0: accepted are steps of at least 0"
     ):
         LANGUAGE.batch(-1, 4)
+
+
+def test_the_language_is_a_corpus() -> None:
+    language = Language(vocab=64, context=16, seed=3)
+    assert isinstance(language, Corpus)
+    assert (language.name, language.unique(1e15)) == ("synthetic", 1e15)
+    assert json.loads(json.dumps(language.settings()))["seed"] == 3

@@ -160,14 +160,14 @@ def test_sizes_that_do_not_fit() -> None:
     ):
         model_of(10)
     with pytest.raises(
-        ModelError, match=r"^a model of 1e\+15 params needs 1.6e\+07 GB to train and .* GB are free"
+        ModelError, match=r"^a model of 1e\+15 params needs 2e\+07 GB to train and .* GB are free"
     ):
         model_of("1000T")
     with pytest.raises(ModelError) as caught:
-        check_memory(model_of("0.1M"), 1e6)
-    assert (
-        str(caught.value)
-        == "a model of 133k params needs 0.00214 GB to train and 0.001 GB are free; choose a smaller one"
+        check_memory(model_of("0.1M"), 1024, workers=2, available=1e7)
+    assert str(caught.value) == (
+        "a model of 133k params on batches of 1024 tokens needs 0.0557 GB to train in 2 workers at once "
+        "and 0.01 GB are free; choose a smaller one"
     )
 
 

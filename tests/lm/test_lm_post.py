@@ -25,7 +25,7 @@ from isoloss.lm import (
     post_key,
     post_run,
     quantised,
-    train,
+    train_one,
 )
 from isoloss.lm.degrading import logits_of
 from isoloss.lm.gptq import gptq
@@ -40,7 +40,7 @@ MATRICES = ("qkv", "out", "fc1", "fc2")
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return train(SHAPE, 400 * 8 * 16, language=LANGUAGE, recipe=RECIPE)
+    return train_one(SHAPE, 400 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE)
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,15 @@ input (START, x_1 .. x_{T-1}) a model can know all that the language knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Tokens = NDArray[np.int64]
+from isoloss.lm.corpus import Tokens
+
 Array = NDArray[np.float64]
 
 START = 0
@@ -94,6 +96,19 @@ class Language:
                 )
 
     # ---- what it is
+    @property
+    def name(self) -> str:
+        """What a table of runs calls it."""
+        return "synthetic"
+
+    def settings(self) -> dict[str, Any]:
+        """All that determines its tokens."""
+        return {"kind": "synthetic", **asdict(self)}
+
+    def unique(self, tokens: float) -> float:
+        """All of them: the language has no end."""
+        return tokens
+
     @cached_property
     def frequencies(self) -> Array:
         """The frequency of each token as a word without a rule, shape (vocab,); 0 for START."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +11,14 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
+from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
+from isoloss.lm.job import key_of
 from isoloss.lm.language import Language
 from isoloss.lm.model import Model
-from isoloss.lm.post_training import check_post, quantised, served, uses_gptq
+from isoloss.lm.post_training import check_post, quantised
+from isoloss.lm.recipe import Recipe
+from isoloss.lm.serving_weights import served, uses_gptq
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Run
 
@@ -40,7 +42,7 @@ class Calibration:
         if self.sequences < 1:
             raise ModelError(f"calibration on {self.sequences} sequences; accepted is 1 or more")
 
-    def tokens(self, corpus: Language) -> Tensor:
+    def tokens(self, corpus: Corpus) -> Tensor:
         """The tokens, shape (sequences, context)."""
         return torch.from_numpy(corpus.batch(0, self.sequences, self.seed)[:, :-1].copy())
 
@@ -50,8 +52,7 @@ def post_key(run_key: str, precision: str | Precision, calibration: Calibration 
     precision, looked_at = Precision.parse(precision), None
     if any(uses_gptq(known) for known in precision.serve.values()):
         looked_at = asdict(calibration or Calibration())
-    text = json.dumps({"run": run_key, "precision": str(precision), "calibration": looked_at}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
@@ -66,15 +67,17 @@ def post_run(
     post: str | Precision,
     model: Model,
     tokens: np.ndarray,
-    corpus: Language | None = None,
+    corpus: Corpus | None = None,
     calibration: Calibration | None = None,
     before: Predictions | None = None,
+    recipe: Recipe | None = None,
 ) -> tuple[Run, dict[str, float]]:
     """The row of a run whose model is quantised as `post` says, and the columns gap, gap_se, kl and kl_se.
 
     `tokens` are the validation sequences that the run was evaluated on, shape (rows, context + 1); `corpus` (the
     synthetic language unless given) is where GPTQ's calibration comes from; `before`, the
-    model's own predictions of the tokens, spare computing them for every `post`. A run that diverged gives a row that
+    model's own predictions of the tokens, spare computing them for every `post`; `recipe` says in which
+    numbers products are computed. A run that diverged gives a row that
     says so, with no model quantised.
     """
     start, calibration = time.perf_counter(), calibration or Calibration()
@@ -93,7 +96,7 @@ def post_run(
         row = replace(row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}")
         return replace(row, cost=time.perf_counter() - start), {}
     small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
-    found = degradation(before or model, small, tokens)
+    found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     return row, _columns(found)
 

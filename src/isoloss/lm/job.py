@@ -1,0 +1,141 @@
+"""One run that is asked for: everything that determines its result, and so its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from isoloss.formats import Precision
+from isoloss.lm.corpus import Corpus
+from isoloss.lm.model import BASE_WIDTH
+from isoloss.lm.parts import check_precision
+from isoloss.lm.recipe import Recipe
+from isoloss.lm.shape import ModelError, check_memory
+from isoloss.runs import Decoder, Run, number
+
+#: Raised when the trainer changes what it computes: runs of another trainer are other runs.
+TRAINER = 1
+#: What a run with a trunk does not share with it.
+_BRANCH = ("schedule", "decay", "lr_end", "validation")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A shape trained for some steps of a recipe on a corpus: the batches and first weights depend on the seed alone."""
+
+    shape: Decoder
+    steps: int
+    precision: Precision
+    corpus: Corpus
+    recipe: Recipe
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        shape: Decoder,
+        tokens: float | str,
+        precision: str | Precision,
+        corpus: Corpus,
+        recipe: Recipe,
+        seed: int = 0,
+    ) -> Job:
+        """The job that trains on `tokens` tokens, rounded to whole batches.
+
+        Raises ModelError where the shape, the precision or the memory does not allow it, ValueError where the corpus
+        has too few tokens: all before anything is trained.
+        """
+        precision = Precision.parse(precision)
+        check_precision(precision)
+        if shape.vocab != corpus.vocab:
+            raise ModelError(
+                f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
+            )
+        batch = recipe.sequences * corpus.context
+        check_memory(shape, batch)
+        steps = round(number(tokens) / batch)
+        if steps < 1:
+            raise ModelError(f"{tokens} tokens are less than half a batch of {batch}; ask for more")
+        corpus.unique(steps * batch)
+        return cls(shape, steps, precision, corpus, recipe, seed)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens seen."""
+        return self.steps * self.recipe.sequences * self.corpus.context
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that determines the result, as JSON can hold it."""
+        return {
+            "trainer": TRAINER,
+            "shape": asdict(self.shape),
+            "precision": str(self.precision),
+            "corpus": self.corpus.settings(),
+            "recipe": self.recipe.settings(self.steps),
+            "steps": self.steps,
+            "seed": self.seed,
+        }
+
+    @property
+    def key(self) -> str:
+        """The content hash of the settings."""
+        return key_of(self.settings)
+
+    @property
+    def shared(self) -> int:
+        """The steps that it shares with others of its trunk."""
+        return self.recipe.shared(self.steps)
+
+    @property
+    def trunk(self) -> str:
+        """The key of what it shares with others: runs on one trunk differ in how long it is and how it ends."""
+        if not self.shared:
+            return self.key
+        settings = self.settings
+        del settings["steps"]
+        settings["recipe"] = {k: v for k, v in settings["recipe"].items() if k not in _BRANCH}
+        return key_of(settings)
+
+    @property
+    def row(self) -> Run:
+        """All that is known of the run before it starts; the loss is unknown."""
+        shape, recipe, tokens, context = self.shape, self.recipe, self.tokens, self.corpus.context
+        return Run(
+            params=shape.non_embedding_params,
+            tokens=tokens,
+            precision=str(self.precision),
+            loss=math.nan,
+            status="unfinished",
+            seed=self.seed,
+            params_kind="non_embedding",
+            params_embedding=shape.embedding_params,
+            unique_tokens=self.corpus.unique(tokens),
+            flops=shape.training_flops(tokens, context),
+            flop_rule="exact",
+            method="straight-through" if self.precision.train else None,
+            kernels="simulated" if self.precision.train else "real",
+            corpus=self.corpus.name,
+            eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",
+            family="isoloss",
+            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
+            batch_tokens=recipe.sequences * context,
+            lr_peak=recipe.lr,
+            lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
+            schedule=recipe.schedule,
+            group=self.trunk if self.shared else None,
+            key=self.key,
+        )
+
+    def __str__(self) -> str:
+        shape = f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
+        return f"{shape}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """The hash of settings, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
