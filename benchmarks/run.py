@@ -33,6 +33,7 @@ STUDIES = (
     "wrong_law",
     "synthetic_language",
     "training_precision",
+    "gptq",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 

@@ -4,6 +4,7 @@ from isoloss.lm.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
 from isoloss.lm.fake_quant import fake_quantise
+from isoloss.lm.hub import Windows, load_hub, windows
 from isoloss.lm.language import Entropy, Language, LanguageError
 from isoloss.lm.model import Model
 from isoloss.lm.post_rows import Calibration, post_key, post_precision, post_run
@@ -17,6 +18,7 @@ from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy",
     "Evaluation", "Language", "LanguageError", "Model", "ModelError", "Predictions", "Recipe",
-    "Trained", "degradation", "evaluate", "fake_quantise", "load_checkpoint", "model_of",
-    "post_key", "post_precision", "post_run", "quantise", "quantised", "train_one",
+    "Trained", "Windows", "degradation", "evaluate", "fake_quantise", "load_checkpoint", "load_hub",
+    "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised", "train_one",
+    "windows",
 ]
