@@ -11,7 +11,7 @@ from isoloss import formats
 from isoloss.formats import Format, Precision
 from isoloss.lm import Model, ModelError, model_of
 from isoloss.lm.model import Linear
-from isoloss.lm.parts import rounding_of
+from isoloss.lm.parts import check_groups, rounding_of
 from isoloss.lm.shape import check_memory
 from isoloss.runs import Decoder, number
 
@@ -191,3 +191,22 @@ def test_learning_rates_follow_the_width() -> None:
         found["blocks.0.qkv.weight"] == found["blocks.0.fc1.weight"] == found["head.weight"] == (0.005, 0.1)
     )
     assert found["blocks.0.fc2.weight"] == (0.0025, 0.1)
+
+
+@pytest.mark.parametrize("size", ["3k", "20k", "80k", "0.4M", "3M", "30M"])
+def test_the_ladder_keeps_its_sizes_and_leaves_room_for_groups(size: str) -> None:
+    shape = model_of(size)
+    assert shape.non_embedding_params == pytest.approx(number(size), rel=0.05)
+    if size in ("20k", "80k", "3M", "30M"):
+        assert shape.ffn is not None
+        assert shape.ffn % 32 == 0
+
+
+def test_groups_that_do_not_divide_are_refused_before_training() -> None:
+    with pytest.raises(ModelError) as caught:
+        check_groups(Precision("w:mxfp4"), model_of("0.4M"))
+    assert str(caught.value) == (
+        "'w:mxfp4' rounds w.qkv in groups of 32, and a model of 409k params has 112 there; "
+        "choose a size or a group that divides"
+    )
+    check_groups(Precision("w:nvfp4 a:nvfp4 kv4 g8"), model_of("0.4M"))

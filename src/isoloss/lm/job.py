@@ -12,7 +12,7 @@ from typing import Any
 from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.parts import check_precision
+from isoloss.lm.parts import check_groups, check_precision
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.runs import Decoder, Run, number
@@ -51,6 +51,7 @@ class Job:
         """
         precision = Precision.parse(precision)
         check_precision(precision)
+        check_groups(precision, shape)
         if shape.vocab != corpus.vocab:
             raise ModelError(
                 f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
@@ -127,7 +128,7 @@ class Job:
             lr_peak=recipe.lr,
             lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
             schedule=recipe.schedule,
-            group=self.trunk if self.shared else None,
+            group=self.trunk,
             key=self.key,
         )
 

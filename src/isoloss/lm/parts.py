@@ -10,6 +10,7 @@ from torch import Tensor
 from isoloss.formats import Format, Precision
 from isoloss.lm.fake_quant import fake_quantise
 from isoloss.lm.shape import ModelError
+from isoloss.runs import Decoder, compact
 
 PARTS = ("w", "a", "kv", "q", "g")
 MATRICES = ("qkv", "out", "fc1", "fc2")
@@ -48,6 +49,35 @@ def check_precision(precision: Precision) -> None:
             raise ModelError(
                 f"training knows no method '{known.method}' ('{precision}'); leave it out: numbers are rounded and "
                 "gradients pass straight through"
+            )
+
+
+def check_groups(precision: Precision, shape: Decoder) -> None:
+    """None, or ModelError where a part's groups do not divide what it rounds (the last axis: inputs, or a head's width)."""
+    head, ffn = shape.head_dim or 0, shape.ffn or 0
+    queries, keys = shape.heads * head, (shape.kv_heads or 0) * head
+    inputs = {"qkv": shape.width, "out": queries, "fc1": shape.width, "fc2": ffn, "head": shape.width}
+    outputs = {
+        "qkv": queries + 2 * keys,
+        "out": shape.width,
+        "fc1": 2 * ffn,
+        "fc2": shape.width,
+        "head": shape.vocab,
+    }
+    lengths = {f"{part}.{name}": size for part in "wa" for name, size in inputs.items()}
+    lengths |= {f"g.{name}": size for name, size in outputs.items()} | {
+        "w.embedding": shape.width,
+        "kv": head,
+        "q": head,
+    }
+    for scope, length in lengths.items():
+        part, _, name = scope.partition(".")
+        rounding = rounding_of(precision, part, name)
+        group = None if rounding is None else rounding.known.granularity or rounding.known.block
+        if isinstance(group, int) and length % group:
+            raise ModelError(
+                f"'{precision}' rounds {scope} in groups of {group}, and a model of {compact(shape.non_embedding_params)} "
+                f"params has {length} there; choose a size or a group that divides"
             )
 
 

@@ -12,6 +12,8 @@ Schedule = Literal["cosine", "wsd", "constant"]
 Numbers = Literal["float32", "bfloat16"]
 SCHEDULES = ("cosine", "wsd", "constant")
 NUMBERS = ("float32", "bfloat16")
+#: The warm-up where none is given: of a run alone, and of runs that may share a trunk.
+WARM_SHARE, WARM_STEPS = 0.05, 50
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Recipe:
     """How to train; every choice ends up in the run's record.
 
     lr: peak learning rate at width 64 (matrices of other widths scale it by 64 / inputs). sequences: in a batch.
-    warmup: share of the steps, or from 1 on a number of steps. schedule: "cosine" to lr_end x peak, "wsd" (constant,
+    warmup: share of the steps, or from 1 on a number of steps; None is 0.05 for cosine, else 50. schedule: "cosine" to lr_end x peak, "wsd" (constant,
     then a linear decay over the last `decay` of the steps), or "constant" (wsd's trunk: with equal warm-up steps, the
     runs of both share their first steps). clip: largest gradient norm. numbers: "bfloat16" computes products in bf16
     and keeps weights in float32. validation: sequences evaluated. compiled: fused rounding. device: as torch names it.
@@ -28,7 +30,7 @@ class Recipe:
     lr: float = 0.01
     sequences: int = 16
     schedule: Schedule = "cosine"
-    warmup: float = 0.05
+    warmup: float | None = None
     decay: float = 0.2
     lr_end: float = 0.0
     weight_decay: float = 0.1
@@ -54,7 +56,7 @@ class Recipe:
             if not 0 <= getattr(self, name) < 1:
                 raise ModelError(f"{name} is {getattr(self, name):g}; accepted is from 0 to below 1")
         for name in ("warmup", "weight_decay"):
-            if not 0 <= getattr(self, name) < math.inf:
+            if not 0 <= (getattr(self, name) or 0) < math.inf:
                 raise ModelError(f"{name} is {getattr(self, name):g}; accepted is a number of 0 or more")
         if self.validation < 2:
             raise ModelError(
@@ -63,7 +65,10 @@ class Recipe:
 
     def warm(self, steps: int) -> int:
         """The steps of the warm-up, at least one."""
-        return max(1, round(self.warmup * steps if self.warmup < 1 else self.warmup))
+        given = self.warmup
+        if given is None:
+            given = WARM_SHARE if self.schedule == "cosine" else WARM_STEPS
+        return max(1, round(given * steps if given < 1 else given))
 
     def shared(self, steps: int) -> int:
         """How many of the steps a run shares with a constant schedule: all before its decay."""

@@ -12,7 +12,9 @@ ASPECT = 32
 #: Bytes a parameter in training: float32 weight, gradient and two moments, and what the optimiser needs beside them.
 TRAINING_BYTES = 20
 SMALLEST = 3_000
-FFN_STEP = 4
+#: The feed-forward width is a multiple of the first of these that keeps the size, so that groups of formats fit into it.
+FFN_STEPS = (32, 16, 8, 4)
+TOLERANCE = 0.05
 
 
 class ModelError(ValueError):
@@ -23,7 +25,7 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
     """The decoder of the ladder with about `params` parameters without embeddings ("0.1M"), within 5%.
 
     layers = the nearest to (params / (12 aspect^2))^(1/3), at least 2; the width follows in steps of a head, the
-    feed-forward width takes up the rest. Raises ModelError for a size too small for the ladder, or one whose
+    feed-forward width takes up the rest, in steps of 32 where that is near enough. Raises ModelError for a size too small for the ladder, or one whose
     training state does not fit in memory.
     """
     wanted = number(params)
@@ -36,7 +38,11 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
     head_dim = 8 if ideal < 48 else 16 if ideal < 128 else 32 if ideal < 512 else 64
     width = max(1, round(ideal / head_dim)) * head_dim
     rest = wanted - layers * (4 * width**2 + 2 * width) - width
-    ffn = max(1, round(rest / (3 * layers * width * FFN_STEP))) * FFN_STEP
+    each = 3 * layers * width
+    for step in FFN_STEPS:
+        ffn = max(1, round(rest / (each * step))) * step
+        if abs(each * ffn - rest) <= TOLERANCE * wanted:
+            break
     found = Decoder(layers, width, width // head_dim, vocab, ffn=ffn, tied=tied)
     check_memory(found)
     return found

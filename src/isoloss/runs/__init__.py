@@ -4,34 +4,30 @@ from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
 from isoloss.runs.numbers import compact, number
-from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, RunsWarning, ValueIgnored
+from isoloss.runs.problems import (
+    NothingUsable,
+    PerplexitySuspected,
+    RunsError,
+    RunsWarning,
+    StoreError,
+    ValueIgnored,
+)
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.public_table import PublicTable
 from isoloss.runs.published import TABLES, bundled_table
 from isoloss.runs.reading import read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import save_frame
+from isoloss.runs.store import Store, TaskState
+from isoloss.runs.sweeping import sweep
+from isoloss.runs.swept import Outlook, Swept, outlook
 from isoloss.runs.table import Runs
+from isoloss.runs.task import Task, Watch
 
+# fmt: off
 __all__ = [
-    "COLUMNS",
-    "TABLES",
-    "Column",
-    "Decoder",
-    "Flops",
-    "Grid",
-    "NothingUsable",
-    "PerplexitySuspected",
-    "Provenance",
-    "PublicTable",
-    "Run",
-    "Runs",
-    "RunsError",
-    "RunsWarning",
-    "ValueIgnored",
-    "bundled_table",
-    "compact",
-    "number",
-    "read",
-    "save_frame",
+    "COLUMNS", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Outlook", "PerplexitySuspected",
+    "Provenance", "PublicTable", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
+    "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact", "number", "outlook", "read", "save_frame",
+    "sweep",
 ]

@@ -21,3 +21,11 @@ class NothingUsable(RunsWarning):
 
 class ValueIgnored(RunsWarning):
     """A value in an optional column could not be used and is taken as unknown."""
+
+
+class StoreError(RunsError):
+    """One sentence: why a store cannot be used, with its path, and what to do; what it holds is kept."""
+
+
+class StoreUnwritable(StoreError):
+    """The file itself cannot be read or written, whatever the row: no use in going on."""

@@ -1,0 +1,202 @@
+"""The work of one claim in a sweep: runs that share their first steps, trained as one trunk with its branches.
+
+A warm-up-stable-decay run equals the constant run until its decay begins. So a trunk is trained once; where a run
+branches off, its state is copied, the branch decays, is evaluated and quantised, and the trunk goes on. Every run has the
+same numbers, to the last bit, as if it had been trained alone. A cosine run is a trunk of no steps with one branch.
+
+What is done is written down as it is done: each row when it is known, the states of trunk and branch every half a minute.
+Whoever takes the work up again, in whatever state, ends with the same rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from isoloss.formats import Precision
+from isoloss.lm.checkpoints import (
+    CheckpointError,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    save_model,
+)
+from isoloss.lm.degrading import Predictions
+from isoloss.lm.job import Job
+from isoloss.lm.model import Model
+from isoloss.lm.post_rows import post_key, post_precision, post_run
+from isoloss.lm.trainer import Trainer
+from isoloss.lm.training import finished
+from isoloss.runs import Run
+
+#: Seconds of training between two states that are kept.
+EVERY = 30.0
+State = dict[str, Tensor]
+
+
+class Watching(Protocol):
+    """What the work needs of the sweep's Watch."""
+
+    missing: frozenset[str]
+    folder: Path
+
+    def add(self, run: Run, **extra: float | str | None) -> None:
+        """Keep a row."""
+
+    def tell(self, share: float, loss: float | None = None) -> None:
+        """Say how far it is."""
+
+    def say(self, sentence: str) -> None:
+        """Say something to the person."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Jobs of one trunk, and what each model is quantised to after training.
+
+    Models are kept in the folder `keep`, if given, and those that are there already are not trained again.
+    """
+
+    jobs: tuple[Job, ...]
+    post: tuple[Precision, ...] = ()
+    keep: Path | None = None
+    every: float = EVERY
+
+    @property
+    def key(self) -> str:
+        """The trunk's key, which its jobs have in common."""
+        return self.jobs[0].trunk
+
+    @property
+    def steps(self) -> int:
+        """Steps in all: those shared once, and those of each branch."""
+        return max(job.shared for job in self.jobs) + sum(job.steps - job.shared for job in self.jobs)
+
+    def rows(self, job: Job) -> tuple[str, ...]:
+        """The keys of the rows that a job yields."""
+        return job.key, *(after for after, _ in self.afters(job))
+
+    def afters(self, job: Job) -> list[tuple[str, Precision]]:
+        """The key of each row after training, and what the model is quantised to for it."""
+        return [(post_key(job.key, post_precision(job.precision, post)), post) for post in self.post]
+
+    def __call__(self, watch: Watching) -> None:
+        """Nothing; leaves every missing row with the watch."""
+        torch.set_num_threads(1)
+        _Growing(self, watch).grow()
+
+
+class _Growing:
+    """A trunk at work: where it is, and what it says of it."""
+
+    def __init__(self, trunk: Trunk, watch: Watching):
+        self.trunk, self.watch = trunk, watch
+        self.done = 0  # steps of branches that have ended
+        self.saved = time.monotonic()
+        self.mute = False
+        wanted = [job for job in trunk.jobs if {*trunk.rows(job)} & watch.missing]
+        self.jobs = sorted(wanted, key=lambda job: (job.shared, job.steps))
+
+    def grow(self) -> None:
+        stem: State | None = None
+        for job in self.jobs:
+            kept = self._kept(job)
+            if kept is None:
+                trainer, stem = self._trained(job, stem)
+                done = finished(trainer, job)
+                kept = done.run, done.model
+                self._keep(job, *kept)
+            self._harvest(job, *kept)
+            self._path(job.key).unlink(missing_ok=True)
+            self.done += job.steps - job.shared
+
+    def _trained(self, job: Job, stem: State | None) -> tuple[Trainer, State | None]:
+        """The trainer at the end of a job, and the state of the trunk where it branched off, if it was gone through."""
+        trainer = Trainer(job)
+        branch = self._read(self._path(job.key))
+        if branch is not None:
+            trainer.restore(branch)
+        else:
+            state = stem if stem is not None else self._read(self._path("trunk"))
+            if state is not None and len(state["losses"]) <= job.shared:
+                trainer.restore(state)
+            constant = replace(job.recipe, schedule="constant")
+            trainer.advance(job.shared, job.steps, constant, self._telling(trainer, "trunk", self.done))
+            stem = trainer.tensors()
+        trainer.advance(job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done))
+        return trainer, stem
+
+    def _harvest(self, job: Job, run: Run, model: Model) -> None:
+        """Keep the rows of a trained model that are missing, its own first."""
+        if job.key in self.watch.missing:
+            self.watch.add(run)
+        wanted = [post for key, post in self.trunk.afters(job) if key in self.watch.missing]
+        if not wanted:
+            return
+        tokens = job.corpus.validation(job.recipe.validation)
+        before = Predictions.of(model, tokens)
+        for post in wanted:
+            row, extra = post_run(run, post, model, tokens, job.corpus, before=before)
+            self.watch.add(row, **extra)
+
+    # ---- models in files
+    def _kept(self, job: Job) -> tuple[Run, Model] | None:
+        """The run and the model of a job where an earlier sweep kept it."""
+        path = None if self.trunk.keep is None else self.trunk.keep / f"{job.key}.safetensors"
+        if path is None or not path.exists():
+            return None
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError as error:
+            self.watch.say(f"{error}; it is trained again")
+            return None
+        return found.run, found.model
+
+    def _keep(self, job: Job, run: Run, model: Model) -> None:
+        if self.trunk.keep is None:
+            return
+        try:
+            save_model(self.trunk.keep / f"{job.key}.safetensors", model, job, run)
+        except CheckpointError as error:
+            self.watch.say(f"{error}; the run itself is kept")
+
+    # ---- states in files
+    def _path(self, name: str) -> Path:
+        return self.watch.folder / f"{name}.safetensors"
+
+    def _telling(self, trainer: Trainer, name: str, before: int) -> Callable[[int, float], None]:
+        """What is done after each step: say how far it is, and keep the state now and then."""
+        total = max(1, self.trunk.steps)
+
+        def each(step: int, loss: float) -> None:
+            self.watch.tell(min(1.0, (before + step) / total), loss)
+            if time.monotonic() - self.saved >= self.trunk.every:
+                self._save(trainer, name)
+
+        return each
+
+    def _save(self, trainer: Trainer, name: str) -> None:
+        try:
+            save_checkpoint(self._path(name), trainer.tensors(), {"kind": "state", "of": name})
+        except CheckpointError as error:
+            if not self.mute:  # once is enough: the training itself is well
+                self.watch.say(f"{error}; training goes on without one")
+            self.mute = True
+        self.saved = time.monotonic()
+
+    def _read(self, path: Path) -> State | None:
+        """The state in a file, None where there is none or, said in a sentence, none that can be used."""
+        if not path.exists():
+            return None
+        try:
+            return read_checkpoint(path)[0]
+        except CheckpointError as error:
+            self.watch.say(f"{error}; its steps are taken again")
+            path.unlink(missing_ok=True)
+            return None
