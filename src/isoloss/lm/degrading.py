@@ -54,6 +54,15 @@ class Predictions:
         """The predictions of a model on tokens of shape (rows, context + 1): 4 bytes a token and word."""
         return cls(tuple(_log_p(model, part[:, :-1], recipe) for part in _batches(model, tokens)))
 
+    def loss(self, tokens: np.ndarray) -> float:
+        """The mean loss on the tokens that the predictions are of, in nats a token."""
+        targets = torch.from_numpy(np.array(tokens[:, 1:], np.int64)).split([len(p) for p in self.log_p])  # type: ignore[no-untyped-call]
+        each = [
+            functional.nll_loss(p, t.to(p.device), reduction="none").double().mean(1).cpu()
+            for p, t in zip(self.log_p, targets, strict=True)
+        ]
+        return float(torch.cat(each).mean())
+
 
 @torch.no_grad()
 def degradation(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from isoloss.lm.corpus import Tokens
+from isoloss.lm.corpus import Corpus, Tokens
+from isoloss.lm.documents import documents
+from isoloss.lm.job import key_of
 from isoloss.lm.shape import ModelError
+from isoloss.runs import Run, number
 
 CONTEXT = 256
 
@@ -29,7 +34,7 @@ class Windows:
     @property
     def context(self) -> int:
         """Tokens that a window predicts."""
-        return self.held_out.shape[1] - 1
+        return int(self.held_out.shape[1]) - 1
 
     def batch(self, step: int, sequences: int, seed: int = 0) -> Tokens:
         """The windows of a step, in an order drawn by the seed, shape (sequences, context + 1)."""
@@ -39,12 +44,14 @@ class Windows:
                 f"{self.name} has {len(self.training)} windows of {self.context} tokens to calibrate on, and "
                 f"{(step + 1) * sequences} are asked for; give more text, or fewer sequences"
             )
-        return self.training[chosen]
+        found: Tokens = self.training[chosen]
+        return found
 
     def validation(self, sequences: int = 512) -> Tokens:
         """As many held-out windows as there are, at most `sequences`, spread evenly, shape (rows, context + 1)."""
         rows = np.linspace(0, len(self.held_out) - 1, min(sequences, len(self.held_out)))
-        return self.held_out[np.unique(rows.round().astype(int))]
+        found: Tokens = self.held_out[rows.round().astype(int)]
+        return found
 
     def settings(self) -> dict[str, Any]:
         """What tells these windows from others."""
@@ -66,7 +73,8 @@ def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError:
         raise ModelError("models of Hugging Face need transformers; pip install 'isoloss[hub]'") from None
-    folder, options = Path(source), {}
+    folder = Path(source)
+    options: dict[str, Any] = {}
     if folder.is_dir():
         options["local_files_only"] = True
         if not (folder / "config.json").exists():
@@ -76,8 +84,6 @@ def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
             f"there is no folder {str(source)!r}; accepted are a model's folder or its name on the hub"
         )
     try:
-        import torch
-
         model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32, **options)
         tokenizer = AutoTokenizer.from_pretrained(str(source), **options)
     except Exception as error:  # the library raises no class of its own
@@ -99,26 +105,64 @@ def windows(
 
     Raises ModelError where a part has fewer than two windows.
     """
-    parts = {}
-    for part, texts in (("to calibrate on", training), ("held out", held_out)):
-        rows = [_cut(np.array(tokenizer(text)["input_ids"], np.int64), context) for text in texts]
-        found = np.concatenate(rows) if rows else np.empty((0, context + 1), np.int64)
-        if len(found) < 2:
-            raise ModelError(
-                f"the text {part} has {len(found)} windows of {context + 1} tokens; accepted are 2 or more"
-            )
-        parts[part] = found
-    return Windows(name, len(tokenizer), parts["to calibrate on"], parts["held out"])
+    parts = [_cut(tokenizer, texts, context) for texts in (training, held_out)]
+    return _checked_windows(name, len(tokenizer), *parts)
 
 
-def _cut(tokens: Tokens, context: int) -> Tokens:
-    """Windows that overlap by one token, so that each token but the first is predicted once."""
-    count = max(0, (len(tokens) - 1) // context)
-    return (
-        np.stack([tokens[i * context : (i + 1) * context + 1] for i in range(count)])
-        if count
-        else np.empty((0, context + 1), np.int64)
+def text_windows(tokenizer: Any, path: str | Path, context: int = CONTEXT) -> Windows:
+    """The text of a file or folder (.txt .jsonl .parquet) as windows; its last tenth is held out.
+
+    Raises TextError for what cannot be read, ModelError where it is too short.
+    """
+    rows = _cut(tokenizer, documents((str(path),), "text"), context)
+    kept = len(rows) - max(2, len(rows) // 10)
+    return _checked_windows(Path(path).resolve().name, len(tokenizer), rows[:kept], rows[max(0, kept) :])
+
+
+def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: float | str) -> Run:
+    """What is known of a model of Hugging Face, as a row without a loss; `trained_on` tokens."""
+    ends = {id(p): p.numel() for end in _ends(model) for p in end.parameters()}
+    params = sum(p.numel() for p in model.parameters())
+    name = Path(source).resolve().name if Path(source).is_dir() else str(source)
+    return Run(
+        params=params - sum(ends.values()),
+        tokens=number(trained_on),
+        precision="fp",
+        loss=math.nan,
+        status="unfinished",
+        params_kind="non_embedding",
+        params_embedding=sum(ends.values()),
+        corpus=None,
+        eval_set=f"{text.name}, windows of {text.context}",
+        family=str(getattr(getattr(model, "config", None), "model_type", type(model).__name__)),
+        source=name,
+        key=key_of({"model": name, "params": params, "tokens": text.settings()}),
     )
+
+
+def _ends(model: nn.Module) -> list[nn.Module]:
+    """Embedding and output layer, as far as the model names them."""
+    found = [getattr(model, f"get_{which}_embeddings", lambda: None)() for which in ("input", "output")]
+    return [end for end in found if end is not None]
+
+
+def _cut(tokenizer: Any, texts: Iterable[str], context: int) -> Tokens:
+    """Windows of context + 1 tokens that overlap by one, so that each token but a text's first is predicted once."""
+    found = [np.empty((0, context + 1), np.int64)]
+    for text in texts:
+        tokens = np.array(tokenizer(text)["input_ids"], np.int64)
+        starts = np.arange(0, len(tokens) - context, context)
+        found.append(tokens[starts[:, None] + np.arange(context + 1)])
+    return np.concatenate(found)
+
+
+def _checked_windows(name: str, vocab: int, training: Tokens, held_out: Tokens) -> Windows:
+    if min(len(training), len(held_out)) < 2:
+        raise ModelError(
+            f"{name} has {len(training)} windows of {training.shape[1]} tokens to calibrate on and {len(held_out)} held out; "
+            "accepted are 2 or more of each"
+        )
+    return Windows(name, vocab, training, held_out)
 
 
 def _only_gguf(folder: Path) -> Path:

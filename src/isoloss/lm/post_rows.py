@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
 from isoloss.lm.job import key_of
 from isoloss.lm.language import Language
-from isoloss.lm.model import Model
 from isoloss.lm.post_training import check_post, quantised
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.serving_weights import served, uses_gptq
@@ -65,7 +64,7 @@ def post_precision(trained: str | Precision, post: str | Precision) -> Precision
 def post_run(
     run: Run,
     post: str | Precision,
-    model: Model,
+    model: nn.Module,
     tokens: np.ndarray,
     corpus: Corpus | None = None,
     calibration: Calibration | None = None,
@@ -81,7 +80,7 @@ def post_run(
     says so, with no model quantised.
     """
     start, calibration = time.perf_counter(), calibration or Calibration()
-    precision = post_precision(run.precision, post)
+    precision = served(Precision.parse(run.precision), post)
     by_gptq = any(uses_gptq(known) for known in precision.serve.values())
     row = replace(
         run,
@@ -98,7 +97,9 @@ def post_run(
     small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
     found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
-    return row, _columns(found)
+    if not math.isfinite(found.loss):
+        return replace(row, status="diverged", reason=f"the loss after quantising is {found.loss}"), {}
+    return replace(row, status="ok" if run.status == "unfinished" else run.status), _columns(found)
 
 
 def _columns(found: Degradation) -> dict[str, float]:
