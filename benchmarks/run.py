@@ -34,6 +34,7 @@ STUDIES = (
     "sweep_killed",
     "synthetic_language",
     "training_precision",
+    "gptq",
     "training_speed",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"

@@ -171,7 +171,7 @@ def test_gptq_loses_less_than_rounding_to_nearest(
 
 @pytest.mark.parametrize(
     "spelled",
-    ["w.head:int3@gptq", "w3/16@gptq", "w:mxfp4@gptq", "w3+had@gptq", "w.fc1:uint3/8@gptq w.fc2:int3"],
+    ["w.head:int3@gptq", "w3/16@gptq", "w:mxfp4@gptq", "w3+had@gptq", "w.fc1:uint2/8@gptq w.fc2:int8"],
 )
 def test_gptq_of_scopes_and_formats(trained: Trained, validation: np.ndarray, spelled: str) -> None:
     near = degradation(trained.model, quantised(trained.model, spelled.replace("@gptq", "")), validation)

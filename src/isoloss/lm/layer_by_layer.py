@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format
-from isoloss.lm.degrading import logits_of
+from isoloss.lm.degrading import check_tokens, logits_of
 from isoloss.lm.gptq import gptq
 from isoloss.lm.shape import ModelError
 
@@ -44,6 +44,7 @@ def gptq_in_order(model: nn.Module, matrices: Mapping[nn.Module, Format], tokens
         raise ModelError(
             f"calibration is {tokens.dtype} of shape {tuple(tokens.shape)}; accepted are whole numbers, (rows, context)"
         )
+    check_tokens(model, tokens)
     batches = tokens.split(CALIBRATED_TOGETHER)  # type: ignore[no-untyped-call]
     walk = _Walk(model, _blocks(model, matrices), list(batches))
     groups = _in_order(model, matrices, batches[0][:1])

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.degrading import Degradation, Predictions, degradation
+from isoloss.lm.job import key_of
 from isoloss.lm.language import Language
-from isoloss.lm.model import Model
-from isoloss.lm.post_training import check_post, quantised, served, uses_gptq
+from isoloss.lm.post_training import check_post, quantised
+from isoloss.lm.recipe import Recipe
+from isoloss.lm.serving_weights import served, uses_gptq
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Run
 
@@ -51,8 +51,7 @@ def post_key(run_key: str, precision: str | Precision, calibration: Calibration 
     precision, looked_at = Precision.parse(precision), None
     if any(uses_gptq(known) for known in precision.serve.values()):
         looked_at = asdict(calibration or Calibration())
-    text = json.dumps({"run": run_key, "precision": str(precision), "calibration": looked_at}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
@@ -65,21 +64,23 @@ def post_precision(trained: str | Precision, post: str | Precision) -> Precision
 def post_run(
     run: Run,
     post: str | Precision,
-    model: Model,
+    model: nn.Module,
     tokens: np.ndarray,
     corpus: Corpus | None = None,
     calibration: Calibration | None = None,
     before: Predictions | None = None,
+    recipe: Recipe | None = None,
 ) -> tuple[Run, dict[str, float]]:
     """The row of a run whose model is quantised as `post` says, and the columns gap, gap_se, kl and kl_se.
 
     `tokens` are the validation sequences that the run was evaluated on, shape (rows, context + 1); `corpus` (the
     synthetic language unless given) is where GPTQ's calibration comes from; `before`, the
-    model's own predictions of the tokens, spare computing them for every `post`. A run that diverged gives a row that
+    model's own predictions of the tokens, spare computing them for every `post`; `recipe` says in which
+    numbers products are computed. A run that diverged gives a row that
     says so, with no model quantised.
     """
     start, calibration = time.perf_counter(), calibration or Calibration()
-    precision = post_precision(run.precision, post)
+    precision = served(Precision.parse(run.precision), post)
     by_gptq = any(uses_gptq(known) for known in precision.serve.values())
     row = replace(
         run,
@@ -94,9 +95,11 @@ def post_run(
         row = replace(row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}")
         return replace(row, cost=time.perf_counter() - start), {}
     small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
-    found = degradation(before or model, small, tokens)
+    found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
-    return row, _columns(found)
+    if not math.isfinite(found.loss):
+        return replace(row, status="diverged", reason=f"the loss after quantising is {found.loss}"), {}
+    return replace(row, status="ok" if run.status == "unfinished" else run.status), _columns(found)
 
 
 def _columns(found: Degradation) -> dict[str, float]:

@@ -15,7 +15,11 @@ from isoloss.runs.numbers import compact
 from isoloss.runs.provenance import Provenance
 
 ROWS = 8
-SHOWN = ("params", "tokens", "precision", "loss", "seed", "method", "sparsity", "group", "source", "status")
+#: Among them what quantising cost, which tables of quantised runs have beside the canonical columns.
+SHOWN = (
+    "params", "tokens", "precision", "loss", "gap", "gap_se", "kl", "kl_se",
+    "seed", "method", "sparsity", "group", "source", "status",
+)  # fmt: skip
 _PLACE = re.compile(r" \([^()]*, row \d+\)")
 
 
@@ -83,7 +87,8 @@ def _cell(name: str, value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return compact(value) if BY_NAME[name].kind == "count" else f"{value:.5g}"
+        is_count = name in BY_NAME and BY_NAME[name].kind == "count"
+        return compact(value) if is_count else f"{value:.5g}"
     return str(value)
 
 
