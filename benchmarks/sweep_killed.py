@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.timing import repeats, table
 from isoloss.runs import Runs, Store, StoreError, TaskState, sweep
 
@@ -159,7 +157,10 @@ def main(mill: str = "benchmarks.toy_mill:slow", kills: int = 0, within: float =
         report = killed(mill, Path(folder), kills, within)
     print(f"### A sweep killed {sum(report.kills.values())} times with SIGKILL ({mill}, 2 workers)\n")
     rows = [
-        ["kills of the process group, the sweep, a worker", ", ".join(str(report.kills.get(k, 0)) for k in KINDS)],
+        [
+            "kills of the process group, the sweep, a worker",
+            ", ".join(str(report.kills.get(k, 0)) for k in KINDS),
+        ],
         ["times the sweep was started", report.starts],
         ["rows in its table", report.rows],
         ["rows missing or not in the undisturbed table", report.missing],
