@@ -68,9 +68,10 @@ def toys(count: int = 6, steps: int = 40, pause: float = 0.0) -> list[Task]:
     ]
 
 
-#: For the study of killed sweeps, half a minute of work on two cores; and a tenth of it for the test.
-slow = partial(toys, 12, 250, 0.02)
-short = partial(toys, 8, 120, 0.01)
+#: For the study of killed sweeps, half a minute of work on two cores; a sixth of it for the test, and without pauses.
+slow = partial(toys, 12, 300, 0.02)
+short = partial(toys, 8, 150, 0.01)
+quick = partial(toys, 8, 150)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from isoloss.runs.working import Orders, Outcome, work_on
 LOOK = 0.25
 #: A task whose worker dies so often, without getting further in between, has failed.
 DEATHS = 5
+#: Workers that may die one after the other before they have claimed anything.
+STILLBORN = 3
 
 
 def sweep(
@@ -192,7 +194,7 @@ class _Sweep:
         state = self._states[task.key]
         mine = state.state == "running" and (state.claim or "").startswith(self.orders.sweep)
         self._stillborn = 0 if mine else self._stillborn + 1
-        if self._stillborn >= DEATHS:
+        if self._stillborn >= STILLBORN:
             raise StoreError(
                 "workers end before they begin to work; a script that sweeps functions of its own calls sweep "
                 f"below `if __name__ == '__main__':` ({self._finished()})"
