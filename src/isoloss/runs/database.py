@@ -103,7 +103,11 @@ def _looked_at(path: Path) -> sqlite3.Connection:
         base.execute("PRAGMA query_only = ON")
         base.execute("BEGIN")
         if not _is_store(base, path):
-            raise StoreError(f"'{path}' is empty; a store is made by isoloss.runs.sweep")
+            # Its making was cut short: it holds nothing, and the next to write makes it.
+            base.close()
+            base = sqlite3.connect(":memory:", isolation_level=None)
+            for table in TABLES:
+                base.execute(table)
     except BaseException:
         base.close()
         raise

@@ -22,6 +22,8 @@ from isoloss.runs.working import Orders, Outcome, work_on
 LOOK = 0.25
 #: A task whose worker dies so often, without getting further in between, has failed.
 DEATHS = 5
+#: Workers that may die one after the other before they have claimed anything.
+STILLBORN = 3
 
 
 def sweep(
@@ -95,9 +97,11 @@ class _Sweep:
             while self.waiting or self.flying:
                 self._look()
                 self._settle(progress)
+                self._hear(progress)
                 self._fill(executor, size)
                 self._show(progress)
                 self._collect(progress)
+            self._hear(progress)
         except BaseException as error:
             for future in self.flying:
                 future.cancel()
@@ -127,8 +131,7 @@ class _Sweep:
         return task.key in self._states and self._states[task.key].state == state
 
     def _settle(self, progress: Progress) -> None:
-        """Takes off the list what other sweeps have ended, and passes on what workers say."""
-        labels = {task.key: task.label for task in self.tasks}
+        """Takes off the list what other sweeps have ended."""
         for task in [task for task in self.tasks if task.key in self.waiting]:
             state = self._states[task.key]
             if state.state == "done":
@@ -136,6 +139,10 @@ class _Sweep:
                 self.elsewhere.add(task.key)
             elif state.state == "failed" and (state.beat or 0.0) >= self.orders.since:
                 self._failed(task, state.reason or "no reason given", progress)
+
+    def _hear(self, progress: Progress) -> None:
+        """Passes on what workers say."""
+        labels = {task.key: task.label for task in self.tasks}
         for number, key, said in self.store.notes(self._heard):
             self._heard = number
             if key in labels:
@@ -187,8 +194,11 @@ class _Sweep:
         state = self._states[task.key]
         mine = state.state == "running" and (state.claim or "").startswith(self.orders.sweep)
         self._stillborn = 0 if mine else self._stillborn + 1
-        if self._stillborn >= DEATHS:
-            raise StoreError(f"workers end before they begin to work; {self._finished()}")
+        if self._stillborn >= STILLBORN:
+            raise StoreError(
+                "workers end before they begin to work; a script that sweeps functions of its own calls sweep "
+                f"below `if __name__ == '__main__':` ({self._finished()})"
+            )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
         self._deaths[task.key] = count, share = (1 if state.share > share else count + 1), state.share

@@ -21,7 +21,7 @@ from isoloss.runs.store import Store
 from isoloss.runs.task import ClaimLost, Task, Watch, folder_of
 
 #: Seconds between two signs of life.
-BEAT = 1.0
+BEAT = 2.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
