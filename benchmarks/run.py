@@ -31,6 +31,7 @@ STUDIES = (
     "extrapolation",
     "recovery",
     "wrong_law",
+    "sweep_killed",
     "synthetic_language",
     "training_precision",
     "gptq",

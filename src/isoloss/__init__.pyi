@@ -12,6 +12,7 @@ from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
+from .lm import quantise, train
 from .plans import Budget, NextRuns, Plan, load, next_runs, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
@@ -45,8 +46,10 @@ __all__ = [
     "plot",
     "plots",
     "predict",
+    "quantise",
     "read",
     "runs",
     "simulate",
+    "train",
 ]
 __version__: str

@@ -127,7 +127,7 @@ FILES = {
         HEADER,
         "runs.xlsx",
         {},
-        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet",
+        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet, .db, .sqlite",
     ),
     "no JSON": (
         "{oops",

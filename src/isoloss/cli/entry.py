@@ -18,10 +18,12 @@ from isoloss.cli.next_runs_verb import next_runs
 from isoloss.cli.plan_verb import plan
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
+from isoloss.cli.quantise_verb import quantise
 from isoloss.cli.refusing import in_one_sentence
 from isoloss.cli.runs_verb import runs
 from isoloss.cli.signature import spread
 from isoloss.cli.simulate_verb import simulate
+from isoloss.cli.train_verb import train
 
 #: The verbs in the order of a day's work.
 VERBS: tuple[Callable[..., None], ...] = (
@@ -29,6 +31,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     laws,
     formats,
     simulate,
+    train,
+    quantise,
     fit,
     compare,
     predict,

@@ -59,6 +59,31 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("isoloss simulate --study list", "the ready-made studies"),
         Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
     ),
+    "train": (
+        Example(
+            "isoloss train --params 4k,8k --tokens 20k,40k --precision fp,w4 --schedule wsd --warmup 3 --post w4,w3 --store tiny.db",
+            "eight tiny models, each quantised twice after training; the same line again does nothing",
+        ),
+        Example(
+            "isoloss train --params 0.08M,0.4M --tokens 0.5M,1M,2M --precision 'fp,w2,w3,w4,w8,w4 a4 kv4' --seeds 2 "
+            "--schedule wsd --post w2,w3,w4,w6,w8 --store runs.db --dry-run",
+            "what half an hour on two cores would train",
+        ),
+    ),
+    "quantise": (
+        Example(
+            "isoloss train --params 4k,8k --tokens 20k --store kept.db --keep models", "two tiny models, kept"
+        ),
+        Example(
+            "isoloss quantise models --post w4,w3,w3@gptq -o quantised.csv",
+            "what rounding their weights costs",
+        ),
+        Example(
+            "isoloss quantise SmolLM2-135M --post w:uint4/64@gptq --corpus texts --trained-on 2T",
+            "a model of Hugging Face on your own text",
+            "SmolLM2-135M",
+        ),
+    ),
     "fit": (
         Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
         Example(

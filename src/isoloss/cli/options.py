@@ -18,7 +18,7 @@ Tables = Annotated[
     list[str],
     typer.Argument(
         metavar="TABLE",
-        help="Files (.csv .tsv .json .jsonl .parquet) or public tables by name; 'isoloss runs' lists those.",
+        help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; 'isoloss runs' lists those.",
         show_default=False,
     ),
 ]

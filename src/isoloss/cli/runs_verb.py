@@ -21,7 +21,7 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="TABLE",
-            help="Files (.csv .tsv .json .jsonl .parquet) or public tables by name; none: list those by name.",
+            help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; none: list those by name.",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +47,7 @@ def runs(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what tables of runs hold, and which rows cannot be used.
+    """Say what tables of runs hold, which rows cannot be used, and how far the sweep of a store is.
 
     Without a table: the public tables that can be read by name, with their licences.
     """
@@ -56,17 +56,24 @@ def runs(
         _list_tables(as_json)
         return
     check_target(output, TABLES, force)
+    # These need polars, which the help does not.
+    from isoloss.cli.runs_report import as_data, sections
+    from isoloss.cli.store_report import nothing_finished, task_sections, tasks_as_data
+
+    if output is None and nothing_finished(tables):
+        if as_json:
+            show_json("runs", {"rows": 0, **tasks_as_data(tables)})
+        else:
+            show(task_sections(tables))
+        return
     found = read_tables(tables, reading)
     found = found.excluded if excluded else found
     if output is not None:
         say(f"saved {len(found)} rows as {found.save(output, force=force)}")
-    # These need polars, which the help does not.
-    from isoloss.cli.runs_report import as_data, sections
-
     if as_json:
-        show_json("runs", as_data(found))
+        show_json("runs", as_data(found) | tasks_as_data(tables))
     else:
-        show(sections(found, ", ".join(tables), every_reason=excluded))
+        show(sections(found, ", ".join(tables), every_reason=excluded) + task_sections(tables))
 
 
 def _only_listing(reading: Reading, excluded: bool, output: Path | None) -> None:

@@ -13,6 +13,7 @@ from isoloss.lm.post_training import quantised
 from isoloss.lm.quantising import quantise
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, model_of
+from isoloss.lm.sweeps import corpus_of, foreseen, train
 from isoloss.lm.text import Text, TextWarning
 from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 
@@ -20,8 +21,8 @@ from isoloss.lm.training import Evaluation, Trained, evaluate, train_one
 __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation",
     "Language", "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Text", "TextError",
-    "TextWarning", "Trained", "Windows", "degradation", "evaluate", "fake_quantise", "load_checkpoint",
-    "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised", "train_one",
-    "windows",
+    "TextWarning", "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
+    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
+    "quantised", "train", "train_one", "windows",
 ]
 # fmt: on

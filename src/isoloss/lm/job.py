@@ -65,9 +65,14 @@ class Job:
         return cls(shape, steps, precision, corpus, recipe, seed)
 
     @property
+    def batch(self) -> int:
+        """Tokens of a step."""
+        return self.recipe.sequences * self.corpus.context
+
+    @property
     def tokens(self) -> int:
         """Tokens seen."""
-        return self.steps * self.recipe.sequences * self.corpus.context
+        return self.steps * self.batch
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -124,7 +129,7 @@ class Job:
             eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",
             family="isoloss",
             optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
-            batch_tokens=recipe.sequences * context,
+            batch_tokens=self.batch,
             lr_peak=recipe.lr,
             lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
             schedule=recipe.schedule,

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -33,27 +32,11 @@ from isoloss.lm.model import Model
 from isoloss.lm.post_rows import post_key, post_precision, post_run
 from isoloss.lm.trainer import Trainer
 from isoloss.lm.training import finished
-from isoloss.runs import Run
+from isoloss.runs import Run, Watch
 
 #: Seconds of training between two states that are kept.
 EVERY = 30.0
 State = dict[str, Tensor]
-
-
-class Watching(Protocol):
-    """What the work needs of the sweep's Watch."""
-
-    missing: frozenset[str]
-    folder: Path
-
-    def add(self, run: Run, **extra: float | str | None) -> None:
-        """Keep a row."""
-
-    def tell(self, share: float, loss: float | None = None) -> None:
-        """Say how far it is."""
-
-    def say(self, sentence: str) -> None:
-        """Say something to the person."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +69,7 @@ class Trunk:
         """The key of each row after training, and what the model is quantised to for it."""
         return [(post_key(job.key, post_precision(job.precision, post)), post) for post in self.post]
 
-    def __call__(self, watch: Watching) -> None:
+    def __call__(self, watch: Watch) -> None:
         """Nothing; leaves every missing row with the watch."""
         torch.set_num_threads(1)
         _Growing(self, watch).grow()
@@ -95,7 +78,7 @@ class Trunk:
 class _Growing:
     """A trunk at work: where it is, and what it says of it."""
 
-    def __init__(self, trunk: Trunk, watch: Watching):
+    def __init__(self, trunk: Trunk, watch: Watch):
         self.trunk, self.watch = trunk, watch
         self.done = 0  # steps of branches that have ended
         self.saved = time.monotonic()

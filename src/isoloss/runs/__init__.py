@@ -1,9 +1,11 @@
 """What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
 
 from isoloss.runs.columns import COLUMNS, Column
+from isoloss.runs.crew import cores
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
 from isoloss.runs.numbers import compact, number
+from isoloss.runs.opening import STORES
 from isoloss.runs.problems import (
     NothingUsable,
     PerplexitySuspected,
@@ -26,8 +28,8 @@ from isoloss.runs.task import Task, Watch
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Outlook", "PerplexitySuspected",
-    "Provenance", "PublicTable", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
-    "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact", "number", "outlook", "read", "save_frame",
-    "sweep",
+    "COLUMNS", "STORES", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "Run", "Runs", "RunsError", "RunsWarning", "Store",
+    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact",
+    "cores", "number", "outlook", "read", "save_frame", "sweep",
 ]

@@ -17,6 +17,7 @@ import polars as pl
 
 from isoloss.runs.check import Origin
 from isoloss.runs.problems import RunsError
+from isoloss.runs.stored import stored_frame
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ def open_file(path: Path) -> Opened:
     """The raw table in a file, read as its suffix says; RunsError where that cannot be done."""
     if not path.is_file():
         raise RunsError(f"cannot read '{path}': it is {'a folder' if path.is_dir() else 'not there'}")
+    if path.suffix.lower() in STORES:
+        return _open_store(path)
     if path.suffix.lower() not in OPENERS:
-        raise RunsError(f"cannot read '{path}': accepted endings are {', '.join(OPENERS)}")
+        raise RunsError(f"cannot read '{path}': accepted endings are {', '.join([*OPENERS, *STORES])}")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -122,6 +125,15 @@ def _open_parquet(data: bytes, name: str) -> Opened:
         raise RunsError(f"cannot read {name} as Parquet: {str(error).splitlines()[0]}") from None
 
 
+def _open_store(path: Path) -> Opened:
+    frame = stored_frame(path)
+    if frame.height == 0:
+        raise RunsError(f"{path.name} has no finished rows yet; 'isoloss runs {path.name}' shows its tasks")
+    return Opened(frame, Origin(path.name))
+
+
+#: Endings of stores, which are read where they are, as a sweep may be writing there.
+STORES = (".db", ".sqlite")
 OPENERS: dict[str, Callable[[bytes, str], Opened]] = {
     ".csv": _open_separated(","),
     ".tsv": _open_separated("\t"),

@@ -1,0 +1,314 @@
+"""``isoloss train``: a sweep of small language models, quantised after training, to a table of runs and fitted laws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import isoloss as il
+from isoloss.cli.options import OUTPUT, AsJson, Force, Level, listed
+from isoloss.cli.showing import say, show, show_json, show_text
+from isoloss.cli.targets import FIGURES, TABLES, check_target
+from isoloss.cli.waiting import counted
+
+if TYPE_CHECKING:
+    from isoloss.runs import Runs
+
+#: Refits of resampled tables, for the intervals.
+DRAWS = 200
+MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Settings that may be lists; every combination is trained."""
+
+    params: Annotated[
+        list[str],
+        typer.Option(
+            "--params",
+            metavar="N,N...",
+            rich_help_panel=MODELS,
+            help="Sizes without embeddings, as 0.1M.",
+            show_default=False,
+        ),
+    ]
+    tokens: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tokens",
+            metavar="D,D...",
+            rich_help_panel=MODELS,
+            help="Tokens seen, as 0.5M.",
+            show_default=False,
+        ),
+    ] = None
+    tokens_per_param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tokens-per-param",
+            metavar="R,R...",
+            rich_help_panel=MODELS,
+            help="Tokens seen, in place of --tokens.",
+            show_default=False,
+        ),
+    ] = None
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            metavar="P,P...",
+            rich_help_panel=MODELS,
+            help="Precisions of training, as fp,w4,'w4 a8 kv8'.",
+            show_default="fp",
+        ),
+    ] = None
+    lr: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lr",
+            metavar="X,X...",
+            rich_help_panel=TRAINING,
+            help="Peak learning rates at width 64.",
+            show_default="0.01",
+        ),
+    ] = None
+    schedule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--schedule",
+            metavar="S,S...",
+            rich_help_panel=TRAINING,
+            help="cosine, wsd (constant, then a decay) or constant; token counts of the last two share a trunk.",
+            show_default="cosine",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Settings of every run."""
+
+    seeds: Annotated[
+        int,
+        typer.Option("--seeds", min=1, rich_help_panel=MODELS, help="Paired seeds of every run."),
+    ] = 1
+    corpus: Annotated[
+        str,
+        typer.Option(
+            "--corpus",
+            metavar="NAME",
+            rich_help_panel=TRAINING,
+            help="What is learnt: synthetic, a file or folder of text (.txt .jsonl .parquet), or hub:NAME.",
+        ),
+    ] = "synthetic"
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="NAME",
+            rich_help_panel=TRAINING,
+            help="Of a text: bytes, bpe:SIZE (trained on it), or a tokenizer.json.",
+            show_default="bytes",
+        ),
+    ] = None
+    unique_tokens: Annotated[
+        str | None,
+        typer.Option(
+            "--unique-tokens",
+            metavar="U",
+            rich_help_panel=TRAINING,
+            help="So many different tokens of a text, repeated as often as runs ask.",
+            show_default="one epoch at most",
+        ),
+    ] = None
+    context: Annotated[
+        int, typer.Option("--context", min=2, rich_help_panel=TRAINING, help="Tokens of a sequence.")
+    ] = 64
+    sequences: Annotated[
+        int, typer.Option("--sequences", min=1, rich_help_panel=TRAINING, help="Sequences in a batch.")
+    ] = 16
+    warmup: Annotated[
+        float | None,
+        typer.Option(
+            "--warmup",
+            rich_help_panel=TRAINING,
+            help="Share of the steps that warm up, or from 1 on their number.",
+            show_default="0.05 for cosine, else 50",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """How the sweep is run and kept."""
+
+    post: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--post",
+            metavar="P,P...",
+            rich_help_panel=SWEEP,
+            help="What every model is quantised to after training, as w4,w3,w4/32@gptq.",
+            show_default=False,
+        ),
+    ] = None
+    store: Annotated[
+        Path,
+        typer.Option(
+            "--store",
+            metavar="FILE",
+            rich_help_panel=SWEEP,
+            help="Where every run is kept (.db); the same command again goes on from there.",
+        ),
+    ] = Path("runs.db")
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="FOLDER",
+            rich_help_panel=SWEEP,
+            help="Also keep the trained models, for 'isoloss quantise'.",
+            show_default=False,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            rich_help_panel=SWEEP,
+            help="Processes of one thread each.",
+            show_default="one a core",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            rich_help_panel=SWEEP,
+            help="Say what would be trained, its flop, memory and time, and stop.",
+            show_default=False,
+        ),
+    ] = False
+
+
+def train(
+    *,
+    lists: Lists,
+    teaching: Teaching,
+    sweeping: Sweeping,
+    law: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--law",
+            metavar="NAME,NAME...",
+            rich_help_panel=AFTER,
+            help="Fit laws to the runs, and rank them where there are several.",
+            show_default=False,
+        ),
+    ] = None,
+    level: Level = 0.9,
+    drawing: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Draw the fitted laws, or the runs without --law, into this file (.svg .png .pdf).",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Also keep the table in this file (.parquet .csv .tsv .json .jsonl).",
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train small language models in many precisions, quantise them, and fit laws to what they lost.
+
+    Every combination of the lists is one run; runs that differ in precision alone see the same batches. All is kept in one
+    file: killed at any moment, the same command goes on, and once all is done it does nothing.
+    """
+    check_target(drawing, FIGURES, force)
+    check_target(output, TABLES, force)
+    grid = _grid(lists, teaching)
+    post = listed(sweeping.post, "--post") if sweeping.post else []
+    how: dict[str, Any] = {
+        "corpus": _corpus(teaching),
+        "recipe": il.lm.Recipe(sequences=teaching.sequences),
+        "post": post,
+        "store": sweeping.store,
+        "workers": sweeping.workers,
+    }
+    if sweeping.dry_run:
+        show_text(str(il.lm.foreseen(grid, **how)))
+        return
+    runs = il.train(grid, keep=sweeping.keep, **how)
+    if output is not None:
+        say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
+    _tell(runs, listed(law, "--law") if law else [], level, drawing, as_json)
+    if drawing is not None:
+        say(f"drew {drawing}")
+
+
+def _grid(lists: Lists, teaching: Teaching) -> Any:
+    """The grid that the options ask for."""
+    axes: dict[str, Any] = {"params": listed(lists.params, "--params")}
+    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule"):
+        given = getattr(lists, name)
+        if given:
+            axes[name] = listed(given, f"--{name.replace('_', '-')}")
+    if ("tokens" in axes) == ("tokens_per_param" in axes):
+        raise typer.BadParameter("give one of --tokens and --tokens-per-param", param_hint="--tokens")
+    if teaching.warmup is not None:
+        axes["warmup"] = [teaching.warmup]
+    return il.Grid(**axes, seed=list(range(teaching.seeds)))
+
+
+def _corpus(teaching: Teaching) -> Any:
+    """What the options say is learnt."""
+    settings: dict[str, Any] = {"context": teaching.context}
+    of_text = {"tokenizer": teaching.tokenizer, "unique_tokens": teaching.unique_tokens}
+    given = {name: value for name, value in of_text.items() if value is not None}
+    if given and teaching.corpus == "synthetic":
+        option = f"--{next(iter(given)).replace('_', '-')}"
+        raise typer.BadParameter(
+            "the synthetic language has none; name a text with --corpus", param_hint=option
+        )
+    return il.lm.corpus_of(teaching.corpus, **settings, **given)
+
+
+def _tell(runs: Runs, laws: list[str], level: float, drawing: Path | None, as_json: bool) -> Any:
+    """Nothing; prints the table and the fitted laws, and draws them."""
+    # These need polars, which the help does not.
+    from isoloss.cli.runs_report import as_data, sections
+
+    found: Any = None
+    if laws:
+        with counted(
+            f"fitting {', '.join(laws)}", len(laws) * (DRAWS if len(laws) == 1 else 3 * DRAWS)
+        ) as tick:
+            found = _fitted(runs, laws, level, tick)
+    if drawing is not None:
+        il.plot(found or runs, drawing, force=True)
+    if as_json:
+        show_json("runs", as_data(runs))
+        return
+    show(sections(runs, "the sweep", every_reason=False))
+    show(found.sections() if found else [])
+
+
+def _fitted(runs: Runs, laws: list[str], level: float, tick: Any) -> Any:
+    if len(laws) == 1:
+        return il.fit(laws[0], runs, draws=DRAWS, level=level, tick=tick)
+    return il.compare(laws, runs, draws=DRAWS, level=level, tick=tick)

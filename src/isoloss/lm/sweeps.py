@@ -1,0 +1,182 @@
+"""The verb ``train``: a grid of models, trained and quantised by a sweep that never loses a run, as a table of runs."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from isoloss.formats import Precision
+from isoloss.lm.corpus import Corpus
+from isoloss.lm.job import Job
+from isoloss.lm.language import Language
+from isoloss.lm.post_rows import post_precision
+from isoloss.lm.recipe import Recipe
+from isoloss.lm.shape import ModelError, check_memory, model_of, training_bytes
+from isoloss.lm.text import Text
+from isoloss.lm.trunk import Trunk
+from isoloss.runs import Grid, Outlook, Runs, RunsWarning, Task, cores, number, outlook, sweep
+
+Posts = str | Precision | Sequence[str | Precision]
+Grids = Grid | Mapping[str, Any] | Iterable[Grid | Mapping[str, Any]]
+#: What a grid may vary beside the settings of the recipe.
+OF_MODEL = ("params", "tied")
+OF_RUN = ("tokens", "tokens_per_param", "precision", "seed")
+OF_RECIPE = tuple(field.name for field in fields(Recipe) if field.name not in ("compiled", "device"))
+
+
+def train(
+    grid: Grids,
+    *,
+    corpus: str | Path | Corpus = "synthetic",
+    post: Posts = (),
+    store: str | Path | None = None,
+    recipe: Recipe | None = None,
+    keep: str | Path | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    show: bool = True,
+) -> Runs:
+    """The runs of a grid: every model trained, evaluated, quantised to each precision of `post` and evaluated again.
+
+    The grid's lists are params (of the ladder, "0.1M"), tokens or tokens_per_param, precision, seed, tied, and any
+    setting of the recipe (lr, schedule, sequences ...); several grids are run as one, equal runs once. Runs that are
+    equal but for precision see the same batches; with schedule "wsd" or "constant" and a number of warm-up steps, token
+    counts share one trunk.
+
+    corpus: "synthetic", a path of your own text, or any `Corpus`.
+    store: a file that keeps every run (".db"). The same call again goes on where it was, killed or not, and does nothing
+    once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core; executor: any
+    other of concurrent.futures. Runs that failed are warned of (RunsWarning), each with its reason.
+
+    Raises ModelError and ValueError, in one sentence and before anything is trained, for what cannot be.
+    """
+    tasks = _checked(jobs_of(grid, corpus, recipe), post, keep, workers)
+    if store is None:
+        with tempfile.TemporaryDirectory() as folder:
+            swept = sweep(tasks, Path(folder) / "runs.db", workers=workers, executor=executor, show=show)
+    else:
+        swept = sweep(tasks, store, workers=workers, executor=executor, show=show)
+    if show:
+        print(swept, file=sys.stderr)
+    for label, reason in swept.failures:
+        warnings.warn(RunsWarning(f"{label} failed: {reason}"), stacklevel=2)
+    return swept.runs
+
+
+def foreseen(
+    grid: Grids,
+    *,
+    corpus: str | Path | Corpus = "synthetic",
+    post: Posts = (),
+    store: str | Path = "runs.db",
+    recipe: Recipe | None = None,
+    workers: int | None = None,
+) -> Outlook:
+    """What `train` would do: runs, those there already, flop, memory, and the time where the store lets it be known."""
+    return outlook(_checked(jobs_of(grid, corpus, recipe), post, None, workers), store, workers or cores())
+
+
+def jobs_of(
+    grid: Grids, corpus: str | Path | Corpus = "synthetic", recipe: Recipe | None = None
+) -> list[Job]:
+    """The different jobs of one or more grids, in their order. Raises as `train` does."""
+    from_where = corpus_of(corpus)
+    found: dict[str, Job] = {}
+    for cells in _grids(grid):
+        _check_lists(cells)
+        for cell in cells:
+            job = _job(cell, from_where, recipe or Recipe())
+            found.setdefault(job.key, job)
+    return list(found.values())
+
+
+def tasks_of(
+    jobs: Sequence[Job],
+    post: Posts = (),
+    keep: str | Path | None = None,
+) -> list[Task]:
+    """The tasks of a sweep: one for each trunk, with its branches and what they are quantised to."""
+    listed = [post] if isinstance(post, str | Precision) else list(post)
+    wanted = tuple(Precision.parse(each) for each in listed)
+    for job in jobs:
+        for after in wanted:
+            post_precision(job.precision, after)  # refused before anything is trained
+    trunks: dict[str, list[Job]] = {}
+    for job in jobs:
+        trunks.setdefault(job.trunk, []).append(job)
+    folder = None if keep is None else Path(keep).absolute()
+    return [_task(Trunk(tuple(of_one), wanted, folder)) for of_one in trunks.values()]
+
+
+def _checked(jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None) -> list[Task]:
+    """The tasks of jobs that fit into memory side by side."""
+    tasks = tasks_of(jobs, post, keep)
+    largest = max(jobs, key=lambda job: training_bytes(job.shape, job.batch))
+    check_memory(largest.shape, largest.batch, min(workers or cores(), len(tasks)))
+    return tasks
+
+
+def corpus_of(corpus: str | Path | Corpus, **settings: Any) -> Corpus:
+    """The corpus itself, the synthetic language for "synthetic", or the text of a path or hub:NAME.
+
+    settings: of `Language` or `Text`, as context=128 or tokenizer="bpe:1024".
+    """
+    if not isinstance(corpus, str | Path):
+        return corpus
+    return Language(**settings) if str(corpus) == "synthetic" else Text(corpus, **settings)
+
+
+def _task(trunk: Trunk) -> Task:
+    first = trunk.jobs[0]
+    flops = first.shape.training_flops(trunk.steps * first.batch, first.corpus.context)
+    ends = "" if len(trunk.jobs) == 1 else f" ({len(trunk.jobs)} token counts on one trunk)"
+    return Task(
+        key=trunk.key,
+        rows=tuple(key for job in trunk.jobs for key in trunk.rows(job)),
+        work=trunk,
+        label=f"{max(trunk.jobs, key=lambda job: job.steps)}{ends}",
+        flops=flops,
+        memory=training_bytes(first.shape, first.batch),
+    )
+
+
+def _grids(grid: Grids) -> list[Grid]:
+    if isinstance(grid, Grid):
+        return [grid]
+    if isinstance(grid, Mapping):
+        return [Grid(**grid)]
+    return [each if isinstance(each, Grid) else Grid(**each) for each in grid]
+
+
+def _check_lists(grid: Grid) -> None:
+    known = (*OF_MODEL, *OF_RUN, *OF_RECIPE)
+    for name in grid.axes:
+        if name not in known:
+            raise ModelError(f"a grid cannot vary '{name}' in training; lists are {', '.join(known)}")
+    for one, other in (("params", ""), ("tokens", "tokens_per_param")):
+        if (one in grid.axes) + (other in grid.axes) != 1:
+            wanted = f"either {one} or {other}" if other else one
+            raise ModelError(f"a grid of training needs {wanted}; its lists are {', '.join(grid.axes)}")
+
+
+def _job(cell: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
+    shape = model_of(cell["params"], corpus.vocab, bool(cell.get("tied", False)))
+    tokens = cell.get("tokens") or cell["tokens_per_param"] * shape.non_embedding_params
+    settings = {name: _as_in(recipe, name, cell[name]) for name in OF_RECIPE if name in cell}
+    used = replace(recipe, **settings) if settings else recipe
+    return Job.of(shape, number(tokens), cell.get("precision", "fp"), corpus, used, cell.get("seed", 0))
+
+
+def _as_in(recipe: Recipe, name: str, value: Any) -> Any:
+    """A grid's number as the recipe has it: whole where it is whole there."""
+    if not isinstance(getattr(recipe, name), int) or isinstance(value, str):
+        return value
+    if value != int(value):
+        raise ModelError(f"{name} is {value:g}; accepted is a whole number")
+    return int(value)
