@@ -10,6 +10,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.options import OUTPUT, AsJson, Force, Level, listed
+from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json, show_text
 from isoloss.cli.targets import FIGURES, TABLES, check_target
 from isoloss.cli.waiting import counted
@@ -282,9 +283,7 @@ def _corpus(teaching: Teaching) -> Any:
     given = {name: value for name, value in of_text.items() if value is not None}
     if given and teaching.corpus == "synthetic":
         option = f"--{next(iter(given)).replace('_', '-')}"
-        raise typer.BadParameter(
-            "the synthetic language has none; name a text with --corpus", param_hint=option
-        )
+        raise Refused(f"{option} is of a text, which the synthetic language is not; name one with --corpus")
     return il.lm.corpus_of(teaching.corpus, **settings, **given)
 
 

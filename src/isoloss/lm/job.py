@@ -15,7 +15,7 @@ from isoloss.lm.model import BASE_WIDTH
 from isoloss.lm.parts import check_groups, check_precision
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, check_memory
-from isoloss.runs import Decoder, Run, number
+from isoloss.runs import Decoder, Run, compact, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
@@ -56,11 +56,11 @@ class Job:
             raise ModelError(
                 f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
             )
-        batch = recipe.sequences * corpus.context
+        batch, wanted = recipe.sequences * corpus.context, number(tokens)
         check_memory(shape, batch)
-        steps = round(number(tokens) / batch)
+        steps = round(wanted / batch)
         if steps < 1:
-            raise ModelError(f"{tokens} tokens are less than half a batch of {batch}; ask for more")
+            raise ModelError(f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more")
         corpus.unique(steps * batch)
         return cls(shape, steps, precision, corpus, recipe, seed)
 

@@ -20,7 +20,19 @@ from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, check_memory, model_of, training_bytes
 from isoloss.lm.text import Text
 from isoloss.lm.trunk import Trunk
-from isoloss.runs import Grid, Outlook, Runs, RunsWarning, Task, cores, number, outlook, sweep
+from isoloss.runs import (
+    STORES,
+    Grid,
+    Outlook,
+    Runs,
+    RunsWarning,
+    StoreError,
+    Task,
+    cores,
+    number,
+    outlook,
+    sweep,
+)
 
 Posts = str | Precision | Sequence[str | Precision]
 Grids = Grid | Mapping[str, Any] | Iterable[Grid | Mapping[str, Any]]
@@ -56,6 +68,7 @@ def train(
 
     Raises ModelError and ValueError, in one sentence and before anything is trained, for what cannot be.
     """
+    _check_store(store)
     tasks = _checked(jobs_of(grid, corpus, recipe), post, keep, workers)
     if store is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -79,6 +92,7 @@ def foreseen(
     workers: int | None = None,
 ) -> Outlook:
     """What `train` would do: runs, those there already, flop, memory, and the time where the store lets it be known."""
+    _check_store(store)
     return outlook(_checked(jobs_of(grid, corpus, recipe), post, None, workers), store, workers or cores())
 
 
@@ -112,6 +126,11 @@ def tasks_of(
         trunks.setdefault(job.trunk, []).append(job)
     folder = None if keep is None else Path(keep).absolute()
     return [_task(Trunk(tuple(of_one), wanted, folder)) for of_one in trunks.values()]
+
+
+def _check_store(store: str | Path | None) -> None:
+    if store is not None and Path(store).suffix.lower() not in STORES:
+        raise StoreError(f"cannot keep runs in '{store}': accepted endings are {', '.join(STORES)}")
 
 
 def _checked(jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None) -> list[Task]:

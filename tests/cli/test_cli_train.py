@@ -1,0 +1,79 @@
+"""``isoloss train``: what it prints, keeps and draws, that it goes on, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+LINE = (
+    "train",
+    "--params",
+    "4k,8k",
+    "--tokens",
+    "8k,16k",
+    "--precision",
+    "fp,w3",
+    "--seeds",
+    "2",
+    "--sequences",
+    "4",
+)
+FITS = ("--law", "chinchilla", "--plot", "fit.svg", "--force")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("train")
+
+
+def test_a_sweep_ends_in_a_table_a_fit_and_a_figure(
+    folder: Path, shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    result = shell(*LINE, "--post", "w3,w4", "--store", "runs.db", "-o", "runs.parquet", *FITS)
+    assert result.exit_code == 0, result.stderr
+    frame = pl.read_parquet("runs.parquet")
+    assert len(frame) == 2 * 2 * 2 * 2 * 3
+    assert frame["parent"].null_count() == 16
+    assert "Usable runs by precision" in result.stdout
+    assert "chinchilla" in result.stdout
+    assert Path("fit.svg").read_text().startswith("<?xml")
+
+
+def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    result = shell(*LINE, "--post", "w3,w4", "--store", "runs.db", "--json")
+    assert result.exit_code == 0
+    assert "nothing to do: all " in result.stderr
+    assert json.loads(result.stdout)["type"] == "runs"
+    dry = shell(*LINE, "--post", "w3,w4", "--store", "runs.db", "--dry-run")
+    assert dry.stdout.startswith("nothing to do: all ")
+    more = shell(*LINE, "--post", "w3,w4,w6", "--store", "runs.db", "--dry-run")
+    assert "64, 48 there" in more.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--tokens", "1k", "--tokens-per-param", "20"), 2, "give one of --tokens and --tokens-per-param"),
+        ((), 2, "give one of --tokens and --tokens-per-param"),
+        (("--tokens", "1k", "--tokenizer", "bytes"), 1, "error: --tokenizer is of a text, which the synthetic language is not; name one with --corpus\n"),
+        (("--tokens", "1k", "--precision", "w4 l8"), 1, "error: the model has no part 'l' ('w4 l8'); it has w a kv q g\n"),
+        (("--tokens", "1k", "--schedule", "linear"), 1, "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
+        (("--tokens", "1k", "--post", "w3@awq"), 1, "error: unknown method 'awq' ('fp -> w3@awq'); known are rtn, gptq\n"),
+        (("--tokens", "1k", "--corpus", "nowhere.txt"), 1, "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
+        (("--tokens", "10"), 1, "error: 10 tokens are less than half a batch of 1024; ask for more\n"),
+        (("--tokens", "1k", "--store", "absent/runs.db"), 1, "error: "),
+        (("--tokens", "1k", "--store", "runs.txt"), 1, "error: cannot keep runs in 'runs.txt': accepted endings are .db, .sqlite\n"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(
+    words: tuple[str, ...], code: int, message: str, shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = shell("train", "--params", "4k", *words)
+    assert result.exit_code == code
+    assert message in result.stderr.replace("│\n│ ", "")
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
