@@ -29,7 +29,7 @@ from isoloss.lm import (
 
 SIZE, TOKENS = "0.1M", "2M"
 OURS = ("w{}", "w{}+clip", "w{}@gptq", "w{}+clip@gptq", "w{}/32", "w{}/32@gptq")
-THEIRS = ("w:uint{}/64", "w:uint{}/64@gptq", "w{}/64", "w{}/64@gptq")
+THEIRS = ("w:uint{}/64", "w:uint{}/64@gptq")
 #: Held-out and calibration windows of 256 tokens of the pretrained model.
 WINDOWS = 32
 HELD_OUT = "hamlet"
@@ -93,7 +93,7 @@ def _pretrained() -> None:
             base = measured.loss - measured.gap
     print(
         f"Loss before {base:.4f} on {len(tokens)} windows of {text.context} tokens of Hamlet; calibrated on {WINDOWS} windows of "
-        f"other plays. uint: all levels, with a zero point; int: around zero. Nats a token, standard errors over windows.\n"
+        f"other plays. uint: integers with a zero point. Nats a token, standard errors over windows.\n"
     )
     print(table(HEAD, rows))
 

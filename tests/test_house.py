@@ -49,7 +49,19 @@ TYPES = [
     "Runs",
     "SGD",
 ]
-VERBS = ["compare", "fit", "load", "next_runs", "plan", "plot", "predict", "read", "simulate", "train"]
+VERBS = [
+    "compare",
+    "fit",
+    "load",
+    "next_runs",
+    "plan",
+    "plot",
+    "predict",
+    "quantise",
+    "read",
+    "simulate",
+    "train",
+]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -12,7 +12,7 @@ from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
-from .lm import train
+from .lm import quantise, train
 from .plans import Budget, NextRuns, Plan, load, next_runs, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
@@ -46,6 +46,7 @@ __all__ = [
     "plot",
     "plots",
     "predict",
+    "quantise",
     "read",
     "runs",
     "simulate",

@@ -33,7 +33,7 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    words = "runs laws formats simulate train fit compare predict plan disagree next-runs plot"
+    words = "runs laws formats simulate train quantise fit compare predict plan disagree next-runs plot"
     assert words.split() == NAMES
     assert sorted(EXAMPLES) == sorted(["", *NAMES])
     text = shell("--help").stdout

@@ -18,6 +18,7 @@ from isoloss.cli.next_runs_verb import next_runs
 from isoloss.cli.plan_verb import plan
 from isoloss.cli.plot_verb import plot
 from isoloss.cli.predict_verb import predict
+from isoloss.cli.quantise_verb import quantise
 from isoloss.cli.refusing import in_one_sentence
 from isoloss.cli.runs_verb import runs
 from isoloss.cli.signature import spread
@@ -31,6 +32,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     formats,
     simulate,
     train,
+    quantise,
     fit,
     compare,
     predict,

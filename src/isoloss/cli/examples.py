@@ -70,6 +70,20 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "what half an hour on two cores would train",
         ),
     ),
+    "quantise": (
+        Example(
+            "isoloss train --params 4k,8k --tokens 20k --store kept.db --keep models", "two tiny models, kept"
+        ),
+        Example(
+            "isoloss quantise models --post w4,w3,w3@gptq -o quantised.csv",
+            "what rounding their weights costs",
+        ),
+        Example(
+            "isoloss quantise SmolLM2-135M --post w:uint4/64@gptq --corpus texts --trained-on 2T",
+            "a model of Hugging Face on your own text",
+            "SmolLM2-135M",
+        ),
+    ),
     "fit": (
         Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
         Example(

@@ -22,7 +22,7 @@ __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation",
     "Language", "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Text", "TextError",
     "TextWarning", "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
-    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised",
-    "train", "train_one", "windows",
+    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
+    "quantised", "train", "train_one", "windows",
 ]
 # fmt: on

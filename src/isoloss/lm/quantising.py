@@ -22,7 +22,7 @@ from isoloss.lm.model import Model
 from isoloss.lm.post_rows import Calibration, post_precision, post_run
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError
-from isoloss.lm.text import Text
+from isoloss.lm.sweeps import corpus_of
 from isoloss.lm.training import Trained
 from isoloss.runs import Run, Runs
 
@@ -157,10 +157,7 @@ def _from_hub(
 
 
 def _corpus(corpus: Corpus | str | Path | None) -> Corpus | None:
-    """The corpus that a name stands for: the synthetic language, or the text at a path."""
-    if not isinstance(corpus, str | Path):
-        return corpus
-    return Language() if str(corpus) == "synthetic" else Text(corpus)
+    return None if corpus is None else corpus_of(corpus)
 
 
 def _checkpoints(path: Path) -> list[Path]:
