@@ -239,7 +239,12 @@ print(sweep(tasks, "runs.db", workers=1))
     ("import_", "tasks", "out", "err"),
     [
         ("from benchmarks.toy_mill import toys", "toys(2)", "runs.db (8 rows): 2 runs, 2 done now\n", ""),
-        ("", "[Task('t', ('r0',), work, 'own')]", "", "workers end before they begin to work; a script that"),
+        (
+            "",
+            "[Task('t', ('r0',), work, 'own')]",
+            "",
+            "workers end before they begin to work: they must be able",
+        ),
     ],
 )
 def test_a_script_needs_a_guard_only_for_work_of_its_own(tmp_path, import_, tasks, out, err):

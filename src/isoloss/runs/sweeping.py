@@ -44,10 +44,8 @@ def sweep(
     cannot be used or its disk is full; what is finished is kept.
     """
     listed, path = _checked(tasks, workers), Path(store).absolute()
-    if executor is None:
-        sent(listed)
     state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep))
-    already = state.begin()
+    already = state.begin(own=executor is None)
     if state.waiting:
         with Progress(show) as progress:
             if executor is None:
@@ -77,14 +75,19 @@ class _Sweep:
         self._stillborn = 0
         self._heard = 0
 
-    def begin(self) -> int:
-        """How many tasks are done already; the others are written down and wait."""
+    def begin(self, own: bool) -> int:
+        """How many tasks are done already; the others are written down and wait.
+
+        own: the workers are processes of ours, to which work must be sent.
+        """
         there = self.store.present(key for task in self.tasks for key in task.rows)
         if self.store.path.exists():
             self._look()
             self._heard = max((number for number, _, _ in self.store.notes()), default=0)
         ready = {task.key for task in self.tasks if self._is("done", task) and there.issuperset(task.rows)}
         if new := [task for task in self.tasks if task.key not in ready]:
+            if own:
+                sent(new)
             self.store.enter(new)
             self._look()
             ready |= {task.key for task in new if self._is("done", task)}
@@ -196,8 +199,8 @@ class _Sweep:
         self._stillborn = 0 if mine else self._stillborn + 1
         if self._stillborn >= STILLBORN:
             raise StoreError(
-                "workers end before they begin to work; a script that sweeps functions of its own calls sweep "
-                f"below `if __name__ == '__main__':` ({self._finished()})"
+                "workers end before they begin to work: they must be able to import it, so a notebook takes it from a "
+                f"file, and a script calls sweep below `if __name__ == '__main__':` ({self._finished()})"
             )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
