@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from pathlib import Path
 
 from isoloss.runs.crew import Crew, cores, sent
+from isoloss.runs.opening import STORES
 from isoloss.runs.problems import StoreError
 from isoloss.runs.progress import Progress, Standing
 from isoloss.runs.store import Store, TaskState
@@ -43,7 +44,8 @@ def sweep(
     show: progress on stderr. keep: leave the tasks' folders. Raises StoreError, one sentence, where the store
     cannot be used or its disk is full; what is finished is kept.
     """
-    listed, path = _checked(tasks, workers), Path(store).absolute()
+    path = Path(store).absolute()
+    listed = _checked(tasks, path, workers)
     state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep))
     already = state.begin(own=executor is None)
     if state.waiting:
@@ -195,8 +197,8 @@ class _Sweep:
         """A worker was killed, by the system or a person: the task waits again, unless that leads nowhere."""
         self._look()
         state = self._states[task.key]
-        mine = state.state == "running" and (state.claim or "").startswith(self.orders.sweep)
-        self._stillborn = 0 if mine else self._stillborn + 1
+        claimed = (state.beat or 0.0) >= self.orders.since
+        self._stillborn = 0 if claimed else self._stillborn + 1
         if self._stillborn >= STILLBORN:
             raise StoreError(
                 "workers end before they begin to work: they must be able to import it, so a notebook takes it from a "
@@ -204,7 +206,8 @@ class _Sweep:
             )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
-        self._deaths[task.key] = count, share = (1 if state.share > share else count + 1), state.share
+        count, share = (1 if state.share > share else count + 1), max(share, state.share)
+        self._deaths[task.key] = count, share
         if count >= DEATHS:
             reason = (
                 f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
@@ -233,9 +236,13 @@ class _Sweep:
         return f"{done} of {len(self.tasks)} runs are in {self.store.path.name}"
 
 
-def _checked(tasks: Iterable[Task], workers: int | None) -> list[Task]:
-    """The tasks; StoreError where two are the same, or one yields nothing."""
+def _checked(tasks: Iterable[Task], store: Path, workers: int | None) -> list[Task]:
+    """The tasks; StoreError where there are none, two are the same, or one yields nothing."""
     listed = list(tasks)
+    if not listed:
+        raise StoreError("there are no tasks to sweep; give at least one")
+    if store.suffix.lower() not in STORES:
+        raise StoreError(f"cannot use the store '{store}': accepted endings are {', '.join(STORES)}")
     if workers is not None and workers < 1:
         raise StoreError(f"workers is {workers}; accepted is a whole number above 0")
     keys: dict[str, str] = {}
