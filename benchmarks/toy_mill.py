@@ -93,3 +93,24 @@ class Meeting:
 def meeting(folder: str) -> list[Task]:
     """Five tasks, the first of which waits for a second sweep."""
     return [replace(task, work=Meeting(task.work, folder)) for task in toys(5)]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Work whose checkpoints leave no room on the disk, as long as a file says so."""
+
+    toy: Toy
+    while_there: str
+
+    def __call__(self, watch: Watch) -> None:
+        with (watch.folder / "large").open("wb", buffering=0) as file:
+            while Path(self.while_there).exists():
+                file.write(bytes(4096))
+        self.toy(watch)
+
+
+def filling(while_there: str) -> list[Task]:
+    """A dozen tasks, the third of which fills the disk."""
+    tasks = toys(12)
+    tasks[9] = replace(tasks[9], work=Filling(tasks[9].work, while_there))
+    return tasks

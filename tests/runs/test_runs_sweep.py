@@ -4,11 +4,13 @@ import importlib
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,8 +19,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from isoloss.runs import Run, Store, StoreError, Task, outlook, sweep
+from isoloss.runs import Run, Store, StoreError, Task, outlook, read, sweep
 from isoloss.runs import crew as crew_module
+from isoloss.runs import database as database_module
 from isoloss.runs import progress as progress_module
 from isoloss.runs import working as working_module
 from isoloss.runs.progress import Progress, Standing
@@ -96,6 +99,28 @@ def test_any_executor_gives_the_same_table(tmp_path, bench, executor):
     assert Store(tmp_path / "two.db").runs() == Store(tmp_path / "one.db").runs()
 
 
+def test_where_several_machines_write_the_log_is_no_shared_memory(tmp_path, bench, monkeypatch):
+    monkeypatch.setattr(database_module, "shared", lambda path: True)
+    with threads() as pool:
+        several = sweep(bench.toys(3), tmp_path / "several.db", executor=pool, show=False)
+    monkeypatch.undo()
+    one = sweep(bench.toys(3), tmp_path / "one.db", executor=Inline(), show=False)
+    assert several.runs == one.runs
+    for name, mode in (("several", "delete"), ("one", "wal")):
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as base:
+            assert base.execute("PRAGMA journal_mode").fetchone() == (mode,)
+
+
+def test_file_systems_of_several_machines_are_known(monkeypatch):
+    mounts = "/dev/a / ext4 rw 0 0\nhost:/x /home/my\\040team nfs4 rw 0 0\nnone /home/my\\040team/fast tmpfs rw 0 0\n"
+    monkeypatch.setattr(Path, "read_text", lambda path, **how: mounts)
+    found = [
+        database_module.shared(Path(p))
+        for p in ("/runs.db", "/home/my team/a/runs.db", "/home/my team/fast/r.db")
+    ]
+    assert found == [False, True, False]
+
+
 def test_largest_first_and_folders_kept(tmp_path):
     order: list[str] = []
 
@@ -130,7 +155,10 @@ def test_one_failure_stops_no_other_and_is_tried_again(tmp_path, capsys):
     def divides(watch):
         return 1 / 0
 
-    works = {"a": fails, "b": row, "c": forgets, "d": strange, "e": divides, "f": row}
+    def leaves(watch):
+        sys.exit(3)
+
+    works = {"a": fails, "b": row, "c": forgets, "d": strange, "e": divides, "f": row, "g": leaves}
     tasks = [one_row(key, work) for key, work in works.items()]
     with threads() as pool:
         found = sweep(tasks, tmp_path / "runs.db", executor=pool)
@@ -139,6 +167,7 @@ def test_one_failure_stops_no_other_and_is_tried_again(tmp_path, capsys):
         "c": "its work ended with 1 of its 1 rows missing",
         "d": "task 'd' has no row with key 'other'; it lists row-d",
         "e": "ZeroDivisionError: division by zero",
+        "g": "SystemExit: 3",
     }
     assert (found.done, dict(found.failures)) == (2, reasons)
     assert "\n  failed: a: the text has 12 tokens and 50 are asked for" in str(found)
@@ -149,7 +178,7 @@ def test_one_failure_stops_no_other_and_is_tried_again(tmp_path, capsys):
     assert "in divides" in kept["e"].traceback
     broken.clear()
     again = sweep(tasks, tmp_path / "runs.db", executor=Inline(), show=False)
-    assert (again.done, again.already, len(again.failures)) == (1, 2, 3)
+    assert (again.done, again.already, len(again.failures)) == (1, 2, 4)
 
 
 def test_what_workers_say_is_shown_and_kept(tmp_path, capsys):
@@ -239,7 +268,12 @@ print(sweep(tasks, "runs.db", workers=1))
     ("import_", "tasks", "out", "err"),
     [
         ("from benchmarks.toy_mill import toys", "toys(2)", "runs.db (8 rows): 2 runs, 2 done now\n", ""),
-        ("", "[Task('t', ('r0',), work, 'own')]", "", "workers end before they begin to work; a script that"),
+        (
+            "",
+            "[Task('t', ('r0',), work, 'own')]",
+            "",
+            "workers end before they begin to work: they must be able",
+        ),
     ],
 )
 def test_a_script_needs_a_guard_only_for_work_of_its_own(tmp_path, import_, tasks, out, err):
@@ -369,6 +403,7 @@ def test_the_store_hears_how_far_the_work_is(tmp_path, monkeypatch):
 SAME = [one_row("a", row), one_row("b", row)]
 REFUSED = {
     "no workers": (SAME, {"workers": 0}, "workers is 0; accepted is a whole number above 0"),
+    "no tasks": ([], {}, "there are no tasks to sweep; give at least one"),
     "a task twice": ([SAME[0], SAME[0]], {}, "tasks 'a' and 'a' both have the key a"),
     "a row twice": (
         [SAME[0], replace(SAME[1], rows=SAME[0].rows)],
@@ -397,6 +432,13 @@ def test_tasks_that_cannot_be_swept(tmp_path, kind):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_is_known_by_its_ending(tmp_path):
+    path = tmp_path / "runs.csv"
+    with pytest.raises(StoreError) as error:
+        sweep(SAME, path)
+    assert str(error.value) == f"cannot use the store '{path}': accepted endings are .db, .sqlite"
+
+
 def test_an_executor_that_broke_is_said(tmp_path):
     tasks = [one_row("a", kills_itself_always), one_row("b", row)]
     with (
@@ -410,43 +452,46 @@ def test_an_executor_that_broke_is_said(tmp_path):
 
 FULL = """
 import subprocess
-from benchmarks.toy_mill import toys
+from benchmarks.toy_mill import filling
 from isoloss.runs import Store, StoreError, sweep
 from pathlib import Path
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", "place"], check=True)
-store, filler = Path("place/runs.db"), Path("place/filler")
-sweep(toys(1), store, show=False)
-with filler.open("wb", buffering=0) as file:
-    try:
-        while file.write(bytes(4096)):
+store, flag, filler = Path("place/runs.db"), Path("flag"), Path("place/filler")
+tasks = filling("flag")
+sweep(tasks[:1], store, show=False)
+if {at_once}:
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
             pass
-    except OSError:
-        file.truncate(file.tell() - {room})
+flag.touch()
 try:
-    sweep(toys(12), store, workers=2, show=False)
+    sweep(tasks, store, workers=2, show=False)
 except StoreError as error:
     print(error)
+flag.unlink()
+filler.unlink(missing_ok=True)
 rows = len(Store(store).runs())
-filler.unlink()
-found = sweep(toys(12), store, workers=2, show=False)
+subprocess.run("rm -f place/runs.db.files/*/large", shell=True, check=True)
+found = sweep(tasks, store, workers=2, show=False)
 print(rows, found.already, found.done, len(found.runs))
 found.runs.save("found.parquet")
 """
 
 
-@pytest.mark.parametrize("room", [0, 90_000])
-def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path, bench, own_mounts, monkeypatch, room):
+@pytest.mark.parametrize("at_once", [True, False], ids=["before it starts", "by a checkpoint"])
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path, bench, own_mounts, monkeypatch, at_once):
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
     (tmp_path / "place").mkdir()
-    said, numbers = own_mounts(FULL.format(room=room), tmp_path).splitlines()
+    said, numbers = own_mounts(FULL.format(at_once=at_once), tmp_path).splitlines()
     assert "runs.db' is full; what is finished is kept: make room and start again" in said
     rows, already, done, total = map(int, numbers.split())
     assert (already + done, total) == (12, 48)
     assert 4 * already <= rows < 48
     whole = sweep(bench.toys(12), tmp_path / "whole.db", executor=Inline(), show=False).runs
-    import isoloss as il
-
-    assert il.read(tmp_path / "found.parquet") == whole
+    assert read(tmp_path / "found.parquet") == whole
 
 
 # ---- before and while
@@ -477,6 +522,7 @@ def standing(tmp_path) -> Standing:
 
 def test_lines_where_nobody_watches(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress_module, "QUIET", -1.0)
+    monkeypatch.setattr(progress_module, "LONG_QUIET", 1e6)
     now = standing(tmp_path)
     with Progress(True) as progress:
         progress.show(now)
