@@ -41,21 +41,21 @@ def gaps_figure(found: GapTable) -> Figure:
     for at, stage in enumerate(stages):
         axes = canvas.add_subplot(grid[0, at])
         cells = [c for c in found.cells if c.schedule == schedule and c.precision in looks[stage]]
-        _draw(axes, cells, looks[stage], sizes)
         known = [p.resolved for p in shown[stage] if math.isfinite(p.resolved)]
-        if known and not stage:
-            floor = float(np.median(known))
-            axes.axhline(floor, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)))
-            axes.annotate(
-                "one cell resolves", (1, floor), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                fontsize=SMALL, color="#555555",
-            )  # fmt: skip
+        _draw(axes, cells, looks[stage], sizes, None if stage or not known else float(np.median(known)))
         axes.set_title(TITLES[stage])
         axes.set(xlabel="tokens per param", ylabel="loss less the reference's (nats)" if at == 0 else "")
     return Figure(settle(canvas), "gaps", caption)
 
 
-def _draw(axes: Axes, cells: Sequence[CellGap], looks: dict[str, Style], sizes: Sequence[float]) -> None:
+def _draw(
+    axes: Axes,
+    cells: Sequence[CellGap],
+    looks: dict[str, Style],
+    sizes: Sequence[float],
+    floor: float | None,
+) -> None:
+    """Nothing; draws the cells of a panel, and a line at the gap that one cell resolves, if given."""
     every: list[CellGap] = []
     for precision, look in looks.items():
         for k, n in enumerate(sizes):
@@ -69,7 +69,13 @@ def _draw(axes: Axes, cells: Sequence[CellGap], looks: dict[str, Style], sizes: 
                 linestyle=look.line, markersize=2.4 + 1.1 * k, linewidth=0.8, elinewidth=0.6, markeredgewidth=0.3,
             )  # fmt: skip
     log_axis(axes, "x", np.array([c.tokens / c.params for c in every]), plain_number)
-    log_axis(axes, "y", np.array([c.mean for c in every]), plain_number)
+    log_axis(axes, "y", np.array([c.mean for c in every] + ([] if floor is None else [floor])), plain_number)
+    if floor is not None:
+        axes.axhline(floor, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)))
+        said = axes.annotate(
+            "one cell resolves", (1, floor), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+        )
+        said.set(fontsize=SMALL, color="#555555")
 
 
 def _of(found: GapTable, after: bool, schedule: str) -> list[PrecisionGap]:
