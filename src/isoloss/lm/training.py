@@ -18,6 +18,7 @@ from isoloss.formats import Precision
 from isoloss.lm.language import Language
 from isoloss.lm.model import BASE_WIDTH, Model
 from isoloss.lm.shape import ModelError, check_memory
+from isoloss.lm.straight_through import method_of
 from isoloss.runs import Decoder, Run, Runs, number
 
 Schedule = Literal["cosine", "wsd", "constant"]
@@ -230,7 +231,7 @@ def _row(
         unique_tokens=tokens,
         flops=shape.training_flops(tokens, language.context),
         flop_rule="exact",
-        method="straight-through" if precision.train else None,
+        method=method_of(precision),
         kernels="simulated" if precision.train else "real",
         corpus="synthetic",
         eval_set=f"synthetic validation, {recipe.validation} sequences of {language.context}",
