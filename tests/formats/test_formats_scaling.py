@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from isoloss.formats import Format, Marks, catalogue, fake_quantise, frozen, hadamard, round_elements
+from isoloss.formats import Format, Marks, catalogue, fake_quantise, frozen, hadamard, round_elements, scales
 
 X = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
 X[2, :32] = 0.0
@@ -320,3 +320,18 @@ def test_hadamard_is_the_rotation_of_the_mark_and_its_own_inverse(name: str) -> 
         hadamard(fake_quantise(hadamard(X, name), plain), name), fake_quantise(X, name), atol=1e-6
     )
     assert np.allclose(hadamard(hadamard(X, name), name), X, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["int4", "int4/row", "int3/8+clip", "e4m3/row", "mxfp4", "nvfp4", "int4_full/16+had", "ternary/row"])  # fmt: skip
+def test_scales_are_what_rounding_divides_by(name: str) -> None:
+    x = np.random.default_rng(5).standard_t(3, (3, 5, 32)).astype(np.float32)
+    found = scales(x, name)
+    assert np.broadcast_shapes(found.shape, x.shape) == x.shape
+    assert np.array_equal(fake_quantise(x, name, scale=found), fake_quantise(x, name))
+
+
+@pytest.mark.parametrize("name", ["uint4", "bf16", "fp"])
+def test_scales_of_what_has_none(name: str) -> None:
+    message = rf"^'{name}' is not rounded by a scale alone; accepted are scaled grids around zero$"
+    with pytest.raises(ValueError, match=message):
+        scales(np.ones(4), name)

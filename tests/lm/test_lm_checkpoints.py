@@ -29,7 +29,7 @@ def same(one: Trainer, two: Trainer) -> bool:
     return one.losses == two.losses and all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("precision", ["fp", "w3 a4 kv4", "w4~sr g4~sr"])
+@pytest.mark.parametrize("precision", ["fp", "w3 a4 kv4", "w4~sr g4~sr", "w4@lsq a4@lsq kv:int4/tensor@lsq"])
 @pytest.mark.parametrize("at", [0, 1, 7])
 def test_training_goes_on_to_the_last_bit(tmp_path: Path, precision: str, at: int) -> None:
     asked = job(12, precision)

@@ -313,3 +313,18 @@ def test_too_few_tokens_to_compare_on_are_refused(validation: np.ndarray) -> Non
         degradation(model(), model(), validation[:1])
     with pytest.raises(ModelError, match="accepted is 1 or more"):
         Calibration(0)
+
+
+def test_a_model_with_learned_steps_is_served_in_other_formats() -> None:
+    """Its own steps go where serving names the part, and stay where it does not."""
+    done = train_one(SHAPE, 20 * 8 * 16, "w4@lsq a4@lsq kv:int4/tensor@lsq", corpus=LANGUAGE, recipe=RECIPE)
+    tokens = LANGUAGE.validation(8)
+    wide = evaluate(quantised(done.model, "w16 a16 kv16"), tokens).loss
+    plain = train_one(SHAPE, 20 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE).model
+    mine = dict(done.model.weights())
+    for name, p in plain.named_parameters():
+        p.data.copy_(mine[name])
+    assert wide == pytest.approx(evaluate(plain, tokens).loss, abs=2e-3)
+    weights = quantised(done.model, "w3")
+    assert weights.blocks[0].fc1.a is not None
+    assert evaluate(weights, tokens).loss != evaluate(done.model, tokens).loss

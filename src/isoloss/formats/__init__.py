@@ -7,7 +7,7 @@ from isoloss.formats.number import Format
 from isoloss.formats.own import own_format
 from isoloss.formats.parts import PARTS
 from isoloss.formats.precision import Precision
-from isoloss.formats.rounding import fake_quantise, frozen, hadamard, round_elements, rounded
+from isoloss.formats.rounding import fake_quantise, frozen, hadamard, round_elements, rounded, scales
 from isoloss.formats.structure import ErrorStructure, error_structure
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "relative_error",
     "round_elements",
     "rounded",
+    "scales",
 ]

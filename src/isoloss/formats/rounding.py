@@ -152,6 +152,26 @@ def hadamard(x: AnyArray, known: Format | str) -> AnyArray:
     return rotated(checked(x), x, rotated_size(x.shape, granularity_of(known)))
 
 
+def scales(x: AnyArray, known: Format | str) -> AnyArray:
+    """What each number of x is divided by before it is rounded, an array that broadcasts against x.
+
+    fake_quantise(x, known, scale=scales(x, known)) is fake_quantise(x, known). Raises ValueError for formats without a
+    scale, and for those with a zero point, which a scale alone does not say.
+    """
+    known = Format.parse(known)
+    xp = checked(x)
+    if not known.is_scaled or known.span == "shifted":
+        raise ValueError(f"'{known}' is not rounded by a scale alone; accepted are scaled grids around zero")
+    check_granules(x, known)
+    y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
+    y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
+    y = granules(y, share)
+    step = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None)).step
+    if share == "tensor":
+        return step.reshape((1,) * len(x.shape))
+    return step if share == "row" else xp.broadcast_to(step, y.shape).reshape(x.shape)
+
+
 def rounded(
     xp: Any, x: AnyArray, known: Format, uniform: AnyArray | None = None, step: AnyArray | None = None
 ) -> AnyArray:

@@ -15,6 +15,7 @@ from isoloss.lm.model import BASE_WIDTH
 from isoloss.lm.parts import check_groups, check_precision
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, check_memory
+from isoloss.lm.straight_through import method_of
 from isoloss.runs import Decoder, Run, compact, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
@@ -123,7 +124,7 @@ class Job:
             unique_tokens=self.corpus.unique(tokens),
             flops=shape.training_flops(tokens, context),
             flop_rule="exact",
-            method="straight-through" if self.precision.train else None,
+            method=method_of(self.precision),
             kernels="simulated" if self.precision.train else "real",
             corpus=self.corpus.name,
             eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",

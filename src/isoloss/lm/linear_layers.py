@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
+from isoloss.lm.learned_step import LearnedStep
 from isoloss.lm.parts import Rounding, rounding_of
 from isoloss.lm.serving_weights import DRAWS, check_scope, round_weights, served, weights_of
 from isoloss.lm.shape import ModelError
@@ -57,7 +58,7 @@ def linear_layers(model: nn.Module) -> dict[nn.Module, str]:
 class _Rounded:
     """Rounds what comes into a layer; a class, so that the model can be copied and pickled."""
 
-    def __init__(self, rounding: Rounding, random: torch.Generator):
+    def __init__(self, rounding: Rounding | LearnedStep, random: torch.Generator):
         self.rounding, self.random = rounding, random
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ loss is log V. A tied head is the embedding, its logits times base_width / C.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isoloss.formats import Precision
+from isoloss.lm.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.parts import Rounding, check_precision, rounding_of
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder
@@ -35,7 +37,14 @@ ROTARY_BASE = 10_000.0
 class Linear(nn.Module):
     """x (..., inputs) to (..., outputs), with rounded weights, activations and output gradients."""
 
-    def __init__(self, outputs: int, inputs: int, w: Rounding | None, a: Rounding | None, g: Rounding | None):
+    def __init__(
+        self,
+        outputs: int,
+        inputs: int,
+        w: Rounding | LearnedStep | None,
+        a: Rounding | LearnedStep | None,
+        g: Rounding | LearnedStep | None,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
         self.w, self.a, self.g = w, a, g
@@ -49,6 +58,14 @@ class Linear(nn.Module):
         if self.g is not None:
             y = _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call]
         return y
+
+
+def linear_of(precision: Precision, name: str, outputs: int, inputs: int, compiled: bool) -> Linear:
+    """The matrix of a name with what a precision rounds in it."""
+    shapes = {"w": (outputs, inputs), "a": None, "g": None}
+    return Linear(
+        outputs, inputs, *(rounding_of(precision, part, name, compiled, shapes[part]) for part in "wag")
+    )
 
 
 class _RoundedGradient(torch.autograd.Function):
@@ -83,7 +100,7 @@ class Block(nn.Module):
         super().__init__()
 
         def matrix(name: str, outputs: int, inputs: int) -> Linear:
-            return Linear(outputs, inputs, *(rounding_of(precision, part, name, compiled) for part in "wag"))
+            return linear_of(precision, name, outputs, inputs, compiled)
 
         width, ffn = shape.width, shape.ffn or 0
         self.heads, self.kv_heads, self.head = shape.heads, shape.kv_heads or 0, shape.head_dim or 0
@@ -92,6 +109,8 @@ class Block(nn.Module):
         self.qkv, self.out = matrix("qkv", queries + 2 * keys, width), matrix("out", width, queries)
         self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
         self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
+        # A learned step belongs to one tensor, so values have one beside that of the keys.
+        self.v = rounding_of(precision, "kv", compiled=compiled) if isinstance(self.kv, LearnedStep) else None
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         """The stream (B, T, C) after this block."""
@@ -112,7 +131,7 @@ class Block(nn.Module):
         if self.q is not None:
             q = self.q(q.contiguous(), random)
         if self.kv is not None:
-            k, v = self.kv(k.contiguous(), random), self.kv(v.contiguous(), random)
+            k, v = self.kv(k.contiguous(), random), (self.v or self.kv)(v.contiguous(), random)
         y = functional.scaled_dot_product_attention(
             q, k, v, is_causal=True, enable_gqa=self.kv_heads < self.heads
         )
@@ -146,18 +165,21 @@ class Model(nn.Module):
         self.embedding = nn.Parameter(torch.empty(shape.vocab, shape.width))
         self.blocks = nn.ModuleList(Block(shape, precision, compiled) for _ in range(shape.layers))
         self.norm = Norm(shape.width)
-        ends = [rounding_of(precision, part, "head", compiled) for part in "wag"]
-        self.head = Linear(shape.vocab, shape.width, *ends)
+        self.head = linear_of(precision, "head", shape.vocab, shape.width, compiled)
         if shape.tied:
             self.head.weight = self.embedding
-        self.round_embedding = rounding_of(precision, "w", "embedding", compiled)
+        sizes = (shape.vocab, shape.width)
+        self.round_embedding = rounding_of(precision, "w", "embedding", compiled, sizes)
         self.reset(seed)
 
     @torch.no_grad()
     def reset(self, seed: int) -> None:
         """Draw the initial weights of a seed: the same for every precision."""
         draw = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
+        for module in self.modules():
+            if isinstance(module, LearnedStep):
+                module.reset()
+        for name, parameter in self.weights():
             if name == "embedding":
                 parameter.normal_(0, EMBEDDING_SCALE, generator=draw)
             elif name == "head.weight":
@@ -175,6 +197,18 @@ class Model(nn.Module):
         logits: Tensor = self.head(self.norm(x))
         return logits * (BASE_WIDTH / self.shape.width) if self.shape.tied else logits
 
+    def weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters by name without the learned steps: those that `shape` counts."""
+        steps = {id(step) for step, _ in self._steps()}
+        return (pair for pair in self.named_parameters() if id(pair[1]) not in steps)
+
+    def _steps(self) -> Iterator[tuple[nn.Parameter, float]]:
+        """The learned steps, each with the learning rate of what it rounds over that of the recipe."""
+        for name, module in self.named_modules():
+            if isinstance(module, LearnedStep):
+                matrix = name.endswith(".w")
+                yield module.step, BASE_WIDTH / module.inputs if matrix else 1.0
+
     def draw_from(self, random: torch.Generator) -> None:
         """Take the random numbers of stochastic rounding from this generator."""
         for module in self.modules():
@@ -182,9 +216,11 @@ class Model(nn.Module):
                 module.random = random
 
     def groups(self, lr: float, decay: float) -> list[dict[str, Any]]:
-        """The parameter groups of AdamW, learning rates by width; norms and embeddings do not decay."""
+        """The parameter groups of AdamW, learning rates by width; norms, embeddings and learned steps do not decay."""
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, parameter in self.named_parameters():
+        for step, share in self._steps():
+            groups.setdefault((lr * share * STEP_RATE, 0.0), []).append(step)
+        for name, parameter in self.weights():
             matrix = parameter.dim() == 2 and name != "embedding"
             share = BASE_WIDTH / parameter.shape[1] if matrix else 1.0
             groups.setdefault((lr * share, decay if matrix else 0.0), []).append(parameter)

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from isoloss.formats import Format, Precision
 from isoloss.lm.fake_quant import fake_quantise
+from isoloss.lm.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
+from isoloss.lm.straight_through import check_method, clipped, quest
 from isoloss.runs import Decoder, compact
 
 PARTS = ("w", "a", "kv", "q", "g")
@@ -26,11 +28,14 @@ class Rounding:
     compiled: bool = True
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """What the format makes of x, with the gradient of x."""
+        """What the format makes of x, with the gradient that its method gives it."""
         needs = self.known.rounding or self.known.kind == "noise"
-        return fake_quantise(
-            x, self.known, random=random if needs else None, check=False, compiled=self.compiled
-        )
+        drawn = random if needs else None
+        if self.known.method == "clipped":
+            return clipped(x, self.known, drawn, self.compiled)
+        if self.known.method == "quest":
+            return quest(x, self.known)
+        return fake_quantise(x, self.known, random=drawn, check=False, compiled=self.compiled)
 
 
 def check_precision(precision: Precision) -> None:
@@ -45,11 +50,7 @@ def check_precision(precision: Precision) -> None:
         if name and name not in names:
             has = ", ".join(f"{part}.{matrix}" for matrix in names) or f"{part} alone"
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
-        if known.method is not None:
-            raise ModelError(
-                f"training knows no method '{known.method}' ('{precision}'); leave it out: numbers are rounded and "
-                "gradients pass straight through"
-            )
+        check_method(known, scope, precision.granularity(scope))
 
 
 def check_groups(precision: Precision, shape: Decoder) -> None:
@@ -81,10 +82,17 @@ def check_groups(precision: Precision, shape: Decoder) -> None:
             )
 
 
-def rounding_of(precision: Precision, part: str, name: str = "", compiled: bool = True) -> Rounding | None:
+def rounding_of(
+    precision: Precision,
+    part: str,
+    name: str = "",
+    compiled: bool = True,
+    shape: tuple[int, int] | None = None,
+) -> Rounding | LearnedStep | None:
     """What rounds `part` of matrix `name` in training; None where nothing does.
 
-    The default granularity is filled in: weights and keys and values a row, all others the tensor.
+    The default granularity is filled in: weights and keys and values a row, all others the tensor. `shape` is that of
+    weights, which have learned steps of their own.
     """
     scope = f"{part}.{name}" if name else part
     found = precision.train.get(scope) if name in ENDS else precision.format(scope)
@@ -93,4 +101,7 @@ def rounding_of(precision: Precision, part: str, name: str = "", compiled: bool 
     share = found.granularity
     if share is None and found.kind not in ("noise", "own") and found.block is None and found.is_scaled:
         share = precision.granularity(scope)
-    return Rounding(replace(found, granularity=share), compiled)
+    found = replace(found, granularity=share)
+    if found.method == "lsq":
+        return LearnedStep(found, shape, compiled)
+    return Rounding(found, compiled)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
+from isoloss.lm.learned_step import LearnedStep
 from isoloss.lm.linear_layers import quantised_layers
 from isoloss.lm.model import Block, Linear, Model
 from isoloss.lm.parts import ENDS, Rounding, check_precision, rounding_of
@@ -100,9 +101,14 @@ def _set_activations(model: Model, precision: Precision) -> None:
     def put(module: Any, part: str, name: str = "") -> None:
         scopes = {f"{part}.{name}"} | ({part} if name not in ENDS else set())
         if scopes & set(precision.serve):
-            before: Rounding | None = getattr(module, part)
+            before: Rounding | LearnedStep | None = getattr(module, part)
             fused = before is not None and before.compiled
+            delattr(
+                module, part
+            )  # a learned step is a module, which a plain rounding cannot take the place of
             setattr(module, part, rounding_of(serve, part, name, compiled=fused))
+            if part == "kv":
+                module.v = None  # values are rounded as keys are
 
     for name, module in _matrices(model):
         put(module, "a", name)
