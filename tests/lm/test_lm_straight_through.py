@@ -14,10 +14,12 @@ from scipy.stats import norm
 
 from isoloss import formats
 from isoloss.formats import Format, Precision
-from isoloss.lm import Language, Model, ModelError, Recipe, train
+from isoloss.lm import Language, Model, ModelError, Recipe, quantised, train_one
+from isoloss.lm.job import Job
 from isoloss.lm.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.parts import Rounding, rounding_of
 from isoloss.lm.straight_through import GAUSSIAN_CLIP, METHODS, method_of
+from isoloss.lm.trainer import Trainer
 from isoloss.runs import Decoder
 
 Array = NDArray[np.float64]
@@ -261,7 +263,7 @@ TRAINED = {
 @pytest.mark.parametrize("precision", TRAINED)
 def test_a_model_learns_under_each_rule(precision: str) -> None:
     one, two = (
-        train(SHAPE, 30 * 8 * 16, precision, language=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2)
+        train_one(SHAPE, 30 * 8 * 16, precision, corpus=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2)
     )
     assert one.run.method == TRAINED[precision] == method_of(Precision(precision))
     assert one.run.params == SHAPE.non_embedding_params
@@ -298,10 +300,41 @@ def test_learned_steps_are_parameters_beside_those_that_count() -> None:
 
 def test_a_model_with_learned_steps_comes_back_from_its_tensors() -> None:
     precision, tokens = "w3@lsq a4@lsq", torch.ones(2, 8, dtype=torch.long)
-    done = train(SHAPE, 10 * 8 * 16, precision, language=LANGUAGE, recipe=RECIPE)
+    done = train_one(SHAPE, 10 * 8 * 16, precision, corpus=LANGUAGE, recipe=RECIPE)
     again = Model(SHAPE, precision, seed=9, compiled=False)
     again.load_state_dict(done.model.state_dict())
     assert torch.equal(again(tokens), done.model(tokens))
+
+
+@pytest.mark.parametrize("post", ["w4", "a8", "kv8", "w4 a8 kv4 q8"])
+def test_learned_steps_make_room_for_the_roundings_of_serving(post: str) -> None:
+    tokens = torch.randint(1, 64, (2, 8), generator=torch.Generator().manual_seed(0))
+    model = train_one(
+        SHAPE, 4 * 8 * 16, "w3@lsq a4@lsq kv4/tensor@lsq q4/tensor@lsq", corpus=LANGUAGE, recipe=RECIPE
+    ).model
+    before = model(tokens)
+    served = quantised(model, post)
+    assert not torch.equal(served(tokens), before)
+    assert torch.equal(model(tokens), before)
+    parts = {scope.partition(".")[0] for scope in Precision(post).train}
+    left = {name.rsplit(".", 2)[-2] for name, _ in served.named_parameters() if name.endswith(".step")}
+    assert left == {"w", "a", "kv", "v", "q"} - parts - ({"v"} if "kv" in parts else set())
+
+
+def test_a_run_with_learned_steps_goes_on_to_the_last_bit() -> None:
+    job = Job.of(SHAPE, 8 * 8 * 16, "w3@lsq a4@lsq w.head:4@lsq", LANGUAGE, RECIPE, 0)
+    whole, first, second = (Trainer(job) for _ in range(3))
+    whole.advance(8, 8, RECIPE)
+    for stop in (0, 1, 3):  # before a step is set, before that of the head is, after
+        first.advance(stop, 8, RECIPE)
+        second = Trainer(job)
+        second.restore(first.tensors())
+        second.advance(8, 8, RECIPE)
+        assert second.losses == whole.losses
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(whole.model.parameters(), second.model.parameters(), strict=True)
+        )
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")

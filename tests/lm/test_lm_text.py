@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoloss.lm import Text, TextError, TextWarning
+from isoloss.lm import Corpus, Recipe, Text, TextError, TextWarning, train_one
 from isoloss.lm.documents import documents, files_of
 from isoloss.lm.shuffling import shuffled
 from isoloss.lm.text import _part
+from isoloss.runs import Decoder
 
 WORDS = ["the", "wind", "and", "a", "sea", "ship", "of", "old", "oak,", "which", "went", "where"]
 
@@ -129,8 +130,17 @@ def test_batches_are_pure_and_runs_are_paired(book: Path) -> None:
 
 
 def test_text_is_a_corpus(book: Path) -> None:
-    corpus = pytest.importorskip("isoloss.lm.corpus")
-    assert isinstance(Text(book), corpus.Corpus)
+    assert isinstance(Text(book), Corpus)
+
+
+def test_a_model_trains_on_text(book: Path) -> None:
+    text = Text(book, context=16)
+    recipe = Recipe(sequences=8, validation=16, compiled=False)
+    done = train_one(Decoder(1, 16, 2, text.vocab, ffn=16), 20 * 8 * 16, "w4", corpus=text, recipe=recipe)
+    assert (done.run.corpus, done.run.unique_tokens) == ("book.txt", 20 * 8 * 16)
+    assert done.losses[-1] < done.losses[0] - 0.3
+    with pytest.raises(TextError, match=r"^book.txt has .* tokens and the run asks for 4M; give more text"):
+        train_one(Decoder(1, 16, 2, text.vocab, ffn=16), "4M", "w4", corpus=text, recipe=recipe)
 
 
 # ---- what is held out

@@ -103,9 +103,7 @@ def _set_activations(model: Model, precision: Precision) -> None:
         if scopes & set(precision.serve):
             before: Rounding | LearnedStep | None = getattr(module, part)
             fused = before is not None and before.compiled
-            delattr(
-                module, part
-            )  # a learned step is a module, which a plain rounding cannot take the place of
+            delattr(module, part)  # a learned step is a module, whose place takes nothing else
             setattr(module, part, rounding_of(serve, part, name, compiled=fused))
             if part == "kv":
                 module.v = None  # values are rounded as keys are
