@@ -264,6 +264,19 @@ print(sweep(tasks, "runs.db", workers=1))
 """
 
 
+GUARDED = UNGUARDED.replace("print(", "if __name__ == '__main__':\n    print(")
+
+
+def test_a_script_may_mix_work_of_its_own_and_of_others(tmp_path):
+    tasks = "[*toys(5), Task('t', ('r0',), work, 'own')]"
+    script = GUARDED.format(import_="from benchmarks.toy_mill import toys", tasks=tasks)
+    (tmp_path / "script.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    words = [sys.executable, "script.py"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("runs.db (21 rows): 6 runs, 6 done now\n", "")
+
+
 @pytest.mark.parametrize(
     ("import_", "tasks", "out", "err"),
     [
@@ -537,11 +550,11 @@ def test_lines_where_nobody_watches(tmp_path, monkeypatch, capsys):
 def test_the_table_on_a_terminal(tmp_path):
     out = io.StringIO()
     Console(file=out, width=80).print(progress_module._table(standing(tmp_path)))
-    text = out.getvalue()
-    assert "3 of 9 runs done, 1 running" in text
-    assert [line.split() for line in text.splitlines()[-1:]] == [
-        ["0.1M", "params,", "w4,", "seed", "0", "25%", "3.5000"]
-    ]
+    facts, bar, head, running = out.getvalue().splitlines()
+    assert facts == "3 of 9 runs done, 1 running, 4 left, 1 failed, about 4 min to go"
+    assert 0 < bar.count("\u2501") <= 60
+    assert head.split() == ["running", "done", "loss", "now"]
+    assert running.split() == ["0.1M", "params,", "w4,", "seed", "0", "25%", "3.5000"]
 
 
 def one_thread(watch):

@@ -28,10 +28,11 @@ class Crew(Executor):
     """An executor of `size` places, each a pool of one process: a process that dies breaks no other's work.
 
     No more than `size` calls may be under way. The processes end when this one does, however it does, and at
-    once by `kill`: all hold the end of a pipe that closes then.
+    once by `kill`: all hold the end of a pipe that closes then. main: whether their work needs the module __main__.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, main: bool = True) -> None:
+        self._main = main
         self._context = get_context("spawn")
         self._watched, self._held = self._context.Pipe(duplex=False)
         self._pools: list[ProcessPoolExecutor | None] = [None] * size
@@ -41,7 +42,7 @@ class Crew(Executor):
         """The future of a call, made in a process that is free; one that died is replaced."""
         place = next(i for i, future in enumerate(self._futures) if future is None or future.done())
         future: Future[_Result]
-        with _surroundings(b"__main__" in sent(call, args, named)):
+        with _surroundings(self._main):
             try:
                 future = self._pool(place).submit(call, *args, **named)
             except BrokenExecutor:
@@ -71,10 +72,10 @@ class Crew(Executor):
         return pool
 
 
-def sent(*things: Any) -> bytes:
-    """The things as they are sent to another process; StoreError where they cannot be."""
+def needs_main(things: Any) -> bool:
+    """Whether things refer to the module __main__ when sent to another process; StoreError where they cannot be."""
     try:
-        return pickle.dumps(things)
+        return b"__main__" in pickle.dumps(things)
     except Exception as error:
         text = " ".join(str(error).split())
         raise StoreError(

@@ -92,5 +92,6 @@ def _table(now: Standing) -> Any:
         table.add_row(Text(state.label), f"{state.share:.0%}", loss)
     if len(now.running) > MOST_RUNNING:
         table.add_row(f"and {len(now.running) - MOST_RUNNING} more", "", "")
-    bar = ProgressBar(total=now.total, completed=now.done + now.failed + shares, width=60)
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=now.total, completed=now.done + now.failed + shares, width=60))
     return Group(Text(str(now)), bar, *([table] if now.running else []))

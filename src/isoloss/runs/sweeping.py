@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
-from isoloss.runs.crew import Crew, cores, sent
+from isoloss.runs.crew import Crew, cores, needs_main
 from isoloss.runs.opening import STORES
 from isoloss.runs.problems import StoreError
 from isoloss.runs.progress import Progress, Standing
@@ -52,7 +52,7 @@ def sweep(
         with Progress(show) as progress:
             if executor is None:
                 size = min(workers or cores(), len(state.waiting))
-                with Crew(size) as crew:
+                with Crew(size, state.needs_main) as crew:
                     state.run(crew, size, progress)
             else:
                 state.run(executor, len(listed), progress)
@@ -67,6 +67,7 @@ class _Sweep:
     def __init__(self, tasks: Sequence[Task], store: Store, orders: Orders) -> None:
         self.tasks = sorted(tasks, key=lambda task: -task.flops)
         self.store, self.orders = store, orders
+        self.needs_main = False
         self.waiting: set[str] = set()
         self.flying: dict[Future[Outcome], Task] = {}
         self.done: set[str] = set()
@@ -88,8 +89,7 @@ class _Sweep:
             self._heard = max((number for number, _, _ in self.store.notes()), default=0)
         ready = {task.key for task in self.tasks if self._is("done", task) and there.issuperset(task.rows)}
         if new := [task for task in self.tasks if task.key not in ready]:
-            if own:
-                sent(new)
+            self.needs_main = own and needs_main(new)
             self.store.enter(new)
             self._look()
             ready |= {task.key for task in new if self._is("done", task)}
