@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from isoloss.runs import Run, Task, Watch
 
@@ -67,5 +68,49 @@ def toys(count: int = 6, steps: int = 40, pause: float = 0.0) -> list[Task]:
     ]
 
 
-#: For the study of killed sweeps: half a minute of work on two cores.
-slow = partial(toys, 12, 250, 0.02)
+#: For the study of killed sweeps, half a minute of work on two cores; a sixth of it for the test, and without pauses.
+slow = partial(toys, 12, 300, 0.02)
+short = partial(toys, 8, 150, 0.01)
+quick = partial(toys, 8, 150)
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Work that begins when two sweeps have some: each leaves the number of its process in a folder."""
+
+    toy: Toy
+    folder: str
+
+    def __call__(self, watch: Watch) -> None:
+        place = Path(self.folder) / "meeting"
+        place.mkdir(exist_ok=True)
+        (place / str(os.getppid())).touch()
+        while len(list(place.iterdir())) < 2:
+            time.sleep(0.01)
+        self.toy(watch)
+
+
+def meeting(folder: str) -> list[Task]:
+    """Five tasks, the first of which waits for a second sweep."""
+    return [replace(task, work=Meeting(task.work, folder)) for task in toys(5)]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Work whose checkpoints leave no room on the disk, as long as a file says so."""
+
+    toy: Toy
+    while_there: str
+
+    def __call__(self, watch: Watch) -> None:
+        with (watch.folder / "large").open("wb", buffering=0) as file:
+            while Path(self.while_there).exists():
+                file.write(bytes(4096))
+        self.toy(watch)
+
+
+def filling(while_there: str) -> list[Task]:
+    """A dozen tasks, the third of which fills the disk."""
+    tasks = toys(12)
+    tasks[9] = replace(tasks[9], work=Filling(tasks[9].work, while_there))
+    return tasks

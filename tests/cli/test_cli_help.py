@@ -33,7 +33,7 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    words = "runs laws formats simulate train quantise fit compare predict plan disagree next-runs plot"
+    words = "runs laws formats simulate train quantise fit compare gaps predict plan disagree next-runs plot"
     assert words.split() == NAMES
     assert sorted(EXAMPLES) == sorted(["", *NAMES])
     text = shell("--help").stdout
@@ -45,7 +45,7 @@ def test_help_shows_examples_and_defaults(name: str, shell, monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "200")
     text = shell(name, "--help").stdout
     assert [example.line for example in EXAMPLES[name] if f"$ {example.line}" not in text] == []
-    assert ("[default: 0.9]" in text) == (name in ("train", "fit", "compare", "plan", "next-runs"))
+    assert ("[default: 0.9]" in text) == (name in ("train", "fit", "compare", "gaps", "plan", "next-runs"))
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)

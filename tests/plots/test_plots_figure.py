@@ -85,7 +85,7 @@ def test_what_cannot_be_plotted_is_named(thing: object) -> None:
     kind = type(thing).__name__
     with pytest.raises(
         PlotError,
-        match=rf"^cannot plot a {kind}; plot takes Runs, Fit, Comparison, Plan, Law, Profile, Study, Format, or",
+        match=rf"^cannot plot a {kind}; plot takes Runs, Fit, Comparison, GapTable, Plan, Law, Profile, Study, Format, or",
     ):
         plot(thing)  # type: ignore[arg-type]
 

@@ -1,14 +1,16 @@
 """What each kind of figure shows: its words, its points, and what it says where it cannot be drawn."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from isoloss.fits import Comparison, Fit, Profile, fit, load
+from isoloss.fits import Comparison, Fit, Profile, fit, gap_table, load
 from isoloss.formats import Format
 from isoloss.laws import preset, presets
 from isoloss.linear import study
@@ -344,3 +346,18 @@ def test_a_study_has_a_panel_for_each_case_and_a_line_for_each_series() -> None:
     assert [each.get_title(loc="left") for each in axes] == ["additive", "shared factor", "factor by element"]
     assert [len(each.get_lines()) for each in axes] == [5, 5, 5]
     assert {"data", "labels", "parameter", "activations", "output gradients"} <= words(figure)
+
+
+def test_gaps_have_a_panel_a_stage_and_a_line_a_size_and_precision() -> None:
+    rows = []
+    for n, ratio, seed in itertools.product((1e4, 4e4), (10, 40, 160), (0, 1)):
+        noise = 0.01 * np.sin(7 * seed + ratio + n)
+        for precision, gap in (("fp", 0.0), ("w3", 0.02), ("w8", -0.01), ("fp -> w4", 0.001 * ratio**0.5)):
+            same = {"params": n, "tokens": n * ratio, "seed": seed, "precision": precision}
+            rows.append(same | {"loss": 3 - np.log10(ratio) / 4 + gap * (1 + noise)})
+    figure = plot(gap_table(Runs.from_frame(pl.DataFrame(rows))))
+    training, after = panels(figure)
+    assert (training.get_title(loc="left"), after.get_title(loc="left")) == ("in training", "after training")
+    assert len(training.containers) == 2  # w3 at two sizes; w8 costs nothing
+    assert [list(c.lines[0].get_xdata()) for c in after.containers] == [[10, 40, 160]] * 2
+    assert "larger marks are larger models (10k, 40k params)" in figure.caption

@@ -1,6 +1,9 @@
 """Fixtures for the tests of runs: the folder of public data, a small table, and a file to write it to."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,19 @@ def write(tmp_path):
         return path
 
     return to
+
+
+@pytest.fixture
+def own_mounts():
+    """Runs Python code in a folder, where it may mount what it likes without being seen; returns what it printed."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody have mounts of their own")
+
+    def run(code: str, folder: Path) -> str:
+        words = [*alone, sys.executable, "-c", code]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -13,6 +13,7 @@ from isoloss.cli.disagree_verb import disagree
 from isoloss.cli.examples import EXAMPLES, as_epilog
 from isoloss.cli.fit_verbs import compare, fit
 from isoloss.cli.formats_verb import formats
+from isoloss.cli.gaps_verb import gaps
 from isoloss.cli.laws_verb import laws
 from isoloss.cli.next_runs_verb import next_runs
 from isoloss.cli.plan_verb import plan
@@ -35,6 +36,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     quantise,
     fit,
     compare,
+    gaps,
     predict,
     plan,
     disagree,

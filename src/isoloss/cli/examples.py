@@ -102,6 +102,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "rank three laws by what they predict unseen",
         ),
     ),
+    "gaps": (
+        Example("isoloss gaps quest2025", "what each precision costs in a public table"),
+        Example(
+            "isoloss gaps simulated2024 --where precision=bf16,w3,w4 --plot gaps.svg", "two of them, drawn"
+        ),
+    ),
     "predict": (
         Example(
             "isoloss predict kumar2024 --params 200M --tokens 20B --precision 'w4 a8,w8 a8,bf16'", "a law"

@@ -49,11 +49,9 @@ def _state(task: TaskState) -> str:
 
 def _sections(store: Store) -> list[Section]:
     tasks = store.tasks()
-    if not tasks:
-        return []
     states = [_state(task) for task in tasks]
     counted = Counter(states)
-    counts = ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
+    counts = ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state]) or "none"
     rows = [
         (task.label, state, f"{task.share:.0%}", "" if task.loss is None else f"{task.loss:.4f}")
         for task, state in zip(tasks, states, strict=True)

@@ -212,6 +212,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    gaps: Annotated[
+        bool,
+        typer.Option(
+            "--gaps",
+            rich_help_panel=AFTER,
+            help="Also what each precision costs, as 'isoloss gaps' tells it.",
+            show_default=False,
+        ),
+    ] = False,
     level: Level = 0.9,
     drawing: Annotated[
         Path | None,
@@ -257,7 +266,7 @@ def train(
     runs = il.train(grid, keep=sweeping.keep, **how)
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
-    _tell(runs, listed(law, "--law") if law else [], level, drawing, as_json)
+    _tell(runs, listed(law, "--law") if law else [], gaps, level, drawing, as_json)
     if drawing is not None:
         say(f"drew {drawing}")
 
@@ -287,8 +296,8 @@ def _corpus(teaching: Teaching) -> Any:
     return il.lm.corpus_of(teaching.corpus, **settings, **given)
 
 
-def _tell(runs: Runs, laws: list[str], level: float, drawing: Path | None, as_json: bool) -> Any:
-    """Nothing; prints the table and the fitted laws, and draws them."""
+def _tell(runs: Runs, laws: list[str], gaps: bool, level: float, drawing: Path | None, as_json: bool) -> Any:
+    """Nothing; prints the table, what each precision costs and the fitted laws, and draws them."""
     # These need polars, which the help does not.
     from isoloss.cli.runs_report import as_data, sections
 
@@ -300,10 +309,12 @@ def _tell(runs: Runs, laws: list[str], level: float, drawing: Path | None, as_js
             found = _fitted(runs, laws, level, tick)
     if drawing is not None:
         il.plot(found or runs, drawing, force=True)
+    told = il.fits.gap_table(runs, level) if gaps else None
     if as_json:
         show_json("runs", as_data(runs))
         return
     show(sections(runs, "the sweep", every_reason=False))
+    show(told.sections() if told else [])
     show(found.sections() if found else [])
 
 

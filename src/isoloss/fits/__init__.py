@@ -5,6 +5,8 @@ from isoloss.fits.caution import Caution
 from isoloss.fits.comparison import Comparison, compare
 from isoloss.fits.files import Files
 from isoloss.fits.fitting import fit
+from isoloss.fits.gap_growth import Growth
+from isoloss.fits.gap_tables import CellGap, GapTable, PrecisionGap, gap_table
 from isoloss.fits.gradients import log_slopes
 from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.misfit import LackOfFit, Noise
@@ -23,8 +25,9 @@ from isoloss.fits.simulating import draw_runs
 
 # fmt: off
 __all__ = [
-    "FILES", "RULES", "Allocation", "Caution", "Certificate", "Comparison", "Entry", "Errors", "Files", "Fit", "FitError",
-    "Gaps", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "Prediction", "Profile", "Sample",
-    "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gaps", "load", "log_slopes", "predict", "profile", "profile_prediction",
-    "rollout", "save", "split", "text",
+    "FILES", "RULES", "Allocation", "Caution", "CellGap", "Certificate", "Comparison", "Entry", "Errors", "Files", "Fit",
+    "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
+    "Prediction", "Profile", "Sample", "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps",
+    "load", "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
 ]
+# fmt: on

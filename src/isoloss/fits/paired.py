@@ -101,7 +101,7 @@ class GapScore:
 
 def gaps(sample: Sample) -> Gaps | None:
     """The gaps of every pair in a sample; None where fewer than three pairs are positive."""
-    row, reference = _pairs(sample)
+    row, reference = pairs(sample)
     if len(row) < 3:
         return None
     gap = sample.loss[row] - sample.loss[reference]
@@ -140,7 +140,8 @@ def reference_mask(x: Inputs) -> Mask:
     return np.array(wide, dtype=bool)[x.level]
 
 
-def _pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows that have a partner at the reference which shares all but precision, and those partners."""
     known = [c for c in PAIRED if c in sample.runs.columns]
     columns = [[str(v) for v in sample.runs[c]] for c in known]
     keys = list(zip(sample.x.params.tolist(), sample.x.tokens.tolist(), *columns, strict=True))

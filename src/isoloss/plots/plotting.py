@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoloss.fits import Comparison, Fit, Profile
+from isoloss.fits import Comparison, Fit, GapTable, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, preset
 from isoloss.linear import Study
@@ -16,6 +16,7 @@ from isoloss.plots.curves import curves_figure
 from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.fit_panels import fit_figure
 from isoloss.plots.formats_panels import grids_figure
+from isoloss.plots.gap_panels import gaps_figure
 from isoloss.plots.law_panels import factors_figure, gap_figure, law_figure, law_loss_figure
 from isoloss.plots.look import applied
 from isoloss.plots.plan_frontier import frontier_figure
@@ -28,12 +29,13 @@ from isoloss.plots.runs_panels import design_figure, loss_figure
 from isoloss.plots.study_panels import study_figure
 from isoloss.runs import Runs
 
-Drawn = Runs | Fit | Comparison | Plan | Law | Profile | Study | Format | Sequence[Format] | str
+Drawn = Runs | Fit | Comparison | GapTable | Plan | Law | Profile | Study | Format | Sequence[Format] | str
 #: What can be drawn of each type; the first kind is the default.
 KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},
     Fit: {"fit": fit_figure, "curves": curves_figure},
     Comparison: {"ranking": ranking_figure, "levels": levels_figure},
+    GapTable: {"gaps": gaps_figure},
     Plan: {"plan": plan_figure, "frontier": frontier_figure, "laws": laws_figure, "tokens": tokens_figure},
     Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
     Profile: {"profile": profile_figure},
@@ -52,6 +54,7 @@ def plot(
     - Runs: "loss" against tokens; "design", its params and tokens.
     - Fit: "fit", its predictions, residuals and constants; "curves", its loss curves over the runs.
     - Comparison: "ranking", errors and weights; "levels", the residual of each law at each precision.
+    - GapTable: "gaps", what each precision costs against tokens per param.
     - Plan: "plan", equal losses over params and tokens, the budget, the choices; "frontier", loss against what is
       spent; "laws", what each law alone would do; "tokens", where more of them hurt what is rounded after training.
     - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap

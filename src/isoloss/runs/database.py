@@ -1,7 +1,7 @@
 """The SQLite file under a store: opened, written in whole transactions, its problems said in one sentence.
 
 Write-ahead logging with full synchronisation: what was committed is there after SIGKILL and after a power cut, and
-readers never wait for a writer. Every use opens its own connection, so that threads and processes share nothing.
+readers never wait for a writer. On file systems of several machines, SQLite's older journal, just as safe. Every use opens its own connection, so that threads and processes share nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,28 @@ TABLES = (
     f"CREATE TABLE rows (key TEXT PRIMARY KEY, task TEXT NOT NULL, {_NUMBERS}, {_TEXTS})",
     "CREATE TABLE extras (key TEXT, name TEXT, value, PRIMARY KEY (key, name))",
     "CREATE TABLE notes (id INTEGER PRIMARY KEY, task TEXT NOT NULL, said TEXT NOT NULL)",
+)
+#: File systems of several machines. The log of WAL has an index in memory, which is one machine's; there SQLite's
+#: older journal is used, which needs nothing but locks.
+NETWORKED = frozenset(
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "cephfs",
+        "glusterfs",
+        "afs",
+        "sshfs",
+        "9p",
+        "panfs",
+        "wekafs",
+    ]
 )
 _WAIT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _UNREADABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM}
@@ -82,7 +104,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 def _begun(path: Path) -> sqlite3.Connection:
     base = _connected(path, "rwc")
     try:
-        if not _is_store(base, path):
+        if not _is_store(base, path) and not shared(path):
             base.execute("PRAGMA journal_mode = WAL")
         base.execute("PRAGMA synchronous = FULL")
         base.execute("BEGIN IMMEDIATE")
@@ -103,7 +125,11 @@ def _looked_at(path: Path) -> sqlite3.Connection:
         base.execute("PRAGMA query_only = ON")
         base.execute("BEGIN")
         if not _is_store(base, path):
-            raise StoreError(f"'{path}' is empty; a store is made by isoloss.runs.sweep")
+            # Its making was cut short: it holds nothing, and the next to write makes it.
+            base.close()
+            base = sqlite3.connect(":memory:", isolation_level=None)
+            for table in TABLES:
+                base.execute(table)
     except BaseException:
         base.close()
         raise
@@ -135,6 +161,19 @@ def _is_store(base: sqlite3.Connection, path: Path) -> bool:
             f"'{path}' has schema {schema} and this version of isoloss reads up to {SCHEMA}; update isoloss"
         )
     return True
+
+
+def shared(path: Path) -> bool:
+    """Whether the file is on a file system that other machines write to as well, as far as /proc tells."""
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    folder, best, kind = path.absolute().parent, "", ""
+    for _, place, its_kind, *_ in (line.split() for line in mounts):
+        if folder.is_relative_to(place.replace("\\040", " ")) and len(place) >= len(best):
+            best, kind = place, its_kind
+    return kind.removeprefix("fuse.") in NETWORKED
 
 
 def _patiently(make: Callable[[], _Made]) -> _Made:

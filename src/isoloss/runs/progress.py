@@ -14,8 +14,8 @@ from isoloss.runs.swept import span
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Seconds between two lines where nobody watches a terminal.
-QUIET = 10.0
+#: Seconds between two lines where nobody watches a terminal: when something was done since, and in any case.
+QUIET, LONG_QUIET = 10.0, 300.0
 MOST_RUNNING = 12
 
 
@@ -70,7 +70,9 @@ class Progress:
         """Nothing, after the display was brought up to date."""
         if self._live is not None:
             self._live.update(_table(now))
-        elif now.done != self._done and (time.monotonic() - self._last > QUIET):
+            return
+        silent = time.monotonic() - self._last
+        if silent > LONG_QUIET or (silent > QUIET and now.done != self._done):
             self.say(str(now))
             self._last, self._done = time.monotonic(), now.done
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,10 +181,8 @@ class Store:
             base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
 
     def __str__(self) -> str:
-        counts: dict[str, int] = {}
-        for task in self.tasks():
-            counts[task.state] = counts.get(task.state, 0) + 1
+        if not self.path.exists():
+            return f"store {self.path}, not made yet"
+        counts = Counter(task.state for task in self.tasks())
         said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
-        return f"store {self.path}: tasks: {said}"
-
-    __repr__ = __str__
+        return f"store {self.path}, tasks: {said}"

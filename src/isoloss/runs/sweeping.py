@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from pathlib import Path
 
 from isoloss.runs.crew import Crew, cores, sent
+from isoloss.runs.opening import STORES
 from isoloss.runs.problems import StoreError
 from isoloss.runs.progress import Progress, Standing
 from isoloss.runs.store import Store, TaskState
@@ -22,6 +23,8 @@ from isoloss.runs.working import Orders, Outcome, work_on
 LOOK = 0.25
 #: A task whose worker dies so often, without getting further in between, has failed.
 DEATHS = 5
+#: Workers that may die one after the other before they have claimed anything.
+STILLBORN = 3
 
 
 def sweep(
@@ -41,11 +44,10 @@ def sweep(
     show: progress on stderr. keep: leave the tasks' folders. Raises StoreError, one sentence, where the store
     cannot be used or its disk is full; what is finished is kept.
     """
-    listed, path = _checked(tasks, workers), Path(store).absolute()
-    if executor is None:
-        sent(listed)
+    path = Path(store).absolute()
+    listed = _checked(tasks, path, workers)
     state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep))
-    already = state.begin()
+    already = state.begin(own=executor is None)
     if state.waiting:
         with Progress(show) as progress:
             if executor is None:
@@ -75,14 +77,19 @@ class _Sweep:
         self._stillborn = 0
         self._heard = 0
 
-    def begin(self) -> int:
-        """How many tasks are done already; the others are written down and wait."""
+    def begin(self, own: bool) -> int:
+        """How many tasks are done already; the others are written down and wait.
+
+        own: the workers are processes of ours, to which work must be sent.
+        """
         there = self.store.present(key for task in self.tasks for key in task.rows)
         if self.store.path.exists():
             self._look()
             self._heard = max((number for number, _, _ in self.store.notes()), default=0)
         ready = {task.key for task in self.tasks if self._is("done", task) and there.issuperset(task.rows)}
         if new := [task for task in self.tasks if task.key not in ready]:
+            if own:
+                sent(new)
             self.store.enter(new)
             self._look()
             ready |= {task.key for task in new if self._is("done", task)}
@@ -95,9 +102,11 @@ class _Sweep:
             while self.waiting or self.flying:
                 self._look()
                 self._settle(progress)
+                self._hear(progress)
                 self._fill(executor, size)
                 self._show(progress)
                 self._collect(progress)
+            self._hear(progress)
         except BaseException as error:
             for future in self.flying:
                 future.cancel()
@@ -127,8 +136,7 @@ class _Sweep:
         return task.key in self._states and self._states[task.key].state == state
 
     def _settle(self, progress: Progress) -> None:
-        """Takes off the list what other sweeps have ended, and passes on what workers say."""
-        labels = {task.key: task.label for task in self.tasks}
+        """Takes off the list what other sweeps have ended."""
         for task in [task for task in self.tasks if task.key in self.waiting]:
             state = self._states[task.key]
             if state.state == "done":
@@ -136,6 +144,10 @@ class _Sweep:
                 self.elsewhere.add(task.key)
             elif state.state == "failed" and (state.beat or 0.0) >= self.orders.since:
                 self._failed(task, state.reason or "no reason given", progress)
+
+    def _hear(self, progress: Progress) -> None:
+        """Passes on what workers say."""
+        labels = {task.key: task.label for task in self.tasks}
         for number, key, said in self.store.notes(self._heard):
             self._heard = number
             if key in labels:
@@ -185,13 +197,17 @@ class _Sweep:
         """A worker was killed, by the system or a person: the task waits again, unless that leads nowhere."""
         self._look()
         state = self._states[task.key]
-        mine = state.state == "running" and (state.claim or "").startswith(self.orders.sweep)
-        self._stillborn = 0 if mine else self._stillborn + 1
-        if self._stillborn >= DEATHS:
-            raise StoreError(f"workers end before they begin to work; {self._finished()}")
+        claimed = (state.beat or 0.0) >= self.orders.since
+        self._stillborn = 0 if claimed else self._stillborn + 1
+        if self._stillborn >= STILLBORN:
+            raise StoreError(
+                "workers end before they begin to work: they must be able to import it, so a notebook takes it from a "
+                f"file, and a script calls sweep below `if __name__ == '__main__':` ({self._finished()})"
+            )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
-        self._deaths[task.key] = count, share = (1 if state.share > share else count + 1), state.share
+        count, share = (1 if state.share > share else count + 1), max(share, state.share)
+        self._deaths[task.key] = count, share
         if count >= DEATHS:
             reason = (
                 f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
@@ -220,9 +236,13 @@ class _Sweep:
         return f"{done} of {len(self.tasks)} runs are in {self.store.path.name}"
 
 
-def _checked(tasks: Iterable[Task], workers: int | None) -> list[Task]:
-    """The tasks; StoreError where two are the same, or one yields nothing."""
+def _checked(tasks: Iterable[Task], store: Path, workers: int | None) -> list[Task]:
+    """The tasks; StoreError where there are none, two are the same, or one yields nothing."""
     listed = list(tasks)
+    if not listed:
+        raise StoreError("there are no tasks to sweep; give at least one")
+    if store.suffix.lower() not in STORES:
+        raise StoreError(f"cannot use the store '{store}': accepted endings are {', '.join(STORES)}")
     if workers is not None and workers < 1:
         raise StoreError(f"workers is {workers}; accepted is a whole number above 0")
     keys: dict[str, str] = {}

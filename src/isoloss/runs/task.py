@@ -53,7 +53,10 @@ class Watch:
 
     @property
     def folder(self) -> Path:
-        """The task's own folder, beside the store, for checkpoints; made on first use, removed when it is done."""
+        """The task's own folder, beside the store, for checkpoints; made on first use, removed when it is done.
+
+        The work may be killed at any moment: write a checkpoint under another name, then rename it.
+        """
         path = folder_of(self._store.path, self._task.key)
         path.mkdir(parents=True, exist_ok=True)
         return path

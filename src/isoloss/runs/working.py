@@ -21,7 +21,7 @@ from isoloss.runs.store import Store
 from isoloss.runs.task import ClaimLost, Task, Watch, folder_of
 
 #: Seconds between two signs of life.
-BEAT = 1.0
+BEAT = 2.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -110,7 +110,7 @@ def _worked(task: Task, store: Store, claim: str) -> tuple[Outcome, str | None]:
         return Outcome("taken"), None
     except StoreUnwritable as error:
         return Outcome("store", str(error)), None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Writers of checkpoints wrap what the system said; its words stay.
         if getattr(error, "errno", None) in _NO_ROOM or os.strerror(errno.ENOSPC) in str(error):
             return Outcome("store", full(store.path)), None
@@ -121,7 +121,7 @@ def _worked(task: Task, store: Store, claim: str) -> tuple[Outcome, str | None]:
     return Outcome("done"), None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The sentence of an error, on one line; the kind of those that are not ours."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
