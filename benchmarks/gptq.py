@@ -27,7 +27,7 @@ from isoloss.lm import (
     windows,
 )
 
-SIZE, TOKENS = "0.1M", "2M"
+SIZE, TOKENS = "0.1M", "1M"
 OURS = ("w{}", "w{}+clip", "w{}@gptq", "w{}+clip@gptq", "w{}/32", "w{}/32@gptq")
 THEIRS = ("w:uint{}/64", "w:uint{}/64@gptq")
 #: Held-out and calibration windows of 256 tokens of the pretrained model.

@@ -34,7 +34,7 @@ RECIPE = Recipe(sequences=8, validation=64, compiled=False)
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return train_one(SHAPE, 100 * 8 * 16, "a8", corpus=LANGUAGE, recipe=RECIPE)
+    return train_one(SHAPE, 100 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE)
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def test_a_row_for_each_precision_with_what_it_cost(trained: Trained) -> None:
     done: list[int] = []
     runs = quantise(trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), tick=done.append)
     assert (len(runs), done) == (2, [1, 1])
-    assert list(runs["precision"]) == ["a8 -> w3", "a8 -> w4@gptq kv8"]
+    assert list(runs["precision"]) == ["fp -> w3", "fp -> w4@gptq kv8"]
     assert list(runs["parent"]) == [trained.run.key] * 2
     assert list(runs["key"]) == [
-        post_key(trained.run.key or "", "a8 -> w3"),
-        post_key(trained.run.key or "", "a8 -> w4@gptq kv8", Calibration(32)),
+        post_key(trained.run.key or "", "fp -> w3"),
+        post_key(trained.run.key or "", "fp -> w4@gptq kv8", Calibration(32)),
     ]
     found = degradation(trained.model, quantised(trained.model, "w3"), LANGUAGE.validation(64))
     for name in ("loss", "loss_se", "gap", "gap_se", "kl", "kl_se"):
@@ -85,7 +85,7 @@ def test_a_checkpoint_gives_the_rows_of_its_model(trained: Trained, folder: Path
 def test_a_folder_of_checkpoints_gives_the_rows_of_all(folder: Path) -> None:
     runs = quantise(folder, ["w3", "w4"])
     assert list(zip(runs["seed"], runs["precision"], strict=True)) == [
-        (0, "a8 -> w3"), (0, "a8 -> w4"), (1, "a8 -> w3"), (1, "a8 -> w4"),
+        (0, "fp -> w3"), (0, "fp -> w4"), (1, "fp -> w3"), (1, "fp -> w4"),
     ]  # fmt: skip
 
 

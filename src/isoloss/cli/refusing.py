@@ -19,7 +19,7 @@ SPOKEN = (
     (r"\bwhere\((\w+)=\.\.\.\)", r"--where \1=..."),
     (r"\bruns\.excluded\b", "'isoloss runs --excluded'"),
     (r"\bat\(\)", "'isoloss fit'"),
-    (r"\bcorpus=\.\.\.", "--corpus"),
+    (r"\bas corpus=\.\.\.", "with --corpus"),
     (r"\bcorpus='([^']+)'", r"--corpus \1"),
     (r"\btrained_on='(\w+)'", r"--trained-on \1"),
 )

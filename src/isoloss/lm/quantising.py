@@ -149,7 +149,7 @@ def _from_hub(
     if corpus is None or trained_on is None:
         raise ModelError(
             f"'{source}' is no checkpoint of isoloss; of a model of Hugging Face say what to measure it on and how many tokens "
-            "it was trained on: corpus='texts/', trained_on='2T'"
+            "it was trained on: corpus='texts/' and trained_on='2T'"
         )
     model, tokenizer = load_hub(source)
     text = text_windows(tokenizer, corpus) if isinstance(corpus, str | Path) else corpus

@@ -123,9 +123,9 @@ class _Growing:
         if not wanted:
             return
         tokens = job.corpus.validation(job.recipe.validation)
-        before = Predictions.of(model, tokens)
+        before = Predictions.of(model, tokens, job.recipe)
         for post in wanted:
-            row, extra = post_run(run, post, model, tokens, job.corpus, before=before)
+            row, extra = post_run(run, post, model, tokens, job.corpus, before=before, recipe=job.recipe)
             self.watch.add(row, **extra)
 
     # ---- models in files
