@@ -36,6 +36,7 @@ STUDIES = (
     "training_precision",
     "gptq",
     "training_speed",
+    "sweep_of_72",
     "gap_intervals",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
