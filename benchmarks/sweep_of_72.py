@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def _told(found: GapTable) -> None:
     falling = all(
         by[a, c.params, c.tokens].mean > by[b, c.params, c.tokens].mean
         for c in order
-        for a, b in zip(AFTER[:3], AFTER[1:4], strict=True)
+        for a, b in pairwise(AFTER[:4])
     )
     print(
         f"\nAt 3 bits it rises with tokens at every size: {rising}; rank correlation with tokens per param over all cells: {rank:.2f}."

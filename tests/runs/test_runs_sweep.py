@@ -75,7 +75,7 @@ def test_a_sweep_and_the_same_again(tmp_path, bench, capfd):
     store = tmp_path / "runs.db"
     first = sweep(bench.toys(6), store, workers=2)
     assert (first.done, first.elsewhere, first.already, first.failures) == (6, 0, 0, ())
-    assert str(first) == "runs.db (24 rows): 6 runs, 6 done now"
+    assert str(first) == "runs.db: 24 rows of 6 tasks, 6 done now"
     assert first.runs["key"].tolist() == [key for task in bench.toys(6) for key in task.rows]
     assert first.runs.where(parent="toy0")["gap"].tolist() == first.runs["gap"][1:4].tolist()
     assert not (tmp_path / "runs.db.files").exists()
@@ -83,7 +83,7 @@ def test_a_sweep_and_the_same_again(tmp_path, bench, capfd):
     before = store.read_bytes()
     again = sweep(bench.toys(6), store)
     assert (again.done, again.already) == (0, 6)
-    assert str(again) == "nothing to do: all 6 runs are in runs.db (24 rows)"
+    assert str(again) == "nothing to do: all 24 rows of 6 tasks are in runs.db"
     assert again.runs == first.runs
     assert store.read_bytes() == before
     assert capfd.readouterr() == ("", "")
@@ -249,7 +249,7 @@ def test_an_interrupt_gives_the_claims_back(tmp_path, whom):
     whom(process.pid, signal.SIGINT)
     _, said = process.communicate()
     lines = said.splitlines()
-    assert lines[0] == "stopped: 0 of 6 runs are in runs.db; the same call goes on from there"
+    assert lines[0] == "stopped: 0 of 6 tasks are in runs.db; the same call goes on from there"
     assert lines[-1] == "KeyboardInterrupt"
     assert [task.state for task in Store(path).tasks()] == ["waiting"] * 6
 
@@ -274,13 +274,13 @@ def test_a_script_may_mix_work_of_its_own_and_of_others(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
     words = [sys.executable, "script.py"]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("runs.db (21 rows): 6 runs, 6 done now\n", "")
+    assert (done.stdout, done.stderr) == ("runs.db: 21 rows of 6 tasks, 6 done now\n", "")
 
 
 @pytest.mark.parametrize(
     ("import_", "tasks", "out", "err"),
     [
-        ("from benchmarks.toy_mill import toys", "toys(2)", "runs.db (8 rows): 2 runs, 2 done now\n", ""),
+        ("from benchmarks.toy_mill import toys", "toys(2)", "runs.db: 8 rows of 2 tasks, 2 done now\n", ""),
         (
             "",
             "[Task('t', ('r0',), work, 'own')]",
@@ -457,7 +457,7 @@ def test_an_executor_that_broke_is_said(tmp_path):
     with (
         ProcessPoolExecutor(1, get_context("spawn")) as pool,
         pytest.raises(
-            StoreError, match=r"^the executor is broken \(.*\); \d of 2 runs are in runs\.db; give"
+            StoreError, match=r"^the executor is broken \(.*\); \d of 2 tasks are in runs\.db; give"
         ),
     ):
         sweep(tasks, tmp_path / "runs.db", executor=pool, show=False)
@@ -523,7 +523,7 @@ def test_what_a_sweep_would_take(tmp_path, bench):
     seconds = Store(store).tasks()[0].seconds
     assert (found.done, found.there, found.flops) == (1, 4, 4.5e9)
     assert found.seconds == pytest.approx(4.5 * seconds / 2)
-    assert str(outlook(tasks[:1], store)) == "nothing to do: the one run is in runs.db"
+    assert str(outlook(tasks[:1], store)) == "nothing to do: all 4 rows of 1 task are in runs.db"
 
 
 def standing(tmp_path) -> Standing:
@@ -540,7 +540,7 @@ def test_lines_where_nobody_watches(tmp_path, monkeypatch, capsys):
     with Progress(True) as progress:
         progress.show(now)
         progress.show(now)
-    assert capsys.readouterr().err == "3 of 9 runs done, 1 running, 4 left, 1 failed, about 4 min to go\n"
+    assert capsys.readouterr().err == "3 of 9 tasks done, 1 running, 4 left, 1 failed, about 4 min to go\n"
     with Progress(False) as progress:
         progress.show(now)
         progress.say("not heard")
@@ -551,7 +551,7 @@ def test_the_table_on_a_terminal(tmp_path):
     out = io.StringIO()
     Console(file=out, width=80).print(progress_module._table(standing(tmp_path)))
     facts, bar, head, running = out.getvalue().splitlines()
-    assert facts == "3 of 9 runs done, 1 running, 4 left, 1 failed, about 4 min to go"
+    assert facts == "3 of 9 tasks done, 1 running, 4 left, 1 failed, about 4 min to go"
     assert 0 < bar.count("\u2501") <= 60
     assert head.split() == ["running", "done", "loss", "now"]
     assert running.split() == ["0.1M", "params,", "w4,", "seed", "0", "25%", "3.5000"]

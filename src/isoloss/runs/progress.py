@@ -31,7 +31,7 @@ class Standing:
 
     def __str__(self) -> str:
         left = self.total - self.done - self.failed - len(self.running)
-        parts = [f"{self.done} of {self.total} runs done", f"{len(self.running)} running", f"{left} left"]
+        parts = [f"{self.done} of {self.total} tasks done", f"{len(self.running)} running", f"{left} left"]
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"about {span(self.seconds)} to go"] if self.seconds is not None else []
         return ", ".join(parts)

@@ -233,7 +233,7 @@ class _Sweep:
 
     def _finished(self) -> str:
         done = sum(self._is("done", task) for task in self.tasks)
-        return f"{done} of {len(self.tasks)} runs are in {self.store.path.name}"
+        return f"{done} of {len(self.tasks)} tasks are in {self.store.path.name}"
 
 
 def _checked(tasks: Iterable[Task], store: Path, workers: int | None) -> list[Task]:

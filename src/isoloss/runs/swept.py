@@ -29,9 +29,8 @@ class Swept:
 
     def __str__(self) -> str:
         total = self.done + self.elsewhere + self.already + len(self.failures)
-        rows = f" ({len(self.runs)} rows)" if len(self.runs) != total - len(self.failures) else ""
         if self.already == total:
-            return f"nothing to do: {_all(total)} in {self.store.name}{rows}"
+            return f"nothing to do: {_all(len(self.runs), total)} in {self.store.name}"
         counts = {
             "done now": self.done,
             "done by another sweep": self.elsewhere,
@@ -39,7 +38,7 @@ class Swept:
             "failed": len(self.failures),
         }
         said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        lines = [f"{self.store.name}{rows}: {total} run{'s' * (total != 1)}, {said}"]
+        lines = [f"{self.store.name}: {_of(len(self.runs), total)}, {said}"]
         lines += [f"  failed: {label}: {reason}" for label, reason in self.failures]
         return "\n".join(lines)
 
@@ -65,14 +64,14 @@ class Outlook:
 
     def __str__(self) -> str:
         if self.done == self.tasks:
-            return f"nothing to do: {_all(self.tasks)} in {self.store.name}"
+            return f"nothing to do: {_all(self.rows, self.tasks)} in {self.store.name}"
         time = (
             "unknown until the first run is done" if self.seconds is None else f"about {span(self.seconds)}"
         )
         memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
         return "\n".join(
             [
-                f"runs    {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} to do",
+                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} to do",
                 f"rows    {self.rows}, {self.there} there",
                 f"flop    {compact(self.flops) if self.flops else 'unknown'} to do",
                 f"memory  {memory} for {self.workers} at once",
@@ -121,5 +120,9 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _all(total: int) -> str:
-    return f"all {total} runs are" if total != 1 else "the one run is"
+def _all(rows: int, tasks: int) -> str:
+    return f"all {_of(rows, tasks)} are"
+
+
+def _of(rows: int, tasks: int) -> str:
+    return f"{rows} row{'s' * (rows != 1)} of {tasks} task{'s' * (tasks != 1)}"
