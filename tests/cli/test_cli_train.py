@@ -48,7 +48,8 @@ def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pyte
     assert "nothing to do: all " in result.stderr
     assert json.loads(result.stdout)["type"] == "runs"
     dry = shell(*LINE, "--post", "w3,w4", "--store", "runs.db", "--dry-run")
-    assert dry.stdout.startswith("nothing to do: all ")
+    assert dry.stdout.startswith("grid of 16 cells (2 x 2 x 2 x 2)")
+    assert "nothing to do: all 48 rows of 16 tasks are in runs.db" in dry.stdout
     more = shell(*LINE, "--post", "w3,w4,w6", "--store", "runs.db", "--dry-run")
     assert "64, 48 there" in more.stdout
 

@@ -511,7 +511,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path, bench, own_moun
 def test_what_a_sweep_would_take(tmp_path, bench):
     store, tasks = tmp_path / "runs.db", bench.toys(4)
     assert str(outlook(tasks, store, 2)).splitlines() == [
-        "runs    4, 0 in runs.db, 4 to do",
+        "tasks   4, 0 in runs.db, 4 to do",
         "rows    16, 0 there",
         "flop    5.5B to do",
         "memory  0.002 GB for 2 at once",

@@ -261,7 +261,7 @@ def train(
         "workers": sweeping.workers,
     }
     if sweeping.dry_run:
-        show_text(str(il.lm.foreseen(grid, **how)))
+        show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
         return
     runs = il.train(grid, keep=sweeping.keep, **how)
     if output is not None:
