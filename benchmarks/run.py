@@ -37,6 +37,7 @@ STUDIES = (
     "gptq",
     "training_speed",
     "sweep_of_72",
+    "measured2026",
     "gap_intervals",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
