@@ -69,15 +69,6 @@ BLOCKS = (
         ),
     ),
     Block(
-        "training",
-        "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds "
-        "where a gap decides an exponent, one size and two seeds for the other formats (80k and 0.4M are in 'sweep')",
-        (
-            _grid(["20k", "40k"], MIDDLE, list(DECIDING)),
-            _grid("20k", MIDDLE, list(OTHERS), seeds=2),
-        ),
-    ),
-    Block(
         "rates",
         "two more learning rates, half and twice: whether gaps are of the format or of the rate (C5)",
         (_grid("20k", [10, 60], ["fp", "w3", "w4"], seeds=2, lr=[0.005, 0.02]),),
@@ -86,6 +77,15 @@ BLOCKS = (
         "groups",
         "scales shared by 16 and 32 weights, and block formats, in training",
         (_grid("20k", [25], ["w3/32", "w4/32", "w4/16", "w:mxfp4", "w:nvfp4"], seeds=2),),
+    ),
+    Block(
+        "training",
+        "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds "
+        "where a gap decides an exponent, one size and two seeds for the other formats (80k and 0.4M are in 'sweep')",
+        (
+            _grid(["20k", "40k"], MIDDLE, list(DECIDING)),
+            _grid("20k", MIDDLE, list(OTHERS), seeds=2),
+        ),
     ),
     Block(
         "sweep",
