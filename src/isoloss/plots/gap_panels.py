@@ -87,7 +87,11 @@ def _count(found: GapTable, after: bool, schedule: str) -> int:
 
 
 def _chosen(found: GapTable, after: bool, schedule: str) -> list[PrecisionGap]:
-    """The precisions that a panel shows: those of most cells, plainer names first, in the order of their gaps."""
+    """The precisions that a panel shows, in the order of their gaps.
+
+    Models that were trained at the reference first, then those of most cells, then plainer names.
+    """
     known = _of(found, after, schedule)
-    kept = sorted(known, key=lambda p: (-p.cells, len(p.precision)))[:MOST]
+    rounded = {p.precision: after and not p.precision.startswith(("fp ->", "bf16 ->")) for p in known}
+    kept = sorted(known, key=lambda p: (rounded[p.precision], -p.cells, len(p.precision)))[:MOST]
     return [p for p in known if p in kept]
