@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from isoloss.lm import Language, Model, ModelError, Recipe, evaluate, model_of, train_one
+from isoloss.lm.job import Job
 from isoloss.lm.trainer import batch_of
 from isoloss.runs import Decoder, NothingUsable
 
@@ -220,3 +221,22 @@ def test_what_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         call()
     assert str(caught.value).startswith(message)
+
+
+def test_rounding_is_fused_where_it_pays() -> None:
+    small, large = (
+        Job.of(model_of(n, 64), d, "w4", LANGUAGE, Recipe()) for n, d in (("4k", "20k"), ("0.4M", "1M"))
+    )
+    assert (small.compiled, large.compiled) == (False, True)
+    asked = Job.of(model_of("4k", 64), "20k", "w4", LANGUAGE, Recipe(compiled=True))
+    assert asked.compiled
+    assert asked.key == small.key
+
+
+def test_fused_rounding_gives_the_same_run() -> None:
+    one, two = (
+        train_one(SHAPE, 12 * STEP, "w3 a:e4m3 kv4", corpus=LANGUAGE, recipe=replace(RECIPE, compiled=fused))
+        for fused in (True, False)
+    )
+    assert np.array_equal(one.losses, two.losses)
+    assert one.run.loss == two.run.loss

@@ -106,7 +106,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} is the state of a training that has not ended, not a model; let its sweep end"
         )
     settings = about["settings"]
-    model = Model(Decoder(**settings["shape"]), settings["precision"], settings["seed"])
+    model = Model(Decoder(**settings["shape"]), settings["precision"], settings["seed"], compiled=False)
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(tensors[f"model.{name}"])

@@ -20,6 +20,8 @@ from isoloss.runs import Decoder, Run, compact, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
+#: Flop of training from which fused rounding saves more than the seconds that it takes to compile.
+WORTH_COMPILING = 3e11
 #: What a run with a trunk does not share with it.
 _BRANCH = ("schedule", "decay", "lr_end", "validation")
 
@@ -74,6 +76,13 @@ class Job:
     def tokens(self) -> int:
         """Tokens seen."""
         return self.steps * self.batch
+
+    @property
+    def compiled(self) -> bool:
+        """Whether rounding is fused: as the recipe says, else where the run is long enough."""
+        if self.recipe.compiled is not None:
+            return self.recipe.compiled
+        return self.shape.training_flops(self.tokens, self.corpus.context) >= WORTH_COMPILING
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -21,10 +21,11 @@ class Recipe:
     """How to train; every choice ends up in the run's record.
 
     lr: peak learning rate at width 64 (matrices of other widths scale it by 64 / inputs). sequences: in a batch.
-    warmup: share of the steps, or from 1 on a number of steps; None is 0.05 for cosine, else 50. schedule: "cosine" to lr_end x peak, "wsd" (constant,
-    then a linear decay over the last `decay` of the steps), or "constant" (wsd's trunk: with equal warm-up steps, the
-    runs of both share their first steps). clip: largest gradient norm. numbers: "bfloat16" computes products in bf16
-    and keeps weights in float32. validation: sequences evaluated. compiled: fused rounding. device: as torch names it.
+    warmup: share of the steps, or from 1 on a number of steps; None is 0.05 for cosine, else 50. schedule: "cosine" to
+    lr_end x peak, "wsd" (constant, then a linear decay over the last `decay` of the steps), or "constant" (wsd's
+    trunk: with equal warm-up steps, the runs of both share their first steps). clip: largest gradient norm. numbers:
+    "bfloat16" computes products in bf16 and keeps weights in float32. validation: sequences evaluated. compiled: fused
+    rounding, the same numbers faster; None: where a run is long enough to pay for compiling. device: as torch names it.
     """
 
     lr: float = 0.01
@@ -40,7 +41,7 @@ class Recipe:
     clip: float = 1.0
     numbers: Numbers = "float32"
     validation: int = 512
-    compiled: bool = True
+    compiled: bool | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:

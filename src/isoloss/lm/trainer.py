@@ -26,7 +26,7 @@ class Trainer:
 
     def __init__(self, job: Job):
         self.job, self.device = job, device_of(job.recipe.device)
-        self.model = Model(job.shape, job.precision, job.seed, job.recipe.compiled).to(self.device)
+        self.model = Model(job.shape, job.precision, job.seed, job.compiled).to(self.device)
         self.random = torch.Generator(self.device).manual_seed(job.seed + 1)
         self.model.draw_from(self.random)
         recipe = job.recipe
