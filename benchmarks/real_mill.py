@@ -1,6 +1,6 @@
 """The trainer as a mill for the study of killed sweeps: small models in two precisions, trunks with branches, quantised after.
 
-``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 25``
+``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 20``
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from isoloss.runs import Grid, Task
 
 GRID = Grid(
     params=["20k", "40k"],
-    tokens=["0.1M", "0.2M"],
+    tokens=["0.2M", "0.4M"],
     precision=["fp", "w3 a8 kv8"],
     seed=[0, 1],
     schedule=["wsd", "constant"],

@@ -83,6 +83,12 @@ TABLES: dict[str, PublicTable] = {
         _gemstones("dclm", "DCLM"),
         _gemstones("fineweb_edu", "FineWeb-Edu"),
         bundled_table(
+            "isoloss2026",
+            "small language models on a synthetic language, trained and then quantised in many formats, with and without decay",
+            "isoloss2026.parquet",
+            "isoloss, measured with benchmarks/isoloss2026.py",
+        ),
+        bundled_table(
             "simulated2024",
             "465 runs SIMULATED from kumar2024 with 1% noise on the paper's design; nothing was trained",
             "simulated2024.csv",
