@@ -1,6 +1,6 @@
 """The trainer as a mill for the study of killed sweeps: small models in two precisions, trunks with branches, quantised after.
 
-``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 20``
+``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 11``
 """
 
 from __future__ import annotations

@@ -33,7 +33,6 @@ STUDIES = (
     "wrong_law",
     "sweep_killed",
     "synthetic_language",
-    "training_precision",
     "gptq",
     "training_speed",
     "sweep_of_72",

@@ -26,6 +26,8 @@ from isoloss.runs import Runs, Store, StoreError, TaskState, sweep
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("group", "sweep", "worker")
+#: Mills, how often each is killed (0: as often as ISOLOSS_REPEATS says, at most 30), within how many seconds of a start.
+MILLS = (("benchmarks.toy_mill:slow", 0, 2.5), ("benchmarks.real_mill:small", 0, 11.0))
 #: Columns that tell of the machine and not of the run.
 OF_THE_MACHINE = ("cost",)
 #: Share of the kills whose moment is counted from when there is work under way; the others', from the start.
@@ -164,8 +166,12 @@ def _tasks(mill: str) -> list:
     return list(getattr(importlib.import_module(module), function)())
 
 
-def main(mill: str = "benchmarks.toy_mill:slow", kills: int = 0, within: float = 1.5) -> None:
-    kills = kills or min(30, repeats(30))
+def main(*mills: tuple[str, int, float]) -> None:
+    for mill, kills, within in mills or MILLS:
+        _study(mill, kills or min(30, repeats(30)), within)
+
+
+def _study(mill: str, kills: int, within: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = killed(mill, Path(folder), kills, within)
     print(f"### A sweep killed {sum(report.kills.values())} times with SIGKILL ({mill}, 2 workers)\n")
@@ -182,7 +188,7 @@ def main(mill: str = "benchmarks.toy_mill:slow", kills: int = 0, within: float =
         ["folders left over", report.folders],
         ["time taken over that undisturbed", f"{report.seconds / report.undisturbed:.1f}"],
     ]
-    print(table(["what", "found"], rows))
+    print(table(["what", "found"], rows), "\n")
     if not report.exact:
         raise SystemExit("the tables differ")
 
@@ -191,6 +197,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--sweep"]:
         sweep(_tasks(sys.argv[2]), sys.argv[3], workers=int(sys.argv[4]))
     elif sys.argv[1:]:
-        main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+        main((sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
     else:
         main()
