@@ -30,6 +30,16 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON and nothing else.", show_default=False),
 ]
+KeptTable = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
+    ),
+]
 Level = Annotated[
     float,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, listed
+from isoloss.cli.options import AsJson, Force, KeptTable, listed
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.targets import TABLES, check_target
 from isoloss.cli.waiting import counted
@@ -86,16 +86,7 @@ def quantise(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
-        ),
-    ] = None,
+    output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

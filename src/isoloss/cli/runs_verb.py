@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, Reading
+from isoloss.cli.options import AsJson, Force, KeptTable, Reading
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.tables import read_tables
 from isoloss.cli.targets import TABLES, check_target
@@ -34,16 +34,7 @@ def runs(
         ),
     ] = False,
     reading: Reading,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
-        ),
-    ] = None,
+    output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

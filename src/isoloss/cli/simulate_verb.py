@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, listed
+from isoloss.cli.options import OUTPUT, AsJson, Force, KeptTable, listed
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.targets import FIGURES, TABLES, check_target
@@ -175,16 +175,7 @@ def simulate(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Keep the table in this file (.parquet .csv .tsv .json .jsonl).",
-        ),
-    ] = None,
+    output: KeptTable = None,
     drawing: Annotated[
         Path | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, Level, listed
+from isoloss.cli.options import OUTPUT, AsJson, Force, KeptTable, Level, listed
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json, show_text
 from isoloss.cli.targets import FIGURES, TABLES, check_target
@@ -231,16 +231,7 @@ def train(
             help="Draw the fitted laws, or the runs without --law, into this file (.svg .png .pdf).",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Also keep the table in this file (.parquet .csv .tsv .json .jsonl).",
-        ),
-    ] = None,
+    output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
