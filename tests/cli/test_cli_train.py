@@ -64,6 +64,7 @@ def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pyte
         (("--tokens", "1k", "--schedule", "linear"), 1, "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
         (("--tokens", "1k", "--post", "w3@awq"), 1, "error: unknown method 'awq' ('fp -> w3@awq'); known are rtn, gptq\n"),
         (("--tokens", "1k", "--corpus", "nowhere.txt"), 1, "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
+        (("--tokens", "1k", "--law", "kumar2042"), 1, "error: unknown law 'kumar2042'; did you mean 'kumar2024'"),
         (("--tokens", "10"), 1, "error: 10 tokens are less than half a batch of 1024; ask for more\n"),
         (("--tokens", "1k", "--store", "absent/runs.db"), 1, "error: "),
         (("--tokens", "1k", "--store", "runs.txt"), 1, "error: cannot keep runs in 'runs.txt': accepted endings are .db, .sqlite\n"),

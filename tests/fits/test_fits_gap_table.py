@@ -93,6 +93,23 @@ def test_tokens_per_param_where_both_move_as_one() -> None:
     assert both.slopes["tokens per param"].value == pytest.approx(-0.25, abs=1e-6)
 
 
+def test_one_exponent_where_tokens_grow_with_params() -> None:
+    """Twenty tokens a param, whole batches: what is left of the ratio is rounding, and no exponent is read off it."""
+    n = np.repeat([1e4, 1e5, 1e6], 4)
+    seeds = [f"{a} {b}" for a, b in zip(n, [0, 1, 2, 3] * 3, strict=True)]
+    both = growth(1e-3 * n**0.2, n, np.round(20 * n / 1024) * 1024, seeds)
+    assert isinstance(both, Growth)
+    assert list(both.slopes) == ["together"]
+    assert both.slopes["together"].value == pytest.approx(0.2, abs=1e-3)
+    rows = [
+        (a, 20 * a, p, s, 3 + (p == "w3") * 1e-3 * a**0.2)
+        for a in (1e4, 1e5, 1e6)
+        for s in (0, 1)
+        for p in ("fp", "w3")
+    ]
+    assert "in tokens, params growing with them" in str(gap_table(table(rows)))
+
+
 @pytest.mark.parametrize(
     ("gap", "n", "d", "clusters", "why"),
     [

@@ -173,3 +173,25 @@ def test_too_little_text_is_said_before_training(tmp_path: Path, monkeypatch: py
         warnings.simplefilter("error")
         jobs = jobs_of(Grid(params="4k", tokens="1M"), replace(text, unique_tokens=1024), RECIPE)
     assert jobs[0].row.unique_tokens == 1024
+
+
+@pytest.mark.parametrize(
+    ("recipe", "post", "message"),
+    [
+        (replace(RECIPE, validation=400), "w3", "the validation part of short.txt has 16 sequences of 16 tokens and 400 are"),
+        (RECIPE, "w3@gptq", "short.txt has 1.81k tokens and the run asks for 2.05k; give more text, or unique_tokens="),
+    ],
+)  # fmt: skip
+def test_too_little_to_measure_or_calibrate_on_is_said_before_training(
+    recipe: Recipe, post: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOLOSS_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "short.txt"
+    file.write_text("a short text, and not much more. " * 63)
+    text = corpus_of(file, context=16, validation_share=0.13)
+    with pytest.raises(ValueError) as caught:
+        trained(
+            Grid(params="4k", tokens=5 * STEP), tmp_path / "runs.db", corpus=text, recipe=recipe, post=post
+        )
+    assert message in str(caught.value)
+    assert not (tmp_path / "runs.db").exists()

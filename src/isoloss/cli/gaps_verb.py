@@ -6,10 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, Level, Reading, Tables
+from isoloss.cli.options import AsJson, Force, Level, Reading, Tables, drawn
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.tables import read_tables
 from isoloss.cli.targets import FIGURES, check_target
@@ -23,15 +21,7 @@ def gaps(
     tables: Tables,
     reading: Reading,
     level: Level = 0.9,
-    drawing: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Draw the gaps against tokens per param into this file (.svg .png .pdf).",
-        ),
-    ] = None,
+    drawing: Annotated[Path | None, drawn("the gaps against tokens per param")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,6 +46,17 @@ Level = Annotated[
         "--level", min=0.01, max=0.999, rich_help_panel=DOUBT, help="Share that an interval is to cover."
     ),
 ]
+
+
+def many(flag: str, metavar: str, panel: str, text: str, default: str | bool = False) -> Any:
+    """The option of a setting that may be a list: several values with commas between, or repeated."""
+    return typer.Option(flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=default)
+
+
+def drawn(what: str) -> Any:
+    """The option of a figure's file; `what` it shows."""
+    text = f"Draw {what} into this file (.svg .png .pdf)."
+    return typer.Option("--plot", metavar="FILE", rich_help_panel=OUTPUT, help=text)
 
 
 def listed(texts: list[str] | None, what: str) -> list[str]:
@@ -204,14 +215,6 @@ class Saving:
             help="Keep the result in this file (.json).",
         ),
     ] = None
-    drawing: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Draw the result into this file (.svg .png .pdf).",
-        ),
-    ] = None
+    drawing: Annotated[Path | None, drawn("the result")] = None
     force: Force = False
     as_json: AsJson = False

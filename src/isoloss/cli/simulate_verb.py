@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, KeptTable, listed
+from isoloss.cli.options import AsJson, Force, KeptTable, drawn, listed, many
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json
 from isoloss.cli.targets import FIGURES, TABLES, check_target
@@ -42,112 +42,47 @@ class MethodName(StrEnum):
 class Lists:
     """Settings that may be lists; every combination is simulated."""
 
-    dim: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--dim", metavar="D,D...", rich_help_panel=PROBLEM, help="Number of features.", show_default="100"
-        ),
-    ] = None
-    decay: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--decay", metavar="A,A...", rich_help_panel=PROBLEM, help="Eigenvalues i^-A.", show_default="2"
-        ),
-    ] = None
+    dim: Annotated[list[str] | None, many("--dim", "D,D...", PROBLEM, "Number of features.", "100")] = None
+    decay: Annotated[list[str] | None, many("--decay", "A,A...", PROBLEM, "Eigenvalues i^-A.", "2")] = None
     noise_var: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--noise-var",
-            metavar="V,V...",
-            rich_help_panel=PROBLEM,
-            help="Variance of the noise.",
-            show_default="1",
-        ),
+        list[str] | None, many("--noise-var", "V,V...", PROBLEM, "Variance of the noise.", "1")
     ] = None
     target: Annotated[
         list[str] | None,
-        typer.Option(
-            "--target",
-            metavar="W,W...",
-            rich_help_panel=PROBLEM,
-            help="Coordinates of w*: a number, isotropic, or 'source B'.",
-            show_default="1",
-        ),
+        many("--target", "W,W...", PROBLEM, "Coordinates of w*: a number, isotropic, or 'source B'.", "1"),
     ] = None
     sketch: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sketch",
-            metavar="M,M...",
-            rich_help_panel=PROBLEM,
-            help="Rows of a Gaussian sketch.",
-            show_default="none",
-        ),
+        list[str] | None, many("--sketch", "M,M...", PROBLEM, "Rows of a Gaussian sketch.", "none")
     ] = None
     samples: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--samples",
-            metavar="N,N...",
-            rich_help_panel=DESCENT,
-            help="Samples seen, as 1e3,1e9.",
-            show_default=False,
-        ),
+        list[str] | None, many("--samples", "N,N...", DESCENT, "Samples seen, as 1e3,1e9.")
     ] = None
-    steps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--steps",
-            metavar="T,T...",
-            rich_help_panel=DESCENT,
-            help="Steps, instead of samples.",
-            show_default=False,
-        ),
-    ] = None
-    batch: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--batch", metavar="B,B...", rich_help_panel=DESCENT, help="Samples of a step.", show_default="1"
-        ),
-    ] = None
+    steps: Annotated[list[str] | None, many("--steps", "T,T...", DESCENT, "Steps, instead of samples.")] = (
+        None
+    )
+    batch: Annotated[list[str] | None, many("--batch", "B,B...", DESCENT, "Samples of a step.", "1")] = None
     step_size: Annotated[
         list[str] | None,
-        typer.Option(
-            "--step-size",
-            metavar="G,G...",
-            rich_help_panel=DESCENT,
-            help="A number, or a share of the largest stable one.",
-            show_default="0.5 limit",
+        many(
+            "--step-size", "G,G...", DESCENT, "A number, or a share of the largest stable one.", "0.5 limit"
         ),
     ] = None
     schedule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--schedule",
-            metavar="S,S...",
-            rich_help_panel=DESCENT,
-            help="constant, geometric or cosine.",
-            show_default="constant",
-        ),
+        list[str] | None, many("--schedule", "S,S...", DESCENT, "constant, geometric or cosine.", "constant")
     ] = None
     momentum: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--momentum",
-            metavar="M,M...",
-            rich_help_panel=DESCENT,
-            help="Of the heavy ball.",
-            show_default="0",
-        ),
+        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the heavy ball.", "0")
     ] = None
     precision: Annotated[
         list[str] | None,
-        typer.Option(
-            "--precision", metavar="SPELLING,...", rich_help_panel=DESCENT,
-            help="Formats of data d, labels l, parameter w, activations a, output gradients g; '-> w4' rounds the result.",
-            show_default="fp",
+        many(
+            "--precision",
+            "SPELLING,...",
+            DESCENT,
+            "Formats of data d, labels l, parameter w, activations a, output gradients g; '-> w4' rounds the result.",
+            "fp",
         ),
-    ] = None  # fmt: skip
+    ] = None
 
 
 def simulate(
@@ -176,12 +111,7 @@ def simulate(
         ),
     ] = None,
     output: KeptTable = None,
-    drawing: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it into this file (.svg .png .pdf)."
-        ),
-    ] = None,
+    drawing: Annotated[Path | None, drawn("it")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.options import OUTPUT, AsJson, Force, KeptTable, Level, listed
+from isoloss.cli.law_choice import chosen_laws
+from isoloss.cli.options import AsJson, Fitting, Force, KeptTable, Level, drawn, listed, many
 from isoloss.cli.refusing import Refused
 from isoloss.cli.showing import say, show, show_json, show_text
 from isoloss.cli.targets import FIGURES, TABLES, check_target
 from isoloss.cli.waiting import counted
 
 if TYPE_CHECKING:
+    from isoloss.fits import Comparison, Fit
+    from isoloss.laws import Law
     from isoloss.runs import Runs
 
 #: Refits of resampled tables, for the intervals.
@@ -27,64 +30,26 @@ MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When al
 class Lists:
     """Settings that may be lists; every combination is trained."""
 
-    params: Annotated[
-        list[str],
-        typer.Option(
-            "--params",
-            metavar="N,N...",
-            rich_help_panel=MODELS,
-            help="Sizes without embeddings, as 0.1M.",
-            show_default=False,
-        ),
-    ]
-    tokens: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tokens",
-            metavar="D,D...",
-            rich_help_panel=MODELS,
-            help="Tokens seen, as 0.5M.",
-            show_default=False,
-        ),
-    ] = None
+    params: Annotated[list[str], many("--params", "N,N...", MODELS, "Sizes without embeddings, as 0.1M.")]
+    tokens: Annotated[list[str] | None, many("--tokens", "D,D...", MODELS, "Tokens seen, as 0.5M.")] = None
     tokens_per_param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tokens-per-param",
-            metavar="R,R...",
-            rich_help_panel=MODELS,
-            help="Tokens seen, in place of --tokens.",
-            show_default=False,
-        ),
+        list[str] | None, many("--tokens-per-param", "R,R...", MODELS, "Tokens seen, in place of --tokens.")
     ] = None
     precision: Annotated[
         list[str] | None,
-        typer.Option(
-            "--precision",
-            metavar="P,P...",
-            rich_help_panel=MODELS,
-            help="Precisions of training, as fp,w4,'w4 a8 kv8'.",
-            show_default="fp",
-        ),
+        many("--precision", "P,P...", MODELS, "Precisions of training, as fp,w4,'w4 a8 kv8'.", "fp"),
     ] = None
     lr: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--lr",
-            metavar="X,X...",
-            rich_help_panel=TRAINING,
-            help="Peak learning rates at width 64.",
-            show_default="0.01",
-        ),
+        list[str] | None, many("--lr", "X,X...", TRAINING, "Peak learning rates at width 64.", "0.01")
     ] = None
     schedule: Annotated[
         list[str] | None,
-        typer.Option(
+        many(
             "--schedule",
-            metavar="S,S...",
-            rich_help_panel=TRAINING,
-            help="cosine, wsd (constant, then a decay) or constant; token counts of the last two share a trunk.",
-            show_default="cosine",
+            "S,S...",
+            TRAINING,
+            "cosine, wsd (constant, then a decay) or constant; token counts of the last two share a trunk.",
+            "cosine",
         ),
     ] = None
 
@@ -132,6 +97,12 @@ class Teaching:
     sequences: Annotated[
         int, typer.Option("--sequences", min=1, rich_help_panel=TRAINING, help="Sequences in a batch.")
     ] = 16
+    validation: Annotated[
+        int,
+        typer.Option(
+            "--validation", min=2, rich_help_panel=TRAINING, help="Held-out sequences that losses are of."
+        ),
+    ] = 512
     warmup: Annotated[
         float | None,
         typer.Option(
@@ -149,12 +120,8 @@ class Sweeping:
 
     post: Annotated[
         list[str] | None,
-        typer.Option(
-            "--post",
-            metavar="P,P...",
-            rich_help_panel=SWEEP,
-            help="What every model is quantised to after training, as w4,w3,w4/32@gptq.",
-            show_default=False,
+        many(
+            "--post", "P,P...", SWEEP, "What every model is quantised to after training, as w4,w3,w4/32@gptq."
         ),
     ] = None
     store: Annotated[
@@ -222,15 +189,7 @@ def train(
         ),
     ] = False,
     level: Level = 0.9,
-    drawing: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Draw the fitted laws, or the runs without --law, into this file (.svg .png .pdf).",
-        ),
-    ] = None,
+    drawing: Annotated[Path | None, drawn("the fitted laws, or the runs without --law,")] = None,
     output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -242,11 +201,12 @@ def train(
     """
     check_target(drawing, FIGURES, force)
     check_target(output, TABLES, force)
+    laws = chosen_laws(listed(law, "--law"), Fitting()) if law else []  # refused before the sweep, not after
     grid = _grid(lists, teaching)
     post = listed(sweeping.post, "--post") if sweeping.post else []
     how: dict[str, Any] = {
         "corpus": _corpus(teaching),
-        "recipe": il.lm.Recipe(sequences=teaching.sequences),
+        "recipe": il.lm.Recipe(sequences=teaching.sequences, validation=teaching.validation),
         "post": post,
         "store": sweeping.store,
         "workers": sweeping.workers,
@@ -257,8 +217,19 @@ def train(
     runs = il.train(grid, keep=sweeping.keep, **how)
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
-    _tell(runs, listed(law, "--law") if law else [], gaps, level, drawing, as_json)
+    # These need polars, which the help does not.
+    from isoloss.cli.runs_report import as_data, sections
+
+    if as_json:
+        show_json("runs", as_data(runs))
+    else:
+        show(sections(runs, "the sweep", every_reason=False))
+        show(il.fits.gap_table(runs, level).sections() if gaps else [])
+    found = _fitted(runs, laws, level) if laws else None
+    if found is not None and not as_json:
+        show(found.sections())
     if drawing is not None:
+        il.plot(found or runs, drawing, force=force)
         say(f"drew {drawing}")
 
 
@@ -287,29 +258,12 @@ def _corpus(teaching: Teaching) -> Any:
     return il.lm.corpus_of(teaching.corpus, **settings, **given)
 
 
-def _tell(runs: Runs, laws: list[str], gaps: bool, level: float, drawing: Path | None, as_json: bool) -> Any:
-    """Nothing; prints the table, what each precision costs and the fitted laws, and draws them."""
-    # These need polars, which the help does not.
-    from isoloss.cli.runs_report import as_data, sections
-
-    found: Any = None
-    if laws:
-        with counted(
-            f"fitting {', '.join(laws)}", len(laws) * (DRAWS if len(laws) == 1 else 3 * DRAWS)
-        ) as tick:
-            found = _fitted(runs, laws, level, tick)
-    if drawing is not None:
-        il.plot(found or runs, drawing, force=True)
-    told = il.fits.gap_table(runs, level) if gaps else None
-    if as_json:
-        show_json("runs", as_data(runs))
-        return
-    show(sections(runs, "the sweep", every_reason=False))
-    show(told.sections() if told else [])
-    show(found.sections() if found else [])
-
-
-def _fitted(runs: Runs, laws: list[str], level: float, tick: Any) -> Any:
-    if len(laws) == 1:
-        return il.fit(laws[0], runs, draws=DRAWS, level=level, tick=tick)
-    return il.compare(laws, runs, draws=DRAWS, level=level, tick=tick)
+def _fitted(runs: Runs, laws: list[Law], level: float) -> Fit | Comparison:
+    """The law fitted to the runs, or several, ranked by what they predict unseen."""
+    one = len(laws) == 1
+    with counted(
+        f"fitting {', '.join(law.name for law in laws)}", DRAWS if one else 3 * len(laws) * DRAWS
+    ) as tick:
+        if one:
+            return il.fit(laws[0], runs, draws=DRAWS, level=level, tick=tick)
+        return il.compare(laws, runs, draws=DRAWS, level=level, tick=tick)

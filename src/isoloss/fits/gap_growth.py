@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
-from isoloss.fits.paired import Slope
+from isoloss.fits.paired import LEAST, Slope, as_one
 from isoloss.laws import Array
 
 Names = Sequence[str]
@@ -29,7 +29,7 @@ FAINTEST = 2.0
 
 @dataclass(frozen=True)
 class Growth:
-    """Exponents of a gap by name ("tokens", "params", or "tokens per param" where the two move as one).
+    """Exponents of a gap by name ("tokens", "params"; where the two move as one, "together" in tokens, or "tokens per param").
 
     slopes: each with its jackknife error; left: the exponents with each cluster left out, shape (clusters, slopes).
     """
@@ -80,13 +80,11 @@ def growth(gap: Array, params: Array, tokens: Array, clusters: Sequence[str]) ->
 
 
 def _varying(n: Array, d: Array) -> tuple[Names, list[Array]]:
-    """Which of params and tokens vary, centred; "tokens per param" where they move as one."""
+    """Which of params and tokens vary, centred; one name for both where they move as one."""
     n, d = n - n.mean(), d - d.mean()
-    spread = float(n.std()), float(d.std())
-    if min(spread) > 1e-6 and abs(np.mean(n * d)) > 0.98 * spread[0] * spread[1]:
-        ratio = d - n
-        return (["tokens per param"], [ratio]) if ratio.std() > 1e-6 else (["tokens"], [d])
-    found = [(name, v) for name, v, s in (("params", n, spread[0]), ("tokens", d, spread[1])) if s > 1e-6]
+    if moved := as_one(n, d):
+        return (["together"], [d]) if moved > 0 else (["tokens per param"], [d - n])
+    found = [(name, v) for name, v in (("params", n), ("tokens", d)) if v.std() > LEAST]
     return [name for name, _ in found], [v for _, v in found]
 
 
@@ -122,8 +120,3 @@ def _jackknifed(left: Array) -> float:
     """The standard error of an estimate from its values with each of g clusters left out."""
     g = len(left)
     return math.sqrt((g - 1) / g * float(np.sum((left - left.mean()) ** 2)))
-
-
-def reach(freedom: float, level: float) -> float:
-    """How many standard errors an interval of this level reaches to each side; NaN without degrees of freedom."""
-    return float(stats.t.ppf((1 + level) / 2, freedom)) if freedom > 0 else math.nan

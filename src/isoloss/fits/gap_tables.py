@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.fits.gap_growth import Growth, growth, reach
-from isoloss.fits.paired import PAIRED, Slope, is_reference, pairs
+from isoloss.fits.gap_growth import Growth, growth
+from isoloss.fits.paired import PAIRED, Slope, is_reference, pairs, reach
 from isoloss.fits.report import Section, number, text
-from isoloss.fits.sample import FitError, Sample, as_sample
+from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
 from isoloss.laws import Array
 from isoloss.runs import Runs, compact
 
@@ -21,6 +21,10 @@ from isoloss.runs import Runs, compact
 TEST = 0.95
 #: What runs of one cell share beside precision, params and tokens.
 CELL = tuple(name for name in PAIRED if name not in ("seed", "source", "corpus", "eval_set"))
+
+
+#: What an exponent is of where params and tokens cannot be told apart.
+WORDS = {"together": "tokens, params growing with them", "tokens per param": "tokens per param"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def gap_table(runs: Runs | Any, level: float = 0.9) -> GapTable:
     """
     if not 0 < level < 1:
         raise FitError(f"level is {level:g}; accepted is a share above 0 and below 1")
-    sample = as_sample(runs if isinstance(runs, Runs) else Runs.from_frame(runs))
+    sample = as_sample(as_runs(runs))
     row, reference = pairs(sample)
     if not len(row):
         raise FitError(
@@ -274,8 +278,9 @@ def _differences(found: list[PrecisionGap], schedules: tuple[str, ...]) -> dict[
 def _row(p: PrecisionGap, level: float) -> tuple[str, ...]:
     if isinstance(p.growth, str):
         grown = (p.growth, "")
-    elif "tokens per param" in p.growth.slopes:
-        grown = (f"{_interval(p.growth.slopes['tokens per param'], level)} in tokens per param", "")
+    elif one := p.growth.slopes.keys() & {"together", "tokens per param"}:
+        (name,) = one
+        grown = (f"{_interval(p.growth.slopes[name], level)} in {WORDS[name]}", "")
     else:
         d, n = (p.growth.slopes.get(name) for name in ("tokens", "params"))
         minus = None if n is None else Slope(-n.value, n.error, n.freedom)

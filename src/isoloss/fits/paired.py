@@ -26,6 +26,15 @@ PAIRED = (
 )
 
 
+def reach(freedom: float, level: float) -> float:
+    """How many standard errors an interval of this level reaches to each side; NaN without degrees of freedom."""
+    return float(stats.t.ppf((1 + level) / 2, freedom)) if freedom > 0 else float("nan")
+
+
+#: A logarithm that spreads less does not vary.
+LEAST = 1e-6
+
+
 @dataclass(frozen=True)
 class Slope:
     """An exponent of the gap, its standard error by cells, and the degrees of freedom of that error.
@@ -39,10 +48,8 @@ class Slope:
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
         """The Student-t interval; NaN without degrees of freedom."""
-        reach = (
-            float(stats.t.ppf((1 + level) / 2, self.freedom)) * self.error if self.freedom else float("nan")
-        )
-        return self.value - reach, self.value + reach
+        far = reach(self.freedom, level) * self.error
+        return self.value - far, self.value + far
 
 
 @dataclass(frozen=True)
@@ -194,8 +201,18 @@ def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dic
 
 def _regressors(n: Array, d: Array) -> tuple[list[str], list[Array]]:
     """Which of params and tokens vary within levels, or "together" where they vary as one."""
-    spread = [float(np.sqrt(np.mean(v**2))) for v in (n, d)]
-    if min(spread) > 1e-6 and abs(np.mean(n * d)) > 0.98 * spread[0] * spread[1]:
+    if as_one(n, d):
         return ["together"], [d]
-    varying = [k for k in (0, 1) if spread[k] > 1e-6]
+    varying = [k for k, v in enumerate((n, d)) if _spread(v) > LEAST]
     return [("params", "tokens")[k] for k in varying], [(n, d)[k] for k in varying]
+
+
+def as_one(n: Array, d: Array) -> int:
+    """1 where centred log params and log tokens rise as one, -1 where one falls as the other rises, else 0."""
+    spread = _spread(n), _spread(d)
+    moved = float(np.mean(n * d))
+    return int(np.sign(moved)) if min(spread) > LEAST and abs(moved) > 0.98 * spread[0] * spread[1] else 0
+
+
+def _spread(v: Array) -> float:
+    return float(np.sqrt(np.mean(v**2)))

@@ -20,7 +20,7 @@ from isoloss.runs import Decoder, Run, compact, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
-#: Flop of training from which fused rounding saves more than the seconds that it takes to compile.
+#: Flop of training (some seconds of a core) from which the seconds that fused rounding takes to compile are worth it.
 WORTH_COMPILING = 3e11
 #: What a run with a trunk does not share with it.
 _BRANCH = ("schedule", "decay", "lr_end", "validation")
@@ -65,6 +65,7 @@ class Job:
         if steps < 1:
             raise ModelError(f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more")
         corpus.unique(steps * batch)
+        corpus.validation(recipe.validation)  # a text may be too short for it
         return cls(shape, steps, precision, corpus, recipe, seed)
 
     @property

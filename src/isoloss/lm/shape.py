@@ -52,7 +52,7 @@ def training_bytes(shape: Decoder, batch: int = 0) -> float:
     """About the bytes that training takes: weights, gradients and moments, and what a batch of tokens leaves to go back.
 
     A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all float32: the peak
-    of float32 training that was measured at 1M, 10M and 30M params (batches of 1k to 16k tokens) within a tenth.
+    of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens, within a tenth (a throw-away script).
     """
     left = shape.layers * (18 * shape.width + 8 * (shape.ffn or 0)) + 4 * shape.vocab
     return float(shape.params * TRAINING_BYTES + 4 * batch * left)

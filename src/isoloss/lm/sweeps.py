@@ -15,8 +15,9 @@ from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.job import Job
 from isoloss.lm.language import Language
-from isoloss.lm.post_rows import post_precision
+from isoloss.lm.post_rows import Calibration, post_precision
 from isoloss.lm.recipe import Recipe
+from isoloss.lm.serving_weights import uses_gptq
 from isoloss.lm.shape import ModelError, check_memory, model_of, training_bytes
 from isoloss.lm.text import Text
 from isoloss.lm.trunk import Trunk
@@ -121,6 +122,9 @@ def tasks_of(
     for job in jobs:
         for after in wanted:
             post_precision(job.precision, after)  # refused before anything is trained
+    if any(uses_gptq(known) for after in wanted for known in after.train.values()):
+        for corpus in {id(job.corpus): job.corpus for job in jobs}.values():
+            Calibration().tokens(corpus)  # a text may be too short for it
     trunks: dict[str, list[Job]] = {}
     for job in jobs:
         trunks.setdefault(job.trunk, []).append(job)

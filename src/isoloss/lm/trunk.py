@@ -11,7 +11,7 @@ Whoever takes the work up again, in whatever state, ends with the same rows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Trunk:
     @property
     def steps(self) -> int:
         """Steps in all: those shared once, and those of each branch."""
-        return max(job.shared for job in self.jobs) + sum(job.steps - job.shared for job in self.jobs)
+        return _steps(self.jobs)
 
     def rows(self, job: Job) -> tuple[str, ...]:
         """The keys of the rows that a job yields."""
@@ -73,6 +73,10 @@ class Trunk:
         """Nothing; leaves every missing row with the watch."""
         torch.set_num_threads(1)
         _Growing(self, watch).grow()
+
+
+def _steps(jobs: Sequence[Job]) -> int:
+    return max(job.shared for job in jobs) + sum(job.steps - job.shared for job in jobs)
 
 
 class _Growing:
@@ -155,7 +159,7 @@ class _Growing:
 
     def _telling(self, trainer: Trainer, name: str, before: int) -> Callable[[int, float], None]:
         """What is done after each step: say how far it is, and keep the state now and then."""
-        total = max(1, self.trunk.steps)
+        total = _steps(self.jobs)
 
         def each(step: int, loss: float) -> None:
             self.watch.tell(min(1.0, (before + step) / total), loss)
