@@ -1,6 +1,6 @@
 """The recipe of the bundled table isoloss2026: small language models in many precisions, each cell there for a reason.
 
-``python -m benchmarks.isoloss2026 STORE`` trains what is missing, block by block, into a store (an hour on two cores; killed,
+``python -m benchmarks.isoloss2026 STORE`` trains what is missing, block by block, into a store (killed,
 it goes on); ``... STORE --write`` then writes the table that isoloss bundles. Without a store: the blocks and what each costs.
 
 All is the synthetic language, warm-up-stable-decay with 50 steps of warm-up and a decay over a fifth of the steps, batches
