@@ -526,6 +526,14 @@ def test_what_a_sweep_would_take(tmp_path, bench):
     assert str(outlook(tasks[:1], store)) == "nothing to do: all 4 rows of 1 task are in runs.db"
 
 
+def test_a_task_that_is_done_and_asked_for_more_rows_is_all_to_do(tmp_path, bench):
+    store, (task,) = tmp_path / "runs.db", bench.toys(1)
+    sweep([task], store, executor=Inline(), show=False)
+    found = outlook([replace(task, rows=(*task.rows, "one more"))], store)
+    assert (found.done, found.there, found.flops) == (0, len(task.rows), task.flops)
+    assert found.seconds == pytest.approx(Store(store).tasks()[0].seconds)
+
+
 def standing(tmp_path) -> Standing:
     store = Store(tmp_path / "runs.db")
     store.enter([one_row("a", row, "0.1M params, w4, seed 0")])

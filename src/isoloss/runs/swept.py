@@ -88,7 +88,7 @@ def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlo
     there = Store(path).present(key for task in tasks for key in task.rows)
     left = [task for task in tasks if not there.issuperset(task.rows)]
     states = Store(path).tasks() if path.exists() else []
-    shares = {state.key: state.share for state in states}
+    shares = _shares(states)
     flops = sum(task.flops * (1 - shares.get(task.key, 0.0)) for task in left)
     at_once = sorted((task.memory for task in left), reverse=True)[:workers]
     seconds = time_left(states, {task.key: task.flops for task in left}, min(workers, len(left) or 1))
@@ -108,9 +108,14 @@ def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int)
     made = sum(size * state.share for size, state in sizes)
     if not (spent > 0 and made > 0):
         return None
-    shares = {state.key: state.share for state in states}
+    shares = _shares(states)
     to_do = sum((size if by_flop else 1.0) * (1 - shares.get(key, 0.0)) for key, size in left.items())
     return to_do * spent / made / workers
+
+
+def _shares(states: Sequence[TaskState]) -> dict[str, float]:
+    """How much of each task is done; one that was done and is asked for more rows begins again."""
+    return {state.key: state.share for state in states if state.state != "done"}
 
 
 def span(seconds: float) -> str:
