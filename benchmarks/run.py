@@ -35,6 +35,7 @@ STUDIES = (
     "synthetic_language",
     "gptq",
     "training_speed",
+    "cell_speed",
     "sweep_of_72",
     "measured2026",
     "gap_intervals",

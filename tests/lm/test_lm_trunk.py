@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.formats import Precision
 from isoloss.lm import Language, Recipe, load_checkpoint, post_run, train_one
-from isoloss.lm.job import Job
+from isoloss.lm.job import Job, in_cells
 from isoloss.lm.trunk import Trunk
 from isoloss.runs import Decoder, Run
 
@@ -100,6 +100,23 @@ def test_cut_off_anywhere_it_ends_with_the_same_rows(
     assert rows == alone
     assert cuts > 3
     assert not watch.said
+
+
+def test_a_cell_cut_off_anywhere_ends_with_the_same_rows(tmp_path: Path) -> None:
+    (cell,) = in_cells([*jobs(), *jobs("w3~sr")])
+    undisturbed = Notebook(trunk := Trunk(tuple(cell), POST), tmp_path / "undisturbed")
+    trunk(undisturbed)
+    assert len(undisturbed.rows) == 2 * 4 * 3
+    assert undisturbed.shares == sorted(undisturbed.shares)
+    trunk, rows, cuts = Trunk(tuple(cell), POST, every=0.0), {}, 0
+    while True:
+        try:
+            trunk(Notebook(trunk, tmp_path / "cut", rows, cut=3 + 2 * cuts))
+            break
+        except Cut:
+            cuts += 1
+    assert rows == undisturbed.rows
+    assert cuts > 3
 
 
 def test_a_damaged_state_is_said_and_its_steps_taken_again(tmp_path: Path, alone: dict[str, Any]) -> None:

@@ -69,6 +69,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "--schedule wsd --post w2,w3,w4,w6,w8 --store runs.db --dry-run",
             "what half an hour on two cores would train",
         ),
+        Example(
+            "isoloss train --params 4k --tokens 20k --precision fp,w4,w:e2m1 --seeds 2 --cells --store cells.db",
+            "six runs as one batched model, as for a GPU with --device cuda",
+        ),
     ),
     "quantise": (
         Example(

@@ -52,6 +52,10 @@ class Lists:
             "cosine",
         ),
     ] = None
+    numbers: Annotated[
+        list[str] | None,
+        many("--numbers", "T,T...", TRAINING, "Type of products: float32 or bfloat16.", "float32"),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,12 @@ class Teaching:
             show_default="0.05 for cosine, else 50",
         ),
     ] = None
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device", metavar="NAME", rich_help_panel=TRAINING, help="Where, as torch names it: cpu, cuda."
+        ),
+    ] = "cpu"
 
 
 @dataclass(frozen=True)
@@ -150,9 +160,18 @@ class Sweeping:
             min=1,
             rich_help_panel=SWEEP,
             help="Processes of one thread each.",
-            show_default="one a core",
+            show_default="one a core, or one for a GPU",
         ),
     ] = None
+    cells: Annotated[
+        bool,
+        typer.Option(
+            "--cells",
+            rich_help_panel=SWEEP,
+            help="Train all precisions and seeds of a size and token count as one batched model, which keeps a GPU busy.",
+            show_default=False,
+        ),
+    ] = False
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -206,10 +225,13 @@ def train(
     post = listed(sweeping.post, "--post") if sweeping.post else []
     how: dict[str, Any] = {
         "corpus": _corpus(teaching),
-        "recipe": il.lm.Recipe(sequences=teaching.sequences, validation=teaching.validation),
+        "recipe": il.lm.Recipe(
+            sequences=teaching.sequences, validation=teaching.validation, device=teaching.device
+        ),
         "post": post,
         "store": sweeping.store,
         "workers": sweeping.workers,
+        "cells": sweeping.cells,
     }
     if sweeping.dry_run:
         show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
@@ -236,7 +258,7 @@ def train(
 def _grid(lists: Lists, teaching: Teaching) -> Any:
     """The grid that the options ask for."""
     axes: dict[str, Any] = {"params": listed(lists.params, "--params")}
-    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule"):
+    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule", "numbers"):
         given = getattr(lists, name)
         if given:
             axes[name] = listed(given, f"--{name.replace('_', '-')}")

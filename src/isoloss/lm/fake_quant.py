@@ -108,7 +108,7 @@ def _program(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor
         result: Tensor = rounded(xp, x, known, uniform, step)
         return result
 
-    return _compile(fresh, f"{known} {dtype}")
+    return compiled_as(f"{known} {dtype}", fresh)
 
 
 @lru_cache(maxsize=256)
@@ -116,7 +116,7 @@ def _program_into(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., T
     def into(x: Tensor, uniform: Tensor | None, step: Tensor | None, out: Tensor) -> None:
         out.copy_(rounded(xp, x, known, uniform, step))
 
-    return _compile(into, f"{known} {dtype}")
+    return compiled_as(f"{known} {dtype}", into)
 
 
 def _as_rows(x: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def _as_rows(x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1] if x.dim() else 1)
 
 
-def _compile(function: Callable[..., Any], name: str) -> Callable[..., Tensor]:
+def compiled_as(name: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The function compiled under a name of its own.
 
     Torch keeps what it learns by code object: under one name it would take what differs between two formats for

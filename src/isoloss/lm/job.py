@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from isoloss.formats import Precision
@@ -28,7 +28,11 @@ _BRANCH = ("schedule", "decay", "lr_end", "validation")
 
 @dataclass(frozen=True)
 class Job:
-    """A shape trained for some steps of a recipe on a corpus: the batches and first weights depend on the seed alone."""
+    """A shape trained for some steps of a recipe on a corpus: the batches and first weights depend on the seed alone.
+
+    cell: the key of the cell that it is trained in, None where it is trained alone. Products of a cell are added up in
+    another order, so a run in a cell is another run than the one alone.
+    """
 
     shape: Decoder
     steps: int
@@ -36,6 +40,7 @@ class Job:
     corpus: Corpus
     recipe: Recipe
     seed: int = 0
+    cell: str | None = None
 
     @classmethod
     def of(
@@ -96,6 +101,7 @@ class Job:
             "recipe": self.recipe.settings(self.steps),
             "steps": self.steps,
             "seed": self.seed,
+            **({"cell": self.cell} if self.cell else {}),
         }
 
     @property
@@ -149,8 +155,46 @@ class Job:
         )
 
     def __str__(self) -> str:
-        shape = f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
-        return f"{shape}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
+        return f"{self.size}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
+
+    @property
+    def size(self) -> str:
+        """Params and tokens, for people."""
+        return f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
+
+
+def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each cell: trunks that differ in precision and seed alone, and end alike, are trained at once.
+
+    What stands alone stays as it is. The members, in whatever order they come, are the cell's identity. Raises ModelError
+    for learned steps, which are parameters that not all members have.
+    """
+    for job in jobs:
+        if any(known.method == "lsq" for known in job.precision.train.values()):
+            raise ModelError(
+                f"'{job.precision}' learns its steps, which a cell cannot; train it without cells"
+            )
+    cells: dict[tuple[str, ...], list[list[Job]]] = {}
+    for trunk in by_trunk(jobs):
+        ends = tuple(sorted(replace(job, precision=Precision("fp"), seed=0).key for job in trunk))
+        cells.setdefault(ends, []).append(trunk)
+    return [_cell(trunks) for trunks in cells.values()]
+
+
+def _cell(trunks: list[list[Job]]) -> list[Job]:
+    if len(trunks) == 1:
+        return trunks[0]
+    trunks = sorted(trunks, key=lambda trunk: (str(trunk[0].precision), trunk[0].seed))
+    key = key_of({"cell": [trunk[0].trunk for trunk in trunks]})
+    return [replace(job, cell=key) for trunk in trunks for job in trunk]
+
+
+def by_trunk(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each trunk."""
+    trunks: dict[str, list[Job]] = {}
+    for job in jobs:
+        trunks.setdefault(job.trunk, []).append(job)
+    return list(trunks.values())
 
 
 def key_of(settings: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ loss is log V. A tied head is the embedding, its logits times base_width / C.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -72,13 +72,22 @@ class _RoundedGradient(torch.autograd.Function):
     """The identity forward, rounding backward."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, rounding: Rounding, random: torch.Generator | None) -> Tensor:
-        ctx.rounding, ctx.random = rounding, random
+    def forward(y: Tensor, rounding: Any, random: torch.Generator | None) -> Tensor:
         return y.view_as(y)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        _, ctx.rounding, ctx.random = inputs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         return ctx.rounding(gradients[0].contiguous(), ctx.random), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, y: Tensor, rounding: Any, random: Any) -> tuple[Tensor, int]:
+        y = y.movedim(in_dims[0], 0)
+        result: Tensor = _RoundedGradient.apply(y, rounding.stacked, random)  # type: ignore[no-untyped-call]
+        return result, 0
 
 
 class Norm(nn.Module):
@@ -132,11 +141,15 @@ class Block(nn.Module):
             q = self.q(q.contiguous(), random)
         if self.kv is not None:
             k, v = self.kv(k.contiguous(), random), (self.v or self.kv)(v.contiguous(), random)
-        y = functional.scaled_dot_product_attention(
-            q, k, v, is_causal=True, enable_gqa=self.kv_heads < self.heads
-        )
+        y = self.mixed(q, k, v)
         result: Tensor = self.out(y.transpose(1, 2).reshape(batch, length, self.heads * self.head))
         return result
+
+    def mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """The values that each query finds, (B, H, T, D)."""
+        return functional.scaled_dot_product_attention(
+            q, k, v, is_causal=True, enable_gqa=self.kv_heads < self.heads
+        )
 
 
 class Model(nn.Module):
@@ -232,6 +245,13 @@ class Model(nn.Module):
         speed = torch.exp(torch.arange(half, device=like.device) * (-math.log(ROTARY_BASE) / half))
         angle = torch.outer(torch.arange(length, device=like.device, dtype=like.dtype), speed.to(like.dtype))
         return angle.cos(), angle.sin()
+
+
+def loss_of(model: Callable[[Tensor], Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean nats a token of a model on tokens (B, T), summed up in float32 at least."""
+    logits = model(inputs).flatten(0, 1)
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    return functional.cross_entropy(logits.to(wide), targets.reshape(-1))
 
 
 def rotated(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:

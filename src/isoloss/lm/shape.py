@@ -58,15 +58,21 @@ def training_bytes(shape: Decoder, batch: int = 0) -> float:
     return float(shape.params * TRAINING_BYTES + 4 * batch * left)
 
 
-def check_memory(shape: Decoder, batch: int = 0, workers: int = 1, available: float | None = None) -> None:
-    """None, or ModelError where training on batches of so many tokens takes more memory than is free."""
-    needed = workers * training_bytes(shape, batch)
+def check_memory(
+    shape: Decoder, batch: int = 0, workers: int = 1, members: int = 1, available: float | None = None
+) -> None:
+    """None, or ModelError where training on batches of so many tokens takes more memory than is free.
+
+    members: models that a worker trains at once.
+    """
+    needed = workers * members * training_bytes(shape, batch)
     free = free_memory() if available is None else available
     if needed > free:
         many = f" in {workers} workers at once" if workers > 1 else ""
         batches = f" on batches of {batch} tokens" if batch else ""
+        what = f"a cell of {members} models" if members > 1 else "a model"
         raise ModelError(
-            f"a model of {compact(shape.params)} params{batches} needs {needed / 1e9:.3g} GB "
+            f"{what} of {compact(shape.params)} params{batches} needs {needed / 1e9:.3g} GB "
             f"to train{many} and {free / 1e9:.3g} GB are free; choose a smaller one"
         )
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
-from isoloss.lm.job import Job
+from isoloss.lm.job import Job, by_trunk, in_cells
 from isoloss.lm.language import Language
 from isoloss.lm.post_rows import Calibration, post_precision
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.serving_weights import uses_gptq
-from isoloss.lm.shape import ModelError, check_memory, model_of, training_bytes
+from isoloss.lm.shape import ModelError, check_memory, model_of
 from isoloss.lm.text import Text
+from isoloss.lm.trainer import device_of
 from isoloss.lm.trunk import Trunk
 from isoloss.runs import (
     STORES,
@@ -53,6 +54,7 @@ def train(
     keep: str | Path | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
+    cells: bool = False,
     show: bool = True,
 ) -> Runs:
     """The runs of a grid: every model trained, evaluated, quantised to each precision of `post` and evaluated again.
@@ -64,13 +66,19 @@ def train(
 
     corpus: "synthetic", a path of your own text, or any `Corpus`.
     store: a file that keeps every run (".db"). The same call again goes on where it was, killed or not, and does nothing
-    once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core; executor: any
+    once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core or one for a GPU; executor: any
     other of concurrent.futures. Runs that failed are warned of (RunsWarning), each with its reason.
+    cells: train all precisions and seeds of one size and token count as one batched model, which keeps a GPU busy with
+    small models (a CPU gains nothing). A run's loss is that of the run alone but for rounding errors of its sums; the
+    cell is part of what it is, so other members make other runs. Learned steps ("@lsq") have no cells.
 
     Raises ModelError and ValueError, in one sentence and before anything is trained, for what cannot be.
     """
     _check_store(store)
-    tasks = _checked(jobs_of(grid, corpus, recipe), post, keep, workers)
+    jobs = jobs_of(grid, corpus, recipe)
+    if executor is None:
+        workers = _workers(jobs, workers)
+    tasks = _checked(jobs, post, keep, workers, cells)
     if store is None:
         with tempfile.TemporaryDirectory() as folder:
             swept = sweep(tasks, Path(folder) / "runs.db", workers=workers, executor=executor, show=show)
@@ -91,10 +99,13 @@ def foreseen(
     store: str | Path = "runs.db",
     recipe: Recipe | None = None,
     workers: int | None = None,
+    cells: bool = False,
 ) -> Outlook:
     """What `train` would do: runs, those there already, flop, memory, and the time where the store lets it be known."""
     _check_store(store)
-    return outlook(_checked(jobs_of(grid, corpus, recipe), post, None, workers), store, workers or cores())
+    jobs = jobs_of(grid, corpus, recipe)
+    workers = _workers(jobs, workers)
+    return outlook(_checked(jobs, post, None, workers, cells), store, workers)
 
 
 def jobs_of(
@@ -112,11 +123,13 @@ def jobs_of(
 
 
 def tasks_of(
-    jobs: Sequence[Job],
-    post: Posts = (),
-    keep: str | Path | None = None,
+    jobs: Sequence[Job], post: Posts = (), keep: str | Path | None = None, cells: bool = False
 ) -> list[Task]:
-    """The tasks of a sweep: one for each trunk, with its branches and what they are quantised to."""
+    """The tasks of a sweep: one for each trunk, or cell of trunks, with its branches and what they are quantised to."""
+    return [_task(trunk) for trunk in _trunks(jobs, post, keep, cells)]
+
+
+def _trunks(jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bool) -> list[Trunk]:
     listed = [post] if isinstance(post, str | Precision) else list(post)
     wanted = tuple(Precision.parse(each) for each in listed)
     for job in jobs:
@@ -125,11 +138,9 @@ def tasks_of(
     if any(uses_gptq(known) for after in wanted for known in after.train.values()):
         for corpus in {id(job.corpus): job.corpus for job in jobs}.values():
             Calibration().tokens(corpus)  # a text may be too short for it
-    trunks: dict[str, list[Job]] = {}
-    for job in jobs:
-        trunks.setdefault(job.trunk, []).append(job)
     folder = None if keep is None else Path(keep).absolute()
-    return [_task(Trunk(tuple(of_one), wanted, folder)) for of_one in trunks.values()]
+    together = in_cells(jobs) if cells else by_trunk(jobs)
+    return [Trunk(tuple(of_one), wanted, folder) for of_one in together]
 
 
 def _check_store(store: str | Path | None) -> None:
@@ -137,12 +148,24 @@ def _check_store(store: str | Path | None) -> None:
         raise StoreError(f"cannot keep runs in '{store}': accepted endings are {', '.join(STORES)}")
 
 
-def _checked(jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None) -> list[Task]:
+def _workers(jobs: Sequence[Job], workers: int | None) -> int:
+    """Workers of this machine, where none are given one a core, or one for a device that they would wait for.
+
+    Raises ModelError where the device is not there.
+    """
+    devices = {device_of(name).type for name in {job.recipe.device for job in jobs}}
+    return workers or (cores() if devices == {"cpu"} else 1)
+
+
+def _checked(
+    jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None, cells: bool
+) -> list[Task]:
     """The tasks of jobs that fit into memory side by side."""
-    tasks = tasks_of(jobs, post, keep)
-    largest = max(jobs, key=lambda job: training_bytes(job.shape, job.batch))
-    check_memory(largest.shape, largest.batch, min(workers or cores(), len(tasks)))
-    return tasks
+    trunks = _trunks(jobs, post, keep, cells)
+    largest = max(trunks, key=lambda trunk: trunk.memory)
+    first = largest.jobs[0]
+    check_memory(first.shape, first.batch, min(workers or cores(), len(trunks)), largest.members)
+    return [_task(trunk) for trunk in trunks]
 
 
 def corpus_of(corpus: str | Path | Corpus, **settings: Any) -> Corpus:
@@ -156,16 +179,16 @@ def corpus_of(corpus: str | Path | Corpus, **settings: Any) -> Corpus:
 
 
 def _task(trunk: Trunk) -> Task:
-    first = trunk.jobs[0]
-    flops = first.shape.training_flops(trunk.steps * first.batch, first.corpus.context)
-    ends = "" if len(trunk.jobs) == 1 else f" ({len(trunk.jobs)} token counts on one trunk)"
+    longest = max(trunk.jobs, key=lambda job: job.steps)
+    what = f"{longest.size}, cell of {trunk.members}" if trunk.members > 1 else str(longest)
+    ends = "" if len(trunk.branches) == 1 else f" ({len(trunk.branches)} token counts on one trunk)"
     return Task(
         key=trunk.key,
         rows=tuple(key for job in trunk.jobs for key in trunk.rows(job)),
         work=trunk,
-        label=f"{max(trunk.jobs, key=lambda job: job.steps)}{ends}",
-        flops=flops,
-        memory=training_bytes(first.shape, first.batch),
+        label=f"{what}{ends}",
+        flops=trunk.flops,
+        memory=trunk.memory,
     )
 
 

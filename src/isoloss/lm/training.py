@@ -15,7 +15,7 @@ from isoloss.lm.job import Job
 from isoloss.lm.language import Language
 from isoloss.lm.model import Model
 from isoloss.lm.recipe import Recipe
-from isoloss.lm.trainer import Trainer, numbers_of
+from isoloss.lm.trainer import Ended, Trainer, numbers_of
 from isoloss.runs import Decoder, Run, Runs
 
 #: A loss this far above that of a uniform guess has diverged.
@@ -66,24 +66,25 @@ def train_one(
     job = Job.of(shape, tokens, precision, corpus or Language(), recipe or Recipe(), seed)
     trainer = Trainer(job)
     trainer.advance(job.steps, job.steps, job.recipe)
-    return finished(trainer, job)
+    (ended,) = trainer.ended()
+    return finished(ended, job)
 
 
-def finished(trainer: Trainer, job: Job) -> Trained:
-    """What a trainer that has taken the steps of a job leaves."""
-    found = evaluate(trainer.model, job.corpus.validation(job.recipe.validation), job.recipe)
-    reason = f"{trainer.broken} of {job.steps}" if trainer.broken else _divergence(found.loss, job.corpus)
+def finished(ended: Ended, job: Job) -> Trained:
+    """The run of a job whose training has ended."""
+    found = evaluate(ended.model, job.corpus.validation(job.recipe.validation), job.recipe)
+    reason = f"{ended.broken} of {job.steps}" if ended.broken else _divergence(found.loss, job.corpus)
     run = replace(
         job.row,
         loss=found.loss,
         loss_se=found.se if math.isfinite(found.se) else None,
         status="diverged" if reason else "ok",
         reason=reason,
-        cost=trainer.seconds,
+        cost=ended.seconds,
     )
     losses = np.full(job.steps, np.nan)
-    losses[: trainer.step] = trainer.losses
-    return Trained(run, trainer.model, losses, found, job)
+    losses[: len(ended.losses)] = ended.losses
+    return Trained(run, ended.model, losses, found, job)
 
 
 @torch.no_grad()

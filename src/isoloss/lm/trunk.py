@@ -3,6 +3,7 @@
 A warm-up-stable-decay run equals the constant run until its decay begins. So a trunk is trained once; where a run
 branches off, its state is copied, the branch decays, is evaluated and quantised, and the trunk goes on. Every run has the
 same numbers, to the last bit, as if it had been trained alone. A cosine run is a trunk of no steps with one branch.
+Trunks that differ in precision and seed may grow side by side, as the members of a cell.
 
 What is done is written down as it is done: each row when it is known, the states of trunk and branch every half a minute.
 Whoever takes the work up again, in whatever state, ends with the same rows.
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
+from isoloss.lm.cell_trainer import trainer_of
 from isoloss.lm.checkpoints import (
     CheckpointError,
     load_checkpoint,
@@ -30,7 +32,9 @@ from isoloss.lm.degrading import Predictions
 from isoloss.lm.job import Job
 from isoloss.lm.model import Model
 from isoloss.lm.post_rows import post_key, post_precision, post_run
-from isoloss.lm.trainer import Trainer
+from isoloss.lm.recipe import Recipe
+from isoloss.lm.shape import training_bytes
+from isoloss.lm.trainer import Ended, Trainer
 from isoloss.lm.training import finished
 from isoloss.runs import Run, Watch
 
@@ -41,7 +45,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Trunk:
-    """Jobs of one trunk, and what each model is quantised to after training.
+    """Jobs of one trunk, or of a cell of trunks, and what each model is quantised to after training.
 
     Models are kept in the folder `keep`, if given, and those that are there already are not trained again.
     """
@@ -53,13 +57,37 @@ class Trunk:
 
     @property
     def key(self) -> str:
-        """The trunk's key, which its jobs have in common."""
-        return self.jobs[0].trunk
+        """The key of the trunk or cell, which its jobs have in common."""
+        return self.jobs[0].cell or self.jobs[0].trunk
+
+    @property
+    def branches(self) -> list[tuple[Job, ...]]:
+        """The jobs that end together, those that branch off first before the others: one each, or one of each member."""
+        found: dict[tuple[int, Recipe], list[Job]] = {}
+        for job in self.jobs:
+            found.setdefault((job.steps, job.recipe), []).append(job)
+        return sorted(map(tuple, found.values()), key=lambda branch: (branch[0].shared, branch[0].steps))
 
     @property
     def steps(self) -> int:
         """Steps in all: those shared once, and those of each branch."""
-        return _steps(self.jobs)
+        return _steps(self.branches)
+
+    @property
+    def members(self) -> int:
+        """Models that are trained at once."""
+        return len(self.branches[0])
+
+    @property
+    def flops(self) -> float:
+        """Flop of training in all."""
+        first = self.jobs[0]
+        return self.members * first.shape.training_flops(self.steps * first.batch, first.corpus.context)
+
+    @property
+    def memory(self) -> float:
+        """About the bytes that training takes."""
+        return self.members * training_bytes(self.jobs[0].shape, self.jobs[0].batch)
 
     def rows(self, job: Job) -> tuple[str, ...]:
         """The keys of the rows that a job yields."""
@@ -75,7 +103,8 @@ class Trunk:
         _Growing(self, watch).grow()
 
 
-def _steps(jobs: Sequence[Job]) -> int:
+def _steps(branches: Sequence[Sequence[Job]]) -> int:
+    jobs = [branch[0] for branch in branches]
     return max(job.shared for job in jobs) + sum(job.steps - job.shared for job in jobs)
 
 
@@ -87,28 +116,32 @@ class _Growing:
         self.done = 0  # steps of branches that have ended
         self.saved = time.monotonic()
         self.mute = False
-        wanted = [job for job in trunk.jobs if {*trunk.rows(job)} & watch.missing]
-        self.jobs = sorted(wanted, key=lambda job: (job.shared, job.steps))
+        self.branches = [
+            branch
+            for branch in trunk.branches
+            if not watch.missing.isdisjoint(key for job in branch for key in trunk.rows(job))
+        ]
 
     def grow(self) -> None:
         stem: State | None = None
-        for job in self.jobs:
-            kept = self._kept(job)
-            if kept is None:
-                trainer, stem = self._trained(job, stem)
-                done = finished(trainer, job)
-                kept = done.run, done.model
-                self._keep(job, *kept)
-            self._harvest(job, *kept)
-            self._path(job.key).unlink(missing_ok=True)
-            self.done += job.steps - job.shared
+        for branch in self.branches:
+            kept = [found for job in branch if (found := self._kept(job)) is not None]
+            if len(kept) < len(branch):
+                trainer, stem = self._trained(branch, stem)
+                kept = [
+                    self._finished(ended, job) for ended, job in zip(trainer.ended(), branch, strict=True)
+                ]
+            for job, (run, model) in zip(branch, kept, strict=True):
+                self._harvest(job, run, model)
+            self._path(branch[0].key).unlink(missing_ok=True)
+            self.done += branch[0].steps - branch[0].shared
 
-    def _trained(self, job: Job, stem: State | None) -> tuple[Trainer, State | None]:
-        """The trainer at the end of a job, and the state of the trunk where it branched off, if it was gone through."""
-        trainer = Trainer(job)
-        branch = self._read(self._path(job.key))
-        if branch is not None:
-            trainer.restore(branch)
+    def _trained(self, branch: tuple[Job, ...], stem: State | None) -> tuple[Trainer, State | None]:
+        """The trainer at the end of a branch, and the state of the trunk where it branched off, if it was gone through."""
+        trainer, job = trainer_of(branch), branch[0]
+        state = self._read(self._path(job.key))
+        if state is not None:
+            trainer.restore(state)
         else:
             state = stem if stem is not None else self._read(self._path("trunk"))
             if state is not None and len(state["losses"]) <= job.shared:
@@ -119,10 +152,16 @@ class _Growing:
         trainer.advance(job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done))
         return trainer, stem
 
+    def _finished(self, ended: Ended, job: Job) -> tuple[Run, Model]:
+        """The run and the model of a job, kept in a file where models are."""
+        done = finished(ended, job)
+        self._keep(job, done.run, done.model)
+        return done.run, done.model
+
     def _harvest(self, job: Job, run: Run, model: Model) -> None:
         """Keep the rows of a trained model that are missing, its own first."""
         if job.key in self.watch.missing:
-            self.watch.add(run)
+            self.watch.add(run, **({"cell": job.cell} if job.cell else {}))
         wanted = [post for key, post in self.trunk.afters(job) if key in self.watch.missing]
         if not wanted:
             return
@@ -159,7 +198,7 @@ class _Growing:
 
     def _telling(self, trainer: Trainer, name: str, before: int) -> Callable[[int, float], None]:
         """What is done after each step: say how far it is, and keep the state now and then."""
-        total = _steps(self.jobs)
+        total = _steps(self.branches)
 
         def each(step: int, loss: float) -> None:
             self.watch.tell(min(1.0, (before + step) / total), loss)

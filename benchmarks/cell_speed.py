@@ -1,0 +1,143 @@
+"""A cell at once: 16 precisions as one batched model against one by one: how alike, operations a step, time a step.
+
+On a GPU, where there is one, the models have 3M params; else 80k on one thread of the processor.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.timing import repeats, table
+from isoloss.lm import Language, Recipe, model_of
+from isoloss.lm.cell_trainer import CellTrainer
+from isoloss.lm.job import Job
+from isoloss.lm.trainer import Trainer
+
+PRECISIONS = (
+    "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3", "w4 a4 kv4", "w8 a8 kv8",
+)  # fmt: skip
+LONG = 10**6
+#: Steps that are compared, and those of one timing.
+COMPARED, STEPS = 200, 2
+#: What only looks at memory in another way, and starts nothing on a device.
+VIEWS = frozenset(
+    [
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "transpose",
+        "t",
+        "permute",
+        "expand",
+        "slice",
+        "select",
+        "split",
+        "split_with_sizes",
+        "unbind",
+        "unsqueeze",
+        "squeeze",
+        "detach",
+        "alias",
+        "as_strided",
+        "lift_fresh",
+        "promote_types",
+    ]
+)
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations that torch starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The operation's result."""
+        self.count += func.__name__.partition(".")[0] not in VIEWS
+        return func(*args, **(kwargs or {}))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    size, device = ("3M", "cuda") if torch.cuda.is_available() else ("80k", "cpu")
+    where = torch.cuda.get_device_name() if device == "cuda" else "one thread of the processor"
+    print(f"### A cell of {len(PRECISIONS)} precisions at once, {size} params, {where}\n")
+    print(_alike(_jobs(size, device, COMPARED, compiled=False)), "\n")
+    cell, alone = _operations(_jobs(size, device, LONG, compiled=False))
+    print(
+        f"Operations that torch starts in a step, rounding not fused: {cell} for the cell, {alone} one by one: {alone / cell:.1f} times.\n"
+    )
+    ratio = _times(_jobs(size, device, LONG, compiled=True), device)
+    low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
+    print(
+        f"Runs an hour over those one by one, rounding fused: {middle:.2f} times ({low:.2f} to {high:.2f} between quartiles of {len(ratio)})."
+    )
+
+
+def _jobs(size: str, device: str, steps: int, compiled: bool) -> list[Job]:
+    language, recipe = Language(), Recipe(compiled=compiled, device=device)
+    tokens = steps * recipe.sequences * language.context
+    return [Job.of(model_of(size), tokens, p, language, recipe) for p in PRECISIONS]
+
+
+def _alike(jobs: Sequence[Job]) -> str:
+    """How far each member's training loss is from that of its run alone."""
+    cell, rows = CellTrainer(*jobs), []
+    cell.advance(COMPARED, COMPARED, jobs[0].recipe)
+    together = np.array(cell.losses)
+    for k, job in enumerate(jobs):
+        alone = Trainer(job)
+        alone.advance(COMPARED, COMPARED, job.recipe)
+        apart = np.abs(together[:, k] - np.array(alone.losses)[:, 0])
+        equal = int(np.argmax(apart > 1e-5)) if (apart > 1e-5).any() else COMPARED
+        rows.append([job.precision, equal, f"{apart.max():.1e}", f"{np.mean(together[-20:, k]):.4f}"])
+        print(f"compared {job.precision}", file=sys.stderr, flush=True)
+    head = [
+        "precision",
+        "steps within 1e-5",
+        f"largest difference in {COMPARED} steps",
+        "loss, last 20 steps",
+    ]
+    return "Training loss of each member against its run alone, nats a token, float32:\n\n" + table(
+        head, rows
+    )
+
+
+def _operations(jobs: Sequence[Job]) -> tuple[int, int]:
+    """Of a step: those of the cell, and those of all jobs one by one."""
+    counts = []
+    for trainer in (CellTrainer(*jobs), *(Trainer(job) for job in jobs)):
+        trainer.advance(1, LONG, jobs[0].recipe)
+        with Operations() as operations:
+            trainer.advance(2, LONG, jobs[0].recipe)
+        counts.append(operations.count)
+    return counts[0], sum(counts[1:])
+
+
+def _times(jobs: Sequence[Job], device: str) -> np.ndarray:
+    """The time of a step of all one by one over that of the cell, shape (rounds,)."""
+    trainers = [CellTrainer(*jobs), *(Trainer(job) for job in jobs)]
+    rounds = [[_seconds(trainer, device) for trainer in trainers] for _ in range(max(5, repeats(9)))]
+    took = np.array(rounds[1:])  # the first one compiles
+    return np.asarray(took[:, 1:].sum(1) / took[:, 0])
+
+
+def _seconds(trainer: Trainer, device: str) -> float:
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    begun = clock()
+    trainer.advance(trainer.step + STEPS, LONG, trainer.jobs[0].recipe)  # ends by reading the losses
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return clock() - begun
+
+
+if __name__ == "__main__":
+    main()
