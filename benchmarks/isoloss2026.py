@@ -47,17 +47,17 @@ def _grid(params: Any, ratios: Any, precision: Any = "fp", seeds: int = 3, **mor
 
 
 LONG, MIDDLE = (10, 25, 60, 150, 400), (10, 25, 60)
-DECIDING = ("w2", "w3", "w4", "a4", "w4 a4 kv4")
-OTHERS = ("w6", "w8", "a3", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3", "w8 a8 kv8")
+#: In training: each part alone from 2 to 8 bits, floats of 4, 6 and 8 bits, and parts together.
+TRAINED = (
+    *WEIGHTS, "a2", "a3", "a4", "a6", "a8", "kv2", "kv3", "kv4", "w:e2m1", "w:e2m3", "w:e4m3", "a:e2m1",
+    "w3 a3 kv3", "w4 a4 kv4", "w8 a8 kv8",
+)  # fmt: skip
 BLOCKS = (
     Block(
         "length",
         "how the gap after training grows with tokens, with and without decay (C1, C2): 40 times in tokens per param at "
-        "two sizes, 15 times at a third so that params can be told from tokens, three seeds",
-        (
-            _grid(["20k", "40k"], LONG, schedule=["wsd", "constant"]),
-            _grid("80k", LONG[:4], schedule=["wsd", "constant"]),
-        ),
+        "three sizes, so that params can be told from tokens, three seeds",
+        (_grid(["20k", "40k", "80k"], LONG, schedule=["wsd", "constant"]),),
         MANY,
     ),
     Block(
@@ -80,12 +80,9 @@ BLOCKS = (
     ),
     Block(
         "training",
-        "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds "
-        "where a gap decides an exponent, one size and two seeds for the other formats (80k and 0.4M are in 'sweep')",
-        (
-            _grid(["20k", "40k"], MIDDLE, list(DECIDING)),
-            _grid("20k", MIDDLE, list(OTHERS), seeds=2),
-        ),
+        "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds, "
+        "so that the exponents of every gap have an interval (80k and 0.4M are in 'sweep')",
+        (_grid(["20k", "40k"], MIDDLE, list(TRAINED)),),
     ),
     Block(
         "sweep",

@@ -1,9 +1,9 @@
 """A cell: models of one shape that differ in precision and first weights, run as one batched model.
 
 With M members every parameter has an axis of M in front, and torch.func runs the code of `Model` over it: there is no
-second model to keep equal. What must know its members gets all M at once: roundings, which differ between
-them, and attention, which takes them as further sequences. Products are batched, and so
-added up in another order than those of a model alone.
+second model to keep equal. What must know its members gets all M at once: roundings, which differ between them, and
+attention, which takes them as further sequences. Products are batched, and so added up in another order than those of a
+model alone.
 """
 
 from __future__ import annotations
@@ -16,15 +16,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from isoloss.lm.many_grids import Grids, is_plain
-from isoloss.lm.model import Block, Linear, Model, loss_of
+from isoloss.lm.model import Block, Model, loss_of
 from isoloss.lm.parts import Rounding
-
-#: What rounds, by the module that it belongs to.
-ROUNDINGS: dict[type, tuple[str, ...]] = {
-    Linear: ("w", "a", "g"),
-    Block: ("q", "kv"),
-    Model: ("round_embedding",),
-}
 
 
 class Cell:
@@ -44,11 +37,11 @@ class Cell:
         self._one = Model(members[0].shape, compiled=False)  # its code is used, its weights are not
         self._roundings: list[Together] = []
         for one, *those in zip(self._one.modules(), *(model.modules() for model in members), strict=True):
-            for name in ROUNDINGS.get(type(one), ()):
-                together = [getattr(module, name) for module in those]
-                if any(together):
-                    self._roundings.append(Together(together))
-                    setattr(one, name, self._roundings[-1])
+            for name in sorted(
+                {n for module in those for n, r in vars(module).items() if isinstance(r, Rounding)}
+            ):
+                self._roundings.append(Together([getattr(module, name) for module in those]))
+                setattr(one, name, self._roundings[-1])
             if isinstance(one, Block):
                 one.mixed = _stacked(_as_sequences(one.mixed))  # type: ignore[method-assign]
 

@@ -66,8 +66,8 @@ def train(
 
     corpus: "synthetic", a path of your own text, or any `Corpus`.
     store: a file that keeps every run (".db"). The same call again goes on where it was, killed or not, and does nothing
-    once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core or one for a GPU; executor: any
-    other of concurrent.futures. Runs that failed are warned of (RunsWarning), each with its reason.
+    once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core or one for a
+    GPU; executor: any other of concurrent.futures. Runs that failed are warned of (RunsWarning), each with its reason.
     cells: train all precisions and seeds of one size and token count as one batched model, which keeps a GPU busy with
     small models (a CPU gains nothing). A run's loss is that of the run alone but for rounding errors of its sums; the
     cell is part of what it is, so other members make other runs. Learned steps ("@lsq") have no cells.
