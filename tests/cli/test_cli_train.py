@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import isoloss as il
+
 LINE = (
     "train",
     "--params",
@@ -52,6 +54,36 @@ def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pyte
     assert "nothing to do: all 48 rows of 16 tasks are in runs.db" in dry.stdout
     more = shell(*LINE, "--post", "w3,w4,w6", "--store", "runs.db", "--dry-run")
     assert "64, 48 there" in more.stdout
+
+
+def test_with_runs_that_failed_the_exit_code_says_so(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = il.train
+    monkeypatch.setattr(il, "train", lambda grid, **how: train(dict(grid.axes) | {"seed": 0}, **how))
+    result = shell(
+        "train", "--params", "4k", "--tokens", "8k", "--sequences", "4", "--seeds", "2", "--workers", "1"
+    )
+    assert result.exit_code == 1
+    assert "Usable runs by precision" in result.stdout  # what is there is shown
+
+
+def test_a_cell_is_trained_from_the_command_line(shell) -> None:
+    line = (
+        "train",
+        "--params",
+        "4k",
+        "--tokens",
+        "8k",
+        "--sequences",
+        "4",
+        "--precision",
+        "fp,w3",
+        "--cells",
+    )
+    assert shell(*line, "--numbers", "bfloat16", "--workers", "1").exit_code == 0
+    assert "nothing to do: all 2 rows of 1 task" in shell(*line, "--numbers", "bfloat16").stderr
+    assert "learns its steps" in shell(*line[:-2], "fp,w3@lsq", "--cells").stderr
+    absent = shell(*line, "--device", "tpu9")
+    assert (absent.exit_code, absent.stderr.startswith("error: cannot train on device 'tpu9': ")) == (1, True)
 
 
 @pytest.mark.parametrize(

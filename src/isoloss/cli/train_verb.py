@@ -216,7 +216,8 @@ def train(
     """Train small language models in many precisions, quantise them, and fit laws to what they lost.
 
     Every combination of the lists is one run; runs that differ in precision alone see the same batches. All is kept in one
-    file: killed at any moment, the same command goes on, and once all is done it does nothing.
+    file: killed at any moment, the same command goes on, and once all is done it does nothing. Runs that fail stop no
+    others; with any, the exit code is 1.
     """
     check_target(drawing, FIGURES, force)
     check_target(output, TABLES, force)
@@ -253,6 +254,9 @@ def train(
     if drawing is not None:
         il.plot(found or runs, drawing, force=force)
         say(f"drew {drawing}")
+    left = il.lm.foreseen(grid, **how)
+    if left.done < left.tasks:  # runs that failed were warned of, each with its reason
+        raise typer.Exit(1)
 
 
 def _grid(lists: Lists, teaching: Teaching) -> Any:
