@@ -27,7 +27,8 @@ tested equal to it on every code, every midpoint and their neighbours.
    adds its zero point between the two.
 
 Arithmetic is done in the type of the array, 16-bit types in float32, and each operation is one that IEEE 754
-rounds correctly: the same input gives the same bits in numpy and in torch, on any machine. Where a sum decides
+rounds correctly: the same input gives the same bits in numpy and in torch, on any processor. On a GPU,
+not measured, a scale may lose its last bit: there torch multiplies by the reciprocal of a number. Where a sum decides
 (the mean magnitude of ternary and binary, the clip search) it is taken in float64, since its order is not fixed.
 """
 
