@@ -56,7 +56,7 @@ def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pyte
     assert "64, 48 there" in more.stdout
 
 
-def test_with_runs_that_failed_the_exit_code_says_so(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_rows_are_missing_the_exit_code_says_so(shell, monkeypatch: pytest.MonkeyPatch) -> None:
     train = il.train
     monkeypatch.setattr(il, "train", lambda grid, **how: train(dict(grid.axes) | {"seed": 0}, **how))
     result = shell(

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.exc import FailOnRecompileLimitHit
 
+import isoloss as il
 from isoloss.formats import Format
 from isoloss.lm import Language, Model, ModelError, Recipe, fake_quantise, foreseen, train
 from isoloss.lm.cell import Cell
@@ -20,7 +22,8 @@ from isoloss.lm.many_grids import Grids, is_plain
 from isoloss.lm.model import loss_of
 from isoloss.lm.sweeps import jobs_of
 from isoloss.lm.trainer import Trainer
-from isoloss.runs import Decoder, Grid, Runs
+from isoloss.lm.trunk import Trunk
+from isoloss.runs import Decoder, Grid, Runs, RunsWarning, StoreError
 
 LANGUAGE = Language(vocab=64, context=16)
 SHAPE = Decoder(2, 32, 4, 64, kv_heads=2, ffn=64)
@@ -168,6 +171,17 @@ def test_the_cell_is_part_of_what_a_run_is() -> None:
     assert in_cells([*two, ends_elsewhere]) == [*in_cells(two), [ends_elsewhere]]
 
 
+def test_members_whose_settings_are_spelled_otherwise_are_still_members() -> None:
+    """A warm-up of 50 steps is what wsd has where none is given."""
+    jobs = [
+        job("fp", schedule="wsd", warmup=50),
+        job("fp", seed=1, schedule="wsd"),
+        job("w4", schedule="wsd"),
+    ]
+    (cell,) = in_cells(jobs)
+    assert [len(branch) for branch in Trunk(tuple(cell)).branches] == [3]
+
+
 def test_learned_steps_are_refused() -> None:
     with pytest.raises(
         ModelError, match=r"^'w4@lsq' learns its steps, which a cell cannot; train it without cells$"
@@ -179,10 +193,14 @@ def test_learned_steps_are_refused() -> None:
 GRID = Grid(params="4k", tokens=[5 * STEP, 10 * STEP], precision=["fp", "w4"], seed=[0, 1])
 
 
-def swept(store: Path, **more: Any) -> Runs:
+def swept(store: Path, grid: Grid = GRID, **more: Any) -> Runs:
     how: dict[str, Any] = {"corpus": Language(vocab=32, context=16), "recipe": RECIPE, "show": False}
     with ThreadPoolExecutor(1) as executor:
-        return train(GRID, store=store, executor=executor, **(how | more))
+        return train(grid, store=store, executor=executor, **(how | more))
+
+
+def losses(runs: Runs) -> dict[str | None, float]:
+    return {run.key: run.loss for run in runs}
 
 
 def test_a_sweep_by_cells_has_the_rows_of_one_without(
@@ -192,8 +210,8 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
     runs = swept(tmp_path / "runs.db", post=["w3"], cells=True)
     assert len(runs) == len(alone) == 16
     assert not {run.key for run in runs} & {run.key for run in alone}
-    losses = [{(r.tokens, r.precision, r.seed): r.loss for r in table} for table in (runs, alone)]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    found, expected = ({(r.tokens, r.precision, r.seed): r.loss for r in table} for table in (runs, alone))
+    assert found == pytest.approx(expected, abs=1e-4)
     cells = runs.frame()["cell"]
     assert cells.null_count() == 8  # rows after training have their parent's
     assert cells.n_unique() == 3
@@ -202,23 +220,87 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
     assert "nothing to do: all " in capsys.readouterr().err
 
 
+def test_one_member_that_fails_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = il.lm.trunk.finished
+
+    def failing(ended: Any, job: Job) -> Any:
+        if (job.seed, str(job.precision)) == (1, "w4"):
+            raise MemoryError("no room")
+        return usual(ended, job)
+
+    monkeypatch.setattr("isoloss.lm.trunk.finished", failing)
+    with pytest.warns(RunsWarning, match=r"cell of 4, cosine failed: MemoryError: no room"):
+        runs = swept(tmp_path / "runs.db", cells=True)
+    assert len(runs) == 6
+    monkeypatch.undo()
+    assert losses(swept(tmp_path / "runs.db", cells=True)) == losses(swept(tmp_path / "whole.db", cells=True))
+
+
+def test_models_of_a_cell_are_kept_and_not_trained_again(tmp_path: Path) -> None:
+    keep = tmp_path / "models"
+    first = swept(tmp_path / "runs.db", cells=True, keep=keep)
+    assert {path.stem for path in keep.iterdir()} == {run.key for run in first}
+    for path in keep.iterdir():
+        path.touch()
+    before = {path: path.stat().st_mtime_ns for path in keep.iterdir()}
+    later = swept(tmp_path / "runs.db", cells=True, keep=keep, post=["w3"])
+    assert losses(later) == losses(swept(tmp_path / "whole.db", cells=True, post=["w3"]))
+    assert before == {path: path.stat().st_mtime_ns for path in keep.iterdir()}  # none was written again
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.NothingUsable")
+@pytest.mark.parametrize("precision", ["w8 w.embedding:4~sr", "w4/row+clip@clipped a4/row+clip@clipped"])
+def test_rounding_that_draws_or_overflows_ends_in_a_row(precision: str, tmp_path: Path) -> None:
+    grid = Grid(
+        params="4k", tokens=5 * STEP, precision=["fp", precision], lr=1e4, clip=1e9, schedule="constant"
+    )
+    for cells in (True, False):
+        runs = swept(tmp_path / f"{cells}.db", cells=cells, grid=grid)
+        assert len(runs) == 2
+        assert "diverged" in {run.status for run in runs}
+
+
+def test_a_tied_head_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    grid = Grid(params="4k", tokens=5 * STEP, precision=["fp", "w.head:4"], tied=True)
+    with pytest.raises(ModelError, match=r"^a tied head is the embedding: "):
+        swept(tmp_path / "runs.db", cells=True, grid=grid)
+    assert not (tmp_path / "runs.db").exists()
+
+
+def test_workers_are_counted_from_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^workers is 0"):
+        train(GRID, store=tmp_path / "runs.db", recipe=RECIPE, workers=0, show=False)
+
+
 def test_a_cell_counts_its_members() -> None:
     how: dict[str, Any] = {"corpus": Language(vocab=32, context=16), "recipe": RECIPE, "store": "none.db"}
     apart, cells = foreseen(GRID, **how, workers=1), foreseen(GRID, **how, workers=1, cells=True)
     assert (apart.rows, apart.flops) == (cells.rows, cells.flops)
-    assert cells.memory == 4 * apart.memory
+    assert cells.memory == 4 * apart.memory + 4 * 4 * jobs_of(GRID, how["corpus"], RECIPE)[0].shape.params
     assert (apart.tasks, cells.tasks) == (8, 2)
 
 
 def test_a_device_that_is_not_there_is_said_before_anything_is_trained(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has the device")
-    with pytest.raises(ModelError, match=r"^cannot train on device 'cuda': "):
-        train(GRID, store=tmp_path / "runs.db", recipe=replace(RECIPE, device="cuda"))
+    for device in ("cuda", "meta"):
+        with pytest.raises(ModelError, match=rf"^cannot train on device '{device}': "):
+            train(GRID, store=tmp_path / "runs.db", recipe=replace(RECIPE, device=device))
     assert not (tmp_path / "runs.db").exists()
 
 
 # ---- plain formats side by side
+def test_more_programs_than_torch_keeps_round_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*numbers: Any) -> None:
+        raise FailOnRecompileLimitHit
+
+    monkeypatch.setattr("isoloss.lm.many_grids._program", lambda *key: full)
+    x, formats = torch.randn(2, 3, 8), [Format.parse("int4/row"), None]
+    assert torch.equal(Grids(formats, compiled=True)(x), Grids(formats, compiled=False)(x))
+
+
 PLAIN = [
     f"{name}/{share}"
     for name in ("int2", "int3", "int4", "int8", "int16", "int3_full", "int8_full", "e2m1", "e2m3", "e3m2", "e4m3", "e5m2", "e3m4")

@@ -168,7 +168,7 @@ class Sweeping:
         typer.Option(
             "--cells",
             rich_help_panel=SWEEP,
-            help="Train all precisions and seeds of a size and token count as one batched model, which keeps a GPU busy.",
+            help="Train all precisions and seeds of a size with the same token counts as one batched model, for a GPU.",
             show_default=False,
         ),
     ] = False
@@ -237,6 +237,7 @@ def train(
     if sweeping.dry_run:
         show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
         return
+    wanted = il.lm.foreseen(grid, **how).rows
     runs = il.train(grid, keep=sweeping.keep, **how)
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
@@ -254,8 +255,7 @@ def train(
     if drawing is not None:
         il.plot(found or runs, drawing, force=force)
         say(f"drew {drawing}")
-    left = il.lm.foreseen(grid, **how)
-    if left.done < left.tasks:  # runs that failed were warned of, each with its reason
+    if len(runs) < wanted:  # runs that failed were warned of, each with its reason
         raise typer.Exit(1)
 
 

@@ -84,22 +84,37 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
         rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
         if step is not None:
             step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
-        try:
+
+        def plain() -> Tensor:
+            found: Tensor = rounded(xp, rows, known, uniform, step).reshape(x.shape)
+            return found if out is None else out.copy_(found)
+
+        def fused() -> Tensor:
             if out is None:
                 return _program(known, xp, x.dtype)(rows, uniform, step).reshape(x.shape)
             _program_into(known, xp, x.dtype)(rows, uniform, step, _as_rows(out))
             return out
-        except FailOnRecompileLimitHit:
-            found: Tensor = rounded(xp, rows, known, uniform, step).reshape(x.shape)
-            return found if out is None else out.copy_(found)
-        except InductorError as error:
-            if "compiler" in str(error):
-                raise ValueError(
-                    "torch.compile found no C++ compiler; install g++, or pass compiled=False"
-                ) from None
-            raise
+
+        return fused_or(fused, plain)
 
     return arithmetic
+
+
+def fused_or(fused: Callable[[], Tensor], plain: Callable[[], Tensor]) -> Tensor:
+    """What a compiled program gives, or `plain` where torch keeps no more programs for other shapes.
+
+    Raises ValueError where there is no C++ compiler.
+    """
+    try:
+        return fused()
+    except FailOnRecompileLimitHit:
+        return plain()
+    except InductorError as error:
+        if "compiler" in str(error):
+            raise ValueError(
+                "torch.compile found no C++ compiler; install g++, or pass compiled=False"
+            ) from None
+        raise
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from typing import Any
 from isoloss.formats import Precision
 from isoloss.lm.corpus import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.parts import check_groups, check_precision
+from isoloss.lm.parts import check_groups, check_precision, check_tied
 from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.lm.straight_through import method_of
@@ -60,6 +60,7 @@ class Job:
         precision = Precision.parse(precision)
         check_precision(precision)
         check_groups(precision, shape)
+        check_tied(precision, shape)
         if shape.vocab != corpus.vocab:
             raise ModelError(
                 f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
@@ -108,6 +109,11 @@ class Job:
     def key(self) -> str:
         """The content hash of the settings."""
         return key_of(self.settings)
+
+    @property
+    def apart(self) -> str:
+        """What tells it from other jobs beside precision and seed: members of a cell that end together have it in common."""
+        return replace(self, precision=Precision("fp"), seed=0, cell=None).key
 
     @property
     def shared(self) -> int:
@@ -176,8 +182,7 @@ def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:
             )
     cells: dict[tuple[str, ...], list[list[Job]]] = {}
     for trunk in by_trunk(jobs):
-        ends = tuple(sorted(replace(job, precision=Precision("fp"), seed=0).key for job in trunk))
-        cells.setdefault(ends, []).append(trunk)
+        cells.setdefault(tuple(sorted(job.apart for job in trunk)), []).append(trunk)
     return [_cell(trunks) for trunks in cells.values()]
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format
-from isoloss.lm.fake_quant import compiled_as
+from isoloss.lm.fake_quant import compiled_as, fused_or
 from isoloss.lm.straight_through import PLAIN
 
 #: Numbers above it are not all in float32.
@@ -62,8 +62,17 @@ class Grids:
             numbers = self._numbers.to(wide.device)[..., None, None]
             *reals, whole, rounds = (row.to(wide.dtype) for row in numbers)
             self._placed[key] = (*reals, whole != 0, rounds != 0)
-        arithmetic = _program(wide.dtype) if self._compiled else _rounded
-        return arithmetic(wide, *self._placed[key]).reshape(x.shape).to(x.dtype)
+        placed = self._placed[key]
+
+        def plain() -> Tensor:
+            return _rounded(wide, *placed)
+
+        rounded = (
+            fused_or(lambda: _program(wide.dtype, len(x))(wide, *placed), plain)
+            if self._compiled
+            else plain()
+        )
+        return rounded.reshape(x.shape).to(x.dtype)
 
 
 def _numbers(known: Format | None) -> tuple[float, ...]:
@@ -103,9 +112,9 @@ def _power_of_two(x: Tensor) -> Tensor:
     return (x.view(torch.int64) & 0x7FF0000000000000).view(torch.float64)
 
 
-@lru_cache(maxsize=8)
-def _program(dtype: torch.dtype) -> Callable[..., Tensor]:
-    return compiled_as(f"grids {dtype}", _rounded)
+@lru_cache(maxsize=64)
+def _program(dtype: torch.dtype, members: int) -> Callable[..., Tensor]:
+    return compiled_as(f"grids {dtype} {members}", _rounded)
 
 
 class _Rounded(torch.autograd.Function):

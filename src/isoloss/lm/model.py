@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from isoloss.formats import Precision
 from isoloss.lm.learned_step import STEP_RATE, LearnedStep
-from isoloss.lm.parts import Rounding, check_precision, rounding_of
+from isoloss.lm.parts import Rounding, check_precision, check_tied, rounding_of
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder
 
@@ -170,10 +170,7 @@ class Model(nn.Module):
             )
         precision = Precision.parse(precision)
         check_precision(precision)
-        if shape.tied and (precision.train.get("w.head") != precision.train.get("w.embedding")):
-            raise ModelError(
-                f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'"
-            )
+        check_tied(precision, shape)
         self.shape, self.precision = shape, precision
         self.embedding = nn.Parameter(torch.empty(shape.vocab, shape.width))
         self.blocks = nn.ModuleList(Block(shape, precision, compiled) for _ in range(shape.layers))
@@ -202,7 +199,9 @@ class Model(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B, T, V) of the tokens that follow `tokens` (B, T)."""
-        embedding = self.embedding if self.round_embedding is None else self.round_embedding(self.embedding)
+        embedding: Tensor = self.embedding
+        if self.round_embedding is not None:
+            embedding = self.round_embedding(embedding, self.head.random)
         x = functional.embedding(tokens, embedding)
         turns = self._turns(tokens.shape[1], x)
         for block in self.blocks:

@@ -53,6 +53,12 @@ def check_precision(precision: Precision) -> None:
         check_method(known, scope, precision.granularity(scope))
 
 
+def check_tied(precision: Precision, shape: Decoder) -> None:
+    """None, or ModelError where a head that is the embedding is to be rounded otherwise than it."""
+    if shape.tied and precision.train.get("w.head") != precision.train.get("w.embedding"):
+        raise ModelError(f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'")
+
+
 def check_groups(precision: Precision, shape: Decoder) -> None:
     """None, or ModelError where a part's groups do not divide what it rounds (the last axis: inputs, or a head's width)."""
     head, ffn = shape.head_dim or 0, shape.ffn or 0

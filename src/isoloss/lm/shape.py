@@ -48,14 +48,17 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
     return found
 
 
-def training_bytes(shape: Decoder, batch: int = 0) -> float:
+def training_bytes(shape: Decoder, batch: int = 0, members: int = 1) -> float:
     """About the bytes that training takes: weights, gradients and moments, and what a batch of tokens leaves to go back.
+
+    members: models trained at once, each of which then has its weights twice.
 
     A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all float32: the peak
     of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens, within a tenth (a throw-away script).
     """
     left = shape.layers * (18 * shape.width + 8 * (shape.ffn or 0)) + 4 * shape.vocab
-    return float(shape.params * TRAINING_BYTES + 4 * batch * left)
+    weights = TRAINING_BYTES + (4 if members > 1 else 0)
+    return float(members * (shape.params * weights + 4 * batch * left))
 
 
 def check_memory(
@@ -65,15 +68,16 @@ def check_memory(
 
     members: models that a worker trains at once.
     """
-    needed = workers * members * training_bytes(shape, batch)
+    needed = workers * training_bytes(shape, batch, members)
     free = free_memory() if available is None else available
     if needed > free:
         many = f" in {workers} workers at once" if workers > 1 else ""
         batches = f" on batches of {batch} tokens" if batch else ""
+        fewer = ", fewer precisions or seeds, or no cells" if members > 1 else ""
         what = f"a cell of {members} models" if members > 1 else "a model"
         raise ModelError(
             f"{what} of {compact(shape.params)} params{batches} needs {needed / 1e9:.3g} GB "
-            f"to train{many} and {free / 1e9:.3g} GB are free; choose a smaller one"
+            f"to train{many} and {free / 1e9:.3g} GB are free; choose a smaller one{fewer}"
         )
 
 

@@ -135,6 +135,9 @@ class _Clipped(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, known: Format, random: Any, compiled: bool) -> Tensor:
         plain = replace(known, method=None)
         scale = scales(x, plain)
+        if not bool(scale.isfinite().all()):  # a run that has diverged, which its loss will say
+            ctx.save_for_backward(torch.ones_like(x, dtype=torch.bool))
+            return torch.full_like(x, torch.nan)
         top = known.max * ENDS
         bottom = -(2.0 ** (known.bits - 1)) * ENDS if known.kind == "int" else -top
         u = x.to(scale.dtype) / scale

@@ -68,8 +68,8 @@ def train(
     store: a file that keeps every run (".db"). The same call again goes on where it was, killed or not, and does nothing
     once all is there. keep: a folder for the trained models. workers: processes of one thread, one a core or one for a
     GPU; executor: any other of concurrent.futures. Runs that failed are warned of (RunsWarning), each with its reason.
-    cells: train all precisions and seeds of one size and token count as one batched model, which keeps a GPU busy with
-    small models (a CPU gains nothing). A run's loss is that of the run alone but for rounding errors of its sums; the
+    cells: train all precisions and seeds of one size and the same token counts as one batched model, which keeps a GPU busy
+    with small models (a CPU gains nothing). A run's loss is that of the run alone but for rounding errors of its sums; the
     cell is part of what it is, so other members make other runs. Learned steps ("@lsq") have no cells.
 
     Raises ModelError and ValueError, in one sentence and before anything is trained, for what cannot be.
@@ -154,7 +154,9 @@ def _workers(jobs: Sequence[Job], workers: int | None) -> int:
     Raises ModelError where the device is not there.
     """
     devices = {device_of(name).type for name in {job.recipe.device for job in jobs}}
-    return workers or (cores() if devices == {"cpu"} else 1)
+    if workers is not None:
+        return workers
+    return cores() if devices == {"cpu"} else 1
 
 
 def _checked(
@@ -180,7 +182,11 @@ def corpus_of(corpus: str | Path | Corpus, **settings: Any) -> Corpus:
 
 def _task(trunk: Trunk) -> Task:
     longest = max(trunk.jobs, key=lambda job: job.steps)
-    what = f"{longest.size}, cell of {trunk.members}" if trunk.members > 1 else str(longest)
+    what = (
+        f"{longest.size}, cell of {trunk.members}, {longest.recipe.schedule}"
+        if trunk.members > 1
+        else str(longest)
+    )
     ends = "" if len(trunk.branches) == 1 else f" ({len(trunk.branches)} token counts on one trunk)"
     return Task(
         key=trunk.key,

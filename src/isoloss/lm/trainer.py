@@ -182,7 +182,7 @@ def device_of(name: str) -> torch.device:
     """The device of a name. Raises ModelError where there is none such."""
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ModelError(f"cannot train on device {name!r}: {str(error).splitlines()[0]}") from None
     return device

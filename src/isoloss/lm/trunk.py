@@ -3,7 +3,7 @@
 A warm-up-stable-decay run equals the constant run until its decay begins. So a trunk is trained once; where a run
 branches off, its state is copied, the branch decays, is evaluated and quantised, and the trunk goes on. Every run has the
 same numbers, to the last bit, as if it had been trained alone. A cosine run is a trunk of no steps with one branch.
-Trunks that differ in precision and seed may grow side by side, as the members of a cell.
+Trunks that differ in precision and seed may grow side by side, as the members of a cell, which adds sums up in another order.
 
 What is done is written down as it is done: each row when it is known, the states of trunk and branch every half a minute.
 Whoever takes the work up again, in whatever state, ends with the same rows.
@@ -32,11 +32,10 @@ from isoloss.lm.degrading import Predictions
 from isoloss.lm.job import Job
 from isoloss.lm.model import Model
 from isoloss.lm.post_rows import post_key, post_precision, post_run
-from isoloss.lm.recipe import Recipe
 from isoloss.lm.shape import training_bytes
 from isoloss.lm.trainer import Ended, Trainer
 from isoloss.lm.training import finished
-from isoloss.runs import Run, Watch
+from isoloss.runs import Run, StoreError, Watch
 
 #: Seconds of training between two states that are kept.
 EVERY = 30.0
@@ -63,9 +62,9 @@ class Trunk:
     @property
     def branches(self) -> list[tuple[Job, ...]]:
         """The jobs that end together, those that branch off first before the others: one each, or one of each member."""
-        found: dict[tuple[int, Recipe], list[Job]] = {}
+        found: dict[str, list[Job]] = {}
         for job in self.jobs:
-            found.setdefault((job.steps, job.recipe), []).append(job)
+            found.setdefault(job.apart, []).append(job)
         return sorted(map(tuple, found.values()), key=lambda branch: (branch[0].shared, branch[0].steps))
 
     @property
@@ -87,7 +86,7 @@ class Trunk:
     @property
     def memory(self) -> float:
         """About the bytes that training takes."""
-        return self.members * training_bytes(self.jobs[0].shape, self.jobs[0].batch)
+        return training_bytes(self.jobs[0].shape, self.jobs[0].batch, self.members)
 
     def rows(self, job: Job) -> tuple[str, ...]:
         """The keys of the rows that a job yields."""
@@ -123,18 +122,27 @@ class _Growing:
         ]
 
     def grow(self) -> None:
+        """Nothing, after every branch was harvested; a member that fails stops no other, and is raised at the end."""
         stem: State | None = None
+        problems: list[Exception] = []
         for branch in self.branches:
-            kept = [found for job in branch if (found := self._kept(job)) is not None]
-            if len(kept) < len(branch):
+            kept = [self._kept(job) for job in branch]
+            ends: list[Ended | None] = [None] * len(branch)
+            if None in kept:
                 trainer, stem = self._trained(branch, stem)
-                kept = [
-                    self._finished(ended, job) for ended, job in zip(trainer.ended(), branch, strict=True)
-                ]
-            for job, (run, model) in zip(branch, kept, strict=True):
-                self._harvest(job, run, model)
-            self._path(branch[0].key).unlink(missing_ok=True)
+                ends = list(trainer.ended())
+            for job, there, ended in zip(branch, kept, ends, strict=True):
+                try:
+                    self._harvest(job, *(there or self._finished(ended, job)))
+                except StoreError:
+                    raise
+                except Exception as error:
+                    problems.append(error)
+            if not problems:
+                self._path(branch[0].key).unlink(missing_ok=True)
             self.done += branch[0].steps - branch[0].shared
+        if problems:
+            raise problems[0]
 
     def _trained(self, branch: tuple[Job, ...], stem: State | None) -> tuple[Trainer, State | None]:
         """The trainer at the end of a branch, and the state of the trunk where it branched off, if it was gone through."""
@@ -152,8 +160,9 @@ class _Growing:
         trainer.advance(job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done))
         return trainer, stem
 
-    def _finished(self, ended: Ended, job: Job) -> tuple[Run, Model]:
+    def _finished(self, ended: Ended | None, job: Job) -> tuple[Run, Model]:
         """The run and the model of a job, kept in a file where models are."""
+        assert ended is not None  # trained, since it was not kept
         done = finished(ended, job)
         self._keep(job, done.run, done.model)
         return done.run, done.model
