@@ -6,7 +6,6 @@ On a GPU, where there is one, the models have 3M params; else 80k on one thread 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.timing import repeats, table
+from benchmarks.training_speed import LONG, at_hand, step_seconds
 from isoloss.lm import Language, Recipe, model_of
 from isoloss.lm.cell_trainer import CellTrainer
 from isoloss.lm.job import Job
@@ -25,34 +25,15 @@ from isoloss.lm.training import finished
 PRECISIONS = (
     "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3", "w4 a4 kv4", "w8 a8 kv8",
 )  # fmt: skip
-LONG = 10**6
+SIZES = {"cpu": "80k", "cuda": "3M"}
 #: Steps that are compared, and those of one timing.
 COMPARED, STEPS = 200, 2
 WITHIN = 1e-5
 #: What only looks at memory in another way, and starts nothing on a device.
-VIEWS = frozenset(
-    [
-        "view",
-        "_unsafe_view",
-        "reshape",
-        "transpose",
-        "t",
-        "permute",
-        "expand",
-        "slice",
-        "select",
-        "split",
-        "split_with_sizes",
-        "unbind",
-        "unsqueeze",
-        "squeeze",
-        "detach",
-        "alias",
-        "as_strided",
-        "lift_fresh",
-        "promote_types",
-    ]
-)
+VIEWS = {
+    "view", "_unsafe_view", "reshape", "transpose", "t", "permute", "expand", "slice", "select", "split", "split_with_sizes",
+    "unbind", "unsqueeze", "squeeze", "detach", "alias", "as_strided", "lift_fresh", "promote_types",
+}  # fmt: skip
 
 
 class Operations(TorchDispatchMode):
@@ -70,15 +51,15 @@ class Operations(TorchDispatchMode):
 
 def main() -> None:
     torch.set_num_threads(1)
-    size, device = ("3M", "cuda") if torch.cuda.is_available() else ("80k", "cpu")
-    where = torch.cuda.get_device_name() if device == "cuda" else "one thread of the processor"
+    device, where = at_hand()
+    size = SIZES[device]
     print(f"### A cell of {len(PRECISIONS)} precisions at once, {size} params, {where}\n")
     print(_alike(_jobs(size, device, COMPARED, compiled=False)), "\n")
     cell, alone = _operations(_jobs(size, device, LONG, compiled=False))
     print(
         f"Operations that torch starts in a step, rounding not fused: {cell} for the cell, {alone} one by one: {alone / cell:.1f} times.\n"
     )
-    ratio = _times(_jobs(size, device, LONG, compiled=True), device)
+    ratio = _times(_jobs(size, device, LONG, compiled=True))
     low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
     print(
         f"Runs an hour over those one by one, rounding fused: {middle:.2f} times ({low:.2f} to {high:.2f} between quartiles of {len(ratio)})."
@@ -131,21 +112,12 @@ def _operations(jobs: Sequence[Job]) -> tuple[int, int]:
     return counts[0], sum(counts[1:])
 
 
-def _times(jobs: Sequence[Job], device: str) -> np.ndarray:
+def _times(jobs: Sequence[Job]) -> np.ndarray:
     """The time of a step of all one by one over that of the cell, shape (rounds,)."""
     trainers = [CellTrainer(*jobs), *(Trainer(job) for job in jobs)]
-    rounds = [[_seconds(trainer, device) for trainer in trainers] for _ in range(max(5, repeats(9)))]
+    rounds = [[step_seconds(trainer, STEPS) for trainer in trainers] for _ in range(max(5, repeats(9)))]
     took = np.array(rounds[1:])  # the first one compiles
     return np.asarray(took[:, 1:].sum(1) / took[:, 0])
-
-
-def _seconds(trainer: Trainer, device: str) -> float:
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    begun = clock()
-    trainer.advance(trainer.step + STEPS, LONG, trainer.jobs[0].recipe)  # ends by reading the losses
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return clock() - begun
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ BLOCKS = (
     Block(
         "training",
         "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds, "
-        "so that the exponents of every gap have an interval (80k and 0.4M are in 'sweep')",
+        "so that exponents can have an interval (80k and 0.4M are in 'sweep')",
         (_grid(["20k", "40k"], MIDDLE, list(TRAINED)),),
     ),
     Block(

@@ -1,4 +1,7 @@
-"""Speed of quantised training: the step of each precision over the unquantised step, tokens a second, share of the matmul peak."""
+"""Speed of quantised training: the step of each precision over the unquantised step, tokens a second, share of the matmul peak.
+
+On a GPU where there is one, else on one thread of the processor.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from isoloss.lm import Language, Recipe, model_of
 from isoloss.lm.job import Job
 from isoloss.lm.trainer import Trainer
 
-SIZES = ("80k", "10M")
+SIZES = {"cpu": ("80k", "10M"), "cuda": ("3M", "30M")}
 PRECISIONS = (
     "fp",
     "w4",
@@ -32,19 +35,41 @@ LONG = 10**6
 
 def main() -> None:
     torch.set_num_threads(1)
-    peak = _peak()
-    print("### Training steps in each precision, one thread\n")
+    device, where = at_hand()
+    peak = _peak(device)
+    print(f"### Training steps in each precision, {where}\n")
     print(f"Matmul peak: {peak / 1e9:.0f} Gflop/s (float32, 2048 x 2048).\n")
-    for size in SIZES:
-        _ladder(size, peak)
+    for size in SIZES[device]:
+        _ladder(size, peak, device)
 
 
-def _ladder(size: str, peak: float) -> None:
-    shape, language, recipe = model_of(size), Language(), Recipe()
+def at_hand() -> tuple[str, str]:
+    """The device that speed is measured on, as torch and as people name it."""
+    if torch.cuda.is_available():
+        return "cuda", torch.cuda.get_device_name()
+    return "cpu", "one thread"
+
+
+def step_seconds(trainer: Trainer, steps: int) -> float:
+    """Seconds a step: of the processor, which other work on it does not disturb, or on the clock for a device."""
+    clock = time.process_time if trainer.device.type == "cpu" else time.perf_counter
+    start = clock()
+    trainer.advance(trainer.step + steps, LONG, trainer.jobs[0].recipe)
+    _wait(trainer.device.type)
+    return (clock() - start) / steps
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _ladder(size: str, peak: float, device: str) -> None:
+    shape, language, recipe = model_of(size), Language(), Recipe(device=device)
     batch = recipe.sequences * language.context
     trainers = [Trainer(Job.of(shape, LONG * batch, p, language, recipe)) for p in PRECISIONS]
     took = np.array(
-        [_round(trainers, recipe, k, size) for k in range(max(5, repeats(9)))][1:]
+        [_round(trainers, k, size) for k in range(max(5, repeats(9)))][1:]
     )  # the first one compiles
     ratio = took / took[:, :1]
     flops = shape.training_flops(batch, language.context)
@@ -65,25 +90,21 @@ def _ladder(size: str, peak: float) -> None:
     )
 
 
-def _round(trainers: list[Trainer], recipe: Recipe, k: int, size: str) -> list[float]:
-    """Processor seconds a step of each trainer, one after the other, so that all meet the same machine."""
-    seconds = []
-    for trainer in trainers:
-        start = time.process_time()
-        trainer.advance(trainer.step + STEPS, LONG, recipe)
-        seconds.append((time.process_time() - start) / STEPS)
+def _round(trainers: list[Trainer], k: int, size: str) -> list[float]:
+    """Seconds a step of each trainer, one after the other, so that all meet the same machine."""
+    seconds = [step_seconds(trainer, STEPS) for trainer in trainers]
     print(f"{size}: round {k + 1}", file=sys.stderr, flush=True)
     return seconds
 
 
-def _peak() -> float:
-    a = torch.randn(2048, 2048)
-    a @ a
-    best = np.inf
-    for _ in range(5):
-        start = time.process_time()
+def _peak(device: str) -> float:
+    a = torch.randn(2048, 2048, device=device)
+    clock, best = time.process_time if device == "cpu" else time.perf_counter, np.inf
+    for _ in range(6):  # the first one warms up
+        start = clock()
         a @ a
-        best = min(best, time.process_time() - start)
+        _wait(device)
+        best = min(best, clock() - start)
     return 2 * 2048**3 / best
 
 

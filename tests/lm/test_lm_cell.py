@@ -138,6 +138,18 @@ def test_a_member_that_breaks_stays_as_it_is_and_the_others_learn_on() -> None:
     assert (cell.step, cell.broken) == (13, [0, 1, 2])  # nothing is left to train
 
 
+def test_a_loss_that_was_no_number_once_ends_a_member_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = CellTrainer(*[job("w4", seed=seed) for seed in range(3)])
+    usual, third = cell.model.losses, torch.tensor([1.0, math.inf, 1.0])
+    monkeypatch.setattr(cell.model, "losses", lambda *t: usual(*t) * (third if cell.step == 2 else 1.0))
+    cell.advance(2, 8, RECIPE)
+    before = [p[1].clone() for p in cell.model.parameters()]
+    cell.advance(8, 8, RECIPE)
+    assert cell.broken == [1]
+    assert [len(ended.losses) for ended in cell.ended()] == [8, 3, 8]
+    assert all(torch.equal(p[1], old) for p, old in zip(cell.model.parameters(), before, strict=True))
+
+
 def test_a_cell_goes_on_to_the_last_bit() -> None:
     jobs = [job(p, 9, seed) for p in ("w3 a4", "w4~sr g4~sr") for seed in (0, 1)]
     whole = trained(CellTrainer(*jobs), 9)

@@ -1,5 +1,6 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
+from isoloss.formats.arrays import power_of_two
 from isoloss.formats.error import integer_bits, relative_error
 from isoloss.formats.marks import Marks
 from isoloss.formats.names import catalogue, float_format, int_format, noise_format
@@ -26,6 +27,7 @@ __all__ = [
     "integer_bits",
     "noise_format",
     "own_format",
+    "power_of_two",
     "relative_error",
     "round_elements",
     "rounded",

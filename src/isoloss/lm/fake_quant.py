@@ -60,21 +60,25 @@ def fake_quantise(
         with torch.no_grad():
             result = specified(x, known, **settings)
             return result if result is out else out.copy_(result)
-    rounded_x: Tensor = _StraightThrough.apply(x, known, settings)  # type: ignore[no-untyped-call]
-    return rounded_x
+    return straight(x, lambda x: specified(x, known, **settings))
+
+
+def straight(x: Tensor, rule: Callable[[Tensor], Tensor]) -> Tensor:
+    """What a rule makes of x, with the gradient of x itself."""
+    result: Tensor = _StraightThrough.apply(x, rule)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _StraightThrough(torch.autograd.Function):
     """Rounding forward, the identity backward."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, known: Format, settings: dict[str, Any]) -> Tensor:
-        result: Tensor = specified(x, known, **settings)
-        return result
+    def forward(ctx: Any, x: Tensor, rule: Callable[[Tensor], Tensor]) -> Tensor:
+        return rule(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0], None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
 
 
 def _fused(out: Tensor | None) -> Callable[..., Tensor]:

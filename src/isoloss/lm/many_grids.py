@@ -16,13 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from isoloss.formats import Format
-from isoloss.lm.fake_quant import compiled_as, fused_or
+from isoloss.formats import Format, power_of_two
+from isoloss.lm.fake_quant import compiled_as, fused_or, straight
 from isoloss.lm.straight_through import PLAIN
 
 #: Numbers above it are not all in float32.
@@ -52,8 +51,7 @@ class Grids:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x rounded, of its shape and type; the gradient passes straight through."""
-        result: Tensor = _Rounded.apply(x, self._round)  # type: ignore[no-untyped-call]
-        return result
+        return straight(x, self._round)
 
     def _round(self, x: Tensor) -> Tensor:
         wide = x.detach().to(torch.promote_types(x.dtype, torch.float32)).reshape(len(x), -1, x.shape[-1])
@@ -101,29 +99,10 @@ def _rounded(
     largest = torch.where(whole, rows.amax(1, keepdim=True), rows)
     scale = (largest / divisor).clamp_min(torch.finfo(x.dtype).tiny)
     u = (x / scale).clamp(-bottom, top)
-    gap = _power_of_two(u).clamp_min(lowest) * fraction
+    gap = power_of_two(torch, u).clamp_min(lowest) * fraction
     return torch.where(rounds, (u / gap).round() * gap * scale, x)
-
-
-def _power_of_two(x: Tensor) -> Tensor:
-    """The largest power of two not above |x|, read off the exponent bits."""
-    if x.dtype == torch.float32:
-        return (x.view(torch.int32) & 0x7F800000).view(torch.float32)
-    return (x.view(torch.int64) & 0x7FF0000000000000).view(torch.float64)
 
 
 @lru_cache(maxsize=64)
 def _program(dtype: torch.dtype, members: int) -> Callable[..., Tensor]:
     return compiled_as(f"grids {dtype} {members}", _rounded)
-
-
-class _Rounded(torch.autograd.Function):
-    """Rounding forward, the identity backward."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, by: Callable[[Tensor], Tensor]) -> Tensor:
-        return by(x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0], None
