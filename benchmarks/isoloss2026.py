@@ -119,7 +119,7 @@ def _costs(store: str) -> str:
     return table(["block", "runs", "rows with those after training", "there", "flop left", "why"], rows)
 
 
-def _keys() -> Iterator[tuple[str, str]]:
+def keys_of_design() -> Iterator[tuple[str, str]]:
     """Every row of the design by its key, and the block that it is of: the first that asks for it."""
     for block in BLOCKS:
         for task in tasks_of(jobs_of(block.grids, recipe=RECIPE), block.post):
@@ -129,7 +129,7 @@ def _keys() -> Iterator[tuple[str, str]]:
 def _write(stores: str) -> None:
     """Nothing; writes what is there of the design, from one store or several with commas between."""
     blocks: dict[str, str] = {}
-    for key, name in _keys():
+    for key, name in keys_of_design():
         blocks.setdefault(key, name)
     found = [Store(store).runs(blocks) for store in stores.split(",")]
     runs = found[0]

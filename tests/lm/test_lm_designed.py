@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks.isoloss2026 import BLOCKS, RECIPE, _keys
+from benchmarks.isoloss2026 import BLOCKS, RECIPE, keys_of_design
 
 from isoloss.lm.sweeps import jobs_of
 from isoloss.runs import TABLES, Runs, read
@@ -15,7 +15,7 @@ def table() -> Runs:
 
 def test_the_rows_are_those_of_the_recipe(table: Runs) -> None:
     """Keys are hashes of all that determines a run, so a table of another recipe has other keys."""
-    known = dict(_keys())
+    known = dict(keys_of_design())
     assert set(table["key"]) == set(known)
     assert len(set(table["key"])) == len(table)
     assert set(table["block"]) == {block.name for block in BLOCKS}
