@@ -17,10 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks.timing import repeats, table
 from benchmarks.training_speed import LONG, at_hand, step_seconds
 from isoloss.lm import Language, Recipe, model_of
-from isoloss.lm.cell_trainer import CellTrainer
-from isoloss.lm.job import Job
-from isoloss.lm.trainer import Trainer
-from isoloss.lm.training import finished
+from isoloss.lm.training.cell_trainer import CellTrainer
+from isoloss.lm.training.job import Job
+from isoloss.lm.training.one_run import finished
+from isoloss.lm.training.trainer import Trainer
 
 PRECISIONS = (
     "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3", "w4 a4 kv4", "w8 a8 kv8",

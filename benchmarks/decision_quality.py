@@ -68,7 +68,9 @@ def outcomes(seed: int) -> list[Outcome]:
     ]
 
 
-def _planners(who: Team) -> Iterator[tuple[str, Law | Fit | Comparison, Sequence[str], tuple[Caution, ...]]]:
+def _planners(
+    who: Team,
+) -> Iterator[tuple[str, Law | Fit | Comparison, Sequence[str], tuple[Caution, ...]]]:
     """Whom the plan listens to, the precisions to choose from, and the warnings so far."""
     laws, precisions = [form(name) for name in who.family.laws], who.family.precisions
     together = compare(laws, who.runs, draws=DRAWS, starts=STARTS, seed=who.seed)
@@ -208,7 +210,13 @@ def coverage(found: Sequence[Outcome]) -> str:
             params = np.array([o.params_covered for o in chosen])
             shares = map(share, (loss, params, warned, loss | warned, params | warned))
             rows.append([who, truth, f"{times}x", *shares])
-    said = ("loss covered", "params covered", "warned", "loss covered or warned", "params covered or warned")
+    said = (
+        "loss covered",
+        "params covered",
+        "warned",
+        "loss covered or warned",
+        "params covered or warned",
+    )
     return table(["plan", "truth near", "compute", *said], rows)
 
 

@@ -73,7 +73,13 @@ def data_cases() -> list[Case]:
         way = ("last", "quantised") if "sr" in name else ("average", "clean")
         found.append(Case("real grids on data", PROBLEM, SHORT, f"d:{name}", *way, scales=Scales(d=scale)))
     found.append(
-        Case("real grids on data", PROBLEM, SHORT, "d:int4~sr a:vec(0.1) w:add(0.01)", scales=Scales(d=0.4))
+        Case(
+            "real grids on data",
+            PROBLEM,
+            SHORT,
+            "d:int4~sr a:vec(0.1) w:add(0.01)",
+            scales=Scales(d=0.4),
+        )
     )
     big = Regression(1024, 2.0, 1.0)
     for way in ("last", "average"):
@@ -132,7 +138,13 @@ def other_cases() -> list[Case]:
     ]
     for target in ("isotropic", "source 1.2"):
         found.append(
-            Case("targets, spectra", Regression(32, 1.5, 1.0, target), SHORT, together("coord"), "last")
+            Case(
+                "targets, spectra",
+                Regression(32, 1.5, 1.0, target),
+                SHORT,
+                together("coord"),
+                "last",
+            )
         )
     found.append(Case("targets, spectra", Regression.exponential(32, 0.3), SHORT, together("add"), "average"))
     return found
@@ -191,7 +203,10 @@ def exact_tables(rows: list[tuple[Case, Risk, Risk]]) -> None:
             ]
         )
     print(
-        table(["what", "configurations", "mean z", "root mean square z", "largest", "median error"], lines),
+        table(
+            ["what", "configurations", "mean z", "root mean square z", "largest", "median error"],
+            lines,
+        ),
         "\n",
     )
     print(
@@ -221,7 +236,10 @@ def closure_table(rows: list[tuple[Case, Risk, Risk]]) -> None:
             ]
         )
     print(
-        table(["precision", "scale", "what", "iterate", "inputs", "sampled", "closure off by", "+-"], lines),
+        table(
+            ["precision", "scale", "what", "iterate", "inputs", "sampled", "closure off by", "+-"],
+            lines,
+        ),
         "\n",
     )
 

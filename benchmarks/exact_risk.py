@@ -50,11 +50,20 @@ def bars(dim: int = 100_000, steps: int = 10**9) -> list[list[object]]:
     """The two bars, and the loop for as many steps as it takes."""
     a_step = seconds(lambda: loop(dim, LOOP_STEPS))[0] / LOOP_STEPS
     rows: list[list[object]] = []
-    for name, method, bar in (("compressed", "contour", "<= 1 ms"), ("in full", "full", "<= 50 ms")):
+    for name, method, bar in (
+        ("compressed", "contour", "<= 1 ms"),
+        ("in full", "full", "<= 50 ms"),
+    ):
         risk(dim, steps, method)
         took, found = seconds(partial(risk, dim, steps, method), 20)
         rows.append(
-            [name, f"{1e3 * took:.2f} ms", bar, f"{found.value:.12g}", f"{a_step * steps / took:.1e}"]
+            [
+                name,
+                f"{1e3 * took:.2f} ms",
+                bar,
+                f"{found.value:.12g}",
+                f"{a_step * steps / took:.1e}",
+            ]
         )
     years = a_step * steps / 3600
     rows.append([f"numpy loop, {1e3 * a_step:.2f} ms a step, extrapolated", f"{years:.0f} h", "", "", "1"])

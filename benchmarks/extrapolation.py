@@ -36,7 +36,19 @@ def main() -> None:
         said = [c.text for c in found.cautions if c.kind in ("not_covered", "held_out", "lack_of_fit")]
         print(f"{law}: {'; '.join(said) or 'no warning'}\n")
     print(
-        table(["law", "params", "tokens", "observed", "predicted", "error", "90% interval", "covered"], rows)
+        table(
+            [
+                "law",
+                "params",
+                "tokens",
+                "observed",
+                "predicted",
+                "error",
+                "90% interval",
+                "covered",
+            ],
+            rows,
+        )
     )
 
 

@@ -21,14 +21,14 @@ from scipy.optimize import minimize
 from benchmarks.simulated2024 import design
 from benchmarks.timing import seconds, table
 from isoloss.fits import as_sample, draw_runs
+from isoloss.fits.doubt.resampling import weights
+from isoloss.fits.doubt.uncertainty import refits
 from isoloss.fits.fitting import optimum_of
-from isoloss.fits.objective import HUBER, SQUARES, Objective
-from isoloss.fits.optimum import pose
-from isoloss.fits.resampling import weights
 from isoloss.fits.sample import Sample
-from isoloss.fits.solver import solve
-from isoloss.fits.starts import descend, with_amplitudes
-from isoloss.fits.uncertainty import refits
+from isoloss.fits.solve.objective import HUBER, SQUARES, Objective
+from isoloss.fits.solve.optimum import pose
+from isoloss.fits.solve.solver import solve
+from isoloss.fits.solve.starts import descend, with_amplitudes
 from isoloss.laws import Array, preset
 from isoloss.runs import read
 
@@ -178,7 +178,12 @@ def many_refits(sample: Sample) -> list[list[object]]:
     worst = float(np.max(np.abs(mine / other - 1)))
     return [
         ["isoloss", f"{ours:.2f}", *(f"{s:.4f}" for s in mine), "1"],
-        ["scipy BFGS loop, warm start", f"{took:.2f}", *(f"{s:.4f}" for s in other), f"{took / ours:.0f}"],
+        [
+            "scipy BFGS loop, warm start",
+            f"{took:.2f}",
+            *(f"{s:.4f}" for s in other),
+            f"{took / ours:.0f}",
+        ],
         [
             f"largest difference {100 * worst:.1f}% (bar 5%); ours at or below scipy's objective in {100 * better:.0f}% of resamples",
             *[""] * 7,
@@ -194,7 +199,14 @@ def kumar_fit(objective: Objective) -> list[object]:
         optimum.problem, weights=weights("runs", len(sample), None, 1000, np.random.default_rng(0))
     )
     again, _ = seconds(lambda: refits(problem, optimum.theta, 1000, "runs"))
-    return [str(objective), len(optimum.theta), f"{fit:.2f}", f"{again:.2f}", f"{fit + again:.1f}", "<= 30"]
+    return [
+        str(objective),
+        len(optimum.theta),
+        f"{fit:.2f}",
+        f"{again:.2f}",
+        f"{fit + again:.1f}",
+        "<= 30",
+    ]
 
 
 def main() -> None:
@@ -208,7 +220,16 @@ def main() -> None:
     print("### 1000 robust bootstrap refits (bar: 1.0 s, standard deviations within 5%)\n")
     print(
         table(
-            ["tool", "seconds", "sd ln A", "sd ln B", "sd ln E", "sd alpha", "sd beta", "times ours"],
+            [
+                "tool",
+                "seconds",
+                "sd ln A",
+                "sd ln B",
+                "sd ln E",
+                "sd alpha",
+                "sd beta",
+                "times ours",
+            ],
             many_refits(sample),
         ),
         "\n",

@@ -22,7 +22,8 @@ def main() -> None:
     rows = []
     for name, code in CALLS.items():
         took, _ = seconds(
-            lambda c=code: subprocess.run([sys.executable, "-c", c], capture_output=True, check=False), 5
+            lambda c=code: subprocess.run([sys.executable, "-c", c], capture_output=True, check=False),
+            5,
         )
         rows.append([name, f"{took:.3f}"])
     print("### Import times, seconds, least of 5\n")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.timing import table
 from isoloss.fits import GapTable, Growth, gap_table
-from isoloss.fits.paired import Slope
+from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.runs import Runs, compact, read
 
 LEVEL = 0.9
@@ -103,7 +103,12 @@ def _rates(runs: Runs) -> None:
     for rate in sorted({*sizes["lr_peak"], RATE}):
         some = runs.where(lr_peak=rate, schedule="wsd", params=(0, 25_000))
         found = gap_table(some, LEVEL)
-        rows.append([f"{rate:g}", *(_mean(found, p, [10, 60]) for p in ("w3", "w4", "fp -> w3", "fp -> w4"))])
+        rows.append(
+            [
+                f"{rate:g}",
+                *(_mean(found, p, [10, 60]) for p in ("w3", "w4", "fp -> w3", "fp -> w4")),
+            ]
+        )
     print(table(["peak rate", "w3", "w4", "fp -> w3", "fp -> w4"], rows))
 
 

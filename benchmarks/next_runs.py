@@ -18,9 +18,9 @@ from isoloss.fits import Fit, draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import Law, preset
 from isoloss.plans import Budget, Hardware, machine, plan
-from isoloss.plans.candidates import POINTS, Candidates, affordable, grid, region_of, regular
-from isoloss.plans.exchange import Counts, Limits, best_design, greedy
-from isoloss.plans.views import Target, noise_of, sight_of
+from isoloss.plans.design.candidates import POINTS, Candidates, affordable, grid, region_of, regular
+from isoloss.plans.design.exchange import Counts, Limits, best_design, greedy
+from isoloss.plans.design.refit_gradients import Target, noise_of, sight_of
 from isoloss.runs import Runs
 
 #: Published laws that truths are near, and by how much (log) their constants are moved.
@@ -66,7 +66,10 @@ def team(seed: int) -> Team:
     rng = np.random.default_rng([seed, 2026])
     base = preset(BASES[seed % 3]).values
     moved = MOVED * rng.normal(size=6)
-    alpha, beta = base["alpha"] * np.exp(moved[0]), base.get("beta", base["alpha"]) * np.exp(moved[1])
+    alpha, beta = (
+        base["alpha"] * np.exp(moved[0]),
+        base.get("beta", base["alpha"]) * np.exp(moved[1]),
+    )
     # Amplitudes follow the exponents, so that losses stay those of the published law in the middle of the pilot.
     values = {
         "alpha": alpha, "beta": beta, "A": base["A"] * np.exp(moved[2]) * 1e8 ** (alpha - base["alpha"]),
@@ -74,7 +77,11 @@ def team(seed: int) -> Team:
         "E": base["E"] * np.exp(0.5 * moved[4]),
     }  # fmt: skip
     if seed % 2:
-        form, precisions, planned = preset("kumar2024").release("beta"), ("bf16", "w6", "w4", "w3"), "w4"
+        form, precisions, planned = (
+            preset("kumar2024").release("beta"),
+            ("bf16", "w6", "w4", "w3"),
+            "w4",
+        )
         values["gamma_w"] = form.values["gamma_w"] * np.exp(moved[5])
     else:
         form, precisions, planned = preset("chinchilla"), ("bf16",), "bf16"
@@ -90,7 +97,12 @@ def runs_of(params: np.ndarray, tokens: np.ndarray, precision: list[str]) -> Run
     """A table of runs that have no loss of their own yet."""
     return Runs.from_frame(
         pl.DataFrame(
-            {"params": params, "tokens": tokens, "precision": precision, "loss": np.ones(len(params))}
+            {
+                "params": params,
+                "tokens": tokens,
+                "precision": precision,
+                "loss": np.ones(len(params)),
+            }
         )
     )
 
@@ -163,7 +175,14 @@ def study(spending: float, count: int) -> str:
             f"{np.median(width):.2f}", f"{ratio.mean():.2f} (se {error:.2f})", f"{np.median(ratio):.2f}",
             share([f[name].covers for f in found]),
         ])  # fmt: skip
-    head = ["new runs", "how many", "median width, log params", "mean width / proposed", "median", "covered"]
+    head = [
+        "new runs",
+        "how many",
+        "median width, log params",
+        "mean width / proposed",
+        "median",
+        "covered",
+    ]
     even = np.arange(count) % 2 == 0
     halves = [widths["volume"][half] / widths["proposed"][half] for half in (even, ~even)]
     return (

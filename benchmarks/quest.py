@@ -52,7 +52,11 @@ def main() -> None:
     print(text([s for s in huber.sections() if s.title.startswith(("Efficiencies", "Warnings"))]))
     print("```\n\n### Forms on bits >= 2 (89 runs), ranked by held-out error\n\n```text")
     print(
-        compare(["frantar2025", "kumar2024", "panferov2025", "chen2025_shared"], at_least(runs, 2), draws=100)
+        compare(
+            ["frantar2025", "kumar2024", "panferov2025", "chen2025_shared"],
+            at_least(runs, 2),
+            draws=100,
+        )
     )
     print("```")
 

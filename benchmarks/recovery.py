@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.simulated2024 import design
 from benchmarks.timing import repeats, share, table
 from isoloss.fits import as_sample, draw_runs
+from isoloss.fits.doubt.resampling import Resample
+from isoloss.fits.doubt.uncertainty import resample
 from isoloss.fits.fitting import optimum_of
-from isoloss.fits.objective import as_objective
-from isoloss.fits.resampling import Resample
-from isoloss.fits.uncertainty import resample
+from isoloss.fits.solve.objective import as_objective
 from isoloss.laws import Array, preset
 from isoloss.runs import Runs
 
@@ -20,7 +20,11 @@ NAMES = ("gamma_w", "n_w", "gamma_a", "n_a", "gamma_kv", "n_kv")
 OTHERS = ("A", "alpha", "B", "E")
 NOISE, LEVEL, DRAWS = 0.02, 0.9, 200
 #: Objectives and ways of resampling: whole runs are the default of both.
-STUDIES: tuple[tuple[str, Resample], ...] = (("huber", "wild"), ("squares", "runs"), ("huber", "runs"))
+STUDIES: tuple[tuple[str, Resample], ...] = (
+    ("huber", "wild"),
+    ("squares", "runs"),
+    ("huber", "runs"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ def repeat(objective: str, how: Resample, cells: Runs, seed: int) -> Repeat:
     most = np.array([coordinates.free[i].upper for i in columns]) * (1 - 1e-9)
     ends = 0.5 * ((low <= least).astype(float) + (high >= most))
     return Repeat(
-        (low <= truth) & (truth <= high), ends, (found <= least) | (found >= most), (high - low) / truth
+        (low <= truth) & (truth <= high),
+        ends,
+        (found <= least) | (found >= most),
+        (high - low) / truth,
     )
 
 

@@ -36,13 +36,21 @@ def timed(call: Callable[[], np.ndarray]) -> tuple[float, float, np.ndarray]:
     """Wall and processor seconds a replicate, and the risks."""
     wall, processor = time.perf_counter(), time.process_time()
     risks = call()
-    return (time.perf_counter() - wall) / len(risks), (time.process_time() - processor) / len(risks), risks
+    return (
+        (time.perf_counter() - wall) / len(risks),
+        (time.process_time() - processor) / len(risks),
+        risks,
+    )
 
 
 def main() -> None:
     def sampled(count: int, seed: int) -> np.ndarray:
         return sample_risks(
-            [(PROBLEM, DESCENT, "d:int8~sr")], "last", replicates=count, seed=seed, scales=Scales(d=STEP)
+            [(PROBLEM, DESCENT, "d:int8~sr")],
+            "last",
+            replicates=count,
+            seed=seed,
+            scales=Scales(d=STEP),
         )[0].values
 
     sampled(4, 0)  # compiled here, or read from the cache
@@ -57,11 +65,23 @@ def main() -> None:
         risks = np.concatenate([each[at][2] for each in rounds])
         z = (risks.mean() - exact) / (risks.std() / np.sqrt(len(risks)))
         rows.append(
-            [name, f"{wall:.2f}", f"{processor:.2f}", f"{DIM * BATCH * STEPS / wall * 1e3:.2e}", f"{z:+.1f}"]
+            [
+                name,
+                f"{wall:.2f}",
+                f"{processor:.2f}",
+                f"{DIM * BATCH * STEPS / wall * 1e3:.2e}",
+                f"{z:+.1f}",
+            ]
         )
     threads = os.environ.get("NUMBA_NUM_THREADS", "all")
     print(f"### Sampled SGD, INT stochastic data, d = {DIM}, B = {BATCH}, T = {STEPS} ({threads} threads)\n")
-    head = ["way", "ms a replicate", "ms of processor", "coordinate-samples a second", "z against exact"]
+    head = [
+        "way",
+        "ms a replicate",
+        "ms of processor",
+        "coordinate-samples a second",
+        "z against exact",
+    ]
     print(table(head, rows), "\n")
     ratios = [loop[0] / ours[0] for loop, ours in rounds]
     work = [loop[1] / ours[1] for loop, ours in rounds]

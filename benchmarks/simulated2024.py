@@ -27,13 +27,23 @@ def design(seed: int = 0) -> Runs:
     """The 465 cells without losses that mean anything (the loss column holds ones)."""
     rng = np.random.default_rng(seed)
     cells = [(n, s * BATCH_TOKENS) for n in SIZES for s in STEPS if not (s == STEPS[-1] and n > 60e6)]
-    alone = ["bf16", *(f"w{b}" for b in BITS), *(f"a{b}" for b in BITS[1:]), *(f"kv{b}" for b in BITS[1:])]
+    alone = [
+        "bf16",
+        *(f"w{b}" for b in BITS),
+        *(f"a{b}" for b in BITS[1:]),
+        *(f"kv{b}" for b in BITS[1:]),
+    ]
     rows = [(n, d, p) for n, d in cells for p in alone]
     while len(rows) < ROWS:
         n, d = cells[len(rows) % len(cells)]
         rows.append((n, d, f"w{rng.choice(BITS)} a{rng.choice(BITS[1:])} kv{rng.choice(BITS[1:])}"))
     columns = list(zip(*rows, strict=True))
-    frame = {"params": columns[0], "tokens": columns[1], "precision": columns[2], "loss": [1.0] * ROWS}
+    frame = {
+        "params": columns[0],
+        "tokens": columns[1],
+        "precision": columns[2],
+        "loss": [1.0] * ROWS,
+    }
     return Runs.from_frame(pl.DataFrame(frame))
 
 

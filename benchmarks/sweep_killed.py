@@ -56,7 +56,13 @@ class Report:
 
 
 def killed(
-    mill: str, folder: Path, kills: int, within: float, seed: int = 0, workers: int = 2, undisturbed: str = ""
+    mill: str,
+    folder: Path,
+    kills: int,
+    within: float,
+    seed: int = 0,
+    workers: int = 2,
+    undisturbed: str = "",
 ) -> Report:
     """What became of a sweep over the tasks of a mill ("module:function") that was killed so many times.
 
@@ -98,7 +104,15 @@ def killed(
 
 
 def _started(mill: str, store: Path, workers: int) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "benchmarks.sweep_killed", "--sweep", mill, str(store), str(workers)]
+    words = [
+        sys.executable,
+        "-m",
+        "benchmarks.sweep_killed",
+        "--sweep",
+        mill,
+        str(store),
+        str(workers),
+    ]
     return subprocess.Popen(words, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
 
 

@@ -74,7 +74,14 @@ def _told(found: GapTable) -> None:
                 for k, s in gap.growth.slopes.items()
             )
         rows.append([name, gap.pairs, f"{gap.mean:+.4f}", f"{gap.error:.4f}", f"{gap.resolved:.4f}", slope])
-    head = ["precision", "pairs", "mean gap", "se over seeds", "one cell resolves", "exponents (90%)"]
+    head = [
+        "precision",
+        "pairs",
+        "mean gap",
+        "se over seeds",
+        "one cell resolves",
+        "exponents (90%)",
+    ]
     print(table(head, rows))
     print(
         "\nGap after training, nats a token with its standard error over seeds, by params and tokens per param:\n"

@@ -10,7 +10,7 @@ import torch
 from benchmarks.timing import seconds, table
 from isoloss.fits import Fit, fit
 from isoloss.lm import Language, Recipe, model_of, train_one
-from isoloss.lm.language import _block
+from isoloss.lm.data.language import _block
 from isoloss.runs import Runs, compact
 
 SIZES = ("4k", "12k", "40k", "120k")

@@ -33,7 +33,10 @@ def bounds() -> None:
         "### Bound over exact risk, clean inputs, all five quantisers, step size 0.05 (a = 2, w* = 1, noise 1)\n"
     )
     print(
-        table(HEAD, [cells(row) for row in bound_tightness(batches=(1, 16), noises=("add", "vec", "coord"))])
+        table(
+            HEAD,
+            [cells(row) for row in bound_tightness(batches=(1, 16), noises=("add", "vec", "coord"))],
+        )
     )
     print("\n### The same by noise, on clean and on quantised inputs: smallest, median and largest ratio\n")
     rows = []
@@ -55,7 +58,16 @@ def bounds() -> None:
 
 def cells(row: Tightness) -> list[object]:
     ratios = [number(row.looseness), f"{row.reach:.3f}"]
-    return [row.dim, row.noise, row.eps, row.steps, row.batch, number(row.exact), number(row.upper), *ratios]
+    return [
+        row.dim,
+        row.noise,
+        row.eps,
+        row.steps,
+        row.batch,
+        number(row.exact),
+        number(row.upper),
+        *ratios,
+    ]
 
 
 def spread(group: list[Tightness]) -> list[object]:
@@ -112,7 +124,10 @@ def bits() -> None:
                     found = equal_risk_bits(problem, SGD(10_000, 1, 0.05), inputs=inputs)  # type: ignore[arg-type]
                     gaps = [each.bits - each.mantissa for each in found]
                     known = [gap for gap in gaps if not math.isnan(gap)]
-                    rule, measured = found[-1].bits - found[-1].rule, found[-1].bits - found[-1].measured
+                    rule, measured = (
+                        found[-1].bits - found[-1].rule,
+                        found[-1].bits - found[-1].measured,
+                    )
                     seen = f"{min(known):.2f} to {max(known):.2f}" if known else "none"
                     rows.append([decay, dim, name, inputs, seen, f"{rule:.2f}", f"{measured:.2f}"])
     print(table(["a", "d", "target", "inputs", "exact", "rule", "rule with constants"], rows))

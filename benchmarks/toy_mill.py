@@ -48,7 +48,10 @@ class Toy:
         main = self.keys[0]
         own = run(precision="w4", loss=1 + x, key=main)
         post = [
-            (run(precision=f"w4 -> w{bits}", loss=1 + x + x / 3**bits, key=key, parent=main), x / 3**bits)
+            (
+                run(precision=f"w4 -> w{bits}", loss=1 + x + x / 3**bits, key=key, parent=main),
+                x / 3**bits,
+            )
             for bits, key in zip(BITS, self.keys[1:], strict=True)
         ]
         return [(own, None), *post]

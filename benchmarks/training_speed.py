@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.timing import repeats, table
 from isoloss.lm import Language, Recipe, model_of
-from isoloss.lm.job import Job
-from isoloss.lm.trainer import Trainer
+from isoloss.lm.training.job import Job
+from isoloss.lm.training.trainer import Trainer
 
 SIZES = {"cpu": ("80k", "10M"), "cuda": ("3M", "30M")}
 PRECISIONS = (
@@ -85,7 +85,10 @@ def _ladder(size: str, peak: float, device: str) -> None:
     ]
     print(f"{size} params, batches of {batch} tokens, {len(took)} rounds:\n")
     print(
-        table(["precision", "step over fp", "between quartiles", "tokens a second", "of the peak"], rows),
+        table(
+            ["precision", "step over fp", "between quartiles", "tokens a second", "of the peak"],
+            rows,
+        ),
         "\n",
     )
 

@@ -18,10 +18,34 @@ import isoloss as il
 from benchmarks.isoloss2026 import RECIPE, keys_of_design
 
 Figures = Iterator[tuple[str, str]]
-FORMATS = (
-    "int2 int3 int4 int8 int4_full uint4 ternary binary e2m1 e3m2 e4m3 e5m2 fp16 bf16 mxfp4 mxfp6 mxfp8 mxint8 nvfp4 "
-    "int4/128 int4/row int4/row+clip int4/32+had e2m1/16 uint4/64 e4m3/tensor"
-).split()
+FORMATS = [
+    "int2",
+    "int3",
+    "int4",
+    "int8",
+    "int4_full",
+    "uint4",
+    "ternary",
+    "binary",
+    "e2m1",
+    "e3m2",
+    "e4m3",
+    "e5m2",
+    "fp16",
+    "bf16",
+    "mxfp4",
+    "mxfp6",
+    "mxfp8",
+    "mxint8",
+    "nvfp4",
+    "int4/128",
+    "int4/row",
+    "int4/row+clip",
+    "int4/32+had",
+    "e2m1/16",
+    "uint4/64",
+    "e4m3/tensor",
+]
 SPELLINGS = (
     "w4",
     "w3 a8 kv:e4m3",

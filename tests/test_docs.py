@@ -105,7 +105,9 @@ def _name(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(b.runs for b in _blocks(page.read_text("utf-8")))], ids=_name
+    "page",
+    [page for page in PAGES if any(b.runs for b in _blocks(page.read_text("utf-8")))],
+    ids=_name,
 )
 def test_the_blocks_of_a_page_run_in_order(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests

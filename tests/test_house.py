@@ -1,4 +1,4 @@
-"""The rules of the house: who imports whom, what a face lists, what ``import isoloss`` loads."""
+"""The rules of the house: who imports whom, wings and circles, what a face lists, what ``import isoloss`` loads."""
 
 import ast
 import importlib
@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -19,17 +19,19 @@ SOURCE = ROOT / "src" / "isoloss"
 FRONT = "isoloss"
 FLOORS = {
     "formats": 0,
+    "files": -1,
     "laws": 1,
     "runs": 1,
     "linear": 2,
     "lm": 2,
     "fits": 2,
     "plans": 3,
+    "scores": 3,
     "plots": 4,
     "papers": 5,
     FRONT: 6,
-    "cli": 7,
     "app": 7,
+    "cli": 8,
 }
 # Heavy or optional libraries, and the only rooms that may name them.
 HOMES = {"torch": {"lm"}, "matplotlib": {"plots"}, "numba": {"linear"}}
@@ -64,6 +66,13 @@ VERBS = [
 ]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
+#: Every folder with a face, "linear" and "linear.exact" alike.
+FACES = sorted(".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.glob("*/**/__init__.py"))
+#: Folders whose files are entries of a registry or of a list: they may hold as many as there are.
+OPEN = {"laws.families", "cli.verbs", "plots.panels", "lm.after.methods"}
+MOST_FILES = 16
+#: A value and its own printed report: the one circle that may stand, and only for types.
+VALUE_AND_REPORT: set[frozenset[str]] = set()
 
 
 def _name(path: Path) -> str:
@@ -165,6 +174,115 @@ def test_everything_stands_in_a_known_room() -> None:
     assert names <= {*FLOORS, "__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
 
 
+def _module(path: Path) -> str:
+    """The dotted name of a source file; a face has that of its folder."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join([FRONT, *parts]).removesuffix(".__init__")
+
+
+MODULES = {_module(path): path for path in FILES}
+
+
+def _needs(text: str, package: str, modules: Container[str]) -> set[str]:
+    """The modules that a source file imports, at its top, in functions and for types alike."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        for target in _targets(node, package):
+            found |= {next((name for name in (target, target.rpartition(".")[0]) if name in modules), FRONT)}
+    return found
+
+
+def _circles(needs: Mapping[str, set[str]]) -> list[set[str]]:
+    """The sets of modules that reach each other."""
+    graph = _components({name: sorted(found - {name, FRONT}) for name, found in needs.items()})
+    return [circle for circle in graph if len(circle) > 1 and frozenset(circle) not in VALUE_AND_REPORT]
+
+
+def _components(graph: Mapping[str, Sequence[str]]) -> list[set[str]]:
+    """Strongly connected components: names that reach each other, by two walks in depth."""
+    order: list[str] = []
+    seen: set[str] = set()
+
+    def walk(start: str, edges: Mapping[str, Sequence[str]], done: Callable[[str], None]) -> None:
+        seen.add(start)
+        stack = [(start, iter(edges.get(start, ())))]
+        while stack:
+            after = next((each for each in stack[-1][1] if each not in seen), None)
+            if after is None:
+                done(stack.pop()[0])
+            else:
+                seen.add(after)
+                stack.append((after, iter(edges.get(after, ()))))
+
+    for name in graph:
+        if name not in seen:
+            walk(name, graph, order.append)
+    back: dict[str, list[str]] = {}
+    for name, targets in graph.items():
+        for target in targets:
+            back.setdefault(target, []).append(name)
+    seen.clear()
+    found: list[set[str]] = []
+    for name in reversed(order):
+        if name not in seen:
+            found.append(set())
+            walk(name, back, found[-1].add)
+    return found
+
+
+@pytest.mark.xfail(strict=True, reason="five circles of before, dissolved room by room")
+def test_no_module_reaches_itself() -> None:
+    """Imports inside functions and for types alone count too."""
+    needs = {}
+    for name, path in MODULES.items():
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        needs[name] = _needs(path.read_text(encoding="utf-8"), package, MODULES)
+    assert [sorted(circle) for circle in _circles(needs)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from isoloss.fits.b import B",
+        "def f():\n    from isoloss.fits.b import B",
+        "if TYPE_CHECKING:\n    from isoloss.fits.b import B",
+        "from isoloss.fits import b",
+    ],
+)
+def test_a_circle_is_seen(line: str) -> None:
+    names = {"isoloss.fits.a", "isoloss.fits.b", "isoloss.fits.c"}
+    needs = {
+        "isoloss.fits.a": _needs(line, "isoloss.fits", names),
+        "isoloss.fits.b": {"isoloss.fits.c"},
+        "isoloss.fits.c": {"isoloss.fits.a"},
+    }
+    assert _circles(needs) == [names]
+    assert _circles({**needs, "isoloss.fits.c": set()}) == []
+
+
+def test_a_full_folder_has_wings() -> None:
+    full = {
+        face: len(found)
+        for face in FACES
+        if face not in OPEN and len(found := [*SOURCE.joinpath(*face.split(".")).glob("*.py")]) > MOST_FILES
+    }
+    assert full == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_wing_is_entered_by_its_face(path: Path) -> None:
+    """At the top of a file; an import inside a function may name a file, so that heavy libraries stay out."""
+    home = ".".join(path.relative_to(SOURCE).parts[:-1])
+    crooked = [
+        node.module
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{FRONT}.")
+        for wing in [node.module.removeprefix(f"{FRONT}.").rpartition(".")[0]]
+        if wing.count(".") and wing in FACES and not f"{home}.".startswith(f"{wing}.")
+    ]
+    assert crooked == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_a_file_opens_with_one_sentence(path: Path) -> None:
     opening = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
@@ -172,23 +290,23 @@ def test_a_file_opens_with_one_sentence(path: Path) -> None:
     assert opening.split("\n\n")[0].rstrip().endswith((".", ":"))
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", FACES)
 def test_a_face_only_lists_what_it_re_exports(room: str) -> None:
-    text = (SOURCE / room / "__init__.py").read_text(encoding="utf-8")
+    text = (SOURCE.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8")
     tree = ast.parse(text)
-    listed = next((node for node in tree.body if isinstance(node, ast.Assign)), None)
+    listed = next((node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)), None)
     assert listed is not None, "no __all__"
     others = [
         node
         for node in tree.body
         if not isinstance(node, (ast.Import, ast.ImportFrom)) and node is not listed
     ]
-    assert ast.unparse(listed.targets[0]) == "__all__"
+    assert ast.unparse(listed).startswith("__all__")
     assert [ast.unparse(node) for node in others[1:]] == []  # the first is the docstring
-    assert len(text.splitlines()) < 40
+    assert len(tree.body) < 40
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", FACES)
 def test_the_list_of_a_face_is_complete_and_sorted(room: str) -> None:
     module = importlib.import_module(f"isoloss.{room}")
     assert list(module.__all__) == sorted(set(module.__all__), key=_reading_order)
@@ -198,7 +316,7 @@ def test_the_list_of_a_face_is_complete_and_sorted(room: str) -> None:
 
 def _offered(room: str) -> set[str]:
     """The public names that a face imports from its own room."""
-    tree = ast.parse((SOURCE / room / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((SOURCE.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8"))
     own = [
         node
         for node in tree.body
@@ -215,9 +333,9 @@ def _reading_order(name: str) -> tuple[int, list[tuple[int, str]]]:
     return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", FACES)
 def test_no_module_has_the_name_of_what_a_face_offers(room: str) -> None:
-    modules = {path.stem for path in (SOURCE / room).iterdir()}
+    modules = {path.stem for path in SOURCE.joinpath(*room.split(".")).iterdir()}
     assert modules & set(importlib.import_module(f"isoloss.{room}").__all__) == set()
 
 

@@ -57,7 +57,18 @@ def two_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def saved_fit(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("saved") / "fit.json"
-    words = ["fit", table, "--law", "frantar2025", "--holdout", "largest", "--draws", 20, "--starts", 6]
+    words = [
+        "fit",
+        table,
+        "--law",
+        "frantar2025",
+        "--holdout",
+        "largest",
+        "--draws",
+        20,
+        "--starts",
+        6,
+    ]
     assert run(*words, "-o", path).exit_code == 0
     return path
 

@@ -13,9 +13,9 @@ import pytest
 
 import isoloss as il
 from isoloss.cli.entry import VERBS, named
-from isoloss.cli.examples import EXAMPLES
+from isoloss.cli.manual.examples import EXAMPLES
+from isoloss.cli.manual.signature import spread
 from isoloss.cli.page import page
-from isoloss.cli.signature import spread
 
 ROOT = Path(__file__).parents[2]
 NAMES = [named(verb) for verb in VERBS]
@@ -68,7 +68,11 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
         "print('loaded', *{name.partition('.')[0] for name in sys.modules})"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
     )
     loaded = set(run.stdout.rpartition("loaded ")[2].split())
     assert "typer" in loaded

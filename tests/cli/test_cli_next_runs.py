@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-ASK = ("--train", "1e20flop", "--hardware", "h100", "--target", "1e22flop", "--target-precision", "bf16")
+ASK = (
+    "--train",
+    "1e20flop",
+    "--hardware",
+    "h100",
+    "--target",
+    "1e22flop",
+    "--target-precision",
+    "bf16",
+)
 
 
 def test_the_report_says_what_to_train_and_what_it_brings(shell, saved_fit: Path) -> None:

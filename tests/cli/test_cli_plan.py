@@ -26,7 +26,11 @@ def test_the_report_names_the_best(shell) -> None:
 
 def test_json_holds_the_choices(shell) -> None:
     found = json.loads(shell(*INSIDE, "--json").stdout)
-    assert (found["type"], found["choices"][0]["precision"], found["withheld"]) == ("plan", "int7", None)
+    assert (found["type"], found["choices"][0]["precision"], found["withheld"]) == (
+        "plan",
+        "int7",
+        None,
+    )
     assert found["choices"][0]["spent"]["train"] == pytest.approx(1, abs=1e-9)
 
 
@@ -62,9 +66,15 @@ def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
     ("words", "said"),
     [
         (("--train", "1e18", "--hardware", "h101"), "unknown hardware 'h101'; did you mean 'h100'"),
-        (("--train", "a lot", "--hardware", "h100"), "cannot read 'a lot' as train; write it like 1e21 flop"),
+        (
+            ("--train", "a lot", "--hardware", "h100"),
+            "cannot read 'a lot' as train; write it like 1e21 flop",
+        ),
         (("--money", "1MUSD", "--hardware", "h100"), "money needs the price of a device hour"),
-        (("--train", "1e18", "--hardware", "h100", "--precision", "w3 a3"), "holds only above 3.11 bits"),
+        (
+            ("--train", "1e18", "--hardware", "h100", "--precision", "w3 a3"),
+            "holds only above 3.11 bits",
+        ),
         (("--memory", "16GB", "--hardware", "h100"), "nothing limits tokens"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import isoloss as il
-from isoloss.lm.checkpoints import save_model
+from isoloss.lm.training.checkpoints import save_model
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,10 @@ REFUSED = {
         ["fit", "{table}", "--law", "kumar2034"],
         "error: unknown law 'kumar2034'; did you mean 'kumar2024' or",
     ),
-    "unknown table": (["runs", "quest2052"], "neither a file nor a public table; did you mean quest2025"),
+    "unknown table": (
+        ["runs", "quest2052"],
+        "neither a file nor a public table; did you mean quest2025",
+    ),
     "file not there": (["fit", "absent.csv"], "error: cannot read 'absent.csv': it is not there\n"),
     "missing column": (
         ["fit", "other_names.csv"],
@@ -41,8 +44,14 @@ REFUSED = {
         ["runs", "{table}", "--where", "source"],
         "error: cannot read --where 'source'; write it like source=mine, precision=bf16,w4 or params=10M..1B\n",
     ),
-    "--where on no column": (["runs", "{table}", "--where", "colour=red"], "have no column 'colour'"),
-    "--where with no number": (["runs", "{table}", "--where", "params=big"], "cannot read 'big' as a number"),
+    "--where on no column": (
+        ["runs", "{table}", "--where", "colour=red"],
+        "have no column 'colour'",
+    ),
+    "--where with no number": (
+        ["runs", "{table}", "--where", "params=big"],
+        "cannot read 'big' as a number",
+    ),
     "--where keeps none": (
         ["fit", "{table}", "--where", "params=1B..2B"],
         "error: --where params=1B..2B keeps none of the 48 runs\n",
@@ -92,8 +101,14 @@ REFUSED = {
     ),
     "fixed without a value": (["fit", "{table}", "--law", "chinchilla", "--fix", "E"], "'E'"),
     "--fix that is none": (["fit", "{table}", "--fix", "=3"], "error: cannot read --fix '=3'"),
-    "unknown hold-out": (["fit", "{table}", "--holdout", "smallest", *FIT], "unknown hold-out 'smallest'"),
-    "no such column to fit per": (["fit", "{table}", "--per", "colour", *FIT], "no column 'colour'"),
+    "unknown hold-out": (
+        ["fit", "{table}", "--holdout", "smallest", *FIT],
+        "unknown hold-out 'smallest'",
+    ),
+    "no such column to fit per": (
+        ["fit", "{table}", "--per", "colour", *FIT],
+        "no column 'colour'",
+    ),
     "profile of no constant": (
         ["fit", "{table}", "--law", "chinchilla", *FIT, "--profile", "kappa"],
         "constant 'kappa' is not free in this fit",
@@ -114,8 +129,14 @@ REFUSED = {
         "cannot read 'many' as a number",
     ),
     "count of zero": (["predict", "epoch2024", "--params", "0", "--tokens", "2B"], "params is 0"),
-    "law without constants": (["predict", "chinchilla", *ASK], "has no value for A, alpha, B, beta, E"),
-    "group of a law": (["predict", "epoch2024", *ASK, "--group", "c4"], "are for a saved fit or comparison"),
+    "law without constants": (
+        ["predict", "chinchilla", *ASK],
+        "has no value for A, alpha, B, beta, E",
+    ),
+    "group of a law": (
+        ["predict", "epoch2024", *ASK, "--group", "c4"],
+        "are for a saved fit or comparison",
+    ),
     "figure of nothing": (
         ["plot", "kumer2024", "-o", "x.svg"],
         "'kumer2024' is neither a file nor the name of a table, a law or a format; did you mean kumar2024",
@@ -171,7 +192,9 @@ def test_wrong_usage_ends_with_2(case: str, shell) -> None:
 def test_an_existing_output_is_refused_before_the_work(
     shell, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isoloss.cli.fit_verbs.read_tables", lambda *_: pytest.fail("the table was read"))
+    monkeypatch.setattr(
+        "isoloss.cli.verbs.fit_verbs.read_tables", lambda *_: pytest.fail("the table was read")
+    )
     Path("fit.svg").write_text("here")
     assert shell("fit", table, "--plot", "fit.svg").exit_code == 1
     assert Path("fit.svg").read_text() == "here"
@@ -181,10 +204,19 @@ def test_an_existing_output_is_refused_before_the_work(
     ("problem", "said"),
     [
         (ValueError("two\n  lines"), "two lines"),
-        (FileNotFoundError(errno.ENOENT, "No such file", "a.csv"), "cannot use 'a.csv': No such file"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "a.csv"),
+            "cannot use 'a.csv': No such file",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        ("fit with per='corpus' or where(corpus=...)", "fit with --per corpus or --where corpus=..."),
-        ("'x' exists; say force=True (--force) to replace it", "'x' exists; say --force to replace it"),
+        (
+            "fit with per='corpus' or where(corpus=...)",
+            "fit with --per corpus or --where corpus=...",
+        ),
+        (
+            "'x' exists; say force=True (--force) to replace it",
+            "'x' exists; say --force to replace it",
+        ),
     ],
 )
 def test_sentences_speak_the_language_of_the_shell(problem: Exception | str, said: str) -> None:

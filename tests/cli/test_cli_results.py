@@ -57,7 +57,12 @@ def test_runs_reports_columns_precisions_and_reasons(shell, small: Path) -> None
 def test_runs_as_json_has_units(shell, small: Path) -> None:
     result = shell("runs", small, *OPTIONS, "--precision", "w{w} a{a}", "--set", "source=me", "--json")
     found = json.loads(result.stdout)
-    assert (found["type"], found["rows"], found["usable"], len(found["excluded"])) == ("runs", 3, 2, 1)
+    assert (found["type"], found["rows"], found["usable"], len(found["excluded"])) == (
+        "runs",
+        3,
+        2,
+        1,
+    )
     assert found["units"] == {"params": "parameters", "tokens": "tokens", "loss": "nats/token"}
     assert found["ranges"]["params"] == [2e7, 2e7]
     assert found["precisions"] == {"w4 a8": 1, "w:bf16 a:bf16": 1}
@@ -70,7 +75,11 @@ def test_runs_keeps_the_rows_it_is_asked_for(shell, small: Path) -> None:
     assert [str(run.precision) for run in il.read("out.csv")] == ["w4 a8"]
     assert shell(*words, "--excluded", "-o", "out.csv").exit_code == 1
     assert shell(*words, "--excluded", "-o", "out.csv", "--force").exit_code == 0
-    assert Path("out.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[-3:] == ["c", "4.0", ""]
+    assert Path("out.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[-3:] == [
+        "c",
+        "4.0",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +112,16 @@ def test_perplexity_is_read_when_told_and_suspected_when_not(shell) -> None:
 
 
 def test_files_beside_a_public_table_keep_their_own_options(shell, table: Path) -> None:
-    words = ["runs", table, "simulated2024", "--column", "loss=loss", "--set", "corpus=c4", "--json"]
+    words = [
+        "runs",
+        table,
+        "simulated2024",
+        "--column",
+        "loss=loss",
+        "--set",
+        "corpus=c4",
+        "--json",
+    ]
     found = json.loads(shell(*words).stdout)
     simulated = il.read("simulated2024")
     assert found["rows"] == 48 + len(simulated)
@@ -163,7 +181,14 @@ def test_fit_as_json_agrees_with_the_fit_itself(shell, table: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     found = json.loads(result.stdout)
     fit = il.fit(
-        "frantar2025", il.read(table), objective="squares", draws=12, how="wild", starts=4, level=0.8, seed=3
+        "frantar2025",
+        il.read(table),
+        objective="squares",
+        draws=12,
+        how="wild",
+        starts=4,
+        level=0.8,
+        seed=3,
     )
     constants = {k["name"]: k for k in found["constants"]}
     assert constants["eff[w4]"]["value"] == pytest.approx(fit.values["eff[w4]"])
@@ -200,9 +225,29 @@ def test_profiles_follow_the_report(shell, table: Path) -> None:
 
 
 def test_two_sources_with_a_base_each(shell, two_sources: Path) -> None:
-    words = ["fit", two_sources, "--law", "frantar2025", "--per", "source", *QUICK, "-o", "fit.json"]
+    words = [
+        "fit",
+        two_sources,
+        "--law",
+        "frantar2025",
+        "--per",
+        "source",
+        *QUICK,
+        "-o",
+        "fit.json",
+    ]
     assert shell(*words).exit_code == 0
-    ask = ["predict", "fit.json", "--params", "100M", "--tokens", "2B", "--precision", "w4", "--json"]
+    ask = [
+        "predict",
+        "fit.json",
+        "--params",
+        "100M",
+        "--tokens",
+        "2B",
+        "--precision",
+        "w4",
+        "--json",
+    ]
     mine, other = (json.loads(shell(*ask, "--group", name).stdout)["points"][0] for name in ("mine", "other"))
     assert other["loss"] - mine["loss"] == pytest.approx(0.2, abs=0.05)
     assert shell(*ask).exit_code == 1
@@ -211,7 +256,17 @@ def test_two_sources_with_a_base_each(shell, two_sources: Path) -> None:
 def test_compare_ranks_and_saves(shell, table: Path, saved_comparison: Path) -> None:
     found = il.load(saved_comparison)
     assert [entry.fit.law.name for entry in found.entries] == ["frantar2025", "chinchilla"]
-    words = ["compare", table, "--law", "chinchilla", "--law", "frantar2025", *QUICK, "--holdout", "largest"]
+    words = [
+        "compare",
+        table,
+        "--law",
+        "chinchilla",
+        "--law",
+        "frantar2025",
+        *QUICK,
+        "--holdout",
+        "largest",
+    ]
     result = shell(*words, "--json")
     ranking = json.loads(result.stdout)
     assert [each["law"] for each in ranking["laws"]] == ["frantar2025", "chinchilla"]
@@ -271,7 +326,13 @@ def test_sparsity_is_part_of_what_is_asked(shell, saved_fit: Path) -> None:
 
 
 def test_figures_of_everything(shell, table: Path, saved_fit: Path, saved_comparison: Path) -> None:
-    things = [[table], [saved_fit], [saved_fit, "--kind", "curves"], [saved_comparison], ["kumar2024"]]
+    things = [
+        [table],
+        [saved_fit],
+        [saved_fit, "--kind", "curves"],
+        [saved_comparison],
+        ["kumar2024"],
+    ]
     things.append(["quest2025", "--as", "law"])
     for index, words in enumerate(things):
         result = shell("plot", *words, "-o", f"{index}.svg")
@@ -335,7 +396,10 @@ def test_formats_under_another_distribution(shell) -> None:
 
 def test_an_unknown_format_is_one_sentence(shell) -> None:
     result = shell("formats", "int4", "e4m")
-    assert (result.exit_code, result.stderr) == (1, "error: unknown format 'e4m'; did you mean 'e4m3'?\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: unknown format 'e4m'; did you mean 'e4m3'?\n",
+    )
 
 
 def test_a_simulated_grid_is_printed_and_kept(shell, tmp_path: Path) -> None:

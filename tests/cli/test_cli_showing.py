@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from isoloss.cli.showing import show, show_json
-from isoloss.cli.signature import spread
-from isoloss.cli.waiting import counted, waiting
+from isoloss.cli.manual.signature import spread
+from isoloss.cli.output.showing import show, show_json
+from isoloss.cli.output.spinner import counted, waiting
 from isoloss.fits import Section, text
 
 PARTS = [
@@ -62,7 +62,12 @@ def test_numbers_are_aligned_on_their_right_end() -> None:
 def test_json_has_null_for_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     show_json(
         "test",
-        {"a": np.array([1.0, np.nan]), "b": float("inf"), "c": (np.float64(2), np.int64(3)), "d": {1: None}},
+        {
+            "a": np.array([1.0, np.nan]),
+            "b": float("inf"),
+            "c": (np.float64(2), np.int64(3)),
+            "d": {1: None},
+        },
     )
     out, err = capsys.readouterr()
     assert json.loads(out)["a"] == [1.0, None]

@@ -60,7 +60,17 @@ def test_where_rows_are_missing_the_exit_code_says_so(shell, monkeypatch: pytest
     train = il.train
     monkeypatch.setattr(il, "train", lambda grid, **how: train(dict(grid.axes) | {"seed": 0}, **how))
     result = shell(
-        "train", "--params", "4k", "--tokens", "8k", "--sequences", "4", "--seeds", "2", "--workers", "1"
+        "train",
+        "--params",
+        "4k",
+        "--tokens",
+        "8k",
+        "--sequences",
+        "4",
+        "--seeds",
+        "2",
+        "--workers",
+        "1",
     )
     assert result.exit_code == 1
     assert "Usable runs by precision" in result.stdout  # what is there is shown
@@ -83,7 +93,10 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
     assert "nothing to do: all 2 rows of 1 task" in shell(*line, "--numbers", "bfloat16").stderr
     assert "learns its steps" in shell(*line[:-2], "fp,w3@lsq", "--cells").stderr
     absent = shell(*line, "--device", "tpu9")
-    assert (absent.exit_code, absent.stderr.startswith("error: cannot train on device 'tpu9': ")) == (1, True)
+    assert (
+        absent.exit_code,
+        absent.stderr.startswith("error: cannot train on device 'tpu9': "),
+    ) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +116,12 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused(
-    words: tuple[str, ...], code: int, message: str, shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...],
+    code: int,
+    message: str,
+    shell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = shell("train", "--params", "4k", *words)

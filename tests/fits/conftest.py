@@ -17,7 +17,12 @@ def design(sizes: int = 5, lengths: int = 6, precision: tuple[str, ...] = ("bf16
         np.geomspace(1e7, 1e9, sizes), np.geomspace(5, 500, lengths), np.arange(len(precision))
     )
     names = [precision[k] for k in p.ravel()]
-    frame = {"params": n.ravel(), "tokens": (n * ratio).ravel(), "precision": names, "loss": np.ones(n.size)}
+    frame = {
+        "params": n.ravel(),
+        "tokens": (n * ratio).ravel(),
+        "precision": names,
+        "loss": np.ones(n.size),
+    }
     return Runs.from_frame(pl.DataFrame(frame))
 
 

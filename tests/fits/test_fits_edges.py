@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from test_fits_support import cells_with_noise
 
-from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, optimum, profile
+from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, profile
 from isoloss.fits.caution import kinds
+from isoloss.fits.doubt.misfit import lack_of_fit
 from isoloss.fits.fitting import optimum_of
-from isoloss.fits.misfit import lack_of_fit
-from isoloss.fits.objective import SQUARES
+from isoloss.fits.solve import optimum
+from isoloss.fits.solve.objective import SQUARES
 from isoloss.laws import DomainError, preset
 from isoloss.runs import Runs
 

@@ -48,9 +48,15 @@ def test_per_separates_sources_but_not_corpora_within_one(table):
     ("rule", "check"),
     [
         ("largest", lambda x, held: x.params[held].min() > x.params[~held].max()),
-        ("longest", lambda x, held: (x.tokens / x.params)[held].min() > (x.tokens / x.params)[~held].max()),
+        (
+            "longest",
+            lambda x, held: (x.tokens / x.params)[held].min() > (x.tokens / x.params)[~held].max(),
+        ),
         ("most_tokens", lambda x, held: x.tokens[held].min() > x.tokens[~held].max()),
-        ("params>=1e8", lambda x, held: (x.params[held] >= 1e8).all() and (x.params[~held] < 1e8).all()),
+        (
+            "params>=1e8",
+            lambda x, held: (x.params[held] >= 1e8).all() and (x.params[~held] < 1e8).all(),
+        ),
         ("random", lambda x, held: held.sum() == len(held) // 5),
     ],
 )

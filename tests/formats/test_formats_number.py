@@ -21,7 +21,17 @@ def test_catalogue_is_read_by_its_names_in_any_case(known: Format) -> None:
 def test_catalogue_has_each_name_once() -> None:
     names = [known.name for known in catalogue()]
     assert len(names) == len(set(names))
-    assert {"fp", "binary", "ternary", "int4", "e4m3", "bf16", "mxfp8_e5m2", "mxint8", "nvfp4"} <= set(names)
+    assert {
+        "fp",
+        "binary",
+        "ternary",
+        "int4",
+        "e4m3",
+        "bf16",
+        "mxfp8_e5m2",
+        "mxint8",
+        "nvfp4",
+    } <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,11 @@ def test_range_of_floats_too_wide_to_list(name: str, largest: float, step: float
 def test_small_grids(name: str, grid: list[float]) -> None:
     known = Format.parse(name)
     assert known.grid.tolist() == grid
-    assert (known.levels, known.max, known.smallest_step) == (len(grid), grid[-1], np.diff(grid).min())
+    assert (known.levels, known.max, known.smallest_step) == (
+        len(grid),
+        grid[-1],
+        np.diff(grid).min(),
+    )
 
 
 def test_mxint8_is_fixed_point() -> None:
@@ -244,8 +258,14 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
             "a float e8m0 is out of range;" + FLOATS,
         ),
         ("add(x)", "cannot read the noise level 'x'; write a number as in add(0.001) or vec(2^-4)"),
-        ("add(2^x)", "cannot read the noise level '2^x'; write a number as in add(0.001) or vec(2^-4)"),
-        ("e4m3~dither", "'e4m3~dither' cannot be: dither needs equal steps around zero, which integers have"),
+        (
+            "add(2^x)",
+            "cannot read the noise level '2^x'; write a number as in add(0.001) or vec(2^-4)",
+        ),
+        (
+            "e4m3~dither",
+            "'e4m3~dither' cannot be: dither needs equal steps around zero, which integers have",
+        ),
         (
             "binary~dither",
             "'binary~dither' cannot be: dither needs equal steps around zero, which integers have",
@@ -257,10 +277,22 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
         ("add(0.1)+had", "'add(0.1)' takes no marks, but has '+had'"),
         ("fp/row", "'fp' takes no marks, but has '/row'"),
         ("int4/1", "unknown granularity 1; it is 'tensor', 'row' or a group size of 2 or more"),
-        ("int4/col", "unknown granularity 'col'; it is 'tensor', 'row' or a group size of 2 or more"),
-        ("int4+foo", "unknown mark '+foo'; marks are /granularity +had +clip +pow2 ~sr ~dither @method"),
-        ("int4~rn", "unknown mark '~rn'; marks are /granularity +had +clip +pow2 ~sr ~dither @method"),
-        ("int4@a-b", "unknown method 'a-b'; name it with lower-case letters, digits and single '_'"),
+        (
+            "int4/col",
+            "unknown granularity 'col'; it is 'tensor', 'row' or a group size of 2 or more",
+        ),
+        (
+            "int4+foo",
+            "unknown mark '+foo'; marks are /granularity +had +clip +pow2 ~sr ~dither @method",
+        ),
+        (
+            "int4~rn",
+            "unknown mark '~rn'; marks are /granularity +had +clip +pow2 ~sr ~dither @method",
+        ),
+        (
+            "int4@a-b",
+            "unknown method 'a-b'; name it with lower-case letters, digits and single '_'",
+        ),
         ("int4@a@b", "the mark '@b' comes after another of its kind"),
         (4, "a format is a text such as 'int4', not 4"),
     ],

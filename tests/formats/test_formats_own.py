@@ -84,7 +84,8 @@ def test_a_name_is_given_once_unless_replaced() -> None:
     first = own_format("mine", 3, np.round)
     assert own_format("mine", 3, np.round) == first
     with pytest.raises(
-        ValueError, match="already means another format; choose one that is free or say replace=True"
+        ValueError,
+        match="already means another format; choose one that is free or say replace=True",
     ):
         own_format("mine", 3, np.floor)
     assert own_format("mine", 3, np.floor, replace=True) == Format.parse("mine")

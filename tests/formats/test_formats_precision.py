@@ -257,8 +257,14 @@ HOW = "write parts like 'w4 a8 kv:e4m3'"
             "cannot read 'w1.5' in precision 'w1.5': 1.5 bits are no format; "
             "bits are whole numbers from 1 to 32, or 1.58 for ternary",
         ),
-        ("w:e4m", "cannot read 'w:e4m' in precision 'w:e4m': unknown format 'e4m'; did you mean 'e4m3'?"),
-        ("BF61", "cannot read 'BF61' in precision 'BF61': unknown format 'bf61'; did you mean 'bf16'?"),
+        (
+            "w:e4m",
+            "cannot read 'w:e4m' in precision 'w:e4m': unknown format 'e4m'; did you mean 'e4m3'?",
+        ),
+        (
+            "BF61",
+            "cannot read 'BF61' in precision 'BF61': unknown format 'bf61'; did you mean 'bf16'?",
+        ),
         (
             "z:int4",
             "cannot read 'z:int4' in precision 'z:int4': unknown part 'z'; parts are w a kv q g d l, "
@@ -284,7 +290,10 @@ HOW = "write parts like 'w4 a8 kv:e4m3'"
             "cannot read 'w4@' in precision 'w4@': unknown method ''; "
             "name it with lower-case letters, digits and single '_'",
         ),
-        ("w4 ->", f"precision 'w4 ->' has nothing after its arrow; {HOW}, or 'fp' for the reference"),
+        (
+            "w4 ->",
+            f"precision 'w4 ->' has nothing after its arrow; {HOW}, or 'fp' for the reference",
+        ),
         ("", f"precision '' has no parts; {HOW}, or 'fp' for the reference"),
         (
             "w4 -> w3 -> w2",
@@ -292,7 +301,10 @@ HOW = "write parts like 'w4 a8 kv:e4m3'"
         ),
         (None, "a precision is a text such as 'w4 a8', not None"),
         ({"w": "int4", "W": "int8"}, "'w' is set twice; set each part once"),
-        ({"w": Format("int4", "int", 8)}, "the format of 'w' is not the one that its name 'int4' spells"),
+        (
+            {"w": Format("int4", "int", 8)},
+            "the format of 'w' is not the one that its name 'int4' spells",
+        ),
     ],
 )
 def test_errors_of_precisions(text: str, message: str) -> None:

@@ -33,7 +33,9 @@ marks = st.builds(
     st.booleans(),
     st.sampled_from([None, "sr", "dither"]),
     st.one_of(
-        st.none(), st.sampled_from(["gptq", "had", "row", "by_x"]), st.from_regex(WORD, fullmatch=True)
+        st.none(),
+        st.sampled_from(["gptq", "had", "row", "by_x"]),
+        st.from_regex(WORD, fullmatch=True),
     ),
 )
 

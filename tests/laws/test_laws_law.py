@@ -139,7 +139,14 @@ def test_bounds_narrow_the_range_of_starts() -> None:
 
 def test_a_base_for_every_group() -> None:
     law = KUMAR.per(["A", "B", "E", "alpha"], ["x", "y"])
-    assert [k.name for k in law.free][:6] == ["A[x]", "A[y]", "alpha[x]", "alpha[y]", "B[x]", "B[y]"]
+    assert [k.name for k in law.free][:6] == [
+        "A[x]",
+        "A[y]",
+        "alpha[x]",
+        "alpha[y]",
+        "B[x]",
+        "B[y]",
+    ]
     assert law.ties == {"beta[x]": "alpha[x]", "beta[y]": "alpha[y]"}
     law = law.with_values({"E[y]": 1.0})
     loss = law([1e8] * 3, 1e10, ["w4", "fp", "w4"], group=["y", "x", "x"])
@@ -207,7 +214,11 @@ def test_how_far_outside_a_box() -> None:
 
 def test_inputs_share_levels_and_keep_rows() -> None:
     x = as_inputs(
-        [1e8, 2e8, 3e8], 1e10, ["w4", "W4", "w8"], unique_tokens=[1e9, 2e9, 3e9], group=["a", "b", "a"]
+        [1e8, 2e8, 3e8],
+        1e10,
+        ["w4", "W4", "w8"],
+        unique_tokens=[1e9, 2e9, 3e9],
+        group=["a", "b", "a"],
     )
     assert (len(x), len(x.levels), x.level.tolist()) == (3, 2, [0, 0, 1])
     part = x.take(np.array([2, 0]))

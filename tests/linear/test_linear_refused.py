@@ -16,7 +16,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ({"dim": 5, "decay": -1}, "decay is -1; accepted is a finite number of at least 0"),
     ({"dim": 5, "decay": "steep"}, "decay is 'steep'; accepted is a finite number of at least 0"),
     ({"dim": 5, "noise_var": -0.1}, "noise_var is -0.1; accepted is a finite number of at least 0"),
-    ({"dim": 5, "noise_var": np.nan}, "noise_var is nan; accepted is a finite number of at least 0"),
+    (
+        {"dim": 5, "noise_var": np.nan},
+        "noise_var is nan; accepted is a finite number of at least 0",
+    ),
     ({"dim": 5, "kurtosis": 0.5}, "kurtosis is 0.5; accepted is a finite number of at least 1"),
     ({"dim": 5, "target": np.inf}, "target is inf; accepted is a finite number"),
     ({"dim": 5, "target": [1.0, 2.0]}, r"target has shape \(2,\); accepted is \(5,\)"),
@@ -31,7 +34,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"dim": 5, "target": "source x"}, "the source exponent is 'x'; accepted is a finite number"),
     ({"dim": 5, "sketch": 6}, "a sketch of 6 rows is larger than dim 5; accepted is 1 to 5"),
-    ({"dim": 5, "sketch": 3, "kurtosis": 2.0}, "a sketch needs normal features, kurtosis 3, not 2.0"),
+    (
+        {"dim": 5, "sketch": 3, "kurtosis": 2.0},
+        "a sketch needs normal features, kurtosis 3, not 2.0",
+    ),
     ({"dim": 5, "site": "inside"}, "unknown site 'inside'; accepted are 'after', 'before'"),
 ]
 DESCENTS: list[tuple[dict[str, Any], str]] = [
@@ -54,10 +60,16 @@ DESCENTS: list[tuple[dict[str, Any], str]] = [
     ({"steps": 5, "momentum": -0.1}, "momentum is -0.1; accepted is a finite number of at least 0"),
 ]
 PRECISIONS = [
-    ("w4 kv8", "the part 'kv' of precision 'w4 kv8' is none of linear regression; parts are d l w a g"),
+    (
+        "w4 kv8",
+        "the part 'kv' of precision 'w4 kv8' is none of linear regression; parts are d l w a g",
+    ),
     ("q8", "the part 'q' of precision 'q8' is none of linear regression"),
     ("a.fc2:int4", "the part 'a.fc2' of precision 'a.fc2:int4' is none of linear regression"),
-    ("d4 -> d2", "'d' after the arrow of precision 'd4 -> d2' is not known here; only the result is rounded"),
+    (
+        "d4 -> d2",
+        "'d' after the arrow of precision 'd4 -> d2' is not known here; only the result is rounded",
+    ),
     (
         "d:mxfp4",
         "the format 'mxfp4' of precision 'd:mxfp4' has no theory in linear regression; accepted are add",
@@ -98,10 +110,19 @@ def test_precisions(precision: str, message: str) -> None:
             {"iterate": "first"},
             "unknown iterate 'first'; accepted are 'last', 'average', 'tail', 'tail 0.25'",
         ),
-        ({"iterate": "tail 2"}, "the share of the tail is 2.0; accepted is a number above 0, at most 1"),
-        ({"iterate": "tail x"}, "the share of the tail is 'x'; accepted is a finite number above 0"),
+        (
+            {"iterate": "tail 2"},
+            "the share of the tail is 2.0; accepted is a number above 0, at most 1",
+        ),
+        (
+            {"iterate": "tail x"},
+            "the share of the tail is 'x'; accepted is a finite number above 0",
+        ),
         ({"inputs": "noisy"}, "unknown inputs 'noisy'; accepted are 'clean', 'quantised'"),
-        ({"method": "fast"}, "unknown method 'fast'; accepted are 'exact', 'contour', 'full', 'steps'"),
+        (
+            {"method": "fast"},
+            "unknown method 'fast'; accepted are 'exact', 'contour', 'full', 'steps'",
+        ),
     ],
 )
 def test_words(words: dict[str, Any], message: str) -> None:
@@ -121,7 +142,8 @@ def test_an_unstable_step_size_says_the_limit() -> None:
 
 def test_what_does_not_fit_in_memory_is_refused_before_work() -> None:
     with pytest.raises(
-        ValueError, match=r"a problem of dim 1000000000000 in full needs about \S+ GB, more than half"
+        ValueError,
+        match=r"a problem of dim 1000000000000 in full needs about \S+ GB, more than half",
     ):
         excess_risk(Regression(10**12), SGD(10), method="full")
     assert excess_risk(Regression(10**12, 1.5), SGD(10**12)).value > 0
@@ -152,7 +174,8 @@ def test_scales(value: Any) -> None:
 
 def test_data_that_are_none() -> None:
     with pytest.raises(
-        ValueError, match=r"^features are a matrix \(rows, d\) of finite numbers, not of shape \(3,\)"
+        ValueError,
+        match=r"^features are a matrix \(rows, d\) of finite numbers, not of shape \(3,\)",
     ):
         Regression.from_data(np.ones(3))
     with pytest.raises(

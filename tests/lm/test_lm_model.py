@@ -11,7 +11,7 @@ from isoloss import formats
 from isoloss.formats import Format, Precision
 from isoloss.lm import Model, ModelError, model_of
 from isoloss.lm.model import Linear
-from isoloss.lm.parts import check_groups, rounding_of
+from isoloss.lm.rounding.parts import check_groups, rounding_of
 from isoloss.lm.shape import check_memory
 from isoloss.runs import Decoder, number
 

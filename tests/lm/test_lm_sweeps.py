@@ -34,7 +34,13 @@ def trained(grid: Any, store: Path | None, **more: Any) -> Runs:
         return train(
             grid,
             **(
-                {"corpus": CORPUS, "recipe": RECIPE, "store": store, "executor": executor, "show": False}
+                {
+                    "corpus": CORPUS,
+                    "recipe": RECIPE,
+                    "store": store,
+                    "executor": executor,
+                    "show": False,
+                }
                 | more
             ),
         )
@@ -67,7 +73,10 @@ def test_the_same_call_again_does_nothing(tmp_path: Path, capsys: pytest.Capture
 def test_a_larger_grid_does_what_is_missing(tmp_path: Path) -> None:
     small = trained(Grid(params="4k", tokens=5 * STEP), tmp_path / "runs.db", keep=tmp_path / "models")
     large = trained(
-        [Grid(params="4k", tokens=5 * STEP), GRID], tmp_path / "runs.db", keep=tmp_path / "models", post="w4"
+        [Grid(params="4k", tokens=5 * STEP), GRID],
+        tmp_path / "runs.db",
+        keep=tmp_path / "models",
+        post="w4",
     )
     assert len(large) == 16
     assert {run.key for run in small} <= {run.key for run in large}
@@ -129,7 +138,9 @@ def test_a_text_is_a_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     file.write_text("the cat sat on the mat and the dog sat on the cat. " * 200)
     text = corpus_of(file, context=16)
     runs = trained(
-        Grid(params="4k", tokens=10 * STEP, precision=["fp", "w3"]), tmp_path / "runs.db", corpus=text
+        Grid(params="4k", tokens=10 * STEP, precision=["fp", "w3"]),
+        tmp_path / "runs.db",
+        corpus=text,
     )
     assert set(runs["corpus"]) == {"words.txt"}
     assert (runs["unique_tokens"] == 10 * STEP).all()
@@ -191,7 +202,11 @@ def test_too_little_to_measure_or_calibrate_on_is_said_before_training(
     text = corpus_of(file, context=16, validation_share=0.13)
     with pytest.raises(ValueError) as caught:
         trained(
-            Grid(params="4k", tokens=5 * STEP), tmp_path / "runs.db", corpus=text, recipe=recipe, post=post
+            Grid(params="4k", tokens=5 * STEP),
+            tmp_path / "runs.db",
+            corpus=text,
+            recipe=recipe,
+            post=post,
         )
     assert message in str(caught.value)
     assert not (tmp_path / "runs.db").exists()

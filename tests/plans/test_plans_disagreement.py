@@ -6,7 +6,7 @@ from isoloss.formats import Precision
 from isoloss.laws import presets
 from isoloss.plans import Budget, PlanError, gaps_by_law, plans_by_law
 from isoloss.plans.disagreement import READINGS
-from isoloss.plans.members import Member, complete
+from isoloss.plans.search.weighted_laws import Member, complete
 
 POINTS = (["0.1B", "0.59B", "1B", "7B", "7B", "70B"], ["10B", "100B", "20B", "2T", "15T", "15T"])
 #: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and method.
@@ -16,7 +16,14 @@ GOLDEN = {
     ("quartet2025", "trained, forward and backward"): (0.074, 0.058, 0.040, 0.040, 0.045, 0.026),
     ("quest2025", "trained, Hadamard"): (0.060, 0.054, 0.052, 0.046, 0.046, 0.040),
     ("kumar2024", "trained"): (0.491, 0.203, 0.157, 0.060, 0.060, 0.019),
-    ("kumar2024_printed", "the same, misread: without offsets"): (0.110, 0.045, 0.035, 0.013, 0.013, 0.004),
+    ("kumar2024_printed", "the same, misread: without offsets"): (
+        0.110,
+        0.045,
+        0.035,
+        0.013,
+        0.013,
+        0.004,
+    ),
     ("sun2025", "trained, blocks of 32"): (0.013, 0.029, 0.011, 0.075, 0.211, 0.122),
     ("sun2025", "trained, blocks of 128"): (0.019, 0.040, 0.015, 0.104, 0.295, 0.171),
     ("ouyang2024", "after training, GPTQ"): (0.023, 0.052, 0.020, 0.143, 0.411, 0.244),
@@ -40,7 +47,14 @@ def test_points_outside_the_runs_of_a_law_stand_in_parentheses() -> None:
 
 def test_every_published_law_that_sees_precision_is_asked() -> None:
     """A new law with constants that no reading names would be left out of the view in silence."""
-    spellings = ["w4 a4", "w4/128 a4/128", "fp -> w4", "w:e2m1/128", "w4+had@quest a4+had@quest", "w4"]
+    spellings = [
+        "w4 a4",
+        "w4/128 a4/128",
+        "fp -> w4",
+        "w:e2m1/128",
+        "w4+had@quest a4+had@quest",
+        "w4",
+    ]
     sees = {
         law.name
         for law in presets()

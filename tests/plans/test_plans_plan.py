@@ -8,8 +8,8 @@ from isoloss.fits import draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans import Budget, PlanError, machine, measured, plan, rate_of
-from isoloss.plans.members import members_of
-from isoloss.plans.units import amount
+from isoloss.plans.costs.units import amount
+from isoloss.plans.search.weighted_laws import members_of
 from isoloss.runs import Runs, read
 
 TIED = [f"w{b} a{b} kv{b}" for b in (4, 5, 6, 7, 8, 12)] + ["bf16"]
@@ -93,7 +93,11 @@ def test_inference_only_optimum() -> None:
 def test_tokens_beyond_the_critical_number_are_not_bought() -> None:
     """30M params served in int4 lose beyond 2.9e10 tokens, so the budget is not spent."""
     found = plan(
-        "kumar2024", Budget("1e21 flop", params="30M"), "linear-bits", precision="fp -> w4", extrapolate=True
+        "kumar2024",
+        Budget("1e21 flop", params="30M"),
+        "linear-bits",
+        precision="fp -> w4",
+        extrapolate=True,
     )
     assert found.best.tokens == pytest.approx(2.9e10, rel=0.02)
     assert found.best.binding == ()
@@ -221,6 +225,10 @@ def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
     assert len(words) == 1
     assert f"{min(sizes):.3g} params" in words[0]
     near = plan(
-        ["epoch2024", "muennighoff2023"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True
+        ["epoch2024", "muennighoff2023"],
+        Budget("1e23 flop"),
+        "h100",
+        precision="bf16",
+        extrapolate=True,
     )
     assert "laws_disagree" not in {c.kind for c in near.cautions}

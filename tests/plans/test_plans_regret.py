@@ -60,7 +60,11 @@ def test_the_latest_paper_is_another_paper_and_money_is_counted() -> None:
     assert all(r.money == pytest.approx(2e6 * r.wasted) for r in found.regrets)
     assert "What simpler choices would cost" in str(found)
     own = plan(
-        "kumar2024_float", Budget("1e20 flop"), "linear-bits", precision=["w4", "w8"], extrapolate=True
+        "kumar2024_float",
+        Budget("1e20 flop"),
+        "linear-bits",
+        precision=["w4", "w8"],
+        extrapolate=True,
     )
     assert not any("kumar" in r.choice for r in own.regrets)
 

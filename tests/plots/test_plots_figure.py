@@ -65,7 +65,8 @@ def test_an_existing_file_is_kept(figure: Figure, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.svg.gz"])
 def test_an_unknown_suffix_is_refused(figure: Figure, tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        PlotError, match=rf"^cannot save a figure as '{name}'; accepted endings are \.svg, \.png, \.pdf$"
+        PlotError,
+        match=rf"^cannot save a figure as '{name}'; accepted endings are \.svg, \.png, \.pdf$",
     ):
         figure.save(tmp_path / name)
 

@@ -99,7 +99,8 @@ def test_design_counts_runs_and_marks_cells_without_a_reference(runs: Runs) -> N
 @pytest.mark.parametrize("kind", ["loss", "design"])
 def test_no_usable_run_is_one_sentence(runs: Runs, kind: str) -> None:
     with pytest.raises(
-        PlotError, match=r"^none of the 2 runs is usable, so there is nothing to draw; see runs\.excluded$"
+        PlotError,
+        match=r"^none of the 2 runs is usable, so there is nothing to draw; see runs\.excluded$",
     ):
         plot(runs.excluded, kind=kind)
 
@@ -216,18 +217,27 @@ def test_levels_write_the_mean_residual_of_each_law(comparison: Comparison) -> N
         < 10
         else 1
     )
-    assert {f"{mean:+.{digits}f}".replace("-", "−"), "bf16 (16)", "w3 (16)", "mean residual (%)"} <= words(
-        figure
-    )
+    assert {
+        f"{mean:+.{digits}f}".replace("-", "−"),
+        "bf16 (16)",
+        "w3 (16)",
+        "mean residual (%)",
+    } <= words(figure)
 
 
 # ---- laws
 def test_factors_of_kumar_are_those_of_the_paper() -> None:
     figure = plot("kumar2024")
     (axes,) = panels(figure)
-    assert {"bits", "effective / nominal params", "w", "a", "kv", "w a kv together", "not defined"} <= words(
-        figure
-    )
+    assert {
+        "bits",
+        "effective / nominal params",
+        "w",
+        "a",
+        "kv",
+        "w a kv together",
+        "not defined",
+    } <= words(figure)
     assert "Not defined: a at 1-3 bits; kv at 1-2 bits; w a kv together at 1-3 bits." in figure.caption
     at_four = {marker: dict(points(axes, marker))[4.0] for marker in "s^vo"}
     expected = {"s": 0.696358, "^": 0.331414, "v": 0.827565, "o": 0.190988}
@@ -243,7 +253,11 @@ def test_undefined_bits_are_crosses() -> None:
 def test_gap_of_a_law_is_its_own() -> None:
     figure = plot("kumar2024", kind="gap")
     law = preset("kumar2024")
-    assert {"loss gap (nats)", "w after training", "kumar2024: gap at 80M params, 6B tokens"} <= words(figure)
+    assert {
+        "loss gap (nats)",
+        "w after training",
+        "kumar2024: gap at 80M params, 6B tokens",
+    } <= words(figure)
     served = dict(points(panels(figure)[0], "D"))
     assert served[4.0] == pytest.approx(law.gap(8e7, 6e9, "fp -> w4"))
 
@@ -343,7 +357,11 @@ def test_formats_without_a_grid_are_refused(name: str) -> None:
 def test_a_study_has_a_panel_for_each_case_and_a_line_for_each_series() -> None:
     figure = plot(study("batch"))
     axes = panels(figure)
-    assert [each.get_title(loc="left") for each in axes] == ["additive", "shared factor", "factor by element"]
+    assert [each.get_title(loc="left") for each in axes] == [
+        "additive",
+        "shared factor",
+        "factor by element",
+    ]
     assert [len(each.get_lines()) for each in axes] == [5, 5, 5]
     assert {"data", "labels", "parameter", "activations", "output gradients"} <= words(figure)
 
@@ -352,12 +370,20 @@ def test_gaps_have_a_panel_a_stage_and_a_line_a_size_and_precision() -> None:
     rows = []
     for n, ratio, seed in itertools.product((1e4, 4e4), (10, 40, 160), (0, 1)):
         noise = 0.01 * np.sin(7 * seed + ratio + n)
-        for precision, gap in (("fp", 0.0), ("w3", 0.02), ("w8", -0.01), ("fp -> w4", 0.001 * ratio**0.5)):
+        for precision, gap in (
+            ("fp", 0.0),
+            ("w3", 0.02),
+            ("w8", -0.01),
+            ("fp -> w4", 0.001 * ratio**0.5),
+        ):
             same = {"params": n, "tokens": n * ratio, "seed": seed, "precision": precision}
             rows.append(same | {"loss": 3 - np.log10(ratio) / 4 + gap * (1 + noise)})
     figure = plot(gap_table(Runs.from_frame(pl.DataFrame(rows))))
     training, after = panels(figure)
-    assert (training.get_title(loc="left"), after.get_title(loc="left")) == ("in training", "after training")
+    assert (training.get_title(loc="left"), after.get_title(loc="left")) == (
+        "in training",
+        "after training",
+    )
     assert len(training.containers) == 2  # w3 at two sizes; w8 costs nothing
     assert [list(c.lines[0].get_xdata()) for c in after.containers] == [[10, 40, 160]] * 2
     assert "larger marks are larger models (10k, 40k params)" in figure.caption

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from isoloss.plots.bits_panels import ranges
+from isoloss.plots.panels.bits_panels import ranges
 from isoloss.plots.sizes import Sizes, spread
 from isoloss.plots.styles import MOST, as_level, colour_of, shared_method, shorten, styles
 from isoloss.plots.ticks import linear_ticks, log_ticks, plain_number, written

@@ -127,9 +127,17 @@ def test_a_frontier_marks_where_the_runs_are(plans) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "said"),
     [
-        ("published", "tokens", r"^no precision of this plan is rounded after training; give some that are"),
+        (
+            "published",
+            "tokens",
+            r"^no precision of this plan is rounded after training; give some that are",
+        ),
         ("held", "frontier", r"^this plan spends nothing that could be more or less"),
-        ("held", "pie", r"^cannot plot kind 'pie' of a Plan; kinds are plan, frontier, laws, tokens$"),
+        (
+            "held",
+            "pie",
+            r"^cannot plot kind 'pie' of a Plan; kinds are plan, frontier, laws, tokens$",
+        ),
     ],
 )
 def test_what_a_plan_lacks_is_one_sentence(plans, name: str, kind: str, said: str) -> None:

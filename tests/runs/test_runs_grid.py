@@ -36,7 +36,10 @@ def test_a_grid_prints_itself_and_is_a_value():
         ({"params": ["1M", 1e6]}, "the grid's list 'params' holds 1M twice"),
         ({"precision": ["w4", "W4"]}, "the grid's list 'precision' holds w4 twice"),
         ({"tokens": ["many"]}, "cannot read 'many' as a number"),
-        ({"tokens": [-5]}, "the grid's list 'tokens' holds -5; accepted is a finite number above 0"),
+        (
+            {"tokens": [-5]},
+            "the grid's list 'tokens' holds -5; accepted is a finite number above 0",
+        ),
     ],
 )
 def test_lists_that_make_no_grid_are_refused(lists, message):

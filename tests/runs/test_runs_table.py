@@ -93,7 +93,10 @@ def test_where_takes_polars_expressions(few):
     [
         ({"colour": 1}, "have no column 'colour'"),
         ({"source": ("a", "b")}, r"source=\('a', 'b'\): a tuple is a range"),
-        ({"loss": lambda loss: loss.sum()}, "the condition on 'loss' must return one true or false"),
+        (
+            {"loss": lambda loss: loss.sum()},
+            "the condition on 'loss' must return one true or false",
+        ),
         ({"params": "big"}, "cannot read 'big' as a number"),
     ],
 )
@@ -123,7 +126,11 @@ def test_with_columns_sets_arrays_and_scalars_and_checks_again(few):
 def test_split_keeps_every_row_under_its_value(few):
     parts = few.split()
     assert {value: len(part) for value, part in parts.items()} == {"a": 3, "b": 1}
-    assert {value: len(part) for value, part in few.split("seed").items()} == {0.0: 1, None: 2, 1.0: 1}
+    assert {value: len(part) for value, part in few.split("seed").items()} == {
+        0.0: 1,
+        None: 2,
+        1.0: 1,
+    }
 
 
 def test_adding_joins_columns_and_fills_with_unknown(few):
@@ -181,7 +188,8 @@ def test_any_data_frame_is_read(kind):
 
 def test_optional_values_that_cannot_be_used_become_unknown_with_a_warning():
     with pytest.warns(
-        ValueIgnored, match=r"column 'params_kind' has 'all'; accepted is one of non_embedding, total"
+        ValueIgnored,
+        match=r"column 'params_kind' has 'all'; accepted is one of non_embedding, total",
     ):
         table = Runs([Run(1, 1, "bf16", 1.0, params_kind="all")])
     assert table["params_kind"].tolist() == [None]

@@ -9,22 +9,24 @@ from typing import Annotated
 import typer
 
 import isoloss as il
-from isoloss.cli.disagree_verb import disagree
-from isoloss.cli.examples import EXAMPLES, as_epilog
-from isoloss.cli.fit_verbs import compare, fit
-from isoloss.cli.formats_verb import formats
-from isoloss.cli.gaps_verb import gaps
-from isoloss.cli.laws_verb import laws
-from isoloss.cli.next_runs_verb import next_runs
-from isoloss.cli.plan_verb import plan
-from isoloss.cli.plot_verb import plot
-from isoloss.cli.predict_verb import predict
-from isoloss.cli.quantise_verb import quantise
+from isoloss.cli.manual import EXAMPLES, as_epilog, spread
 from isoloss.cli.refusing import in_one_sentence
-from isoloss.cli.runs_verb import runs
-from isoloss.cli.signature import spread
-from isoloss.cli.simulate_verb import simulate
-from isoloss.cli.train_verb import train
+from isoloss.cli.verbs import (
+    compare,
+    disagree,
+    fit,
+    formats,
+    gaps,
+    laws,
+    next_runs,
+    plan,
+    plot,
+    predict,
+    quantise,
+    runs,
+    simulate,
+    train,
+)
 
 #: The verbs in the order of a day's work.
 VERBS: tuple[Callable[..., None], ...] = (
@@ -74,7 +76,8 @@ def named(verb: Callable[..., None]) -> str:
 @app.callback()
 def _isoloss(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None:
     pass

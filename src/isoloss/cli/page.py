@@ -10,8 +10,7 @@ from typing import Any, get_args
 from typer.models import ArgumentInfo
 
 from isoloss.cli.entry import VERBS, flowing, named
-from isoloss.cli.examples import EXAMPLES
-from isoloss.cli.signature import spread
+from isoloss.cli.manual import EXAMPLES, spread
 
 OPENING = """# Commands
 
@@ -31,7 +30,12 @@ def page() -> str:
     """The page in Markdown: every command with its examples and its options."""
     parts = [OPENING]
     for verb in VERBS:
-        parts += [f"## isoloss {named(verb)}", flowing(verb), *_examples(named(verb)), *_panels(verb)]
+        parts += [
+            f"## isoloss {named(verb)}",
+            flowing(verb),
+            *_examples(named(verb)),
+            *_panels(verb),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -29,7 +29,10 @@ class Files:
     left_out: frozenset[str] = frozenset()
 
     def also(
-        self, kinds: Mapping[str, type[Any]], parts: Iterable[type[Any]], left_out: Iterable[str] = ()
+        self,
+        kinds: Mapping[str, type[Any]],
+        parts: Iterable[type[Any]],
+        left_out: Iterable[str] = (),
     ) -> Files:
         """These files and further kinds, made of further dataclasses."""
         known = {cls.__name__: cls for cls in parts}

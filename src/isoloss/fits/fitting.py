@@ -10,20 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.allocation import allocation
 from isoloss.fits.caution import Caution
-from isoloss.fits.efficiency import efficiencies
+from isoloss.fits.doubt import (
+    Draws,
+    Resample,
+    allocation,
+    check_level,
+    efficiencies,
+    lack_of_fit,
+    loss_draws,
+    noise,
+    resample,
+    summarise,
+    with_noise,
+)
 from isoloss.fits.holdout import Split, split
-from isoloss.fits.judging import errors, judge
-from isoloss.fits.misfit import lack_of_fit, noise
-from isoloss.fits.objective import HUBER, SQUARES, Objective, as_objective
-from isoloss.fits.optimum import BASE, Optimum, optimise, pose, unheld
-from isoloss.fits.paired import gaps
-from isoloss.fits.prediction import check_level, loss_draws, summarise, with_noise
-from isoloss.fits.resampling import Resample
+from isoloss.fits.paired_gaps import gaps
 from isoloss.fits.result import Facts, Fit, HeldOut, Points, Sensitivity
 from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
-from isoloss.fits.uncertainty import Draws, resample
+from isoloss.fits.solve import (
+    BASE,
+    HUBER,
+    SQUARES,
+    Objective,
+    Optimum,
+    as_objective,
+    optimise,
+    pose,
+    unheld,
+)
+from isoloss.fits.warnings_of_fit import errors, judge
 from isoloss.laws import Array, Box, Law, Mask, preset
 from isoloss.runs import Runs
 
@@ -131,7 +147,8 @@ def _assemble(
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
     failed = Caution(
-        "undefined_draws", f"{spread.failed} refits ended nowhere and are left out of every interval"
+        "undefined_draws",
+        f"{spread.failed} refits ended nowhere and are left out of every interval",
     )
     return Fit(
         law=law,
@@ -166,7 +183,10 @@ def box_of(sample: Sample) -> Box:
     ratio = x.tokens / x.params
     edges = [(float(v.min()), float(v.max())) for v in (x.params, x.tokens, ratio)]
     return Box(
-        edges[0], edges[1], edges[2], ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)}))
+        edges[0],
+        edges[1],
+        edges[2],
+        ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
     )
 
 

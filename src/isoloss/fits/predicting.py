@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from isoloss.fits.comparison import Comparison
-from isoloss.fits.prediction import Of, Prediction, of_law, points
+from isoloss.fits.compare_laws import Comparison
+from isoloss.fits.doubt import Of, Prediction, of_law, points
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
 from isoloss.laws import Law, preset

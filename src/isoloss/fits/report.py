@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from isoloss.fits.paired import Gaps, Slope
+    from isoloss.fits.paired_gaps import Gaps, Slope
     from isoloss.fits.result import Fit
     from isoloss.laws import Constant
 
@@ -130,7 +130,10 @@ def _constants(fit: Fit) -> Section:
             mark = "AT BOUND"
         rows.append((k.name, number(k.value, 5), low, high, k.unit, mark, k.meaning))
     return Section(
-        "Constants", tuple(_correlated(fit)), ("", "value", "low", "high", "unit", "", "meaning"), tuple(rows)
+        "Constants",
+        tuple(_correlated(fit)),
+        ("", "value", "low", "high", "unit", "", "meaning"),
+        tuple(rows),
     )
 
 
@@ -213,7 +216,12 @@ def _sensitivity(fit: Fit) -> list[Section]:
     rows = [(k.name, number(k.value, 5), number(s.values[k.name], 5)) for k in fit.law.free]
     rows.append(("exponent of params", number(fit.exponent[0], 4), number(s.exponent, 4)))
     return [
-        Section("What changes with the objective", (), ("", str(fit.objective), s.objective), tuple(rows))
+        Section(
+            "What changes with the objective",
+            (),
+            ("", str(fit.objective), s.objective),
+            tuple(rows),
+        )
     ]
 
 
@@ -221,7 +229,11 @@ def _efficiencies(fit: Fit) -> list[Section]:
     e = fit.efficiencies
     if e is None:
         return []
-    head = ("", *(f"E = {floor:g}" for floor in e.floors), *(f"gap at E = {floor:g}" for floor in e.floors))
+    head = (
+        "",
+        *(f"E = {floor:g}" for floor in e.floors),
+        *(f"gap at E = {floor:g}" for floor in e.floors),
+    )
     rows = [
         (name, *(number(v) for v in e.values[name]), *(number(g, 3) for g in e.gaps[name]))
         for name in e.values

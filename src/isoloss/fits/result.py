@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.fits.allocation import Allocation, allocation
 from isoloss.fits.caution import Caution
-from isoloss.fits.efficiency import Efficiencies
-from isoloss.fits.misfit import LackOfFit, Noise
-from isoloss.fits.objective import Objective
-from isoloss.fits.optimum import Certificate, unheld
-from isoloss.fits.paired import Gaps, GapScore
-from isoloss.fits.prediction import Of, Prediction, loss_draws, points, summarise, with_noise
-from isoloss.fits.problem import Coordinates
+from isoloss.fits.doubt import (
+    Allocation,
+    Efficiencies,
+    LackOfFit,
+    Noise,
+    Of,
+    Prediction,
+    allocation,
+    loss_draws,
+    points,
+    summarise,
+    with_noise,
+)
+from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.report import Section, html, sections, text
 from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.solve import Certificate, Coordinates, Objective, unheld
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law, Mask
 
 if TYPE_CHECKING:
-    from isoloss.fits.optimum import Optimum
+    from isoloss.fits.solve import Optimum
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,10 @@ class Fit:
         new = sorted({str(x.levels.items[k]) for k in np.unique(x.level)} - fitted - {"fp"})
         if new:
             found.append(
-                Caution("extrapolation", f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}")
+                Caution(
+                    "extrapolation",
+                    f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}",
+                )
             )
         return tuple(found)
 

@@ -16,7 +16,16 @@ from isoloss.runs import Runs, read
 POOLED = ("metric", "source", "corpus", "eval_set", "tokenizer", "family", "params_kind")
 
 #: Columns in which runs of one cell agree, beside params, tokens, precision and sparsity.
-SAME = ("source", "unique_tokens", "lr_peak", "lr_final", "schedule", "optimizer", "batch_tokens", "method")
+SAME = (
+    "source",
+    "unique_tokens",
+    "lr_peak",
+    "lr_final",
+    "schedule",
+    "optimizer",
+    "batch_tokens",
+    "method",
+)
 
 
 class FitError(ValueError):

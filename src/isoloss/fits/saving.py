@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from isoloss.fits.caution import Caution
-from isoloss.fits.comparison import Comparison
-from isoloss.fits.efficiency import Efficiencies
+from isoloss.fits.compare_laws import Comparison, Entry
+from isoloss.fits.doubt import Efficiencies, LackOfFit, Noise, Prediction
 from isoloss.fits.files import Files
-from isoloss.fits.misfit import LackOfFit, Noise
-from isoloss.fits.objective import Objective
-from isoloss.fits.optimum import Certificate
-from isoloss.fits.paired import Gaps, GapScore, LevelGap, Slope
-from isoloss.fits.prediction import Prediction
-from isoloss.fits.ranking import Entry
+from isoloss.fits.paired_gaps import Gaps, GapScore, LevelGap, Slope
 from isoloss.fits.result import Errors, Facts, Fit, HeldOut, Points, Sensitivity
+from isoloss.fits.solve import Certificate, Objective
 from isoloss.laws import Law
 
 #: What this room saves; "optimum" and "sample" are objects that only refitting needs.

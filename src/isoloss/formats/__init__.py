@@ -1,15 +1,21 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
-from isoloss.formats.arrays import power_of_two
-from isoloss.formats.error import integer_bits, relative_error
+from isoloss.formats.errors import ErrorStructure, error_structure, integer_bits, relative_error
 from isoloss.formats.marks import Marks
 from isoloss.formats.names import catalogue, float_format, int_format, noise_format
 from isoloss.formats.number import Format
 from isoloss.formats.own import own_format
 from isoloss.formats.parts import PARTS
 from isoloss.formats.precision import Precision
-from isoloss.formats.rounding import fake_quantise, frozen, hadamard, round_elements, rounded, scales
-from isoloss.formats.structure import ErrorStructure, error_structure
+from isoloss.formats.rounding import (
+    fake_quantise,
+    frozen,
+    hadamard,
+    power_of_two,
+    round_elements,
+    rounded,
+    scales,
+)
 
 __all__ = [
     "PARTS",

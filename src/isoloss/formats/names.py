@@ -88,7 +88,14 @@ _BLOCKS = (
     Format("nvfp4", "block", 4, exponent=2, mantissa=1, block=16, scale="e4m3"),
     Format("nvint4", "block", 4, block=16, scale="e4m3"),
 )
-_CATALOGUE = (EXACT, BINARY, TERNARY, *(int_format(bits) for bits in range(2, 9)), *_FLOATS, *_BLOCKS)
+_CATALOGUE = (
+    EXACT,
+    BINARY,
+    TERNARY,
+    *(int_format(bits) for bits in range(2, 9)),
+    *_FLOATS,
+    *_BLOCKS,
+)
 _NAMED = {known.name: known for known in _CATALOGUE}
 _ALIASES = {
     "fp4": "e2m1", "fp6": "e2m3", "fp8": "e4m3", "float8": "e4m3",

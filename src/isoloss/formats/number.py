@@ -217,6 +217,8 @@ class Format:
     @property
     def relative_error(self) -> float:
         """Mean squared error of rounding a normal variable, divided by its variance (rules: error.py)."""
-        from isoloss.formats.error import relative_error  # scipy only where an error is asked for
+        from isoloss.formats.errors.relative import (
+            relative_error,
+        )  # scipy only where an error is asked for
 
         return relative_error(self)

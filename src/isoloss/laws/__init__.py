@@ -5,13 +5,27 @@ from isoloss.laws.formula import Addend, ArgumentMap, Composed, Constants, Formu
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Box, Evidence, Law
-from isoloss.laws.links import FormatLink, bits_power, decaying, float_fields, halving, saturating, tanh_error
-from isoloss.laws.maps import Cap, Repetition
-from isoloss.laws.patterns import Gate, SharedScale, Sparse
-from isoloss.laws.penalties import Condition, Penalty, Requantised, Rounded
 from isoloss.laws.registry import preset, presets
 from isoloss.laws.saving import law_from_json
-from isoloss.laws.tables import Table
+from isoloss.laws.terms import (
+    Cap,
+    Condition,
+    FormatLink,
+    Gate,
+    Penalty,
+    Repetition,
+    Requantised,
+    Rounded,
+    SharedScale,
+    Sparse,
+    Table,
+    bits_power,
+    decaying,
+    float_fields,
+    halving,
+    saturating,
+    tanh_error,
+)
 
 __all__ = [
     "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",

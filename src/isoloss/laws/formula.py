@@ -146,7 +146,11 @@ class Composed:
     @property
     def links(self) -> tuple[Link, ...]:
         """The links of its factors, then those of its penalties."""
-        return (*self.params_factor, *self.tokens_factor, *(k for p in self.penalties for k in p.links))
+        return (
+            *self.params_factor,
+            *self.tokens_factor,
+            *(k for p in self.penalties for k in p.links),
+        )
 
     def with_links(self, change: Callable[[Link], Link]) -> Composed:
         """The formula with each link changed."""

@@ -70,7 +70,11 @@ class Levels:
         )
 
     def read(
-        self, part: str, number: Callable[[Format], float], stage: Stage = "train", unset: float = np.nan
+        self,
+        part: str,
+        number: Callable[[Format], float],
+        stage: Stage = "train",
+        unset: float = np.nan,
     ) -> Array:
         """A number read off the format of a part at every level, shape (levels,); ``unset`` where it has
         none.

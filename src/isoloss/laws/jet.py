@@ -25,7 +25,10 @@ class Jet:
     __slots__ = ("grad", "hess", "value")
 
     def __init__(
-        self, value: Array, grad: Mapping[int, Value], hess: Mapping[tuple[int, int], Value] | None = None
+        self,
+        value: Array,
+        grad: Mapping[int, Value],
+        hess: Mapping[tuple[int, int], Value] | None = None,
     ) -> None:
         self.value = value
         self.grad = grad

@@ -14,7 +14,7 @@ from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped
 from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
 from isoloss.laws.jet import Array, plain
-from isoloss.laws.tables import bound
+from isoloss.laws.terms import bound
 
 #: How its form and constants are known: read in the [P]aper or the authors' [C]ode, [D]erived here, in a
 #: [S]econdary note, [A]bstract only, re[M]embered only, [F]itted.
@@ -178,7 +178,9 @@ class Law:
         """The law with some constants held in a fit, at their values or at those given."""
         law = self.at(**values)
         return replace(
-            law, fixed=self.fixed | set(names) | set(values), ties=_without(self.ties, (*names, *values))
+            law,
+            fixed=self.fixed | set(names) | set(values),
+            ties=_without(self.ties, (*names, *values)),
         )
 
     def release(self, *names: str) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from itertools import chain
 
-from isoloss.laws import (
+from isoloss.laws.families import (
     busbridge,
     chen,
     chinchilla,

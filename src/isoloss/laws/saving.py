@@ -11,7 +11,7 @@ from typing import Any
 from isoloss.laws.formula import Formula, Grouped
 from isoloss.laws.law import Box, Law
 from isoloss.laws.registry import preset, presets
-from isoloss.laws.tables import labelled, labels_of
+from isoloss.laws.terms import labelled, labels_of
 
 SCHEMA = 1
 

@@ -187,7 +187,16 @@ class Regression:
     def _key(self) -> tuple[object, ...]:
         fields = (self.spectrum, self.target)
         arrays = tuple(each.tobytes() if isinstance(each, np.ndarray) else each for each in fields)
-        return self.dim, self.decay, self.noise_var, self.sketch, self.kurtosis, self.site, self.seed, arrays
+        return (
+            self.dim,
+            self.decay,
+            self.noise_var,
+            self.sketch,
+            self.kurtosis,
+            self.site,
+            self.seed,
+            arrays,
+        )
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Regression) else NotImplemented

@@ -10,11 +10,11 @@ import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import excess_risks
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs, Risk
-from isoloss.linear.sampling import REPLICATES, sample_risk
+from isoloss.linear.risk_of import excess_risks
+from isoloss.linear.sampled import REPLICATES, sample_risk
 from isoloss.runs import Grid, Runs
 
 Cell = dict[str, Any]
@@ -125,7 +125,14 @@ def _sampled(
         try:
             found.append(
                 sample_risk(
-                    problem, sgd, precision, iterate, inputs, replicates=replicates, seed=seed, scales=scales
+                    problem,
+                    sgd,
+                    precision,
+                    iterate,
+                    inputs,
+                    replicates=replicates,
+                    seed=seed,
+                    scales=scales,
                 )
             )
         except ValueError as error:

@@ -22,8 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isoloss.formats import Precision
-from isoloss.lm.learned_step import STEP_RATE, LearnedStep
-from isoloss.lm.parts import Rounding, check_precision, check_tied, rounding_of
+from isoloss.lm.rounding import (
+    STEP_RATE,
+    LearnedStep,
+    Rounding,
+    check_precision,
+    check_tied,
+    rounding_of,
+)
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder
 
@@ -64,7 +70,9 @@ def linear_of(precision: Precision, name: str, outputs: int, inputs: int, compil
     """The matrix of a name with what a precision rounds in it."""
     shapes = {"w": (outputs, inputs), "a": None, "g": None}
     return Linear(
-        outputs, inputs, *(rounding_of(precision, part, name, compiled, shapes[part]) for part in "wag")
+        outputs,
+        inputs,
+        *(rounding_of(precision, part, name, compiled, shapes[part]) for part in "wag"),
     )
 
 
@@ -161,7 +169,11 @@ class Model(nn.Module):
     """
 
     def __init__(
-        self, shape: Decoder, precision: str | Precision = "fp", seed: int = 0, compiled: bool = True
+        self,
+        shape: Decoder,
+        precision: str | Precision = "fp",
+        seed: int = 0,
+        compiled: bool = True,
     ):
         super().__init__()
         if not shape.gated or shape.biases or shape.positions or (shape.head_dim or 0) % 2:

@@ -62,7 +62,11 @@ def training_bytes(shape: Decoder, batch: int = 0, members: int = 1) -> float:
 
 
 def check_memory(
-    shape: Decoder, batch: int = 0, workers: int = 1, members: int = 1, available: float | None = None
+    shape: Decoder,
+    batch: int = 0,
+    workers: int = 1,
+    members: int = 1,
+    available: float | None = None,
 ) -> None:
     """None, or ModelError where training on batches of so many tokens takes more memory than is free.
 

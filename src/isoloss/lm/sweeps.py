@@ -12,15 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.formats import Precision
-from isoloss.lm.corpus import Corpus
-from isoloss.lm.job import Job, by_trunk, in_cells
-from isoloss.lm.language import Language
-from isoloss.lm.post_rows import Calibration, post_precision
-from isoloss.lm.recipe import Recipe
-from isoloss.lm.serving_weights import uses_gptq
+from isoloss.lm.after import Calibration, post_precision, uses_gptq
+from isoloss.lm.data import Corpus, corpus_of
 from isoloss.lm.shape import ModelError, check_memory, model_of
-from isoloss.lm.text import Text
-from isoloss.lm.trainer import device_of
+from isoloss.lm.training import Job, Recipe, by_trunk, device_of, in_cells
 from isoloss.lm.trunk import Trunk
 from isoloss.runs import (
     STORES,
@@ -168,16 +163,6 @@ def _checked(
     first = largest.jobs[0]
     check_memory(first.shape, first.batch, min(workers or cores(), len(trunks)), largest.members)
     return [_task(trunk) for trunk in trunks]
-
-
-def corpus_of(corpus: str | Path | Corpus, **settings: Any) -> Corpus:
-    """The corpus itself, the synthetic language for "synthetic", or the text of a path or hub:NAME.
-
-    settings: of `Language` or `Text`, as context=128 or tokenizer="bpe:1024".
-    """
-    if not isinstance(corpus, str | Path):
-        return corpus
-    return Language(**settings) if str(corpus) == "synthetic" else Text(corpus, **settings)
 
 
 def _task(trunk: Trunk) -> Task:

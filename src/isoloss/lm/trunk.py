@@ -20,21 +20,21 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
-from isoloss.lm.cell_trainer import trainer_of
-from isoloss.lm.checkpoints import (
+from isoloss.lm.after import Predictions, post_key, post_precision, post_run
+from isoloss.lm.model import Model
+from isoloss.lm.shape import training_bytes
+from isoloss.lm.training import (
     CheckpointError,
+    Ended,
+    Job,
+    Trainer,
+    finished,
     load_checkpoint,
     read_checkpoint,
     save_checkpoint,
     save_model,
+    trainer_of,
 )
-from isoloss.lm.degrading import Predictions
-from isoloss.lm.job import Job
-from isoloss.lm.model import Model
-from isoloss.lm.post_rows import post_key, post_precision, post_run
-from isoloss.lm.shape import training_bytes
-from isoloss.lm.trainer import Ended, Trainer
-from isoloss.lm.training import finished
 from isoloss.runs import Run, StoreError, Watch
 
 #: Seconds of training between two states that are kept.

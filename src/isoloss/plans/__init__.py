@@ -2,22 +2,26 @@
 
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Charts, Curve, Frontier, Served, Serving, Surface
+from isoloss.plans.costs import (
+    MACHINES,
+    MFU,
+    Hardware,
+    Rate,
+    decoder_of,
+    machine,
+    measured,
+    rate_of,
+)
 from isoloss.plans.critical import critical_tokens
-from isoloss.plans.design_result import NextRun, NextRuns, Width
-from isoloss.plans.designing import next_runs
+from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
-from isoloss.plans.hardware import MACHINES, MFU, Hardware, machine
-from isoloss.plans.members import Listened
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
-from isoloss.plans.ranking import rank_serving
-from isoloss.plans.rates import Rate, rate_of
 from isoloss.plans.real_bits import RealBits, best_bits
 from isoloss.plans.result import Choice, LawPlan, Plan, Regret
 from isoloss.plans.saving import load
-from isoloss.plans.serving import ServingChoice, ServingPlan
-from isoloss.plans.shapes import decoder_of
-from isoloss.plans.throughput import measured
+from isoloss.plans.search import Listened
+from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from isoloss.plans.costs import Dimension, amount
 from isoloss.plans.problems import PlanError
-from isoloss.plans.units import Dimension, amount
 from isoloss.runs import Decoder, compact
 
 #: The dimension of each amount of a budget, in the order in which they are printed.
@@ -81,7 +81,12 @@ class Budget:
         for name, value in given.items():
             read = None if value is None else amount(value, AMOUNTS[name], name)
             object.__setattr__(self, name, read)
-        counts = {"devices": devices, "serving_devices": serving_devices, "context": context, "batch": batch}
+        counts = {
+            "devices": devices,
+            "serving_devices": serving_devices,
+            "context": context,
+            "batch": batch,
+        }
         for name, count in counts.items():
             object.__setattr__(self, name, _whole(name, count, 0 if name == "context" else 1))
         object.__setattr__(self, "decoder", decoder)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isoloss.fits import Caution
+from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
-from isoloss.plans.hardware import Hardware
-from isoloss.plans.members import Member, far
 from isoloss.plans.result import Choice, LawPlan
-from isoloss.plans.space import Space
+from isoloss.plans.search import Member, Space, far
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
 HEARD, APART = 0.05, 2.0

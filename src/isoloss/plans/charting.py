@@ -13,11 +13,17 @@ from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
 from isoloss.plans.critical import critical_of
 from isoloss.plans.doubt import interval
-from isoloss.plans.expected import mean_loss, replanned, thinned
-from isoloss.plans.members import levels_of
 from isoloss.plans.result import Choice
-from isoloss.plans.search import Loss, search
-from isoloss.plans.space import MOST_PARAMS, Space
+from isoloss.plans.search import (
+    MOST_PARAMS,
+    Loss,
+    Space,
+    levels_of,
+    mean_loss,
+    replanned,
+    search,
+    thinned,
+)
 
 #: Points of the grid a side, of the line of a budget, of a frontier and of a curve of serving.
 GRID, LINE, COSTS, POINTS = 60, 161, 25, 61

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from isoloss.laws import Array, Box
 from isoloss.plans.budget import Budget
-from isoloss.plans.hardware import Hardware
-from isoloss.plans.members import Member
-from isoloss.plans.search import Best
-from isoloss.plans.space import Space
+from isoloss.plans.costs import Hardware
+from isoloss.plans.search import Best, Member, Space
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import numpy as np
 
 from isoloss.formats import Precision
 from isoloss.laws import Law, preset
-from isoloss.plans.members import Member, levels_of
+from isoloss.plans.costs import amount
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Loss, minimise
-from isoloss.plans.space import LEAST_TOKENS, MOST_TOKENS
-from isoloss.plans.units import amount
+from isoloss.plans.search import LEAST_TOKENS, MOST_TOKENS, Loss, Member, levels_of, minimise
 
 
 def critical_tokens(law: str | Law, params: str | float, precision: str | Precision) -> float:

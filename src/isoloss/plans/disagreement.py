@@ -14,13 +14,12 @@ from isoloss.fits import Section, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans.budget import Budget
+from isoloss.plans.costs import MACHINES, Hardware, amount, machine
 from isoloss.plans.doubt import place
-from isoloss.plans.hardware import MACHINES, Hardware, machine
-from isoloss.plans.members import Member, far
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import LawPlan
-from isoloss.plans.units import amount
+from isoloss.plans.search import Member, far
 from isoloss.runs import compact
 
 
@@ -108,10 +107,21 @@ class Disagreement:
                 Section(self.question, notes, ("law", "asked as", "method", *places, "its runs"), rows)
             )
         if self.optima:
-            columns = ("law", "hardware", "precision", "params", "tokens", "loss", "outside its runs")
+            columns = (
+                "law",
+                "hardware",
+                "precision",
+                "params",
+                "tokens",
+                "loss",
+                "outside its runs",
+            )
             found.append(
                 Section(
-                    self.question, ("each law among its own formats",), columns, tuple(map(_row, self.optima))
+                    self.question,
+                    ("each law among its own formats",),
+                    columns,
+                    tuple(map(_row, self.optima)),
                 )
             )
         if self.silent:
@@ -123,7 +133,9 @@ class Disagreement:
 
 
 def gaps_by_law(
-    params: str | float | Sequence[str | float], tokens: str | float | Sequence[str | float], bits: int = 4
+    params: str | float | Sequence[str | float],
+    tokens: str | float | Sequence[str | float],
+    bits: int = 4,
 ) -> Disagreement:
     """The loss gap of a number of bits at params and tokens (counts, one or as many of each), by every law.
 

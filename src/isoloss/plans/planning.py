@@ -12,15 +12,27 @@ from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
 from isoloss.plans.cautions import cautions_of, disagreeing, outside_of
 from isoloss.plans.charts import Question
+from isoloss.plans.costs import Hardware, counted_over_rule, machine
 from isoloss.plans.doubt import check_level, interval
-from isoloss.plans.expected import loss_of, mean_loss, replanned, shares
-from isoloss.plans.hardware import Hardware, machine
-from isoloss.plans.members import Listened, Member, blind, far, levels_of, members_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Choice, LawPlan, Plan
-from isoloss.plans.search import Best, search
-from isoloss.plans.shapes import counted_over_rule
-from isoloss.plans.space import Space, serving_bytes, space_of
+from isoloss.plans.search import (
+    Best,
+    Listened,
+    Member,
+    Space,
+    blind,
+    far,
+    levels_of,
+    loss_of,
+    mean_loss,
+    members_of,
+    replanned,
+    search,
+    serving_bytes,
+    shares,
+    space_of,
+)
 
 
 def plan(
@@ -132,7 +144,8 @@ def _seeing(
     total = sum(m.weight for m in left)
     words = tuple(
         Caution(
-            "untested", f"{m.law.name} (weight {m.weight:.2g}) says nothing of precision and is not asked"
+            "untested",
+            f"{m.law.name} (weight {m.weight:.2g}) says nothing of precision and is not asked",
         )
         for m in deaf
     )

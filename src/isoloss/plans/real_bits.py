@@ -15,13 +15,9 @@ from scipy.optimize import minimize_scalar
 
 from isoloss.formats import Format, Precision
 from isoloss.laws import Array, DomainError, Inputs, Law, Level, Levels, preset
-from isoloss.plans.hardware import Hardware, machine
-from isoloss.plans.members import Member
+from isoloss.plans.costs import Hardware, Rate, amount, machine
 from isoloss.plans.problems import PlanError
-from isoloss.plans.rates import Rate
-from isoloss.plans.search import Best, search
-from isoloss.plans.space import MOST_PARAMS, Space, Spending
-from isoloss.plans.units import amount
+from isoloss.plans.search import MOST_PARAMS, Best, Member, Space, Spending, search
 
 #: Points of the first look, from which the best is refined.
 POINTS = 125
@@ -108,7 +104,10 @@ def _levels(precision: Precision, bits: Array) -> Levels:
 def _is_defined(law: Law, precision: Precision, bits: float) -> bool:
     """Whether the law has a loss there: two factors below zero would make a positive product."""
     x = Inputs(
-        np.array([1e9]), np.array([1e11]), _levels(precision, np.array([bits])), np.zeros(1, dtype=np.intp)
+        np.array([1e9]),
+        np.array([1e11]),
+        _levels(precision, np.array([bits])),
+        np.zeros(1, dtype=np.intp),
     )
     try:
         return bool(np.isfinite(law.loss(x)).all())
@@ -127,5 +126,11 @@ def _space(bits: Array, most: float, device: Hardware, params: float | None) -> 
     rates = tuple(Rate(float(b) / 16.0, 0.0, "linear in bits") for b in bits)
     names = (Precision("fp"),) * len(bits)
     return Space(
-        names, rates, (spending,), np.full(len(bits), MOST_PARAMS), ("params",) * len(bits), params, None
+        names,
+        rates,
+        (spending,),
+        np.full(len(bits), MOST_PARAMS),
+        ("params",) * len(bits),
+        params,
+        None,
     )

@@ -17,14 +17,25 @@ from isoloss.formats import Precision
 from isoloss.laws import Law, presets
 from isoloss.plans.budget import Budget
 from isoloss.plans.charts import Question
+from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import interval
-from isoloss.plans.expected import loss_of, losses_at, mean_loss, thinned
-from isoloss.plans.hardware import Hardware
-from isoloss.plans.members import MISREAD, Member, blind, complete, levels_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Choice, Regret
-from isoloss.plans.search import Loss, search
-from isoloss.plans.space import Space, space_of
+from isoloss.plans.search import (
+    MISREAD,
+    Loss,
+    Member,
+    Space,
+    blind,
+    complete,
+    levels_of,
+    loss_of,
+    losses_at,
+    mean_loss,
+    search,
+    space_of,
+    thinned,
+)
 
 #: Refits that regrets are averaged over, and the least share of the budget that is looked at.
 REFITS, LEAST_SHARE = 60, 1e-3
@@ -65,13 +76,27 @@ def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret,
         ends = interval(more, weights, level)
         spelled = str(each.precision)
         found.append(
-            Regret(each.name, spelled, each.params, each.tokens, loss, excess, ends, wasted, wasted * paid)
+            Regret(
+                each.name,
+                spelled,
+                each.params,
+                each.tokens,
+                loss,
+                excess,
+                ends,
+                wasted,
+                wasted * paid,
+            )
         )
     return tuple(found)
 
 
 def _simpler(
-    members: Sequence[Member], counts: Sequence[list[int]], budget: Budget, space: Space, device: Hardware
+    members: Sequence[Member],
+    counts: Sequence[list[int]],
+    budget: Budget,
+    space: Space,
+    device: Hardware,
 ) -> Iterator[Simple]:
     """The simpler choices that the budget allows."""
     try:

@@ -102,7 +102,9 @@ class Plan:
     @cached_property
     def charts(self) -> Charts:
         """The numbers behind its figures, computed once; PlanError where neither laws nor charts are there."""
-        from isoloss.plans.charting import charts_of  # which plans again, so it stands above this file
+        from isoloss.plans.charting import (
+            charts_of,
+        )  # which plans again, so it stands above this file
 
         if self.drawn is not None:
             return self.drawn
@@ -115,7 +117,9 @@ class Plan:
     @cached_property
     def regrets(self) -> tuple[Regret, ...]:
         """What simpler choices would cost, computed once; none where the laws are lost."""
-        from isoloss.plans.regret import regrets_of  # which plans again, so it stands above this file
+        from isoloss.plans.regret import (
+            regrets_of,
+        )  # which plans again, so it stands above this file
 
         if self.judged is not None:
             return self.judged
@@ -123,7 +127,9 @@ class Plan:
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """The path of the JSON file written, which ``load`` reads; FitError where it exists, unless ``force``."""
-        from isoloss.plans.saving import save  # saving knows every type, so it stands above this one
+        from isoloss.plans.saving import (
+            save,
+        )  # saving knows every type, so it stands above this one
 
         return save(self, path, force)
 
@@ -191,7 +197,10 @@ class Plan:
         head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
         rows = tuple((*_simple(r), *([compact(r.money)] if priced else [])) for r in self.regrets)
         return Section(
-            "What simpler choices would cost", (note,), (*head, *(["money"] if priced else [])), rows
+            "What simpler choices would cost",
+            (note,),
+            (*head, *(["money"] if priced else [])),
+            rows,
         )
 
     def _row(self, c: Choice) -> tuple[str, ...]:

@@ -92,7 +92,15 @@ class Sheet:
         self._write_legend(canvas.add_subplot(outer[1]), across)
         note = canvas.add_subplot(outer[2])
         note.set_axis_off()
-        note.text(0, 1, "\n".join(lines), va="top", fontsize=SMALL, color="#555555", transform=note.transAxes)
+        note.text(
+            0,
+            1,
+            "\n".join(lines),
+            va="top",
+            fontsize=SMALL,
+            color="#555555",
+            transform=note.transAxes,
+        )
         return canvas, outer[0].subgridspec(rows, columns, width_ratios=widths)
 
     def _across(self) -> int:

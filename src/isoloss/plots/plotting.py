@@ -11,22 +11,29 @@ from isoloss.formats import Format
 from isoloss.laws import Law, preset
 from isoloss.linear import Study
 from isoloss.plans import Plan
-from isoloss.plots.comparison_panels import levels_figure, ranking_figure
-from isoloss.plots.curves import curves_figure
 from isoloss.plots.figure import Figure, check_target
-from isoloss.plots.fit_panels import fit_figure
-from isoloss.plots.formats_panels import grids_figure
-from isoloss.plots.gap_panels import gaps_figure
-from isoloss.plots.law_panels import factors_figure, gap_figure, law_figure, law_loss_figure
 from isoloss.plots.look import applied
-from isoloss.plots.plan_frontier import frontier_figure
-from isoloss.plots.plan_laws import laws_figure
-from isoloss.plots.plan_panels import plan_figure
-from isoloss.plots.plan_tokens import tokens_figure
+from isoloss.plots.panels import (
+    curves_figure,
+    design_figure,
+    factors_figure,
+    fit_figure,
+    frontier_figure,
+    gap_figure,
+    gaps_figure,
+    grids_figure,
+    law_figure,
+    law_loss_figure,
+    laws_figure,
+    levels_figure,
+    loss_figure,
+    plan_figure,
+    profile_figure,
+    ranking_figure,
+    study_figure,
+    tokens_figure,
+)
 from isoloss.plots.problems import PlotError
-from isoloss.plots.profile_panel import profile_figure
-from isoloss.plots.runs_panels import design_figure, loss_figure
-from isoloss.plots.study_panels import study_figure
 from isoloss.runs import Runs
 
 Drawn = Runs | Fit | Comparison | GapTable | Plan | Law | Profile | Study | Format | Sequence[Format] | str
@@ -36,7 +43,12 @@ KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Fit: {"fit": fit_figure, "curves": curves_figure},
     Comparison: {"ranking": ranking_figure, "levels": levels_figure},
     GapTable: {"gaps": gaps_figure},
-    Plan: {"plan": plan_figure, "frontier": frontier_figure, "laws": laws_figure, "tokens": tokens_figure},
+    Plan: {
+        "plan": plan_figure,
+        "frontier": frontier_figure,
+        "laws": laws_figure,
+        "tokens": tokens_figure,
+    },
     Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
     Profile: {"profile": profile_figure},
     Study: {"study": study_figure},

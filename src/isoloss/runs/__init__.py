@@ -1,11 +1,10 @@
 """What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
 
 from isoloss.runs.columns import COLUMNS, Column
-from isoloss.runs.crew import cores
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
+from isoloss.runs.intake import STORES
 from isoloss.runs.numbers import compact, number
-from isoloss.runs.opening import STORES
 from isoloss.runs.problems import (
     NothingUsable,
     PerplexitySuspected,
@@ -15,16 +14,12 @@ from isoloss.runs.problems import (
     ValueIgnored,
 )
 from isoloss.runs.provenance import Provenance
-from isoloss.runs.public_table import PublicTable
-from isoloss.runs.published import TABLES, bundled_table
+from isoloss.runs.published import TABLES, PublicTable, bundled_table
 from isoloss.runs.reading import read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import save_frame
-from isoloss.runs.store import Store, TaskState
-from isoloss.runs.sweeping import sweep
-from isoloss.runs.swept import Outlook, Swept, outlook
+from isoloss.runs.sweeps import Outlook, Store, Swept, Task, TaskState, Watch, cores, outlook, sweep
 from isoloss.runs.table import Runs
-from isoloss.runs.task import Task, Watch
 
 # fmt: off
 __all__ = [

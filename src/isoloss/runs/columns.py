@@ -78,7 +78,15 @@ NUMERIC: frozenset[str] = frozenset(c.name for c in COLUMNS if c.kind != "text")
 
 # Names under which exports often carry a required column: suggested in errors, never applied unasked.
 OFTEN_CALLED: dict[str, tuple[str, ...]] = {
-    "params": ("n", "n_params", "num_params", "parameters", "model_size", "non_embedding_parameters", "size"),
+    "params": (
+        "n",
+        "n_params",
+        "num_params",
+        "parameters",
+        "model_size",
+        "non_embedding_parameters",
+        "size",
+    ),
     "tokens": ("d", "d_tokens", "n_tokens", "num_tokens", "train_tokens", "tokens_seen"),
     "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss", "final_loss", "test_loss"),
     "precision": ("format", "dtype", "bits", "w_bits", "quantisation", "quantization"),

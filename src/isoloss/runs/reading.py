@@ -12,15 +12,13 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.runs.check import Origin, checked
 from isoloss.runs.columns import BY_NAME, NUMERIC
+from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file
 from isoloss.runs.numbers import number
-from isoloss.runs.opening import Opened, frame_of, open_file
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.table import Runs
-from isoloss.runs.template import filled
 
 ColumnNames = Mapping[str, str] | Iterable[str]
 

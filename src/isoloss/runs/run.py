@@ -71,7 +71,12 @@ class Run:
     def of(cls, row: Mapping[str, Any]) -> Run:
         """The run that a row of a table (column name to value) describes; other columns are left out."""
         names = {field.name for field in dataclasses.fields(cls)}
-        missing: dict[str, Any] = {"params": math.nan, "tokens": math.nan, "loss": math.nan, "precision": ""}
+        missing: dict[str, Any] = {
+            "params": math.nan,
+            "tokens": math.nan,
+            "loss": math.nan,
+            "precision": "",
+        }
         known = {name: value for name, value in row.items() if name in names and value is not None}
         return cls(**(missing | known))
 

@@ -68,7 +68,8 @@ def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, An
             raise StoreError(f"'{name}' is a column of every run; give it to Run, not beside it")
         if value is not None:
             base.execute(
-                "INSERT INTO extras VALUES (?, ?, ?)", (run.key, name, _packed(value, name, run.key))
+                "INSERT INTO extras VALUES (?, ?, ?)",
+                (run.key, name, _packed(value, name, run.key)),
             )
 
 

@@ -15,11 +15,10 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from isoloss.formats import Precision
-from isoloss.runs.check import Origin, checked
 from isoloss.runs.choosing import matching
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.describe import as_html, as_text
-from isoloss.runs.opening import frame_of
+from isoloss.runs.intake import Origin, checked, frame_of
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.run import Run

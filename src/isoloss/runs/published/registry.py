@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.runs.fetching import fetch
-from isoloss.runs.opening import open_bytes
+from isoloss.runs.intake import open_bytes
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
-from isoloss.runs.public_table import Parser, PublicTable
+from isoloss.runs.published.fetching import fetch
 from isoloss.runs.published.gadre import parse_gadre
 from isoloss.runs.published.gemstones import parse_gemstones
 from isoloss.runs.published.hoffmann import parse_hoffmann
+from isoloss.runs.published.public_table import Parser, PublicTable
 from isoloss.runs.published.quest import parse_quest
 
 GITHUB = "https://github.com"
@@ -75,7 +75,11 @@ TABLES: dict[str, PublicTable] = {
     table.name: table
     for table in (
         _github(
-            "quest2025", "104 quantised pretraining runs, 1 to 8 bits and FP4", QUEST, _QUEST, parse_quest
+            "quest2025",
+            "104 quantised pretraining runs, 1 to 8 bits and FP4",
+            QUEST,
+            _QUEST,
+            parse_quest,
         ),
         _github("hoffmann2022", "245 Chinchilla runs, 240 usable", GEMSTONES, _HOFFMANN, parse_hoffmann),
         _gadre("gadre2024_c4", "c4", 34, "C4"),

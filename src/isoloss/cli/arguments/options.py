@@ -1,0 +1,224 @@
+"""Every option that more than one command takes, with its help: written once, shown wherever it applies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+READING = "Reading the tables"
+FITTING = "The law and how it is fitted"
+DOUBT = "Intervals"
+OUTPUT = "Output"
+
+Tables = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE",
+        help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; 'isoloss runs' lists those.",
+        show_default=False,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that exist.", show_default=False),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON and nothing else.", show_default=False),
+]
+KeptTable = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
+    ),
+]
+Level = Annotated[
+    float,
+    typer.Option(
+        "--level",
+        min=0.01,
+        max=0.999,
+        rich_help_panel=DOUBT,
+        help="Share that an interval is to cover.",
+    ),
+]
+
+
+def many(flag: str, metavar: str, panel: str, text: str, default: str | bool = False) -> Any:
+    """The option of a setting that may be a list: several values with commas between, or repeated."""
+    return typer.Option(flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=default)
+
+
+def drawn(what: str) -> Any:
+    """The option of a figure's file; `what` it shows."""
+    text = f"Draw {what} into this file (.svg .png .pdf)."
+    return typer.Option("--plot", metavar="FILE", rich_help_panel=OUTPUT, help=text)
+
+
+def listed(texts: list[str] | None, what: str) -> list[str]:
+    """The values of an option that is repeated, separated by commas, or both."""
+    found = [part.strip() for text in texts or [] for part in text.split(",")]
+    if not all(found):
+        raise typer.BadParameter(f"an empty value in {', '.join(map(repr, texts or []))}", param_hint=what)
+    return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How tables are read and which of their rows are kept."""
+
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="NAME=YOURS",
+            rich_help_panel=READING,
+            help="Which column of a file holds what, as loss=val_loss. Repeatable.",
+        ),
+    ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            metavar="SPELLING",
+            rich_help_panel=READING,
+            help="One precision for all rows, as 'w4 a8', or one built from columns, as 'w{w_bits} a{a_bits}'.",
+        ),
+    ] = None
+    constants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            rich_help_panel=READING,
+            help="A value for a column of every row, as source=mine; or an option of a public table. Repeatable.",
+        ),
+    ] = None
+    perplexity: Annotated[
+        bool,
+        typer.Option(
+            "--perplexity",
+            rich_help_panel=READING,
+            help="The loss column holds perplexity: take its logarithm.",
+            show_default=False,
+        ),
+    ] = False
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            rich_help_panel=READING,
+            help="Stop at the first row that cannot be used, instead of leaving it out with its reason.",
+            show_default=False,
+        ),
+    ] = False
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="NAME=VALUE",
+            rich_help_panel=READING,
+            help="Rows to keep: source=mine, precision=bf16,w4 (one of them), params=10M..1B (a range, either end "
+            "may be left out), sparsity=unknown. Repeatable: all must hold.",
+        ),
+    ] = None
+
+
+class ObjectiveName(StrEnum):
+    """What a fit minimises."""
+
+    huber = "huber"
+    squares = "squares"
+    student = "student"
+    plain = "plain"
+
+
+class ResampleName(StrEnum):
+    """How tables are drawn again for intervals."""
+
+    runs = "runs"
+    groups = "groups"
+    fractional = "fractional"
+    wild = "wild"
+
+
+class OfName(StrEnum):
+    """What the interval of a prediction covers."""
+
+    run = "run"
+    mean = "mean"
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How laws are fitted."""
+
+    objective: Annotated[
+        ObjectiveName,
+        typer.Option(
+            "--objective",
+            rich_help_panel=FITTING,
+            help="huber (1e-3), squares and student are on log loss, plain is least squares on the loss.",
+        ),
+    ] = ObjectiveName.huber
+    per: Annotated[
+        str | None,
+        typer.Option(
+            "--per",
+            metavar="COLUMN",
+            rich_help_panel=FITTING,
+            help="A base for each value of a column, as source; the constants of precision are shared.",
+        ),
+    ] = None
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fix",
+            metavar="NAME[=VALUE]",
+            rich_help_panel=FITTING,
+            help="Hold a constant, as kappa=1, or at the law's own value, as E. Repeatable.",
+        ),
+    ] = None
+    free: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--free",
+            metavar="NAME",
+            rich_help_panel=FITTING,
+            help="Estimate a constant that the law holds or ties to another. Repeatable.",
+        ),
+    ] = None
+    starts: Annotated[
+        int, typer.Option("--starts", min=1, rich_help_panel=FITTING, help="Starts of the search.")
+    ] = 24
+    seed: Annotated[
+        int, typer.Option("--seed", rich_help_panel=FITTING, help="Seed of starts and resamples.")
+    ] = 0
+    level: Level = 0.9
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a result is kept, and how it is printed."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Keep the result in this file (.json).",
+        ),
+    ] = None
+    drawing: Annotated[Path | None, drawn("the result")] = None
+    force: Force = False
+    as_json: AsJson = False

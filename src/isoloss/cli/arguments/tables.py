@@ -1,0 +1,83 @@
+"""Tables for a command: read as the reading options say, and only the rows that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import isoloss as il
+from isoloss.cli.arguments.options import Reading
+from isoloss.cli.output import waiting
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.runs import Runs
+
+WHERE = "write it like source=mine, precision=bf16,w4 or params=10M..1B"
+SET = "write it like source=mine or tokens=30B"
+
+
+def read_tables(names: Sequence[str], reading: Reading) -> Runs:
+    """The runs of all tables together, those rows that every --where keeps.
+
+    Raises RunsError for what cannot be read, Refused for options that cannot.
+    """
+    conditions = [(text, *_pair(text, "--where", WHERE)) for text in reading.where or []]
+    constants = _constants(reading.constants or [])
+    with waiting(f"reading {', '.join(names)}"):
+        runs = reduce(add, [_read(name, names, reading, constants) for name in names])
+    for text, column, value in conditions:
+        kept = runs.where(**{column: _wanted(runs, column, value)})
+        if not len(kept):
+            raise Refused(f"--where {text} keeps none of the {len(runs)} runs")
+        runs = kept
+    return runs
+
+
+def is_table(name: str) -> bool:
+    """Whether a public table has this name."""
+    return name in il.runs.TABLES
+
+
+def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str, str]) -> Runs:
+    """One table. Beside files of the user's own, a public table takes only the options that are its own."""
+    if is_table(name) and not all(is_table(other) for other in names):
+        own = il.runs.TABLES[name].options or {}
+        kept = {key: value for key, value in constants.items() if key in own}
+        return il.read(name, strict=reading.strict, **kept)
+    return il.read(
+        name,
+        columns=reading.column,
+        precision=reading.precision,
+        perplexity=reading.perplexity,
+        strict=reading.strict,
+        **constants,
+    )
+
+
+def _pair(text: str, option: str, how: str) -> tuple[str, str]:
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not (name.isidentifier() and sign and value):
+        raise Refused(f"cannot read {option} {text!r}; {how}")
+    return name, value
+
+
+def _constants(texts: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, value = _pair(text, "--set", SET)
+        if name in found:
+            raise Refused(f"--set gives {name} twice, {found[name]!r} and {value!r}")
+        found[name] = value
+    return found
+
+
+def _wanted(runs: Runs, column: str, value: str) -> Any:
+    """The value, list or range that a condition asks for, as Runs.where takes it."""
+    low, range_sign, high = value.partition("..")
+    if range_sign and runs[column].dtype != object:
+        return (low.strip() or None, high.strip() or None)
+    values = [None if part.strip() == "unknown" else part.strip() for part in value.split(",")]
+    return values if len(values) > 1 else values[0]

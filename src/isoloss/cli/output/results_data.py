@@ -1,0 +1,157 @@
+"""Fits, comparisons, predictions and plans as plain data for ``--json``, with units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from isoloss.fits import Caution, Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile
+from isoloss.plans import Plan
+
+LOSS = "nats/token"
+UNITS = {
+    "params": "parameters",
+    "tokens": "tokens",
+    "loss": LOSS,
+    "log_rmse": "log loss",
+    "log_bias": "log loss",
+}
+
+
+def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
+    """What the printed report says: constants, errors, certificate, warnings."""
+    value, low, high = fit.exponent
+    return {
+        "law": fit.law.name,
+        "runs": fit.facts.runs,
+        "fitted": fit.fitted.rows,
+        "excluded": dict(fit.facts.excluded),
+        "sources": fit.facts.sources,
+        "table": fit.facts.hash,
+        "objective": str(fit.objective),
+        "level": fit.level,
+        "draws": len(fit.draws),
+        "resample": fit.resample,
+        "seed": fit.facts.seed,
+        "units": UNITS,
+        "constants": [_constant(fit, k.name) for k in fit.law.constants],
+        "errors": {
+            "fitted": _errors(fit.fitted),
+            "held_out": None if fit.held_out is None else _held(fit.held_out),
+        },
+        "optimum": str(fit.certificate),
+        "exponent_of_params": {
+            "value": value,
+            "low": low,
+            "high": high,
+            "flop": fit.flop,
+            "withheld": fit.withheld,
+        },
+        "profiles": [{"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles],
+        "warnings": _cautions(fit.cautions),
+    }
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """What the printed report says: choices, laws, what is left out, warnings."""
+    said = asdict(replace(plan, question=None, drawn=None, judged=plan.regrets))
+    shown = {name: value for name, value in said.items() if name not in ("question", "drawn", "judged")}
+    shown["regrets"] = said["judged"]
+    return {"units": UNITS | {"flop": "flop of bf16"}, **shown}
+
+
+def of_comparison(comparison: Comparison) -> dict[str, Any]:
+    """The ranking with weights, and why laws were left out."""
+    value, low, high = comparison.exponent()
+    return {
+        "rules": comparison.rules,
+        "level": comparison.level,
+        "seed": comparison.seed,
+        "units": UNITS,
+        "laws": [_entry(each) for each in comparison.entries],
+        "refused": dict(comparison.refused),
+        "exponent_of_params": {"value": value, "low": low, "high": high},
+        "warnings": _cautions(comparison.cautions),
+    }
+
+
+def of_prediction(prediction: Prediction) -> dict[str, Any]:
+    """The predicted points, one object each."""
+    names = ("params", "tokens", "precision", "loss", "low", "high")
+    columns = (
+        prediction.params,
+        prediction.tokens,
+        prediction.precision,
+        prediction.loss,
+        prediction.low,
+        prediction.high,
+    )
+    return {
+        "level": prediction.level,
+        "of": prediction.of,
+        "units": {
+            "params": "parameters",
+            "tokens": "tokens",
+            "loss": LOSS,
+            "low": LOSS,
+            "high": LOSS,
+        },
+        "points": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
+        "warnings": _cautions(prediction.cautions),
+    }
+
+
+def _constant(fit: Fit, name: str) -> dict[str, Any]:
+    constant = next(k for k in fit.law.constants if k.name == name)
+    status = "estimated"
+    if name in fit.absent:
+        status = "not in the data"
+    elif name in fit.law.fixed:
+        status = "fixed"
+    elif name in fit.law.ties:
+        status = f"tied to {fit.law.ties[name]}"
+    interval = fit.interval(name) if status == "estimated" else (None, None)
+    return {
+        "name": name,
+        "value": constant.value,
+        "low": interval[0],
+        "high": interval[1],
+        "unit": constant.unit,
+        "status": status,
+        "meaning": constant.meaning,
+    }
+
+
+def _errors(errors: Errors) -> dict[str, Any]:
+    return {
+        "rows": errors.rows,
+        "log_rmse": errors.log_rmse,
+        "log_bias": errors.log_bias,
+        "r2": errors.r2,
+        "covered": errors.covered,
+    }
+
+
+def _held(held: HeldOut) -> dict[str, Any]:
+    return {"rule": held.rule, **_errors(held.errors)}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "law": entry.fit.law.name,
+        "held_out_log_rmse": entry.held_out_rmse,
+        "low": entry.low,
+        "high": entry.high,
+        "win_rate": entry.win_rate,
+        "weight": entry.weight,
+        "fitted_log_rmse": entry.fit.fitted.log_rmse,
+        "aicc": entry.aicc,
+        "misses": entry.misses,
+        "held_out": [_held(each) for each in entry.held_out],
+        "warnings": _cautions(entry.fit.cautions),
+    }
+
+
+def _cautions(cautions: Iterable[Caution]) -> list[dict[str, str]]:
+    return [{"kind": each.kind, "text": each.text} for each in cautions]

@@ -1,0 +1,189 @@
+"""``isoloss fit`` and ``isoloss compare``: a law, or several, fitted to tables of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    DOUBT,
+    FIGURES,
+    FITTING,
+    RESULTS,
+    Fitting,
+    Reading,
+    ResampleName,
+    Saving,
+    Tables,
+    check_target,
+    chosen_laws,
+    listed,
+    read_tables,
+)
+from isoloss.cli.output import counted, say, show, show_json, waiting
+
+if TYPE_CHECKING:
+    from isoloss.fits import Comparison, Fit, Profile, Section
+
+DRAWS = "Refits of resampled tables, from which the intervals are read."
+
+
+def fit(
+    *,
+    tables: Tables,
+    law: Annotated[
+        str,
+        typer.Option("--law", metavar="NAME", rich_help_panel=FITTING, help="A law of 'isoloss laws'."),
+    ] = "kumar2024",
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            "--holdout",
+            metavar="RULE",
+            rich_help_panel=FITTING,
+            help="Runs to predict, not to fit: largest, longest, most_tokens, lowest_bits, format=w4, source=S, "
+            "group=G, params>=1e9 or random.",
+        ),
+    ] = None,
+    fitting: Fitting,
+    draws: Annotated[int, typer.Option("--draws", min=2, rich_help_panel=DOUBT, help=DRAWS)] = 400,
+    how: Annotated[
+        ResampleName | None,
+        typer.Option(
+            "--how",
+            rich_help_panel=DOUBT,
+            help="What is drawn again; without it fractional where a constant rests on few runs, else groups where runs are grouped, else runs.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            rich_help_panel=DOUBT,
+            help="Also the profile-likelihood interval of a constant. Repeatable.",
+        ),
+    ] = None,
+    reading: Reading,
+    saving: Saving,
+) -> None:
+    """Fit a law to tables of runs, and say how far it can be trusted.
+
+    The report gives constants with intervals, errors on runs that were not fitted, and warnings in words.
+    """
+    _check_targets(saving)
+    (chosen,) = chosen_laws([law], fitting)
+    runs = read_tables(tables, reading)
+    with counted(f"fitting {law}", draws) as tick:
+        found = il.fit(
+            chosen,
+            runs,
+            objective=fitting.objective.value,
+            holdout=holdout,
+            per=fitting.per,
+            draws=draws,
+            how=None if how is None else how.value,
+            starts=fitting.starts,
+            level=fitting.level,
+            seed=fitting.seed,
+            tick=tick,
+        )
+    profiles = [_profiled(found, name) for name in listed(profile, "--profile")]
+    _keep(found, saving)
+    if saving.as_json:
+        from isoloss.cli.output.results_data import of_fit
+
+        show_json("fit", of_fit(found, profiles))
+    else:
+        show([*found.sections(), *_profile_section(profiles)])
+
+
+def compare(
+    *,
+    tables: Tables,
+    law: Annotated[
+        list[str],
+        typer.Option(
+            "--law",
+            metavar="NAME,NAME...",
+            rich_help_panel=FITTING,
+            help="Laws of 'isoloss laws', separated by commas or given one by one.",
+            show_default=False,
+        ),
+    ],
+    holdout: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--holdout",
+            metavar="RULE",
+            rich_help_panel=FITTING,
+            help="Runs to predict, not to fit, as in 'isoloss fit'. Repeatable.",
+            show_default="largest, longest",
+        ),
+    ] = None,
+    fitting: Fitting,
+    draws: Annotated[int, typer.Option("--draws", min=2, rich_help_panel=DOUBT, help=DRAWS)] = 200,
+    reading: Reading,
+    saving: Saving,
+) -> None:
+    """Rank laws by what they predict unseen, and weigh them for an average.
+
+    Each law is fitted to all runs and again without those of each hold-out. No single law is right: the saved
+    comparison predicts as the weighted average.
+    """
+    _check_targets(saving)
+    names = listed(law, "--law")
+    chosen = chosen_laws(names, fitting)
+    rules = holdout or ["largest", "longest"]
+    runs = read_tables(tables, reading)
+    with counted(f"comparing {len(names)} laws", len(names) * (1 + len(rules)) * draws) as tick:
+        found = il.compare(
+            chosen,
+            runs,
+            holdouts=rules,
+            objective=fitting.objective.value,
+            per=fitting.per,
+            draws=draws,
+            starts=fitting.starts,
+            level=fitting.level,
+            seed=fitting.seed,
+            tick=tick,
+        )
+    _keep(found, saving)
+    if saving.as_json:
+        from isoloss.cli.output.results_data import of_comparison
+
+        show_json("comparison", of_comparison(found))
+    else:
+        show(found.sections())
+
+
+def _check_targets(saving: Saving) -> None:
+    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.drawing, FIGURES, saving.force)
+
+
+def _keep(found: Fit | Comparison, saving: Saving) -> None:
+    if saving.output is not None:
+        say(f"saved {il.fits.save(found, saving.output, force=saving.force)}")
+    if saving.drawing is not None:
+        il.plot(found, saving.drawing, force=saving.force)
+        say(f"drew {saving.drawing}")
+
+
+def _profiled(found: Fit, name: str) -> Profile:
+    assert found.optimum is not None
+    assert found.sample is not None
+    with waiting(f"profiling {name}"):
+        return il.fits.profile(found.optimum, found.sample, name, found.level)
+
+
+def _profile_section(profiles: list[Profile]) -> list[Section]:
+    if not profiles:
+        return []
+    rows = tuple((each.name, f"{each.low:.5g}", f"{each.high:.5g}") for each in profiles)
+    title = f"Profile likelihood, {100 * profiles[0].level:.0f}% intervals"
+    return [il.fits.Section(title, (), ("", "low", "high"), rows)]

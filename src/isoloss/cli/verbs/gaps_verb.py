@@ -1,0 +1,76 @@
+"""``isoloss gaps``: what each precision costs in tables of runs, with errors over seeds, and how that grows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    FIGURES,
+    AsJson,
+    Force,
+    Level,
+    Reading,
+    Tables,
+    check_target,
+    drawn,
+    read_tables,
+)
+from isoloss.cli.output import say, show, show_json
+
+if TYPE_CHECKING:
+    from isoloss.fits import GapTable
+
+
+def gaps(
+    *,
+    tables: Tables,
+    reading: Reading,
+    level: Level = 0.9,
+    drawing: Annotated[Path | None, drawn("the gaps against tokens per param")] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what each precision costs: the loss of runs less that of equal runs at full precision.
+
+    No law is fitted: means of paired runs with errors over seeds, the smallest gap the runs can resolve, and the exponents
+    with which a gap grows with tokens and params, decayed and undecayed runs apart.
+    """
+    check_target(drawing, FIGURES, force)
+    found = il.fits.gap_table(read_tables(tables, reading), level)
+    if drawing is not None:
+        il.plot(found, drawing, force=force)
+        say(f"drew {drawing}")
+    if as_json:
+        show_json("gaps", of_gaps(found))
+    else:
+        show(found.sections())
+
+
+def of_gaps(found: GapTable) -> dict[str, Any]:
+    """The table as JSON has it; an exponent as value, error, degrees of freedom, or the sentence why it has none."""
+    precisions = []
+    for each in found.precisions:
+        grown = (
+            each.growth
+            if isinstance(each.growth, str)
+            else {k: asdict(s) for k, s in each.growth.slopes.items()}
+        )
+        rest = {
+            k: getattr(each, k)
+            for k in ("precision", "schedule", "cells", "pairs", "mean", "error", "resolved")
+        }
+        precisions.append({**rest, "exponents": grown})
+    return {
+        "units": {"gaps": "nats/token"},
+        "level": found.level,
+        "noise_between_seeds": found.noise,
+        "precisions": precisions,
+        "cells": [asdict(cell) for cell in found.cells],
+        "decay_less_none": [
+            {"precision": precision, "exponent": name, **asdict(slope)}
+            for (precision, name), slope in found.differences.items()
+        ],
+    }

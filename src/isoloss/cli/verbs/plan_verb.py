@@ -1,0 +1,196 @@
+"""``isoloss plan``: a law or a saved result and a budget in; params, tokens and precision out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    DOUBT,
+    FIGURES,
+    RESULTS,
+    SPEND,
+    Level,
+    Saving,
+    Spending,
+    check_target,
+    listed,
+    saved_or_law,
+)
+from isoloss.cli.output import say, show, show_json
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.plans import Budget, Hardware, Listened
+
+SERVE = "What the served model must do"
+HELD = "What is held"
+
+
+def plan(
+    thing: Annotated[
+        str,
+        typer.Argument(
+            metavar="THING",
+            help="A saved fit or comparison, a law of 'isoloss laws', or 'published' for all that have constants.",
+            show_default=False,
+        ),
+    ],
+    hardware: Annotated[
+        str,
+        typer.Option(
+            "--hardware",
+            metavar="NAME",
+            help="a100, h100, h200, b200, or a cost model: linear-bits (N D P), memory-bits (N P).",
+            show_default=False,
+        ),
+    ],
+    spending: Spending,
+    served: Annotated[
+        str | None,
+        typer.Option(
+            "--served",
+            metavar="TOKENS",
+            rich_help_panel=SPEND,
+            help="Tokens generated over the life of the model, which the budget pays for as well.",
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="BYTES", rich_help_panel=SERVE, help="It must fit, as 16GB."),
+    ] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option("--speed", metavar="RATE", rich_help_panel=SERVE, help="At least, as '50 tokens/s'."),
+    ] = None,
+    context: Annotated[
+        int, typer.Option("--context", min=0, rich_help_panel=SERVE, help="Tokens of context kept.")
+    ] = 0,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, rich_help_panel=SERVE, help="Sequences at once.")
+    ] = 1,
+    params: Annotated[
+        str | None, typer.Option("--params", metavar="COUNT", rich_help_panel=HELD, help="As 8B.")
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option("--tokens", metavar="COUNT", rich_help_panel=HELD, help="As 15T.")
+    ] = None,
+    unique: Annotated[
+        str | None,
+        typer.Option("--unique", metavar="COUNT", rich_help_panel=HELD, help="Unique tokens that there are."),
+    ] = None,
+    serve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--serve",
+            metavar="FORMATS",
+            rich_help_panel=SERVE,
+            help="Rank these ways to serve a model that exists (--params, --tokens), as e4m3,w4/128,mxfp4.",
+        ),
+    ] = None,
+    serving_devices: Annotated[
+        int,
+        typer.Option("--serving-devices", min=1, rich_help_panel=SERVE, help="That share the weights."),
+    ] = 1,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            metavar="SPELLING",
+            help="Precisions to choose from, separated by commas; with --serve the one it was trained in.",
+            show_default="those of the fitted runs, else bf16",
+        ),
+    ] = None,
+    throughput: Annotated[
+        Path | None,
+        typer.Option(
+            "--throughput",
+            metavar="FILE",
+            help="Measured rates (.csv: precision, stage, flop_per_s or tokens_per_s and params), before peaks.",
+        ),
+    ] = None,
+    mfu: Annotated[
+        float | None,
+        typer.Option("--mfu", help="Share of the peak that training reaches.", show_default="0.4"),
+    ] = None,
+    extrapolate: Annotated[
+        bool,
+        typer.Option("--extrapolate", help="Recommend also outside the runs.", show_default=False),
+    ] = False,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="NAME", help="Whose base, where there are several."),
+    ] = None,
+    draws: Annotated[
+        int,
+        typer.Option("--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again."),
+    ] = 1000,
+    level: Level = 0.9,
+    *,
+    saving: Saving,
+) -> None:
+    """Plan how large, how long and in which precision, under a budget on a machine.
+
+    With --serve: in which format to serve a model that exists. Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
+    """
+    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.drawing, FIGURES, saving.force)
+    device = il.plans.machine(hardware)
+    device = device if mfu is None else device.with_mfu(mfu)
+    device = device if throughput is None else il.plans.measured(device, throughput)
+    budget = il.Budget(
+        **vars(spending), served=served, memory=memory, speed=speed,
+        serving_devices=serving_devices, context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
+    )  # fmt: skip
+    laws = "published" if thing == "published" else saved_or_law(thing)
+    names = listed(precision, "--precision")
+    doubt: dict[str, Any] = {
+        "extrapolate": extrapolate,
+        "draws": draws,
+        "level": level,
+        "group": group,
+    }
+    if serve:
+        _rank(thing, laws, budget, device, listed(serve, "--serve"), names, doubt, saving)
+        return
+    found = il.plan(laws, budget, device, precision=names or None, **doubt)
+    if saving.output is not None:
+        say(f"saved {found.save(saving.output, force=saving.force)}")
+    if saving.drawing is not None:
+        il.plot(found, saving.drawing, force=saving.force)
+        say(f"drew {saving.drawing}")
+    if saving.as_json:
+        from isoloss.cli.output.results_data import of_plan
+
+        show_json("plan", {"from": thing, **of_plan(found)})
+    else:
+        show(found.sections())
+
+
+def _rank(
+    thing: str,
+    laws: Listened,
+    budget: Budget,
+    device: Hardware,
+    formats: list[str],
+    trained: list[str],
+    doubt: dict[str, Any],
+    saving: Saving,
+) -> None:
+    """Ranks the ways to serve a model that exists."""
+    if len(trained) > 1:
+        raise Refused(
+            f"--precision has {len(trained)} values; with --serve it is the one that the model was trained in"
+        )
+    if saving.output is not None or saving.drawing is not None:
+        raise Refused("a ranking of --serve is printed or given as --json; -o and --plot are for plans")
+    found = il.plans.rank_serving(laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt)
+    if saving.as_json:
+        units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
+        show_json("serving", {"from": thing, "units": units, **asdict(found)})
+    else:
+        show(found.sections())

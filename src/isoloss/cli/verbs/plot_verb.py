@@ -1,0 +1,114 @@
+"""``isoloss plot``: a figure of a saved result, a table of runs or a law."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    FIGURES,
+    OUTPUT,
+    Force,
+    Reading,
+    check_target,
+    is_saved,
+    is_table,
+    names_a_file,
+    read_tables,
+)
+from isoloss.cli.output import say
+from isoloss.cli.refusing import Refused
+
+
+class Meaning(StrEnum):
+    """What a name means that a table and a law share."""
+
+    runs = "runs"
+    law = "law"
+
+
+def plot(
+    *,
+    thing: Annotated[
+        str,
+        typer.Argument(
+            metavar="THING",
+            help="A saved fit, comparison or plan, a table of runs, a law of 'isoloss laws', or formats, as 'int4 e2m1'.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Where to draw (.svg .png .pdf).",
+            show_default=False,
+        ),
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Which figure of runs: loss, design; of a fit: fit, curves; of a comparison: ranking, levels; "
+            "of a plan: plan, frontier, laws, tokens; of a law: factors, gap, loss; of formats: grids.",
+            show_default="the first of these",
+        ),
+    ] = None,
+    meaning: Annotated[
+        Meaning | None,
+        typer.Option(
+            "--as",
+            help="Which one, where a table and a law have the same name.",
+            show_default=False,
+        ),
+    ] = None,
+    reading: Reading,
+    force: Force = False,
+) -> None:
+    """Draw a saved result, a table of runs, a law or number formats."""
+    check_target(output, FIGURES, force)
+    found = _thing(thing, meaning, reading)
+    il.plot(found, output, kind=kind, force=force)
+    say(f"drew {output}")
+
+
+def _thing(word: str, meaning: Meaning | None, reading: Reading) -> Any:
+    """What the word names. A name of a table and of a law must say which."""
+    if meaning is None and is_table(word) and _is_law(word):
+        raise Refused(f"'{word}' is a table and a law; say --as runs or --as law")
+    if is_saved(word) and meaning is None:
+        return il.load(word)
+    if meaning is Meaning.law or (meaning is None and not is_table(word) and not names_a_file(word)):
+        formats = None if meaning is Meaning.law else il.plots.named_formats(word)
+        return formats or _law(word, asked=meaning is Meaning.law)
+    return read_tables([word], reading)
+
+
+def _law(word: str, asked: bool) -> Any:
+    if not asked and not _is_law(word):
+        names = [
+            *il.runs.TABLES,
+            *(law.name for law in il.laws.presets()),
+            *map(str, il.formats.catalogue()),
+        ]
+        near = get_close_matches(word, names, n=2)
+        hint = (
+            f"did you mean {' or '.join(near)}"
+            if near
+            else "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
+        )
+        raise Refused(f"'{word}' is neither a file nor the name of a table, a law or a format; {hint}")
+    return il.laws.preset(word)
+
+
+def _is_law(word: str) -> bool:
+    return any(law.name == word for law in il.laws.presets())

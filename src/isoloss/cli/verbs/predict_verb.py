@@ -1,0 +1,158 @@
+"""``isoloss predict``: the loss of models that were not trained."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import DOUBT, AsJson, OfName, listed, saved_or_law
+from isoloss.cli.output import show, show_json
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.fits import Comparison, Fit, Prediction, Section
+    from isoloss.laws import Law
+
+Counts = Annotated[
+    list[str],
+    typer.Option(
+        "--params",
+        metavar="N,N...",
+        help="Params of the model, as 1M,7B. All are combined.",
+        show_default=False,
+    ),
+]
+
+
+def predict(
+    thing: Annotated[
+        str,
+        typer.Argument(
+            metavar="FIT_OR_LAW",
+            help="A saved fit or comparison, or a law of 'isoloss laws'.",
+            show_default=False,
+        ),
+    ],
+    params: Counts,
+    tokens: Annotated[
+        list[str],
+        typer.Option(
+            "--tokens", metavar="D,D...", help="Tokens of its training, as 20B.", show_default=False
+        ),
+    ],
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            metavar="SPELLING,...",
+            help="Precisions, as 'w4 a8,bf16', or with serving as 'bf16 -> w4'.",
+            show_default="fp, no rounding",
+        ),
+    ] = None,
+    sparsity: Annotated[
+        str | None,
+        typer.Option(
+            "--sparsity",
+            metavar="PATTERN",
+            help="Sparsity of the weights, as 2:4; of a saved result.",
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="NAME", help="Whose base, where a fit was made with --per."),
+    ] = None,
+    of: Annotated[
+        OfName,
+        typer.Option(
+            "--of",
+            rich_help_panel=DOUBT,
+            help="What the interval is to cover: a new run (noise and misfit included) or the law's mean.",
+        ),
+    ] = OfName.run,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            "--level",
+            min=0.01,
+            max=0.999,
+            rich_help_panel=DOUBT,
+            help="Share that the interval is to cover.",
+            show_default="that of the fit",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict the loss at every combination of params, tokens and precision.
+
+    From a saved fit or comparison with intervals, from a published law without.
+    """
+    known = saved_or_law(thing)
+    rows = list(
+        product(
+            map(il.runs.number, listed(params, "--params")),
+            map(il.runs.number, listed(tokens, "--tokens")),
+            listed(precision, "--precision") or ["fp"],
+        )
+    )
+    found = _predicted(known, rows, level, of, sparsity, group)
+    if as_json:
+        from isoloss.cli.output.results_data import of_prediction
+
+        show_json("prediction", {"from": thing, **of_prediction(found)})
+    else:
+        show(_sections(thing, found))
+
+
+def _predicted(
+    known: Fit | Comparison | Law,
+    rows: list[tuple[float, float, str]],
+    level: float | None,
+    of: OfName,
+    sparsity: str | None,
+    group: str | None,
+) -> Prediction:
+    params, tokens, precision = (list(column) for column in zip(*rows, strict=True))
+    if isinstance(known, il.Law):
+        if sparsity is not None or group is not None:
+            raise Refused(
+                "--sparsity and --group are for a saved fit or comparison; a law takes neither here"
+            )
+        return il.predict(known, params, tokens, precision)
+    x = il.laws.as_inputs(
+        params,
+        tokens,
+        precision,
+        sparsity=None if sparsity is None else [sparsity] * len(rows),
+        group=None if group is None else [group] * len(rows),
+    )
+    return known.predict_inputs(x, level, of.value)
+
+
+def _sections(thing: str, found: Prediction) -> list[Section]:
+    compact = il.runs.compact
+    bare = all(low != low for _, low, _ in found)
+    covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
+    line = (
+        "nats per token"
+        if bare
+        else f"nats per token; low to high is the {100 * found.level:g}% interval of {covers}"
+    )
+    rows = [
+        (
+            compact(n),
+            compact(d),
+            spelled,
+            *(f"{value:.4f}" for value in ((loss,) if bare else (loss, low, high))),
+        )
+        for n, d, spelled, (loss, low, high) in zip(
+            found.params.tolist(), found.tokens.tolist(), found.precision, found, strict=True
+        )
+    ]
+    head = ("params", "tokens", "precision", "loss") + (() if bare else ("low", "high"))
+    warned = (
+        [il.fits.Section("Warnings", tuple(str(each) for each in found.cautions))] if found.cautions else []
+    )
+    return [il.fits.Section(f"Loss predicted by {thing}", (line,), head, tuple(rows)), *warned]

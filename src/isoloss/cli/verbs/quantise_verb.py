@@ -1,0 +1,159 @@
+"""``isoloss quantise``: trained models rounded for serving, and what that costs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import TABLES, AsJson, Force, KeptTable, check_target, listed
+from isoloss.cli.output import counted, say, show, show_json
+
+if TYPE_CHECKING:
+    from isoloss.runs import Runs
+
+MEASURED = "On what"
+
+
+def quantise(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' leaves it, or the folder or hub "
+            "name of a causal language model of Hugging Face.",
+        ),
+    ],
+    post: Annotated[
+        list[str],
+        typer.Option(
+            "--post",
+            metavar="P,P...",
+            help="What is rounded to which format, as w4,w3/32@gptq,'w4 a8 kv8'.",
+            show_default=False,
+        ),
+    ],
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            "--corpus",
+            metavar="NAME",
+            rich_help_panel=MEASURED,
+            help="Text to measure on: of a model trained on text the same, of one of Hugging Face any (.txt .jsonl .parquet).",
+            show_default="what it was trained on",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="NAME",
+            rich_help_panel=MEASURED,
+            help="Of that text, as in training: bytes, bpe:SIZE or a tokenizer.json.",
+            show_default="bytes",
+        ),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            "--context",
+            min=2,
+            rich_help_panel=MEASURED,
+            help="Tokens of a sequence of that text, as in training.",
+            show_default="64",
+        ),
+    ] = None,
+    calibration: Annotated[
+        int,
+        typer.Option(
+            "--calibration",
+            min=1,
+            rich_help_panel=MEASURED,
+            help="Sequences that GPTQ looks at, none of them measured on.",
+        ),
+    ] = 128,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(
+            "--trained-on",
+            metavar="D",
+            rich_help_panel=MEASURED,
+            help="Tokens that a model of Hugging Face has seen, as 2T.",
+            show_default=False,
+        ),
+    ] = None,
+    output: KeptTable = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Quantise trained models, and measure the loss it costs and how far predictions move.
+
+    Gap and KL divergence are nats a token between the model and its quantised self on the same validation tokens, with
+    standard errors over sequences. The rows are runs like any other: 'isoloss fit' takes them.
+    """
+    check_target(output, TABLES, force)
+    wanted = listed(post, "--post")
+    text: Any = corpus
+    settings = {"tokenizer": tokenizer, "context": context}
+    given = {name: value for name, value in settings.items() if value is not None}
+    if given and corpus is None:
+        option = f"--{next(iter(given))}"
+        raise typer.BadParameter("it is of a text; name the text with --corpus", param_hint=option)
+    if corpus is not None and trained_on is None:
+        text = il.lm.corpus_of(corpus, **given)
+    models = len(list(Path(what).glob("*.safetensors"))) if Path(what).is_dir() else 1
+    with counted(f"quantising {what}", max(1, models) * len(wanted)) as tick:
+        runs = il.quantise(
+            what,
+            wanted,
+            corpus=text,
+            calibration=il.lm.Calibration(calibration),
+            trained_on=trained_on,
+            tick=tick,
+        )
+    if output is not None:
+        say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
+    if as_json:
+        show_json("runs", {"runs": runs.frame().to_dicts()})
+        return
+    show([_section(runs, what)])
+
+
+def _section(runs: Runs, what: str) -> Any:
+    """The rows as a table: what was quantised to what, and what it cost."""
+    several = len(set(runs["parent"])) > 1
+    compact = il.runs.compact
+    rows = []
+    for k, precision in enumerate(runs["precision"]):
+        of_model = (compact(runs["params"][k]), compact(runs["tokens"][k]), _count(runs["seed"][k]))
+        cost = [
+            f"{runs[name][k]:{sign}.3g} +- {runs[f'{name}_se'][k]:.2g}"
+            if runs[name][k] == runs[name][k]
+            else "-"
+            for name, sign in ((("gap", "+"), ("kl", "")) if "kl" in runs.columns else ())
+        ]
+        why = str(runs["reason"][k] or "") if runs["status"][k] != "ok" else ""
+        rows.append((*(of_model if several else ()), str(precision), f"{runs['loss'][k]:.4f}", *cost, why))
+    head = (
+        *(("params", "tokens", "seed") if several else ()),
+        "precision",
+        "loss",
+        "gap",
+        "KL",
+        "",
+    )
+    keep = [i for i in range(len(head)) if head[i] or any(row[i] for row in rows if i < len(row))]
+    title = f"{len(runs)} quantised models of {what}"
+    line = f"nats a token on {runs['eval_set'][0]}; standard errors over sequences"
+    return il.fits.Section(
+        title,
+        (line,),
+        tuple(head[i] for i in keep),
+        tuple(tuple(row[i] for i in keep) for row in rows),
+    )
+
+
+def _count(value: float) -> str:
+    return "-" if value != value else f"{value:.0f}"

@@ -1,0 +1,104 @@
+"""``isoloss runs``: what a table holds, which of its rows cannot be used and why; or the tables there are."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    TABLES,
+    AsJson,
+    Force,
+    KeptTable,
+    Reading,
+    check_target,
+    read_tables,
+)
+from isoloss.cli.output import say, show, show_json
+
+
+def runs(
+    *,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TABLE",
+            help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; none: list those by name.",
+            show_default=False,
+        ),
+    ] = None,
+    excluded: Annotated[
+        bool,
+        typer.Option(
+            "--excluded",
+            help="Keep only the rows that cannot be used, each with its reason.",
+            show_default=False,
+        ),
+    ] = False,
+    reading: Reading,
+    output: KeptTable = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what tables of runs hold, which rows cannot be used, and how far the sweep of a store is.
+
+    Without a table: the public tables that can be read by name, with their licences.
+    """
+    if not tables:
+        _only_listing(reading, excluded, output)
+        _list_tables(as_json)
+        return
+    check_target(output, TABLES, force)
+    # These need polars, which the help does not.
+    from isoloss.cli.output.runs_report import as_data, sections
+    from isoloss.cli.output.store_report import nothing_finished, task_sections, tasks_as_data
+
+    if output is None and nothing_finished(tables):
+        if as_json:
+            show_json("runs", {"rows": 0, **tasks_as_data(tables)})
+        else:
+            show(task_sections(tables))
+        return
+    found = read_tables(tables, reading)
+    found = found.excluded if excluded else found
+    if output is not None:
+        say(f"saved {len(found)} rows as {found.save(output, force=force)}")
+    if as_json:
+        show_json("runs", as_data(found) | tasks_as_data(tables))
+    else:
+        show(sections(found, ", ".join(tables), every_reason=excluded) + task_sections(tables))
+
+
+def _only_listing(reading: Reading, excluded: bool, output: Path | None) -> None:
+    asked = [option.name for option in fields(Reading) if getattr(reading, option.name)]
+    if asked or excluded or output is not None:
+        raise typer.BadParameter(
+            "name at least one table to read, or no option to list those there are",
+            param_hint="TABLE",
+        )
+
+
+def _list_tables(as_json: bool) -> None:
+    known = il.runs.TABLES.values()
+    rows = [
+        (
+            table.name,
+            table.summary,
+            table.provenance.licence,
+            table.repository or "comes with isoloss",
+            table.provenance.citation,
+        )
+        for table in known
+    ]
+    head = ("name", "holds", "licence", "from", "cite")
+    if as_json:
+        show_json("tables", {"tables": [dict(zip(head, row, strict=True)) for row in rows]})
+        return
+    lines = (
+        "downloaded once from the repository that published them; a folder named by ISOLOSS_DATA is looked into first",
+    )
+    show([il.fits.Section("Tables that can be read by name", lines, head, tuple(rows))])

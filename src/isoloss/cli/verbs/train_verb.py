@@ -1,0 +1,318 @@
+"""``isoloss train``: a sweep of small language models, quantised after training, to a table of runs and fitted laws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    FIGURES,
+    TABLES,
+    AsJson,
+    Fitting,
+    Force,
+    KeptTable,
+    Level,
+    check_target,
+    chosen_laws,
+    drawn,
+    listed,
+    many,
+)
+from isoloss.cli.output import counted, say, show, show_json, show_text
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.fits import Comparison, Fit
+    from isoloss.laws import Law
+    from isoloss.runs import Runs
+
+#: Refits of resampled tables, for the intervals.
+DRAWS = 200
+MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Settings that may be lists; every combination is trained."""
+
+    params: Annotated[list[str], many("--params", "N,N...", MODELS, "Sizes without embeddings, as 0.1M.")]
+    tokens: Annotated[list[str] | None, many("--tokens", "D,D...", MODELS, "Tokens seen, as 0.5M.")] = None
+    tokens_per_param: Annotated[
+        list[str] | None,
+        many("--tokens-per-param", "R,R...", MODELS, "Tokens seen, in place of --tokens."),
+    ] = None
+    precision: Annotated[
+        list[str] | None,
+        many("--precision", "P,P...", MODELS, "Precisions of training, as fp,w4,'w4 a8 kv8'.", "fp"),
+    ] = None
+    lr: Annotated[
+        list[str] | None,
+        many("--lr", "X,X...", TRAINING, "Peak learning rates at width 64.", "0.01"),
+    ] = None
+    schedule: Annotated[
+        list[str] | None,
+        many(
+            "--schedule",
+            "S,S...",
+            TRAINING,
+            "cosine, wsd (constant, then a decay) or constant; token counts of the last two share a trunk.",
+            "cosine",
+        ),
+    ] = None
+    numbers: Annotated[
+        list[str] | None,
+        many("--numbers", "T,T...", TRAINING, "Type of products: float32 or bfloat16.", "float32"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Settings of every run."""
+
+    seeds: Annotated[
+        int,
+        typer.Option("--seeds", min=1, rich_help_panel=MODELS, help="Paired seeds of every run."),
+    ] = 1
+    corpus: Annotated[
+        str,
+        typer.Option(
+            "--corpus",
+            metavar="NAME",
+            rich_help_panel=TRAINING,
+            help="What is learnt: synthetic, a file or folder of text (.txt .jsonl .parquet), or hub:NAME.",
+        ),
+    ] = "synthetic"
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="NAME",
+            rich_help_panel=TRAINING,
+            help="Of a text: bytes, bpe:SIZE (trained on it), or a tokenizer.json.",
+            show_default="bytes",
+        ),
+    ] = None
+    unique_tokens: Annotated[
+        str | None,
+        typer.Option(
+            "--unique-tokens",
+            metavar="U",
+            rich_help_panel=TRAINING,
+            help="So many different tokens of a text, repeated as often as runs ask.",
+            show_default="one epoch at most",
+        ),
+    ] = None
+    context: Annotated[
+        int,
+        typer.Option("--context", min=2, rich_help_panel=TRAINING, help="Tokens of a sequence."),
+    ] = 64
+    sequences: Annotated[
+        int,
+        typer.Option("--sequences", min=1, rich_help_panel=TRAINING, help="Sequences in a batch."),
+    ] = 16
+    validation: Annotated[
+        int,
+        typer.Option(
+            "--validation",
+            min=2,
+            rich_help_panel=TRAINING,
+            help="Held-out sequences that losses are of.",
+        ),
+    ] = 512
+    warmup: Annotated[
+        float | None,
+        typer.Option(
+            "--warmup",
+            rich_help_panel=TRAINING,
+            help="Share of the steps that warm up, or from 1 on their number.",
+            show_default="0.05 for cosine, else 50",
+        ),
+    ] = None
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            rich_help_panel=TRAINING,
+            help="Where, as torch names it: cpu, cuda.",
+        ),
+    ] = "cpu"
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """How the sweep is run and kept."""
+
+    post: Annotated[
+        list[str] | None,
+        many(
+            "--post",
+            "P,P...",
+            SWEEP,
+            "What every model is quantised to after training, as w4,w3,w4/32@gptq.",
+        ),
+    ] = None
+    store: Annotated[
+        Path,
+        typer.Option(
+            "--store",
+            metavar="FILE",
+            rich_help_panel=SWEEP,
+            help="Where every run is kept (.db); the same command again goes on from there.",
+        ),
+    ] = Path("runs.db")
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="FOLDER",
+            rich_help_panel=SWEEP,
+            help="Also keep the trained models, for 'isoloss quantise'.",
+            show_default=False,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            rich_help_panel=SWEEP,
+            help="Processes of one thread each.",
+            show_default="one a core, or one for a GPU",
+        ),
+    ] = None
+    cells: Annotated[
+        bool,
+        typer.Option(
+            "--cells",
+            rich_help_panel=SWEEP,
+            help="Train all precisions and seeds of a size with the same token counts as one batched model, for a GPU.",
+            show_default=False,
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            rich_help_panel=SWEEP,
+            help="Say what would be trained, its flop, memory and time, and stop.",
+            show_default=False,
+        ),
+    ] = False
+
+
+def train(
+    *,
+    lists: Lists,
+    teaching: Teaching,
+    sweeping: Sweeping,
+    law: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--law",
+            metavar="NAME,NAME...",
+            rich_help_panel=AFTER,
+            help="Fit laws to the runs, and rank them where there are several.",
+            show_default=False,
+        ),
+    ] = None,
+    gaps: Annotated[
+        bool,
+        typer.Option(
+            "--gaps",
+            rich_help_panel=AFTER,
+            help="Also what each precision costs, as 'isoloss gaps' tells it.",
+            show_default=False,
+        ),
+    ] = False,
+    level: Level = 0.9,
+    drawing: Annotated[Path | None, drawn("the fitted laws, or the runs without --law,")] = None,
+    output: KeptTable = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train small language models in many precisions, quantise them, and fit laws to what they lost.
+
+    Every combination of the lists is one run; runs that differ in precision alone see the same batches. All is kept in one
+    file: killed at any moment, the same command goes on, and once all is done it does nothing. Runs that fail stop no
+    others; with any, the exit code is 1.
+    """
+    check_target(drawing, FIGURES, force)
+    check_target(output, TABLES, force)
+    laws = chosen_laws(listed(law, "--law"), Fitting()) if law else []  # refused before the sweep, not after
+    grid = _grid(lists, teaching)
+    post = listed(sweeping.post, "--post") if sweeping.post else []
+    how: dict[str, Any] = {
+        "corpus": _corpus(teaching),
+        "recipe": il.lm.Recipe(
+            sequences=teaching.sequences, validation=teaching.validation, device=teaching.device
+        ),
+        "post": post,
+        "store": sweeping.store,
+        "workers": sweeping.workers,
+        "cells": sweeping.cells,
+    }
+    if sweeping.dry_run:
+        show_text(f"{grid}\n\n{il.lm.foreseen(grid, **how)}")
+        return
+    wanted = il.lm.foreseen(grid, **how).rows
+    runs = il.train(grid, keep=sweeping.keep, **how)
+    if output is not None:
+        say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
+    # These need polars, which the help does not.
+    from isoloss.cli.output.runs_report import as_data, sections
+
+    if as_json:
+        show_json("runs", as_data(runs))
+    else:
+        show(sections(runs, "the sweep", every_reason=False))
+        show(il.fits.gap_table(runs, level).sections() if gaps else [])
+    found = _fitted(runs, laws, level) if laws else None
+    if found is not None and not as_json:
+        show(found.sections())
+    if drawing is not None:
+        il.plot(found or runs, drawing, force=force)
+        say(f"drew {drawing}")
+    if len(runs) < wanted:  # runs that failed were warned of, each with its reason
+        raise typer.Exit(1)
+
+
+def _grid(lists: Lists, teaching: Teaching) -> Any:
+    """The grid that the options ask for."""
+    axes: dict[str, Any] = {"params": listed(lists.params, "--params")}
+    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule", "numbers"):
+        given = getattr(lists, name)
+        if given:
+            axes[name] = listed(given, f"--{name.replace('_', '-')}")
+    if ("tokens" in axes) == ("tokens_per_param" in axes):
+        raise typer.BadParameter("give one of --tokens and --tokens-per-param", param_hint="--tokens")
+    if teaching.warmup is not None:
+        axes["warmup"] = [teaching.warmup]
+    return il.Grid(**axes, seed=list(range(teaching.seeds)))
+
+
+def _corpus(teaching: Teaching) -> Any:
+    """What the options say is learnt."""
+    settings: dict[str, Any] = {"context": teaching.context}
+    of_text = {"tokenizer": teaching.tokenizer, "unique_tokens": teaching.unique_tokens}
+    given = {name: value for name, value in of_text.items() if value is not None}
+    if given and teaching.corpus == "synthetic":
+        option = f"--{next(iter(given)).replace('_', '-')}"
+        raise Refused(f"{option} is of a text, which the synthetic language is not; name one with --corpus")
+    return il.lm.corpus_of(teaching.corpus, **settings, **given)
+
+
+def _fitted(runs: Runs, laws: list[Law], level: float) -> Fit | Comparison:
+    """The law fitted to the runs, or several, ranked by what they predict unseen."""
+    one = len(laws) == 1
+    with counted(
+        f"fitting {', '.join(law.name for law in laws)}", DRAWS if one else 3 * len(laws) * DRAWS
+    ) as tick:
+        if one:
+            return il.fit(laws[0], runs, draws=DRAWS, level=level, tick=tick)
+        return il.compare(laws, runs, draws=DRAWS, level=level, tick=tick)

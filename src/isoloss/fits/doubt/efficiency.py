@@ -1,0 +1,74 @@
+"""Efficiencies beside their base: eff has no meaning without the base, so it is printed for several floors E."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fits.solve import Coordinates, Optimum, optimise
+from isoloss.laws import DomainError, as_inputs
+
+#: Floors at which efficiencies are printed, in nats.
+FLOORS = (0.0, 1.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Efficiencies:
+    """Factors of every level with E held at several floors, and the loss gap of each at a reference size.
+
+    ``values[name]`` and ``gaps[name]`` hold one number a floor; ``objective`` is the objective reached at each.
+    """
+
+    params: float
+    tokens: float
+    floors: tuple[float, ...]
+    objective: tuple[float, ...]
+    values: Mapping[str, tuple[float, ...]]
+    gaps: Mapping[str, tuple[float, ...]]
+
+
+def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
+    """The table of efficiencies at several floors, at the median params and tokens; None for a law without one."""
+    law = optimum.problem.coordinates.law
+    names = [
+        k.name
+        for k in law.free
+        if "[" in k.name and k.name.partition("[")[0] not in ("A", "B", "E", "alpha", "beta", "kappa")
+    ]
+    x = optimum.problem.x
+    if not names or x.groups or "E" not in {k.name for k in law.constants}:
+        return None
+    n, d = float(np.median(x.params)), float(np.median(x.tokens))
+    values: dict[str, list[float]] = {name: [] for name in names}
+    gaps: dict[str, list[float]] = {name: [] for name in names}
+    reached = []
+    for floor in FLOORS:
+        held = replace(optimum.problem, coordinates=Coordinates(law.fix(E=floor)))
+        again = optimise(held, optimum.absent, starts, 0)
+        reached.append(again.certificate.objective)
+        fitted = again.law
+        for name in names:
+            values[name].append(float(fitted.values[name]))
+            gaps[name].append(_gap(again, name, n, d))
+    rows = {k: tuple(v) for k, v in values.items()}
+    return Efficiencies(n, d, FLOORS, tuple(reached), rows, {k: tuple(v) for k, v in gaps.items()})
+
+
+def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
+    """The loss that the level of an entry costs, in nats; the sparsity pattern stands last in a label.
+
+    NaN where the law needs more than a label says, as the group size that Chen's labels leave out.
+    """
+    label = name[name.index("[") + 1 : -1]
+    spelling, _, last = label.rpartition(" ")
+    sparse = bool(re.fullmatch(r"\d+:\d+", last))
+    x = as_inputs(
+        params, tokens, (spelling or "fp") if sparse else label, sparsity=[last if sparse else None]
+    )
+    try:
+        return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])
+    except DomainError:
+        return float("nan")

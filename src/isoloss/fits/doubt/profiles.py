@@ -1,0 +1,219 @@
+"""Profiles: the objective against one constant or one prediction, everything else refitted, and the interval it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from isoloss.fits.doubt.prediction import counts
+from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.solve import Coordinates, Optimum, Problem, solve
+from isoloss.formats import Precision
+from isoloss.laws import Array, Inputs, as_inputs
+
+#: Weight of the row that holds a prediction at a value: so heavy that the rest gives way to within 1e-6.
+HOLD = 1e6
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The objective against one constant or prediction, all else refitted: values (k,), objective (k,), the interval.
+
+    An end of the interval is the edge of the grid where the objective does not rise enough before it.
+    """
+
+    name: str
+    values: Array
+    objective: Array
+    low: float
+    high: float
+    level: float
+    kind: Literal["constant", "prediction"] = "constant"
+
+    @property
+    def open(self) -> tuple[bool, bool]:
+        """Whether the objective does not rise enough on the left, on the right: that end is the grid's edge."""
+        return bool(self.low <= self.values[0]), bool(self.high >= self.values[-1])
+
+    def __str__(self) -> str:
+        low, high = (" (not closed)" if edge else "" for edge in self.open)
+        return (
+            f"{self.name}: {self.low:.5g}{low} to {self.high:.5g}{high}, {100 * self.level:.0f}% by profile"
+        )
+
+
+def profile(
+    optimum: Optimum,
+    sample: Sample,
+    name: str,
+    level: float = 0.9,
+    points: int = 41,
+    reach: float = 4.0,
+) -> Profile:
+    """The profile-likelihood interval of one constant.
+
+    Twice the rise of the objective over ``likelihood_scale`` is chi-squared of one degree of freedom for least
+    squares and, in large samples, for Huber. The grid spans ``reach`` standard errors to both sides. Raises FitError
+    for a constant that is not free, and for runs in groups: a profile takes runs as independent.
+    """
+    _independent(sample)
+    problem = optimum.problem
+    coordinates = problem.coordinates
+    names = [k.name for k in coordinates.free]
+    if name not in names:
+        raise FitError(f"constant {name!r} is not free in this fit; free are {', '.join(names)}")
+    i = names.index(name)
+    centre = float(optimum.theta[i])
+    spread = float(np.sqrt(_covariance(problem, optimum.theta)[i, i]))
+    ends = np.clip(
+        [centre - reach * spread, centre + reach * spread],
+        coordinates.lower[i],
+        coordinates.upper[i],
+    )
+
+    def held(theta: Array, value: float) -> tuple[Array, float]:
+        return _with_constant(problem, theta, i, value)
+
+    grid, height = _walk(held, optimum.theta, centre, np.linspace(ends[0], ends[1], points))
+    low, high = _interval(optimum, grid, height, centre, level)
+    natural = np.exp if coordinates.free[i].scale == "log" else np.asarray
+    return Profile(name, natural(grid), height, float(natural(low)), float(natural(high)), level)
+
+
+def profile_prediction(
+    optimum: Optimum,
+    sample: Sample,
+    params: float | str,
+    tokens: float | str,
+    precision: str | Precision = "fp",
+    level: float = 0.9,
+    *,
+    sparsity: str | None = None,
+    group: str | None = None,
+    points: int = 41,
+    reach: float = 4.0,
+) -> Profile:
+    """The profile-likelihood interval of the law's loss at one point: as ``profile``, for a prediction of the mean.
+
+    Raises DomainError where the law is not defined at the point, FitError for runs in groups.
+    """
+    _independent(sample)
+    problem = optimum.problem
+    n, d = counts(params, tokens)
+    at = as_inputs(n, d, [precision], sparsity=[sparsity], group=None if group is None else [group])
+    centre = float(np.log(optimum.law.loss(at)[0]))
+    gradient = replace(problem, x=at, observed=np.exp([centre]), weights=None).jacobian(optimum.theta)[0]
+    gradient = gradient if problem.objective.log else gradient / np.exp(centre)
+    spread = float(np.sqrt(max(gradient @ _covariance(problem, optimum.theta) @ gradient, 1e-20)))
+    held = replace(
+        problem,
+        x=_appended(problem.x, at, sample),
+        weights=np.append(np.ones(len(problem.x)), HOLD),
+    )
+
+    def at_value(theta: Array, value: float) -> tuple[Array, float]:
+        fixed = replace(held, observed=np.append(problem.observed, np.exp(value)))
+        found = solve(fixed, theta[None, :], tolerance=1e-12)
+        return found.theta[0], float(problem.value(found.theta)[0])
+
+    span = centre + reach * spread * np.linspace(-1, 1, points)
+    grid, height = _walk(at_value, optimum.theta, centre, span)
+    low, high = _interval(optimum, grid, height, centre, level)
+    name = f"loss at {n[0]:.3g} params, {d[0]:.3g} tokens, {precision}"
+    return Profile(name, np.exp(grid), height, float(np.exp(low)), float(np.exp(high)), level, "prediction")
+
+
+def _independent(sample: Sample) -> None:
+    if sample.clusters is not None:
+        raise FitError(
+            "a profile takes runs as independent but these are in groups; use the intervals of the refits"
+        )
+
+
+def likelihood_scale(problem: Problem, theta: Array) -> float:
+    """What a rise of the objective is divided by to be half a chi-squared: variance of slopes over mean curvature."""
+    slope, curvature = _moments(problem, theta)
+    return slope / max(curvature, 1e-300)
+
+
+def _moments(problem: Problem, theta: Array) -> tuple[float, float]:
+    """The mean squared slope, for the constants spent, and the mean curvature of the objective at the residuals.
+
+    The curvature of Huber is the density of residuals at zero, from a window that holds a fifth of them.
+    """
+    r = problem.residuals(theta[None, :])[0]
+    objective = problem.objective
+    slope = float(np.mean(objective.slope(r) ** 2)) * len(r) / max(1, len(r) - len(theta))
+    if objective.kind != "huber":
+        return slope, float(np.mean(objective.curvature(r)))
+    window = max(objective.delta, float(np.quantile(np.abs(r), 0.2)))
+    return slope, float(np.mean(np.abs(r) <= window)) * objective.delta / window
+
+
+def _covariance(problem: Problem, theta: Array) -> Array:
+    """Asymptotic covariance of theta: the scale of a profile's grid, not an interval that is reported."""
+    slope, curvature = _moments(problem, theta)
+    jacobian = problem.jacobian(theta)
+    inverse = np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-14, hermitian=True)
+    return np.asarray(inverse * slope / max(curvature, 1e-300) ** 2)
+
+
+def _with_constant(problem: Problem, theta: Array, i: int, value: float) -> tuple[Array, float]:
+    """Theta and objective refitted with one coordinate held."""
+    coordinates = problem.coordinates
+    k = coordinates.free[i]
+    number = float(np.exp(value)) if k.scale == "log" else value
+    law = coordinates.law.with_values({k.name: number}).fix(k.name)
+    found = solve(
+        replace(problem, coordinates=Coordinates(law)), np.delete(theta, i)[None, :], tolerance=1e-9
+    )
+    return np.insert(found.theta[0], i, value), float(found.value[0])
+
+
+def _walk(
+    held: Callable[[Array, float], tuple[Array, float]], theta: Array, centre: float, grid: Array
+) -> tuple[Array, Array]:
+    """The objective at every value of the grid, each from the end of its neighbour nearer to the centre."""
+    grid = np.unique(grid)
+    height = np.empty(len(grid))
+    for side in (np.flatnonzero(grid >= centre), np.flatnonzero(grid < centre)[::-1]):
+        near = theta
+        for k in side:
+            near, height[k] = held(near, float(grid[k]))
+    return grid, height
+
+
+def _interval(
+    optimum: Optimum, grid: Array, height: Array, centre: float, level: float
+) -> tuple[float, float]:
+    """Where the rise crosses its limit nearest to the centre on both sides; the grid's edge where it does not."""
+    limit = 0.5 * float(stats.chi2.ppf(level, 1)) * likelihood_scale(optimum.problem, optimum.theta)
+    rise = height - min(float(height.min()), optimum.certificate.objective) - limit
+    low, high = float(grid[0]), float(grid[-1])
+    for k in range(len(grid) - 1):
+        if rise[k] * rise[k + 1] < 0:
+            at = float(grid[k] + (grid[k + 1] - grid[k]) * rise[k] / (rise[k] - rise[k + 1]))
+            if at < centre:
+                low = at
+            elif high == float(grid[-1]):
+                high = at
+    return low, high
+
+
+def _appended(x: Inputs, at: Inputs, sample: Sample) -> Inputs:
+    """The inputs of a sample with one more point at their end."""
+    names = [x.levels.items[k] for k in x.level] + [at.levels.items[0]]
+    groups = [x.groups[k] for k in x.group] + [at.groups[0]] if len(x.group) else None
+    unique = None if x.unique_tokens is None else np.append(x.unique_tokens, at.tokens)
+    return as_inputs(
+        np.append(x.params, at.params),
+        np.append(x.tokens, at.tokens),
+        [level.precision for level in names],
+        unique_tokens=unique,
+        sparsity=[level.sparsity for level in names],
+        group=groups,
+    )

@@ -1,0 +1,103 @@
+"""How sure a fit is: refits of resampled tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fits.doubt.resampling import NAMES, Resample, weights, wild
+from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.solve import Optimum, Problem, solve
+from isoloss.laws import Array
+
+#: What rests on fewer runs (or groups) than this may vanish from a resample of whole ones: weights are then fractional.
+SCARCE = 10
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Constants refitted on resampled tables: theta (S, p), how they were drawn, and how many refits failed."""
+
+    theta: Array
+    how: Resample
+    failed: int
+
+
+def default_resample(sample: Sample, optimum: Optimum) -> Resample:
+    """Groups where runs are grouped, fractional weights where some constant rests on few runs or groups, else runs.
+
+    Under Huber with a delta far below the noise, intervals from whole runs are somewhat wide; wild ones are right for
+    constants of precision and too narrow for those of the base (docs/results.md, Recovery), so they are no default.
+    """
+    if _least_support(sample, optimum) < SCARCE:
+        return "fractional"
+    return "runs" if sample.clusters is None else "groups"
+
+
+def _least_support(sample: Sample, optimum: Optimum) -> int:
+    """The fewest runs, or groups where runs are grouped, that any constant rests on."""
+    rests = np.abs(optimum.problem.jacobian(optimum.theta)) > 0
+    if not rests.size:
+        return len(sample)
+    if sample.clusters is None:
+        return int(rests.sum(axis=0).min())
+    return min(len(np.unique(sample.clusters[column])) for column in rests.T)
+
+
+def resample(
+    sample: Sample,
+    optimum: Optimum,
+    draws: int,
+    how: Resample | None = None,
+    seed: int = 0,
+    tick: Callable[[int], None] | None = None,
+) -> Draws:
+    """Refits of many resampled tables, each from the optimum.
+
+    Raises FitError for an unknown way of resampling, for groups where there are none, and for fewer than two draws.
+    """
+    how = how or default_resample(sample, optimum)
+    if draws < 2:
+        raise FitError(f"draws is {draws}; an interval needs at least 2 refits")
+    if how not in NAMES:
+        raise FitError(f"unknown resample {how!r}; there are {', '.join(NAMES)}")
+    if how == "groups" and sample.clusters is None:
+        raise FitError("runs are not grouped: no value of the column group is shared; resample by 'runs'")
+    rng = np.random.default_rng(seed)
+    if how == "wild":
+        problem = replace(optimum.problem, observed=_wild(sample, optimum, draws, rng))
+    else:
+        drawn = weights(how, len(sample), sample.clusters, draws, rng)
+        problem = replace(optimum.problem, weights=drawn)
+    return refits(problem, optimum.theta, draws, how, tick)
+
+
+def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator) -> Array:
+    """Losses drawn again from the fit, residuals grown by what their leverage took from them."""
+    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    jacobian = optimum.problem.jacobian(optimum.theta)
+    basis, size, _ = np.linalg.svd(
+        jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300), full_matrices=False
+    )
+    leverage = np.sum(basis[:, size > 1e-10 * size.max(initial=0.0)] ** 2, axis=1)
+    grown = residual / (1.0 - np.minimum(leverage, 0.9))
+    if optimum.problem.objective.log:
+        return wild(np.log(sample.loss) + residual, grown, sample.clusters, draws, rng, exponent=True)
+    return wild(sample.loss + residual, grown, sample.clusters, draws, rng)
+
+
+def refits(
+    problem: Problem,
+    theta: Array,
+    draws: int,
+    how: Resample,
+    tick: Callable[[int], None] | None = None,
+) -> Draws:
+    """Walks from theta on each of many resampled tables; those that end nowhere finite are counted and left out."""
+    if not len(theta):
+        return Draws(np.zeros((draws, 0)), how, 0)
+    found = solve(problem, np.tile(theta, (draws, 1)), tolerance=1e-6, tick=tick)
+    good = np.isfinite(found.value)
+    return Draws(found.theta[good], how, int((~good).sum()))

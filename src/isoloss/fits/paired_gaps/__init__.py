@@ -1,0 +1,20 @@
+"""What a precision costs: gaps of paired runs, and how they grow."""
+
+from isoloss.fits.paired_gaps.gap_growth import Growth
+from isoloss.fits.paired_gaps.gap_tables import CellGap, GapTable, PrecisionGap, gap_table
+from isoloss.fits.paired_gaps.paired import (
+    Gaps,
+    GapScore,
+    LevelGap,
+    Slope,
+    gaps,
+    is_reference,
+    reference_mask,
+)
+
+# fmt: off
+__all__ = [
+    "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
+    "gap_table", "gaps", "is_reference", "reference_mask",
+]
+# fmt: on

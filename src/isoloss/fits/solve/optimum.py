@@ -1,0 +1,213 @@
+"""The best constants of a law for a sample, with the evidence that they are the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fits.paired_gaps import reference_mask
+from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.solve.objective import SQUARES, Objective
+from isoloss.fits.solve.problem import Coordinates, Problem
+from isoloss.fits.solve.solver import Solution
+from isoloss.fits.solve.starts import descend, draw
+from isoloss.laws import Array, DomainError, Inputs, Law, Mask
+
+#: Constants of the base, which every run depends on and which ``per`` gives each source of its own.
+BASE = ("A", "alpha", "B", "beta", "E", "kappa")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Evidence that an optimum is global and what is flat around it.
+
+    ``agree`` of ``starts`` ended within 1e-6 of the best objective; ``gradient`` is the norm of the gradient in
+    units of the least-squares metric, relative to the objective; ``condition`` the condition number of the scaled
+    Hessian; ``ridge`` the change of every free constant along the flattest direction that raises the objective
+    by 0.1%.
+    """
+
+    objective: float
+    starts: int
+    agree: int
+    gradient: float
+    condition: float
+    ridge: dict[str, float]
+
+    def __str__(self) -> str:
+        flat = ", ".join(
+            f"{name} by {100 * v:.1f}%" for name, v in sorted(self.ridge.items(), key=lambda kv: -kv[1])[:3]
+        )
+        return (
+            f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative gradient {self.gradient:.1e}; "
+            f"condition {self.condition:.1e}; along the ridge 0.1% of the objective moves {flat or 'nothing'}"
+        )
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Theta (p,) of the best start, its problem and its certificate; ``absent`` constants are not in the data."""
+
+    problem: Problem
+    theta: Array
+    certificate: Certificate
+    absent: tuple[str, ...]
+
+    @property
+    def law(self) -> Law:
+        """The law with the fitted constants; absent ones keep what value they had."""
+        law = self.problem.coordinates.law
+        values = self.problem.coordinates.values(self.theta)
+        return law.with_values({k: v for k, v in values.items() if k not in law.ties})
+
+
+def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple[str, ...]]:
+    """The problem of a law on a sample, and the constants on which no row depends: they are held at the value they
+    have, or at NaN, so that nothing that needs them can be said. (One that only 16-bit parts touch, where its effect
+    is least, and that has no value stands in the middle of its range.)
+
+    Raises FitError where a term of the law cannot take a base for every group, and for too few runs.
+    """
+    law = law.bind(sample.x.levels)
+    problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
+    if sample.x.groups:
+        _check_grouped(law, sample.x)
+    there = touched(law, sample.x, reference_mask(sample.x))
+    absent = tuple(k.name for k in law.free if k.name not in there)
+    if absent:
+        seen = touched(law, sample.x, np.zeros(len(sample), dtype=bool))
+        free = {k.name: k for k in law.free}
+        held = {n: law.values.get(n, 0.5 * sum(free[n].start) if n in seen else np.nan) for n in absent}
+        problem = replace(problem, coordinates=Coordinates(law.with_values(held).fix(*absent)))
+    if len(problem.coordinates.free) > len(sample):
+        raise FitError(
+            f"law {law.name!r} has {len(problem.coordinates.free)} free constants but there are {len(sample)} usable runs; "
+            "fix some constants or add runs"
+        )
+    return problem, absent
+
+
+def _check_grouped(law: Law, x: Inputs) -> None:
+    try:
+        law.formula.loss(Coordinates(law).constants(np.zeros((1, len(law.free)))), x)
+    except (ValueError, IndexError) as error:
+        raise FitError(
+            f"law {law.name!r} cannot have a base for every group: one of its terms reads a constant of the base"
+        ) from error
+
+
+def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) -> Optimum:
+    """The best of many walks, each from its own start."""
+    if not problem.coordinates.free:
+        value = float(problem.value(np.zeros((1, 0)))[0])
+        return Optimum(problem, np.zeros(0), Certificate(value, 0, 0, 0.0, 1.0, {}), absent)
+    walks = descend(problem, feasible_starts(problem, starts, seed))
+    best = int(np.argmin(walks.value))
+    # Two factors below zero make a positive product, so a walk can end where the law has no loss.
+    while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):
+        walks = replace(walks, value=np.where(np.arange(len(walks.value)) == best, np.inf, walks.value))
+        best = int(np.argmin(walks.value))
+    if not np.isfinite(walks.value[best]):
+        raise FitError(
+            f"law {problem.coordinates.law.name!r} is undefined on these runs at every start; check its precision terms"
+        )
+    return Optimum(problem, walks.theta[best], certify(problem, walks), absent)
+
+
+def _is_defined(problem: Problem, theta: Array) -> bool:
+    """Whether the law has a loss in every precision of the runs."""
+    law = problem.coordinates.law
+    try:
+        law.formula.check({**law.values, **problem.coordinates.values(theta)}, problem.x)
+    except DomainError:
+        return False
+    return True
+
+
+def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -> Array:
+    """Start vectors at which the law is defined on every row, (count, p) or fewer where the domain is narrow.
+
+    Raises FitError when none is found: some precision in the table lies outside the law's domain.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[Array] = []
+    for _ in range(rounds):
+        theta = draw(problem, count, rng)
+        found.append(theta[np.isfinite(problem.value(theta))])
+        if sum(map(len, found)) >= count:
+            break
+    starts = np.concatenate(found)[:count]
+    if not len(starts):
+        raise FitError(
+            f"law {problem.coordinates.law.name!r} is undefined on some of these runs at each of {rounds * count} starts; "
+            "leave out the lowest precisions or take a law that admits them"
+        )
+    return starts
+
+
+def certify(problem: Problem, walks: Solution) -> Certificate:
+    """The certificate of the best of many walks."""
+    best = int(np.argmin(walks.value))
+    value = float(walks.value[best])
+    theta = walks.theta[best]
+    _, gradient, hessian, metric = (a[0] for a in problem.derivatives(theta[None, :]))
+    coordinates = problem.coordinates
+    inside = (theta > coordinates.lower) & (theta < coordinates.upper)
+    scale = np.where(inside, 1.0 / np.sqrt(np.maximum(metric, 1e-300)), 0.0)
+    kept = np.flatnonzero(inside)
+    if not len(kept):
+        return Certificate(
+            value, len(walks.value), int(np.sum(walks.value <= value * (1 + 1e-6))), 0.0, 1.0, {}
+        )
+    size, axes = np.linalg.eigh((hessian * scale[:, None] * scale)[np.ix_(kept, kept)])
+    flat = np.maximum(np.abs(size), 1e-300)
+    step = scale[kept] * axes[:, 0] * np.sqrt(2e-3 * max(value, 1e-300) / flat[0])
+    names = [coordinates.free[i] for i in kept]
+    moved = {
+        k.name: float(abs(s) if k.scale == "log" else abs(s / theta[i]) if theta[i] else abs(s))
+        for k, s, i in zip(names, step, kept, strict=True)
+    }
+    norm = float(np.sqrt(np.sum((gradient * scale) ** 2) / max(2 * value, 1e-300)))
+    agree = int(np.sum(walks.value <= value * (1 + 1e-6)))
+    return Certificate(value, len(walks.value), agree, norm, float(flat.max() / flat.min()), moved)
+
+
+def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) -> set[str]:
+    """The free constants on which some run depends, at theta (S, p) or at random points.
+
+    A part that is 16 bits wide wherever it is named says nothing about the constants of its rounding: for constants
+    other than those of the base, runs at the reference do not count where there are others.
+    """
+    coordinates = Coordinates(law)
+    problem = Problem(coordinates, x, np.ones(len(x)), SQUARES)
+    theta = draw(problem, 32, np.random.default_rng(0)) if theta is None else theta
+    with np.errstate(all="ignore"):
+        loss = law.formula.loss(coordinates.jets(theta), x)
+    grad = getattr(loss, "grad", {})
+    counted = ~reference if not reference.all() else reference
+    found = set()
+    for i, k in enumerate(coordinates.free):
+        if i in grad:
+            slope = np.broadcast_to(grad[i], (len(theta), len(x)))
+            slope = slope if is_base(k.name) else slope[:, counted]
+            known = np.isfinite(slope)
+            # Outside the law's domain nothing is known; a constant that is unknown everywhere is taken as touched.
+            if np.any(slope[known]) or not known.any():
+                found.add(k.name)
+    return found
+
+
+def is_base(name: str) -> bool:
+    """Whether a constant belongs to the base, also where there is one for every group."""
+    return name.partition("[")[0] in BASE
+
+
+def unheld(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
+    """Those of the absent constants on which these runs depend: what is said of them rests on no fitted run."""
+    if not absent:
+        return ()
+    open_law = law.release(*absent)
+    values = {k.name: k.value if k.value is not None else k.start[0] for k in open_law.constants}
+    theta = Coordinates(open_law).theta(values)[None, :]
+    return tuple(sorted(touched(open_law, x, reference_mask(x), theta) & set(absent)))

@@ -1,0 +1,109 @@
+"""Where walks begin: shapes drawn from each constant's range, amplitudes solved from them by non-negative least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import nnls
+
+from isoloss.fits.solve.problem import Problem
+from isoloss.fits.solve.solver import Solution, solve
+from isoloss.laws import Array, Constant, plain
+
+#: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the robust optimum.
+LEAD = (30.0, 5.0)
+
+
+def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
+    """Start vectors of shape (count, p): a Latin hypercube over the shape constants, amplitudes solved from each."""
+    free = problem.coordinates.free
+    grid = (np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))) / count
+    columns = {k.name: _between(k, grid[i]) for i, k in enumerate(free)}
+    return with_amplitudes(problem, columns, grid, count)
+
+
+def with_amplitudes(
+    problem: Problem,
+    shapes: Mapping[str, Array],
+    share: Array | None = None,
+    count: int | None = None,
+) -> Array:
+    """Start vectors from arrays of shape constants (each of shape (S,)); amplitudes follow from the losses."""
+    coordinates = problem.coordinates
+    count = len(next(iter(shapes.values()))) if count is None else count
+    theta = np.empty((count, len(coordinates.free)))
+    for s in range(count):
+        values = {
+            k.name: float(shapes[k.name][s]) if k.name in shapes else k.start[0] for k in coordinates.free
+        }
+        theta[s] = coordinates.theta(
+            values
+            | _amplitudes(problem, values, 0.5 if share is None or not len(share) else float(share[0, s]))
+        )
+    return np.clip(theta, coordinates.lower, coordinates.upper)
+
+
+def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> Solution:
+    """Where walks from theta end: first by least squares, then led to the objective, each on its own."""
+    objective = problem.objective
+    squares = replace(objective, kind="squares")
+    rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6)
+    theta = rough.theta
+    if objective.kind == "huber":
+        for factor in LEAD:
+            wide = replace(objective, delta=objective.delta * factor)
+            theta = solve(replace(problem, objective=wide), theta, tolerance=1e-6).theta
+    return solve(problem, theta, tolerance=tolerance)
+
+
+def _between(k: Constant, share: Array) -> Array:
+    low, high = k.start
+    return (
+        np.exp(np.log(low) + share * np.log(high / low)) if k.scale == "log" else low + share * (high - low)
+    )
+
+
+def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> dict[str, float]:
+    """Amplitudes for given shapes: non-negative least squares on relative residuals, with kappa undone.
+
+    With an outer exponent the loss is not linear in A and B but (L - E)^(1/kappa) is, so the floor E is then taken
+    as a share of the least loss and penalties are left out.
+    """
+    coordinates = problem.coordinates
+    names = [k.name for k in coordinates.free if k.amplitude]
+    if not names:
+        return {}
+    observed = problem.observed if problem.observed.ndim == 1 else problem.observed[0]
+    unit = coordinates.constants(coordinates.theta(dict(values))[None, :])
+    kappa = float(np.ravel(unit["kappa"])[0]) if "kappa" in unit else 1.0
+    floors = {
+        k: 0.95 * share * float(observed.min()) for k in names if kappa != 1.0 and k.partition("[")[0] == "E"
+    }
+    solved = [k for k in names if k not in floors]
+    rest = _column(problem, unit, names, "")
+    target = observed - rest - (max(floors.values()) if floors else 0.0)
+    columns = np.array([_column(problem, unit, names, name) - rest for name in solved]).T
+    if kappa != 1.0:
+        with np.errstate(invalid="ignore"):  # a base above the loss leaves nothing to solve for
+            target, columns = target ** (1 / kappa), columns ** (1 / kappa)
+    if not np.isfinite(columns).all() or not (target > 0).all():
+        return floors
+    found, _ = nnls(columns / target[:, None], np.ones(len(target)))
+    least = {k.name: k.lower for k in coordinates.free}
+    return floors | {
+        name: max(float(v), least[name], 1e-9 * (name[0] != "E"))
+        for name, v in zip(solved, found, strict=True)
+    }
+
+
+def _column(problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str) -> Array:
+    """The loss when one amplitude is one (none, for no name) and all others are zero, shape (n,)."""
+    ties = problem.coordinates.law.ties
+    c = {
+        k: (1.0 if ties.get(k, k) == name else 0.0) if ties.get(k, k) in names else v for k, v in unit.items()
+    }
+    with np.errstate(all="ignore"):
+        loss = problem.coordinates.law.formula.loss(c, problem.x)
+    return np.array(np.broadcast_to(plain(loss), (1, len(problem.x)))[0])

@@ -1,0 +1,243 @@
+"""A whole descent as a chain of stretches of constant step size, each jumped over or stepped through."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.linear.descent import SGD, first_averaged
+from isoloss.linear.exact.contour import (
+    contour_advanced,
+    contour_holds,
+    contour_means,
+    contour_spread,
+)
+from isoloss.linear.exact.heavy_ball import ball_advanced, ball_holds
+from isoloss.linear.exact.state import Seen, State, start, state_of, stepped
+from isoloss.linear.exact.step_operator import Operator
+
+Array = NDArray[np.float64]
+Way = Literal["jump", "step"]
+#: Steps that are still taken one by one, some hours of them.
+LONGEST = 10**8
+#: Size of what still turns below which few coordinates stand for all.
+TURNING = 1e-13
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """`steps` steps of one size, or of the given sizes (steps,); `summing` adds their iterates to the sum."""
+
+    size: float | Array
+    steps: int
+    summing: bool
+
+
+@dataclass(frozen=True)
+class Course:
+    """The stretches of a descent and how many iterates its result averages (0: the last iterate)."""
+
+    stretches: tuple[Stretch, ...]
+    averaged: int
+    momentum: float
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What courses share that run side by side."""
+        sizes = tuple(
+            (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0) for each in self.stretches
+        )
+        return sizes, self.momentum > 0
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in every stretch."""
+        fewest = min(each.steps for each in self.stretches)
+        return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
+
+    def scaled(self, size: float) -> Course:
+        """The course with all step sizes times `size`."""
+        longer = tuple(replace(each, size=each.size * size) for each in self.stretches)
+        return replace(self, stretches=longer)
+
+
+def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
+    """The course of a descent whose first step size is `step_size`."""
+    first = first_averaged(iterate, sgd.steps)
+    cut = sgd.steps if first is None else first
+    stretches = []
+    if sgd.schedule == "cosine":
+        check_walk(sgd.steps)
+        sizes = sgd.step_sizes(step_size)
+        pieces = [(sizes[:cut], cut, False), (sizes[cut:], sgd.steps - cut, True)]
+        stretches = [Stretch(*piece) for piece in pieces if piece[1]]
+    else:
+        at = 0
+        for size, steps in sgd.stages(step_size):
+            before = min(max(cut - at, 0), steps)
+            stretches += [
+                Stretch(size, part, late) for part, late in ((before, False), (steps - before, True)) if part
+            ]
+            at += steps
+    return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.momentum)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Mean of v (P, n) of the result, and its variance: by coordinate (P, n), and summed with a norm (P,)."""
+
+    mean: Array
+    var: Array | None
+    spread: Array
+
+
+def run(op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinate: bool = False) -> Outcome:
+    """The result of courses of one shape under stacked operators."""
+    momentum = np.array([[each.momentum] for each in courses])
+    at = start(op, bool(courses[0].momentum))
+    count = len(courses[0].stretches)
+    for k in range(count):
+        stretches = [each.stretches[k] for each in courses]
+        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
+            return _ended(at, op, stretches, courses, norm)
+        at = advanced(at, op, stretches, momentum, way)
+    return _read(at, op, courses, norm)
+
+
+def advanced(
+    at: State,
+    op: Operator,
+    stretches: list[Stretch],
+    momentum: Array,
+    way: Way,
+    seen: Seen | None = None,
+) -> State:
+    """The state behind one stretch of every point: the contour where it holds, else step by step.
+
+    With `seen` (a closure) step by step.
+    """
+    steps = np.array([each.steps for each in stretches])
+    summing = stretches[0].summing
+    if isinstance(stretches[0].size, np.ndarray) or seen is not None:
+        return _varied(at, op, stretches, momentum, summing, seen)
+    gamma = np.array([[each.size] for each in stretches])
+    jump = _jumps(op, gamma, momentum, steps, way)
+    if jump.all():
+        return _jumped(at, op, gamma, momentum, steps, summing)
+    merged = [None if each is None else each.copy() for each in at.arrays()]
+    for chosen, far in ((np.flatnonzero(jump), True), (np.flatnonzero(~jump), False)):
+        if not len(chosen):
+            continue
+        part, here = at.rows(chosen), op.rows(chosen)
+        moved = (
+            _jumped(part, here, gamma[chosen], momentum[chosen], steps[chosen], summing)
+            if far
+            else walked(part, here, gamma[chosen], steps[chosen], momentum[chosen], summing)
+        )
+        for into, new in zip(merged, moved.arrays(), strict=True):
+            if into is not None and new is not None:
+                into[chosen] = new
+    return state_of(merged)
+
+
+def walked(
+    at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
+) -> State:
+    """The state behind `steps` (P,) steps, one after the other; who is there waits for the others."""
+    check_walk(int(steps.max()))
+    left = np.arange(len(steps))
+    parts: list[tuple[NDArray[np.intp], State]] = []
+    done = 0
+    for goal in np.unique(steps):
+        for _ in range(goal - done):
+            at = stepped(at, op, gamma, momentum, summing)
+        done = int(goal)
+        here = steps[left] == goal
+        parts.append((left[here], at.rows(np.flatnonzero(here))))
+        rest = np.flatnonzero(~here)
+        at, op, gamma, momentum, left = (
+            at.rows(rest),
+            op.rows(rest),
+            gamma[rest],
+            momentum[rest],
+            left[rest],
+        )
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+    columns = zip(*(state.arrays() for _, state in parts), strict=True)
+    return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
+
+
+def check_walk(steps: int) -> None:
+    """ValueError where steps are too many to be taken one by one."""
+    if steps > LONGEST:
+        raise ValueError(
+            f"{steps} steps have to be taken one by one here, which is too many; accepted are at most {LONGEST}, "
+            "or a constant or geometric schedule well below the stability limit with method 'exact'"
+        )
+
+
+def _varied(
+    at: State,
+    op: Operator,
+    stretches: list[Stretch],
+    momentum: Array,
+    summing: bool,
+    seen: Seen | None,
+) -> State:
+    """The state behind stretches of as many steps each, whose size may differ from step to step."""
+    sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
+    for size in sizes.T:
+        at = stepped(at, op, size[:, None], momentum, summing, seen)
+    return at
+
+
+def _jumped(
+    at: State, op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], summing: bool
+) -> State:
+    if at.speed is None:
+        return contour_advanced(at, op, gamma, steps, summing)
+    return ball_advanced(at, op, gamma, momentum, steps, summing)
+
+
+def _jumps(
+    op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], way: Way
+) -> NDArray[np.bool_]:
+    if way == "step":
+        return np.zeros(len(steps), dtype=bool)
+    if momentum.any():
+        return ball_holds(op, gamma, momentum, steps)
+    return contour_holds(op, gamma, steps)
+
+
+def _all_jump(op: Operator, stretches: list[Stretch], momentum: Array, way: Way) -> bool:
+    if isinstance(stretches[0].size, np.ndarray) or momentum.any():
+        return False
+    gamma = np.array([[each.size] for each in stretches])
+    return bool(_jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all())
+
+
+def _ended(at: State, op: Operator, stretches: list[Stretch], courses: list[Course], norm: Array) -> Outcome:
+    """The outcome behind a last stretch that only the total spread is asked of."""
+    gamma, steps = (
+        np.array([[each.size] for each in stretches]),
+        np.array([each.steps for each in stretches]),
+    )
+    summing = stretches[0].summing
+    mean, total = contour_means(at, op, gamma, steps, summing)
+    spread = contour_spread(at, op, gamma, steps, summing, norm)
+    if not courses[0].averaged:
+        return Outcome(mean, None, spread)
+    count = np.array([each.averaged for each in courses], dtype=float)
+    return Outcome(total / count[:, None], None, spread / count**2)
+
+
+def _read(at: State, op: Operator, courses: list[Course], norm: Array) -> Outcome:
+    if not courses[0].averaged:
+        return Outcome(at.mean, at.var, op.total(norm * at.var)[:, 0])
+    count = np.array([[each.averaged] for each in courses], dtype=float)
+    var = at.var_total / count**2
+    return Outcome(at.total / count, var, op.total(norm * var)[:, 0])

@@ -1,0 +1,220 @@
+"""Real grids on labels, parameter, activations and gradient: noise as large as theirs, level by level in time.
+
+Each rounded number z is taken as normal with its present variance; then Q(z) = gain z + e, with gain = E z Q / E z^2
+and e uncorrelated with z, of variance E Q^2 - gain^2 E z^2 (Bussgang). A gain of labels or activations moves the
+optimum that training goes to, one of activations or gradients the step size. The error e of an integer is noise
+added, that of a float relative to z^2; labels, which are normal indeed, also get Stein's term
+E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''. Parameters are rounded coordinate by coordinate around their
+present mean: stochastic rounding adds noise, nearest rounding is made linear around the mean at every single step.
+
+The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at each. A closure:
+within simulation error for grids finer than the deviation of what they round, a few percent off for coarser ones.
+Source: derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Format
+from isoloss.linear.exact.chain import Stretch, Way, advanced
+from isoloss.linear.exact.measuring import error_square
+from isoloss.linear.exact.state import Seen, State, start
+from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
+from isoloss.linear.moments import Setting, fine_noise, rounded_moments, symmetric_moments
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, is_listed, levels_of
+
+Array = NDArray[np.float64]
+#: Length of a piece, relative to the steps before it.
+PIECE = 0.05
+SMALLEST_GAIN = 1e-6
+#: Variances below this, relative to 1 + the mean squared, are none.
+TINY = 1e-20
+
+
+class Rounding(NamedTuple):
+    """Q(z) = gain z + e for z ~ N(0, sd^2): the variance of e, and the bend of E Q^2 beyond that of gain z."""
+
+    gain: float = 1.0
+    noise: float = 0.0
+    bend: float = 0.0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What the quantisers do at one moment: noises in units of 1 / gain of the activations, and the gains."""
+
+    noises: Noises
+    label_gain: float
+    gain: float
+    gradient_gain: float
+
+    def trained(self, at: Setting) -> Setting:
+        """What training sees: labels times the ratio of both gains."""
+        ratio = self.label_gain / self.gain
+        return replace(
+            at,
+            target=ratio * at.target,
+            best=ratio * at.best,
+            noise_var=ratio**2 * at.noise_var,
+            signal=ratio**2 * at.signal,
+            approximation=ratio**2 * at.approximation,
+        )
+
+
+@dataclass(frozen=True)
+class Closure:
+    """The quantisers of one point, with the sizes that default scales are made from."""
+
+    quantisers: Quantisers
+    scales: Scales
+    setting: Setting  # stacked, of one point
+    batch: Array
+
+    def at(self, mean: Array, var: Array) -> Levels:
+        """The levels where w has these means and variances (1, n)."""
+        q, setting = self.quantisers, self.setting
+        label = float(np.sqrt(setting.noise_var + setting.total(setting.lam * setting.target**2))[0, 0])
+        signal = float(np.sqrt(setting.signal)[0, 0])
+        squares = mean**2 + var
+        w = self._parameter(mean, var)
+        seen = float(np.sqrt(setting.total(setting.h * (squares + w.add + w.mul * squares)))[0, 0])
+        on_label = rounding(q.l, self.scales.l, label, label)
+        on_seen = rounding(q.a, self.scales.a, seen, signal)
+        scale = on_seen.gain
+        noises = Noises(
+            l=_in_units(q.l, on_label, label, scale, floats_relative=False),
+            w=w,
+            a=_in_units(q.a, on_seen, seen, scale),
+            bend=on_label.bend / on_label.gain**2,
+        )
+        levels = Levels(noises, on_label.gain, scale, 1.0)
+        error = scale * float(np.sqrt(error_square(levels.trained(setting), noises, mean, var))[0, 0])
+        on_error = rounding(q.g, self.scales.g, error, label)
+        g = _in_units(q.g, on_error, error, scale * on_error.gain, relative=on_error.gain)
+        return replace(levels, noises=noises._replace(g=g), gradient_gain=on_error.gain)
+
+    def at_the_optimum(self) -> Levels:
+        """The levels at the optimum on quantised inputs, which the stability limit is judged at."""
+        return self.at(self.setting.centre, np.zeros_like(self.setting.h))
+
+    @property
+    def biased(self) -> bool:
+        """Whether the parameter in use is rounded to the nearest number, so that its mean moves."""
+        known = self.quantisers.w
+        return known is not None and is_grid(known) and is_listed(known) and known.rounding != "sr"
+
+    def seen(self, mean: Array, var: Array, centre: Array) -> Seen | None:
+        """The parameter in use, linear in w around its present mean, where that is rounded to the nearest."""
+        if not self.biased:
+            return None
+        first, second, both = self._rounded(mean, var)
+        slope = np.divide(both - first * mean, var, out=np.zeros_like(var), where=var > TINY * (1 + mean**2))
+        noise = np.maximum(second - first**2 - slope**2 * var, 0.0)
+        return Seen(slope, first - centre - slope * (mean - centre), noise)
+
+    def _rounded(self, mean: Array, var: Array) -> tuple[Array, ...]:
+        """E Q, E Q^2 and E Q w of every coordinate of the parameter, (1, n)."""
+        known = self.quantisers.w or Format.parse("fp")
+        levels = levels_of(known, self.scales.w, self._largest)
+        sd = np.sqrt(np.maximum(var[0], 0.0))
+        return tuple(each[None] for each in rounded_moments(levels, known.rounding == "sr", mean[0], sd))
+
+    @property
+    def _largest(self) -> float:
+        return float(np.sqrt(np.max(self.setting.target**2)))
+
+    def _parameter(self, mean: Array, var: Array) -> Noise:
+        known = self.quantisers.w
+        if known is None or not is_grid(known):
+            return ideal(known)
+        if not is_listed(known):
+            return ideal(fine_noise(known, self.scales.w, self._largest)[0])
+        _, second, both = self._rounded(mean, var)
+        return Noise(add=np.maximum(second - 2 * both + mean**2 + var, 0.0))
+
+
+def rounding(known: Format | None, scale: float | None, sd: float, size: float) -> Rounding:
+    """What a real grid does to N(0, sd^2); nothing where there is none. `size` makes the default scale."""
+    if known is None or not is_grid(known) or sd == 0:
+        return Rounding()
+    if not is_listed(known):
+        fine = ideal(fine_noise(known, scale, size)[0])
+        return Rounding(1.0, float(fine.add) + float(fine.mul) * sd**2)
+    h, _, g, _, b = symmetric_moments(levels_of(known, scale, size), known.rounding == "sr", np.array([sd]))
+    gain = max(float(g[0]) / sd**2, SMALLEST_GAIN)
+    noise = max(float(h[0]) - gain**2 * sd**2, 0.0)
+    return Rounding(gain, noise, float(b[0] - h[0] * sd**2) / sd**4 - 2 * gain**2)
+
+
+def _in_units(
+    known: Format | None,
+    found: Rounding,
+    sd: float,
+    scale: float,
+    relative: float | None = None,
+    floats_relative: bool = True,
+) -> Noise:
+    """The noise of a part in units of 1 / `scale`; relative noise, of z^2, in units of 1 / `relative`."""
+    if known is None or not is_grid(known):
+        own = ideal(known)
+        return Noise(own.add / scale**2, own.mul, own.shared)
+    if known.kind == "float" and floats_relative and sd > 0:
+        return Noise(mul=found.noise / sd**2 / (scale if relative is None else relative) ** 2)
+    return Noise(add=found.noise / scale**2)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The end of a descent under a closure: the state, the levels and the optimum of the last piece."""
+
+    state: State
+    levels: Levels
+    centre: Array
+
+
+def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, way: Way) -> Closed:
+    """The state after all stretches, the levels set again at each piece."""
+    levels, at, centre = None, None, np.zeros_like(closure.setting.h)
+    done = summed = 0
+    for stretch in stretches:
+        for piece in _pieces(stretch, -1 if closure.biased else done):
+            mean = centre if at is None else at.mean + centre
+            levels = closure.at(mean, np.zeros_like(mean) if at is None else at.var)
+            noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
+            op = operator(levels.trained(closure.setting), noises, closure.batch)
+            at = start(op, momentum > 0) if at is None else _recentred(at, centre - op.centre, summed)
+            centre = op.centre
+            seen = closure.seen(at.mean + centre, at.var, centre)
+            gain = levels.gain * levels.gradient_gain
+            at = advanced(at, op, [replace(piece, size=piece.size * gain)], np.array([[momentum]]), way, seen)
+            done += piece.steps
+            summed += piece.steps if piece.summing else 0
+    if at is None or levels is None:
+        raise AssertionError("a descent has at least one step")
+    return Closed(at, closure.at(at.mean + centre, at.var), centre)
+
+
+def judged(closure: Closure) -> tuple[Operator, float]:
+    """The operator at the optimum, and what the step size is multiplied with there."""
+    levels = closure.at_the_optimum()
+    op = operator(levels.trained(closure.setting), levels.noises, closure.batch)
+    return op, levels.gain * levels.gradient_gain
+
+
+def _recentred(at: State, shift: Array, summed: int) -> State:
+    return replace(at, mean=at.mean + shift, total=at.total + summed * shift)
+
+
+def _pieces(stretch: Stretch, done: int) -> Iterator[Stretch]:
+    low = 0
+    while low < stretch.steps:
+        high = min(low + max(1, int(PIECE * (done + low)) if done >= 0 else 1), stretch.steps)
+        size = stretch.size[low:high] if isinstance(stretch.size, np.ndarray) else stretch.size
+        yield Stretch(size, high - low, stretch.summing)
+        low = high

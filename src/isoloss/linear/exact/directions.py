@@ -1,0 +1,66 @@
+"""More of the same result: the risk by eigendirection, and the training loss beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact.measuring import (
+    bias_by_coordinate,
+    error_square,
+    norm_of,
+    quantised_floor,
+)
+from isoloss.linear.exact.solving import Spelled, point_of, solved
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
+from isoloss.linear.words import one_of
+
+
+def risk_by_direction(
+    problem: Regression,
+    sgd: SGD,
+    precision: Spelled = "fp",
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    scales: Scales = DEFAULT_SCALES,
+) -> Directions:
+    """Bias and variance of the risk in every eigendirection, before any rounding of the result; arrays (d,).
+
+    They sum to the bias and the variance of `excess_risk`. With a sketch (M,), in the eigenbasis of what the
+    model sees; clean inputs of a quantised sketch mix these directions and are refused.
+    """
+    one_of("inputs", inputs, INPUTS)
+    point = point_of(problem, sgd, precision, iterate, scales, compressed=False)
+    done = solved([point], inputs, "jump", by_coordinate=True)
+    bias = bias_by_coordinate(done.setting, done.mean, inputs)[0]
+    norm = norm_of(done.setting, inputs)[0]
+    return Directions(norm, bias, 0.5 * norm * np.asarray(done.var)[0])
+
+
+def training_risk(
+    problem: Regression, sgd: SGD, precision: Spelled = "fp", scales: Scales = DEFAULT_SCALES
+) -> TrainingRisk:
+    """The expected training loss 0.5 E o^2 at the sample after the last step, in one pass.
+
+    o = Q_l(y) - Q_a(<Q_d(x), Q_p(w)>) before the gradient is rounded. The noise half of the value is that of the
+    labels, 0.5 noise_var, and of the ideal quantisers of labels, parameter and activations there.
+    """
+    point = point_of(problem, sgd, precision, "last", scales, compressed=True)
+    done = solved([point], "quantised", "jump", by_coordinate=True)
+    at, var = done.trained, np.asarray(done.var)
+    value = 0.5 * error_square(at, done.noises, done.mean, var)[0, 0]
+    # A sketch has what it cannot learn, and the floor of its rounding, in its noise variance.
+    floor, missed = quantised_floor(at)[0], at.approximation[0, 0]
+    excess = 0.5 * at.total(at.h * ((done.mean - at.centre) ** 2 + var))[0, 0]
+    noise = value - floor - missed - excess
+    scale = done.gain**2
+    return TrainingRisk(
+        float(scale * value),
+        float(scale * noise),
+        float(scale * floor),
+        float(scale * missed),
+        float(scale * excess),
+        done.hows[0],
+    )

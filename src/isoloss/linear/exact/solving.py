@@ -1,0 +1,167 @@
+"""From points, each a problem, a descent and a precision, to the mean and the spread of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Precision
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact.chain import Course, Way, course_of, run
+from isoloss.linear.exact.closures import Closure, closed, judged
+from isoloss.linear.exact.measuring import Solved, norm_of
+from isoloss.linear.exact.stability import limits, stable
+from isoloss.linear.exact.step_operator import Operator, noises_of, operator
+from isoloss.linear.moments import Setting, setting_of, stacked
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import How, Inputs
+
+Array = NDArray[np.float64]
+Spelled = Precision | str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One problem, descent and precision, with what the engine made of them."""
+
+    problem: Regression
+    sgd: SGD
+    quantisers: Quantisers
+    scales: Scales
+    setting: Setting
+    course: Course  # of step size one
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What points share that run side by side."""
+        shared = self.quantisers.closed and self.setting.cross is None and not is_grid(self.quantisers.post)
+        alone = None if shared else id(self)
+        return len(self.setting.weight), self.course.shape, alone
+
+    def how(self, inputs: Inputs) -> How:
+        """Whether all second moments close exactly; on clean inputs a sketch may mix directions."""
+        mixed = inputs == "clean" and self.setting.cross is not None
+        closed = self.quantisers.closed and not is_grid(self.quantisers.post)
+        return "exact" if self.setting.exact and closed and not mixed else "closure"
+
+
+def point_of(
+    problem: Regression,
+    sgd: SGD,
+    precision: Spelled,
+    iterate: str,
+    scales: Scales,
+    compressed: bool,
+) -> Point:
+    """A problem, descent and precision with their setting.
+
+    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters, and
+    momentum that still turns.
+    """
+    quantisers, course = quantisers_of(precision), course_of(sgd, 1.0, iterate)
+    if problem.sketch is not None:
+        _check_sketched(quantisers)
+    few = (
+        compressed
+        and course.smooth
+        and all(each is None or each.noise is not None for each in (quantisers.w, quantisers.post))
+    )
+    setting = setting_of(problem, quantisers.d, scales.d, few)
+    return Point(problem, sgd, quantisers, scales, setting, course)
+
+
+def _check_sketched(quantisers: Quantisers) -> None:
+    """ValueError where the rounding of parameters depends on the basis of a sketch."""
+    for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
+        if known is not None and known.noise not in ("add", "vec"):
+            raise ValueError(
+                f"'{part}:{known}' of a sketch depends on its basis and has no theory; accepted are add(eps) and vec(eps)"
+            )
+
+
+def limit_of(point: Point) -> float:
+    """The largest stable step size of a point; infinite where no feature is left."""
+    momentum = np.array([[point.sgd.momentum]])
+    if point.quantisers.closed:
+        return float(limits(stack([point])[1], momentum)[0])
+    op, gain = judged(closure_of(point))
+    return float(limits(op, momentum)[0]) / gain
+
+
+def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
+    """Settings, operators and momenta of points of as many coordinates each."""
+    setting = stacked([each.setting for each in points])
+    batch = np.array([[float(each.sgd.batch)] for each in points])
+    op = operator(setting, noises_of([each.quantisers for each in points]), batch)
+    return setting, op, np.array([[each.sgd.momentum] for each in points])
+
+
+def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: bool) -> Solved:
+    """Mean and spread of the results of points that run side by side.
+
+    Raises ValueError for an unstable step size.
+    """
+    if not points[0].quantisers.closed:
+        return _solved_by_closure(points[0], inputs, way)
+    setting, op, momentum = stack(points)
+    sizes = step_sizes([each.sgd for each in points], op, momentum)
+    courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
+    outcome = run(op, courses, way, norm_of(setting, inputs), by_coordinate)
+    hows = [each.how(inputs) for each in points]
+    noises = noises_of([each.quantisers for each in points])
+    return Solved(
+        setting, outcome.mean + op.centre, outcome.var, outcome.spread, sizes, hows, noises, setting
+    )
+
+
+def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
+    closure = closure_of(point)
+    op, gain = judged(closure)
+    (size,) = step_sizes([point.sgd], op, np.array([[point.sgd.momentum]]), gain)
+    course = point.course.scaled(size)
+    end = closed(closure, course.stretches, course.momentum, way)
+    mean, var = (end.state.mean, end.state.var)
+    if course.averaged:
+        mean, var = end.state.total / course.averaged, end.state.var_total / course.averaged**2
+    at, levels = closure.setting, end.levels
+    spread = at.total(norm_of(at, inputs) * var)[:, 0]
+    trained, how = levels.trained(at), point.how(inputs)
+    return Solved(at, mean + end.centre, var, spread, [size], [how], levels.noises, trained, levels.gain)
+
+
+def closure_of(point: Point) -> Closure:
+    """The closure of a point with real grids on other parts than data."""
+    batch = np.array([[float(point.sgd.batch)]])
+    return Closure(point.quantisers, point.scales, stacked([point.setting]), batch)
+
+
+def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array, gain: float = 1.0) -> list[float]:
+    """The first step size of every descent as a number, once each is known to be stable.
+
+    `gain` is what a real grid multiplies the step size with.
+
+    Raises ValueError with the limit for the first that is not.
+    """
+    shares = [each.share for each in descents]
+    limit = (
+        limits(op, momentum) / gain if any(share is not None for share in shares) else np.zeros(len(shares))
+    )
+    sizes = np.array(
+        [
+            float(each.step_size) if share is None else share * limit[row]
+            for row, (each, share) in enumerate(zip(descents, shares, strict=True))
+        ]
+    )
+    fine = stable(op, gain * sizes[:, None], momentum) & np.isfinite(sizes)
+    if not fine.all():
+        at = int(np.argmin(fine))
+        here = np.array([at])
+        most = float(limits(op.rows(here), momentum[here])[0]) / gain
+        raise ValueError(
+            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
+        )
+    return [float(each) for each in sizes]

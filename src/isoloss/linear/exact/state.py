@@ -1,0 +1,112 @@
+"""Where the moments of the iterate stand at some step, and how one quantised step moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.linear.exact.step_operator import Operator
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class State:
+    """Means and variances of v = w - c before step t, and those of the sum of v_s over s < t; arrays (P, n).
+
+    mean, var: of v_t. total, var_total: mean and variance of the sum. cov: of the sum with v_t.
+    With momentum also the mean `speed` of u_t, var_speed of u_t, cov_speed of u_t with v_t, and cov_total of
+    u_t with the sum; None without.
+    """
+
+    mean: Array
+    var: Array
+    total: Array
+    var_total: Array
+    cov: Array
+    speed: Array | None = None
+    var_speed: Array | None = None
+    cov_speed: Array | None = None
+    cov_total: Array | None = None
+
+    def rows(self, chosen: NDArray[np.intp] | slice) -> State:
+        """The state of some points only."""
+        return state_of([None if each is None else each[chosen] for each in self.arrays()])
+
+    def arrays(self) -> tuple[Array | None, ...]:
+        """The arrays in their order."""
+        return tuple(getattr(self, name) for name in State.__dataclass_fields__)
+
+
+def state_of(arrays: Sequence[Array | None]) -> State:
+    """The state of arrays in their order."""
+    return State(*arrays)  # type: ignore[arg-type]
+
+
+def start(op: Operator, momentum: bool) -> State:
+    """The state at w_0 = 0: v_0 = -c for sure, nothing summed, no speed."""
+    zero = np.zeros_like(op.h)
+    still = zero if momentum else None
+    return State(-op.centre, zero, zero, zero, zero, still, still, still, still)
+
+
+class Seen(NamedTuple):
+    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset + noise, (P, n)."""
+
+    slope: Array
+    offset: Array
+    noise: Array
+
+
+def shock(op: Operator, mean: Array, var: Array) -> Array:
+    """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P, n)."""
+    squares = var + mean * mean
+    pull = op.rho * op.total(op.h * squares) + op.total(op.eta * mean)
+    return op.d * squares - (op.h * mean) ** 2 + op.beta * mean + op.h * pull + op.k
+
+
+def stepped(
+    at: State,
+    op: Operator,
+    gamma: Array,
+    momentum: Array | float,
+    summing: bool,
+    seen: Seen | None = None,
+) -> State:
+    """The state one step later; gamma and momentum (P, 1) or numbers. Source: derived."""
+    gh, mean, var = gamma * op.h, at.mean, at.var
+    if seen is not None:
+        mean, var = seen.slope * mean + seen.offset, seen.slope**2 * var + seen.noise
+    added, push = gamma**2 * shock(op, mean, var), gh * mean
+    gh = gh if seen is None else gh * seen.slope
+    if at.speed is None or at.var_speed is None or at.cov_speed is None or at.cov_total is None:
+        mean, var = at.mean - push, at.var - 2 * gh * at.var + added
+        if not summing:
+            return replace(at, mean=mean, var=var)
+        return State(
+            mean,
+            var,
+            at.total + at.mean,
+            at.var_total + 2 * at.cov + at.var,
+            (at.cov + at.var) - gh * (at.cov + at.var),
+        )
+    b = momentum
+    speed = b * at.speed - push
+    var_speed = b * b * at.var_speed - 2 * b * gh * at.cov_speed + added
+    drift = b * at.cov_speed - gh * at.var
+    cov_total = b * (at.cov_total + at.cov_speed) - gh * (at.cov + at.var)
+    return State(
+        at.mean + speed,
+        at.var + 2 * drift + var_speed,
+        at.total + at.mean if summing else at.total,
+        at.var_total + 2 * at.cov + at.var if summing else at.var_total,
+        at.cov + at.var + cov_total if summing else at.cov,
+        speed,
+        var_speed,
+        drift + var_speed,
+        cov_total if summing else at.cov_total,
+    )

@@ -1,0 +1,133 @@
+"""The exact risk of quantised SGD: from a problem, a descent and a precision to a number.
+
+How it works, in five steps, each in a file of its own.
+
+1. setting.py. Five moments a coordinate say all there is to know of the features x and their rounding u:
+   E u^2, E u^4, E u x, E u^3 x, E u^2 x^2. For ideal noise they are polynomials, for a real grid on the data
+   sums of partial moments of the normal density (grid_moments.py).
+2. operator.py. In one step of SGD the second moments of w - c, with c the optimum on quantised inputs, move by
+   a map that is diagonal plus rank one. Nothing off the diagonal is needed, since coordinates are independent
+   and symmetric, so d numbers say what d^2 would. All five quantisers, any batch, any kurtosis: exact.
+3. contour.py. The generating function of T such steps is d scalar divisions at one point of the complex plane,
+   and 13 points give the moments after T steps, for any T, to about 1e-11. The same for the variance of the
+   average of all iterates, with one more pole. What alternates in sign (gamma h > 1), and fewer than 64 steps,
+   are stepped through. heavy_ball.py is the same with momentum.
+4. modes.py. For power laws about a hundred weighted coordinates give all sums to 1e-12.
+5. measuring.py. Mean and variance of the result give bias and variance of the risk; both are computed apart,
+   never as a difference, so that small effects of a precision keep their digits.
+
+Stretches of constant step size follow one another (chain.py): schedules, tails and closures are chains.
+What does not close exactly, real grids on labels, parameters, activations and gradients, is in closures.py and
+labelled 'closure'.
+
+Source: derived; the setting is that of Zhang et al. 2025 (2510.18259) and, with a sketch, Zhang et al. 2026
+(2602.19241), whose full texts were not at hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact import (
+    Point,
+    Spelled,
+    Way,
+    limit_of,
+    measured,
+    point_of,
+    rounding_of,
+    solved,
+)
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.sampled import sample_risks
+from isoloss.linear.words import one_of
+
+Array = NDArray[np.float64]
+Method = Literal["exact", "contour", "full", "steps", "sampled"]
+#: Which coordinates and which way each exact method takes: compressed or all, jumping or stepping.
+METHODS: dict[str, tuple[bool, Way]] = {
+    "exact": (True, "jump"),
+    "contour": (True, "jump"),
+    "full": (False, "jump"),
+    "steps": (False, "step"),
+}
+#: Numbers of one array of a stack of points.
+STACK = 16_384
+
+
+def excess_risk(
+    problem: Regression,
+    sgd: SGD,
+    precision: Spelled = "fp",
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    method: str = "exact",
+    scales: Scales = DEFAULT_SCALES,
+) -> Risk:
+    """The expected excess risk of w after `sgd` on `problem` with the parts of `precision` rounded.
+
+    `inputs` 'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor beside it.
+    `iterate` 'last' (w_steps), 'average' (of w_0..w_{steps-1}), 'tail' (of the last half of these) or 'tail 0.25'.
+    `method` 'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps' steps
+    through all of them; 'sampled' simulates (`sample_risk`). `scales` are those of real grids.
+
+    Raises ValueError, in one sentence, for bad input and for an unstable step size.
+    """
+    return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales)[0]
+
+
+def excess_risks(
+    points: Iterable[tuple[Regression, SGD, Spelled]],
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    method: str = "exact",
+    scales: Scales = DEFAULT_SCALES,
+) -> list[Risk]:
+    """The excess risk of many (problem, sgd, precision), as `excess_risk` has it; alike ones run side by side."""
+    one_of("inputs", inputs, INPUTS)
+    if one_of("method", method, (*METHODS, "sampled")) == "sampled":
+        return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
+    compressed, way = METHODS[method]
+    made = [point_of(*each, iterate, scales, compressed) for each in points]
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for at, point in enumerate(made):
+        groups[point.key].append(at)
+    risks: list[Risk | None] = [None] * len(made)
+    for members in groups.values():
+        some = max(1, STACK // len(made[members[0]].setting.weight))
+        for low in range(0, len(members), some):
+            chosen = members[low : low + some]
+            for at, risk in zip(chosen, _risks([made[i] for i in chosen], inputs, way), strict=True):
+                risks[at] = risk
+    return risks  # type: ignore[return-value]
+
+
+def stability_limit(
+    problem: Regression, sgd: SGD, precision: Spelled = "fp", scales: Scales = DEFAULT_SCALES
+) -> float:
+    """The largest step size with bounded second moments, whatever step size `sgd` has; infinite for H = 0.
+
+    It depends on batch, momentum and precision; on the schedule only through its first step size.
+    """
+    return limit_of(point_of(problem, sgd, precision, "last", scales, True))
+
+
+def _risks(points: Sequence[Point], inputs: Inputs, way: Way) -> list[Risk]:
+    by_coordinate = any(is_grid(each.quantisers.post) for each in points)
+    done = solved(points, inputs, way, by_coordinate)
+    rounding = np.zeros(len(points))
+    for known in {each.quantisers.post for each in points} - {None}:
+        rows = np.flatnonzero([each.quantisers.post == known for each in points])
+        rounding[rows] = rounding_of(known, points[rows[0]].scales.post, done, inputs)[rows]
+    parts = measured(done.setting, done.mean, done.spread, inputs, rounding)
+    columns = zip(*(column.tolist() for column in parts), done.sizes, done.hows, strict=True)
+    made = ((Parts(*row[:5]), row[5], row[6]) for row in columns)
+    return [Risk(part.total, 0.0, how, part, inputs, size) for part, size, how in made]

@@ -1,0 +1,92 @@
+"""A quantiser as ten numbers, the form in which compiled code reads it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Format, Marks
+from isoloss.linear.quantisers import default_step
+
+#: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element; whole numbers,
+#: to the nearest or at random; floats likewise; a grid finer than the numbers it is given, which only clips.
+NONE, ADD, VEC, COORD, NEAREST_EQUAL, RANDOM_EQUAL, NEAREST_FLOAT, RANDOM_FLOAT, CLIP = range(9)
+#: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for, the ends of the
+#: grid, a float's smallest normal number, 2^-mantissa; where scales follow what is rounded, how many neighbours share
+#: one, the rule it follows, and the step of an integer's grid.
+CODE, SPREAD, SCALE, LOW, TOP, SMALLEST, UNIT, GROUP, SCALING, STEP = range(10)
+#: The scale of a group: its largest magnitude over the largest number; the power of two below that (MX); that rounded
+#: to e4m3 in units of one number of the row (NV).
+LARGEST, POWER, TWO_LEVELS = range(3)
+_NOISES = {"add": ADD, "vec": VEC, "coord": COORD}
+
+
+def rule_of(
+    known: Format | None,
+    scale: float | None,
+    size: float,
+    dtype: Any = np.float32,
+    low: float | None = None,
+) -> NDArray[Any]:
+    """The rule (10,) of a format for numbers of a type; `size` is what an integer's default step is made from.
+
+    `low` is the lower end of the grid in its own units; None is minus the upper end, as this room has it.
+    """
+    rule = np.array([NONE, 0, 1, -math.inf, math.inf, 0, 0, 0, 0, 1], dtype)
+    if known is None or known.is_exact:
+        return rule
+    if known.noise is not None:
+        rule[CODE], rule[SPREAD] = _NOISES[known.noise], math.sqrt(known.eps or 0.0)
+        return rule
+    at_random, top = known.rounding == "sr", _within(known.max, dtype)
+    rule[LOW], rule[TOP] = -top if low is None else -_within(-low, dtype), top
+    if known.mantissa is None or known.lowest_exponent is None:
+        rule[CODE] = RANDOM_EQUAL if at_random else NEAREST_EQUAL
+        rule[SCALE] = scale or default_step(known, size)
+        return rule
+    rule[SMALLEST], rule[UNIT], rule[SCALE] = (
+        2.0**known.lowest_exponent,
+        2.0**-known.mantissa,
+        scale or 1.0,
+    )
+    bits, lowest = (23, -126) if dtype == np.float32 else (52, -1022)
+    if known.mantissa >= bits and known.lowest_exponent <= lowest:
+        rule[CODE] = CLIP
+    else:
+        rule[CODE] = RANDOM_FLOAT if at_random else NEAREST_FLOAT
+    return rule
+
+
+def shares_scales(known: Format | None) -> bool:
+    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row' and '/128'."""
+    if known is None or not known.is_scaled or known.span != "symmetric":
+        return False
+    return known.kind == "block" or known.granularity not in (None, "tensor")
+
+
+def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[Any]:
+    """The rule of a format whose groups share scales, for rows of a length.
+
+    Raises ValueError where groups do not divide the row.
+    """
+    group = known.granularity if isinstance(known.granularity, int) else known.block
+    group = length if known.granularity == "row" or group is None else group
+    if length % group:
+        raise ValueError(f"groups of {group} in '{known}' do not divide a row of {length} numbers")
+    step = 1.0 if known.exponent is not None else known.smallest_step
+    end = known.max if known.exponent is not None else known.max + step
+    rule = rule_of(known.marked(Marks(rounding=known.rounding)), 1.0, 1.0, dtype, -end)
+    rule[LOW], rule[TOP] = rule[LOW] / step, rule[TOP] / step
+    rule[GROUP], rule[STEP], rule[SCALE] = group, step, np.finfo(dtype).tiny  # the least scale
+    rule[SCALING] = {"e8m0": POWER, "e4m3": TWO_LEVELS}.get(known.scale or "", LARGEST)
+    return rule
+
+
+def _within(value: float, dtype: Any) -> float:
+    """The largest number of a type that is not above a positive value."""
+    with np.errstate(over="ignore"):
+        near = dtype(value)
+    return float(near if float(near) <= value else np.nextafter(near, dtype(0)))

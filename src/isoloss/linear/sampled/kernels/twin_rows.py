@@ -1,0 +1,113 @@
+"""Quantisers on rows and on single numbers, compiled: a rule of rules.py in, real rounding or ideal noise out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isoloss.linear.sampled.kernels.compiled import apart, strict
+from isoloss.linear.sampled.kernels.counter_rng import normal, normal_row, uniform
+from isoloss.linear.sampled.kernels.rules import (
+    ADD,
+    CODE,
+    COORD,
+    GROUP,
+    LOW,
+    NEAREST_EQUAL,
+    NEAREST_FLOAT,
+    NONE,
+    RANDOM_EQUAL,
+    RANDOM_FLOAT,
+    SCALE,
+    SMALLEST,
+    SPREAD,
+    TOP,
+    UNIT,
+    VEC,
+)
+from isoloss.linear.sampled.kernels.twin import (
+    clipped,
+    nearest_equal,
+    nearest_float,
+    random_equal,
+    random_float,
+)
+from isoloss.linear.sampled.kernels.twin_blocks import blocks_row
+
+
+@apart
+def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
+    """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work in."""
+    code = int(rule[CODE])
+    if rule[GROUP] > 0:
+        blocks_row(out, x, rule, key)
+    elif code == NONE:
+        for i in range(x.size):
+            out[i] = x[i]
+    elif code <= COORD:
+        _noisy_row(out, x, code, rule[SPREAD], key, noise)
+    elif code in (NEAREST_EQUAL, RANDOM_EQUAL):
+        _equal_row(out, x, code, rule[SCALE], rule[LOW], rule[TOP], key)
+    else:
+        _float_row(out, x, code, rule, key)
+
+
+@strict
+def _noisy_row(out: Any, x: Any, code: int, spread: Any, key: Any, noise: Any) -> None:
+    if code == VEC:
+        shift = spread * normal(key)
+        for i in range(x.size):
+            out[i] = x[i] + x[i] * shift
+        return
+    normal_row(noise, key)
+    if code == ADD:
+        for i in range(x.size):
+            out[i] = x[i] + spread * noise[i]
+    else:
+        for i in range(x.size):
+            out[i] = x[i] + x[i] * (spread * noise[i])
+
+
+@strict
+def _equal_row(out: Any, x: Any, code: int, scale: Any, low: Any, top: Any, key: Any) -> None:
+    if code == NEAREST_EQUAL:
+        for i in range(x.size):
+            out[i] = nearest_equal(x[i] / scale, low, top) * scale
+    else:
+        for i in range(x.size):
+            out[i] = random_equal(x[i] / scale, low, top, uniform(i, key)) * scale
+
+
+@strict
+def _float_row(out: Any, x: Any, code: int, rule: Any, key: Any) -> None:
+    scale, low, top, smallest, unit = rule[SCALE], rule[LOW], rule[TOP], rule[SMALLEST], rule[UNIT]
+    if code == NEAREST_FLOAT:
+        for i in range(x.size):
+            out[i] = nearest_float(x[i] / scale, low, top, smallest, unit) * scale
+    elif code == RANDOM_FLOAT:
+        for i in range(x.size):
+            out[i] = random_float(x[i] / scale, low, top, smallest, unit, uniform(i, key)) * scale
+    else:
+        for i in range(x.size):
+            out[i] = clipped(x[i] / scale, low, top) * scale
+
+
+@strict
+def rounded_one(x: Any, rule: Any, key: Any, shared: Any) -> Any:
+    """One number as a rule of its type rounds it; `shared` is the key of a factor that all of its vector have."""
+    code = int(rule[CODE])
+    scale, low, top = rule[SCALE], rule[LOW], rule[TOP]
+    if code == NONE:
+        return x
+    if code == ADD:
+        return x + rule[SPREAD] * normal(key)
+    if code <= COORD:
+        return x + x * (rule[SPREAD] * normal(shared if code == VEC else key))
+    if code == NEAREST_EQUAL:
+        return nearest_equal(x / scale, low, top) * scale
+    if code == RANDOM_EQUAL:
+        return random_equal(x / scale, low, top, uniform(0, key)) * scale
+    if code == NEAREST_FLOAT:
+        return nearest_float(x / scale, low, top, rule[SMALLEST], rule[UNIT]) * scale
+    if code == RANDOM_FLOAT:
+        return random_float(x / scale, low, top, rule[SMALLEST], rule[UNIT], uniform(0, key)) * scale
+    return clipped(x / scale, low, top) * scale

@@ -1,0 +1,101 @@
+"""A trial run: targets drawn, replicates spread over threads, results back in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.linear.sampled.kernels import NORMAL, SIGNED, SPARSE, TARGET, Task
+from isoloss.linear.sampled.trial import Trial
+
+Array = NDArray[np.float64]
+Advance = Callable[[int], None]
+#: Targets, results and rounded results, a row each, of some replicates: from the first, and how many.
+Runner = Callable[[int, int, Advance], tuple[Array, Array, Array]]
+#: Pieces of a chunk that each thread gets.
+PIECES = 8
+
+
+def runner_of(trial: Trial, seed: int) -> Runner:
+    """What runs replicates of a trial. Raises ModuleNotFoundError, in one sentence, without numba."""
+    kernel = _kernel()
+    streams = kernel.streams_of(seed)
+    task, loops = _task(trial, streams), kernel.loops()
+    problem, ground = trial.problem, trial.ground
+
+    def run(low: int, rows: int, advance: Advance) -> tuple[Array, Array, Array]:
+        if problem.random_target:
+            targets = np.empty((rows, problem.dim))
+            loops.targets(low, streams[TARGET], targets)
+            targets *= np.sqrt(problem.target_squares)
+        else:
+            targets = np.broadcast_to(np.asarray(problem.target, dtype=float), (1, problem.dim))
+        residual = 0.0 if ground.before else 2 * ground.missed(problem.lam, targets)
+        noise = np.sqrt(problem.noise_var + residual + np.zeros(len(targets))).astype(np.float32)
+        slopes = ground.slopes(targets).astype(np.float32)
+        out, rounded = (np.empty((rows, ground.weights)) for _ in range(2))
+        pieces = _pieces(rows, loops.threads)
+        with ThreadPoolExecutor(loops.threads) as pool:
+            waiting = {}
+            for here in pieces:
+                mine = here if problem.random_target else slice(0, 1)
+                call = (low + here.start, task, slopes[mine], noise[mine], out[here], rounded[here])
+                waiting[pool.submit(loops.replicates, *call)] = here.stop - here.start
+            for each in as_completed(waiting):
+                each.result()
+                advance(waiting[each])
+        return targets, out, rounded
+
+    return run
+
+
+def _pieces(rows: int, threads: int) -> list[slice]:
+    step = max(1, math.ceil(rows / (PIECES * threads)))
+    return [slice(at, min(at + step, rows)) for at in range(0, rows, step)]
+
+
+def _kernel() -> Any:
+    """The compiled loops, loaded only here: numba takes a while and is optional."""
+    try:
+        from isoloss.linear.sampled.kernels import loops
+    except ModuleNotFoundError as error:
+        if error.name not in ("numba", "llvmlite"):
+            raise
+        raise ModuleNotFoundError("sampling needs numba; pip install 'isoloss[sample]'") from None
+    return loops
+
+
+def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
+    ground, sgd = trial.ground, trial.sgd
+    kind, share, gain = _shape(trial.problem.kurtosis)
+    return Task(
+        deviation=ground.deviation.astype(np.float32),
+        mix=np.ascontiguousarray(ground.mix, dtype=np.float32),
+        before=ground.before,
+        kind=kind,
+        share=np.float32(share),
+        gain=np.float32(gain),
+        sizes=sgd.step_sizes(trial.step_size),
+        batch=sgd.batch,
+        momentum=sgd.momentum,
+        first=-1 if trial.first is None else trial.first,
+        held=trial.held,
+        feedback=trial.manner.feedback,
+        streams=streams,
+        **trial.rules(),
+    )
+
+
+def _shape(kurtosis: float) -> tuple[int, float, float]:
+    """Kind, share and gain of features of a kurtosis, as ground.py says."""
+    if kurtosis == 3.0:
+        return NORMAL, 1.0, 1.0
+    if kurtosis > 3.0:
+        return SPARSE, 3 / kurtosis, math.sqrt(kurtosis / 3)
+    normal = 1 - math.sqrt((3 - kurtosis) / 2)
+    return SIGNED, math.sqrt(normal), math.sqrt(1 - normal)

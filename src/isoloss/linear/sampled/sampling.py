@@ -1,0 +1,109 @@
+"""The risk of quantised SGD by simulation with real rounding: many replicates of a descent, and what they average to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from isoloss.formats import Format
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact import Spelled, measured
+from isoloss.linear.moments import setting_of, stacked
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.sampled.drawing import Drawn, drawn
+from isoloss.linear.sampled.kernels import shares_scales
+from isoloss.linear.sampled.replicates import Replicates, standard_error
+from isoloss.linear.sampled.trial import Trial, manner_of, trial_of
+from isoloss.linear.words import one_of, whole
+
+REPLICATES = 1000
+
+
+def sample_risk(
+    problem: Regression,
+    sgd: SGD,
+    precision: Spelled = "fp",
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    scales: Scales = DEFAULT_SCALES,
+    passes: int = 1,
+    stored: Format | str | None = None,
+    error_feedback: bool = False,
+    progress: bool = False,
+) -> Risk:
+    """The excess risk of w after `sgd`, the mean of independent replicates, with its standard error.
+
+    Every quantiser rounds as its format says, biased or not; d, w and the result also in groups that share a scale
+    ('d:mxfp4', 'w:int4/64'). The other words are those of `excess_risk`.
+    `passes`: each replicate draws steps x batch / passes samples and goes through them so often, shuffled anew each
+    time; what is rounded is rounded anew at every use. `stored`: the format that the weights are kept in between
+    steps, without a master copy (a step of `scales.w`); `error_feedback` keeps what that rounding cuts off, in full
+    precision, and adds it to the next update (1909.05350, on the stored weight). `seed` fixes all random numbers,
+    whatever the number of threads, and precisions of one seed share features, labels, order and rounding numbers.
+    Threads: NUMBA_NUM_THREADS. `progress` shows a bar where stderr is a terminal.
+
+    Raises ValueError, in one sentence, for bad input and for replicates that diverge; ModuleNotFoundError without
+    numba.
+    """
+    points = [(problem, sgd, precision)]
+    return sample_risks(
+        points, iterate, inputs, replicates=replicates, seed=seed, scales=scales, passes=passes,
+        stored=stored, error_feedback=error_feedback, progress=progress,
+    )[0].risk  # fmt: skip
+
+
+def sample_risks(
+    points: Iterable[tuple[Regression, SGD, Spelled]],
+    iterate: str = "average",
+    inputs: Inputs = "clean",
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    scales: Scales = DEFAULT_SCALES,
+    passes: int = 1,
+    stored: Format | str | None = None,
+    error_feedback: bool = False,
+    progress: bool = False,
+) -> list[Replicates]:
+    """The replicates of many (problem, sgd, precision), each with its risk, as `sample_risk` has it.
+
+    Replicate r of every point has the same random numbers, so `one.minus(other)` is a difference of pairs, with a
+    standard error far below that of either. Replicates 2 j and 2 j + 1 share a random target.
+    """
+    one_of("inputs", inputs, INPUTS)
+    count, seed = whole("replicates", replicates, 4), whole("seed", seed, 0)
+    trials = []
+    for point in points:
+        manner = manner_of(point[1], passes, stored, error_feedback)
+        trials.append(trial_of(point, iterate, inputs, scales, manner))
+    return [_replicates(each, drawn(each, count, seed, progress), seed) for each in trials]
+
+
+def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
+    """What was drawn of a trial as a risk with its parts."""
+    value = float(found.values.mean())
+    parts = Parts(
+        bias=found.bias,
+        variance=found.spread - found.bias,
+        approximation=found.missed,
+        rounding=value - float(found.unrounded.mean()),
+        floor=_floor(trial),
+    )
+    risk = Risk(value, standard_error(found.values), "sampled", parts, trial.inputs, trial.step_size)
+    return Replicates(risk, found.values, seed)
+
+
+def _floor(trial: Trial) -> float:
+    """The floor of the risk, as the exact engine has it; unknown where blocks of features share scales."""
+    if shares_scales(trial.quantisers.d):
+        return math.nan
+    at = stacked([setting_of(trial.problem, trial.quantisers.d, trial.scales.d, compressed=False)])
+    still = np.zeros(1)
+    return float(measured(at, at.centre, still, trial.inputs, still).floor[0])

@@ -1,0 +1,152 @@
+"""One point to be sampled, checked: its ground, the norm of its risk, its step size, and its rules of rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Format, Marks, Precision
+from isoloss.linear.descent import SGD, first_averaged
+from isoloss.linear.exact import Spelled, limit_of, point_of
+from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import Inputs
+from isoloss.linear.sampled.data_source import Ground, Norm, ground_of, quantised_norm
+from isoloss.linear.sampled.kernels import rule_of, scaled_rule, shares_scales
+from isoloss.linear.words import whole
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a descent is run beyond what the exact risk knows: passes over one data set, and stored weights."""
+
+    passes: int = 1
+    stored: Format | None = None
+    feedback: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is sampled: `norm` is that of the risk asked for, `step_size` the first one as a number."""
+
+    problem: Regression
+    sgd: SGD
+    quantisers: Quantisers
+    scales: Scales
+    manner: Manner
+    first: int | None
+    inputs: Inputs
+    ground: Ground
+    norm: Norm
+    step_size: float
+
+    @property
+    def held(self) -> int:
+        """Samples of the data set that is used again; 0 where none is."""
+        passes = self.manner.passes
+        return self.sgd.steps // passes * self.sgd.batch if passes > 1 else 0
+
+    def rules(self) -> dict[str, NDArray[Any]]:
+        """The rule of every quantiser, by its field of a task."""
+        q, scales, ground = self.quantisers, self.scales, self.ground
+        label = float(np.sqrt(ground.power + self.problem.noise_var))
+        seen = float(np.sqrt(ground.learned))
+        of_sample = {
+            "label": (q.l, scales.l, label),
+            "activation": (q.a, scales.a, seen),
+            "gradient": (q.g, scales.g, label),
+        }
+        of_step = {
+            "weights": (q.w, scales.w, ground.weight),
+            "stored": (self.manner.stored, scales.w, ground.weight),
+            "result": (q.post, scales.post, ground.weight),
+        }
+        inputs = len(ground.deviation) if ground.before else ground.weights
+        fine = {name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()}
+        data = _row_rule(q.d, scales.d, ground.largest, inputs, np.float32)
+        return {name: rule_of(*each) for name, each in of_sample.items()} | fine | {"data": data}
+
+
+def _row_rule(
+    known: Format | None, scale: float | None, size: float, length: int, dtype: Any
+) -> NDArray[Any]:
+    if known is not None and shares_scales(known):
+        return scaled_rule(known, length, dtype)
+    return rule_of(known, scale, size, dtype)
+
+
+def read(precision: Spelled) -> Quantisers:
+    """The quantisers of a precision, formats that share scales along a row too, on d, w and after the arrow.
+
+    Raises ValueError for what has no meaning here.
+    """
+    whole = Precision.parse(precision)
+    shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
+    after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
+    for scope, known in (*shared.items(), *after.items()):
+        if known.marks._replace(granularity=None, rounding=None) != Marks() or known.rounding == "dither":
+            raise ValueError(
+                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are groups and '~sr'"
+            )
+        if (
+            scope not in ("d", "w")
+            or (scope in after and scope != "w")
+            or known.kind not in ("block", "int", "float")
+        ):
+            raise ValueError(
+                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers or floats, which d, w and -> w have"
+            )
+    rest = Precision(
+        {scope: known for scope, known in whole.train.items() if scope not in shared},
+        {scope: known for scope, known in whole.serve.items() if scope not in after},
+    )
+    names = {"w": "post"}
+    return replace(quantisers_of(rest), **shared, **{names[scope]: known for scope, known in after.items()})
+
+
+def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback: bool) -> Manner:
+    """The manner of a descent. Raises ValueError, in one sentence, for what cannot be."""
+    passes = whole("passes", passes)
+    if sgd.steps % passes:
+        raise ValueError(
+            f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of passes"
+        )
+    kept = None if stored is None else read(f"w:{stored}").w
+    if error_feedback and kept is None:
+        raise ValueError(
+            "error_feedback keeps the rounding error of stored weights; give their format as stored="
+        )
+    return Manner(passes, kept, bool(error_feedback))
+
+
+def trial_of(
+    point: tuple[Regression, SGD, Spelled],
+    iterate: str,
+    inputs: Inputs,
+    scales: Scales,
+    manner: Manner,
+) -> Trial:
+    """The trial of a point. Raises ValueError, in one sentence, for bad input."""
+    problem, sgd, precision = point
+    quantisers = read(precision)
+    shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
+    if inputs == "quantised" and shares_scales(quantisers.d):
+        raise ValueError(f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'")
+    if sgd.share is not None and shared:
+        raise ValueError(
+            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, not '{sgd.step_size}'"
+        )
+    ground = ground_of(problem, quantisers.d)
+    norm = ground.clean if inputs == "clean" else quantised_norm(problem, quantisers.d, scales.d, ground)
+    size = sgd.step_size
+    if sgd.share is not None:
+        size = sgd.share * limit_of(point_of(problem, sgd, precision, "last", scales, compressed=True))
+        if not np.isfinite(size):
+            raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
+    first = first_averaged(iterate, sgd.steps)
+    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, ground, norm, float(size))

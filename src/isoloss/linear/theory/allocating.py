@@ -1,0 +1,215 @@
+"""The joint choice of model size, samples, format and step size under an allowance, on exact risk.
+
+Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the allowance
+leaves and at several shares of the stability limit; the best cell is then divided twice. The model sees the
+first M coordinates of the problem, a deterministic stand-in for a random sketch, whose eigenvalues have the
+same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a real one, at M^3 a point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.formats import Precision
+from isoloss.linear.descent import SGD, Schedule
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk import Inputs
+from isoloss.linear.theory.allocation_budget import Allowance
+from isoloss.linear.theory.allocation_result import Allocation, Choice
+from isoloss.linear.theory.closed_forms import best_size, data_noise, largest_feature, size_constant
+from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks
+from isoloss.linear.words import finite, whole
+
+SHARES = (0.02, 0.06, 0.15, 0.35, 0.65, 0.95)
+ROUNDS = 2
+#: Sizes and shares that divide a cell.
+FINE = (9, 5)
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One cell of the search."""
+
+    precision: Precision
+    size: int
+    samples: int
+    share: float
+
+
+@dataclass(frozen=True)
+class _Search:
+    problem: Regression
+    allowance: Allowance
+    batch: int
+    schedule: Schedule
+    view: View
+
+    def risks(self, tries: Sequence[_Try]) -> list[Seen]:
+        """The risks of cells."""
+        points = [(self.problem, each.size, self._descent(each), each.precision) for each in tries]
+        return seen_risks(points, self.view)
+
+    def _descent(self, at: _Try) -> SGD:
+        return SGD(at.samples // self.batch, self.batch, f"{at.share!r} limit", self.schedule)
+
+    def at(self, precision: Precision, size: int, share: float) -> _Try:
+        """A cell with all the samples that are left."""
+        return _Try(precision, size, self.allowance.samples_for(precision, size), share)
+
+    def best(self, precisions: Sequence[Precision], count: int, shares: Sequence[float]) -> list[Choice]:
+        """The best choice of each precision."""
+        grids: list[tuple[list[int], list[float]]] = []
+        for precision in precisions:
+            most = self.allowance.largest(precision, self.problem.dim, self.batch)
+            grids.append((_whole_sizes(1, most, count), list(shares)))
+        found: list[tuple[_Try, Seen]] = []
+        for turn in range(ROUNDS + 1):
+            best = self._round(precisions, grids)
+            found = best if not turn else [min(pair, key=_risk) for pair in zip(found, best, strict=True)]
+            grids = [_divided(grid, cell) for grid, (cell, _) in zip(grids, found, strict=True)]
+        return [self.choice(*each) for each in found]
+
+    def _round(
+        self, precisions: Sequence[Precision], grids: Sequence[tuple[list[int], list[float]]]
+    ) -> list[tuple[_Try, Seen]]:
+        tries = [
+            [self.at(precision, size, share) for size in sizes for share in shares]
+            for precision, (sizes, shares) in zip(precisions, grids, strict=True)
+        ]
+        risks = iter(self.risks([each for row in tries for each in row]))
+        return [min(((each, next(risks)) for each in row), key=_risk) for row in tries]
+
+    def choice(self, at: _Try, seen: Seen) -> Choice:
+        """A cell with its risk as a choice."""
+        steps = at.samples // self.batch
+        most = self.allowance.largest(at.precision, self.problem.dim, self.batch)
+        return Choice(
+            str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch, steps,
+            seen.step_size, at.share, seen.total, seen.approximation, seen.floor, seen.trained,
+            edge=at.size == most,
+        )  # fmt: skip
+
+
+def allocate(
+    problem: Regression,
+    allowance: Allowance,
+    precisions: Sequence[Precision | str],
+    *,
+    sizes: int = 40,
+    shares: Sequence[float] = SHARES,
+    batch: int = 1,
+    schedule: Schedule = "constant",
+    iterate: str = "average",
+    model: Model = "first",
+    inputs: Inputs = "clean",
+    scales: Scales = DEFAULT_SCALES,
+) -> Allocation:
+    """The best size, samples and step size of every precision under the allowance, ranked by exact risk.
+
+    `sizes` is how many model sizes from 1 to the largest affordable one are tried, `shares` the shares of the
+    stability limit (below 1) taken as step size; both are refined around the best. The risk is the whole one:
+    approximation, bias, variance and floor. Raises ValueError, in one sentence, for bad input and for a
+    precision that no affordable model fits.
+    """
+    view = View(model, iterate, inputs, scales)
+    spelled = [Precision.parse(each) for each in precisions]
+    if not spelled:
+        raise ValueError("there is no precision to choose; give at least one, such as 'fp'")
+    steps = sorted({_share(each) for each in shares})
+    if not steps:
+        raise ValueError("there is no step size to choose; give shares of the limit above 0 and below 1")
+    search = _Search(problem, allowance, whole("batch", batch), schedule, view)
+    count = whole("sizes", sizes, 2)
+    found = search.best(spelled, count, steps)
+    constant, exponent = _fitted(search, count, steps)
+    ranked = sorted((_closed(search, each, constant, steps) for each in found), key=lambda each: each.risk)
+    return Allocation(tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem))
+
+
+def _share(given: float) -> float:
+    share = finite("a share of the limit", given, 0.0, above=True)
+    if share >= 1:
+        raise ValueError(f"a share of the limit is {given!r}; accepted is above 0 and below 1")
+    return share
+
+
+def _risk(found: tuple[_Try, Seen]) -> float:
+    return found[1].total
+
+
+def _whole_sizes(low: int, high: int, count: int) -> list[int]:
+    return sorted({round(each) for each in np.geomspace(low, high, count)} | {low, high})
+
+
+def _divided(grid: tuple[list[int], list[float]], at: _Try) -> tuple[list[int], list[float]]:
+    """Sizes and shares between the neighbours of a cell."""
+    sizes, shares = grid
+    low, high = _around(sizes, at.size)
+    least, most = _around(shares, at.share)
+    fine = [float(each) for each in np.geomspace(least, most, FINE[1])]
+    return _whole_sizes(int(low), int(high), FINE[0]), sorted({*fine, at.share})
+
+
+def _around(values: Sequence[float], at: float) -> tuple[float, float]:
+    below = [each for each in values if each < at]
+    above = [each for each in values if each > at]
+    return (max(below) if below else at), (min(above) if above else at)
+
+
+def _theory(problem: Regression) -> float:
+    """1/(a+1), or nan without a power law above 1."""
+    return 1 / (problem.decay + 1) if problem.spectrum is None and problem.decay > 1 else math.nan
+
+
+def _fitted(search: _Search, count: int, shares: Sequence[float]) -> tuple[float, float]:
+    """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that is seen."""
+    theory, compute, exact = (
+        _theory(search.problem),
+        search.allowance.compute,
+        Precision.parse("fp"),
+    )
+    if math.isnan(theory) or compute is None:
+        return math.nan, math.nan
+    sizes, costs = [], []
+    for part in (16.0, 4.0, 1.0):
+        cost = search.allowance.effective_compute(exact) or compute
+        there = _Search(
+            search.problem,
+            Allowance(compute=cost / part),
+            search.batch,
+            search.schedule,
+            search.view,
+        )
+        try:
+            (best,) = there.best([exact], count, shares)
+        except ValueError:  # not one coordinate and one batch
+            continue
+        sizes.append(best.size)
+        costs.append(cost / part)
+    logs = np.log(np.array(sizes, dtype=float))
+    spans = np.log(np.array(costs))
+    if len(sizes) < 3 or np.ptp(logs) == 0:
+        return math.nan, math.nan
+    return float(np.exp(np.mean(logs - theory * spans))), float(np.polyfit(spans, logs, 1)[0])
+
+
+def _closed(search: _Search, choice: Choice, constant: float, shares: Sequence[float]) -> Choice:
+    """The choice with the closed form of its size beside it."""
+    problem, view = search.problem, search.view
+    precision = Precision.parse(choice.precision)
+    compute = search.allowance.effective_compute(precision)
+    if math.isnan(constant) or compute is None:
+        return choice
+    kind, eps = data_noise(precision, view.scales, largest_feature(problem))
+    kept = size_constant(problem.decay, view.inputs)
+    closed = best_size(compute, eps if kind == "added" else 0.0, problem.decay, constant, kept)
+    most = search.allowance.largest(precision, problem.dim, search.batch)
+    size = min(max(round(closed), 1), most)
+    tries = [search.at(precision, size, share) for share in (*shares, choice.share)]
+    there = search.choice(*min(zip(tries, search.risks(tries), strict=True), key=_risk))
+    return min(choice, there, key=lambda each: each.risk).with_closed(closed, there.risk)

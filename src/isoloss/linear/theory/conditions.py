@@ -1,0 +1,105 @@
+"""When quantisation keeps the rate of full precision: the conditions of the papers' corollaries, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.formats import Format, Precision
+from isoloss.linear.descent import SGD
+from isoloss.linear.quantisers import PARTS, quantisers_of
+from isoloss.linear.regression import Regression
+from isoloss.linear.risk_of import excess_risk
+
+
+@dataclass(frozen=True)
+class Condition:
+    """left <= right up to a constant that nobody has stated; `holds` takes that constant as one.
+
+    `source` 'notes': derived in the notes on corollary 4.2 of Zhang et al. 2025 (2510.18259), whose words they
+    agree with. 'ours': added here, from the exact recursion.
+    """
+
+    part: str
+    what: str
+    left: float
+    right: float
+    source: str = "notes"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the left side is at most the right one."""
+        return self.left <= self.right
+
+    def __str__(self) -> str:
+        sign, word = ("<=", "holds") if self.holds else (">", "fails")
+        return f"{self.part}: {self.what}: {self.left:.4g} {sign} {self.right:.4g}, {word} ({self.source})"
+
+
+def rate_conditions(
+    problem: Regression, sgd: SGD, precision: Precision | str, iterate: str = "average"
+) -> tuple[Condition, ...]:
+    """The conditions under which each ideal noise of `precision` leaves the full-precision rate as it is.
+
+    R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full precision.
+    Raises ValueError for real grids (give the noise that stands for them) and for a sketch.
+    """
+    if problem.sketch is not None:
+        raise ValueError("the conditions are those of a problem without sketch; leave sketch out")
+    quantisers = quantisers_of(precision)
+    found: list[Condition] = []
+    reference = excess_risk(problem, sgd, "fp", iterate)
+    for part in PARTS:
+        known = getattr(quantisers, part)
+        if known is None:
+            continue
+        if known.eps is None:
+            raise ValueError(
+                f"the conditions are those of ideal noise, not of '{part}:{known}'; give add(eps), vec(eps) or coord(eps)"
+            )
+        if part == "d":
+            found += _of_data(problem, known, reference.value, sgd.steps * reference.step_size)
+        else:
+            found.append(_of_noise(problem, part, known, sgd.batch))
+    return tuple(found)
+
+
+def _of_data(problem: Regression, known: Format, rate: float, span: float) -> list[Condition]:
+    """Of the data quantiser: approximation and spectrum; span = N gamma."""
+    lam, squares, eps = problem.lam, problem.target_squares, float(known.eps or 0.0)
+    if known.noise != "add":
+        return [
+            Condition("d", "approximation, eps ||w*||^2 <= R_0", eps * float(lam @ squares), rate),
+            Condition("d", "spectrum, eps <= 1", eps, 1.0),
+        ]
+    floor = float(np.sum(eps * lam * squares / (lam + eps)))
+    head = int(np.sum(lam * span >= 1))
+    lifted = (problem.dim - head) * (span * eps) ** 2
+    return [
+        Condition("d", "approximation, sum eps lam w*^2 / (lam + eps) <= R_0", floor, rate),
+        Condition("d", "spectrum, eps <= 1/(N gamma)", eps, 1 / span),
+        Condition("d", "spectrum, (d - k*) (N gamma eps)^2 <= k*", lifted, float(head)),
+    ]
+
+
+def _of_noise(problem: Regression, part: str, known: Format, batch: int) -> Condition:
+    """Of the quantisers of labels, parameter, activations and gradients."""
+    eps, noise_var = float(known.eps or 0.0), problem.noise_var
+    signal, trace = float(problem.lam @ problem.target_squares), float(np.sum(problem.lam))
+    if part == "w":
+        if known.noise == "add":
+            return Condition(part, "eps <= sigma^2 / (B tr H)", eps, noise_var / (batch * trace))
+        return Condition(part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal))
+    source = "ours" if part == "l" else "notes"
+    if known.noise == "add":
+        return Condition(part, "eps <= sigma^2", eps, noise_var, source)
+    if known.noise == "vec":
+        return Condition(
+            part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal), source
+        )
+    return Condition(part, "eps <= sigma^2 / ||w*||^2", eps, _ratio(noise_var, signal), "ours")
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below else np.inf

@@ -1,0 +1,141 @@
+"""What quantising cost: the loss of two models on the same tokens, and how far their predictions lie apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isoloss.lm.model import Model
+from isoloss.lm.shape import ModelError
+from isoloss.lm.training import EVALUATED_TOGETHER, Recipe, numbers_of
+
+#: Logits of other models that are held at once.
+BYTES_TOGETHER = 1 << 28
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Loss of the quantised model, its gap to the model before, and KL(before || after), in nats a token.
+
+    Standard errors are over sequences; those of gap and KL are of differences on the same tokens.
+    """
+
+    loss: float
+    loss_se: float
+    gap: float
+    gap_se: float
+    kl: float
+    kl_se: float
+
+    def __str__(self) -> str:
+        return (
+            f"loss {self.loss:.4f} +- {self.loss_se:.4f}, gap {self.gap:+.3g} +- {self.gap_se:.2g}, "
+            f"KL {self.kl:.3g} +- {self.kl_se:.2g} nats a token"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of tokens, kept for several comparisons: log p by batch, each (rows, vocabulary, context)."""
+
+    log_p: tuple[Tensor, ...]
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: nn.Module, tokens: np.ndarray, recipe: Recipe | None = None) -> Predictions:
+        """The predictions of a model on tokens of shape (rows, context + 1): 4 bytes a token and word."""
+        return cls(tuple(_log_p(model, part[:, :-1], recipe) for part in _batches(model, tokens)))
+
+    def loss(self, tokens: np.ndarray) -> float:
+        """The mean loss on the tokens that the predictions are of, in nats a token."""
+        targets = torch.from_numpy(np.array(tokens[:, 1:], np.int64)).split([len(p) for p in self.log_p])  # type: ignore[no-untyped-call]
+        each = [
+            functional.nll_loss(p, t.to(p.device), reduction="none").double().mean(1).cpu()
+            for p, t in zip(self.log_p, targets, strict=True)
+        ]
+        return float(torch.cat(each).mean())
+
+
+@torch.no_grad()
+def degradation(
+    model: nn.Module | Predictions,
+    quantised: nn.Module,
+    tokens: np.ndarray,
+    recipe: Recipe | None = None,
+) -> Degradation:
+    """How a quantised model does beside the one before, on tokens of shape (rows, context + 1).
+
+    KL is sum_v p(v) log(p(v) / q(v)) at every token, p the model's and q the quantised one's. Rows are taken
+    32 at a time as in `evaluate`, in the numbers of the recipe: its loss is the same to the last bit. `Predictions` of
+    the model before, on the same tokens, spare its part of the work. Models of Hugging Face are taken as well, in
+    batches whose logits fill a quarter of a GB. Raises ModelError for tokens that the model lacks and for fewer than
+    two rows, which have no standard error.
+    """
+    batches, found = _batches(quantised, tokens), []
+    if isinstance(model, Predictions) and [len(p) for p in model.log_p] != [len(part) for part in batches]:
+        raise ModelError("the predictions are of other tokens; make them of the same ones")
+    for number, part in enumerate(batches):
+        inputs, targets = part[:, :-1], part[:, 1:]
+        before = model.log_p[number] if isinstance(model, Predictions) else _log_p(model, inputs, recipe)
+        after = _log_p(quantised, inputs, recipe)
+        losses = [functional.nll_loss(p, targets.to(p.device), reduction="none") for p in (before, after)]
+        apart = (before.exp() * (before - after)).sum(1)
+        found.append(torch.stack([losses[1], losses[1] - losses[0], apart]).double().mean(2).cpu())
+    each = torch.cat(found, 1).numpy()
+    errors = each.std(1, ddof=1) / math.sqrt(each.shape[1])
+    return Degradation(*(float(x) for pair in zip(each.mean(1), errors, strict=True) for x in pair))
+
+
+def _batches(model: nn.Module, tokens: np.ndarray) -> tuple[Tensor, ...]:
+    if tokens.ndim != 2 or len(tokens) < 2 or tokens.shape[1] < 2:
+        raise ModelError(
+            f"tokens have the shape {tokens.shape}; accepted are 2 rows or more of 2 tokens or more"
+        )
+    whole = torch.from_numpy(np.array(tokens, np.int64))
+    check_tokens(model, whole)
+    many = EVALUATED_TOGETHER
+    if not isinstance(model, Model):
+        many = max(1, min(many, BYTES_TOGETHER // (4 * tokens.shape[1] * (vocabulary(model) or 1))))
+    parts: tuple[Tensor, ...] = whole.split(many)  # type: ignore[no-untyped-call]
+    return parts
+
+
+def _log_p(model: nn.Module, inputs: Tensor, recipe: Recipe | None) -> Tensor:
+    """Log probabilities (rows, vocabulary, context); for models of ours by the operations of `evaluate`."""
+    with numbers_of(recipe or Recipe(), next(model.parameters()).device):
+        logits = logits_of(model, inputs)
+        if isinstance(model, Model):
+            return functional.log_softmax(logits.transpose(1, 2), 1)
+        # Several times faster for large vocabularies, and the last bits differ.
+        return functional.log_softmax(logits.float(), -1).transpose(1, 2)
+
+
+def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Logits (rows, tokens, vocabulary) of a model of ours or of Hugging Face, for inputs (rows, tokens)."""
+    inputs = inputs.to(next(model.parameters()).device)
+    out: Any = model(inputs, use_cache=False) if hasattr(model, "config") else model(inputs)
+    logits: Tensor = out.logits if hasattr(out, "logits") else out
+    return logits
+
+
+def check_tokens(model: nn.Module, tokens: Tensor) -> None:
+    """None, or ModelError where some are not in the model's vocabulary."""
+    vocab = vocabulary(model)
+    if vocab is not None and not bool(((tokens >= 0) & (tokens < vocab)).all()):
+        raise ModelError(f"tokens go from {tokens.min()} to {tokens.max()}; the model's are 0 to {vocab - 1}")
+
+
+def vocabulary(model: nn.Module) -> int | None:
+    """How many tokens a model knows, None where it does not say."""
+    known: Any = (
+        model.shape.vocab
+        if isinstance(model, Model)
+        else getattr(getattr(model, "config", None), "vocab_size", None)
+    )
+    return None if known is None else int(known)

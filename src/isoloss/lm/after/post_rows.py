@@ -1,0 +1,104 @@
+"""A trained run quantised to one more row of the table: its parent, what it cost, and a key to find it by."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isoloss.formats import Precision
+from isoloss.lm.after.degrading import Degradation, Predictions, degradation
+from isoloss.lm.after.post_training import check_post, quantised
+from isoloss.lm.after.serving_weights import served, uses_gptq
+from isoloss.lm.data import Corpus, Language
+from isoloss.lm.shape import ModelError
+from isoloss.lm.training import Recipe, key_of
+from isoloss.runs import Run
+
+#: A stream of batches that no run trains on, since runs count their seeds from 0.
+CALIBRATION_SEED = 1 << 21
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Which sequences GPTQ looks at: the first of one stream of the corpus.
+
+    The stream is the training distribution but nobody's training batches, and the same for every run of a corpus: runs
+    that differ in seed, length or precision are calibrated alike, so their gaps stay paired. A text that is short
+    hands out its training part in an order of this seed.
+    """
+
+    sequences: int = 128
+    seed: int = CALIBRATION_SEED
+
+    def __post_init__(self) -> None:
+        if self.sequences < 1:
+            raise ModelError(f"calibration on {self.sequences} sequences; accepted is 1 or more")
+
+    def tokens(self, corpus: Corpus) -> Tensor:
+        """The tokens, shape (sequences, context)."""
+        return torch.from_numpy(corpus.batch(0, self.sequences, self.seed)[:, :-1].copy())
+
+
+def post_key(run_key: str, precision: str | Precision, calibration: Calibration | None = None) -> str:
+    """The key of a run's row after quantising; `precision` has the arrow. Known before the run is trained."""
+    precision, looked_at = Precision.parse(precision), None
+    if any(uses_gptq(known) for known in precision.serve.values()):
+        looked_at = asdict(calibration or Calibration())
+    return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
+
+
+def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
+    """The spelling of a row after quantising, "w8 a8 -> w4@gptq"; ModelError for what serving lacks."""
+    precision = served(Precision.parse(trained), post)
+    check_post(precision)
+    return precision
+
+
+def post_run(
+    run: Run,
+    post: str | Precision,
+    model: nn.Module,
+    tokens: np.ndarray,
+    corpus: Corpus | None = None,
+    calibration: Calibration | None = None,
+    before: Predictions | None = None,
+    recipe: Recipe | None = None,
+) -> tuple[Run, dict[str, float]]:
+    """The row of a run whose model is quantised as `post` says, and the columns gap, gap_se, kl and kl_se.
+
+    `tokens` are the validation sequences that the run was evaluated on, shape (rows, context + 1); `corpus` (the
+    synthetic language unless given) is where GPTQ's calibration comes from; `before`, the
+    model's own predictions of the tokens, spare computing them for every `post`; `recipe` says in which
+    numbers products are computed. A run that diverged gives a row that
+    says so, with no model quantised.
+    """
+    start, calibration = time.perf_counter(), calibration or Calibration()
+    precision = served(Precision.parse(run.precision), post)
+    by_gptq = any(uses_gptq(known) for known in precision.serve.values())
+    row = replace(
+        run,
+        precision=str(precision),
+        loss_se=None,
+        kernels="simulated",
+        method=f"gptq on {calibration.sequences} sequences" if by_gptq else "rtn",
+        parent=run.key,
+        key=post_key(run.key or "", precision, calibration),
+    )
+    if run.status == "diverged":
+        row = replace(row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}")
+        return replace(row, cost=time.perf_counter() - start), {}
+    small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
+    found = degradation(before or model, small, tokens, recipe)
+    row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
+    if not math.isfinite(found.loss):
+        return replace(row, status="diverged", reason=f"the loss after quantising is {found.loss}"), {}
+    return replace(row, status="ok" if run.status == "unfinished" else run.status), _columns(found)
+
+
+def _columns(found: Degradation) -> dict[str, float]:
+    return {name: value for name, value in asdict(found).items() if name not in ("loss", "loss_se")}

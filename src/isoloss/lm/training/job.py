@@ -1,0 +1,206 @@
+"""One run that is asked for: everything that determines its result, and so its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from isoloss.formats import Precision
+from isoloss.lm.data import Corpus
+from isoloss.lm.model import BASE_WIDTH
+from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of
+from isoloss.lm.shape import ModelError, check_memory
+from isoloss.lm.training.recipe import Recipe
+from isoloss.runs import Decoder, Run, compact, number
+
+#: Raised when the trainer changes what it computes: runs of another trainer are other runs.
+TRAINER = 1
+#: Flop of training (some seconds of a core) from which the seconds that fused rounding takes to compile are worth it.
+WORTH_COMPILING = 3e11
+#: What a run with a trunk does not share with it.
+_BRANCH = ("schedule", "decay", "lr_end", "validation")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A shape trained for some steps of a recipe on a corpus: the batches and first weights depend on the seed alone.
+
+    cell: the key of the cell that it is trained in, None where it is trained alone. Products of a cell are added up in
+    another order, so a run in a cell is another run than the one alone.
+    """
+
+    shape: Decoder
+    steps: int
+    precision: Precision
+    corpus: Corpus
+    recipe: Recipe
+    seed: int = 0
+    cell: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        shape: Decoder,
+        tokens: float | str,
+        precision: str | Precision,
+        corpus: Corpus,
+        recipe: Recipe,
+        seed: int = 0,
+    ) -> Job:
+        """The job that trains on `tokens` tokens, rounded to whole batches.
+
+        Raises ModelError where the shape, the precision or the memory does not allow it, ValueError where the corpus
+        has too few tokens: all before anything is trained.
+        """
+        precision = Precision.parse(precision)
+        check_precision(precision)
+        check_groups(precision, shape)
+        check_tied(precision, shape)
+        if shape.vocab != corpus.vocab:
+            raise ModelError(
+                f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
+            )
+        batch, wanted = recipe.sequences * corpus.context, number(tokens)
+        check_memory(shape, batch)
+        steps = round(wanted / batch)
+        if steps < 1:
+            raise ModelError(f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more")
+        corpus.unique(steps * batch)
+        corpus.validation(recipe.validation)  # a text may be too short for it
+        return cls(shape, steps, precision, corpus, recipe, seed)
+
+    @property
+    def batch(self) -> int:
+        """Tokens of a step."""
+        return self.recipe.sequences * self.corpus.context
+
+    @property
+    def tokens(self) -> int:
+        """Tokens seen."""
+        return self.steps * self.batch
+
+    @property
+    def compiled(self) -> bool:
+        """Whether rounding is fused: as the recipe says, else where the run is long enough."""
+        if self.recipe.compiled is not None:
+            return self.recipe.compiled
+        return self.shape.training_flops(self.tokens, self.corpus.context) >= WORTH_COMPILING
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that determines the result, as JSON can hold it."""
+        return {
+            "trainer": TRAINER,
+            "shape": asdict(self.shape),
+            "precision": str(self.precision),
+            "corpus": self.corpus.settings(),
+            "recipe": self.recipe.settings(self.steps),
+            "steps": self.steps,
+            "seed": self.seed,
+            **({"cell": self.cell} if self.cell else {}),
+        }
+
+    @property
+    def key(self) -> str:
+        """The content hash of the settings."""
+        return key_of(self.settings)
+
+    @property
+    def apart(self) -> str:
+        """What tells it from other jobs beside precision and seed: members of a cell that end together have it in common."""
+        return replace(self, precision=Precision("fp"), seed=0, cell=None).key
+
+    @property
+    def shared(self) -> int:
+        """The steps that it shares with others of its trunk."""
+        return self.recipe.shared(self.steps)
+
+    @property
+    def trunk(self) -> str:
+        """The key of what it shares with others: runs on one trunk differ in how long it is and how it ends."""
+        if not self.shared:
+            return self.key
+        settings = self.settings
+        del settings["steps"]
+        settings["recipe"] = {k: v for k, v in settings["recipe"].items() if k not in _BRANCH}
+        return key_of(settings)
+
+    @property
+    def row(self) -> Run:
+        """All that is known of the run before it starts; the loss is unknown."""
+        shape, recipe, tokens, context = self.shape, self.recipe, self.tokens, self.corpus.context
+        return Run(
+            params=shape.non_embedding_params,
+            tokens=tokens,
+            precision=str(self.precision),
+            loss=math.nan,
+            status="unfinished",
+            seed=self.seed,
+            params_kind="non_embedding",
+            params_embedding=shape.embedding_params,
+            unique_tokens=self.corpus.unique(tokens),
+            flops=shape.training_flops(tokens, context),
+            flop_rule="exact",
+            method=method_of(self.precision),
+            kernels="simulated" if self.precision.train else "real",
+            corpus=self.corpus.name,
+            eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",
+            family="isoloss",
+            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
+            batch_tokens=self.batch,
+            lr_peak=recipe.lr,
+            lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
+            schedule=recipe.schedule,
+            group=self.trunk,
+            key=self.key,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.size}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
+
+    @property
+    def size(self) -> str:
+        """Params and tokens, for people."""
+        return f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
+
+
+def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each cell: trunks that differ in precision and seed alone, and end alike, are trained at once.
+
+    What stands alone stays as it is. The members, in whatever order they come, are the cell's identity. Raises ModelError
+    for learned steps, which are parameters that not all members have.
+    """
+    for job in jobs:
+        if any(known.method == "lsq" for known in job.precision.train.values()):
+            raise ModelError(
+                f"'{job.precision}' learns its steps, which a cell cannot; train it without cells"
+            )
+    cells: dict[tuple[str, ...], list[list[Job]]] = {}
+    for trunk in by_trunk(jobs):
+        cells.setdefault(tuple(sorted(job.apart for job in trunk)), []).append(trunk)
+    return [_cell(trunks) for trunks in cells.values()]
+
+
+def _cell(trunks: list[list[Job]]) -> list[Job]:
+    if len(trunks) == 1:
+        return trunks[0]
+    trunks = sorted(trunks, key=lambda trunk: (str(trunk[0].precision), trunk[0].seed))
+    key = key_of({"cell": [trunk[0].trunk for trunk in trunks]})
+    return [replace(job, cell=key) for trunk in trunks for job in trunk]
+
+
+def by_trunk(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each trunk."""
+    trunks: dict[str, list[Job]] = {}
+    for job in jobs:
+        trunks.setdefault(job.trunk, []).append(job)
+    return list(trunks.values())
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """The hash of settings, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,188 @@
+"""A model in training: steps of AdamW that can be stopped anywhere, kept, and gone on with to the last bit."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isoloss.lm.data import Corpus
+from isoloss.lm.model import Model, loss_of
+from isoloss.lm.shape import ModelError
+from isoloss.lm.training.cell import Cell
+from isoloss.lm.training.job import Job
+from isoloss.lm.training.recipe import Recipe
+
+#: Called after each step with the steps done and the loss.
+Each = Callable[[int, float], None]
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """What training leaves of a job: its model, the loss of each step (the last may be no number), and the seconds."""
+
+    model: Model
+    losses: list[float]
+    seconds: float
+
+    @property
+    def broken(self) -> str | None:
+        """Why it ended early, None where it did not."""
+        if not self.losses or math.isfinite(self.losses[-1]):
+            return None
+        return f"the training loss is {self.losses[-1]} at step {len(self.losses)}"
+
+
+class Trainer:
+    """The model of a job at some step. `tensors` is all that its future depends on; `restore` takes it back.
+
+    What goes by job is for `CellTrainer`, which trains several at once; here there is one.
+    """
+
+    model: Model | Cell
+
+    def __init__(self, *jobs: Job):
+        self.jobs, recipe = jobs, jobs[0].recipe
+        self.device = device_of(recipe.device)
+        self.random = [torch.Generator(self.device).manual_seed(job.seed + 1) for job in jobs]
+        self.model = self._model().to(self.device)
+        self.optimiser = torch.optim.AdamW(
+            self.model.groups(recipe.lr, recipe.weight_decay),
+            betas=(recipe.beta1, recipe.beta2),
+            eps=recipe.eps,
+            foreach=True,
+        )
+        self.peaks = [group["lr"] for group in self.optimiser.param_groups]
+        #: Of each step, by job; what was no number once stays none.
+        self.losses: list[list[float]] = []
+        self.seconds = 0.0
+
+    @property
+    def step(self) -> int:
+        """The steps that were taken."""
+        return len(self.losses)
+
+    @property
+    def broken(self) -> list[int]:
+        """The places of jobs whose loss is no number."""
+        return [k for k, loss in enumerate(self.losses[-1]) if not math.isfinite(loss)] if self.losses else []
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to train."""
+        return len(self.broken) == len(self.jobs)
+
+    def advance(self, until: int, steps: int, recipe: Recipe, each: Each | None = None) -> None:
+        """Nothing; takes the steps before `until` as a run of `steps` steps does, or stops where the loss is no number.
+
+        recipe: the schedule; trunks take theirs as "constant" whatever the job's.
+        """
+        begun = time.perf_counter()
+        while self.step < until and not self.over:
+            step = self.step
+            for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+                group["lr"] = peak * recipe.rate(step, steps)
+            with numbers_of(recipe, self.device):
+                loss = self._loss(step, recipe)
+            self._note(loss)
+            if self.over:
+                break
+            self.optimiser.zero_grad()
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+            self._update(recipe.clip)
+            if each is not None:
+                self.seconds += time.perf_counter() - begun
+                each(self.step, statistics.fmean(filter(math.isfinite, self.losses[-1])))
+                begun = time.perf_counter()
+        self.seconds += time.perf_counter() - begun
+
+    def ended(self) -> list[Ended]:
+        """What training leaves of each job."""
+        seconds = self.seconds / len(self.jobs)
+        return [Ended(self._trained(k), self._history(k), seconds) for k in range(len(self.jobs))]
+
+    def _note(self, loss: Tensor) -> None:
+        now = loss.detach().reshape(-1).tolist()
+        for k in self.broken:
+            now[k] = math.nan
+        self.losses.append(now)
+
+    def _history(self, k: int) -> list[float]:
+        losses = [now[k] for now in self.losses]
+        ends = next((i for i, loss in enumerate(losses, 1) if not math.isfinite(loss)), None)
+        return losses[:ends]
+
+    # ---- what differs where there are several jobs
+    def _model(self) -> Model | Cell:
+        (job,) = self.jobs
+        model = Model(job.shape, job.precision, job.seed, job.compiled)
+        model.draw_from(self.random[0])
+        return model
+
+    def _loss(self, step: int, recipe: Recipe) -> Tensor:
+        """The loss of each job on its batch of a step."""
+        (job,) = self.jobs
+        inputs, targets = (part.to(self.device) for part in batch_of(job.corpus, step, recipe, job.seed))
+        return loss_of(self._trained(0), inputs, targets)
+
+    def _update(self, clip: float) -> None:
+        """Nothing; a step of the optimiser after the gradients of each job were clipped."""
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip, foreach=True)
+        self.optimiser.step()
+
+    def _trained(self, k: int) -> Model:
+        """The model of the k-th job as it is."""
+        assert isinstance(self.model, Model)
+        return self.model
+
+    # ---- what a checkpoint keeps
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of weights, moments, losses, random numbers and time, by name, on the CPU."""
+        kept: dict[str, Tensor] = {f"model.{name}": p for name, p in self.model.named_parameters()}
+        for name, p in self.model.named_parameters():
+            for moment in _MOMENTS:
+                kept[f"{moment}.{name}"] = self.optimiser.state.get(p, {}).get(moment, torch.zeros_like(p))
+        kept = {name: value.detach().cpu().clone() for name, value in kept.items()}
+        kept["losses"] = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, len(self.jobs))
+        kept["random"] = torch.stack([random.get_state() for random in self.random])
+        kept["seconds"] = torch.tensor([self.seconds], dtype=torch.float64)
+        return kept
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing; goes back to where `tensors` were taken."""
+        self.losses = tensors["losses"].reshape(-1, len(self.jobs)).tolist()
+        for name, p in self.model.named_parameters():
+            p.copy_(tensors[f"model.{name}"])
+            state = {moment: tensors[f"{moment}.{name}"].to(self.device).clone() for moment in _MOMENTS}
+            self.optimiser.state[p] = {"step": torch.tensor(float(self.step)), **state} if self.step else {}
+        for random, state in zip(self.random, tensors["random"].reshape(len(self.jobs), -1), strict=True):
+            random.set_state(state.clone())  # a view crashes torch 2.13
+        self.seconds = float(tensors["seconds"])
+
+
+def batch_of(corpus: Corpus, step: int, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
+    """The inputs and targets of a step, each (sequences, context)."""
+    tokens = torch.from_numpy(corpus.batch(step, recipe.sequences, seed).copy())
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+def numbers_of(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The context in which products are computed in the recipe's numbers."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.numbers == "bfloat16")
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name. Raises ModelError where there is none such."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ModelError(f"cannot train on device {name!r}: {str(error).splitlines()[0]}") from None
+    return device

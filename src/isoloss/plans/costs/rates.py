@@ -1,0 +1,123 @@
+"""At which rate a machine multiplies in a precision: each product at the wider of its two operand formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isoloss.formats import Format, Precision
+from isoloss.plans.costs.hardware import Hardware
+from isoloss.plans.problems import PlanError
+
+#: Classes of formats, narrow to wide: a format computes at the first of its own chain that the machine has.
+FLOATS = ("fp4", "fp6", "fp8", "bf16", "tf32")
+INTEGERS = ("int4", "int8", "bf16", "tf32")
+#: The products of a training step and their operands, 2 N flop a token each: forward, then the gradients of
+#: activations and of weights.
+PRODUCTS = {"forward": ("w", "a"), "input gradient": ("g", "w"), "weight gradient": ("g", "a")}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a precision is trained on a machine.
+
+    ``cost`` is the flop of bf16 that one flop of it costs (1 for bf16); ``flops`` the flop/s a device (0 where
+    the machine is abstract); ``how`` says where that is from; ``emulated`` names operand formats that the machine
+    lacks, so that they compute wider and save memory only.
+    """
+
+    cost: float
+    flops: float
+    how: str
+    emulated: tuple[str, ...] = ()
+
+
+def rate_of(machine: Hardware, precision: Precision) -> Rate:
+    """The training rate of a precision, measured where the machine has a measurement, else from peaks.
+
+    Raises PlanError for a format that is wider than all that the machine computes in.
+    """
+    if machine.rule == "linear-bits":
+        return Rate(linear_bits(precision) / 16.0, 0.0, "linear in bits")
+    if machine.rule == "memory-bits":
+        return Rate(0.0, 0.0, "training is free")
+    base = machine.measured.get("bf16", machine.reached("bf16"))
+    spelled = str(precision.trained)
+    known = machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)
+    if known is not None:
+        return Rate(base / known, known, "measured")
+    classes = [product_class(machine, precision, *parts) for parts in PRODUCTS.values()]
+    seconds = sum(1.0 / machine.reached(each) for each in classes) / len(classes)
+    named = dict.fromkeys(classes)
+    how = (
+        f"{next(iter(named))} peak"
+        if len(named) == 1
+        else f"{classes[0]} forward, {classes[1]} backward peaks"
+    )
+    return Rate(base * seconds, 1.0 / seconds, how, _emulated(machine, precision))
+
+
+def linear_bits(precision: Precision) -> float:
+    """The bits P that the cost N D P / 16 sees: the wider of weights and activations, 16 where unset."""
+    return max(_bits(precision.format(part)) for part in ("w", "a"))
+
+
+def served_class(machine: Hardware, precision: Precision) -> str:
+    """The class of formats in which a served model multiplies weights and activations."""
+    return product_class(machine, precision, "w", "a", "serve")
+
+
+def product_class(
+    machine: Hardware, precision: Precision, first: str, second: str, stage: str = "train"
+) -> str:
+    """The class in which a product of two parts runs: the wider of the two that the machine has.
+
+    Integers of up to 4 bits are numbers of an 8-bit float, so these two meet at fp8; other integers and floats
+    meet at bf16.
+    """
+    one, two = (
+        _class_of(machine, precision.format(part, "serve" if stage == "serve" else "train"))
+        for part in (first, second)
+    )
+    for chain in (FLOATS, INTEGERS):
+        if one in chain and two in chain:
+            return max(one, two, key=chain.index)
+    formats = [precision.format(part, "serve" if stage == "serve" else "train") for part in (first, second)]
+    narrow = all(f is not None and (f.exponent is not None or f.bits <= 4) for f in formats)
+    return "fp8" if narrow and "fp8" in machine.peaks else "bf16"
+
+
+def own_class(known: Format | None) -> str:
+    """The narrowest class that holds a format: fp8 for e4m3, int4 for ternary, bf16 where nothing is rounded."""
+    if known is None or known.kind in ("exact", "noise", "own"):
+        return "bf16"
+    if known.exponent is not None:
+        widths = (("fp4", 4), ("fp6", 6), ("fp8", 8), ("bf16", 16), ("tf32", 19))
+        return next((name for name, most in widths if known.bits <= most), known.name)
+    if known.bits > 16:
+        return known.name
+    return "int4" if known.bits <= 4 else "int8" if known.bits <= 8 else "bf16"
+
+
+def _class_of(machine: Hardware, known: Format | None) -> str:
+    wanted = own_class(known)
+    chain = INTEGERS if wanted.startswith("int") else FLOATS
+    if wanted not in chain:
+        raise PlanError(
+            f"{machine.name} computes in no format as wide as {wanted}; it has {', '.join(machine.peaks)}"
+        )
+    return next(each for each in chain[chain.index(wanted) :] if each in machine.peaks)
+
+
+def _emulated(machine: Hardware, precision: Precision) -> tuple[str, ...]:
+    """The formats of operands that the machine has no rate for, by name."""
+    found = (precision.format(part) for part in ("w", "a", "g"))
+    return tuple(
+        dict.fromkeys(str(f.bare) for f in found if f is not None and own_class(f) not in machine.peaks)
+    )
+
+
+def _bits(known: Format | None) -> float:
+    return 16.0 if known is None or known.kind in ("exact", "noise") else known.bits
+
+
+BF16 = str(Precision("bf16"))

@@ -1,0 +1,163 @@
+"""The runs among which the next ones are chosen: a grid of params, tokens and precisions, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.formats import Precision
+from isoloss.laws import Array, Box, Inputs, as_inputs
+from isoloss.plans.budget import Budget
+from isoloss.plans.costs import Hardware, amount, rate_of
+from isoloss.plans.problems import PlanError
+from isoloss.plans.search import spendings_of
+
+#: How far above the fitted runs candidates reach, as a factor, and how many sizes and lengths there are.
+UP, POINTS = 4.0, 13
+BF16 = Precision("bf16")
+Range = tuple[str | float, str | float]
+
+
+@dataclass(frozen=True)
+class Region:
+    """The params, tokens and tokens per param that runs may have, as (least, most)."""
+
+    params: tuple[float, float]
+    tokens: tuple[float, float]
+    ratio: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Runs that could be made, each with its cost (flop of bf16): arrays (m,), precision as an index."""
+
+    params: Array
+    tokens: Array
+    which: NDArray[np.intp]
+    cost: Array
+    precisions: tuple[Precision, ...]
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
+        """Some of them."""
+        return Candidates(
+            self.params[rows], self.tokens[rows], self.which[rows], self.cost[rows], self.precisions
+        )
+
+    def inputs(self, group: str | None) -> Inputs:
+        """The inputs of a law for all of them."""
+        spelled = [self.precisions[k] for k in self.which]
+        return as_inputs(
+            self.params, self.tokens, spelled, group=None if group is None else [group] * len(self)
+        )
+
+
+def region_of(box: Box, params: Range | None, tokens: Range | None) -> Region:
+    """Where runs may lie: as given, or from the least of the fitted runs to four times the most of them.
+
+    Raises PlanError for a range that cannot be read or whose ends are the wrong way round.
+    """
+    low, high = box.tokens_per_param
+    free = params is not None or tokens is not None
+    return Region(
+        _ends(box.params, params, "params"),
+        _ends(box.tokens, tokens, "tokens"),
+        (0.0, float("inf")) if free else (low / UP, high * UP),
+    )
+
+
+def _ends(fitted: tuple[float, float], given: Range | None, what: str) -> tuple[float, float]:
+    if given is None:
+        return fitted[0], fitted[1] * UP
+    low, high = (amount(v, what, what) for v in given)  # type: ignore[arg-type]
+    if low > high:
+        raise PlanError(f"{what} of the runs go from {given[0]} to {given[1]}; give the smaller one first")
+    return low, high
+
+
+def grid(
+    region: Region, sizes: int, lengths: int, machine: Hardware, precisions: Sequence[Precision]
+) -> Candidates:
+    """A regular grid over log params and log tokens in every precision, without what lies outside the ratio."""
+    formats = len(precisions)
+    n = np.repeat(_steps(region.params, sizes), lengths * formats)
+    d = np.tile(np.repeat(_steps(region.tokens, lengths), formats), sizes)
+    which = np.tile(np.arange(formats), sizes * lengths)
+    rate = np.array([rate_of(machine, p).cost for p in precisions])
+    found = Candidates(n, d, which, 6.0 * n * d * rate[which], tuple(precisions))
+    low, high = region.ratio
+    return found.take((d / n >= low * (1 - 1e-9)) & (d / n <= high * (1 + 1e-9)))
+
+
+def affordable(all_of_them: Candidates, most: float) -> Candidates:
+    """The candidates that cost no more than all runs may.
+
+    Raises PlanError, with the cheapest, where there is none.
+    """
+    k = int(np.argmin(all_of_them.cost)) if len(all_of_them) else -1
+    if k < 0:
+        raise PlanError("no run has these params, tokens and tokens per param; widen params or tokens")
+    if all_of_them.cost[k] > most:
+        a = all_of_them
+        raise PlanError(
+            f"{most:.3g} flop pay for no run: the cheapest, {a.params[k]:.3g} params on {a.tokens[k]:.3g} tokens in "
+            f"'{a.precisions[a.which[k]]}', costs {a.cost[k]:.3g}; give more, or smaller params or tokens"
+        )
+    return all_of_them.take(all_of_them.cost <= most)
+
+
+def regular(
+    region: Region, side: int, machine: Hardware, precisions: Sequence[Precision], most: float
+) -> Candidates | None:
+    """The grid of side x side runs in every precision that costs ``most``, from the region's least params and tokens.
+
+    Both sides reach the same share of the region, in logarithms, and beyond it where the money is there for more.
+    None where even runs that are all alike cost more.
+    """
+
+    def reaching(share: float) -> Candidates:
+        ends = [(low, low * (high / low) ** share) for low, high in (region.params, region.tokens)]
+        return grid(Region(ends[0], ends[1], region.ratio), side, side, machine, precisions)
+
+    low, high = 0.0, 3.0
+    if reaching(low).cost.sum() > most:
+        return None
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if reaching(middle).cost.sum() <= most else (low, middle)
+    return reaching(low)
+
+
+def purse(budget: Budget, machine: Hardware) -> float:
+    """The flop of bf16 that a budget for runs pays for.
+
+    Raises PlanError for limits that are not money, time or flop, and where training costs nothing.
+    """
+    others = [
+        name
+        for name in ("memory", "speed", "served", "params", "tokens", "unique_tokens")
+        if getattr(budget, name) is not None
+    ]
+    if others:
+        raise PlanError(
+            f"a budget for runs holds train, hours or money; {', '.join(others)} belongs to the target"
+        )
+    if machine.rule == "memory-bits":
+        raise PlanError("training costs nothing on memory-bits; name a device, or linear-bits")
+    found = spendings_of(budget, machine, (BF16,), (rate_of(machine, BF16),))
+    if not found:
+        raise PlanError(
+            "nothing pays for runs; give the budget train, hours or money, as Budget('1e19 flop')"
+        )
+    return float(min(6.0 * s.most / s.each[0] for s in found))
+
+
+def _steps(ends: tuple[float, float], count: int) -> Array:
+    """Points evenly spaced in the logarithm, to three digits, which is what people train."""
+    points = np.exp(np.linspace(np.log(ends[0]), np.log(ends[1]), count))
+    return np.array([float(f"{v:.3g}") for v in points])

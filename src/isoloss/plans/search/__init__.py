@@ -1,0 +1,33 @@
+"""The search: laws by weight, the feasible set of a budget, expected loss."""
+
+from isoloss.plans.search.expected import loss_of, losses_at, mean_loss, replanned, shares, thinned
+from isoloss.plans.search.optimum import Best, Loss, minimise, search
+from isoloss.plans.search.space import (
+    LEAST_TOKENS,
+    MOST_PARAMS,
+    MOST_TOKENS,
+    Space,
+    Spending,
+    serving_bytes,
+    space_of,
+    spendings_of,
+)
+from isoloss.plans.search.weighted_laws import (
+    MISREAD,
+    Listened,
+    Member,
+    blind,
+    complete,
+    far,
+    levels_of,
+    members_of,
+)
+
+# fmt: off
+__all__ = [
+    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "Listened", "Loss", "Member",
+    "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
+    "mean_loss", "members_of", "minimise", "replanned", "search", "serving_bytes", "shares",
+    "space_of", "spendings_of", "thinned",
+]
+# fmt: on

@@ -1,0 +1,223 @@
+"""What a budget leaves on a machine: for each precision the params that fit and the tokens that params leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.formats import Precision
+from isoloss.laws import Array, Jet, Value, plain, select
+from isoloss.plans.budget import Budget
+from isoloss.plans.costs import Hardware, Rate, bits_of, kv_elements, rate_of
+from isoloss.plans.problems import PlanError
+
+#: Params and tokens outside these are no model: log of counts.
+LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
+LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
+
+
+@dataclass(frozen=True)
+class Spending:
+    """One limit of the form N (each D + once) <= most; ``each`` and ``once`` of shape (n,), by precision."""
+
+    name: str
+    each: Array
+    once: Array
+    most: float
+
+    def spent(self, params: Value, tokens: Value) -> Array:
+        """What params and tokens cost in the unit of the limit."""
+        return np.asarray(params * (self.each * tokens + self.once))
+
+
+@dataclass(frozen=True)
+class Space:
+    """The params and tokens that are allowed, for n precisions at once.
+
+    ``cap``: log of the most params by memory, speed and spending without tokens, (n,), and the name of what binds
+    there. ``params``, ``tokens``: held, as logs, or None. ``most_tokens``: log of the tokens there are.
+    """
+
+    precisions: tuple[Precision, ...]
+    rates: tuple[Rate, ...]
+    spendings: tuple[Spending, ...]
+    cap: Array
+    capped_by: tuple[str, ...]
+    params: float | None
+    tokens: float | None
+
+    def __len__(self) -> int:
+        return len(self.precisions)
+
+    def take(self, k: int) -> Space:
+        """The space of one of the precisions."""
+        cut = slice(k, k + 1)
+        spendings = tuple(replace(s, each=s.each[cut], once=s.once[cut]) for s in self.spendings)
+        return Space(
+            self.precisions[cut], self.rates[cut], spendings, self.cap[cut], self.capped_by[cut],
+            self.params, self.tokens,
+        )  # fmt: skip
+
+    def frontier(self, log_params: Value) -> Value:
+        """Log of the most tokens that the budget leaves at log params, an array or jet of shape (S, n)."""
+        most: Value = np.full(np.shape(plain(log_params)), MOST_TOKENS)
+        with np.errstate(all="ignore"):
+            for s in self.spendings:
+                each = np.where(s.each > 0, s.each, 1.0)
+                left = np.log(s.most * np.exp(-1.0 * log_params) - s.once) - np.log(each)
+                # A limit that tokens do not touch is one on params alone, which the search holds already.
+                most = np.minimum(most, select(s.each > 0, _bounded(left), float(MOST_TOKENS)))
+        return most
+
+    def most_params(self) -> Array:
+        """Log of the most params that leave the held tokens, or a thousand of them, (n,)."""
+        tokens = np.exp(LEAST_TOKENS if self.tokens is None else self.tokens)
+        most = np.array(self.cap)
+        for s in self.spendings:
+            most = np.minimum(most, np.log(s.most) - np.log(s.each * tokens + s.once))
+        return most
+
+
+def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision]) -> Space:
+    """The space that a budget leaves on a machine.
+
+    Raises PlanError where nothing limits it, a limit needs a device and the machine is none, or no model fits.
+    """
+    rates = tuple(rate_of(machine, p) for p in precisions)
+    spendings = tuple(spendings_of(budget, machine, precisions, rates))
+    cap, capped_by = _caps(budget, machine, precisions)
+    params = None if budget.params is None else float(np.log(budget.params))
+    tokens = None if budget.tokens is None else float(np.log(budget.tokens))
+    space = Space(tuple(precisions), rates, spendings, cap, capped_by, params, tokens)
+    _check(space, budget, machine)
+    return space
+
+
+def spendings_of(
+    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+) -> list[Spending]:
+    """The limits of a budget on flop, hours and money, in the terms of each precision.
+
+    Raises PlanError for hours and money on a machine that is no device.
+    """
+    cost = np.array([r.cost for r in rates])
+    if machine.rule == "memory-bits":
+        if budget.train is None:
+            return []
+        bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
+        return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
+    served = budget.served or 0.0
+    serving = np.array([_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)])
+    each, once = 6.0 * cost, 2.0 * served * serving
+    out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
+    if budget.hours is None and budget.money is None:
+        return out
+    if machine.is_abstract:
+        raise PlanError(
+            f"hours and money need a device with rates, and {machine.name} is a cost model; name one, as h100"
+        )
+    flops = machine.measured.get("bf16", machine.reached("bf16"))
+    hours = 1.0 / (3600.0 * flops)
+    if budget.hours is not None and budget.devices is not None:
+        out.append(Spending("hours", each * hours, once * hours, budget.hours * budget.devices))
+    if budget.money is not None and budget.price is not None:
+        out.append(Spending("money", each * hours, once * hours, budget.money / budget.price))
+    return out
+
+
+def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
+    """Flop of bf16 that one flop of a forward pass costs as served."""
+    formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
+    forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
+    return rate_of(replace(machine, measured={}), forward).cost if machine.rule == "rates" else rate.cost
+
+
+def _caps(
+    budget: Budget, machine: Hardware, precisions: Sequence[Precision]
+) -> tuple[Array, tuple[str, ...]]:
+    """Log of the most params that memory and speed allow, and which of the two binds."""
+    cap = np.full(len(precisions), MOST_PARAMS)
+    by = ["params"] * len(precisions)
+    limits = {"memory": budget.memory, "speed": None}
+    if budget.speed is not None:
+        if machine.is_abstract and machine.bandwidth == float("inf"):
+            raise PlanError(
+                f"speed needs a device with bandwidth, and {machine.name} is a cost model; name one, as h100"
+            )
+        limits["speed"] = machine.bandwidth * budget.serving_devices / budget.speed
+    for name, most in limits.items():
+        if most is not None:
+            for k, precision in enumerate(precisions):
+                found = _most_params(most, budget, precision)
+                if found < cap[k]:
+                    cap[k], by[k] = found, name
+    return cap, tuple(by)
+
+
+def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
+    """Bytes of weights as served, scales counted, and of keys and values of the budget's sequences."""
+    weight = bits_of(precision.format("w", "serve"))
+    kept = bits_of(precision.format("kv", "serve"))
+    if budget.decoder is not None:
+        return budget.decoder.weight_bytes(precision) + budget.decoder.kv_bytes(
+            budget.context, budget.batch, precision
+        )
+    return (params * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
+
+
+def _most_params(most: float, budget: Budget, precision: Precision) -> float:
+    """Log of the params whose weights, keys and values take just ``most`` bytes, by bisection."""
+    low, high = LEAST_PARAMS - 20.0, MOST_PARAMS
+    if serving_bytes(np.exp(high), precision, budget) <= most:
+        return float(high)
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        fits = serving_bytes(np.exp(middle), precision, budget) <= most
+        low, high = (middle, high) if fits else (low, middle)
+    return float(low)
+
+
+def _check(space: Space, budget: Budget, machine: Hardware) -> None:
+    """Raises PlanError where no precision allows any model, saying which limit and what would do."""
+    smallest = LEAST_PARAMS if space.params is None else space.params
+    room = np.minimum(space.most_params(), space.cap)
+    if (room >= smallest - 1e-12).any():
+        return
+    k = int(np.argmax(room))
+    precision = space.precisions[k]
+    size = f"{np.exp(smallest):.3g} params"
+    if space.cap[k] < smallest:
+        name = space.capped_by[k]
+        need = float(serving_bytes(np.exp(smallest), precision, budget))
+        if name == "memory":
+            raise PlanError(
+                f"memory {budget.memory / 1e9:.4g} GB holds no model of {size} in '{precision}', the smallest of the "  # type: ignore[operator]
+                f"precisions; {need / 1e9:.4g} GB would do"
+            )
+        reached = machine.bandwidth * budget.serving_devices / need
+        raise PlanError(
+            f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} ('{precision}' is the fastest); "
+            f"{reached:.4g} tokens/s would do, or {np.ceil(budget.speed / reached * budget.serving_devices):.0f} serving devices"  # type: ignore[operator]
+        )
+    tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
+    worst = max(space.spendings, key=lambda s: float(s.spent(np.exp(smallest), tokens)[k]) / s.most)
+    need = float(worst.spent(np.exp(smallest), tokens)[k]) / worst.most
+    given = getattr(budget, worst.name)
+    raise PlanError(
+        f"{worst.name} {given:.4g} does not pay for {size} on {tokens:.3g} tokens in '{precision}', the cheapest of the "
+        f"precisions; {given * need:.4g} would do"
+    )
+
+
+def _bounded(value: Value) -> Value:
+    """NaN (no tokens are left) as the least number of tokens, beyond what searches reach."""
+    if isinstance(value, Jet):
+        bad = ~np.isfinite(value.value)
+        return Jet(
+            np.where(bad & ~(value.value > 0), LEAST_TOKENS - 30.0, value.value),
+            {i: np.where(bad, 0.0, g) for i, g in value.grad.items()},
+            {i: np.where(bad, 0.0, h) for i, h in value.hess.items()},
+        )
+    return np.where(np.isnan(value) | (value < LEAST_TOKENS - 30.0), LEAST_TOKENS - 30.0, value)

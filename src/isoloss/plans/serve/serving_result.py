@@ -1,0 +1,121 @@
+"""The answer to how a model is served, as a value: the ways, least expected gap first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from isoloss.fits import Caution, Section, text
+from isoloss.plans.doubt import place
+from isoloss.runs import compact
+
+
+@dataclass(frozen=True)
+class ServingChoice:
+    """One way to serve: ``gap`` (nats, to the model as trained) averaged over laws, its interval and each law's own.
+
+    ``bytes``: weights with scales, keys and values. ``speed``: tokens/s a sequence, infinite on a cost model.
+    ``critical``: the tokens beyond which training longer would hurt, least and most over laws. ``beaten_by``: the
+    candidates that lose less and take no more memory. Gaps are NaN where no law tells.
+    """
+
+    precision: str
+    gap: float
+    gap_interval: tuple[float, float]
+    by_law: Mapping[str, float]
+    bytes: float
+    fits: bool
+    speed: float
+    speed_from: str
+    critical: tuple[float, float]
+    beaten_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ServingPlan:
+    """Ways to serve a model, least expected gap first. Prints itself.
+
+    ``outside`` says by how much the model lies outside the runs of each law (1 inside, NaN unknown); ``withheld`` why
+    there is no single recommendation; ``dropped`` why candidates were left out.
+    """
+
+    params: float
+    tokens: float
+    choices: tuple[ServingChoice, ...]
+    outside: Mapping[str, float]
+    hardware: str
+    level: float
+    withheld: str | None
+    dropped: Mapping[str, str]
+    cautions: tuple[Caution, ...]
+
+    @property
+    def best(self) -> ServingChoice | None:
+        """The least gap of those that fit; None where it is withheld or nothing fits."""
+        fitting = [c for c in self.choices if c.fits and c.gap == c.gap]
+        return None if self.withheld or not fitting else fitting[0]
+
+    def sections(self) -> list[Section]:
+        """The report as titled sections, for whoever prints it."""
+        laws = tuple(self.outside)
+        head = (
+            "precision",
+            "gap",
+            "interval",
+            *laws,
+            "memory",
+            "fits",
+            "tokens/s",
+            "critical tokens",
+            "beaten by",
+        )
+        notes = (
+            f"gap in nats to the model as trained; intervals of {100 * self.level:g}% over laws and refits",
+            "critical tokens: beyond them training longer hurts this way of serving, least to most over laws",
+        )
+        far_off = tuple((law, place(self.outside[law])) for law in laws)
+        return [
+            Section(
+                f"Serving {compact(self.params)} params trained on {compact(self.tokens)} tokens",
+                self._headline(),
+            ),
+            Section(
+                "Choices, least expected gap first",
+                notes,
+                head,
+                tuple(_row(c, laws) for c in self.choices),
+            ),
+            Section("Laws", (), ("law", "the model lies"), far_off),
+            *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
+            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+        ]
+
+    def _headline(self) -> tuple[str, ...]:
+        first = f"hardware: {self.hardware}"
+        if self.withheld:
+            return (
+                first,
+                f"no single recommendation: {self.withheld}; ask for it with extrapolate (--extrapolate)",
+            )
+        if self.best is None:
+            return first, "nothing fits in memory"
+        best = self.best
+        return first, f"'{best.precision}': {best.gap:+.4f} nats in {best.bytes / 1e9:.4g} GB"
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+
+def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
+    low, high = c.gap_interval
+    least, most = map(_tokens, c.critical)
+    return (
+        c.precision, f"{c.gap:.4f}", f"{low:.4f} to {high:.4f}",
+        *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws), f"{c.bytes / 1e9:.4g} GB",
+        "yes" if c.fits else "no", f"{c.speed:.4g}", least if least == most else f"{least} to {most}",
+        ", ".join(c.beaten_by),
+    )  # fmt: skip
+
+
+def _tokens(count: float) -> str:
+    return "never" if count == float("inf") else compact(count)

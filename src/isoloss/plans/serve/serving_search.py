@@ -1,0 +1,231 @@
+"""A model that exists: in which format to serve it. Loss gap, memory, decode speed and critical tokens of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from isoloss.fits import Caution
+from isoloss.formats import Precision
+from isoloss.laws import Array, plain
+from isoloss.plans.budget import Budget
+from isoloss.plans.cautions import taken_as_exact
+from isoloss.plans.costs import Hardware, machine, own_class
+from isoloss.plans.critical import critical_tokens_of
+from isoloss.plans.doubt import beyond, check_level, interval
+from isoloss.plans.problems import PlanError
+from isoloss.plans.search import Listened, Member, far, losses_at, members_of, serving_bytes, shares
+from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
+
+
+def rank_serving(
+    thing: Listened | Sequence[Listened] | Mapping[str, float],
+    budget: Budget,
+    hardware: str | Hardware,
+    formats: Sequence[str | Precision],
+    *,
+    trained: str | Precision = "fp",
+    extrapolate: bool = False,
+    draws: int = 1000,
+    level: float = 0.9,
+    group: str | None = None,
+) -> ServingPlan:
+    """The ways to serve a model that exists, ranked by expected loss gap over the laws that tell all of them apart.
+
+    ``budget`` holds params and tokens of the model, and context, batch, memory, speed and serving devices of the use.
+    ``formats``: spellings of what is served, as "w4/128" or whole ones with an arrow; ``trained`` stands before the
+    arrow. Laws are asked that know every candidate that any of them knows. Speed is bandwidth over bytes read, an
+    upper bound, unless the machine has measured decode speeds. Raises PlanError, in one sentence, for bad input.
+    """
+    _check_budget(budget)
+    check_level(level)
+    device, n, d = machine(hardware), budget.params or 0.0, budget.tokens or 0.0
+    asked = _spelled(formats, trained)
+    members, silent = _telling(members_of(thing, group), asked)
+    counts = shares(members, draws)
+    losses, weights = losses_at(members, counts, asked, n, d, budget)
+    before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
+    gaps = losses - before
+    found = [_served(p, members, gaps[:, k], weights, budget, device, level) for k, p in enumerate(asked)]
+    found, dropped = _within(found, budget)
+    found = [replace(c, beaten_by=_better(c, found)) for c in found]
+    found.sort(key=lambda c: (not np.isfinite(c.gap), c.gap))
+    outside = {m.law.name: far(m, n, d) for m in members}
+    reasons = [beyond("the model", law, away) for law, away in outside.items()]
+    withheld = None if extrapolate else next(filter(None, reasons), None)
+    cautions = (*silent, *_cautions(members, asked, device))
+    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+
+
+def _check_budget(budget: Budget) -> None:
+    """Nothing; raises PlanError without a model, and for limits that are of training, which has been paid for."""
+    if budget.params is None or budget.tokens is None:
+        raise PlanError(
+            "serving needs a model that exists: give params and tokens in the budget (--params, --tokens)"
+        )
+    names = ("train", "hours", "money", "served", "unique_tokens")
+    given = [name for name in names if getattr(budget, name) is not None]
+    if given:
+        raise PlanError(
+            f"{', '.join(given)} limits training, and the model exists; serving takes memory, speed, context and batch"
+        )
+
+
+def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> list[Precision]:
+    """The precisions, each with its arrow: what is given without one is served so."""
+    before = Precision.parse(trained).trained
+    out = []
+    for given in formats:
+        found = Precision.parse(given)
+        out.append(found if found.serve else Precision(before.train, found.train or {"w": "fp"}))
+    if not out:
+        raise PlanError("no format to serve in; give at least one, as 'w4/128' (--serve)")
+    return list(dict.fromkeys(out))
+
+
+def _telling(
+    members: Sequence[Member], asked: Sequence[Precision]
+) -> tuple[list[Member], tuple[Caution, ...]]:
+    """The laws that see what is served, weights adding up to one, and a word about the others.
+
+    Laws are comparable only on the same candidates, so one that does not know a candidate others know is left out,
+    unless none knows all.
+    """
+    heard = []
+    for m in members:
+        known = {p for p in asked if m.knows(p) is None}
+        if any(s.startswith("->") for p in known for s in m.sees(p)):
+            heard.append((m, known))
+    if not heard:
+        names = ", ".join(m.law.name for m in members[:4]) + (" ..." if len(members) > 4 else "")
+        raise PlanError(
+            f"none of {names} says what rounding after training costs; kumar2024 and ouyang2024 do, or 'published'"
+        )
+    most = max(len(known) for _, known in heard)
+    kept = [m for m, known in heard if len(known) == most]
+    total = sum(m.weight for m in kept)
+    words = [
+        Caution("untested", f"{m.law.name} does not know {_missing(known, asked)} and is not asked")
+        for m, known in heard
+        if len(known) < most
+    ]
+    return [replace(m, weight=m.weight / total) for m in kept], tuple(words)
+
+
+def _missing(known: set[Precision], asked: Sequence[Precision]) -> str:
+    return ", ".join(f"'{p}'" for p in asked if p not in known)
+
+
+def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[ServingChoice], dict[str, str]]:
+    """The ways that meet the limits on memory and speed, and why the others do not."""
+    dropped = {}
+    for c in found:
+        if budget.memory is not None and c.bytes > budget.memory:
+            dropped[c.precision] = (
+                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, and memory is {budget.memory / 1e9:.4g} GB"
+            )
+        elif budget.speed is not None and c.speed < budget.speed:
+            dropped[c.precision] = (
+                f"'{c.precision}': {c.speed:.4g} tokens/s at most, and speed is {budget.speed:.4g} tokens/s"
+            )
+    kept = [c for c in found if c.precision not in dropped]
+    if not kept:
+        raise PlanError(f"no format meets the limits: {'; '.join(dropped.values())}")
+    return kept, dropped
+
+
+def _speed(precision: Precision, size: float, budget: Budget, device: Hardware) -> tuple[float, str]:
+    """Tokens a second of one sequence, and where that is from."""
+    served = str(Precision(precision.serve)) if precision.serve else str(precision)
+    for name in (str(precision), served):
+        if name in device.decoding:
+            return device.decoding[name] * budget.serving_devices, "measured"
+    return device.bandwidth * budget.serving_devices / size, "bandwidth"
+
+
+def _served(
+    precision: Precision,
+    members: Sequence[Member],
+    gaps: Array,
+    weights: Array,
+    budget: Budget,
+    device: Hardware,
+    level: float,
+) -> ServingChoice:
+    n, d = budget.params or 0.0, budget.tokens or 0.0
+    size = float(plain(serving_bytes(n, precision, budget)))
+    speed, origin = _speed(precision, size, budget, device)
+    held = np.isfinite(gaps)
+    mean = float(np.average(gaps[held], weights=weights[held])) if held.any() else float("nan")
+    knowing = [m for m in members if m.knows(precision) is None]
+    critical = [critical_tokens_of(m, n, precision) for m in knowing]
+    alone = {m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group)) for m in knowing}
+    return ServingChoice(
+        str(precision),
+        mean,
+        interval(gaps[held], weights[held], level),
+        alone,
+        size,
+        size <= device.memory * budget.serving_devices,
+        speed,
+        origin,
+        (min(critical, default=float("nan")), max(critical, default=float("nan"))),
+        (),
+    )
+
+
+def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, ...]:
+    """The candidates that lose less than this one and take no more memory."""
+    return tuple(
+        c.precision for c in all_of if c.gap < one.gap - 1e-12 and c.bytes <= one.bytes * (1 + 1e-12)
+    )
+
+
+def _cautions(members: Sequence[Member], asked: Sequence[Precision], device: Hardware) -> list[Caution]:
+    found = []
+    if not device.is_abstract and not device.decoding:
+        found.append(
+            Caution("untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown")
+        )
+    for m in members:
+        unseen: dict[str, None] = {}
+        for p in (p for p in asked if m.knows(p) is None):
+            unseen |= dict.fromkeys(f"-> {s}" for s in p.serve if f"-> {s}" not in m.sees(p))
+        if unseen:
+            found.append(
+                Caution(
+                    "untested",
+                    f"{m.law.name} says nothing of {', '.join(unseen)}: that cost is left out",
+                )
+            )
+        alike = _alike(m, asked)
+        if alike:
+            same = (
+                f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
+            )
+            found.append(Caution("untested", same))
+    found += taken_as_exact(members)
+    for each in dict.fromkeys(
+        str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
+    ):
+        if not device.is_abstract:
+            found.append(
+                Caution(
+                    "untested",
+                    f"{device.name} does not compute in {each}: it saves memory and bandwidth only",
+                )
+            )
+    return list(dict.fromkeys(found))
+
+
+def _alike(member: Member, asked: Sequence[Precision]) -> tuple[str, ...]:
+    """The first candidates that differ in spelling and not in loss."""
+    known = [p for p in asked if member.knows(p) is None]
+    losses = np.round(member.law.loss(member.points(known)), 12)
+    for value in dict.fromkeys(losses):
+        same = tuple(f"'{p}'" for p, loss in zip(known, losses, strict=True) if loss == value)
+        if len(same) > 1:
+            return same
+    return ()

@@ -1,0 +1,240 @@
+"""Checks on a table of runs: typed columns, one spelling per precision, and a reason for every row left out.
+
+Nothing is dropped. A row whose required values cannot be used stays, with status "excluded" and a
+reason that names file, row, column, value and what is accepted; a value of an optional column that
+cannot be used becomes unknown, with a warning.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import polars as pl
+
+from isoloss.formats import Precision
+from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column, suggestion
+from isoloss.runs.numbers import WRITE, number
+from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
+
+# Words of experiment trackers for how a run ended.
+ENDINGS: dict[str, str] = {
+    **dict.fromkeys(("ok", "finished", "complete", "completed", "done", "success"), "ok"),
+    **dict.fromkeys(
+        ("unfinished", "crashed", "failed", "killed", "running", "pending", "preempted"),
+        "unfinished",
+    ),
+    "diverged": "diverged",
+    "excluded": "excluded",
+}
+EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
+EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
+# ln(vocabulary) of the largest tokenizers in use is about 12.5: no model is worse than uniform for long.
+LARGEST_LIKELY_LOSS = 12.5
+WRITE_DECIMALS = "write it with a point, like 3.14"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where rows come from, for messages: file name, row numbers there, and the file's own column names.
+
+    settled: the table already says which rows are excluded, so strict reading accepts those.
+    """
+
+    name: str
+    rows: Sequence[int] | None = None
+    called: Mapping[str, str] = field(default_factory=dict)
+    settled: bool = False
+
+    def place(self, index: int) -> str:
+        """The parenthesis that ends a message about one row."""
+        row = index + 1 if self.rows is None else self.rows[index]
+        return f"({self.name}, row {row})"
+
+    def column(self, name: str) -> str:
+        """The column's name in words, with the file's own name where that differs."""
+        own = self.called.get(name, name)
+        return f"column '{own}'" if own == name else f"column '{own}' ({name})"
+
+
+def checked(
+    frame: pl.DataFrame,
+    origin: Origin,
+    strict: bool = False,
+    found: Mapping[str, Mapping[int, str]] | None = None,
+) -> pl.DataFrame:
+    """The frame with typed canonical columns first, metric, status and reason filled, extra columns after.
+
+    found holds what is already known to be wrong, by column and row position. Raises RunsError where a
+    required column is missing, and with strict for the first row that cannot be used.
+    """
+    missing = [name for name in REQUIRED if name not in frame.columns]
+    if missing:
+        raise RunsError(_missing_column(missing[0], frame.columns, origin))
+    table: dict[str, pl.Series] = {}
+    reasons: dict[int, list[str]] = {}
+    for column in COLUMNS:
+        if column.name in frame.columns:
+            table[column.name], bad = _typed(frame[column.name], column)
+            _report({**bad, **(found or {}).get(column.name, {})}, column, origin, reasons)
+    out = pl.DataFrame(table)
+    out = _judged(out, origin, reasons, strict)
+    extra = [frame[name] for name in frame.columns if name not in BY_NAME]
+    ordered = [out[column.name] for column in COLUMNS if column.name in out.columns]
+    result = pl.DataFrame(ordered + extra)
+    _suspect_perplexity(result, origin)
+    if result.height and not (result["status"] == "ok").any():
+        first = result["reason"][0]
+        warnings.warn(f"no row of {origin.name} can be used: {first}", NothingUsable, stacklevel=2)
+    return result
+
+
+def _missing_column(name: str, present: Sequence[str], origin: Origin) -> str:
+    there = ", ".join(present) if present else "none"
+    likely = suggestion(name, present)
+    if name == "precision":
+        how = "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
+    else:
+        how = f"name it with --column {name}={likely}"
+    return f"{origin.name} has no column '{name}'; its columns are {there}; {how}"
+
+
+def _report(bad: Mapping[int, str], column: Column, origin: Origin, reasons: dict[int, list[str]]) -> None:
+    """Adds what is wrong in a required column to the reasons; warns for an optional one."""
+    if not bad:
+        return
+    if column.required or column.name == "status":
+        for index, what in bad.items():
+            reasons.setdefault(index, []).append(f"{origin.column(column.name)} {what} {origin.place(index)}")
+        return
+    first = min(bad)
+    count = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    message = f"{origin.column(column.name)} {bad[first]} {origin.place(first)}{count}: taken as unknown"
+    warnings.warn(message, ValueIgnored, stacklevel=2)
+
+
+def _judged(frame: pl.DataFrame, origin: Origin, reasons: dict[int, list[str]], strict: bool) -> pl.DataFrame:
+    """The frame with metric, status and reason for every row."""
+    empty: list[str | None] = [None] * frame.height
+    metric = [m or "nats" for m in (frame["metric"].to_list() if "metric" in frame.columns else empty)]
+    status = [s or "ok" for s in (frame["status"].to_list() if "status" in frame.columns else empty)]
+    reason = frame["reason"].to_list() if "reason" in frame.columns else list(empty)
+    unusable = []
+    for index, was in enumerate(status):
+        if was == "ok" and index in reasons:
+            status[index], reason[index] = "excluded", "; ".join(reasons[index])
+        elif was != "ok" and not reason[index]:
+            reason[index] = f"{origin.column('status')} is {was} {origin.place(index)}"
+        elif was == "ok" or origin.settled:
+            continue
+        unusable.append(str(reason[index]))
+    if strict and unusable:
+        more = f" and {len(unusable) - 1} more of {frame.height} rows" if len(unusable) > 1 else ""
+        raise RunsError(unusable[0] + more)
+    text = {"metric": metric, "status": status, "reason": reason}
+    return frame.with_columns(**{name: pl.Series(values, dtype=pl.String) for name, values in text.items()})
+
+
+def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
+    """The column in its own type, and what is wrong with each value that it cannot hold."""
+    if column.kind != "text":
+        return _typed_numbers(series, column)
+    values = [_text(value) for value in series.to_list()]
+    if column.name == "precision":
+        return _typed_precisions(values, column)
+    bad: dict[int, str] = {}
+    for index, value in enumerate(values):
+        if value is not None and column.accepted:
+            known = ENDINGS.get(value.lower()) if column.name == "status" else value
+            if known not in column.accepted:
+                bad[index], known = f"has {value!r}; accepted is {column.wants}", None
+            values[index] = known
+    return pl.Series(column.name, values, dtype=pl.String), bad
+
+
+def _typed_precisions(values: list[str | None], column: Column) -> tuple[pl.Series, dict[int, str]]:
+    bad: dict[int, str] = {}
+    for index, value in enumerate(values):
+        if value is None:
+            bad[index] = "is empty; accepted is a spelling like 'bf16' or 'w4 a8 kv:e4m3'"
+            continue
+        values[index], problem = _spelled(value)
+        if problem is not None:
+            bad[index] = f"cannot be used: {problem}"
+    return pl.Series(column.name, values, dtype=pl.String), bad
+
+
+@lru_cache(maxsize=4096)
+def _spelled(text: str) -> tuple[str, str | None]:
+    try:
+        return str(Precision.parse(text)), None
+    except ValueError as error:
+        return text, str(error)
+
+
+def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
+    bad: dict[int, str] = {}
+    values: list[float | None] = []
+    for index, raw in enumerate(series.to_list()):
+        value, problem = _number(raw, column)
+        if problem is None and value is None and column.required:
+            problem = f"is empty; accepted is {column.wants}"
+        if problem is not None:
+            bad[index] = problem
+            value = value if column.required else None
+        values.append(value)
+    if column.kind == "integer":
+        whole = [None if value is None else int(value) for value in values]
+        return pl.Series(column.name, whole, dtype=pl.Int64), bad
+    return pl.Series(column.name, values, dtype=pl.Float64), bad
+
+
+def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
+    """A raw value as a number and None, or what could be read of it and what is wrong."""
+    if raw is None or (isinstance(raw, str) and raw.strip().lower() in EMPTY_NUMBERS):
+        return None, None
+    if isinstance(raw, str) and "," in raw and column.kind not in ("count", "integer"):
+        return None, f"has {raw!r}, where the comma may be decimal; {WRITE_DECIMALS}"
+    value = _not_finite(raw)
+    if value is None:
+        try:
+            value = number(raw)
+        except RunsError:
+            return None, f"has {raw!r}; {WRITE}"
+    if math.isnan(value) and not column.required:
+        return None, None
+    fits = math.isfinite(value) and not (column.kind in ("count", "positive") and value <= 0)
+    fits = fits and not (column.kind == "amount" and value < 0)
+    fits = fits and not (column.kind == "integer" and (value != int(value) or abs(value) >= 2**63))
+    shown = repr(raw) if isinstance(raw, str) else f"{value:g}"
+    return value, None if fits else f"has {shown}; accepted is {column.wants}"
+
+
+def _not_finite(raw: object) -> float | None:
+    """NaN or an infinity, however written; None for everything else."""
+    if isinstance(raw, str) and raw.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return float(raw)
+    return raw if isinstance(raw, float) and not math.isfinite(raw) else None
+
+
+def _text(value: object) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    text = str(value).strip()
+    return None if text in EMPTY_TEXTS else text
+
+
+def _suspect_perplexity(frame: pl.DataFrame, origin: Origin) -> None:
+    """Warns where a tenth of the usable losses in nats are above the entropy of any vocabulary."""
+    usable = frame.filter((pl.col("status") == "ok") & (pl.col("metric") == "nats"))["loss"]
+    high = usable.filter(usable > LARGEST_LIKELY_LOSS)
+    if len(high) and 10 * len(high) >= len(usable):
+        message = (
+            f"{len(high)} of {len(usable)} losses of {origin.name} are above {LARGEST_LIKELY_LOSS} nats, "
+            f"ln of the largest vocabularies in use (the worst is {max(high):.4g}); "
+            "if they are perplexities, read them with perplexity=True (--perplexity)"
+        )
+        warnings.warn(message, PerplexitySuspected, stacklevel=2)

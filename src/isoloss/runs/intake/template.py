@@ -1,0 +1,65 @@
+"""A precision for every row from a template such as 'w{w_bits} a{a_bits}', filled from the row's columns."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+
+import polars as pl
+
+from isoloss.runs.intake.check import EMPTY_TEXTS
+from isoloss.runs.problems import RunsError
+
+ARROWS = ("->", "→")
+_WORDS = re.compile(r"(?:\{[^}]*\}|\S)+")  # names of columns in braces may hold spaces
+
+
+def filled(template: str, frame: pl.DataFrame, name: str) -> list[str]:
+    """One spelling a row: a part whose value is missing is left out, whole numbers lose their '.0'."""
+    fields = _fields(template)
+    for field in fields:
+        if field not in frame.columns:
+            there = ", ".join(frame.columns)
+            raise RunsError(
+                f"precision {template!r}: {name} has no column '{field}'; its columns are {there}"
+            )
+    values = {field: frame[field].to_list() for field in fields}
+    words = _WORDS.findall(template)
+    return [
+        _spelled(words, {field: _shown(column[row]) for field, column in values.items()})
+        for row in range(frame.height)
+    ]
+
+
+def _fields(template: str) -> list[str]:
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError:
+        raise RunsError(
+            f"cannot read the precision {template!r}; write it like 'w{{w_bits}} a{{a_bits}}'"
+        ) from None
+    fields = [field for _, field, _, _ in parts if field is not None]
+    if any(not field for field in fields):
+        raise RunsError(f"precision {template!r} has empty braces; write a column's name in them")
+    return fields
+
+
+def _spelled(words: Sequence[str], values: dict[str, str | None]) -> str:
+    """The words of a template with values in place of {column}; words whose value is missing are left out."""
+    kept: list[str] = []
+    for word in words:
+        missing = [field for field, value in values.items() if value is None and f"{{{field}}}" in word]
+        if not missing:
+            for field, value in values.items():
+                word = word.replace(f"{{{field}}}", value or "")
+            kept.append(word)
+    if kept and kept[-1] in ARROWS:
+        kept.pop()
+    return " ".join(["fp", *kept] if not kept or kept[0] in ARROWS else kept)
+
+
+def _shown(value: object) -> str | None:
+    if value is None or str(value).strip() in EMPTY_TEXTS:
+        return None
+    return re.sub(r"^(\d+)\.0*$", r"\1", str(value).strip())

@@ -1,0 +1,97 @@
+"""Getting the files of a public table: from a local data folder, else from the pinned commit."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+from isoloss.runs.problems import RunsError
+from isoloss.runs.published.public_table import PublicFile, PublicTable
+
+MIRROR = "https://raw.githubusercontent.com"
+AT_ONCE = 8  # downloads; two of the tables are dozens of small files
+
+
+def fetch(table: PublicTable) -> dict[str, bytes]:
+    """The contents of a table's files by local path, each with the pinned hash.
+
+    Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the system's),
+    then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of them has a file.
+    """
+    if table.bundled:
+        return {table.bundled: bundled_folder().joinpath(table.bundled).read_bytes()}
+    contents = {file.local: _from_folder(file) for file in table.listed()}
+    absent = [file for file in table.listed() if contents[file.local] is None]
+    if absent:
+        with _quiet_pooch(), ThreadPoolExecutor(AT_ONCE) as pool:
+            for file, content in zip(
+                absent, pool.map(lambda one: _download(table, one), absent), strict=True
+            ):
+                contents[file.local] = content
+    return {local: content for local, content in contents.items() if content is not None}
+
+
+def bundled_folder() -> resources.abc.Traversable:
+    """The folder of the tables that come with isoloss."""
+    return resources.files("isoloss.runs").joinpath("tables")
+
+
+def _from_folder(file: PublicFile) -> bytes | None:
+    """The file's content from ISOLOSS_DATA, None where it is not there."""
+    folder = os.environ.get("ISOLOSS_DATA")
+    path = Path(folder, file.local) if folder else None
+    if path is None or not path.is_file():
+        return None
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise RunsError(
+            f"'{path}' is not the published file: its sha256 is {found[:12]}... where {file.sha256[:12]}... "
+            "is expected; remove it or unset ISOLOSS_DATA"
+        )
+    return content
+
+
+def _download(table: PublicTable, file: PublicFile) -> bytes:
+    import pooch  # heavy, and needed only here
+
+    base = os.environ.get("ISOLOSS_MIRROR", MIRROR).rstrip("/")
+    url = f"{base}/{table.repository}/{table.provenance.commit}/{quote(file.path, safe='/=')}"
+    cache = Path(os.environ.get("ISOLOSS_CACHE") or pooch.os_cache("isoloss"))
+    name = f"{file.sha256[:16]}-{Path(file.path).name}"
+    try:
+        # Without streaming, a refused request leaves no socket open.
+        downloader = pooch.HTTPDownloader(timeout=30, stream=False)
+        got = pooch.retrieve(url, f"sha256:{file.sha256}", name, cache, downloader=downloader)
+    except ValueError:
+        raise RunsError(
+            f"what {url} gives is not the published file (its sha256 differs); try again later"
+        ) from None
+    except OSError as error:
+        why = type(error).__name__
+        raise RunsError(
+            f"cannot download {url} ({why}) for '{table.name}'; connect to the network, or set ISOLOSS_DATA "
+            f"to a folder that holds {file.local}"
+        ) from None
+    return Path(got).read_bytes()
+
+
+@contextmanager
+def _quiet_pooch() -> Iterator[None]:
+    """Keeps pooch from announcing every one of dozens of files."""
+    import pooch  # its import sets the level
+
+    logger = pooch.get_logger()
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,13 @@
+"""Sweeps: tasks, the store that keeps their rows, workers, progress."""
+
+from isoloss.runs.sweeps.crew import cores
+from isoloss.runs.sweeps.store import Store, TaskState
+from isoloss.runs.sweeps.sweeping import sweep
+from isoloss.runs.sweeps.swept import Outlook, Swept, outlook
+from isoloss.runs.sweeps.task import Task, Watch
+
+# fmt: off
+__all__ = [
+    "Outlook", "Store", "Swept", "Task", "TaskState", "Watch", "cores", "outlook", "sweep",
+]
+# fmt: on

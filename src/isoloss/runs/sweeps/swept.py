@@ -1,0 +1,133 @@
+"""What a sweep left, and what one would take: values that print themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from isoloss.runs.numbers import compact
+from isoloss.runs.sweeps.store import Store, TaskState
+from isoloss.runs.sweeps.task import Task
+from isoloss.runs.table import Runs
+
+
+@dataclass(frozen=True, repr=False)
+class Swept:
+    """What a sweep left: the rows of its tasks, and how many tasks were done by whom.
+
+    done: by this sweep. elsewhere: by another one on the same store meanwhile. already: before.
+    failures: (label, reason) of each task that failed; the next sweep tries them again.
+    """
+
+    runs: Runs
+    store: Path
+    done: int
+    elsewhere: int
+    already: int
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        total = self.done + self.elsewhere + self.already + len(self.failures)
+        if self.already == total:
+            return f"nothing to do: {_all(len(self.runs), total)} in {self.store.name}"
+        counts = {
+            "done now": self.done,
+            "done by another sweep": self.elsewhere,
+            "there before": self.already,
+            "failed": len(self.failures),
+        }
+        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        lines = [f"{self.store.name}: {_of(len(self.runs), total)}, {said}"]
+        lines += [f"  failed: {label}: {reason}" for label, reason in self.failures]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Outlook:
+    """What a sweep would take: tasks and rows, those there already, flop left, bytes at once, seconds expected.
+
+    seconds: None while the store holds nothing finished from which to learn how fast this goes.
+    """
+
+    store: Path
+    tasks: int
+    done: int
+    rows: int
+    there: int
+    flops: float
+    memory: float
+    workers: int
+    seconds: float | None
+
+    def __str__(self) -> str:
+        if self.done == self.tasks:
+            return f"nothing to do: {_all(self.rows, self.tasks)} in {self.store.name}"
+        time = (
+            "unknown until the first run is done" if self.seconds is None else f"about {span(self.seconds)}"
+        )
+        memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
+        return "\n".join(
+            [
+                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} to do",
+                f"rows    {self.rows}, {self.there} there",
+                f"flop    {compact(self.flops) if self.flops else 'unknown'} to do",
+                f"memory  {memory} for {self.workers} at once",
+                f"time    {time}",
+            ]
+        )
+
+    __repr__ = __str__
+
+
+def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlook:
+    """What a sweep of the tasks on a store would take; the store need not be there, and is not made."""
+    path = Path(store)
+    there = Store(path).present(key for task in tasks for key in task.rows)
+    left = [task for task in tasks if not there.issuperset(task.rows)]
+    states = Store(path).tasks() if path.exists() else []
+    shares = _shares(states)
+    flops = sum(task.flops * (1 - shares.get(task.key, 0.0)) for task in left)
+    at_once = sorted((task.memory for task in left), reverse=True)[:workers]
+    seconds = time_left(states, {task.key: task.flops for task in left}, min(workers, len(left) or 1))
+    rows = sum(len(task.rows) for task in tasks)
+    done = len(tasks) - len(left)
+    return Outlook(path, len(tasks), done, rows, len(there), flops, sum(at_once), workers, seconds)
+
+
+def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:
+    """The seconds that the tasks left (key to flop) take that many workers, at the rate so far; None if unknown.
+
+    The rate is flop a second over all work in the store; tasks a second where flop is not known.
+    """
+    by_flop = all(flops > 0 for flops in left.values())
+    sizes = [(state.flops if by_flop else 1.0, state) for state in states]
+    spent = sum(state.seconds for _, state in sizes)
+    made = sum(size * state.share for size, state in sizes)
+    if not (spent > 0 and made > 0):
+        return None
+    shares = _shares(states)
+    to_do = sum((size if by_flop else 1.0) * (1 - shares.get(key, 0.0)) for key, size in left.items())
+    return to_do * spent / made / workers
+
+
+def _shares(states: Sequence[TaskState]) -> dict[str, float]:
+    """How much of each task is done; one that was done and is asked for more rows begins again."""
+    return {state.key: state.share for state in states if state.state != "done"}
+
+
+def span(seconds: float) -> str:
+    """A duration for people: 40 s, 12 min, 3.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _all(rows: int, tasks: int) -> str:
+    return f"all {_of(rows, tasks)} are"
+
+
+def _of(rows: int, tasks: int) -> str:
+    return f"{rows} row{'s' * (rows != 1)} of {tasks} task{'s' * (tasks != 1)}"

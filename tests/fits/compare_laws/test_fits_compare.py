@@ -1,0 +1,169 @@
+"""The verb compare, stacking, and what is saved."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from isoloss.fits import FitError, compare, draw_runs, fit, load, predict, save
+from isoloss.fits.caution import kinds
+from isoloss.fits.compare_laws.stacking import stack, stack_in_doubt
+from isoloss.laws import preset
+
+
+@pytest.fixture(scope="module")
+def curved(table):
+    """Runs whose base has an outer exponent."""
+    truth = preset("busbridge2025").at(A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274)
+    return draw_runs(truth, table, noise=0.003, seed=11)
+
+
+@pytest.fixture(scope="module")
+def compared(curved):
+    return compare(
+        ["chinchilla", "busbridge2025", "chinchilla_tied", "quartet2025"],
+        curved,
+        draws=40,
+        starts=12,
+    )
+
+
+def test_the_true_form_ranks_first_and_carries_the_weight(compared):
+    assert compared.best.law.name in ("busbridge2025", "quartet2025")
+    assert compared.weights["chinchilla_tied"] < 0.3
+    assert sum(compared.weights.values()) == pytest.approx(1)
+    errors = [e.held_out_rmse for e in compared.entries]
+    assert errors == sorted(errors)
+    assert all(e.low <= e.held_out_rmse <= e.high for e in compared.entries)
+    assert sum(e.win_rate for e in compared.entries) == pytest.approx(1)
+
+
+def test_average_lies_between_laws_and_its_interval_spans_them(compared):
+    losses = [float(e.fit.law(5e9, 1e11)) for e in compared.entries if e.weight > 0]
+    average = compared.predict("5B", "100B", of="mean")
+    assert min(losses) <= average.loss[0] <= max(losses)
+    assert average.low[0] < average.loss[0] < average.high[0]
+    assert kinds(average.cautions) == {"extrapolation"}
+    value, low, high = compared.exponent()
+    assert low <= value <= high
+
+
+def test_wrong_laws_alone_are_said_to_be_wrong(curved):
+    found = compare(["chinchilla", "chinchilla_tied"], curved, draws=20, starts=8)
+    assert "lack_of_fit" in kinds(found.cautions)
+    assert "every law of weight leaves a curve" in str(found)
+
+
+def test_laws_that_do_not_apply_are_listed_with_the_reason(quantised):
+    found = compare(["kumar2024", "sun2025"], quantised, draws=5, starts=12)
+    assert list(found.refused) == ["sun2025"]
+    assert "sun2025" in str(found)
+    with pytest.raises(FitError, match="no law can be fitted to these runs: sun2025:"):
+        compare(["sun2025"], quantised, draws=5)
+
+
+def test_report_shows_where_each_law_misses(quantised):
+    found = compare(["kumar2024", "chinchilla"], quantised, draws=5, starts=8)
+    assert found.best.law.name == "kumar2024"
+    assert "Mean residual by precision" in str(found)
+    assert "<table>" in found._repr_html_()
+
+
+def test_stacking_finds_the_mixture_that_made_the_data():
+    rng = np.random.default_rng(0)
+    from_first = rng.random(4000) < 0.7
+    y = np.where(from_first, rng.normal(0, 1, 4000), rng.normal(5, 1, 4000))
+    density = np.array([-0.5 * (y - 0) ** 2, -0.5 * (y - 5) ** 2, -0.5 * (y - 40) ** 2])
+    assert stack(density) == pytest.approx([0.7, 0.3, 0.0], abs=0.02)
+
+
+def test_laws_that_few_runs_cannot_tell_apart_share_the_weight():
+    """The maximum alone gives all to one by a hair; a law that is plainly better keeps nearly all."""
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 1, 20)
+    near = one + rng.normal(0, 0.3, 20)
+    density = np.array([one, near, one - 20])
+    units = np.arange(20)
+    shared = stack_in_doubt(density, np.ones(20), units, seed=0)
+    assert shared.sum() == pytest.approx(1)
+    assert shared[:2].min() > 0.1
+    assert shared[2] == 0
+    assert stack_in_doubt(np.array([one, one - 5]), np.ones(20), units, seed=0)[0] > 0.999
+    np.testing.assert_array_equal(shared, stack_in_doubt(density, np.ones(20), units, seed=0))
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "busbridge2025"])
+def test_a_fit_survives_a_file(law, table, tmp_path):
+    found = fit(law, table, holdout="largest", draws=10)
+    path = found.save(tmp_path / "fit.json")
+    again = load(path)
+    assert str(again) == str(found)
+    one, two = (f.predict(1e9, 1e11) for f in (found, again))
+    np.testing.assert_array_equal(one.low, two.low)
+    content = json.loads(path.read_text())
+    assert (content["type"], content["schema"]) == ("fit", 1)
+    with pytest.raises(FitError, match="exists; give another name or force=True"):
+        found.save(path)
+
+
+def test_tables_and_bases_per_source_survive_a_file(quantised, tmp_path):
+    other = draw_runs(preset("kumar2024").at(E=2.2), quantised, 0.002, 5, source="other")
+    found = fit("frantar2025", quantised + other, per="source", draws=5)
+    again = load(found.save(tmp_path / "fit.json"))
+    assert again.values == found.values
+    assert (
+        again.predict(1e8, 1e9, "w4", group="other").loss == found.predict(1e8, 1e9, "w4", group="other").loss
+    )
+
+
+def test_a_comparison_and_a_law_survive_files(compared, tmp_path):
+    assert str(load(compared.save(tmp_path / "laws.json"))) == str(compared)
+    law = preset("kumar2024").at(E=2.5)
+    assert load(save(law, tmp_path / "law.json")) == law
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("not json", "is not a fit, comparison or law"),
+        ('{"a": 1}', "is not a fit, comparison or law"),
+        ('{"type": "fit", "schema": 99, "value": {}}', "has schema 99 but this isoloss"),
+        (
+            '{"type": "plan", "schema": 1, "value": {}}',
+            "holds a 'plan'; load reads fit, comparison, law",
+        ),
+    ],
+)
+def test_files_that_cannot_be_read_say_why(content, message, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(FitError, match=message):
+        load(path)
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(FitError, match="there is no file"):
+        load(tmp_path / "none.json")
+
+
+def test_predict_takes_a_name_a_law_or_a_fit(table):
+    bare = predict("epoch2024", "1B", "20B")
+    assert bare.loss[0] == pytest.approx(float(preset("epoch2024")(1e9, 2e10)))
+    assert np.isnan(bare.low).all()
+    assert "no_interval" in kinds(bare.cautions)
+    found = fit("chinchilla", table, draws=20)
+    assert predict(found, 1e9, 2e10).low[0] < predict(found, 1e9, 2e10).high[0]
+
+
+def test_laws_that_set_the_exponent_by_form_do_not_vote_on_it(table):
+    found = compare(["chinchilla", "chinchilla_tied"], table, draws=40, starts=8)
+    tied = next(e.fit for e in found.entries if e.fit.law.name == "chinchilla_tied")
+    free = next(e.fit for e in found.entries if e.fit.law.name == "chinchilla")
+    assert tied.exponent_by_form
+    assert "the form of the law sets it to 0.5" in tied.withheld
+    assert not free.exponent_by_form
+    assert found.exponent()[0] == pytest.approx(free.exponent[0])
+    alone = compare(["chinchilla_tied"], table, draws=5, starts=4)
+    assert np.isnan(alone.exponent()).all()

@@ -1,0 +1,100 @@
+"""Intervals: resampling against a plain loop, profiles against bootstrap, coverage on a small case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from isoloss.fits import FitError, fit
+from isoloss.fits.doubt.resampling import weights, wild
+from isoloss.fits.doubt.uncertainty import refits, resample
+from isoloss.fits.fitting import optimum_of
+from isoloss.fits.sample import as_sample
+from isoloss.fits.solve.objective import HUBER
+from isoloss.laws import preset
+
+
+@pytest.fixture(scope="module")
+def best(table):
+    sample = as_sample(table)
+    return sample, optimum_of(preset("chinchilla"), sample, HUBER)
+
+
+def plain_objective(theta, n, d, log_loss, weight):
+    """Written again from the definition, in other coordinates: the independent oracle of the refits."""
+    a, alpha, b, beta, e = theta
+    r = np.logaddexp(np.logaddexp(a - alpha * n, b - beta * d), e) - log_loss
+    rows = np.where(np.abs(r) < 1e-3, r * r / 2, 1e-3 * (np.abs(r) - 5e-4))
+    return 1e4 * float((weight * rows).sum())
+
+
+def test_refits_agree_with_a_scipy_loop(best):
+    sample, optimum = best
+    rng = np.random.default_rng(0)
+    drawn = weights("runs", len(sample), None, 12, rng)
+    ours = refits(replace(optimum.problem, weights=drawn), optimum.theta, 12, "runs").theta
+    start = optimum.theta * [1, 1, 1, 1, 0] + [0, 0, 0, 0, np.log(optimum.theta[4])]
+    for weight, theta in zip(drawn, ours, strict=True):
+        given = (sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), weight)
+        polished = minimize(
+            plain_objective,
+            start,
+            given,
+            method="Nelder-Mead",
+            options={"maxiter": 8000, "maxfev": 8000, "fatol": 1e-10, "xatol": 1e-8},
+        )
+        mine = plain_objective(np.append(theta[:4], np.log(theta[4])), *given)
+        assert mine <= polished.fun * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("how", ["runs", "groups", "fractional"])
+def test_weights_have_mean_one(how):
+    clusters = np.repeat(np.arange(20), 3)
+    drawn = weights(how, 60, clusters, 4000, np.random.default_rng(0))
+    assert drawn.sum(axis=1) == pytest.approx(np.full(4000, 60.0))
+    assert drawn.mean(axis=0) == pytest.approx(np.ones(60), abs=0.08)
+    same = (drawn[:, 0::3] == drawn[:, 1::3]).all()
+    assert same == (how != "runs")
+
+
+@pytest.mark.parametrize("exponent", [False, True])
+def test_wild_flips_whole_groups(exponent):
+    residual = np.arange(1.0, 7.0) / 100
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    drawn = wild(np.full(6, 2.0), residual, groups, 50, np.random.default_rng(0), exponent)
+    signs = np.round(((np.log(drawn) if exponent else drawn) - 2.0) / residual, 9)
+    assert set(signs.ravel()) == {-1.0, 1.0}
+    assert (signs[:, 0] == signs[:, 1]).all()
+
+
+def test_the_default_resample_follows_the_runs(table):
+    law = preset("chinchilla")
+    assert fit(law, table, draws=2).resample == "runs"
+    grouped = table.with_columns(group=[f"model {k % 15}" for k in range(len(table))])
+    assert fit(law, grouped, draws=2).resample == "groups"
+    assert (
+        fit(law, grouped.with_columns(group=[f"model {k % 3}" for k in range(30)]), draws=2).resample
+        == "fractional"
+    )
+    with pytest.raises(FitError, match="runs are not grouped"):
+        fit(law, table, how="groups", draws=2)
+
+
+def test_unknown_resample(best):
+    with pytest.raises(FitError, match="unknown resample 'jackknife'; there are runs"):
+        resample(*best, draws=2, how="jackknife")
+
+
+def test_seed_makes_draws(best):
+    one, two = (resample(*best, draws=5, seed=3).theta for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, resample(*best, draws=5, seed=4).theta)
+
+
+def test_absent_levels_survive_fractional_weights(quantised):
+    found = fit("frantar2025", quantised.where(precision=["bf16", "w4"]).take(np.arange(0, 32, 1)), draws=20)
+    assert found.resample in ("fractional", "runs")
+    assert np.isfinite(found.draws).all()

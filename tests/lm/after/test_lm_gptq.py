@@ -1,0 +1,173 @@
+"""GPTQ on one matrix: the textbook loop with explicit inverses, brute force, diagonal H, every kind of format."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from isoloss.formats import Format, fake_quantise
+from isoloss.lm import ModelError
+from isoloss.lm.after.gptq import DAMPING, gptq, inverse_factor
+
+FORMATS = ("int3/row", "int4/8", "uint3/8", "int3_full/row", "e2m1/16", "mxfp4", "nvfp4", "ternary/row", "binary/8",
+           "int3+clip/row", "int4/tensor", "int4+pow2/8", "e5m10/row", "bf16")  # fmt: skip
+
+
+def problem(
+    outputs: int, inputs: int, seed: int = 0, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor]:
+    """Normal weights, and H of inputs that vary together."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(4 * inputs, inputs)) @ draw.normal(size=(inputs, inputs))
+    return torch.tensor(draw.normal(size=(outputs, inputs)), dtype=dtype), torch.tensor(2 * x.T @ x)
+
+
+def damped(h: Tensor) -> np.ndarray:
+    return h.numpy() + DAMPING * h.numpy().diagonal().mean() * np.eye(len(h))
+
+
+def cost(w: Tensor, q: Tensor, h: Tensor) -> float:
+    return float(torch.einsum("oi,ij,oj->", (w - q).double(), h.double(), (w - q).double()))
+
+
+def textbook(w: np.ndarray, h: np.ndarray, known: Format) -> np.ndarray:
+    """Optimal brain surgery column by column: the inverse of what is free, taken afresh for every column."""
+    w, rounded, group = w.copy(), np.empty_like(w), known.group or w.shape[1]
+    steps = np.abs(w.reshape(len(w), -1, group)).max(2).repeat(group, 1) / known.max
+    free = sorted(range(w.shape[1]), key=lambda i: -h[i, i])
+    while free:
+        i, inverse = free[0], np.linalg.inv(h[np.ix_(free, free)])
+        codes = np.clip(np.round(w[:, i] / steps[:, i]), -known.max - 1, known.max)
+        rounded[:, i] = codes * steps[:, i]
+        w[:, free] -= np.outer((w[:, i] - rounded[:, i]) / inverse[0, 0], inverse[0])
+        free = free[1:]
+    return rounded
+
+
+@pytest.mark.parametrize("spelled", ["int3/row", "int2/8", "int4/16"])
+@pytest.mark.parametrize("inputs", [16, 160])  # one block of columns, and two
+def test_it_is_the_textbook_loop(spelled: str, inputs: int) -> None:
+    known = Format.parse(spelled)
+    w, h = problem(5, inputs)
+    np.testing.assert_allclose(gptq(w, h, known), textbook(w.numpy(), damped(h), known), rtol=1e-9)
+
+
+def test_the_factor_is_that_of_the_inverse() -> None:
+    _, h = problem(1, 12)
+    upper = inverse_factor(h).numpy()
+    scaled = damped(h) / h.numpy().diagonal().mean()
+    np.testing.assert_allclose(upper.T @ upper @ scaled, np.eye(12), atol=1e-9)
+    assert (upper == np.triu(upper)).all()
+
+
+def test_the_last_column_takes_the_best_number_that_is_left() -> None:
+    # With two columns the one of larger inputs is rounded alone and the other can be tried out: no number does better.
+    known, (w, h) = Format.parse("int3/row"), problem(20, 2, seed=3)
+    found, last = gptq(w, h, known), torch.arange(2) == h.diagonal().argmin()
+    metric = torch.from_numpy(damped(h))
+    for row, q in zip(w, found, strict=True):
+        step = float(row.abs().max()) / known.max
+        tried = [cost(row[None], torch.where(last, k * step, q)[None], metric) for k in range(-4, 4)]
+        assert cost(row[None], q[None], metric) <= min(tried) * (1 + 1e-12)
+
+
+def test_it_lies_between_rounding_to_nearest_and_brute_force() -> None:
+    known, (w, h) = Format.parse("int2/row"), problem(6, 6, seed=1)
+    metric = torch.from_numpy(damped(h))
+    found, near = gptq(w, h, known), fake_quantise(w, known)
+    for row, q in zip(w, found, strict=True):
+        step = float(row.abs().max())
+        best = min(
+            cost(row[None], torch.tensor([codes], dtype=w.dtype) * step, metric)
+            for codes in product((-2.0, -1.0, 0.0, 1.0), repeat=6)
+        )
+        assert best <= cost(row[None], q[None], metric) * (1 + 1e-12)
+    assert cost(w, found, metric) < 0.7 * cost(w, near, metric)
+
+
+@pytest.mark.parametrize("spelled", FORMATS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_without_correlations_it_is_rounding_to_nearest(spelled: str, dtype: torch.dtype) -> None:
+    w, h = problem(7, 32, dtype=dtype)
+    assert torch.equal(gptq(w, torch.diag(h.diagonal()), Format.parse(spelled)), fake_quantise(w, spelled))
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [s for s in FORMATS if s not in ("binary/8", "e5m10/row", "bf16")] + ["int3/row+had", "mxfp4+had"],
+)
+def test_outputs_change_less_than_by_rounding_to_nearest(spelled: str) -> None:
+    w, h = problem(40, 64, seed=2, dtype=torch.float32)
+    found = gptq(w, h, Format.parse(spelled))
+    assert found.dtype == w.dtype
+    assert cost(w, found, h) < cost(w, fake_quantise(w, spelled), h)
+
+
+@pytest.mark.parametrize("spelled", ["int3/row", "int3/8", "e2m1/8", "mxfp4", "uint3/8"])
+def test_the_result_keeps_to_few_numbers_a_granule(spelled: str) -> None:
+    known = Format.parse(spelled)
+    w, h = problem(6, 64, dtype=torch.float32)
+    group = known.group or 64
+    for granule in gptq(w, h, known).reshape(-1, group):
+        assert len(torch.unique(granule)) <= (known.levels or 0)
+
+
+def test_nv_scales_are_numbers_of_e4m3_times_one_of_the_tensor() -> None:
+    w, h = problem(8, 64, seed=5, dtype=torch.float32)
+    found = gptq(w, h, Format.parse("nvfp4"))
+    step = w.abs().max() / (448 * 6)
+    assert torch.equal(fake_quantise(found / step, "fp32"), found / step)
+    shares = (found / step).reshape(-1, 16)
+    scales = [float(row.abs()[row != 0].min()) for row in shares if (row != 0).any()]
+    # The smallest number of a granule is its scale times a number of E2M1.
+    assert all(
+        any(
+            np.isclose(fake_quantise(torch.tensor(s / e), "e4m3", scale=1.0), s / e, rtol=1e-5)
+            for e in (0.5, 1, 1.5, 2, 3, 4, 6)
+        )
+        for s in scales
+    )
+
+
+def test_a_group_that_does_not_divide_the_inputs_ends_in_a_smaller_one() -> None:
+    w, h = problem(4, 20, dtype=torch.float32)
+    found = gptq(w, torch.diag(h.diagonal()), Format.parse("int4/16"))
+    assert torch.equal(found[:, :16], fake_quantise(w[:, :16].contiguous(), "int4/16"))
+    assert torch.equal(found[:, 16:], fake_quantise(w[:, 16:].contiguous(), "int4/row"))
+
+
+def test_inputs_that_span_little_or_nothing_are_no_trouble() -> None:
+    w, _ = problem(4, 16, dtype=torch.float32)
+    x = torch.randn(1, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.isfinite(gptq(w, 2 * x.T @ x, Format.parse("int4/row"))).all()
+    assert torch.equal(gptq(w, torch.zeros(16, 16), Format.parse("int4/row")), fake_quantise(w, "int4/row"))
+
+
+def test_the_scale_of_inputs_does_not_matter() -> None:
+    w, h = problem(4, 16, dtype=torch.float32)
+    known = Format.parse("int3/row")
+    assert torch.equal(gptq(w, h, known), gptq(w, h * 2.0**40, known))
+    assert torch.equal(gptq(w, h, known), gptq(w, h * 2.0**-40, known))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_are_refused(value: float) -> None:
+    w, h = problem(2, 4)
+    h[1, 1] = value
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        gptq(w, h, Format.parse("int4/row"))
+
+
+def test_a_matrix_that_is_no_hessian_is_refused() -> None:
+    w, _ = problem(2, 2)
+    with pytest.raises(ModelError, match="no Cholesky factor"):
+        gptq(w, torch.tensor([[1.0, 5.0], [5.0, 1.0]]), Format.parse("int4/row"))
+
+
+@pytest.mark.parametrize("spelled", ["add(0.1)", "int4~sr"])
+def test_formats_without_a_fixed_grid_are_refused(spelled: str) -> None:
+    w, h = problem(2, 4)
+    with pytest.raises(ValueError, match="no fixed grid"):
+        gptq(w, h, Format.parse(spelled))

@@ -1,0 +1,145 @@
+"""The verb quantise: from a trained model, a checkpoint and a folder of them to rows, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isoloss.formats import Precision
+from isoloss.lm import (
+    Calibration,
+    Language,
+    ModelError,
+    Recipe,
+    Text,
+    Trained,
+    degradation,
+    load_checkpoint,
+    post_key,
+    quantise,
+    quantised,
+    train_one,
+)
+from isoloss.lm.training.checkpoints import save_model
+from isoloss.runs import Decoder, Runs
+
+LANGUAGE = Language(vocab=64, context=16)
+SHAPE = Decoder(2, 32, 4, 64, ffn=48)
+RECIPE = Recipe(sequences=8, validation=64, compiled=False)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train_one(SHAPE, 100 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE)
+
+
+@pytest.fixture
+def folder(trained: Trained, tmp_path: Path) -> Path:
+    other = replace(trained.run, seed=1, key="other")
+    save_model(tmp_path / "a.safetensors", trained.model, trained.job, trained.run)
+    save_model(tmp_path / "b.safetensors", trained.model, trained.job, other)
+    return tmp_path
+
+
+def test_a_row_for_each_precision_with_what_it_cost(trained: Trained) -> None:
+    done: list[int] = []
+    runs = quantise(trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), tick=done.append)
+    assert (len(runs), done) == (2, [1, 1])
+    assert list(runs["precision"]) == ["fp -> w3", "fp -> w4@gptq kv8"]
+    assert list(runs["parent"]) == [trained.run.key] * 2
+    assert list(runs["key"]) == [
+        post_key(trained.run.key or "", "fp -> w3"),
+        post_key(trained.run.key or "", "fp -> w4@gptq kv8", Calibration(32)),
+    ]
+    found = degradation(trained.model, quantised(trained.model, "w3"), LANGUAGE.validation(64))
+    for name in ("loss", "loss_se", "gap", "gap_se", "kl", "kl_se"):
+        assert runs[name][0] == getattr(found, name)
+    assert np.allclose(runs["loss"] - runs["gap"], trained.run.loss, atol=1e-6)
+
+
+def test_a_table_of_quantised_runs_shows_what_it_cost(trained: Trained, tmp_path: Path) -> None:
+    runs = quantise(trained, "w3")
+    head = str(runs).splitlines()[-2].split()
+    assert head == [
+        "params",
+        "tokens",
+        "precision",
+        "loss",
+        "gap",
+        "gap_se",
+        "kl",
+        "kl_se",
+        "group",
+    ]
+    runs.save(tmp_path / "runs.parquet")
+    assert f"{runs['gap'][0]:.5g}" in str(runs)
+
+
+def test_a_checkpoint_gives_the_rows_of_its_model(trained: Trained, folder: Path) -> None:
+    wanted = quantise(trained, ["w3", "w2@gptq"])
+    for what in (
+        folder / "a.safetensors",
+        str(folder / "a.safetensors"),
+        load_checkpoint(folder / "a.safetensors"),
+    ):
+        found = quantise(what, ["w3", "w2@gptq"])
+        assert (found["key"] == wanted["key"]).all()
+        assert (found["loss"] == wanted["loss"]).all()
+        assert (found["kl"] == wanted["kl"]).all()
+
+
+def test_a_folder_of_checkpoints_gives_the_rows_of_all(folder: Path) -> None:
+    runs = quantise(folder, ["w3", "w4"])
+    assert list(zip(runs["seed"], runs["precision"], strict=True)) == [
+        (0, "fp -> w3"), (0, "fp -> w4"), (1, "fp -> w3"), (1, "fp -> w4"),
+    ]  # fmt: skip
+
+
+def test_a_model_trained_on_text_needs_that_text(tmp_path: Path) -> None:
+    words = " ".join(np.random.default_rng(0).choice(["one", "two", "three"], 5000))
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.txt").write_text(f"{name} {words}")
+    text, other = (Text(tmp_path / f"{name}.txt", context=16, folder=tmp_path) for name in ("mine", "other"))
+    done = train_one(replace(SHAPE, vocab=text.vocab), 5 * 8 * 16, corpus=text, recipe=RECIPE)
+    path = tmp_path / "text.safetensors"
+    save_model(path, done.model, done.job, done.run)
+    assert len(quantise(path, "w3@gptq", corpus=text, calibration=Calibration(16))) == 1
+    with pytest.raises(ModelError, match=r"trained on the text 'mine.txt'; pass it as corpus="):
+        quantise(path, "w3")
+    with pytest.raises(ModelError, match=r"other tokens than those of 'other.txt'; pass its own corpus"):
+        quantise(path, "w3", corpus=other)
+
+
+# ---- bad input
+def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
+    with pytest.raises(ModelError, match=r"its run says \d\.\d+; pass the corpus that it was trained on"):
+        quantise(trained, "w3", corpus=replace(LANGUAGE, seed=1))
+
+
+@pytest.mark.parametrize(("post", "said"), [([], r"post is \[\]"), (["w4", "w4"], "several different ones"),
+                                            (["w4", "w3@awq"], "unknown method 'awq'"), ("w8 -> w4", "has an arrow")])  # fmt: skip
+def test_what_is_asked_for_is_checked_before_anything_is_measured(
+    trained: Trained, post: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.nn.functional, "linear", None)
+    with pytest.raises(ModelError, match=said):
+        quantise(trained, post)
+
+
+def test_what_is_no_model_is_refused(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot quantise a int; accepted are"):
+        quantise(3, "w4")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"is no checkpoint of isoloss; of a model of Hugging Face say"):
+        quantise(tmp_path, "w4")
+    with pytest.raises(ValueError, match="cannot read the checkpoint"):
+        quantise(tmp_path / "none.safetensors", "w4")
+
+
+def test_rows_are_a_table_like_any_other(trained: Trained) -> None:
+    runs = trained.runs + quantise(trained, ["w3", "w4"])
+    assert isinstance(runs, Runs)
+    assert len(runs.usable) == 3
