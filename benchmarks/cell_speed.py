@@ -83,9 +83,13 @@ def _alike(jobs: Sequence[Job]) -> str:
             trainer.advance(COMPARED, COMPARED, job.recipe)
         beyond = np.abs(together[:, k] - np.array(alone.losses)[:, 0]) > WITHIN
         equal = int(np.argmax(beyond)) if beyond.any() else COMPARED
-        member, one, two = (finished(e, job).evaluation.loss for e in (ended, *alone.ended(), *other.ended()))
+        member, one, two = (
+            finished(e, job).evaluation.loss for e in (ended, *alone.ended(), *other.ended())
+        )
         apart.append([member - one, two - one])
-        rows.append([job.precision, equal, f"{one:.4f}", f"{member - one:+.1e}", f"{two - one:+.1e}"])
+        rows.append(
+            [job.precision, equal, f"{one:.4f}", f"{member - one:+.1e}", f"{two - one:+.1e}"]
+        )
         print(f"compared {job.precision}", file=sys.stderr, flush=True)
     of_order, of_seed = np.sqrt(np.mean(np.square(apart), axis=0))
     head = [
@@ -115,7 +119,9 @@ def _operations(jobs: Sequence[Job]) -> tuple[int, int]:
 def _times(jobs: Sequence[Job]) -> np.ndarray:
     """The time of a step of all one by one over that of the cell, shape (rounds,)."""
     trainers = [CellTrainer(*jobs), *(Trainer(job) for job in jobs)]
-    rounds = [[step_seconds(trainer, STEPS) for trainer in trainers] for _ in range(max(5, repeats(9)))]
+    rounds = [
+        [step_seconds(trainer, STEPS) for trainer in trainers] for _ in range(max(5, repeats(9)))
+    ]
     took = np.array(rounds[1:])  # the first one compiles
     return np.asarray(took[:, 1:].sum(1) / took[:, 0])
 

@@ -75,7 +75,9 @@ def _planners(
     laws, precisions = [form(name) for name in who.family.laws], who.family.precisions
     together = compare(laws, who.runs, draws=DRAWS, starts=STARTS, seed=who.seed)
     yield OURS, together, precisions, together.cautions
-    base = fit("chinchilla", who.runs.where(precision="bf16"), draws=DRAWS, starts=STARTS, seed=who.seed)
+    base = fit(
+        "chinchilla", who.runs.where(precision="bf16"), draws=DRAWS, starts=STARTS, seed=who.seed
+    )
     yield BF16, base, ["bf16"], ()
     paper, read = latest(who)
     yield LATEST, paper, read, ()
@@ -115,14 +117,18 @@ def _planned(
     try:
         found = plan(listened, budget, who.family.hardware, precision=precisions, **asked)  # type: ignore[arg-type]
         refused = set()
-    except PlanError:  # the fit sees no effect of precision, and the plan says that it cannot choose
+    except (
+        PlanError
+    ):  # the fit sees no effect of precision, and the plan says that it cannot choose
         found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)  # type: ignore[arg-type]
         refused = {REFUSED}
     assert found.best is not None
     return found.best, frozenset({c.kind for c in (*cautions, *found.cautions)} | refused)
 
 
-def _scored(who: Team, oracle: Oracle, name: str, times: int, c: Choice, kinds: frozenset[str]) -> Outcome:
+def _scored(
+    who: Team, oracle: Oracle, name: str, times: int, c: Choice, kinds: frozenset[str]
+) -> Outcome:
     compute = times * who.compute
     reached = oracle.loss(c.params, c.tokens, c.precision)
     best = [oracle.params(compute, p) for p in oracle.precisions]
@@ -179,7 +185,9 @@ def by_truth(found: Sequence[Outcome]) -> str:
         for times in HORIZONS:
             row: list[str] = [f"{family.truth} ({family.hardware})", f"{times}x"]
             for who in (OURS, BF16, LATEST, KNOWN):
-                chosen = [o for o in found if (o.truth, o.horizon, o.who) == (family.truth, times, who)]
+                chosen = [
+                    o for o in found if (o.truth, o.horizon, o.who) == (family.truth, times, who)
+                ]
                 values = np.array([o.regret for o in chosen])
                 right = np.mean([o.precision == o.best_precision for o in chosen])
                 row.append(f"{np.median(values):.3g} / {tail(values):.3g} ({100 * right:.0f}%)")
@@ -193,7 +201,10 @@ def warnings(found: Sequence[Outcome]) -> str:
     for who in (OURS, KNOWN):
         for times in HORIZONS:
             chosen = [o for o in found if (o.who, o.horizon) == (who, times)]
-            said = [f"{100 * np.mean([kind in o.kinds for o in chosen]):.0f}%" for kind in sorted(DOUBTS)]
+            said = [
+                f"{100 * np.mean([kind in o.kinds for o in chosen]):.0f}%"
+                for kind in sorted(DOUBTS)
+            ]
             rows.append([who, f"{times}x", *said])
     return table(["plan", "compute", *sorted(DOUBTS)], rows)
 
@@ -204,7 +215,9 @@ def coverage(found: Sequence[Outcome]) -> str:
     rows = []
     for who, truth in groups:
         for times in HORIZONS:
-            chosen = [o for o in found if (o.who, o.horizon) == (who, times) and truth in ("all", o.truth)]
+            chosen = [
+                o for o in found if (o.who, o.horizon) == (who, times) and truth in ("all", o.truth)
+            ]
             warned = np.array([bool(o.kinds & DOUBTS) for o in chosen])
             loss = np.array([o.loss_covered for o in chosen])
             params = np.array([o.params_covered for o in chosen])
@@ -226,17 +239,23 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     asked = parser.parse_args(list(arguments))
     if asked.teams < len(FAMILIES):
-        parser.error(f"--teams is {asked.teams}; accepted is at least {len(FAMILIES)}, one for each truth")
+        parser.error(
+            f"--teams is {asked.teams}; accepted is at least {len(FAMILIES)}, one for each truth"
+        )
     found = gathered(asked.teams, asked.workers)
     print(
         f"### Decisions under a truth that nobody fitted: {asked.teams} teams of 60 runs, regret in % of compute\n"
     )
     print(regrets(found), "\n")
-    print("Median / 90th percentile of regret, and the share of plans in the truth's best precision:\n")
+    print(
+        "Median / 90th percentile of regret, and the share of plans in the truth's best precision:\n"
+    )
     print(by_truth(found), "\n")
     print("Intervals of 90%:\n")
     print(coverage(found), "\n")
-    print("Share of plans with a warning that counts above (that a plan extrapolates is said always):\n")
+    print(
+        "Share of plans with a warning that counts above (that a plan extrapolates is said always):\n"
+    )
     print(warnings(found))
 
 

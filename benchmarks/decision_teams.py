@@ -218,4 +218,6 @@ class Oracle:
         least = np.log(1e-6)
         if over(0.0) >= 0:
             return compute
-        return compute * float(np.exp(least if over(least) <= 0 else brentq(over, least, 0.0, xtol=1e-6)))
+        return compute * float(
+            np.exp(least if over(least) <= 0 else brentq(over, least, 0.0, xtol=1e-6))
+        )

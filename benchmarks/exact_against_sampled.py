@@ -49,12 +49,16 @@ def ideal_cases() -> list[Case]:
     alone = [(part, kind) for part in "dlwag" for kind in KINDS]
     cases = [Case("alone", PROBLEM, SHORT, f"{part}:{kind}(0.1)") for part, kind in alone]
     cases += [
-        Case("alone", PROBLEM, SGD(40, 3, 0.15), f"{p}:{k}(0.3)", "last", "quantised") for p, k in alone
+        Case("alone", PROBLEM, SGD(40, 3, 0.15), f"{p}:{k}(0.3)", "last", "quantised")
+        for p, k in alone
     ]
     for kind in KINDS:
         for batch in (1, 8):
             both = (("average", "clean"), ("last", "quantised"))
-            cases += [Case("together", PROBLEM, SGD(60, batch, 0.08), together(kind), *way) for way in both]
+            cases += [
+                Case("together", PROBLEM, SGD(60, batch, 0.08), together(kind), *way)
+                for way in both
+            ]
     mixed = "d:add(0.01) l:vec(0.2) w:add(0.01) a:coord(0.1) g:vec(0.1)"
     for schedule in ("constant", "geometric", "cosine"):
         for momentum in (0.0, 0.7):
@@ -71,7 +75,9 @@ def data_cases() -> list[Case]:
         ("e2m1", 0.5), ("e2m1~sr", 0.5), ("e4m3", 1.0), ("e4m3~sr", 1.0), ("e3m2", 0.1), ("e5m2~sr", 1.0), ("bf16", 1.0),
     ):  # fmt: skip
         way = ("last", "quantised") if "sr" in name else ("average", "clean")
-        found.append(Case("real grids on data", PROBLEM, SHORT, f"d:{name}", *way, scales=Scales(d=scale)))
+        found.append(
+            Case("real grids on data", PROBLEM, SHORT, f"d:{name}", *way, scales=Scales(d=scale))
+        )
     found.append(
         Case(
             "real grids on data",
@@ -146,7 +152,9 @@ def other_cases() -> list[Case]:
                 "last",
             )
         )
-    found.append(Case("targets, spectra", Regression.exponential(32, 0.3), SHORT, together("add"), "average"))
+    found.append(
+        Case("targets, spectra", Regression.exponential(32, 0.3), SHORT, together("add"), "average")
+    )
     return found
 
 
@@ -250,7 +258,9 @@ def main() -> None:
     cases = ideal_cases() + data_cases() + other_cases()
     print(f"### Exact against sampled, {replicates} replicates\n")
     exact_tables(run(cases, replicates, 0))
-    print("Closures (real grids on labels, parameter, activations, gradient, result, and on a sketch):\n")
+    print(
+        "Closures (real grids on labels, parameter, activations, gradient, result, and on a sketch):\n"
+    )
     closure_table(run(closure_cases(), replicates, len(cases)))
     print(f"{time.perf_counter() - start:.0f} s in all.\n")
 

@@ -66,7 +66,9 @@ def bars(dim: int = 100_000, steps: int = 10**9) -> list[list[object]]:
             ]
         )
     years = a_step * steps / 3600
-    rows.append([f"numpy loop, {1e3 * a_step:.2f} ms a step, extrapolated", f"{years:.0f} h", "", "", "1"])
+    rows.append(
+        [f"numpy loop, {1e3 * a_step:.2f} ms a step, extrapolated", f"{years:.0f} h", "", "", "1"]
+    )
     return rows
 
 
@@ -139,11 +141,15 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     print("### Exact risk, d = 1e5, T = 1e9, averaged, all five quantisers additive\n")
     print(table(["how", "time", "bar", "risk", "times the loop"], bars()), "\n")
-    print("### Digits against the loop, in units of max(risk, 1e-3 of the risk at w_0) (bar 1e-10)\n")
+    print(
+        "### Digits against the loop, in units of max(risk, 1e-3 of the risk at w_0) (bar 1e-10)\n"
+    )
     print(table(["d", "steps", "contour", "full", "steps", "loop", "ours"], digits()), "\n")
     print("### Many points in one call, seconds\n")
     print(table(["points", "count", "seconds", "bar", "us a point"], sweeps()), "\n")
-    print("### Milliseconds by dimension and steps (the loop: its time for a step times the steps)\n")
+    print(
+        "### Milliseconds by dimension and steps (the loop: its time for a step times the steps)\n"
+    )
     print(table(["d", "steps", "compressed", "in full", "numpy loop"], sizes()))
 
 

@@ -33,7 +33,9 @@ def main() -> None:
                     "yes" if inside[k] else "NO",
                 ]
             )
-        said = [c.text for c in found.cautions if c.kind in ("not_covered", "held_out", "lack_of_fit")]
+        said = [
+            c.text for c in found.cautions if c.kind in ("not_covered", "held_out", "lack_of_fit")
+        ]
         print(f"{law}: {'; '.join(said) or 'no warning'}\n")
     print(
         table(

@@ -37,7 +37,9 @@ BAR = 1.018275e-3
 BOX = [np.arange(0, 2.5, 0.5)] * 2 + [np.arange(-1, 1.5, 0.5)] + [np.arange(0, 30, 5.0)] * 2
 
 
-def scipy_objective(theta: Array, n: Array, d: Array, log_loss: Array, weight: Array) -> tuple[float, Array]:
+def scipy_objective(
+    theta: Array, n: Array, d: Array, log_loss: Array, weight: Array
+) -> tuple[float, Array]:
     """What a careful user writes: Huber on log-sum-exp with its gradient, times 1e3 so that L-BFGS does not stop early."""
     a, b, e, alpha, beta = theta
     terms = np.array([a - alpha * n, b - beta * d, np.full_like(n, e)])
@@ -60,11 +62,14 @@ def scipy_objective(theta: Array, n: Array, d: Array, log_loss: Array, weight: A
     return 1e3 * float(weight @ (size * (np.abs(r) - 0.5 * size))), 1e3 * gradient
 
 
-def scipy_fit(sample: Sample, starts: np.ndarray, weight: Array, method: str = "BFGS") -> tuple[float, Array]:
+def scipy_fit(
+    sample: Sample, starts: np.ndarray, weight: Array, method: str = "BFGS"
+) -> tuple[float, Array]:
     """The best of many scipy walks: objective and theta."""
     given = (sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), weight)
     found = [
-        minimize(scipy_objective, s, given, method=method, jac=True, options={"gtol": 1e-9}) for s in starts
+        minimize(scipy_objective, s, given, method=method, jac=True, options={"gtol": 1e-9})
+        for s in starts
     ]
     best = min(found, key=lambda r: r.fun)
     return best.fun / 1e3, best.x
@@ -171,7 +176,8 @@ def many_refits(sample: Sample) -> list[list[object]]:
     mine = np.column_stack([t[:, 0], t[:, 2], np.log(t[:, 4]), t[:, 1], t[:, 3]]).std(axis=0)
     other = theirs.std(axis=0)
     values = [
-        scipy_objective(x, sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), w)[0] / 1e3
+        scipy_objective(x, sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), w)[0]
+        / 1e3
         for x, w in zip(theirs, drawn, strict=True)
     ]
     better = np.mean(solve(problem, t, max_steps=1).value <= np.array(values) * (1 + 1e-6))
@@ -194,7 +200,9 @@ def many_refits(sample: Sample) -> list[list[object]]:
 def kumar_fit(objective: Objective) -> list[object]:
     """Kumar's law with offsets and kappa free on 465 simulated rows: fit and 1000 refits."""
     sample = as_sample(draw_runs("kumar2024", design(), noise=0.02, seed=1))
-    fit, optimum = seconds(lambda: optimum_of(preset("kumar2024").release("kappa"), sample, objective))
+    fit, optimum = seconds(
+        lambda: optimum_of(preset("kumar2024").release("kappa"), sample, objective)
+    )
     problem = replace(
         optimum.problem, weights=weights("runs", len(sample), None, 1000, np.random.default_rng(0))
     )

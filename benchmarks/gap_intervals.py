@@ -22,7 +22,9 @@ NOISES = (
 )
 
 
-def drawn(rng: np.random.Generator, base: float, additive: float, relative: float, seeds: int) -> Runs:
+def drawn(
+    rng: np.random.Generator, base: float, additive: float, relative: float, seeds: int
+) -> Runs:
     """A table of decayed and undecayed reference runs with one precision beside them; undecayed gaps grow by D - 0.1."""
     rows = []
     for n in SIZES:
@@ -51,7 +53,9 @@ def covered(runs: Runs) -> dict[str, bool | None]:
     for name, (axis, truth) in truths.items():
         slope = grown.slopes.get(axis) if isinstance(grown, Growth) else None
         held[name] = (
-            None if slope is None else bool(slope.interval(LEVEL)[0] <= truth <= slope.interval(LEVEL)[1])
+            None
+            if slope is None
+            else bool(slope.interval(LEVEL)[0] <= truth <= slope.interval(LEVEL)[1])
         )
     less = found.differences.get(("w3", "tokens"))
     held["decay less none"] = (

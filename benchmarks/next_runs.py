@@ -107,7 +107,9 @@ def runs_of(params: np.ndarray, tokens: np.ndarray, precision: list[str]) -> Run
     )
 
 
-def designs(team: Team, fitted: Fit, target: Budget, most: float) -> dict[str, tuple[Candidates, Counts]]:
+def designs(
+    team: Team, fitted: Fit, target: Budget, most: float
+) -> dict[str, tuple[Candidates, Counts]]:
     """What each design would run with the money: cells and how often each."""
     tried = tuple(Precision.parse(p) for p in team.precisions)
     wanted = Target(fitted, target, DEVICE, (Precision.parse(team.planned),), None)
@@ -140,13 +142,17 @@ def after(team: Team, cells: Candidates, counts: Counts, target: Budget) -> Inte
         seed=3 * team.seed + 1,
         source="team",
     )
-    return interval(team, fit(team.form, team.pilot + new, draws=DRAWS, starts=6), target, len(rows))
+    return interval(
+        team, fit(team.form, team.pilot + new, draws=DRAWS, starts=6), target, len(rows)
+    )
 
 
 def interval(team: Team, fitted: Fit, target: Budget, runs: int) -> Interval:
     """The interval of params that a plan from the fit gives, against the plan from the truth."""
     found, true = (
-        plan(thing, target, DEVICE, precision=team.planned, extrapolate=True, draws=DRAWS).choices[0]
+        plan(thing, target, DEVICE, precision=team.planned, extrapolate=True, draws=DRAWS).choices[
+            0
+        ]
         for thing in (fitted, team.truth)
     )
     low, high = found.params_interval

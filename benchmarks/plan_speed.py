@@ -24,7 +24,9 @@ def main() -> None:
     for name, thing, bar in (("a law", preset("kumar2024"), 50), ("1000 refits", many, 1000)):
 
         def call(thing=thing) -> object:
-            return plan(thing, BUDGET, "linear-bits", precision=PRECISIONS, extrapolate=True, draws=1000)
+            return plan(
+                thing, BUDGET, "linear-bits", precision=PRECISIONS, extrapolate=True, draws=1000
+            )
 
         once, _ = seconds(call, 5)
         rows.append([name, len(PRECISIONS), f"{1000 * once:.0f}", bar])

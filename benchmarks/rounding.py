@@ -28,8 +28,12 @@ def main() -> None:
     for device in devices:
         x = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
         copies = _copies(x)
-        print(f"### Fake quantisation, {SIDE} x {SIDE} float32, GB/s of input ({_machine(device)})\n")
-        print(table(["copy", "GB/s"], [[name, f"{rate:.2f}"] for name, rate in copies.items()]), "\n")
+        print(
+            f"### Fake quantisation, {SIDE} x {SIDE} float32, GB/s of input ({_machine(device)})\n"
+        )
+        print(
+            table(["copy", "GB/s"], [[name, f"{rate:.2f}"] for name, rate in copies.items()]), "\n"
+        )
         rates = {name: _rates(x, name) for name in NAMES}
         ways = list(dict.fromkeys(way for found in rates.values() for way in found))
         rows = [
@@ -41,7 +45,11 @@ def main() -> None:
 
 
 def _machine(device: str) -> str:
-    return torch.cuda.get_device_name() if device == "cuda" else f"one thread, torch {torch.__version__}"
+    return (
+        torch.cuda.get_device_name()
+        if device == "cuda"
+        else f"one thread, torch {torch.__version__}"
+    )
 
 
 def _rate(call: Callable[[], Any], device: str) -> float:
@@ -71,7 +79,9 @@ def _rates(x: torch.Tensor, name: str) -> dict[str, float]:
         try:
             found[way] = _rate(call, x.device.type)
         except Exception as error:
-            print(f"{way} on {name} did not run: {type(error).__name__}: {str(error).splitlines()[0]}\n")
+            print(
+                f"{way} on {name} did not run: {type(error).__name__}: {str(error).splitlines()[0]}\n"
+            )
     return found
 
 
@@ -130,7 +140,9 @@ def _torchao_call(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
         return MXTensor.to_mx(x, torch.float4_e2m1fn_x2, 32).dequantize(torch.float32)
 
     return {
-        "int4/row": IntxFakeQuantizer(IntxFakeQuantizeConfig(torch.int4, "per_channel", is_symmetric=True)),
+        "int4/row": IntxFakeQuantizer(
+            IntxFakeQuantizeConfig(torch.int4, "per_channel", is_symmetric=True)
+        ),
         "e4m3/row": Float8FakeQuantizer(Float8FakeQuantizeConfig(torch.float8_e4m3fn, PerRow())),
         "e2m1/row": e2m1,
         "mxfp4": mxfp4,

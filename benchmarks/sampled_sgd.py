@@ -74,7 +74,9 @@ def main() -> None:
             ]
         )
     threads = os.environ.get("NUMBA_NUM_THREADS", "all")
-    print(f"### Sampled SGD, INT stochastic data, d = {DIM}, B = {BATCH}, T = {STEPS} ({threads} threads)\n")
+    print(
+        f"### Sampled SGD, INT stochastic data, d = {DIM}, B = {BATCH}, T = {STEPS} ({threads} threads)\n"
+    )
     head = [
         "way",
         "ms a replicate",

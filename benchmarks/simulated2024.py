@@ -26,7 +26,9 @@ ROWS = 465
 def design(seed: int = 0) -> Runs:
     """The 465 cells without losses that mean anything (the loss column holds ones)."""
     rng = np.random.default_rng(seed)
-    cells = [(n, s * BATCH_TOKENS) for n in SIZES for s in STEPS if not (s == STEPS[-1] and n > 60e6)]
+    cells = [
+        (n, s * BATCH_TOKENS) for n in SIZES for s in STEPS if not (s == STEPS[-1] and n > 60e6)
+    ]
     alone = [
         "bf16",
         *(f"w{b}" for b in BITS),
@@ -49,7 +51,9 @@ def design(seed: int = 0) -> Runs:
 
 def main() -> None:
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "src/isoloss/runs/tables/simulated2024.csv")
-    draw_runs("kumar2024", design(), noise=0.01, seed=2024, source="simulated2024").save(path, force=True)
+    draw_runs("kumar2024", design(), noise=0.01, seed=2024, source="simulated2024").save(
+        path, force=True
+    )
     print(f"wrote {path}")
 
 

@@ -188,7 +188,9 @@ def main(*mills: tuple[str, int, float]) -> None:
 def _study(mill: str, kills: int, within: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = killed(mill, Path(folder), kills, within)
-    print(f"### A sweep killed {sum(report.kills.values())} times with SIGKILL ({mill}, 2 workers)\n")
+    print(
+        f"### A sweep killed {sum(report.kills.values())} times with SIGKILL ({mill}, 2 workers)\n"
+    )
     rows = [
         [
             "kills of the process group, the sweep, a worker",

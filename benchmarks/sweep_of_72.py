@@ -48,7 +48,8 @@ def _called(place: Path) -> tuple[float, str]:
     done = subprocess.run(
         [sys.executable, "-m", "isoloss.cli", *LINE],
         cwd=place,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)},
         capture_output=True,
         text=True,
         check=True,
@@ -73,7 +74,9 @@ def _told(found: GapTable) -> None:
                 f"{k} {s.value:+.2f} ({s.interval()[0]:+.2f} to {s.interval()[1]:+.2f})"
                 for k, s in gap.growth.slopes.items()
             )
-        rows.append([name, gap.pairs, f"{gap.mean:+.4f}", f"{gap.error:.4f}", f"{gap.resolved:.4f}", slope])
+        rows.append(
+            [name, gap.pairs, f"{gap.mean:+.4f}", f"{gap.error:.4f}", f"{gap.resolved:.4f}", slope]
+        )
     head = [
         "precision",
         "pairs",
@@ -90,7 +93,10 @@ def _told(found: GapTable) -> None:
     order = sorted(cells, key=lambda c: (c.params, c.tokens))
     by = {(c.precision, c.params, c.tokens): c for c in found.cells}
     columns = [
-        [f"{by[p, c.params, c.tokens].mean:+.4f} ({by[p, c.params, c.tokens].error:.4f})" for p in AFTER]
+        [
+            f"{by[p, c.params, c.tokens].mean:+.4f} ({by[p, c.params, c.tokens].error:.4f})"
+            for p in AFTER
+        ]
         for c in order
     ]
     head = ["params", "tokens per param", *AFTER]
@@ -103,7 +109,9 @@ def _told(found: GapTable) -> None:
             ],
         )
     )
-    each = {n: [c.mean for c in order if c.params == n] for n in dict.fromkeys(c.params for c in order)}
+    each = {
+        n: [c.mean for c in order if c.params == n] for n in dict.fromkeys(c.params for c in order)
+    }
     rising = all(np.all(np.diff(line) > 0) for line in each.values())
     ratio = [c.tokens / c.params for c in order]
     rank = stats.spearmanr(ratio, [c.mean for c in order]).statistic

@@ -28,8 +28,12 @@ def main() -> None:
     done = []
     for size in SIZES:
         for tokens in TOKENS:
-            run = train_one(model_of(size, language.vocab), tokens, corpus=language, recipe=RECIPE).run
-            print(f"{size} {tokens}: {run.loss:.4f} in {run.cost:.0f} s", file=sys.stderr, flush=True)
+            run = train_one(
+                model_of(size, language.vocab), tokens, corpus=language, recipe=RECIPE
+            ).run
+            print(
+                f"{size} {tokens}: {run.loss:.4f} in {run.cost:.0f} s", file=sys.stderr, flush=True
+            )
             done.append(run)
     runs = Runs(done)
     excess = (runs["loss"] - known).reshape(len(SIZES), len(TOKENS))
@@ -39,17 +43,22 @@ def main() -> None:
 
 def _speed(language: Language) -> None:
     took, blocks = seconds(lambda: [_block(language, 2**20, number) for number in range(8)])
-    print(f"Drawn: {sum(block.size for block in blocks) / took / 1e6:.1f}M tokens a second on one core.")
+    print(
+        f"Drawn: {sum(block.size for block in blocks) / took / 1e6:.1f}M tokens a second on one core."
+    )
 
 
 def _grid(runs: Runs, excess: np.ndarray) -> None:
     params = runs["params"].reshape(excess.shape)[:, 0]
     tokens = runs["tokens"].reshape(excess.shape)[0]
     rows = [
-        [f"{compact(n)}", *(f"{gap:.4f}" for gap in line)] for n, line in zip(params, excess, strict=True)
+        [f"{compact(n)}", *(f"{gap:.4f}" for gap in line)]
+        for n, line in zip(params, excess, strict=True)
     ]
     print("Loss minus what the truth scores on the same tokens, nats a token:\n")
-    print(table(["params without embeddings", *(f"{compact(d)} tokens" for d in tokens)], rows), "\n")
+    print(
+        table(["params without embeddings", *(f"{compact(d)} tokens" for d in tokens)], rows), "\n"
+    )
     speed = runs["tokens"].sum() / runs["cost"].sum()
     print(f"{runs['cost'].sum():.0f} s in all, {speed:.0f} tokens a second.\n")
     down = bool((np.diff(excess, axis=0) < 0).all()), bool((np.diff(excess, axis=1) < 0).all())
@@ -64,7 +73,9 @@ def _laws(runs: Runs, excess: np.ndarray, known: float) -> None:
         spread = 1 - (left**2).sum() / ((runs["loss"] - runs["loss"].mean()) ** 2).sum()
         off = np.abs(left / excess.ravel())
         shown = [_constant(found, constant) for constant in ("alpha", "beta", "E")]
-        rows.append([name, *shown, f"{spread:.4f}", f"{100 * off.mean():.1f}% ({100 * off.max():.1f}%)"])
+        rows.append(
+            [name, *shown, f"{spread:.4f}", f"{100 * off.mean():.1f}% ({100 * off.max():.1f}%)"]
+        )
     head = [
         "chinchilla law",
         "alpha (90%)",

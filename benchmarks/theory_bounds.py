@@ -35,10 +35,15 @@ def bounds() -> None:
     print(
         table(
             HEAD,
-            [cells(row) for row in bound_tightness(batches=(1, 16), noises=("add", "vec", "coord"))],
+            [
+                cells(row)
+                for row in bound_tightness(batches=(1, 16), noises=("add", "vec", "coord"))
+            ],
         )
     )
-    print("\n### The same by noise, on clean and on quantised inputs: smallest, median and largest ratio\n")
+    print(
+        "\n### The same by noise, on clean and on quantised inputs: smallest, median and largest ratio\n"
+    )
     rows = []
     for inputs in ("clean", "quantised"):
         found: dict[tuple[str, float], list[Tightness]] = defaultdict(list)
@@ -108,7 +113,9 @@ def sizes() -> None:
 
 
 def bits() -> None:
-    print("\n### b - m at equal exact risk, stochastic real grids on the data, 10^4 steps of 0.05\n")
+    print(
+        "\n### b - m at equal exact risk, stochastic real grids on the data, 10^4 steps of 0.05\n"
+    )
     rows = []
     for decay in (1.5, 2.0):
         for dim in (20, 50, 200, 10_000):

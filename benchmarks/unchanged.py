@@ -72,7 +72,9 @@ def _compare(before: dict[str, str], now: dict[str, str]) -> None:
     moved = [name for name in before | now if before.get(name) != now.get(name)]
     for name in moved:
         print(f"{name}: {before.get(name)} before, {now.get(name)} now")
-    print(f"{len(before | now) - len(moved)} of {len(before | now)} figures are equal to the last bit")
+    print(
+        f"{len(before | now) - len(moved)} of {len(before | now)} figures are equal to the last bit"
+    )
     raise SystemExit(1 if moved else 0)
 
 
@@ -81,7 +83,9 @@ def _hex(*values: object) -> str:
 
 
 def _hash(values: object) -> str:
-    data = values.tobytes() if isinstance(values, np.ndarray) else "\n".join(map(str, values)).encode()  # type: ignore[call-overload]
+    data = (
+        values.tobytes() if isinstance(values, np.ndarray) else "\n".join(map(str, values)).encode()
+    )  # type: ignore[call-overload]
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -159,7 +163,11 @@ def _formats() -> Figures:
     x = np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32)
     for name in FORMATS:
         known = il.Format.parse(name)
-        error = _hex(known.relative_error) if known.granularity != "tensor" and not known.hadamard else ""
+        error = (
+            _hex(known.relative_error)
+            if known.granularity != "tensor" and not known.hadamard
+            else ""
+        )
         rounded = np.asarray(il.formats.fake_quantise(x, known))
         yield name, f"{known} {_hex(known.storage_bits, known.max)} {error} {_hash(rounded)}"
     for text in SPELLINGS:

@@ -26,7 +26,10 @@ NOISE = 0.003
 def design(rows: int) -> Runs:
     """6 x 12 or 12 x 24 runs over 30M to 800M params and 5 to 1600 tokens per param."""
     sizes, lengths = {72: (6, 12), 288: (12, 24)}[rows]
-    n, ratio = (v.ravel() for v in np.meshgrid(np.geomspace(3e7, 8e8, sizes), np.geomspace(5, 1600, lengths)))
+    n, ratio = (
+        v.ravel()
+        for v in np.meshgrid(np.geomspace(3e7, 8e8, sizes), np.geomspace(5, 1600, lengths))
+    )
     frame = {"params": n, "tokens": n * ratio, "precision": ["bf16"] * rows, "loss": np.ones(rows)}
     return Runs.from_frame(pl.DataFrame(frame))
 

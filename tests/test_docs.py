@@ -51,9 +51,13 @@ class Block:
         if self.language == "python":
             tree = ast.parse(self.code)
             stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
-            imported = (node.asname or node.name for node in ast.walk(tree) if isinstance(node, ast.alias))
+            imported = (
+                node.asname or node.name for node in ast.walk(tree) if isinstance(node, ast.alias)
+            )
             return (
-                {node.id for node in stored if isinstance(node.ctx, ast.Store)} | {*imported} | _texts(tree)
+                {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+                | {*imported}
+                | _texts(tree)
             )
         return {after for words in self.commands for word, after in pairwise(words) if word == "-o"}
 
@@ -78,7 +82,9 @@ def _texts(tree: ast.AST) -> set[str]:
 def _blocks(text: str) -> list[Block]:
     found = []
     for match in FENCE.finditer(text):
-        lines = (line.removeprefix(match["indent"]) for line in match["code"].splitlines(keepends=True))
+        lines = (
+            line.removeprefix(match["indent"]) for line in match["code"].splitlines(keepends=True)
+        )
         line = text.count("\n", 0, match.start("code")) + 1
         found.append(Block(match["language"], match["info"].strip(), "".join(lines), line))
     return found
@@ -121,9 +127,13 @@ def test_the_blocks_of_a_page_run_in_order(
     missing: set[str] = set()
     for block in (block for block in _blocks(page.read_text("utf-8")) if block.runs):
         with subtests.test(f"{_name(page)}:{block.line}"):
-            if absent := (not folder and block.table) or next(iter(sorted(missing & block.needs)), None):
+            if absent := (not folder and block.table) or next(
+                iter(sorted(missing & block.needs)), None
+            ):
                 missing |= block.gives
-                pytest.skip(f"needs {absent}, a public table or made from one; ISOLOSS_DATA names no folder")
+                pytest.skip(
+                    f"needs {absent}, a public table or made from one; ISOLOSS_DATA names no folder"
+                )
             _run(block, page, names)
             missing -= block.gives
 
@@ -162,7 +172,9 @@ no code
 def test_blocks_are_found_with_their_lines() -> None:
     python, shell, untested, text = _blocks(PAGE)
     assert (python.line, python.code.splitlines()[0]) == (3, "import isoloss as il")
-    assert shell.commands == [["isoloss", "fit", "runs.csv", "--law", "kumar2024", "-o", "fit.json"]]
+    assert shell.commands == [
+        ["isoloss", "fit", "runs.csv", "--law", "kumar2024", "-o", "fit.json"]
+    ]
     assert [block.runs for block in (python, shell, untested, text)] == [True, True, False, False]
 
 

@@ -67,7 +67,9 @@ VERBS = [
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))
 #: Every folder with a face, "linear" and "linear.exact" alike.
-FACES = sorted(".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.glob("*/**/__init__.py"))
+FACES = sorted(
+    ".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.glob("*/**/__init__.py")
+)
 #: Folders whose files are entries of a registry or of a list: they may hold as many as there are.
 OPEN = {"laws.families", "cli.verbs", "plots.panels", "lm.after.methods"}
 MOST_FILES = 16
@@ -109,9 +111,15 @@ def _reason(target: str, room: str, whole: bool) -> str | None:
     """Why `room` may not import `target` (`whole`: as a module, not a name out of one); None if it may."""
     head, *rest = target.split(".")
     if head != FRONT:
-        return None if room in HOMES.get(head, {room}) else f"only {sorted(HOMES[head])} may import it"
+        return (
+            None if room in HOMES.get(head, {room}) else f"only {sorted(HOMES[head])} may import it"
+        )
     if not rest or (rest[0] not in FLOORS):
-        return None if FLOORS[room] > FLOORS[FRONT] else "the package root is for users, import from the room"
+        return (
+            None
+            if FLOORS[room] > FLOORS[FRONT]
+            else "the package root is for users, import from the room"
+        )
     if not whole and len(rest) == 1 and FLOORS[room] < FLOORS[FRONT]:
         return "import names from the room's face, not the room from the package root"
     if rest[0] == room:
@@ -188,14 +196,20 @@ def _needs(text: str, package: str, modules: Container[str]) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(text)):
         for target in _targets(node, package):
-            found |= {next((name for name in (target, target.rpartition(".")[0]) if name in modules), FRONT)}
+            found |= {
+                next(
+                    (name for name in (target, target.rpartition(".")[0]) if name in modules), FRONT
+                )
+            }
     return found
 
 
 def _circles(needs: Mapping[str, set[str]]) -> list[set[str]]:
     """The sets of modules that reach each other."""
     graph = _components({name: sorted(found - {name, FRONT}) for name, found in needs.items()})
-    return [circle for circle in graph if len(circle) > 1 and frozenset(circle) not in VALUE_AND_REPORT]
+    return [
+        circle for circle in graph if len(circle) > 1 and frozenset(circle) not in VALUE_AND_REPORT
+    ]
 
 
 def _components(graph: Mapping[str, Sequence[str]]) -> list[set[str]]:
@@ -264,7 +278,8 @@ def test_a_full_folder_has_wings() -> None:
     full = {
         face: len(found)
         for face in FACES
-        if face not in OPEN and len(found := [*SOURCE.joinpath(*face.split(".")).glob("*.py")]) > MOST_FILES
+        if face not in OPEN
+        and len(found := [*SOURCE.joinpath(*face.split(".")).glob("*.py")]) > MOST_FILES
     }
     assert full == {}
 
@@ -294,7 +309,9 @@ def test_a_file_opens_with_one_sentence(path: Path) -> None:
 def test_a_face_only_lists_what_it_re_exports(room: str) -> None:
     text = (SOURCE.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8")
     tree = ast.parse(text)
-    listed = next((node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)), None)
+    listed = next(
+        (node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)), None
+    )
     assert listed is not None, "no __all__"
     others = [
         node
@@ -316,7 +333,9 @@ def test_the_list_of_a_face_is_complete_and_sorted(room: str) -> None:
 
 def _offered(room: str) -> set[str]:
     """The public names that a face imports from its own room."""
-    tree = ast.parse((SOURCE.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse(
+        (SOURCE.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8")
+    )
     own = [
         node
         for node in tree.body
@@ -330,7 +349,9 @@ def _offered(room: str) -> set[str]:
 def _reading_order(name: str) -> tuple[int, list[tuple[int, str]]]:
     """The order ruff sorts `__all__` in: CONSTANTS, Types, verbs, each with numbers as numbers."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
-    return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return kind, [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 @pytest.mark.parametrize("room", FACES)
@@ -342,7 +363,10 @@ def test_no_module_has_the_name_of_what_a_face_offers(room: str) -> None:
 def test_import_loads_nothing_heavy() -> None:
     code = "import sys, isoloss; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(run.stdout.split()) & {"torch", "matplotlib", "numba", "scipy", "polars", "pandas"} == set()
+    assert (
+        set(run.stdout.split()) & {"torch", "matplotlib", "numba", "scipy", "polars", "pandas"}
+        == set()
+    )
 
 
 def test_the_front_door_offers_rooms_types_and_verbs() -> None:
@@ -367,13 +391,17 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_one_version_everywhere() -> None:
     assert isoloss.__version__ == importlib.metadata.version("isoloss")
-    assert f"\nversion: {isoloss.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {isoloss.__version__}\n" in (ROOT / "CITATION.cff").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("path", [".ci/run", ".github/workflows/ci.yml"])
 def test_ci_only_calls_words_of_the_makefile(path: str) -> None:
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     commands = [
-        line.strip().removeprefix("- run: ") for line in lines if re.match(r"(\s*- run: )|make ", line)
+        line.strip().removeprefix("- run: ")
+        for line in lines
+        if re.match(r"(\s*- run: )|make ", line)
     ]
     assert commands == ["make test", "make check"]

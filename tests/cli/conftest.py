@@ -20,12 +20,16 @@ def run(*words: object) -> Result:
 def rows(sources: tuple[str, ...] = ("mine",), seed: int = 0) -> list[str]:
     """A design of four sizes, four lengths and three precisions, with 0.5% noise; w4 counts as 0.7 of the params."""
     rng = np.random.default_rng(seed)
-    design = itertools.product(sources, (2e7, 5e7, 1e8, 2e8), (1e9, 2e9, 5e9, 1e10), ("bf16", "w4", "w8"))
+    design = itertools.product(
+        sources, (2e7, 5e7, 1e8, 2e8), (1e9, 2e9, 5e9, 1e10), ("bf16", "w4", "w8")
+    )
     lines = []
     for source, n, d, precision in design:
         worth = {"bf16": 1.0, "w4": 0.7, "w8": 0.97}[precision]
         loss = 1.8 + 400 * (n * worth) ** -0.34 + 410 * d**-0.28 + 0.2 * (source == "other")
-        lines.append(f"{source},{n:.0f},{d:.0f},{precision},{loss * np.exp(0.005 * rng.normal()):.5f}")
+        lines.append(
+            f"{source},{n:.0f},{d:.0f},{precision},{loss * np.exp(0.005 * rng.normal()):.5f}"
+        )
     return lines
 
 

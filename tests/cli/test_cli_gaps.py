@@ -13,7 +13,9 @@ def test_gaps_of_a_table(shell, tmp_path: Path) -> None:
     assert "What a precision costs in training" in result.stdout
     assert "Cell by cell" in result.stdout
     assert drawn.read_text().startswith("<?xml")
-    said = json.loads(shell("gaps", "simulated2024", "--where", "precision=bf16,w3", "--json").stdout)
+    said = json.loads(
+        shell("gaps", "simulated2024", "--where", "precision=bf16,w3", "--json").stdout
+    )
     assert said["type"] == "gaps"
     (only,) = said["precisions"]
     assert (only["precision"], only["cells"], only["pairs"]) == ("w3", 18, 18)

@@ -41,16 +41,22 @@ def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_shows_examples_and_defaults(name: str, shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_shows_examples_and_defaults(
+    name: str, shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     text = shell(name, "--help").stdout
     assert [example.line for example in EXAMPLES[name] if f"$ {example.line}" not in text] == []
-    assert ("[default: 0.9]" in text) == (name in ("train", "fit", "compare", "gaps", "plan", "next-runs"))
+    assert ("[default: 0.9]" in text) == (
+        name in ("train", "fit", "compare", "gaps", "plan", "next-runs")
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)
 def test_every_option_is_explained(verb) -> None:
-    options = [get_args(each.annotation)[1] for each in inspect.signature(spread(verb)).parameters.values()]
+    options = [
+        get_args(each.annotation)[1] for each in inspect.signature(spread(verb)).parameters.values()
+    ]
     assert [option for option in options if not (option.help or "").endswith((".", "law."))] == []
 
 

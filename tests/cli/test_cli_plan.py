@@ -59,7 +59,9 @@ def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
     text = shell("plan", "published", "--train", "1e23flop", "--hardware", "h100").stdout
     assert "no single recommendation" in text
     assert "--extrapolate" in text
-    assert [name for name in ("hoffmann2022", "epoch2024", "sun2025", "chen2025") if name not in text] == []
+    assert [
+        name for name in ("hoffmann2022", "epoch2024", "sun2025", "chen2025") if name not in text
+    ] == []
 
 
 @pytest.mark.parametrize(

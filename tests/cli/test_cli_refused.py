@@ -158,7 +158,10 @@ def test_refused_in_one_sentence(case: str, shell, table: Path, two_sources: Pat
         Path(name).write_text(text, encoding="utf-8")
     words, said = REFUSED[case]
     result = shell(
-        *(word.format(table=table, two_sources=two_sources) if "{" in word else word for word in words)
+        *(
+            word.format(table=table, two_sources=two_sources) if "{" in word else word
+            for word in words
+        )
     )
     problem = [line for line in result.stderr.splitlines() if not line.startswith("warning: ")]
     assert (result.exit_code, result.stdout, len(problem)) == (1, "", 1), result.output

@@ -55,7 +55,9 @@ def test_runs_reports_columns_precisions_and_reasons(shell, small: Path) -> None
 
 
 def test_runs_as_json_has_units(shell, small: Path) -> None:
-    result = shell("runs", small, *OPTIONS, "--precision", "w{w} a{a}", "--set", "source=me", "--json")
+    result = shell(
+        "runs", small, *OPTIONS, "--precision", "w{w} a{a}", "--set", "source=me", "--json"
+    )
     found = json.loads(result.stdout)
     assert (found["type"], found["rows"], found["usable"], len(found["excluded"])) == (
         "runs",
@@ -143,7 +145,10 @@ def test_laws_lists_every_preset_on_one_line(shell) -> None:
     assert [line.split()[0] for line in lines[2:]] == [law.name for law in presets]
     forms = {line.split()[0]: line for line in lines}
     assert "  E + A N^-alpha + B D^-beta  " in forms["epoch2024"]
-    assert "  E + A (N rho(w, a, kv))^-alpha + B D^-alpha + delta(-> w, w, a, kv)  " in forms["kumar2024"]
+    assert (
+        "  E + A (N rho(w, a, kv))^-alpha + B D^-alpha + delta(-> w, w, a, kv)  "
+        in forms["kumar2024"]
+    )
     assert "  (A N^-alpha + B D^-beta)^kappa  " in forms["kaplan2020"]
     assert "  E + A N'^-alpha + B D'^-alpha  " in forms["muennighoff2023"]
     assert "  exp(a3 N^p3 + b3) + " in forms["farseer2025"]
@@ -161,7 +166,9 @@ def test_one_law_with_every_constant(shell) -> None:
 def test_laws_as_json(shell) -> None:
     (found,) = json.loads(shell("laws", "epoch2024", "--json").stdout)["laws"]
     law = il.laws.preset("epoch2024")
-    assert {k["name"]: k["value"] for k in found["constants"]} == {k.name: k.value for k in law.constants}
+    assert {k["name"]: k["value"] for k in found["constants"]} == {
+        k.name: k.value for k in law.constants
+    }
     assert found["units"]["loss"] == "nats/token"
     assert found["box"]["tokens"] == list(law.box.tokens)
     assert len(json.loads(shell("laws", "--json").stdout)["laws"]) == len(il.laws.presets())
@@ -248,7 +255,9 @@ def test_two_sources_with_a_base_each(shell, two_sources: Path) -> None:
         "w4",
         "--json",
     ]
-    mine, other = (json.loads(shell(*ask, "--group", name).stdout)["points"][0] for name in ("mine", "other"))
+    mine, other = (
+        json.loads(shell(*ask, "--group", name).stdout)["points"][0] for name in ("mine", "other")
+    )
     assert other["loss"] - mine["loss"] == pytest.approx(0.2, abs=0.05)
     assert shell(*ask).exit_code == 1
 
@@ -280,7 +289,9 @@ def test_a_law_predicts_every_combination(shell) -> None:
         k = il.laws.preset("epoch2024").values
         return k["E"] + k["A"] / n ** k["alpha"] + k["B"] / d ** k["beta"]
 
-    result = shell("predict", "epoch2024", "--params", "1B,7B", "--tokens", "20B", "--tokens", "140B")
+    result = shell(
+        "predict", "epoch2024", "--params", "1B,7B", "--tokens", "20B", "--tokens", "140B"
+    )
     lines = result.stdout.splitlines()
     assert lines[:3] == [
         "Loss predicted by epoch2024",
@@ -300,7 +311,9 @@ def test_a_law_predicts_every_combination(shell) -> None:
 
 
 @pytest.mark.parametrize("saved", ["saved_fit", "saved_comparison"])
-def test_a_saved_result_predicts_with_intervals(saved: str, shell, request: pytest.FixtureRequest) -> None:
+def test_a_saved_result_predicts_with_intervals(
+    saved: str, shell, request: pytest.FixtureRequest
+) -> None:
     path = request.getfixturevalue(saved)
     ask = ["predict", path, "--params", "100M", "--tokens", "2B", "--precision", "w4, bf16"]
     found = json.loads(shell(*ask, "--json").stdout)
@@ -341,7 +354,9 @@ def test_figures_of_everything(shell, table: Path, saved_fit: Path, saved_compar
 
 
 def test_a_fit_is_drawn_on_the_way(shell, table: Path) -> None:
-    result = shell("fit", table, "--law", "chinchilla", *QUICK, "-o", "fit.json", "--plot", "fit.png")
+    result = shell(
+        "fit", table, "--law", "chinchilla", *QUICK, "-o", "fit.json", "--plot", "fit.png"
+    )
     assert (result.exit_code, result.stderr) == (0, "saved fit.json\ndrew fit.png\n")
     assert Path("fit.png").read_bytes()[:4] == b"\x89PNG"
     again = shell("fit", table, "--law", "chinchilla", *QUICK, "-o", "fit.json", "--force")
@@ -370,9 +385,9 @@ def test_formats_are_listed_with_bits_range_and_error(shell) -> None:
 
 
 def test_formats_of_a_group_show_the_error_of_its_own_scale(shell) -> None:
-    found = json.loads(shell("formats", "int4/128", "e4m3", "uint4/64", "vec(0.01)", "--json").stdout)[
-        "formats"
-    ]
+    found = json.loads(
+        shell("formats", "int4/128", "e4m3", "uint4/64", "vec(0.01)", "--json").stdout
+    )["formats"]
     assert [each["name"] for each in found] == ["int4/128", "e4m3", "uint4/64", "vec(0.01)"]
     assert found[0]["absmax_error"] == pytest.approx(il.formats.relative_error("int4", block=128))
     assert [each["absmax_error"] is None for each in found] == [False, True, True, True]
@@ -388,7 +403,9 @@ def test_formats_under_another_distribution(shell) -> None:
     found = json.loads(
         shell("formats", "int4", "--distribution", "laplace", "--block", "64", "--json").stdout
     )
-    assert found["formats"][0]["error"] == pytest.approx(il.formats.relative_error("int4", "laplace"))
+    assert found["formats"][0]["error"] == pytest.approx(
+        il.formats.relative_error("int4", "laplace")
+    )
     assert found["formats"][0]["absmax_error"] == pytest.approx(
         il.formats.relative_error("int4", "laplace", 64)
     )
@@ -418,7 +435,9 @@ def test_a_simulated_grid_is_printed_and_kept(shell, tmp_path: Path) -> None:
         str(path),
     )
     assert result.exit_code == 0
-    row = next(line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["200", "100"])
+    row = next(
+        line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["200", "100"]
+    )
     assert row == ["200", "100", "1", "0.1", "fp", "0.1668", "0.1527", "0.01407", "0", "exact"]
     assert len(il.read(path)) == 4
 
@@ -431,7 +450,9 @@ def test_an_unstable_step_is_said_beside_the_others(shell) -> None:
 
 def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
     assert [
-        name for name in il.linear.STUDIES if name not in shell("simulate", "--study", "list").stdout
+        name
+        for name in il.linear.STUDIES
+        if name not in shell("simulate", "--study", "list").stdout
     ] == []
     picture = tmp_path / "batch.svg"
     result = shell("simulate", "--study", "batch", "--plot", str(picture))

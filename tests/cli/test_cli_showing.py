@@ -55,7 +55,9 @@ def test_tables_keep_within_the_terminal(width: int) -> None:
 def test_numbers_are_aligned_on_their_right_end() -> None:
     console = terminal(80)
     show(PARTS, console)
-    first, second = (line for line in printed(console).splitlines() if "0.7" in line or "4e+02" in line)
+    first, second = (
+        line for line in printed(console).splitlines() if "0.7" in line or "4e+02" in line
+    )
     assert first.index("0.7") + len("0.7") == second.index("4e+02") + len("4e+02")
 
 

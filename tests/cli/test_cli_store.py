@@ -68,7 +68,8 @@ def test_runs_shows_the_tasks_before_a_row_is_there(shell, store: Store) -> None
     refused = shell("runs", "runs.db", "-o", "runs.csv")
     assert refused.exit_code == 1
     assert (
-        refused.stderr == "error: runs.db has no finished rows yet; 'isoloss runs runs.db' shows its tasks\n"
+        refused.stderr
+        == "error: runs.db has no finished rows yet; 'isoloss runs runs.db' shows its tasks\n"
     )
 
 
@@ -86,7 +87,9 @@ def test_a_fit_takes_a_store_as_it_takes_a_file(shell, table: Path) -> None:
     for index, run in enumerate(il.read(table)):
         store.add("t", il.Run(**run.known() | {"key": f"r{index}"}))
     words = ("--law", "frantar2025", "--draws", "10", "--starts", "4", "--json")
-    from_store, from_file = (json.loads(shell("fit", where, *words).stdout) for where in ("runs.db", table))
+    from_store, from_file = (
+        json.loads(shell("fit", where, *words).stdout) for where in ("runs.db", table)
+    )
     assert from_store["runs"] == from_file["runs"] == 48
     values = [[each["value"] for each in found["constants"]] for found in (from_store, from_file)]
     assert values[0] == pytest.approx(values[1], rel=1e-4)

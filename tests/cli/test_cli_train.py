@@ -43,7 +43,9 @@ def test_a_sweep_ends_in_a_table_a_fit_and_a_figure(
     assert Path("fit.svg").read_text().startswith("<?xml")
 
 
-def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_line_again_does_nothing(
+    folder: Path, shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder)
     result = shell(*LINE, "--post", "w3,w4", "--store", "runs.db", "--json")
     assert result.exit_code == 0
@@ -56,9 +58,13 @@ def test_the_same_line_again_does_nothing(folder: Path, shell, monkeypatch: pyte
     assert "64, 48 there" in more.stdout
 
 
-def test_where_rows_are_missing_the_exit_code_says_so(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_rows_are_missing_the_exit_code_says_so(
+    shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = il.train
-    monkeypatch.setattr(il, "train", lambda grid, **how: train(dict(grid.axes) | {"seed": 0}, **how))
+    monkeypatch.setattr(
+        il, "train", lambda grid, **how: train(dict(grid.axes) | {"seed": 0}, **how)
+    )
     result = shell(
         "train",
         "--params",

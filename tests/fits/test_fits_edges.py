@@ -20,7 +20,9 @@ from isoloss.runs import Runs
 
 
 def test_a_source_without_quantised_runs_gets_its_own_base(quantised, table):
-    dense = draw_runs(preset("kumar2024").at(E=2.2), table, noise=0.002, seed=3, source="dense only")
+    dense = draw_runs(
+        preset("kumar2024").at(E=2.2), table, noise=0.002, seed=3, source="dense only"
+    )
     found = fit("kumar2024", quantised + dense, per="source", draws=5)
     assert not any("[" in name for name in found.absent)
     assert found.values["E[dense only]"] == pytest.approx(2.2, abs=0.15)
@@ -38,7 +40,9 @@ def test_intervals_do_not_depend_on_how_many_points_are_asked(table):
 
 def test_a_held_out_level_is_refused_not_guessed(quantised):
     runs = quantised.where(precision=["bf16", "w3", "w4"])
-    with pytest.raises(FitError, match=r"'lowest_bits' depend on eff\[w3\], which no other run holds"):
+    with pytest.raises(
+        FitError, match=r"'lowest_bits' depend on eff\[w3\], which no other run holds"
+    ):
         fit("frantar2025", runs, holdout="lowest_bits", draws=2)
     found = compare(["frantar2025", "kumar2024"], runs, holdouts=["lowest_bits"], draws=5, starts=8)
     assert list(found.refused) == ["frantar2025"]
@@ -53,7 +57,9 @@ def test_predictions_from_constants_that_were_not_estimated_are_warned_of(quanti
 
 
 def test_misfit_is_found_in_grouped_runs(table):
-    truth = preset("busbridge2025").at(A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274)
+    truth = preset("busbridge2025").at(
+        A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274
+    )
     twice = draw_runs(truth, table, 0.003, 1) + draw_runs(truth, table, 0.003, 2)
     grouped = twice.with_columns(group=[f"model {k % 30}" for k in range(60)])
     assert "lack_of_fit" in kinds(fit("chinchilla", grouped, draws=3).cautions)
@@ -70,7 +76,9 @@ def test_the_grouped_misfit_test_keeps_its_size(truth, table):
         optimum = optimum_of(law, sample, SQUARES, starts=2)
         r = optimum.problem.residuals(optimum.theta[None, :])[0]
         p_values.append(
-            lack_of_fit(sample.x, optimum.problem.jacobian(optimum.theta), r, SQUARES, clusters).p_value
+            lack_of_fit(
+                sample.x, optimum.problem.jacobian(optimum.theta), r, SQUARES, clusters
+            ).p_value
         )
     assert np.mean(np.array(p_values) < 0.1) < 0.25
 
@@ -179,7 +187,9 @@ def test_two_laws_of_one_name_are_refused(table):
 
 @pytest.mark.parametrize("law", ["farseer2025", "frantar2023"])
 def test_laws_that_cannot_have_a_base_per_source_say_so(law, quantised):
-    sparse = quantised.with_columns(sparsity=["2:4" if k % 3 else None for k in range(len(quantised))])
+    sparse = quantised.with_columns(
+        sparsity=["2:4" if k % 3 else None for k in range(len(quantised))]
+    )
     with pytest.raises(FitError, match="base"):
         fit(law, sparse + sparse.with_columns(source="other"), per="source", draws=2)
 
@@ -255,7 +265,9 @@ def test_a_level_whose_label_says_too_little_has_no_gap_and_stops_nothing():
         for r in (20, 60, 160)
         for p in ("bf16", "w4/32 a4/32", "w4/128 a4/128")
     ]
-    frame = pl.DataFrame(cells, schema=["params", "tokens", "precision"], orient="row").with_columns(loss=3.0)
+    frame = pl.DataFrame(
+        cells, schema=["params", "tokens", "precision"], orient="row"
+    ).with_columns(loss=3.0)
     runs = draw_runs("chen2025", Runs.from_frame(frame), 0.003, seed=1)
     found = fit("chen2025", runs, draws=5, starts=4)
     assert found.efficiencies is not None

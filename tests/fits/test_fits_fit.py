@@ -22,7 +22,9 @@ def test_constants_are_recovered_inside_their_intervals(fitted):
     inside = [low <= TRUTH[k] <= high for k in TRUTH for low, high in [fitted.interval(k, 0.99)]]
     assert all(inside)
     assert fitted.fitted.log_rmse == pytest.approx(0.003, rel=0.4)
-    assert kinds(fitted.cautions).isdisjoint({"at_bound", "lack_of_fit", "starts_disagree", "not_in_data"})
+    assert kinds(fitted.cautions).isdisjoint(
+        {"at_bound", "lack_of_fit", "starts_disagree", "not_in_data"}
+    )
 
 
 def test_held_out_rows_are_not_fitted(fitted, table):
@@ -73,7 +75,9 @@ def test_fixed_constants_stay(table):
 
 
 def test_a_base_per_source_shares_precision_constants(quantised):
-    shifted = draw_runs(preset("kumar2024").at(E=2.2), quantised, noise=0.002, seed=5, source="other")
+    shifted = draw_runs(
+        preset("kumar2024").at(E=2.2), quantised, noise=0.002, seed=5, source="other"
+    )
     found = fit("kumar2024", quantised + shifted, per="source", draws=10)
     assert found.values["E[other]"] == pytest.approx(2.2, abs=0.15)
     assert found.values["E[simulated from kumar2024]"] == pytest.approx(2.7648, abs=0.15)
@@ -94,7 +98,9 @@ def test_constants_that_no_run_touches_are_named(quantised):
 
 
 def test_wrong_base_is_found_and_the_exponent_withheld(table):
-    truth = preset("busbridge2025").at(A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274)
+    truth = preset("busbridge2025").at(
+        A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274
+    )
     found = fit("chinchilla", draw_runs(truth, table, noise=0.003, seed=0), draws=20)
     assert "lack_of_fit" in kinds(found.cautions)
     assert found.withheld is not None
@@ -105,7 +111,9 @@ def test_wrong_base_is_found_and_the_exponent_withheld(table):
 
 def test_flat_designs_and_bounds_are_warned_of(table):
     ratio = table["tokens"] / table["params"]
-    flat = table.take(np.flatnonzero(ratio < 6)) + table.take(np.flatnonzero(ratio < 6)).with_columns(seed=1)
+    flat = table.take(np.flatnonzero(ratio < 6)) + table.take(
+        np.flatnonzero(ratio < 6)
+    ).with_columns(seed=1)
     found = fit("chinchilla_tied", flat, draws=5)
     assert {"collinear_design", "few_runs"} & kinds(found.cautions)
     bounded = fit(preset("chinchilla").bounded(E=(0.0, 1.0)), table, draws=5)

@@ -19,14 +19,18 @@ def test_excluded_rows_do_not_enter(table):
 
 def test_no_usable_row_is_one_sentence(table):
     with pytest.warns(RunsWarning, match="no row"):
-        none = table.with_columns(status=["diverged"] * len(table), reason=["diverged"] * len(table))
+        none = table.with_columns(
+            status=["diverged"] * len(table), reason=["diverged"] * len(table)
+        )
     with pytest.raises(FitError, match="none of the 30 runs is usable"):
         as_sample(none)
 
 
 @pytest.mark.parametrize("column", ["source", "corpus", "eval_set", "tokenizer", "params_kind"])
 def test_rows_that_differ_in_what_makes_a_base_are_refused(table, column):
-    values = (["non_embedding", "total"] if column == "params_kind" else ["one", "two"]) * (len(table) // 2)
+    values = (["non_embedding", "total"] if column == "params_kind" else ["one", "two"]) * (
+        len(table) // 2
+    )
     with pytest.raises(FitError, match=rf"runs differ in {column} .*per='{column}'"):
         as_sample(table.with_columns(**{column: values}))
 

@@ -18,7 +18,9 @@ def cells_with_noise(cells: int, seed: int) -> Runs:
         for name, level in (("w4", -6.0), ("w3", -5.0), ("w8", -8.0)):
             gap = np.exp(level + 0.2 * np.log(d) + shared + rng.normal(0, 0.01))
             rows.append((1e8, d, name, 3.0 + gap))
-    return Runs.from_frame(pl.DataFrame(rows, schema=["params", "tokens", "precision", "loss"], orient="row"))
+    return Runs.from_frame(
+        pl.DataFrame(rows, schema=["params", "tokens", "precision", "loss"], orient="row")
+    )
 
 
 def test_the_cells_are_pairs():

@@ -41,7 +41,9 @@ def test_it_rounds_arrays_and_tensors() -> None:
     assert torch.equal(fake_quantise(torch.from_numpy(X), "log4"), torch.from_numpy(out))
 
 
-@pytest.mark.parametrize(("mark", "shape"), [("", (1, 128)), ("/row", (4, 32)), ("/16", (4, 2, 16))])
+@pytest.mark.parametrize(
+    ("mark", "shape"), [("", (1, 128)), ("/row", (4, 32)), ("/16", (4, 2, 16))]
+)
 def test_the_function_sees_granules(mark: str, shape: tuple[int, ...]) -> None:
     seen = []
     own_format("spy", 4, lambda x: seen.append(x.shape) or x, replace=True)

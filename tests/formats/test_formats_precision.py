@@ -101,7 +101,9 @@ def test_other_spellings_mean_the_same(text: str, canonical: str) -> None:
 def test_a_format_alone_sets_w_a_and_kv(known: Format) -> None:
     precision = Precision(known.name)
     assert str(precision) == known.name
-    assert dict(precision.train) == ({} if known.is_exact else {"w": known, "a": known, "kv": known})
+    assert dict(precision.train) == (
+        {} if known.is_exact else {"w": known, "a": known, "kv": known}
+    )
 
 
 def test_train_and_serve_hold_what_is_set() -> None:
@@ -131,7 +133,9 @@ def test_train_and_serve_hold_what_is_set() -> None:
         ("g", "None", "None"),
     ],
 )
-def test_scopes_fall_back_to_their_part_and_serving_to_training(scope: str, train: str, serve: str) -> None:
+def test_scopes_fall_back_to_their_part_and_serving_to_training(
+    scope: str, train: str, serve: str
+) -> None:
     precision = Precision("w8 w.head:bf16 a8 a.fc2:e4m3 -> w4 kv:e5m2")
     assert str(precision.format(scope)) == train
     assert str(precision.format(scope, "serve")) == serve

@@ -55,8 +55,12 @@ formats = st.one_of(
     st.builds(noise_format, st.sampled_from(["add", "vec", "coord"]), positive),
 )
 # Names that look like formats and few of them, so that scopes nest, repeat and could be mistaken.
-inner_names = st.lists(st.sampled_from(["head", "fc2", "e4m3", "fp", "int4", "a_mxfp8"]), max_size=2)
-scopes = st.builds(lambda part, names: ".".join([part, *names]), st.sampled_from(list(PARTS)), inner_names)
+inner_names = st.lists(
+    st.sampled_from(["head", "fc2", "e4m3", "fp", "int4", "a_mxfp8"]), max_size=2
+)
+scopes = st.builds(
+    lambda part, names: ".".join([part, *names]), st.sampled_from(list(PARTS)), inner_names
+)
 everywhere = formats.map(lambda known: {"w": known, "a": known, "kv": known})
 stages = st.one_of(st.dictionaries(scopes, formats, max_size=6), everywhere)
 precisions = st.builds(Precision, stages, stages)
@@ -81,13 +85,19 @@ def test_every_format_reads_back(known: Format) -> None:
 
 @PROPERTY
 @given(stages, stages)
-def test_the_canonical_form_keeps_the_meaning(train: dict[str, Format], serve: dict[str, Format]) -> None:
+def test_the_canonical_form_keeps_the_meaning(
+    train: dict[str, Format], serve: dict[str, Format]
+) -> None:
     """What is left out of the spelling changes no answer."""
     precision = Precision(train, serve)
     for scope in [*train, *serve, *QUESTIONS]:
-        around = [".".join(scope.split(".")[:length]) for length in range(scope.count(".") + 1, 0, -1)]
+        around = [
+            ".".join(scope.split(".")[:length]) for length in range(scope.count(".") + 1, 0, -1)
+        ]
         for stage, tables in (("train", [train]), ("serve", [serve, train])):
-            expected = next((table[each] for table in tables for each in around if each in table), None)
+            expected = next(
+                (table[each] for table in tables for each in around if each in table), None
+            )
             found = precision.format(scope, stage)  # type: ignore[arg-type]
             assert (found.bare if found else None) == (expected.bare if expected else None) or (
                 found is None and expected is not None and expected.is_exact

@@ -24,7 +24,9 @@ def jets(point: Array) -> list[Jet]:
 def gradient_of(f: Callable[[list[Value]], Value], point: Array) -> Array:
     """Derivatives by complex steps: exact to rounding, and independent of Jet."""
     eye = np.eye(len(point)) * 1j * STEP
-    return np.array([np.imag(f([np.array([[v]]) for v in point + row])).ravel() / STEP for row in eye])
+    return np.array(
+        [np.imag(f([np.array([[v]]) for v in point + row])).ravel() / STEP for row in eye]
+    )
 
 
 def hessian_of(f: Callable[[list[Value]], Value], point: Array) -> Array:
@@ -125,7 +127,9 @@ def test_levels_are_gathered_to_runs_with_their_derivatives() -> None:
     level = a * np.array([1.0, 10.0])
     assert take(level, np.array([1, 0, 1])).value.tolist() == [[20.0, 2.0, 20.0]]
     assert take(level, np.array([1, 0, 1])).grad[0].tolist() == [[10.0, 1.0, 10.0]]
-    assert take(a, np.array([0, 0])).value.tolist() == [[2.0]]  # a constant is one number for all runs
+    assert take(a, np.array([0, 0])).value.tolist() == [
+        [2.0]
+    ]  # a constant is one number for all runs
 
 
 def test_other_functions_are_refused() -> None:
@@ -168,17 +172,24 @@ def rows(law: Law) -> tuple[Law, Inputs]:
 @pytest.mark.parametrize("name", [law.name for law in presets()])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_published_law(name: str, seed: int) -> None:
-    law, x = rows(preset(name).release("kappa") if seed and "kappa" in preset(name).fixed else preset(name))
+    law, x = rows(
+        preset(name).release("kappa") if seed and "kappa" in preset(name).fixed else preset(name)
+    )
     rng = np.random.default_rng(seed)
     free = law.free
     point = np.array(
-        [np.exp(rng.uniform(*np.log(k.start))) if k.scale == "log" else rng.uniform(*k.start) for k in free]
+        [
+            np.exp(rng.uniform(*np.log(k.start))) if k.scale == "log" else rng.uniform(*k.start)
+            for k in free
+        ]
     )
 
     def loss(c: list[Value]) -> Value:
         named = {**law.values, **{k.name: v for k, v in zip(free, c, strict=True)}}
         named |= {name: named[to] for name, to in law.ties.items()}
-        return law.formula.loss({k: float(v) if isinstance(v, int) else v for k, v in named.items()}, x)
+        return law.formula.loss(
+            {k: float(v) if isinstance(v, int) else v for k, v in named.items()}, x
+        )
 
     assert np.isfinite(plain(loss(jets(point)))).all()
     agree(loss, point)

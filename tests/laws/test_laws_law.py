@@ -189,7 +189,10 @@ def test_printed_it_says_all_that_is_known() -> None:
     assert text.startswith("kumar2024: Kumar et al. 2024")
     assert text.splitlines()[0].endswith("(2411.04330, eqs. 4 and 9, table 2)")
     lines = {line.split()[0]: " ".join(line.split()) for line in text.splitlines()[1:]}
-    assert lines["gamma_w"] == "gamma_w 2.6745 bits bits over which what rounding weights costs falls by e"
+    assert (
+        lines["gamma_w"]
+        == "gamma_w 2.6745 bits bits over which what rounding weights costs falls by e"
+    )
     assert lines["beta"].startswith("beta 0.4965 = alpha how fast")
     assert lines["b"].startswith("b 1.1277 fixed ")
     assert lines["C_w"].startswith("C_w to be fitted 1/bits ")

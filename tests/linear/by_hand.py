@@ -56,7 +56,9 @@ def iterates(sim: Simulation, replicates: int, seed: int, first: int | None) -> 
     return last if first is None else average
 
 
-def both_iterates(sim: Simulation, replicates: int, seed: int, first: int = 0) -> tuple[Array, Array]:
+def both_iterates(
+    sim: Simulation, replicates: int, seed: int, first: int = 0
+) -> tuple[Array, Array]:
     """The last iterate of every replicate, and the average of those from `first` on."""
     rng = np.random.default_rng(seed)
     rows = sim.sketch.shape[0] if sim.sketch is not None else len(sim.lam)

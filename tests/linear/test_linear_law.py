@@ -58,7 +58,9 @@ def fitted(precisions: tuple[str, ...], inputs: str) -> Fit:
         (ADDED, "quantised", 0.080),
     ],
 )
-def test_the_law_holds_to_a_few_percent(precisions: tuple[str, ...], inputs: str, rmse: float) -> None:
+def test_the_law_holds_to_a_few_percent(
+    precisions: tuple[str, ...], inputs: str, rmse: float
+) -> None:
     found = fitted(precisions, inputs)
     assert found.fitted.log_rmse < rmse
     constants = {k.name: float(k.value or 0.0) for k in found.law.constants}
@@ -67,7 +69,9 @@ def test_the_law_holds_to_a_few_percent(precisions: tuple[str, ...], inputs: str
     assert constants["kappa"] * constants["beta"] == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_floor_of_relative_noise_is_of_first_order_in_use_and_of_second_on_clean_inputs() -> None:
+def test_the_floor_of_relative_noise_is_of_first_order_in_use_and_of_second_on_clean_inputs() -> (
+    None
+):
     signal = float(np.sum(PROBLEM.lam)) / 2
     for inputs, power, near in (("quantised", 1.0, 0.02), ("clean", 2.0, 0.2)):
         law = fitted(RELATIVE, inputs).law

@@ -131,9 +131,7 @@ def test_words(words: dict[str, Any], message: str) -> None:
 
 
 def test_an_unstable_step_size_says_the_limit() -> None:
-    message = (
-        r"^the step size 1 is unstable; the limit for this problem, batch, momentum and precision is 0.6\d+$"
-    )
+    message = r"^the step size 1 is unstable; the limit for this problem, batch, momentum and precision is 0.6\d+$"
     with pytest.raises(ValueError, match=message):
         excess_risk(Regression(200), SGD(10**9, 1, 1.0))
     with pytest.raises(ValueError, match=r"the step size 1 is unstable; the limit .* is 0.6"):
@@ -147,7 +145,9 @@ def test_what_does_not_fit_in_memory_is_refused_before_work() -> None:
     ):
         excess_risk(Regression(10**12), SGD(10), method="full")
     assert excess_risk(Regression(10**12, 1.5), SGD(10**12)).value > 0
-    with pytest.raises(ValueError, match=r"a sketch of 1000000 rows of 2000000 features needs about \S+ GB"):
+    with pytest.raises(
+        ValueError, match=r"a sketch of 1000000 rows of 2000000 features needs about \S+ GB"
+    ):
         excess_risk(Regression(2 * 10**6, sketch=10**6), SGD(10))
 
 
@@ -168,7 +168,9 @@ def test_real_grids_on_data_need_normal_features() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, "wide"])
 def test_scales(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"^the scale of a is .*; accepted is a finite number above 0$"):
+    with pytest.raises(
+        ValueError, match=r"^the scale of a is .*; accepted is a finite number above 0$"
+    ):
         Scales(a=value)
 
 

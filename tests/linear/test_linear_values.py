@@ -37,7 +37,9 @@ def test_an_exponential_spectrum() -> None:
     problem = Regression.exponential(50, 0.3, noise_var=0.5)
     assert problem.lam == pytest.approx(np.exp(-0.3 * np.arange(50)))
     assert not problem.smooth
-    one, other = (excess_risk(problem, SGD(500), method=method).value for method in ("exact", "steps"))
+    one, other = (
+        excess_risk(problem, SGD(500), method=method).value for method in ("exact", "steps")
+    )
     assert one == pytest.approx(other, rel=1e-10)
 
 
@@ -98,7 +100,9 @@ def test_the_first_iterate_that_is_averaged(iterate: str, steps: int, first: int
 
 
 def test_what_prints_itself() -> None:
-    risk = excess_risk(Regression(200), SGD(1000, 1, 0.1), "d:add(0.01) -> w:add(1e-3)", inputs="quantised")
+    risk = excess_risk(
+        Regression(200), SGD(1000, 1, 0.1), "d:add(0.01) -> w:add(1e-3)", inputs="quantised"
+    )
     assert str(risk).startswith("excess risk 0.0375783 ")
     assert "(exact, quantised inputs) = bias 0.007315 + variance 0.02844 + rounding" in str(risk)
     assert str(risk).endswith("; floor 0.07355 beside it")

@@ -33,7 +33,9 @@ def test_the_ladder_hits_its_sizes(params: str | float) -> None:
     assert model_of(params).non_embedding_params == pytest.approx(number(params), rel=0.05)
 
 
-@pytest.mark.parametrize("shape", [SMALL, model_of("20k"), Decoder(1, 16, 4, 9, kv_heads=2, tied=True)])
+@pytest.mark.parametrize(
+    "shape", [SMALL, model_of("20k"), Decoder(1, 16, 4, 9, kv_heads=2, tied=True)]
+)
 def test_params_are_those_of_the_decoder(shape: Decoder) -> None:
     model = Model(shape)
     assert sum(p.numel() for p in model.parameters()) == shape.params
@@ -72,10 +74,14 @@ def test_gradients_change_only_where_g_is_set() -> None:
     with torch.no_grad():
         for model in (plain, rounded):
             model.head.weight.normal_(generator=torch.Generator().manual_seed(2))
-    a, b = (functional.cross_entropy(m(tokens).flatten(0, 1), tokens.flatten()) for m in (plain, rounded))
+    a, b = (
+        functional.cross_entropy(m(tokens).flatten(0, 1), tokens.flatten())
+        for m in (plain, rounded)
+    )
     assert torch.equal(a, b)
     (ga, gb) = (
-        torch.autograd.grad(loss, m.blocks[0].fc2.weight)[0] for loss, m in ((a, plain), (b, rounded))
+        torch.autograd.grad(loss, m.blocks[0].fc2.weight)[0]
+        for loss, m in ((a, plain), (b, rounded))
     )  # type: ignore[union-attr, arg-type]
     assert not torch.allclose(ga, gb)
 
@@ -98,7 +104,9 @@ def test_gradients_change_only_where_g_is_set() -> None:
 )
 def test_defaults_and_scopes(precision: str, part: str, name: str, format: str | None) -> None:
     found = rounding_of(Precision(precision), part, name)
-    assert (None if found is None else found.known) == (None if format is None else Format.parse(format))
+    assert (None if found is None else found.known) == (
+        None if format is None else Format.parse(format)
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,9 +156,13 @@ def test_parts_that_the_model_lacks(precision: str, message: str) -> None:
 
 
 def test_shapes_that_the_model_is_not() -> None:
-    with pytest.raises(ModelError, match=r"^the model is gated, without biases, with rotary positions"):
+    with pytest.raises(
+        ModelError, match=r"^the model is gated, without biases, with rotary positions"
+    ):
         Model(Decoder(2, 16, 2, 20, gated=False))
-    with pytest.raises(ModelError, match=r"^a tied head is the embedding: set w.head and w.embedding alike"):
+    with pytest.raises(
+        ModelError, match=r"^a tied head is the embedding: set w.head and w.embedding alike"
+    ):
         Model(Decoder(2, 16, 2, 20, tied=True), "w.head:4")
 
 
@@ -184,11 +196,18 @@ def test_a_token_does_not_see_what_comes_after_it() -> None:
 
 def test_learning_rates_follow_the_width() -> None:
     model = Model(Decoder(1, 128, 2, 20, ffn=256))
-    rates = {id(p): (g["lr"], g["weight_decay"]) for g in model.groups(0.01, 0.1) for p in g["params"]}
+    rates = {
+        id(p): (g["lr"], g["weight_decay"]) for g in model.groups(0.01, 0.1) for p in g["params"]
+    }
     found = {name: rates[id(p)] for name, p in model.named_parameters()}
-    assert found["embedding"] == found["norm.weight"] == found["blocks.0.norm1.weight"] == (0.01, 0.0)
     assert (
-        found["blocks.0.qkv.weight"] == found["blocks.0.fc1.weight"] == found["head.weight"] == (0.005, 0.1)
+        found["embedding"] == found["norm.weight"] == found["blocks.0.norm1.weight"] == (0.01, 0.0)
+    )
+    assert (
+        found["blocks.0.qkv.weight"]
+        == found["blocks.0.fc1.weight"]
+        == found["head.weight"]
+        == (0.005, 0.1)
     )
     assert found["blocks.0.fc2.weight"] == (0.0025, 0.1)
 

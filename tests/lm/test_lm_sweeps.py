@@ -62,7 +62,9 @@ def test_every_cell_is_one_run_and_every_post_one_more(tmp_path: Path) -> None:
     assert parents[alone.run.key].loss == alone.run.loss
 
 
-def test_the_same_call_again_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_call_again_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = trained(GRID, tmp_path / "runs.db", post="w3")
     again = trained(GRID, tmp_path / "runs.db", post="w3", show=True)
     assert again == first
@@ -71,7 +73,9 @@ def test_the_same_call_again_does_nothing(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_larger_grid_does_what_is_missing(tmp_path: Path) -> None:
-    small = trained(Grid(params="4k", tokens=5 * STEP), tmp_path / "runs.db", keep=tmp_path / "models")
+    small = trained(
+        Grid(params="4k", tokens=5 * STEP), tmp_path / "runs.db", keep=tmp_path / "models"
+    )
     large = trained(
         [Grid(params="4k", tokens=5 * STEP), GRID],
         tmp_path / "runs.db",
@@ -81,7 +85,8 @@ def test_a_larger_grid_does_what_is_missing(tmp_path: Path) -> None:
     assert len(large) == 16
     assert {run.key for run in small} <= {run.key for run in large}
     assert (
-        load_checkpoint(tmp_path / "models" / f"{next(iter(small)).key}.safetensors").run.tokens == 5 * STEP
+        load_checkpoint(tmp_path / "models" / f"{next(iter(small)).key}.safetensors").run.tokens
+        == 5 * STEP
     )
 
 
@@ -109,7 +114,9 @@ def test_what_fails_is_warned_of_and_the_rest_is_there(
 
 def test_lists_of_the_recipe_and_tokens_per_param() -> None:
     jobs = jobs_of(
-        Grid(params="4k", tokens_per_param=[2, 4], lr=[0.01, 0.02], sequences=[4.0], schedule="wsd"),
+        Grid(
+            params="4k", tokens_per_param=[2, 4], lr=[0.01, 0.02], sequences=[4.0], schedule="wsd"
+        ),
         CORPUS,
         RECIPE,
     )
@@ -124,7 +131,9 @@ def test_lists_of_the_recipe_and_tokens_per_param() -> None:
 
 
 def test_what_would_be_done(tmp_path: Path) -> None:
-    seen = foreseen(GRID, corpus=CORPUS, recipe=RECIPE, post="w3", store=tmp_path / "runs.db", workers=1)
+    seen = foreseen(
+        GRID, corpus=CORPUS, recipe=RECIPE, post="w3", store=tmp_path / "runs.db", workers=1
+    )
     assert (seen.rows, seen.there, seen.seconds) == (16, 0, None)
     assert seen.flops == sum(
         job.shape.training_flops(job.tokens, 16) for job in jobs_of(GRID, CORPUS, RECIPE)
@@ -170,7 +179,9 @@ def test_what_is_refused_before_anything_is_trained(
     assert not (tmp_path / "runs.db").exists()
 
 
-def test_too_little_text_is_said_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_text_is_said_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ISOLOSS_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "short.txt"
     file.write_text("a short text, and not much more. " * 80)

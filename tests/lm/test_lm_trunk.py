@@ -56,7 +56,9 @@ class Notebook:
 def jobs(precision: str = "w4 a8", **settings: Any) -> tuple[Job, ...]:
     """Three decayed token counts and an undecayed one on one trunk."""
     wanted = [(10, "wsd"), (15, "wsd"), (20, "wsd"), (9, "constant")]
-    recipes = [(steps, replace(RECIPE, schedule=schedule, **settings)) for steps, schedule in wanted]  # type: ignore[arg-type]
+    recipes = [
+        (steps, replace(RECIPE, schedule=schedule, **settings)) for steps, schedule in wanted
+    ]  # type: ignore[arg-type]
     return tuple(Job.of(SHAPE, s * STEP, precision, LANGUAGE, r, seed=1) for s, r in recipes)
 
 
@@ -119,7 +121,9 @@ def test_a_cell_cut_off_anywhere_ends_with_the_same_rows(tmp_path: Path) -> None
     assert cuts > 3
 
 
-def test_a_damaged_state_is_said_and_its_steps_taken_again(tmp_path: Path, alone: dict[str, Any]) -> None:
+def test_a_damaged_state_is_said_and_its_steps_taken_again(
+    tmp_path: Path, alone: dict[str, Any]
+) -> None:
     trunk, rows = Trunk(jobs(), POST, every=0.0), {}
     with pytest.raises(Cut):
         trunk(Notebook(trunk, tmp_path, rows, cut=14))
@@ -130,7 +134,9 @@ def test_a_damaged_state_is_said_and_its_steps_taken_again(tmp_path: Path, alone
     watch = Notebook(trunk, tmp_path, rows)
     trunk(watch)
     assert rows == alone
-    assert all("is damaged" in said and said.endswith("; its steps are taken again") for said in watch.said)
+    assert all(
+        "is damaged" in said and said.endswith("; its steps are taken again") for said in watch.said
+    )
     assert watch.said
 
 
@@ -155,14 +161,19 @@ def test_models_that_were_kept_are_not_trained_again(tmp_path: Path, alone: dict
     trunk(first)
     assert {key: alone[key] for key in first.rows} == first.rows
     for key in first.rows:
-        assert replace(load_checkpoint(keep / f"{key}.safetensors").run, cost=None) == first.rows[key][0]
+        assert (
+            replace(load_checkpoint(keep / f"{key}.safetensors").run, cost=None)
+            == first.rows[key][0]
+        )
     later = Notebook(trunk := Trunk(jobs(), POST, keep=keep), tmp_path, first.rows)
     trunk(later)
     assert later.rows == alone
     assert later.shares == [0.0]  # not a step
 
 
-def test_a_kept_model_that_is_damaged_is_trained_again(tmp_path: Path, alone: dict[str, Any]) -> None:
+def test_a_kept_model_that_is_damaged_is_trained_again(
+    tmp_path: Path, alone: dict[str, Any]
+) -> None:
     (job,) = jobs()[:1]
     file = tmp_path / f"{job.key}.safetensors"
     file.write_bytes(b"no model")

@@ -60,7 +60,8 @@ def test_every_published_law_that_sees_precision_is_asked() -> None:
         for law in presets()
         if complete(law)
         and any(
-            Member(law).knows(p) is None and law.gap(1e9, 1e11, p) > 1e-9 for p in map(Precision, spellings)
+            Member(law).knows(p) is None and law.gap(1e9, 1e11, p) > 1e-9
+            for p in map(Precision, spellings)
         )
     }
     variants = {"kumar2024_float", "chen2025_shared"}
@@ -69,7 +70,9 @@ def test_every_published_law_that_sees_precision_is_asked() -> None:
 
 def test_what_each_law_would_do_with_a_budget() -> None:
     found = plans_by_law(Budget("1e20 flop"), ["linear-bits", "h100"])
-    best = {(o.alone.law, o.hardware): o.alone for o in found.optima if "/32" not in o.alone.precision}
+    best = {
+        (o.alone.law, o.hardware): o.alone for o in found.optima if "/32" not in o.alone.precision
+    }
     assert best["kumar2024", "linear-bits"].precision == "w7 a7"
     assert best["sun2025", "linear-bits"].precision == "w:e2m1/128 a:e2m1/128 g:e2m1/128"
     assert best["chen2025", "h100"].precision == "bf16"

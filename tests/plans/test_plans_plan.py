@@ -36,10 +36,14 @@ def test_kumars_best_bits_and_ratios_are_the_same_at_every_budget(flop) -> None:
 
 def test_gains_over_16_bits_at_equal_compute() -> None:
     """Reducible loss over that of 16 bits: 4 bits 1.067, 6 .884, 7 .876, 8 .881."""
-    every = by_precision(plan("kumar2024", Budget(1e21), "linear-bits", precision=TIED, extrapolate=True))
+    every = by_precision(
+        plan("kumar2024", Budget(1e21), "linear-bits", precision=TIED, extrapolate=True)
+    )
     floor = preset("kumar2024").values["E"]
     for name, ratio in {"int4": 1.067, "int6": 0.884, "int7": 0.876, "int8": 0.881}.items():
-        assert (every[name].loss - floor) / (every["bf16"].loss - floor) == pytest.approx(ratio, abs=6e-4)
+        assert (every[name].loss - floor) / (every["bf16"].loss - floor) == pytest.approx(
+            ratio, abs=6e-4
+        )
 
 
 def test_suns_best_bits_move_with_the_budget() -> None:
@@ -47,13 +51,17 @@ def test_suns_best_bits_move_with_the_budget() -> None:
     formats = {"w:e2m1/128 a:e2m1/128": 4, "w:e2m3/128 a:e2m3/128": 6, "w:e4m3/128 a:e4m3/128": 8}
     bits = []
     for flop in (1e20, 1e26):
-        found = plan("sun2025", Budget(flop), "linear-bits", precision=list(formats), extrapolate=True)
+        found = plan(
+            "sun2025", Budget(flop), "linear-bits", precision=list(formats), extrapolate=True
+        )
         bits.append(int(Precision(found.best.precision).bits("w")))
     assert bits == [4, 6]
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("name", ["kumar2024", "ouyang2024", "sun2025", "quartet2025", "muennighoff2023"])
+@pytest.mark.parametrize(
+    "name", ["kumar2024", "ouyang2024", "sun2025", "quartet2025", "muennighoff2023"]
+)
 def test_brute_force_never_finds_better(name, seed) -> None:
     """Random constants, budgets and limits: a fine grid over params and tokens against the search."""
     rng = np.random.default_rng(seed)
@@ -64,10 +72,16 @@ def test_brute_force_never_finds_better(name, seed) -> None:
     limits = {"memory": 10 ** rng.uniform(8, 12)} if seed % 3 == 0 else {}
     limits |= {"served": 10 ** rng.uniform(9, 13)} if seed % 4 == 1 else {}
     limits |= {"unique_tokens": 10 ** rng.uniform(9, 12)} if seed % 4 == 2 else {}
-    spelled = {"kumar2024": "fp -> w4", "ouyang2024": "fp -> w3", "sun2025": "w:e2m1/128"}.get(name, "bf16")
-    found = plan(law, Budget(flop, **limits), "linear-bits", precision=spelled, extrapolate=True).best
+    spelled = {"kumar2024": "fp -> w4", "ouyang2024": "fp -> w3", "sun2025": "w:e2m1/128"}.get(
+        name, "bf16"
+    )
+    found = plan(
+        law, Budget(flop, **limits), "linear-bits", precision=spelled, extrapolate=True
+    ).best
     served = limits.get("served", 0.0)
-    n, d = (v.ravel() for v in np.meshgrid(np.geomspace(1e4, 1e14, 500), np.geomspace(1e5, 1e17, 500)))
+    n, d = (
+        v.ravel() for v in np.meshgrid(np.geomspace(1e4, 1e14, 500), np.geomspace(1e5, 1e17, 500))
+    )
     allowed = 6 * n * d + 2 * n * served <= flop
     if "memory" in limits:
         stored = Precision(spelled).format("w", "serve")
@@ -84,7 +98,9 @@ def test_brute_force_never_finds_better(name, seed) -> None:
 def test_inference_only_optimum() -> None:
     """Kumar et al., eq. 29: at N P = 1e10 bits the best is near 6.86 bits, N 1.46e9, D 1.4e13."""
     candidates = [f"fp -> w{b}" for b in range(4, 11)]
-    best = plan("kumar2024", Budget("1e10 bits"), "memory-bits", precision=candidates, extrapolate=True).best
+    best = plan(
+        "kumar2024", Budget("1e10 bits"), "memory-bits", precision=candidates, extrapolate=True
+    ).best
     assert best.precision == "fp -> w7"
     assert best.params == pytest.approx(1e10 / 7, rel=1e-9)
     assert best.tokens == pytest.approx(1.5e13, rel=0.2)
@@ -218,7 +234,9 @@ def test_bad_tables_of_throughput_name_the_row(tmp_path, text, said) -> None:
 
 
 def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
-    found = plan(["sun2025", "epoch2024"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True)
+    found = plan(
+        ["sun2025", "epoch2024"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True
+    )
     words = [c.text for c in found.cautions if c.kind == "laws_disagree"]
     sizes = [each.params for each in found.by_law]
     assert max(sizes) > 2 * min(sizes)

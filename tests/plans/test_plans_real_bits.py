@@ -14,7 +14,9 @@ KUMAR = preset("kumar2024")
 def test_the_best_bits_of_factors_are_the_argmax_of_f_over_p_at_every_budget(flop) -> None:
     v = KUMAR.values
     bits = np.linspace(3.2, 16, 2_000_001)
-    f = np.prod([1 - np.exp(-bits / v[f"gamma_{x}"] + v[f"n_{x}"]) for x in ("w", "a", "kv")], axis=0)
+    f = np.prod(
+        [1 - np.exp(-bits / v[f"gamma_{x}"] + v[f"n_{x}"]) for x in ("w", "a", "kv")], axis=0
+    )
     found = best_bits(KUMAR, flop)
     assert found.bits == pytest.approx(bits[np.argmax(f / bits)], abs=1e-3)
     assert found.bits == pytest.approx(7.002, abs=1e-3)
@@ -68,9 +70,13 @@ def test_suns_layouts(best, others) -> None:
 
 
 def test_bad_input_is_said_in_one_sentence() -> None:
-    with pytest.raises(PlanError, match="real bits need a cost linear in bits; h100 computes in formats"):
+    with pytest.raises(
+        PlanError, match="real bits need a cost linear in bits; h100 computes in formats"
+    ):
         best_bits("kumar2024", 1e20, "h100")
-    with pytest.raises(PlanError, match="kumar2024 is not defined in 'int8' at any bits from 1 to 2"):
+    with pytest.raises(
+        PlanError, match="kumar2024 is not defined in 'int8' at any bits from 1 to 2"
+    ):
         best_bits("kumar2024", 1e20, within=(1, 2))
     with pytest.raises(PlanError, match="nothing limits tokens"):
         best_bits("kumar2024", 1e10, "memory-bits", precision="fp -> w4")

@@ -88,5 +88,8 @@ def test_the_exact_count_stands_beside_the_rule_for_small_models() -> None:
     assert "x the 6 N D that are counted here" in str(small)
     large = plan("kumar2024", Budget("1e26 flop"), "h100", extrapolate=True)
     assert "6 N D" not in str(large)
-    assert str(large).split("\n")[3].strip() == "rates: bf16 peak times mfu, an upper bound, kernels unknown"
+    assert (
+        str(large).split("\n")[3].strip()
+        == "rates: bf16 peak times mfu, an upper bound, kernels unknown"
+    )
     assert np.isfinite(large.choices[0].counted)

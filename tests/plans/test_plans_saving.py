@@ -14,7 +14,9 @@ BITS = ["w4 a4 kv4", "w7 a7 kv7", "bf16"]
 
 @pytest.fixture(scope="module")
 def made() -> Plan:
-    return plan("kumar2024", Budget("1e18 flop", memory="1 GB"), "linear-bits", precision=[*BITS, "w3 a3"])
+    return plan(
+        "kumar2024", Budget("1e18 flop", memory="1 GB"), "linear-bits", precision=[*BITS, "w3 a3"]
+    )
 
 
 def test_a_plan_comes_back_equal(made: Plan, tmp_path) -> None:
@@ -53,7 +55,9 @@ def test_an_existing_file_is_kept(made: Plan, tmp_path) -> None:
 def test_a_newer_schema_is_refused_in_one_sentence(made: Plan, tmp_path) -> None:
     path = made.save(tmp_path / "plan.json")
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(FitError, match=r"has schema 2 but this isoloss .* reads up to 1; upgrade") as caught:
+    with pytest.raises(
+        FitError, match=r"has schema 2 but this isoloss .* reads up to 1; upgrade"
+    ) as caught:
         load(path)
     assert "\n" not in str(caught.value)
 
@@ -62,6 +66,8 @@ def test_the_same_verb_reads_laws_and_refuses_the_rest(tmp_path) -> None:
     from isoloss.fits import save
 
     assert load(save(preset("kumar2024"), tmp_path / "law.json")) == preset("kumar2024")
-    (tmp_path / "x.json").write_text('{"type": "plan", "schema": 1, "value": {"Plan": {"choices": []}}}')
+    (tmp_path / "x.json").write_text(
+        '{"type": "plan", "schema": 1, "value": {"Plan": {"choices": []}}}'
+    )
     with pytest.raises(FitError, match="says it holds a plan but cannot be read as one"):
         load(tmp_path / "x.json")

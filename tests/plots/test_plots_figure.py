@@ -23,7 +23,9 @@ def figure() -> Figure:
     ("name", "opening"),
     [("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("A.SVG", b"<?xml")],
 )
-def test_the_suffix_says_the_file_type(figure: Figure, tmp_path: Path, name: str, opening: bytes) -> None:
+def test_the_suffix_says_the_file_type(
+    figure: Figure, tmp_path: Path, name: str, opening: bytes
+) -> None:
     path = figure.save(tmp_path / name)
     assert path.read_bytes().startswith(opening)
 
@@ -55,7 +57,9 @@ def test_an_existing_file_is_kept(figure: Figure, tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
     path.write_text("mine")
     for save in (lambda: figure.save(path), lambda: plot("kumar2024", path)):
-        with pytest.raises(PlotError, match=r"a\.svg' exists; say force=True \(--force\) to replace it"):
+        with pytest.raises(
+            PlotError, match=r"a\.svg' exists; say force=True \(--force\) to replace it"
+        ):
             save()
     assert path.read_text() == "mine"
     plot("kumar2024", path, force=True)
@@ -92,9 +96,13 @@ def test_what_cannot_be_plotted_is_named(thing: object) -> None:
 
 
 def test_an_unknown_kind_lists_those_there_are(runs: Runs) -> None:
-    with pytest.raises(PlotError, match=r"^cannot plot kind 'pie' of a Runs; kinds are loss, design$"):
+    with pytest.raises(
+        PlotError, match=r"^cannot plot kind 'pie' of a Runs; kinds are loss, design$"
+    ):
         plot(runs, kind="pie")
-    with pytest.raises(PlotError, match=r"^cannot plot kind 'loss_' of a Law; kinds are factors, gap, loss$"):
+    with pytest.raises(
+        PlotError, match=r"^cannot plot kind 'loss_' of a Law; kinds are factors, gap, loss$"
+    ):
         plot("kumar2024", kind="loss_")
 
 
@@ -113,7 +121,9 @@ def test_a_figure_is_frozen_and_says_what_it_is(figure: Figure) -> None:
 
 
 def test_settings_of_the_user_neither_matter_nor_change(figure: Figure) -> None:
-    with matplotlib.rc_context({"lines.linewidth": 9.0, "font.size": 30.0, "axes.facecolor": "pink"}):
+    with matplotlib.rc_context(
+        {"lines.linewidth": 9.0, "font.size": 30.0, "axes.facecolor": "pink"}
+    ):
         before = dict(matplotlib.rcParams)
         again = plot("kumar2024")
         assert again._repr_svg_() == figure._repr_svg_()

@@ -42,14 +42,19 @@ def test_loss_of_runs(runs: Runs) -> None:
     assert {"tokens", "loss (nats per token)", "Loss of simulated"} <= words(figure)
     assert {"bf16", "w3", "w4@quest", "w4@quest a8@quest"} <= words(figure)
     assert {"30M", "240M", "2B", "10B"} <= words(figure)
-    assert "64 runs; not drawn: 1 diverged, 1 unfinished (reasons in runs.excluded)." in figure.caption
+    assert (
+        "64 runs; not drawn: 1 diverged, 1 unfinished (reasons in runs.excluded)." in figure.caption
+    )
     assert figure.caption in words(figure)
 
 
 def test_every_usable_run_is_drawn_where_it_was(runs: Runs) -> None:
     (axes,) = panels(plot(runs))
     drawn = {
-        p for line in axes.lines if line.get_linestyle() == "None" for p in map(tuple, line.get_xydata())
+        p
+        for line in axes.lines
+        if line.get_linestyle() == "None"
+        for p in map(tuple, line.get_xydata())
     }  # type: ignore[union-attr]
     usable = runs.usable
     assert drawn == set(zip(usable["tokens"].tolist(), usable["loss"].tolist(), strict=True))
@@ -63,7 +68,12 @@ def test_runs_of_one_precision_are_told_apart_by_size(plain_runs: Runs) -> None:
 
 def test_many_sizes_get_a_colour_scale() -> None:
     figure = plot(
-        Runs([Run(n, 20 * n, "bf16", 3.0 - 0.01 * i) for i, n in enumerate(np.geomspace(1e7, 1e9, 12))])
+        Runs(
+            [
+                Run(n, 20 * n, "bf16", 3.0 - 0.01 * i)
+                for i, n in enumerate(np.geomspace(1e7, 1e9, 12))
+            ]
+        )
     )
     assert {"params", "10M", "100M", "1B", "Loss of the runs"} <= words(figure)
 
@@ -114,7 +124,9 @@ def test_fit_shows_predictions_residuals_and_constants(fitted: Fit) -> None:
         "tokens per param",
         "predicted − observed (% of loss)",
     } <= words(figure)
-    assert {"kumar2024 fitted to simulated", "held out (largest)", "alpha", "gamma_w"} <= words(figure)
+    assert {"kumar2024 fitted to simulated", "held out (largest)", "alpha", "gamma_w"} <= words(
+        figure
+    )
     assert "C_T" not in words(figure)  # not in the data, so not estimated
     assert "48 runs fitted, 16 held out, 2 excluded" in figure.caption
     assert "90% intervals from 20 refits" in figure.caption
@@ -197,7 +209,9 @@ def test_ranking_shows_errors_and_weights(comparison: Comparison) -> None:
         "held-out error",
         "fitted error",
     } <= words(figure)
-    assert {"chinchilla", "kumar2024", *(f"{w:.2f}" for w in comparison.weights.values())} <= words(figure)
+    assert {"chinchilla", "kumar2024", *(f"{w:.2f}" for w in comparison.weights.values())} <= words(
+        figure
+    )
     assert "Not defined on these runs: sun2025." in figure.caption
     assert "held out in turn: largest, longest" in figure.caption
 
@@ -213,7 +227,11 @@ def test_levels_write_the_mean_residual_of_each_law(comparison: Comparison) -> N
     mean = 100 * p.residual[np.array(p.precision) == "bf16"].mean()
     digits = (
         2
-        if max(abs(float(t.replace("−", "-"))) for t in words(figure) if t[:1] in "+−" and t[1:2].isdigit())
+        if max(
+            abs(float(t.replace("−", "-")))
+            for t in words(figure)
+            if t[:1] in "+−" and t[1:2].isdigit()
+        )
         < 10
         else 1
     )
@@ -238,7 +256,9 @@ def test_factors_of_kumar_are_those_of_the_paper() -> None:
         "w a kv together",
         "not defined",
     } <= words(figure)
-    assert "Not defined: a at 1-3 bits; kv at 1-2 bits; w a kv together at 1-3 bits." in figure.caption
+    assert (
+        "Not defined: a at 1-3 bits; kv at 1-2 bits; w a kv together at 1-3 bits." in figure.caption
+    )
     at_four = {marker: dict(points(axes, marker))[4.0] for marker in "s^vo"}
     expected = {"s": 0.696358, "^": 0.331414, "v": 0.827565, "o": 0.190988}
     assert at_four == {marker: pytest.approx(value, abs=1e-6) for marker, value in expected.items()}
@@ -289,7 +309,9 @@ def test_a_law_that_says_nothing_of_precision_shows_its_loss() -> None:
         PlotError, match=r"^law 'hoffmann2022' says nothing of precision; kind 'loss' draws it$"
     ):
         plot("hoffmann2022", kind="gap")
-    with pytest.raises(PlotError, match=r"^law 'hoffmann2022' has no factor on params or tokens; kind 'gap'"):
+    with pytest.raises(
+        PlotError, match=r"^law 'hoffmann2022' has no factor on params or tokens; kind 'gap'"
+    ):
         plot("hoffmann2022", kind="factors")
 
 
@@ -312,7 +334,9 @@ def test_every_preset_is_drawn_or_refused_in_a_sentence() -> None:
             said = plot(law).kind
         except PlotError as error:
             said = str(error)
-        assert said in ("factors", "gap", "loss") or (missing and " has no value for " in said), law.name
+        assert said in ("factors", "gap", "loss") or (missing and " has no value for " in said), (
+            law.name
+        )
 
 
 # ---- profiles
@@ -330,7 +354,9 @@ def test_grids_show_every_number_and_the_error_by_magnitude() -> None:
     numbers, errors = panels(figure)
     rows = [collection.get_segments() for collection in numbers.collections]
     assert [len(row) for row in rows] == [15, 16, 15]
-    assert sorted({float(x) for (x, _), _ in rows[0]}) == pytest.approx(Format.parse("e2m1").grid / 6)
+    assert sorted({float(x) for (x, _), _ in rows[0]}) == pytest.approx(
+        Format.parse("e2m1").grid / 6
+    )
     assert [text.get_text() for text in numbers.get_yticklabels()] == ["e2m1", "int4", "nvfp4"]
     float_line, int_line, _ = (np.asarray(line.get_ydata()) for line in errors.get_lines()[:3])
     assert float_line[-1] == pytest.approx(float_line[-60], rel=0.01)  # level in the normal range
@@ -339,7 +365,9 @@ def test_grids_show_every_number_and_the_error_by_magnitude() -> None:
 
 def test_grids_take_formats_lists_and_names() -> None:
     known = Format.parse("int3")
-    assert plot(known).kind == plot([known, Format.parse("e2m1")]).kind == plot("int3").kind == "grids"
+    assert (
+        plot(known).kind == plot([known, Format.parse("e2m1")]).kind == plot("int3").kind == "grids"
+    )
     assert plot("binary")._repr_svg_()
 
 
@@ -350,7 +378,9 @@ def test_a_word_among_formats_that_is_none_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["fp", "vec(0.1)", "int24", "int4 fp32"])
 def test_formats_without_a_grid_are_refused(name: str) -> None:
-    with pytest.raises(PlotError, match="has no grid that can be drawn; int4, e4m3 or mxfp4 have one"):
+    with pytest.raises(
+        PlotError, match="has no grid that can be drawn; int4, e4m3 or mxfp4 have one"
+    ):
         plot(name)
 
 

@@ -54,7 +54,10 @@ def test_numbers_to_three_digits() -> None:
 
 
 def test_colours_darken_with_bits() -> None:
-    light = [np.dot(to_rgb(colour_of(b)), (0.299, 0.587, 0.114)) for b in (1, 1.58, 2, 3, 4, 6, 8, 12, 16)]
+    light = [
+        np.dot(to_rgb(colour_of(b)), (0.299, 0.587, 0.114))
+        for b in (1, 1.58, 2, 3, 4, 6, 8, 12, 16)
+    ]
     assert (np.diff(light) < 0).all()
     assert colour_of(32) == colour_of(16)
 

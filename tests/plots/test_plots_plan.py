@@ -25,7 +25,9 @@ def plans(fitted: Fit) -> dict[str, Plan]:
         "withheld": plan("published", Budget("1e23 flop", memory="80 GB"), "h100"),
         "served": plan("kumar2024", Budget("1e20 flop", served="100B"), "h100", precision=SERVED),
         "money": plan(fitted, Budget(money="20 USD", price=2.0, params="100M"), "h100"),
-        "memory": plan("kumar2024", Budget("1e10 bits"), "memory-bits", precision=["fp -> w4", "fp -> w7"]),
+        "memory": plan(
+            "kumar2024", Budget("1e10 bits"), "memory-bits", precision=["fp -> w4", "fp -> w7"]
+        ),
         "held": plan("kumar2024", Budget(params="100M", tokens="2B"), "h100", precision=BITS),
     }
 
@@ -39,8 +41,12 @@ def drawable(found: Plan) -> list[str]:
     return [kind for kind in KINDS[Plan] if not absent.get(kind, False)]
 
 
-@pytest.mark.parametrize("name", ["published", "fitted", "withheld", "served", "money", "memory", "held"])
-def test_every_kind_is_drawn_and_a_file_gives_the_same_bytes(plans, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["published", "fitted", "withheld", "served", "money", "memory", "held"]
+)
+def test_every_kind_is_drawn_and_a_file_gives_the_same_bytes(
+    plans, name: str, tmp_path: Path
+) -> None:
     found = plans[name]
     again = load(found.save(tmp_path / "plan.json"))
     assert again.question is None
@@ -98,7 +104,9 @@ def test_the_surface_is_the_law(plans) -> None:
     s = plans["published"].charts.surface
     law = preset("kumar2024")
     for i, j in ((0, 0), (31, 7), (59, 59)):
-        assert s.loss[i, j] == pytest.approx(float(law(s.params[i], s.tokens[j], s.precision)), rel=1e-12)
+        assert s.loss[i, j] == pytest.approx(
+            float(law(s.params[i], s.tokens[j], s.precision)), rel=1e-12
+        )
     asked = s.limits[s.factors.index(1.0)]
     bits = float(Precision(s.precision).bits("w"))
     np.testing.assert_allclose(6 * s.limit_params * asked * bits / 16, 1e18, rtol=1e-9)

@@ -45,7 +45,10 @@ def write(tmp_path):
 def own_mounts():
     """Runs Python code in a folder, where it may mount what it likes without being seen; returns what it printed."""
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
-    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True).returncode:
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*alone, "true"], capture_output=True).returncode
+    ):
         pytest.skip("this machine lets nobody have mounts of their own")
 
     def run(code: str, folder: Path) -> str:

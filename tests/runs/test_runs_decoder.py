@@ -60,7 +60,9 @@ def brute_force_forward(model, context, causal):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize("model", [LLAMA3_8B, GPT2, Decoder(3, 64, 4, 100, kv_heads=2, head_dim=32, ffn=96)])
+@pytest.mark.parametrize(
+    "model", [LLAMA3_8B, GPT2, Decoder(3, 64, 4, 100, kv_heads=2, head_dim=32, ffn=96)]
+)
 def test_forward_flops_equal_a_count_of_every_product(model, causal):
     flops = model.flops(37, causal=causal)
     assert flops.forward == pytest.approx(brute_force_forward(model, 37, causal), rel=1e-12)

@@ -49,6 +49,8 @@ def test_compact_reads_back_within_its_three_digits(value):
     assert math.isclose(number(compact(value)), value, rel_tol=5.1e-3)
 
 
-@pytest.mark.parametrize(("value", "text"), [(999.9e6, "1B"), (30482560, "30.5M"), (0, "0"), (2e21, "2e+21")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(999.9e6, "1B"), (30482560, "30.5M"), (0, "0"), (2e21, "2e+21")]
+)
 def test_compact_writes_the_usual_suffix(value, text):
     assert compact(value) == text

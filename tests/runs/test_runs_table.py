@@ -16,7 +16,10 @@ def test_fields_of_a_run_are_the_columns():
 def test_a_run_reads_suffixes_and_spellings():
     run = Run("1.3B", "26B", "W4A16", 2.5)
     assert (run.params, run.tokens, run.precision) == (1.3e9, 2.6e10, "w4 a:bf16")
-    assert str(run) == "params=1.3e+09 tokens=2.6e+10 precision=w4 a:bf16 loss=2.5 metric=nats status=ok"
+    assert (
+        str(run)
+        == "params=1.3e+09 tokens=2.6e+10 precision=w4 a:bf16 loss=2.5 metric=nats status=ok"
+    )
 
 
 def test_rows_come_back_as_they_went_in(few):
@@ -85,7 +88,9 @@ def test_where_chooses_by_value_list_range_and_callable(few, condition, rows):
 
 
 def test_where_takes_polars_expressions(few):
-    assert few.where(pl.col("tokens") > 3e7, pl.col("loss") < 4, source="a")["loss"].tolist() == [3.25]
+    assert few.where(pl.col("tokens") > 3e7, pl.col("loss") < 4, source="a")["loss"].tolist() == [
+        3.25
+    ]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,9 @@ def test_columns_of_different_type_meet_as_text(few):
 
 def test_different_metrics_never_mix(few):
     risk = Runs([Run(10, 100, "d:int6", 0.1, metric="excess_risk")])
-    with pytest.raises(RunsError, match="runs whose loss is excess_risk and nats cannot be in one table"):
+    with pytest.raises(
+        RunsError, match="runs whose loss is excess_risk and nats cannot be in one table"
+    ):
         few + risk
 
 
@@ -203,7 +210,9 @@ def test_an_empty_table_has_no_rows_and_prints():
 
 
 def test_printing_shows_the_facts_and_the_first_rows(few):
-    text = str(Runs(few, {"a": Provenance("MIT", "A et al. 2024", "https://a.org", "0123456789abcdef")}))
+    text = str(
+        Runs(few, {"a": Provenance("MIT", "A et al. 2024", "https://a.org", "0123456789abcdef")})
+    )
     assert text.splitlines()[0] == "runs          4, 3 usable, 1 excluded"
     assert "excluded      1 x column 'loss' has nan; accepted is a finite number above 0" in text
     assert "params        1M to 4M (2 values)" in text

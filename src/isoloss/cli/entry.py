@@ -77,7 +77,9 @@ def named(verb: Callable[..., None]) -> str:
 def _isoloss(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and stop."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -54,7 +54,9 @@ def _panels(verb: Callable[..., None]) -> Iterator[str]:
     for parameter in inspect.signature(spread(verb)).parameters.values():
         kind, option = get_args(parameter.annotation)
         usual = "Arguments" if isinstance(option, ArgumentInfo) else "Options"
-        row = f"| {_spelled(kind, option)} | {option.help} | {_default(parameter.default, option)} |"
+        row = (
+            f"| {_spelled(kind, option)} | {option.help} | {_default(parameter.default, option)} |"
+        )
         panels.setdefault(option.rich_help_panel or usual, []).append(row.replace(" |  |", " | |"))
     for title, rows in panels.items():
         if rows:

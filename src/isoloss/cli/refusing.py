@@ -54,7 +54,9 @@ def sentence(problem: Exception | Warning | str) -> str:
     text = str(problem)
     if isinstance(problem, OSError) and problem.strerror:
         text = (
-            f"cannot use '{problem.filename}': {problem.strerror}" if problem.filename else problem.strerror
+            f"cannot use '{problem.filename}': {problem.strerror}"
+            if problem.filename
+            else problem.strerror
         )
     text = " ".join(text.split())
     for python, shell in SPOKEN:

@@ -45,10 +45,14 @@ class Files:
         """
         path = Path(path)
         if path.exists() and not force:
-            raise FitError(f"{path} exists; give another name or force=True (--force) to replace it")
+            raise FitError(
+                f"{path} exists; give another name or force=True (--force) to replace it"
+            )
         kind = next(name for name, cls in self.kinds.items() if isinstance(thing, cls))
         head = {"isoloss": version("isoloss"), "type": kind, "schema": SCHEMA}
-        path.write_text(json.dumps(head | {"value": self.encoded(thing)}, indent=1, allow_nan=False) + "\n")
+        path.write_text(
+            json.dumps(head | {"value": self.encoded(thing)}, indent=1, allow_nan=False) + "\n"
+        )
         return path
 
     def load(self, path: str | Path) -> Any:
@@ -61,7 +65,9 @@ class Files:
             kind, schema = content["type"], int(content["schema"])
         except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
             *others, last = self.kinds
-            raise FitError(f"{path} is not a {', '.join(others)} or {last} saved by isoloss") from error
+            raise FitError(
+                f"{path} is not a {', '.join(others)} or {last} saved by isoloss"
+            ) from error
         if schema > SCHEMA:
             raise FitError(
                 f"{path} has schema {schema} but this isoloss {version('isoloss')} reads up to {SCHEMA}; upgrade isoloss"
@@ -71,7 +77,9 @@ class Files:
         try:
             thing = self.decoded(content["value"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FitError(f"{path} says it holds a {kind} but cannot be read as one: {error}") from error
+            raise FitError(
+                f"{path} says it holds a {kind} but cannot be read as one: {error}"
+            ) from error
         if not isinstance(thing, self.kinds[kind]):
             raise FitError(f"{path} says it holds a {kind} but does not")
         return thing

@@ -99,13 +99,17 @@ def with_bases(law: Law, sample: Sample) -> Law:
     return law.per(names, sample.x.groups)
 
 
-def optimum_of(law: Law, sample: Sample, objective: Objective, starts: int = 24, seed: int = 0) -> Optimum:
+def optimum_of(
+    law: Law, sample: Sample, objective: Objective, starts: int = 24, seed: int = 0
+) -> Optimum:
     """The best constants alone, without intervals."""
     problem, absent = pose(law, sample, objective)
     return optimise(problem, absent, starts, seed)
 
 
-def held_out(optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int) -> HeldOut:
+def held_out(
+    optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int
+) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
     Raises FitError where they depend on constants that no fitted row holds: such a prediction would be a guess.
@@ -139,7 +143,11 @@ def _assemble(
     law = replace(optimum.law, box=box_of(train), evidence="F")
     residual = np.log(law.loss(train.x) / train.loss)
     fitted = errors(train.loss, law.loss(train.x))
-    held = None if rows is None else held_out(optimum, spread, sample.take(rows.test), rows.rule, level, seed)
+    held = (
+        None
+        if rows is None
+        else held_out(optimum, spread, sample.take(rows.test), rows.rule, level, seed)
+    )
     jacobian = optimum.problem.jacobian(optimum.theta)
     score = optimum.problem.residuals(optimum.theta[None, :])[0]
     lack = lack_of_fit(train.x, jacobian, score, objective, train.clusters)
@@ -170,7 +178,8 @@ def _assemble(
         gaps=paired,
         gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        cautions=judge(train, optimum, fitted, held, lack, paired) + ((failed,) if spread.failed else ()),
+        cautions=judge(train, optimum, fitted, held, lack, paired)
+        + ((failed,) if spread.failed else ()),
         facts=_facts(runs, sample, seed),
         optimum=optimum,
         sample=train,
@@ -201,12 +210,16 @@ def _points(law: Law, sample: Sample, rows: Split | None) -> Points:
 def _exponent(optimum: Optimum, draws: Array, flop: float) -> Array:
     """The compute-optimal exponent of params, at the optimum and then for every refit."""
     group = optimum.problem.x.groups[0] if optimum.problem.x.groups else None
-    return allocation(optimum.problem.coordinates, np.vstack([optimum.theta, draws]), flop, group).exponent
+    return allocation(
+        optimum.problem.coordinates, np.vstack([optimum.theta, draws]), flop, group
+    ).exponent
 
 
 def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
     drawn = found[1:][np.isfinite(found[1:])]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(drawn) else (np.nan, np.nan)
+    low, high = (
+        np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(drawn) else (np.nan, np.nan)
+    )
     return float(found[0]), float(low), float(high)
 
 
@@ -227,5 +240,9 @@ def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:
     for reason in runs.excluded["reason"] if len(runs.excluded) else ():
         kind = _PLACE.sub("", str(reason))
         reasons[kind] = reasons.get(kind, 0) + 1
-    sources = sorted({str(s) for s in runs["source"] if s is not None}) if "source" in runs.columns else []
+    sources = (
+        sorted({str(s) for s in runs["source"] if s is not None})
+        if "source" in runs.columns
+        else []
+    )
     return Facts(len(sample), reasons, runs.hash, tuple(sources), seed, version("isoloss"))

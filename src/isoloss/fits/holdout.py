@@ -88,7 +88,9 @@ def _mask(sample: Sample, rule: str, seed: int) -> Mask:
         order = np.random.default_rng(seed).permutation(len(sample))
         return np.isin(np.arange(len(sample)), order[: max(1, len(sample) // 5)])
     if word == "format" and value:
-        return np.array([str(level.precision) == value for level in x.levels.items], dtype=bool)[x.level]
+        return np.array([str(level.precision) == value for level in x.levels.items], dtype=bool)[
+            x.level
+        ]
     if word in ("source", "group") and value and word in sample.runs.columns:
         return np.array([str(v) == value for v in sample.runs[word]], dtype=bool)
     if word in ("params>", "tokens>") and value:

@@ -30,6 +30,8 @@ def predict(
     for an unknown law.
     """
     if isinstance(thing, Fit | Comparison):
-        return thing.predict(params, tokens, precision, level=level, of=of, group=group, sparsity=sparsity)
+        return thing.predict(
+            params, tokens, precision, level=level, of=of, group=group, sparsity=sparsity
+        )
     law = preset(thing) if isinstance(thing, str) else thing
     return of_law(law, points(params, tokens, precision, group, sparsity), level)

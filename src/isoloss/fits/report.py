@@ -55,7 +55,9 @@ def text(parts: Sequence[Section]) -> str:
     for part in parts:
         out += [part.title, *(f"  {line}" for line in part.lines)]
         if part.rows:
-            widths = [max(len(row[i]) for row in (part.head, *part.rows)) for i in range(len(part.head))]
+            widths = [
+                max(len(row[i]) for row in (part.head, *part.rows)) for i in range(len(part.head))
+            ]
             for row in (part.head, *part.rows):
                 cells = [
                     c.rjust(w) if _numeric(part, i) else c.ljust(w)
@@ -75,7 +77,8 @@ def html(parts: Sequence[Section]) -> str:
         if part.rows:
             head = "".join(f"<th>{escape(h)}</th>" for h in part.head)
             body = "".join(
-                "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in part.rows
+                "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>"
+                for row in part.rows
             )
             out.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     return "".join(out)
@@ -156,9 +159,12 @@ def _correlated(fit: Fit) -> Iterator[str]:
     )
     if found:
         listed = ", ".join(
-            f"{a}~{b} {fit.correlations[names.index(a), names.index(b)]:.3f}" for _, a, b in found[:5]
+            f"{a}~{b} {fit.correlations[names.index(a), names.index(b)]:.3f}"
+            for _, a, b in found[:5]
         )
-        yield f"correlated: {listed}" + (f" and {len(found) - 5} more pairs" if len(found) > 5 else "")
+        yield f"correlated: {listed}" + (
+            f" and {len(found) - 5} more pairs" if len(found) > 5 else ""
+        )
 
 
 def _errors(fit: Fit) -> Iterator[tuple[str, ...]]:
@@ -251,7 +257,9 @@ def _gaps(fit: Fit, most: int = 24) -> list[Section]:
         return []
     shown = sorted(g.levels, key=lambda x: -x.pairs)[:most]
     rows = tuple((x.precision, str(x.pairs), str(x.negative), number(x.mean, 3)) for x in shown)
-    lines = [f"{g.pairs} pairs of runs that share all but precision; {g.negative} gaps are not positive"]
+    lines = [
+        f"{g.pairs} pairs of runs that share all but precision; {g.negative} gaps are not positive"
+    ]
     lines += _slopes(g)
     if fit.gap_score is not None:
         score = fit.gap_score
@@ -291,4 +299,6 @@ def _slope(slope: Slope) -> str:
     if not slope.freedom:
         return f"{slope.value:+.3f} (too few cells of params and tokens for an error)"
     low, high = slope.interval(0.9)
-    return f"{slope.value:+.3f} (90%: {low:+.3f} to {high:+.3f}, {slope.freedom} degrees of freedom)"
+    return (
+        f"{slope.value:+.3f} (90%: {low:+.3f} to {high:+.3f}, {slope.freedom} degrees of freedom)"
+    )

@@ -168,7 +168,9 @@ class Fit:
     def withheld(self) -> str | None:
         """Why the allocation exponent should not be used, or None: a misfit or a design that cannot tell it."""
         found = [
-            c.text for c in self.cautions if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
+            c.text
+            for c in self.cautions
+            if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
         ]
         if not found and self.exponent_by_form:
             return f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing about it"
@@ -203,7 +205,9 @@ class Fit:
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else level
-        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, self.doubts(x))
+        return summarise(
+            x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, self.doubts(x)
+        )
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under every refit, (S, n): of the mean, or of new runs with noise."""
@@ -213,7 +217,9 @@ class Fit:
         if of == "mean":
             return draws
         residual = self.points.residual[~self.points.held_out]
-        return with_noise(draws, residual, self.draws.shape[1], self.facts.seed if seed is None else seed)
+        return with_noise(
+            draws, residual, self.draws.shape[1], self.facts.seed if seed is None else seed
+        )
 
     def doubts(self, x: Inputs) -> tuple[Caution, ...]:
         """What no fitted run says about these points: constants that are absent, precisions that were not run."""
@@ -222,7 +228,11 @@ class Fit:
         if missing:
             text = f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it was not estimated, and the interval leaves it out"
             found.append(Caution("not_in_data", text, missing))
-        fitted = {p for p, held in zip(self.points.precision, self.points.held_out, strict=True) if not held}
+        fitted = {
+            p
+            for p, held in zip(self.points.precision, self.points.held_out, strict=True)
+            if not held
+        }
         new = sorted({str(x.levels.items[k]) for k in np.unique(x.level)} - fitted - {"fp"})
         if new:
             found.append(

@@ -46,7 +46,11 @@ class Sample:
 
     def take(self, rows: NDArray[np.intp]) -> Sample:
         """The sample of some rows."""
-        clusters = None if self.clusters is None else np.unique(self.clusters[rows], return_inverse=True)[1]
+        clusters = (
+            None
+            if self.clusters is None
+            else np.unique(self.clusters[rows], return_inverse=True)[1]
+        )
         return Sample(self.runs.take(rows), self.x.take(rows), self.loss[rows], clusters)
 
     @cached_property
@@ -57,7 +61,9 @@ class Sample:
         for name in SAME:
             if name in self.runs.columns:
                 columns.append(np.unique([str(v) for v in self.runs[name]], return_inverse=True)[1])
-        return np.asarray(np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]).ravel()
+        return np.asarray(
+            np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]
+        ).ravel()
 
 
 def as_runs(runs: Runs | Any) -> Runs:
@@ -72,7 +78,9 @@ def as_sample(runs: Runs, per: str | None = None) -> Sample:
     """
     usable = runs.usable
     if not len(usable):
-        raise FitError(f"none of the {len(runs)} runs is usable; see runs.excluded for the reason of each")
+        raise FitError(
+            f"none of the {len(runs)} runs is usable; see runs.excluded for the reason of each"
+        )
     labels = _labels(usable, per)
     for column in POOLED:
         _check_pooled(usable, column, labels, per)
@@ -91,7 +99,9 @@ def _labels(runs: Runs, per: str | None) -> list[str] | None:
     if per is None:
         return None
     if per not in runs.columns:
-        raise FitError(f"runs have no column {per!r} to have a base per; they have {', '.join(runs.columns)}")
+        raise FitError(
+            f"runs have no column {per!r} to have a base per; they have {', '.join(runs.columns)}"
+        )
     values = list(runs[per])
     unknown = sum(v is None for v in values)
     if unknown:

@@ -56,7 +56,9 @@ def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[Caution]:
             "exponent is withheld; compare with laws of another base",
         )
     if sample.clusters is not None and groups < 10:
-        yield Caution("few_groups", f"runs come in {groups} groups: intervals from so few are too narrow")
+        yield Caution(
+            "few_groups", f"runs come in {groups} groups: intervals from so few are too narrow"
+        )
 
 
 def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[Caution]:
@@ -64,7 +66,9 @@ def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[Caution]:
         return
     ratio = held.errors.log_rmse / max(fitted.log_rmse, 1e-300)
     if ratio > 2:
-        yield Caution("held_out", f"the held-out error is {ratio:.1f} times the fitted error ({held.rule})")
+        yield Caution(
+            "held_out", f"the held-out error is {ratio:.1f} times the fitted error ({held.rule})"
+        )
     yield from not_covered(held)
 
 
@@ -106,7 +110,11 @@ def _bounds(optimum: Optimum) -> Iterator[Caution]:
                 (k.name,),
             )
     for name, value in values.items():
-        if name.partition("[")[0] in ("alpha", "beta") and value < 0.1 and name not in coordinates.law.ties:
+        if (
+            name.partition("[")[0] in ("alpha", "beta")
+            and value < 0.1
+            and name not in coordinates.law.ties
+        ):
             yield Caution(
                 "small_alpha",
                 f"{name} = {value:.3g} is below 0.1: efficiencies and effective sizes act through it and mean little without the base",

@@ -72,7 +72,9 @@ def check_granularity(value: str | int | None) -> None:
 def check_method(value: str | None) -> None:
     """None, or ValueError where the name of a method has other than lower-case letters, digits and '_'."""
     if value is not None and not _METHOD.fullmatch(value):
-        raise ValueError(f"unknown method {value!r}; name it with lower-case letters, digits and single '_'")
+        raise ValueError(
+            f"unknown method {value!r}; name it with lower-case letters, digits and single '_'"
+        )
 
 
 def _read_mark(sign: str, word: str) -> tuple[str, str | int | bool]:
@@ -84,5 +86,7 @@ def _read_mark(sign: str, word: str) -> tuple[str, str | int | bool]:
         check_method(word)
         return "method", word
     if sign + word not in _WORDS:
-        raise ValueError(f"unknown mark '{sign}{word}'; marks are /granularity {' '.join(_WORDS)} @method")
+        raise ValueError(
+            f"unknown mark '{sign}{word}'; marks are /granularity {' '.join(_WORDS)} @method"
+        )
     return _WORDS[sign + word]

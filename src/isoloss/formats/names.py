@@ -24,7 +24,9 @@ def int_format(bits: int) -> Format:
     if bits == 1:
         return BINARY
     if bits not in INT_BITS:
-        raise ValueError(f"an integer of {bits} bits is out of range; bits go from 1 to {INT_BITS[-1]}")
+        raise ValueError(
+            f"an integer of {bits} bits is out of range; bits go from 1 to {INT_BITS[-1]}"
+        )
     return Format(f"int{bits}", "int", bits)
 
 
@@ -41,7 +43,11 @@ def float_format(exponent: int, mantissa: int) -> Format:
     for known in _FLOATS:
         if known.bias is None and (known.exponent, known.mantissa) == (exponent, mantissa):
             return known
-    if exponent not in FLOAT_EXPONENTS or mantissa not in FLOAT_MANTISSAS or (exponent, mantissa) == (8, 0):
+    if (
+        exponent not in FLOAT_EXPONENTS
+        or mantissa not in FLOAT_MANTISSAS
+        or (exponent, mantissa) == (8, 0)
+    ):
         raise ValueError(
             f"a float e{exponent}m{mantissa} is out of range; exponents have 1 to {FLOAT_EXPONENTS[-1]} "
             f"bits, mantissas 0 to {FLOAT_MANTISSAS[-1]}, and e8m0 is a scale"
@@ -56,7 +62,9 @@ def noise_format(noise: str, eps: float) -> Format:
     No noise (eps 0) is 'fp'. Raises ValueError where eps is negative or not finite.
     """
     if not (math.isfinite(eps) and eps >= 0):
-        raise ValueError(f"the noise level {eps!r} is out of range; it is a finite number, 0 or above")
+        raise ValueError(
+            f"the noise level {eps!r} is out of range; it is a finite number, 0 or above"
+        )
     if eps == 0:
         return EXACT
     level = float(eps)
@@ -82,7 +90,9 @@ _BLOCKS = (
     Format("mxfp6", "block", 6, exponent=2, mantissa=3, block=32, scale="e8m0"),
     Format("mxfp6_e3m2", "block", 6, exponent=3, mantissa=2, block=32, scale="e8m0"),
     Format("mxfp8", "block", 8, exponent=4, mantissa=3, special="nan", block=32, scale="e8m0"),
-    Format("mxfp8_e5m2", "block", 8, exponent=5, mantissa=2, special="ieee", block=32, scale="e8m0"),
+    Format(
+        "mxfp8_e5m2", "block", 8, exponent=5, mantissa=2, special="ieee", block=32, scale="e8m0"
+    ),
     Format("mxint4", "block", 4, block=32, scale="e8m0"),
     Format("mxint8", "block", 8, block=32, scale="e8m0"),
     Format("nvfp4", "block", 4, exponent=2, mantissa=1, block=16, scale="e4m3"),
@@ -176,6 +186,4 @@ def _level(text: str) -> float:
 def _suggestion(name: str) -> str:
     if near := near_names(name):
         return "did you mean " + " or ".join(f"'{each}'" for each in near) + "?"
-    return (
-        "formats are intN, eXmY, bf16, mxfp4, nvfp4, ternary, binary, add(0.001) and others of the catalogue"
-    )
+    return "formats are intN, eXmY, bf16, mxfp4, nvfp4, ternary, binary, add(0.001) and others of the catalogue"

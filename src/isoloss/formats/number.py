@@ -77,9 +77,13 @@ class Format:
         if self.kind in ("exact", "noise") and self.marks != Marks():
             raise ValueError(f"'{self.name}' takes no marks, but has '{self.marks}'")
         if self.kind == "own" and (self.clip or self.pow2 or self.rounding):
-            raise ValueError(f"'{self.name}' rounds by its own function: '{self.marks}' would change nothing")
+            raise ValueError(
+                f"'{self.name}' rounds by its own function: '{self.marks}' would change nothing"
+            )
         if self.rounding == "dither" and (self.exponent is not None or self.kind == "binary"):
-            raise ValueError(f"'{self}' cannot be: dither needs equal steps around zero, which integers have")
+            raise ValueError(
+                f"'{self}' cannot be: dither needs equal steps around zero, which integers have"
+            )
 
     @classmethod
     def parse(cls, text: str | Format) -> Format:
@@ -110,7 +114,9 @@ class Format:
     @property
     def marks(self) -> Marks:
         """Granularity, Hadamard, clip search, power-of-two scale, rounding and method."""
-        return Marks(self.granularity, self.hadamard, self.clip, self.pow2, self.rounding, self.method)
+        return Marks(
+            self.granularity, self.hadamard, self.clip, self.pow2, self.rounding, self.method
+        )
 
     @property
     def bare(self) -> Format:
@@ -152,7 +158,9 @@ class Format:
     @property
     def is_scaled(self) -> bool:
         """True where elements are divided by a scale before they are rounded; floats above 8 bits are not."""
-        return self.kind not in ("exact", "noise", "own") and not (self.kind == "float" and self.bits > 8)
+        return self.kind not in ("exact", "noise", "own") and not (
+            self.kind == "float" and self.bits > 8
+        )
 
     @property
     def lowest_exponent(self) -> int | None:
@@ -175,7 +183,11 @@ class Format:
         """The largest element before scaling (int4 7, e4m3 448); infinite for fp, noise and own quantisers."""
         if self.kind in ("exact", "noise", "own"):
             return math.inf
-        if self.exponent is not None and self.mantissa is not None and self.lowest_exponent is not None:
+        if (
+            self.exponent is not None
+            and self.mantissa is not None
+            and self.lowest_exponent is not None
+        ):
             return float_max(self.exponent, self.mantissa, self.special, 1 - self.lowest_exponent)
         if self.kind in ("ternary", "binary"):
             return 1.0
@@ -190,7 +202,9 @@ class Format:
             return 0.0
         if self.mantissa is not None and self.lowest_exponent is not None:
             return float_step(self.mantissa, 1 - self.lowest_exponent)
-        if self.kind == "block":  # integers of MX are fixed point with one bit before the point and the sign
+        if (
+            self.kind == "block"
+        ):  # integers of MX are fixed point with one bit before the point and the sign
             return float(2.0 ** (2 - self.bits))
         return 2.0 if self.kind == "binary" else 1.0
 
@@ -205,8 +219,14 @@ class Format:
         if self.levels is None:
             raise ValueError(f"'{self.name}' has no grid of numbers")
         if self.levels > LARGEST_GRID:
-            raise ValueError(f"the grid of '{self.name}' has {self.levels} numbers; at most 65536 are listed")
-        if self.exponent is not None and self.mantissa is not None and self.lowest_exponent is not None:
+            raise ValueError(
+                f"the grid of '{self.name}' has {self.levels} numbers; at most 65536 are listed"
+            )
+        if (
+            self.exponent is not None
+            and self.mantissa is not None
+            and self.lowest_exponent is not None
+        ):
             return float_grid(self.exponent, self.mantissa, self.special, 1 - self.lowest_exponent)
         if self.kind in ("ternary", "binary"):
             return np.linspace(-1.0, 1.0, self.levels)

@@ -36,7 +36,9 @@ def own_format(
         )
     given = bits if storage_bits is None else storage_bits
     if not (isinstance(bits, int | float) and isinstance(given, int | float)):
-        raise ValueError(f"'{name}' of {bits!r} bits, {given!r} stored, is no format; both are numbers")
+        raise ValueError(
+            f"'{name}' of {bits!r} bits, {given!r} stored, is no format; both are numbers"
+        )
     stored = float(given)
     if not (0 < bits < float("inf") and 0 < stored < float("inf")):
         raise ValueError(
@@ -49,7 +51,9 @@ def own_format(
         _OWN.pop(name, None)
     if mine != _meaning_of(name, mine):
         hint = " or say replace=True" if name in _OWN else ""
-        raise ValueError(f"the name '{name}' already means another format; choose one that is free{hint}")
+        raise ValueError(
+            f"the name '{name}' already means another format; choose one that is free{hint}"
+        )
     _OWN[name] = mine
     return mine
 

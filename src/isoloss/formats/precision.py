@@ -50,7 +50,9 @@ class Precision:
             served = _checked(serve)
         trained = _without_idle_fp(_normal(trained), {})
         object.__setattr__(self, "train", MappingProxyType(trained))
-        object.__setattr__(self, "serve", MappingProxyType(_without_idle_fp(_normal(served), trained)))
+        object.__setattr__(
+            self, "serve", MappingProxyType(_without_idle_fp(_normal(served), trained))
+        )
 
     @classmethod
     def parse(cls, text: str | Precision) -> Precision:
@@ -67,7 +69,9 @@ class Precision:
 
         A scope falls back to what is around it ('a.fc2' to 'a'); serving falls back to training.
         """
-        return _inherited(outer_scopes(read_scope(part)), self.train, self.serve if stage == "serve" else {})
+        return _inherited(
+            outer_scopes(read_scope(part)), self.train, self.serve if stage == "serve" else {}
+        )
 
     def bits(self, part: str, stage: Stage = "train") -> float | None:
         """The bits of a part as a law sees them, or None where it is unset or 'fp'; nan for ideal noise."""
@@ -121,7 +125,9 @@ def _checked(formats: Mapping[str, Format | str]) -> dict[str, Format]:
         if scope in checked:
             raise ValueError(f"'{scope}' is set twice; set each part once")
         if Format.parse(str(known)) != known:
-            raise ValueError(f"the format of '{scope}' is not the one that its name '{known.name}' spells")
+            raise ValueError(
+                f"the format of '{scope}' is not the one that its name '{known.name}' spells"
+            )
         checked[scope] = known
     return checked
 
@@ -137,12 +143,16 @@ def _normal(formats: Mapping[str, Format]) -> dict[str, Format]:
     return normal
 
 
-def _inherited(scopes: list[str], train: Mapping[str, Format], serve: Mapping[str, Format]) -> Format | None:
+def _inherited(
+    scopes: list[str], train: Mapping[str, Format], serve: Mapping[str, Format]
+) -> Format | None:
     found = [formats[scope] for formats in (serve, train) for scope in scopes if scope in formats]
     return found[0] if found else None
 
 
-def _without_idle_fp(formats: dict[str, Format], trained: Mapping[str, Format]) -> dict[str, Format]:
+def _without_idle_fp(
+    formats: dict[str, Format], trained: Mapping[str, Format]
+) -> dict[str, Format]:
     """The formats of a stage without each 'fp' that changes nothing: unset parts are 'fp' already.
 
     In 'w4 w.head:fp' the fp stays, since it lifts the head out of w4; so does the one in 'w4 -> w:fp'.

@@ -48,7 +48,9 @@ def _read_both(text: str) -> tuple[tuple[tuple[str, Format], ...], ...]:
     """Both stages as tuples, so that a table of a million rows reads each of its spellings once."""
     sides = re.split(r"->|→", text)
     if len(sides) > 2:
-        raise ValueError(f"precision {text!r} has more than one arrow; write it as in 'w8 a8 -> w4'")
+        raise ValueError(
+            f"precision {text!r} has more than one arrow; write it as in 'w8 a8 -> w4'"
+        )
     if not sides[-1].strip():
         what = "nothing after its arrow" if len(sides) == 2 else "no parts"
         raise ValueError(f"precision {text!r} has {what}; {_EXAMPLE}, or 'fp' for the reference")
@@ -65,7 +67,9 @@ def _read_stage(side: str, text: str) -> dict[str, Format]:
             raise ValueError(f"cannot read {token!r} in precision {text!r}{error}") from None
         for scope, known in pairs:
             if scope in formats:
-                raise ValueError(f"'{scope}' is set twice in precision {text!r}; set each part once")
+                raise ValueError(
+                    f"'{scope}' is set twice in precision {text!r}; set each part once"
+                )
             formats[scope] = known
     return formats
 

@@ -88,7 +88,9 @@ class ArgumentMap(Protocol):
     def constants(self) -> tuple[Constant, ...]:
         """Its constants."""
 
-    def __call__(self, c: Constants, x: Inputs, params: Value, tokens: Value) -> tuple[Value, Value]:
+    def __call__(
+        self, c: Constants, x: Inputs, params: Value, tokens: Value
+    ) -> tuple[Value, Value]:
         """Params and tokens as the base sees them."""
 
 
@@ -102,7 +104,9 @@ def each(links: tuple[Link, ...], change: Callable[[Link], Link]) -> tuple[Link,
     return tuple(change(relinked(link, change)) for link in links)
 
 
-def changed_power(given: Constant | Link | None, change: Callable[[Link], Link]) -> Constant | Link | None:
+def changed_power(
+    given: Constant | Link | None, change: Callable[[Link], Link]
+) -> Constant | Link | None:
     """A power that may be a table, changed where it is."""
     return given if given is None or isinstance(given, Constant) else each((given,), change)[0]
 
@@ -141,7 +145,9 @@ class Composed:
         """A, alpha, B, beta, E, kappa, then those of the terms; a name that two terms use is one constant."""
         terms: tuple[ArgumentMap | Link | Addend, ...]
         terms = (*self.maps, *self.params_factor, *self.tokens_factor, *self.penalties)
-        return tuple({k.name: k for k in (*BASE, *(k for term in terms for k in term.constants))}.values())
+        return tuple(
+            {k.name: k for k in (*BASE, *(k for term in terms for k in term.constants))}.values()
+        )
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -208,7 +214,11 @@ def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc
     Constants without a value stand at the middle of their range: what is not defined even so is for want of a
     property of the format, not of a value.
     """
-    unknown = {k.name: sum(k.start) / 2 for k in link.constants if np.isnan(plain(c.get(k.name, 0.0))).any()}
+    unknown = {
+        k.name: sum(k.start) / 2
+        for k in link.constants
+        if np.isnan(plain(c.get(k.name, 0.0))).any()
+    }
     mask = link.applies(x.levels) & acts
     if not mask.any():
         return
@@ -216,7 +226,9 @@ def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc
         values = np.broadcast_to(plain(link({**c, **unknown}, x.levels)), (len(x.levels),))
     for k in x.present:
         if mask[k] and (np.isnan(values[k]) or (wrong(values[k], 0.0) and not unknown)):
-            fault = "gives no factor" if np.isnan(values[k]) else f"gives a factor of {values[k]:.4g}"
+            fault = (
+                "gives no factor" if np.isnan(values[k]) else f"gives a factor of {values[k]:.4g}"
+            )
             raise DomainError(f"precision '{x.levels.items[k]}' {fault}: {link.domain(c)}")
 
 
@@ -233,7 +245,11 @@ class Grouped:
         """The grouped constants once a group, as ``E[quest2025]``, the others as they are."""
         out: list[Constant] = []
         for k in self.inner.constants:
-            out += [k.renamed(f"{k.name}[{g}]", g) for g in self.groups] if k.name in self.names else [k]
+            out += (
+                [k.renamed(f"{k.name}[{g}]", g) for g in self.groups]
+                if k.name in self.names
+                else [k]
+            )
         return tuple(out)
 
     def with_links(self, change: Callable[[Link], Link]) -> Grouped:
@@ -257,5 +273,7 @@ class Grouped:
         masks = {g: x.group == x.groups.index(g) for g in x.groups}
         spread = dict(c)
         for name in self.names:
-            spread[name] = sum((select(mask, c[f"{name}[{g}]"], 0.0) for g, mask in masks.items()), start=0.0)
+            spread[name] = sum(
+                (select(mask, c[f"{name}[{g}]"], 0.0) for g, mask in masks.items()), start=0.0
+            )
         return spread

@@ -82,7 +82,10 @@ class Levels:
         return self.keep(
             (part, number, stage, unset),
             lambda: np.array(
-                [unset if f is None or f.is_exact else number(f) for f in self.formats(part, stage)],
+                [
+                    unset if f is None or f.is_exact else number(f)
+                    for f in self.formats(part, stage)
+                ],
                 dtype=float,
             ),
         )
@@ -147,7 +150,9 @@ class Inputs:
         """The same runs without any rounding."""
         zeros = np.zeros(len(self), dtype=np.intp)
         levels = Levels((Level(Precision.parse("fp")),))
-        return Inputs(self.params, self.tokens, levels, zeros, self.unique_tokens, self.groups, self.group)
+        return Inputs(
+            self.params, self.tokens, levels, zeros, self.unique_tokens, self.groups, self.group
+        )
 
 
 def as_inputs(
@@ -173,7 +178,9 @@ def as_inputs(
     for word, values in zip(columns, (n, d, *unique), strict=True):
         wrong = ~(np.isfinite(values) & (values > 0))
         if wrong.any():
-            raise DomainError(f"{word} is {values[wrong][0]:g}; a law needs positive, finite counts")
+            raise DomainError(
+                f"{word} is {values[wrong][0]:g}; a law needs positive, finite counts"
+            )
     for word, texts in (("sparsity", sparsity), ("group", group)):
         if texts is not None and len(texts) != len(n):
             raise ValueError(f"{word} has {len(texts)} entries for {len(n)} rows; give one a row")

@@ -34,7 +34,9 @@ class Jet:
         self.grad = grad
         self.hess = {} if hess is None else hess
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Value, **kwargs: Value) -> Value:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Value, **kwargs: Value
+    ) -> Value:
         rule = _RULES.get(ufunc)
         if method != "__call__" or kwargs or rule is None:
             return NotImplemented
@@ -113,7 +115,9 @@ def _scaled(parts: Mapping[Any, Value], factor: Value) -> dict[Any, Value]:
     return {key: part * factor for key, part in parts.items()}
 
 
-def _pairs(grad: Mapping[int, Value], other: Mapping[int, Value], hess: dict[tuple[int, int], Value]) -> None:
+def _pairs(
+    grad: Mapping[int, Value], other: Mapping[int, Value], hess: dict[tuple[int, int], Value]
+) -> None:
     """Adds grad_i other_j + grad_j other_i to the second derivatives."""
     for i, g in grad.items():
         for j, o in other.items():
@@ -210,7 +214,9 @@ def _expm1(a: Jet) -> Jet:
 
 def _minimum(a: Value, b: Value) -> Jet:
     smaller = plain(a) <= plain(b)
-    first, second = (x if isinstance(x, Jet) else Jet(np.asarray(x, dtype=float), {}) for x in (a, b))
+    first, second = (
+        x if isinstance(x, Jet) else Jet(np.asarray(x, dtype=float), {}) for x in (a, b)
+    )
     return _add(
         first.mapped(lambda part: np.where(smaller, part, 0.0)),
         second.mapped(lambda part: np.where(smaller, 0.0, part)),

@@ -74,7 +74,9 @@ class Law:
                     )
         for name in self.fixed:
             if name not in self.values:
-                raise ValueError(f"constant {name!r} of law {self.name!r} is fixed but has no value")
+                raise ValueError(
+                    f"constant {name!r} of law {self.name!r} is fixed but has no value"
+                )
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -91,7 +93,9 @@ class Law:
     @property
     def free(self) -> tuple[Constant, ...]:
         """The constants that a fit estimates: neither fixed nor tied."""
-        return tuple(k for k in self.constants if k.name not in self.fixed and k.name not in self.ties)
+        return tuple(
+            k for k in self.constants if k.name not in self.fixed and k.name not in self.ties
+        )
 
     def __call__(
         self,
@@ -108,7 +112,11 @@ class Law:
         Raises DomainError where the law is not defined: nothing is clamped.
         """
         many = [np.shape(v) for v in (params, tokens, unique_tokens) if v is not None]
-        many += [(len(v),) for v in (precision, sparsity, group) if not isinstance(v, str | Precision | None)]
+        many += [
+            (len(v),)
+            for v in (precision, sparsity, group)
+            if not isinstance(v, str | Precision | None)
+        ]
         shape = _shape_of(many)
         rows = int(np.prod(shape))
         x = as_inputs(
@@ -153,14 +161,18 @@ class Law:
                 f"law {self.name!r} has no factors: its precision does not act through params or tokens"
             )
         count = 1 if isinstance(precision, str | Precision) else len(precision)
-        x = as_inputs(1e9, 1e9, precision, sparsity=None if sparsity is None else [sparsity] * count)
+        x = as_inputs(
+            1e9, 1e9, precision, sparsity=None if sparsity is None else [sparsity] * count
+        )
         c = {**{k.name: float("nan") for k in inner.constants}, **self._known()}
         factors = replace(inner, penalties=())
         factors.check(c, x)
         rho = (plain(v) * np.ones(len(x.levels)) for v in factors.factors(c, x.levels))
         rho_n, rho_d = (v[x.level] for v in rho)
         if not np.isfinite(rho_n + rho_d).all():
-            names = [k.name for link in factors.links for k in link.constants if np.isnan(c[k.name])]
+            names = [
+                k.name for link in factors.links for k in link.constants if np.isnan(c[k.name])
+            ]
             raise DomainError(
                 f"law {self.name!r} has no single value for {', '.join(names)}, which its factors need"
             )
@@ -196,7 +208,9 @@ class Law:
         if name == to:
             raise ValueError(f"constant {name!r} of law {self.name!r} cannot be tied to itself")
         ties = {k: to if v == name else v for k, v in self.ties.items()} | {name: to}
-        return replace(self, values=_without(self.values, (name,)), fixed=self.fixed - {name}, ties=ties)
+        return replace(
+            self, values=_without(self.values, (name,)), fixed=self.fixed - {name}, ties=ties
+        )
 
     def bounded(self, **bounds: tuple[float, float]) -> Self:
         """The law with other bounds in a fit."""
@@ -228,12 +242,18 @@ class Law:
         return replace(self, formula=formula, values=values, ties=ties, bounds=bounds)
 
     def __str__(self) -> str:
-        head = f"{self.name}: {self.title or 'a law'}" + (f" ({self.source})" if self.source else "")
+        head = f"{self.name}: {self.title or 'a law'}" + (
+            f" ({self.source})" if self.source else ""
+        )
         rows = []
         for k in self.constants:
             value = "to be fitted" if k.value is None or np.isnan(k.value) else f"{k.value:.6g}"
             mark = (
-                f" = {self.ties[k.name]}" if k.name in self.ties else " fixed" if k.name in self.fixed else ""
+                f" = {self.ties[k.name]}"
+                if k.name in self.ties
+                else " fixed"
+                if k.name in self.fixed
+                else ""
             )
             rows.append(f"  {k.name:<22} {value:>12}{mark:<10} {k.unit:<6} {k.meaning}")
         return "\n".join([head, *rows, *(f"  note: {note}" for note in self.notes)])
@@ -258,10 +278,14 @@ class Law:
         one = x.take(np.array([row]))
         place = f"params {x.params[row]:.3g}, tokens {x.tokens[row]:.3g}"
         where = f"{place}, precision '{x.levels.items[x.level[row]]}'"
-        unknown = {k.name: sum(k.start) / 2 for k in self.constants if k.value is None or np.isnan(k.value)}
+        unknown = {
+            k.name: sum(k.start) / 2 for k in self.constants if k.value is None or np.isnan(k.value)
+        }
         # Of the constants without a value, those matter here that alone make the loss undefined.
         filled = {**self._known(), **unknown}
-        needed = [k for k in unknown if np.isnan(self._evaluated({**filled, k: float("nan")}, one)[0])]
+        needed = [
+            k for k in unknown if np.isnan(self._evaluated({**filled, k: float("nan")}, one)[0])
+        ]
         if needed:
             found = f"no value for {', '.join(needed)}, needed at {where}"
             return f"law {self.name!r} has {found}; fit it or give values with at()"

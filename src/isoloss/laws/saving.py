@@ -34,7 +34,9 @@ def to_json(law: Law) -> dict[str, Any]:
         "ties": dict(law.ties),
         "bounds": {name: list(pair) for name, pair in law.bounds.items()},
         "labels": {name: list(found) for name, found in labels_of(law.formula).items()},
-        "per": None if grouped is None else {"names": list(grouped.names), "groups": list(grouped.groups)},
+        "per": None
+        if grouped is None
+        else {"names": list(grouped.names), "groups": list(grouped.groups)},
         "title": law.title,
         "source": law.source,
         "evidence": law.evidence,
@@ -58,7 +60,9 @@ def law_from_json(saved: Mapping[str, Any]) -> Law:
     try:
         return _built(saved)
     except KeyError as missing:
-        raise ValueError(f"the saved law has no field {missing}; it was cut short or edited") from None
+        raise ValueError(
+            f"the saved law has no field {missing}; it was cut short or edited"
+        ) from None
 
 
 def _built(saved: Mapping[str, Any]) -> Law:

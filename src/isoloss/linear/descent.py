@@ -43,14 +43,18 @@ class SGD:
             raise ValueError(f"momentum is {self.momentum!r}; accepted is 0 or more and below 1")
         object.__setattr__(self, "momentum", momentum)
         if self.share is None:
-            object.__setattr__(self, "step_size", finite("step_size", self.step_size, 0.0, above=True))
+            object.__setattr__(
+                self, "step_size", finite("step_size", self.step_size, 0.0, above=True)
+            )
 
     @classmethod
     def samples(cls, samples: int, batch: int = 1, **given: Any) -> Self:
         """The descent that sees `samples` samples: samples // batch steps; `given` are the other fields."""
         samples, batch = whole("samples", samples), whole("batch", batch)
         if samples < batch:
-            raise ValueError(f"{samples} samples do not fill one batch of {batch}; give at least {batch}")
+            raise ValueError(
+                f"{samples} samples do not fill one batch of {batch}; give at least {batch}"
+            )
         return cls(samples // batch, batch, **given)
 
     @property
@@ -74,7 +78,9 @@ class SGD:
             return [(step_size, self.steps)]
         length = int(self.steps / math.log2(self.steps))
         starts = range(0, self.steps, length)
-        return [(step_size / 2**k, min(length, self.steps - start)) for k, start in enumerate(starts)]
+        return [
+            (step_size / 2**k, min(length, self.steps - start)) for k, start in enumerate(starts)
+        ]
 
     def step_sizes(self, step_size: float) -> Array:
         """Every step size, (steps,); `step_size` is the first as a number."""
@@ -98,5 +104,7 @@ def first_averaged(iterate: str, steps: int) -> int | None:
         one_of("iterate", iterate, ITERATES)
     share = finite("the share of the tail", words[1] if len(words) == 2 else 0.5, 0.0, above=True)
     if share > 1:
-        raise ValueError(f"the share of the tail is {share!r}; accepted is a number above 0, at most 1")
+        raise ValueError(
+            f"the share of the tail is {share!r}; accepted is a number above 0, at most 1"
+        )
     return steps - max(1, round(share * steps))

@@ -90,8 +90,14 @@ class Regression:
     def from_covariance(cls, covariance: Array, **given: Any) -> Self:
         """The problem in the eigenbasis of a covariance matrix (d, d), eigenvalues descending."""
         matrix = np.asarray(covariance, dtype=float)
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T):
-            raise ValueError(f"a covariance is a symmetric matrix, not an array of shape {matrix.shape}")
+        if (
+            matrix.ndim != 2
+            or matrix.shape[0] != matrix.shape[1]
+            or not np.allclose(matrix, matrix.T)
+        ):
+            raise ValueError(
+                f"a covariance is a symmetric matrix, not an array of shape {matrix.shape}"
+            )
         values = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0.0)
         return cls(len(values), spectrum=values, **given)
 
@@ -176,7 +182,9 @@ class Regression:
     def __str__(self) -> str:
         spectrum = f"i^-{self.decay:g}" if self.spectrum is None else "given"
         target = self.target if np.ndim(self.target) == 0 else "given"
-        sketch = "" if self.sketch is None else f", sketched to {self.sketch} (quantised {self.site})"
+        sketch = (
+            "" if self.sketch is None else f", sketched to {self.sketch} (quantised {self.site})"
+        )
         return (
             f"linear regression, dim {self.dim}, spectrum {spectrum}, target {target}, "
             f"noise variance {self.noise_var:g}{sketch}"
@@ -205,7 +213,9 @@ class Regression:
         return hash(self._key)
 
 
-def _column(name: str, values: Sequence[float] | Array, length: int, low: float = -math.inf) -> Array:
+def _column(
+    name: str, values: Sequence[float] | Array, length: int, low: float = -math.inf
+) -> Array:
     """A read-only copy of a vector of `length` finite numbers of at least `low`."""
     column = np.array(values, dtype=float)
     if column.shape != (length,):

@@ -59,7 +59,9 @@ class Risk:
         error = f" +- {self.standard_error:.1g}" if self.standard_error else ""
         names = ("bias", "variance", "approximation", "rounding")
         shown = [(name, getattr(self.parts, name)) for name in names]
-        sums = " + ".join(f"{name} {value:.4g}" for name, value in shown if value or name in names[:2])
+        sums = " + ".join(
+            f"{name} {value:.4g}" for name, value in shown if value or name in names[:2]
+        )
         where = "of it" if self.inputs == "clean" else "beside it"
         floor = f"; floor {self.parts.floor:.4g} {where}" if self.parts.floor else ""
         return f"excess risk {self.value:.6g}{error} ({self.how}, {self.inputs} inputs) = {sums}{floor}"

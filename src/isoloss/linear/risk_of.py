@@ -105,7 +105,9 @@ def excess_risks(
         some = max(1, STACK // len(made[members[0]].setting.weight))
         for low in range(0, len(members), some):
             chosen = members[low : low + some]
-            for at, risk in zip(chosen, _risks([made[i] for i in chosen], inputs, way), strict=True):
+            for at, risk in zip(
+                chosen, _risks([made[i] for i in chosen], inputs, way), strict=True
+            ):
                 risks[at] = risk
     return risks  # type: ignore[return-value]
 

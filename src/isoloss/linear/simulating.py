@@ -87,7 +87,9 @@ def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, 
     if "samples" not in theirs:
         return posed, replace(sgd, **theirs), precision
     samples = theirs.pop("samples")
-    rest = {each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"} | theirs
+    rest = {
+        each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"
+    } | theirs
     return posed, SGD.samples(samples, **rest), precision
 
 
@@ -146,9 +148,7 @@ def _row(
     problem: Regression, sgd: SGD, precision: Precision, iterate: str, inputs: str, risk: Risk | str
 ) -> Cell:
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
-    family = (
-        f"regression, spectrum {spectrum}, noise {problem.noise_var:g}, {iterate} iterate, {inputs} inputs"
-    )
+    family = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}, {iterate} iterate, {inputs} inputs"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),

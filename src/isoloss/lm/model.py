@@ -127,7 +127,11 @@ class Block(nn.Module):
         self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
         self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
         # A learned step belongs to one tensor, so values have one beside that of the keys.
-        self.v = rounding_of(precision, "kv", compiled=compiled) if isinstance(self.kv, LearnedStep) else None
+        self.v = (
+            rounding_of(precision, "kv", compiled=compiled)
+            if isinstance(self.kv, LearnedStep)
+            else None
+        )
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         """The stream (B, T, C) after this block."""
@@ -254,7 +258,9 @@ class Model(nn.Module):
         """Cosines and sines of the rotary angles, each (T, D/2)."""
         half = (self.shape.head_dim or 0) // 2
         speed = torch.exp(torch.arange(half, device=like.device) * (-math.log(ROTARY_BASE) / half))
-        angle = torch.outer(torch.arange(length, device=like.device, dtype=like.dtype), speed.to(like.dtype))
+        angle = torch.outer(
+            torch.arange(length, device=like.device, dtype=like.dtype), speed.to(like.dtype)
+        )
         return angle.cos(), angle.sin()
 
 

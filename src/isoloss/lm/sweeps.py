@@ -36,7 +36,9 @@ Grids = Grid | Mapping[str, Any] | Iterable[Grid | Mapping[str, Any]]
 #: What a grid may vary beside the settings of the recipe.
 OF_MODEL = ("params", "tied")
 OF_RUN = ("tokens", "tokens_per_param", "precision", "seed")
-OF_RECIPE = tuple(field.name for field in fields(Recipe) if field.name not in ("compiled", "device"))
+OF_RECIPE = tuple(
+    field.name for field in fields(Recipe) if field.name not in ("compiled", "device")
+)
 
 
 def train(
@@ -76,7 +78,9 @@ def train(
     tasks = _checked(jobs, post, keep, workers, cells)
     if store is None:
         with tempfile.TemporaryDirectory() as folder:
-            swept = sweep(tasks, Path(folder) / "runs.db", workers=workers, executor=executor, show=show)
+            swept = sweep(
+                tasks, Path(folder) / "runs.db", workers=workers, executor=executor, show=show
+            )
     else:
         swept = sweep(tasks, store, workers=workers, executor=executor, show=show)
     if show:
@@ -195,11 +199,15 @@ def _check_lists(grid: Grid) -> None:
     known = (*OF_MODEL, *OF_RUN, *OF_RECIPE)
     for name in grid.axes:
         if name not in known:
-            raise ModelError(f"a grid cannot vary '{name}' in training; lists are {', '.join(known)}")
+            raise ModelError(
+                f"a grid cannot vary '{name}' in training; lists are {', '.join(known)}"
+            )
     for one, other in (("params", ""), ("tokens", "tokens_per_param")):
         if (one in grid.axes) + (other in grid.axes) != 1:
             wanted = f"either {one} or {other}" if other else one
-            raise ModelError(f"a grid of training needs {wanted}; its lists are {', '.join(grid.axes)}")
+            raise ModelError(
+                f"a grid of training needs {wanted}; its lists are {', '.join(grid.axes)}"
+            )
 
 
 def _job(cell: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
@@ -207,7 +215,9 @@ def _job(cell: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
     tokens = cell.get("tokens") or cell["tokens_per_param"] * shape.non_embedding_params
     settings = {name: _as_in(recipe, name, cell[name]) for name in OF_RECIPE if name in cell}
     used = replace(recipe, **settings) if settings else recipe
-    return Job.of(shape, number(tokens), cell.get("precision", "fp"), corpus, used, cell.get("seed", 0))
+    return Job.of(
+        shape, number(tokens), cell.get("precision", "fp"), corpus, used, cell.get("seed", 0)
+    )
 
 
 def _as_in(recipe: Recipe, name: str, value: Any) -> Any:

@@ -65,7 +65,9 @@ class Trunk:
         found: dict[str, list[Job]] = {}
         for job in self.jobs:
             found.setdefault(job.apart, []).append(job)
-        return sorted(map(tuple, found.values()), key=lambda branch: (branch[0].shared, branch[0].steps))
+        return sorted(
+            map(tuple, found.values()), key=lambda branch: (branch[0].shared, branch[0].steps)
+        )
 
     @property
     def steps(self) -> int:
@@ -81,7 +83,9 @@ class Trunk:
     def flops(self) -> float:
         """Flop of training in all."""
         first = self.jobs[0]
-        return self.members * first.shape.training_flops(self.steps * first.batch, first.corpus.context)
+        return self.members * first.shape.training_flops(
+            self.steps * first.batch, first.corpus.context
+        )
 
     @property
     def memory(self) -> float:
@@ -94,7 +98,9 @@ class Trunk:
 
     def afters(self, job: Job) -> list[tuple[str, Precision]]:
         """The key of each row after training, and what the model is quantised to for it."""
-        return [(post_key(job.key, post_precision(job.precision, post)), post) for post in self.post]
+        return [
+            (post_key(job.key, post_precision(job.precision, post)), post) for post in self.post
+        ]
 
     def __call__(self, watch: Watch) -> None:
         """Nothing; leaves every missing row with the watch."""
@@ -155,9 +161,13 @@ class _Growing:
             if state is not None and len(state["losses"]) <= job.shared:
                 trainer.restore(state)
             constant = replace(job.recipe, schedule="constant")
-            trainer.advance(job.shared, job.steps, constant, self._telling(trainer, "trunk", self.done))
+            trainer.advance(
+                job.shared, job.steps, constant, self._telling(trainer, "trunk", self.done)
+            )
             stem = trainer.tensors()
-        trainer.advance(job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done))
+        trainer.advance(
+            job.steps, job.steps, job.recipe, self._telling(trainer, job.key, self.done)
+        )
         return trainer, stem
 
     def _finished(self, ended: Ended | None, job: Job) -> tuple[Run, Model]:
@@ -177,7 +187,9 @@ class _Growing:
         tokens = job.corpus.validation(job.recipe.validation)
         before = Predictions.of(model, tokens, job.recipe)
         for post in wanted:
-            row, extra = post_run(run, post, model, tokens, job.corpus, before=before, recipe=job.recipe)
+            row, extra = post_run(
+                run, post, model, tokens, job.corpus, before=before, recipe=job.recipe
+            )
             self.watch.add(row, **extra)
 
     # ---- models in files

@@ -117,7 +117,9 @@ class Budget:
             "unique_tokens": lambda v: f"{compact(v)} unique tokens",
         }
         found = [
-            write(getattr(self, name)) for name, write in shown.items() if getattr(self, name) is not None
+            write(getattr(self, name))
+            for name, write in shown.items()
+            if getattr(self, name) is not None
         ]
         return ", ".join(found) or "nothing"
 

@@ -22,7 +22,9 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
             return why
         if m.fit is not None:
             fitted = {
-                p for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True) if not out
+                p
+                for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True)
+                if not out
             }
             if first.precision not in fitted | {"fp"}:
                 return f"no run that {m.law.name} was fitted to has precision '{first.precision}'"
@@ -55,7 +57,11 @@ def cautions_of(
             text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
             found.append(Caution("untested", text))
         if m.fit is not None:
-            found += [c for c in m.fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
+            found += [
+                c
+                for c in m.fit.cautions
+                if c.kind in ("lack_of_fit", "collinear_design", "at_bound")
+            ]
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 

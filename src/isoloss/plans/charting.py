@@ -97,7 +97,9 @@ def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> 
     return np.geomspace(max(low, at * WIDEST[0]), min(high, at * WIDEST[1]), GRID)
 
 
-def _frontier(question: Question, names: Sequence[str], best: Choice, level: float) -> Frontier | None:
+def _frontier(
+    question: Question, names: Sequence[str], best: Choice, level: float
+) -> Frontier | None:
     """The best of some precisions at budgets around the one asked for; None where no budget is spent."""
     space = question.space
     if not space.spendings or (space.params is not None and space.tokens is not None):

@@ -100,11 +100,16 @@ class Disagreement:
         if self.answers:
             places = tuple(f"{compact(n)} on {compact(d)}" for n, d in self.points)
             rows = tuple(
-                (*_asked(a), *map(_gap, a.gaps, a.outside), _box(a.reading.law)) for a in self.answers
+                (*_asked(a), *map(_gap, a.gaps, a.outside), _box(a.reading.law))
+                for a in self.answers
             )
-            notes = ("gap in nats to no rounding; ( ) where the point lies outside the runs behind the law",)
+            notes = (
+                "gap in nats to no rounding; ( ) where the point lies outside the runs behind the law",
+            )
             found.append(
-                Section(self.question, notes, ("law", "asked as", "method", *places, "its runs"), rows)
+                Section(
+                    self.question, notes, ("law", "asked as", "method", *places, "its runs"), rows
+                )
             )
         if self.optima:
             columns = (
@@ -143,7 +148,9 @@ def gaps_by_law(
     """
     sizes, lengths = _listed(params), _listed(tokens)
     if len(sizes) != len(lengths):
-        raise PlanError(f"params has {len(sizes)} entries and tokens {len(lengths)}; give as many of each")
+        raise PlanError(
+            f"params has {len(sizes)} entries and tokens {len(lengths)}; give as many of each"
+        )
     points = tuple(
         (amount(n, "params", "params"), amount(d, "tokens", "tokens"))
         for n, d in zip(sizes, lengths, strict=True)
@@ -153,7 +160,9 @@ def gaps_by_law(
     for reading, (asked,) in known:
         member = Member(preset(reading.law))
         gaps = tuple(float(member.law.gap(n, d, asked)) for n, d in points)
-        answers.append(Asked(reading, str(asked), gaps, tuple(far(member, n, d) for n, d in points)))
+        answers.append(
+            Asked(reading, str(asked), gaps, tuple(far(member, n, d) for n, d in points))
+        )
     return Disagreement(f"What {bits} bits cost", points, tuple(answers), (), silent)
 
 
@@ -167,7 +176,9 @@ def plans_by_law(
     ``hardware``: machines and cost models, by default linear-bits and all devices. Raises PlanError where the budget
     cannot be planned for any law.
     """
-    devices = [machine(h) for h in hardware or [m.name for m in MACHINES if m.name != "memory-bits"]]
+    devices = [
+        machine(h) for h in hardware or [m.name for m in MACHINES if m.name != "memory-bits"]
+    ]
     known, silent = _known(bits)
     optima, problems = [], list(silent)
     for reading, precisions in known:
@@ -175,7 +186,9 @@ def plans_by_law(
             continue
         for device in devices:
             try:
-                found = plan(reading.law, budget, device, precision=[*precisions, "bf16"], extrapolate=True)
+                found = plan(
+                    reading.law, budget, device, precision=[*precisions, "bf16"], extrapolate=True
+                )
             except PlanError as error:
                 problems.append(f"{reading.law} on {device.name} ({error})")
                 continue

@@ -95,7 +95,9 @@ def candidates_of(
     """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""
     sparse: dict[str, str] = {}
     if given is not None:
-        found = [Precision.parse(p) for p in ([given] if isinstance(given, str | Precision) else given)]
+        found = [
+            Precision.parse(p) for p in ([given] if isinstance(given, str | Precision) else given)
+        ]
     else:
         fits = [thing] if isinstance(thing, Fit) else []
         fits = [e.fit for e in thing.entries] if isinstance(thing, Comparison) else fits
@@ -124,7 +126,9 @@ def _known(
     kept = tuple(p for p in candidates if str(p) not in reasons)
     if not kept:
         name, why = next(iter(reasons.items()))
-        raise PlanError(f"no precision is known to all {len(members)} laws; '{name}' is not to {why}")
+        raise PlanError(
+            f"no precision is known to all {len(members)} laws; '{name}' is not to {why}"
+        )
     return kept, reasons
 
 

@@ -44,7 +44,9 @@ class _Real(Levels):
 
     def formats(self, part: str, stage: Literal["train", "serve"] = "train") -> list[Format | None]:
         known = super().formats(part, stage)
-        return [f if f is None else replace(f, bits=b) for f, b in zip(known, self.bits_at, strict=True)]
+        return [
+            f if f is None else replace(f, bits=b) for f, b in zip(known, self.bits_at, strict=True)
+        ]
 
 
 def best_bits(
@@ -65,7 +67,9 @@ def best_bits(
     """
     device, asked = machine(hardware), Precision.parse(precision)
     if not device.is_abstract:
-        raise PlanError(f"real bits need a cost linear in bits; {device.name} computes in formats: use plan")
+        raise PlanError(
+            f"real bits need a cost linear in bits; {device.name} computes in formats: use plan"
+        )
     member = Member(preset(law) if isinstance(law, str) else law)
     most = amount(budget, "flop", "budget")
     held = None if params is None else float(np.log(amount(params, "params", "params")))
@@ -82,7 +86,9 @@ def best_bits(
         )
     losses = planned(grid).loss[0]
     if not np.isfinite(losses).any():
-        raise PlanError(f"{member.law.name} gives no loss in {asked} at any bits within budget {budget}")
+        raise PlanError(
+            f"{member.law.name} gives no loss in {asked} at any bits within budget {budget}"
+        )
     k = int(np.argmin(losses))
     ends = grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]
     found = minimize_scalar(

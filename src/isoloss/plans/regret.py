@@ -105,7 +105,9 @@ def _simpler(
     except PlanError:  # bf16 does not fit in memory or budget, or nothing limits its tokens
         one = None
     if one is not None and np.isfinite(one.loss[0, 0]):
-        yield Simple("bf16 at its best size", BF16, float(one.params[0, 0]), float(one.tokens[0, 0]))
+        yield Simple(
+            "bf16 at its best size", BF16, float(one.params[0, 0]), float(one.tokens[0, 0])
+        )
         if space.params is None and space.tokens is None:
             params = _by_rule(plainly)
             yield Simple(f"bf16, {RULE:g} tokens a param", BF16, params, RULE * params)
@@ -115,7 +117,9 @@ def _simpler(
         k = int(np.argmin(own.loss[0]))
         if np.isfinite(own.loss[0, k]):
             name = f"as {latest.law.name} says"
-            yield Simple(name, space.precisions[k], float(own.params[0, k]), float(own.tokens[0, k]))
+            yield Simple(
+                name, space.precisions[k], float(own.params[0, k]), float(own.tokens[0, k])
+            )
 
 
 def _by_rule(space: Space) -> float:
@@ -123,7 +127,9 @@ def _by_rule(space: Space) -> float:
     most = [float(np.exp(space.cap[0]))]
     for s in space.spendings:
         a, b = s.each[0] * RULE, s.once[0]
-        most.append(float(s.most / b if a == 0 else (np.sqrt(b * b + 4 * a * s.most) - b) / (2 * a)))
+        most.append(
+            float(s.most / b if a == 0 else (np.sqrt(b * b + 4 * a * s.most) - b) / (2 * a))
+        )
     return min(most)
 
 
@@ -132,7 +138,13 @@ def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | N
     own, dated = {_paper(m.law) for m in members}, []
     for law in presets():
         paper = _paper(law)
-        if paper and paper not in own and len(asked) > 1 and law.name not in MISREAD and complete(law):
+        if (
+            paper
+            and paper not in own
+            and len(asked) > 1
+            and law.name not in MISREAD
+            and complete(law)
+        ):
             member = Member(law)
             if member.knows_all(asked) and not blind(member, asked):
                 dated.append((paper, member))

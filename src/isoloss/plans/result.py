@@ -123,7 +123,9 @@ class Plan:
 
         if self.judged is not None:
             return self.judged
-        return () if self.question is None else regrets_of(self.question, self.choices[0], self.level)
+        return (
+            () if self.question is None else regrets_of(self.question, self.choices[0], self.level)
+        )
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """The path of the JSON file written, which ``load`` reads; FitError where it exists, unless ``force``."""

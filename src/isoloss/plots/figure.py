@@ -59,7 +59,9 @@ def check_target(path: str | Path, force: bool) -> Path:
     """The path as a Path; PlotError where a figure cannot go there."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise PlotError(f"cannot save a figure as '{path.name}'; accepted endings are {', '.join(SUFFIXES)}")
+        raise PlotError(
+            f"cannot save a figure as '{path.name}'; accepted endings are {', '.join(SUFFIXES)}"
+        )
     if path.exists() and not force:
         raise PlotError(f"'{path}' exists; say force=True (--force) to replace it")
     return path

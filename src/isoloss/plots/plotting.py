@@ -36,7 +36,19 @@ from isoloss.plots.panels import (
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
 
-Drawn = Runs | Fit | Comparison | GapTable | Plan | Law | Profile | Study | Format | Sequence[Format] | str
+Drawn = (
+    Runs
+    | Fit
+    | Comparison
+    | GapTable
+    | Plan
+    | Law
+    | Profile
+    | Study
+    | Format
+    | Sequence[Format]
+    | str
+)
 #: What can be drawn of each type; the first kind is the default.
 KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
     Runs: {"loss": loss_figure, "design": design_figure},

@@ -66,7 +66,9 @@ class Sizes:
 
     def _handle(self, params: float, line: bool) -> Line2D:
         style = self.line(params) if line else ""
-        return Line2D([], [], color=self.colour(params), marker=self.marker(params), linestyle=style)  # type: ignore[arg-type]
+        return Line2D(
+            [], [], color=self.colour(params), marker=self.marker(params), linestyle=style
+        )  # type: ignore[arg-type]
 
     @property
     def _map(self) -> ScalarMappable:
@@ -81,4 +83,6 @@ def spread(values: Sequence[T], most: int) -> list[T]:
     """At most ``most`` of the values, the ends among them and the rest evenly chosen by rank."""
     if len(values) <= most:
         return list(values)
-    return [values[i] for i in np.unique(np.round(np.linspace(0, len(values) - 1, most)).astype(int))]
+    return [
+        values[i] for i in np.unique(np.round(np.linspace(0, len(values) - 1, most)).astype(int))
+    ]

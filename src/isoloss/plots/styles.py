@@ -75,7 +75,9 @@ class Style:
     def handle(self, *, line: bool = False) -> Line2D:
         """The legend's picture of it."""
         style = self.line if line else ""
-        return Line2D([], [], color=self.colour, marker=self.marker, linestyle=style, markeredgewidth=0.3)  # type: ignore[arg-type]
+        return Line2D(
+            [], [], color=self.colour, marker=self.marker, linestyle=style, markeredgewidth=0.3
+        )  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +105,9 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
         marker = free[0] if free else marker
         taken.add((colour, marker))
         line = LINES[MARKERS.index(marker) % len(LINES)]
-        found[name] = Style(colour, marker, line, shorten(name, ordered), _order(levels[name], name))
+        found[name] = Style(
+            colour, marker, line, shorten(name, ordered), _order(levels[name], name)
+        )
     return found
 
 
@@ -125,7 +129,9 @@ def how_drawn(names: Sequence[str]) -> str:
     method = shared_method(names)
     said = f" All rounding is {method}." if method else ""
     many = len(set(names))
-    return said + (f" {many} precisions, shown by the fewest bits of any part." if many > MOST else "")
+    return said + (
+        f" {many} precisions, shown by the fewest bits of any part." if many > MOST else ""
+    )
 
 
 def shared_method(names: Sequence[str]) -> str:

@@ -42,8 +42,11 @@ def _equal(name: str, column: NDArray[Any], value: Any) -> NDArray[np.bool_]:
 
 def _between(name: str, column: NDArray[Any], ends: tuple[Any, ...]) -> NDArray[np.bool_]:
     if len(ends) != 2 or column.dtype == object:
-        raise RunsError(f"{name}={ends!r}: a tuple is a range (low, high) of a column of numbers; use a list")
+        raise RunsError(
+            f"{name}={ends!r}: a tuple is a range (low, high) of a column of numbers; use a list"
+        )
     low, high = (
-        default if end is None else number(end) for end, default in zip(ends, (-np.inf, np.inf), strict=True)
+        default if end is None else number(end)
+        for end, default in zip(ends, (-np.inf, np.inf), strict=True)
     )
     return np.asarray((column >= low) & (column <= high))

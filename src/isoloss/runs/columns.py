@@ -31,7 +31,9 @@ class Column:
             return "one of " + ", ".join(self.accepted)
         if self.kind == "amount":
             return "a finite number, 0 or more"
-        return {"integer": "a whole number", "text": "text"}.get(self.kind, "a finite number above 0")
+        return {"integer": "a whole number", "text": "text"}.get(
+            self.kind, "a finite number above 0"
+        )
 
 
 STATUSES = ("ok", "diverged", "unfinished", "excluded")
@@ -42,7 +44,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("params", "count", "parameters", "size of the model, counted as params_kind says", True),
     Column("tokens", "count", "tokens", "tokens seen in training (in linear: steps x batch)", True),
     Column("precision", "text", "spelling", "which part used which format", True),
-    Column("loss", "positive", "nats/token", "final loss, or excess risk where metric says so", True),
+    Column(
+        "loss", "positive", "nats/token", "final loss, or excess risk where metric says so", True
+    ),
     Column("metric", "text", "", "what loss is; the two never mix", accepted=METRICS),
     Column("loss_se", "amount", "as loss", "standard error of the loss"),
     Column("seed", "integer", "", "seed of the run"),

@@ -76,7 +76,9 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     Raises StoreError where the file is no store, or cannot be written.
     """
     try:
-        with closing(_patiently(partial(_begun, path))) as base:  # closing undoes what was not committed
+        with closing(
+            _patiently(partial(_begun, path))
+        ) as base:  # closing undoes what was not committed
             yield base
             base.execute("COMMIT")
     except sqlite3.Error as error:
@@ -90,7 +92,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Raises StoreError where the file is not there or is no store.
     """
     if not path.is_file():
-        raise StoreError(f"cannot read '{path}': it is {'a folder' if path.is_dir() else 'not there'}")
+        raise StoreError(
+            f"cannot read '{path}': it is {'a folder' if path.is_dir() else 'not there'}"
+        )
     try:
         with ExitStack() as stack:
             try:
@@ -160,7 +164,9 @@ def _is_store(base: sqlite3.Connection, path: Path) -> bool:
     if application != APPLICATION:
         if base.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,) and schema == 0:
             return False
-        raise StoreError(f"'{path}' is an SQLite file of something else; accepted is a store made by isoloss")
+        raise StoreError(
+            f"'{path}' is an SQLite file of something else; accepted is a store made by isoloss"
+        )
     if schema > SCHEMA:
         raise StoreError(
             f"'{path}' has schema {schema} and this version of isoloss reads up to {SCHEMA}; update isoloss"
@@ -207,14 +213,14 @@ def _sentence(error: sqlite3.Error, path: Path) -> str:
         return f"cannot use the store '{path}': there is no folder '{folder}'; make it first"
     if path.is_dir():
         return f"cannot use the store '{path}': it is a folder; accepted is a file such as runs.db"
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free == 0):
+    if code == sqlite3.SQLITE_FULL or (
+        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free == 0
+    ):
         return full(path)
     if code in _WAIT:
         return f"the store '{path}' was held by another program for {PATIENCE:g} s; try again when that has ended"
     if code in _UNREADABLE:
-        return (
-            f"cannot write the store '{path}' ({error}); give it another place, or the right to write there"
-        )
+        return f"cannot write the store '{path}' ({error}); give it another place, or the right to write there"
     return f"cannot use the store '{path}': {error}"
 
 

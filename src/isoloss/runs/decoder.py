@@ -57,11 +57,15 @@ class Decoder:
                 object.__setattr__(self, name, default)
         if self.head_dim is None:
             if self.heads < 1 or self.width % self.heads:
-                raise RunsError(f"width {self.width} is no multiple of heads {self.heads}; give head_dim")
+                raise RunsError(
+                    f"width {self.width} is no multiple of heads {self.heads}; give head_dim"
+                )
             object.__setattr__(self, "head_dim", self.width // self.heads)
         for name in ("layers", "width", "heads", "vocab", "kv_heads", "head_dim", "ffn"):
             if getattr(self, name) < 1:
-                raise RunsError(f"{name} is {getattr(self, name)}; accepted is a whole number of at least 1")
+                raise RunsError(
+                    f"{name} is {getattr(self, name)}; accepted is a whole number of at least 1"
+                )
         if self.heads % self._kv_heads:
             raise RunsError(f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
 
@@ -100,7 +104,10 @@ class Decoder:
         """Parameters of the blocks and norms: what laws call N without embeddings."""
         norms = (2 * self.layers + 1) * self.width * (2 if self.biases else 1)
         per_layer = (
-            self._queries + 2 * self._keys + 2 * self.width + (2 if self.gated else 1) * (self.ffn or 0)
+            self._queries
+            + 2 * self._keys
+            + 2 * self.width
+            + (2 if self.gated else 1) * (self.ffn or 0)
         )
         return self.matrix_params + norms + (self.layers * per_layer if self.biases else 0)
 

@@ -27,7 +27,9 @@ def facts(frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> list[tup
     """The header as (name, text) pairs: counts, ranges, precisions, sources and licences."""
     usable = frame.filter(pl.col("status") == "ok")
     left_out = frame.height - usable.height
-    count = f"{frame.height}, {usable.height} usable" + (f", {left_out} excluded" if left_out else "")
+    count = f"{frame.height}, {usable.height} usable" + (
+        f", {left_out} excluded" if left_out else ""
+    )
     lines = [("runs", count)]
     lines += [("excluded", f"{n} x {reason}") for reason, n in _reasons(frame)]
     lines += [(name, text) for name, text in _ranges(usable) if text]
@@ -36,7 +38,9 @@ def facts(frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> list[tup
     for name in ("source", "corpus", "eval_set", "tokenizer", "family"):
         lines += [(name, _counts(frame, name))] if _worth_saying(frame, name) else []
     if "group" in usable.columns and usable["group"].n_unique() < usable.height:
-        lines.append(("group", f"{usable['group'].n_unique()} groups of runs that are not independent"))
+        lines.append(
+            ("group", f"{usable['group'].n_unique()} groups of runs that are not independent")
+        )
     lines += [("from", f"{source}: {entry}") for source, entry in provenance.items()]
     return lines
 
@@ -48,7 +52,10 @@ def as_text(frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> str:
     lines = [line for name, text in pairs for line in _wrapped(name, text, width)]
     names, rows = _first_rows(frame)
     widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
-    table = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in [names, *rows]]
+    table = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
+        for row in [names, *rows]
+    ]
     more = [f"... {frame.height - ROWS} more rows"] if frame.height > ROWS else []
     return "\n".join(line.rstrip() for line in [*lines, "", *table, *more])
 
@@ -67,15 +74,27 @@ def as_html(frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> str:
 
 
 def _html_table(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -> str:
-    head = "<tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in names) + "</tr>" if names else ""
-    body = ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
+    head = (
+        "<tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in names) + "</tr>"
+        if names
+        else ""
+    )
+    body = [
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    ]
     return f"<table>{head}{''.join(body)}</table>"
 
 
 def _first_rows(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
-    present = [name for name in SHOWN if name in frame.columns and frame[name].null_count() < frame.height]
+    present = [
+        name for name in SHOWN if name in frame.columns and frame[name].null_count() < frame.height
+    ]
     # The source and the status only earn a column where they differ between rows.
-    names = [n for n in present if n not in ("source", "status", "seed", "method") or frame[n].n_unique() > 1]
+    names = [
+        n
+        for n in present
+        if n not in ("source", "status", "seed", "method") or frame[n].n_unique() > 1
+    ]
     rows = [
         [_cell(name, value) for name, value in row.items()]
         for row in frame.select(names).head(ROWS).to_dicts()

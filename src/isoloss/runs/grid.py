@@ -29,10 +29,15 @@ class Grid:
     def __init__(self, **lists: Any) -> None:
         if not lists:
             raise RunsError("a grid needs at least one list, like params=['1M', '4M']")
-        object.__setattr__(self, "axes", {name: _axis(name, values) for name, values in lists.items()})
+        object.__setattr__(
+            self, "axes", {name: _axis(name, values) for name, values in lists.items()}
+        )
 
     def __iter__(self) -> Iterator[Cell]:
-        return (dict(zip(self.axes, cell, strict=True)) for cell in itertools.product(*self.axes.values()))
+        return (
+            dict(zip(self.axes, cell, strict=True))
+            for cell in itertools.product(*self.axes.values())
+        )
 
     def __len__(self) -> int:
         return math.prod(len(values) for values in self.axes.values())
@@ -42,7 +47,8 @@ class Grid:
 
     def __str__(self) -> str:
         lists = [
-            f"{name}={', '.join(_shown(value) for value in values)}" for name, values in self.axes.items()
+            f"{name}={', '.join(_shown(value) for value in values)}"
+            for name, values in self.axes.items()
         ]
         sizes = " x ".join(str(len(values)) for values in self.axes.values())
         return "\n".join([f"grid of {len(self)} cells ({sizes})", *lists])
@@ -57,7 +63,9 @@ def _axis(name: str, values: Any) -> tuple[Any, ...]:
         raise RunsError(f"the grid's list '{name}' is empty; give at least one value")
     repeated = [value for i, value in enumerate(read) if value in read[:i]]
     if repeated:
-        raise RunsError(f"the grid's list '{name}' holds {_shown(repeated[0])} twice; give each value once")
+        raise RunsError(
+            f"the grid's list '{name}' holds {_shown(repeated[0])} twice; give each value once"
+        )
     return tuple(read)
 
 

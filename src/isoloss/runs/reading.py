@@ -48,7 +48,9 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
-        parts = [read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source]
+        parts = [
+            read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
+        ]
         return reduce(add, parts)
     if _public(source):
         if columns or precision or perplexity:
@@ -149,7 +151,9 @@ def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.D
         _known_column(canonical)
         if own not in frame.columns:
             there = ", ".join(frame.columns)
-            raise RunsError(f"{name} has no column '{own}' to take {canonical} from; its columns are {there}")
+            raise RunsError(
+                f"{name} has no column '{own}' to take {canonical} from; its columns are {there}"
+            )
     numbers = [canonical for canonical in columns if canonical in NUMERIC]
     for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
         if columns[first] == columns[second]:
@@ -171,8 +175,12 @@ def _known_column(name: str) -> None:
         raise RunsError(f"runs have no column '{name}'; {meant}")
 
 
-def _set_precision(frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str) -> pl.DataFrame:
-    present = frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
+def _set_precision(
+    frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str
+) -> pl.DataFrame:
+    present = (
+        frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
+    )
     if any(value not in (None, "", template) for value in present):
         raise RunsError(
             f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
@@ -203,7 +211,9 @@ def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFr
     present = frame[key].to_list() if key in frame.columns else [None] * frame.height
     differ = [one for one in present if one not in (None, "") and not _same(one, value)]
     if differ:
-        raise RunsError(f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row")
+        raise RunsError(
+            f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
+        )
     return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
 
 

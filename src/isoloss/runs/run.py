@@ -62,7 +62,9 @@ class Run:
 
     def known(self) -> dict[str, Any]:
         """The fields that are known, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return {
+            name: value for name, value in dataclasses.asdict(self).items() if value is not None
+        }
 
     def __str__(self) -> str:
         return " ".join(f"{name}={_shown(value)}" for name, value in self.known().items())

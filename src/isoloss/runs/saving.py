@@ -22,7 +22,9 @@ def save_frame(frame: pl.DataFrame, path: Path, force: bool = False) -> Path:
     """The path, after the frame was written there; RunsError where it exists and force is not given."""
     write = WRITERS.get(path.suffix.lower())
     if write is None:
-        raise RunsError(f"cannot save runs as '{path.name}'; accepted endings are {', '.join(WRITERS)}")
+        raise RunsError(
+            f"cannot save runs as '{path.name}'; accepted endings are {', '.join(WRITERS)}"
+        )
     if path.exists() and not force:
         raise RunsError(f"'{path}' exists; say force=True (--force) to replace it")
     try:

@@ -38,7 +38,9 @@ def stored_frame(path: Path, keys: Iterable[str] | None = None) -> pl.DataFrame:
 def present(base: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
     """Those of the keys whose rows are finished."""
     listed = json.dumps(list(keys))
-    found = base.execute("SELECT key FROM rows WHERE key IN (SELECT value FROM json_each(?))", (listed,))
+    found = base.execute(
+        "SELECT key FROM rows WHERE key IN (SELECT value FROM json_each(?))", (listed,)
+    )
     return {key for (key,) in found}
 
 
@@ -49,7 +51,9 @@ def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, An
     neither numbers nor text.
     """
     if not run.key:
-        raise StoreError(f"a row without a key cannot be stored ({run}); its key is the hash of its settings")
+        raise StoreError(
+            f"a row without a key cannot be stored ({run}); its key is the hash of its settings"
+        )
     there = base.execute("SELECT loss FROM rows WHERE key = ?", (run.key,)).fetchone()
     if there is not None:
         was, now = _unpacked(there[0]), float(run.loss)
@@ -62,7 +66,9 @@ def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, An
     values = asdict(run) | {"loss": float(run.loss)}
     packed = [_packed(values[name], name, run.key) for name in NAMES]
     quoted, marks = ", ".join(f'"{name}"' for name in NAMES), ", ".join("?" * (len(NAMES) + 2))
-    base.execute(f"INSERT INTO rows (key, task, {quoted}) VALUES ({marks})", (run.key, task, *packed))
+    base.execute(
+        f"INSERT INTO rows (key, task, {quoted}) VALUES ({marks})", (run.key, task, *packed)
+    )
     for name, value in extra.items():
         if name in BY_NAME:
             raise StoreError(f"'{name}' is a column of every run; give it to Run, not beside it")

@@ -38,10 +38,14 @@ class Runs:
     _frame: pl.DataFrame
     provenance: Mapping[str, Provenance]
 
-    def __init__(self, rows: Iterable[Run] = (), provenance: Mapping[str, Provenance] | None = None) -> None:
+    def __init__(
+        self, rows: Iterable[Run] = (), provenance: Mapping[str, Provenance] | None = None
+    ) -> None:
         known = [asdict(row) for row in rows]
         names = [
-            name for name in BY_NAME if name in REQUIRED_HERE or any(row[name] is not None for row in known)
+            name
+            for name in BY_NAME
+            if name in REQUIRED_HERE or any(row[name] is not None for row in known)
         ]
         columns = {name: pl.Series([row[name] for row in known], strict=False) for name in names}
         self._set(checked(pl.DataFrame(columns), Origin("the list of runs")), provenance or {})
@@ -53,7 +57,9 @@ class Runs:
     @classmethod
     def from_frame(cls, frame: Any, provenance: Mapping[str, Provenance] | None = None) -> Runs:
         """The runs of any data frame (polars, pandas, arrow ...) that has the canonical columns."""
-        return cls.from_checked(checked(frame_of(frame), Origin("the data frame")), provenance or {})
+        return cls.from_checked(
+            checked(frame_of(frame), Origin("the data frame")), provenance or {}
+        )
 
     @classmethod
     def from_checked(cls, frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> Runs:
@@ -81,7 +87,11 @@ class Runs:
                 f"these runs have no column '{name}'; their columns are {', '.join(self.columns)}"
             )
         # A canonical column that is absent is unknown in every row.
-        return np.full(len(self), np.nan) if name in NUMERIC else np.full(len(self), None, dtype=object)
+        return (
+            np.full(len(self), np.nan)
+            if name in NUMERIC
+            else np.full(len(self), None, dtype=object)
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,7 +140,9 @@ class Runs:
         names = sorted(name for name in self.columns if name in BY_NAME and name != "reason")
         lines = []
         for row in self._frame.select(names).iter_rows(named=True):
-            lines.append(json.dumps({k: v for k, v in row.items() if v is not None}, sort_keys=True))
+            lines.append(
+                json.dumps({k: v for k, v in row.items() if v is not None}, sort_keys=True)
+            )
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
     # ---- choosing and joining
@@ -152,7 +164,9 @@ class Runs:
         index = np.asarray(rows)
         if index.dtype == bool:
             if index.shape != (len(self),):
-                raise RunsError(f"a mask of shape {index.shape} cannot choose among {len(self)} runs")
+                raise RunsError(
+                    f"a mask of shape {index.shape} cannot choose among {len(self)} runs"
+                )
             index = np.flatnonzero(index)
         return self.from_checked(self._frame[index.astype(np.int64)], self.provenance)
 
@@ -183,7 +197,9 @@ class Runs:
             return NotImplemented
         metrics = sorted(set(self["metric"]) | set(other["metric"]))
         if len(metrics) > 1:
-            raise RunsError(f"runs whose loss is {metrics[0]} and {metrics[1]} cannot be in one table")
+            raise RunsError(
+                f"runs whose loss is {metrics[0]} and {metrics[1]} cannot be in one table"
+            )
         frame = pl.concat(_alike(self._frame, other._frame), how="diagonal_relaxed")
         names = [name for name in BY_NAME if name in frame.columns]
         names += [name for name in frame.columns if name not in BY_NAME]
@@ -216,5 +232,7 @@ def _parsed(text: str) -> Precision:
 
 def _alike(one: pl.DataFrame, two: pl.DataFrame) -> list[pl.DataFrame]:
     """Both frames, with columns that they share under different types made text."""
-    differ = [name for name in one.columns if name in two.columns and one[name].dtype != two[name].dtype]
+    differ = [
+        name for name in one.columns if name in two.columns and one[name].dtype != two[name].dtype
+    ]
     return [frame.with_columns(pl.col(differ).cast(pl.String)) for frame in (one, two)]

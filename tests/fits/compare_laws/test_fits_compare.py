@@ -16,7 +16,9 @@ from isoloss.laws import preset
 @pytest.fixture(scope="module")
 def curved(table):
     """Runs whose base has an outer exponent."""
-    truth = preset("busbridge2025").at(A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274)
+    truth = preset("busbridge2025").at(
+        A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274
+    )
     return draw_runs(truth, table, noise=0.003, seed=11)
 
 
@@ -114,7 +116,8 @@ def test_tables_and_bases_per_source_survive_a_file(quantised, tmp_path):
     again = load(found.save(tmp_path / "fit.json"))
     assert again.values == found.values
     assert (
-        again.predict(1e8, 1e9, "w4", group="other").loss == found.predict(1e8, 1e9, "w4", group="other").loss
+        again.predict(1e8, 1e9, "w4", group="other").loss
+        == found.predict(1e8, 1e9, "w4", group="other").loss
     )
 
 

@@ -31,7 +31,9 @@ def linear_error(optimum, gradient):
 def test_a_constant_agrees_with_the_linear_interval(squares):
     sample, optimum = squares
     found = profile(optimum, sample, "alpha", 0.9)
-    assert found.high - found.low == pytest.approx(2 * 1.645 * linear_error(optimum, np.eye(5)[1]), rel=0.1)
+    assert found.high - found.low == pytest.approx(
+        2 * 1.645 * linear_error(optimum, np.eye(5)[1]), rel=0.1
+    )
     assert found.objective.min() >= optimum.certificate.objective * (1 - 1e-9)
 
 
@@ -85,7 +87,9 @@ def test_a_precision_outside_the_fitted_levels_can_be_profiled(quantised):
 
 
 def test_rollout_in_a_comparison(table):
-    found = compare(["chinchilla", "chinchilla_tied"], table, holdouts=["rollout=params"], draws=10, starts=8)
+    found = compare(
+        ["chinchilla", "chinchilla_tied"], table, holdouts=["rollout=params"], draws=10, starts=8
+    )
     assert len(found.rules) == 2
     assert all(len(e.held_out) == 2 for e in found.entries)
     with pytest.raises(FitError, match="is many splits; give it to compare"):

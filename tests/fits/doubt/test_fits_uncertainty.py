@@ -76,7 +76,9 @@ def test_the_default_resample_follows_the_runs(table):
     grouped = table.with_columns(group=[f"model {k % 15}" for k in range(len(table))])
     assert fit(law, grouped, draws=2).resample == "groups"
     assert (
-        fit(law, grouped.with_columns(group=[f"model {k % 3}" for k in range(30)]), draws=2).resample
+        fit(
+            law, grouped.with_columns(group=[f"model {k % 3}" for k in range(30)]), draws=2
+        ).resample
         == "fractional"
     )
     with pytest.raises(FitError, match="runs are not grouped"):
@@ -95,6 +97,8 @@ def test_seed_makes_draws(best):
 
 
 def test_absent_levels_survive_fractional_weights(quantised):
-    found = fit("frantar2025", quantised.where(precision=["bf16", "w4"]).take(np.arange(0, 32, 1)), draws=20)
+    found = fit(
+        "frantar2025", quantised.where(precision=["bf16", "w4"]).take(np.arange(0, 32, 1)), draws=20
+    )
     assert found.resample in ("fractional", "runs")
     assert np.isfinite(found.draws).all()

@@ -16,7 +16,9 @@ from isoloss.runs import Runs
 
 def table(rows: list[tuple[float, float, str, int, float]], **more: Any) -> Runs:
     names = ("params", "tokens", "precision", "seed", "loss")
-    return Runs.from_frame(pl.DataFrame([dict(zip(names, row, strict=True)) | more for row in rows]))
+    return Runs.from_frame(
+        pl.DataFrame([dict(zip(names, row, strict=True)) | more for row in rows])
+    )
 
 
 SMALL = [
@@ -54,7 +56,9 @@ def test_the_error_of_a_mean_counts_trajectories() -> None:
 def test_exponents_against_another_solver() -> None:
     """The estimating equation by a root finder, the error by leaving each cluster out by hand."""
     rng = np.random.default_rng(1)
-    n, d, seed = (a.ravel() for a in np.meshgrid([1e4, 3e4, 9e4], [1e6, 3e6, 1e7], [0, 1, 2], indexing="ij"))
+    n, d, seed = (
+        a.ravel() for a in np.meshgrid([1e4, 3e4, 9e4], [1e6, 3e6, 1e7], [0, 1, 2], indexing="ij")
+    )
     gap = 0.02 * (d / 1e6) ** 0.6 * (n / 3e4) ** -0.3 + rng.normal(0, 0.02, len(n))
     assert (gap < 0).any()
     clusters = [f"{a} {b}" for a, b in zip(n, seed, strict=True)]
@@ -68,7 +72,9 @@ def test_exponents_against_another_solver() -> None:
         assert solved.success
         return solved.x[1:]
 
-    assert [found.slopes[k].value for k in ("params", "tokens")] == pytest.approx(by_root(gap < 9), abs=1e-5)
+    assert [found.slopes[k].value for k in ("params", "tokens")] == pytest.approx(
+        by_root(gap < 9), abs=1e-5
+    )
     left = np.array([by_root(np.array(clusters) != c) for c in sorted(set(clusters))])
     g = len(left)
     error = np.sqrt((g - 1) / g * ((left - left.mean(0)) ** 2).sum(0))
@@ -77,8 +83,12 @@ def test_exponents_against_another_solver() -> None:
 
 
 def test_an_exact_power_law_is_found() -> None:
-    n, d, seed = (a.ravel() for a in np.meshgrid([1e4, 3e4, 9e4], [1e6, 3e6, 1e7], [0, 1], indexing="ij"))
-    found = growth(3e-4 * d**0.5 * n**-0.25, n, d, [f"{a} {b}" for a, b in zip(n, seed, strict=True)])
+    n, d, seed = (
+        a.ravel() for a in np.meshgrid([1e4, 3e4, 9e4], [1e6, 3e6, 1e7], [0, 1], indexing="ij")
+    )
+    found = growth(
+        3e-4 * d**0.5 * n**-0.25, n, d, [f"{a} {b}" for a, b in zip(n, seed, strict=True)]
+    )
     assert isinstance(found, Growth)
     assert found.slopes["tokens"].value == pytest.approx(0.5, abs=1e-6)
     assert found.slopes["params"].value == pytest.approx(-0.25, abs=1e-6)
@@ -133,7 +143,9 @@ def test_schedules_apart_and_their_difference() -> None:
     assert isinstance(decayed, Growth)
     assert isinstance(undecayed, Growth)
     less = found.differences["w3", "tokens"]
-    assert less.value == pytest.approx(decayed.slopes["tokens"].value - undecayed.slopes["tokens"].value)
+    assert less.value == pytest.approx(
+        decayed.slopes["tokens"].value - undecayed.slopes["tokens"].value
+    )
     assert less.error < decayed.slopes["tokens"].error + undecayed.slopes["tokens"].error
     assert "Decay against none" in str(found)
 
@@ -156,7 +168,10 @@ def test_one_seed_gives_gaps_without_errors() -> None:
 
 def test_the_report_holds_what_was_asked() -> None:
     found = gap_table(
-        table(SMALL + [(n, d, "fp -> w4", s, x + 0.01 + s / 1e3) for n, d, p, s, x in SMALL if p == "fp"])
+        table(
+            SMALL
+            + [(n, d, "fp -> w4", s, x + 0.01 + s / 1e3) for n, d, p, s, x in SMALL if p == "fp"]
+        )
     )
     said = str(found)
     assert "What a precision costs in training" in said

@@ -37,7 +37,9 @@ def test_huber_joins_its_two_branches():
 
 
 def test_unknown_objective_lists_the_known():
-    with pytest.raises(ValueError, match=r"unknown objective 'l7'; there are huber, squares, student, plain"):
+    with pytest.raises(
+        ValueError, match=r"unknown objective 'l7'; there are huber, squares, student, plain"
+    ):
         as_objective("l7")
 
 
@@ -91,9 +93,13 @@ def test_weights_count_rows(table):
     sample = as_sample(table)
     twice = np.repeat(np.arange(len(sample)), 2)
     law = preset("chinchilla")
-    one = Problem(Coordinates(law), sample.x, sample.loss, as_objective("huber"), np.full(len(sample), 2.0))
+    one = Problem(
+        Coordinates(law), sample.x, sample.loss, as_objective("huber"), np.full(len(sample), 2.0)
+    )
     two = Problem(Coordinates(law), sample.x.take(twice), sample.loss[twice], as_objective("huber"))
-    theta = Coordinates(law).theta({"A": 400.0, "alpha": 0.34, "B": 2000.0, "beta": 0.37, "E": 1.8})[None, :]
+    theta = Coordinates(law).theta(
+        {"A": 400.0, "alpha": 0.34, "B": 2000.0, "beta": 0.37, "E": 1.8}
+    )[None, :]
     for a, b in zip(one.derivatives(theta), two.derivatives(theta), strict=True):
         assert a.shape == b.shape or a.shape[1] * 2 == b.shape[1]
     np.testing.assert_allclose(one.value(theta), two.value(theta))

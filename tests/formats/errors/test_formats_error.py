@@ -83,12 +83,18 @@ def test_absmax_scales_of_blocks_against_rounding(name: str, block: int, distrib
     known = Format.parse(name)
     known = known.marked(known.marks._replace(granularity=block))
     x = DISTRIBUTIONS[distribution].draw(np.random.default_rng(0), 2**19).reshape(-1, block)
-    x[0, 0] = 448 * known.max if known.scale == "e4m3" else x[0, 0]  # makes the tensor's scale of NV 1
-    errors = ((fake_quantise(x, known, random=1 if known.rounding else None) - x) ** 2).mean(axis=1)[1:]
+    x[0, 0] = (
+        448 * known.max if known.scale == "e4m3" else x[0, 0]
+    )  # makes the tensor's scale of NV 1
+    errors = ((fake_quantise(x, known, random=1 if known.rounding else None) - x) ** 2).mean(
+        axis=1
+    )[1:]
     spread = errors.std() / np.sqrt(len(errors))
     assert (
         abs(
-            relative_error(known.bare if "~" not in name and "+" not in name else name, distribution, block)
+            relative_error(
+                known.bare if "~" not in name and "+" not in name else name, distribution, block
+            )
             - errors.mean()
         )
         < 4 * spread
@@ -143,7 +149,9 @@ def test_integer_bits_lie_between() -> None:
         ("int4+clip", {"block": 32}, "'int4+clip' has no absmax scale to compute an error of; error_structure measures it on an array"),
     ],
 )  # fmt: skip
-def test_errors_that_cannot_be_computed(name: str, options: dict[str, object], message: str) -> None:
+def test_errors_that_cannot_be_computed(
+    name: str, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError) as caught:
         relative_error(name, **options)
     assert str(caught.value) == message
@@ -174,7 +182,9 @@ def test_wide_integers_continue_the_narrow_ones() -> None:
 
 @pytest.mark.parametrize("rounding", ["~sr", "~dither"])
 def test_random_rounding_of_wide_integers_continues_that_of_narrow_ones(rounding: str) -> None:
-    errors = np.array([Format.parse(f"int{bits}{rounding}").relative_error for bits in range(10, 16)])
+    errors = np.array(
+        [Format.parse(f"int{bits}{rounding}").relative_error for bits in range(10, 16)]
+    )
     ratios = errors[:-1] / errors[1:]
     assert np.all((ratios > 3.5) & (ratios < 4))
     assert np.all(np.abs(np.diff(ratios, 2)) < 0.02)
@@ -184,7 +194,8 @@ def test_random_rounding_of_wide_integers_continues_that_of_narrow_ones(rounding
 def test_saturation_under_dither_against_rounding(name: str, scale: float) -> None:
     levels = np.arange(4 if name[3] == "3" else 2) * scale
     errors = (
-        np.clip(fake_quantise(NORMALS, name, random=1, scale=scale), -levels[-1] - scale / 2, None) - NORMALS
+        np.clip(fake_quantise(NORMALS, name, random=1, scale=scale), -levels[-1] - scale / 2, None)
+        - NORMALS
     ) ** 2
     positive = NORMALS > 0  # where two's complement and the symmetric grid end alike
     spread = errors[positive].std() / np.sqrt(positive.sum())
@@ -211,5 +222,7 @@ def test_stochastic_rounding_costs_more(known: Format) -> None:
 def test_errors_that_need_no_quadrature() -> None:
     assert Format.parse("fp").relative_error == 0
     assert Format.parse("coord(0.02)").relative_error == 0.02
-    assert Format.parse("int4/128+had+clip@gptq").relative_error == Format.parse("int4").relative_error
+    assert (
+        Format.parse("int4/128+had+clip@gptq").relative_error == Format.parse("int4").relative_error
+    )
     assert Format.parse("mxfp4/row").relative_error == Format.parse("e2m1").relative_error

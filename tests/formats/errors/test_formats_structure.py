@@ -30,7 +30,11 @@ def test_the_parts_make_the_whole() -> None:
         found = error_structure(DECAYING, name)
         assert sum(found.shares) == pytest.approx(1, abs=2e-3)
         rebuilt = np.mean(
-            (fake_quantise(DECAYING, name, random=0 if "~" in name or "(" in name else None) - DECAYING) ** 2
+            (
+                fake_quantise(DECAYING, name, random=0 if "~" in name or "(" in name else None)
+                - DECAYING
+            )
+            ** 2
         )
         assert found.relative == pytest.approx(rebuilt / np.mean(DECAYING**2))
 
@@ -54,7 +58,9 @@ def test_relative_variance_of_floats_on_normal_numbers(
     mantissa: int, rounding: str, constant: float, correlation: float
 ) -> None:
     # theory.md 1.2: E err^2 / E x^2 = c 4^-m, and E err x / E x^2
-    found = error_structure(RNG.standard_normal((1000, 1000)), f"e5m{mantissa}{rounding}", scale=1.0)
+    found = error_structure(
+        RNG.standard_normal((1000, 1000)), f"e5m{mantissa}{rounding}", scale=1.0
+    )
     assert found.relative * 4**mantissa == pytest.approx(constant, abs=0.001)
     assert found.bias == pytest.approx(correlation, abs=0.0012)
 
@@ -62,7 +68,9 @@ def test_relative_variance_of_floats_on_normal_numbers(
 @pytest.mark.parametrize("bits", [4, 5, 6, 8])
 def test_variance_of_integers_on_four_deviations(bits: int) -> None:
     # theory.md 1.2: step^2 / 6 = 10.7 4^-b at R = 4, measured 11.0 to 12.2 for few bits
-    found = error_structure(RNG.standard_normal((1000, 1000)), f"int{bits}~sr", scale=8 / (2**bits - 1))
+    found = error_structure(
+        RNG.standard_normal((1000, 1000)), f"int{bits}~sr", scale=8 / (2**bits - 1)
+    )
     assert 10.5 < found.relative * 4**bits < 12.5
 
 
@@ -75,8 +83,12 @@ def test_noise_of_stochastic_integers_on_small_features() -> None:
     np.testing.assert_allclose(noise, [0.0100, 0.0100, 0.0097, 0.0054, 0.0019, 0.0006], atol=0.0001)
 
 
-@pytest.mark.parametrize(("rounding", "variance"), [("~dither", 1 / 12), ("~sr", 1 / 6), ("", 1 / 12)])
-def test_variance_in_steps_of_numbers_much_larger_than_a_step(rounding: str, variance: float) -> None:
+@pytest.mark.parametrize(
+    ("rounding", "variance"), [("~dither", 1 / 12), ("~sr", 1 / 6), ("", 1 / 12)]
+)
+def test_variance_in_steps_of_numbers_much_larger_than_a_step(
+    rounding: str, variance: float
+) -> None:
     x = RNG.uniform(-40, 40, (1000, 1000))
     found = error_structure(x, f"int8{rounding}", scale=1.0)
     assert found.relative * np.mean(x**2) == pytest.approx(variance, rel=0.01)

@@ -35,8 +35,14 @@ def places(known: Format) -> np.ndarray:
     inside = known.grid[np.abs(known.grid) < known.max]
     on = rng.choice(inside, 5)
     low, high = neighbours(known, rng.choice(known.grid[:-1], 5))
-    spread = rng.choice([-1, 1], 8) * known.max * np.exp2(-rng.uniform(0, min(np.log2(known.levels), 12), 8))
-    return np.concatenate([on, (low + high) / 2, spread, [0.3 * known.smallest_step, 0.0]]).astype(np.float32)
+    spread = (
+        rng.choice([-1, 1], 8)
+        * known.max
+        * np.exp2(-rng.uniform(0, min(np.log2(known.levels), 12), 8))
+    )
+    return np.concatenate([on, (low + high) / 2, spread, [0.3 * known.smallest_step, 0.0]]).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,7 +62,10 @@ def test_stochastic_rounding_keeps_the_mean_and_has_its_variance(name: str) -> N
         assert abs(out.mean() - x) <= 4 * np.sqrt(var / DRAWS)
         # of a two-point variable: Var s^2 = (mu4 - var^2) / n
         fourth = var * ((upper - x) ** 3 + (x - lower) ** 3) / (upper - lower)
-        assert abs(np.mean((out - x) ** 2) - var) <= 4 * np.sqrt(max(fourth - var**2, 0) / DRAWS) + 1e-6 * var
+        assert (
+            abs(np.mean((out - x) ** 2) - var)
+            <= 4 * np.sqrt(max(fourth - var**2, 0) / DRAWS) + 1e-6 * var
+        )
 
 
 def test_the_magnitude_goes_up_where_u_is_below_the_fraction() -> None:
@@ -130,7 +139,9 @@ def test_generators_move_on() -> None:
     first, second = (fake_quantise(x, "int4~sr", random=source, scale=1.0) for _ in range(2))
     assert not np.array_equal(first, second)
     torch_source = torch.Generator().manual_seed(0)
-    first, second = (fake_quantise(torch.from_numpy(x), "add(1)", random=torch_source) for _ in range(2))
+    first, second = (
+        fake_quantise(torch.from_numpy(x), "add(1)", random=torch_source) for _ in range(2)
+    )
     assert not torch.equal(first, second)
 
 

@@ -85,7 +85,9 @@ def test_rounding_of_gfloat(name: str, saturate: bool) -> None:
     x = points(known)
     if info.domain is gfloat.Domain.Extended or saturate:
         x = np.concatenate([x, INFINITE]).astype(np.float32)
-    theirs = gfloat.round_ndarray(info, x.astype(np.float64), sat=saturate or known.special == "none")
+    theirs = gfloat.round_ndarray(
+        info, x.astype(np.float64), sat=saturate or known.special == "none"
+    )
     if name == "mxint8":
         ours = round_elements(x, known, saturate=saturate)
         np.testing.assert_array_equal(ours, theirs)  # integers have no sign of zero
@@ -179,9 +181,9 @@ def test_formats_as_fine_as_the_type_change_nothing(name: str) -> None:
 
 
 def test_double_numbers_are_rounded_to_single_as_numpy_does() -> None:
-    x = np.random.default_rng(3).standard_normal(10_000) * 10.0 ** np.random.default_rng(4).integers(
-        -44, 38, 10_000
-    )
+    x = np.random.default_rng(3).standard_normal(10_000) * 10.0 ** np.random.default_rng(
+        4
+    ).integers(-44, 38, 10_000)
     same(round_elements(x, "fp32"), x.astype(np.float32).astype(np.float64))
 
 
@@ -192,7 +194,9 @@ def test_integers_wider_than_the_type_stay_inside_their_range(bits: int) -> None
     assert top[1] == -(2.0 ** (bits - 1))
 
 
-@pytest.mark.parametrize("name", ["e2m1", "e4m3", "e5m2", "e4m3fnuz", "int4", "ternary", "binary", "bf16"])
+@pytest.mark.parametrize(
+    "name", ["e2m1", "e4m3", "e5m2", "e4m3fnuz", "int4", "ternary", "binary", "bf16"]
+)
 def test_nan_stays_nan(name: str) -> None:
     x = np.array([np.nan, 1.0], dtype=np.float32)
     assert np.isnan(round_elements(x, name)).tolist() == [True, False]
@@ -212,7 +216,9 @@ def test_half_precision_that_would_overflow_is_refused() -> None:
         (fake_quantise, "bf16"),
         (fake_quantise, "e2m1+pow2"),
     ):
-        with pytest.raises(ValueError, match=r"left the range of float16; scale the array down first$"):
+        with pytest.raises(
+            ValueError, match=r"left the range of float16; scale the array down first$"
+        ):
             verb(x, name)
     assert round_elements(INFINITE, "e5m2", saturate=False).tolist() == [np.inf, -np.inf]
 

@@ -84,7 +84,8 @@ def test_zero_stays_zero_with_a_zero_point() -> None:
     out = fake_quantise(x, "uint3/row")
     assert np.all(out[:, 1] == 0)
     assert np.all(
-        np.abs(out - x).max(axis=1) <= (x.max(axis=1).clip(0) - x.min(axis=1).clip(max=0)) / 14 + 1e-12
+        np.abs(out - x).max(axis=1)
+        <= (x.max(axis=1).clip(0) - x.min(axis=1).clip(max=0)) / 14 + 1e-12
     )
 
 
@@ -104,11 +105,15 @@ def test_a_quiet_block_of_nv_takes_the_smallest_scale() -> None:
 def test_the_clip_search_finds_the_best_scale_of_a_long_row(name: str) -> None:
     x = np.random.default_rng(2).standard_normal((1, 100_000))
     found = np.mean((fake_quantise(x, f"{name}/row+clip") - x) ** 2)
-    tried = [np.mean((fake_quantise(x, name, scale=s) - x) ** 2) for s in np.geomspace(0.02, 3, 400)]
+    tried = [
+        np.mean((fake_quantise(x, name, scale=s) - x) ** 2) for s in np.geomspace(0.02, 3, 400)
+    ]
     assert found < 1.01 * min(tried)
 
 
-@pytest.mark.parametrize("name", ["int4/row", "e4m3/row", "int4_full/32", "mxfp4", "nvfp4", "uint4/32"])
+@pytest.mark.parametrize(
+    "name", ["int4/row", "e4m3/row", "int4_full/32", "mxfp4", "nvfp4", "uint4/32"]
+)
 def test_zeros_and_numbers_below_the_normal_ones_round_to_finite_numbers(name: str) -> None:
     tiny = np.full((2, 32), 1e-42, dtype=np.float32)
     tiny[1] = 0.0
@@ -154,7 +159,9 @@ def test_the_clip_search_never_does_worse_and_helps_few_bits(name: str) -> None:
 def test_the_clip_search_comes_near_the_best_scale_of_a_normal_variable() -> None:
     x = np.random.default_rng(1).standard_normal((64, 4096))
     error = np.mean((fake_quantise(x, "int4/row+clip") - x) ** 2)
-    assert error == pytest.approx(Format.parse("int4").relative_error, rel=0.04)  # 16 levels, one side longer
+    assert error == pytest.approx(
+        Format.parse("int4").relative_error, rel=0.04
+    )  # 16 levels, one side longer
 
 
 @pytest.mark.parametrize(
@@ -165,7 +172,8 @@ def test_the_clip_search_does_not_depend_on_the_unit(dtype: type, size: float) -
     x = np.random.default_rng(3).standard_normal((8, 512)).astype(dtype)
     there = fake_quantise(x * dtype(size), "int4/row+clip") / dtype(size)
     errors = [
-        np.mean((out.astype(np.float64) - x) ** 2) for out in (there, fake_quantise(x, "int4/row+clip"))
+        np.mean((out.astype(np.float64) - x) ** 2)
+        for out in (there, fake_quantise(x, "int4/row+clip"))
     ]
     assert errors[0] == pytest.approx(errors[1], rel=0.02)
 
@@ -203,19 +211,25 @@ def test_a_rotated_group_is_rounded_in_hadamards_basis(size: int) -> None:
     x = X.astype(np.float64)
     turned = (x.reshape(-1, size) @ rotation).reshape(x.shape)
     back = fake_quantise(turned, f"int4/{size}").reshape(-1, size) @ rotation
-    np.testing.assert_allclose(fake_quantise(x, f"int4/{size}+had"), back.reshape(x.shape), atol=1e-12)
+    np.testing.assert_allclose(
+        fake_quantise(x, f"int4/{size}+had"), back.reshape(x.shape), atol=1e-12
+    )
 
 
 def test_a_rotation_spreads_an_outlier() -> None:
     x = X.astype(np.float64).copy()
     x[:, 5] = 30.0
-    plain, turned = (np.mean((fake_quantise(x, name) - x) ** 2) for name in ("int4/row", "int4/row+had"))
+    plain, turned = (
+        np.mean((fake_quantise(x, name) - x) ** 2) for name in ("int4/row", "int4/row+had")
+    )
     assert turned < plain / 2
 
 
 def test_a_scale_from_outside_replaces_the_own_one() -> None:
     out = fake_quantise(X, "int4", scale=0.25)
-    np.testing.assert_array_equal(out, np.clip(np.round(X / np.float32(0.25)), -8, 7) * np.float32(0.25))
+    np.testing.assert_array_equal(
+        out, np.clip(np.round(X / np.float32(0.25)), -8, 7) * np.float32(0.25)
+    )
     per_row = np.full((6, 1), 0.5, dtype=np.float32)
     np.testing.assert_array_equal(
         fake_quantise(X, "e2m1", scale=per_row), round_elements(X / per_row, "e2m1") * per_row
@@ -275,7 +289,9 @@ HOLED = np.array([[1.0, np.nan]])
         (np.array([-3.4e38, 3.4e38], dtype=np.float32), "int2_full", {}, "rounding to 'int2_full' left the range of float32; scale the array down first"),
     ],
 )  # fmt: skip
-def test_what_is_refused(x: np.ndarray, name: str, options: dict[str, object], message: str) -> None:
+def test_what_is_refused(
+    x: np.ndarray, name: str, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError) as caught:
         fake_quantise(x, name, **options)
     assert str(caught.value) == message
@@ -313,7 +329,9 @@ def test_frozen_scales_round_their_own_rows_and_columns_of_them(name: str) -> No
     whole = fake_quantise(X, f"{name}/row" if name not in ("bf16", "fp") else name)
     assert np.array_equal(frozen(X, name)(X), whole)
     assert np.array_equal(frozen(X, name)(X[:, 5:6]), whole[:, 5:6])
-    assert torch.equal(frozen(torch.from_numpy(X), name)(torch.from_numpy(X)), torch.from_numpy(whole))
+    assert torch.equal(
+        frozen(torch.from_numpy(X), name)(torch.from_numpy(X)), torch.from_numpy(whole)
+    )
 
 
 def test_frozen_scales_stay_where_the_numbers_move() -> None:
@@ -324,7 +342,9 @@ def test_frozen_scales_stay_where_the_numbers_move() -> None:
 
 @pytest.mark.parametrize("name", ["add(0.1)", "int4~sr", "int4~dither", "int4/32+had"])
 def test_formats_without_a_grid_cannot_be_frozen(name: str) -> None:
-    with pytest.raises(ValueError, match=r"has no fixed grid; accepted are formats that round to nearest"):
+    with pytest.raises(
+        ValueError, match=r"has no fixed grid; accepted are formats that round to nearest"
+    ):
         frozen(X, name)
 
 

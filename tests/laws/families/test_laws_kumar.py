@@ -33,7 +33,9 @@ def every(bits: float) -> str:
 @pytest.mark.parametrize(("part", "column"), [("w", 1), ("a", 2), ("kv", 3)])
 def test_the_factor_of_a_part(row: list[str], part: str, column: int) -> None:
     if float(row[column]) <= 0:
-        with pytest.raises(ValueError, match=r"factor of -0\.05112: the law holds only above 3\.11 bits"):
+        with pytest.raises(
+            ValueError, match=r"factor of -0\.05112: the law holds only above 3\.11 bits"
+        ):
             rho(f"{part}{row[0]}")
     else:
         assert rho(f"{part}{row[0]}") == pytest.approx(float(row[column]), abs=5e-7)
@@ -63,7 +65,9 @@ def test_the_factor_of_weights_in_floating_point(precision: str, factor: float) 
     ],
 )
 def test_the_base(params: float, losses: str) -> None:
-    assert preset("kumar2024")(params, TOKENS) == pytest.approx([float(v) for v in losses.split()], abs=5e-4)
+    assert preset("kumar2024")(params, TOKENS) == pytest.approx(
+        [float(v) for v in losses.split()], abs=5e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,13 +80,18 @@ def test_the_loss_in_serving(bits: int, first: float, last: float, digits: int) 
 
 
 def test_the_offset_of_serving_is_a_factor_of_three() -> None:
-    law, bare = (preset(name).gap(30e6, TOKENS, "fp -> w4") for name in ("kumar2024", "kumar2024_printed"))
-    assert law / bare == pytest.approx(3.089, abs=5e-4)  # exp(b), the same at every number of tokens
+    law, bare = (
+        preset(name).gap(30e6, TOKENS, "fp -> w4") for name in ("kumar2024", "kumar2024_printed")
+    )
+    assert law / bare == pytest.approx(
+        3.089, abs=5e-4
+    )  # exp(b), the same at every number of tokens
 
 
 def test_three_bits_in_serving_turn_up_with_tokens_only_with_the_offset() -> None:
     law, bare = (
-        preset(name)(30e6, [1.5e9, 6e9, 26e9], "fp -> w3") for name in ("kumar2024", "kumar2024_printed")
+        preset(name)(30e6, [1.5e9, 6e9, 26e9], "fp -> w3")
+        for name in ("kumar2024", "kumar2024_printed")
     )
     assert law == pytest.approx([4.24, 4.13, 4.31], abs=0.01)
     assert bare[[0, -1]] == pytest.approx([4.15, 3.91], abs=0.01)
@@ -128,7 +137,9 @@ def test_how_many_more_params_four_bits_need(name: str, wide: int, times: float)
         (32, 0.705, 0.709, 1.186),
     ],
 )
-def test_the_best_size_at_fixed_bits(bits: int, params: float, tokens: float, reducible: float) -> None:
+def test_the_best_size_at_fixed_bits(
+    bits: int, params: float, tokens: float, reducible: float
+) -> None:
     """Against 16 bits at equal N D P, where alpha = beta: N by (f P)^-1/2, D by (f/P)^1/2, loss by (f/P)^-alpha/2."""
     f, p = rho(every(bits)) / rho(every(16)), bits / 16
     assert (f * p) ** -0.5 == pytest.approx(params, abs=5e-4)
@@ -204,4 +215,6 @@ def test_the_loss_in_serving_after_low_precision_training() -> None:
 def test_the_bracket_is_open_after_training_in_sixteen_bits(wide: str, narrow: str) -> None:
     law = preset("kumar2024")
     served = [law.gap(1e8, 1e10, f"{each} -> w4", each) for each in (wide, narrow)]
-    assert served[0] == pytest.approx(served[1], rel=5e-3)  # but for the 0.4% of params that 16 bits cost
+    assert served[0] == pytest.approx(
+        served[1], rel=5e-3
+    )  # but for the 0.4% of params that 16 bits cost

@@ -60,12 +60,16 @@ def test_published_constants_lie_within_their_bounds(name: str) -> None:
 def test_the_box_of_the_runs(name: str) -> None:
     box = preset(name).box
     assert box is not None
-    inside = as_inputs((box.params[0] * box.params[1]) ** 0.5, (box.tokens[0] * box.tokens[1]) ** 0.5)
+    inside = as_inputs(
+        (box.params[0] * box.params[1]) ** 0.5, (box.tokens[0] * box.tokens[1]) ** 0.5
+    )
     assert box.outside(inside).tolist() == [1.0]
     assert box.outside(as_inputs(10 * box.params[1], 10 * box.tokens[1]))[0] == pytest.approx(10.0)
     assert box.outside(as_inputs(box.params[0] / 7, box.tokens[0] / 7))[0] == pytest.approx(7.0)
     least, most = box.tokens_per_param
-    assert box.tokens[0] / box.params[1] <= 1.01 * least < most <= 1.01 * box.tokens[1] / box.params[0]
+    assert (
+        box.tokens[0] / box.params[1] <= 1.01 * least < most <= 1.01 * box.tokens[1] / box.params[0]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,7 +85,11 @@ def test_a_fitted_law_is_saved_with_its_labels_groups_fixes_and_bounds(name: str
     levels = as_inputs(1e8, 1e10, ["w5 a5", "w3/64", "g:mxfp4", "w8 -> w4"]).levels
     law = preset(name).bind(levels)
     first = law.free[0].name
-    law = law.bounded(**{first: (0.5, 900.0)}).per([first], ["one", "two"]).fix(**{law.free[1].name: 0.25})
+    law = (
+        law.bounded(**{first: (0.5, 900.0)})
+        .per([first], ["one", "two"])
+        .fix(**{law.free[1].name: 0.25})
+    )
     assert law.to_json()["preset"] == name
     law = replace(law, name="mine", evidence="F", title="fitted to my runs", notes=("a note",))
     assert law_from_json(json.loads(json.dumps(law.to_json()))) == law
@@ -97,7 +105,9 @@ def test_a_fitted_law_gives_the_same_losses_after_saving() -> None:
 def test_a_composition_of_ones_own_cannot_be_saved() -> None:
     law = Law("mine", Composed(params_factor=preset("kumar2024").formula.params_factor[:1]))  # type: ignore[attr-defined]
     kept = replace(law, formula=Composed(tokens_factor=law.formula.params_factor))  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="law 'mine' is a composition of its own and cannot be saved"):
+    with pytest.raises(
+        ValueError, match="law 'mine' is a composition of its own and cannot be saved"
+    ):
         kept.to_json()
 
 

@@ -9,7 +9,9 @@ from scipy.optimize import brentq
 from isoloss.formats import Format
 from isoloss.laws import Law, preset
 
-POINTS = np.array([(0.1e9, 10e9), (0.59e9, 100e9), (1e9, 20e9), (7e9, 2e12), (7e9, 15e12), (70e9, 15e12)])
+POINTS = np.array(
+    [(0.1e9, 10e9), (0.59e9, 100e9), (1e9, 20e9), (7e9, 2e12), (7e9, 15e12), (70e9, 15e12)]
+)
 BASE = ("A", "alpha", "B", "beta", "E")
 
 
@@ -19,7 +21,9 @@ def half(digits: int) -> float:
 
 
 def base_of(name: str) -> dict[str, float]:
-    return {k.name: k.value for k in preset(name).constants if k.name in BASE and k.value is not None}
+    return {
+        k.name: k.value for k in preset(name).constants if k.name in BASE and k.value is not None
+    }
 
 
 def critical(law: Law, params: float, precision: str) -> float:
@@ -76,7 +80,9 @@ def test_repeated_data_has_the_constants_of_the_paper() -> None:
     [("w:bf16/128", 1730, -1), ("w:e4m3/128", 27, 0), ("w:e2m1/128", 0.4, 1)],
 )
 def test_the_critical_tokens_of_floats(precision: str, trillions: float, digits: int) -> None:
-    assert critical(preset("sun2025"), 1e9, precision) / 1e12 == pytest.approx(trillions, abs=half(digits))
+    assert critical(preset("sun2025"), 1e9, precision) / 1e12 == pytest.approx(
+        trillions, abs=half(digits)
+    )
 
 
 @pytest.mark.parametrize(("bits", "layout"), [(4, (2, 1)), (8, (4, 3)), (16, (8, 7))])
@@ -132,7 +138,8 @@ def test_an_outer_exponent_makes_a_constant_factor_grow_with_tokens() -> None:
 
     def slope(up: tuple[float, float]) -> np.ndarray:
         high, low = (
-            np.log(law.gap(n * np.exp(s * up[0]), d * np.exp(s * up[1]), precision)) for s in (h, -h)
+            np.log(law.gap(n * np.exp(s * up[0]), d * np.exp(s * up[1]), precision))
+            for s in (h, -h)
         )
         return (high - low) / (2 * h)
 
@@ -154,7 +161,8 @@ def test_the_factors_of_sixteen_levels() -> None:
     labels = [k.name[4:-1] for k in law.constants if k.name.startswith("eff[")]
     apart = [label.removesuffix(" 2:4") for label in labels]
     rho = [
-        law.factors(p, sparsity="2:4" if p != q else None)[0][0] for p, q in zip(apart, labels, strict=True)
+        law.factors(p, sparsity="2:4" if p != q else None)[0][0]
+        for p, q in zip(apart, labels, strict=True)
     ]
     stated = "0205 1519 4331 6918 10162 6296 3812 0156 0784 3221 6033 9376 1384 4137 6531 8404"
     assert [f"{v:.4f}".replace(".", "").removeprefix("0") for v in rho] == stated.split()
@@ -186,7 +194,9 @@ def test_a_factor_is_worth_more_on_a_steeper_base() -> None:
     ("levels", "slopes"),
     [(QUEST_W, [1.55, 1.32, 1.47]), ({k: QUEST[k] for k in (1, 2, 3, 4)}, [2.70, 2.56, 1.98])],
 )
-def test_factors_follow_the_error_of_the_format(levels: dict[int, str], slopes: list[float]) -> None:
+def test_factors_follow_the_error_of_the_format(
+    levels: dict[int, str], slopes: list[float]
+) -> None:
     """atanh eff against log_1/4 of the error, both in logarithms; the last slope is 1.99 in the note, 1.985 here."""
     formats = [Format.parse(name) for name in ("binary", "int2", "int3", "int4")]
     x = [-np.log(known.relative_error) / np.log(4) for known in formats]
@@ -195,7 +205,9 @@ def test_factors_follow_the_error_of_the_format(levels: dict[int, str], slopes: 
 
 
 def test_ternary_losses_are_sane() -> None:
-    assert preset("spectra2025")(1.1e9, 150e9) == pytest.approx(2.19 + 4.73 / 1100**0.32 + 5.18 / 150**0.81)
+    assert preset("spectra2025")(1.1e9, 150e9) == pytest.approx(
+        2.19 + 4.73 / 1100**0.32 + 5.18 / 150**0.81
+    )
 
 
 STATED = [

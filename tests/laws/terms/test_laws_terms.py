@@ -109,7 +109,9 @@ def test_the_size_of_a_block_of_floats(precision: str, log2: float) -> None:
     assert preset("sun2025").at(log2B_tensor=20.0).gap(1e8, 1e10, precision) == pytest.approx(delta)
 
 
-@pytest.mark.parametrize(("pattern", "left"), [("2:4", 0.5), ("1:4", 0.25), ("50%", 0.5), ("0.75", 0.25)])
+@pytest.mark.parametrize(
+    ("pattern", "left"), [("2:4", 0.5), ("1:4", 0.25), ("50%", 0.5), ("0.75", 0.25)]
+)
 def test_sparsity(pattern: str, left: float) -> None:
     link = Sparse(number("s"), number("p"), number("alpha"))
     law = Law("test", Composed(params_factor=(link,)), BASE | {"s": 0.4, "p": 0.7})
@@ -127,7 +129,9 @@ def test_sparsity(pattern: str, left: float) -> None:
      ("d:e4m3", np.inf), ("w4", np.inf)],
 )  # fmt: skip
 def test_additive_noise_caps_params(precision: str, most: float) -> None:
-    law = Law("test", Composed(maps=(Cap("d", number("c"), number("a")),)), BASE | {"c": 7.0, "a": 2.5})
+    law = Law(
+        "test", Composed(maps=(Cap("d", number("c"), number("a")),)), BASE | {"c": 7.0, "a": 2.5}
+    )
     params = np.array([3.0, 1e3])
     assert law(params, 1e10, precision) == pytest.approx(law(np.minimum(params, most), 1e10))
 
@@ -200,7 +204,9 @@ def test_forms_outside_the_algebra(name: str) -> None:
             "p3": 0.15,
             "b3": 0.9,
         }
-        falling = np.exp(c["a2"] * N ** c["p2"] + c["b2"]) * D ** -np.exp(c["a1"] * N ** c["p1"] + c["b1"])
+        falling = np.exp(c["a2"] * N ** c["p2"] + c["b2"]) * D ** -np.exp(
+            c["a1"] * N ** c["p1"] + c["b1"]
+        )
         expected = np.exp(c["a3"] * N ** c["p3"] + c["b3"]) + falling
     else:
         c = {
@@ -227,24 +233,32 @@ def test_kaplan_is_the_base_with_an_outer_exponent() -> None:
 
 def constant_factor(where: str, rho: float) -> Law:
     table = Table(("w",), number("eff"), ("w4",))
-    formula = Composed(params_factor=(table,)) if where == "params" else Composed(tokens_factor=(table,))
+    formula = (
+        Composed(params_factor=(table,)) if where == "params" else Composed(tokens_factor=(table,))
+    )
     return Law("test", formula, BASE | {"eff[w4]": rho})
 
 
 def test_a_constant_factor_on_params_is_a_penalty_without_tokens() -> None:
-    same = Composed(penalties=(Penalty(amplitude("k", "size"), power("n", ""), None, (), Rounded("w")),))
+    same = Composed(
+        penalties=(Penalty(amplitude("k", "size"), power("n", ""), None, (), Rounded("w")),)
+    )
     penalty = Law("test", same, BASE | {"k": 400.0 * (0.6**-0.34 - 1), "n": 0.34})
     assert constant_factor("params", 0.6)(N, D, "w4") == pytest.approx(penalty(N, D, "w4"))
 
 
 def test_a_constant_factor_on_tokens_is_a_penalty_that_falls_with_tokens() -> None:
-    same = Composed(penalties=(Penalty(amplitude("k", "size"), None, power("d", ""), (), Rounded("w")),))
+    same = Composed(
+        penalties=(Penalty(amplitude("k", "size"), None, power("d", ""), (), Rounded("w")),)
+    )
     penalty = Law("test", same, BASE | {"k": 2000.0 * (0.6**-0.37 - 1), "d": -0.37})
     assert constant_factor("tokens", 0.6)(N, D, "w4") == pytest.approx(penalty(N, D, "w4"))
 
 
 @pytest.mark.parametrize(("kappa", "sign"), [(1.0, 0), (0.3, 1)])
-def test_only_an_outer_exponent_makes_a_factor_on_params_grow_with_tokens(kappa: float, sign: int) -> None:
+def test_only_an_outer_exponent_makes_a_factor_on_params_grow_with_tokens(
+    kappa: float, sign: int
+) -> None:
     gaps = constant_factor("params", 0.6).at(kappa=kappa).gap(1e9, np.array([1e10, 1e12]), "w4")
     assert np.sign(np.round(gaps[1] - gaps[0], 12)) == sign
 

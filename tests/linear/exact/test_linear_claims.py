@@ -41,7 +41,10 @@ def test_risk_against_dimension(
     """To 0.6 units of the last digit: the notes lie 5e-6 above, as averages of two steps fewer would."""
     for inputs, printed in (("clean", clean), ("quantised", quantised)):
         found = [
-            2 * excess_risk(Regression(dim), SGD(STEPS, 1, 0.05), precision, inputs=inputs, scales=FINE).value
+            2
+            * excess_risk(
+                Regression(dim), SGD(STEPS, 1, 0.05), precision, inputs=inputs, scales=FINE
+            ).value
             for dim in DIMS
         ]
         assert found == pytest.approx(list(printed), abs=6e-5, rel=0)
@@ -83,7 +86,9 @@ def test_the_limit_against_dimension(
         ("int16", 6e-3**0.5, (1.0005, 1.05, 0.0065, 0.000)),
     ],
 )
-def test_the_spectrum_of_rounded_data(name: str, scale: float | None, printed: tuple[float, ...]) -> None:
+def test_the_spectrum_of_rounded_data(
+    name: str, scale: float | None, printed: tuple[float, ...]
+) -> None:
     setting = setting_of(Regression(1000), Format.parse(name), scale, compressed=False)
     ratios = (setting.h / setting.lam)[[0, 9, 99, 999]]
     assert ratios == pytest.approx(list(printed), rel=0.004, abs=5e-5)

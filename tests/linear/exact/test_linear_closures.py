@@ -60,7 +60,9 @@ def test_fine_grids_are_within_the_error_of_simulation(part: str, name: str, sca
 
 
 @pytest.mark.parametrize(("part", "name", "scale", "off"), COARSE)
-def test_coarse_grids_are_within_a_few_percent(part: str, name: str, scale: float, off: float) -> None:
+def test_coarse_grids_are_within_a_few_percent(
+    part: str, name: str, scale: float, off: float
+) -> None:
     for ratio, error in compare({part: (name, scale)}, 4000):
         assert abs(ratio - 1) < off + 3 * error
 
@@ -76,7 +78,9 @@ def test_all_five_at_once() -> None:
 def test_a_very_fine_grid_is_ideal_noise(iterate: str, schedule: str, momentum: float) -> None:
     """Pieces, centres and sums of a closure follow the exact chain: step 0.01 is noise of 0.01^2 / 6."""
     sgd, noise = SGD(300, 2, 0.05, schedule, momentum), 0.01**2 / 6  # type: ignore[arg-type]
-    one = excess_risk(Regression(30), sgd, "l:int16~sr a:int16~sr", iterate, scales=Scales(l=0.01, a=0.01))
+    one = excess_risk(
+        Regression(30), sgd, "l:int16~sr a:int16~sr", iterate, scales=Scales(l=0.01, a=0.01)
+    )
     other = excess_risk(Regression(30), sgd, f"l:add({noise}) a:add({noise})", iterate)
     assert one.how == "closure"
     assert one.value == pytest.approx(other.value, rel=1e-6)
@@ -111,7 +115,9 @@ def test_a_gain_of_labels_moves_the_result() -> None:
 def test_the_limit_with_a_gain() -> None:
     """A gradient cut to a third of its size allows steps that are larger by the same factor."""
     plain = stability_limit(PROBLEM, SGD(1))
-    assert stability_limit(PROBLEM, SGD(1), "g:int8", Scales(g=0.1)) == pytest.approx(plain, rel=1e-6)
+    assert stability_limit(PROBLEM, SGD(1), "g:int8", Scales(g=0.1)) == pytest.approx(
+        plain, rel=1e-6
+    )
     assert stability_limit(PROBLEM, SGD(1), "g:int2", Scales(g=0.1)) > 5 * plain
     assert excess_risk(PROBLEM, SGD(50, 1, "0.9 limit"), "a:int4 g:int4~sr").value > 0
 

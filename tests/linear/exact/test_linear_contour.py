@@ -40,9 +40,13 @@ def descents(draw: st.DrawFn) -> SGD:
     return SGD(steps, batch, f"{share} limit", draw(SCHEDULES), momentum)
 
 
-def agree(problem: Regression, sgd: SGD, precision: str, iterate: str, inputs: str, method: str) -> None:
+def agree(
+    problem: Regression, sgd: SGD, precision: str, iterate: str, inputs: str, method: str
+) -> None:
     """Asserts the bar of the design: 1e-10 of the larger of the risk and a thousandth of that at w_0."""
-    one, other = (excess_risk(problem, sgd, precision, iterate, inputs, each) for each in (method, "steps"))
+    one, other = (
+        excess_risk(problem, sgd, precision, iterate, inputs, each) for each in (method, "steps")
+    )
     start = 0.5 * np.sum(problem.lam * problem.target_squares)
     assert abs(one.value - other.value) <= 1e-10 * max(other.value, 1e-3 * start)
     assert one.value == pytest.approx(one.parts.total, rel=1e-14)
@@ -58,7 +62,9 @@ def test_jumping_is_stepping(
 
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(problems(), descents(), precisions(), ITERATES)
-def test_jumping_in_full_is_stepping(problem: Regression, sgd: SGD, precision: str, iterate: str) -> None:
+def test_jumping_in_full_is_stepping(
+    problem: Regression, sgd: SGD, precision: str, iterate: str
+) -> None:
     agree(problem, sgd, precision, iterate, "clean", "full")
 
 
@@ -113,7 +119,9 @@ def test_jumping_with_momentum(momentum: float, share: float, iterate: str) -> N
         (Regression(30, 3.0, kurtosis=1.0), SGD(500, 1, "0.95 limit"), "fp", "last"),
     ],
 )
-def test_what_a_contour_alone_would_miss(problem: Regression, sgd: SGD, precision: str, iterate: str) -> None:
+def test_what_a_contour_alone_would_miss(
+    problem: Regression, sgd: SGD, precision: str, iterate: str
+) -> None:
     for method in ("exact", "full"):
         agree(problem, sgd, precision, iterate, "clean", method)
 
@@ -126,15 +134,21 @@ def test_a_billion_steps_with_momentum() -> None:
     assert heavy.parts.variance == pytest.approx(plain.parts.variance, rel=0.01)
 
 
-@pytest.mark.parametrize("precision", ["fp", "d:add(1e-7) w:vec(1e-3)", "d:vec(0.1) l:coord(0.1) a:add(0.1)"])
+@pytest.mark.parametrize(
+    "precision", ["fp", "d:add(1e-7) w:vec(1e-3)", "d:vec(0.1) l:coord(0.1) a:add(0.1)"]
+)
 @pytest.mark.parametrize("decay", [1.05, 1.5, 3.0])
 @pytest.mark.parametrize("dim", [1000, 100_000])
 def test_modes_stand_for_all_coordinates(precision: str, decay: float, dim: int) -> None:
     for steps in (64, 10_000, 10**9):
         for target in (1.0, "source 1.3"):
             problem, sgd = Regression(dim, decay, target=target), SGD(steps, 1, "0.5 limit")
-            few, all_ = (excess_risk(problem, sgd, precision, method=m) for m in ("contour", "full"))
-            assert few.parts.bias == pytest.approx(all_.parts.bias, rel=1e-10, abs=1e-11 * all_.value)
+            few, all_ = (
+                excess_risk(problem, sgd, precision, method=m) for m in ("contour", "full")
+            )
+            assert few.parts.bias == pytest.approx(
+                all_.parts.bias, rel=1e-10, abs=1e-11 * all_.value
+            )
             assert few.parts.variance == pytest.approx(all_.parts.variance, rel=1e-10)
 
 
@@ -170,7 +184,9 @@ def test_the_limit_is_where_the_moments_start_to_grow(momentum: float, batch: in
     problem, precision = Regression(20, 1.2), "d:add(0.05) w:vec(0.1) a:vec(0.2) g:coord(0.3)"
     limit = stability_limit(problem, SGD(1, batch, momentum=momentum), precision)
     below = [
-        excess_risk(problem, SGD(steps, batch, 0.95 * limit, momentum=momentum), precision, "last").value
+        excess_risk(
+            problem, SGD(steps, batch, 0.95 * limit, momentum=momentum), precision, "last"
+        ).value
         for steps in (3000, 6000)
     ]
     assert below[1] == pytest.approx(below[0], rel=0.05)
@@ -181,7 +197,9 @@ def test_the_limit_is_where_the_moments_start_to_grow(momentum: float, batch: in
 def test_beyond_the_limit_the_moments_do_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Regression(20, 1.2)
     limit = stability_limit(problem, SGD(1))
-    monkeypatch.setattr("isoloss.linear.exact.solving.stable", lambda op, gamma, momentum: gamma[:, 0] > 0)
+    monkeypatch.setattr(
+        "isoloss.linear.exact.solving.stable", lambda op, gamma, momentum: gamma[:, 0] > 0
+    )
     grown = [
         excess_risk(problem, SGD(steps, 1, 1.02 * limit), "fp", "last", method="steps").value
         for steps in (1000, 2000, 3000)

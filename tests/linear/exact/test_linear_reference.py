@@ -63,7 +63,8 @@ def test_risk_against_samples(
     noise: str, eps: float, dim: int, printed: tuple[float, ...], tolerance: float
 ) -> None:
     found = [
-        excess_risk(Regression(dim), SGD(steps, 1, 0.1), everywhere(noise, eps)).value for steps in STEPS
+        excess_risk(Regression(dim), SGD(steps, 1, 0.1), everywhere(noise, eps)).value
+        for steps in STEPS
     ]
     agree(found, printed, 4, tolerance)
 
@@ -143,7 +144,9 @@ def test_effective_model_size_at_constant_steps(precision: str, printed: tuple[f
         ("d:add(1e-2)", (0.0930, 0.0558, 0.0434, 0.0410, 0.0407, 0.0407)),
     ],
 )
-def test_effective_model_size_at_geometric_steps(precision: str, printed: tuple[float, ...]) -> None:
+def test_effective_model_size_at_geometric_steps(
+    precision: str, printed: tuple[float, ...]
+) -> None:
     """The same with a geometric schedule, whose stages the notes do not fix to the step."""
     agree([total(size, precision, "geometric", "last") for size in SIZES], printed, 4, 1.5)
 
@@ -153,5 +156,6 @@ def total(size: int, precision: str, schedule: str, iterate: str) -> float:
     missed = math.pi**2 / 6 - sum(i**-2.0 for i in range(1, size + 1))
     sgd = SGD(8000, 1, 0.2, schedule)  # type: ignore[arg-type]
     return (
-        0.5 * missed + excess_risk(Regression(size, noise_var=0.25 + missed), sgd, precision, iterate).value
+        0.5 * missed
+        + excess_risk(Regression(size, noise_var=0.25 + missed), sgd, precision, iterate).value
     )

@@ -29,10 +29,13 @@ def scores(
     """z on clean and on quantised inputs."""
     first = {"last": None, "average": 0, "tail": sgd.steps - round(sgd.steps / 2)}[iterate]
     clean, quantised = (
-        excess_risk(problem, sgd, spelled(parts), iterate, inputs) for inputs in ("clean", "quantised")
+        excess_risk(problem, sgd, spelled(parts), iterate, inputs)
+        for inputs in ("clean", "quantised")
     )
     sizes = sgd.step_sizes(clean.step_size)
-    sim = Simulation(LAM, TARGET, problem.noise_var, sizes, sgd.batch, sgd.momentum, parts, features)
+    sim = Simulation(
+        LAM, TARGET, problem.noise_var, sizes, sgd.batch, sgd.momentum, parts, features
+    )
     w = iterates(sim, REPLICATES, 7, first)
     kind, eps = parts.get("d", ("", 0.0))
     extra = np.full(DIM, eps) if kind == "add" else eps * LAM
@@ -78,11 +81,15 @@ def test_schedules_and_momentum(schedule: str, iterate: str, momentum: float) ->
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_that_are_not_normal(features: str, kurtosis: float, kind: str) -> None:
     problem = Regression(DIM, 1.3, 0.5, TARGET, kurtosis=kurtosis)
-    both = scores(problem, SGD(STEPS, 2, 0.12), {"d": (kind, 0.1), "a": (kind, 0.1)}, "average", features)
+    both = scores(
+        problem, SGD(STEPS, 2, 0.12), {"d": (kind, 0.1), "a": (kind, 0.1)}, "average", features
+    )
     assert np.abs(both).max() < 4
 
 
-def by_matrices(h: Array, c: Array, noise: float, w_add: float, size: float, batch: int, steps: int) -> Array:
+def by_matrices(
+    h: Array, c: Array, noise: float, w_add: float, size: float, batch: int, steps: int
+) -> Array:
     """E v v' of the last iterate and of the average, (2, d, d), by full matrices in a random basis.
 
     Normal u of covariance H and independent noise, as all five additive quantisers leave them.

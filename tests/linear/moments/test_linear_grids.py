@@ -38,7 +38,9 @@ def grid(name: str, stochastic: bool, scale: float | None) -> tuple[str, Array]:
 @pytest.mark.parametrize("stochastic", [False, True])
 def test_data_on_a_real_grid(name: str, scale: float | None, stochastic: bool) -> None:
     spelled, levels = grid(name, stochastic, scale)
-    sim = Simulation(LAM, TARGET, 0.5, np.full(STEPS, 0.1), 2, parts={"d": on_grid(levels, stochastic)})
+    sim = Simulation(
+        LAM, TARGET, 0.5, np.full(STEPS, 0.1), 2, parts={"d": on_grid(levels, stochastic)}
+    )
     results = both_iterates(sim, REPLICATES, 3)
     moments = symmetric_moments(levels, stochastic, np.sqrt(LAM))
     for inputs, best, by in (
@@ -56,7 +58,9 @@ def test_data_on_a_real_grid(name: str, scale: float | None, stochastic: bool) -
 @pytest.mark.parametrize("stochastic", [False, True])
 @pytest.mark.parametrize(("name", "scale"), GRIDS)
 @pytest.mark.parametrize("sd", [0.02, 0.3, 1.0, 6.0])
-def test_moments_against_quadrature(name: str, scale: float | None, stochastic: bool, sd: float) -> None:
+def test_moments_against_quadrature(
+    name: str, scale: float | None, stochastic: bool, sd: float
+) -> None:
     """E u^2, E u x by adaptive quadrature of the conditional moments; nothing shared with the code."""
     _, levels = grid(name, stochastic, scale)
     found = symmetric_moments(levels, stochastic, np.array([sd]))
@@ -99,7 +103,9 @@ def test_a_grid_finer_than_the_variable_adds_its_noise(sd: float) -> None:
 
 
 @pytest.mark.parametrize("stochastic", [False, True])
-@pytest.mark.parametrize(("mean", "sd"), [(0.37, 0.1), (-1.2, 0.4), (3.0, 0.5), (0.13, 0.0), (5.0, 0.0)])
+@pytest.mark.parametrize(
+    ("mean", "sd"), [(0.37, 0.1), (-1.2, 0.4), (3.0, 0.5), (0.13, 0.0), (5.0, 0.0)]
+)
 def test_moments_off_centre(mean: float, sd: float, stochastic: bool) -> None:
     levels = np.arange(5.0) * 0.5
     rng = np.random.default_rng(0)
@@ -123,7 +129,9 @@ def test_ideal_rounding_of_the_result(kind: str, eps: float, iterate: str, input
     by = LAM if inputs == "clean" else LAM + 0.1
     centre = TARGET if inputs == "clean" else LAM * TARGET / (LAM + 0.1)
     rows = risk_by_direction(PROBLEM, sgd, "d:add(0.1)", iterate, inputs)
-    mean = centre - np.sign(TARGET) * np.sqrt(2 * rows.bias / by)  # training stops short of the optimum
+    mean = centre - np.sign(TARGET) * np.sqrt(
+        2 * rows.bias / by
+    )  # training stops short of the optimum
     squares = 2 * rows.variance / by + mean**2
     expected = 0.5 * eps * np.sum(by if kind == "add" else by * squares)
     assert after.parts.rounding == pytest.approx(expected, rel=1e-9)
@@ -142,11 +150,15 @@ def test_the_result_on_a_real_grid(name: str, scale: float | None) -> None:
     assert np.mean(0.5 * (rounded - TARGET) ** 2 @ LAM) == pytest.approx(risk.value, rel=0.02)
 
 
-@pytest.mark.parametrize("precision", ["fp", "d:add(0.1) l:vec(0.1)", "d:int3~sr", "w:vec(0.2) a:coord(0.1)"])
+@pytest.mark.parametrize(
+    "precision", ["fp", "d:add(0.1) l:vec(0.1)", "d:int3~sr", "w:vec(0.2) a:coord(0.1)"]
+)
 @pytest.mark.parametrize("inputs", ["clean", "quantised"])
 def test_directions_sum_to_the_risk(precision: str, inputs: str) -> None:
     problem, sgd = Regression(300, target="source 1.5"), SGD(500, 2, 0.1)
-    risk, rows = (f(problem, sgd, precision, "average", inputs) for f in (excess_risk, risk_by_direction))
+    risk, rows = (
+        f(problem, sgd, precision, "average", inputs) for f in (excess_risk, risk_by_direction)
+    )
     assert rows.bias.sum() == pytest.approx(risk.parts.bias, rel=1e-9)
     assert rows.variance.sum() == pytest.approx(risk.parts.variance, rel=1e-9)
     assert len(rows.risk) == 300

@@ -19,7 +19,9 @@ def problem(site: str = "after", target: object = TARGET) -> Regression:
     return Regression(DIM, 1.2, 0.3, target, sketch=ROWS, site=site, seed=4)  # type: ignore[arg-type]
 
 
-def simulated(site: str, rule: object, extra: dict[str, object] | None = None) -> tuple[Array, Array]:
+def simulated(
+    site: str, rule: object, extra: dict[str, object] | None = None
+) -> tuple[Array, Array]:
     """The averaged iterates and S."""
     at = problem(site)
     sketch = at.sketch_matrix()
@@ -39,12 +41,18 @@ def clean(w: Array, sketch: Array) -> Array:
 @pytest.mark.parametrize("kind", ["none", "add", "vec", "coord"])
 def test_ideal_noise_on_a_sketch(kind: str, site: str) -> None:
     eps = GRAM_NOISE.get(kind)
-    precision = "l:vec(0.1) w:add(0.05) a:vec(0.1) g:coord(0.1)" + (f" d:{kind}({eps})" if eps else "")
+    precision = "l:vec(0.1) w:add(0.05) a:vec(0.1) g:coord(0.1)" + (
+        f" d:{kind}({eps})" if eps else ""
+    )
     extra = {"l": ("vec", 0.1), "w": ("add", 0.05), "a": ("vec", 0.1), "g": ("coord", 0.1)}
     w, sketch = simulated(site, (kind, eps) if eps else None, extra)
     at, sgd = problem(site), SGD(STEPS, 2, 0.08)
-    one, other = (excess_risk(at, sgd, precision, "average", inputs) for inputs in ("clean", "quantised"))
-    exact = {"none": "ee", "vec": "ee", "coord": "cc", "add": "ee" if site == "after" else "ce"}[kind]
+    one, other = (
+        excess_risk(at, sgd, precision, "average", inputs) for inputs in ("clean", "quantised")
+    )
+    exact = {"none": "ee", "vec": "ee", "coord": "cc", "add": "ee" if site == "after" else "ce"}[
+        kind
+    ]
     assert one.how[0] + other.how[0] == exact
     bound = 4 if one.how == "exact" else 12  # a closure may be a little off
     assert abs(score(clean(w, sketch), one.value)) < bound
@@ -65,7 +73,9 @@ def test_ideal_noise_on_a_sketch(kind: str, site: str) -> None:
     there = 0.5 * np.einsum("ri,ij,rj->r", w - best, covariance, w - best) + missed
     assert abs(score(there, other.value)) < (4 if other.how == "exact" else 12)
     assert other.parts.approximation == pytest.approx(missed, rel=1e-9)
-    used = 0.5 * (lam @ TARGET**2 - pull @ best) - missed  # the rise of the best risk when inputs are rounded
+    used = (
+        0.5 * (lam @ TARGET**2 - pull @ best) - missed
+    )  # the rise of the best risk when inputs are rounded
     assert other.parts.floor == pytest.approx(used, rel=1e-6, abs=1e-14)
 
 
@@ -87,7 +97,10 @@ def test_a_random_target_is_the_mean_of_fixed_ones(precision: str, site: str) ->
     for inputs in ("clean", "quantised"):
         whole = excess_risk(problem(site, "isotropic"), sgd, precision, "average", inputs)
         empty = excess_risk(problem(site, 0.0), sgd, precision, "average", inputs)
-        alone = [excess_risk(problem(site, row), sgd, precision, "average", inputs) for row in np.eye(DIM)]
+        alone = [
+            excess_risk(problem(site, row), sgd, precision, "average", inputs)
+            for row in np.eye(DIM)
+        ]
         total = sum(each.value - empty.value for each in alone) + empty.value
         assert whole.value == pytest.approx(total, rel=1e-8)
 

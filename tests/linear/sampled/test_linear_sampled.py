@@ -238,7 +238,9 @@ def test_the_closure_of_a_saturating_grid_on_a_sketch(site: str, target: float |
     problem = Regression(24, 1.2, 0.3, target, sketch=5, site=site, seed=4)  # type: ignore[arg-type]
     scales = Scales(d=0.12)
     for inputs in ("clean", "quantised"):
-        closure = excess_risk(problem, SGD(40, 2, 0.1), "d:int4~sr", "average", inputs, scales=scales)
+        closure = excess_risk(
+            problem, SGD(40, 2, 0.1), "d:int4~sr", "average", inputs, scales=scales
+        )
         found = sample_risk(
             problem,
             SGD(40, 2, 0.1),
@@ -287,7 +289,8 @@ def test_groups_that_share_a_scale_against_numpy(name: str) -> None:
 
 def test_results_and_stored_weights_in_groups() -> None:
     one, other = (
-        sample_risks([(PLAIN, SGD2, each)], "last", replicates=500)[0] for each in ("fp", "fp -> w:int4/3")
+        sample_risks([(PLAIN, SGD2, each)], "last", replicates=500)[0]
+        for each in ("fp", "fp -> w:int4/3")
     )
     assert other.minus(one).value == pytest.approx(other.risk.parts.rounding)
     kept = sample_risk(PLAIN, SGD2, "fp", "last", stored="int8/2~sr", replicates=500)

@@ -11,7 +11,9 @@ from isoloss.linear.sampled.kernels.counter_rng import key_at, normal_row, unifo
 from isoloss.linear.sampled.kernels.rules import rule_of, scaled_rule
 from isoloss.linear.sampled.kernels.twin_rows import round_row
 
-NAMES = [each.name for each in catalogue() if each.kind in ("int", "float") and each.span == "symmetric"]
+NAMES = [
+    each.name for each in catalogue() if each.kind in ("int", "float") and each.span == "symmetric"
+]
 NAMES += ["int16", "int32"]
 KEY = np.uint64(77)
 
@@ -28,7 +30,9 @@ def points(known: Format, dtype: type) -> np.ndarray:
     drawn = rng.standard_normal(5_000) * min(known.max, 1e30) / 3
     if known.levels is not None and known.levels <= 2**16:
         grid = known.grid
-        hinges = np.concatenate([grid, (grid[1:] + grid[:-1]) / 2, grid[[0, -1]] * 1.1, grid[[0, -1]] - 0.5])
+        hinges = np.concatenate(
+            [grid, (grid[1:] + grid[:-1]) / 2, grid[[0, -1]] * 1.1, grid[[0, -1]] - 0.5]
+        )
     else:  # too many codes to list: random bits, and what lies half way between two of them
         bits = rng.integers(0, 2**31, 20_000).astype(np.uint32).view(np.float32)
         near = round_elements(bits[np.isfinite(bits)], known.bare).astype(np.float64)
@@ -59,7 +63,9 @@ def test_the_twin_equals_the_specification(name: str, mark: str, dtype: type) ->
 def test_integers_of_this_room_are_symmetric() -> None:
     x = np.array([-9.0, -8.0, -7.4, 7.4, 9.0])
     out = np.empty(5)
-    round_row(out, x, rule_of(Format.parse("int4"), 1.0, 1.0, np.float64), KEY, np.empty(5, np.float32))
+    round_row(
+        out, x, rule_of(Format.parse("int4"), 1.0, 1.0, np.float64), KEY, np.empty(5, np.float32)
+    )
     assert out.tolist() == [-7.0, -7.0, -7.0, 7.0, 7.0]
 
 
@@ -78,7 +84,9 @@ def test_a_scale_divides_and_multiplies(name: str) -> None:
     out, u = np.empty_like(x), np.empty_like(x)
     round_row(out, x, rule_of(known, float(scale), 1.0), KEY, np.empty_like(x))
     uniform_row(u, KEY)
-    assert np.array_equal(out, round_elements(x / scale, known, random=u if known.rounding else None) * scale)
+    assert np.array_equal(
+        out, round_elements(x / scale, known, random=u if known.rounding else None) * scale
+    )
 
 
 def test_ideal_noise_has_its_moments() -> None:
@@ -104,7 +112,8 @@ def test_normal_numbers(size: int) -> None:
     x = x.astype(float)
     n = x.size
     moments = [
-        ((x**k).mean() - mean) / np.sqrt(var / n) for k, mean, var in ((1, 0, 1), (2, 1, 2), (4, 3, 96))
+        ((x**k).mean() - mean) / np.sqrt(var / n)
+        for k, mean, var in ((1, 0, 1), (2, 1, 2), (4, 3, 96))
     ]
     moments.append(((x**6).mean() - 15) / np.sqrt(10170 / n))
     pairs = [
@@ -133,7 +142,9 @@ BLOCKS = [each.name for each in catalogue() if each.kind == "block"]
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("mark", ["", "~sr"])
-@pytest.mark.parametrize("name", [*BLOCKS, "int4/16", "int8/row", "e4m3/row", "e2m1/64", "mxfp4/16"])
+@pytest.mark.parametrize(
+    "name", [*BLOCKS, "int4/16", "int8/row", "e4m3/row", "e2m1/64", "mxfp4/16"]
+)
 def test_shared_scales_equal_the_specification(name: str, mark: str, dtype: type) -> None:
     known = Format.parse(name + mark)
     rng = np.random.default_rng(5)
@@ -143,4 +154,6 @@ def test_shared_scales_equal_the_specification(name: str, mark: str, dtype: type
         out, u = np.empty_like(x), np.empty(192, np.float32)
         round_row(out, x, scaled_rule(known, 192, dtype), KEY, u)
         uniform_row(u, KEY)
-        assert np.array_equal(out, fake_quantise(x, known, random=u.astype(dtype) if mark else None))
+        assert np.array_equal(
+            out, fake_quantise(x, known, random=u.astype(dtype) if mark else None)
+        )

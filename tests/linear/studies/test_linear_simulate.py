@@ -11,7 +11,9 @@ FIVE = all_parts("add", 0.01)
 
 
 def test_each_cell_is_a_row_with_the_risk_of_its_own() -> None:
-    grid = il.Grid(samples=[300, 1000], batch=[1, 4], precision=["fp", "d:add(0.01)"], dim=[50, 100])
+    grid = il.Grid(
+        samples=[300, 1000], batch=[1, 4], precision=["fp", "d:add(0.01)"], dim=[50, 100]
+    )
     runs = simulate(Regression(10), grid, SGD(1, step_size=0.1))
     assert len(runs) == 16
     for run, row in zip(runs, runs.frame().iter_rows(named=True), strict=True):
@@ -65,7 +67,9 @@ def test_an_unstable_cell_stays_with_its_reason() -> None:
 
 
 def test_a_grid_without_a_stable_cell_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^the step size 9 is unstable; the limit for this problem"):
+    with pytest.raises(
+        ValueError, match=r"^the step size 9 is unstable; the limit for this problem"
+    ):
         simulate(Regression(100), {"samples": [100, 1000]}, SGD(1, step_size=9.0))
 
 
@@ -120,7 +124,10 @@ def test_what_is_refused(grid: dict[str, object], message: str) -> None:
 def test_additive_noise_saturates_and_a_shared_factor_does_not() -> None:
     found = study("samples")
     assert found.at("additive", "eps 0.01")[1][-1] > 10 * found.at("additive", "eps 0")[1][-1]
-    assert found.at("shared factor", "eps 0.01")[1][-1] < 1.1 * found.at("shared factor", "eps 0")[1][-1]
+    assert (
+        found.at("shared factor", "eps 0.01")[1][-1]
+        < 1.1 * found.at("shared factor", "eps 0")[1][-1]
+    )
     assert len(found.runs) == len(found.table)
 
 
@@ -143,7 +150,8 @@ def test_what_a_batch_averages_away(panel: str, part: str, slope: float) -> None
 def test_clean_risk_converges_while_the_risk_in_use_diverges() -> None:
     found = study("divergence")
     clean, used = (
-        found.at("batch 1", f"additive noise (ideal integers), {i} inputs")[1] for i in ("clean", "quantised")
+        found.at("batch 1", f"additive noise (ideal integers), {i} inputs")[1]
+        for i in ("clean", "quantised")
     )
     real = found.at("batch 1", "real integers, stochastic, quantised inputs")[1]
     assert used[-1] / used[0] > 5 > 1.5 > clean[-1] / clean[0]

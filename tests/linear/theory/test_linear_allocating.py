@@ -26,8 +26,14 @@ LARGE = Regression(100_000, noise_var=0.25)
 @pytest.mark.parametrize("inputs", ["clean", "quantised"])
 def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
     found = allocate(SMALL, Allowance(compute=4000), [precision], inputs=inputs).best  # type: ignore[arg-type]
-    cells = [(*first_coordinates(SMALL, size), size, k / 40) for size in range(1, 41) for k in range(1, 40)]
-    points = [(seen, SGD(4000 // size, 1, f"{share} limit"), precision) for seen, _, size, share in cells]
+    cells = [
+        (*first_coordinates(SMALL, size), size, k / 40)
+        for size in range(1, 41)
+        for k in range(1, 40)
+    ]
+    points = [
+        (seen, SGD(4000 // size, 1, f"{share} limit"), precision) for seen, _, size, share in cells
+    ]
     beside = 1.0 if inputs == "quantised" else 0.0
     best = min(
         risk.value + beside * risk.parts.floor + missed
@@ -37,7 +43,9 @@ def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
 
 
 def test_a_choice_is_the_exact_risk_at_its_size_and_steps() -> None:
-    found = allocate(LARGE, Allowance(compute=1e5), ["d:add(1e-3)"], batch=4, inputs="quantised").best
+    found = allocate(
+        LARGE, Allowance(compute=1e5), ["d:add(1e-3)"], batch=4, inputs="quantised"
+    ).best
     seen, missed = first_coordinates(LARGE, found.size)
     sgd = SGD(found.steps, 4, found.step_size)
     risk = excess_risk(seen, sgd, "d:add(1e-3)", inputs="quantised")
@@ -55,10 +63,14 @@ def test_full_precision_has_the_exponent_of_the_theory(decay: float) -> None:
 
 
 def table() -> Allocation:
-    return allocate(LARGE, Allowance(compute=1e6), ["fp", "d:add(1e-2)", "d:vec(1e-2)", "d:e4m3~sr"])
+    return allocate(
+        LARGE, Allowance(compute=1e6), ["fp", "d:add(1e-2)", "d:vec(1e-2)", "d:e4m3~sr"]
+    )
 
 
-def test_relative_noise_keeps_the_best_size_and_added_noise_reduces_it_less_than_the_theory_says() -> None:
+def test_relative_noise_keeps_the_best_size_and_added_noise_reduces_it_less_than_the_theory_says() -> (
+    None
+):
     """Beyond eps^(-1/a) more coordinates still gain a little, so the closed form is smaller than the best size."""
     found = {each.precision: each for each in table().choices}
     assert [*found] == ["fp", "d:e4m3~sr", "d:vec(0.01)", "d:add(0.01)"]
@@ -72,7 +84,10 @@ def test_relative_noise_keeps_the_best_size_and_added_noise_reduces_it_less_than
 
 def test_an_allocation_prints_itself() -> None:
     lines = str(table()).splitlines()
-    assert lines[0] == "allocation under M N <= 1e+06; exact risk on clean inputs of the first M coordinates"
+    assert (
+        lines[0]
+        == "allocation under M N <= 1e+06; exact risk on clean inputs of the first M coordinates"
+    )
     assert lines[1].split("  ")[-1] == "over the best"
     assert lines[2].split() == [
         "fp",
@@ -93,7 +108,10 @@ def test_an_allocation_prints_itself() -> None:
 
 def test_fewer_bits_buy_a_larger_model() -> None:
     allowance = Allowance(memory=256, samples=10_000)
-    found = {each.precision: each for each in allocate(LARGE, allowance, ["fp", "d8~sr", "d6~sr"]).choices}
+    found = {
+        each.precision: each
+        for each in allocate(LARGE, allowance, ["fp", "d8~sr", "d6~sr"]).choices
+    }
     assert {name: (each.size, each.edge) for name, each in found.items()} == {
         "fp": (16, True),
         "d8~sr": (32, True),
@@ -112,7 +130,9 @@ def test_fewer_bits_buy_more_compute_where_they_are_weighed() -> None:
 
 def test_bits_may_be_given_and_those_of_added_noise_follow_from_eps() -> None:
     def bits(spelled: str, **given: object) -> float:
-        return allocate(LARGE, Allowance(memory=64, samples=100, **given), [spelled], sizes=4).best.bits  # type: ignore[arg-type]
+        return allocate(
+            LARGE, Allowance(memory=64, samples=100, **given), [spelled], sizes=4
+        ).best.bits  # type: ignore[arg-type]
 
     assert bits("d:add(0.00390625)") == 4
     assert bits("d:vec(0.01)", bits={"d:vec(0.01)": 7}) == 7

@@ -35,7 +35,8 @@ def drawn(seed: int) -> tuple[Regression, SGD, str]:
     kind = str(rng.choice(["add", "vec", "coord", "mixed"]))
     kinds = [str(rng.choice(["add", "vec", "coord"])) if kind == "mixed" else kind for _ in parts]
     spelled = " ".join(
-        f"{part}:{kind}({10 ** rng.uniform(-4, 0)!r})" for part, kind in zip(parts, kinds, strict=True)
+        f"{part}:{kind}({10 ** rng.uniform(-4, 0)!r})"
+        for part, kind in zip(parts, kinds, strict=True)
     )
     problem = Regression(
         int(rng.integers(1, 300)),
@@ -150,7 +151,9 @@ def test_real_grids_on_data_are_bounded_too() -> None:
         ("fp", {"momentum": 0.5}, "momentum 0.5"),
     ],
 )
-def test_what_has_no_bound_is_refused(precision: str, given: dict[str, object], message: str) -> None:
+def test_what_has_no_bound_is_refused(
+    precision: str, given: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         risk_bound(Regression(10), SGD(100, 1, 0.1, **given), precision)  # type: ignore[arg-type]
 

@@ -37,7 +37,9 @@ PROBLEM, DESCENT = Regression(1_000_000, noise_var=0.25), SGD(8000, 1, 0.2)
         ("d:vec(1e-2)", (0.0909, 0.0480, 0.0255, 0.0160, 0.0135, 0.0131)),
     ],
 )
-def test_first_coordinates_give_the_table_of_the_notes(precision: str, printed: tuple[float, ...]) -> None:
+def test_first_coordinates_give_the_table_of_the_notes(
+    precision: str, printed: tuple[float, ...]
+) -> None:
     found = []
     for size in (5, 10, 20, 40, 80, 160):
         seen, missed = first_coordinates(PROBLEM, size)
@@ -102,7 +104,9 @@ def test_the_constant_of_other_targets_by_a_sum(source: float) -> None:
 def test_relative_noise_keeps_what_the_last_doubling_gains_and_added_noise_does_not() -> None:
     """The gains of dynamics.md, claim C4, for the first coordinates: 1/1.02 there for a shared factor."""
     found = {
-        spelled: effective_model_size(PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised")
+        spelled: effective_model_size(
+            PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised"
+        )
         for spelled in ("d:vec(0.02)", "d:add(1e-3)")
     }
     share = {spelled: each.doubling / each.full_doubling for spelled, each in found.items()}
@@ -115,7 +119,10 @@ def test_no_size_gives_a_risk_below_the_floor_and_the_result_says_so() -> None:
     """Noise on the data acts like a ridge: with little data it does better than any full-precision model."""
     found = effective_model_size(Regression(5, 0.0, 500.0), 5, SGD(400, 1, 0.02), "d:add(1)")
     assert math.isnan(found.value)
-    assert found.reason == "the risk of a full-precision model is 2.53 at best up to size 5, above 2.321"
+    assert (
+        found.reason
+        == "the risk of a full-precision model is 2.53 at best up to size 5, above 2.321"
+    )
     assert "none, for the risk of a full-precision model" in str(found)
 
 
@@ -177,16 +184,24 @@ def test_the_bit_rule_is_exact_for_the_worst_target(decay: float, dim: int) -> N
     target = np.zeros(dim)
     target[-1] = dim ** (decay / 2)
     problem = Regression(dim, decay, target=target)
-    found = [each for each in equal_risk_bits(problem, SGD(10_000, 1, 0.05)) if not math.isnan(each.mantissa)]
+    found = [
+        each
+        for each in equal_risk_bits(problem, SGD(10_000, 1, 0.05))
+        if not math.isnan(each.mantissa)
+    ]
     assert len(found) >= 3
-    assert [each.mantissa for each in found] == pytest.approx([each.measured for each in found], abs=0.05)
+    assert [each.mantissa for each in found] == pytest.approx(
+        [each.measured for each in found], abs=0.05
+    )
 
 
 def test_for_an_even_target_the_gap_does_not_grow_with_the_dimension() -> None:
     """The rule would give 5.6 bits more from d = 200 to 10,000; the exact risk gives none."""
     gaps = []
     for dim in (200, 10_000):
-        (found,) = equal_risk_bits(Regression(dim), SGD(10_000, 1, 0.05), bits=[9], inputs="quantised")
+        (found,) = equal_risk_bits(
+            Regression(dim), SGD(10_000, 1, 0.05), bits=[9], inputs="quantised"
+        )
         gaps.append(found.bits - found.mantissa)
     assert gaps == pytest.approx([5.26, 5.26], abs=0.02)
 

@@ -25,14 +25,21 @@ from isoloss.linear import (
 def test_bounds_hold_for_a_sketch(precision: str, inputs: str, site: str) -> None:
     problem, sgd = Regression(400, 1.5, 0.5, sketch=48, site=site), SGD(3000, 2, 0.03)  # type: ignore[arg-type]
     bound = risk_bound(problem, sgd, precision, inputs)  # type: ignore[arg-type]
-    assert bound.lower < excess_risk(problem, sgd, precision, inputs=inputs).value < bound.upper < math.inf  # type: ignore[arg-type]
+    assert (
+        bound.lower
+        < excess_risk(problem, sgd, precision, inputs=inputs).value
+        < bound.upper
+        < math.inf
+    )  # type: ignore[arg-type]
     assert bound.approximation > 0
 
 
 def test_a_shared_factor_keeps_what_the_last_doubling_gains() -> None:
     """0.98 at eps 0.02 in dynamics.md, claim C4."""
     problem, sgd = Regression(1000, 1.5, 0.25), SGD(200_000, 1, 0.05)
-    found = effective_model_size(problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="quantised")
+    found = effective_model_size(
+        problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="quantised"
+    )
     assert found.doubling / found.full_doubling == pytest.approx(1 / 1.02, abs=0.01)
     assert found.closed == 128
 

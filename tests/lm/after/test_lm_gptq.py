@@ -69,7 +69,9 @@ def test_the_last_column_takes_the_best_number_that_is_left() -> None:
     metric = torch.from_numpy(damped(h))
     for row, q in zip(w, found, strict=True):
         step = float(row.abs().max()) / known.max
-        tried = [cost(row[None], torch.where(last, k * step, q)[None], metric) for k in range(-4, 4)]
+        tried = [
+            cost(row[None], torch.where(last, k * step, q)[None], metric) for k in range(-4, 4)
+        ]
         assert cost(row[None], q[None], metric) <= min(tried) * (1 + 1e-12)
 
 
@@ -91,12 +93,15 @@ def test_it_lies_between_rounding_to_nearest_and_brute_force() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_without_correlations_it_is_rounding_to_nearest(spelled: str, dtype: torch.dtype) -> None:
     w, h = problem(7, 32, dtype=dtype)
-    assert torch.equal(gptq(w, torch.diag(h.diagonal()), Format.parse(spelled)), fake_quantise(w, spelled))
+    assert torch.equal(
+        gptq(w, torch.diag(h.diagonal()), Format.parse(spelled)), fake_quantise(w, spelled)
+    )
 
 
 @pytest.mark.parametrize(
     "spelled",
-    [s for s in FORMATS if s not in ("binary/8", "e5m10/row", "bf16")] + ["int3/row+had", "mxfp4+had"],
+    [s for s in FORMATS if s not in ("binary/8", "e5m10/row", "bf16")]
+    + ["int3/row+had", "mxfp4+had"],
 )
 def test_outputs_change_less_than_by_rounding_to_nearest(spelled: str) -> None:
     w, h = problem(40, 64, seed=2, dtype=torch.float32)
@@ -142,7 +147,9 @@ def test_inputs_that_span_little_or_nothing_are_no_trouble() -> None:
     w, _ = problem(4, 16, dtype=torch.float32)
     x = torch.randn(1, 16, generator=torch.Generator().manual_seed(0))
     assert torch.isfinite(gptq(w, 2 * x.T @ x, Format.parse("int4/row"))).all()
-    assert torch.equal(gptq(w, torch.zeros(16, 16), Format.parse("int4/row")), fake_quantise(w, "int4/row"))
+    assert torch.equal(
+        gptq(w, torch.zeros(16, 16), Format.parse("int4/row")), fake_quantise(w, "int4/row")
+    )
 
 
 def test_the_scale_of_inputs_does_not_matter() -> None:

@@ -24,7 +24,9 @@ class Block(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(3))
+        self.q_proj, self.k_proj, self.v_proj = (
+            nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(3)
+        )
         self.up_proj, self.down_proj = nn.Linear(WIDTH, 24), nn.Linear(24, WIDTH)
 
     def forward(self, x: Tensor, *, scale: float) -> tuple[Tensor]:
@@ -78,7 +80,9 @@ def test_all_linear_layers_but_the_head_are_rounded_and_the_model_stays() -> Non
 def test_scopes_are_the_last_names_of_layers() -> None:
     model, after = Causal(), quantised(Causal(), "w.down_proj:int3 w.head:int8")
     changed = {
-        n for (n, p), q in zip(model.named_parameters(), after.parameters(), strict=True) if not p.equal(q)
+        n
+        for (n, p), q in zip(model.named_parameters(), after.parameters(), strict=True)
+        if not p.equal(q)
     }
     assert changed == {*(f"layers.{k}.down_proj.weight" for k in range(3)), "lm_head.weight"}
 
@@ -111,13 +115,16 @@ def test_gptq_sees_the_inputs_that_rounded_layers_give(post: str) -> None:
         hook.remove()
         x = torch.cat([s.reshape(-1, s.shape[-1]) for s in seen])
         layer.weight.data = gptq(layer.weight, 2 * x.T @ x, one)
-        torch.testing.assert_close(after.get_submodule(path).weight, layer.weight, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(
+            after.get_submodule(path).weight, layer.weight, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_gptq_keeps_predictions_closer() -> None:
     model, held_out = Causal(), tokens(64, seed=1).numpy()
     near, found = (
-        degradation(model, quantised(model, post, tokens(200)), held_out) for post in ("w3", "w3@gptq")
+        degradation(model, quantised(model, post, tokens(200)), held_out)
+        for post in ("w3", "w3@gptq")
     )
     assert 0 < found.kl + 2 * found.kl_se < near.kl
 
@@ -199,7 +206,9 @@ def test_batches_of_windows_depend_on_the_seed_alone_and_end() -> None:
     assert sorted(map(tuple, both)) == sorted(map(tuple, found.training))
     assert np.array_equal(found.batch(1, 3, 7), found.batch(1, 3, 7))
     assert np.array_equal(found.validation(2), found.held_out[[0, 2]])
-    with pytest.raises(ModelError, match="has 6 windows of 4 tokens to calibrate on, and 9 are asked for"):
+    with pytest.raises(
+        ModelError, match="has 6 windows of 4 tokens to calibrate on, and 9 are asked for"
+    ):
         found.batch(2, 3, 7)
 
 
@@ -223,7 +232,9 @@ def test_a_model_of_hugging_face_that_cannot_be_read_is_refused(tmp_path: Any) -
         with pytest.raises(ModelError, match=r"pip install 'isoloss\[hub\]'"):
             load_hub(tmp_path)
         return
-    with pytest.raises(ModelError, match=r"has no config\.json and 0 \.gguf files; accepted is one model"):
+    with pytest.raises(
+        ModelError, match=r"has no config\.json and 0 \.gguf files; accepted is one model"
+    ):
         load_hub(tmp_path)
     with pytest.raises(ModelError, match="there is no folder"):
         load_hub(tmp_path / "nothing")

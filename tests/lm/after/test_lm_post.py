@@ -92,7 +92,9 @@ def test_the_model_that_was_trained_stays_as_it_is(trained: Trained) -> None:
 
 
 @pytest.mark.parametrize("precision", ["w3", "w4 a8 kv8", "a8 w.fc2:int4 w.head:int4", "w4/16"])
-def test_served_as_it_was_trained_a_model_stays_itself(precision: str, validation: np.ndarray) -> None:
+def test_served_as_it_was_trained_a_model_stays_itself(
+    precision: str, validation: np.ndarray
+) -> None:
     before = model(precision)
     found = degradation(before, quantised(before, precision), validation)
     assert (found.gap, found.kl) == (0.0, 0.0)
@@ -144,7 +146,9 @@ def test_gptq_takes_inputs_from_the_layers_already_rounded() -> None:
         for name in MATRICES:
             seen: list[Tensor] = []
             layer = getattr(block, name)
-            hook = layer.register_forward_pre_hook(lambda m, args, seen=seen: seen.append(m.a(args[0])))
+            hook = layer.register_forward_pre_hook(
+                lambda m, args, seen=seen: seen.append(m.a(args[0]))
+            )
             with torch.no_grad():
                 for part in calibration.split(16):
                     step_by_step(part)
@@ -167,7 +171,9 @@ def test_gptq_loses_less_than_rounding_to_nearest(
     trained: Trained, validation: np.ndarray, bits: int
 ) -> None:
     near = degradation(trained.model, quantised(trained.model, f"w{bits}"), validation)
-    found = degradation(trained.model, quantised(trained.model, f"w{bits}@gptq", tokens()), validation)
+    found = degradation(
+        trained.model, quantised(trained.model, f"w{bits}@gptq", tokens()), validation
+    )
     assert found.kl + 2 * found.kl_se < near.kl
     # A thousand tokens resolve no gap of some thousandths of a nat, which is what 3 and 4 bits cost this small model.
     assert bits > 2 or found.gap + 2 * found.gap_se < near.gap
@@ -184,12 +190,19 @@ def test_gptq_loses_less_than_rounding_to_nearest(
     ],
 )
 def test_gptq_of_scopes_and_formats(trained: Trained, validation: np.ndarray, spelled: str) -> None:
-    near = degradation(trained.model, quantised(trained.model, spelled.replace("@gptq", "")), validation)
-    assert degradation(trained.model, quantised(trained.model, spelled, tokens()), validation).kl < near.kl
+    near = degradation(
+        trained.model, quantised(trained.model, spelled.replace("@gptq", "")), validation
+    )
+    assert (
+        degradation(trained.model, quantised(trained.model, spelled, tokens()), validation).kl
+        < near.kl
+    )
 
 
 # ---- what it costs
-def test_loss_gap_and_divergence_by_their_definitions(trained: Trained, validation: np.ndarray) -> None:
+def test_loss_gap_and_divergence_by_their_definitions(
+    trained: Trained, validation: np.ndarray
+) -> None:
     after = quantised(trained.model, "w3")
     found = degradation(trained.model, after, validation)
     with torch.no_grad():
@@ -246,11 +259,15 @@ def test_a_key_holds_what_determines_the_row() -> None:
         post_key("a", "fp -> w3@gptq", Calibration(seed=5)),
     ]
     assert len(set(keys)) == len(keys)
-    assert post_key("a", "fp -> w3", Calibration(64)) == keys[0]  # rounding to nearest looks at no tokens
+    assert (
+        post_key("a", "fp -> w3", Calibration(64)) == keys[0]
+    )  # rounding to nearest looks at no tokens
     assert post_key("a", "fp -> w:int3/row") == keys[0]
 
 
-def test_a_run_that_diverged_has_a_row_that_says_so(trained: Trained, validation: np.ndarray) -> None:
+def test_a_run_that_diverged_has_a_row_that_says_so(
+    trained: Trained, validation: np.ndarray
+) -> None:
     run = replace(trained.run, status="diverged", reason="the loss is nan", loss=math.nan)
     row, extra = post_run(run, "w3", trained.model, validation)
     assert (row.status, extra) == ("diverged", {})
@@ -262,7 +279,9 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
     found = tokens()
     assert found.shape == (48, 16)
     assert found.equal(CALIBRATION.tokens(LANGUAGE))
-    assert not any(np.array_equal(found.numpy(), LANGUAGE.batch(0, 48, seed)[:, :-1]) for seed in range(4))
+    assert not any(
+        np.array_equal(found.numpy(), LANGUAGE.batch(0, 48, seed)[:, :-1]) for seed in range(4)
+    )
 
 
 # ---- bad input
@@ -304,7 +323,9 @@ def test_weights_that_are_no_numbers_are_refused() -> None:
     broken = model()
     with torch.no_grad():
         broken.blocks[0].fc1.weight[0, 0] = math.nan
-    with pytest.raises(ModelError, match=r"blocks\.0\.fc1: cannot round to 'int4/row': the array holds NaN"):
+    with pytest.raises(
+        ModelError, match=r"blocks\.0\.fc1: cannot round to 'int4/row': the array holds NaN"
+    ):
         quantised(broken, "w4")
     with pytest.raises(ModelError, match="NaN or infinity"):
         quantised(broken, "w4@gptq", tokens())
@@ -328,7 +349,9 @@ def test_too_few_tokens_to_compare_on_are_refused(validation: np.ndarray) -> Non
 
 def test_a_model_with_learned_steps_is_served_in_other_formats() -> None:
     """Its own steps go where serving names the part, and stay where it does not."""
-    done = train_one(SHAPE, 20 * 8 * 16, "w4@lsq a4@lsq kv:int4/tensor@lsq", corpus=LANGUAGE, recipe=RECIPE)
+    done = train_one(
+        SHAPE, 20 * 8 * 16, "w4@lsq a4@lsq kv:int4/tensor@lsq", corpus=LANGUAGE, recipe=RECIPE
+    )
     tokens = LANGUAGE.validation(8)
     wide = evaluate(quantised(done.model, "w16 a16 kv16"), tokens).loss
     plain = train_one(SHAPE, 20 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE).model

@@ -47,7 +47,9 @@ def folder(trained: Trained, tmp_path: Path) -> Path:
 
 def test_a_row_for_each_precision_with_what_it_cost(trained: Trained) -> None:
     done: list[int] = []
-    runs = quantise(trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), tick=done.append)
+    runs = quantise(
+        trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), tick=done.append
+    )
     assert (len(runs), done) == (2, [1, 1])
     assert list(runs["precision"]) == ["fp -> w3", "fp -> w4@gptq kv8"]
     assert list(runs["parent"]) == [trained.run.key] * 2
@@ -103,20 +105,26 @@ def test_a_model_trained_on_text_needs_that_text(tmp_path: Path) -> None:
     words = " ".join(np.random.default_rng(0).choice(["one", "two", "three"], 5000))
     for name in ("mine", "other"):
         (tmp_path / f"{name}.txt").write_text(f"{name} {words}")
-    text, other = (Text(tmp_path / f"{name}.txt", context=16, folder=tmp_path) for name in ("mine", "other"))
+    text, other = (
+        Text(tmp_path / f"{name}.txt", context=16, folder=tmp_path) for name in ("mine", "other")
+    )
     done = train_one(replace(SHAPE, vocab=text.vocab), 5 * 8 * 16, corpus=text, recipe=RECIPE)
     path = tmp_path / "text.safetensors"
     save_model(path, done.model, done.job, done.run)
     assert len(quantise(path, "w3@gptq", corpus=text, calibration=Calibration(16))) == 1
     with pytest.raises(ModelError, match=r"trained on the text 'mine.txt'; pass it as corpus="):
         quantise(path, "w3")
-    with pytest.raises(ModelError, match=r"other tokens than those of 'other.txt'; pass its own corpus"):
+    with pytest.raises(
+        ModelError, match=r"other tokens than those of 'other.txt'; pass its own corpus"
+    ):
         quantise(path, "w3", corpus=other)
 
 
 # ---- bad input
 def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
-    with pytest.raises(ModelError, match=r"its run says \d\.\d+; pass the corpus that it was trained on"):
+    with pytest.raises(
+        ModelError, match=r"its run says \d\.\d+; pass the corpus that it was trained on"
+    ):
         quantise(trained, "w3", corpus=replace(LANGUAGE, seed=1))
 
 
@@ -133,7 +141,9 @@ def test_what_is_asked_for_is_checked_before_anything_is_measured(
 def test_what_is_no_model_is_refused(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot quantise a int; accepted are"):
         quantise(3, "w4")  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match=r"is no checkpoint of isoloss; of a model of Hugging Face say"):
+    with pytest.raises(
+        ModelError, match=r"is no checkpoint of isoloss; of a model of Hugging Face say"
+    ):
         quantise(tmp_path, "w4")
     with pytest.raises(ValueError, match="cannot read the checkpoint"):
         quantise(tmp_path / "none.safetensors", "w4")

@@ -112,7 +112,9 @@ def test_unique_tokens_are_repeated_each_epoch_in_another_order(book: Path) -> N
     assert set(kept[0].values()) == {1}
     assert set(kept[0]) <= windows_of(text)
     assert not np.array_equal(epochs[0], epochs[1])
-    assert np.array_equal(text.batch(1, 30, seed=1)[:10], epochs[1][10:])  # a batch across two epochs
+    assert np.array_equal(
+        text.batch(1, 30, seed=1)[:10], epochs[1][10:]
+    )  # a batch across two epochs
     more = Text(book, context=16, unique_tokens="640")
     assert set(kept[0]) <= {
         row.tobytes() for row in more.batch(0, 40, seed=9)
@@ -137,10 +139,14 @@ def test_text_is_a_corpus(book: Path) -> None:
 def test_a_model_trains_on_text(book: Path) -> None:
     text = Text(book, context=16)
     recipe = Recipe(sequences=8, validation=16, compiled=False)
-    done = train_one(Decoder(1, 16, 2, text.vocab, ffn=16), 20 * 8 * 16, "w4", corpus=text, recipe=recipe)
+    done = train_one(
+        Decoder(1, 16, 2, text.vocab, ffn=16), 20 * 8 * 16, "w4", corpus=text, recipe=recipe
+    )
     assert (done.run.corpus, done.run.unique_tokens) == ("book.txt", 20 * 8 * 16)
     assert done.losses[-1] < done.losses[0] - 0.3
-    with pytest.raises(TextError, match=r"^book.txt has .* tokens and the run asks for 4M; give more text"):
+    with pytest.raises(
+        TextError, match=r"^book.txt has .* tokens and the run asks for 4M; give more text"
+    ):
         train_one(Decoder(1, 16, 2, text.vocab, ffn=16), "4M", "w4", corpus=text, recipe=recipe)
 
 
@@ -154,10 +160,14 @@ def test_what_is_held_out_is_never_trained_on(count: int, seed: int, share: floa
     training = text._training_lengths(iter(texts))
     held = lengths - training
     assert held.sum() == round(share * lengths.sum())
-    assert ((held > 0) & (training > 0)).sum() <= 1  # all but one are held out whole, or trained on whole
+    assert (
+        (held > 0) & (training > 0)
+    ).sum() <= 1  # all but one are held out whole, or trained on whole
     parts = [list(_part(iter(texts), training, held_out=out)) for out in (False, True)]
     assert sorted(a for part in parts for a in part if a in texts) == sorted(
-        each for each, trained, out in zip(texts, training, held, strict=True) if not trained or not out
+        each
+        for each, trained, out in zip(texts, training, held, strict=True)
+        if not trained or not out
     )
     assert sum(len(each) for part in parts for each in part) == lengths.sum()
 
@@ -180,7 +190,9 @@ def test_a_shelf_is_read_in_order_and_split_by_documents(shelf: Path) -> None:
     assert len(numbers[1]) == pytest.approx(12, abs=1)
     assert len(held) / len(seen + held) == pytest.approx(0.2, abs=0.01)
     # An end after each document, and the one that is cut has two.
-    ends = sum(int((part == 256).sum()) for part in (text._opened.training, text._opened.validation))
+    ends = sum(
+        int((part == 256).sum()) for part in (text._opened.training, text._opened.validation)
+    )
     assert ends in (60, 61)
     assert Text(shelf, seed=1).settings() != Text(shelf, seed=0).settings()
 
@@ -189,7 +201,9 @@ def test_a_shelf_is_read_in_order_and_split_by_documents(shelf: Path) -> None:
 @pytest.mark.parametrize("tokenizer", ["bytes", "bpe:320"])
 @given(anything=st.text())
 @settings(max_examples=50, deadline=None)
-def test_text_comes_back_from_its_tokens(tmp_path_factory: Any, tokenizer: str, anything: str) -> None:
+def test_text_comes_back_from_its_tokens(
+    tmp_path_factory: Any, tokenizer: str, anything: str
+) -> None:
     text = TEXTS.get(tokenizer)
     if text is None:
         folder = tmp_path_factory.mktemp("round")
@@ -221,7 +235,9 @@ def test_a_bpe_is_the_same_in_another_process_and_sees_the_training_part_only(
     head = text.decode(text._opened.training)
     other = tmp_path / "tail.txt"
     other.write_text(head + "q" * (len(book.read_text("utf-8")) - len(head)), "utf-8")
-    assert Text(other, "bpe:320", context=16).settings()["tokenizer_sha256"] == run.stdout.split()[1]
+    assert (
+        Text(other, "bpe:320", context=16).settings()["tokenizer_sha256"] == run.stdout.split()[1]
+    )
 
 
 def test_a_tokenizer_of_ones_own(book: Path, tmp_path: Path) -> None:
@@ -263,7 +279,9 @@ def test_a_damaged_file_is_made_again(book: Path, tmp_path: Path, damage: str) -
         data[-700] ^= 1
     elif damage == "other":
         data = bytearray(bytes(data).replace(text._key.encode(), b"0" * 64))
-    file.write_bytes({"short": data[:-9], "empty": b"", "foreign": b"PK" + bytes(50)}.get(damage, data))
+    file.write_bytes(
+        {"short": data[:-9], "empty": b"", "foreign": b"PK" + bytes(50)}.get(damage, data)
+    )
     with pytest.warns(
         TextWarning,
         match=r"^the stored tokens .* are not what was written \(.*\); they are made again$",
@@ -281,7 +299,9 @@ def test_a_changed_text_is_another_text(book: Path, tmp_path: Path) -> None:
         file.unlink()
     book.write_text(story(150, seed=1), "utf-8")
     assert Text(book, context=16).settings() != before
-    with pytest.raises(TextError, match=r"^book.txt has changed since it was opened; make a new Text of it$"):
+    with pytest.raises(
+        TextError, match=r"^book.txt has changed since it was opened; make a new Text of it$"
+    ):
         pickle.loads(sent).batch(0, 1)
 
 

@@ -20,13 +20,17 @@ def points(known: Format) -> torch.Tensor:
     """Codes, midpoints, their float32 neighbours, and what lies beyond the largest number."""
     grid = known.grid
     beyond = min(1.4 * known.max, 3e38)
-    hinges = np.concatenate([grid, (grid[1:] + grid[:-1]) / 2, [beyond, -beyond]]).astype(np.float32)
+    hinges = np.concatenate([grid, (grid[1:] + grid[:-1]) / 2, [beyond, -beyond]]).astype(
+        np.float32
+    )
     with np.errstate(over="ignore"):
         near = [np.nextafter(hinges, np.float32(side)) for side in (-np.inf, np.inf)]
     return torch.from_numpy(np.concatenate([hinges, *near, [0.0, -0.0, 1e-45]]).astype(np.float32))
 
 
-@pytest.mark.parametrize("known", [*SCALED, Format.parse("int4_full"), Format.parse("uint4")], ids=str)
+@pytest.mark.parametrize(
+    "known", [*SCALED, Format.parse("int4_full"), Format.parse("uint4")], ids=str
+)
 def test_every_code_and_midpoint(known: Format) -> None:
     x = points(known.bare)
     ours, spec = (verb(x, known, scale=1.0) for verb in (fake_quantise, formats.fake_quantise))
@@ -34,13 +38,19 @@ def test_every_code_and_midpoint(known: Format) -> None:
     assert torch.equal(torch.signbit(ours), torch.signbit(spec))
 
 
-@pytest.mark.parametrize("name", ["bf16", "fp16", "tf32", "e3m4", "int4~sr", "e2m1~sr", "int4~dither"])
+@pytest.mark.parametrize(
+    "name", ["bf16", "fp16", "tf32", "e3m4", "int4~sr", "e2m1~sr", "int4~dither"]
+)
 def test_formats_without_a_scale_and_random_rounding(name: str) -> None:
     known = Format.parse(name)
     x = points(known) if known.levels and known.levels < 2**16 else X
-    uniform = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) if known.rounding else None
+    uniform = (
+        torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) if known.rounding else None
+    )
     options = {"random": uniform, "scale": 1.0 if known.rounding else None}
-    assert torch.equal(fake_quantise(x, known, **options), formats.fake_quantise(x, known, **options))
+    assert torch.equal(
+        fake_quantise(x, known, **options), formats.fake_quantise(x, known, **options)
+    )
 
 
 @pytest.mark.parametrize("mark", ["", "/row", "/16"])
@@ -69,7 +79,9 @@ def test_shapes_and_types_may_change_from_call_to_call() -> None:
 def test_rotated_formats_take_any_length(lengths: tuple[int, ...]) -> None:
     for length in lengths:
         x = torch.randn((4, length), generator=torch.Generator().manual_seed(0))
-        assert torch.equal(fake_quantise(x, "int4/row+had"), formats.fake_quantise(x, "int4/row+had"))
+        assert torch.equal(
+            fake_quantise(x, "int4/row+had"), formats.fake_quantise(x, "int4/row+had")
+        )
 
 
 def test_more_shapes_than_programs_still_round() -> None:

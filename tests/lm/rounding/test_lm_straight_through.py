@@ -41,7 +41,9 @@ def passed(rounding: Any, x: Array = X, g: Array = G) -> tuple[Array, Array]:
 
 
 # ---- plain
-@pytest.mark.parametrize("name", ["int3/row", "int3/row@ste", "ternary/row@ste", "int4_full/tensor@ste"])
+@pytest.mark.parametrize(
+    "name", ["int3/row", "int3/row@ste", "ternary/row@ste", "int4_full/tensor@ste"]
+)
 def test_plain_passes_everything(name: str) -> None:
     y, gx = passed(Rounding(Format.parse(name), compiled=False))
     assert np.allclose(
@@ -73,7 +75,9 @@ CLIPPED: dict[str, tuple[Array, float, float]] = {  # the scale, bottom and top 
 }
 
 
-@pytest.mark.parametrize(("name", "compiled"), [*((name, False) for name in CLIPPED), ("mxfp4", True)])
+@pytest.mark.parametrize(
+    ("name", "compiled"), [*((name, False) for name in CLIPPED), ("mxfp4", True)]
+)
 def test_clipped_passes_what_lies_on_the_grid(name: str, compiled: bool) -> None:
     if compiled and shutil.which("g++") is None:
         pytest.skip("torch.compile needs g++")
@@ -151,7 +155,9 @@ def test_the_gradient_of_a_step_is_that_of_the_relaxed_rounding(bits: int) -> No
     for place in [(0, 0), (1, 3), (5, 31)]:
         moved = np.zeros_like(X)
         moved[place] = h
-        assert gx[place] == pytest.approx((loss(s, X + moved) - loss(s, X - moved)) / (2 * h), abs=1e-6)
+        assert gx[place] == pytest.approx(
+            (loss(s, X + moved) - loss(s, X - moved)) / (2 * h), abs=1e-6
+        )
 
 
 def test_a_batch_shares_one_step_and_counts_one_sequence() -> None:
@@ -177,14 +183,17 @@ def test_steps_are_set_once_and_by_numbers_that_are_not_zero() -> None:
     assert torch.equal(y[0], torch.zeros(4))
     assert rule.step.isnan().flatten().tolist() == [True, False]
     assert rule.step.grad is not None
-    assert rule.step.grad[0] == 0  # a gradient all the same, so that an optimiser counts its updates alike
+    assert (
+        rule.step.grad[0] == 0
+    )  # a gradient all the same, so that an optimiser counts its updates alike
     rule(torch.ones(2, 4))
     assert rule.step.flatten().tolist() == pytest.approx([2 / math.sqrt(7), 5 / math.sqrt(7)])
 
 
 def test_a_step_below_zero_is_its_size() -> None:
     one, two = (
-        LearnedStep(Format.parse("int3/tensor@lsq"), (6, 32), compiled=False).double() for _ in range(2)
+        LearnedStep(Format.parse("int3/tensor@lsq"), (6, 32), compiled=False).double()
+        for _ in range(2)
     )
     for rule, sign in ((one, 1), (two, -1)):
         rule.step.data.fill_(0.3 * sign)
@@ -208,7 +217,9 @@ def test_the_clip_of_quest_is_the_best_for_a_normal_variable(bits: int) -> None:
     assert GAUSSIAN_CLIP[bits] == pytest.approx(best.x, abs=2e-6)
 
 
-@pytest.mark.parametrize(("shape", "size"), [((6, 32), 32), ((4, 384), 128), ((5, 24), 8), ((2, 3, 16), 16)])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((6, 32), 32), ((4, 384), 128), ((5, 24), 8), ((2, 3, 16), 16)]
+)
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 8])
 def test_quest_follows_its_formula(bits: int, shape: tuple[int, ...], size: int) -> None:
     x, g = DRAW.standard_t(4, shape), DRAW.standard_normal(shape)
@@ -263,7 +274,8 @@ TRAINED = {
 @pytest.mark.parametrize("precision", TRAINED)
 def test_a_model_learns_under_each_rule(precision: str) -> None:
     one, two = (
-        train_one(SHAPE, 30 * 8 * 16, precision, corpus=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2)
+        train_one(SHAPE, 30 * 8 * 16, precision, corpus=LANGUAGE, recipe=RECIPE, seed=1)
+        for _ in range(2)
     )
     assert one.run.method == TRAINED[precision] == method_of(Precision(precision))
     assert one.run.params == SHAPE.non_embedding_params
@@ -274,7 +286,9 @@ def test_a_model_learns_under_each_rule(precision: str) -> None:
 
 
 def test_learned_steps_are_parameters_beside_those_that_count() -> None:
-    plain, learned = (Model(SHAPE, p, seed=3, compiled=False) for p in ("w4", "w4@lsq a4@lsq kv4/tensor@lsq"))
+    plain, learned = (
+        Model(SHAPE, p, seed=3, compiled=False) for p in ("w4", "w4@lsq a4@lsq kv4/tensor@lsq")
+    )
     weights = dict(learned.weights())
     assert sum(p.numel() for p in weights.values()) == SHAPE.params
     for name, p in plain.named_parameters():
@@ -321,7 +335,9 @@ def test_learned_steps_make_room_for_the_roundings_of_serving(post: str) -> None
     assert not torch.equal(served(tokens), before)
     assert torch.equal(model(tokens), before)
     parts = {scope.partition(".")[0] for scope in Precision(post).train}
-    left = {name.rsplit(".", 2)[-2] for name, _ in served.named_parameters() if name.endswith(".step")}
+    left = {
+        name.rsplit(".", 2)[-2] for name, _ in served.named_parameters() if name.endswith(".step")
+    }
     assert left == {"w", "a", "kv", "v", "q"} - parts - ({"v"} if "kv" in parts else set())
 
 

@@ -45,7 +45,9 @@ def wide() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def job(precision: str, steps: int = 12, seed: int = 0, shape: Decoder = SHAPE, **settings: Any) -> Job:
+def job(
+    precision: str, steps: int = 12, seed: int = 0, shape: Decoder = SHAPE, **settings: Any
+) -> Job:
     return Job.of(shape, steps * STEP, precision, LANGUAGE, replace(RECIPE, **settings), seed)
 
 
@@ -78,17 +80,23 @@ def test_losses_and_gradients_are_those_of_each_model_alone(tied: bool) -> None:
             gradient = stacked[name].grad
             assert gradient is not None
             assert p.grad is not None
-            assert torch.allclose(gradient[k], p.grad, rtol=0, atol=1e-12 * float(p.grad.abs().max()) + 1e-15)
+            assert torch.allclose(
+                gradient[k], p.grad, rtol=0, atol=1e-12 * float(p.grad.abs().max()) + 1e-15
+            )
 
 
 @pytest.mark.usefixtures("wide")
 def test_members_take_the_steps_that_they_take_alone() -> None:
     """Clipping, AdamW by width, schedule, batches by seed and each member's own random numbers."""
-    jobs = [job(p, seed=seed, lr=0.03) for p in ("fp", "w3 a4 kv4", "w4~sr g4~sr") for seed in (0, 1)]
+    jobs = [
+        job(p, seed=seed, lr=0.03) for p in ("fp", "w3 a4 kv4", "w4~sr g4~sr") for seed in (0, 1)
+    ]
     cell = trained(CellTrainer(*jobs))
     for k, (one, ended) in enumerate(zip(jobs, cell.ended(), strict=True)):
         alone = trained(Trainer(one))
-        assert [now[k] for now in cell.losses] == pytest.approx([now[0] for now in alone.losses], abs=1e-9)
+        assert [now[k] for now in cell.losses] == pytest.approx(
+            [now[0] for now in alone.losses], abs=1e-9
+        )
         for p, q in zip(ended.model.parameters(), alone.model.parameters(), strict=True):
             assert torch.allclose(p, q, rtol=0, atol=1e-8)
     assert len({loss for (*_, loss) in cell.losses}) == 12
@@ -101,14 +109,18 @@ def test_in_float32_the_order_of_sums_is_all_that_differs(numbers: str) -> None:
     cell = trained(CellTrainer(*jobs), 6)
     for k, one in enumerate(jobs):
         alone = trained(Trainer(one), 6)
-        assert [now[k] for now in cell.losses] == pytest.approx([now[0] for now in alone.losses], abs=1e-5)
+        assert [now[k] for now in cell.losses] == pytest.approx(
+            [now[0] for now in alone.losses], abs=1e-5
+        )
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
 def test_fused_rounding_changes_nothing() -> None:
     ends = []
     for compiled in (True, False):
-        jobs = [job(p, 3, seed, compiled=compiled) for p in ("w3 a4", "w:e2m1 a4") for seed in (0, 1)]
+        jobs = [
+            job(p, 3, seed, compiled=compiled) for p in ("w3 a4", "w:e2m1 a4") for seed in (0, 1)
+        ]
         ends.append(trained(CellTrainer(*jobs), 3).losses)
     assert ends[0] == ends[1]
 
@@ -147,13 +159,17 @@ def test_a_loss_that_was_no_number_once_ends_a_member_for_good(
 ) -> None:
     cell = CellTrainer(*[job("w4", seed=seed) for seed in range(3)])
     usual, third = cell.model.losses, torch.tensor([1.0, math.inf, 1.0])
-    monkeypatch.setattr(cell.model, "losses", lambda *t: usual(*t) * (third if cell.step == 2 else 1.0))
+    monkeypatch.setattr(
+        cell.model, "losses", lambda *t: usual(*t) * (third if cell.step == 2 else 1.0)
+    )
     cell.advance(2, 8, RECIPE)
     before = [p[1].clone() for p in cell.model.parameters()]
     cell.advance(8, 8, RECIPE)
     assert cell.broken == [1]
     assert [len(ended.losses) for ended in cell.ended()] == [8, 3, 8]
-    assert all(torch.equal(p[1], old) for p, old in zip(cell.model.parameters(), before, strict=True))
+    assert all(
+        torch.equal(p[1], old) for p, old in zip(cell.model.parameters(), before, strict=True)
+    )
 
 
 def test_a_cell_goes_on_to_the_last_bit() -> None:
@@ -186,7 +202,9 @@ def test_cells_are_trunks_that_differ_in_precision_and_seed_alone() -> None:
     }
     assert len({one.cell for cell in cells for one in cell}) == 2
     again = in_cells(jobs[::-1])
-    assert {one.key for cell in again for one in cell} == {one.key for cell in cells for one in cell}
+    assert {one.key for cell in again for one in cell} == {
+        one.key for cell in cells for one in cell
+    }
 
 
 def test_the_cell_is_part_of_what_a_run_is() -> None:
@@ -242,7 +260,9 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
     runs = swept(tmp_path / "runs.db", post=["w3"], cells=True)
     assert len(runs) == len(alone) == 16
     assert not {run.key for run in runs} & {run.key for run in alone}
-    found, expected = ({(r.tokens, r.precision, r.seed): r.loss for r in table} for table in (runs, alone))
+    found, expected = (
+        {(r.tokens, r.precision, r.seed): r.loss for r in table} for table in (runs, alone)
+    )
     assert found == pytest.approx(expected, abs=1e-4)
     cells = runs.frame()["cell"]
     assert cells.null_count() == 8  # rows after training have their parent's
@@ -267,7 +287,9 @@ def test_one_member_that_fails_costs_the_others_nothing(
         runs = swept(tmp_path / "runs.db", cells=True)
     assert len(runs) == 6
     monkeypatch.undo()
-    assert losses(swept(tmp_path / "runs.db", cells=True)) == losses(swept(tmp_path / "whole.db", cells=True))
+    assert losses(swept(tmp_path / "runs.db", cells=True)) == losses(
+        swept(tmp_path / "whole.db", cells=True)
+    )
 
 
 def test_models_of_a_cell_are_kept_and_not_trained_again(tmp_path: Path) -> None:
@@ -279,11 +301,15 @@ def test_models_of_a_cell_are_kept_and_not_trained_again(tmp_path: Path) -> None
     before = {path: path.stat().st_mtime_ns for path in keep.iterdir()}
     later = swept(tmp_path / "runs.db", cells=True, keep=keep, post=["w3"])
     assert losses(later) == losses(swept(tmp_path / "whole.db", cells=True, post=["w3"]))
-    assert before == {path: path.stat().st_mtime_ns for path in keep.iterdir()}  # none was written again
+    assert before == {
+        path: path.stat().st_mtime_ns for path in keep.iterdir()
+    }  # none was written again
 
 
 @pytest.mark.filterwarnings("ignore::isoloss.runs.NothingUsable")
-@pytest.mark.parametrize("precision", ["w8 w.embedding:4~sr", "w4/row+clip@clipped a4/row+clip@clipped"])
+@pytest.mark.parametrize(
+    "precision", ["w8 w.embedding:4~sr", "w4/row+clip@clipped a4/row+clip@clipped"]
+)
 def test_rounding_that_draws_or_overflows_ends_in_a_row(precision: str, tmp_path: Path) -> None:
     grid = Grid(
         params="4k",
@@ -319,7 +345,10 @@ def test_a_cell_counts_its_members() -> None:
     }
     apart, cells = foreseen(GRID, **how, workers=1), foreseen(GRID, **how, workers=1, cells=True)
     assert (apart.rows, apart.flops) == (cells.rows, cells.flops)
-    assert cells.memory == 4 * apart.memory + 4 * 4 * jobs_of(GRID, how["corpus"], RECIPE)[0].shape.params
+    assert (
+        cells.memory
+        == 4 * apart.memory + 4 * 4 * jobs_of(GRID, how["corpus"], RECIPE)[0].shape.params
+    )
     assert (apart.tasks, cells.tasks) == (8, 2)
 
 
@@ -355,7 +384,9 @@ def test_formats_side_by_side_round_as_each_alone_to_the_last_bit(dtype: torch.d
     assert all(map(is_plain, formats))
     draw = torch.Generator().manual_seed(2)
     numbers = torch.randn(6, 64, generator=draw, dtype=torch.float64)
-    numbers[1] *= 10.0 ** torch.linspace(-30, 3, 64)  # all binades, subnormals of every format among them
+    numbers[1] *= 10.0 ** torch.linspace(
+        -30, 3, 64
+    )  # all binades, subnormals of every format among them
     numbers[2] = torch.linspace(-7, 7, 64) / 2  # midpoints of int4
     numbers[3] = 0
     numbers[4, 0] = torch.nan
@@ -363,7 +394,9 @@ def test_formats_side_by_side_round_as_each_alone_to_the_last_bit(dtype: torch.d
     x = numbers.to(dtype).expand(len(formats) + 1, 6, 64).contiguous()
     rounded = Grids([*formats, None], compiled=False)(x)
     for known, one, given in zip(formats, rounded, x, strict=False):
-        assert torch.equal(one.nan_to_num(7), fake_quantise(given, known, check=False).nan_to_num(7)), known
+        assert torch.equal(
+            one.nan_to_num(7), fake_quantise(given, known, check=False).nan_to_num(7)
+        ), known
     assert torch.equal(rounded[-1].nan_to_num(7), x[-1].nan_to_num(7))
 
 

@@ -29,7 +29,9 @@ def same(one: Trainer, two: Trainer) -> bool:
     return one.losses == two.losses and all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("precision", ["fp", "w3 a4 kv4", "w4~sr g4~sr", "w4@lsq a4@lsq kv:int4/tensor@lsq"])
+@pytest.mark.parametrize(
+    "precision", ["fp", "w3 a4 kv4", "w4~sr g4~sr", "w4@lsq a4@lsq kv:int4/tensor@lsq"]
+)
 @pytest.mark.parametrize("at", [0, 1, 7])
 def test_training_goes_on_to_the_last_bit(tmp_path: Path, precision: str, at: int) -> None:
     asked = job(12, precision)
@@ -117,7 +119,9 @@ def test_a_cut_file_is_refused(kept: Path, kept_bytes: int) -> None:
 def test_what_is_no_model_is_refused(kept: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is the state of a training that has not ended"):
         load_checkpoint(kept)
-    with pytest.raises(CheckpointError, match=r"cannot read the checkpoint .*nowhere: No such file"):
+    with pytest.raises(
+        CheckpointError, match=r"cannot read the checkpoint .*nowhere: No such file"
+    ):
         load_checkpoint(tmp_path / "nowhere")
 
 
@@ -126,7 +130,9 @@ def test_a_failed_write_leaves_what_was_there(kept: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(CheckpointError, match="cannot write the checkpoint state: No space left on device"):
+    with pytest.raises(
+        CheckpointError, match="cannot write the checkpoint state: No space left on device"
+    ):
         save_checkpoint(kept, {"x": torch.zeros(3)}, {})
     assert read_checkpoint(kept)[1] == {"kind": "state"}
     assert [path.name for path in kept.parent.iterdir()] == ["state"]

@@ -28,7 +28,9 @@ class Plain(nn.Module):
     def __init__(self, shape: Decoder, weights: dict[str, torch.Tensor]):
         super().__init__()
         self.shape = shape
-        self.w = nn.ParameterDict({k.replace(".", "_"): nn.Parameter(v.clone()) for k, v in weights.items()})
+        self.w = nn.ParameterDict(
+            {k.replace(".", "_"): nn.Parameter(v.clone()) for k, v in weights.items()}
+        )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         length = tokens.shape[1]
@@ -36,7 +38,9 @@ class Plain(nn.Module):
         x = self.w["embedding"][tokens]
         for i in range(self.shape.layers):
             part = {
-                k.removeprefix(f"blocks_{i}_"): v for k, v in self.w.items() if k.startswith(f"blocks_{i}_")
+                k.removeprefix(f"blocks_{i}_"): v
+                for k, v in self.w.items()
+                if k.startswith(f"blocks_{i}_")
             }
             q, k, v = (
                 (norm(x, part["norm1_weight"]) @ w.T).unflatten(-1, (self.shape.heads, -1))
@@ -57,7 +61,10 @@ def norm(x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
 def turn(x: torch.Tensor) -> torch.Tensor:
     half = x.shape[-1] // 2
     angle = torch.arange(x.shape[1])[:, None] / 10_000.0 ** (torch.arange(half) / half)
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angle), angle)[:, None]
+    turned = (
+        torch.complex(x[..., :half], x[..., half:])
+        * torch.polar(torch.ones_like(angle), angle)[:, None]
+    )
     return torch.cat([turned.real, turned.imag], -1)
 
 
@@ -69,7 +76,9 @@ def plain_losses(model: Plain, steps: int, recipe: Recipe, seed: int) -> list[fl
         inputs, targets = batch_of(LANGUAGE, step, recipe, seed)
         loss = nn.CrossEntropyLoss()(model(inputs).transpose(1, 2), targets)
         losses.append(loss.item())
-        gradients = dict(zip(model.w, torch.autograd.grad(loss, list(model.w.values())), strict=True))
+        gradients = dict(
+            zip(model.w, torch.autograd.grad(loss, list(model.w.values())), strict=True)
+        )
         length = math.sqrt(sum(g.square().sum().item() for g in gradients.values()))
         rise, fall = (
             (step + 1) / warm,
@@ -78,7 +87,9 @@ def plain_losses(model: Plain, steps: int, recipe: Recipe, seed: int) -> list[fl
         with torch.no_grad():
             for name, p in model.w.items():
                 matrix = p.dim() == 2 and name != "embedding"
-                rate = recipe.lr * (rise if step < warm else fall) * (64 / p.shape[1] if matrix else 1)
+                rate = (
+                    recipe.lr * (rise if step < warm else fall) * (64 / p.shape[1] if matrix else 1)
+                )
                 g = gradients[name] * min(1.0, recipe.clip / (length + 1e-6))
                 m, v = moments[name]
                 m.mul_(0.9).add_(0.1 * g)
@@ -143,7 +154,9 @@ def test_the_row_holds_what_a_table_needs() -> None:
 
 
 def test_the_same_run_twice_is_the_same_run() -> None:
-    one, two = (train_one(SHAPE, 4 * STEP, "w4", corpus=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2))
+    one, two = (
+        train_one(SHAPE, 4 * STEP, "w4", corpus=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2)
+    )
     assert replace(one.run, cost=None) == replace(two.run, cost=None)
     assert np.array_equal(one.losses, two.losses)
     others = [
@@ -157,7 +170,8 @@ def test_the_same_run_twice_is_the_same_run() -> None:
 def test_seeds_are_paired_across_precisions() -> None:
     """One seed: the same first weights and batches, so that 16 bits train as full precision does."""
     fp, w16 = (
-        train_one(SHAPE, 6 * STEP, p, corpus=LANGUAGE, recipe=RECIPE, seed=4) for p in ("fp", "w16 a16")
+        train_one(SHAPE, 6 * STEP, p, corpus=LANGUAGE, recipe=RECIPE, seed=4)
+        for p in ("fp", "w16 a16")
     )
     assert fp.run.loss == pytest.approx(w16.run.loss, abs=1e-3)
     other = train_one(SHAPE, 6 * STEP, corpus=LANGUAGE, recipe=RECIPE, seed=5)
@@ -166,7 +180,8 @@ def test_seeds_are_paired_across_precisions() -> None:
 
 def test_random_rounding_is_seeded_too() -> None:
     one, two = (
-        train_one(SHAPE, 3 * STEP, "w4~sr g4~sr", corpus=LANGUAGE, recipe=RECIPE, seed=1) for _ in range(2)
+        train_one(SHAPE, 3 * STEP, "w4~sr g4~sr", corpus=LANGUAGE, recipe=RECIPE, seed=1)
+        for _ in range(2)
     )
     assert one.run.loss == two.run.loss
 
@@ -233,7 +248,8 @@ def test_what_is_refused(call: Any, message: str) -> None:
 
 def test_rounding_is_fused_where_it_pays() -> None:
     small, large = (
-        Job.of(model_of(n, 64), d, "w4", LANGUAGE, Recipe()) for n, d in (("4k", "20k"), ("0.4M", "1M"))
+        Job.of(model_of(n, 64), d, "w4", LANGUAGE, Recipe())
+        for n, d in (("4k", "20k"), ("0.4M", "1M"))
     )
     assert (small.compiled, large.compiled) == (False, True)
     asked = Job.of(model_of("4k", 64), "20k", "w4", LANGUAGE, Recipe(compiled=True))

@@ -24,7 +24,9 @@ MONEY, TARGET = Budget("5e19 flop"), Budget("1e21 flop")
 
 def table(cells, precision: str = "bf16") -> Runs:
     columns = {name: [float(c[k]) for c in cells] for k, name in enumerate(("params", "tokens"))}
-    return Runs.from_frame(pl.DataFrame({**columns, "precision": [precision] * len(cells), "loss": 1.0}))
+    return Runs.from_frame(
+        pl.DataFrame({**columns, "precision": [precision] * len(cells), "loss": 1.0})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,9 @@ def random_views(seed: int, candidates: int = 6, aimed: bool = True) -> Views:
     rng = np.random.default_rng(seed)
     known = rng.normal(size=(2, 4, 4))
     aims = rng.normal(size=(2, 4)) if aimed else None
-    return Views(known @ known.transpose(0, 2, 1) + np.eye(4), rng.normal(size=(2, candidates, 4)), aims)
+    return Views(
+        known @ known.transpose(0, 2, 1) + np.eye(4), rng.normal(size=(2, candidates, 4)), aims
+    )
 
 
 def criterion(views: Views, counts) -> float:
@@ -61,7 +65,9 @@ def criterion(views: Views, counts) -> float:
     for k, known in enumerate(views.known):
         m = known + sum(n * np.outer(j, j) for n, j in zip(counts, views.slopes[k], strict=True))
         aim = None if views.aims is None else views.aims[k]
-        found.append(-np.log(np.linalg.det(m)) if aim is None else np.log(aim @ np.linalg.solve(m, aim)))
+        found.append(
+            -np.log(np.linalg.det(m)) if aim is None else np.log(aim @ np.linalg.solve(m, aim))
+        )
     return float(np.mean(found))
 
 
@@ -72,8 +78,12 @@ def test_one_more_run_and_one_less_are_outer_products(aimed: bool) -> None:
     assert views.score(inverse) == pytest.approx(criterion(views, counts), rel=1e-12)
     for k, more in enumerate(np.eye(6, dtype=int)):
         assert views.added(inverse)[k] == pytest.approx(criterion(views, counts + more), rel=1e-10)
-        assert views.plus(inverse, k) == pytest.approx(views.inverse(counts + more), rel=1e-9, abs=1e-12)
-    assert views.plus(inverse, 5, -1.0) == pytest.approx(views.inverse(counts - more), rel=1e-9, abs=1e-12)
+        assert views.plus(inverse, k) == pytest.approx(
+            views.inverse(counts + more), rel=1e-9, abs=1e-12
+        )
+    assert views.plus(inverse, 5, -1.0) == pytest.approx(
+        views.inverse(counts - more), rel=1e-9, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("aimed", [True, False])
@@ -83,7 +93,9 @@ def test_the_search_finds_what_brute_force_finds(seed: int, aimed: bool) -> None
     cost = np.random.default_rng(seed + 100).uniform(1, 10, 6)
     limits = Limits(cost, 20.0, runs=4, repeats=2)
     every = [
-        np.array(c) for c in itertools.product(range(3), repeat=6) if sum(c) <= 4 and np.dot(c, cost) <= 20
+        np.array(c)
+        for c in itertools.product(range(3), repeat=6)
+        if sum(c) <= 4 and np.dot(c, cost) <= 20
     ]
     least = min(criterion(views, c) for c in every)
     found = best_design(views, limits)
@@ -96,7 +108,9 @@ def test_the_search_finds_what_brute_force_finds(seed: int, aimed: bool) -> None
 
 
 def test_greedy_takes_the_run_that_says_most_for_its_cost() -> None:
-    views = Views(np.eye(2)[None], np.array([[[3.0, 0.0], [0.0, 3.0], [2.0, 0.0]]]), np.array([[1.0, 0.0]]))
+    views = Views(
+        np.eye(2)[None], np.array([[[3.0, 0.0], [0.0, 3.0], [2.0, 0.0]]]), np.array([[1.0, 0.0]])
+    )
     limits = Limits(np.array([10.0, 1.0, 1.0]), 10.0, runs=1, repeats=1)
     nothing = np.zeros(3, dtype=np.intp)
     assert greedy(views, limits, nothing, 1.0).tolist() == [0, 0, 1]
@@ -128,7 +142,10 @@ def test_slopes_of_log_loss_are_those_of_differences(rounded) -> None:
         step = 1e-6 * np.eye(theta.shape[1])[i]
         ends = [
             np.log(
-                [rounded.law.with_values(rounded.coordinates.values(row + s * step)).loss(x) for row in theta]
+                [
+                    rounded.law.with_values(rounded.coordinates.values(row + s * step)).loss(x)
+                    for row in theta
+                ]
             )
             for s in (1, -1)
         ]
@@ -163,9 +180,9 @@ def test_the_expected_width_is_that_of_the_information(fitted) -> None:
     before = log_slopes(fitted.law, theta, inputs_of(fitted))[0] / 0.004
     cells = list(found)
     new = (
-        log_slopes(fitted.law, theta, as_inputs([r["params"] for r in cells], [r["tokens"] for r in cells]))[
-            0
-        ]
+        log_slopes(
+            fitted.law, theta, as_inputs([r["params"] for r in cells], [r["tokens"] for r in cells])
+        )[0]
         / 0.004
     )
     prior = np.diag(12 / np.square(fitted.coordinates.upper - fitted.coordinates.lower))
@@ -198,7 +215,9 @@ def test_trained_runs_narrow_the_interval_more_than_a_grid(pilot, fitted) -> Non
 
 def test_precisions_are_chosen_for_what_they_teach(rounded) -> None:
     of_bf16 = next_runs(rounded, MONEY, "h100", target=TARGET, target_precision="bf16")
-    of_w3 = next_runs(rounded, MONEY, "h100", target=TARGET, target_precision="w3", precision=["bf16", "w3"])
+    of_w3 = next_runs(
+        rounded, MONEY, "h100", target=TARGET, target_precision="w3", precision=["bf16", "w3"]
+    )
     assert {r.precision for r in of_bf16.runs} <= {"bf16", "w6", "w4", "w3"}
     assert {r.precision for r in of_w3.runs} == {"bf16", "w3"}
 
@@ -211,7 +230,9 @@ def test_cheap_precisions_cost_less(fitted) -> None:
         machine("linear-bits"),
         (Precision("bf16"), Precision("w4 a4")),
     )
-    assert cells.cost.reshape(2, 2, 2)[..., 1] == pytest.approx(cells.cost.reshape(2, 2, 2)[..., 0] / 4)
+    assert cells.cost.reshape(2, 2, 2)[..., 1] == pytest.approx(
+        cells.cost.reshape(2, 2, 2)[..., 0] / 4
+    )
 
 
 def test_a_saved_fit_gives_the_same_runs(fitted, tmp_path) -> None:
@@ -275,7 +296,9 @@ def test_bad_questions_get_one_sentence(fitted, change, said) -> None:
 
 
 def test_a_precision_outside_the_law_is_refused(rounded) -> None:
-    with pytest.raises(PlanError, match=r"'w4 a8' rests on gamma_a, n_a, which no fitted run holds"):
+    with pytest.raises(
+        PlanError, match=r"'w4 a8' rests on gamma_a, n_a, which no fitted run holds"
+    ):
         next_runs(rounded, MONEY, "h100", target=TARGET, precision=["bf16", "w4 a8"])
     low = replace(rounded, law=rounded.law.at(gamma_w=4.0, n_w=1.0))
     with pytest.raises(PlanError, match=r"the law holds only above 4 bits of part 'w'"):
@@ -292,9 +315,9 @@ def test_runs_that_some_refits_do_not_allow_are_left_alone(rounded) -> None:
     assert "w2" in {
         r.precision for r in next_runs(rounded, MONEY, "h100", precision=["bf16", "w2"], **ask).runs
     }
-    assert {r.precision for r in next_runs(some, MONEY, "h100", precision=["bf16", "w2"], **ask).runs} == {
-        "bf16"
-    }
+    assert {
+        r.precision for r in next_runs(some, MONEY, "h100", precision=["bf16", "w2"], **ask).runs
+    } == {"bf16"}
     with pytest.raises(PlanError, match="kumar2024 is not defined for any of the runs"):
         next_runs(some, MONEY, "h100", precision="w2", **ask)
 
@@ -307,6 +330,8 @@ def test_constants_that_are_all_held_teach_nothing(pilot) -> None:
 
 def test_as_many_constants_as_runs_leave_no_noise(pilot) -> None:
     few = fit("chinchilla", pilot.take([0, 3, 5, 12, 15]), draws=20, starts=4)
-    with pytest.raises(PlanError, match="5 runs for 5 constants leave no noise to measure; give noise"):
+    with pytest.raises(
+        PlanError, match="5 runs for 5 constants leave no noise to measure; give noise"
+    ):
         next_runs(few, MONEY, "h100", target=TARGET)
     assert len(next_runs(few, MONEY, "h100", target=TARGET, noise=0.005)) > 0

@@ -22,7 +22,10 @@ def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None
     found = by_precision(rank_serving("published", MODEL, "h100", ["w8", "w4/128", "w2"]))
     for bits, stored in ((8, 8), (2, 2)):
         choice = found[f"fp -> w{bits}"]
-        own = {name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}") for name in ("kumar2024", "ouyang2024")}
+        own = {
+            name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}")
+            for name in ("kumar2024", "ouyang2024")
+        }
         assert choice.by_law == pytest.approx(own)
         assert choice.gap == pytest.approx(np.mean(list(own.values())))
         assert choice.gap_interval == pytest.approx(sorted(own.values()))
@@ -47,7 +50,9 @@ def test_keys_and_values_count_and_limits_leave_candidates_out_with_the_reason()
     shape = Decoder(16, 2048, 16, 32_000, kv_heads=8)
     use = Budget(tokens="20B", decoder=shape, context=8192, batch=4, memory="3.5 GB")
     found = rank_serving("published", use, "h100", ["w8", "w4", "w16"])
-    assert by_precision(found)["fp -> w4"].bytes == shape.weight_bytes("fp -> w4") + shape.kv_bytes(8192, 4)
+    assert by_precision(found)["fp -> w4"].bytes == shape.weight_bytes("fp -> w4") + shape.kv_bytes(
+        8192, 4
+    )
     (name,) = found.dropped
     assert name == "fp -> w:bf16"
     size = (shape.weight_bytes("fp") + shape.kv_bytes(8192, 4)) / 1e9
@@ -95,12 +100,16 @@ def test_bad_input_is_said_in_one_sentence() -> None:
         rank_serving("kumar2024", Budget(params="1B"), "h100", ["w4"])
     with pytest.raises(PlanError, match="no format to serve in"):
         rank_serving("kumar2024", MODEL, "h100", [])
-    with pytest.raises(PlanError, match="none of chinchilla says what rounding after training costs"):
+    with pytest.raises(
+        PlanError, match="none of chinchilla says what rounding after training costs"
+    ):
         rank_serving("chinchilla", MODEL, "h100", ["w4"])
     with pytest.raises(
         PlanError, match=r"no format meets the limits: 'fp -> w4': 0\.5 GB, and memory is 0\.1 GB"
     ):
-        rank_serving("kumar2024", Budget(params="1B", tokens="20B", memory="0.1 GB"), "h100", ["w4"])
+        rank_serving(
+            "kumar2024", Budget(params="1B", tokens="20B", memory="0.1 GB"), "h100", ["w4"]
+        )
     with pytest.raises(PlanError, match="level is 2"):
         rank_serving("kumar2024", MODEL, "h100", ["w4"], level=2)
     paid = Budget("1e21 flop", params="1B", tokens="20B", served="1T")

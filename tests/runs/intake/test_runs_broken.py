@@ -87,7 +87,9 @@ def test_strict_counts_the_rest(write):
 
 def test_all_broken_rows_stay_in_the_table(write):
     rows = "".join(ROWS[kind][0] + "\n" for kind in ROWS)
-    with pytest.warns(NothingUsable, match=r"no row of runs\.csv can be used: column 'loss' has 'nan'"):
+    with pytest.warns(
+        NothingUsable, match=r"no row of runs\.csv can be used: column 'loss' has 'nan'"
+    ):
         table = read(write(HEADER + rows))
     assert len(table) == len(table.excluded) == len(ROWS)
     assert math.isnan(table["loss"][0])

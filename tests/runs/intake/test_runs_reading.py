@@ -78,7 +78,9 @@ def test_columns_are_named_by_mapping_or_by_text(write, plain):
 
 
 def test_a_named_column_wins_and_the_other_is_kept(write):
-    table = read(write("params,tokens,precision,loss,val_loss\n1,2,w4,9,3\n"), columns={"loss": "val_loss"})
+    table = read(
+        write("params,tokens,precision,loss,val_loss\n1,2,w4,9,3\n"), columns={"loss": "val_loss"}
+    )
     assert table["loss"].tolist() == [3.0]
     assert table["loss_in_file"].tolist() == [9.0]
 
@@ -144,9 +146,9 @@ def test_perplexity_only_when_told(write):
         "column 'loss' has '1'; accepted is a perplexity above 1 (runs.csv, row 3)",
         "column 'loss' has 'bad'; accepted is a perplexity above 1 (runs.csv, row 4)",
     ]
-    assert read(write("params,tokens,precision,ppl\n1,2,w4,20\n"), perplexity="ppl")["loss"][0] == math.log(
-        20
-    )
+    assert read(write("params,tokens,precision,ppl\n1,2,w4,20\n"), perplexity="ppl")["loss"][
+        0
+    ] == math.log(20)
 
 
 def test_losses_like_perplexities_are_suspected_in_words(write):
@@ -158,7 +160,9 @@ def test_losses_like_perplexities_are_suspected_in_words(write):
 
 
 def test_optional_numbers_that_cannot_be_read_become_unknown(write):
-    path = write("params,tokens,precision,loss,lr_peak\n1,2,w4,3,auto\n1,2,w4,3,1e-3\n1,2,w4,3,-1\n")
+    path = write(
+        "params,tokens,precision,loss,lr_peak\n1,2,w4,3,auto\n1,2,w4,3,1e-3\n1,2,w4,3,-1\n"
+    )
     with pytest.warns(
         ValueIgnored, match=r"column 'lr_peak' has 'auto'.*row 2\) and 1 more: taken as unknown"
     ):
@@ -236,7 +240,9 @@ def test_a_loss_of_zero_is_excluded_and_not_guessed_at(data_folder):
     loss = "val_loss_0_means_unfinished"
     table = read(path, columns={"loss": loss}, precision="bf16", params="1B", tokens="1B")
     zeros = [
-        i + 2 for i, row in enumerate(csv.DictReader(path.read_text().splitlines())) if float(row[loss]) == 0
+        i + 2
+        for i, row in enumerate(csv.DictReader(path.read_text().splitlines()))
+        if float(row[loss]) == 0
     ]
     assert len(table) == 316
     assert set(table.excluded["status"]) == {"excluded"}
@@ -253,7 +259,9 @@ def test_saved_runs_read_back_the_same(few, tmp_path, suffix):
     assert again.usable == few.usable
     assert again["status"].tolist() == few["status"].tolist()
     assert again["reason"].tolist() == few["reason"].tolist()
-    with pytest.raises(RunsError, match=r"few\.\w+' exists; say force=True \(--force\) to replace it"):
+    with pytest.raises(
+        RunsError, match=r"few\.\w+' exists; say force=True \(--force\) to replace it"
+    ):
         few.save(path)
     assert few.usable.save(path, force=True) == path
     assert len(read(path)) == 3

@@ -51,7 +51,10 @@ def small(monkeypatch, tmp_path):
 @pytest.fixture
 def mirror(monkeypatch):
     """A local HTTP server with the files; asked lists the paths that were requested."""
-    served = {f"/who/what/{'c' * 40}/data/{Path(local).name}": content for local, content in CONTENT.items()}
+    served = {
+        f"/who/what/{'c' * 40}/data/{Path(local).name}": content
+        for local, content in CONTENT.items()
+    }
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -129,7 +132,9 @@ def test_without_network_or_folder_the_error_says_what_to_do(small, mirror):
     with pytest.raises(RunsError) as error:
         read("small")
     assert "cannot download http://127.0.0.1:" in str(error.value)
-    assert "connect to the network, or set ISOLOSS_DATA to a folder that holds small/" in str(error.value)
+    assert "connect to the network, or set ISOLOSS_DATA to a folder that holds small/" in str(
+        error.value
+    )
 
 
 def test_an_unreachable_mirror_is_one_sentence_too(small, monkeypatch):

@@ -90,7 +90,9 @@ def test_quest_traps_are_read_from_the_quantiser_and_not_from_the_bits(quest):
             assert precision.format("w").exponent == 2
         elif row["w_quant"] != "NoQuantizer":
             assert precision.bits("w") == row["w_bits"]
-            assert precision.bits("a") == (None if row["a_quant"] == "NoQuantizer" else row["a_bits"])
+            assert precision.bits("a") == (
+                None if row["a_quant"] == "NoQuantizer" else row["a_bits"]
+            )
         assert (sparsity == "2:4") == ("FourEight" in row["w_quant"])
 
 
@@ -114,7 +116,9 @@ def raw_gadre(folder, start, shards):
     files = sorted((folder / "gadre_overtraining" / "models").glob(f"{start}-*.json"))
     for content in map(json.loads, (file.read_text() for file in files)):
         (loss,) = (
-            result["loss"] for result in content["results"] if f"/{shards}/" in str(result["val_data"])
+            result["loss"]
+            for result in content["results"]
+            if f"/{shards}/" in str(result["val_data"])
         )
         yield (
             content["name"],
@@ -122,7 +126,9 @@ def raw_gadre(folder, start, shards):
         )
 
 
-@pytest.mark.parametrize(("name", "start"), [("gadre2024_c4", "c4_original"), ("gadre2024_redpajama", "rpj")])
+@pytest.mark.parametrize(
+    ("name", "start"), [("gadre2024_c4", "c4_original"), ("gadre2024_redpajama", "rpj")]
+)
 @pytest.mark.parametrize("eval_set", ["c4_val", "openlm", "paloma_ptb"])
 def test_gadre_losses_are_those_of_one_evaluation_set(data_folder, name, start, eval_set):
     table = read(name) if eval_set == "c4_val" else read(name, eval_set=eval_set)
@@ -159,7 +165,9 @@ def test_gemstones_are_22_trajectories_of_35_checkpoints(data_folder, corpus):
     table = read(f"gemstones2025_{corpus}")
     assert Counter(Counter(table["group"]).values()) == {35: 22}
     for name, part in table.split("group").items():
-        raw = json.loads((data_folder / "gemstones" / f"{corpus}_losses" / f"{name}.json").read_text())
+        raw = json.loads(
+            (data_folder / "gemstones" / f"{corpus}_losses" / f"{name}.json").read_text()
+        )
         steps = (part["tokens"] / 2048**2).astype(int)
         named = ["main" if step == 83475 else f"step_{step:08d}" for step in steps]
         assert part["loss"].tolist() == [raw[checkpoint] for checkpoint in named]
@@ -211,9 +219,13 @@ def test_a_public_table_takes_constants_but_no_columns(data_folder):
         RunsError, match="'quest2025' is a public table; columns, precision and perplexity are for"
     ):
         read("quest2025", columns={"loss": "bops"})
-    with pytest.raises(RunsError, match="quest2025 says corpus is 'c4' where corpus='pile' is given"):
+    with pytest.raises(
+        RunsError, match="quest2025 says corpus is 'c4' where corpus='pile' is given"
+    ):
         read("quest2025", corpus="pile")
-    with pytest.raises(RunsError, match="quest2025 says eval_set is 'c4_val' where eval_set='openlm'"):
+    with pytest.raises(
+        RunsError, match="quest2025 says eval_set is 'c4_val' where eval_set='openlm'"
+    ):
         read("quest2025", eval_set="openlm")
 
 

@@ -45,12 +45,16 @@ def claimed(store: Store, one: Task, owner: object = None, age: float = 0.0) -> 
     """The task claimed by an owner who was heard of `age` seconds ago."""
     assert store.claim(one, "sweep:claim", time.time())
     with writing(store.path) as base:
-        base.execute("UPDATE tasks SET owner = ?, beat = ?", (str(owner or Owner.here()), time.time() - age))
+        base.execute(
+            "UPDATE tasks SET owner = ?, beat = ?", (str(owner or Owner.here()), time.time() - age)
+        )
 
 
 def ended() -> Owner:
     """A process of this machine that has ended."""
-    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    child = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
     return replace(Owner.here(), pid=int(child.stdout))
 
 
@@ -168,7 +172,9 @@ def unburied() -> tuple[Owner, subprocess.Popen]:
     return replace(Owner.here(), pid=child.pid), child
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here: only heartbeats tell")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="no /proc here: only heartbeats tell"
+)
 def test_a_claim_ends_with_its_process(tmp_path):
     one = task()
     store = entered(tmp_path / "runs.db", one)

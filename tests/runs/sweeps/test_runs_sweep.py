@@ -89,7 +89,9 @@ def test_a_sweep_and_the_same_again(tmp_path, bench, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("executor", [threads, Inline, lambda: ProcessPoolExecutor(1, get_context("spawn"))])
+@pytest.mark.parametrize(
+    "executor", [threads, Inline, lambda: ProcessPoolExecutor(1, get_context("spawn"))]
+)
 def test_any_executor_gives_the_same_table(tmp_path, bench, executor):
     whole = sweep(bench.toys(3), tmp_path / "one.db", executor=Inline(), show=False).runs
     with executor() as pool:
@@ -243,7 +245,9 @@ sweep(toys(6, 2000, 0.01), sys.argv[1], workers=2)
 def test_an_interrupt_gives_the_claims_back(tmp_path, whom):
     path = tmp_path / "runs.db"
     words = [sys.executable, "-c", INTERRUPTED, str(path)]
-    process = subprocess.Popen(words, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
     while not path.exists() or sum(task.live for task in Store(path).tasks()) < 2:
         time.sleep(0.05)
     whom(process.pid, signal.SIGINT)
@@ -349,7 +353,9 @@ def test_two_sweeps_of_two_processes_share_the_work(tmp_path):
         subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    (a, a_else, a_rows), (b, b_else, b_rows) = [map(int, one.communicate()[0].split()) for one in pair]
+    (a, a_else, a_rows), (b, b_else, b_rows) = [
+        map(int, one.communicate()[0].split()) for one in pair
+    ]
     assert (a + a_else, b + b_else, a + b) == (5, 5, 5)
     assert min(a, b) >= 1
     assert a_rows == b_rows == 20
@@ -500,7 +506,9 @@ found.runs.save("found.parquet")
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["before it starts", "by a checkpoint"])
-def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path, bench, own_mounts, monkeypatch, at_once):
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(
+    tmp_path, bench, own_mounts, monkeypatch, at_once
+):
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
     (tmp_path / "place").mkdir()
     said, numbers = own_mounts(FULL.format(at_once=at_once), tmp_path).splitlines()
@@ -553,7 +561,10 @@ def test_lines_where_nobody_watches(tmp_path, monkeypatch, capsys):
     with Progress(True) as progress:
         progress.show(now)
         progress.show(now)
-    assert capsys.readouterr().err == "3 of 9 tasks done, 1 running, 4 left, 1 failed, about 4 min to go\n"
+    assert (
+        capsys.readouterr().err
+        == "3 of 9 tasks done, 1 running, 4 left, 1 failed, about 4 min to go\n"
+    )
     with Progress(False) as progress:
         progress.show(now)
         progress.say("not heard")

@@ -16,7 +16,9 @@ class Spending:
 
     train: Annotated[
         str | None,
-        typer.Option("--train", metavar="FLOP", rich_help_panel=SPEND, help="Flop of bf16, as 1e21flop."),
+        typer.Option(
+            "--train", metavar="FLOP", rich_help_panel=SPEND, help="Flop of bf16, as 1e21flop."
+        ),
     ] = None
     hours: Annotated[
         str | None,
@@ -33,7 +35,9 @@ class Spending:
     ] = None
     money: Annotated[
         str | None,
-        typer.Option("--money", metavar="SUM", rich_help_panel=SPEND, help="As 2MUSD; needs --price."),
+        typer.Option(
+            "--money", metavar="SUM", rich_help_panel=SPEND, help="As 2MUSD; needs --price."
+        ),
     ] = None
     price: Annotated[
         str | None,

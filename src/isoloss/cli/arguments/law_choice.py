@@ -34,14 +34,18 @@ def chosen_laws(names: Sequence[str], fitting: Fitting) -> list[Law]:
 def _changed(law: Law, held: dict[str, float | None], freed: Sequence[str]) -> Law:
     own = {constant.name for constant in law.constants}
     law = law.release(*(name for name in freed if name in own))
-    law = law.with_values({name: value for name, value in held.items() if value is not None and name in own})
+    law = law.with_values(
+        {name: value for name, value in held.items() if value is not None and name in own}
+    )
     return law.fix(*(name for name in held if name in own))
 
 
 def _held(text: str) -> tuple[str, float | None]:
     name, sign, value = text.rpartition("=") if "=" in text else (text, "", "")
     if not name.strip():
-        raise Refused(f"cannot read --fix {text!r}; write it like kappa=1, or kappa for the law's own value")
+        raise Refused(
+            f"cannot read --fix {text!r}; write it like kappa=1, or kappa for the law's own value"
+        )
     return name.strip(), il.runs.number(value.strip()) if sign else None
 
 

@@ -24,11 +24,15 @@ Tables = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that exist.", show_default=False),
+    typer.Option(
+        "--force", rich_help_panel=OUTPUT, help="Replace files that exist.", show_default=False
+    ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON and nothing else.", show_default=False),
+    typer.Option(
+        "--json", rich_help_panel=OUTPUT, help="Print JSON and nothing else.", show_default=False
+    ),
 ]
 KeptTable = Annotated[
     Path | None,
@@ -54,7 +58,9 @@ Level = Annotated[
 
 def many(flag: str, metavar: str, panel: str, text: str, default: str | bool = False) -> Any:
     """The option of a setting that may be a list: several values with commas between, or repeated."""
-    return typer.Option(flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=default)
+    return typer.Option(
+        flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=default
+    )
 
 
 def drawn(what: str) -> Any:
@@ -67,7 +73,9 @@ def listed(texts: list[str] | None, what: str) -> list[str]:
     """The values of an option that is repeated, separated by commas, or both."""
     found = [part.strip() for text in texts or [] for part in text.split(",")]
     if not all(found):
-        raise typer.BadParameter(f"an empty value in {', '.join(map(repr, texts or []))}", param_hint=what)
+        raise typer.BadParameter(
+            f"an empty value in {', '.join(map(repr, texts or []))}", param_hint=what
+        )
     return found
 
 

@@ -20,14 +20,20 @@ class Example:
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "": (
         Example("isoloss runs quest2025", "look at a public table"),
-        Example("isoloss fit quest2025 --law kumar2024 --holdout largest -o fit.json", "fit a law to it"),
-        Example("isoloss predict fit.json --params 1B --tokens 20B --precision 'w4 a8'", "ask the fit"),
+        Example(
+            "isoloss fit quest2025 --law kumar2024 --holdout largest -o fit.json", "fit a law to it"
+        ),
+        Example(
+            "isoloss predict fit.json --params 1B --tokens 20B --precision 'w4 a8'", "ask the fit"
+        ),
     ),
     "runs": (
         Example("isoloss runs", "the tables that can be read by name"),
         Example("isoloss runs quest2025", "what a table holds"),
         Example("isoloss runs hoffmann2022 --excluded", "the rows that cannot be used, and why"),
-        Example("isoloss runs quest2025 --where params=..200M -o small.parquet", "keep some of its rows"),
+        Example(
+            "isoloss runs quest2025 --where params=..200M -o small.parquet", "keep some of its rows"
+        ),
         Example(
             "isoloss runs export.csv --column loss=val_loss --precision 'w{w_bits} a{a_bits}'",
             "read an export of a tracker",
@@ -102,7 +108,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "isoloss fit gadre2024_c4 --law chinchilla --free kappa --profile alpha --draws 100",
             "free a constant, profile another",
         ),
-        Example("isoloss fit mine.csv quest2025 --per source", "a base for each source", "mine.csv"),
+        Example(
+            "isoloss fit mine.csv quest2025 --per source", "a base for each source", "mine.csv"
+        ),
     ),
     "compare": (
         Example(
@@ -142,7 +150,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "disagree": (
-        Example("isoloss disagree --params 7B --tokens 2T --bits 4", "what 4 bits cost, by every law"),
+        Example(
+            "isoloss disagree --params 7B --tokens 2T --bits 4", "what 4 bits cost, by every law"
+        ),
         Example(
             "isoloss disagree --train 1e21flop --hardware linear-bits,h100",
             "what each law would do with a budget",

@@ -20,7 +20,9 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
         if parameter.name in groups:
             parameters += _options_of(groups[parameter.name])
         else:
-            kept = parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+            kept = parameter.replace(
+                annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY
+            )
             parameters.append(kept)
 
     def flat(**given: Any) -> None:

@@ -18,7 +18,9 @@ def form(law: Law) -> str:
     mark = "'" if formula.maps else ""
     params = _with_factor(f"N{mark}", formula.params_factor)
     tokens = _with_factor(f"D{mark}", formula.tokens_factor)
-    base = f"A {params}^-{law.ties.get('alpha', 'alpha')} + B {tokens}^-{law.ties.get('beta', 'beta')}"
+    base = (
+        f"A {params}^-{law.ties.get('alpha', 'alpha')} + B {tokens}^-{law.ties.get('beta', 'beta')}"
+    )
     base = base if _held(law, "kappa", 1.0) else f"({base})^kappa"
     floor = [] if _held(law, "E", 0.0) else ["E"]
     penalties = [f"delta({_parts(penalty.links)})" for penalty in formula.penalties]

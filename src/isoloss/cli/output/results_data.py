@@ -48,7 +48,9 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
             "flop": fit.flop,
             "withheld": fit.withheld,
         },
-        "profiles": [{"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles],
+        "profiles": [
+            {"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles
+        ],
         "warnings": _cautions(fit.cautions),
     }
 
@@ -56,7 +58,9 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
 def of_plan(plan: Plan) -> dict[str, Any]:
     """What the printed report says: choices, laws, what is left out, warnings."""
     said = asdict(replace(plan, question=None, drawn=None, judged=plan.regrets))
-    shown = {name: value for name, value in said.items() if name not in ("question", "drawn", "judged")}
+    shown = {
+        name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
+    }
     shown["regrets"] = said["judged"]
     return {"units": UNITS | {"flop": "flop of bf16"}, **shown}
 

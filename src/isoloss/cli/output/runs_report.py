@@ -116,8 +116,12 @@ def _texts(known: Sequence[object] | NDArray[Any]) -> str:
     if len(counted) == 1:
         return counted[0][0]
     once = counted[0][1] == 1
-    listed = ", ".join(value if once else f"{value} ({count})" for value, count in counted[:MOST_VALUES])
-    return listed + (f" and {len(counted) - MOST_VALUES} more" if len(counted) > MOST_VALUES else "")
+    listed = ", ".join(
+        value if once else f"{value} ({count})" for value, count in counted[:MOST_VALUES]
+    )
+    return listed + (
+        f" and {len(counted) - MOST_VALUES} more" if len(counted) > MOST_VALUES else ""
+    )
 
 
 def _range(name: str, known: NDArray[Any], counted: bool = True) -> str:

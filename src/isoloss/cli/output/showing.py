@@ -43,7 +43,9 @@ def show_text(text: str) -> None:
 def show_json(kind: str, content: Mapping[str, Any]) -> None:
     """Prints JSON and nothing else: what it is, then the content, unknown numbers as null."""
     head = {"isoloss": il.__version__, "type": kind}
-    typer.echo(json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(
+        json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False)
+    )
 
 
 def say(message: str) -> None:

@@ -17,7 +17,9 @@ from rich.progress import (
 
 
 @contextmanager
-def counted(what: str, total: int, console: Console | None = None) -> Iterator[Callable[[int], None]]:
+def counted(
+    what: str, total: int, console: Console | None = None
+) -> Iterator[Callable[[int], None]]:
     """A function to call with how many more of the total are done; the bar leaves nothing behind."""
     console = console or Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -62,7 +62,9 @@ def _sections(store: Store) -> list[Section]:
     ]
     lines = ("the next sweep goes on with what stopped",) if counted["stopped"] else ()
     head = ("task", "state", "done", "loss then")
-    out = [Section(f"Tasks of {store.path.name}: {counts}", lines, head if rows else (), tuple(rows))]
+    out = [
+        Section(f"Tasks of {store.path.name}: {counts}", lines, head if rows else (), tuple(rows))
+    ]
     if failed := tuple(f"{task.label}: {task.reason}" for task in tasks if task.state == "failed"):
         out.append(Section("Failed tasks, tried again by the next sweep", failed))
     labels = {task.key: task.label for task in tasks}

@@ -16,7 +16,9 @@ from isoloss.cli.refusing import Refused
 def disagree(
     params: Annotated[
         list[str] | None,
-        typer.Option("--params", metavar="COUNT", help="Of a model, as 7B; several with as many --tokens."),
+        typer.Option(
+            "--params", metavar="COUNT", help="Of a model, as 7B; several with as many --tokens."
+        ),
     ] = None,
     tokens: Annotated[
         list[str] | None,
@@ -61,7 +63,9 @@ def disagree(
         raise Refused("give a model (--params and --tokens) or a budget (--train), one of the two")
     if train is None:
         if hardware:
-            raise Refused("--hardware goes with --train; the gap of a number of bits has no machine in it")
+            raise Refused(
+                "--hardware goes with --train; the gap of a number of bits has no machine in it"
+            )
         if len(counts) > 1:
             raise Refused(
                 f"--bits has {len(counts)} values; the gap is asked for one number of bits at a time"
@@ -69,11 +73,17 @@ def disagree(
         found = il.plans.gaps_by_law(sizes, lengths, *counts)
     else:
         if lengths:
-            raise Refused("--tokens goes with --params; a budget (--train) leaves tokens to the laws")
+            raise Refused(
+                "--tokens goes with --params; a budget (--train) leaves tokens to the laws"
+            )
         machines = listed(hardware, "--hardware") or None
-        found = il.plans.plans_by_law(il.Budget(train), machines, **({"bits": counts} if counts else {}))
+        found = il.plans.plans_by_law(
+            il.Budget(train), machines, **({"bits": counts} if counts else {})
+        )
     if as_json:
-        show_json("disagreement", {"units": {"gaps": "nats/token", "outside": "factor"}, **asdict(found)})
+        show_json(
+            "disagreement", {"units": {"gaps": "nats/token", "outside": "factor"}, **asdict(found)}
+        )
     else:
         show(found.sections())
 

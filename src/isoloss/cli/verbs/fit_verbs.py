@@ -35,7 +35,9 @@ def fit(
     tables: Tables,
     law: Annotated[
         str,
-        typer.Option("--law", metavar="NAME", rich_help_panel=FITTING, help="A law of 'isoloss laws'."),
+        typer.Option(
+            "--law", metavar="NAME", rich_help_panel=FITTING, help="A law of 'isoloss laws'."
+        ),
     ] = "kumar2024",
     holdout: Annotated[
         str | None,

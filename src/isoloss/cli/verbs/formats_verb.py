@@ -78,7 +78,10 @@ def as_data(known: Format, distribution: str, block: int | None) -> dict[str, An
     size = block or (known.group if known.kind != "block" else None)
     computable = size is not None and known.is_scaled and known.kind not in ("ternary", "binary")
     computable = (
-        computable and known.span != "shifted" and not known.clip and (known.levels or 0) <= MOST_NUMBERS
+        computable
+        and known.span != "shifted"
+        and not known.clip
+        and (known.levels or 0) <= MOST_NUMBERS
     )
     return {
         "name": str(known),
@@ -91,7 +94,9 @@ def as_data(known: Format, distribution: str, block: int | None) -> dict[str, An
         "error": error,
         "integer_bits": il.formats.integer_bits(il.formats.relative_error(known)),
         "block": size,
-        "absmax_error": il.formats.relative_error(known, distribution, size) if computable else None,
+        "absmax_error": il.formats.relative_error(known, distribution, size)
+        if computable
+        else None,
     }
 
 

@@ -28,7 +28,9 @@ EVIDENCE = {
 def laws(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="A law, as kumar2024; none: list all.", show_default=False),
+        typer.Argument(
+            metavar="NAME", help="A law, as kumar2024; none: list all.", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -125,7 +127,13 @@ def _one(law: Law) -> list[Section]:
     rows = []
     for k in law.constants:
         value = "to be fitted" if k.value is None else f"{k.value:.6g}"
-        held = f"= {law.ties[k.name]}" if k.name in law.ties else "fixed" if k.name in law.fixed else ""
+        held = (
+            f"= {law.ties[k.name]}"
+            if k.name in law.ties
+            else "fixed"
+            if k.name in law.fixed
+            else ""
+        )
         rows.append((k.name, value, held, k.unit, k.meaning))
     out = [
         il.fits.Section(f"{law.name}: {law.title}", tuple(lines)),

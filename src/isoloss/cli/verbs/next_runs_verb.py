@@ -31,7 +31,9 @@ def next_runs(
     *,
     fit: Annotated[
         Path,
-        typer.Argument(metavar="FIT", help="A fit that 'isoloss fit -o' saved.", show_default=False),
+        typer.Argument(
+            metavar="FIT", help="A fit that 'isoloss fit -o' saved.", show_default=False
+        ),
     ],
     hardware: Annotated[
         str,
@@ -102,7 +104,9 @@ def next_runs(
             show_default="as fitted, and up to 4 times longer",
         ),
     ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, rich_help_panel=RUNS, help="How many at most.")] = 32,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, rich_help_panel=RUNS, help="How many at most.")
+    ] = 32,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most.")
     ] = 8,
@@ -138,7 +142,9 @@ def next_runs(
     check_target(output, TABLES, force)
     saved = il.load(fit)
     if not isinstance(saved, il.Fit):
-        raise Refused(f"'{fit}' holds a {type(saved).__name__.lower()}; next runs are chosen for one fit")
+        raise Refused(
+            f"'{fit}' holds a {type(saved).__name__.lower()}; next runs are chosen for one fit"
+        )
     found = il.next_runs(
         saved,
         il.Budget(**vars(spending)),
@@ -174,5 +180,7 @@ def _ends(text: str | None, what: str) -> tuple[str, str] | None:
         return None
     ends = listed([text], what)
     if len(ends) != 2:
-        raise typer.BadParameter(f"{text!r} has {len(ends)} values; give least and most", param_hint=what)
+        raise typer.BadParameter(
+            f"{text!r} has {len(ends)} values; give least and most", param_hint=what
+        )
     return ends[0], ends[1]

@@ -61,11 +61,15 @@ def plan(
     ] = None,
     memory: Annotated[
         str | None,
-        typer.Option("--memory", metavar="BYTES", rich_help_panel=SERVE, help="It must fit, as 16GB."),
+        typer.Option(
+            "--memory", metavar="BYTES", rich_help_panel=SERVE, help="It must fit, as 16GB."
+        ),
     ] = None,
     speed: Annotated[
         str | None,
-        typer.Option("--speed", metavar="RATE", rich_help_panel=SERVE, help="At least, as '50 tokens/s'."),
+        typer.Option(
+            "--speed", metavar="RATE", rich_help_panel=SERVE, help="At least, as '50 tokens/s'."
+        ),
     ] = None,
     context: Annotated[
         int, typer.Option("--context", min=0, rich_help_panel=SERVE, help="Tokens of context kept.")
@@ -81,7 +85,9 @@ def plan(
     ] = None,
     unique: Annotated[
         str | None,
-        typer.Option("--unique", metavar="COUNT", rich_help_panel=HELD, help="Unique tokens that there are."),
+        typer.Option(
+            "--unique", metavar="COUNT", rich_help_panel=HELD, help="Unique tokens that there are."
+        ),
     ] = None,
     serve: Annotated[
         list[str] | None,
@@ -94,7 +100,9 @@ def plan(
     ] = None,
     serving_devices: Annotated[
         int,
-        typer.Option("--serving-devices", min=1, rich_help_panel=SERVE, help="That share the weights."),
+        typer.Option(
+            "--serving-devices", min=1, rich_help_panel=SERVE, help="That share the weights."
+        ),
     ] = 1,
     precision: Annotated[
         list[str] | None,
@@ -127,7 +135,9 @@ def plan(
     ] = None,
     draws: Annotated[
         int,
-        typer.Option("--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again."),
+        typer.Option(
+            "--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again."
+        ),
     ] = 1000,
     level: Level = 0.9,
     *,
@@ -187,8 +197,12 @@ def _rank(
             f"--precision has {len(trained)} values; with --serve it is the one that the model was trained in"
         )
     if saving.output is not None or saving.drawing is not None:
-        raise Refused("a ranking of --serve is printed or given as --json; -o and --plot are for plans")
-    found = il.plans.rank_serving(laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt)
+        raise Refused(
+            "a ranking of --serve is printed or given as --json; -o and --plot are for plans"
+        )
+    found = il.plans.rank_serving(
+        laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt
+    )
     if saving.as_json:
         units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
         show_json("serving", {"from": thing, "units": units, **asdict(found)})

@@ -87,7 +87,9 @@ def _thing(word: str, meaning: Meaning | None, reading: Reading) -> Any:
         raise Refused(f"'{word}' is a table and a law; say --as runs or --as law")
     if is_saved(word) and meaning is None:
         return il.load(word)
-    if meaning is Meaning.law or (meaning is None and not is_table(word) and not names_a_file(word)):
+    if meaning is Meaning.law or (
+        meaning is None and not is_table(word) and not names_a_file(word)
+    ):
         formats = None if meaning is Meaning.law else il.plots.named_formats(word)
         return formats or _law(word, asked=meaning is Meaning.law)
     return read_tables([word], reading)
@@ -106,7 +108,9 @@ def _law(word: str, asked: bool) -> Any:
             if near
             else "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
         )
-        raise Refused(f"'{word}' is neither a file nor the name of a table, a law or a format; {hint}")
+        raise Refused(
+            f"'{word}' is neither a file nor the name of a table, a law or a format; {hint}"
+        )
     return il.laws.preset(word)
 
 

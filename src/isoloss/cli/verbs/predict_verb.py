@@ -62,7 +62,9 @@ def predict(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="NAME", help="Whose base, where a fit was made with --per."),
+        typer.Option(
+            "--group", metavar="NAME", help="Whose base, where a fit was made with --per."
+        ),
     ] = None,
     of: Annotated[
         OfName,
@@ -153,6 +155,8 @@ def _sections(thing: str, found: Prediction) -> list[Section]:
     ]
     head = ("params", "tokens", "precision", "loss") + (() if bare else ("low", "high"))
     warned = (
-        [il.fits.Section("Warnings", tuple(str(each) for each in found.cautions))] if found.cautions else []
+        [il.fits.Section("Warnings", tuple(str(each) for each in found.cautions))]
+        if found.cautions
+        else []
     )
     return [il.fits.Section(f"Loss predicted by {thing}", (line,), head, tuple(rows)), *warned]

@@ -135,7 +135,9 @@ def _section(runs: Runs, what: str) -> Any:
             for name, sign in ((("gap", "+"), ("kl", "")) if "kl" in runs.columns else ())
         ]
         why = str(runs["reason"][k] or "") if runs["status"][k] != "ok" else ""
-        rows.append((*(of_model if several else ()), str(precision), f"{runs['loss'][k]:.4f}", *cost, why))
+        rows.append(
+            (*(of_model if several else ()), str(precision), f"{runs['loss'][k]:.4f}", *cost, why)
+        )
     head = (
         *(("params", "tokens", "seed") if several else ()),
         "precision",

@@ -50,8 +50,12 @@ class MethodName(StrEnum):
 class Lists:
     """Settings that may be lists; every combination is simulated."""
 
-    dim: Annotated[list[str] | None, many("--dim", "D,D...", PROBLEM, "Number of features.", "100")] = None
-    decay: Annotated[list[str] | None, many("--decay", "A,A...", PROBLEM, "Eigenvalues i^-A.", "2")] = None
+    dim: Annotated[
+        list[str] | None, many("--dim", "D,D...", PROBLEM, "Number of features.", "100")
+    ] = None
+    decay: Annotated[
+        list[str] | None, many("--decay", "A,A...", PROBLEM, "Eigenvalues i^-A.", "2")
+    ] = None
     noise_var: Annotated[
         list[str] | None, many("--noise-var", "V,V...", PROBLEM, "Variance of the noise.", "1")
     ] = None
@@ -71,10 +75,12 @@ class Lists:
     samples: Annotated[
         list[str] | None, many("--samples", "N,N...", DESCENT, "Samples seen, as 1e3,1e9.")
     ] = None
-    steps: Annotated[list[str] | None, many("--steps", "T,T...", DESCENT, "Steps, instead of samples.")] = (
-        None
-    )
-    batch: Annotated[list[str] | None, many("--batch", "B,B...", DESCENT, "Samples of a step.", "1")] = None
+    steps: Annotated[
+        list[str] | None, many("--steps", "T,T...", DESCENT, "Steps, instead of samples.")
+    ] = None
+    batch: Annotated[
+        list[str] | None, many("--batch", "B,B...", DESCENT, "Samples of a step.", "1")
+    ] = None
     step_size: Annotated[
         list[str] | None,
         many(
@@ -113,11 +119,15 @@ def simulate(
     ] = "average",
     inputs: Annotated[
         InputsName,
-        typer.Option("--inputs", help="Whether the risk is that of clean features or of rounded ones."),
+        typer.Option(
+            "--inputs", help="Whether the risk is that of clean features or of rounded ones."
+        ),
     ] = InputsName.clean,
     method: Annotated[
         MethodName,
-        typer.Option("--method", help="Exact, or by simulation with real rounding and a standard error."),
+        typer.Option(
+            "--method", help="Exact, or by simulation with real rounding and a standard error."
+        ),
     ] = MethodName.exact,
     replicates: Annotated[int, typer.Option("--replicates", min=4, help="Of a simulation.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of a simulation.")] = 0,
@@ -199,7 +209,9 @@ def _study(
         )
 
 
-def _keep(thing: object, runs: Runs | None, output: Path | None, drawing: Path | None, force: bool) -> None:
+def _keep(
+    thing: object, runs: Runs | None, output: Path | None, drawing: Path | None, force: bool
+) -> None:
     if output is not None and runs is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
     if drawing is not None:
@@ -225,7 +237,9 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
         *("+-" if part == "loss_se" else part for part in parts),
         "how",
     )
-    columns = [runs[name] for name in ("params", "tokens", "batch_tokens", "lr_peak", "loss", *parts)]
+    columns = [
+        runs[name] for name in ("params", "tokens", "batch_tokens", "lr_peak", "loss", *parts)
+    ]
     rows = []
     for k, precision in enumerate(runs["precision"]):
         params, tokens, batch, step, *values = (float(column[k]) for column in columns)

@@ -40,15 +40,21 @@ MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When al
 class Lists:
     """Settings that may be lists; every combination is trained."""
 
-    params: Annotated[list[str], many("--params", "N,N...", MODELS, "Sizes without embeddings, as 0.1M.")]
-    tokens: Annotated[list[str] | None, many("--tokens", "D,D...", MODELS, "Tokens seen, as 0.5M.")] = None
+    params: Annotated[
+        list[str], many("--params", "N,N...", MODELS, "Sizes without embeddings, as 0.1M.")
+    ]
+    tokens: Annotated[
+        list[str] | None, many("--tokens", "D,D...", MODELS, "Tokens seen, as 0.5M.")
+    ] = None
     tokens_per_param: Annotated[
         list[str] | None,
         many("--tokens-per-param", "R,R...", MODELS, "Tokens seen, in place of --tokens."),
     ] = None
     precision: Annotated[
         list[str] | None,
-        many("--precision", "P,P...", MODELS, "Precisions of training, as fp,w4,'w4 a8 kv8'.", "fp"),
+        many(
+            "--precision", "P,P...", MODELS, "Precisions of training, as fp,w4,'w4 a8 kv8'.", "fp"
+        ),
     ] = None
     lr: Annotated[
         list[str] | None,
@@ -244,7 +250,9 @@ def train(
     """
     check_target(drawing, FIGURES, force)
     check_target(output, TABLES, force)
-    laws = chosen_laws(listed(law, "--law"), Fitting()) if law else []  # refused before the sweep, not after
+    laws = (
+        chosen_laws(listed(law, "--law"), Fitting()) if law else []
+    )  # refused before the sweep, not after
     grid = _grid(lists, teaching)
     post = listed(sweeping.post, "--post") if sweeping.post else []
     how: dict[str, Any] = {
@@ -290,7 +298,9 @@ def _grid(lists: Lists, teaching: Teaching) -> Any:
         if given:
             axes[name] = listed(given, f"--{name.replace('_', '-')}")
     if ("tokens" in axes) == ("tokens_per_param" in axes):
-        raise typer.BadParameter("give one of --tokens and --tokens-per-param", param_hint="--tokens")
+        raise typer.BadParameter(
+            "give one of --tokens and --tokens-per-param", param_hint="--tokens"
+        )
     if teaching.warmup is not None:
         axes["warmup"] = [teaching.warmup]
     return il.Grid(**axes, seed=list(range(teaching.seeds)))
@@ -303,7 +313,9 @@ def _corpus(teaching: Teaching) -> Any:
     given = {name: value for name, value in of_text.items() if value is not None}
     if given and teaching.corpus == "synthetic":
         option = f"--{next(iter(given)).replace('_', '-')}"
-        raise Refused(f"{option} is of a text, which the synthetic language is not; name one with --corpus")
+        raise Refused(
+            f"{option} is of a text, which the synthetic language is not; name one with --corpus"
+        )
     return il.lm.corpus_of(teaching.corpus, **settings, **given)
 
 

@@ -70,10 +70,14 @@ class Comparison:
         centre = sum((e.weight * e.fit.law.loss(x) for e in asked), start=np.zeros(len(x)))
         pooled = [e.fit.draw(x, of, self.seed + k) for k, e in enumerate(asked)]
         shares = self._shares(asked)
-        mixed = np.concatenate([d[np.arange(n) % len(d)] for d, n in zip(pooled, shares, strict=True)])
+        mixed = np.concatenate(
+            [d[np.arange(n) % len(d)] for d, n in zip(pooled, shares, strict=True)]
+        )
         doubts = dict.fromkeys(c for e in asked for c in e.fit.doubts(x))
         level = self.level if level is None else level
-        return summarise(x, np.asarray(centre), mixed, level, of, asked[0].fit.law.box, tuple(doubts))
+        return summarise(
+            x, np.asarray(centre), mixed, level, of, asked[0].fit.law.box, tuple(doubts)
+        )
 
     def exponent(self, level: float | None = None) -> tuple[float, float, float]:
         """The compute-optimal exponent of params averaged over laws, with the interval of their mixture.
@@ -83,7 +87,9 @@ class Comparison:
         below 0.05. NaN where no law is left.
         """
         level = self.level if level is None else level
-        asked = [e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form]
+        asked = [
+            e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form
+        ]
         asked = [e for e in asked if e.weight >= 0.05]
         if not asked:
             return np.nan, np.nan, np.nan

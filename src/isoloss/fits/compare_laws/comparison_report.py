@@ -59,7 +59,11 @@ def sections(comparison: Comparison) -> list[Section]:
                 tuple(f"{k}: {v}" for k, v in comparison.refused.items()),
             )
         )
-    out.append(Section("Warnings", (*(str(c) for c in comparison.cautions), *_own(comparison)) or ("none",)))
+    out.append(
+        Section(
+            "Warnings", (*(str(c) for c in comparison.cautions), *_own(comparison)) or ("none",)
+        )
+    )
     return out
 
 
@@ -68,7 +72,9 @@ def _average(comparison: Comparison) -> str:
     value, low, high = comparison.exponent()
     if np.isnan(value):
         return "compute-optimal exponent of params withheld: no law of weight finds one, they set it by their form or have none"
-    said = f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)"
+    said = (
+        f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)"
+    )
     if all(e.fit.withheld is not None for e in comparison.entries if e.weight > 0):
         return f"compute-optimal exponent of params withheld: every law of weight withholds its own; they would say {said}"
     return f"compute-optimal exponent of params {said}"
@@ -80,9 +86,15 @@ def _residuals(comparison: Comparison, most: int = 8) -> list[Section]:
     levels = sorted(means[0], key=lambda name: -max(abs(m.get(name, 0.0)) for m in means))[:most]
     if len(means[0]) < 2:
         return []
-    rows = tuple((name, *(f"{100 * m[name]:+.2f}" if name in m else "-" for m in means)) for name in levels)
+    rows = tuple(
+        (name, *(f"{100 * m[name]:+.2f}" if name in m else "-" for m in means)) for name in levels
+    )
     head = ("precision", *(e.fit.law.name for e in comparison.entries))
-    return [Section("Mean residual by precision, % of the loss (predicted less observed)", (), head, rows)]
+    return [
+        Section(
+            "Mean residual by precision, % of the loss (predicted less observed)", (), head, rows
+        )
+    ]
 
 
 def _own(comparison: Comparison) -> list[str]:

@@ -49,13 +49,20 @@ def ranked(
     counts as one in the weights.
     """
     rows = np.concatenate(list(tests))
-    units = np.unique(rows if sample.clusters is None else sample.clusters[rows], return_inverse=True)[1]
+    units = np.unique(
+        rows if sample.clusters is None else sample.clusters[rows], return_inverse=True
+    )[1]
     residual = np.array(
-        [np.concatenate([np.log(h.prediction.loss / h.observed) for h in unseen]) for _, unseen in found]
+        [
+            np.concatenate([np.log(h.prediction.loss / h.observed) for h in unseen])
+            for _, unseen in found
+        ]
     )
     density = np.array([np.concatenate([log_density(h) for h in unseen]) for _, unseen in found])
     count = int(units.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=1000)[:, units]
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=1000)[
+        :, units
+    ]
     rmse = np.sqrt(residual**2 @ drawn.T / np.maximum(1, drawn.sum(axis=1)))
     wins = np.bincount(np.argmin(rmse, axis=0), minlength=len(found)) / rmse.shape[1]
     weight = stack_in_doubt(density, 1.0 / np.bincount(rows)[rows], units, seed)

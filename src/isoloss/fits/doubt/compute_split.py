@@ -24,7 +24,9 @@ class Allocation:
     exponent: Array
 
 
-def allocation(coordinates: Coordinates, theta: Array, flop: float, group: str | None = None) -> Allocation:
+def allocation(
+    coordinates: Coordinates, theta: Array, flop: float, group: str | None = None
+) -> Allocation:
     """The compute-optimal split at the reference precision for each of many constants (S, p); NaN where the grid's
     edge is best (no optimum inside 1e3 to 1e16 params)."""
     best = [

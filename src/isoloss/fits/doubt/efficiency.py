@@ -36,7 +36,8 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
     names = [
         k.name
         for k in law.free
-        if "[" in k.name and k.name.partition("[")[0] not in ("A", "B", "E", "alpha", "beta", "kappa")
+        if "[" in k.name
+        and k.name.partition("[")[0] not in ("A", "B", "E", "alpha", "beta", "kappa")
     ]
     x = optimum.problem.x
     if not names or x.groups or "E" not in {k.name for k in law.constants}:

@@ -103,7 +103,11 @@ def _polynomials(x: Inputs) -> Array:
 def _standard(values: Array) -> Array:
     """Values of mean zero and spread one; zeros where they do not vary beyond rounding."""
     spread = float(values.std())
-    return (values - values.mean()) / spread if spread > 1e-9 * float(np.abs(values).max()) else 0.0 * values
+    return (
+        (values - values.mean()) / spread
+        if spread > 1e-9 * float(np.abs(values).max())
+        else 0.0 * values
+    )
 
 
 def _orthogonal(columns: Array, jacobian: Array) -> Array:

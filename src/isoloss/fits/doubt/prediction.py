@@ -49,7 +49,9 @@ class Prediction:
         head = f"{'params':>10} {'tokens':>10} {'precision':<24} {'loss':>8}   {100 * self.level:.0f}% interval of a {self.of}"
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8.4f}   {low:.4f} to {high:.4f}"
-            for n, d, p, (loss, low, high) in zip(self.params, self.tokens, self.precision, self, strict=True)
+            for n, d, p, (loss, low, high) in zip(
+                self.params, self.tokens, self.precision, self, strict=True
+            )
         ]
         return "\n".join([head, *rows, *(f"warning, {c}" for c in self.cautions)])
 
@@ -74,14 +76,18 @@ def points(
     n, d = counts(params, tokens)
     names = [precision] if isinstance(precision, str | Precision) else list(precision)
     rows = np.broadcast(n, d, np.empty(len(names))).size
-    return as_inputs(n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows)
+    return as_inputs(
+        n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows
+    )
 
 
 def of_law(law: Law, x: Inputs, level: float) -> Prediction:
     """The prediction of a law without draws: no interval, and a warning that says so."""
     loss = law.loss(x)
     none = np.full(len(x), np.nan)
-    missing = Caution("no_interval", f"{law.name} is a law without refits, so this loss has no interval")
+    missing = Caution(
+        "no_interval", f"{law.name} is a law without refits, so this loss has no interval"
+    )
     return summarise(x, loss, np.vstack([none, none]), level, "mean", law.box, (missing,))
 
 
@@ -140,7 +146,9 @@ def _undefined(share: Array, known: Mask) -> tuple[Caution, ...]:
         return ()
     text = f"up to {100 * worst:.0f}% of the refits are not defined at a point"
     lost = int((~known).sum())
-    return (Caution("undefined_draws", text + (f"; {lost} points have no interval" if lost else "")),)
+    return (
+        Caution("undefined_draws", text + (f"; {lost} points have no interval" if lost else "")),
+    )
 
 
 def _outside(x: Inputs, box: Box | None) -> tuple[Caution, ...]:

@@ -41,9 +41,7 @@ class Profile:
 
     def __str__(self) -> str:
         low, high = (" (not closed)" if edge else "" for edge in self.open)
-        return (
-            f"{self.name}: {self.low:.5g}{low} to {self.high:.5g}{high}, {100 * self.level:.0f}% by profile"
-        )
+        return f"{self.name}: {self.low:.5g}{low} to {self.high:.5g}{high}, {100 * self.level:.0f}% by profile"
 
 
 def profile(
@@ -106,7 +104,9 @@ def profile_prediction(
     n, d = counts(params, tokens)
     at = as_inputs(n, d, [precision], sparsity=[sparsity], group=None if group is None else [group])
     centre = float(np.log(optimum.law.loss(at)[0]))
-    gradient = replace(problem, x=at, observed=np.exp([centre]), weights=None).jacobian(optimum.theta)[0]
+    gradient = replace(problem, x=at, observed=np.exp([centre]), weights=None).jacobian(
+        optimum.theta
+    )[0]
     gradient = gradient if problem.objective.log else gradient / np.exp(centre)
     spread = float(np.sqrt(max(gradient @ _covariance(problem, optimum.theta) @ gradient, 1e-20)))
     held = replace(
@@ -124,7 +124,9 @@ def profile_prediction(
     grid, height = _walk(at_value, optimum.theta, centre, span)
     low, high = _interval(optimum, grid, height, centre, level)
     name = f"loss at {n[0]:.3g} params, {d[0]:.3g} tokens, {precision}"
-    return Profile(name, np.exp(grid), height, float(np.exp(low)), float(np.exp(high)), level, "prediction")
+    return Profile(
+        name, np.exp(grid), height, float(np.exp(low)), float(np.exp(high)), level, "prediction"
+    )
 
 
 def _independent(sample: Sample) -> None:

@@ -64,7 +64,9 @@ def resample(
     if how not in NAMES:
         raise FitError(f"unknown resample {how!r}; there are {', '.join(NAMES)}")
     if how == "groups" and sample.clusters is None:
-        raise FitError("runs are not grouped: no value of the column group is shared; resample by 'runs'")
+        raise FitError(
+            "runs are not grouped: no value of the column group is shared; resample by 'runs'"
+        )
     rng = np.random.default_rng(seed)
     if how == "wild":
         problem = replace(optimum.problem, observed=_wild(sample, optimum, draws, rng))
@@ -84,7 +86,9 @@ def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator
     leverage = np.sum(basis[:, size > 1e-10 * size.max(initial=0.0)] ** 2, axis=1)
     grown = residual / (1.0 - np.minimum(leverage, 0.9))
     if optimum.problem.objective.log:
-        return wild(np.log(sample.loss) + residual, grown, sample.clusters, draws, rng, exponent=True)
+        return wild(
+            np.log(sample.loss) + residual, grown, sample.clusters, draws, rng, exponent=True
+        )
     return wild(sample.loss + residual, grown, sample.clusters, draws, rng)
 
 

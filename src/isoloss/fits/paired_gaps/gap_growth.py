@@ -44,7 +44,8 @@ class Growth:
             return None
         shared = [c for c in self.clusters if c in other.clusters]
         mine, theirs = (
-            g.left[[g.clusters.index(c) for c in shared], list(g.slopes).index(name)] for g in (self, other)
+            g.left[[g.clusters.index(c) for c in shared], list(g.slopes).index(name)]
+            for g in (self, other)
         )
         freedom = len(shared) - 1 - max(len(self.slopes), len(other.slopes))
         value = self.slopes[name].value - other.slopes[name].value

@@ -129,7 +129,9 @@ class GapTable:
             lines = (
                 f"exponent under {one} less exponent under {two}, the same trajectories left out of both",
             )
-            yield Section("Decay against none", lines, ("precision", "exponent of", "difference"), rows)
+            yield Section(
+                "Decay against none", lines, ("precision", "exponent of", "difference"), rows
+            )
 
     def _by_cell(self) -> Section:
         rows = tuple(
@@ -207,7 +209,11 @@ class _Gaps:
         share += [known[name] for name in CELL if name in known]
         self.cell = np.unique(np.column_stack(share), axis=0, return_inverse=True)[1].ravel()
         along = [self.params.astype(str)]
-        along += [known[name] for name in ("seed", "lr_peak", "batch_tokens", "optimizer") if name in known]
+        along += [
+            known[name]
+            for name in ("seed", "lr_peak", "batch_tokens", "optimizer")
+            if name in known
+        ]
         self.cluster = np.array([" ".join(each) for each in zip(*along, strict=True)])
         count = np.bincount(self.cell)
         self.seeds = count[self.cell]
@@ -244,7 +250,9 @@ class _Gaps:
             free = float(np.sum(1 - 1 / n[several]))
             spread = math.sqrt(float(np.sum(apart[several] ** 2)) / free)
             resolved = reach(free, TEST) * spread / math.sqrt(float(np.median(n[several])))
-        grown = growth(self.gap[mask], self.params[mask], self.tokens[mask], self.cluster[mask].tolist())
+        grown = growth(
+            self.gap[mask], self.params[mask], self.tokens[mask], self.cluster[mask].tolist()
+        )
         return PrecisionGap(
             precision,
             schedule,
@@ -261,7 +269,9 @@ class _Gaps:
         for precision, schedule in self.kinds():
             found = np.unique(self.cell[self._of(precision, schedule)], return_index=False)
             first = [int(np.flatnonzero(self.cell == c)[0]) for c in found]
-            for at in sorted(first, key=lambda i: (self.tokens[i] / self.params[i], self.params[i])):
+            for at in sorted(
+                first, key=lambda i: (self.tokens[i] / self.params[i], self.params[i])
+            ):
                 gap = self.gap[self.cell == self.cell[at]]
                 error = float(gap.std(ddof=1) / math.sqrt(len(gap))) if len(gap) > 1 else math.nan
                 yield CellGap(
@@ -279,7 +289,9 @@ def _noise(sample: Sample) -> tuple[float, int]:
     return (math.sqrt(float(np.sum(apart**2)) / freedom) if freedom else math.nan), freedom
 
 
-def _differences(found: list[PrecisionGap], schedules: tuple[str, ...]) -> dict[tuple[str, str], Slope]:
+def _differences(
+    found: list[PrecisionGap], schedules: tuple[str, ...]
+) -> dict[tuple[str, str], Slope]:
     if len(schedules) != 2:
         return {}
     by = {(p.precision, p.schedule): p.growth for p in found}

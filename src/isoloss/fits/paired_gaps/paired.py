@@ -92,7 +92,9 @@ class Gaps:
             if both.any()
             else float("nan")
         )
-        return GapScore(int(both.sum()), len(gap), factor, float(np.sqrt(np.mean((said - gap) ** 2))))
+        return GapScore(
+            int(both.sum()), len(gap), factor, float(np.sqrt(np.mean((said - gap) ** 2)))
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def reference_mask(x: Inputs) -> Mask:
     for level in x.levels.items:
         formats = [*level.precision.train.values(), *level.precision.serve.values()]
         wide.append(
-            not level.sparsity and all(f.is_exact or (f.kind == "float" and f.bits >= 16) for f in formats)
+            not level.sparsity
+            and all(f.is_exact or (f.kind == "float" and f.bits >= 16) for f in formats)
         )
     return np.array(wide, dtype=bool)[x.level]
 
@@ -167,7 +170,9 @@ def _level(sample: Sample, gap: Array, k: int) -> LevelGap:
     return LevelGap(str(sample.x.levels.items[k]), len(gap), len(gap) - len(positive), mean)
 
 
-def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dict[str, Slope | None], float]:
+def _regress(
+    sample: Sample, row: NDArray[np.intp], log_gap: Array
+) -> tuple[dict[str, Slope | None], float]:
     """Least squares on the means of cells (params, tokens), the mean of each level taken out.
 
     Runs of a cell share its noise, so the cell is the unit: errors have cells - slopes - 1 degrees of freedom.
@@ -175,7 +180,9 @@ def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dic
     level = np.unique(sample.x.level[row], return_inverse=True)[1]
     log_n, log_d = sample.x.log_params[row], sample.x.log_tokens[row]
     cell = np.unique(np.column_stack([log_n, log_d]), axis=0, return_inverse=True)[1].ravel()
-    gap, n, d = (v - (np.bincount(level, v) / np.bincount(level))[level] for v in (log_gap, log_n, log_d))
+    gap, n, d = (
+        v - (np.bincount(level, v) / np.bincount(level))[level] for v in (log_gap, log_n, log_d)
+    )
     names, columns = _regressors(n, d)
     slopes: dict[str, Slope | None] = {"params": None, "tokens": None, "together": None}
     if not names:
@@ -190,7 +197,8 @@ def _regress(sample: Sample, row: NDArray[np.intp], log_gap: Array) -> tuple[dic
     spread = float(np.sum((np.bincount(cell, left) / np.bincount(cell)) ** 2)) / max(1, freedom)
     # Sums of squares, which may come out a rounding error below zero.
     classical, clustered = (
-        np.sqrt(np.maximum(0.0, np.diag(inverse @ each @ each.T @ inverse))) for each in (sums, scores)
+        np.sqrt(np.maximum(0.0, np.diag(inverse @ each @ each.T @ inverse)))
+        for each in (sums, scores)
     )
     classical = classical * np.sqrt(spread)
     for k, name in enumerate(names):
@@ -211,7 +219,11 @@ def as_one(n: Array, d: Array) -> int:
     """1 where centred log params and log tokens rise as one, -1 where one falls as the other rises, else 0."""
     spread = _spread(n), _spread(d)
     moved = float(np.mean(n * d))
-    return int(np.sign(moved)) if min(spread) > LEAST and abs(moved) > 0.98 * spread[0] * spread[1] else 0
+    return (
+        int(np.sign(moved))
+        if min(spread) > LEAST and abs(moved) > 0.98 * spread[0] * spread[1]
+        else 0
+    )
 
 
 def _spread(v: Array) -> float:

@@ -37,7 +37,8 @@ class Certificate:
 
     def __str__(self) -> str:
         flat = ", ".join(
-            f"{name} by {100 * v:.1f}%" for name, v in sorted(self.ridge.items(), key=lambda kv: -kv[1])[:3]
+            f"{name} by {100 * v:.1f}%"
+            for name, v in sorted(self.ridge.items(), key=lambda kv: -kv[1])[:3]
         )
         return (
             f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative gradient {self.gradient:.1e}; "
@@ -78,7 +79,9 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
     if absent:
         seen = touched(law, sample.x, np.zeros(len(sample), dtype=bool))
         free = {k.name: k for k in law.free}
-        held = {n: law.values.get(n, 0.5 * sum(free[n].start) if n in seen else np.nan) for n in absent}
+        held = {
+            n: law.values.get(n, 0.5 * sum(free[n].start) if n in seen else np.nan) for n in absent
+        }
         problem = replace(problem, coordinates=Coordinates(law.with_values(held).fix(*absent)))
     if len(problem.coordinates.free) > len(sample):
         raise FitError(
@@ -106,7 +109,9 @@ def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) 
     best = int(np.argmin(walks.value))
     # Two factors below zero make a positive product, so a walk can end where the law has no loss.
     while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):
-        walks = replace(walks, value=np.where(np.arange(len(walks.value)) == best, np.inf, walks.value))
+        walks = replace(
+            walks, value=np.where(np.arange(len(walks.value)) == best, np.inf, walks.value)
+        )
         best = int(np.argmin(walks.value))
     if not np.isfinite(walks.value[best]):
         raise FitError(

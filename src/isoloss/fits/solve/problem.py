@@ -87,7 +87,11 @@ class Problem:
     def part(self, rows: slice | NDArray[np.intp]) -> Problem:
         """The problem of some of the S vectors, where observations or weights differ between them."""
         observed = self.observed[rows] if self.observed.ndim == 2 else self.observed
-        weights = self.weights[rows] if self.weights is not None and self.weights.ndim == 2 else self.weights
+        weights = (
+            self.weights[rows]
+            if self.weights is not None and self.weights.ndim == 2
+            else self.weights
+        )
         return replace(self, observed=observed, weights=weights)
 
     def residuals(self, theta: Array) -> Array:
@@ -110,7 +114,8 @@ class Problem:
         r = self._residual(value)
         weights = 1.0 if self.weights is None else self.weights
         slope, bend, irls = (
-            weights * f(r) for f in (self.objective.slope, self.objective.curvature, self.objective.weight)
+            weights * f(r)
+            for f in (self.objective.slope, self.objective.curvature, self.objective.weight)
         )
         scale = 1.0 / value if self.objective.log else np.ones(shape)
         jacobian = np.zeros((shape[0], p, shape[1]))
@@ -148,5 +153,7 @@ class Problem:
     def _residual(self, predicted: Array) -> Array:
         with np.errstate(all="ignore"):
             return (
-                np.log(predicted) - np.log(self.observed) if self.objective.log else predicted - self.observed
+                np.log(predicted) - np.log(self.observed)
+                if self.objective.log
+                else predicted - self.observed
             )

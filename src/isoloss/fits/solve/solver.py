@@ -52,7 +52,9 @@ def solve(
 
     with ThreadPoolExecutor(min(len(blocks), _cores())) as pool:
         parts = list(pool.map(walk, blocks))
-    columns = zip(*((s.theta, s.value, s.gradient, s.converged, s.steps) for s in parts), strict=True)
+    columns = zip(
+        *((s.theta, s.value, s.gradient, s.converged, s.steps) for s in parts), strict=True
+    )
     return Solution(*(np.concatenate(column) for column in columns))
 
 
@@ -81,7 +83,9 @@ def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> S
         np.zeros(count),
     )
     alive = np.flatnonzero(np.isfinite(end.value))
-    state = _State(theta[alive], end.value[alive], np.full(len(alive), 1e-2), np.full(len(alive), 2.0))
+    state = _State(
+        theta[alive], end.value[alive], np.full(len(alive), 1e-2), np.full(len(alive), 2.0)
+    )
     current = problem.part(alive)
     for step in range(1, max_steps + 1):
         if not len(alive):
@@ -93,12 +97,16 @@ def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> S
         if done.any():
             kept = ~done
             alive = alive[kept]
-            state = _State(state.theta[kept], state.value[kept], state.damping[kept], state.growth[kept])
+            state = _State(
+                state.theta[kept], state.value[kept], state.damping[kept], state.growth[kept]
+            )
             current = problem.part(alive)
     return end
 
 
-def _step(problem: Problem, s: _State, lower: Array, upper: Array, tolerance: float) -> tuple[Mask, Array]:
+def _step(
+    problem: Problem, s: _State, lower: Array, upper: Array, tolerance: float
+) -> tuple[Mask, Array]:
     """Moves the state one accepted or refused step; returns which walks are done and their scaled gradients."""
     with np.errstate(all="ignore"):
         _, gradient, hessian, metric = problem.derivatives(s.theta)
@@ -115,7 +123,9 @@ def _step(problem: Problem, s: _State, lower: Array, upper: Array, tolerance: fl
     move = -(axes @ (along / (bend + s.damping[:, None]))[:, :, None])[:, :, 0] * scale
     trial = np.clip(s.theta + move, lower, upper)
     move = trial - s.theta
-    promised = -(gradient * move).sum(-1) - 0.5 * (move * (hessian @ move[:, :, None])[:, :, 0]).sum(-1)
+    promised = -(gradient * move).sum(-1) - 0.5 * (
+        move * (hessian @ move[:, :, None])[:, :, 0]
+    ).sum(-1)
     possible = 0.5 * (along * along / (bend + s.damping[:, None])).sum(-1)
     value = problem.value(trial)
     fell = s.value - value

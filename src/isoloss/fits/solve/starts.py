@@ -19,7 +19,9 @@ LEAD = (30.0, 5.0)
 def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
     """Start vectors of shape (count, p): a Latin hypercube over the shape constants, amplitudes solved from each."""
     free = problem.coordinates.free
-    grid = (np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))) / count
+    grid = (
+        np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))
+    ) / count
     columns = {k.name: _between(k, grid[i]) for i, k in enumerate(free)}
     return with_amplitudes(problem, columns, grid, count)
 
@@ -36,11 +38,14 @@ def with_amplitudes(
     theta = np.empty((count, len(coordinates.free)))
     for s in range(count):
         values = {
-            k.name: float(shapes[k.name][s]) if k.name in shapes else k.start[0] for k in coordinates.free
+            k.name: float(shapes[k.name][s]) if k.name in shapes else k.start[0]
+            for k in coordinates.free
         }
         theta[s] = coordinates.theta(
             values
-            | _amplitudes(problem, values, 0.5 if share is None or not len(share) else float(share[0, s]))
+            | _amplitudes(
+                problem, values, 0.5 if share is None or not len(share) else float(share[0, s])
+            )
         )
     return np.clip(theta, coordinates.lower, coordinates.upper)
 
@@ -61,7 +66,9 @@ def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> Solution
 def _between(k: Constant, share: Array) -> Array:
     low, high = k.start
     return (
-        np.exp(np.log(low) + share * np.log(high / low)) if k.scale == "log" else low + share * (high - low)
+        np.exp(np.log(low) + share * np.log(high / low))
+        if k.scale == "log"
+        else low + share * (high - low)
     )
 
 
@@ -79,7 +86,9 @@ def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> 
     unit = coordinates.constants(coordinates.theta(dict(values))[None, :])
     kappa = float(np.ravel(unit["kappa"])[0]) if "kappa" in unit else 1.0
     floors = {
-        k: 0.95 * share * float(observed.min()) for k in names if kappa != 1.0 and k.partition("[")[0] == "E"
+        k: 0.95 * share * float(observed.min())
+        for k in names
+        if kappa != 1.0 and k.partition("[")[0] == "E"
     }
     solved = [k for k in names if k not in floors]
     rest = _column(problem, unit, names, "")
@@ -98,11 +107,14 @@ def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> 
     }
 
 
-def _column(problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str) -> Array:
+def _column(
+    problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str
+) -> Array:
     """The loss when one amplitude is one (none, for no name) and all others are zero, shape (n,)."""
     ties = problem.coordinates.law.ties
     c = {
-        k: (1.0 if ties.get(k, k) == name else 0.0) if ties.get(k, k) in names else v for k, v in unit.items()
+        k: (1.0 if ties.get(k, k) == name else 0.0) if ties.get(k, k) in names else v
+        for k, v in unit.items()
     }
     with np.errstate(all="ignore"):
         loss = problem.coordinates.law.formula.loss(c, problem.x)

@@ -10,7 +10,9 @@ import numpy as np
 from isoloss.formats.errors.distributions import NORMAL, Array, Distribution
 from isoloss.formats.marks import Rounding
 
-_NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(10)[row] / 2 for row in (0, 1))  # on (-1/2, 1/2)
+_NODES, _WEIGHTS = (
+    np.polynomial.legendre.leggauss(10)[row] / 2 for row in (0, 1)
+)  # on (-1/2, 1/2)
 
 
 def grid_error(
@@ -77,11 +79,17 @@ def integral(of: Callable[[float], float], low: float, high: float, width: float
     cuts = np.linspace(low, high, math.ceil((high - low) / width) + 1)
     pairs = zip(cuts[:-1], np.diff(cuts), strict=True)
     return float(
-        sum(h * w * of(a + h / 2 + h * t) for a, h in pairs for t, w in zip(_NODES, _WEIGHTS, strict=True))
+        sum(
+            h * w * of(a + h / 2 + h * t)
+            for a, h in pairs
+            for t, w in zip(_NODES, _WEIGHTS, strict=True)
+        )
     )
 
 
-def _squares(levels: Array, middles: Array, centres: Array, nodes: Array, rounding: Rounding | None) -> Array:
+def _squares(
+    levels: Array, middles: Array, centres: Array, nodes: Array, rounding: Rounding | None
+) -> Array:
     """E[(Q(x) - x)^2 | x] at the nodes of each piece."""
     squares: Array
     if rounding == "sr":

@@ -37,7 +37,9 @@ _SUMMED_MANTISSA = 10
 _OWN_ROWS = 256
 
 
-def relative_error(known: Format | str, distribution: str = "normal", block: int | None = None) -> float:
+def relative_error(
+    known: Format | str, distribution: str = "normal", block: int | None = None
+) -> float:
     """The mean squared error of rounding, over the variance, by the rules at the top of this file.
 
     `distribution` is 'normal', 'laplace' or 'uniform'; `block` is how many numbers share an absmax scale.
@@ -49,7 +51,12 @@ def relative_error(known: Format | str, distribution: str = "normal", block: int
         return _error_of(known.marked(plain), distribution)
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 2:
         raise ValueError(f"a block of {block!r} numbers is none; it is a whole number, 2 or more")
-    if not known.is_scaled or known.clip or known.span == "shifted" or known.kind in ("ternary", "binary"):
+    if (
+        not known.is_scaled
+        or known.clip
+        or known.span == "shifted"
+        or known.kind in ("ternary", "binary")
+    ):
         raise ValueError(
             f"'{known}' has no absmax scale to compute an error of; error_structure measures it on an array"
         )
@@ -81,7 +88,9 @@ def _error_of(known: Format, name: str) -> float:
     if known.kind == "float" and known.bits > 8:
         return _wide_float_error(known, x)
     if known.kind == "int" and known.bits > _SUMMED_BITS:
-        return best_error(lambda top: fine_error(top, 2 * top / (2**known.bits - 1), known.rounding, x))
+        return best_error(
+            lambda top: fine_error(top, 2 * top / (2**known.bits - 1), known.rounding, x)
+        )
     levels = _element_levels(known)
     return best_error(lambda top: grid_error(levels * (top / levels[-1]), known.rounding, x=x))
 

@@ -115,7 +115,9 @@ def _rounded_rows(x: AnyArray, known: Format, random: Any, scale: Any) -> tuple[
     """The rows of x and their errors, once there is something to measure."""
     checked(x)
     if len(x.shape) < 1 or x.shape[-1] < 2:
-        raise ValueError(f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}")
+        raise ValueError(
+            f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}"
+        )
     draws = known.rounding is not None or known.kind == "noise"
     out = fake_quantise(x, known, random=random if draws else None, scale=scale)
     rows = _double(x).reshape(-1, x.shape[-1])

@@ -25,7 +25,9 @@ def checked(x: AnyArray) -> Any:
             "cannot round a sparse tensor or one without numbers; pass a dense tensor on a device"
         )
     if dtype_name(x) not in _FLOATS:
-        raise ValueError(f"cannot round numbers of type {dtype_name(x)}; types are {', '.join(_FLOATS)}")
+        raise ValueError(
+            f"cannot round numbers of type {dtype_name(x)}; types are {', '.join(_FLOATS)}"
+        )
     if 0 in x.shape:
         raise ValueError(f"cannot round an array without elements, of shape {tuple(x.shape)}")
     return array_namespace(x)
@@ -88,7 +90,9 @@ def draws(
             f"'{why}' draws random numbers; pass random= a seed, a generator or the {kind} numbers"
         )
     if isinstance(random, bool) or (isinstance(random, int | np.integer) and random < 0):
-        raise ValueError(f"'{why}' cannot draw from the seed {random!r}; a seed is a whole number, 0 or more")
+        raise ValueError(
+            f"'{why}' cannot draw from the seed {random!r}; a seed is a whole number, 0 or more"
+        )
     if isinstance(random, int | np.integer | np.random.Generator):
         # A seed opens a stream of its own, or x drawn from the same seed would be the very same numbers.
         own = random if isinstance(random, np.random.Generator) else [int(random), _STREAM]
@@ -98,21 +102,31 @@ def draws(
         return made if is_numpy_array(x) else xp.asarray(made, device=x.device)
     if is_torch_array(x) and hasattr(random, "manual_seed"):
         empty = xp.empty(shape, dtype=x.dtype, device=x.device)
-        return empty.uniform_(generator=random) if kind == "uniform" else empty.normal_(generator=random)
+        return (
+            empty.uniform_(generator=random)
+            if kind == "uniform"
+            else empty.normal_(generator=random)
+        )
     return _given(xp, x, kind, random, shape, why)
 
 
-def _given(xp: Any, x: AnyArray, kind: str, random: Any, shape: tuple[int, ...], why: str) -> AnyArray:
+def _given(
+    xp: Any, x: AnyArray, kind: str, random: Any, shape: tuple[int, ...], why: str
+) -> AnyArray:
     """The caller's own numbers, once their kind, shape and range are known to be right."""
     if not (is_numpy_array(random) or is_torch_array(random)) or array_namespace(random) is not xp:
         raise ValueError(
             f"'{why}' cannot draw from a {type(random).__name__}; pass a seed, a generator or an array like x"
         )
     if tuple(random.shape) != shape:
-        raise ValueError(f"'{why}' needs {kind} numbers of shape {shape}, not {tuple(random.shape)}")
+        raise ValueError(
+            f"'{why}' needs {kind} numbers of shape {shape}, not {tuple(random.shape)}"
+        )
     if dtype_name(random) not in _FLOATS:
         raise ValueError(f"'{why}' needs {kind} numbers of a float type, not {dtype_name(random)}")
     numbers = xp.astype(random, x.dtype, copy=False)
     if kind == "uniform" and not bool(xp.all((numbers >= 0) & (numbers < 1))):
-        raise ValueError(f"'{why}' needs uniform numbers in [0, 1) as {dtype_name(x)}; some lie outside")
+        raise ValueError(
+            f"'{why}' needs uniform numbers in [0, 1) as {dtype_name(x)}; some lie outside"
+        )
     return numbers

@@ -103,7 +103,9 @@ def fake_quantise(
     # Scales of what is not finite make NaN, so the result shows it; where no scale is made, x must.
     if check and (scale is not None or not known.is_scaled or wide.dtype == xp.float64):
         _check_range(xp, wide, known)
-    uniform = draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
+    uniform = (
+        draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
+    )
     step = None if scale is None else _given_scale(xp, wide, known, scale)
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         out = (by or rounded)(xp, wide, known, uniform, step)
@@ -123,8 +125,12 @@ def round_elements(
     if known.levels is None:
         raise ValueError(f"'{known.name}' has no grid of numbers to round to")
     wide = widened(xp, x)
-    uniform = draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
-    with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN are meant where nothing saturates
+    uniform = (
+        draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
+    )
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # infinities and NaN are meant where nothing saturates
         out = to_grid(xp, wide, known, uniform, saturate)
         return _narrowed(xp, out, x, known, check=saturate and all_finite(xp, wide))
 
@@ -168,7 +174,9 @@ def scales(x: AnyArray, known: Format | str) -> AnyArray:
     known = Format.parse(known)
     xp = checked(x)
     if not known.is_scaled or known.span == "shifted":
-        raise ValueError(f"'{known}' is not rounded by a scale alone; accepted are scaled grids around zero")
+        raise ValueError(
+            f"'{known}' is not rounded by a scale alone; accepted are scaled grids around zero"
+        )
     check_granules(x, known)
     y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
     y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
@@ -214,10 +222,12 @@ def to_grid(
     bottom = 0.0 if known.span == "shifted" else -below_or_at(xp, known.max + _extra(known), x)
     if known.rounding == "dither" and uniform is not None:
         shift = uniform - 0.5
-        return xp.clip(xp.round(x / known.smallest_step + shift) * known.smallest_step, bottom, top) - (
-            shift * known.smallest_step
-        )
-    if saturate:  # before rounding is as good as after, since both ends lie on the grid, and cannot overflow
+        return xp.clip(
+            xp.round(x / known.smallest_step + shift) * known.smallest_step, bottom, top
+        ) - (shift * known.smallest_step)
+    if (
+        saturate
+    ):  # before rounding is as good as after, since both ends lie on the grid, and cannot overflow
         x = xp.clip(x, bottom, top)
     step = _step_at(xp, x, known)
     if step is None:
@@ -298,7 +308,9 @@ def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
             f"the scale of '{known}' must be a number or an array that broadcasts to shape {tuple(x.shape)}"
         )
     if not bool(xp.all(xp.isfinite(step) & (step > 0))):
-        raise ValueError(f"the scale of '{known}' must be finite and above 0, and some of it is not")
+        raise ValueError(
+            f"the scale of '{known}' must be finite and above 0, and some of it is not"
+        )
     return step
 
 
@@ -306,7 +318,9 @@ def _as_given(out: AnyArray, y: AnyArray, known: Format) -> AnyArray:
     """What a quantiser of the user returned, once it is known to be an array like the one it got."""
     if not hasattr(out, "dtype") or tuple(out.shape) != tuple(y.shape) or out.dtype != y.dtype:
         got = (
-            f"{out.dtype} of shape {tuple(out.shape)}" if hasattr(out, "dtype") else f"a {type(out).__name__}"
+            f"{out.dtype} of shape {tuple(out.shape)}"
+            if hasattr(out, "dtype")
+            else f"a {type(out).__name__}"
         )
         raise ValueError(
             f"the function of '{known.name}' returned {got}; it must return {y.dtype} of shape {tuple(y.shape)}"
@@ -330,7 +344,11 @@ def _check_range(xp: Any, x: AnyArray, known: Format) -> None:
     """None, or ValueError where numbers are not finite, or too large for the scales of their blocks."""
     if not all_finite(xp, x):
         raise ValueError(f"cannot round to '{known}': the array holds NaN or infinity")
-    if known.scale == "e8m0" and x.dtype == xp.float64 and bool(xp.max(xp.abs(x)) >= known.max * 2.0**127):
+    if (
+        known.scale == "e8m0"
+        and x.dtype == xp.float64
+        and bool(xp.max(xp.abs(x)) >= known.max * 2.0**127)
+    ):
         raise ValueError(
             f"cannot round to '{known}': its scales end at 2^127, and the array holds larger numbers"
         )

@@ -18,7 +18,9 @@ def check_granules(x: AnyArray, known: Format) -> None:
     """None, or ValueError where x cannot be cut into the granules of a format, or these not be rotated."""
     share = granularity_of(known)
     if share != "tensor" and len(x.shape) == 0:
-        raise ValueError(f"'{known}' shares a scale along the last axis, and a single number has none")
+        raise ValueError(
+            f"'{known}' shares a scale along the last axis, and a single number has none"
+        )
     if isinstance(share, int) and x.shape[-1] % share:
         raise ValueError(
             f"groups of {share} in '{known}' do not divide the last axis of shape {tuple(x.shape)}; "
@@ -35,7 +37,9 @@ def granules(x: AnyArray, share: str | int) -> AnyArray:
     """x with the numbers that share a scale along its last axis: shape (1, all), x's own, or (..., groups, size)."""
     if share == "tensor":
         return x.reshape((1, prod(x.shape)))
-    return x if share == "row" else x.reshape((*x.shape[:-1], x.shape[-1] // int(share), int(share)))
+    return (
+        x if share == "row" else x.reshape((*x.shape[:-1], x.shape[-1] // int(share), int(share)))
+    )
 
 
 def rotated_size(shape: tuple[int, ...], share: str | int) -> int:

@@ -55,7 +55,10 @@ def scale_of(
         better = squares < least
         least = xp.where(better, squares, least)
         best = Scale(
-            *(None if a is None else xp.where(better, a, b) for a, b in zip(found, best, strict=True))
+            *(
+                None if a is None else xp.where(better, a, b)
+                for a, b in zip(found, best, strict=True)
+            )
         )
     return best
 

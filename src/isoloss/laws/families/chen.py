@@ -78,6 +78,8 @@ def _shared() -> Law:
         title="Chen's form with exponents shared by all precisions and no group size, to be fitted",
         source="2505.14302, simplified here",
         evidence="D",
-        notes=("for tables with few runs a precision, where four constants for each cannot be told apart",),
+        notes=(
+            "for tables with few runs a precision, where four constants for each cannot be told apart",
+        ),
     )
     return law.fix(kappa=1.0).tie("beta", "alpha")

@@ -55,7 +55,11 @@ def laws() -> tuple[Law, ...]:
         amplitude("theta", "size of the floor that bits leave", "nats"),
         None,
         None,
-        (halving("w", scale("k", "halvings of the floor a bit", 0.01, 10.0, (0.2, 2.0), "1/bits")),),
+        (
+            halving(
+                "w", scale("k", "halvings of the floor a bit", 0.01, 10.0, (0.2, 2.0), "1/bits")
+            ),
+        ),
         Rounded("w"),
     )
     reachable = PerByte(

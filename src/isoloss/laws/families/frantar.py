@@ -20,7 +20,9 @@ def laws() -> tuple[Law, ...]:
         title="Frantar et al. 2025, one factor on params for every format, to be fitted",
         source="2502.16440",
         evidence="A",
-        notes=("a factor belongs to its base: it enters as factor^alpha and cannot be moved to another fit",),
+        notes=(
+            "a factor belongs to its base: it enters as factor^alpha and cannot be moved to another fit",
+        ),
     )
     return compression.fix(kappa=1.0), _sparsity().fix(kappa=1.0)
 

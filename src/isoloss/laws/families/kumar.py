@@ -117,7 +117,9 @@ def _after(offset: bool) -> Penalty:
 def _fitted() -> Law:
     law = Law(
         "kumar2024",
-        Composed(params_factor=tuple(_factor(part, True) for part in PARTS), penalties=(_after(True),)),
+        Composed(
+            params_factor=tuple(_factor(part, True) for part in PARTS), penalties=(_after(True),)
+        ),
         BASE | GAMMAS | OFFSETS | AFTER | {"b": 1.1277},
         title="Kumar et al. 2024, training and serving in integers, with the offsets of appendix K",
         source="2411.04330, eqs. 4 and 9, table 2",
@@ -141,7 +143,9 @@ def _float() -> Law:
         title="Kumar et al. 2024, training with weights in floating point",
         source="2411.04330, appendix N",
         evidence="P",
-        box=Box(RUNS.params, RUNS.tokens, RUNS.tokens_per_param, "floats of 3 to 12 bits, weights alone"),
+        box=Box(
+            RUNS.params, RUNS.tokens, RUNS.tokens_per_param, "floats of 3 to 12 bits, weights alone"
+        ),
         notes=("140 runs, weights alone; the split into exponent and mantissa does not enter",),
     )
     return law.fix(kappa=1.0).tie("beta", "alpha")
@@ -150,12 +154,16 @@ def _float() -> Law:
 def _printed() -> Law:
     law = Law(
         "kumar2024_printed",
-        Composed(params_factor=tuple(_factor(part, False) for part in PARTS), penalties=(_after(False),)),
+        Composed(
+            params_factor=tuple(_factor(part, False) for part in PARTS), penalties=(_after(False),)
+        ),
         BASE | GAMMAS | AFTER,
         title="Kumar et al. 2024 as the main text prints it, without offsets: the common misreading",
         source="2411.04330, eqs. 4 and 9, table 2",
         evidence="P",
         box=RUNS,
-        notes=("these gammas were fitted with offsets and are wrong without them: compare, do not use",),
+        notes=(
+            "these gammas were fitted with offsets and are wrong without them: compare, do not use",
+        ),
     )
     return law.fix(kappa=1.0).tie("beta", "alpha")

@@ -20,7 +20,9 @@ FORM = Composed(
                 (1.0, 50.0),
                 "times",
             ),
-            scale("R_D", "repetitions at which more is worth little", 0.1, 1e3, (1.0, 50.0), "epochs"),
+            scale(
+                "R_D", "repetitions at which more is worth little", 0.1, 1e3, (1.0, 50.0), "epochs"
+            ),
         ),
     )
 )

@@ -51,7 +51,9 @@ def laws() -> tuple[Law, ...]:
     )
 
 
-def _law(name: str, penalty: Penalty, values: dict[str, float], what: str, evidence: Evidence) -> Law:
+def _law(
+    name: str, penalty: Penalty, values: dict[str, float], what: str, evidence: Evidence
+) -> Law:
     sources = {
         "S": "figure captions, through a secondary note",
         "D": "constants recovered from its table 1",

@@ -39,11 +39,14 @@ def laws() -> tuple[Law, ...]:
         Law(
             "quartet2025",
             formula,
-            {"A": 1.52e5, "alpha": 0.589, "B": 5.25e5, "beta": 0.544, "E": 1.35, "kappa": 0.274} | factors,
+            {"A": 1.52e5, "alpha": 0.589, "B": 5.25e5, "beta": 0.544, "E": 1.35, "kappa": 0.274}
+            | factors,
             title="Castro et al. 2025 (Quartet), MXFP4 forward and backward",
             source="2505.14669v4; @quartet and @luq are whole recipes, the rest one pass alone",
             evidence="P",
-            box=Box((3e7, 8e8), (7.5e8, 1.3e12), (25, 1600), "mxfp4 forward (w, a) and backward (g)"),
+            box=Box(
+                (3e7, 8e8), (7.5e8, 1.3e12), (25, 1600), "mxfp4 forward (w, a) and backward (g)"
+            ),
             notes=(
                 "the notebook's unrounded base: A 127445, alpha 0.5785, B 465834, beta 0.5389, E 1.3408, "
                 "kappa 0.2764",

@@ -21,7 +21,9 @@ PENALTY = Penalty(
                 20.0,
                 (0.5, 5.0),
             ),
-            scale("nu", "how fast the rounding loss falls with mantissa bits", 0.01, 20.0, (0.5, 5.0)),
+            scale(
+                "nu", "how fast the rounding loss falls with mantissa bits", 0.01, 20.0, (0.5, 5.0)
+            ),
         ),
         SharedScale(
             ("w",),

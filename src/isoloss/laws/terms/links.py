@@ -96,7 +96,9 @@ def bits_power(part: str, power: Constant, stage: Stage = "serve") -> FormatLink
     return FormatLink(part, (power,), _falling, stage=stage)
 
 
-def float_fields(part: str, exponent: Constant, mantissa: Constant) -> tuple[FormatLink, FormatLink]:
+def float_fields(
+    part: str, exponent: Constant, mantissa: Constant
+) -> tuple[FormatLink, FormatLink]:
     """(E + 1/2)^-delta and (M + 1/2)^-nu, E and M the exponent and mantissa bits of a part (Sun et al.
     2025).
     """

@@ -32,7 +32,9 @@ class Repetition:
         """R_N* and R_D*."""
         return (self.params_decay, self.tokens_decay)
 
-    def __call__(self, c: Constants, x: Inputs, params: Value, tokens: Value) -> tuple[Value, Value]:
+    def __call__(
+        self, c: Constants, x: Inputs, params: Value, tokens: Value
+    ) -> tuple[Value, Value]:
         """Effective params and tokens."""
         unique = tokens if x.unique_tokens is None else np.minimum(x.unique_tokens, tokens)
         ratio = np.log(c["alpha"] * c["A"]) - np.log(c["beta"] * c["B"])
@@ -62,7 +64,9 @@ class Cap:
         """The size c and the decay a."""
         return (self.size, self.decay)
 
-    def __call__(self, c: Constants, x: Inputs, params: Value, tokens: Value) -> tuple[Value, Value]:
+    def __call__(
+        self, c: Constants, x: Inputs, params: Value, tokens: Value
+    ) -> tuple[Value, Value]:
         """Params that are seen, and tokens as they are."""
         acts = self._acts(x.levels)
         if not acts.any():

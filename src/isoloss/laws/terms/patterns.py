@@ -112,7 +112,9 @@ class SharedScale:
 
     def _granularity(self, level: Level) -> str | int | None:
         formats = {part: level.precision.format(part) for part in self.parts}
-        rounded = [part for part, known in formats.items() if known is not None and not known.is_exact]
+        rounded = [
+            part for part, known in formats.items() if known is not None and not known.is_exact
+        ]
         narrow = [part for part in rounded if (level.precision.bits(part) or WIDE) < WIDE]
         part = next(iter([*narrow, *rounded]), None)
         return None if part is None else level.precision.granularity(part) or "nothing"
@@ -142,7 +144,9 @@ class Sparse:
 
     def __call__(self, c: Constants, levels: Levels) -> Value:
         """The factor at every level."""
-        left = levels.keep("left", lambda: 1.0 - np.array([pruned(level.sparsity) for level in levels.items]))
+        left = levels.keep(
+            "left", lambda: 1.0 - np.array([pruned(level.sparsity) for level in levels.items])
+        )
         share, power, alpha = (c[k.name] for k in self.constants)
         relative = 1.0 - share + share * np.exp(power * np.log(left))
         return left * np.exp(-np.log(relative) / alpha)
@@ -166,4 +170,10 @@ def pruned(pattern: str | None) -> float:
 
 
 def _log2_group(granularity: str | int | None) -> float:
-    return float(np.log2(granularity)) if isinstance(granularity, int) else np.nan if granularity else 1.0
+    return (
+        float(np.log2(granularity))
+        if isinstance(granularity, int)
+        else np.nan
+        if granularity
+        else 1.0
+    )

@@ -75,7 +75,9 @@ class Table:
         found = self._labels(levels)
         start = np.array([np.nan if label and label not in self.labels else 0.0 for label in found])
         shown = [label for label in self.labels if label in found]
-        return start, [(self._name(k), np.array([label == k for label in found], dtype=bool)) for k in shown]
+        return start, [
+            (self._name(k), np.array([label == k for label in found], dtype=bool)) for k in shown
+        ]
 
     def _label(self, level: Level) -> str | None:
         formats = level.precision.train if self.stage == "train" else level.precision.serve
@@ -113,7 +115,9 @@ def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula
     return relinked(
         formula,
         lambda link: (
-            replace(link, labels=labels.get(link.entry.name, ())) if isinstance(link, Table) else link
+            replace(link, labels=labels.get(link.entry.name, ()))
+            if isinstance(link, Table)
+            else link
         ),
     )
 

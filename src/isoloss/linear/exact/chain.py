@@ -49,7 +49,8 @@ class Course:
     def shape(self) -> tuple[object, ...]:
         """What courses share that run side by side."""
         sizes = tuple(
-            (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0) for each in self.stretches
+            (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0)
+            for each in self.stretches
         )
         return sizes, self.momentum > 0
 
@@ -80,7 +81,9 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
         for size, steps in sgd.stages(step_size):
             before = min(max(cut - at, 0), steps)
             stretches += [
-                Stretch(size, part, late) for part, late in ((before, False), (steps - before, True)) if part
+                Stretch(size, part, late)
+                for part, late in ((before, False), (steps - before, True))
+                if part
             ]
             at += steps
     return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.momentum)
@@ -95,7 +98,9 @@ class Outcome:
     spread: Array
 
 
-def run(op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinate: bool = False) -> Outcome:
+def run(
+    op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinate: bool = False
+) -> Outcome:
     """The result of courses of one shape under stacked operators."""
     momentum = np.array([[each.momentum] for each in courses])
     at = start(op, bool(courses[0].momentum))
@@ -217,10 +222,14 @@ def _all_jump(op: Operator, stretches: list[Stretch], momentum: Array, way: Way)
     if isinstance(stretches[0].size, np.ndarray) or momentum.any():
         return False
     gamma = np.array([[each.size] for each in stretches])
-    return bool(_jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all())
+    return bool(
+        _jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all()
+    )
 
 
-def _ended(at: State, op: Operator, stretches: list[Stretch], courses: list[Course], norm: Array) -> Outcome:
+def _ended(
+    at: State, op: Operator, stretches: list[Stretch], courses: list[Course], norm: Array
+) -> Outcome:
     """The outcome behind a last stretch that only the total spread is asked of."""
     gamma, steps = (
         np.array([[each.size] for each in stretches]),

@@ -79,7 +79,9 @@ class Closure:
     def at(self, mean: Array, var: Array) -> Levels:
         """The levels where w has these means and variances (1, n)."""
         q, setting = self.quantisers, self.setting
-        label = float(np.sqrt(setting.noise_var + setting.total(setting.lam * setting.target**2))[0, 0])
+        label = float(
+            np.sqrt(setting.noise_var + setting.total(setting.lam * setting.target**2))[0, 0]
+        )
         signal = float(np.sqrt(setting.signal)[0, 0])
         squares = mean**2 + var
         w = self._parameter(mean, var)
@@ -94,7 +96,9 @@ class Closure:
             bend=on_label.bend / on_label.gain**2,
         )
         levels = Levels(noises, on_label.gain, scale, 1.0)
-        error = scale * float(np.sqrt(error_square(levels.trained(setting), noises, mean, var))[0, 0])
+        error = scale * float(
+            np.sqrt(error_square(levels.trained(setting), noises, mean, var))[0, 0]
+        )
         on_error = rounding(q.g, self.scales.g, error, label)
         g = _in_units(q.g, on_error, error, scale * on_error.gain, relative=on_error.gain)
         return replace(levels, noises=noises._replace(g=g), gradient_gain=on_error.gain)
@@ -114,7 +118,9 @@ class Closure:
         if not self.biased:
             return None
         first, second, both = self._rounded(mean, var)
-        slope = np.divide(both - first * mean, var, out=np.zeros_like(var), where=var > TINY * (1 + mean**2))
+        slope = np.divide(
+            both - first * mean, var, out=np.zeros_like(var), where=var > TINY * (1 + mean**2)
+        )
         noise = np.maximum(second - first**2 - slope**2 * var, 0.0)
         return Seen(slope, first - centre - slope * (mean - centre), noise)
 
@@ -123,7 +129,9 @@ class Closure:
         known = self.quantisers.w or Format.parse("fp")
         levels = levels_of(known, self.scales.w, self._largest)
         sd = np.sqrt(np.maximum(var[0], 0.0))
-        return tuple(each[None] for each in rounded_moments(levels, known.rounding == "sr", mean[0], sd))
+        return tuple(
+            each[None] for each in rounded_moments(levels, known.rounding == "sr", mean[0], sd)
+        )
 
     @property
     def _largest(self) -> float:
@@ -146,7 +154,9 @@ def rounding(known: Format | None, scale: float | None, sd: float, size: float) 
     if not is_listed(known):
         fine = ideal(fine_noise(known, scale, size)[0])
         return Rounding(1.0, float(fine.add) + float(fine.mul) * sd**2)
-    h, _, g, _, b = symmetric_moments(levels_of(known, scale, size), known.rounding == "sr", np.array([sd]))
+    h, _, g, _, b = symmetric_moments(
+        levels_of(known, scale, size), known.rounding == "sr", np.array([sd])
+    )
     gain = max(float(g[0]) / sd**2, SMALLEST_GAIN)
     noise = max(float(h[0]) - gain**2 * sd**2, 0.0)
     return Rounding(gain, noise, float(b[0] - h[0] * sd**2) / sd**4 - 2 * gain**2)
@@ -188,11 +198,17 @@ def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, wa
             levels = closure.at(mean, np.zeros_like(mean) if at is None else at.var)
             noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
             op = operator(levels.trained(closure.setting), noises, closure.batch)
-            at = start(op, momentum > 0) if at is None else _recentred(at, centre - op.centre, summed)
+            at = (
+                start(op, momentum > 0)
+                if at is None
+                else _recentred(at, centre - op.centre, summed)
+            )
             centre = op.centre
             seen = closure.seen(at.mean + centre, at.var, centre)
             gain = levels.gain * levels.gradient_gain
-            at = advanced(at, op, [replace(piece, size=piece.size * gain)], np.array([[momentum]]), way, seen)
+            at = advanced(
+                at, op, [replace(piece, size=piece.size * gain)], np.array([[momentum]]), way, seen
+            )
             done += piece.steps
             summed += piece.steps if piece.summing else 0
     if at is None or levels is None:

@@ -55,13 +55,17 @@ def contour_holds(op: Operator, gamma: Array, steps: NDArray[np.int64]) -> NDArr
     return np.asarray((steps >= FEWEST) & (alternating**steps < LOST))
 
 
-def contour_advanced(at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], summing: bool) -> State:
+def contour_advanced(
+    at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], summing: bool
+) -> State:
     """The state after `steps` (P,) steps of size gamma (P, 1); unless `summing`, the sums stay what they are."""
     mean, total = contour_means(at, op, gamma, steps, summing)
     var, cov, var_total = np.empty_like(at.var), at.cov.copy(), at.var_total.copy()
     for rows in _some(len(steps), op.h.shape[1] * len(_POINTS)):
         near, nodes = at.rows(rows), contour_nodes(steps[rows])
-        blocks = [(cut, _block(near, op.rows(rows), gamma[rows], nodes.x, cut)) for cut in _cuts(near)]
+        blocks = [
+            (cut, _block(near, op.rows(rows), gamma[rows], nodes.x, cut)) for cut in _cuts(near)
+        ]
         sums = [(block.pull, block.through, block.seen) for _, block in blocks]
         drive = _drive(op.rows(rows), gamma[rows], sums)
         for cut, block in blocks:

@@ -46,7 +46,9 @@ class _Second(NamedTuple):
     s: Array
 
 
-def ball_holds(op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+def ball_holds(
+    op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """For which points (P,) `ball_advanced` is right: enough steps for all that turns or alternates to have died.
 
     The roots of z^2 - (1 + b - g) z + b are complex, of size root b, or real; negative ones are not enclosed.
@@ -99,7 +101,9 @@ def ball_advanced(
     arrays = [np.zeros_like(op.h) for _ in State.__dataclass_fields__]
     nodes = contour_nodes(steps)
     count = nodes.x.shape[1]
-    for chosen in np.array_split(np.arange(count), min(count, math.ceil(count * op.h.size / BLOCK))):
+    for chosen in np.array_split(
+        np.arange(count), min(count, math.ceil(count * op.h.size / BLOCK))
+    ):
         x, b = nodes.x[:, chosen], momentum[:, None]
         ball = _Ball(x, 1 + x, 1 - b + x, 1 + b + x, b)
         moved = _transforms(at, op, gamma, ball)
@@ -131,7 +135,9 @@ def _transforms(at: State, op: Operator, gamma: Array, ball: _Ball) -> tuple[Com
     force = g2 * ((op.d[:, None] - h * h) * square + op.beta[:, None] * mean + op.k[:, None] / x)
     first = _Second(v, c, s)
     known, reach, _ = _second(first, g, g2 * op.d[:, None], force, ball)
-    drive = pull + rank * (_sum(wh * known) + pull * _sum(wh * h * reach)) / (1 - rank * _sum(wh * h * reach))
+    drive = pull + rank * (_sum(wh * known) + pull * _sum(wh * h * reach)) / (
+        1 - rank * _sum(wh * h * reach)
+    )
     var = known + h * reach * drive
     after = ((x * e + 2 * g * p) * var - (e * v + 2 * b * c)) / ball.up
     both = (c - g * var + after) / e

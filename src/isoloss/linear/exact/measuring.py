@@ -61,7 +61,9 @@ def measured(at: Setting, mean: Array, spread: Array, inputs: str, rounding: Arr
     floor = _clean_bias(at, at.centre) if inputs == "clean" else quantised_floor(at)
     error = mean - at.centre
     bias = _clean_bias(at, mean) if inputs == "clean" else 0.5 * at.total(at.h * error**2)[:, 0]
-    return Measured(bias, 0.5 * spread, np.broadcast_to(at.approximation[:, 0], bias.shape), rounding, floor)
+    return Measured(
+        bias, 0.5 * spread, np.broadcast_to(at.approximation[:, 0], bias.shape), rounding, floor
+    )
 
 
 def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
@@ -86,7 +88,12 @@ def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
     missing = at.total(at.h * ((mean - at.centre) ** 2 + var + rounded))
     seen = at.total(at.h * (squares + rounded))
     return np.asarray(
-        unlearned + missing + noises.l.add + noises.l.mul * label + noises.a.add + noises.a.mul * seen
+        unlearned
+        + missing
+        + noises.l.add
+        + noises.l.mul * label
+        + noises.a.add
+        + noises.a.mul * seen
     )
 
 
@@ -104,7 +111,9 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
     if known.eps is None and not is_listed(known):
         known, scale = fine_noise(known, scale, largest)
     if known.eps is None:
-        return _grid_rounding(levels_of(known, scale, largest), known.rounding == "sr", done, inputs)
+        return _grid_rounding(
+            levels_of(known, scale, largest), known.rounding == "sr", done, inputs
+        )
     if known.noise == "add":
         return np.asarray(0.5 * known.eps * at.total(np.broadcast_to(norm, mean.shape))[:, 0])
     if inputs == "clean" and at.cross is not None:

@@ -38,7 +38,11 @@ class Point:
     @property
     def key(self) -> tuple[object, ...]:
         """What points share that run side by side."""
-        shared = self.quantisers.closed and self.setting.cross is None and not is_grid(self.quantisers.post)
+        shared = (
+            self.quantisers.closed
+            and self.setting.cross is None
+            and not is_grid(self.quantisers.post)
+        )
         alone = None if shared else id(self)
         return len(self.setting.weight), self.course.shape, alone
 
@@ -130,7 +134,9 @@ def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
     at, levels = closure.setting, end.levels
     spread = at.total(norm_of(at, inputs) * var)[:, 0]
     trained, how = levels.trained(at), point.how(inputs)
-    return Solved(at, mean + end.centre, var, spread, [size], [how], levels.noises, trained, levels.gain)
+    return Solved(
+        at, mean + end.centre, var, spread, [size], [how], levels.noises, trained, levels.gain
+    )
 
 
 def closure_of(point: Point) -> Closure:
@@ -139,7 +145,9 @@ def closure_of(point: Point) -> Closure:
     return Closure(point.quantisers, point.scales, stacked([point.setting]), batch)
 
 
-def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array, gain: float = 1.0) -> list[float]:
+def step_sizes(
+    descents: Sequence[SGD], op: Operator, momentum: Array, gain: float = 1.0
+) -> list[float]:
     """The first step size of every descent as a number, once each is known to be stable.
 
     `gain` is what a real grid multiplies the step size with.
@@ -148,7 +156,9 @@ def step_sizes(descents: Sequence[SGD], op: Operator, momentum: Array, gain: flo
     """
     shares = [each.share for each in descents]
     limit = (
-        limits(op, momentum) / gain if any(share is not None for share in shares) else np.zeros(len(shares))
+        limits(op, momentum) / gain
+        if any(share is not None for share in shares)
+        else np.zeros(len(shares))
     )
     sizes = np.array(
         [

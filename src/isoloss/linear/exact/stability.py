@@ -21,7 +21,11 @@ def stable(op: Operator, gamma: Array, momentum: Array) -> NDArray[np.bool_]:
     delta = room - gamma * slope
     there = op.h > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        load = gamma * op.rho * op.total(np.where(there, op.h / delta, 0.0) * np.where(there, op.h, 0.0))
+        load = (
+            gamma
+            * op.rho
+            * op.total(np.where(there, op.h / delta, 0.0) * np.where(there, op.h, 0.0))
+        )
     return np.asarray(np.all((delta > 0) | ~there, axis=1) & (load[:, 0] < 1))
 
 
@@ -45,7 +49,9 @@ def limits(op: Operator, momentum: Array) -> Array:
         delta = room - gamma[:, None] * slope
         share = _ratio(op.h, delta, there & (delta > 0))
         load = gamma * op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, share)
-        rise = load / gamma + gamma * op.rho[:, 0] * np.einsum("pn,pn,pn->p", op.weight, share**2, slope)
+        rise = load / gamma + gamma * op.rho[:, 0] * np.einsum(
+            "pn,pn,pn->p", op.weight, share**2, slope
+        )
         fine = (load < 1) & np.all((delta > 0) | ~there, axis=1)
         low, high = np.where(fine, gamma, low), np.where(fine, high, gamma)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -17,7 +17,9 @@ NOISE_KURTOSIS = 3.0
 VANISHING = 1e-290
 
 
-def data_moments(lam: Array, kurtosis: float, data: Format | None, scale: float | None) -> tuple[Array, ...]:
+def data_moments(
+    lam: Array, kurtosis: float, data: Format | None, scale: float | None
+) -> tuple[Array, ...]:
     """h, f, g, t, b of features of variance lam. Source: derived (second moments of independent noise)."""
     k4 = kurtosis * lam**2
     if data is None:
@@ -53,7 +55,9 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
         )
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
-        moments = symmetric_moments(levels_of(data, scale, largest), data.rounding == "sr", np.sqrt(lam))
+        moments = symmetric_moments(
+            levels_of(data, scale, largest), data.rounding == "sr", np.sqrt(lam)
+        )
         return tuple(np.where(moments.h > VANISHING, each, 0.0) for each in moments)
     return data_moments(lam, kurtosis, *fine_noise(data, scale, largest))
 

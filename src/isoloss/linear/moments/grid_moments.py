@@ -37,7 +37,9 @@ def symmetric_moments(levels: Array, stochastic: bool, sd: Array) -> Moments:
     return Moments(*(2 * each for each in sums[1:]))
 
 
-def rounded_moments(levels: Array, stochastic: bool, mean: Array, sd: Array) -> tuple[Array, Array, Array]:
+def rounded_moments(
+    levels: Array, stochastic: bool, mean: Array, sd: Array
+) -> tuple[Array, Array, Array]:
     """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may be 0."""
     signed = np.concatenate([-levels[:0:-1], levels])
     tiny = 1e-12 * (np.abs(mean) + levels[1])
@@ -49,7 +51,11 @@ def _cell_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[
     """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 over the cells of ascending levels; x above levels[0]
     where that is 0."""
     half = levels[0] == 0
-    first = np.searchsorted(levels, mean - REACH * sd) if not half else np.searchsorted(levels, DEPTH * sd)
+    first = (
+        np.searchsorted(levels, mean - REACH * sd)
+        if not half
+        else np.searchsorted(levels, DEPTH * sd)
+    )
     last = np.searchsorted(levels, mean + REACH * sd)
     first = np.clip(first - 2, 0, len(levels) - 1)
     last = np.clip(last + 2, 1, len(levels))
@@ -79,7 +85,9 @@ def _pieces(
     a = u[at]
     if not stochastic:
         return [a * i0, a**2 * i0, a**4 * i0, a * i1, a**3 * i1, a**2 * i2]
-    b = np.append(levels[1:], levels[-1])[at]  # the last cell saturates: both ends are the last level
+    b = np.append(levels[1:], levels[-1])[
+        at
+    ]  # the last cell saturates: both ends are the last level
     end = at == len(levels) - 1
     line = [
         i1,

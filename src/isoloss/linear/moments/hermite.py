@@ -25,7 +25,9 @@ Array = NDArray[np.float64]
 TERMS = 400
 
 
-def rounded_covariance(gram: Array, data: Format, scale: float | None, largest: float) -> tuple[Array, Array]:
+def rounded_covariance(
+    gram: Array, data: Format, scale: float | None, largest: float
+) -> tuple[Array, Array]:
     """E u u' (n, n) of u, z ~ N(0, gram) rounded element by element, and gains E u_i z_i / E z_i^2 (n,).
 
     `largest` is the root mean square that an integer's default step is made from.
@@ -58,7 +60,9 @@ def _coefficients(levels: Array, stochastic: bool, sd: Array) -> Array:
         return np.asarray(sd * np.array([erf(ends / math.sqrt(2)), *tail]))
     cuts, jumps = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
     waves = _waves(cuts / sd[:, None], even=True)
-    return np.array([2 * row @ jumps / math.sqrt(k) for k, row in zip(_odd(1), waves, strict=False)])
+    return np.array(
+        [2 * row @ jumps / math.sqrt(k) for k, row in zip(_odd(1), waves, strict=False)]
+    )
 
 
 def _odd(first: int) -> range:

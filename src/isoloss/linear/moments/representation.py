@@ -15,7 +15,9 @@ from isoloss.linear.quantisers import is_listed
 from isoloss.linear.regression import Regression
 
 
-def setting_of(problem: Regression, data: Format | None, scale: float | None, compressed: bool) -> Setting:
+def setting_of(
+    problem: Regression, data: Format | None, scale: float | None, compressed: bool
+) -> Setting:
     """The setting of a problem whose data are rounded to `data` (None: not), remembered for a while."""
     if problem.sketch is not None:
         return sketched_setting(problem, data, scale)

@@ -48,7 +48,9 @@ class Setting:
 
         Nearest rounding of features far below the first step has h = 0 in floating point; g / h goes to 1/2.
         """
-        return self.target * np.divide(self.g, self.h, out=np.full_like(self.h, 0.5), where=self.h > 0)
+        return self.target * np.divide(
+            self.g, self.h, out=np.full_like(self.h, 0.5), where=self.h > 0
+        )
 
     def total(self, values: Array) -> Array:
         """The sum over all coordinates of values (..., n), as (..., 1)."""

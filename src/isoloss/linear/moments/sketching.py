@@ -72,7 +72,9 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     )  # fmt: skip
 
 
-def _rotated(problem: Regression, data: Format | None, base: Sketch, signal: float, missed: float) -> Setting:
+def _rotated(
+    problem: Regression, data: Format | None, base: Sketch, signal: float, missed: float
+) -> Setting:
     """The setting in the eigenbasis of G, under no rounding or one factor a sample."""
     values, vectors = np.linalg.eigh(base.gram)
     lam, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
@@ -144,7 +146,9 @@ def _sums(problem: Regression, h: Array, g: Array, other: Array) -> tuple[Array,
     gram, pull, means = np.zeros((rows, rows)), np.zeros((rows, rows)), np.zeros((2, rows))
     both = np.stack([g, other])
     squares = g * other * problem.target_squares
-    fixed = None if isinstance(problem.target, str) else np.broadcast_to(problem.target, problem.dim)
+    fixed = (
+        None if isinstance(problem.target, str) else np.broadcast_to(problem.target, problem.dim)
+    )
     for low, columns in problem.sketch_columns(CHUNK):
         here = slice(low, low + len(columns))
         gram += columns.T @ (h[here, None] * columns)

@@ -94,10 +94,14 @@ def ground_of(problem: Regression, data: Format | None) -> Ground:
         return Ground(np.sqrt(lam), sketch.T, True, np.ones(problem.dim), clean, *sizes)
     values, vectors = np.linalg.eigh(gram)
     sizes = float(np.sqrt(np.diag(gram).max())), power, learned, weight
-    return Ground(np.sqrt(np.maximum(values, 0.0)), vectors.T, False, vectors.T @ pull, clean, *sizes)
+    return Ground(
+        np.sqrt(np.maximum(values, 0.0)), vectors.T, False, vectors.T @ pull, clean, *sizes
+    )
 
 
-def quantised_norm(problem: Regression, data: Format | None, scale: float | None, ground: Ground) -> Norm:
+def quantised_norm(
+    problem: Regression, data: Format | None, scale: float | None, ground: Ground
+) -> Norm:
     """The norm of quantised inputs, H_q = E u u' and best = H_q^-1 E u y, u the rounded data."""
     if data is None:
         return ground.clean

@@ -69,7 +69,9 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
         bias = float(np.concatenate(twins).mean())
     else:
         mean = total[None] / replicates
-        bias = spread - (spread - float(trial.norm.half(mean, mean)[0])) * replicates / (replicates - 1)
+        bias = spread - (spread - float(trial.norm.half(mean, mean)[0])) * replicates / (
+            replicates - 1
+        )
     return Drawn(values + missed, unrounded + missed, spread, bias, float(missed.mean()))
 
 
@@ -81,7 +83,8 @@ def _check_memory(trial: Trial, replicates: int, rows: int) -> None:
     matrices = 4 * n * dim if trial.problem.sketch is not None else 0
     fits_in_memory(
         f"sampling {replicates} replicates of {n} weights",
-        8.0 * (8 * rows * n + random + matrices + 4 * replicates + 64 * max(n, dim)) + 16.0 * trial.held,
+        8.0 * (8 * rows * n + random + matrices + 4 * replicates + 64 * max(n, dim))
+        + 16.0 * trial.held,
         "use fewer replicates or a smaller dim",
     )
 

@@ -96,7 +96,9 @@ def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
         rounding=value - float(found.unrounded.mean()),
         floor=_floor(trial),
     )
-    risk = Risk(value, standard_error(found.values), "sampled", parts, trial.inputs, trial.step_size)
+    risk = Risk(
+        value, standard_error(found.values), "sampled", parts, trial.inputs, trial.step_size
+    )
     return Replicates(risk, found.values, seed)
 
 

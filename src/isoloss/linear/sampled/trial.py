@@ -67,7 +67,9 @@ class Trial:
             "result": (q.post, scales.post, ground.weight),
         }
         inputs = len(ground.deviation) if ground.before else ground.weights
-        fine = {name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()}
+        fine = {
+            name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()
+        }
         data = _row_rule(q.d, scales.d, ground.largest, inputs, np.float32)
         return {name: rule_of(*each) for name, each in of_sample.items()} | fine | {"data": data}
 
@@ -89,7 +91,10 @@ def read(precision: Spelled) -> Quantisers:
     shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
     after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
     for scope, known in (*shared.items(), *after.items()):
-        if known.marks._replace(granularity=None, rounding=None) != Marks() or known.rounding == "dither":
+        if (
+            known.marks._replace(granularity=None, rounding=None) != Marks()
+            or known.rounding == "dither"
+        ):
             raise ValueError(
                 f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are groups and '~sr'"
             )
@@ -106,7 +111,9 @@ def read(precision: Spelled) -> Quantisers:
         {scope: known for scope, known in whole.serve.items() if scope not in after},
     )
     names = {"w": "post"}
-    return replace(quantisers_of(rest), **shared, **{names[scope]: known for scope, known in after.items()})
+    return replace(
+        quantisers_of(rest), **shared, **{names[scope]: known for scope, known in after.items()}
+    )
 
 
 def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback: bool) -> Manner:
@@ -136,16 +143,24 @@ def trial_of(
     quantisers = read(precision)
     shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
     if inputs == "quantised" and shares_scales(quantisers.d):
-        raise ValueError(f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'")
+        raise ValueError(
+            f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'"
+        )
     if sgd.share is not None and shared:
         raise ValueError(
             f"the stability limit under '{shared[0]}' is not known; give step_size as a number, not '{sgd.step_size}'"
         )
     ground = ground_of(problem, quantisers.d)
-    norm = ground.clean if inputs == "clean" else quantised_norm(problem, quantisers.d, scales.d, ground)
+    norm = (
+        ground.clean
+        if inputs == "clean"
+        else quantised_norm(problem, quantisers.d, scales.d, ground)
+    )
     size = sgd.step_size
     if sgd.share is not None:
-        size = sgd.share * limit_of(point_of(problem, sgd, precision, "last", scales, compressed=True))
+        size = sgd.share * limit_of(
+            point_of(problem, sgd, precision, "last", scales, compressed=True)
+        )
         if not np.isfinite(size):
             raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
     first = first_averaged(iterate, sgd.steps)

@@ -37,7 +37,9 @@ def integers_study() -> Study:
                     scales=scales,
                 )
                 tables.append(
-                    said(in_use(runs.frame()), way=name, on=f"{inputs} inputs").with_columns(step=float(step))
+                    said(in_use(runs.frame()), way=name, on=f"{inputs} inputs").with_columns(
+                        step=float(step)
+                    )
                 )
     study = Study(
         "integers",
@@ -50,7 +52,8 @@ def integers_study() -> Study:
     for panel in ("clean inputs", "quantised inputs"):
         model, real, nearest = (study.at(panel, name)[1] for name in ways)
         off = [
-            f"{100 * (m / r - 1):+.0f}% at step {s:.2g}" for s, m, r in zip(steps, model, real, strict=True)
+            f"{100 * (m / r - 1):+.0f}% at step {s:.2g}"
+            for s, m, r in zip(steps, model, real, strict=True)
         ][1::4]
         found.append(f"{panel}: the model is off stochastic integers by {', '.join(off)}")
         found.append(
@@ -114,7 +117,9 @@ def momentum_study() -> Study:
                 pl.col("precision") != "fp"
             )
             panel = pl.format("{}, batch {}", pl.lit(label), pl.col("batch_tokens").cast(pl.Int64))
-            tables.append(said(gapped, way=f"momentum {momentum:g}").with_columns(panel.alias("on")))
+            tables.append(
+                said(gapped, way=f"momentum {momentum:g}").with_columns(panel.alias("on"))
+            )
     study = Study(
         "momentum",
         "Does momentum make rounding cost more? The same noise on parameter, activations and output gradients, d = 100, step "

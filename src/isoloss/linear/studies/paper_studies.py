@@ -71,7 +71,9 @@ def dims_study() -> Study:
                 pl.col("precision") != "fp"
             )
             tables.append(said(gapped, noise=f"{NOISES[noise]}, {inputs} inputs"))
-    table = pl.concat(tables, how="diagonal_relaxed").with_columns(pl.format("d = {}", "dim").alias("size"))
+    table = pl.concat(tables, how="diagonal_relaxed").with_columns(
+        pl.format("d = {}", "dim").alias("size")
+    )
     study = Study(
         "dims",
         "Does the cost of rounding grow with the dimension? eps 0.01 on all five quantisers, step 0.1; the risk less that "
@@ -106,7 +108,9 @@ def batch_study() -> Study:
         precisions = ["fp", *(f"{part}:{noise}(0.1)" for part in parts)]
         grid = {"precision": precisions, "batch": batches}
         runs = simulate(Regression(100), grid, SGD(1000, step_size=0.1), iterate="last")
-        gapped = with_gap(runs.frame(), "loss", ["batch_tokens"]).filter(pl.col("precision") != "fp")
+        gapped = with_gap(runs.frame(), "loss", ["batch_tokens"]).filter(
+            pl.col("precision") != "fp"
+        )
         named = pl.col("precision").str.slice(0, 1).replace_strict(parts)
         tables.append(said(gapped.with_columns(named.alias("part")), noise=NOISES[noise]))
     study = Study(
@@ -136,7 +140,9 @@ def dimension_study() -> Study:
     for inputs in ("clean", "quantised"):
         for name, (precision, scales) in ways.items():
             grid = {"dim": dims, "precision": precision}
-            runs = simulate(Regression(100), grid, SGD(10_000, step_size=0.05), inputs=inputs, scales=scales)
+            runs = simulate(
+                Regression(100), grid, SGD(10_000, step_size=0.05), inputs=inputs, scales=scales
+            )
             tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
     study = Study(
         "dimension",
@@ -174,7 +180,9 @@ def spectrum_study() -> Study:
         drawn = "~sr" in spelled or "(" in spelled
         out = fake_quantise(x, spelled, random=1 if drawn else None, scale=scale)
         values = np.sort(np.linalg.eigvalsh(out.T @ out / count))[::-1]
-        rows += [(i + 1, float(values[i] / lam[i]), name, "measured eigenvalues") for i in range(dim)]
+        rows += [
+            (i + 1, float(values[i] / lam[i]), name, "measured eigenvalues") for i in range(dim)
+        ]
         diagonal = theory.get(name, np.mean(out**2, axis=0) / lam)
         rows += [(i + 1, float(diagonal[i]), name, "diagonal of E u u'") for i in range(dim)]
     table = pl.DataFrame(rows, schema=["index", "ratio", "way", "what"], orient="row")
@@ -238,9 +246,13 @@ def divergence_study() -> Study:
             for name, (precision, scales) in ways.items():
                 grid = {"dim": dims, "precision": precision}
                 sgd = SGD(10_000, batch, step_size=0.05)
-                runs = simulate(Regression(100), grid, sgd, iterate="last", inputs=inputs, scales=scales)
+                runs = simulate(
+                    Regression(100), grid, sgd, iterate="last", inputs=inputs, scales=scales
+                )
                 tables.append(
-                    said(in_use(runs.frame()), way=f"{name}, {inputs} inputs", size=f"batch {batch}")
+                    said(
+                        in_use(runs.frame()), way=f"{name}, {inputs} inputs", size=f"batch {batch}"
+                    )
                 )
     study = Study(
         "divergence",

@@ -35,12 +35,16 @@ class Study:
     def runs(self) -> Runs:
         """The rows as runs, which laws can be fitted to. Raises ValueError where the rows are none."""
         if not all(name in self.table.columns for name in _OF_RUNS):
-            raise ValueError(f"the rows of the study '{self.name}' are no runs: its {self.y} is not a risk")
+            raise ValueError(
+                f"the rows of the study '{self.name}' are no runs: its {self.y} is not a risk"
+            )
         return Runs.from_frame(self.table)
 
     def lines(self) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
         """Panel, series, x and y of each line, x ascending, in order of first appearance."""
-        for (panel, series), rows in self.table.group_by([self.panel, self.series], maintain_order=True):
+        for (panel, series), rows in self.table.group_by(
+            [self.panel, self.series], maintain_order=True
+        ):
             ordered = rows.drop_nulls(self.y).sort(self.x)
             yield str(panel), str(series), ordered[self.x].to_numpy(), ordered[self.y].to_numpy()
 
@@ -63,7 +67,11 @@ def all_parts(noise: str, eps: float) -> str:
 
 def with_gap(table: pl.DataFrame, y: str, alike: list[str]) -> pl.DataFrame:
     """The table with a column 'gap': y less that of the row 'fp' which is alike in some columns."""
-    exact = table.filter(pl.col("precision") == "fp").unique(alike).select(*alike, pl.col(y).alias("_exact"))
+    exact = (
+        table.filter(pl.col("precision") == "fp")
+        .unique(alike)
+        .select(*alike, pl.col(y).alias("_exact"))
+    )
     joined = table.join(exact, on=alike, how="left", maintain_order="left")
     return joined.with_columns((pl.col(y) - pl.col("_exact")).alias("gap")).drop("_exact")
 

@@ -23,7 +23,9 @@ def biased_study() -> Study:
         for rounding, mark in (("nearest", ""), ("stochastic", "~sr")):
             for step in steps:
                 scales = Scales(**{part: float(step)})
-                risk = sample_risk(problem, sgd, f"{part}:int12{mark}", "last", replicates=400, scales=scales)
+                risk = sample_risk(
+                    problem, sgd, f"{part}:int12{mark}", "last", replicates=400, scales=scales
+                )
                 rows.append((float(step), risk.value, risk.standard_error, rounding, name))
     kept = (
         ("nearest", "int12", False),
@@ -45,9 +47,12 @@ def biased_study() -> Study:
     )  # fmt: skip
     found = []
     for place in dict.fromkeys(place for place, *_ in study.lines()):
-        values = {way: study.at(place, way)[1][3] for panel, way, *_ in study.lines() if panel == place}
+        values = {
+            way: study.at(place, way)[1][3] for panel, way, *_ in study.lines() if panel == place
+        }
         found.append(
-            f"{place}, step {steps[3]:.2g}: " + ", ".join(f"{way} {v:.4f}" for way, v in values.items())
+            f"{place}, step {steps[3]:.2g}: "
+            + ", ".join(f"{way} {v:.4f}" for way, v in values.items())
         )
     return answered(study, found)
 
@@ -66,7 +71,9 @@ def passes_study() -> Study:
         for kind, passes in (("same samples again", count), ("fresh samples", 1)):
             for name, precision in ways.items():
                 sgd = SGD(samples * count // 4, 4, 0.05)
-                risk = sample_risk(problem, sgd, precision, "average", replicates=400, passes=passes)
+                risk = sample_risk(
+                    problem, sgd, precision, "average", replicates=400, passes=passes
+                )
                 rows.append((float(count), risk.value, risk.standard_error, name, kind))
     study = Study(
         "passes",
@@ -78,7 +85,9 @@ def passes_study() -> Study:
     found = []
     for place in ("same samples again", "fresh samples"):
         exact = study.at(place, "full precision")[1]
-        worse = [f"{name} {study.at(place, name)[1][-1] / exact[-1]:.2f}" for name in list(ways)[1:]]
+        worse = [
+            f"{name} {study.at(place, name)[1][-1] / exact[-1]:.2f}" for name in list(ways)[1:]
+        ]
         found.append(f"{place}, 16 times 500: risk over that of full precision: {', '.join(worse)}")
     return answered(study, found)
 
@@ -89,10 +98,14 @@ def bounds_study() -> Study:
     names = {"add": "additive", "vec": "shared factor", "none": "full precision"}
     rows = []
     for inputs in ("clean", "quantised"):
-        for each in bound_tightness((200,), (0.0, 0.01), steps, noises=("add", "vec"), inputs=inputs):
+        for each in bound_tightness(
+            (200,), (0.0, 0.01), steps, noises=("add", "vec"), inputs=inputs
+        ):
             for side, ratio in (("upper", each.looseness), ("lower", each.reach)):
                 finite = ratio if np.isfinite(ratio) and ratio > 0 else None
-                rows.append((each.steps, finite, f"{names[each.noise]}, {side}", f"{inputs} inputs"))
+                rows.append(
+                    (each.steps, finite, f"{names[each.noise]}, {side}", f"{inputs} inputs")
+                )
     study = Study(
         "bounds",
         "How loose are the bounds? Upper bound in the form of Zou et al. 2021 carried over to rounded data with our constants, and a "

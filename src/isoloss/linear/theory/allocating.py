@@ -61,7 +61,9 @@ class _Search:
         """A cell with all the samples that are left."""
         return _Try(precision, size, self.allowance.samples_for(precision, size), share)
 
-    def best(self, precisions: Sequence[Precision], count: int, shares: Sequence[float]) -> list[Choice]:
+    def best(
+        self, precisions: Sequence[Precision], count: int, shares: Sequence[float]
+    ) -> list[Choice]:
         """The best choice of each precision."""
         grids: list[tuple[list[int], list[float]]] = []
         for precision in precisions:
@@ -70,7 +72,11 @@ class _Search:
         found: list[tuple[_Try, Seen]] = []
         for turn in range(ROUNDS + 1):
             best = self._round(precisions, grids)
-            found = best if not turn else [min(pair, key=_risk) for pair in zip(found, best, strict=True)]
+            found = (
+                best
+                if not turn
+                else [min(pair, key=_risk) for pair in zip(found, best, strict=True)]
+            )
             grids = [_divided(grid, cell) for grid, (cell, _) in zip(grids, found, strict=True)]
         return [self.choice(*each) for each in found]
 
@@ -122,12 +128,16 @@ def allocate(
         raise ValueError("there is no precision to choose; give at least one, such as 'fp'")
     steps = sorted({_share(each) for each in shares})
     if not steps:
-        raise ValueError("there is no step size to choose; give shares of the limit above 0 and below 1")
+        raise ValueError(
+            "there is no step size to choose; give shares of the limit above 0 and below 1"
+        )
     search = _Search(problem, allowance, whole("batch", batch), schedule, view)
     count = whole("sizes", sizes, 2)
     found = search.best(spelled, count, steps)
     constant, exponent = _fitted(search, count, steps)
-    ranked = sorted((_closed(search, each, constant, steps) for each in found), key=lambda each: each.risk)
+    ranked = sorted(
+        (_closed(search, each, constant, steps) for each in found), key=lambda each: each.risk
+    )
     return Allocation(tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem))
 
 

@@ -69,7 +69,9 @@ class Allowance:
         if self.compute is not None:
             most = min(most, self.compute / (batch * self._weight(width)))
         if most < 1 or (self.samples is not None and self.samples < batch):
-            raise ValueError(f"'{precision}' does not fit: not one coordinate and one batch of {batch}")
+            raise ValueError(
+                f"'{precision}' does not fit: not one coordinate and one batch of {batch}"
+            )
         return int(most)
 
     def samples_for(self, precision: Precision, size: int) -> int:
@@ -96,7 +98,9 @@ class Allowance:
 
 def _width(quantisers: Quantisers) -> float:
     """The widest of the data, parameter and activation formats; nan where one of them has no bits."""
-    widths = [_bits(each) for each in (quantisers.d, quantisers.w, quantisers.a) if each is not None]
+    widths = [
+        _bits(each) for each in (quantisers.d, quantisers.w, quantisers.a) if each is not None
+    ]
     return math.nan if any(map(math.isnan, widths)) else max(widths, default=REFERENCE_BITS)
 
 

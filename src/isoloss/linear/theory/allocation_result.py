@@ -82,7 +82,8 @@ class Allocation:
         rows = [head, *(self._row(each) for each in self.choices)]
         widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
         lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
         ]
         first = f"allocation under {self.allowance}; exact risk on {self.inputs} inputs of {seen}"
         tail = [] if math.isnan(self.constant) else [self._fit()]

@@ -99,7 +99,9 @@ def risk_bound(
     _check(sgd, point.quantisers, precision)
     at = point.setting
     _, op, momentum = stack([point])
-    gamma = float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, momentum)[0])
+    gamma = (
+        float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, momentum)[0])
+    )
     noise = gradient_noise(at, point.quantisers, sgd.batch)
     head = at.h * gamma * sgd.steps >= 1
     trace = float(at.total(at.h)[0])
@@ -107,7 +109,11 @@ def risk_bound(
     effective, pull = _dims(at, head, gamma * sgd.steps)
     limit = 1 / (noise.alpha * trace) if trace else math.inf
     room = 1 - gamma / limit
-    variance = (2 * noise.alpha * pull + noise.level) / room * effective / sgd.steps if room > 0 else math.inf
+    variance = (
+        (2 * noise.alpha * pull + noise.level) / room * effective / sgd.steps
+        if room > 0
+        else math.inf
+    )
     floor = 0.5 * float((at.signal - at.total(at.h * at.centre**2))[0])
     missed = float(at.approximation[0])
     upper = 2 * bias + 2 * variance + missed + (floor if inputs == "clean" else 0.0)
@@ -129,13 +135,17 @@ def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None
                 f"'{precision}'; give add(eps), vec(eps) or coord(eps) there"
             )
     if quantisers.post is not None:
-        raise ValueError(f"the bound does not know the rounding of the result in precision '{precision}'")
+        raise ValueError(
+            f"the bound does not know the rounding of the result in precision '{precision}'"
+        )
 
 
 def _shape(at: Setting, head: NDArray[np.bool_], gamma: float, steps: int, squares: Array) -> float:
     """squares / h / (gamma N)^2 over the head plus squares times h over the tail."""
     safe = np.where(head, at.h, 1.0)
-    return float(at.total(np.where(head, squares / (safe * (gamma * steps) ** 2), squares * at.h))[0])
+    return float(
+        at.total(np.where(head, squares / (safe * (gamma * steps) ** 2), squares * at.h))[0]
+    )
 
 
 def _dims(at: Setting, head: NDArray[np.bool_], span: float) -> tuple[float, float]:

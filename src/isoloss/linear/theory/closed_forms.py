@@ -127,5 +127,7 @@ def largest_feature(problem: Regression) -> float:
 
 def _decay(decay: float) -> float:
     if finite("decay", decay) <= 1:
-        raise ValueError(f"decay is {decay!r}; the closed forms need a spectrum i^-decay with decay above 1")
+        raise ValueError(
+            f"decay is {decay!r}; the closed forms need a spectrum i^-decay with decay above 1"
+        )
     return float(decay)

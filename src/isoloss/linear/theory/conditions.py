@@ -90,7 +90,9 @@ def _of_noise(problem: Regression, part: str, known: Format, batch: int) -> Cond
     if part == "w":
         if known.noise == "add":
             return Condition(part, "eps <= sigma^2 / (B tr H)", eps, noise_var / (batch * trace))
-        return Condition(part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal))
+        return Condition(
+            part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal)
+        )
     source = "ours" if part == "l" else "notes"
     if known.noise == "add":
         return Condition(part, "eps <= sigma^2", eps, noise_var, source)

@@ -65,7 +65,9 @@ class EffectiveSize:
     def __str__(self) -> str:
         closed = "" if math.isnan(self.closed) else f" (closed form {self.closed:.4g})"
         doubling = f"; the last doubling gains {self.doubling:.3g}, there {self.full_doubling:.3g}"
-        found = f"none, for {self.reason}" if self.reason else f"{self.value:.4g} of {self.nominal:.4g}"
+        found = (
+            f"none, for {self.reason}" if self.reason else f"{self.value:.4g} of {self.nominal:.4g}"
+        )
         return (
             f"effective {self.kind} at '{self.precision}': {found}{closed}; "
             f"risk {self.risk:.4g}, at full precision {self.full:.4g}{doubling if self.kind == 'model size' else ''}"
@@ -94,7 +96,9 @@ def effective_model_size(
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
 
     def risks(sizes: list[int]) -> list[float]:
-        return [each.total for each in seen_risks([(problem, each, sgd, "fp") for each in sizes], view)]
+        return [
+            each.total for each in seen_risks([(problem, each, sgd, "fp") for each in sizes], view)
+        ]
 
     value, reason = crossing(
         risks,
@@ -104,8 +108,12 @@ def effective_model_size(
         "a full-precision model",
     )
     closed = _closed_size(problem, size, precision, view)
-    halves = seen_risks([(problem, max(size // 2, 1), sgd, each) for each in (precision, "fp")], view)
-    gain, full_gain = (half.total - end.total for half, end in zip(halves, (seen, full), strict=True))
+    halves = seen_risks(
+        [(problem, max(size // 2, 1), sgd, each) for each in (precision, "fp")], view
+    )
+    gain, full_gain = (
+        half.total - end.total for half, end in zip(halves, (seen, full), strict=True)
+    )
     name = str(Precision.parse(precision))
     return EffectiveSize(
         "model size", name, size, value, closed, seen.total, full.total, gain, full_gain, reason
@@ -147,7 +155,9 @@ def effective_data_size(
     )
 
 
-def _pair(problem: Regression, size: int, sgd: SGD, precision: Spelled, view: View) -> tuple[Seen, Seen, SGD]:
+def _pair(
+    problem: Regression, size: int, sgd: SGD, precision: Spelled, view: View
+) -> tuple[Seen, Seen, SGD]:
     """The risks at the precision and at full precision, and the descent with the step size of the first."""
     (seen,) = seen_risks([(problem, size, sgd, precision)], view)
     fixed = replace(sgd, step_size=seen.step_size)

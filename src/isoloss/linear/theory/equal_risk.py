@@ -12,7 +12,9 @@ Curve = Callable[[list[int]], list[float]]
 POINTS = 48
 
 
-def crossing(curve: Curve, aim: float, usual: int, most: Callable[[], int], who: str) -> tuple[float, str]:
+def crossing(
+    curve: Curve, aim: float, usual: int, most: Callable[[], int], who: str
+) -> tuple[float, str]:
     """The least size at which `curve` is at most `aim`, and "" or why there is none.
 
     Looked for in 1..usual first, then in usual..most(); in log risk over log size between whole sizes.

@@ -33,7 +33,9 @@ class EqualBits:
     measured: float
 
 
-def bit_rule(bits: float, decay: float, dim: int, integer: float = 1.0, floating: float = 1.0) -> float:
+def bit_rule(
+    bits: float, decay: float, dim: int, integer: float = 1.0, floating: float = 1.0
+) -> float:
     """The mantissa bits m from which a float is at least as good as an integer of b bits, as data.
 
         m = b - (a/2) log2 d + 0.5 log2(c_FP / c_INT)
@@ -45,7 +47,9 @@ def bit_rule(bits: float, decay: float, dim: int, integer: float = 1.0, floating
     Source: the rule without constants is corollary 4.3 of Zhang et al. 2025 (2510.18259) through secondary
     notes; the constants, and the reading as the worst target, are derived.
     """
-    offset = 0.5 * math.log2(finite("floating", floating, 0.0, True) / finite("integer", integer, 0.0, True))
+    offset = 0.5 * math.log2(
+        finite("floating", floating, 0.0, True) / finite("integer", integer, 0.0, True)
+    )
     return finite("bits", bits) - finite("decay", decay) / 2 * math.log2(whole("dim", dim)) + offset
 
 
@@ -83,7 +87,9 @@ def equal_risk_bits(
     integers = [f"int{b}{rounding}" for b in bits]
     spelled = ["fp", *(f"d:{each}" for each in (*integers, *floats))]
     risks = excess_risks([(problem, sgd, each) for each in spelled], iterate, inputs)
-    total = np.array([each.value + (each.parts.floor if inputs == "quantised" else 0.0) for each in risks])
+    total = np.array(
+        [each.value + (each.parts.floor if inputs == "quantised" else 0.0) for each in risks]
+    )
     costs = total[1:] - total[0]
     found = []
     for b, name, cost in zip(bits, integers, costs, strict=False):

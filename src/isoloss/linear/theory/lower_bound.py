@@ -46,7 +46,9 @@ def lower_bound(
     steps, h = sgd.steps, np.where(used, at.h, 0.0)
     head = used & (h * gamma * steps >= 1)
     weight = (
-        np.ones_like(h) if inputs == "quantised" else np.divide(at.norm, h, out=np.zeros_like(h), where=used)
+        np.ones_like(h)
+        if inputs == "quantised"
+        else np.divide(at.norm, h, out=np.zeros_like(h), where=used)
     )
     base, rho = _least_noise(op, noise, used)
     pull = _pull(at, head, used, gamma * steps)
@@ -62,10 +64,14 @@ def lower_bound(
     return float(at.total(error + spread * var)[0])
 
 
-def _least_noise(op: Operator, noise: GradientNoise, used: NDArray[np.bool_]) -> tuple[float, float]:
+def _least_noise(
+    op: Operator, noise: GradientNoise, used: NDArray[np.bool_]
+) -> tuple[float, float]:
     """s and rho of `lower_bound`."""
     h, k = op.h[0][used], op.k[0][used]
-    linear = max(np.max(np.abs(op.beta[0][used]), initial=0.0), np.max(np.abs(op.eta[0]), initial=0.0))
+    linear = max(
+        np.max(np.abs(op.beta[0][used]), initial=0.0), np.max(np.abs(op.eta[0]), initial=0.0)
+    )
     scale = float(np.max(k, initial=0.0))
     if linear > 1e-12 * scale or np.any(op.d[0][used] < h * h * (1 - 1e-12)):
         return noise.fixed, 0.0

@@ -73,7 +73,9 @@ def first_coordinates(problem: Regression, size: int) -> tuple[Regression, float
     if spectrum is not None:
         spectrum = np.asarray(spectrum)[:size]
     missed = max(_signal(problem) - _signal(problem, size), 0.0)
-    seen = replace(problem, dim=size, target=target, spectrum=spectrum, noise_var=problem.noise_var + missed)
+    seen = replace(
+        problem, dim=size, target=target, spectrum=spectrum, noise_var=problem.noise_var + missed
+    )
     return seen, missed / 2
 
 
@@ -104,7 +106,9 @@ def _seen(risk: Risk, beside: float) -> Seen:
     parts = risk.parts
     bias = parts.bias - (parts.floor if risk.inputs == "clean" else 0.0)
     trained = bias + parts.variance + parts.rounding
-    return Seen(trained, bias, parts.variance, parts.floor, parts.approximation + beside, risk.step_size)
+    return Seen(
+        trained, bias, parts.variance, parts.floor, parts.approximation + beside, risk.step_size
+    )
 
 
 def _signal(problem: Regression, size: int | None = None) -> float:

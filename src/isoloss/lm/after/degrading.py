@@ -54,7 +54,9 @@ class Predictions:
 
     def loss(self, tokens: np.ndarray) -> float:
         """The mean loss on the tokens that the predictions are of, in nats a token."""
-        targets = torch.from_numpy(np.array(tokens[:, 1:], np.int64)).split([len(p) for p in self.log_p])  # type: ignore[no-untyped-call]
+        targets = torch.from_numpy(np.array(tokens[:, 1:], np.int64)).split(
+            [len(p) for p in self.log_p]
+        )  # type: ignore[no-untyped-call]
         each = [
             functional.nll_loss(p, t.to(p.device), reduction="none").double().mean(1).cpu()
             for p, t in zip(self.log_p, targets, strict=True)
@@ -78,13 +80,19 @@ def degradation(
     two rows, which have no standard error.
     """
     batches, found = _batches(quantised, tokens), []
-    if isinstance(model, Predictions) and [len(p) for p in model.log_p] != [len(part) for part in batches]:
+    if isinstance(model, Predictions) and [len(p) for p in model.log_p] != [
+        len(part) for part in batches
+    ]:
         raise ModelError("the predictions are of other tokens; make them of the same ones")
     for number, part in enumerate(batches):
         inputs, targets = part[:, :-1], part[:, 1:]
-        before = model.log_p[number] if isinstance(model, Predictions) else _log_p(model, inputs, recipe)
+        before = (
+            model.log_p[number] if isinstance(model, Predictions) else _log_p(model, inputs, recipe)
+        )
         after = _log_p(quantised, inputs, recipe)
-        losses = [functional.nll_loss(p, targets.to(p.device), reduction="none") for p in (before, after)]
+        losses = [
+            functional.nll_loss(p, targets.to(p.device), reduction="none") for p in (before, after)
+        ]
         apart = (before.exp() * (before - after)).sum(1)
         found.append(torch.stack([losses[1], losses[1] - losses[0], apart]).double().mean(2).cpu())
     each = torch.cat(found, 1).numpy()
@@ -128,7 +136,9 @@ def check_tokens(model: nn.Module, tokens: Tensor) -> None:
     """None, or ModelError where some are not in the model's vocabulary."""
     vocab = vocabulary(model)
     if vocab is not None and not bool(((tokens >= 0) & (tokens < vocab)).all()):
-        raise ModelError(f"tokens go from {tokens.min()} to {tokens.max()}; the model's are 0 to {vocab - 1}")
+        raise ModelError(
+            f"tokens go from {tokens.min()} to {tokens.max()}; the model's are 0 to {vocab - 1}"
+        )
 
 
 def vocabulary(model: nn.Module) -> int | None:

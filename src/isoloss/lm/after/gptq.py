@@ -59,7 +59,11 @@ def gptq(weight: Tensor, hessian: Tensor, known: Format, damping: float = DAMPIN
         raise ModelError(
             "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
         )
-    w = weight.detach() if weight.dtype in (torch.float32, torch.float64) else weight.detach().float()
+    w = (
+        weight.detach()
+        if weight.dtype in (torch.float32, torch.float64)
+        else weight.detach().float()
+    )
     if known.hadamard:
         turned = hadamard(hadamard(hessian, known).T.contiguous(), known).T
         back: Tensor = hadamard(gptq(hadamard(w, known), turned, _unrotated(known), damping), known)
@@ -107,9 +111,9 @@ def _rules(w: Tensor, known: Format) -> list[Rule]:
     """For each input of w (outputs, inputs) what rounds its column (outputs, 1): one rule a group, or one for all."""
     size = known.group if known.is_scaled else None
     if size is None:
-        return [_rule(w if known.granularity == "row" else w.reshape(1, -1), known, w.abs().max())] * w.shape[
-            1
-        ]
+        return [
+            _rule(w if known.granularity == "row" else w.reshape(1, -1), known, w.abs().max())
+        ] * w.shape[1]
     by_group = [_rule(part, known, w.abs().max()) for part in w.split(size, 1)]  # type: ignore[no-untyped-call]
     return [by_group[i // size] for i in range(w.shape[1])]
 

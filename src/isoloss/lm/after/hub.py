@@ -37,7 +37,9 @@ class Windows:
 
     def batch(self, step: int, sequences: int, seed: int = 0) -> Tokens:
         """The windows of a step, in an order drawn by the seed, shape (sequences, context + 1)."""
-        chosen = np.random.default_rng(seed).permutation(len(self.training))[step * sequences :][:sequences]
+        chosen = np.random.default_rng(seed).permutation(len(self.training))[step * sequences :][
+            :sequences
+        ]
         if len(chosen) < sequences:
             raise ModelError(
                 f"{self.name} has {len(self.training)} windows of {self.context} tokens to calibrate on, and "
@@ -71,7 +73,9 @@ def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError:
-        raise ModelError("models of Hugging Face need transformers; pip install 'isoloss[hub]'") from None
+        raise ModelError(
+            "models of Hugging Face need transformers; pip install 'isoloss[hub]'"
+        ) from None
     folder = Path(source)
     options: dict[str, Any] = {}
     if folder.is_dir():
@@ -115,7 +119,9 @@ def text_windows(tokenizer: Any, path: str | Path, context: int = CONTEXT) -> Wi
     """
     rows = _cut(tokenizer, documents((str(path),), "text"), context)
     kept = len(rows) - max(2, len(rows) // 10)
-    return _checked_windows(Path(path).resolve().name, len(tokenizer), rows[:kept], rows[max(0, kept) :])
+    return _checked_windows(
+        Path(path).resolve().name, len(tokenizer), rows[:kept], rows[max(0, kept) :]
+    )
 
 
 def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: float | str) -> Run:
@@ -141,7 +147,9 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
 
 def _ends(model: nn.Module) -> list[nn.Module]:
     """Embedding and output layer, as far as the model names them."""
-    found = [getattr(model, f"get_{which}_embeddings", lambda: None)() for which in ("input", "output")]
+    found = [
+        getattr(model, f"get_{which}_embeddings", lambda: None)() for which in ("input", "output")
+    ]
     return [end for end in found if end is not None]
 
 

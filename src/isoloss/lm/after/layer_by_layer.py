@@ -69,7 +69,9 @@ class _Walk:
         """H = 2 X^T X of the inputs that a group of matrices shares, in float64, (inputs, inputs)."""
         home = self.home.get(group[0])
         if home is None:
-            return self._sum(group[0], [partial(logits_of, self.model, batch) for batch in self.batches])
+            return self._sum(
+                group[0], [partial(logits_of, self.model, batch) for batch in self.batches]
+            )
         if not self.calls:
             self._arrive()
         while self.now < home:
@@ -82,7 +84,9 @@ class _Walk:
     def _sum(self, module: nn.Module, runs: Sequence[Callable[[], Any]]) -> Tensor:
         """H of what reaches a module in these passes, each of which ends there."""
         inputs = cast(Tensor, module.weight).shape[1]
-        total = torch.zeros(inputs, inputs, dtype=torch.float64, device=cast(Tensor, module.weight).device)
+        total = torch.zeros(
+            inputs, inputs, dtype=torch.float64, device=cast(Tensor, module.weight).device
+        )
 
         def take(_: nn.Module, args: tuple[Tensor, ...]) -> None:
             x = (
@@ -108,9 +112,13 @@ class _Walk:
 
         def note(block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             if not args or not isinstance(args[0], Tensor):
-                raise ModelError(f"{type(block).__name__} takes no tensor first; its layers cannot be walked")
+                raise ModelError(
+                    f"{type(block).__name__} takes no tensor first; its layers cannot be walked"
+                )
             first = block is self.blocks[0]
-            self.calls[-1].append(_Call(args[0] if first else args[0].new_empty(0), args[1:], kwargs))
+            self.calls[-1].append(
+                _Call(args[0] if first else args[0].new_empty(0), args[1:], kwargs)
+            )
             if block is self.blocks[-1]:
                 raise _Enough
 
@@ -169,5 +177,7 @@ def _in_order(
         for hook in hooks:
             hook.remove()
     if missed := len(matrices) - sum(map(len, groups)):
-        raise ModelError(f"{missed} of {len(matrices)} matrices are not passed by tokens; name others")
+        raise ModelError(
+            f"{missed} of {len(matrices)} matrices are not passed by tokens; name others"
+        )
     return groups

@@ -21,7 +21,9 @@ AnyModel = TypeVar("AnyModel", bound=nn.Module)
 PARTS = ("w", "a")
 
 
-def quantised_layers(model: AnyModel, post: str | Precision, calibration: Tensor | None = None) -> AnyModel:
+def quantised_layers(
+    model: AnyModel, post: str | Precision, calibration: Tensor | None = None
+) -> AnyModel:
     """A copy of the model whose linear layers are rounded as `post` says: "w4/64@gptq", "w4 a8 w.head:int8".
 
     Calibration is tokens of shape (rows, context). Raises ModelError for what the model lacks.
@@ -50,7 +52,9 @@ def linear_layers(model: nn.Module) -> dict[nn.Module, str]:
         if isinstance(layer, nn.Linear)
     }
     if not set(found.values()) - {"head"}:
-        raise ModelError(f"a {type(model).__name__} has no torch.nn.Linear to quantise besides its head")
+        raise ModelError(
+            f"a {type(model).__name__} has no torch.nn.Linear to quantise besides its head"
+        )
     return found
 
 
@@ -79,5 +83,9 @@ def _check(precision: Precision, layers: dict[nn.Module, str], model: nn.Module)
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
     head = next((layer for layer, name in layers.items() if name == "head"), None)
     looked_up = getattr(model, "get_input_embeddings", lambda: None)()
-    if "w.head" in precision.serve and getattr(looked_up, "weight", None) is getattr(head, "weight", ()):
-        raise ModelError("the head of this model is its embedding, which is looked up; leave w.head out")
+    if "w.head" in precision.serve and getattr(looked_up, "weight", None) is getattr(
+        head, "weight", ()
+    ):
+        raise ModelError(
+            "the head of this model is its embedding, which is looked up; leave w.head out"
+        )

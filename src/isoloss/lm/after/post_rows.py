@@ -44,7 +44,9 @@ class Calibration:
         return torch.from_numpy(corpus.batch(0, self.sequences, self.seed)[:, :-1].copy())
 
 
-def post_key(run_key: str, precision: str | Precision, calibration: Calibration | None = None) -> str:
+def post_key(
+    run_key: str, precision: str | Precision, calibration: Calibration | None = None
+) -> str:
     """The key of a run's row after quantising; `precision` has the arrow. Known before the run is trained."""
     precision, looked_at = Precision.parse(precision), None
     if any(uses_gptq(known) for known in precision.serve.values()):
@@ -90,13 +92,17 @@ def post_run(
         key=post_key(run.key or "", precision, calibration),
     )
     if run.status == "diverged":
-        row = replace(row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}")
+        row = replace(
+            row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
+        )
         return replace(row, cost=time.perf_counter() - start), {}
     small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
     found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):
-        return replace(row, status="diverged", reason=f"the loss after quantising is {found.loss}"), {}
+        return replace(
+            row, status="diverged", reason=f"the loss after quantising is {found.loss}"
+        ), {}
     return replace(row, status="ok" if run.status == "unfinished" else run.status), _columns(found)
 
 

@@ -33,7 +33,9 @@ AnyModel = TypeVar("AnyModel", bound=nn.Module)
 
 
 @torch.no_grad()
-def quantised(model: AnyModel, post: str | Precision, calibration: Tensor | None = None) -> AnyModel:
+def quantised(
+    model: AnyModel, post: str | Precision, calibration: Tensor | None = None
+) -> AnyModel:
     """A new model with the parts that `post` names rounded anew: "w3", "w4/32@gptq", "w4+clip a8 kv4".
 
     Weights go to the nearest number ('@rtn', the default) or by GPTQ ('@gptq'), which needs `calibration`, tokens of
@@ -54,7 +56,9 @@ def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | 
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
     _set_activations(rounded, precision)
     matrices = {
-        module: known for name, module in _matrices(rounded) if (known := weights_of(precision, name))
+        module: known
+        for name, module in _matrices(rounded)
+        if (known := weights_of(precision, name))
     }
     for module in matrices:
         module.w = None
@@ -77,7 +81,8 @@ def check_post(precision: Precision, tied: bool = False) -> None:
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
     plain = {
-        scope: known.marked(known.marks._replace(method=None)) for scope, known in precision.serve.items()
+        scope: known.marked(known.marks._replace(method=None))
+        for scope, known in precision.serve.items()
     }
     check_precision(Precision(plain))
     head, embedding = (precision.serve.get(f"w.{name}") for name in ("head", "embedding"))
@@ -89,7 +94,11 @@ def check_post(precision: Precision, tied: bool = False) -> None:
 
 def _matrices(model: Model) -> list[tuple[str, Linear]]:
     """The matrices by the name of their scope, in the order that tokens pass them."""
-    named = [(name, getattr(block, name)) for block in model.blocks for name in ("qkv", "out", "fc1", "fc2")]
+    named = [
+        (name, getattr(block, name))
+        for block in model.blocks
+        for name in ("qkv", "out", "fc1", "fc2")
+    ]
     return [*named, ("head", model.head)]
 
 

@@ -90,7 +90,9 @@ def _rows(
         run, extra = post_run(
             given.run, post, given.model, tokens, given.corpus, calibration, before, given.recipe
         )
-        rows.append({name: value for name, value in asdict(run).items() if value is not None} | extra)
+        rows.append(
+            {name: value for name, value in asdict(run).items() if value is not None} | extra
+        )
         tick(1)
     return rows
 

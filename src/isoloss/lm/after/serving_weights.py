@@ -27,10 +27,14 @@ DRAWS = 0
 def served(trained: Precision, post: str | Precision) -> Precision:
     """The spelling of the whole: trained as before, served as `post` says."""
     if trained.serve:
-        raise ModelError(f"the model is quantised already ('{trained}'); quantise the one that was trained")
+        raise ModelError(
+            f"the model is quantised already ('{trained}'); quantise the one that was trained"
+        )
     spelled = str(post)
     if "->" in spelled or "→" in spelled:
-        raise ModelError(f"'{spelled}' has an arrow; name the formats of serving alone, such as 'w4 a8'")
+        raise ModelError(
+            f"'{spelled}' has an arrow; name the formats of serving alone, such as 'w4 a8'"
+        )
     try:
         return Precision(f"{trained} -> {spelled}")
     except ValueError as error:
@@ -43,7 +47,9 @@ def check_scope(scope: str, known: Format, precision: Precision) -> None:
     if part not in SERVED:
         raise ModelError(f"serving has no part '{part}' ('{precision}'); it has {' '.join(SERVED)}")
     if known.method not in (None, *METHODS):
-        raise ModelError(f"unknown method '{known.method}' ('{precision}'); known are {', '.join(METHODS)}")
+        raise ModelError(
+            f"unknown method '{known.method}' ('{precision}'); known are {', '.join(METHODS)}"
+        )
     if known.method == "gptq":
         if part != "w":
             raise ModelError(
@@ -55,7 +61,9 @@ def check_scope(scope: str, known: Format, precision: Precision) -> None:
             )
 
 
-def round_weights(model: nn.Module, matrices: Mapping[nn.Module, Format], calibration: Tensor | None) -> None:
+def round_weights(
+    model: nn.Module, matrices: Mapping[nn.Module, Format], calibration: Tensor | None
+) -> None:
     """Round the weight of each matrix in place, by the method that its format names."""
     by_gptq = {module: known for module, known in matrices.items() if uses_gptq(known)}
     names = {module: name for name, module in model.named_modules()}
@@ -78,7 +86,9 @@ def nearest(weight: Tensor, known: Format, name: str) -> Tensor:
     missing = -weight.shape[-1] % (known.group or 1) if known.is_scaled else 0
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight
     random = (
-        torch.Generator(weight.device).manual_seed(DRAWS) if known.rounding or known.kind == "noise" else None
+        torch.Generator(weight.device).manual_seed(DRAWS)
+        if known.rounding or known.kind == "noise"
+        else None
     )
     try:
         found: Tensor = specified(filled, known, random=random)

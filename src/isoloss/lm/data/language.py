@@ -30,12 +30,16 @@ from isoloss.lm.data.corpus import Tokens
 Array = NDArray[np.float64]
 
 START = 0
-_SLOTS = 1 << 16  # frequencies are whole multiples of 1 / 65536, so that the table of words is exact
+_SLOTS = (
+    1 << 16
+)  # frequencies are whole multiples of 1 / 65536, so that the table of words is exact
 _SEEDS = 1 << 22
 _BLOCK = 512  # sequences drawn together
 _CHUNK = 16_384  # tokens whose conditional distributions are held at once
 _MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_ODD = np.array([0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64)
+_ODD = np.array(
+    [0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64
+)
 
 
 class LanguageError(ValueError):
@@ -72,11 +76,15 @@ class Language:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contexts", tuple(tuple(sorted(offsets)) for offsets in self.contexts))
+        object.__setattr__(
+            self, "contexts", tuple(tuple(sorted(offsets)) for offsets in self.contexts)
+        )
         if not 2 <= self.vocab <= 16_384:
             raise LanguageError(f"vocab is {self.vocab}; accepted is 2 to 16384 tokens")
         if not 0 < self.base < 1:
-            raise LanguageError(f"base is {self.base:g}; accepted is a probability above 0 and below 1")
+            raise LanguageError(
+                f"base is {self.base:g}; accepted is a probability above 0 and below 1"
+            )
         if not self.zipf > 0 or not self.shift > -1:
             raise LanguageError(
                 f"zipf is {self.zipf:g}, shift {self.shift:g}; accepted is above 0 and above -1"
@@ -90,7 +98,11 @@ class Language:
                 "contexts is empty; accepted is at least one rule family, such as ((1,), (1, 2))"
             )
         for offsets in self.contexts:
-            if not 1 <= len(offsets) <= len(_ODD) or min(offsets) < 1 or len(set(offsets)) < len(offsets):
+            if (
+                not 1 <= len(offsets) <= len(_ODD)
+                or min(offsets) < 1
+                or len(set(offsets)) < len(offsets)
+            ):
                 raise LanguageError(
                     f"a rule looks back {offsets}; accepted are 1 to {len(_ODD)} different distances of at least 1"
                 )
@@ -135,7 +147,9 @@ class Language:
     def _looks(self) -> Tokens:
         """Distances of each family, 0 where it has fewer, shape (families, longest)."""
         longest = max(len(offsets) for offsets in self.contexts)
-        return np.array([offsets + (0,) * (longest - len(offsets)) for offsets in self.contexts], np.int64)
+        return np.array(
+            [offsets + (0,) * (longest - len(offsets)) for offsets in self.contexts], np.int64
+        )
 
     # ---- sampling
     def batch(self, step: int, sequences: int, seed: int = 0) -> Tokens:
@@ -188,7 +202,9 @@ class Language:
     def conditional(self, tokens: Tokens) -> Array:
         """P(x_t = v | what came before), shape (rows, context, vocab), of sequences that begin with START."""
         found = self.candidates(tokens)
-        out = np.broadcast_to(self.weights[0] * self.frequencies, (*found.shape[:2], self.vocab)).copy()
+        out = np.broadcast_to(
+            self.weights[0] * self.frequencies, (*found.shape[:2], self.vocab)
+        ).copy()
         rows, places = np.ogrid[: found.shape[0], : found.shape[1]]
         for family in range(found.shape[2]):
             out[rows, places, found[..., family]] += self.weights[1 + family]
@@ -221,13 +237,20 @@ def _block(language: Language, stream: int, number: int) -> Tokens:
     """Block `number` of a stream, shape (512, context + 1): one step of all sequences at a time."""
     draw = np.random.Generator(np.random.Philox(key=[language.seed, (stream << 40) + number]))
     reach, width = language._reach, language.context
-    family = np.searchsorted(np.cumsum(language.weights)[:-1], draw.random((width, _BLOCK)), side="right") - 1
+    family = (
+        np.searchsorted(
+            np.cumsum(language.weights)[:-1], draw.random((width, _BLOCK)), side="right"
+        )
+        - 1
+    )
     words = language._words[draw.integers(0, _SLOTS, (width, _BLOCK))]
     out = np.full((reach + 1 + width, _BLOCK), START, np.int64)
     lanes = np.arange(_BLOCK)[:, None]
     for t in range(width):
         now, chosen = reach + 1 + t, family[t]
-        looks = language._looks[chosen]  # the base, -1, looks somewhere too; its word is taken below
+        looks = language._looks[
+            chosen
+        ]  # the base, -1, looks somewhere too; its word is taken below
         past = np.where(looks > 0, out[now - looks, lanes], 0)
         out[now] = np.where(chosen < 0, words[t], language._favourites(chosen, past))
     block = np.ascontiguousarray(out[reach:].T)

@@ -248,7 +248,9 @@ class Text:
         """How many characters of each document are trained on, shape (documents,); what follows is held out."""
         lengths = np.array([len(each) for each in texts], np.int64)
         if not lengths.sum():
-            raise TextError(f"{self.name} holds no text: {len(lengths)} documents without a character")
+            raise TextError(
+                f"{self.name} holds no text: {len(lengths)} documents without a character"
+            )
         order = shuffled(np.arange(len(lengths)), len(lengths), _HELD_OUT, self.seed)
         wanted = round(self.validation_share * int(lengths.sum()))
         before = np.cumsum(lengths[order]) - lengths[order]
@@ -267,7 +269,9 @@ def _part(texts: Iterable[str], training: NDArray[np.int64], held_out: bool) -> 
 def _joined(tokeniser: Tokeniser, texts: Iterable[str]) -> NDArray[Any]:
     """The tokens of texts, an end after each, shape (tokens,)."""
     end = np.array([tokeniser.end], tokeniser.dtype)
-    return np.concatenate([end[:0], *(part for tokens in tokeniser.encoded(texts) for part in (tokens, end))])
+    return np.concatenate(
+        [end[:0], *(part for tokens in tokeniser.encoded(texts) for part in (tokens, end))]
+    )
 
 
 def _cache() -> Path:

@@ -24,9 +24,15 @@ def files_of(paths: tuple[str, ...]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = [each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file()]
+            inside = [
+                each
+                for each in path.rglob("*")
+                if each.suffix.lower() in ENDINGS and each.is_file()
+            ]
             if not inside:
-                raise TextError(f"the folder {path} holds no texts; accepted are files {_endings()}")
+                raise TextError(
+                    f"the folder {path} holds no texts; accepted are files {_endings()}"
+                )
             found += sorted(inside, key=lambda each: each.relative_to(path).as_posix())
         elif not path.is_file():
             raise TextError(
@@ -65,7 +71,9 @@ def digest_of(paths: tuple[str, ...], field: str) -> str:
         return total.hexdigest()
     for path in files_of(paths):
         with path.open("rb") as file:
-            total.update(f"{path.suffix.lower()} {hashlib.file_digest(file, 'sha256').hexdigest()} ".encode())
+            total.update(
+                f"{path.suffix.lower()} {hashlib.file_digest(file, 'sha256').hexdigest()} ".encode()
+            )
     return total.hexdigest()
 
 
@@ -79,7 +87,9 @@ def _of_lines(path: Path, field: str) -> Iterator[str]:
             try:
                 row = json.loads(text)
             except json.JSONDecodeError as error:
-                raise TextError(f"{place} is no JSON: {error.msg} at column {error.colno}") from None
+                raise TextError(
+                    f"{place} is no JSON: {error.msg} at column {error.colno}"
+                ) from None
             if not isinstance(row, dict):
                 raise TextError(f"{place} is no JSON object such as {{{json.dumps(field)}: ...}}")
             yield _text_in(row, field, place)

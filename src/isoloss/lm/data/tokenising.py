@@ -49,7 +49,9 @@ class Tokeniser:
         rest = iter(texts)
         while some := list(islice(rest, _TOGETHER)):
             if self.text is None:
-                yield from (np.frombuffer(each.encode(), np.uint8).astype(self.dtype) for each in some)
+                yield from (
+                    np.frombuffer(each.encode(), np.uint8).astype(self.dtype) for each in some
+                )
             else:
                 found = self._library.encode_batch(some, add_special_tokens=False)
                 yield from (np.array(each.ids, self.dtype) for each in found)

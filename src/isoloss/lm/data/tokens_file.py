@@ -50,8 +50,12 @@ def stored_tokens(
         try:
             return read_tokens(path, key)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            reason = str(error).splitlines()[0] if isinstance(error, _Unlike) else "it cannot be read"
-            warn(f"the stored tokens {path} are not what was written ({reason}); they are made again")
+            reason = (
+                str(error).splitlines()[0] if isinstance(error, _Unlike) else "it cannot be read"
+            )
+            warn(
+                f"the stored tokens {path} are not what was written ({reason}); they are made again"
+            )
     made = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +98,9 @@ def read_tokens(path: Path, key: str) -> Tokenised:
 def tokenised(training: NDArray[Any], validation: NDArray[Any], tokeniser: Tokeniser) -> Tokenised:
     """Tokens with their sha256."""
     arrays = {"training": training, "validation": validation}
-    return Tokenised(**arrays, tokeniser=tokeniser, sha256={name: _hash(a) for name, a in arrays.items()})
+    return Tokenised(
+        **arrays, tokeniser=tokeniser, sha256={name: _hash(a) for name, a in arrays.items()}
+    )
 
 
 def _write(path: Path, key: str, made: Tokenised) -> None:
@@ -108,9 +114,13 @@ def _write(path: Path, key: str, made: Tokenised) -> None:
         "end": str(made.tokeniser.end),
         **made.sha256,
     }
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")  # others may be making the same file
+    beside = path.with_name(
+        f".{path.stem}.{secrets.token_hex(4)}"
+    )  # others may be making the same file
     try:
-        save_file({"training": made.training, "validation": made.validation}, beside, metadata=about)
+        save_file(
+            {"training": made.training, "validation": made.validation}, beside, metadata=about
+        )
         os.replace(beside, path)
     except BaseException as error:
         beside.unlink(missing_ok=True)

@@ -84,7 +84,9 @@ class _StraightThrough(torch.autograd.Function):
 def _fused(out: Tensor | None) -> Callable[..., Tensor]:
     """`rounded`, compiled; written into `out` where there is one."""
 
-    def arithmetic(xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None) -> Tensor:
+    def arithmetic(
+        xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None
+    ) -> Tensor:
         rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
         if step is not None:
             step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
@@ -166,4 +168,6 @@ def _check_out(x: Tensor, out: Tensor) -> None:
             "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"
         )
     if torch.is_grad_enabled() and (x.requires_grad or out.requires_grad):
-        raise ValueError("a result written into out has no gradient; leave out= away, or use torch.no_grad()")
+        raise ValueError(
+            "a result written into out has no gradient; leave out= away, or use torch.no_grad()"
+        )

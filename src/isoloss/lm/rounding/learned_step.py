@@ -57,7 +57,9 @@ class LearnedStep(nn.Module):
     def _first(self, x: Tensor) -> Tensor:
         """The steps, those that are unset set by x; where x is all zeros any will do."""
         with torch.no_grad():
-            mean = self.parts(x.detach().to(self.step.dtype).abs()).mean(-1).reshape(self.step.shape)
+            mean = (
+                self.parts(x.detach().to(self.step.dtype).abs()).mean(-1).reshape(self.step.shape)
+            )
             fitting = torch.where(mean > 0, 2 * mean / math.sqrt(self.plain.max), math.nan)
             now = torch.where(self.step.isnan(), fitting, self.step)
         if not torch.is_grad_enabled():

@@ -30,7 +30,13 @@ LARGEST = 2.0**24
 
 def is_plain(known: Format) -> bool:
     """Whether the rule above is all that a format does: to nearest, with the gradient straight through."""
-    marked = known.hadamard or known.clip or known.pow2 or known.rounding or known.method not in (None, PLAIN)
+    marked = (
+        known.hadamard
+        or known.clip
+        or known.pow2
+        or known.rounding
+        or known.method not in (None, PLAIN)
+    )
     grid = known.kind in ("int", "float") and known.is_scaled and known.span != "shifted"
     return (
         grid
@@ -54,7 +60,11 @@ class Grids:
         return straight(x, self._round)
 
     def _round(self, x: Tensor) -> Tensor:
-        wide = x.detach().to(torch.promote_types(x.dtype, torch.float32)).reshape(len(x), -1, x.shape[-1])
+        wide = (
+            x.detach()
+            .to(torch.promote_types(x.dtype, torch.float32))
+            .reshape(len(x), -1, x.shape[-1])
+        )
         key = wide.dtype, wide.device
         if key not in self._placed:
             numbers = self._numbers.to(wide.device)[..., None, None]

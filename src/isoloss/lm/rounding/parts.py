@@ -41,11 +41,15 @@ class Rounding:
 def check_precision(precision: Precision) -> None:
     """None, or ModelError where the precision speaks of a part, scope or method that the decoder lacks."""
     if precision.serve:
-        raise ModelError(f"'{precision}' says how to serve; training takes '{precision.trained}' alone")
+        raise ModelError(
+            f"'{precision}' says how to serve; training takes '{precision.trained}' alone"
+        )
     for scope, known in precision.train.items():
         part, _, name = scope.partition(".")
         if part not in PARTS:
-            raise ModelError(f"the model has no part '{part}' ('{precision}'); it has {' '.join(PARTS)}")
+            raise ModelError(
+                f"the model has no part '{part}' ('{precision}'); it has {' '.join(PARTS)}"
+            )
         names = () if part in ("kv", "q") else MATRICES + (ENDS if part == "w" else ENDS[1:])
         if name and name not in names:
             has = ", ".join(f"{part}.{matrix}" for matrix in names) or f"{part} alone"
@@ -56,7 +60,9 @@ def check_precision(precision: Precision) -> None:
 def check_tied(precision: Precision, shape: Decoder) -> None:
     """None, or ModelError where a head that is the embedding is to be rounded otherwise than it."""
     if shape.tied and precision.train.get("w.head") != precision.train.get("w.embedding"):
-        raise ModelError(f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'")
+        raise ModelError(
+            f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'"
+        )
 
 
 def check_groups(precision: Precision, shape: Decoder) -> None:
@@ -111,7 +117,12 @@ def rounding_of(
     if found is None or found.is_exact:
         return None
     share = found.granularity
-    if share is None and found.kind not in ("noise", "own") and found.block is None and found.is_scaled:
+    if (
+        share is None
+        and found.kind not in ("noise", "own")
+        and found.block is None
+        and found.is_scaled
+    ):
         share = precision.granularity(scope)
     found = replace(found, granularity=share)
     if found.method == "lsq":

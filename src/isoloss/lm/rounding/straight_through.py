@@ -90,8 +90,12 @@ def check_method(known: Format, scope: str, share: str | int | None) -> None:
     if known.method in (None, PLAIN):
         return
     if scope.partition(".")[0] == "g":
-        raise ModelError(f"'{scope}:{known}' has no gradient to pass on; output gradients take no method")
-    problem = {"clipped": _not_clipped, "lsq": _not_learned, "quest": _not_quest}[known.method](known)
+        raise ModelError(
+            f"'{scope}:{known}' has no gradient to pass on; output gradients take no method"
+        )
+    problem = {"clipped": _not_clipped, "lsq": _not_learned, "quest": _not_quest}[known.method](
+        known
+    )
     if problem:
         raise ModelError(f"'{scope}:{known}' cannot be: {problem}")
     if known.method == "lsq" and scope.partition(".")[0] != "w" and share != "tensor":
@@ -104,8 +108,12 @@ def check_method(known: Format, scope: str, share: str | int | None) -> None:
 def _not_clipped(known: Format) -> str | None:
     if known.hadamard or not known.is_scaled or known.span == "shifted":
         return "@clipped takes scaled grids around zero, without +had"
-    can_clip = known.clip or known.span == "full" or known.kind in ("ternary", "binary") or known.scale
-    return None if can_clip else "its scale is the largest magnitude, so nothing is clipped; add +clip"
+    can_clip = (
+        known.clip or known.span == "full" or known.kind in ("ternary", "binary") or known.scale
+    )
+    return (
+        None if can_clip else "its scale is the largest magnitude, so nothing is clipped; add +clip"
+    )
 
 
 def _not_learned(known: Format) -> str | None:
@@ -117,7 +125,9 @@ def _not_learned(known: Format) -> str | None:
 
 def _not_quest(known: Format) -> str | None:
     bare = replace(known, granularity=None, method=None)
-    plain = known.kind == "binary" or (known.kind == "int" and known.span == "symmetric" and known.bits <= 8)
+    plain = known.kind == "binary" or (
+        known.kind == "int" and known.span == "symmetric" and known.bits <= 8
+    )
     if plain and bare == known.bare:
         return None
     return "@quest takes binary and int2 to int8, with no mark but a granularity (it rotates by itself)"
@@ -164,7 +174,11 @@ class _Quest(torch.autograd.Function):
         size = min(group & -group, ROTATED)
         levels = 2 ** int(known.bits)
         h = rotated(x, size)
-        parts = h.reshape(1, -1) if known.granularity == "tensor" else h.reshape(*h.shape[:-1], -1, group)
+        parts = (
+            h.reshape(1, -1)
+            if known.granularity == "tensor"
+            else h.reshape(*h.shape[:-1], -1, group)
+        )
         sigma = parts.square().mean(-1, keepdim=True).sqrt()
         step = (sigma * (2 * GAUSSIAN_CLIP[int(known.bits)] / (levels - 1))).clamp_min(2.0**-126)
         u = parts / step

@@ -35,7 +35,9 @@ class Cell:
         }
         self._one = Model(members[0].shape, compiled=False)  # its code is used, its weights are not
         self._roundings: list[Together] = []
-        for one, *those in zip(self._one.modules(), *(model.modules() for model in members), strict=True):
+        for one, *those in zip(
+            self._one.modules(), *(model.modules() for model in members), strict=True
+        ):
             for name in sorted(
                 {n for module in those for n, r in vars(module).items() if isinstance(r, Rounding)}
             ):
@@ -48,7 +50,9 @@ class Cell:
         """The mean nats a token of each member, (M,), on tokens (M, B, T)."""
 
         def loss(weights: dict[str, Any], inputs: Tensor, targets: Tensor) -> Tensor:
-            return loss_of(lambda tokens: functional_call(self._one, weights, (tokens,)), inputs, targets)
+            return loss_of(
+                lambda tokens: functional_call(self._one, weights, (tokens,)), inputs, targets
+            )
 
         result: Tensor = torch.vmap(loss)(self._parameters, inputs, targets)
         return result
@@ -81,7 +85,8 @@ class Cell:
         names = {id(p): name for name, p in self.members[0].named_parameters()}
         groups = self.members[0].groups(lr, decay)
         return [
-            group | {"params": [self._parameters[names[id(p)]] for p in group["params"]]} for group in groups
+            group | {"params": [self._parameters[names[id(p)]] for p in group["params"]]}
+            for group in groups
         ]
 
     def to(self, device: torch.device) -> Cell:
@@ -97,11 +102,15 @@ class Together:
     def __init__(self, roundings: Sequence[Rounding | None]):
         self.random: list[torch.Generator | None] = [None] * len(roundings)
         plain = [r is not None and is_plain(r.known) for r in roundings]
-        formats = [r.known if r is not None and p else None for r, p in zip(roundings, plain, strict=True)]
+        formats = [
+            r.known if r is not None and p else None for r, p in zip(roundings, plain, strict=True)
+        ]
         compiled = any(r is not None and r.compiled for r in roundings)
         self._grids = Grids(formats, compiled) if any(plain) else None
         self._others = {
-            k: r for k, (r, p) in enumerate(zip(roundings, plain, strict=True)) if r is not None and not p
+            k: r
+            for k, (r, p) in enumerate(zip(roundings, plain, strict=True))
+            if r is not None and not p
         }
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:

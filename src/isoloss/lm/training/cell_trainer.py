@@ -33,7 +33,9 @@ class CellTrainer(Trainer):
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         by_seed = {job.seed: batch_of(job.corpus, step, recipe, job.seed) for job in self.jobs}
         inputs, targets = zip(*(by_seed[job.seed] for job in self.jobs), strict=True)
-        return self.model.losses(torch.stack(inputs).to(self.device), torch.stack(targets).to(self.device))
+        return self.model.losses(
+            torch.stack(inputs).to(self.device), torch.stack(targets).to(self.device)
+        )
 
     def _update(self, clip: float) -> None:
         params, still = list(self.model.parameters()), self.broken

@@ -60,7 +60,9 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[st
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise CheckpointError(f"cannot write the checkpoint {path.name}: {error.strerror or error}") from None
+        raise CheckpointError(
+            f"cannot write the checkpoint {path.name}: {error.strerror or error}"
+        ) from None
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -71,12 +73,16 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
+        raise CheckpointError(
+            f"cannot read the checkpoint {path}: {error.strerror or error}"
+        ) from None
     try:
         head = _header(content)[0].get("__metadata__", {})
         tensors, digest = load(content), _digest(content)
     except (SafetensorError, ValueError, KeyError, struct.error) as error:
-        raise CheckpointError(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}") from None
+        raise CheckpointError(
+            f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}"
+        ) from None
     if head.get("type") != "checkpoint" or not {"schema", "sha256", "about"} <= set(head):
         raise CheckpointError(f"{path} is not a checkpoint of isoloss")
     if int(head["schema"]) > SCHEMA:
@@ -84,7 +90,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"the checkpoint {path} has schema {head['schema']}; this isoloss {version('isoloss')} reads up to {SCHEMA}, so update it"
         )
     if head["sha256"] != digest:
-        raise CheckpointError(f"the checkpoint {path} is damaged: its content is not what was written")
+        raise CheckpointError(
+            f"the checkpoint {path} is damaged: its content is not what was written"
+        )
     return tensors, json.loads(head["about"])
 
 
@@ -106,7 +114,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} is the state of a training that has not ended, not a model; let its sweep end"
         )
     settings = about["settings"]
-    model = Model(Decoder(**settings["shape"]), settings["precision"], settings["seed"], compiled=False)
+    model = Model(
+        Decoder(**settings["shape"]), settings["precision"], settings["seed"], compiled=False
+    )
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(tensors[f"model.{name}"])

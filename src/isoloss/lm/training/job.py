@@ -68,7 +68,9 @@ class Job:
         check_memory(shape, batch)
         steps = round(wanted / batch)
         if steps < 1:
-            raise ModelError(f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more")
+            raise ModelError(
+                f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more"
+            )
         corpus.unique(steps * batch)
         corpus.validation(recipe.validation)  # a text may be too short for it
         return cls(shape, steps, precision, corpus, recipe, seed)
@@ -165,7 +167,9 @@ class Job:
     @property
     def size(self) -> str:
         """Params and tokens, for people."""
-        return f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
+        return (
+            f"{self.shape.non_embedding_params / 1e6:.3g}M params, {self.tokens / 1e6:.3g}M tokens"
+        )
 
 
 def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:

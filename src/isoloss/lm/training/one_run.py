@@ -72,7 +72,9 @@ def train_one(
 def finished(ended: Ended, job: Job) -> Trained:
     """The run of a job whose training has ended."""
     found = evaluate(ended.model, job.corpus.validation(job.recipe.validation), job.recipe)
-    reason = f"{ended.broken} of {job.steps}" if ended.broken else _divergence(found.loss, job.corpus)
+    reason = (
+        f"{ended.broken} of {job.steps}" if ended.broken else _divergence(found.loss, job.corpus)
+    )
     run = replace(
         job.row,
         loss=found.loss,

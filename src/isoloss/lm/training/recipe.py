@@ -52,13 +52,19 @@ class Recipe:
                 raise ModelError(f"{name} is {getattr(self, name):g}; accepted is a number above 0")
         for name in ("decay", "lr_end"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ModelError(f"{name} is {getattr(self, name):g}; accepted is a share from 0 to 1")
+                raise ModelError(
+                    f"{name} is {getattr(self, name):g}; accepted is a share from 0 to 1"
+                )
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
-                raise ModelError(f"{name} is {getattr(self, name):g}; accepted is from 0 to below 1")
+                raise ModelError(
+                    f"{name} is {getattr(self, name):g}; accepted is from 0 to below 1"
+                )
         for name in ("warmup", "weight_decay"):
             if not 0 <= (getattr(self, name) or 0) < math.inf:
-                raise ModelError(f"{name} is {getattr(self, name):g}; accepted is a number of 0 or more")
+                raise ModelError(
+                    f"{name} is {getattr(self, name):g}; accepted is a number of 0 or more"
+                )
         if self.validation < 2:
             raise ModelError(
                 f"validation is {self.validation}; accepted are 2 sequences or more, for a standard error"

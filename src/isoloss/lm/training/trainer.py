@@ -71,7 +71,11 @@ class Trainer:
     @property
     def broken(self) -> list[int]:
         """The places of jobs whose loss is no number."""
-        return [k for k, loss in enumerate(self.losses[-1]) if not math.isfinite(loss)] if self.losses else []
+        return (
+            [k for k, loss in enumerate(self.losses[-1]) if not math.isfinite(loss)]
+            if self.losses
+            else []
+        )
 
     @property
     def over(self) -> bool:
@@ -128,7 +132,9 @@ class Trainer:
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         """The loss of each job on its batch of a step."""
         (job,) = self.jobs
-        inputs, targets = (part.to(self.device) for part in batch_of(job.corpus, step, recipe, job.seed))
+        inputs, targets = (
+            part.to(self.device) for part in batch_of(job.corpus, step, recipe, job.seed)
+        )
         return loss_of(self._trained(0), inputs, targets)
 
     def _update(self, clip: float) -> None:
@@ -147,7 +153,9 @@ class Trainer:
         kept: dict[str, Tensor] = {f"model.{name}": p for name, p in self.model.named_parameters()}
         for name, p in self.model.named_parameters():
             for moment in _MOMENTS:
-                kept[f"{moment}.{name}"] = self.optimiser.state.get(p, {}).get(moment, torch.zeros_like(p))
+                kept[f"{moment}.{name}"] = self.optimiser.state.get(p, {}).get(
+                    moment, torch.zeros_like(p)
+                )
         kept = {name: value.detach().cpu().clone() for name, value in kept.items()}
         kept["losses"] = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, len(self.jobs))
         kept["random"] = torch.stack([random.get_state() for random in self.random])
@@ -160,9 +168,15 @@ class Trainer:
         self.losses = tensors["losses"].reshape(-1, len(self.jobs)).tolist()
         for name, p in self.model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
-            state = {moment: tensors[f"{moment}.{name}"].to(self.device).clone() for moment in _MOMENTS}
-            self.optimiser.state[p] = {"step": torch.tensor(float(self.step)), **state} if self.step else {}
-        for random, state in zip(self.random, tensors["random"].reshape(len(self.jobs), -1), strict=True):
+            state = {
+                moment: tensors[f"{moment}.{name}"].to(self.device).clone() for moment in _MOMENTS
+            }
+            self.optimiser.state[p] = (
+                {"step": torch.tensor(float(self.step)), **state} if self.step else {}
+            )
+        for random, state in zip(
+            self.random, tensors["random"].reshape(len(self.jobs), -1), strict=True
+        ):
             random.set_state(state.clone())  # a view crashes torch 2.13
         self.seconds = float(tensors["seconds"])
 

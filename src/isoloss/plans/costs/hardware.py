@@ -12,9 +12,7 @@ from isoloss.plans.problems import PlanError
 Rule = Literal["rates", "linear-bits", "memory-bits"]
 #: Share of the peak that training reaches where nobody says otherwise, the same in every format.
 MFU = 0.4
-SOURCE = (
-    "vendor datasheets and architecture papers, dense, without sparsity; glennklockwood.com/garden/processors"
-)
+SOURCE = "vendor datasheets and architecture papers, dense, without sparsity; glennklockwood.com/garden/processors"
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class Hardware:
         given = dict.fromkeys(self.peaks, mfu) if isinstance(mfu, int | float) else dict(mfu)
         for rate, share in given.items():
             if rate not in self.peaks:
-                raise PlanError(f"{self.name} has no rate {rate!r}; it has {', '.join(self.peaks) or 'none'}")
+                raise PlanError(
+                    f"{self.name} has no rate {rate!r}; it has {', '.join(self.peaks) or 'none'}"
+                )
             if not 0 < share <= 1:
                 raise PlanError(f"mfu of {rate} is {share:g}; it is a share of the peak in (0, 1]")
         return replace(self, mfu={**self.mfu, **given})
@@ -74,7 +74,9 @@ DESCRIBED: dict[Rule, str] = {
 
 
 def _device(name: str, memory: float, bandwidth: float, **peaks: float) -> Hardware:
-    return Hardware(name, {rate: peak * 1e12 for rate, peak in peaks.items()}, memory * 1e9, bandwidth * 1e12)
+    return Hardware(
+        name, {rate: peak * 1e12 for rate, peak in peaks.items()}, memory * 1e9, bandwidth * 1e12
+    )
 
 
 #: Every machine by name. B200 memory is the usable part.
@@ -83,7 +85,9 @@ MACHINES: tuple[Hardware, ...] = (
     _device("h100", 80, 3.35, tf32=494.7, bf16=989.4, fp8=1978.9, int8=1978.9),
     _device("h200", 141, 4.8, tf32=494.7, bf16=989.4, fp8=1978.9, int8=1978.9),
     _device("b200", 180, 8.0, tf32=1100, bf16=2250, fp8=4500, int8=4500, fp6=4500, fp4=9000),
-    Hardware("linear-bits", rule="linear-bits", source="Kumar et al. 2024 (2411.04330), section 4.3"),
+    Hardware(
+        "linear-bits", rule="linear-bits", source="Kumar et al. 2024 (2411.04330), section 4.3"
+    ),
     Hardware(
         "memory-bits",
         rule="memory-bits",

@@ -81,7 +81,9 @@ def product_class(
     for chain in (FLOATS, INTEGERS):
         if one in chain and two in chain:
             return max(one, two, key=chain.index)
-    formats = [precision.format(part, "serve" if stage == "serve" else "train") for part in (first, second)]
+    formats = [
+        precision.format(part, "serve" if stage == "serve" else "train") for part in (first, second)
+    ]
     narrow = all(f is not None and (f.exponent is not None or f.bits <= 4) for f in formats)
     return "fp8" if narrow and "fp8" in machine.peaks else "bf16"
 
@@ -112,7 +114,9 @@ def _emulated(machine: Hardware, precision: Precision) -> tuple[str, ...]:
     """The formats of operands that the machine has no rate for, by name."""
     found = (precision.format(part) for part in ("w", "a", "g"))
     return tuple(
-        dict.fromkeys(str(f.bare) for f in found if f is not None and own_class(f) not in machine.peaks)
+        dict.fromkeys(
+            str(f.bare) for f in found if f is not None and own_class(f) not in machine.peaks
+        )
     )
 
 

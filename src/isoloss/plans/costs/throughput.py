@@ -26,7 +26,9 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
     sequence. Raises PlanError naming the row for what cannot be read, an abstract machine, or no row of bf16.
     """
     if machine.is_abstract:
-        raise PlanError(f"{machine.name} is a cost model and has no throughput; name a device, as h100")
+        raise PlanError(
+            f"{machine.name} is a cost model and has no throughput; name a device, as h100"
+        )
     rows = _rows(Path(path))
     training: dict[str, float] = {}
     decoding: dict[str, float] = {}
@@ -43,7 +45,9 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
             )
         table[name] = value
     if training and "bf16" not in training:
-        raise PlanError(f"{path} has no row of bf16 for training, which the flop of a budget are counted in")
+        raise PlanError(
+            f"{path} has no row of bf16 for training, which the flop of a budget are counted in"
+        )
     return replace(machine, measured=training, decoding=decoding, source=f"measured, {path}")
 
 

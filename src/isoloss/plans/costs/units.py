@@ -47,7 +47,11 @@ def amount(given: object, dimension: Dimension, what: str) -> float:
 
     Raises PlanError for text that does not parse, a unit of another kind, and what is not positive and finite.
     """
-    value = _scaled(given, dimension, what) if isinstance(given, str) else _plain(given, dimension, what)
+    value = (
+        _scaled(given, dimension, what)
+        if isinstance(given, str)
+        else _plain(given, dimension, what)
+    )
     if not 0 < value < float("inf"):
         raise PlanError(
             f"{what} is {given}; accepted is a positive, finite amount such as {EXAMPLES[dimension]}"

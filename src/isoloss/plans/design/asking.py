@@ -35,7 +35,9 @@ def check_question(
         if isinstance(count, bool) or int(count) != count or count < 1:
             raise PlanError(f"{name} is {count}; accepted is a whole number of at least 1")
     if noise is not None and not 0 < noise < float("inf"):
-        raise PlanError(f"noise is {noise:g}; it is a standard deviation of log loss above 0, as 0.005")
+        raise PlanError(
+            f"noise is {noise:g}; it is a standard deviation of log loss above 0, as 0.005"
+        )
     check_level(level)
 
 

@@ -76,7 +76,9 @@ def _ends(fitted: tuple[float, float], given: Range | None, what: str) -> tuple[
         return fitted[0], fitted[1] * UP
     low, high = (amount(v, what, what) for v in given)  # type: ignore[arg-type]
     if low > high:
-        raise PlanError(f"{what} of the runs go from {given[0]} to {given[1]}; give the smaller one first")
+        raise PlanError(
+            f"{what} of the runs go from {given[0]} to {given[1]}; give the smaller one first"
+        )
     return low, high
 
 
@@ -101,7 +103,9 @@ def affordable(all_of_them: Candidates, most: float) -> Candidates:
     """
     k = int(np.argmin(all_of_them.cost)) if len(all_of_them) else -1
     if k < 0:
-        raise PlanError("no run has these params, tokens and tokens per param; widen params or tokens")
+        raise PlanError(
+            "no run has these params, tokens and tokens per param; widen params or tokens"
+        )
     if all_of_them.cost[k] > most:
         a = all_of_them
         raise PlanError(

@@ -100,9 +100,7 @@ class NextRuns:
         now = f"{compact(middle)} ({share}: {compact(low)} to {compact(high)}, a factor of {self.width.now:.3g})"
         after = f"expected after these {len(self)} runs: a factor of {self.width.after:.3g}"
         if self.width.grid is not None:
-            after += (
-                f"; after a regular grid of {self.grid_runs} runs of the same cost: {self.width.grid:.3g}"
-            )
+            after += f"; after a regular grid of {self.grid_runs} runs of the same cost: {self.width.grid:.3g}"
         return [
             f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} flop (bf16)",
             f"to learn: the params of a plan for {self.target}",

@@ -55,7 +55,9 @@ def next_runs(
     log loss, from the residuals unless given. ``views``: over how many refits the expectation is taken. ``group``:
     whose base, where there are several. Raises PlanError, in one sentence, for what cannot be asked.
     """
-    check_question(fit, budget, target, {"runs": runs, "seeds": seeds, "views": views}, level, noise)
+    check_question(
+        fit, budget, target, {"runs": runs, "seeds": seeds, "views": views}, level, noise
+    )
     device = machine(hardware)
     most = purse(budget, device)
     group = members_of(fit, group)[0].group
@@ -70,7 +72,9 @@ def next_runs(
     found = np.flatnonzero(counts)
     bought = candidates.take(found)
     best_grid = reference_grid(sight, region, device, tried, most)
-    low, middle, high = np.exp(np.quantile(sight.log_params, [(1 - level) / 2, 0.5, (1 + level) / 2]))
+    low, middle, high = np.exp(
+        np.quantile(sight.log_params, [(1 - level) / 2, 0.5, (1 + level) / 2])
+    )
     now = float(high / low)
     return NextRuns(
         runs=_runs(bought, counts[found]),
@@ -80,7 +84,9 @@ def next_runs(
         flop=float(bought.cost @ counts[found]),
         most_flop=most,
         params=(float(middle), float(low), float(high)),
-        width=Width(now, now ** seen.shrunk(counts), None if best_grid is None else now ** best_grid[1]),
+        width=Width(
+            now, now ** seen.shrunk(counts), None if best_grid is None else now ** best_grid[1]
+        ),
         grid_runs=0 if best_grid is None else best_grid[0],
         noise=sight.noise,
         level=level,
@@ -112,7 +118,9 @@ def _asked(wanted: Target) -> str:
 def _runs(bought: Candidates, counts: Counts) -> tuple[NextRun, ...]:
     spelled = [str(bought.precisions[k]) for k in bought.which]
     rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
-    return tuple(NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows)
+    return tuple(
+        NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows
+    )
 
 
 def _cautions(
@@ -131,7 +139,9 @@ def _cautions(
     left = 1 - float(bought.cost @ counts) / limits.most
     if left > 0.05:
         full = (
-            "more runs than these are not asked for" if counts.sum() >= limits.runs else "no other run helps"
+            "more runs than these are not asked for"
+            if counts.sum() >= limits.runs
+            else "no other run helps"
         )
         found.append(Caution("untested", f"{100 * left:.3g}% of the budget stays unspent: {full}"))
     return tuple(found)

@@ -42,7 +42,9 @@ class Views:
         """M^-1 once each candidate was run so many times, (K, p, p)."""
         ran = np.flatnonzero(counts)
         some = self.slopes[:, ran, :]
-        return np.asarray(np.linalg.inv(self.known + (some * counts[ran, None]).transpose(0, 2, 1) @ some))
+        return np.asarray(
+            np.linalg.inv(self.known + (some * counts[ran, None]).transpose(0, 2, 1) @ some)
+        )
 
     def shrunk(self, counts: Array | Counts) -> float:
         """The width of an interval of the aims after runs over that before: the geometric mean over views."""
@@ -69,7 +71,9 @@ class Views:
         one = self.slopes[:, run, :]
         spread = (inverse @ one[:, :, None])[:, :, 0]
         lever = 1.0 + sign * (spread * one).sum(-1)
-        return np.asarray(inverse - sign * spread[:, :, None] * spread[:, None, :] / lever[:, None, None])
+        return np.asarray(
+            inverse - sign * spread[:, :, None] * spread[:, None, :] / lever[:, None, None]
+        )
 
     def _variance(self, inverse: Array) -> Array:
         assert self.aims is not None
@@ -121,7 +125,9 @@ def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
         for out in np.flatnonzero(counts):
             fewer = counts.copy()
             fewer[out] -= 1
-            after = np.where(limits.open(fewer), views.added(views.plus(inverse, int(out), -1.0)), np.inf)
+            after = np.where(
+                limits.open(fewer), views.added(views.plus(inverse, int(out), -1.0)), np.inf
+            )
             into = int(np.argmin(after))
             if after[into] < now - LEAST:
                 now, best = float(after[into]), (int(out), into)

@@ -47,7 +47,9 @@ class Target:
             space_of(self.budget, self.machine, self.precisions),
             levels_of(self.precisions),
         )
-        best = search(lambda u, y: member.loss(c, u, y, levels, self.budget.unique_tokens), space, len(theta))
+        best = search(
+            lambda u, y: member.loss(c, u, y, levels, self.budget.unique_tokens), space, len(theta)
+        )
         params = np.where(np.isfinite(best.loss), np.log(best.params), np.nan)
         return params, np.asarray(np.argmin(best.loss, axis=1))
 
@@ -81,7 +83,9 @@ class Sight:
         slopes = slopes[:, defined, :]
         typical = np.square(slopes).mean(axis=1) + np.diagonal(self.information, axis1=1, axis2=2)
         unit = 1.0 / np.sqrt(typical)
-        known = self.information * unit[:, :, None] * unit[:, None, :] + ROUNDING * np.eye(unit.shape[1])
+        known = self.information * unit[:, :, None] * unit[:, None, :] + ROUNDING * np.eye(
+            unit.shape[1]
+        )
         return candidates.take(defined), Views(known, slopes * unit[:, None, :], self.aims * unit)
 
 
@@ -111,7 +115,9 @@ def sight_of(target: Target, noise: float, count: int) -> Sight:
             f"the params of the plan at {target.budget} do not depend on what was fitted: something else sets them; "
             "leave params, tokens, memory and speed of the target free"
         )
-    return Sight(fit, target.group, noise, theta[good], information[good], aims[good], params[known])
+    return Sight(
+        fit, target.group, noise, theta[good], information[good], aims[good], params[known]
+    )
 
 
 def gradients(target: Target, theta: Array, which: NDArray[np.intp]) -> Array:

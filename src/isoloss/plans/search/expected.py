@@ -26,7 +26,9 @@ def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
     return out
 
 
-def mean_loss(members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget) -> Loss:
+def mean_loss(
+    members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget
+) -> Loss:
     """The loss averaged over laws by weight and over the refits of each."""
     known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
 
@@ -67,11 +69,15 @@ def replanned(
         c = m.chosen(rows)
         found.append(search(loss_of(m, c, levels, budget), space, len(rows)))
         weights += [m.weight / len(rows)] * len(rows)
-    stacked = (np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss"))
+    stacked = (
+        np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss")
+    )
     return Best(*stacked), np.array(weights)
 
 
-def thinned(members: Sequence[Member], counts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+def thinned(
+    members: Sequence[Member], counts: Sequence[Sequence[int]], most: int
+) -> list[list[int]]:
     """Fewer refits of each law, evenly chosen, about ``most`` in all by weight."""
     few = []
     for member, rows in zip(members, counts, strict=True):

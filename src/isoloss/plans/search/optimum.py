@@ -78,7 +78,12 @@ def minimise(f: Callable[[Value], Value], low: Array, high: Array) -> Array:
         low, high = np.where(slope < 0, at, low), np.where(slope < 0, high, at)
         with np.errstate(all="ignore"):
             newton = at - slope / bend
-        safe = (newton > low) & (newton < high) & (bend > 0) & (np.abs(newton - at) < 0.5 * np.abs(step))
+        safe = (
+            (newton > low)
+            & (newton < high)
+            & (bend > 0)
+            & (np.abs(newton - at) < 0.5 * np.abs(step))
+        )
         new = np.where(safe, newton, 0.5 * (low + high))
         step, at = new - at, new
         if np.all((np.abs(step) < TOLERANCE) | left | right):
@@ -124,7 +129,9 @@ def _finished(loss: Loss, space: Space, params: Array, tokens: Array) -> Best:
     )
     for name, is_free, counts, most in free:
         if is_free and (good & (np.log(counts) >= most)).any():
-            raise PlanError(f"nothing limits {name}: the loss falls with them for ever; {NEEDED[name]}")
+            raise PlanError(
+                f"nothing limits {name}: the loss falls with them for ever; {NEEDED[name]}"
+            )
     return Best(np.exp(params), np.exp(tokens), np.where(good, value, np.inf))
 
 

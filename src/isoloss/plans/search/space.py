@@ -109,7 +109,9 @@ def spendings_of(
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
     served = budget.served or 0.0
-    serving = np.array([_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)])
+    serving = np.array(
+        [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
+    )
     each, once = 6.0 * cost, 2.0 * served * serving
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
     if budget.hours is None and budget.money is None:
@@ -131,7 +133,11 @@ def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
     """Flop of bf16 that one flop of a forward pass costs as served."""
     formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
     forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
-    return rate_of(replace(machine, measured={}), forward).cost if machine.rule == "rates" else rate.cost
+    return (
+        rate_of(replace(machine, measured={}), forward).cost
+        if machine.rule == "rates"
+        else rate.cost
+    )
 
 
 def _caps(

@@ -93,7 +93,9 @@ class Member:
             return str(error)
         return None
 
-    def sees(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> tuple[str, ...]:
+    def sees(
+        self, precision: Precision, params: float = 1e9, tokens: float = 1e11
+    ) -> tuple[str, ...]:
         """The scopes, as "w" or "g", whose format makes a difference to the law; those after the arrow as "-> w".
 
         A format of 16 bits, or so wide that the law tells it from none by less than 1e-9, counts as seen.
@@ -125,7 +127,9 @@ class Member:
         """The inputs of one run at a precision."""
         return self.points([precision], params, tokens)
 
-    def points(self, precisions: Sequence[Precision], params: float = 1e9, tokens: float = 1e11) -> Inputs:
+    def points(
+        self, precisions: Sequence[Precision], params: float = 1e9, tokens: float = 1e11
+    ) -> Inputs:
         """The inputs of a run at each of several precisions."""
         group = None if self.group is None else [self.group] * len(precisions)
         return as_inputs(params, tokens, list(precisions), group=group)
@@ -153,7 +157,11 @@ def members_of(
     if thing == PUBLISHED:
         thing = [law for law in presets() if complete(law) and law.name not in MISREAD]
     if isinstance(thing, Mapping):
-        found = [replace(m, weight=m.weight * w) for name, w in thing.items() for m in _members(name, group)]
+        found = [
+            replace(m, weight=m.weight * w)
+            for name, w in thing.items()
+            for m in _members(name, group)
+        ]
     elif isinstance(thing, str | Law | Fit | Comparison):
         found = _members(thing, group)
     elif isinstance(thing, Sequence):
@@ -164,7 +172,9 @@ def members_of(
         )
     total = sum(m.weight for m in found)
     if not found or not total > 0:
-        raise PlanError("no law to plan with; give a fit, a comparison, a law or a name such as 'kumar2024'")
+        raise PlanError(
+            "no law to plan with; give a fit, a comparison, a law or a name such as 'kumar2024'"
+        )
     found = [replace(m, weight=m.weight / total) for m in found]
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
 
@@ -205,7 +215,9 @@ def _members(thing: Listened, group: str | None) -> list[Member]:
         law, columns = thing.law, thing.constant_draws
         for k in law.constants:
             value = columns.get(law.ties.get(k.name, k.name))
-            drawn[k.name] = float("nan" if k.value is None else k.value) if value is None else value[:, None]  # type: ignore[assignment]
+            drawn[k.name] = (
+                float("nan" if k.value is None else k.value) if value is None else value[:, None]
+            )  # type: ignore[assignment]
         return [Member(law, 1.0, drawn, thing, _group(law, group))]
     law = preset(thing) if isinstance(thing, str) else thing
     if not isinstance(law, Law):
@@ -240,5 +252,7 @@ def _repeating(member: Member) -> Member:
     formula = replace(law.formula, inner=changed) if isinstance(law.formula, Grouped) else changed
     decay = {name: source.values[name] for name in ("R_N", "R_D")}
     drawn = None if member.drawn is None else {**member.drawn, **decay}
-    new = replace(law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay))
+    new = replace(
+        law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay)
+    )
     return replace(member, law=new, drawn=drawn)

@@ -48,7 +48,9 @@ def rank_serving(
     losses, weights = losses_at(members, counts, asked, n, d, budget)
     before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
     gaps = losses - before
-    found = [_served(p, members, gaps[:, k], weights, budget, device, level) for k, p in enumerate(asked)]
+    found = [
+        _served(p, members, gaps[:, k], weights, budget, device, level) for k, p in enumerate(asked)
+    ]
     found, dropped = _within(found, budget)
     found = [replace(c, beaten_by=_better(c, found)) for c in found]
     found.sort(key=lambda c: (not np.isfinite(c.gap), c.gap))
@@ -118,7 +120,9 @@ def _missing(known: set[Precision], asked: Sequence[Precision]) -> str:
     return ", ".join(f"'{p}'" for p in asked if p not in known)
 
 
-def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[ServingChoice], dict[str, str]]:
+def _within(
+    found: Sequence[ServingChoice], budget: Budget
+) -> tuple[list[ServingChoice], dict[str, str]]:
     """The ways that meet the limits on memory and speed, and why the others do not."""
     dropped = {}
     for c in found:
@@ -136,7 +140,9 @@ def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[Servin
     return kept, dropped
 
 
-def _speed(precision: Precision, size: float, budget: Budget, device: Hardware) -> tuple[float, str]:
+def _speed(
+    precision: Precision, size: float, budget: Budget, device: Hardware
+) -> tuple[float, str]:
     """Tokens a second of one sequence, and where that is from."""
     served = str(Precision(precision.serve)) if precision.serve else str(precision)
     for name in (str(precision), served):
@@ -161,7 +167,10 @@ def _served(
     mean = float(np.average(gaps[held], weights=weights[held])) if held.any() else float("nan")
     knowing = [m for m in members if m.knows(precision) is None]
     critical = [critical_tokens_of(m, n, precision) for m in knowing]
-    alone = {m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group)) for m in knowing}
+    alone = {
+        m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group))
+        for m in knowing
+    }
     return ServingChoice(
         str(precision),
         mean,
@@ -179,15 +188,21 @@ def _served(
 def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, ...]:
     """The candidates that lose less than this one and take no more memory."""
     return tuple(
-        c.precision for c in all_of if c.gap < one.gap - 1e-12 and c.bytes <= one.bytes * (1 + 1e-12)
+        c.precision
+        for c in all_of
+        if c.gap < one.gap - 1e-12 and c.bytes <= one.bytes * (1 + 1e-12)
     )
 
 
-def _cautions(members: Sequence[Member], asked: Sequence[Precision], device: Hardware) -> list[Caution]:
+def _cautions(
+    members: Sequence[Member], asked: Sequence[Precision], device: Hardware
+) -> list[Caution]:
     found = []
     if not device.is_abstract and not device.decoding:
         found.append(
-            Caution("untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown")
+            Caution(
+                "untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown"
+            )
         )
     for m in members:
         unseen: dict[str, None] = {}
@@ -202,9 +217,7 @@ def _cautions(members: Sequence[Member], asked: Sequence[Precision], device: Har
             )
         alike = _alike(m, asked)
         if alike:
-            same = (
-                f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
-            )
+            same = f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
             found.append(Caution("untested", same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(

@@ -109,7 +109,9 @@ def _series(panel: Panel) -> list[Series]:
     ]
     if len(known) > 1:
         names = [s.name for s in known]
-        known.append(read("product", f"{' '.join(names)} together", " ".join(f"{n}{{b}}" for n in names)))
+        known.append(
+            read("product", f"{' '.join(names)} together", " ".join(f"{n}{{b}}" for n in names))
+        )
     served = read("-> w", "w after training", "fp -> w{b}")
     return known + ([served] if panel.acts(served.values) else [])
 
@@ -155,12 +157,19 @@ def _against_bits(
     names = {s.name: s.label for series in lines for s in series}
     legend: list[tuple[Artist, str]] = [(_handle(name), label) for name, label in names.items()]
     text = cited(law)
-    gone = [f"{s.label} at {ranges(s.undefined)} bits" for series in lines for s in series if s.undefined]
+    gone = [
+        f"{s.label} at {ranges(s.undefined)} bits"
+        for series in lines
+        for s in series
+        if s.undefined
+    ]
     if gone:
         legend.append((Line2D([], [], color="#777777", marker="x", linestyle=""), "not defined"))
         text += f" Not defined: {'; '.join(dict.fromkeys(gone))}."
     drawn = [(p, series) for p, series in zip(panels, lines, strict=True) if series]
-    canvas, grid = Sheet(title, text, legend, NARROW if len(drawn) == 1 else WIDE, 2.8).open(1, len(drawn))
+    canvas, grid = Sheet(title, text, legend, NARROW if len(drawn) == 1 else WIDE, 2.8).open(
+        1, len(drawn)
+    )
     for k, (panel, series) in enumerate(drawn):
         axes = canvas.add_subplot(grid[k])
         _lines(axes, panel, series)
@@ -224,12 +233,17 @@ def _levels(
     if method := shared_method(every):
         text += f" All rounding is {method}."
     gone = [
-        f"{name}" for p, row in drawn for name in p.levels if name not in row and _grouped(name) not in row
+        f"{name}"
+        for p, row in drawn
+        for name in p.levels
+        if name not in row and _grouped(name) not in row
     ]
     if gone:
         text += f" Not defined: {', '.join(gone)}."
     height = 0.16 * max(len(row) for _, row in drawn) + 0.6
-    canvas, grid = Sheet(title, text, (), NARROW if len(drawn) == 1 else WIDE, height).open(1, len(drawn))
+    canvas, grid = Sheet(title, text, (), NARROW if len(drawn) == 1 else WIDE, height).open(
+        1, len(drawn)
+    )
     for k, (panel, row) in enumerate(drawn):
         axes = canvas.add_subplot(grid[k])
         _dots(axes, row, every)
@@ -243,7 +257,9 @@ def _dots(axes: Axes, row: dict[str, float], every: Sequence[str]) -> None:
         place = (row[name], y)
         axes.plot(*place, s.marker, color=s.colour)
         text = written(row[name], 3)
-        axes.annotate(text, place, (5, -0.5), textcoords="offset points", va="center", fontsize=SMALL - 0.5)
+        axes.annotate(
+            text, place, (5, -0.5), textcoords="offset points", va="center", fontsize=SMALL - 0.5
+        )
     axes.set_yticks(range(len(style)), [shorten(name, every) for name in style])
     axes.set_ylim(len(style) - 0.4, -0.6)
     low, high = min(0.0, *row.values()), max(0.0, *row.values())

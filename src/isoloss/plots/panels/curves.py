@@ -46,7 +46,9 @@ class Observed:
         p = fit.points
         names = np.array(p.precision, dtype=object)
         if not isinstance(fit.law.formula, Grouped):
-            return cls(p.params, p.tokens, p.observed, names, np.asarray(p.held_out, dtype=bool), None)
+            return cls(
+                p.params, p.tokens, p.observed, names, np.asarray(p.held_out, dtype=bool), None
+            )
         group = fit.law.formula.groups[0]
         if fit.sample is None:
             raise PlotError(
@@ -163,7 +165,9 @@ def _curve(
         if len(fit.draws):
             # Point by point each interval is drawn with the same noise, so that the band is as smooth as the law.
             bands = [fit.predict_inputs(x.take(np.array([i]))) for i in range(len(x))]
-            low, high = (np.concatenate(ends) for ends in zip(*((b.low, b.high) for b in bands), strict=True))
+            low, high = (
+                np.concatenate(ends) for ends in zip(*((b.low, b.high) for b in bands), strict=True)
+            )
             axes.fill_between(tokens, low, high, color=colour, alpha=0.16, linewidth=0)
     except DomainError as error:
         raise PlotError(f"cannot draw the curve of {str(seen.level[rows][0])!r}: {error}") from None
@@ -172,7 +176,9 @@ def _curve(
     axes.plot(seen.tokens[held], seen.loss[held], **RING)
 
 
-def _inputs(precision: Any, sparsity: str | None, params: float, tokens: Array, group: str | None) -> Inputs:
+def _inputs(
+    precision: Any, sparsity: str | None, params: float, tokens: Array, group: str | None
+) -> Inputs:
     n = len(tokens)
     return as_inputs(
         params,

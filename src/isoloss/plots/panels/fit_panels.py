@@ -106,7 +106,9 @@ def _residuals(axes: Axes, fit: Fit, style: dict[str, Style], aside: Array) -> N
     x = aside * p.tokens / p.params
     axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
     if h is not None:
-        low, high = (100 * np.log(end / h.observed) for end in (h.prediction.low, h.prediction.high))
+        low, high = (
+            100 * np.log(end / h.observed) for end in (h.prediction.low, h.prediction.high)
+        )
         axes.vlines(x[p.held_out], low, high, **WHISKER)
     _cloud(axes, x, 100 * p.residual, fit, style)
     log_axis(axes, "x", x, plain_number, most=5)

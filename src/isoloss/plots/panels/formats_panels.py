@@ -27,7 +27,9 @@ def grids_figure(formats: Format | Sequence[Format]) -> Figure:
     formats = [formats] if isinstance(formats, Format) else formats
     for known in formats:
         if known.levels is None or known.levels > MOST_NUMBERS:
-            raise PlotError(f"'{known}' has no grid that can be drawn; int4, e4m3 or mxfp4 have one")
+            raise PlotError(
+                f"'{known}' has no grid that can be drawn; int4, e4m3 or mxfp4 have one"
+            )
     names = [str(known) for known in formats]
     legend = [(style.handle(line=True), name) for name, style in styles(names).items()]
     text = (
@@ -66,7 +68,9 @@ def _draw_errors(axes: Axes, formats: Sequence[Format]) -> None:
         name = str(known)
         positive = known.grid[known.grid >= 0] / known.max
         nearest = (
-            positive[np.searchsorted((positive[1:] + positive[:-1]) / 2, x)] if len(positive) > 1 else 1.0
+            positive[np.searchsorted((positive[1:] + positive[:-1]) / 2, x)]
+            if len(positive) > 1
+            else 1.0
         )
         window = np.ones(48) / 48
         smooth = np.sqrt(np.convolve(((nearest - x) / x) ** 2, window, mode="valid"))

@@ -27,7 +27,9 @@ def gaps_figure(found: GapTable) -> Figure:
     shown = {stage: _chosen(found, stage, schedule) for stage in stages}
     looks = {stage: apart(styles([p.precision for p in shown[stage]])) for stage in stages}
     sizes = sorted({cell.params for cell in found.cells})
-    legend = [(look.handle(line=True), name) for stage in stages for name, look in looks[stage].items()]
+    legend = [
+        (look.handle(line=True), name) for stage in stages for name, look in looks[stage].items()
+    ]
     words = f"{schedule} runs; " if len(found.schedules) > 1 else ""
     caption = (
         f"{words}error bars: one standard error over paired seeds; larger marks are larger models "
@@ -50,7 +52,9 @@ def gaps_figure(found: GapTable) -> Figure:
             None if stage or not known else float(np.median(known)),
         )
         axes.set_title(TITLES[stage])
-        axes.set(xlabel="tokens per param", ylabel="loss less the reference's (nats)" if at == 0 else "")
+        axes.set(
+            xlabel="tokens per param", ylabel="loss less the reference's (nats)" if at == 0 else ""
+        )
     return Figure(settle(canvas), "gaps", caption)
 
 
@@ -94,7 +98,9 @@ def _draw(
 
 
 def _of(found: GapTable, after: bool, schedule: str) -> list[PrecisionGap]:
-    return [p for p in found.precisions if p.after == after and p.schedule == schedule and p.mean > 0]
+    return [
+        p for p in found.precisions if p.after == after and p.schedule == schedule and p.mean > 0
+    ]
 
 
 def _count(found: GapTable, after: bool, schedule: str) -> int:
@@ -107,6 +113,8 @@ def _chosen(found: GapTable, after: bool, schedule: str) -> list[PrecisionGap]:
     Models that were trained at the reference first, then those of most cells, then plainer names.
     """
     known = _of(found, after, schedule)
-    rounded = {p.precision: after and not p.precision.startswith(("fp ->", "bf16 ->")) for p in known}
+    rounded = {
+        p.precision: after and not p.precision.startswith(("fp ->", "bf16 ->")) for p in known
+    }
     kept = sorted(known, key=lambda p: (rounded[p.precision], -p.cells, len(p.precision)))[:MOST]
     return [p for p in known if p in kept]

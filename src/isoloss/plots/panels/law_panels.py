@@ -50,7 +50,9 @@ def factors_figure(law: Law) -> Figure:
             f"law {law.name!r} has no factor on params or tokens; kind 'gap' draws what rounding costs in it"
         )
     panels = []
-    for k, (links, noun) in enumerate(((inner.params_factor, "params"), (inner.tokens_factor, "tokens"))):
+    for k, (links, noun) in enumerate(
+        ((inner.params_factor, "params"), (inner.tokens_factor, "tokens"))
+    ):
         if links:
             panels.append(
                 Panel(f"effective / nominal {noun}", _factor_of(law, inner, k), _labels(links), 1.0)
@@ -62,7 +64,9 @@ def gap_figure(law: Law) -> Figure:
     """Loss at each number of bits less the loss at the reference, at one size and length, in nats."""
     inner = _composed(law)
     params, tokens = _place(law)
-    panel = Panel("loss gap (nats)", _gap_of(law, params, tokens), _labels(inner.links) if inner else (), 0.0)
+    panel = Panel(
+        "loss gap (nats)", _gap_of(law, params, tokens), _labels(inner.links) if inner else (), 0.0
+    )
     title = f"{law.name}: gap at {compact(params)} params, {compact(tokens)} tokens"
     return draw_panels(law, "gap", title, [panel])
 
@@ -135,7 +139,9 @@ def _gap_of(law: Law, params: float, tokens: float) -> Callable[[str], float]:
 
 def _labels(links: Sequence[Link]) -> tuple[str, ...]:
     """The levels that the tables among some links hold."""
-    return tuple(dict.fromkeys(label for link in links if isinstance(link, Table) for label in link.labels))
+    return tuple(
+        dict.fromkeys(label for link in links if isinstance(link, Table) for label in link.labels)
+    )
 
 
 def _place(law: Law) -> tuple[float, float]:

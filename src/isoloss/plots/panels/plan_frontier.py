@@ -37,14 +37,18 @@ def frontier_figure(plan: Plan) -> Figure:
         *style_legend(style, True),
         (star(plan), "the budget asked for"),
     ]
-    legend += [(Patch(facecolor=REGION), "inside the runs of every law")] if inside is not None else []
+    legend += (
+        [(Patch(facecolor=REGION), "inside the runs of every law")] if inside is not None else []
+    )
     several = len(names) > 1
     sheet = Sheet("Loss against what is spent", text, legend, WIDE if several else NARROW, 2.7)
     canvas, grid = sheet.open(1, 2 if several else 1)
     left = canvas.add_subplot(grid[0])
     _curves(left, front, style, inside, [c.loss for c in front.curves])
     for c in front.curves:
-        left.fill_between(front.cost, c.low, c.high, color=style[c.precision].colour, alpha=0.14, linewidth=0)
+        left.fill_between(
+            front.cost, c.low, c.high, color=style[c.precision].colour, alpha=0.14, linewidth=0
+        )
     left.add_line(star(plan, front.asked, plan.choices[0].loss))
     left.set_ylabel("least expected loss (nats per token)")
     fixed(left.yaxis, linear_ticks(*left.get_ylim(), 6))
@@ -68,14 +72,20 @@ def _curves(
         s = style[c.precision]
         look: dict[str, Any] = {"color": s.colour, "linestyle": s.line, "marker": s.marker}
         axes.plot(front.cost, line, markevery=(1 + i, 6), markersize=3.4, **look)
-    log_axis(axes, "x", front.cost, _power if front.cost.max() >= 1e15 else compact, pad=0.02, most=5)
+    log_axis(
+        axes, "x", front.cost, _power if front.cost.max() >= 1e15 else compact, pad=0.02, most=5
+    )
     axes.set_xlabel(front.unit)
 
 
-def _above(axes: Axes, front: Frontier, style: dict[str, Style], inside: tuple[float, float] | None) -> None:
+def _above(
+    axes: Axes, front: Frontier, style: dict[str, Style], inside: tuple[float, float] | None
+) -> None:
     """How far each precision lies above the best of them."""
     with np.errstate(invalid="ignore"):
-        best = np.array([np.where(np.isfinite(c.loss), c.loss, np.inf) for c in front.curves]).min(axis=0)
+        best = np.array([np.where(np.isfinite(c.loss), c.loss, np.inf) for c in front.curves]).min(
+            axis=0
+        )
         gaps = [c.loss - best for c in front.curves]
     _curves(axes, front, style, inside, gaps)
     top = 1.08 * max(float(np.nanmax(gaps)), 1e-3)

@@ -73,7 +73,9 @@ def _column(
     axes.axvspan(*interval, color=REGION, linewidth=0, zorder=0.5)
     axes.axvline(at, color=INK, linewidth=0.8, zorder=1)
     for y, (each, value) in enumerate(zip(laws, values, strict=True)):
-        axes.plot(value, y, color=INK, linestyle="", markersize=4.4, zorder=3, **PLACES[_place(each)])
+        axes.plot(
+            value, y, color=INK, linestyle="", markersize=4.4, zorder=3, **PLACES[_place(each)]
+        )
     axes.set_ylim(len(laws) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelsize=SMALL)
     axes.grid(True, axis="both")

@@ -50,7 +50,9 @@ def plan_figure(plan: Plan) -> Figure:
     charts, names = plan.charts, [c.precision for c in plan.choices[:ROWS]]
     text = caption(plan) + _counted(plan, charts) + how_drawn(names)
     height = max(3.1, 0.2 * len(names) + 0.8)
-    canvas, grid = Sheet(titled(plan), text, _legend(plan, charts), WIDE, height).open(1, 2, (1.25, 1.0))
+    canvas, grid = Sheet(titled(plan), text, _legend(plan, charts), WIDE, height).open(
+        1, 2, (1.25, 1.0)
+    )
     _losses(canvas.add_subplot(grid[0]), plan, charts)
     _choices(canvas.add_subplot(grid[1]), plan, names)
     return Figure(settle(canvas), "plan", text)
@@ -95,7 +97,11 @@ def _counted(plan: Plan, charts: Charts) -> str:
         else ""
     )
     unknown = len(plan.by_law) - len(charts.regions)
-    text += f" No region of runs is known of {unknown} of the {len(plan.by_law)} laws." if unknown else ""
+    text += (
+        f" No region of runs is known of {unknown} of the {len(plan.by_law)} laws."
+        if unknown
+        else ""
+    )
     left = len(plan.choices) - ROWS
     return text + (f" {left} more precisions are not shown." if left > 0 else "")
 
@@ -156,7 +162,9 @@ def _contours(axes: Axes, s: Surface) -> None:
     if not len(known) or np.ptp(known) < 1e-9:
         return
     levels = _levels(float(known.min()), float(np.quantile(known, 0.97)))
-    drawn = axes.contour(s.params, s.tokens, s.loss.T, levels=levels, colors=FAINT, linewidths=0.6, zorder=1)
+    drawn = axes.contour(
+        s.params, s.tokens, s.loss.T, levels=levels, colors=FAINT, linewidths=0.6, zorder=1
+    )
     labels = axes.clabel(drawn, fmt=lambda v: written(v, 3), fontsize=SMALL - 1, inline_spacing=2)
     for label in labels:
         label.set(color="#555555", bbox={**HALO, "boxstyle": "square,pad=0.06"}, zorder=2.5)
@@ -165,7 +173,9 @@ def _contours(axes: Axes, s: Surface) -> None:
 def _levels(low: float, high: float) -> list[float]:
     """Round losses, closer together where loss is low: evenly many on a scale of the logarithm above the least."""
     floor = low - 0.15 * (high - low)
-    found = {float(f"{floor + v:.3g}") for v in np.geomspace(low - floor, high - floor, CONTOURS + 1)[1:]}
+    found = {
+        float(f"{floor + v:.3g}") for v in np.geomspace(low - floor, high - floor, CONTOURS + 1)[1:]
+    }
     return sorted(found)
 
 
@@ -189,7 +199,9 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
     for y, c in enumerate(shown):
         s = style[c.precision]
         axes.hlines(y, *c.loss_interval, color=INK, linewidth=1.0, zorder=2)
-        axes.plot(c.loss, y, s.marker, color=s.colour, markeredgecolor=INK, markeredgewidth=0.3, zorder=3)
+        axes.plot(
+            c.loss, y, s.marker, color=s.colour, markeredgecolor=INK, markeredgewidth=0.3, zorder=3
+        )
     axes.axvline(shown[0].loss, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
     ends = np.array([v for c in shown for v in (c.loss, *c.loss_interval) if np.isfinite(v)])
     room = 0.06 * max(float(np.ptp(ends)), 1e-3 * float(ends.max()))
@@ -213,4 +225,6 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
 
 
 def _beside(c: Choice, sure: bool) -> str:
-    return f"{compact(c.params)}, {compact(c.tokens)}" + (f", {100 * c.probability:.0f}%" if sure else "")
+    return f"{compact(c.params)}, {compact(c.tokens)}" + (
+        f", {100 * c.probability:.0f}%" if sure else ""
+    )

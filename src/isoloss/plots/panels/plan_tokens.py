@@ -35,7 +35,9 @@ def tokens_figure(plan: Plan) -> Figure:
     style = apart(styles(names))
     text = caption(plan) + _of_serving(plan, serving) + how_drawn(names)
     legend: list[tuple[Artist, str]] = [*style_legend(style, True)]
-    legend.append((Line2D([], [], color=INK, linestyle="", **STAR), "more tokens hurt from here on"))
+    legend.append(
+        (Line2D([], [], color=INK, linestyle="", **STAR), "more tokens hurt from here on")
+    )
     title = f"{compact(serving.params)} params, rounded after training"
     canvas, grid = Sheet(title, text, legend, WIDE, 2.7).open(1, 2)
     left, right = canvas.add_subplot(grid[0]), canvas.add_subplot(grid[1])
@@ -93,7 +95,9 @@ def _before(serving: Serving, s: Served) -> Array:
 
 
 def _of_serving(plan: Plan, serving: Serving) -> str:
-    turns = [f"{s.precision} {compact(s.critical)}" for s in serving.after if np.isfinite(s.critical)]
+    turns = [
+        f"{s.precision} {compact(s.critical)}" for s in serving.after if np.isfinite(s.critical)
+    ]
     told = (
         f" Tokens from which on more of them hurt: {', '.join(turns)}."
         if turns

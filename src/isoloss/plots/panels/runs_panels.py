@@ -54,9 +54,13 @@ class Rows:
                 f"none of the {len(runs)} runs is usable, so there is nothing to draw; see runs.excluded"
             )
         sparsity = usable["sparsity"]
-        names = [f"{p} {s}" if s else str(p) for p, s in zip(usable.precisions, sparsity, strict=True)]
+        names = [
+            f"{p} {s}" if s else str(p) for p, s in zip(usable.precisions, sparsity, strict=True)
+        ]
         sources = sorted({str(s) for s in usable["source"] if s})
-        title = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
+        title = ", ".join(sources[:3]) + (
+            f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        )
         level = np.array(names, dtype=object)
         metric = str(usable["metric"][0])
         n, d, loss = usable["params"], usable["tokens"], usable["loss"]
@@ -71,14 +75,18 @@ class Rows:
 def _trails(runs: Runs) -> NDArray[Any]:
     """What a line may join beside equal params: one model's checkpoints where groups are that, anything otherwise."""
     groups = runs["group"]
-    return groups if 0 < len(set(groups)) < len(runs) / 2 else np.full(len(runs), None, dtype=object)
+    return (
+        groups if 0 < len(set(groups)) < len(runs) / 2 else np.full(len(runs), None, dtype=object)
+    )
 
 
 def counted(runs: Runs) -> str:
     """How many runs are drawn, and how many are left out for which status."""
     out = Counter(str(status) for status in runs.excluded["status"]) if len(runs.excluded) else {}
     left = ", ".join(f"{n} {status}" for status, n in sorted(out.items()))
-    return f"{len(runs.usable)} runs" + (f"; not drawn: {left} (reasons in runs.excluded)." if left else ".")
+    return f"{len(runs.usable)} runs" + (
+        f"; not drawn: {left} (reasons in runs.excluded)." if left else "."
+    )
 
 
 def loss_figure(runs: Runs) -> Figure:
@@ -90,7 +98,9 @@ def loss_figure(runs: Runs) -> Figure:
     legend = sizes.legend(True) if one else style_legend(style, True)
     caption = f"{table.caption} Lines join runs of equal params{'' if one else ' and precision'}."
     caption += f" Precision {table.names[0]}." if one else how_drawn(table.names)
-    sheet = Sheet(f"Loss of {table.title or 'the runs'}", caption, legend, NARROW if one else WIDE, 3.1)
+    sheet = Sheet(
+        f"Loss of {table.title or 'the runs'}", caption, legend, NARROW if one else WIDE, 3.1
+    )
     canvas, grid = sheet.open()
     axes = canvas.add_subplot(grid[0])
     if one:
@@ -121,7 +131,9 @@ def design_figure(runs: Runs) -> Figure:
         if face in faces.values()
     ]
     caption = f"{table.caption} {len(cells)} cells; the area of a point is its number of runs."
-    canvas, grid = Sheet(f"Design of {table.title or 'the runs'}", caption, legend, NARROW, 3.2).open()
+    canvas, grid = Sheet(
+        f"Design of {table.title or 'the runs'}", caption, legend, NARROW, 3.2
+    ).open()
     axes = canvas.add_subplot(grid[0])
     log_axis(axes, "x", table.params, pad=0.1)
     log_axis(axes, "y", table.tokens, pad=0.1)
@@ -131,11 +143,15 @@ def design_figure(runs: Runs) -> Figure:
     return Figure(settle(canvas), "design", caption)
 
 
-def _cells(axes: Axes, counts: dict[tuple[float, float], int], faces: dict[tuple[float, float], str]) -> None:
+def _cells(
+    axes: Axes, counts: dict[tuple[float, float], int], faces: dict[tuple[float, float], str]
+) -> None:
     """One point a cell, with its number of runs beside it where there are few cells."""
     area = min(9.0, 250.0 / max(counts.values()))
     for cell, count in counts.items():
-        axes.scatter(*cell, s=area * count, facecolor=faces[cell], edgecolor=INK, linewidth=0.7, zorder=3)
+        axes.scatter(
+            *cell, s=area * count, facecolor=faces[cell], edgecolor=INK, linewidth=0.7, zorder=3
+        )
         if count > 1 and len(counts) <= 60:
             above = (0.0, 3 + 0.53 * float(np.sqrt(area * count)))
             axes.annotate(str(count), cell, above, textcoords="offset points", ha="center", **NOTE)
@@ -143,7 +159,9 @@ def _cells(axes: Axes, counts: dict[tuple[float, float], int], faces: dict[tuple
 
 def style_legend(style: dict[str, Style], line: bool) -> list[tuple[Line2D, str]]:
     """One entry a label; levels that are shown by their bits alone share one."""
-    return [(s.handle(line=line), label) for label, s in {s.label: s for s in style.values()}.items()]
+    return [
+        (s.handle(line=line), label) for label, s in {s.label: s for s in style.values()}.items()
+    ]
 
 
 def _by_precision(axes: Axes, table: Rows, style: dict[str, Style]) -> None:
@@ -168,7 +186,9 @@ def _by_size(axes: Axes, table: Rows, sizes: Sizes) -> None:
     for n in sizes.values:
         rows = np.flatnonzero(table.params == n)
         # Two or three runs of one size among many sizes are no curve.
-        _joined(axes, table, rows, 2 if sizes.few else 4, color=sizes.colour(n), linestyle=sizes.line(n))
+        _joined(
+            axes, table, rows, 2 if sizes.few else 4, color=sizes.colour(n), linestyle=sizes.line(n)
+        )
         look: dict[str, Any] = {"color": sizes.colour(n), "markersize": 3 if sizes.few else 2.2}
         axes.plot(
             table.tokens[rows],
@@ -198,7 +218,9 @@ def _name_sizes(axes: Axes, table: Rows, sizes: Sizes) -> None:
         longest = rows[table.tokens[rows] >= 0.99 * table.tokens[rows].max()]
         best = longest[np.argmin(table.loss[longest])]
         place = (table.tokens[best], table.loss[best])
-        axes.annotate(compact(n), place, (5, -1), textcoords="offset points", va="center", bbox=HALO, **NOTE)
+        axes.annotate(
+            compact(n), place, (5, -1), textcoords="offset points", va="center", bbox=HALO, **NOTE
+        )
 
 
 def _ratios(axes: Axes) -> None:
@@ -209,9 +231,13 @@ def _ratios(axes: Axes) -> None:
         ends = max(left, bottom / ratio), min(right, top / ratio)
         if np.log(ends[1] / ends[0]) < 0.2 * np.log(right / left):
             continue
-        axes.plot(ends, [ratio * x for x in ends], color=FAINT, linewidth=0.6, linestyle=":", zorder=1)
+        axes.plot(
+            ends, [ratio * x for x in ends], color=FAINT, linewidth=0.6, linestyle=":", zorder=1
+        )
         rises = ends[1] < right
-        look: dict[str, Any] = {"ha": "center", "va": "bottom"} if rises else {"ha": "left", "va": "center"}
+        look: dict[str, Any] = (
+            {"ha": "center", "va": "bottom"} if rises else {"ha": "left", "va": "center"}
+        )
         text = f"{compact(ratio)} token{'' if ratio == 1 else 's'}" + (
             " per param" if rises else "\nper param"
         )

@@ -102,25 +102,37 @@ def _missing_column(name: str, present: Sequence[str], origin: Origin) -> str:
     return f"{origin.name} has no column '{name}'; its columns are {there}; {how}"
 
 
-def _report(bad: Mapping[int, str], column: Column, origin: Origin, reasons: dict[int, list[str]]) -> None:
+def _report(
+    bad: Mapping[int, str], column: Column, origin: Origin, reasons: dict[int, list[str]]
+) -> None:
     """Adds what is wrong in a required column to the reasons; warns for an optional one."""
     if not bad:
         return
     if column.required or column.name == "status":
         for index, what in bad.items():
-            reasons.setdefault(index, []).append(f"{origin.column(column.name)} {what} {origin.place(index)}")
+            reasons.setdefault(index, []).append(
+                f"{origin.column(column.name)} {what} {origin.place(index)}"
+            )
         return
     first = min(bad)
     count = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    message = f"{origin.column(column.name)} {bad[first]} {origin.place(first)}{count}: taken as unknown"
+    message = (
+        f"{origin.column(column.name)} {bad[first]} {origin.place(first)}{count}: taken as unknown"
+    )
     warnings.warn(message, ValueIgnored, stacklevel=2)
 
 
-def _judged(frame: pl.DataFrame, origin: Origin, reasons: dict[int, list[str]], strict: bool) -> pl.DataFrame:
+def _judged(
+    frame: pl.DataFrame, origin: Origin, reasons: dict[int, list[str]], strict: bool
+) -> pl.DataFrame:
     """The frame with metric, status and reason for every row."""
     empty: list[str | None] = [None] * frame.height
-    metric = [m or "nats" for m in (frame["metric"].to_list() if "metric" in frame.columns else empty)]
-    status = [s or "ok" for s in (frame["status"].to_list() if "status" in frame.columns else empty)]
+    metric = [
+        m or "nats" for m in (frame["metric"].to_list() if "metric" in frame.columns else empty)
+    ]
+    status = [
+        s or "ok" for s in (frame["status"].to_list() if "status" in frame.columns else empty)
+    ]
     reason = frame["reason"].to_list() if "reason" in frame.columns else list(empty)
     unusable = []
     for index, was in enumerate(status):
@@ -135,7 +147,9 @@ def _judged(frame: pl.DataFrame, origin: Origin, reasons: dict[int, list[str]], 
         more = f" and {len(unusable) - 1} more of {frame.height} rows" if len(unusable) > 1 else ""
         raise RunsError(unusable[0] + more)
     text = {"metric": metric, "status": status, "reason": reason}
-    return frame.with_columns(**{name: pl.Series(values, dtype=pl.String) for name, values in text.items()})
+    return frame.with_columns(
+        **{name: pl.Series(values, dtype=pl.String) for name, values in text.items()}
+    )
 
 
 def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:

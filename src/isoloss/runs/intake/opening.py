@@ -31,11 +31,15 @@ class Opened:
 def open_file(path: Path) -> Opened:
     """The raw table in a file, read as its suffix says; RunsError where that cannot be done."""
     if not path.is_file():
-        raise RunsError(f"cannot read '{path}': it is {'a folder' if path.is_dir() else 'not there'}")
+        raise RunsError(
+            f"cannot read '{path}': it is {'a folder' if path.is_dir() else 'not there'}"
+        )
     if path.suffix.lower() in STORES:
         return _open_store(path)
     if path.suffix.lower() not in OPENERS:
-        raise RunsError(f"cannot read '{path}': accepted endings are {', '.join([*OPENERS, *STORES])}")
+        raise RunsError(
+            f"cannot read '{path}': accepted endings are {', '.join([*OPENERS, *STORES])}"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -67,12 +71,16 @@ def frame_of(frame: Any) -> pl.DataFrame:
         ) from None
     table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
     # Column by column through Python values: needs no arrow, and a missing text stays missing.
-    return _frame({str(name): [_native(v) for v in table[name].to_list()] for name in table.columns})
+    return _frame(
+        {str(name): [_native(v) for v in table[name].to_list()] for name in table.columns}
+    )
 
 
 def _open_separated(separator: str) -> Callable[[bytes, str], Opened]:
     def opener(data: bytes, name: str) -> Opened:
-        reader = csv.reader(io.StringIO(_text(data, name), newline=""), delimiter=separator, strict=True)
+        reader = csv.reader(
+            io.StringIO(_text(data, name), newline=""), delimiter=separator, strict=True
+        )
         header: list[str] = []
         records: list[list[str]] = []
         rows: list[int] = []
@@ -90,7 +98,9 @@ def _open_separated(separator: str) -> Callable[[bytes, str], Opened]:
             raise RunsError(f"cannot read {name}, row {start}: {error}") from None
         _no_repeats(header, name)
         columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
-        return Opened(pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), Origin(name, rows))
+        return Opened(
+            pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), Origin(name, rows)
+        )
 
     return opener
 
@@ -99,7 +109,10 @@ def _open_json(data: bytes, name: str) -> Opened:
     content = _parsed(_text(data, name), name)
     if isinstance(content, Mapping):  # columns of values, or as pandas writes them, of {row: value}
         lists = {k: list(v.values()) if isinstance(v, Mapping) else v for k, v in content.items()}
-        if not all(isinstance(v, list) for v in lists.values()) or len({len(v) for v in lists.values()}) != 1:
+        if (
+            not all(isinstance(v, list) for v in lists.values())
+            or len({len(v) for v in lists.values()}) != 1
+        ):
             raise RunsError(
                 f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
             )
@@ -112,7 +125,9 @@ def _open_json(data: bytes, name: str) -> Opened:
 
 
 def _open_json_lines(data: bytes, name: str) -> Opened:
-    numbered = [(i, line) for i, line in enumerate(_text(data, name).splitlines(), 1) if line.strip()]
+    numbered = [
+        (i, line) for i, line in enumerate(_text(data, name).splitlines(), 1) if line.strip()
+    ]
     rows = [number for number, _ in numbered]
     records = [_parsed(line, f"{name}, row {number}") for number, line in numbered]
     return Opened(_from_rows(records, name, rows), Origin(name, rows))
@@ -128,7 +143,9 @@ def _open_parquet(data: bytes, name: str) -> Opened:
 def _open_store(path: Path) -> Opened:
     frame = stored_frame(path)
     if frame.height == 0:
-        raise RunsError(f"{path.name} has no finished rows yet; 'isoloss runs {path.name}' shows its tasks")
+        raise RunsError(
+            f"{path.name} has no finished rows yet; 'isoloss runs {path.name}' shows its tasks"
+        )
     return Opened(frame, Origin(path.name))
 
 
@@ -154,7 +171,9 @@ def _parsed(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise RunsError(f"cannot read {name} as JSON: {error.msg} at column {error.colno}") from None
+        raise RunsError(
+            f"cannot read {name} as JSON: {error.msg} at column {error.colno}"
+        ) from None
 
 
 def _same_length(record: list[str], header: list[str], name: str, row: int) -> None:
@@ -176,7 +195,9 @@ def _from_rows(records: Iterable[object], name: str, rows: Iterable[int]) -> pl.
     flat: list[dict[str, Any]] = []
     for record, row in zip(records, rows, strict=True):
         if not isinstance(record, Mapping):
-            raise RunsError(f"{name}, row {row} is {record!r}, not an object of column names and values")
+            raise RunsError(
+                f"{name}, row {row} is {record!r}, not an object of column names and values"
+            )
         flat.append(dict(_flattened(record)))
     names = list(dict.fromkeys(key for record in flat for key in record))
     return _frame({key: [record.get(key) for record in flat] for key in names})

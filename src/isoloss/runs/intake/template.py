@@ -49,7 +49,9 @@ def _spelled(words: Sequence[str], values: dict[str, str | None]) -> str:
     """The words of a template with values in place of {column}; words whose value is missing are left out."""
     kept: list[str] = []
     for word in words:
-        missing = [field for field, value in values.items() if value is None and f"{{{field}}}" in word]
+        missing = [
+            field for field, value in values.items() if value is None and f"{{{field}}}" in word
+        ]
         if not missing:
             for field, value in values.items():
                 word = word.replace(f"{{{field}}}", value or "")

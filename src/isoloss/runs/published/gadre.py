@@ -64,7 +64,9 @@ def _loss(results: list[Mapping[str, Any]], name: str, eval_set: str) -> float:
     chosen = [result for found, result in named if found == eval_set]
     if not chosen:
         there = ", ".join(sorted({found for found, _ in named}))
-        raise RunsError(f"{PurePosixPath(name).name} has no evaluation on '{eval_set}'; its sets are {there}")
+        raise RunsError(
+            f"{PurePosixPath(name).name} has no evaluation on '{eval_set}'; its sets are {there}"
+        )
     tokens = sum(result["tokens"] for result in chosen)
     return float(sum(result["loss"] * result["tokens"] for result in chosen) / tokens)
 

@@ -44,7 +44,9 @@ def _row(run: Mapping[str, Any]) -> dict[str, Any]:
         "batch_tokens": run["tokens"] / args["iterations"],
         "lr_peak": args["lr"],
         "schedule": {"cos": "cosine"}.get(args["scheduler"], args["scheduler"]),
-        "quantiser": weights if activations in (weights, UNQUANTISED) else f"{weights} {activations}",
+        "quantiser": weights
+        if activations in (weights, UNQUANTISED)
+        else f"{weights} {activations}",
     }
 
 

@@ -38,7 +38,9 @@ def _github(
     return PublicTable(name, summary, provenance, parse, repository, options=options)
 
 
-def bundled_table(name: str, summary: str, file: str, citation: str = "isoloss, simulated") -> PublicTable:
+def bundled_table(
+    name: str, summary: str, file: str, citation: str = "isoloss, simulated"
+) -> PublicTable:
     """A table of isoloss's own, read from src/isoloss/runs/tables."""
     return PublicTable(name, summary, Provenance("Apache-2.0", citation), _own(name), bundled=file)
 
@@ -53,22 +55,26 @@ def _own(name: str) -> Parser:
 
 
 _GADRE = "Gadre et al. 2024, Language models scale reliably with over-training, arXiv 2403.08540"
-_GEMSTONES = "McLeish et al. 2025, Gemstones: A model suite for multi-faceted scaling laws, arXiv 2502.06857"
-_QUEST = "Panferov et al. 2025, QuEST: Stable training with 1-bit weights and activations, arXiv 2502.05003"
-_HOFFMANN = (
-    "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, arXiv 2404.10102"
+_GEMSTONES = (
+    "McLeish et al. 2025, Gemstones: A model suite for multi-faceted scaling laws, arXiv 2502.06857"
 )
+_QUEST = "Panferov et al. 2025, QuEST: Stable training with 1-bit weights and activations, arXiv 2502.05003"
+_HOFFMANN = "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, arXiv 2404.10102"
 
 
 def _gadre(name: str, corpus: str, count: int, named: str) -> PublicTable:
     parse = partial(parse_gadre, source=name, corpus=corpus)
-    return _github(name, f"{count} over-training runs on {named}", SCALING, _GADRE, parse, GADRE_SETS)
+    return _github(
+        name, f"{count} over-training runs on {named}", SCALING, _GADRE, parse, GADRE_SETS
+    )
 
 
 def _gemstones(eval_set: str, named: str) -> PublicTable:
     name = f"gemstones2025_{eval_set}"
     parse = partial(parse_gemstones, source=name, eval_set=eval_set)
-    return _github(name, f"22 shapes at 35 checkpoints, loss on {named}", GEMSTONES, _GEMSTONES, parse)
+    return _github(
+        name, f"22 shapes at 35 checkpoints, loss on {named}", GEMSTONES, _GEMSTONES, parse
+    )
 
 
 TABLES: dict[str, PublicTable] = {
@@ -81,7 +87,9 @@ TABLES: dict[str, PublicTable] = {
             _QUEST,
             parse_quest,
         ),
-        _github("hoffmann2022", "245 Chinchilla runs, 240 usable", GEMSTONES, _HOFFMANN, parse_hoffmann),
+        _github(
+            "hoffmann2022", "245 Chinchilla runs, 240 usable", GEMSTONES, _HOFFMANN, parse_hoffmann
+        ),
         _gadre("gadre2024_c4", "c4", 34, "C4"),
         _gadre("gadre2024_redpajama", "redpajama", 35, "RedPajama"),
         _gemstones("dclm", "DCLM"),

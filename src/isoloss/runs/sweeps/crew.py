@@ -90,7 +90,9 @@ def needs_main(things: Any) -> bool:
 
 def cores() -> int:
     """How many cores this process may use: those it is bound to, or its share of them where that is limited."""
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    bound = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         return max(1, min(bound, math.ceil(int(quota) / int(period))))

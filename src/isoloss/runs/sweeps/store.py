@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: A claim is free again when its owner has not been heard of for so many seconds.
 STALE = 60.0
 State = Literal["waiting", "running", "done", "failed"]
-_COLUMNS = "key, label, state, claim, owner, beat, share, loss, reason, traceback, flops, memory, seconds"
+_COLUMNS = (
+    "key, label, state, claim, owner, beat, share, loss, reason, traceback, flops, memory, seconds"
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ class Store:
         """
         with writing(self.path) as base:
             rows = present(base, (key for task in tasks for key in task.rows))
-            there = {row[0]: TaskState(*row) for row in base.execute(f"SELECT {_COLUMNS} FROM tasks")}
+            there = {
+                row[0]: TaskState(*row) for row in base.execute(f"SELECT {_COLUMNS} FROM tasks")
+            }
             for task in tasks:
                 before, complete = there.get(task.key), rows.issuperset(task.rows)
                 state = "waiting" if before is None or before.state == "done" else before.state
@@ -117,7 +121,9 @@ class Store:
     def claim(self, task: Task, claim: str, since: float) -> bool:
         """Whether the task is now this claim's: it waits, or failed before `since`, or its owner is gone."""
         with writing(self.path) as base:
-            row = base.execute(f"SELECT {_COLUMNS} FROM tasks WHERE key = ?", (task.key,)).fetchone()
+            row = base.execute(
+                f"SELECT {_COLUMNS} FROM tasks WHERE key = ?", (task.key,)
+            ).fetchone()
             state = TaskState(*row)
             failed_now = state.state == "failed" and (state.beat or 0.0) >= since
             if state.state == "done" or failed_now or state.live:

@@ -58,7 +58,9 @@ def sweep(
                 state.run(executor, len(listed), progress)
     state.tidy()
     runs = state.store.runs(key for task in listed for key in task.rows)
-    return Swept(runs, path, len(state.done), len(state.elsewhere), already, tuple(state.failures.values()))
+    return Swept(
+        runs, path, len(state.done), len(state.elsewhere), already, tuple(state.failures.values())
+    )
 
 
 class _Sweep:
@@ -87,7 +89,11 @@ class _Sweep:
         if self.store.path.exists():
             self._look()
             self._heard = max((number for number, _, _ in self.store.notes()), default=0)
-        ready = {task.key for task in self.tasks if self._is("done", task) and there.issuperset(task.rows)}
+        ready = {
+            task.key
+            for task in self.tasks
+            if self._is("done", task) and there.issuperset(task.rows)
+        }
         if new := [task for task in self.tasks if task.key not in ready]:
             self.needs_main = own and needs_main(new)
             self.store.enter(new)
@@ -209,14 +215,14 @@ class _Sweep:
         count, share = (1 if state.share > share else count + 1), max(share, state.share)
         self._deaths[task.key] = count, share
         if count >= DEATHS:
-            reason = (
-                f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
-            )
+            reason = f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
             self.store.fail(task.key, reason)
             self._failed(task, reason, progress)
             return
         self.waiting.add(task.key)
-        progress.say(f"{task.label}: its worker was killed; another one goes on from its last checkpoint")
+        progress.say(
+            f"{task.label}: its worker was killed; another one goes on from its last checkpoint"
+        )
 
     def _failed(self, task: Task, reason: str, progress: Progress) -> None:
         self.waiting.discard(task.key)
@@ -242,19 +248,25 @@ def _checked(tasks: Iterable[Task], store: Path, workers: int | None) -> list[Ta
     if not listed:
         raise StoreError("there are no tasks to sweep; give at least one")
     if store.suffix.lower() not in STORES:
-        raise StoreError(f"cannot use the store '{store}': accepted endings are {', '.join(STORES)}")
+        raise StoreError(
+            f"cannot use the store '{store}': accepted endings are {', '.join(STORES)}"
+        )
     if workers is not None and workers < 1:
         raise StoreError(f"workers is {workers}; accepted is a whole number above 0")
     keys: dict[str, str] = {}
     rows: dict[str, str] = {}
     for task in listed:
         if not task.rows:
-            raise StoreError(f"task '{task.label}' lists no rows; give the key of every row it yields")
+            raise StoreError(
+                f"task '{task.label}' lists no rows; give the key of every row it yields"
+            )
         for key, seen, what in [
             (task.key, keys, "key"),
             *((key, rows, "row") for key in task.rows),
         ]:
             if key in seen:
-                raise StoreError(f"tasks '{seen[key]}' and '{task.label}' both have the {what} {key}")
+                raise StoreError(
+                    f"tasks '{seen[key]}' and '{task.label}' both have the {what} {key}"
+                )
             seen[key] = task.label
     return listed

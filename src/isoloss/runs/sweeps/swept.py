@@ -66,7 +66,9 @@ class Outlook:
         if self.done == self.tasks:
             return f"nothing to do: {_all(self.rows, self.tasks)} in {self.store.name}"
         time = (
-            "unknown until the first run is done" if self.seconds is None else f"about {span(self.seconds)}"
+            "unknown until the first run is done"
+            if self.seconds is None
+            else f"about {span(self.seconds)}"
         )
         memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
         return "\n".join(
@@ -91,7 +93,9 @@ def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlo
     shares = _shares(states)
     flops = sum(task.flops * (1 - shares.get(task.key, 0.0)) for task in left)
     at_once = sorted((task.memory for task in left), reverse=True)[:workers]
-    seconds = time_left(states, {task.key: task.flops for task in left}, min(workers, len(left) or 1))
+    seconds = time_left(
+        states, {task.key: task.flops for task in left}, min(workers, len(left) or 1)
+    )
     rows = sum(len(task.rows) for task in tasks)
     done = len(tasks) - len(left)
     return Outlook(path, len(tasks), done, rows, len(there), flops, sum(at_once), workers, seconds)
@@ -109,7 +113,9 @@ def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int)
     if not (spent > 0 and made > 0):
         return None
     shares = _shares(states)
-    to_do = sum((size if by_flop else 1.0) * (1 - shares.get(key, 0.0)) for key, size in left.items())
+    to_do = sum(
+        (size if by_flop else 1.0) * (1 - shares.get(key, 0.0)) for key, size in left.items()
+    )
     return to_do * spent / made / workers
 
 

@@ -55,7 +55,9 @@ class Pulse:
         self._at = time.monotonic()
         self._thread.start()
 
-    def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         self._thread.join()
         with contextlib.suppress(StoreError):
@@ -72,7 +74,9 @@ class Pulse:
     def _beat(self) -> bool:
         now = time.monotonic()
         seconds, self._at = now - self._at, now
-        return self._store.beat(self._key, self._claim, self._watch.share, self._watch.loss, seconds)
+        return self._store.beat(
+            self._key, self._claim, self._watch.share, self._watch.loss, seconds
+        )
 
 
 def work_on(task: Task, orders: Orders) -> Outcome:
@@ -124,4 +128,8 @@ def _worked(task: Task, store: Store, claim: str) -> tuple[Outcome, str | None]:
 def _reason(error: BaseException) -> str:
     """The sentence of an error, on one line; the kind of those that are not ours."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+    return (
+        text
+        if isinstance(error, ValueError) and text
+        else f"{type(error).__name__}: {text}".rstrip(": ")
+    )

@@ -18,9 +18,9 @@ def strict(function: F) -> F:
 
 def loose(function: F) -> F:
     """The same, but sums may be taken in any order and products fused into them, so that loops run in vectors."""
-    made: Any = numba.njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(
-        function
-    )
+    made: Any = numba.njit(
+        forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+    )(function)
     return cast(F, made)
 
 

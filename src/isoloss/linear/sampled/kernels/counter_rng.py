@@ -108,7 +108,9 @@ def logarithm(x: Any) -> Any:
 def normal_pair(i: int, key: Any) -> Any:
     """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in magnitude."""
     first, second = word(2 * i, key), word(2 * i + 1, key)
-    radius = math.sqrt(-_TWO * logarithm(np.float32(np.int32(first >> np.uint32(1))) * _UNIT + _HALF_UNIT))
+    radius = math.sqrt(
+        -_TWO * logarithm(np.float32(np.int32(first >> np.uint32(1))) * _UNIT + _HALF_UNIT)
+    )
     angle = (
         np.float32(np.int32(second)) * _TURN
     )  # an eighth of a turn to either side; two bits say which quarter

@@ -46,7 +46,9 @@ def _stamp() -> str:
 
 def _compiled(stamp: str, kept: bool) -> tuple[Callable[..., None], Callable[..., None]]:
     @numba.njit(nogil=True, cache=kept)
-    def replicates(low: int, task: Any, slopes: Any, noise_sds: Any, out: Any, rounded: Any) -> None:
+    def replicates(
+        low: int, task: Any, slopes: Any, noise_sds: Any, out: Any, rounded: Any
+    ) -> None:
         stamp  # noqa: B018  part of the key of the cache
         for r in range(out.shape[0]):
             row = min(r, slopes.shape[0] - 1)

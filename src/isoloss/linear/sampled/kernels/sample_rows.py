@@ -31,9 +31,13 @@ def add_row(total: Any, factor: Any, row: Any) -> None:
 def feature_row(x: Any, task: Any, key: Any, shape: Any) -> None:
     """Fill x (k,) with the features of one sample; `shape` is the key of what makes them other than normal."""
     normal_row(x, key)
-    if task.kind == SIGNED:  # share = sqrt of the normal's part of the variance, gain that of the sign's
+    if (
+        task.kind == SIGNED
+    ):  # share = sqrt of the normal's part of the variance, gain that of the sign's
         for i in range(x.size):
-            x[i] = task.share * x[i] + (task.gain if uniform(i, shape) < np.float32(0.5) else -task.gain)
+            x[i] = task.share * x[i] + (
+                task.gain if uniform(i, shape) < np.float32(0.5) else -task.gain
+            )
     elif task.kind == SPARSE:
         for i in range(x.size):
             x[i] = task.gain * x[i] if uniform(i, shape) < task.share else np.float32(0)

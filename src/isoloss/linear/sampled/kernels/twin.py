@@ -27,8 +27,12 @@ def power_of_two(x: Any) -> Any:
 @overload(power_of_two, strict=False, jit_options={"forceinline": True})
 def _power_of_two(x: Any) -> Any:
     if x == types.float32:
-        return lambda x: np.int32(np.float32(x).view(np.int32) & np.int32(0x7F800000)).view(np.float32)
-    return lambda x: np.int64(np.float64(x).view(np.int64) & np.int64(0x7FF0000000000000)).view(np.float64)
+        return lambda x: np.int32(np.float32(x).view(np.int32) & np.int32(0x7F800000)).view(
+            np.float32
+        )
+    return lambda x: np.int64(np.float64(x).view(np.int64) & np.int64(0x7FF0000000000000)).view(
+        np.float64
+    )
 
 
 @strict

@@ -33,7 +33,9 @@ from isoloss.linear.sampled.kernels.twin import (
     random_float,
 )
 
-_E4M3_MAX, _E4M3_NORMAL, _E4M3_UNIT, _E4M3_STEP = (np.float32(each) for each in (448, 2**-6, 2**-3, 2**-9))
+_E4M3_MAX, _E4M3_NORMAL, _E4M3_UNIT, _E4M3_STEP = (
+    np.float32(each) for each in (448, 2**-6, 2**-3, 2**-9)
+)
 _LEAST_SCALE = np.float32(2.0**-127)
 
 
@@ -64,7 +66,9 @@ def _scale(largest: Any, rule: Any, tensor: Any, tiny: Any) -> Any:
     if int(rule[SCALING]) == POWER:
         return max(power_of_two(largest) / power_of_two(top), _LEAST_SCALE)
     if int(rule[SCALING]) == TWO_LEVELS:
-        share = nearest_float(largest / top / tensor, -_E4M3_MAX, _E4M3_MAX, _E4M3_NORMAL, _E4M3_UNIT)
+        share = nearest_float(
+            largest / top / tensor, -_E4M3_MAX, _E4M3_MAX, _E4M3_NORMAL, _E4M3_UNIT
+        )
         return max(share, _E4M3_STEP) * tensor
     return max(largest / top, tiny)
 

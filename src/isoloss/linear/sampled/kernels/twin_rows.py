@@ -109,5 +109,7 @@ def rounded_one(x: Any, rule: Any, key: Any, shared: Any) -> Any:
     if code == NEAREST_FLOAT:
         return nearest_float(x / scale, low, top, rule[SMALLEST], rule[UNIT]) * scale
     if code == RANDOM_FLOAT:
-        return random_float(x / scale, low, top, rule[SMALLEST], rule[UNIT], uniform(0, key)) * scale
+        return (
+            random_float(x / scale, low, top, rule[SMALLEST], rule[UNIT], uniform(0, key)) * scale
+        )
     return clipped(x / scale, low, top) * scale
