@@ -1,0 +1,77 @@
+"""Modules of a user's own that register formats, methods, laws or machines: loaded by name, never by a file.
+
+Two ways: an installed package with an entry point in the group "isoloss" is loaded when a name is looked up that is
+not known yet; `use("module")` (``--use module``) imports one at once. Workers of a sweep import what their parent used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from functools import cache
+from pathlib import Path
+
+GROUP = "isoloss"
+_USED: list[str] = []
+
+
+def use(*modules: str) -> None:
+    """Import modules that register something with isoloss.
+
+    Parameters
+    ----------
+    modules
+        Dotted names of importable modules, or paths that end in ".py".
+
+    Raises
+    ------
+    ValueError
+        A module cannot be found, or fails while it is imported; the message has the reason.
+    """
+    for name in modules:
+        if name in _USED:
+            continue
+        try:
+            _import(name)
+        except Exception as error:
+            raise ValueError(
+                f"cannot use module '{name}': {type(error).__name__}: {error}"
+            ) from error
+        _USED.append(name)
+
+
+def used() -> tuple[str, ...]:
+    """The modules that this process was told to use, in order: what its workers must use too."""
+    return tuple(_USED)
+
+
+@cache
+def load_entry_points() -> None:
+    """Import the entry points of installed packages in the group "isoloss", once.
+
+    Raises
+    ------
+    ValueError
+        One fails while it is imported; the message names it.
+    """
+    for point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            raise ValueError(
+                f"the plugin '{point.name}' ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _import(name: str) -> None:
+    if not name.endswith(".py"):
+        importlib.import_module(name)
+        return
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file '{name}'")
+    # A file stands for the module of its name, so that workers and pickles find it under one name.
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    importlib.import_module(path.stem)

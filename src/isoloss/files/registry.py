@@ -1,0 +1,148 @@
+"""An open set: records by name, `register` for one more, and where each comes from.
+
+A format, a method after training, a law, a machine or a reader is one record with its behaviour. What isoloss ships is
+registered by its own files; a user's own record is registered by a module of theirs, which any process can import:
+by an entry point of an installed package (group "isoloss"), by `use("module")`, or by ``--use module`` on the command
+line. A saved file or a task names that module (`home`), and it is never imported because a file says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+from isoloss.files.plugins import load_entry_points
+
+T = TypeVar("T")
+OWN = "isoloss"
+
+
+class Registry(Generic[T]):
+    """Records of one kind by name.
+
+    Parameters
+    ----------
+    kind
+        What a record is in a message: "format", "law", "machine".
+    problem
+        The ValueError to raise, so that a room keeps its own type.
+    load
+        Called once before the first look-up, to register what isoloss itself ships.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        problem: type[ValueError] = ValueError,
+        load: Callable[[], None] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.problem = problem
+        self._load = load
+        self._records: dict[str, T] = {}
+        self._homes: dict[str, str] = {}
+
+    def register(
+        self, name: str, record: T, *, replace: bool = False, home: str | None = None
+    ) -> T:
+        """Add a record under a name, and return it.
+
+        Parameters
+        ----------
+        name
+            Its name, as it is spelled everywhere.
+        record
+            The value.
+        replace
+            Give a taken name to this record, as when the cell of a notebook runs again.
+        home
+            The module that registers it; by default the caller's.
+
+        Raises
+        ------
+        ValueError
+            The name is taken by another record.
+        """
+        self._ready()
+        if not replace and name in self._records and self._records[name] != record:
+            raise self.problem(
+                f"the {self.kind} '{name}' is already registered by {self._homes[name]}; "
+                "choose another name or say replace=True"
+            )
+        self._records[name] = record
+        self._homes[name] = home or str(sys._getframe(1).f_globals.get("__name__", "__main__"))
+        return record
+
+    def remove(self, name: str) -> None:
+        """Forget a record; unknown names are ignored."""
+        self._records.pop(name, None)
+        self._homes.pop(name, None)
+
+    def find(self, name: str) -> T | None:
+        """The record of a name, or None; plugins of installed packages are loaded before giving up."""
+        self._ready()
+        if name not in self._records:
+            load_entry_points()
+        return self._records.get(name)
+
+    def __getitem__(self, name: str) -> T:
+        """The record of a name.
+
+        Raises
+        ------
+        ValueError
+            No record has this name; the message has the nearest names and all that there are.
+        """
+        found = self.find(name)
+        if found is None:
+            raise self.problem(self.unknown(name))
+        return found
+
+    def unknown(self, name: str, home: str | None = None) -> str:
+        """The sentence for a name without a record; `home` is the module that a file says it comes from."""
+        shown = repr(name[:60])
+        if home and not self.is_shipped(home):
+            return (
+                f"the {self.kind} {shown} was registered by the module '{home}', which is not loaded here; "
+                f"use('{home}') or --use {home} loads it"
+            )
+        near = get_close_matches(name, self._records, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        return f"unknown {self.kind} {shown}; {hint}accepted are {', '.join(self._records)}"
+
+    def home(self, name: str) -> str:
+        """The module that registered a name: what a saved file or a task carries beside the name."""
+        self._ready()
+        return self._homes[name]
+
+    @staticmethod
+    def is_shipped(home: str) -> bool:
+        """Whether a module is a part of isoloss itself."""
+        return home.partition(".")[0] == OWN
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.find(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in the order of registration, plugins of installed packages included."""
+        self._ready()
+        load_entry_points()
+        return iter(tuple(self._records))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def items(self) -> tuple[tuple[str, T], ...]:
+        """Names with their records, in the order of registration."""
+        return tuple((name, self._records[name]) for name in self)
+
+    def values(self) -> tuple[T, ...]:
+        """Records in the order of registration."""
+        return tuple(record for _, record in self.items())
+
+    def _ready(self) -> None:
+        load, self._load = self._load, None
+        if load is not None:
+            load()

@@ -1,0 +1,88 @@
+"""Open sets: names, homes, plugins by module, by file and by entry point."""
+
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import pytest
+
+from isoloss.files import Registry, load_entry_points, plugins, use, used
+
+
+@pytest.fixture
+def colours() -> Registry[int]:
+    def shipped() -> None:
+        made.register("red", 1, home="isoloss.colours")
+
+    made: Registry[int] = Registry("colour", load=shipped)
+    return made
+
+
+def test_what_is_shipped_is_there_at_the_first_look(colours: Registry[int]) -> None:
+    assert (list(colours), len(colours), colours["red"], "red" in colours) == (["red"], 1, 1, True)
+    assert colours.home("red") == "isoloss.colours"
+
+
+def test_one_more_is_registered_with_its_home(colours: Registry[int]) -> None:
+    assert colours.register("blue", 2) == 2
+    assert colours.home("blue") == __name__
+    assert colours.items() == (("red", 1), ("blue", 2))
+
+
+def test_a_taken_name_is_kept_unless_replaced(colours: Registry[int]) -> None:
+    colours.register("red", 1)
+    with pytest.raises(ValueError, match="colour 'red' is already registered by"):
+        colours.register("red", 5)
+    assert colours.register("red", 5, replace=True) == colours["red"] == 5
+
+
+def test_an_unknown_name_has_near_ones(colours: Registry[int]) -> None:
+    with pytest.raises(ValueError, match="unknown colour 'rde'; did you mean 'red'"):
+        colours["rde"]
+    assert colours.find("rde") is None
+    assert "use('mine.colours') or --use mine.colours loads it" in colours.unknown(
+        "x", "mine.colours"
+    )
+    assert "accepted are red" in colours.unknown("x", "isoloss.colours")
+
+
+def test_a_module_is_used_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_colours_1.py").write_text(
+        "import sys\nsys.used_times = getattr(sys, 'used_times', 0) + 1\n"
+    )
+    monkeypatch.setattr(plugins, "_USED", [])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "used_times", 0, raising=False)
+    path = str(tmp_path / "my_colours_1.py")
+    use(path, path)
+    assert (sys.used_times, used()) == (1, (path,))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["no_such_module_here", "nothing/here.py"])
+def test_a_module_that_is_not_there_is_one_sentence(name: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot use module '{name}'") as caught:
+        use(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_entry_points_are_loaded_at_a_look_for_an_unknown_name(
+    colours: Registry[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "my_colours_2.py").write_text("def start(): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = importlib.metadata.EntryPoint("mine", "my_colours_2", plugins.GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
+    load_entry_points.cache_clear()
+    colours["red"]
+    assert "my_colours_2" not in sys.modules
+    assert colours.find("green") is None
+    assert "my_colours_2" in sys.modules
+
+
+def test_an_entry_point_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = importlib.metadata.EntryPoint("mine", "no_such_module_here", plugins.GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
+    load_entry_points.cache_clear()
+    with pytest.raises(ValueError, match="the plugin 'mine'"):
+        load_entry_points()
+    load_entry_points.cache_clear()
