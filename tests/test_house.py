@@ -63,6 +63,7 @@ VERBS = [
     "read",
     "simulate",
     "train",
+    "use",
 ]
 ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 FILES = sorted(SOURCE.rglob("*.py"))

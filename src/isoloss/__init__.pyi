@@ -1,5 +1,6 @@
 """What the front door offers: rooms, types and verbs; the loader reads the imports of this file."""
 
+from . import files as files
 from . import fits as fits
 from . import formats as formats
 from . import laws as laws
@@ -8,6 +9,7 @@ from . import lm as lm
 from . import plans as plans
 from . import plots as plots
 from . import runs as runs
+from .files import use
 from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
 from .laws import Law
@@ -33,6 +35,7 @@ __all__ = [
     "Run",
     "Runs",
     "compare",
+    "files",
     "fit",
     "fits",
     "formats",
@@ -51,5 +54,6 @@ __all__ = [
     "runs",
     "simulate",
     "train",
+    "use",
 ]
 __version__: str
