@@ -1,4 +1,5 @@
-"""A cell at once: 16 precisions as one batched model against one by one: how alike, operations a step, time a step.
+"""A cell at once: 16 precisions as one batched model against one by one: how alike, operations a
+step, time a step.
 
 On a GPU, where there is one, the models have 3M params; else 80k on one thread of the processor.
 """

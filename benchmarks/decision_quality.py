@@ -1,8 +1,10 @@
-"""Decision quality under cross-law truth: what a plan costs when the truth is a law that nobody fitted.
+"""Decision quality under cross-law truth: what a plan costs when the truth is a law that nobody
+fitted.
 
-300 teams (``benchmarks.decision_teams``), each with 60 noisy runs of a truth near one published law and a set of
-other laws to fit, plan params, tokens and precision at 10 and 100 times the compute of all their runs. The score is
-regret: how much less compute the truth's own best plan needs for the loss that the chosen plan reaches, in percent.
+300 teams (``benchmarks.decision_teams``), each with 60 noisy runs of a truth near one published law
+and a set of other laws to fit, plan params, tokens and precision at 10 and 100 times the compute of
+all their runs. The score is regret: how much less compute the truth's own best plan needs for the
+loss that the chosen plan reaches, in percent.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ HORIZONS = (10, 100)
 #: The seed of the first team; those before it were looked at while the study was written.
 FIRST = 1000
 DRAWS, STARTS = 100, 6
-#: Warnings that say an interval cannot be trusted. Extrapolation is not among them: every plan here is one.
-#: A plan that refuses to choose a precision, for want of an effect, counts too; its team trains in bf16.
+#: Warnings that say an interval cannot be trusted. Extrapolation is not among them: every plan here
+#: is one. A plan that refuses to choose a precision, for want of an effect, counts too; its team
+#: trains in bf16.
 REFUSED = "refused"
 DOUBTS = {"lack_of_fit", "laws_disagree", "not_covered", "at_bound", "collinear_design", REFUSED}
 OURS, BF16, LATEST, KNOWN = (
@@ -41,7 +44,9 @@ OURS, BF16, LATEST, KNOWN = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """One plan: who made it, at which horizon, its regret in percent, and what its intervals and warnings said."""
+    """One plan: who made it, at which horizon, its regret in percent, and what its intervals and
+    warnings said.
+    """
 
     seed: int
     truth: str
@@ -90,7 +95,9 @@ def _planners(
 
 
 def latest(who: Team) -> tuple[Law, list[str]]:
-    """The newest published law but the truth's that reads a rounded precision of the team, and what it reads."""
+    """The newest published law but the truth's that reads a rounded precision of the team, and what
+    it reads.
+    """
     for name in NEWEST:
         law = preset(name)
         read = [p for p in who.family.precisions if _reads(law, p)]
@@ -179,7 +186,9 @@ def regrets(found: Sequence[Outcome]) -> str:
 
 
 def by_truth(found: Sequence[Outcome]) -> str:
-    """Median and 90th percentile of regret by the law behind the truth, and how often the precision is right."""
+    """Median and 90th percentile of regret by the law behind the truth, and how often the precision
+    is right.
+    """
     rows = []
     for family in FAMILIES:
         for times in HORIZONS:

@@ -1,4 +1,6 @@
-"""Teams that do not know their law: a truth near a published law, 60 noisy runs of it, and other laws to fit."""
+"""Teams that do not know their law: a truth near a published law, 60 noisy runs of it, and other
+laws to fit.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ NOISE, ODD, OUTLIER = (0.005, 0.010), 0.03, (0.02, 0.06)
 PIVOT = {"A": ("alpha", 1.4e8), "B": ("beta", 5.5e9)}
 #: Published laws with constants of precisions, newest first.
 NEWEST = ("quartet2025", "chen2025", "quest2025", "sun2025", "kumar2024")
-#: Panferov's law with the outer exponent of its base free: every set of laws has one whose base bends.
+#: Panferov's law with the outer exponent of its base free: every set of laws has one whose base
+#: bends.
 KAPPA = "panferov2025, kappa free"
 
 
@@ -31,8 +34,8 @@ KAPPA = "panferov2025, kappa free"
 class Family:
     """A published law as the truth: its precisions, the machine, and the laws that its teams fit.
 
-    No team fits the law of its truth, nor one of the same form (Frantar's table is the form of QuEST, and that of
-    Quartet with an outer exponent of one).
+    No team fits the law of its truth, nor one of the same form (Frantar's table is the form of
+    QuEST, and that of Quartet with an outer exponent of one).
     """
 
     truth: str
@@ -88,7 +91,9 @@ def form(name: str) -> Law:
 
 @dataclass(frozen=True)
 class Team:
-    """What one team has: its runs, the machine, the laws it fits; and the truth, which only the score sees."""
+    """What one team has: its runs, the machine, the laws it fits; and the truth, which only the
+    score sees.
+    """
 
     seed: int
     family: Family
@@ -111,9 +116,11 @@ def team(seed: int) -> Team:
 
 
 def published(name: str) -> Law:
-    """A published law; QuEST's with its factors moved to Epoch's base, at equal gaps in the middle of the runs.
+    """A published law; QuEST's with its factors moved to Epoch's base, at equal gaps in the middle
+    of the runs.
 
-    Its own base (alpha 0.06, no floor) would put 600B params on 6B tokens, which is no truth to plan for.
+    Its own base (alpha 0.06, no floor) would put 600B params on 6B tokens, which is no truth to
+    plan for.
     """
     law = preset(name)
     if name != "quest2025":
@@ -142,10 +149,11 @@ def design(precisions: Sequence[str]) -> Runs:
 
 
 def jittered(law: Law, rng: np.random.Generator) -> Law:
-    """A law whose constants lie around those of another, as another corpus and recipe would have them.
+    """A law whose constants lie around those of another, as another corpus and recipe would have
+    them.
 
-    Exponents, the outer exponent and the floor move by 5%, sizes of terms by 10% in the middle of the runs, what a
-    precision costs by 20%.
+    Exponents, the outer exponent and the floor move by 5%, sizes of terms by 10% in the middle of
+    the runs, what a precision costs by 20%.
     """
     free = [k.name for k in law.constants if k.name not in law.ties and k.value is not None]
     old = {name: law.values[name] for name in free}
@@ -175,7 +183,9 @@ def jittered(law: Law, rng: np.random.Generator) -> Law:
 
 @dataclass(frozen=True)
 class Oracle:
-    """The best plans of a known law by plain search, without anything of isoloss.plans but the rates."""
+    """The best plans of a known law by plain search, without anything of isoloss.plans but the
+    rates.
+    """
 
     law: Law
     precisions: tuple[str, ...]
@@ -210,7 +220,9 @@ class Oracle:
         return min(self.params(compute, p)[1] for p in self.precisions)
 
     def needed(self, loss: float, compute: float) -> float:
-        """The least compute that reaches a loss, at most the given one; a millionth of it where less would do."""
+        """The least compute that reaches a loss, at most the given one; a millionth of it where
+        less would do.
+        """
 
         def over(v: float) -> float:
             return self.best(compute * np.exp(v)) - loss

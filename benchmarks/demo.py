@@ -1,4 +1,6 @@
-"""The main job from nothing (make demo): a law fitted to the bundled runs, then to quest2025 where it can be read."""
+"""The main job from nothing (make demo): a law fitted to the bundled runs, then to quest2025 where
+it can be read.
+"""
 
 from __future__ import annotations
 

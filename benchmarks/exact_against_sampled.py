@@ -1,6 +1,8 @@
-"""The exact risk against simulation with real rounding: z-scores of what is exact, errors of what is a closure.
+"""The exact risk against simulation with real rounding: z-scores of what is exact, errors of what
+is a closure.
 
-ISOLOSS_REPEATS times 200 replicates of each (200 unless set: 40,000). z = (sampled - exact) / standard error.
+ISOLOSS_REPEATS times 200 replicates of each (200 unless set: 40,000). z = (sampled - exact) /
+standard error.
 """
 
 from __future__ import annotations

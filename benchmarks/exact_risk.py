@@ -1,6 +1,8 @@
-"""Speed and digits of the exact risk: two bars of the design beside plain stepping in numpy, sweeps, and cost by size.
+"""Speed and digits of the exact risk: two bars of the design beside plain stepping in numpy,
+sweeps, and cost by size.
 
-Times are wall seconds of one run on this machine, imports and the first call excluded: read them as ratios.
+Times are wall seconds of one run on this machine, imports and the first call excluded: read them as
+ratios.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ LOOP_STEPS = 200
 
 
 def loop(dim: int, steps: int) -> float:
-    """What a researcher writes: the recursion of the second moments with additive noise, average iterate, B = 1."""
+    """What a researcher writes: the recursion of the second moments with additive noise, average
+    iterate, B = 1.
+    """
     lam = np.arange(1.0, dim + 1) ** -2.0
     h = lam + EPS
     c = lam / h
@@ -73,7 +77,9 @@ def bars(dim: int = 100_000, steps: int = 10**9) -> list[list[object]]:
 
 
 def digits() -> list[list[object]]:
-    """Against the loop, where that can be waited for: in units of max(risk, 1e-3 of the risk at w_0)."""
+    """Against the loop, where that can be waited for: in units of max(risk, 1e-3 of the risk at
+    w_0).
+    """
     rows: list[list[object]] = []
     for dim, steps in ((1000, 100), (1000, 10_000), (10_000, 5000)):
         start = 0.5 * float(np.sum(Regression(dim).lam))

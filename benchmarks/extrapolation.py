@@ -1,4 +1,6 @@
-"""Blind extrapolation: laws fitted below 1e9 params of gadre2024_c4 predict the 1.4B and 6.9B runs."""
+"""Blind extrapolation: laws fitted below 1e9 params of gadre2024_c4 predict the 1.4B and 6.9B
+runs.
+"""
 
 from __future__ import annotations
 

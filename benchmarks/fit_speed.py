@@ -1,4 +1,5 @@
-"""Speed and reliability of the robust fit: the first three bars of the design, beside scipy and the peers.
+"""Speed and reliability of the robust fit: the first three bars of the design, beside scipy and the
+peers.
 
 Times are wall seconds of one run on this machine, imports excluded: read them as ratios.
 """
@@ -40,7 +41,9 @@ BOX = [np.arange(0, 2.5, 0.5)] * 2 + [np.arange(-1, 1.5, 0.5)] + [np.arange(0, 3
 def scipy_objective(
     theta: Array, n: Array, d: Array, log_loss: Array, weight: Array
 ) -> tuple[float, Array]:
-    """What a careful user writes: Huber on log-sum-exp with its gradient, times 1e3 so that L-BFGS does not stop early."""
+    """What a careful user writes: Huber on log-sum-exp with its gradient, times 1e3 so that L-BFGS
+    does not stop early.
+    """
     a, b, e, alpha, beta = theta
     terms = np.array([a - alpha * n, b - beta * d, np.full_like(n, e)])
     top = terms.max(axis=0)

@@ -1,4 +1,6 @@
-"""Coverage of the gap table's intervals: known exponents, noise that the runs of a trajectory share, few seeds."""
+"""Coverage of the gap table's intervals: known exponents, noise that the runs of a trajectory
+share, few seeds.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ SIZES = (2e4, 4e4, 8e4)
 RATIOS = (10, 25, 60, 150)
 D, N = 0.5, 0.4
 LEVEL = 0.9
-#: Name, noise of the base loss shared along a trajectory, noise of a gap in nats, the same relative to the gap, seeds.
+#: Name, noise of the base loss shared along a trajectory, noise of a gap in nats, the same relative
+#: to the gap, seeds.
 NOISES = (
     ("after training: relative noise", 0.02, 0.0, 0.08, 3),
     ("in training: the noise of two runs", 0.02, 0.006, 0.05, 3),
@@ -25,7 +28,9 @@ NOISES = (
 def drawn(
     rng: np.random.Generator, base: float, additive: float, relative: float, seeds: int
 ) -> Runs:
-    """A table of decayed and undecayed reference runs with one precision beside them; undecayed gaps grow by D - 0.1."""
+    """A table of decayed and undecayed reference runs with one precision beside them; undecayed
+    gaps grow by D - 0.1.
+    """
     rows = []
     for n in SIZES:
         for seed in range(seeds):

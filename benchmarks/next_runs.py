@@ -1,8 +1,10 @@
-"""The next runs: how much narrower the interval of the optimal params becomes than after a grid or a D-optimal design.
+"""The next runs: how much narrower the interval of the optimal params becomes than after a grid or
+a D-optimal design.
 
-Teams have a truth near a published law, half of them with rounded weights, 12 to 20 pilot runs at random sizes and
-lengths, and money for more: each design spends it within the same region, its runs are drawn from the truth, everything is fitted
-again, and every refit is planned again. Widths are those of the interval of log params that il.plan gives.
+Teams have a truth near a published law, half of them with rounded weights, 12 to 20 pilot runs at
+random sizes and lengths, and money for more: each design spends it within the same region, its runs
+are drawn from the truth, everything is fitted again, and every refit is planned again. Widths are
+those of the interval of log params that il.plan gives.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from isoloss.runs import Runs
 #: Published laws that truths are near, and by how much (log) their constants are moved.
 BASES, MOVED = ("hoffmann2022", "epoch2024", "kumar2024"), 0.1
 DEVICE: Hardware = machine("h100")
-#: Most new runs and most of one kind, the target's compute over the pilot's, refits, and sides of grids.
+#: Most new runs and most of one kind, the target's compute over the pilot's, refits, and sides of
+#: grids.
 RUNS, SEEDS, FAR, DRAWS, SIDES = 32, 8, 100.0, 200, (3, 4, 5)
 #: What is spent on new runs, over the compute of the pilot.
 SPENDINGS = (3.0, 10.0)
@@ -54,7 +57,9 @@ class Team:
 
 @dataclass(frozen=True)
 class Interval:
-    """The interval of the optimal params after runs: its width in log params, and whether it holds the truth."""
+    """The interval of the optimal params after runs: its width in log params, and whether it holds
+    the truth.
+    """
 
     width: float
     covers: bool
@@ -70,7 +75,8 @@ def team(seed: int) -> Team:
         base["alpha"] * np.exp(moved[0]),
         base.get("beta", base["alpha"]) * np.exp(moved[1]),
     )
-    # Amplitudes follow the exponents, so that losses stay those of the published law in the middle of the pilot.
+    # Amplitudes follow the exponents, so that losses stay those of the published law in the middle
+    # of the pilot.
     values = {
         "alpha": alpha, "beta": beta, "A": base["A"] * np.exp(moved[2]) * 1e8 ** (alpha - base["alpha"]),
         "B": base["B"] * np.exp(moved[3]) * 2e9 ** (beta - base.get("beta", base["alpha"])),

@@ -1,4 +1,5 @@
-"""The trainer as a mill for the study of killed sweeps: small models in two precisions, trunks with branches, quantised after.
+"""The trainer as a mill for the study of killed sweeps: small models in two precisions, trunks with
+branches, quantised after.
 
 ``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 11``
 """
@@ -23,6 +24,8 @@ EVERY = 1.0
 
 
 def small() -> list[Task]:
-    """Eight trunks of four runs each, every model quantised twice: 96 rows, a minute of work on two cores."""
+    """Eight trunks of four runs each, every model quantised twice: 96 rows, a minute of work on two
+    cores.
+    """
     tasks = tasks_of(jobs_of(GRID, recipe=Recipe(validation=128)), ["w3", "w4@gptq"])
     return [replace(task, work=replace(task.work, every=EVERY)) for task in tasks]  # type: ignore[type-var]

@@ -1,4 +1,6 @@
-"""Recovery: 465 runs drawn from Kumar's law with offsets; do 90% intervals of the gammas and offsets cover?"""
+"""Recovery: 465 runs drawn from Kumar's law with offsets; do 90% intervals of the gammas and
+offsets cover?
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ STUDIES: tuple[tuple[str, Resample], ...] = (
 
 @dataclass(frozen=True)
 class Repeat:
-    """What one table gave, an entry a constant: covered, ends at a bound, estimate at a bound, width over truth."""
+    """What one table gave, an entry a constant: covered, ends at a bound, estimate at a bound,
+    width over truth.
+    """
 
     covered: Array
     ends: Array
@@ -40,7 +44,8 @@ class Repeat:
 def repeat(objective: str, how: Resample, cells: Runs, seed: int) -> Repeat:
     """One table drawn from the law, fitted and resampled.
 
-    The law carries the truth as values, but starts are drawn from the ranges of its constants alone.
+    The law carries the truth as values, but starts are drawn from the ranges of its constants
+    alone.
     """
     law = preset("kumar2024")
     sample = as_sample(draw_runs(law, cells, NOISE, seed=10_000 + seed))

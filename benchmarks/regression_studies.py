@@ -1,4 +1,6 @@
-"""The studies of quantised SGD in regression: what each shows, and the figures of docs/regression.md."""
+"""The studies of quantised SGD in regression: what each shows, and the figures of
+docs/regression.md.
+"""
 
 from __future__ import annotations
 

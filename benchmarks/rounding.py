@@ -1,4 +1,6 @@
-"""Speed of fake quantisation on a 4096 x 4096 float32 array: ours in numpy, torch, compiled; other libraries; plain copies."""
+"""Speed of fake quantisation on a 4096 x 4096 float32 array: ours in numpy, torch, compiled; other
+libraries; plain copies.
+"""
 
 from __future__ import annotations
 

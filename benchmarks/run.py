@@ -1,4 +1,5 @@
-"""Every study, one after the other, into docs/results.md (make bench); a name or more runs just those.
+"""Every study, one after the other, into docs/results.md (make bench); a name or more runs just
+those.
 
 Each prints to stdout what it measured. Long ones repeat ISOLOSS_REPEATS times (200 unless set).
 """

@@ -1,4 +1,6 @@
-"""Sampled SGD with real rounding beside the numpy loop a researcher would write, one replicate at a time."""
+"""Sampled SGD with real rounding beside the numpy loop a researcher would write, one replicate at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ ROUNDS = 5
 
 
 def naive(seed: int) -> float:
-    """The risk of the last iterate of one replicate: features rounded at random to multiples of STEP."""
+    """The risk of the last iterate of one replicate: features rounded at random to multiples of
+    STEP.
+    """
     rng = np.random.default_rng(seed)
     lam = np.arange(1.0, DIM + 1) ** -2.0
     target, w = np.ones(DIM), np.zeros(DIM)

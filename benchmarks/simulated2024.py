@@ -1,8 +1,10 @@
-"""Writes the bundled table: 465 runs drawn from Kumar's law on the paper's design (python -m benchmarks.simulated2024).
+"""Writes the bundled table: 465 runs drawn from Kumar's law on the paper's design (python -m
+benchmarks.simulated2024).
 
-The design follows section 4 of the facts about 2411.04330: 4 sizes x 5 token counts without the two largest cells
-of 26B tokens (18 cells), 8 weight precisions from 3 to 12 bits, activations and KV from 4 (lower ones diverged in
-the paper), a bf16 run in every cell and random mixes up to 465 runs. The runs of the paper were never published.
+The design follows section 4 of the facts about 2411.04330: 4 sizes x 5 token counts without the two
+largest cells of 26B tokens (18 cells), 8 weight precisions from 3 to 12 bits, activations and KV
+from 4 (lower ones diverged in the paper), a bf16 run in every cell and random mixes up to 465 runs.
+The runs of the paper were never published.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""A sweep killed with SIGKILL many times at random moments, beside an undisturbed one: the tables must be equal.
+"""A sweep killed with SIGKILL many times at random moments, beside an undisturbed one: the tables
+must be equal.
 
-Kills take the whole process group, the sweep alone, or one of its workers. ``python -m benchmarks.sweep_killed
-MODULE:FUNCTION KILLS SECONDS`` does the same with any other mill: the function gives the tasks, and kills come
-within so many seconds of a start or of the first work after it.
+Kills take the whole process group, the sweep alone, or one of its workers. ``python -m
+benchmarks.sweep_killed MODULE:FUNCTION KILLS SECONDS`` does the same with any other mill: the
+function gives the tasks, and kills come within so many seconds of a start or of the first work
+after it.
 """
 
 from __future__ import annotations
@@ -26,18 +28,22 @@ from isoloss.runs import Runs, Store, StoreError, TaskState, sweep
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("group", "sweep", "worker")
-#: Mills, how often each is killed (0: as often as ISOLOSS_REPEATS says, at most 30), within how many seconds of a start.
+#: Mills, how often each is killed (0: as often as ISOLOSS_REPEATS says, at most 30), within how
+#: many seconds of a start.
 MILLS = (("benchmarks.toy_mill:slow", 0, 2.5), ("benchmarks.real_mill:small", 0, 11.0))
 #: Columns that tell of the machine and not of the run.
 OF_THE_MACHINE = ("cost",)
-#: Share of the kills whose moment is counted from when there is work under way; the others', from the start.
+#: Share of the kills whose moment is counted from when there is work under way; the others', from
+#: the start.
 WORKING = 0.75
 PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was killed, and how the table compares: rows, those missing or extra, columns that differ, orphans."""
+    """What was killed, and how the table compares: rows, those missing or extra, columns that
+    differ, orphans.
+    """
 
     kills: dict[str, int]
     starts: int
@@ -51,7 +57,9 @@ class Report:
 
     @property
     def exact(self) -> bool:
-        """Whether the table is that of the undisturbed sweep, to the last bit, and nothing is left over."""
+        """Whether the table is that of the undisturbed sweep, to the last bit, and nothing is left
+        over.
+        """
         return not (self.missing or self.differing or self.orphans or self.folders)
 
 
@@ -64,7 +72,8 @@ def killed(
     workers: int = 2,
     undisturbed: str = "",
 ) -> Report:
-    """What became of a sweep over the tasks of a mill ("module:function") that was killed so many times.
+    """What became of a sweep over the tasks of a mill ("module:function") that was killed so many
+    times.
 
     undisturbed: a mill that gives the same rows faster, for the table to compare with.
     """

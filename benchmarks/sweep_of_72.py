@@ -1,6 +1,8 @@
-"""The sweep of 72 runs from nothing: its time, the same command again, what its table says of each precision.
+"""The sweep of 72 runs from nothing: its time, the same command again, what its table says of each
+precision.
 
-``python -m benchmarks.sweep_of_72 FOLDER`` keeps the store, the table, the report and the figure there.
+``python -m benchmarks.sweep_of_72 FOLDER`` keeps the store, the table, the report and the figure
+there.
 """
 
 from __future__ import annotations

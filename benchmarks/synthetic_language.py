@@ -1,4 +1,6 @@
-"""The synthetic language: its speed and entropy, and the power laws of full-precision loss in params and tokens."""
+"""The synthetic language: its speed and entropy, and the power laws of full-precision loss in
+params and tokens.
+"""
 
 from __future__ import annotations
 

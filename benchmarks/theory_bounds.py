@@ -1,4 +1,6 @@
-"""Theory against exact risk: how loose the bounds are, what a precision is worth, the bit rule, the best allocation."""
+"""Theory against exact risk: how loose the bounds are, what a precision is worth, the bit rule, the
+best allocation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Small pieces that the studies share: seconds of a call, shares with their error, and tables in Markdown."""
+"""Small pieces that the studies share: seconds of a call, shares with their error, and tables in
+Markdown.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A mill that takes no library: one chaotic number a task, so that a step lost or done twice changes every bit.
+"""A mill that takes no library: one chaotic number a task, so that a step lost or done twice
+changes every bit.
 
-A task steps its number, keeps its state in its folder as a trainer keeps a checkpoint, and yields one row and three
-that were "quantised" from it.
+A task steps its number, keeps its state in its folder as a trainer keeps a checkpoint, and yields
+one row and three that were "quantised" from it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ BITS = (2, 3, 4)
 
 @dataclass(frozen=True)
 class Toy:
-    """The work of one task: so many steps with a pause (seconds) after each, a checkpoint every few of them."""
+    """The work of one task: so many steps with a pause (seconds) after each, a checkpoint every few
+    of them.
+    """
 
     seed: int
     steps: int = 40
@@ -71,7 +74,8 @@ def toys(count: int = 6, steps: int = 40, pause: float = 0.0) -> list[Task]:
     ]
 
 
-#: For the study of killed sweeps, half a minute of work on two cores; a sixth of it for the test, and without pauses.
+#: For the study of killed sweeps, half a minute of work on two cores; a sixth of it for the test,
+#: and without pauses.
 slow = partial(toys, 12, 300, 0.02)
 short = partial(toys, 8, 150, 0.01)
 quick = partial(toys, 8, 150)
@@ -79,7 +83,9 @@ quick = partial(toys, 8, 150)
 
 @dataclass(frozen=True)
 class Meeting:
-    """Work that begins when two sweeps have some: each leaves the number of its process in a folder."""
+    """Work that begins when two sweeps have some: each leaves the number of its process in a
+    folder.
+    """
 
     toy: Toy
     folder: str

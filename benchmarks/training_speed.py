@@ -1,4 +1,5 @@
-"""Speed of quantised training: the step of each precision over the unquantised step, tokens a second, share of the matmul peak.
+"""Speed of quantised training: the step of each precision over the unquantised step, tokens a
+second, share of the matmul peak.
 
 On a GPU where there is one, else on one thread of the processor.
 """
@@ -51,7 +52,9 @@ def at_hand() -> tuple[str, str]:
 
 
 def step_seconds(trainer: Trainer, steps: int) -> float:
-    """Seconds a step: of the processor, which other work on it does not disturb, or on the clock for a device."""
+    """Seconds a step: of the processor, which other work on it does not disturb, or on the clock
+    for a device.
+    """
     clock = time.process_time if trainer.device.type == "cpu" else time.perf_counter
     start = clock()
     trainer.advance(trainer.step + steps, LONG, trainer.jobs[0].recipe)

@@ -1,7 +1,9 @@
 """Numbers that a change of names, files or words must leave alone, to the last bit.
 
-``python -m benchmarks.unchanged before.json`` on one checkout writes them down; the same line on the next one, on the same
-machine, compares and ends with 1 where a figure differs. Without a file: the figures alone, in hexadecimal.
+``python -m benchmarks.unchanged before.json`` on one checkout writes them down; the same line on
+the next one, on the same
+machine, compares and ends with 1 where a figure differs. Without a file: the figures alone, in
+hexadecimal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Wrong law: truth with an outer exponent kappa = 0.27, fitted with laws that have none.
 
-The intervals of the allocation exponent fail then, whatever law of the family is taken; what must not fail is the
-warning. Printed are the coverage of the single law and of the average over the family, how often the warning comes,
-and, under a right law, how often it comes in vain.
+The intervals of the allocation exponent fail then, whatever law of the family is taken; what must
+not fail is the warning. Printed are the coverage of the single law and of the average over the
+family, how often the warning comes, and, under a right law, how often it comes in vain.
 """
 
 from __future__ import annotations
