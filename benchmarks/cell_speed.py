@@ -24,7 +24,8 @@ from isoloss.lm.training.one_run import finished
 from isoloss.lm.training.trainer import Trainer
 
 PRECISIONS = (
-    "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3", "w4 a4 kv4", "w8 a8 kv8",
+    "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3",
+    "w4 a4 kv4", "w8 a8 kv8",
 )  # fmt: skip
 SIZES = {"cpu": "80k", "cuda": "3M"}
 #: Steps that are compared, and those of one timing.
@@ -32,8 +33,10 @@ COMPARED, STEPS = 200, 2
 WITHIN = 1e-5
 #: What only looks at memory in another way, and starts nothing on a device.
 VIEWS = {
-    "view", "_unsafe_view", "reshape", "transpose", "t", "permute", "expand", "slice", "select", "split", "split_with_sizes",
-    "unbind", "unsqueeze", "squeeze", "detach", "alias", "as_strided", "lift_fresh", "promote_types",
+    "view", "_unsafe_view", "reshape", "transpose", "t", "permute", "expand", "slice", "select",
+    "split", "split_with_sizes",
+    "unbind", "unsqueeze", "squeeze", "detach", "alias", "as_strided", "lift_fresh",
+    "promote_types",
 }  # fmt: skip
 
 
@@ -58,12 +61,14 @@ def main() -> None:
     print(_alike(_jobs(size, device, COMPARED, compiled=False)), "\n")
     cell, alone = _operations(_jobs(size, device, LONG, compiled=False))
     print(
-        f"Operations that torch starts in a step, rounding not fused: {cell} for the cell, {alone} one by one: {alone / cell:.1f} times.\n"
+        f"Operations that torch starts in a step, rounding not fused: {cell} for the cell, {alone} "
+        f"one by one: {alone / cell:.1f} times.\n"
     )
     ratio = _times(_jobs(size, device, LONG, compiled=True))
     low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
     print(
-        f"Runs an hour over those one by one, rounding fused: {middle:.2f} times ({low:.2f} to {high:.2f} between quartiles of {len(ratio)})."
+        f"Runs an hour over those one by one, rounding fused: {middle:.2f} times ({low:.2f} to "
+        f"{high:.2f} between quartiles of {len(ratio)})."
     )
 
 
@@ -101,8 +106,10 @@ def _alike(jobs: Sequence[Job]) -> str:
         "other seed less that",
     ]
     return (
-        f"Members against their runs alone, {COMPARED} steps, float32, validation loss in nats a token:\n\n{table(head, rows)}\n\n"
-        f"Root mean square over precisions: {of_order:.1e} by the order of sums, {of_seed:.1e} by the seed."
+        f"Members against their runs alone, {COMPARED} steps, float32, validation loss in nats a "
+        f"token:\n\n{table(head, rows)}\n\n"
+        f"Root mean square over precisions: {of_order:.1e} by the order of sums, {of_seed:.1e} by "
+        "the seed."
     )
 
 

@@ -253,17 +253,20 @@ def main(arguments: Sequence[str] = ()) -> None:
         )
     found = gathered(asked.teams, asked.workers)
     print(
-        f"### Decisions under a truth that nobody fitted: {asked.teams} teams of 60 runs, regret in % of compute\n"
+        f"### Decisions under a truth that nobody fitted: {asked.teams} teams of 60 runs, regret "
+        "in % of compute\n"
     )
     print(regrets(found), "\n")
     print(
-        "Median / 90th percentile of regret, and the share of plans in the truth's best precision:\n"
+        "Median / 90th percentile of regret, and the share of plans in the truth's best "
+        "precision:\n"
     )
     print(by_truth(found), "\n")
     print("Intervals of 90%:\n")
     print(coverage(found), "\n")
     print(
-        "Share of plans with a warning that counts above (that a plan extrapolates is said always):\n"
+        "Share of plans with a warning that counts above (that a plan extrapolates is said "
+        "always):\n"
     )
     print(warnings(found))
 

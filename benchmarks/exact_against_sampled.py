@@ -73,8 +73,10 @@ def ideal_cases() -> list[Case]:
 def data_cases() -> list[Case]:
     found = []
     for name, scale in (
-        ("int4", 0.4), ("int4~sr", 0.4), ("int3", 1.0), ("int3~sr", 1.0), ("int8", None), ("int8~sr", None),
-        ("e2m1", 0.5), ("e2m1~sr", 0.5), ("e4m3", 1.0), ("e4m3~sr", 1.0), ("e3m2", 0.1), ("e5m2~sr", 1.0), ("bf16", 1.0),
+        ("int4", 0.4), ("int4~sr", 0.4), ("int3", 1.0), ("int3~sr", 1.0), ("int8", None),
+        ("int8~sr", None),
+        ("e2m1", 0.5), ("e2m1~sr", 0.5), ("e4m3", 1.0), ("e4m3~sr", 1.0), ("e3m2", 0.1),
+        ("e5m2~sr", 1.0), ("bf16", 1.0),
     ):  # fmt: skip
         way = ("last", "quantised") if "sr" in name else ("average", "clean")
         found.append(
@@ -220,8 +222,10 @@ def exact_tables(rows: list[tuple[Case, Risk, Risk]]) -> None:
         "\n",
     )
     print(
-        f"{len(z)} configurations: standard deviation of z {z.std(ddof=1):.2f} (bar 0.8 to 1.2), mean {z.mean():+.2f}, "
-        f"largest {np.abs(z).max():.2f} (bar 4); standard errors at most 0.2% in {np.mean(share <= 0.002):.0%} "
+        f"{len(z)} configurations: standard deviation of z {z.std(ddof=1):.2f} (bar 0.8 to 1.2), "
+        f"mean {z.mean():+.2f}, "
+        f"largest {np.abs(z).max():.2f} (bar 4); standard errors at most 0.2% in "
+        f"{np.mean(share <= 0.002):.0%} "
         f"of them (bar a third), {100 * share.max():.2f}% at most.\n"
     )
     assert all(e.how == "exact" for _, e, _ in rows)
@@ -261,7 +265,8 @@ def main() -> None:
     print(f"### Exact against sampled, {replicates} replicates\n")
     exact_tables(run(cases, replicates, 0))
     print(
-        "Closures (real grids on labels, parameter, activations, gradient, result, and on a sketch):\n"
+        "Closures (real grids on labels, parameter, activations, gradient, result, and on a "
+        "sketch):\n"
     )
     closure_table(run(closure_cases(), replicates, len(cases)))
     print(f"{time.perf_counter() - start:.0f} s in all.\n")

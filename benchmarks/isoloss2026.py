@@ -31,7 +31,8 @@ RECIPE = Recipe(schedule="wsd")
 WEIGHTS = ("w2", "w3", "w4", "w6", "w8")
 #: Formats, methods, groups and parts after training: on the runs that decide how the gap grows.
 MANY = (
-    *WEIGHTS, "w2@gptq", "w3@gptq", "w4@gptq", "w3+clip", "w3/16", "w4/16", "w:e2m1", "w:e2m3", "w:e4m3",
+    *WEIGHTS, "w2@gptq", "w3@gptq", "w4@gptq", "w3+clip", "w3/16", "w4/16", "w:e2m1", "w:e2m3",
+    "w:e4m3",
     "w:mxfp4", "w:nvfp4", "a4", "a6", "a8", "a:e4m3", "kv3", "kv4", "kv8", "w4 a8", "w4 a4 kv4",
 )  # fmt: skip
 
@@ -55,13 +56,15 @@ def _grid(params: Any, ratios: Any, precision: Any = "fp", seeds: int = 3, **mor
 LONG, MIDDLE = (10, 25, 60, 150, 400), (10, 25, 60)
 #: In training: each part alone from 2 to 8 bits, floats of 4, 6 and 8 bits, and parts together.
 TRAINED = (
-    *WEIGHTS, "a2", "a3", "a4", "a6", "a8", "kv2", "kv3", "kv4", "w:e2m1", "w:e2m3", "w:e4m3", "a:e2m1",
+    *WEIGHTS, "a2", "a3", "a4", "a6", "a8", "kv2", "kv3", "kv4", "w:e2m1", "w:e2m3", "w:e4m3",
+    "a:e2m1",
     "w3 a3 kv3", "w4 a4 kv4", "w8 a8 kv8",
 )  # fmt: skip
 BLOCKS = (
     Block(
         "length",
-        "how the gap after training grows with tokens, with and without decay (C1, C2): 40 times in tokens per param at "
+        "how the gap after training grows with tokens, with and without decay (C1, C2): 40 times "
+        "in tokens per param at "
         "three sizes, so that params can be told from tokens, three seeds",
         (_grid(["20k", "40k", "80k"], LONG, schedule=["wsd", "constant"]),),
         MANY,
@@ -76,7 +79,8 @@ BLOCKS = (
     ),
     Block(
         "rates",
-        "two more learning rates, half and twice: whether gaps are of the format or of the rate (C5)",
+        "two more learning rates, half and twice: whether gaps are of the format or of the rate "
+        "(C5)",
         (_grid("20k", [10, 60], ["fp", "w3", "w4"], seeds=2, lr=[0.005, 0.02]),),
     ),
     Block(
@@ -86,7 +90,8 @@ BLOCKS = (
     ),
     Block(
         "training",
-        "what each part and format costs in training, and how that moves with params and tokens: two sizes and three seeds, "
+        "what each part and format costs in training, and how that moves with params and tokens: "
+        "two sizes and three seeds, "
         "so that exponents can have an interval (80k and 0.4M are in 'sweep')",
         (_grid(["20k", "40k"], MIDDLE, list(TRAINED)),),
     ),

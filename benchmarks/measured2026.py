@@ -20,13 +20,16 @@ def main() -> None:
     usual = runs.where(lr_peak=RATE)
     found = gap_table(usual, LEVEL)
     print(
-        f"### isoloss2026: {len(runs)} rows, {sum(run.parent is None for run in runs)} of them trained\n"
+        f"### isoloss2026: {len(runs)} rows, {sum(run.parent is None for run in runs)} of them "
+        "trained\n"
     )
     print(
-        f"Equal runs differ by {found.noise:.4f} nats between seeds ({found.freedom} degrees of freedom).\n"
+        f"Equal runs differ by {found.noise:.4f} nats between seeds ({found.freedom} degrees of "
+        "freedom).\n"
     )
     print(
-        "How the gap after training grows: gap ~ tokens^d params^-n, 90% intervals by jackknife over trajectories\n"
+        "How the gap after training grows: gap ~ tokens^d params^-n, 90% intervals by jackknife "
+        "over trajectories\n"
     )
     _after(found)
     print("\nThe same in training, decayed runs\n")

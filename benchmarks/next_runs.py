@@ -78,7 +78,8 @@ def team(seed: int) -> Team:
     # Amplitudes follow the exponents, so that losses stay those of the published law in the middle
     # of the pilot.
     values = {
-        "alpha": alpha, "beta": beta, "A": base["A"] * np.exp(moved[2]) * 1e8 ** (alpha - base["alpha"]),
+        "alpha": alpha, "beta": beta,
+        "A": base["A"] * np.exp(moved[2]) * 1e8 ** (alpha - base["alpha"]),
         "B": base["B"] * np.exp(moved[3]) * 2e9 ** (beta - base.get("beta", base["alpha"])),
         "E": base["E"] * np.exp(0.5 * moved[4]),
     }  # fmt: skip
@@ -199,7 +200,8 @@ def study(spending: float, count: int) -> str:
     halves = [widths["volume"][half] / widths["proposed"][half] for half in (even, ~even)]
     return (
         f"New runs cost {spending:g} times the pilot, {count} teams:\n\n{table(head, rows)}\n\n"
-        f"Against D-optimal by the same search: {halves[0].mean():.2f} for teams without rounding, {halves[1].mean():.2f} for "
+        f"Against D-optimal by the same search: {halves[0].mean():.2f} for teams without rounding, "
+        f"{halves[1].mean():.2f} for "
         "teams with rounded weights."
     )
 

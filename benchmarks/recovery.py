@@ -98,7 +98,8 @@ def study(objective: str, how: Resample, count: int) -> str:
     ]
     summary = (
         f"{objective}, {how}: gammas and offsets pooled {100 * pooled.mean():.1f}% "
-        f"(se {100 * pooled.std() / np.sqrt(count):.1f}; bar 87-93%), {count} repeats, {DRAWS} refits each, "
+        f"(se {100 * pooled.std() / np.sqrt(count):.1f}; bar 87-93%), {count} repeats, {DRAWS} "
+        "refits each, "
         f"gammas at a bound: {int(stuck[:, : len(NAMES) : 2].sum())} of {3 * count}"
     )
     return f"{table(head, rows)}\n\n{summary}"
@@ -107,7 +108,8 @@ def study(objective: str, how: Resample, count: int) -> str:
 def main() -> None:
     count = repeats(200)
     print(
-        f"### Recovery of Kumar's constants: 465 runs, {100 * NOISE:g}% noise, {100 * LEVEL:g}% percentile intervals\n"
+        f"### Recovery of Kumar's constants: 465 runs, {100 * NOISE:g}% noise, {100 * LEVEL:g}% "
+        "percentile intervals\n"
     )
     for objective, how in STUDIES:
         print(study(objective, how, count), "\n", flush=True)

@@ -82,7 +82,8 @@ def _rates(x: torch.Tensor, name: str) -> dict[str, float]:
             found[way] = _rate(call, x.device.type)
         except Exception as error:
             print(
-                f"{way} on {name} did not run: {type(error).__name__}: {str(error).splitlines()[0]}\n"
+                f"{way} on {name} did not run: {type(error).__name__}: "
+                f"{str(error).splitlines()[0]}\n"
             )
     return found
 

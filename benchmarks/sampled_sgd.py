@@ -79,7 +79,8 @@ def main() -> None:
         )
     threads = os.environ.get("NUMBA_NUM_THREADS", "all")
     print(
-        f"### Sampled SGD, INT stochastic data, d = {DIM}, B = {BATCH}, T = {STEPS} ({threads} threads)\n"
+        f"### Sampled SGD, INT stochastic data, d = {DIM}, B = {BATCH}, T = {STEPS} ({threads} "
+        "threads)\n"
     )
     head = [
         "way",
@@ -92,7 +93,8 @@ def main() -> None:
     ratios = [loop[0] / ours[0] for loop, ours in rounds]
     work = [loop[1] / ours[1] for loop, ours in rounds]
     print(
-        f"Faster by {np.median(ratios):.1f} (bar 15; {min(ratios):.1f} to {max(ratios):.1f} in {ROUNDS} rounds); "
+        f"Faster by {np.median(ratios):.1f} (bar 15; {min(ratios):.1f} to {max(ratios):.1f} in "
+        f"{ROUNDS} rounds); "
         f"on one core by {np.median(work):.1f} (processor seconds).\n"
     )
 

@@ -23,8 +23,10 @@ from isoloss.fits import GapTable, gap_table
 from isoloss.runs import Store, compact
 
 LINE = (
-    "train", "--params", "0.08M,0.4M", "--tokens", "0.5M,1M,2M", "--precision", "fp,w2,w3,w4,w8,w4 a4 kv4", "--seeds", "2",
-    "--schedule", "wsd", "--post", "w2,w3,w4,w6,w8", "--store", "runs.db", "--law", "chinchilla,kumar2024", "--gaps",
+    "train", "--params", "0.08M,0.4M", "--tokens", "0.5M,1M,2M", "--precision",
+    "fp,w2,w3,w4,w8,w4 a4 kv4", "--seeds", "2",
+    "--schedule", "wsd", "--post", "w2,w3,w4,w6,w8", "--store", "runs.db", "--law",
+    "chinchilla,kumar2024", "--gaps",
     "--plot", "sweep.svg", "--force",
 )  # fmt: skip
 TRAINED = ("w2", "w3", "w4", "w8", "int4")
@@ -64,7 +66,8 @@ def _called(place: Path) -> tuple[float, str]:
 
 def _told(found: GapTable) -> None:
     print(
-        f"Equal runs differ by {found.noise:.4f} nats between seeds (reference runs, {found.freedom} degrees of freedom).\n"
+        f"Equal runs differ by {found.noise:.4f} nats between seeds (reference runs, "
+        f"{found.freedom} degrees of freedom).\n"
     )
     rows = []
     for name in (*TRAINED, *AFTER):
@@ -89,7 +92,8 @@ def _told(found: GapTable) -> None:
     ]
     print(table(head, rows))
     print(
-        "\nGap after training, nats a token with its standard error over seeds, by params and tokens per param:\n"
+        "\nGap after training, nats a token with its standard error over seeds, by params and "
+        "tokens per param:\n"
     )
     cells = [c for c in found.cells if c.precision == AFTER[1]]
     order = sorted(cells, key=lambda c: (c.params, c.tokens))
@@ -123,7 +127,8 @@ def _told(found: GapTable) -> None:
         for a, b in pairwise(AFTER[:4])
     )
     print(
-        f"\nAt 3 bits it rises with tokens at every size: {rising}; rank correlation with tokens per param over all cells: {rank:.2f}."
+        f"\nAt 3 bits it rises with tokens at every size: {rising}; rank correlation with tokens "
+        f"per param over all cells: {rank:.2f}."
     )
     print(f"It falls with bits from 2 to 6 in every cell: {falling}.")
 

@@ -46,7 +46,8 @@ def main() -> None:
 def _speed(language: Language) -> None:
     took, blocks = seconds(lambda: [_block(language, 2**20, number) for number in range(8)])
     print(
-        f"Drawn: {sum(block.size for block in blocks) / took / 1e6:.1f}M tokens a second on one core."
+        f"Drawn: {sum(block.size for block in blocks) / took / 1e6:.1f}M tokens a second on one "
+        "core."
     )
 
 

@@ -32,7 +32,8 @@ def number(value: float) -> str:
 def bounds() -> None:
     """The settings of the notes, then a summary of a larger grid."""
     print(
-        "### Bound over exact risk, clean inputs, all five quantisers, step size 0.05 (a = 2, w* = 1, noise 1)\n"
+        "### Bound over exact risk, clean inputs, all five quantisers, step size 0.05 (a = 2, w* = "
+        "1, noise 1)\n"
     )
     print(
         table(
@@ -44,7 +45,8 @@ def bounds() -> None:
         )
     )
     print(
-        "\n### The same by noise, on clean and on quantised inputs: smallest, median and largest ratio\n"
+        "\n### The same by noise, on clean and on quantised inputs: smallest, median and largest "
+        "ratio\n"
     )
     rows = []
     for inputs in ("clean", "quantised"):
@@ -89,7 +91,8 @@ def spread(group: list[Tightness]) -> list[object]:
 
 def sizes() -> None:
     print(
-        "\n### Effective size of 80 and 1000 coordinates and of 8000 samples (a = 2, noise 0.25, step size 0.1)\n"
+        "\n### Effective size of 80 and 1000 coordinates and of 8000 samples (a = 2, noise 0.25, "
+        "step size 0.1)\n"
     )
     problem, sgd = Regression(100_000, noise_var=0.25), SGD(8000, 1, 0.1)
     rows = []
@@ -155,7 +158,8 @@ def allocation() -> None:
         "d:e4m3~sr",
     ]
     print(
-        "\n### The best allocation, 40 sizes x 6 step sizes x 8 formats, two refinements and the closed form\n"
+        "\n### The best allocation, 40 sizes x 6 step sizes x 8 formats, two refinements and the "
+        "closed form\n"
     )
     for inputs in ("clean", "quantised"):
         for compute in (1e6, 1e7):

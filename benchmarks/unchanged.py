@@ -112,7 +112,8 @@ def _risks() -> Figures:
     """Exact, averaged, walked, closed and sampled risks."""
     problem = il.Regression(dim=300, decay=1.5, noise_var=1.0)
     settings = {
-        "fp": ("fp", {}), "data": ("d:add(1e-3)", {}), "five": ("d:add(1e-3) l:vec(0.1) w:coord(0.02) a:vec(0.02) g:add(1e-2)", {}),
+        "fp": ("fp", {}), "data": ("d:add(1e-3)", {}),
+        "five": ("d:add(1e-3) l:vec(0.1) w:coord(0.02) a:vec(0.02) g:add(1e-2)", {}),
         "integers": ("d:int6", {}), "in use": ("d:add(1e-3)", {"inputs": "quantised"}),
     }  # fmt: skip
     for name, (precision, words) in settings.items():

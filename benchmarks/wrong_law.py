@@ -74,7 +74,8 @@ def main() -> None:
             )
             print(f"{name}, {size} runs: done", file=sys.stderr, flush=True)
     print(
-        f"### Wrong law: {100 * NOISE:g}% noise, 90% intervals of the allocation exponent, {count} repeats (bar: covered or warned >= 80%)\n"
+        f"### Wrong law: {100 * NOISE:g}% noise, 90% intervals of the allocation exponent, {count} "
+        "repeats (bar: covered or warned >= 80%)\n"
     )
     print(
         table(
