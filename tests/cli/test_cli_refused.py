@@ -117,12 +117,12 @@ REFUSED = {
         ["compare", "{table}", "--law", "chinchilla,chinchilla"],
         "error: law 'chinchilla' is named twice; name each once\n",
     ),
-    "nothing saved there": (["predict", "absent.json", *ASK], "there is no file absent.json"),
+    "nothing saved there": (["predict", "absent.json", *ASK], "there is no file 'absent.json'"),
     "not saved by isoloss": (
         ["predict", "list.json", *ASK],
-        "list.json is not a fit, comparison, law or plan",
+        "'list.json' is not a law, fit, comparison or plan",
     ),
-    "newer schema": (["predict", "newer.json", *ASK], "newer.json has schema 99"),
+    "newer schema": (["predict", "newer.json", *ASK], "'newer.json' has schema 99"),
     "a folder": (["predict", ".", *ASK], "error: cannot read '.': it is a folder\n"),
     "count that is none": (
         ["predict", "epoch2024", "--params", "many", "--tokens", "2B"],

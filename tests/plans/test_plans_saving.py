@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from isoloss.fits import FitError
+from isoloss.files import FilesError
 from isoloss.laws import preset
 from isoloss.plans import Budget, Plan, load, plan
 
@@ -47,7 +47,7 @@ def test_the_file_says_what_it_is(made: Plan, tmp_path) -> None:
 
 def test_an_existing_file_is_kept(made: Plan, tmp_path) -> None:
     path = made.save(tmp_path / "plan.json")
-    with pytest.raises(FitError, match=r"plan\.json exists; give another name or force=True"):
+    with pytest.raises(FilesError, match=r"plan\.json' exists; give another name or force=True"):
         made.save(path)
     assert made.save(path, force=True) == path
 
@@ -56,7 +56,7 @@ def test_a_newer_schema_is_refused_in_one_sentence(made: Plan, tmp_path) -> None
     path = made.save(tmp_path / "plan.json")
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
     with pytest.raises(
-        FitError, match=r"has schema 2 but this isoloss .* reads up to 1; upgrade"
+        FilesError, match=r"has schema 2 but this isoloss .* reads up to 1; upgrade"
     ) as caught:
         load(path)
     assert "\n" not in str(caught.value)
@@ -69,5 +69,5 @@ def test_the_same_verb_reads_laws_and_refuses_the_rest(tmp_path) -> None:
     (tmp_path / "x.json").write_text(
         '{"type": "plan", "schema": 1, "value": {"Plan": {"choices": []}}}'
     )
-    with pytest.raises(FitError, match="says it holds a plan but cannot be read as one"):
+    with pytest.raises(FilesError, match="says it holds a plan but cannot be read as one"):
         load(tmp_path / "x.json")

@@ -1,6 +1,27 @@
-"""How a value is named and kept: open sets of records by name, and the modules that add to them."""
+"""How a value is named and kept: open sets by name, modules that add to them, and files written whole."""
 
+from isoloss.files.coding import UNSAVED, decode, encode, fields_of
+from isoloss.files.keeping import load, save
+from isoloss.files.kinds import KINDS, Kind
 from isoloss.files.plugins import load_entry_points, use, used
+from isoloss.files.problems import FilesError
 from isoloss.files.registry import Registry
+from isoloss.files.writing import check_target, write
 
-__all__ = ["Registry", "load_entry_points", "use", "used"]
+__all__ = [
+    "KINDS",
+    "UNSAVED",
+    "FilesError",
+    "Kind",
+    "Registry",
+    "check_target",
+    "decode",
+    "encode",
+    "fields_of",
+    "load",
+    "load_entry_points",
+    "save",
+    "use",
+    "used",
+    "write",
+]

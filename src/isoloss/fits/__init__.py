@@ -11,7 +11,6 @@ from isoloss.fits.doubt import (
     profile,
     profile_prediction,
 )
-from isoloss.fits.files import Files
 from isoloss.fits.fitting import fit
 from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.paired_gaps import CellGap, Gaps, GapTable, Growth, PrecisionGap, gap_table, gaps
@@ -19,13 +18,13 @@ from isoloss.fits.predicting import predict
 from isoloss.fits.report import Section, text
 from isoloss.fits.result import Errors, Fit, HeldOut, Points
 from isoloss.fits.sample import FitError, Sample, as_sample
-from isoloss.fits.saving import FILES, load, save
+from isoloss.fits.saving import load, save
 from isoloss.fits.simulating import draw_runs
 from isoloss.fits.solve import Certificate, Objective, log_slopes
 
 # fmt: off
 __all__ = [
-    "FILES", "RULES", "Allocation", "Caution", "CellGap", "Certificate", "Comparison", "Entry", "Errors", "Files", "Fit",
+    "RULES", "Allocation", "Caution", "CellGap", "Certificate", "Comparison", "Entry", "Errors", "Fit",
     "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
     "Prediction", "Profile", "Sample", "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps",
     "load", "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoloss.files import UNSAVED, save
 from isoloss.fits.caution import Caution
 from isoloss.fits.doubt import (
     Allocation,
@@ -125,8 +126,8 @@ class Fit:
     efficiencies: Efficiencies | None
     cautions: tuple[Caution, ...]
     facts: Facts
-    optimum: Optimum | None = None
-    sample: Sample | None = None
+    optimum: Optimum | None = field(default=None, metadata=UNSAVED)
+    sample: Sample | None = field(default=None, metadata=UNSAVED)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -249,9 +250,7 @@ class Fit:
         return allocation(self.coordinates, theta, flop, group)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path of the JSON file written; see fits.save."""
-        from isoloss.fits.saving import save  # saving knows every type, so it stands above this one
-
+        """Write the fit as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
         return save(self, path, force)
 
     def sections(self) -> list[Section]:

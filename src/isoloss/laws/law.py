@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoloss.files import encode, save
 from isoloss.formats import Precision
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped
@@ -263,9 +265,12 @@ class Law:
 
         Raises ValueError for a law whose formula is not that of a preset.
         """
-        from isoloss.laws.saving import to_json  # the registry of presets is made of laws
+        found: dict[str, Any] = encode(self)["Law"]
+        return found
 
-        return to_json(self)
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """Write the law as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
+        return save(self, path, force)
 
     def _known(self) -> Constants:
         return {k.name: float("nan") if k.value is None else k.value for k in self.constants}

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from math import isnan, nan
 from typing import Any
 
+from isoloss.files import KINDS, Kind
 from isoloss.laws.formula import Formula, Grouped
 from isoloss.laws.law import Box, Law
 from isoloss.laws.registry import preset, presets
@@ -108,3 +109,6 @@ def _preset_of(law: Law) -> str:
 
 def _bare(formula: Formula) -> Formula:
     return labelled(formula.inner if isinstance(formula, Grouped) else formula, {})
+
+
+KINDS.register("law", Kind(Law, SCHEMA, to_json, law_from_json))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from isoloss.files import UNSAVED, fields_of, save
 from isoloss.fits import Caution, Section, text
 from isoloss.plans.charts import Charts, Question
 from isoloss.plans.doubt import place
@@ -90,7 +91,7 @@ class Plan:
     withheld: str | None
     dropped: Mapping[str, str]
     cautions: tuple[Caution, ...]
-    question: Question | None = field(default=None, repr=False)
+    question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)
 
@@ -128,20 +129,14 @@ class Plan:
         )
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path of the JSON file written, which ``load`` reads; FitError where it exists, unless ``force``."""
-        from isoloss.plans.saving import (
-            save,
-        )  # saving knows every type, so it stands above this one
-
+        """Write the plan as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
         return save(self, path, force)
 
     def __eq__(self, other: object) -> bool:
         """Whether two plans say the same; an unknown number equals an unknown one, as it does in a file."""
-        from isoloss.plans.saving import FILES
-
         if not isinstance(other, Plan):
             return NotImplemented
-        one, two = (FILES.encoded(replace(each, drawn=None, judged=None)) for each in (self, other))
+        one, two = (fields_of(replace(each, drawn=None, judged=None)) for each in (self, other))
         return bool(one == two)
 
     def sections(self) -> list[Section]:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from isoloss.files import FilesError
 from isoloss.fits import FitError, compare, draw_runs, fit, load, predict, save
 from isoloss.fits.caution import kinds
 from isoloss.fits.compare_laws.stacking import stack, stack_in_doubt
@@ -106,7 +107,7 @@ def test_a_fit_survives_a_file(law, table, tmp_path):
     np.testing.assert_array_equal(one.low, two.low)
     content = json.loads(path.read_text())
     assert (content["type"], content["schema"]) == ("fit", 1)
-    with pytest.raises(FitError, match="exists; give another name or force=True"):
+    with pytest.raises(FilesError, match="exists; give another name or force=True"):
         found.save(path)
 
 
@@ -130,24 +131,24 @@ def test_a_comparison_and_a_law_survive_files(compared, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is not a fit, comparison or law"),
-        ('{"a": 1}', "is not a fit, comparison or law"),
+        ("not json", "is not a law, fit, .* saved by isoloss"),
+        ('{"a": 1}', "is not a law, fit, .* saved by isoloss"),
         ('{"type": "fit", "schema": 99, "value": {}}', "has schema 99 but this isoloss"),
         (
-            '{"type": "plan", "schema": 1, "value": {}}',
-            "holds a 'plan'; load reads fit, comparison, law",
+            '{"type": "risk", "schema": 1, "value": {}}',
+            "unknown kind of file 'risk'; accepted are law, fit, comparison",
         ),
     ],
 )
 def test_files_that_cannot_be_read_say_why(content, message, tmp_path):
     path = tmp_path / "x.json"
     path.write_text(content)
-    with pytest.raises(FitError, match=message):
+    with pytest.raises(FilesError, match=message):
         load(path)
 
 
 def test_a_missing_file_says_so(tmp_path):
-    with pytest.raises(FitError, match="there is no file"):
+    with pytest.raises(FilesError, match="there is no file"):
         load(tmp_path / "none.json")
 
 

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 def saved_or_law(word: str) -> Fit | Comparison | Law:
     """The fit, comparison or law in a file, or the published law of that name.
 
-    Raises FitError for a file that is none of ours, Refused for a plan, ValueError with the nearest names for an unknown law.
+    Raises FilesError for a file that is none of ours, Refused for another value, as a plan, ValueError with the nearest names for an unknown law.
     """
     if not names_a_file(word):
         return il.laws.preset(word)
     found = il.load(word)
-    if isinstance(found, il.Plan):
-        raise Refused(f"'{word}' holds a plan; give a fit, a comparison or a law")
-    return found
+    if isinstance(found, il.Fit | il.Comparison | il.Law):
+        return found
+    kind = type(found).__name__.lower()
+    raise Refused(f"'{word}' holds a {kind}; give a fit, a comparison or a law")
 
 
 def names_a_file(word: str) -> bool:

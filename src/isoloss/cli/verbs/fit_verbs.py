@@ -170,7 +170,7 @@ def _check_targets(saving: Saving) -> None:
 
 def _keep(found: Fit | Comparison, saving: Saving) -> None:
     if saving.output is not None:
-        say(f"saved {il.fits.save(found, saving.output, force=saving.force)}")
+        say(f"saved {found.save(saving.output, force=saving.force)}")
     if saving.drawing is not None:
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoloss.files import save
 from isoloss.fits.caution import Caution
 from isoloss.fits.compare_laws.comparison_report import sections
 from isoloss.fits.compare_laws.ranking import Entry, judge, ranked
@@ -102,9 +103,7 @@ class Comparison:
         return float(value), float(low), float(high)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path of the JSON file written; see fits.save."""
-        from isoloss.fits.saving import save  # saving knows every type, so it stands above this one
-
+        """Write the comparison as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
         return save(self, path, force)
 
     def _shares(self, asked: Sequence[Entry], total: int = 4000) -> list[int]:
