@@ -122,12 +122,12 @@ def _planned(
 ) -> tuple[Choice, frozenset[str]]:
     budget, asked = Budget(times * who.compute), {"extrapolate": True, "draws": DRAWS}
     try:
-        found = plan(listened, budget, who.family.hardware, precision=precisions, **asked)  # type: ignore[arg-type]
+        found = plan(listened, budget, who.family.hardware, precision=precisions, **asked)
         refused = set()
     except (
         PlanError
     ):  # the fit sees no effect of precision, and the plan says that it cannot choose
-        found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)  # type: ignore[arg-type]
+        found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)
         refused = {REFUSED}
     assert found.best is not None
     return found.best, frozenset({c.kind for c in (*cautions, *found.cautions)} | refused)
@@ -142,7 +142,8 @@ def _scored(
     k = int(np.argmin([loss for _, loss in best]))
     right = best[oracle.precisions.index(c.precision)][0]
     return Outcome(
-        who.seed, who.family.truth, name, times, 100.0 * (compute / oracle.needed(reached, compute) - 1.0),
+        who.seed, who.family.truth, name, times,
+        100.0 * (compute / oracle.needed(reached, compute) - 1.0),
         c.precision, oracle.precisions[k], c.params / right,
         c.loss_interval[0] <= reached <= c.loss_interval[1],
         c.params_interval[0] <= right <= c.params_interval[1],

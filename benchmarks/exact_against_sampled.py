@@ -39,8 +39,8 @@ class Case:
         """Exact (or closure) and sampled."""
         given = (self.problem, self.sgd, self.precision, self.iterate, self.inputs)
         count = max(4, int(self.share * replicates))
-        exact = excess_risk(*given, scales=self.scales)  # type: ignore[arg-type]
-        return exact, sample_risk(*given, scales=self.scales, replicates=count, seed=seed)  # type: ignore[arg-type]
+        exact = excess_risk(*given, scales=self.scales)
+        return exact, sample_risk(*given, scales=self.scales, replicates=count, seed=seed)
 
 
 def together(kind: str, eps: float = 0.05) -> str:
@@ -64,7 +64,7 @@ def ideal_cases() -> list[Case]:
     mixed = "d:add(0.01) l:vec(0.2) w:add(0.01) a:coord(0.1) g:vec(0.1)"
     for schedule in ("constant", "geometric", "cosine"):
         for momentum in (0.0, 0.7):
-            sgd = SGD(60, 2, 0.08, schedule, momentum)  # type: ignore[arg-type]
+            sgd = SGD(60, 2, 0.08, schedule, momentum)
             ways = ("last", "tail") if momentum else ("average", "tail 0.25")
             cases += [Case("schedules, momentum", PROBLEM, sgd, mixed, way) for way in ways]
     return cases
@@ -165,13 +165,15 @@ def other_cases() -> list[Case]:
 def closure_cases() -> list[Case]:
     found = []
     for part in "lag":
-        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 4.0), ("int4~sr", 4.0), ("e4m3", 1.0), ("e2m1", 1.0), ("e2m1~sr", 1.0)):  # fmt: skip
+        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 4.0), ("int4~sr", 4.0),
+            ("e4m3", 1.0), ("e2m1", 1.0), ("e2m1~sr", 1.0)):  # fmt: skip
             found += [
                 Case(part, PROBLEM, SHORT, f"{part}:{name}", way, scales=Scales(**{part: scale}))
                 for way in ("last", "average")
             ]
     for part, head in (("w", ""), ("post", "fp -> ")):
-        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 0.7), ("int4~sr", 0.7), ("e2m1", 0.5)):  # fmt: skip
+        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 0.7), ("int4~sr", 0.7),
+            ("e2m1", 0.5)):  # fmt: skip
             scales = Scales(**{part: scale})
             found += [
                 Case(f"{head}w", PROBLEM, SHORT, f"{head}w:{name}", way, scales=scales)

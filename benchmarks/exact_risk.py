@@ -107,17 +107,20 @@ def sweeps(count: int = 10_000) -> list[list[object]]:
     picked = rng.integers(0, len(problems), count)
     sets = {
         "steps, batch and noise differ (d = 1e5)": [
-            (one, SGD(int(t), int(b), 0.01), str(p)) for t, b, p in zip(steps, batches, levels, strict=True)
+            (one, SGD(int(t), int(b), 0.01), str(p))
+            for t, b, p in zip(steps, batches, levels, strict=True)
         ],
         "and the step size is half its limit": [
-            (one, SGD(int(t), int(b), "0.5 limit"), str(p)) for t, b, p in zip(steps, batches, levels, strict=True)
+            (one, SGD(int(t), int(b), "0.5 limit"), str(p))
+            for t, b, p in zip(steps, batches, levels, strict=True)
         ],
         "and 200 problems differ (d = 1e2..1e6)": [
             (problems[k], SGD(int(t), int(b), "0.5 limit"), str(p))
             for k, t, b, p in zip(picked, steps, batches, levels, strict=True)
         ],
         "and the schedule is geometric, last iterate": [
-            (one, SGD(int(t), int(b), "0.5 limit", "geometric"), str(p)) for t, b, p in zip(steps, batches, levels, strict=True)
+            (one, SGD(int(t), int(b), "0.5 limit", "geometric"), str(p))
+            for t, b, p in zip(steps, batches, levels, strict=True)
         ],
     }  # fmt: skip
     rows: list[list[object]] = []

@@ -12,7 +12,8 @@ from benchmarks.timing import seconds, table
 CALLS = {
     "bare interpreter": "pass",
     "import isoloss": "import isoloss",
-    "isoloss --help": "import sys; sys.argv = ['isoloss', '--help']; from isoloss.cli import main; main()",
+    "isoloss --help": "import sys; sys.argv = ['isoloss', '--help']; "
+    "from isoloss.cli import main; main()",
     "import numpy": "import numpy",
     "import scipy.optimize": "import scipy.optimize",
     "import polars": "import polars",

@@ -34,7 +34,8 @@ RUNS, SEEDS, FAR, DRAWS, SIDES = 32, 8, 100.0, 200, (3, 4, 5)
 #: What is spent on new runs, over the compute of the pilot.
 SPENDINGS = (3.0, 10.0)
 DESIGNS = {
-    "regular": "regular grid, of 3, 4 or 5 sizes and lengths in every precision, whichever is expected to be best",
+    "regular": "regular grid, of 3, 4 or 5 sizes and lengths in every precision, "
+    "whichever is expected to be best",
     "greedy": "D-optimal, greedy by log det per flop",
     "volume": "D-optimal, by the same search as the proposal",
     "proposed": "proposed",
@@ -184,8 +185,10 @@ def study(spending: float, count: int) -> str:
         ratio = width / widths["proposed"]
         error = ratio.std(ddof=1) / np.sqrt(count)
         rows.append([
-            DESIGNS.get(name, "none, the pilot alone"), f"{np.mean([f[name].runs for f in found]):.0f}",
-            f"{np.median(width):.2f}", f"{ratio.mean():.2f} (se {error:.2f})", f"{np.median(ratio):.2f}",
+            DESIGNS.get(name, "none, the pilot alone"),
+            f"{np.mean([f[name].runs for f in found]):.0f}",
+            f"{np.median(width):.2f}", f"{ratio.mean():.2f} (se {error:.2f})",
+            f"{np.median(ratio):.2f}",
             share([f[name].covers for f in found]),
         ])  # fmt: skip
     head = [

@@ -28,4 +28,4 @@ def small() -> list[Task]:
     cores.
     """
     tasks = tasks_of(jobs_of(GRID, recipe=Recipe(validation=128)), ["w3", "w4@gptq"])
-    return [replace(task, work=replace(task.work, every=EVERY)) for task in tasks]  # type: ignore[type-var]
+    return [replace(task, work=replace(task.work, every=EVERY)) for task in tasks]

@@ -161,10 +161,18 @@ def _verdicts(rates: dict[str, dict[str, float]], copies: dict[str, float]) -> l
         for name, found in rates.items()
     }
     return [
-        ["checked, over the fastest other (bar 0.9)", *(f"{rates[n][fresh] / others[n]:.2f}" for n in rates)],
-        ["unchecked, as the others are, over the fastest other (bar 0.9)", *(f"{rates[n][unchecked] / others[n]:.2f}" for n in rates)],
-        ["unchecked, over a copy into a fresh result", *(f"{rates[n][unchecked] / copies['into a fresh result']:.2f}" for n in rates)],
-        ["into memory that is there, over such a copy", *(f"{rates[n][there] / copies['into memory that is there']:.2f}" for n in rates)],
+        [
+            "checked, over the fastest other (bar 0.9)",
+            *(f"{rates[n][fresh] / others[n]:.2f}" for n in rates)],
+        [
+            "unchecked, as the others are, over the fastest other (bar 0.9)",
+            *(f"{rates[n][unchecked] / others[n]:.2f}" for n in rates)],
+        [
+            "unchecked, over a copy into a fresh result",
+            *(f"{rates[n][unchecked] / copies['into a fresh result']:.2f}" for n in rates)],
+        [
+            "into memory that is there, over such a copy",
+            *(f"{rates[n][there] / copies['into memory that is there']:.2f}" for n in rates)],
     ]  # fmt: skip
 
 

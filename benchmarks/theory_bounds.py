@@ -57,7 +57,7 @@ def bounds() -> None:
             steps=(300, 3000, 30_000),
             batches=(1, 16, 256),
             noises=("add", "vec", "coord"),
-            inputs=inputs,  # type: ignore[arg-type]
+            inputs=inputs,
         ):
             found[row.noise, row.eps].append(row)
         rows += [[inputs, *key, *spread(group)] for key, group in found.items()]
@@ -108,8 +108,8 @@ def sizes() -> None:
     for size in (80, 1000):
         for inputs in ("clean", "quantised"):
             for each in spelled:
-                model = effective_model_size(problem, size, sgd, each, inputs=inputs)  # type: ignore[arg-type]
-                data = effective_data_size(problem, sgd, each, size=size, inputs=inputs)  # type: ignore[arg-type]
+                model = effective_model_size(problem, size, sgd, each, inputs=inputs)
+                data = effective_data_size(problem, sgd, each, size=size, inputs=inputs)
                 share = model.doubling / model.full_doubling
                 values = (model.value, model.closed, share, data.value, data.closed)
                 rows.append([size, inputs, each, *map(number, values)])
@@ -133,7 +133,7 @@ def bits() -> None:
                     target[-1] = dim ** (decay / 2)
                 problem = Regression(dim, decay, target=target)
                 for inputs in ("clean", "quantised"):
-                    found = equal_risk_bits(problem, SGD(10_000, 1, 0.05), inputs=inputs)  # type: ignore[arg-type]
+                    found = equal_risk_bits(problem, SGD(10_000, 1, 0.05), inputs=inputs)
                     gaps = [each.bits - each.mantissa for each in found]
                     known = [gap for gap in gaps if not math.isnan(gap)]
                     rule, measured = (
@@ -164,7 +164,7 @@ def allocation() -> None:
     for inputs in ("clean", "quantised"):
         for compute in (1e6, 1e7):
             took, found = seconds(
-                lambda compute=compute, inputs=inputs: allocate(  # type: ignore[misc]
+                lambda compute=compute, inputs=inputs: allocate(
                     problem, Allowance(compute=compute), precisions, inputs=inputs
                 )
             )

@@ -81,13 +81,13 @@ def _compare(before: dict[str, str], now: dict[str, str]) -> None:
 
 
 def _hex(*values: object) -> str:
-    return " ".join(float(value).hex() for value in values)  # type: ignore[arg-type]
+    return " ".join(float(value).hex() for value in values)
 
 
 def _hash(values: object) -> str:
     data = (
         values.tobytes() if isinstance(values, np.ndarray) else "\n".join(map(str, values)).encode()
-    )  # type: ignore[call-overload]
+    )
     return hashlib.sha256(data).hexdigest()[:16]
 
 
