@@ -165,14 +165,16 @@ def other_cases() -> list[Case]:
 def closure_cases() -> list[Case]:
     found = []
     for part in "lag":
-        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 4.0), ("int4~sr", 4.0),
+        for name, scale in (
+            ("int8", None), ("int4", None), ("int4~sr", None), ("int4", 4.0), ("int4~sr", 4.0),
             ("e4m3", 1.0), ("e2m1", 1.0), ("e2m1~sr", 1.0)):  # fmt: skip
             found += [
                 Case(part, PROBLEM, SHORT, f"{part}:{name}", way, scales=Scales(**{part: scale}))
                 for way in ("last", "average")
             ]
     for part, head in (("w", ""), ("post", "fp -> ")):
-        for name, scale in (("int8", None), ("int4", None), ("int4~sr", None), ("int4", 0.7), ("int4~sr", 0.7),
+        for name, scale in (
+            ("int8", None), ("int4", None), ("int4~sr", None), ("int4", 0.7), ("int4~sr", 0.7),
             ("e2m1", 0.5)):  # fmt: skip
             scales = Scales(**{part: scale})
             found += [
