@@ -5,7 +5,8 @@ from isoloss.laws.formula import Addend, ArgumentMap, Composed, Constants, Formu
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Box, Evidence, Law
-from isoloss.laws.registry import preset, presets
+from isoloss.laws.pieces import PIECES, register_term
+from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.saving import law_from_json
 from isoloss.laws.terms import (
     Cap,
@@ -28,10 +29,10 @@ from isoloss.laws.terms import (
 )
 
 __all__ = [
-    "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
+    "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
     "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level",
     "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sparse",
     "Table", "Value", "amplitude", "as_inputs", "bits_power", "decaying", "exponent", "float_fields",
-    "halving", "law_from_json", "plain", "power", "preset", "presets", "saturating", "scale", "select",
+    "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term", "saturating", "scale", "select",
     "take", "tanh_error",
 ]  # fmt: skip

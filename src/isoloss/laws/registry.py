@@ -1,67 +1,90 @@
-"""The published laws by name, each as it can be evaluated, fitted or taken as a start."""
+"""The laws by name: those that isoloss ships, and a user's own."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from itertools import chain
+import dataclasses
+import re
+import sys
 
-from isoloss.laws.families import (
-    busbridge,
-    chen,
-    chinchilla,
-    dremov,
-    farseer,
-    frantar,
-    kaplan,
-    kumar,
-    muennighoff,
-    ouyang,
-    panferov,
-    quartet,
-    quest,
-    shannon,
-    spectra,
-    sun,
-    thomassen,
-    zhang,
-)
+from isoloss.files import Registry
 from isoloss.laws.law import Law
+from isoloss.laws.pieces import HOME, register_pieces
+from isoloss.laws.shipped import shipped
 
-FAMILIES = (
-    chinchilla,
-    kaplan,
-    muennighoff,
-    busbridge,
-    farseer,
-    kumar,
-    frantar,
-    quest,
-    panferov,
-    quartet,
-    sun,
-    chen,
-    dremov,
-    thomassen,
-    ouyang,
-    shannon,
-    spectra,
-    zhang,
-)
+#: Words that mean something else where a law is named.
+RESERVED = ("published",)
+
+
+def _load() -> None:
+    for law in shipped():
+        LAWS.register(law.name, law, home=HOME)
+
+
+LAWS: Registry[Law] = Registry("law", load=_load)
+
+
+def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law:
+    """Add a law of one's own under its name, and what it is made of, so that it can be saved.
+
+    To be called at the top of a module; another process knows the law once it uses that module
+    (`use`, ``--use``, or an entry point of the group "isoloss").
+
+    Parameters
+    ----------
+    law
+        The law; its name is what `preset` and ``--law`` take: letters, digits, "_" and "-".
+    replace
+        Give a taken name to this law, as when the cell of a notebook runs again.
+    home
+        The module that registers it; by default the caller's.
+
+    Returns
+    -------
+    Law
+        The law itself.
+
+    Raises
+    ------
+    ValueError
+        The name is taken or cannot be one, or a term is no frozen dataclass or a function has no name.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", law.name) or law.name in RESERVED:
+        raise ValueError(
+            f"a law cannot be named {law.name[:60]!r}; begin with a letter and go on with letters, "
+            f"digits, '_' and '-', and leave out {', '.join(map(repr, RESERVED))}"
+        )
+    home = home or str(sys._getframe(1).f_globals.get("__name__", "__main__"))
+    register_pieces(law.formula, home)
+    return LAWS.register(law.name, law, replace=replace, home=home)
 
 
 def presets() -> tuple[Law, ...]:
-    """Every published law, family by family."""
-    return tuple(chain.from_iterable(family.laws() for family in FAMILIES))
+    """The published laws that isoloss ships, family by family; `LAWS` has a user's own as well."""
+    return tuple(map(_copied, shipped()))
 
 
 def preset(name: str) -> Law:
-    """The published law of a name, such as "kumar2024".
+    """The law of a name, such as "kumar2024" or one that was registered.
 
-    Raises ValueError with the nearest names and all that there are.
+    Parameters
+    ----------
+    name
+        A name of `LAWS`.
+
+    Returns
+    -------
+    Law
+        A copy, so that its values can be changed without changing the preset.
+
+    Raises
+    ------
+    ValueError
+        No law has this name; the message has the nearest names and all that there are.
     """
-    known = {law.name: law for law in presets()}
-    if name in known:
-        return known[name]
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise ValueError(f"unknown law {name!r}; {hint}there are {', '.join(known)}")
+    return _copied(LAWS[name])
+
+
+def _copied(law: Law) -> Law:
+    return dataclasses.replace(
+        law, values=dict(law.values), ties=dict(law.ties), bounds=dict(law.bounds)
+    )

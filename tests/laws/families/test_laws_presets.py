@@ -138,10 +138,10 @@ def test_a_field_that_is_missing_is_named() -> None:
 def test_an_unknown_name_gets_near_ones_and_all() -> None:
     with pytest.raises(
         ValueError,
-        match=r"unknown law 'kumar24'; did you mean 'kumar2024'.*\? there are chinchilla, .*zhang2026$",
+        match=r"unknown law 'kumar24'; did you mean 'kumar2024'.*\? accepted are chinchilla, .*zhang2026$",
     ):
         preset("kumar24")
-    with pytest.raises(ValueError, match=r"unknown law '#'; there are chinchilla"):
+    with pytest.raises(ValueError, match=r"unknown law '#'; accepted are chinchilla"):
         preset("#")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from isoloss.laws.formula import Composed
 from isoloss.laws.law import Law
 
+ORDER = 40
+
 
 def laws() -> tuple[Law, ...]:
     """The form alone; with kappa below one what a rounding costs grows with tokens even where it only costs

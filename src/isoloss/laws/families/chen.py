@@ -7,6 +7,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Penalty, SharedScale, Table
 
+ORDER = 120
+
 PARTS = ("w", "a")
 SIZE = amplitude("k", "size of the rounding loss", "nats")
 PARAMS = power("gN", "how fast the rounding loss falls with params")

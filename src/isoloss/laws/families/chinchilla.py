@@ -5,6 +5,8 @@ from __future__ import annotations
 from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 
+ORDER = 10
+
 #: The 240 runs that the replication keeps; those of the paper are the same figure's.
 HOFFMANN_RUNS = Box((5.7e7, 1.62e10), (8.2e8, 3.2e11), (0.45, 342), "bf16")
 

@@ -13,6 +13,8 @@ from isoloss.laws.jet import Value, select, take
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Penalty, Rounded, halving
 
+ORDER = 130
+
 
 @dataclass(frozen=True)
 class PerByte:

@@ -12,6 +12,8 @@ from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Value
 from isoloss.laws.law import Law
 
+ORDER = 50
+
 # In each of the three functions of params, exp(a N^p + b), the product a N^p is of the order of ten.
 _SHAPES = (
     Constant("a1", "factor in the exponent of tokens", -5.0, 5.0, (-0.5, -0.02)),

@@ -7,6 +7,8 @@ from isoloss.laws.formula import BASE, Composed
 from isoloss.laws.law import Law
 from isoloss.laws.terms import Sparse, Table
 
+ORDER = 70
+
 #: The factor of one level; above one where rounding happens to help.
 EFF = scale("eff", "effective over nominal params", 1e-3, 2.0, (0.2, 1.0))
 TABLE = Composed(params_factor=(Table(("w", "a"), EFF),))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from isoloss.laws.formula import Composed
 from isoloss.laws.law import Law
 
+ORDER = 20
+
 
 def laws() -> tuple[Law, ...]:
     """L = [(N_c/N)^(a_N/a_D) + D_c/D]^a_D: E = 0, beta = 1, kappa = a_D, alpha = a_N/a_D, A = N_c^alpha, B =

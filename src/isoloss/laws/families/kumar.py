@@ -46,6 +46,8 @@ from isoloss.laws.formula import Composed, Link
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Gate, Penalty, Requantised, decaying, saturating
 
+ORDER = 60
+
 PARTS = {"w": "weights", "a": "activations", "kv": "keys and values"}
 RUNS = Box(
     (3e7, 2.2e8),

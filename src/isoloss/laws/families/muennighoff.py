@@ -9,6 +9,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Repetition
 
+ORDER = 30
+
 FORM = Composed(
     maps=(
         Repetition(

@@ -8,6 +8,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Evidence, Law
 from isoloss.laws.terms import Penalty, Rounded, Table, bits_power
 
+ORDER = 150
+
 #: Base [(4.74e19/N)^(.045/.399) + 7.63e10/D]^.399.
 BASE = {
     "A": 4.74e19 ** (0.045 / 0.399),

@@ -7,6 +7,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import tanh_error
 
+ORDER = 90
+
 LIMIT = scale("L", "factor of a format without error", 0.5, 1.5, (0.9, 1.1))
 SLOPE = scale("F", "size of the factor's rise", 1e-3, 10.0, (0.1, 0.6))
 POWER = scale("C", "power of the factor's rise", 0.1, 5.0, (0.8, 2.0))

@@ -8,6 +8,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Table
 
+ORDER = 100
+
 EFF_TOKENS = scale("eff_D", "effective over nominal tokens", 1e-3, 2.0, (0.2, 1.0))
 FORWARD = {
     "w:mxfp4~sr a:mxfp4~sr": 0.42,

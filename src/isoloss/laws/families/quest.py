@@ -6,6 +6,8 @@ from isoloss.laws.families.frantar import TABLE
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import labelled
 
+ORDER = 80
+
 BASE = {
     "A": 8.134031011055859,
     "alpha": 0.062726522,

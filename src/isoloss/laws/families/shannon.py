@@ -12,6 +12,8 @@ from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Value
 from isoloss.laws.law import Law
 
+ORDER = 160
+
 _CONSTANTS = (
     scale("a", "size of the capacity", 1e-6, 1e3, (1e-3, 0.1)),
     Constant("p", "power of params in the capacity", -1.0, 2.0, (0.0, 0.2)),

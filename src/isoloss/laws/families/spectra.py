@@ -5,6 +5,8 @@ from __future__ import annotations
 from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 
+ORDER = 170
+
 
 def laws() -> tuple[Law, ...]:
     """2.19 + 4.73/N^.32 + 5.18/D^.81 with N in millions and D in billions, in counts."""

@@ -7,6 +7,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Box, Law
 from isoloss.laws.terms import Penalty, Rounded, SharedScale, float_fields
 
+ORDER = 110
+
 PENALTY = Penalty(
     amplitude("k", "size of the rounding loss, 1/gamma of the paper", "nats"),
     power("n", "how fast the rounding loss falls with params"),

@@ -7,6 +7,8 @@ from isoloss.laws.formula import Composed
 from isoloss.laws.law import Law
 from isoloss.laws.terms import Penalty, Table
 
+ORDER = 140
+
 
 def laws() -> tuple[Law, ...]:
     """The form alone: delta = k N^-gN with both constants of each precision's own."""

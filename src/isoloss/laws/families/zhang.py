@@ -14,6 +14,8 @@ from isoloss.laws.jet import Value
 from isoloss.laws.law import Law
 from isoloss.laws.terms import Cap, FormatLink, Penalty, noise_of
 
+ORDER = 180
+
 CAP = Cap(
     "d",
     scale("c", "params that noise of size one would leave", 1e-3, 1e12, (0.1, 1e3), "params"),
