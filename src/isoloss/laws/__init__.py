@@ -1,11 +1,13 @@
 """Closed-form laws of loss against params, tokens and precision, as compositions of small terms."""
 
 from isoloss.laws.constant import Constant, amplitude, exponent, power, scale
+from isoloss.laws.doors import as_law
 from isoloss.laws.formula import Addend, ArgumentMap, Composed, Constants, Formula, Grouped, Link
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
-from isoloss.laws.law import Box, Evidence, Law
+from isoloss.laws.law import Law
 from isoloss.laws.pieces import PIECES, register_term
+from isoloss.laws.provenance import EVIDENCE, Box, Evidence
 from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.saving import law_from_json
 from isoloss.laws.terms import (
@@ -29,10 +31,10 @@ from isoloss.laws.terms import (
 )
 
 __all__ = [
-    "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
+    "EVIDENCE", "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
     "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level",
     "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sparse",
-    "Table", "Value", "amplitude", "as_inputs", "bits_power", "decaying", "exponent", "float_fields",
+    "Table", "Value", "amplitude", "as_inputs", "as_law", "bits_power", "decaying", "exponent", "float_fields",
     "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term", "saturating", "scale", "select",
     "take", "tanh_error",
 ]  # fmt: skip

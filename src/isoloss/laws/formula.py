@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
@@ -92,6 +93,17 @@ class ArgumentMap(Protocol):
         self, c: Constants, x: Inputs, params: Value, tokens: Value
     ) -> tuple[Value, Value]:
         """Params and tokens as the base sees them."""
+
+
+def takes(function: object, count: int) -> bool:
+    """Whether a function or a term can be called with that many arguments; True where nobody can say."""
+    try:
+        signature(cast(Callable[..., Any], function)).bind(*(None,) * count)
+    except TypeError:
+        return False
+    except ValueError:  # compiled functions have no signature
+        return True
+    return True
 
 
 def relinked(term: T, change: Callable[[Link], Link]) -> T:

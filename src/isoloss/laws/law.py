@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,42 +16,47 @@ from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped
 from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
 from isoloss.laws.jet import Array, plain
+from isoloss.laws.provenance import Box, Evidence
 from isoloss.laws.terms import bound
 
-#: How its form and constants are known: read in the [P]aper or the authors' [C]ode, [D]erived here, in a
-#: [S]econdary note, [A]bstract only, re[M]embered only, [F]itted.
-Evidence = Literal["P", "C", "D", "S", "A", "M", "F"]
 Spelling = str | Precision | Sequence[str | Precision]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Box:
-    """The region that a law's runs cover: ranges of params, tokens and tokens per param, and its formats."""
-
-    params: tuple[float, float]
-    tokens: tuple[float, float]
-    tokens_per_param: tuple[float, float]
-    formats: str = ""
-
-    def outside(self, x: Inputs) -> Array:
-        """How far each run lies outside, as a factor (1 inside): 10 is ten times beyond the nearest edge."""
-        far = np.ones(len(x))
-        for values, (least, most) in (
-            (x.params, self.params),
-            (x.tokens, self.tokens),
-            (x.tokens / x.params, self.tokens_per_param),
-        ):
-            far = np.maximum(far, np.maximum(values / most, least / values))
-        return np.where(far < 1 + 1e-9, 1.0, far)
 
 
 @dataclass(frozen=True)
 class Law:
     """Named constants and an equation; ``law(params, tokens, precision)`` is the loss in nats per token.
 
-    ``values`` holds the constants that are known, ``fixed`` the names that a fit leaves alone, ``ties`` maps
-    a constant to the one it equals, ``bounds`` replaces a constant's bounds in a fit.
+    Attributes
+    ----------
+    name
+        Its name, as "kumar2024".
+    formula
+        The equation: a `Composed` of terms, or a formula of one's own. It says which constants there
+        are, with bounds, unit and meaning.
+    values
+        The constants that are known, by name; the others are to be fitted.
+    fixed
+        Names of constants that a fit leaves at their values.
+    ties
+        A constant's name to that of the one it equals.
+    bounds
+        Bounds in a fit, by name, in place of the constant's own.
+    title
+        What it is, in a line.
+    source
+        The paper (arXiv number) and the place in it.
+    evidence
+        How form and constants are known, a letter of `EVIDENCE`.
+    box
+        The region that its runs cover, None where unknown.
+    notes
+        What a user must know: conventions, ranges, what was not published.
+
+    Raises
+    ------
+    ValueError
+        A value, fix, tie or bound of a constant that the formula has not, or a fix without a value.
     """
 
     name: str
@@ -109,9 +114,30 @@ class Law:
         sparsity: str | Sequence[str | None] | None = None,
         group: str | Sequence[str] | None = None,
     ) -> Array | float:
-        """The loss in nats per token; arguments broadcast, and numbers in give a number out.
+        """The loss in nats per token.
 
-        Raises DomainError where the law is not defined: nothing is clamped.
+        Parameters
+        ----------
+        params, tokens
+            Counts; numbers or arrays that broadcast against each other.
+        precision
+            A spelling ("w4 a8", "w8 -> w4"), a Precision, or a list of them that broadcasts as well.
+        unique_tokens
+            The number of different tokens, for laws of repeated data; None: none is seen twice.
+        sparsity
+            The pattern of pruned weights, "2:4" or "50%"; one for all rows or one a row.
+        group
+            The group of runs, for laws with a base for each; one for all rows or one a row.
+
+        Returns
+        -------
+        float or array
+            Of the common shape; a float where all arguments are numbers.
+
+        Raises
+        ------
+        DomainError
+            The law is not defined there, or a constant that it needs has no value: nothing is clamped.
         """
         many = [np.shape(v) for v in (params, tokens, unique_tokens) if v is not None]
         many += [
@@ -142,7 +168,27 @@ class Law:
         sparsity: str | None = None,
         group: str | None = None,
     ) -> Array | float:
-        """The loss at a precision (and sparsity) less the loss at the reference, same params and tokens."""
+        """The loss at a precision less the loss at a reference, same params and tokens, in nats.
+
+        Parameters
+        ----------
+        params, tokens, precision, group
+            As in a call of the law.
+        reference
+            The precision that is subtracted, in general exact arithmetic ("fp").
+        sparsity
+            The pattern of pruned weights at `precision`; the reference has all weights.
+
+        Returns
+        -------
+        float or array
+            Of the common shape.
+
+        Raises
+        ------
+        DomainError
+            The law is not defined at one of them.
+        """
         rounded = self(params, tokens, precision, sparsity=sparsity, group=group)
         return rounded - self(params, tokens, reference, group=group)
 
@@ -156,7 +202,25 @@ class Law:
         return loss
 
     def factors(self, precision: Spelling, *, sparsity: str | None = None) -> tuple[Array, Array]:
-        """Effective over nominal params and tokens at each precision, two arrays of shape (precisions,)."""
+        """Effective over nominal params and tokens at each precision.
+
+        Parameters
+        ----------
+        precision
+            One spelling or several.
+        sparsity
+            The pattern of pruned weights, for all of them.
+
+        Returns
+        -------
+        tuple of array
+            rho_N and rho_D, each of shape (precisions,).
+
+        Raises
+        ------
+        DomainError
+            The formula is no `Composed`, or a factor is not defined or has no single value.
+        """
         inner = self.formula.inner if isinstance(self.formula, Grouped) else self.formula
         if not isinstance(inner, Composed):
             raise DomainError(
@@ -204,7 +268,15 @@ class Law:
     def tie(self, name: str, to: str) -> Self:
         """The law with one constant equal to another; what was tied to the first follows it.
 
-        Raises ValueError for a constant tied to itself.
+        Parameters
+        ----------
+        name, to
+            The constant, and the one that it equals.
+
+        Raises
+        ------
+        ValueError
+            A constant tied to itself, or a name that the law has not.
         """
         to = self.ties.get(to, to)
         if name == to:
@@ -226,6 +298,13 @@ class Law:
         """The law with a value of some constants for every group; their fixes and ties carry over.
 
         A constant tied to one of them is grouped with it; a fixed one stays as it is.
+
+        Parameters
+        ----------
+        names
+            The constants with a value a group, in general those of the base.
+        groups
+            The groups; constants are then named as ``E[quest2025]``.
         """
         own = {n for n in names if n not in self.fixed}
         own |= {n for n, to in self.ties.items() if to in own}
@@ -244,32 +323,43 @@ class Law:
         return replace(self, formula=formula, values=values, ties=ties, bounds=bounds)
 
     def __str__(self) -> str:
-        head = f"{self.name}: {self.title or 'a law'}" + (
-            f" ({self.source})" if self.source else ""
-        )
+        source = f" ({self.source})" if self.source else ""
+        head = f"{self.name}: {self.title or 'a law'}{source}"
         rows = []
         for k in self.constants:
             value = "to be fitted" if k.value is None or np.isnan(k.value) else f"{k.value:.6g}"
-            mark = (
-                f" = {self.ties[k.name]}"
-                if k.name in self.ties
-                else " fixed"
-                if k.name in self.fixed
-                else ""
-            )
-            rows.append(f"  {k.name:<22} {value:>12}{mark:<10} {k.unit:<6} {k.meaning}")
+            held = f" = {self.ties[k.name]}" if k.name in self.ties else ""
+            held = held or (" fixed" if k.name in self.fixed else "")
+            rows.append(f"  {k.name:<22} {value:>12}{held:<10} {k.unit:<6} {k.meaning}")
         return "\n".join([head, *rows, *(f"  note: {note}" for note in self.notes)])
 
     def to_json(self) -> dict[str, Any]:
-        """What a file keeps of the law; ``law_from_json`` reads it back.
+        """What a file keeps of the law, as JSON values; `law_from_json` reads it back.
 
-        Raises ValueError for a law whose formula is not that of a preset.
+        Raises
+        ------
+        ValueError
+            A term type or function of the formula is not registered (`register`, `register_term`).
         """
         found: dict[str, Any] = encode(self)["Law"]
         return found
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write the law as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
+        """Write the law as a JSON file, which `isoloss.load` reads, and return its path.
+
+        Parameters
+        ----------
+        path
+            Where the file stands afterwards.
+        force
+            Replace a file that exists.
+
+        Raises
+        ------
+        ValueError
+            The file exists and `force` is not given, it cannot be written, or the law cannot be saved
+            (see `to_json`).
+        """
         return save(self, path, force)
 
     def _known(self) -> Constants:

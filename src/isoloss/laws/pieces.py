@@ -26,13 +26,14 @@ HOME = "isoloss.laws"
 
 def _load() -> None:
     """Register the terms of isoloss: those of its laws, and those that no law of it uses."""
-    offered: list[Any] = [getattr(terms, name) for name in terms.__all__]
+    offered = (getattr(terms, name) for name in terms.__all__)
+    types = [each for each in offered if isinstance(each, type) and is_dataclass(each)]
     used = (piece for law in shipped() for piece in _pieces_of(law.formula))
-    for piece in (Constant, Grouped, *(each for each in offered if is_dataclass(each)), *used):
+    for piece in (Constant, Grouped, *types, *used):
         _add(piece, HOME)
 
 
-PIECES: Registry[Piece] = Registry("term", load=_load)
+PIECES: Registry[Piece] = Registry("term or function", load=_load)
 
 
 def register_term(piece: P) -> P:
@@ -103,9 +104,16 @@ def piece(name: str, home: str | None = None) -> Piece:
     Raises ValueError, with what to do, where none is registered.
     """
     found = PIECES.find(name)
-    if found is None:
-        raise ValueError(PIECES.unknown(name, home))
-    return found
+    if found is not None:
+        return found
+    home = home or name.rpartition(":")[0]
+    if home in sys.modules and not Registry.is_shipped(home):
+        where = "this script or notebook" if home == "__main__" else f"the module '{home}'"
+        raise ValueError(
+            f"{where} has registered no {PIECES.kind} {name[:60]!r} so far; define it at the top of a "
+            "module and register it there (laws.register or laws.register_term)"
+        )
+    raise ValueError(PIECES.unknown(name, home))
 
 
 def _add(piece: Piece, home: str) -> None:

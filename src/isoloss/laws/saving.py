@@ -1,4 +1,8 @@
-"""Laws in files: the preset they are made of and what was changed, as plain JSON values."""
+"""Laws in files: the formula by its structure, the constants and the description, as JSON values.
+
+A file of schema 2 says everything itself, so that it keeps its meaning when a preset is edited
+later. Schema 1 (isoloss 0.1) named the preset whose composition the law has, and still loads.
+"""
 
 from __future__ import annotations
 
@@ -8,107 +12,164 @@ from importlib.metadata import version
 from math import isnan, nan
 from typing import Any
 
-from isoloss.files import KINDS, Kind
+from isoloss.files import KINDS, Kind, decode, encode
 from isoloss.laws.formula import Formula, Grouped
-from isoloss.laws.law import Box, Law
-from isoloss.laws.registry import preset, presets
-from isoloss.laws.terms import labelled, labels_of
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box, Evidence
+from isoloss.laws.registry import preset
+from isoloss.laws.structure import formula_from_json, formula_to_json
+from isoloss.laws.terms import labelled
 
-SCHEMA = 1
+SCHEMA = 2
+Pair = tuple[float, float]
+Texts = tuple[str, ...]
 
 
-def to_json(law: Law) -> dict[str, Any]:
-    """The law as JSON values: its preset, values, fixes, ties, bounds, labels of tables, groups and
-    description.
+def law_to_json(law: Law) -> dict[str, Any]:
+    """The law as JSON values: its formula term by term, its constants and its description.
 
-    Raises ValueError for a formula of one's own: only a preset's can be built again from its name.
+    Parameters
+    ----------
+    law
+        A preset, a changed or fitted one, or a composition of one's own.
+
+    Returns
+    -------
+    dict
+        What `law_from_json` reads.
+
+    Raises
+    ------
+    ValueError
+        A term type or function is not registered (`register`, `register_term`), or holds what a
+        file cannot.
     """
-    grouped = law.formula if isinstance(law.formula, Grouped) else None
     return {
         "isoloss": version("isoloss"),
         "type": "law",
         "schema": SCHEMA,
-        "preset": _preset_of(law),
         "name": law.name,
-        "values": {name: None if isnan(value) else value for name, value in law.values.items()},
+        "formula": formula_to_json(law.formula),
+        "values": {
+            name: None if isnan(value) else encode(value) for name, value in law.values.items()
+        },
         "fixed": sorted(law.fixed),
         "ties": dict(law.ties),
-        "bounds": {name: list(pair) for name, pair in law.bounds.items()},
-        "labels": {name: list(found) for name, found in labels_of(law.formula).items()},
-        "per": None
-        if grouped is None
-        else {"names": list(grouped.names), "groups": list(grouped.groups)},
+        "bounds": {name: encode(pair) for name, pair in law.bounds.items()},
         "title": law.title,
         "source": law.source,
         "evidence": law.evidence,
-        "box": None if law.box is None else asdict(law.box),
+        "box": None if law.box is None else encode(asdict(law.box))["map"],
         "notes": list(law.notes),
     }
 
 
 def law_from_json(saved: Mapping[str, Any]) -> Law:
-    """The law that ``Law.to_json`` described.
+    """The law of what `law_to_json` gave, or of what isoloss 0.1 saved.
 
-    Raises ValueError for another type of file, a newer schema, an unknown preset or a missing field.
+    Parameters
+    ----------
+    saved
+        JSON values, schema 1 or 2.
+
+    Returns
+    -------
+    Law
+        Equal to the one that was saved.
+
+    Raises
+    ------
+    ValueError
+        It is no law or of a newer schema; a field is missing, unknown or of another type; a term,
+        function or preset is not known here. One sentence names it.
     """
-    if saved.get("type") != "law":
-        raise ValueError(f"this is a saved {saved.get('type', 'thing without a type')}, not a law")
-    if not isinstance(saved.get("schema"), int) or saved["schema"] > SCHEMA:
+    if not isinstance(saved, Mapping) or saved.get("type") != "law":
+        found = saved.get("type", "value without a type") if isinstance(saved, Mapping) else saved
+        raise ValueError(f"this is a saved {str(found)[:60]}, not a law")
+    schema = saved.get("schema")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise ValueError(
-            f"the law has schema {saved.get('schema')} of isoloss {saved.get('isoloss', 'unknown')}; "
+            f"the law has schema {str(schema)[:60]} of isoloss {str(saved.get('isoloss', 'unknown'))[:60]}; "
             f"this isoloss {version('isoloss')} reads up to {SCHEMA}, so update it"
         )
-    try:
-        return _built(saved)
-    except KeyError as missing:
-        raise ValueError(
-            f"the saved law has no field {missing}; it was cut short or edited"
-        ) from None
-
-
-def _built(saved: Mapping[str, Any]) -> Law:
-    law = preset(saved["preset"])
-    formula = labelled(law.formula, {name: tuple(found) for name, found in saved["labels"].items()})
-    if saved["per"] is not None:
-        formula = Grouped(formula, tuple(saved["per"]["names"]), tuple(saved["per"]["groups"]))
+    own = _Fields(saved)
+    formula = formula_from_json(own["formula"]) if schema == SCHEMA else _of_preset(own)
     return Law(
-        name=saved["name"],
+        name=own.read("name", str),
         formula=formula,
-        values={name: nan if value is None else value for name, value in saved["values"].items()},
-        fixed=frozenset(saved["fixed"]),
-        ties=dict(saved["ties"]),
-        bounds={name: (low, high) for name, (low, high) in saved["bounds"].items()},
-        title=saved["title"],
-        source=saved["source"],
-        evidence=saved["evidence"],
-        box=None if saved["box"] is None else _box(saved["box"]),
-        notes=tuple(saved["notes"]),
+        values={name: _value(found, name) for name, found in own.mapping("values").items()},
+        fixed=frozenset(own.read("fixed", Texts)),
+        ties={name: decode(str, to, f"ties.{name}") for name, to in own.mapping("ties").items()},
+        bounds={name: _pair(found, name) for name, found in own.mapping("bounds").items()},
+        title=own.read("title", str),
+        source=own.read("source", str),
+        evidence=own.read("evidence", Evidence),
+        box=None if own["box"] is None else _box(_Fields(own.mapping("box"), "box")),
+        notes=own.read("notes", Texts),
     )
 
 
-def _box(saved: Mapping[str, Any]) -> Box:
-    def pair(name: str) -> tuple[float, float]:
-        low, high = saved[name]
-        return low, high
+class _Fields:
+    """The fields of a saved object, each looked up and checked by name."""
 
-    return Box(pair("params"), pair("tokens"), pair("tokens_per_param"), saved["formats"])
+    def __init__(self, saved: Mapping[str, Any], place: str = "law") -> None:
+        self.saved, self.place = saved, place
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.saved:
+            raise ValueError(
+                f"the saved {self.place} has no field {name!r}; it was cut short or edited"
+            )
+        return self.saved[name]
+
+    def read(self, name: str, hint: Any) -> Any:
+        """A field of a type that files know."""
+        return decode(hint, self[name], name if self.place == "law" else f"{self.place}.{name}")
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A field that is an object of others."""
+        found = self[name]
+        if not isinstance(found, dict):
+            raise ValueError(f"{name} is {str(found)[:60]!r}; it must be an object")
+        return found
 
 
-def _preset_of(law: Law) -> str:
-    """The name of the preset whose composition the law has, its own name first."""
-    bare = _bare(law.formula)
-    known = sorted(presets(), key=lambda each: each.name != law.name)
-    for each in known:
-        if _bare(each.formula) == bare:
-            return each.name
-    raise ValueError(
-        f"law {law.name!r} is a composition of its own and cannot be saved; save its values and build it "
-        "again in code"
+def _value(found: object, name: str) -> float:
+    if found is None:
+        return nan
+    number = float(decode(float, found, f"values.{name}"))
+    if isnan(number):
+        raise ValueError(f"values.{name} is nan; write null where a constant has no value")
+    return number
+
+
+def _pair(found: object, name: str) -> Pair:
+    low, high = decode(Pair, found, f"bounds.{name}")
+    if not low < high:
+        raise ValueError(f"bounds.{name} is [{low:g}, {high:g}]; the lower one must be smaller")
+    return low, high
+
+
+def _box(own: _Fields) -> Box:
+    return Box(
+        own.read("params", Pair),
+        own.read("tokens", Pair),
+        own.read("tokens_per_param", Pair),
+        own.read("formats", str),
     )
 
 
-def _bare(formula: Formula) -> Formula:
-    return labelled(formula.inner if isinstance(formula, Grouped) else formula, {})
+def _of_preset(own: _Fields) -> Formula:
+    """The formula of a file of schema 1: the preset's, with the labels of its tables and the groups."""
+    labels = {
+        name: decode(Texts, found, f"labels.{name}")
+        for name, found in own.mapping("labels").items()
+    }
+    formula = labelled(preset(own.read("preset", str)).formula, labels)
+    if own["per"] is None:
+        return formula
+    per = _Fields(own.mapping("per"), "per")
+    return Grouped(formula, per.read("names", Texts), per.read("groups", Texts))
 
 
-KINDS.register("law", Kind(Law, SCHEMA, to_json, law_from_json))
+KINDS.register("law", Kind(Law, SCHEMA, law_to_json, law_from_json))

@@ -1,13 +1,10 @@
-"""The registry of published laws: what each states about itself, and that each can be saved and read again."""
+"""The published laws: what each states about itself, and how they are named."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import pytest
 
-from isoloss.laws import Composed, DomainError, Law, as_inputs, law_from_json, preset, presets
+from isoloss.laws import DomainError, as_inputs, preset, presets
 
 NAMES = [law.name for law in presets()]
 #: Laws of which every constant is known that a precision without serving needs.
@@ -70,69 +67,6 @@ def test_the_box_of_the_runs(name: str) -> None:
     assert (
         box.tokens[0] / box.params[1] <= 1.01 * least < most <= 1.01 * box.tokens[1] / box.params[0]
     )
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_saved_and_read_a_law_is_the_same(name: str) -> None:
-    law = preset(name)
-    assert law_from_json(json.loads(json.dumps(law.to_json()))) == law
-
-
-@pytest.mark.parametrize(
-    "name", ["chinchilla_tied", "kumar2024", "quest2025", "chen2025", "quartet2025", "farseer2025"]
-)
-def test_a_fitted_law_is_saved_with_its_labels_groups_fixes_and_bounds(name: str) -> None:
-    levels = as_inputs(1e8, 1e10, ["w5 a5", "w3/64", "g:mxfp4", "w8 -> w4"]).levels
-    law = preset(name).bind(levels)
-    first = law.free[0].name
-    law = (
-        law.bounded(**{first: (0.5, 900.0)})
-        .per([first], ["one", "two"])
-        .fix(**{law.free[1].name: 0.25})
-    )
-    assert law.to_json()["preset"] == name
-    law = replace(law, name="mine", evidence="F", title="fitted to my runs", notes=("a note",))
-    assert law_from_json(json.loads(json.dumps(law.to_json()))) == law
-
-
-def test_a_fitted_law_gives_the_same_losses_after_saving() -> None:
-    law = preset("quest2025").per(["A", "B", "E"], ["c4", "dolma"])
-    again = law_from_json(law.to_json())
-    precision = "w4+had@quest a4+had@quest"
-    assert again(1e8, 1e10, precision, group="dolma") == law(1e8, 1e10, precision, group="dolma")
-
-
-def test_a_composition_of_ones_own_cannot_be_saved() -> None:
-    law = Law("mine", Composed(params_factor=preset("kumar2024").formula.params_factor[:1]))  # type: ignore[attr-defined]
-    kept = replace(law, formula=Composed(tokens_factor=law.formula.params_factor))  # type: ignore[attr-defined]
-    with pytest.raises(
-        ValueError, match="law 'mine' is a composition of its own and cannot be saved"
-    ):
-        kept.to_json()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"type": "fit"}, "this is a saved fit, not a law"),
-        (
-            {"schema": 2},
-            r"the law has schema 2 of isoloss .*; this isoloss .* reads up to 1, so update it",
-        ),
-        ({"preset": "kumar2025"}, r"unknown law 'kumar2025'; did you mean 'kumar2024'"),
-        ({"values": {"zeta": 1.0}}, "law 'kumar2024' has no constant 'zeta'"),
-    ],
-)
-def test_a_file_that_cannot_be_read_says_why(change: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        law_from_json(preset("kumar2024").to_json() | change)
-
-
-def test_a_field_that_is_missing_is_named() -> None:
-    saved = preset("kumar2024").to_json()
-    del saved["values"]
-    with pytest.raises(ValueError, match="the saved law has no field 'values'"):
-        law_from_json(saved)
 
 
 def test_an_unknown_name_gets_near_ones_and_all() -> None:

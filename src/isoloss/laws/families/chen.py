@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from isoloss.laws.constant import Constant, amplitude, power
 from isoloss.laws.formula import Composed
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import Penalty, SharedScale, Table
 
 ORDER = 120

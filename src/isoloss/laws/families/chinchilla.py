@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from isoloss.laws.formula import Composed
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 
 ORDER = 10
 

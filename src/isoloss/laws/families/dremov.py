@@ -10,7 +10,8 @@ from isoloss.laws.constant import Constant, amplitude, power, scale
 from isoloss.laws.formula import Composed, Constants, Link
 from isoloss.laws.inputs import Inputs, Levels, Mask
 from isoloss.laws.jet import Value, select, take
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import Penalty, Rounded, halving
 
 ORDER = 130

@@ -43,7 +43,8 @@ from __future__ import annotations
 
 from isoloss.laws.constant import Constant, amplitude, power, scale
 from isoloss.laws.formula import Composed, Link
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import Gate, Penalty, Requantised, decaying, saturating
 
 ORDER = 60

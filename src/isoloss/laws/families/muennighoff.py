@@ -6,7 +6,8 @@ import math
 
 from isoloss.laws.constant import scale
 from isoloss.laws.formula import Composed
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import Repetition
 
 ORDER = 30

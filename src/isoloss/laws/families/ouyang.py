@@ -5,7 +5,8 @@ from __future__ import annotations
 from isoloss.laws.constant import scale
 from isoloss.laws.families.chen import PARAMS, SIZE, TOKENS
 from isoloss.laws.formula import Composed
-from isoloss.laws.law import Box, Evidence, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box, Evidence
 from isoloss.laws.terms import Penalty, Rounded, Table, bits_power
 
 ORDER = 150

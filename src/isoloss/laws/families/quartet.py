@@ -5,7 +5,8 @@ from __future__ import annotations
 from isoloss.laws.constant import scale
 from isoloss.laws.families.frantar import EFF
 from isoloss.laws.formula import Composed
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import Table
 
 ORDER = 100

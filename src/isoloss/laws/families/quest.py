@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from isoloss.laws.families.frantar import TABLE
-from isoloss.laws.law import Box, Law
+from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box
 from isoloss.laws.terms import labelled
 
 ORDER = 80

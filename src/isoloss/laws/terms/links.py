@@ -15,7 +15,7 @@ import numpy as np
 
 from isoloss.formats import Format
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Constants
+from isoloss.laws.formula import Constants, takes
 from isoloss.laws.inputs import Levels, Mask, Stage, bits_of
 from isoloss.laws.jet import Value, plain
 
@@ -35,6 +35,19 @@ class FormatLink:
     stage: Stage = "train"
     noun: str = "bits"
     least: Callable[..., float] | None = None
+
+    def __post_init__(self) -> None:
+        for word, function, count in (
+            ("shape", self.shape, 1 + len(self.constants)),
+            ("least", self.least, len(self.constants)),
+            ("read", self.read, 1),
+        ):
+            if function is not None and not takes(function, count):
+                raise ValueError(
+                    f"{word} of the link on part {self.part!r} cannot be called with {count} "
+                    f"{'argument' if count == 1 else 'arguments'}; shape takes the number and each "
+                    "constant, least each constant, read a format"
+                )
 
     def applies(self, levels: Levels) -> Mask:
         """Where the part has a format at that stage."""

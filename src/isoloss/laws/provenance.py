@@ -1,0 +1,56 @@
+"""Where a law is from: how it is known, and the region that its runs cover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from isoloss.laws.inputs import Inputs
+from isoloss.laws.jet import Array
+
+Evidence = Literal["P", "C", "D", "S", "A", "M", "F"]
+#: How the form and the constants of a law are known.
+EVIDENCE: Mapping[Evidence, str] = {
+    "P": "paper",
+    "C": "authors' code",
+    "D": "derived here",
+    "S": "secondary note",
+    "A": "abstract only",
+    "M": "recalled only",
+    "F": "fitted",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """The region that a law's runs cover.
+
+    Attributes
+    ----------
+    params, tokens, tokens_per_param
+        The least and the most of each: counts, and their ratio.
+    formats
+        The formats that were run, in words.
+    """
+
+    params: tuple[float, float]
+    tokens: tuple[float, float]
+    tokens_per_param: tuple[float, float]
+    formats: str = ""
+
+    def outside(self, x: Inputs) -> Array:
+        """How far each run lies outside, as a factor, shape (n,).
+
+        One is inside, 10 is ten times beyond the nearest edge of what it leaves furthest.
+        """
+        far = np.ones(len(x))
+        for values, (least, most) in (
+            (x.params, self.params),
+            (x.tokens, self.tokens),
+            (x.tokens / x.params, self.tokens_per_param),
+        ):
+            far = np.maximum(far, np.maximum(values / most, least / values))
+        return np.where(far < 1 + 1e-9, 1.0, far)
