@@ -1,4 +1,6 @@
-"""Automatic derivatives against complex steps and central differences, for random expressions and every preset."""
+"""Automatic derivatives against complex steps and central differences, for random expressions
+and every preset.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def gradient_of(f: Callable[[list[Value]], Value], point: Array) -> Array:
 
 
 def hessian_of(f: Callable[[list[Value]], Value], point: Array) -> Array:
-    """Central differences of the complex-step gradient, with a step in proportion to each coordinate."""
+    """Central differences of the complex-step gradient, with a step in proportion to each
+    coordinate.
+    """
     rows = []
     for i, v in enumerate(point):
         h = np.zeros(len(point))
@@ -57,11 +61,13 @@ def agree(f: Callable[[list[Value]], Value], point: Array) -> None:
 UNARY: list[Callable[[Value], Value]] = [
     np.exp, np.expm1, np.tanh, np.negative,
     lambda v: np.log(1.5 + v * v), lambda v: np.log2(1.5 + v * v), lambda v: np.log1p(v * v),
-    lambda v: np.sqrt(1.5 + v * v), np.square, lambda v: 2.0 / (1.5 + v * v), lambda v: (1.5 + v * v) ** -0.7,
+    lambda v: np.sqrt(1.5 + v * v), np.square, lambda v: 2.0 / (1.5 + v * v),
+    lambda v: (1.5 + v * v) ** -0.7,
     lambda v: 1.7**v, lambda v: 3.0 - v, lambda v: v / 3.0,
 ]  # fmt: skip
 BINARY: list[Callable[[Value, Value], Value]] = [
-    np.add, np.subtract, np.multiply, lambda u, v: u / (2.0 + v * v), lambda u, v: (1.5 + u * u) ** v,
+    np.add, np.subtract, np.multiply, lambda u, v: u / (2.0 + v * v),
+    lambda u, v: (1.5 + u * u) ** v,
     lambda u, v: np.power(1.5 + v * v, u) * v,
 ]  # fmt: skip
 

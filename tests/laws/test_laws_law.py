@@ -1,4 +1,6 @@
-"""A law as a value: calling it, changing it, printing it, and what it says where it is not defined."""
+"""A law as a value: calling it, changing it, printing it, and what it says where it is not
+defined.
+"""
 
 from __future__ import annotations
 
@@ -58,33 +60,51 @@ def test_a_sparsity_or_group_stands_for_all_rows_or_one_each() -> None:
         (lambda: EPOCH(np.nan, 1e10), "params is nan; "),
         (lambda: EPOCH(1e8, np.inf), "tokens is inf; "),
         (lambda: preset("muennighoff2023")(1e8, 1e10, unique_tokens=0.0), "unique_tokens is 0; "),
-        (lambda: EPOCH([1e8, 1e9], [1e9] * 3), r"shapes do not agree: params \(2,\), tokens \(3,\), precision \(1,\)"),
-        (lambda: EPOCH([1e8] * 2, 1e9, sparsity=["2:4"] * 3), "sparsity has 3 entries for 2 rows; give one a row"),
+        (lambda: EPOCH([1e8, 1e9], [1e9] * 3), r"shapes do not agree: params \(2,\), tokens "
+                                               r"\(3,\), precision \(1,\)"),
+        (lambda: EPOCH([1e8] * 2, 1e9, sparsity=["2:4"] * 3), "sparsity has 3 entries for 2 "
+                                                              "rows; give one a row"),
         (lambda: EPOCH(1e8, 1e10, "q8w"), "cannot read 'q8w'"),
-        (lambda: KUMAR(1e8, 1e10, "w8 a3"), r"^precision 'w8 a3' gives a factor of -0\.05112: the law holds only above "
+        (lambda: KUMAR(1e8, 1e10, "w8 a3"),
+         r"^precision 'w8 a3' gives a factor of -0\.05112: the law holds only above "
          r"3\.11 bits of part 'a'$"),
         (lambda: KUMAR(1e8, 1e10, "kv2"), r"the law holds only above 2\.32 bits of part 'kv'"),
         (lambda: KUMAR(1e8, 1e10, "w:add(0.1)"), r"^precision 'w:add\(0\.1\)' gives no factor: "),
-        (lambda: KUMAR(1e8, 1e10, "w8 -> w4"), r"^law 'kumar2024' has no value for C_w, needed at params 1e\+08, tokens "
+        (lambda: KUMAR(1e8, 1e10, "w8 -> w4"),
+         r"^law 'kumar2024' has no value for C_w, needed at params 1e\+08, tokens "
          r"1e\+10, precision 'w8 -> w4'; fit it or give values with at\(\)$"),
         (lambda: KUMAR(1e8, 1e10, "w8 a8 kv8 -> w4"), "has no value for C_w, C_a, C_kv, needed at"),
-        (lambda: preset("quest2025")(1e8, 1e10, "w5"), r"^precision 'w5' gives no factor: the law has an entry 'eff' for w1"),
-        (lambda: preset("chen2025")(1e8, 1e10, "w3/32"), "the law has an entry 'k' for w4 a4, w4, a4, "),
+        (lambda: preset("quest2025")(1e8, 1e10, "w5"), r"^precision 'w5' gives no factor: the "
+                                                       r"law has an entry 'eff' for w1"),
+        (lambda: preset("chen2025")(1e8, 1e10, "w3/32"), "the law has an entry 'k' for w4 a4, "
+                                                         "w4, a4, "),
         (lambda: preset("chen2025")(1e8, 1e10, "w4"), "has no value for log2G_whole, needed at"),
-        (lambda: preset("sun2025")(1e8, 1e10, "w4"), "^precision 'w4' gives no factor: the law needs the exponent bits of part 'w'"),
+        (lambda: preset("sun2025")(1e8, 1e10, "w4"), "^precision 'w4' gives no factor: the law "
+                                                     "needs the exponent bits of part 'w'"),
         (lambda: preset("sun2025")(1e8, 1e10, "w:e2m1/tensor"), "has no value for log2B_tensor"),
-        (lambda: preset("ouyang2024_per_bit")(1e8, 1e10, "fp -> w5"), "an entry 'k' for w2, w3, w4$"),
+        (lambda: preset("ouyang2024_per_bit")(1e8, 1e10, "fp -> w5"), "an entry 'k' for w2, w3, "
+                                                                      "w4$"),
         (lambda: preset("frantar2025")(1e8, 1e10, "w4"), "an entry 'eff' for no precision yet$"),
-        (lambda: preset("frantar2023").at(s=0.5, p=1.0)(1e8, 1e10, sparsity="4:2"), r"write a sparsity as 2:4 \(kept of each\)"),
-        (lambda: EPOCH.at(kappa=-2.0, E=-np.inf)(1e8, 1e10), "^law 'epoch2024' is not defined at params"),
-        (lambda: EPOCH.at(alfa=0.3), r"law 'epoch2024' has no constant 'alfa'; it has A, B, E, alpha, beta, kappa"),
+        (lambda: preset("frantar2023").at(s=0.5, p=1.0)(1e8, 1e10, sparsity="4:2"), r"write a "
+                                                                                    r"sparsity "
+                                                                                    r"as 2:4 "
+                                                                                    r"\(kept of "
+                                                                                    r"each\)"),
+        (lambda: EPOCH.at(kappa=-2.0, E=-np.inf)(1e8, 1e10), "^law 'epoch2024' is not defined at "
+                                                             "params"),
+        (lambda: EPOCH.at(alfa=0.3), r"law 'epoch2024' has no constant 'alfa'; it has A, B, E, "
+                                     r"alpha, beta, kappa"),
         (lambda: KUMAR.fix("C_w"), "constant 'C_w' of law 'kumar2024' is fixed but has no value"),
         (lambda: EPOCH.tie("alpha", "gamma"), "no constant 'gamma'"),
         (lambda: preset("farseer2025").factors("w4"), "law 'farseer2025' has no factors"),
-        (lambda: EPOCH.per(["A"], ["one"])(1e8, 1e10, group="two"), "group two has no base; there is one for one"),
-        (lambda: EPOCH.per(["A"], ["one"])(1e8, 1e10), "group none has no base; there is one for one"),
-        (lambda: Constant("A", "", 2.0, 1.0, (1.0, 2.0)), r"constant 'A' has bounds \[2, 1\]; the lower one must be smaller"),
-        (lambda: scale("A", "", 0.0, 1.0, (1.0, 2.0)), "constant 'A' is walked in its logarithm but its lower bound is 0"),
+        (lambda: EPOCH.per(["A"], ["one"])(1e8, 1e10, group="two"), "group two has no base; "
+                                                                    "there is one for one"),
+        (lambda: EPOCH.per(["A"], ["one"])(1e8, 1e10), "group none has no base; there is one for "
+                                                       "one"),
+        (lambda: Constant("A", "", 2.0, 1.0, (1.0, 2.0)), r"constant 'A' has bounds \[2, 1\]; "
+                                                          r"the lower one must be smaller"),
+        (lambda: scale("A", "", 0.0, 1.0, (1.0, 2.0)), "constant 'A' is walked in its logarithm "
+                                                       "but its lower bound is 0"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_sentence(call: object, message: str) -> None:

@@ -1,4 +1,6 @@
-"""The open set of laws: the folder that is read, a law of one's own, and what another process knows of it."""
+"""The open set of laws: the folder that is read, a law of one's own, and what another process
+knows of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Laws in files: every preset and a law of one's own, read in a new process, and files of isoloss 0.1."""
+"""Laws in files: every preset and a law of one's own, read in a new process, and files of
+isoloss 0.1.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ from isoloss.laws import (
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = [law.name for law in presets()]
 PRECISIONS = [
-    "fp", "w4", "w4 a4", "w8 a8 kv8", "w:e4m3", "w:mxfp4 a:mxfp4", "fp -> w4", "w4/128 a4/128", "g:mxfp4",
+    "fp", "w4", "w4 a4", "w8 a8 kv8", "w:e4m3", "w:mxfp4 a:mxfp4", "fp -> w4", "w4/128 a4/128",
+    "g:mxfp4",
     "w4+had@quest a4+had@quest", "d:int6", "w8 a8 kv8 -> w4",
 ]  # fmt: skip
 OWN = '''
@@ -70,7 +73,7 @@ class Floor:
 RATE = scale("rate", "how fast the factor rises", 0.1, 5.0, (0.2, 1.0), "1/bits")
 law = Law(
     "own2027",
-    Composed(params_factor=(FormatLink("w", (RATE,), rising),), penalties=(Floor(amplitude("F", "floor")),)),
+    Composed((FormatLink("w", (RATE,), rising),), penalties=(Floor(amplitude("F", "floor")),)),
     {"A": 400.0, "alpha": 0.34, "B": 700.0, "beta": 0.3, "E": 1.8, "rate": 0.6, "F": 0.1},
 ).fix(kappa=1.0)
 register(law)
@@ -78,7 +81,9 @@ register(law)
 
 
 def losses_of(law: Law, group: str | None = None) -> dict[str, float]:
-    """The loss wherever the law is defined, unknown constants at the middle of the range of their starts."""
+    """The loss wherever the law is defined, unknown constants at the middle of the range of
+    their starts.
+    """
     filled = {
         k.name: sum(k.start) / 2 for k in law.constants if k.value is None or math.isnan(k.value)
     }
@@ -126,9 +131,9 @@ def test_every_preset_read_in_a_new_process_gives_the_same_losses_to_the_last_bi
     for name in NAMES:
         preset(name).save(tmp_path / f"{name}.json")
     code = (
-        "import json; from pathlib import Path; from isoloss.files import load; import isoloss.laws\n"
-        "from test_laws_saving import losses_of\n"
-        "print(json.dumps({p.stem: losses_of(load(p)) for p in Path('.').glob('*.json')}))"
+        "import json; from pathlib import Path; from isoloss.files import load; import "
+        "isoloss.laws\nfrom test_laws_saving import losses_of\nprint(json.dumps({p.stem: "
+        "losses_of(load(p)) for p in Path('.').glob('*.json')}))"
     )
     run = in_a_new_process(code, folder=tmp_path)
     assert json.loads(run.stdout) == {name: losses_of(preset(name)) for name in NAMES}, run.stderr
@@ -176,15 +181,13 @@ def test_a_law_of_ones_own_is_read_compared_and_planned_in_a_new_process(
 ) -> None:
     own.save(tmp_path / "own.json")
     code = (
-        "import isoloss as il, json; il.use('own_laws')\n"
-        "from test_laws_saving import losses_of\n"
-        "law = il.load('own.json')\n"
-        "rows = [il.Run(params=n, tokens=d, precision=p, loss=law(n, d, p)) for n in (1e8, 3e8, 1e9)\n"
-        "        for d in (1e9, 1e10, 1e11) for p in ('fp', 'w4', 'w3', 'w2')]\n"
-        "best = il.compare([law, 'chinchilla'], il.Runs(rows), draws=4, starts=2)\n"
-        "assert best.entries[0].fit.law.name == 'own2027', best\n"
-        "il.plan(law, il.Budget(train='1e21 flop'), 'h100', precision=['bf16', 'w4'], extrapolate=True)\n"
-        "print(json.dumps(losses_of(law)))"
+        "import isoloss as il, json; il.use('own_laws')\nfrom test_laws_saving import "
+        "losses_of\nlaw = il.load('own.json')\nrows = [il.Run(params=n, tokens=d, precision=p, "
+        "loss=law(n, d, p)) for n in (1e8, 3e8, 1e9)\n        for d in (1e9, 1e10, 1e11) for p "
+        "in ('fp', 'w4', 'w3', 'w2')]\nbest = il.compare([law, 'chinchilla'], il.Runs(rows), "
+        "draws=4, starts=2)\nassert best.entries[0].fit.law.name == 'own2027', "
+        "best\nil.plan(law, il.Budget(train='1e21 flop'), 'h100', precision=['bf16', 'w4'], "
+        "extrapolate=True)\nprint(json.dumps(losses_of(law)))"
     )
     run = in_a_new_process(code, folder=tmp_path)
     assert run.stdout, run.stderr
@@ -195,8 +198,8 @@ def test_a_process_without_the_module_says_which_it_needs(own: Law, tmp_path: Pa
     own.save(tmp_path / "own.json")
     run = in_a_new_process("import isoloss as il; il.load('own.json')", folder=tmp_path)
     assert run.stderr.splitlines()[-1].endswith(
-        "the term or function 'own_laws:rising' was registered by the module 'own_laws', which is not "
-        "loaded here; use('own_laws') or --use own_laws loads it"
+        "the term or function 'own_laws:rising' was registered by the module 'own_laws', which "
+        "is not loaded here; use('own_laws') or --use own_laws loads it"
     )
 
 

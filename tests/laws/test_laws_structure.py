@@ -48,7 +48,8 @@ def test_every_published_formula_comes_back_bound_and_grouped(law: Any) -> None:
 @pytest.mark.parametrize(
     "link",
     [
-        saturating("w", K[0]), saturating("w", K[0], K[1]), decaying("w", K[0], K[1]), halving("a", K[0]),
+        saturating("w", K[0]), saturating("w", K[0], K[1]), decaying("w", K[0], K[1]),
+        halving("a", K[0]),
         bits_power("w", K[0]), *float_fields("w", K[0], K[1]), tanh_error("w", *K),
     ],
     ids=str,
@@ -97,26 +98,35 @@ CONSTANT = ("fields", "constants", 0, "fields")
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["term", "name"], "Formatlink", "unknown term or function 'Formatlink'; did you mean 'FormatLink'"),
-        (["term"], {"name": "m9:T", "home": "m9"}, r"module 'm9', which is not loaded here; use\('m9'\)"),
+        (["term", "name"], "Formatlink", "unknown term or function 'Formatlink'; did you mean "
+                                         "'FormatLink'"),
+        (["term"], {"name": "m9:T", "home": "m9"}, r"module 'm9', which is not loaded here; "
+                                                   r"use\('m9'\)"),
         (["term"], {"name": "m9:T"}, r"module 'm9', which is not loaded here; use\('m9'\)"),
-        (["term"], {"name": "math:exp"}, "the module 'math' has registered no term or function 'math:exp'"),
-        (["term"], "FormatLink", "has 'FormatLink' at formula.params_factor.0.; a term or function is written"),
+        (["term"], {"name": "math:exp"}, "the module 'math' has registered no term or function "
+                                         "'math:exp'"),
+        (["term"], "FormatLink", "has 'FormatLink' at formula.params_factor.0.; a term or "
+                                 "function is written"),
         (["term", "name"], "saturating", "has the function '_saturating' at .*, not a term"),
-        (["fields", "shape"], {"function": {"name": "Gate"}}, "has the term 'Gate' at .*shape, not a function"),
-        (["fields", "shape"], "saturating", "has 'saturating' at .*shape; term 'FormatLink' takes a function"),
+        (["fields", "shape"], {"function": {"name": "Gate"}}, "has the term 'Gate' at .*shape, "
+                                                              "not a function"),
+        (["fields", "shape"], "saturating", "has 'saturating' at .*shape; term 'FormatLink' "
+                                            "takes a function"),
         (["fields", "read"], {"function": {"name": "tanh"}}, "takes a function there"),
-        (["fields", "shape"], {"function": {"name": "tanh"}}, "shape of the link on part 'w' cannot be called with 2"),
+        (["fields", "shape"], {"function": {"name": "tanh"}}, "shape of the link on part 'w' "
+                                                              "cannot be called with 2"),
         (["fields", "part"], 3, "has 3 at .*part; term 'FormatLink' takes text there"),
         (["fields", "part"], None, "has null at .*part; term 'FormatLink' takes text"),
         (["fields", "stage"], "later", "takes 'train' or 'serve' there"),
-        (["fields", "size"], 1, "unknown field 'size' at .*; term 'FormatLink' has part, constants, shape"),
+        (["fields", "size"], 1, "unknown field 'size' at .*; term 'FormatLink' has part, "
+                                "constants, shape"),
         (["fields"], {"part": "w"}, "no field 'constants' at .*, which term 'FormatLink' needs"),
         (["fields", "constants", 0], 1.0, "takes a list, each a term of type Constant there"),
         ([*CONSTANT, "lower"], math.nan, "has nan at .*lower; give a number"),
         ([*CONSTANT, "lower"], True, "has true at .*lower; term 'Constant' takes a number there"),
         ([*CONSTANT, "lower"], {"number": "nan"}, "accepted are a term, a function, a number"),
-        ([*CONSTANT, "lower"], 11.0, r"no valid 'Constant' at .*: constant 'a' has bounds \[11, 10\]"),
+        ([*CONSTANT, "lower"], 11.0, r"no valid 'Constant' at .*: constant 'a' has bounds \[11, "
+                                     r"10\]"),
         ([*CONSTANT, "start"], [1.0], "takes a list of 2: a number, a number there"),
         ([*CONSTANT, "amplitude"], 1, "takes true or false there"),
     ],

@@ -12,10 +12,10 @@ Scale = Literal["log", "linear"]  # the coordinate that a fit walks in
 class Constant:
     """One named constant of a law.
 
-    ``lower`` and ``upper`` bound it in a fit, ``start`` is the range that the starts of a fit are drawn from,
-    ``scale`` says in which coordinate the solver walks ("log" for amplitudes, which span decades),
-    ``amplitude`` marks those in which the loss is linear when the outer exponent is one, and ``value`` is
-    the published or fitted one (None: to be fitted).
+    ``lower`` and ``upper`` bound it in a fit, ``start`` is the range that the starts of a fit are
+    drawn from, ``scale`` says in which coordinate the solver walks ("log" for amplitudes, which
+    span decades), ``amplitude`` marks those in which the loss is linear when the outer exponent is
+    one, and ``value`` is the published or fitted one (None: to be fitted).
     """
 
     name: str
@@ -31,12 +31,13 @@ class Constant:
     def __post_init__(self) -> None:
         if not self.lower < self.upper:
             raise ValueError(
-                f"constant {self.name!r} has bounds [{self.lower:g}, {self.upper:g}]; the lower one must "
-                "be smaller"
+                f"constant {self.name!r} has bounds [{self.lower:g}, {self.upper:g}]; the lower "
+                "one must be smaller"
             )
         if self.scale == "log" and self.lower <= 0:
             raise ValueError(
-                f"constant {self.name!r} is walked in its logarithm but its lower bound is {self.lower:g}"
+                f"constant {self.name!r} is walked in its logarithm but its lower bound is "
+                f"{self.lower:g}"
             )
 
     def at(self, value: float) -> Self:

@@ -38,8 +38,8 @@ def as_law(law: object) -> Law:
     found = _inside(law)
     if found is None:
         raise ValueError(
-            f"cannot take {_shown(law)} for a law; accepted are a law's name, a Law, a fit, and the path of "
-            "a saved law or fit"
+            f"cannot take {_shown(law)} for a law; accepted are a law's name, a Law, a fit, and "
+            "the path of a saved law or fit"
         )
     return found
 

@@ -1,11 +1,11 @@
-"""The algebra of laws: a base, factors on params and tokens, and penalties, each a small frozen term.
+"""The algebra of laws: a base, factors on params and tokens, and penalties, each a frozen term.
 
     L = E + (A (N' rho_N)^-alpha + B (D' rho_D)^-beta)^kappa + sum_j delta_j
 
-N', D' are params and tokens after the maps (data repetition, a cap on the model size), rho_N and rho_D are
-products of links (each depends on the format of one part), and the delta_j are penalties. Reference: the
-forms of Kaplan, Hoffmann, Muennighoff, Kumar, Frantar, Panferov, Quartet, Sun, Chen, Dremov and Ouyang are
-instances.
+N', D' are params and tokens after the maps (data repetition, a cap on the model size), rho_N and
+rho_D are products of links (each depends on the format of one part), and the delta_j are penalties.
+Reference: the forms of Kaplan, Hoffmann, Muennighoff, Kumar, Frantar, Panferov, Quartet, Sun, Chen,
+Dremov and Ouyang are instances.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Formula(Protocol):
-    """Anything that gives a loss from constants and inputs; a law of no known shape implements just this."""
+    """Anything that gives a loss from constants and inputs: the equation of a law."""
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -36,7 +36,7 @@ class Formula(Protocol):
         """The loss of every run, shape (S, n) when constants are (S, 1), NaN outside its domain."""
 
     def check(self, c: Constants, x: Inputs) -> None:
-        """Raises DomainError, one sentence, where the formula is not defined; unknown constants are NaN."""
+        """Raise DomainError where the formula is undefined; unknown constants are NaN."""
 
 
 class Link(Protocol):
@@ -96,7 +96,7 @@ class ArgumentMap(Protocol):
 
 
 def takes(function: object, count: int) -> bool:
-    """Whether a function or a term can be called with that many arguments; True where nobody can say."""
+    """Whether a function or a term can be called with that many arguments; True where unknown."""
     try:
         signature(cast(Callable[..., Any], function)).bind(*(None,) * count)
     except TypeError:
@@ -154,7 +154,10 @@ class Composed:
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        """A, alpha, B, beta, E, kappa, then those of the terms; a name that two terms use is one constant."""
+        """A, alpha, B, beta, E, kappa, then those of the terms.
+
+        A name that two terms use is one constant.
+        """
         terms: tuple[ArgumentMap | Link | Addend, ...]
         terms = (*self.maps, *self.params_factor, *self.tokens_factor, *self.penalties)
         return tuple(
@@ -210,7 +213,7 @@ class Composed:
         return product(self.params_factor, c, levels), product(self.tokens_factor, c, levels)
 
     def check(self, c: Constants, x: Inputs) -> None:
-        """Raises DomainError where a factor is not positive, naming the level and what the link needs."""
+        """Raise DomainError where a factor is not positive, with what the link needs."""
         everywhere = np.ones(len(x.levels), dtype=bool)
         for link in (*self.params_factor, *self.tokens_factor):
             _check_link(link, c, x, everywhere, np.less_equal)
@@ -220,11 +223,11 @@ class Composed:
 
 
 def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc) -> None:
-    """Raises DomainError at the first level that some run has and where the link is no factor.
+    """Raise DomainError at the first level of a run where the link is no factor.
 
-    ``wrong`` compares it with zero: a factor inside the base must be above, one of a penalty may be zero.
-    Constants without a value stand at the middle of their range: what is not defined even so is for want of a
-    property of the format, not of a value.
+    ``wrong`` compares it with zero: a factor inside the base must be above, one of a penalty may be
+    zero. Constants without a value stand at the middle of their range: what is not defined even so
+    is for want of a property of the format, not of a value.
     """
     unknown = {
         k.name: sum(k.start) / 2
@@ -246,7 +249,7 @@ def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc
 
 @dataclass(frozen=True)
 class Grouped:
-    """A formula in which some constants have one value for every group of runs (``per="source"``)."""
+    """A formula in which some constants have a value for every group of runs (``per="source"``)."""
 
     inner: Formula
     names: tuple[str, ...]
@@ -273,7 +276,7 @@ class Grouped:
         return self.inner.loss(self._spread(c, x), x)
 
     def check(self, c: Constants, x: Inputs) -> None:
-        """Raises DomainError for a group without constants, then what the inner formula raises."""
+        """Raise DomainError for a group without constants, then what the inner formula raises."""
         if set(x.groups) - set(self.groups) or not x.groups:
             found, known = ", ".join(x.groups) or "none", ", ".join(self.groups)
             raise DomainError(f"group {found} has no base; there is one for {known}")

@@ -1,4 +1,4 @@
-"""What a law is evaluated on: params and tokens of every run, and the few distinct precisions they share."""
+"""What a law is evaluated on: params and tokens of every run, and the few precisions they share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DomainError(ValueError):
 
 @dataclass(frozen=True)
 class Level:
-    """One distinct way of rounding: a precision and, where weights are sparse, the pattern (as "2:4")."""
+    """One way of rounding: a precision and, where weights are sparse, the pattern ("2:4")."""
 
     precision: Precision
     sparsity: str | None = None
@@ -36,7 +36,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Levels:
-    """The distinct levels of a table: links are evaluated on these and gathered, since they are few.
+    """The distinct levels of a table; links are evaluated on these few and gathered.
 
     What is read off the formats is kept, because a fit asks for it thousands of times.
     """
@@ -55,7 +55,7 @@ class Levels:
         return found
 
     def formats(self, part: str, stage: Stage = "train") -> list[Format | None]:
-        """The format of a part at every level, None where unset; for serving only what the arrow sets."""
+        """The format of a part at every level, None where unset; in serving what the arrow sets."""
         if stage == "serve":
             return [x.precision.serve.get(part) for x in self.items]
         return [x.precision.format(part) for x in self.items]
@@ -76,8 +76,9 @@ class Levels:
         stage: Stage = "train",
         unset: float = np.nan,
     ) -> Array:
-        """A number read off the format of a part at every level, shape (levels,); ``unset`` where it has
-        none.
+        """A number read off the format of a part at every level, shape (levels,).
+
+        It is ``unset`` where the part has no format.
         """
         return self.keep(
             (part, number, stage, unset),
@@ -104,8 +105,8 @@ def bits_of(known: Format) -> float:
 class Inputs:
     """Params and tokens (counts, shape (n,)) and the level of every run.
 
-    ``unique_tokens`` matters only to laws of repeated data (None: no token is seen twice); ``group`` names
-    the group of every run for laws with a base per group.
+    ``unique_tokens`` matters only to laws of repeated data (None: no token is seen twice);
+    ``group`` names the group of every run for laws with a base per group.
     """
 
     params: Array
@@ -164,11 +165,12 @@ def as_inputs(
     sparsity: Sequence[str | None] | None = None,
     group: Sequence[str] | None = None,
 ) -> Inputs:
-    """Inputs from numbers or arrays that broadcast against each other; precision is one spelling or one a
-    row.
+    """Inputs from numbers or arrays that broadcast against each other; precision is one spelling or
+    one a row.
 
-    ``sparsity`` and ``group`` have one entry a row. Grids come out as rows, in C order.
-    Raises DomainError for counts that are not positive and finite, ValueError for lengths that do not agree.
+    ``sparsity`` and ``group`` have one entry a row. Grids come out as rows, in C order. Raises
+    DomainError for counts that are not positive and finite, ValueError for lengths that do not
+    agree.
     """
     given = [precision] if isinstance(precision, str | Precision) else list(precision)
     columns = {"params": np.asarray(params, dtype=float), "tokens": np.asarray(tokens, dtype=float)}

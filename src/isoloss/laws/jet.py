@@ -1,4 +1,4 @@
-"""A value with its exact first and second derivatives, so that a formula is written once, in plain numpy."""
+"""A value with exact first and second derivatives, so that a formula is written once, in numpy."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Value = Any
 class Jet:
     """A value of shape (S, n) with sparse derivatives by the constants it depends on.
 
-    ``grad[i]`` is the derivative by constant i, ``hess[i, j]`` (i <= j) the second one; constants that are
-    absent have derivative zero. Arrays broadcast: a constant is (S, 1), a feature of the runs (n,), S is the
-    number of parameter vectors evaluated at once. Jets take part in numpy arithmetic (``+ - * / **``) and in
-    ``np.exp, log, log2, log1p, expm1, sqrt, square, tanh, minimum``; anything else raises TypeError.
+    ``grad[i]`` is the derivative by constant i, ``hess[i, j]`` (i <= j) the second one; constants
+    that are absent have derivative zero. Arrays broadcast: a constant is (S, 1), a feature of the
+    runs (n,), S is the number of parameter vectors evaluated at once. Jets take part in numpy
+    arithmetic (``+ - * / **``) and in ``np.exp, log, log2, log1p, expm1, sqrt, square, tanh,
+    minimum``; anything else raises TypeError.
     """
 
     __slots__ = ("grad", "hess", "value")

@@ -25,15 +25,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Law:
-    """Named constants and an equation; ``law(params, tokens, precision)`` is the loss in nats per token.
+    """Named constants and an equation: ``law(params, tokens, precision)`` is the loss in nats.
 
     Attributes
     ----------
     name
         Its name, as "kumar2024".
     formula
-        The equation: a `Composed` of terms, or a formula of one's own. It says which constants there
-        are, with bounds, unit and meaning.
+        The equation: a `Composed` of terms, or a formula of one's own. It says which constants
+        there are, with bounds, unit and meaning.
     values
         The constants that are known, by name; the others are to be fitted.
     fixed
@@ -77,7 +77,8 @@ class Law:
             for name in word:
                 if name not in known:
                     raise ValueError(
-                        f"law {self.name!r} has no constant {name!r}; it has {', '.join(sorted(known))}"
+                        f"law {self.name!r} has no constant {name!r}; it has "
+                        f"{', '.join(sorted(known))}"
                     )
         for name in self.fixed:
             if name not in self.values:
@@ -87,7 +88,7 @@ class Law:
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        """Every constant with its value and its bounds; a tied one has the value of the one it equals."""
+        """Every constant with value and bounds; a tied one has the value of the one it equals."""
         out = []
         for k in self.formula.constants:
             lower, upper = self.bounds.get(k.name, (k.lower, k.upper))
@@ -121,7 +122,8 @@ class Law:
         params, tokens
             Counts; numbers or arrays that broadcast against each other.
         precision
-            A spelling ("w4 a8", "w8 -> w4"), a Precision, or a list of them that broadcasts as well.
+            A spelling ("w4 a8", "w8 -> w4"), a Precision, or a list of them that broadcasts as
+            well.
         unique_tokens
             The number of different tokens, for laws of repeated data; None: none is seen twice.
         sparsity
@@ -137,7 +139,8 @@ class Law:
         Raises
         ------
         DomainError
-            The law is not defined there, or a constant that it needs has no value: nothing is clamped.
+            The law is not defined there, or a constant that it needs has no value: nothing is
+            clamped.
         """
         many = [np.shape(v) for v in (params, tokens, unique_tokens) if v is not None]
         many += [
@@ -224,7 +227,8 @@ class Law:
         inner = self.formula.inner if isinstance(self.formula, Grouped) else self.formula
         if not isinstance(inner, Composed):
             raise DomainError(
-                f"law {self.name!r} has no factors: its precision does not act through params or tokens"
+                f"law {self.name!r} has no factors: its precision does not act through params or "
+                "tokens"
             )
         count = 1 if isinstance(precision, str | Precision) else len(precision)
         x = as_inputs(
@@ -240,7 +244,8 @@ class Law:
                 k.name for link in factors.links for k in link.constants if np.isnan(c[k.name])
             ]
             raise DomainError(
-                f"law {self.name!r} has no single value for {', '.join(names)}, which its factors need"
+                f"law {self.name!r} has no single value for {', '.join(names)}, which its "
+                "factors need"
             )
         return rho_n, rho_d
 
@@ -357,8 +362,8 @@ class Law:
         Raises
         ------
         ValueError
-            The file exists and `force` is not given, it cannot be written, or the law cannot be saved
-            (see `to_json`).
+            The file exists and `force` is not given, it cannot be written, or the law cannot be
+            saved (see `to_json`).
         """
         return save(self, path, force)
 

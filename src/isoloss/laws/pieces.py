@@ -68,20 +68,21 @@ def register_pieces(formula: object, home: str) -> None:
 
 
 def key_of(piece: Piece) -> str:
-    """The name that stands for a term type or a function: "module:name", isoloss's own without module.
+    """The name that stands for a term type or a function: "module:name", isoloss's own "name".
 
     Raises ValueError for what has no name at the top of a module.
     """
     module, name = getattr(piece, "__module__", None), getattr(piece, "__qualname__", None)
     if not module or not name or "<" in name:
         raise ValueError(
-            f"{piece!r} cannot be saved by name; write it at the top of a module, as a class or with def"
+            f"{piece!r} cannot be saved by name; write it at the top of a module, as a class or "
+            "with def"
         )
     return name.lstrip("_") if _is_shipped(piece) else f"{module}:{name}"
 
 
 def reference(piece: Piece) -> dict[str, str]:
-    """What a file keeps of a term type or a function: its name and, for a user's, where it is registered.
+    """What a file keeps of a term type or function: its name and, for a user's, its home.
 
     Raises ValueError where it is not registered, or another is by now under its name.
     """
@@ -110,15 +111,16 @@ def piece(name: str, home: str | None = None) -> Piece:
     if home in sys.modules and not Registry.is_shipped(home):
         where = "this script or notebook" if home == "__main__" else f"the module '{home}'"
         raise ValueError(
-            f"{where} has registered no {PIECES.kind} {name[:60]!r} so far; define it at the top of a "
-            "module and register it there (laws.register or laws.register_term)"
+            f"{where} has registered no {PIECES.kind} {name[:60]!r} so far; define it at the top "
+            "of a module and register it there (laws.register or laws.register_term)"
         )
     raise ValueError(PIECES.unknown(name, home))
 
 
 def _add(piece: Piece, home: str) -> None:
     if isinstance(piece, type):
-        if not (is_dataclass(piece) and piece.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        settings = getattr(piece, "__dataclass_params__", None)
+        if settings is None or not settings.frozen:
             raise ValueError(
                 f"the class {piece.__qualname__!r} is no frozen dataclass; write "
                 "@dataclass(frozen=True) above it"

@@ -46,7 +46,8 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
     Raises
     ------
     ValueError
-        The name is taken or cannot be one, or a term is no frozen dataclass or a function has no name.
+        The name is taken or cannot be one, or a term is no frozen dataclass or a function has no
+        name.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", law.name) or law.name in RESERVED:
         raise ValueError(

@@ -89,8 +89,9 @@ def law_from_json(saved: Mapping[str, Any]) -> Law:
     schema = saved.get("schema")
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise ValueError(
-            f"the law has schema {str(schema)[:60]} of isoloss {str(saved.get('isoloss', 'unknown'))[:60]}; "
-            f"this isoloss {version('isoloss')} reads up to {SCHEMA}, so update it"
+            f"the law has schema {str(schema)[:60]} of isoloss "
+            f"{str(saved.get('isoloss', 'unknown'))[:60]}; this isoloss {version('isoloss')} "
+            f"reads up to {SCHEMA}, so update it"
         )
     own = _Fields(saved)
     formula = formula_from_json(own["formula"]) if schema == SCHEMA else _of_preset(own)
@@ -160,7 +161,7 @@ def _box(own: _Fields) -> Box:
 
 
 def _of_preset(own: _Fields) -> Formula:
-    """The formula of a file of schema 1: the preset's, with the labels of its tables and the groups."""
+    """The formula of a file of schema 1: the preset's, with its labels and groups."""
     labels = {
         name: decode(Texts, found, f"labels.{name}")
         for name, found in own.mapping("labels").items()

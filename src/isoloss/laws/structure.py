@@ -83,7 +83,7 @@ def _written(value: object, place: str) -> Any:
 
 
 def _read(saved: object, place: str, depth: int) -> Any:
-    """The value of JSON values; terms check their own fields, so that the caller checks only this one."""
+    """The value of JSON values; each term checks its own fields, the caller only the value."""
     if depth > DEEPEST:
         raise ValueError(f"the saved law nests terms deeper than {DEEPEST} levels")
     if isinstance(saved, list):
@@ -100,8 +100,8 @@ def _read(saved: object, place: str, depth: int) -> Any:
                 return float(text)
             case _:
                 raise ValueError(
-                    f"the saved law has {_shown(saved)} at {place}; accepted are a term, a function, "
-                    "a number, text, null and lists of these"
+                    f"the saved law has {_shown(saved)} at {place}; accepted are a term, a "
+                    "function, a number, text, null and lists of these"
                 )
     if isinstance(saved, float) and math.isnan(saved):
         raise ValueError(f"the saved law has nan at {place}; give a number")
@@ -129,21 +129,22 @@ def _term(cls: Any, own: Mapping[str, object], place: str, depth: int) -> Any:
     for name in own:
         if name not in kept:
             raise ValueError(
-                f"the saved law has an unknown field {name[:60]!r} at {place}; term '{cls.__name__}' has "
-                f"{', '.join(kept) or 'none'}"
+                f"the saved law has an unknown field {name[:60]!r} at {place}; term "
+                f"'{cls.__name__}' has {', '.join(kept) or 'none'}"
             )
     missing = [name for name, each in kept.items() if name not in own and not _has_default(each)]
     if missing:
         raise ValueError(
-            f"the saved law has no field {missing[0]!r} at {place}, which term '{cls.__name__}' needs"
+            f"the saved law has no field {missing[0]!r} at {place}, which term '{cls.__name__}' "
+            "needs"
         )
     found = {name: _read(value, f"{place}.{name}", depth + 1) for name, value in own.items()}
     hints = _hints(cls)
     for name, value in found.items():
         if not _fits(value, hints[name]):
             raise ValueError(
-                f"the saved law has {_shown(own[name])} at {place}.{name}; term '{cls.__name__}' takes "
-                f"{_said(hints[name])} there"
+                f"the saved law has {_shown(own[name])} at {place}.{name}; term '{cls.__name__}' "
+                f"takes {_said(hints[name])} there"
             )
     try:
         return cls(**found)
@@ -176,8 +177,8 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
         return get_type_hints(cls)
     except NameError as error:
         raise ValueError(
-            f"the types of the fields of term '{cls.__name__}' cannot be read ({error}); import them "
-            "where the program runs, not for type checking alone"
+            f"the types of the fields of term '{cls.__name__}' cannot be read ({error}); import "
+            "them where the program runs, not for type checking alone"
         ) from error
 
 

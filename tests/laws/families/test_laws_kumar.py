@@ -1,4 +1,6 @@
-"""Certified: every number of Kumar et al. 2024 that the law alone gives, with and without the offsets."""
+"""Certified: every number of Kumar et al. 2024 that the law alone gives, with and without the
+offsets.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def test_the_factor_of_all_parts(row: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("precision", "factor"),
-    [("w:e2m0", 0.6106), ("w:e3m0", 0.7272), ("w:e3m1", 0.8088), ("w:e3m2", 0.8661), ("w:e4m2", 0.9062),
+    [("w:e2m0", 0.6106), ("w:e3m0", 0.7272), ("w:e3m1", 0.8088), ("w:e3m2", 0.8661), ("w:e4m2",
+    0.9062),
      ("w:e5m2", 0.9342), ("w:e5m6", 0.9842)],
 )  # fmt: skip
 def test_the_factor_of_weights_in_floating_point(precision: str, factor: float) -> None:
@@ -140,7 +143,9 @@ def test_how_many_more_params_four_bits_need(name: str, wide: int, times: float)
 def test_the_best_size_at_fixed_bits(
     bits: int, params: float, tokens: float, reducible: float
 ) -> None:
-    """Against 16 bits at equal N D P, where alpha = beta: N by (f P)^-1/2, D by (f/P)^1/2, loss by (f/P)^-alpha/2."""
+    """Against 16 bits at equal N D P, where alpha = beta: N by (f P)^-1/2, D by (f/P)^1/2, loss
+    by (f/P)^-alpha/2.
+    """
     f, p = rho(every(bits)) / rho(every(16)), bits / 16
     assert (f * p) ** -0.5 == pytest.approx(params, abs=5e-4)
     assert (f / p) ** 0.5 == pytest.approx(tokens, abs=5e-4)
@@ -203,7 +208,9 @@ def test_two_parts_below_the_served_bits_do_not_make_a_positive_product() -> Non
 
 
 def test_the_loss_in_serving_after_low_precision_training() -> None:
-    """Eq. 9 by hand: effective params in the denominator, one bracket for each part that was trained narrow."""
+    """Eq. 9 by hand: effective params in the denominator, one bracket for each part that was
+    trained narrow.
+    """
     law = preset("kumar2024").at(C_w=0.3, C_a=0.2, C_kv=0.1)
     n_eff = 1e8 * rho("w8 a6")
     delta = 0.0598 * 1e10**0.5068 / n_eff**0.3439 * np.exp(-4 / 0.5907 + 1.1277)

@@ -9,7 +9,8 @@ from isoloss.laws import DomainError, as_inputs, preset, presets
 NAMES = [law.name for law in presets()]
 #: Laws of which every constant is known that a precision without serving needs.
 EVALUABLE = {
-    "hoffmann2022", "epoch2024", "muennighoff2023", "kumar2024", "kumar2024_float", "kumar2024_printed", "quest2025",
+    "hoffmann2022", "epoch2024", "muennighoff2023", "kumar2024", "kumar2024_float",
+    "kumar2024_printed", "quest2025",
     "quartet2025", "sun2025", "chen2025", "ouyang2024", "ouyang2024_per_bit", "spectra2025",
 }  # fmt: skip
 
@@ -17,8 +18,10 @@ EVALUABLE = {
 def test_every_family_is_there() -> None:
     families = {name.partition("2")[0] for name in NAMES}
     assert families >= {
-        "chinchilla", "chinchilla_tied", "hoffmann", "epoch", "gadre", "kaplan", "muennighoff", "busbridge", "farseer",
-        "kumar", "frantar", "quest", "panferov", "quartet", "sun", "chen", "dremov", "ouyang", "shannon", "zhang",
+        "chinchilla", "chinchilla_tied", "hoffmann", "epoch", "gadre", "kaplan", "muennighoff",
+        "busbridge", "farseer",
+        "kumar", "frantar", "quest", "panferov", "quartet", "sun", "chen", "dremov", "ouyang",
+        "shannon", "zhang",
         "thomassen", "spectra",
     }  # fmt: skip
     assert len(set(NAMES)) == len(NAMES)
@@ -72,7 +75,8 @@ def test_the_box_of_the_runs(name: str) -> None:
 def test_an_unknown_name_gets_near_ones_and_all() -> None:
     with pytest.raises(
         ValueError,
-        match=r"unknown law 'kumar24'; did you mean 'kumar2024'.*\? accepted are chinchilla, .*zhang2026$",
+        match=r"unknown law 'kumar24'; did you mean 'kumar2024'.*\? accepted are chinchilla, "
+        r".*zhang2026$",
     ):
         preset("kumar24")
     with pytest.raises(ValueError, match=r"unknown law '#'; accepted are chinchilla"):

@@ -132,7 +132,9 @@ def test_a_constant_factor_and_a_growing_penalty_are_one_law_seen_twice() -> Non
 
 
 def test_an_outer_exponent_makes_a_constant_factor_grow_with_tokens() -> None:
-    """Local exponents of the gap over Chen's grid of runs reach the ranges noted: D 0.06-0.21, N -0.40 to -0.22."""
+    """Local exponents of the gap over Chen's grid of runs reach the ranges noted: D 0.06-0.21, N
+    -0.40 to -0.22.
+    """
     law, precision, h = preset("quartet2025"), "w:mxfp4@quest a:mxfp4@quest", 1e-4
     n, d = (v.ravel() for v in np.meshgrid([74e6, 145e6, 297e6, 595e6], [1e10, 2e10, 5e10, 1e11]))
 
@@ -197,7 +199,9 @@ def test_a_factor_is_worth_more_on_a_steeper_base() -> None:
 def test_factors_follow_the_error_of_the_format(
     levels: dict[int, str], slopes: list[float]
 ) -> None:
-    """atanh eff against log_1/4 of the error, both in logarithms; the last slope is 1.99 in the note, 1.985 here."""
+    """atanh eff against log_1/4 of the error, both in logarithms; the last slope is 1.99 in the
+    note, 1.985 here.
+    """
     formats = [Format.parse(name) for name in ("binary", "int2", "int3", "int4")]
     x = [-np.log(known.relative_error) / np.log(4) for known in formats]
     found = np.diff(np.log(np.arctanh(eff(levels)))) / np.diff(np.log(x))

@@ -1,4 +1,6 @@
-"""Each term of the algebra against its formula written by hand, and the identities between terms."""
+"""Each term of the algebra against its formula written by hand, and the identities between
+terms.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def test_the_error_link_takes_any_format() -> None:
     ],
 )
 def test_the_size_of_a_group(precision: str, log2: float) -> None:
-    """The group of the weights where they are narrow, else of the activations; whole rows as told."""
+    """The group of the weights where they are narrow, else of the activations; whole rows as
+    told.
+    """
     law = preset("chen2025").bind(as_inputs(1e8, 1e10, precision).levels).at(log2G_whole=10.0)
     own = {
         k.name: {"k": 0.2, "gN": 0.3, "gD": 0.1, "gG": 0.7}[k.name.partition("[")[0]]
@@ -125,7 +129,8 @@ def test_sparsity(pattern: str, left: float) -> None:
 
 @pytest.mark.parametrize(
     ("precision", "most"),
-    [("d4", 7.0 * 2 ** (2 * 4 / 2.5)), ("d:add(0.001)", 7.0 * 0.001 ** (-1 / 2.5)), ("d:vec(0.001)", np.inf),
+    [("d4", 7.0 * 2 ** (2 * 4 / 2.5)), ("d:add(0.001)", 7.0 * 0.001 ** (-1 / 2.5)),
+    ("d:vec(0.001)", np.inf),
      ("d:e4m3", np.inf), ("w4", np.inf)],
 )  # fmt: skip
 def test_additive_noise_caps_params(precision: str, most: float) -> None:

@@ -8,7 +8,8 @@ from isoloss.laws import Composed, Grouped, Law
 
 
 def form(law: Law) -> str:
-    """The equation, such as "E + A (N rho(w, a))^-alpha + B D^-beta"; rho and delta name the parts they look at.
+    """The equation, such as "E + A (N rho(w, a))^-alpha + B D^-beta"; rho and delta name the parts
+    they look at.
 
     A formula that is no composition says its own equation in the first line of its docstring.
     """
@@ -32,7 +33,9 @@ def _with_factor(argument: str, links: tuple[Any, ...]) -> str:
 
 
 def _parts(links: tuple[Any, ...]) -> str:
-    """The parts that links look at, those of serving after an arrow as in the spelling of a precision."""
+    """The parts that links look at, those of serving after an arrow as in the spelling of a
+    precision.
+    """
     found: dict[str, None] = {}
     for link in links:
         parts = getattr(link, "parts", None) or (getattr(link, "part", "sparsity"),)

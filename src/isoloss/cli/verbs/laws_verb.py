@@ -36,7 +36,8 @@ def laws(
 ) -> None:
     """List the published laws, or one with its constants, units and notes.
 
-    Where a law says "to be fitted", its form is published but its constants are not, or were not seen.
+    Where a law says "to be fitted", its form is published but its constants are not, or were not
+    seen.
     """
     known = il.laws.presets() if name is None else (il.laws.preset(name),)
     if as_json:

@@ -9,8 +9,9 @@ ORDER = 40
 
 
 def laws() -> tuple[Law, ...]:
-    """The form alone; with kappa below one what a rounding costs grows with tokens even where it only costs
-    params.
+    """The form alone.
+
+    With kappa below one what a rounding costs grows with tokens, even where it only costs params.
     """
     return (
         Law(
@@ -20,8 +21,8 @@ def laws() -> tuple[Law, ...]:
             source="2502.08606",
             evidence="P",
             notes=(
-                "on tables with tokens per param over two decades kappa = 1 leaves a misfit as large as the "
-                "difference between 8 and 16 bits",
+                "on tables with tokens per param over two decades kappa = 1 leaves a misfit as "
+                "large as the difference between 8 and 16 bits",
             ),
         ),
     )

@@ -1,4 +1,6 @@
-"""Chen's law of training in 4 bits: a penalty that grows with tokens and with the size of a scale's group."""
+"""Chen's law of training in 4 bits: a penalty that grows with tokens and the size of a scale
+group.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ PUBLISHED = {
 
 
 def laws() -> tuple[Law, ...]:
-    """The law with four constants for each precision, and the form in which only the size is its own."""
+    """The law with four constants a precision, and the form in which only the size is its own."""
     return _published(), _shared()
 
 
@@ -64,10 +66,12 @@ def _published() -> Law:
             "int4 in groups of 32 and more, weights and activations",
         ),
         notes=(
-            "the group is that of the weights where they are rounded, else that of the activations, as "
-            "in w4/128 a4/128",
-            "one scale a row or tensor needs a value for log2G_whole, about log2 of the row's length",
-            "gG of a4 with int8 into FC2 is 0.4491 in the table and 0.4471 in the text of the paper",
+            "the group is that of the weights where they are rounded, else that of the "
+            "activations, as in w4/128 a4/128",
+            "one scale a row or tensor needs a value for log2G_whole, about log2 of the row's "
+            "length",
+            "gG of a4 with int8 into FC2 is 0.4491 in the table and 0.4471 in the text of the "
+            "paper",
         ),
     )
     return law.fix(kappa=1.0).tie("beta", "alpha")
@@ -82,7 +86,8 @@ def _shared() -> Law:
         source="2505.14302, simplified here",
         evidence="D",
         notes=(
-            "for tables with few runs a precision, where four constants for each cannot be told apart",
+            "for tables with few runs a precision, where four constants for each cannot be told "
+            "apart",
         ),
     )
     return law.fix(kappa=1.0).tie("beta", "alpha")

@@ -13,7 +13,7 @@ HOFFMANN_RUNS = Box((5.7e7, 1.62e10), (8.2e8, 3.2e11), (0.45, 342), "bf16")
 
 
 def laws() -> tuple[Law, ...]:
-    """The form alone, free and with alpha = beta; Hoffmann et al. as published and as replicated; Gadre."""
+    """The form, free and with alpha = beta; Hoffmann et al. as published and replicated; Gadre."""
     form = Law(
         "chinchilla",
         Composed(),
@@ -41,8 +41,8 @@ def _hoffmann() -> Law:
         evidence="C",
         box=HOFFMANN_RUNS,
         notes=(
-            "the fit stopped early: its split of compute (59 tokens per param at 5.76e23 flop) is not that "
-            "of the paper's other approaches; epoch2024 is the replication",
+            "the fit stopped early: its split of compute (59 tokens per param at 5.76e23 flop) "
+            "is not that of the paper's other approaches; epoch2024 is the replication",
         ),
     ).fix(kappa=1.0)
 

@@ -1,4 +1,6 @@
-"""Dremov's law of quantised training: a floor set by bits, and a loss that falls with tokens per byte."""
+"""Dremov's law of quantised training: a floor by bits, and a loss that falls with tokens per
+byte.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ ORDER = 130
 
 @dataclass(frozen=True)
 class PerByte:
-    """phi 2^(-chi B) N^-psi S^-omega, S = D/(N B/8) tokens per byte of weights, B the bits of the weights."""
+    """phi 2^(-chi B) N^-psi S^-omega, S = D/(N B/8) tokens per byte of weights, B their bits."""
 
     size: Constant
     params_power: Constant
@@ -82,8 +84,9 @@ def laws() -> tuple[Law, ...]:
         evidence="S",
         box=Box((8.6e7, 2.2e9), (2.3e9, 1.4e12), (1.0, 1.6e4), "weights of 1 to 6 bits"),
         notes=(
-            "for quantised training from the first token: the paper's third term, needing a phase in full "
-            "precision before, is left out (runs do not record that phase, and its sign is not verified)",
+            "for quantised training from the first token: the paper's third term, needing a "
+            "phase in full precision before, is left out (runs do not record that phase, and its "
+            "sign is not verified)",
         ),
     )
     return (law.fix(kappa=1.0),)

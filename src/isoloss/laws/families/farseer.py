@@ -14,7 +14,8 @@ from isoloss.laws.law import Law
 
 ORDER = 50
 
-# In each of the three functions of params, exp(a N^p + b), the product a N^p is of the order of ten.
+# In each of the three functions of params, exp(a N^p + b), the product a N^p is of the order of
+# ten.
 _SHAPES = (
     Constant("a1", "factor in the exponent of tokens", -5.0, 5.0, (-0.5, -0.02)),
     Constant("p1", "power of params in the exponent of tokens", -0.6, 0.6, (0.05, 0.25)),
@@ -43,7 +44,7 @@ class Farseer:
         return np.exp(inner(3)) + np.exp(inner(2) - np.exp(inner(1)) * x.log_tokens)
 
     def check(self, c: Constants, x: Inputs) -> None:
-        """Nothing: it is defined everywhere."""
+        """Return at once: it is defined everywhere."""
 
 
 def laws() -> tuple[Law, ...]:

@@ -1,4 +1,4 @@
-"""Frantar's laws: one effective-params factor for every way of compressing, and one for every sparsity."""
+"""Frantar's laws: a factor on params for every way of compressing, and one for every sparsity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def laws() -> tuple[Law, ...]:
         source="2502.16440",
         evidence="A",
         notes=(
-            "a factor belongs to its base: it enters as factor^alpha and cannot be moved to another fit",
+            "a factor belongs to its base: it enters as factor^alpha and cannot be moved to "
+            "another fit",
         ),
     )
     return compression.fix(kappa=1.0), _sparsity().fix(kappa=1.0)

@@ -9,8 +9,9 @@ ORDER = 20
 
 
 def laws() -> tuple[Law, ...]:
-    """L = [(N_c/N)^(a_N/a_D) + D_c/D]^a_D: E = 0, beta = 1, kappa = a_D, alpha = a_N/a_D, A = N_c^alpha, B =
-    D_c.
+    """L = [(N_c/N)^(a_N/a_D) + D_c/D]^a_D.
+
+    Here E = 0, beta = 1, kappa = a_D, alpha = a_N/a_D, A = N_c^alpha, B = D_c.
     """
     law = Law(
         "kaplan2020",

@@ -1,42 +1,46 @@
-"""Kumar's law: rounding in training costs params, rounding after training costs more the longer it lasted.
+"""Kumar's law: rounding in training costs params, rounding after it costs more the longer it
+lasted.
 
-**What is rounded in training.** Weights, activations and keys and values in P_w, P_a and P_kv bits leave of
-N params
+**What is rounded in training.** Weights, activations and keys and values in P_w, P_a and P_kv bits
+leave of N params
 
     N_eff = N f_w(P_w) f_a(P_a) f_kv(P_kv),    f_x(P) = 1 - exp(-P/gamma_x + n_x),
 
-and the loss is Hoffmann's, with one exponent for both terms, at N_eff: L = A N_eff^-alpha + B D^-alpha + E.
-A part that is unset has factor one. Each factor saturates: 1 - f falls by a factor of e every gamma_x bits.
-The factors multiply: what one part costs does not depend on the others.
+and the loss is Hoffmann's at N_eff, with one exponent: L = A N_eff^-alpha + B D^-alpha + E. A part
+that is unset has factor one. Each factor saturates: 1 - f falls by a factor of e every gamma_x
+bits. The factors multiply: what one part costs does not depend on the others.
 
-**The offsets n_x.** The paper's main text prints f without n_x and only its appendix K says that the fits
-had them. The published gammas mean nothing without. With the offsets the law gives what the paper shows:
-training is best at 7.0 bits, activations fail at 3, and keys and values are worse off than weights at 3 bits
-and better at 8. Without them the best would be 3.5 bits, and 4-bit weights would cost 22% of the params
-instead of 30%. `kumar2024` has the offsets; `kumar2024_printed` is the common misreading, kept so that a
-result which rests on it can be recognised. A factor is zero at P = n_x gamma_x (0.81 bits of weights, 3.11
-of activations, 2.32 of keys and values); at and below that the law is not defined, and says so.
+**The offsets n_x.** The paper's main text prints f without n_x and only its appendix K says that
+the fits had them. The published gammas mean nothing without. With the offsets the law gives what
+the paper shows: training is best at 7.0 bits, activations fail at 3, and keys and values are worse
+off than weights at 3 bits and better at 8. Without them the best would be 3.5 bits, and 4-bit
+weights would cost 22% of the params instead of 30%. `kumar2024` has the offsets;
+`kumar2024_printed` is the common misreading, kept so that a result which rests on it can be
+recognised. A factor is zero at P = n_x gamma_x (0.81 bits of weights, 3.11 of activations, 2.32 of
+keys and values); at and below that the law is not defined, and says so.
 
 **What is rounded after training.** Serving weights in P_post bits adds
 
-    delta = C_T D^gamma_D / N_eff^gamma_N  exp(-P_post/gamma_post + b)  prod_x (1 - exp(-C_x (P_x - P_post))).
+    delta = C_T D^gamma_D / N_eff^gamma_N  exp(-P_post/gamma_post + b)
+            prod_x (1 - exp(-C_x (P_x - P_post))).
 
-It grows with tokens: a longer trained model packs more into its weights and loses more when they are
-rounded. Training in low precision acts twice, and in opposite directions: N_eff falls, which raises delta,
-and the brackets fall below one, since a part trained in few bits is used to it; the brackets win. The
-convention is that every part was trained in more bits than weights are served in, and delta is zero
-otherwise. This is taken literally: where two parts lie below, two negative brackets would make a positive
-product.
+It grows with tokens: a longer trained model packs more into its weights and loses more when they
+are rounded. Training in low precision acts twice, and in opposite directions: N_eff falls, which
+raises delta, and the brackets fall below one, since a part trained in few bits is used to it; the
+brackets win. The convention is that every part was trained in more bits than weights are served in,
+and delta is zero otherwise. This is taken literally: where two parts lie below, two negative
+brackets would make a positive product.
 
-The offset b is the same thing as a factor exp(b) on C_T, so a fit holds it. C_w, C_a and C_kv were never
-published, so that delta of a model trained below 16 bits needs values for them, or runs to fit them on.
+The offset b is the same thing as a factor exp(b) on C_T, so a fit holds it. C_w, C_a and C_kv were
+never published, so that delta of a model trained below 16 bits needs values for them, or runs to
+fit them on.
 
-**Floats.** The law sees bits alone. The constants above are for integers; `kumar2024_float` has the two that
-differ for weights in floating point. Constants carry over badly to other corpora and recipes (the authors
-say so): trends are the claim.
+**Floats.** The law sees bits alone. The constants above are for integers; `kumar2024_float` has the
+two that differ for weights in floating point. Constants carry over badly to other corpora and
+recipes (the authors say so): trends are the claim.
 
-Reference: Kumar et al. 2024 (2411.04330), eqs. 2-4, 8, 9, table 2, appendices K and N. The plus signs of n_x
-and b are the only ones that reproduce the paper's own figures.
+Reference: Kumar et al. 2024 (2411.04330), eqs. 2-4, 8, 9, table 2, appendices K and N. The plus
+signs of n_x and b are the only ones that reproduce the paper's own figures.
 """
 
 from __future__ import annotations
@@ -161,7 +165,8 @@ def _printed() -> Law:
             params_factor=tuple(_factor(part, False) for part in PARTS), penalties=(_after(False),)
         ),
         BASE | GAMMAS | AFTER,
-        title="Kumar et al. 2024 as the main text prints it, without offsets: the common misreading",
+        title="Kumar et al. 2024 as the main text prints it, without offsets: the common "
+        "misreading",
         source="2411.04330, eqs. 4 and 9, table 2",
         evidence="P",
         box=RUNS,

@@ -1,4 +1,4 @@
-"""Muennighoff's law of repeated data: tokens seen again count for less, and so do params beyond their use."""
+"""Muennighoff's law of repeated data: tokens seen again, and params in excess, count for less."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def laws() -> tuple[Law, ...]:
         evidence="C",
         box=Box((7e6, 8.7e9), (1e8, 9e11), (0.035, 6.4e4), "bf16"),
         notes=(
-            "tokens are all that were seen, unique_tokens the different ones; without unique_tokens none "
-            "is repeated",
+            "tokens are all that were seen, unique_tokens the different ones; without "
+            "unique_tokens none is repeated",
             "params beyond the best for the unique tokens are discounted too",
         ),
     )

@@ -1,4 +1,4 @@
-"""Ouyang's laws of rounding trained models: the loss grows with tokens and falls with params and bits."""
+"""Ouyang's laws of rounding after training: grows with tokens, falls with params and bits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PER_BIT = {
 
 
 def laws() -> tuple[Law, ...]:
-    """delta = k D^gD / (N^gN P^g), pooled over bits, and with constants of each number of bits' own."""
+    """delta = k D^gD / (N^gN P^g), pooled over bits, and with constants for each number of bits."""
     bits = bits_power("w", scale("gP", "how fast the loss falls with bits", 0.1, 20.0, (1.0, 8.0)))
     pooled = Penalty(SIZE, PARAMS, TOKENS, (bits,), Rounded("w", "serve"))
     size, params, tokens = (
@@ -71,8 +71,8 @@ def _law(
         evidence=evidence,
         box=RUNS,
         notes=(
-            "the pooled law is 2.2 to 2.4 times off in tokens at 405B from the paper's table, which comes "
-            "from one law for each number of bits",
+            "the pooled law is 2.2 to 2.4 times off in tokens at 405B from the paper's table, "
+            "which comes from one law for each number of bits",
             "checkpoints of one schedule: tokens and learning-rate decay go together",
         ),
     )

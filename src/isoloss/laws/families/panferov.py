@@ -16,11 +16,12 @@ POWER = scale("C", "power of the factor's rise", 0.1, 5.0, (0.8, 2.0))
 
 
 def laws() -> tuple[Law, ...]:
-    """rho = L tanh(F (log_1/4 error)^C), for weights and for activations with the same three constants."""
+    """rho = L tanh(F (log_1/4 error)^C), for weights and activations with the same constants."""
     law = Law(
         "panferov2025",
         Composed(params_factor=tuple(tanh_error(part, LIMIT, SLOPE, POWER) for part in ("w", "a"))),
-        title="Panferov et al. 2025, factors from the rounding error of a normal variable, to be fitted",
+        title="Panferov et al. 2025, factors from the rounding error of a normal variable, to be "
+        "fitted",
         source="2506.01863",
         evidence="M",
         box=Box((3e7, 2e8), (1.5e9, 4e10), (50, 200), "integers, floats and sparse formats"),

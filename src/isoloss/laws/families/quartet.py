@@ -1,4 +1,4 @@
-"""Quartet's law: the format of the forward pass costs params, that of the backward pass costs tokens."""
+"""Quartet's law: the format of the forward pass costs params, that of the backward pass tokens."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def laws() -> tuple[Law, ...]:
                 (3e7, 8e8), (7.5e8, 1.3e12), (25, 1600), "mxfp4 forward (w, a) and backward (g)"
             ),
             notes=(
-                "the notebook's unrounded base: A 127445, alpha 0.5785, B 465834, beta 0.5389, E 1.3408, "
-                "kappa 0.2764",
-                "plain mxfp4 is nearest rounding; versions before 4 had stochastic rounding ahead of it "
-                "by a bug",
+                "the notebook's unrounded base: A 127445, alpha 0.5785, B 465834, beta 0.5389, E "
+                "1.3408, kappa 0.2764",
+                "plain mxfp4 is nearest rounding; versions before 4 had stochastic rounding "
+                "ahead of it by a bug",
             ),
         ),
     )

@@ -47,8 +47,8 @@ def laws() -> tuple[Law, ...]:
         evidence="C",
         box=Box((3.04e7, 8.23e8), (7.5e8, 8e10), (24, 101), "the 16 levels"),
         notes=(
-            "the base is degenerate (alpha 0.06, E 0): a factor without this base means little, state "
-            "the loss gap",
+            "the base is degenerate (alpha 0.06, E 0): a factor without this base means little, "
+            "state the loss gap",
             "runs with full and with half a Hadamard transform are pooled at equal bits",
         ),
     )

@@ -1,4 +1,4 @@
-"""The Shannon law: loss as the inverse of a channel's capacity, so that it is no instance of the algebra."""
+"""The Shannon law: loss as the inverse of a channel's capacity, no instance of the algebra."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Shannon:
         return 1.0 / (c["a"] * np.exp(c["p"] * n) * np.log2(1.0 + signal / noise))
 
     def check(self, c: Constants, x: Inputs) -> None:
-        """Nothing: it is defined everywhere."""
+        """Return at once: it is defined everywhere."""
 
 
 def laws() -> tuple[Law, ...]:
@@ -55,7 +55,8 @@ def laws() -> tuple[Law, ...]:
             evidence="S",
             notes=(
                 "two secondary notes give different algebra: check the paper before relying on it",
-                "one fit for each format; b and the three noises share one scale, so fix one of them",
+                "one fit for each format; b and the three noises share one scale, so fix one of "
+                "them",
             ),
         ),
     )

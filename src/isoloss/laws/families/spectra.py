@@ -1,4 +1,4 @@
-"""Spectra's ternary law: precision changes the exponents, so that it is a base of its own and no factor."""
+"""Spectra's ternary law: precision changes the exponents, so it is a base of its own."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def laws() -> tuple[Law, ...]:
         evidence="S",
         box=Box((9.9e7, 1.1e9), (2e10, 1.5e11), (18, 1520), "ternary weights"),
         notes=(
-            "the law of ternary models alone: precision does not enter; the float models have alpha "
-            "0.56, beta 0.53",
-            "units are not stated there: only millions of params and billions of tokens give sane losses",
+            "the law of ternary models alone: precision does not enter; the float models have "
+            "alpha 0.56, beta 0.53",
+            "units are not stated there: only millions of params and billions of tokens give "
+            "sane losses",
         ),
     )
     return (law.fix(kappa=1.0),)

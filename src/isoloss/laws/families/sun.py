@@ -1,4 +1,4 @@
-"""Sun's law of floating-point training: a penalty by exponent and mantissa bits that grows with tokens."""
+"""Sun's law of floating-point training: a penalty by exponent and mantissa bits, growing with tokens."""
 
 from __future__ import annotations
 
@@ -77,11 +77,12 @@ def laws() -> tuple[Law, ...]:
             "floats, blocks of 32 to 512, a row or a tensor",
         ),
         notes=(
-            "read off the format of the weights: weights, and both operands of the backward pass, share "
-            "it in the paper",
-            "one scale a tensor needs a value for log2B_tensor, which depends on params and tokens in "
-            "the paper",
-            "alpha 0.24 against beta 0.52 implies compute splits with under one token per param at 1e25 flop",
+            "read off the format of the weights: weights, and both operands of the backward "
+            "pass, share it in the paper",
+            "one scale a tensor needs a value for log2B_tensor, which depends on params and "
+            "tokens in the paper",
+            "alpha 0.24 against beta 0.52 implies compute splits with under one token per param "
+            "at 1e25 flop",
         ),
     )
     return (law.fix(kappa=1.0).tie("n", "alpha").tie("d", "beta"),)

@@ -1,4 +1,4 @@
-"""The theory's law: additive noise hides params beyond a size, multiplicative noise adds a floor."""
+"""The theory's law: additive noise hides params beyond a size, multiplicative adds a floor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ POWER = Constant(
 
 @dataclass(frozen=True)
 class Relative:
-    """The levels at which the noise of a part grows with the value: where it is added there is no floor."""
+    """The levels at which the noise of a part grows with the value; additive noise has no floor."""
 
     part: str
 
@@ -56,7 +56,10 @@ def _raised(share: Value, power: Value) -> Value:
 
 
 def laws() -> tuple[Law, ...]:
-    """E + (A min(N, c eps^(-1/a))^-alpha + B D^-beta)^kappa, and F (eps/(1 + eps))^p for multiplicative noise."""
+    """E + (A min(N, c eps^(-1/a))^-alpha + B D^-beta)^kappa + F (eps/(1 + eps))^p.
+
+    The minimum is for additive noise, the floor F for multiplicative.
+    """
     floor = Penalty(
         amplitude("F", "loss that multiplicative noise of size one leaves"),
         None,
@@ -68,14 +71,17 @@ def laws() -> tuple[Law, ...]:
         "zhang2026",
         Composed(maps=(CAP,), penalties=(floor,)),
         bounds={"alpha": (0.02, 8.0), "beta": (0.02, 8.0)},
-        title="Zhang et al. 2026, quantised stochastic gradient descent in regression, to be fitted",
+        title="Zhang et al. 2026, quantised stochastic gradient descent in regression, to be "
+        "fitted",
         source="2602.19241 and 2510.18259, orders derived here from their setting",
         evidence="D",
         notes=(
-            "for noise in the data (part d); in the theory kappa alpha = a - 1 and kappa beta = (a - 1)/a",
-            "the theory has the order of the base, of which a sum and a maximum are alike; exact risk is nearer "
-            "the maximum (kappa below one)",
-            "c is in units of ideal noise: integers, whose eps is taken as 4^-bits, have another one",
+            "for noise in the data (part d); in the theory kappa alpha = a - 1 and kappa beta = "
+            "(a - 1)/a",
+            "the theory has the order of the base, of which a sum and a maximum are alike; exact "
+            "risk is nearer the maximum (kappa below one)",
+            "c is in units of ideal noise: integers, whose eps is taken as 4^-bits, have another "
+            "one",
             "the papers' own constants and their effective number of samples are not known here",
         ),
     )

@@ -1,8 +1,8 @@
 """The links of the literature: how a factor or a penalty depends on the format of one part.
 
-Most are a function of one number read off the format, so they are values of one type, FormatLink; the
-functions below make them. Tables stand in tables.py; links that look at more than one format stand in
-patterns.py.
+Most are a function of one number read off the format, so they are values of one type, FormatLink;
+the functions below make them. Tables stand in tables.py; links that look at more than one format
+stand in patterns.py.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from isoloss.laws.jet import Value, plain
 class FormatLink:
     """A factor shape(number, *constants), where the number is read off the format of one part.
 
-    ``read`` gives NaN for a format that has no such number, ``noun`` names it in errors, and ``least``
-    gives, from the constants, the number at and below which the factor is not positive.
+    ``read`` gives NaN for a format that has no such number, ``noun`` names it in errors, and
+    ``least`` gives, from the constants, the number at and below which the factor is not positive.
     """
 
     part: str
@@ -68,12 +68,11 @@ class FormatLink:
 
 
 def noise_of(known: Format) -> tuple[str, float]:
-    """Whether a format's rounding noise is "additive" or "multiplicative" in the theory's terms, and its
-    size eps.
+    """The rounding noise of a format in the theory: "additive" or "multiplicative", and its eps.
 
-    Ideal noise says it itself; otherwise additive with 4^-bits for integers, multiplicative with 4^-mantissa
-    for floats and blocks of floats (Zhang et al. 2025, 2510.18259: exponents, range and clipping are left
-    out).
+    Ideal noise says it itself; otherwise additive with 4^-bits for integers, multiplicative with
+    4^-mantissa for floats and blocks of floats (Zhang et al. 2025, 2510.18259: exponents, range and
+    clipping are left out).
     """
     if known.eps is not None:
         return "additive" if known.noise == "add" else "multiplicative", known.eps
@@ -85,7 +84,8 @@ def noise_of(known: Format) -> tuple[str, float]:
 def saturating(part: str, gamma: Constant, offset: Constant | None = None) -> FormatLink:
     """1 - exp(-P/gamma + n), P the bits of a part; n is zero without an offset.
 
-    Reference: Kumar et al. 2024, eqs. 3-4; the offset n of appendix K is left out of the paper's main text.
+    Reference: Kumar et al. 2024, eqs. 3-4; the offset n of appendix K is left out of the paper's
+    main text.
     """
     return FormatLink(part, _given(gamma, offset), _saturating, least=_root)
 
@@ -93,8 +93,9 @@ def saturating(part: str, gamma: Constant, offset: Constant | None = None) -> Fo
 def decaying(
     part: str, gamma: Constant, offset: Constant | None = None, stage: Stage = "serve"
 ) -> FormatLink:
-    """exp(-P/gamma + b): a penalty that falls exponentially with bits (Kumar et al. 2024, eq. 2 and appendix
-    K).
+    """exp(-P/gamma + b): a penalty that falls exponentially with bits.
+
+    Reference: Kumar et al. 2024, eq. 2 and appendix K.
     """
     return FormatLink(part, _given(gamma, offset), _decaying, stage=stage)
 
@@ -112,8 +113,9 @@ def bits_power(part: str, power: Constant, stage: Stage = "serve") -> FormatLink
 def float_fields(
     part: str, exponent: Constant, mantissa: Constant
 ) -> tuple[FormatLink, FormatLink]:
-    """(E + 1/2)^-delta and (M + 1/2)^-nu, E and M the exponent and mantissa bits of a part (Sun et al.
-    2025).
+    """(E + 1/2)^-delta and (M + 1/2)^-nu, E and M the exponent and mantissa bits of a part.
+
+    Reference: Sun et al. 2025.
     """
     return (
         FormatLink(part, (exponent,), _falling_from_half, _exponent_bits, noun="exponent bits"),
@@ -122,9 +124,10 @@ def float_fields(
 
 
 def tanh_error(part: str, limit: Constant, slope: Constant, power: Constant) -> FormatLink:
-    """L tanh(F x^C), x = log_1/4 of the relative error of rounding a normal variable (Panferov et al. 2025).
+    """L tanh(F x^C), x = log_1/4 of the relative error of rounding a normal variable.
 
-    x is near the bits of an integer format, so that a format nobody trained in is placed by its error.
+    Reference: Panferov et al. 2025. x is near the bits of an integer format, so that a format
+    nobody trained in is placed by its error.
     """
     return FormatLink(part, (limit, slope, power), _tanh, _quarterings, noun="rounding error")
 

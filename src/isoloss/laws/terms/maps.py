@@ -1,4 +1,4 @@
-"""Argument maps: what repeated data and a coarse grid make of params and tokens before the base sees them."""
+"""Argument maps: what repeated data and a coarse grid make of params and tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from isoloss.laws.terms.links import noise_of
 
 @dataclass(frozen=True)
 class Repetition:
-    """N' = U_N + U_N R_N* (1 - exp(-R_N/R_N*)) and likewise D': params and tokens in excess count less and
-    less.
+    """N' = U_N + U_N R_N* (1 - exp(-R_N/R_N*)) and likewise D': what is in excess counts ever less.
 
-    U_D is the number of unique tokens, R_D = D/U_D - 1 how often they are repeated; U_N is the lesser of N
-    and the params that are best for U_D tokens, (alpha A / (beta B))^(1/alpha) U_D^(beta/alpha), and R_N =
-    N/U_N - 1. Reference: Muennighoff et al. 2023 (2305.16264), eqs. 5, 6 and 17.
+    U_D is the number of unique tokens, R_D = D/U_D - 1 how often they are repeated; U_N is the
+    lesser of N and the params that are best for U_D tokens, (alpha A / (beta B))^(1/alpha)
+    U_D^(beta/alpha), and R_N = N/U_N - 1. Reference: Muennighoff et al. 2023 (2305.16264), eqs. 5,
+    6 and 17.
     """
 
     params_decay: Constant
@@ -48,11 +48,11 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Cap:
-    """N' = min(N, M_q): additive rounding noise of size eps hides all but M_q = c eps^(-1/a) params.
+    """N' = min(N, M_q): additive noise of size eps hides all but M_q = c eps^(-1/a) params.
 
-    For an integer of b bits eps = 4^-b, hence M_q = c 2^(2b/a); multiplicative noise (floats) hides none. In
-    the theory a is the decay of the data's spectrum, and alpha of the base is a - 1. Reference: Zhang et al.
-    2026 (2602.19241), derived here from its setting.
+    For an integer of b bits eps = 4^-b, hence M_q = c 2^(2b/a); multiplicative noise (floats) hides
+    none. In the theory a is the decay of the data's spectrum, and alpha of the base is a - 1.
+    Reference: Zhang et al. 2026 (2602.19241), derived here from its setting.
     """
 
     part: str

@@ -19,10 +19,10 @@ WIDE = 16.0
 
 @dataclass(frozen=True)
 class Gate:
-    """1 - exp(-C (P - P_post)): how little training a part in P bits prepared for weights served in P_post.
+    """1 - exp(-C (P - P_post)): how little training in P bits prepared for serving in P_post.
 
-    Open (one) where the part was trained in 16 bits or unset, which is what the penalty itself was measured
-    on. Reference: Kumar et al. 2024, eqs. 8-9.
+    Open (one) where the part was trained in 16 bits or unset, which is what the penalty itself was
+    measured on. Reference: Kumar et al. 2024, eqs. 8-9.
     """
 
     part: str
@@ -35,7 +35,7 @@ class Gate:
         return (self.rate,)
 
     def applies(self, levels: Levels) -> Mask:
-        """Where the part was trained in less than 16 bits and weights are served in a format of their own."""
+        """Where the part was trained below 16 bits and weights are served in their own format."""
         narrow = levels.is_set(self.part) & ~(levels.bits(self.part) >= WIDE)
         return narrow & levels.is_set(self.served, "serve")
 
@@ -54,10 +54,10 @@ class Gate:
 class SharedScale:
     """(log2 G)^power, G how many elements share a scale.
 
-    It is read off the first of ``parts`` that is narrower than 16 bits, else the first that is rounded at all.
-    A row or a tensor counts as the constant given for it, a log2 G; without one the law is not defined there.
-    The power is a constant or a table, and one where it is None. Reference: Sun et al. 2025 (2501.02423), Chen
-    et al. 2025 (2505.14302).
+    It is read off the first of ``parts`` that is narrower than 16 bits, else the first that is
+    rounded at all. A row or a tensor counts as the constant given for it, a log2 G; without one the
+    law is not defined there. The power is a constant or a table, and one where it is None.
+    Reference: Sun et al. 2025 (2501.02423), Chen et al. 2025 (2505.14302).
     """
 
     parts: tuple[str, ...]
@@ -122,11 +122,11 @@ class SharedScale:
 
 @dataclass(frozen=True)
 class Sparse:
-    """What pruned weights are worth, over all of them: (1 - S) (1 - s + s (1 - S)^p)^(-1/alpha), S the share
-    pruned.
+    """What pruned weights are worth: (1 - S) (1 - s + s (1 - S)^p)^(-1/alpha), S the share pruned.
 
-    The share s and the power p say how the params term falls at equal non-zero weights. Reference: Frantar
-    et al. 2023 (2309.08520), (a_S (1-S)^b_S + c_S) N^-b_N, with a_S + c_S in the size of the params term.
+    The share s and the power p say how the params term falls at equal non-zero weights. Reference:
+    Frantar et al. 2023 (2309.08520), (a_S (1-S)^b_S + c_S) N^-b_N, with a_S + c_S in the size of
+    the params term.
     """
 
     share: Constant
@@ -135,7 +135,7 @@ class Sparse:
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        """The share s, the power p and the exponent of params, which it has in common with the base."""
+        """The share s, the power p and the exponent of params, which is that of the base."""
         return (self.share, self.power, self.alpha)
 
     def applies(self, levels: Levels) -> Mask:

@@ -37,16 +37,16 @@ class Rounded:
 class Requantised:
     """The levels that are served in fewer bits than every part in question was trained in.
 
-    Two parts below the served bits would give two negative gates and a positive product, so the penalty is
-    zero where any one is not above. Reference: Kumar et al. 2024, eqs. 8-9 (training precision above
-    P_post).
+    Two parts below the served bits would give two negative gates and a positive product, so the
+    penalty is zero where any one is not above. Reference: Kumar et al. 2024, eqs. 8-9 (training
+    precision above P_post).
     """
 
     parts: tuple[str, ...] = ("w", "a", "kv")
     served: str = "w"
 
     def applies(self, levels: Levels) -> Mask:
-        """Where the served part has a format and every part was trained in more bits, or is unset."""
+        """Where the served part has a format, every part trained in more bits or unset."""
         after = levels.bits(self.served, "serve")
         above = [~(levels.bits(part) <= after) for part in self.parts]
         return np.asarray(levels.is_set(self.served, "serve") & np.all(above, axis=0))
@@ -56,9 +56,9 @@ class Requantised:
 class Penalty:
     """An additive loss k N^-n D^d prod link at the levels where its condition holds.
 
-    The powers n and d are constants, or tables where they depend on the level; without an amplitude k is
-    one, for penalties whose size is a table among the links. ``on_effective`` takes N rho_N instead of N
-    (Kumar et al. 2024, eq. 9).
+    The powers n and d are constants, or tables where they depend on the level; without an amplitude
+    k is one, for penalties whose size is a table among the links. ``on_effective`` takes N rho_N
+    instead of N (Kumar et al. 2024, eq. 9).
     """
 
     amplitude: Constant | None

@@ -20,10 +20,10 @@ EXACT = Format.parse("fp")
 class Table:
     """One constant for every level, the reference being one.
 
-    A level is what the named parts are at a stage: with their marks (and the sparsity of the weights) as
-    ``eff[w4+had@quest a4+had@quest 2:4]``, or where ``bare`` only their formats, as ``k[w4]``. Formats of 16
-    bits and more are the reference. Reference: Frantar et al. 2025 (2502.16440), Panferov et al. 2025
-    (2502.05003).
+    A level is what the named parts are at a stage: with their modifiers (and the sparsity of the
+    weights) as ``eff[w4+had@quest a4+had@quest 2:4]``, or where ``bare`` only their formats, as
+    ``k[w4]``. Formats of 16 bits and more are the reference. Reference: Frantar et al. 2025
+    (2502.16440), Panferov et al. 2025 (2502.05003).
     """
 
     parts: tuple[str, ...]
@@ -58,7 +58,8 @@ class Table:
 
     def domain(self, c: Constants) -> str:
         """The levels that it has."""
-        return f"the law has an entry {self.entry.name!r} for {', '.join(self.labels) or 'no precision yet'}"
+        known = ", ".join(self.labels) or "no precision yet"
+        return f"the law has an entry {self.entry.name!r} for {known}"
 
     def _name(self, label: str) -> str:
         return f"{self.entry.name}[{label}]"
@@ -71,7 +72,7 @@ class Table:
         return ("table", self.parts, self.stage, self.bare, self.entry.name)
 
     def _masks(self, levels: Levels) -> tuple[Value, list[tuple[str, Mask]]]:
-        """Zero at every level (NaN where it has no entry), and the levels of each entry, by its name."""
+        """Zero at every level (NaN where it has no entry), and the levels of each entry."""
         found = self._labels(levels)
         start = np.array([np.nan if label and label not in self.labels else 0.0 for label in found])
         shown = [label for label in self.labels if label in found]
@@ -87,7 +88,8 @@ class Table:
             if part.partition(".")[0] in self.parts
         }
         sparsity = None if self.bare or self.stage == "serve" else level.sparsity
-        # Precision itself leaves out each 'fp' that changes nothing, so that 'w4 a:bf16' is the level 'w4'.
+        # Precision itself leaves out each 'fp' that changes nothing, so that 'w4 a:bf16' is the
+        # level 'w4'.
         label = str(Level(Precision(kept), sparsity))
         return None if label == str(Precision()) else label
 
@@ -111,7 +113,7 @@ def labels_of(formula: Formula) -> dict[str, tuple[str, ...]]:
 
 
 def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula:
-    """The formula with these labels in its tables, by the name of the entry; none where a name is absent."""
+    """The formula with these labels in its tables, by name of the entry; none if absent."""
     return relinked(
         formula,
         lambda link: (
