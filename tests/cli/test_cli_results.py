@@ -140,7 +140,7 @@ def test_runs_without_a_table_lists_public_tables_with_licences(shell) -> None:
 
 def test_laws_lists_every_preset_on_one_line(shell) -> None:
     lines = shell("laws").stdout.splitlines()
-    presets = il.laws.presets()
+    presets = il.laws.LAWS.values()
     assert lines[0] == f"{len(presets)} laws"
     assert [line.split()[0] for line in lines[2:]] == [law.name for law in presets]
     forms = {line.split()[0]: line for line in lines}
@@ -163,6 +163,14 @@ def test_one_law_with_every_constant(shell) -> None:
     assert [note for note in law.notes if note not in text] == []
 
 
+def test_a_saved_law_and_the_law_of_a_saved_fit_are_shown(
+    shell, saved_fit: Path, tmp_path: Path
+) -> None:
+    path = il.laws.preset("epoch2024").save(tmp_path / "mine.json")
+    assert shell("laws", str(path)).stdout == shell("laws", "epoch2024").stdout
+    assert shell("laws", str(saved_fit)).stdout.startswith("frantar2025: ")
+
+
 def test_laws_as_json(shell) -> None:
     (found,) = json.loads(shell("laws", "epoch2024", "--json").stdout)["laws"]
     law = il.laws.preset("epoch2024")
@@ -171,7 +179,7 @@ def test_laws_as_json(shell) -> None:
     }
     assert found["units"]["loss"] == "nats/token"
     assert found["box"]["tokens"] == list(law.box.tokens)
-    assert len(json.loads(shell("laws", "--json").stdout)["laws"]) == len(il.laws.presets())
+    assert len(json.loads(shell("laws", "--json").stdout)["laws"]) == len(il.laws.LAWS)
 
 
 def test_fit_prints_the_report_and_saves_it(shell, saved_fit: Path) -> None:

@@ -47,9 +47,9 @@ def one_over(bits: float, rate: float) -> float:
 
 @pytest.fixture
 def mine() -> Iterator[Law]:
-    law = Law("mine", Composed(params_factor=(FormatLink("w", (RATE,), one_over),)))
+    law = Law("law_of_a_test", Composed(params_factor=(FormatLink("w", (RATE,), one_over),)))
     yield law
-    LAWS.remove("mine")
+    LAWS.remove("law_of_a_test")
     PIECES.remove(key_of(one_over))
 
 
@@ -71,19 +71,19 @@ def test_every_file_of_the_folder_has_laws_and_a_place_of_its_own() -> None:
 
 def test_a_law_of_ones_own_is_found_by_name_and_listed_last(mine: Law) -> None:
     assert register(mine) is mine
-    assert preset("mine") == mine
-    assert list(LAWS)[-1] == "mine"
-    assert "mine" not in [law.name for law in presets()]
-    assert LAWS.home("mine") == PIECES.home(key_of(one_over)) == __name__
+    assert preset("law_of_a_test") == mine
+    assert list(LAWS)[-1] == "law_of_a_test"
+    assert "law_of_a_test" not in [law.name for law in presets()]
+    assert LAWS.home("law_of_a_test") == PIECES.home(key_of(one_over)) == __name__
 
 
 def test_a_name_is_taken_once_unless_replaced(mine: Law) -> None:
     register(mine)
     register(replace(mine))
-    with pytest.raises(ValueError, match="the law 'mine' is already registered by"):
+    with pytest.raises(ValueError, match="the law 'law_of_a_test' is already registered by"):
         register(replace(mine, title="another"))
     register(replace(mine, title="another"), replace=True)
-    assert preset("mine").title == "another"
+    assert preset("law_of_a_test").title == "another"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_function_without_a_name_is_refused(mine: Law) -> None:
         ValueError, match="cannot be saved by name; write it at the top of a module"
     ):
         register(replace(mine, formula=Composed(params_factor=(link,))))
-    assert "mine" not in LAWS
+    assert "law_of_a_test" not in LAWS
 
 
 def test_a_term_must_be_a_frozen_dataclass() -> None:

@@ -1,4 +1,4 @@
-"""Laws as the command line names them: presets, with constants held or freed."""
+"""Laws as the command line names them: by name or file, with constants held or freed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import isoloss as il
 from isoloss.cli.arguments.options import Fitting
+from isoloss.cli.arguments.things import saved_or_law
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def chosen_laws(names: Sequence[str], fitting: Fitting) -> list[Law]:
-    """The laws of these names with --fix and --free applied where a law has the constant.
+    """The laws of these names or files with --fix and --free applied where a law has the constant.
 
     Raises ValueError for a name that is no law, Refused for a constant that none of them has.
     """
     if repeated := {name for name in names if names.count(name) > 1}:
         raise Refused(f"law {min(repeated)!r} is named twice; name each once")
-    laws = [il.laws.preset(name) for name in names]
+    laws = [il.laws.as_law(saved_or_law(name)) for name in names]
     held = dict(_held(text) for text in fitting.fix or [])
     freed = list(fitting.free or [])
     if both := [name for name in freed if name in held]:

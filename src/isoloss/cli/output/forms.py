@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isoloss.laws import Composed, Grouped, Law
+from isoloss.laws import Composed, Grouped, Law, Sparse
 
 
 def form(law: Law) -> str:
@@ -16,9 +16,9 @@ def form(law: Law) -> str:
     formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
     if not isinstance(formula, Composed):
         return (type(formula).__doc__ or type(formula).__name__).split("\n")[0].rstrip(".")
-    mark = "'" if formula.maps else ""
-    params = _with_factor(f"N{mark}", formula.params_factor)
-    tokens = _with_factor(f"D{mark}", formula.tokens_factor)
+    prime = "'" if formula.maps else ""
+    params = _with_factor(f"N{prime}", formula.params_factor)
+    tokens = _with_factor(f"D{prime}", formula.tokens_factor)
     base = (
         f"A {params}^-{law.ties.get('alpha', 'alpha')} + B {tokens}^-{law.ties.get('beta', 'beta')}"
     )
@@ -38,10 +38,15 @@ def _parts(links: tuple[Any, ...]) -> str:
     """
     found: dict[str, None] = {}
     for link in links:
-        parts = getattr(link, "parts", None) or (getattr(link, "part", "sparsity"),)
+        parts = getattr(link, "parts", None) or (getattr(link, "part", _word(link)),)
         arrow = "-> " if getattr(link, "stage", "train") == "serve" else ""
         found |= dict.fromkeys(f"{arrow}{part}" for part in parts)
     return ", ".join(found) or "precision"
+
+
+def _word(link: Any) -> str:
+    """What a link without a part looks at: sparsity, or the name of its type."""
+    return "sparsity" if isinstance(link, Sparse) else type(link).__name__
 
 
 def _held(law: Law, name: str, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""``isoloss laws``: the published laws, or one of them with all its constants."""
+"""``isoloss laws``: all laws by name, or one with its constants, units and notes."""
 
 from __future__ import annotations
 
@@ -7,39 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.arguments import AsJson
+from isoloss.cli.arguments import AsJson, saved_or_law
 from isoloss.cli.output import show, show_json
 
 if TYPE_CHECKING:
     from isoloss.fits import Section
     from isoloss.laws import Box, Law
 
-EVIDENCE = {
-    "P": "paper",
-    "C": "authors' code",
-    "D": "derived here",
-    "S": "secondary note",
-    "A": "abstract only",
-    "M": "recalled only",
-    "F": "fitted",
-}
-
 
 def laws(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="A law, as kumar2024; none: list all.", show_default=False
+            metavar="NAME",
+            help="A law, as kumar2024, or a saved law or fit; none: list all.",
+            show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the published laws, or one with its constants, units and notes.
+    """List the laws, published and registered, or one with its constants, units and notes.
 
     Where a law says "to be fitted", its form is published but its constants are not, or were not
     seen.
     """
-    known = il.laws.presets() if name is None else (il.laws.preset(name),)
+    known = il.laws.LAWS.values() if name is None else (il.laws.as_law(saved_or_law(name)),)
     if as_json:
         show_json("laws", {"laws": [as_data(law) for law in known]})
     elif name is None:
@@ -87,7 +79,7 @@ def as_data(law: Law) -> dict[str, Any]:
         "title": law.title,
         "form": form(law),
         "source": law.source,
-        "evidence": EVIDENCE[law.evidence],
+        "evidence": il.laws.EVIDENCE[law.evidence],
         "units": {"loss": "nats/token", "params": "parameters", "tokens": "tokens"},
         "constants": constants,
         "box": box,
@@ -107,7 +99,7 @@ def _row(law: Law) -> tuple[str, ...]:
         if known == estimated
         else f"{known} of {estimated} known"
     )
-    return law.name, form(law), constants, _cited(law), EVIDENCE[law.evidence]
+    return law.name, form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
 
 
 def _cited(law: Law) -> str:
@@ -121,7 +113,7 @@ def _one(law: Law) -> list[Section]:
 
     lines = [
         f"loss = {form(law)}, nats per token",
-        f"source: {law.source} ({EVIDENCE[law.evidence]})",
+        f"source: {law.source} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:
         lines.append(f"its runs cover {_covered(law.box)}")

@@ -99,7 +99,7 @@ def _law(word: str, asked: bool) -> Any:
     if not asked and not _is_law(word):
         names = [
             *il.runs.TABLES,
-            *(law.name for law in il.laws.presets()),
+            *il.laws.LAWS,
             *map(str, il.formats.catalogue()),
         ]
         near = get_close_matches(word, names, n=2)
@@ -115,4 +115,4 @@ def _law(word: str, asked: bool) -> Any:
 
 
 def _is_law(word: str) -> bool:
-    return any(law.name == word for law in il.laws.presets())
+    return word in il.laws.LAWS
