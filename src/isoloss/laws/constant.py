@@ -12,10 +12,30 @@ Scale = Literal["log", "linear"]  # the coordinate that a fit walks in
 class Constant:
     """One named constant of a law.
 
-    ``lower`` and ``upper`` bound it in a fit, ``start`` is the range that the starts of a fit are
-    drawn from, ``scale`` says in which coordinate the solver walks ("log" for amplitudes, which
-    span decades), ``amplitude`` marks those in which the loss is linear when the outer exponent is
-    one, and ``value`` is the published or fitted one (None: to be fitted).
+    Attributes
+    ----------
+    name
+        Its name in the formula, as "alpha"; two terms that use one name share the constant.
+    meaning
+        What it is, in a few words.
+    lower, upper
+        Its bounds in a fit.
+    start
+        The range that the starts of a fit are drawn from.
+    unit
+        "nats", "bits", "params" ...; empty where it has none.
+    scale
+        The coordinate that the solver walks in: "log" for amplitudes, which span decades, or
+        "linear".
+    amplitude
+        Whether the loss is linear in it when the outer exponent is one.
+    value
+        The published or fitted value; None: to be fitted.
+
+    Raises
+    ------
+    ValueError
+        Bounds out of order, or a lower bound of zero and less for a logarithm.
     """
 
     name: str
@@ -50,22 +70,76 @@ class Constant:
 
 
 def amplitude(name: str, meaning: str, unit: str = "", upper: float = 1e16) -> Constant:
-    """A positive factor that spans decades, walked in its logarithm."""
+    """A positive factor that spans decades, walked in its logarithm.
+
+    Parameters
+    ----------
+    name, meaning, unit
+        As in `Constant`.
+    upper
+        Its upper bound in a fit; the lower one is 1e-12.
+
+    Returns
+    -------
+    Constant
+        Without a value.
+    """
     return Constant(name, meaning, 1e-12, upper, (1.0, 1e6), unit, "log", True)
 
 
 def exponent(name: str, meaning: str, lower: float = 0.01, upper: float = 2.0) -> Constant:
-    """A positive power."""
+    """A positive power.
+
+    Parameters
+    ----------
+    name, meaning
+        As in `Constant`.
+    lower, upper
+        Its bounds in a fit.
+
+    Returns
+    -------
+    Constant
+        Without a value.
+    """
     return Constant(name, meaning, lower, upper, (0.05, 1.5))
 
 
 def power(name: str, meaning: str, lower: float = -1.0, upper: float = 3.0) -> Constant:
-    """A power of either sign: which sign is what the data should say."""
+    """A power of either sign: which sign is what the data should say.
+
+    Parameters
+    ----------
+    name, meaning
+        As in `Constant`.
+    lower, upper
+        Its bounds in a fit.
+
+    Returns
+    -------
+    Constant
+        Without a value.
+    """
     return Constant(name, meaning, lower, upper, (0.0, 0.8))
 
 
 def scale(
     name: str, meaning: str, lower: float, upper: float, start: tuple[float, float], unit: str = ""
 ) -> Constant:
-    """A positive size, walked in its logarithm, in which the loss is not linear."""
+    """A positive size, walked in its logarithm, in which the loss is not linear.
+
+    Parameters
+    ----------
+    name, meaning, unit
+        As in `Constant`.
+    lower, upper
+        Its bounds in a fit.
+    start
+        The range that the starts of a fit are drawn from.
+
+    Returns
+    -------
+    Constant
+        Without a value.
+    """
     return Constant(name, meaning, lower, upper, start, unit, "log")

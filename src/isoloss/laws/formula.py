@@ -145,7 +145,17 @@ BASE = (
 
 @dataclass(frozen=True)
 class Composed:
-    """A base with factors, maps and penalties."""
+    """A base with factors, maps and penalties.
+
+    Attributes
+    ----------
+    params_factor, tokens_factor
+        Links whose products are rho_N and rho_D: what a precision leaves of params and tokens.
+    penalties
+        Losses that are added.
+    maps
+        Changes of params and tokens before the base sees them, one after the other.
+    """
 
     params_factor: tuple[Link, ...] = ()
     tokens_factor: tuple[Link, ...] = ()
@@ -249,7 +259,17 @@ def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc
 
 @dataclass(frozen=True)
 class Grouped:
-    """A formula in which some constants have a value for every group of runs (``per="source"``)."""
+    """A formula in which some constants have a value for every group of runs (``per="source"``).
+
+    Attributes
+    ----------
+    inner
+        The formula of one group.
+    names
+        The constants with a value a group.
+    groups
+        The groups.
+    """
 
     inner: Formula
     names: tuple[str, ...]

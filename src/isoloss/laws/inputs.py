@@ -25,7 +25,15 @@ class DomainError(ValueError):
 
 @dataclass(frozen=True)
 class Level:
-    """One way of rounding: a precision and, where weights are sparse, the pattern ("2:4")."""
+    """One way of rounding.
+
+    Attributes
+    ----------
+    precision
+        Which part uses which format, in training and in serving.
+    sparsity
+        The pattern of pruned weights, as "2:4" or "50%"; None: none is pruned.
+    """
 
     precision: Precision
     sparsity: str | None = None
@@ -39,6 +47,11 @@ class Levels:
     """The distinct levels of a table; links are evaluated on these few and gathered.
 
     What is read off the formats is kept, because a fit asks for it thousands of times.
+
+    Attributes
+    ----------
+    items
+        The levels, each once.
     """
 
     items: tuple[Level, ...]
@@ -103,10 +116,22 @@ def bits_of(known: Format) -> float:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Params and tokens (counts, shape (n,)) and the level of every run.
+    """Params, tokens and level of n runs.
 
-    ``unique_tokens`` matters only to laws of repeated data (None: no token is seen twice);
-    ``group`` names the group of every run for laws with a base per group.
+    Attributes
+    ----------
+    params, tokens
+        Counts, shape (n,).
+    levels
+        The distinct levels.
+    level
+        The index of every run's level in `levels`, shape (n,).
+    unique_tokens
+        Different tokens, shape (n,); None: no token is seen twice. Only laws of repeated data ask.
+    groups
+        The distinct groups, for laws with a base for each; () without groups.
+    group
+        The index of every run's group in `groups`, shape (n,), or empty.
     """
 
     params: Array
@@ -165,12 +190,28 @@ def as_inputs(
     sparsity: Sequence[str | None] | None = None,
     group: Sequence[str] | None = None,
 ) -> Inputs:
-    """Inputs from numbers or arrays that broadcast against each other; precision is one spelling or
-    one a row.
+    """Inputs from numbers or arrays that broadcast against each other.
 
-    ``sparsity`` and ``group`` have one entry a row. Grids come out as rows, in C order. Raises
-    DomainError for counts that are not positive and finite, ValueError for lengths that do not
-    agree.
+    Parameters
+    ----------
+    params, tokens, unique_tokens
+        Counts; grids come out as rows, in C order.
+    precision
+        One spelling, or several that broadcast as well.
+    sparsity, group
+        One entry a row.
+
+    Returns
+    -------
+    Inputs
+        One row a run.
+
+    Raises
+    ------
+    DomainError
+        A count is not positive and finite.
+    ValueError
+        Shapes or lengths do not agree, or a precision cannot be read.
     """
     given = [precision] if isinstance(precision, str | Precision) else list(precision)
     columns = {"params": np.asarray(params, dtype=float), "tokens": np.asarray(tokens, dtype=float)}

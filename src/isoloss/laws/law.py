@@ -32,8 +32,7 @@ class Law:
     name
         Its name, as "kumar2024".
     formula
-        The equation: a `Composed` of terms, or a formula of one's own. It says which constants
-        there are, with bounds, unit and meaning.
+        The equation, a `Composed` or one's own; it says which constants there are.
     values
         The constants that are known, by name; the others are to be fitted.
     fixed
@@ -122,8 +121,7 @@ class Law:
         params, tokens
             Counts; numbers or arrays that broadcast against each other.
         precision
-            A spelling ("w4 a8", "w8 -> w4"), a Precision, or a list of them that broadcasts as
-            well.
+            A spelling ("w4 a8", "w8 -> w4"), a Precision, or a list of them that broadcasts.
         unique_tokens
             The number of different tokens, for laws of repeated data; None: none is seen twice.
         sparsity
@@ -139,8 +137,7 @@ class Law:
         Raises
         ------
         DomainError
-            The law is not defined there, or a constant that it needs has no value: nothing is
-            clamped.
+            The law is not defined there, or needs a constant without a value; nothing is clamped.
         """
         many = [np.shape(v) for v in (params, tokens, unique_tokens) if v is not None]
         many += [
@@ -362,8 +359,7 @@ class Law:
         Raises
         ------
         ValueError
-            The file exists and `force` is not given, it cannot be written, or the law cannot be
-            saved (see `to_json`).
+            The file exists and `force` is not given, or the law cannot be saved (see `to_json`).
         """
         return save(self, path, force)
 

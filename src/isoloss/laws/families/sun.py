@@ -1,4 +1,4 @@
-"""Sun's law of floating-point training: a penalty by exponent and mantissa bits, growing with tokens."""
+"""Sun's law of floating-point training: a penalty by exponent and mantissa bits."""
 
 from __future__ import annotations
 

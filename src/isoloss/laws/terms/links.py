@@ -24,8 +24,28 @@ from isoloss.laws.jet import Value, plain
 class FormatLink:
     """A factor shape(number, *constants), where the number is read off the format of one part.
 
-    ``read`` gives NaN for a format that has no such number, ``noun`` names it in errors, and
-    ``least`` gives, from the constants, the number at and below which the factor is not positive.
+    Attributes
+    ----------
+    part
+        The part whose format is read: "w", "a", "kv", "g", "d" ...
+    constants
+        The constants of `shape`, in the order of its arguments.
+    shape
+        The factor from the number and the constants, in numpy: it gets arrays and jets.
+    read
+        The number of a format, by default its bits; NaN where it has none.
+    stage
+        Whether the format of training or of serving is read.
+    noun
+        What the number is, in errors.
+    least
+        From the constants, the number at and below which the factor is not positive; None: it is
+        positive everywhere.
+
+    Raises
+    ------
+    ValueError
+        A function that cannot be called with so many arguments.
     """
 
     part: str
@@ -86,6 +106,20 @@ def saturating(part: str, gamma: Constant, offset: Constant | None = None) -> Fo
 
     Reference: Kumar et al. 2024, eqs. 3-4; the offset n of appendix K is left out of the paper's
     main text.
+
+    Parameters
+    ----------
+    part
+        The part whose bits count, as "w".
+    gamma
+        Bits over which 1 - f falls by e.
+    offset
+        The constant n, or None.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
     """
     return FormatLink(part, _given(gamma, offset), _saturating, least=_root)
 
@@ -96,17 +130,63 @@ def decaying(
     """exp(-P/gamma + b): a penalty that falls exponentially with bits.
 
     Reference: Kumar et al. 2024, eq. 2 and appendix K.
+
+    Parameters
+    ----------
+    part
+        The part whose bits count, as "w".
+    gamma
+        Bits over which it falls by e.
+    offset
+        The constant b, or None for zero.
+    stage
+        Whether the bits of training or of serving count.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
     """
     return FormatLink(part, _given(gamma, offset), _decaying, stage=stage)
 
 
 def halving(part: str, rate: Constant, stage: Stage = "train") -> FormatLink:
-    """2^(-k P), P the bits of a part (Dremov et al. 2025)."""
+    """2^(-k P), P the bits of a part (Dremov et al. 2025).
+
+    Parameters
+    ----------
+    part
+        The part whose bits count, as "w".
+    rate
+        The constant k, per bit.
+    stage
+        Whether the bits of training or of serving count.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
+    """
     return FormatLink(part, (rate,), _halving, stage=stage)
 
 
 def bits_power(part: str, power: Constant, stage: Stage = "serve") -> FormatLink:
-    """P^-g, P the bits of a part (Ouyang et al. 2024)."""
+    """P^-g, P the bits of a part (Ouyang et al. 2024).
+
+    Parameters
+    ----------
+    part
+        The part whose bits count, as "w".
+    power
+        The constant g.
+    stage
+        Whether the bits of training or of serving count.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
+    """
     return FormatLink(part, (power,), _falling, stage=stage)
 
 
@@ -116,6 +196,18 @@ def float_fields(
     """(E + 1/2)^-delta and (M + 1/2)^-nu, E and M the exponent and mantissa bits of a part.
 
     Reference: Sun et al. 2025.
+
+    Parameters
+    ----------
+    part
+        The part, whose format must be a float.
+    exponent, mantissa
+        The powers delta and nu.
+
+    Returns
+    -------
+    tuple of FormatLink
+        The factor of each.
     """
     return (
         FormatLink(part, (exponent,), _falling_from_half, _exponent_bits, noun="exponent bits"),
@@ -128,6 +220,18 @@ def tanh_error(part: str, limit: Constant, slope: Constant, power: Constant) -> 
 
     Reference: Panferov et al. 2025. x is near the bits of an integer format, so that a format
     nobody trained in is placed by its error.
+
+    Parameters
+    ----------
+    part
+        The part, as "w".
+    limit, slope, power
+        The constants L, F and C.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
     """
     return FormatLink(part, (limit, slope, power), _tanh, _quarterings, noun="rounding error")
 

@@ -22,6 +22,11 @@ class Repetition:
     lesser of N and the params that are best for U_D tokens, (alpha A / (beta B))^(1/alpha)
     U_D^(beta/alpha), and R_N = N/U_N - 1. Reference: Muennighoff et al. 2023 (2305.16264), eqs. 5,
     6 and 17.
+
+    Attributes
+    ----------
+    params_decay, tokens_decay
+        R_N* and R_D*: the excess at which more is worth little.
     """
 
     params_decay: Constant
@@ -53,6 +58,15 @@ class Cap:
     For an integer of b bits eps = 4^-b, hence M_q = c 2^(2b/a); multiplicative noise (floats) hides
     none. In the theory a is the decay of the data's spectrum, and alpha of the base is a - 1.
     Reference: Zhang et al. 2026 (2602.19241), derived here from its setting.
+
+    Attributes
+    ----------
+    part
+        The part whose noise counts, "d" in the theory.
+    size
+        c: params that noise of size one would leave.
+    decay
+        a: decay of the spectrum of the data.
     """
 
     part: str

@@ -23,6 +23,15 @@ class Gate:
 
     Open (one) where the part was trained in 16 bits or unset, which is what the penalty itself was
     measured on. Reference: Kumar et al. 2024, eqs. 8-9.
+
+    Attributes
+    ----------
+    part
+        The part that was trained in few bits.
+    rate
+        The constant C, per bit.
+    served
+        The part that is served in a format of its own.
     """
 
     part: str
@@ -58,6 +67,15 @@ class SharedScale:
     rounded at all. A row or a tensor counts as the constant given for it, a log2 G; without one the
     law is not defined there. The power is a constant or a table, and one where it is None.
     Reference: Sun et al. 2025 (2501.02423), Chen et al. 2025 (2505.14302).
+
+    Attributes
+    ----------
+    parts
+        The parts that may share scales, the first narrow one counts.
+    power
+        A constant, a table, or None for one.
+    row, tensor
+        The log2 G that one scale a row or a tensor amounts to; None: not defined there.
     """
 
     parts: tuple[str, ...]
@@ -127,6 +145,13 @@ class Sparse:
     The share s and the power p say how the params term falls at equal non-zero weights. Reference:
     Frantar et al. 2023 (2309.08520), (a_S (1-S)^b_S + c_S) N^-b_N, with a_S + c_S in the size of
     the params term.
+
+    Attributes
+    ----------
+    share, power
+        The constants s and p.
+    alpha
+        The exponent of params of the base, by the same name.
     """
 
     share: Constant

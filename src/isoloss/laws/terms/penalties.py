@@ -23,7 +23,15 @@ class Condition(Protocol):
 
 @dataclass(frozen=True)
 class Rounded:
-    """The levels at which a part has a format of its own, in training or in serving."""
+    """The levels at which a part has a format of its own.
+
+    Attributes
+    ----------
+    part
+        The part, as "w".
+    stage
+        "train" or "serve".
+    """
 
     part: str
     stage: Stage = "train"
@@ -40,6 +48,13 @@ class Requantised:
     Two parts below the served bits would give two negative gates and a positive product, so the
     penalty is zero where any one is not above. Reference: Kumar et al. 2024, eqs. 8-9 (training
     precision above P_post).
+
+    Attributes
+    ----------
+    parts
+        The parts that must have been trained in more bits.
+    served
+        The part that is served in fewer.
     """
 
     parts: tuple[str, ...] = ("w", "a", "kv")
@@ -56,9 +71,18 @@ class Requantised:
 class Penalty:
     """An additive loss k N^-n D^d prod link at the levels where its condition holds.
 
-    The powers n and d are constants, or tables where they depend on the level; without an amplitude
-    k is one, for penalties whose size is a table among the links. ``on_effective`` takes N rho_N
-    instead of N (Kumar et al. 2024, eq. 9).
+    Attributes
+    ----------
+    amplitude
+        k; None: one, for penalties whose size is a table among the links.
+    params_power, tokens_power
+        n and d: a constant, a table where it depends on the level, or None for zero.
+    links
+        The factors that depend on the formats.
+    condition
+        Where the penalty acts; elsewhere it is exactly zero.
+    on_effective
+        Whether N is the effective N rho_N (Kumar et al. 2024, eq. 9).
     """
 
     amplitude: Constant | None

@@ -24,6 +24,19 @@ class Table:
     weights) as ``eff[w4+had@quest a4+had@quest 2:4]``, or where ``bare`` only their formats, as
     ``k[w4]``. Formats of 16 bits and more are the reference. Reference: Frantar et al. 2025
     (2502.16440), Panferov et al. 2025 (2502.05003).
+
+    Attributes
+    ----------
+    parts
+        The parts that make a level.
+    entry
+        The constant of one level: its name, bounds, unit and meaning stand for all.
+    labels
+        The levels that have a constant, in order; `bind` adds those of data.
+    stage
+        "train" or "serve": the formats that make a level.
+    bare
+        Whether modifiers and sparsity are left out.
     """
 
     parts: tuple[str, ...]
