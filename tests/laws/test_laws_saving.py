@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,38 @@ def test_a_preset_that_0_1_knew_and_this_does_not_is_named() -> None:
     row = json.loads((GOLDEN / "laws_of_0_1.json").read_text())[0]
     with pytest.raises(ValueError, match=r"unknown law 'kumar2025'; did you mean 'kumar2024'"):
         law_from_json(row["saved"] | {"preset": "kumar2025"})
+
+
+JUNK = (
+    None, True, -1, 1e308, 10**400, math.nan, "", "Penalty", "x" * 500, [], {}, [[]],
+    {"number": "nan"}, {"term": {"name": "Gate"}, "fields": {}},
+    {"function": {"name": "bits_of"}}, {"name": "os:system"},
+)  # fmt: skip
+
+
+def places_in(value: object) -> Iterator[tuple[Any, Any]]:
+    """Every container of JSON values with every key or index of it."""
+    for key in (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    ):
+        yield value, key
+        yield from places_in(value[key])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["kumar2024", "quest2025", "dremov2025", "farseer2025"])
+def test_a_law_with_any_one_value_replaced_is_read_or_refused_in_one_sentence(name: str) -> None:
+    text = json.dumps(preset(name).to_json())
+    draw, told = random.Random(0), []
+    for _ in range(150):
+        saved = json.loads(text)
+        container, key = draw.choice(list(places_in(saved)))
+        container[key] = draw.choice(JUNK)
+        try:
+            law_from_json(saved)
+        except ValueError as error:
+            told.append(str(error))
+    assert len(told) > 100
+    assert [each for each in told if "\n" in each or len(each) > 1500] == []
 
 
 class Fitted:

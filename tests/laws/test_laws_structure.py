@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 from isoloss.laws import (
+    PIECES,
     Composed,
     Constant,
     FormatLink,
@@ -20,6 +22,7 @@ from isoloss.laws import (
     float_fields,
     halving,
     presets,
+    register_term,
     saturating,
     scale,
     tanh_error,
@@ -82,6 +85,54 @@ def test_nan_is_not_saved() -> None:
         formula_to_json(Composed(params_factor=(saturating("w", K[0], nan),)))
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A formula with a field of a declared type."""
+
+    count: int
+    constants: tuple[Constant, ...] = ()
+
+    def loss(self, c: object, x: object) -> float:
+        return 1.0
+
+    def check(self, c: object, x: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A term whose type nobody can read."""
+
+    size: Missing  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.fixture
+def own() -> Iterator[None]:
+    register_term(Counted)
+    register_term(Hidden)
+    yield
+    PIECES.remove(f"{__name__}:Counted")
+    PIECES.remove(f"{__name__}:Hidden")
+
+
+@pytest.mark.usefixtures("own")
+def test_a_term_of_ones_own_is_checked_by_the_types_that_it_declares() -> None:
+    assert again(Counted(3, (K[0],))) == Counted(3, (K[0],))
+    with pytest.raises(
+        ValueError, match=r"formula.count is 2.5; term 'Counted' takes a whole number"
+    ):
+        formula_to_json(Counted(2.5))  # type: ignore[arg-type]
+    saved = formula_to_json(Counted(3))
+    saved["fields"]["count"] = "3"
+    with pytest.raises(ValueError, match=r"has '3' at formula.count; term 'Counted' takes a whole"):
+        formula_from_json(saved)
+
+
+@pytest.mark.usefixtures("own")
+def test_types_that_are_imported_for_checking_alone_are_named() -> None:
+    with pytest.raises(ValueError, match=r"fields of term 'Hidden' cannot be read .*'Missing'"):
+        formula_to_json(Hidden(1.0))  # type: ignore[arg-type]
+
+
 def changed(path: Sequence[str | int], value: object) -> Any:
     """The saved formula with one value replaced; the path leads into its one link."""
     copy = json.loads(json.dumps(SAVED))
@@ -123,6 +174,7 @@ CONSTANT = ("fields", "constants", 0, "fields")
         (["fields"], {"part": "w"}, "no field 'constants' at .*, which term 'FormatLink' needs"),
         (["fields", "constants", 0], 1.0, "takes a list, each a term of type Constant there"),
         ([*CONSTANT, "lower"], math.nan, "has nan at .*lower; give a number"),
+        ([*CONSTANT, "lower"], 10**400, "has an integer of 2.63 or more at .*lower; give a float"),
         ([*CONSTANT, "lower"], True, "has true at .*lower; term 'Constant' takes a number there"),
         ([*CONSTANT, "lower"], {"number": "nan"}, "accepted are a term, a function, a number"),
         ([*CONSTANT, "lower"], 11.0, r"no valid 'Constant' at .*: constant 'a' has bounds \[11, "
@@ -156,6 +208,14 @@ def test_a_term_in_the_place_of_another_is_refused(slot: str, name: str) -> None
 )
 def test_what_is_no_formula_is_refused(saved: object) -> None:
     with pytest.raises(ValueError, match="the saved law has "):
+        formula_from_json(saved)
+
+
+@pytest.mark.parametrize("name", ["farseer2025", "shannon2026"])
+def test_a_formula_has_the_constants_that_it_computes_with(name: str) -> None:
+    saved = formula_to_json(next(law for law in presets() if law.name == name).formula)
+    saved["fields"]["constants"].pop()
+    with pytest.raises(ValueError, match="at formula: its constants are a"):
         formula_from_json(saved)
 
 

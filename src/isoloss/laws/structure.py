@@ -23,6 +23,7 @@ from isoloss.laws.pieces import piece, reference
 
 #: How deep terms may lie in each other; the deepest published law has six levels.
 DEEPEST = 30
+LARGEST = 1 << 63
 HOLDS = "numbers, text, tuples, functions, constants and terms"
 CALLABLE = get_origin(Callable[..., Any])
 WORDS: dict[Any, str] = {
@@ -72,14 +73,25 @@ def _written(value: object, place: str) -> Any:
     if isinstance(value, tuple):
         return [_written(item, f"{place}[{index}]") for index, item in enumerate(value)]
     if is_dataclass(value) and not isinstance(value, type):
-        own = {
-            each.name: _written(getattr(value, each.name), f"{place}.{each.name}")
-            for each in _kept(type(value))
-        }
-        return {"term": reference(type(value)), "fields": own}
+        return {"term": reference(type(value)), "fields": _fields_written(value, place)}
     if callable(value):
         return {"function": reference(value)}
     raise ValueError(f"{place} is a {type(value).__name__}; a law can be saved that holds {HOLDS}")
+
+
+def _fields_written(term: Any, place: str) -> dict[str, Any]:
+    """The fields of a term; ValueError for one of another type than the term declares."""
+    cls: Any = type(term)
+    hints, own = _hints(cls), {}
+    for each in _kept(cls):
+        value = getattr(term, each.name)
+        own[each.name] = _written(value, f"{place}.{each.name}")
+        if not _fits(value, hints[each.name]):
+            raise ValueError(
+                f"{place}.{each.name} is {_shown(value)}; term '{cls.__name__}' takes "
+                f"{_said(hints[each.name])} there"
+            )
+    return own
 
 
 def _read(saved: object, place: str, depth: int) -> Any:
@@ -105,6 +117,8 @@ def _read(saved: object, place: str, depth: int) -> Any:
                 )
     if isinstance(saved, float) and math.isnan(saved):
         raise ValueError(f"the saved law has nan at {place}; give a number")
+    if isinstance(saved, int) and abs(saved) >= LARGEST:
+        raise ValueError(f"the saved law has an integer of 2^63 or more at {place}; give a float")
     return saved
 
 
@@ -184,6 +198,7 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
 
 def _fits(value: object, hint: Any) -> bool:
     """Whether a value is of a declared type; an int is a float, too."""
+    value = value.item() if isinstance(value, np.generic) else value
     hint = getattr(hint, "__value__", hint)  # a `type` statement stands for its value
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:

@@ -35,6 +35,11 @@ class Farseer:
 
     constants: tuple[Constant, ...] = _SHAPES
 
+    def __post_init__(self) -> None:
+        wanted = [k.name for k in _SHAPES]
+        if [k.name for k in self.constants] != wanted:
+            raise ValueError(f"its constants are {', '.join(wanted)}, in this order")
+
     def loss(self, c: Constants, x: Inputs) -> Value:
         """The loss of every run; precision does not enter."""
 

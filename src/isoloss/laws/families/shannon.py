@@ -33,6 +33,11 @@ class Shannon:
 
     constants: tuple[Constant, ...] = _CONSTANTS
 
+    def __post_init__(self) -> None:
+        wanted = [k.name for k in _CONSTANTS]
+        if [k.name for k in self.constants] != wanted:
+            raise ValueError(f"its constants are {', '.join(wanted)}, in this order")
+
     def loss(self, c: Constants, x: Inputs) -> Value:
         """The loss of every run; precision does not enter, as the noise is fitted for each."""
         n, d = x.log_params, x.log_tokens
