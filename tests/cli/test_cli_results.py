@@ -171,6 +171,19 @@ def test_a_saved_law_and_the_law_of_a_saved_fit_are_shown(
     assert shell("laws", str(saved_fit)).stdout.startswith("frantar2025: ")
 
 
+def test_a_law_of_ones_own_is_listed_and_says_that_it_is_none_of_a_paper(
+    shell, tmp_path: Path
+) -> None:
+    law = il.Law("own_of_cli", il.laws.Composed(), {"A": 2.0})
+    il.laws.register(law)
+    try:
+        assert "\n  own_of_cli  " in shell("laws").stdout
+        shown = shell("laws", str(law.save(tmp_path / "own.json"))).stdout
+    finally:
+        il.laws.LAWS.remove("own_of_cli")
+    assert "  source: none (own)\n" in shown
+
+
 def test_laws_as_json(shell) -> None:
     (found,) = json.loads(shell("laws", "epoch2024", "--json").stdout)["laws"]
     law = il.laws.preset("epoch2024")

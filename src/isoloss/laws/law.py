@@ -66,7 +66,7 @@ class Law:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     title: str = ""
     source: str = ""
-    evidence: Evidence = "M"
+    evidence: Evidence = "O"
     box: Box | None = None
     notes: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ import numpy as np
 from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Array
 
-Evidence = Literal["P", "C", "D", "S", "A", "M", "F"]
+Evidence = Literal["P", "C", "D", "S", "A", "M", "F", "O"]
 #: How the form and the constants of a law are known.
 EVIDENCE: Mapping[Evidence, str] = {
     "P": "paper",
@@ -21,6 +21,7 @@ EVIDENCE: Mapping[Evidence, str] = {
     "A": "abstract only",
     "M": "recalled only",
     "F": "fitted",
+    "O": "own",
 }
 
 

@@ -113,7 +113,7 @@ def _one(law: Law) -> list[Section]:
 
     lines = [
         f"loss = {form(law)}, nats per token",
-        f"source: {law.source} ({il.laws.EVIDENCE[law.evidence]})",
+        f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:
         lines.append(f"its runs cover {_covered(law.box)}")
