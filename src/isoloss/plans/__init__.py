@@ -1,7 +1,6 @@
 """Plans: a budget and laws in; params, tokens and precision out, with how sure that is and what to train next."""
 
 from isoloss.plans.budget import Budget
-from isoloss.plans.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.costs import (
     MACHINES,
     MFU,
@@ -15,10 +14,21 @@ from isoloss.plans.costs import (
 from isoloss.plans.critical import critical_tokens
 from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
+from isoloss.plans.evidence import (
+    Charts,
+    Choice,
+    Curve,
+    Frontier,
+    LawPlan,
+    Regret,
+    Served,
+    Serving,
+    Surface,
+)
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.real_bits import RealBits, best_bits
-from isoloss.plans.result import Choice, LawPlan, Plan, Regret
+from isoloss.plans.result import Plan
 from isoloss.plans.saving import load
 from isoloss.plans.search import Listened
 from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving

@@ -16,9 +16,9 @@ from isoloss.laws import preset
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import MACHINES, Hardware, amount, machine
 from isoloss.plans.doubt import place
+from isoloss.plans.evidence import LawPlan
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import LawPlan
 from isoloss.plans.search import Member, far
 from isoloss.runs import compact
 

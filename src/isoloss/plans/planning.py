@@ -10,12 +10,11 @@ from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.cautions import cautions_of, disagreeing, outside_of
-from isoloss.plans.charts import Question
 from isoloss.plans.costs import Hardware, counted_over_rule, machine
 from isoloss.plans.doubt import check_level, interval
+from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import Choice, LawPlan, Plan
+from isoloss.plans.result import Plan
 from isoloss.plans.search import (
     Best,
     Listened,
@@ -33,6 +32,7 @@ from isoloss.plans.search import (
     shares,
     space_of,
 )
+from isoloss.plans.warnings_of_plan import cautions_of, disagreeing, outside_of
 
 
 def plan(

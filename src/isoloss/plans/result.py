@@ -9,70 +9,10 @@ from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save
 from isoloss.fits import Caution, Section, text
-from isoloss.plans.charts import Charts, Question
 from isoloss.plans.doubt import place
+from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One precision with its best params and tokens, expected loss (nats), and intervals over laws and refits.
-
-    The intervals are of each refit planned again in this precision; ``probability`` is the weight of the refits in
-    which this precision is the best of all. ``spent`` is the share of each limit that is used; ``binding`` names the
-    limits that are used up; ``flop`` counts those of bf16. ``device_hours`` of training is NaN where the machine is
-    abstract. ``counted`` is the exact flop of training a decoder of usual shape over the 6 N D that costs are made of.
-    """
-
-    precision: str
-    params: float
-    tokens: float
-    loss: float
-    params_interval: tuple[float, float]
-    tokens_interval: tuple[float, float]
-    loss_interval: tuple[float, float]
-    probability: float
-    binding: tuple[str, ...]
-    spent: Mapping[str, float]
-    flop: float
-    device_hours: float
-    serving_bytes: float
-    rate: str
-    emulated: tuple[str, ...] = ()
-    counted: float = 1.0
-
-
-@dataclass(frozen=True)
-class LawPlan:
-    """What one law alone would do; ``outside`` is how far that lies outside its runs, as a factor (1 inside)."""
-
-    law: str
-    weight: float
-    precision: str
-    params: float
-    tokens: float
-    loss: float
-    outside: float
-
-
-@dataclass(frozen=True)
-class Regret:
-    """A simpler choice, and what it would cost: ``excess`` loss (nats) over the plan's with its interval over refits.
-
-    ``wasted`` is the share of the budget that the plan would not need to reach the same loss; ``money`` that share of
-    what is paid, NaN where no price is given.
-    """
-
-    choice: str
-    precision: str
-    params: float
-    tokens: float
-    loss: float
-    excess: float
-    excess_interval: tuple[float, float]
-    wasted: float
-    money: float
 
 
 @dataclass(frozen=True)
@@ -103,10 +43,6 @@ class Plan:
     @cached_property
     def charts(self) -> Charts:
         """The numbers behind its figures, computed once; PlanError where neither laws nor charts are there."""
-        from isoloss.plans.charting import (
-            charts_of,
-        )  # which plans again, so it stands above this file
-
         if self.drawn is not None:
             return self.drawn
         if self.question is None:
@@ -118,10 +54,6 @@ class Plan:
     @cached_property
     def regrets(self) -> tuple[Regret, ...]:
         """What simpler choices would cost, computed once; none where the laws are lost."""
-        from isoloss.plans.regret import (
-            regrets_of,
-        )  # which plans again, so it stands above this file
-
         if self.judged is not None:
             return self.judged
         return (

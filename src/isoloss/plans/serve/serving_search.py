@@ -11,13 +11,13 @@ from isoloss.fits import Caution
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.cautions import taken_as_exact
 from isoloss.plans.costs import Hardware, machine, own_class
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, check_level, interval
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Listened, Member, far, losses_at, members_of, serving_bytes, shares
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
+from isoloss.plans.warnings_of_plan import taken_as_exact
 
 
 def rank_serving(

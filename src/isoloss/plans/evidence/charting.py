@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, DomainError, plain
-from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
 from isoloss.plans.critical import critical_of
 from isoloss.plans.doubt import interval
-from isoloss.plans.result import Choice
+from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
+from isoloss.plans.evidence.choices import Choice
+from isoloss.plans.evidence.question import Question
 from isoloss.plans.search import (
     MOST_PARAMS,
     Loss,

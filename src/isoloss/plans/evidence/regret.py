@@ -16,11 +16,11 @@ from scipy.optimize import brentq
 from isoloss.formats import Precision
 from isoloss.laws import Law, presets
 from isoloss.plans.budget import Budget
-from isoloss.plans.charts import Question
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import interval
+from isoloss.plans.evidence.choices import Choice, Regret
+from isoloss.plans.evidence.question import Question
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import Choice, Regret
 from isoloss.plans.search import (
     MISREAD,
     Loss,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from isoloss.fits import Caution
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
-from isoloss.plans.result import Choice, LawPlan
+from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Space, far
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
