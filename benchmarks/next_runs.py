@@ -19,7 +19,7 @@ from benchmarks.timing import repeats, share, table
 from isoloss.fits import Fit, draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import Law, preset
-from isoloss.plans import Budget, Hardware, machine, plan
+from isoloss.plans import Budget, Hardware, as_machine, plan
 from isoloss.plans.design.candidates import POINTS, Candidates, affordable, grid, region_of, regular
 from isoloss.plans.design.exchange import Counts, Limits, best_design, greedy
 from isoloss.plans.design.refit_gradients import Target, noise_of, sight_of
@@ -27,7 +27,7 @@ from isoloss.runs import Runs
 
 #: Published laws that truths are near, and by how much (log) their constants are moved.
 BASES, MOVED = ("hoffmann2022", "epoch2024", "kumar2024"), 0.1
-DEVICE: Hardware = machine("h100")
+DEVICE: Hardware = as_machine("h100")
 #: Most new runs and most of one kind, the target's compute over the pilot's, refits, and sides of
 #: grids.
 RUNS, SEEDS, FAR, DRAWS, SIDES = 32, 8, 100.0, 200, (3, 4, 5)

@@ -67,7 +67,7 @@ def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--train", "1e18", "--hardware", "h101"), "unknown hardware 'h101'; did you mean 'h100'"),
+        (("--train", "1e18", "--hardware", "h101"), "unknown machine 'h101'; did you mean 'h100'"),
         (
             ("--train", "a lot", "--hardware", "h100"),
             "cannot read 'a lot' as train; write it like 1e21 flop",

@@ -7,7 +7,7 @@ import pytest
 from isoloss.fits import draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, machine, measured, plan, rate_of
+from isoloss.plans import Budget, PlanError, as_machine, measured, plan, rate_of
 from isoloss.plans.costs.units import amount
 from isoloss.plans.search.weighted_laws import members_of
 from isoloss.runs import Runs, read
@@ -163,7 +163,7 @@ def test_levels_with_a_sparsity_are_left_out_with_the_reason() -> None:
 
 
 def test_products_run_at_the_wider_operand() -> None:
-    h100, b200 = machine("h100"), machine("b200")
+    h100, b200 = as_machine("h100"), as_machine("b200")
     assert rate_of(h100, Precision("w4")).cost == 1
     assert rate_of(h100, Precision("e4m3 g:e5m2")).cost == pytest.approx(989.4 / 1978.9)
     assert rate_of(h100, Precision("e4m3")).cost == pytest.approx((989.4 / 1978.9 + 2) / 3)
@@ -174,7 +174,7 @@ def test_products_run_at_the_wider_operand() -> None:
 def test_measured_rates_come_before_peaks(tmp_path) -> None:
     table = tmp_path / "rates.csv"
     table.write_text("precision,tokens_per_s,params\nbf16,10000,8B\ne4m3 g:e5m2,14000,8B\n")
-    device = measured(machine("h100"), table)
+    device = measured(as_machine("h100"), table)
     rate = rate_of(device, Precision("e4m3 g:e5m2"))
     assert (rate.how, rate.cost) == ("measured", pytest.approx(10 / 14))
     assert rate.flops == 6 * 8e9 * 14000
@@ -199,7 +199,7 @@ def test_amounts_are_read(text, dimension, value) -> None:
         (lambda: Budget(-1), "train is -1; accepted is a positive"),
         (lambda: Budget(money=1e6), "money needs the price"),
         (lambda: Budget(hours=10), "hours need the number of devices"),
-        (lambda: machine("h10"), "unknown hardware 'h10'; did you mean 'h100'"),
+        (lambda: as_machine("h10"), "unknown machine 'h10'; did you mean 'h100'"),
         (lambda: plan("kumar2024", Budget(1e18), "h100", precision=["bf16", "fp32"]), "no format as wide as fp32"),
         (lambda: plan("kumar2024", Budget(1e18, params="1T", tokens="1T"), "h100"), "1e+18 does not pay for 1e"),
         (lambda: plan("kumar2024", Budget(memory=1e9, params="70B", tokens="1T"), "h100"), "1.4e+02|140 GB would do"),
@@ -230,7 +230,7 @@ def test_bad_tables_of_throughput_name_the_row(tmp_path, text, said) -> None:
     path = tmp_path / "rates.csv"
     path.write_text(text)
     with pytest.raises(PlanError, match=said):
-        measured(machine("h100"), path)
+        measured(as_machine("h100"), path)
 
 
 def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:

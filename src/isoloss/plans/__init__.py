@@ -6,10 +6,11 @@ from isoloss.plans.costs import (
     MFU,
     Hardware,
     Rate,
+    as_machine,
     decoder_of,
-    machine,
     measured,
     rate_of,
+    register_machine,
 )
 from isoloss.plans.critical import critical_tokens
 from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
@@ -37,7 +38,7 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 __all__ = [
     "MACHINES", "MFU", "Budget", "Charts", "Choice", "Curve", "Disagreement", "Frontier", "Hardware",
     "LawPlan", "Listened", "NextRun", "NextRuns", "Plan", "PlanError", "Rate", "Reading", "RealBits",
-    "Regret", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "Width", "best_bits",
-    "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine", "measured", "next_runs", "plan",
-    "plans_by_law", "rank_serving", "rate_of",
+    "Regret", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "Width", "as_machine", "best_bits",
+    "critical_tokens", "decoder_of", "gaps_by_law", "load", "measured", "next_runs", "plan",
+    "plans_by_law", "rank_serving", "rate_of", "register_machine",
 ]

@@ -14,7 +14,7 @@ from isoloss.fits import Section, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import MACHINES, Hardware, amount, machine
+from isoloss.plans.costs import MACHINES, Hardware, amount, as_machine
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import LawPlan
 from isoloss.plans.planning import plan
@@ -177,7 +177,7 @@ def plans_by_law(
     cannot be planned for any law.
     """
     devices = [
-        machine(h) for h in hardware or [m.name for m in MACHINES if m.name != "memory-bits"]
+        as_machine(h) for h in hardware or [name for name in MACHINES if name != "memory-bits"]
     ]
     known, silent = _known(bits)
     optima, problems = [], list(silent)

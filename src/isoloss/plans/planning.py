@@ -10,7 +10,7 @@ from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, counted_over_rule, machine
+from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
 from isoloss.plans.doubt import check_level, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.problems import PlanError
@@ -56,7 +56,7 @@ def plan(
     if not isinstance(budget, Budget):
         raise PlanError(f"budget is {budget!r}; give a Budget, as Budget('1e21 flop')")
     check_level(level)
-    device = machine(hardware)
+    device = as_machine(hardware)
     members = members_of(thing, group, budget.unique_tokens is not None)
     asked, sparse = candidates_of(thing, precision)
     candidates, unknown = _known(members, asked)

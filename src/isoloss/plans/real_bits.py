@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from isoloss.formats import Format, Precision
 from isoloss.laws import Array, DomainError, Inputs, Law, Level, Levels, preset
-from isoloss.plans.costs import Hardware, Rate, amount, machine
+from isoloss.plans.costs import Hardware, Rate, amount, as_machine
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import MOST_PARAMS, Best, Member, Space, Spending, search
 
@@ -65,7 +65,7 @@ def best_bits(
     number of bits has a loss, and where tokens cost nothing and more of them help up to 1e20 (look at fewer bits).
     Reference: Kumar et al. 2024 (2411.04330), sections 4.3.2, 4.3.3 and appendix E (eq. 29), corrected.
     """
-    device, asked = machine(hardware), Precision.parse(precision)
+    device, asked = as_machine(hardware), Precision.parse(precision)
     if not device.is_abstract:
         raise PlanError(
             f"real bits need a cost linear in bits; {device.name} computes in formats: use plan"

@@ -12,7 +12,7 @@ import isoloss as il
 from isoloss.fits import Fit, draw_runs, fit, load, log_slopes
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs, preset
-from isoloss.plans import Budget, PlanError, machine, next_runs
+from isoloss.plans import Budget, PlanError, as_machine, next_runs
 from isoloss.plans.design.candidates import Region, grid, regular
 from isoloss.plans.design.exchange import Limits, Views, best_design, greedy
 from isoloss.plans.design.refit_gradients import Target, gradients, inputs_of, noise_of
@@ -119,7 +119,7 @@ def test_greedy_takes_the_run_that_says_most_for_its_cost() -> None:
 
 def test_slopes_of_the_best_params_have_a_closed_form(fitted) -> None:
     """log N* = (log(alpha A / (beta B)) + beta log(C/6)) / (alpha + beta)."""
-    target = Target(fitted, TARGET, machine("h100"), (Precision.parse("bf16"),), None)
+    target = Target(fitted, TARGET, as_machine("h100"), (Precision.parse("bf16"),), None)
     theta = fitted.draws[:5]
     names = [k.name for k in fitted.law.free]
     found = dict(zip(names, gradients(target, theta, np.zeros(5, dtype=int)).T, strict=True))
@@ -175,7 +175,7 @@ def test_the_expected_width_is_that_of_the_information(fitted) -> None:
     planned = [np.log(il.plan(preset("chinchilla").with_values(fitted.coordinates.values(t)), TARGET, "h100",
                               extrapolate=True).choices[0].params) for t in fitted.draws]  # fmt: skip
     theta = fitted.draws[[np.argsort(planned)[len(planned) // 2]]]
-    target = Target(fitted, TARGET, machine("h100"), (Precision.parse("bf16"),), None)
+    target = Target(fitted, TARGET, as_machine("h100"), (Precision.parse("bf16"),), None)
     c = gradients(target, theta, np.zeros(1, dtype=int))[0]
     before = log_slopes(fitted.law, theta, inputs_of(fitted))[0] / 0.004
     cells = list(found)
@@ -196,7 +196,7 @@ def test_trained_runs_narrow_the_interval_more_than_a_grid(pilot, fitted) -> Non
     cells = regular(
         Region((2e7, 6.4e8), (4e8, 2.4e10), (0, np.inf)),
         4,
-        machine("h100"),
+        as_machine("h100"),
         (Precision("bf16"),),
         5e19,
     )
@@ -227,7 +227,7 @@ def test_cheap_precisions_cost_less(fitted) -> None:
         Region((1e7, 1e8), (1e9, 1e10), (0, np.inf)),
         2,
         2,
-        machine("linear-bits"),
+        as_machine("linear-bits"),
         (Precision("bf16"), Precision("w4 a4")),
     )
     assert cells.cost.reshape(2, 2, 2)[..., 1] == pytest.approx(

@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.fits import draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, machine, rank_serving
+from isoloss.plans import Budget, PlanError, as_machine, rank_serving
 from isoloss.runs import Decoder, Runs, read
 
 MODEL = Budget(params="1B", tokens="20B")
@@ -88,7 +88,7 @@ def test_refits_give_an_interval_around_the_gap() -> None:
 
 
 def test_measured_decode_speeds_come_first() -> None:
-    device = replace(machine("h100"), decoding={"w4": 321.0})
+    device = replace(as_machine("h100"), decoding={"w4": 321.0})
     found = rank_serving("published", MODEL, device, ["w4", "w8"])
     assert by_precision(found)["fp -> w4"].speed == 321.0
     assert by_precision(found)["fp -> w4"].speed_from == "measured"

@@ -149,7 +149,7 @@ def plan(
     """
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
-    device = il.plans.machine(hardware)
+    device = il.plans.as_machine(hardware)
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
     budget = il.Budget(

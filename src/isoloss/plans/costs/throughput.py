@@ -48,7 +48,8 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
         raise PlanError(
             f"{path} has no row of bf16 for training, which the flop of a budget are counted in"
         )
-    return replace(machine, measured=training, decoding=decoding, source=f"measured, {path}")
+    pages = {**machine.pages, str(path): ("measured",)}
+    return replace(machine, measured=training, decoding=decoding, pages=pages)
 
 
 def _rows(path: Path) -> list[dict[str, object]]:

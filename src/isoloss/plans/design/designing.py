@@ -10,7 +10,7 @@ from isoloss.fits import Caution, Fit
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, machine
+from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.design.asking import Spellings, check_question, precisions_of
 from isoloss.plans.design.candidates import (
     POINTS,
@@ -58,7 +58,7 @@ def next_runs(
     check_question(
         fit, budget, target, {"runs": runs, "seeds": seeds, "views": views}, level, noise
     )
-    device = machine(hardware)
+    device = as_machine(hardware)
     most = purse(budget, device)
     group = members_of(fit, group)[0].group
     wanted = Target(fit, target, device, precisions_of(fit, target_precision, group)[0], group)

@@ -11,7 +11,7 @@ from isoloss.fits import Caution
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, machine, own_class
+from isoloss.plans.costs import Hardware, as_machine, own_class
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, check_level, interval
 from isoloss.plans.problems import PlanError
@@ -41,7 +41,7 @@ def rank_serving(
     """
     _check_budget(budget)
     check_level(level)
-    device, n, d = machine(hardware), budget.params or 0.0, budget.tokens or 0.0
+    device, n, d = as_machine(hardware), budget.params or 0.0, budget.tokens or 0.0
     asked = _spelled(formats, trained)
     members, silent = _telling(members_of(thing, group), asked)
     counts = shares(members, draws)
