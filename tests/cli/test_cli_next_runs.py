@@ -26,7 +26,7 @@ def test_the_report_says_what_to_train_and_what_it_brings(shell, saved_fit: Path
 
 
 def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path: Path) -> None:
-    ends = ("--params", "20M,400M", "--tokens", "1B,20B", "--runs", 6, "--seeds", 2)
+    ends = ("--params", "20M,400M", "--tokens", "1B,20B", "--max-runs", 6, "--max-seeds", 2)
     result = shell("next-runs", saved_fit, *ASK, *ends, "--json", "-o", "runs.csv")
     found = json.loads(result.stdout)
     assert found["type"] == "next_runs"

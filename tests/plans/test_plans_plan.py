@@ -210,7 +210,7 @@ def test_amounts_are_read(text, dimension, value) -> None:
         (lambda: plan("kumar2024", Budget(1e18), "h100", precision="w3 a3"), "holds only above 3.11 bits"),
         (lambda: plan("chinchilla", Budget(1e18), "h100"), "no value for"),
         (lambda: plan("hoffmann2022", Budget(1e18), "linear-bits", precision=["w4 a4", "bf16"]), "cannot tell"),
-        (lambda: plan("kumar2024", 1e18, "h100"), "give a Budget"),
+        (lambda: plan("kumar2024", None, "h100"), "give a Budget"),
         (lambda: plan("kumar2024", Budget(1e18), "h100", level=2), "level is 2"),
     ],
 )  # fmt: skip

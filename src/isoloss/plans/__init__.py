@@ -1,6 +1,6 @@
 """Plans: a budget and laws in; params, tokens and precision out, with how sure that is and what to train next."""
 
-from isoloss.plans.budget import Budget
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.costs import (
     MACHINES,
     MFU,
@@ -31,14 +31,50 @@ from isoloss.plans.problems import PlanError
 from isoloss.plans.real_bits import RealBits, best_bits
 from isoloss.plans.result import Plan
 from isoloss.plans.saving import load
-from isoloss.plans.search import Listened
+from isoloss.plans.search import LawLike, LawsLike
 from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Budget", "Charts", "Choice", "Curve", "Disagreement", "Frontier", "Hardware",
-    "LawPlan", "Listened", "NextRun", "NextRuns", "Plan", "PlanError", "Rate", "Reading", "RealBits",
-    "Regret", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "Width", "as_machine", "best_bits",
-    "critical_tokens", "decoder_of", "gaps_by_law", "load", "measured", "next_runs", "plan",
-    "plans_by_law", "rank_serving", "rate_of", "register_machine",
+    "MACHINES",
+    "MFU",
+    "Budget",
+    "BudgetLike",
+    "Charts",
+    "Choice",
+    "Curve",
+    "Disagreement",
+    "Frontier",
+    "Hardware",
+    "LawLike",
+    "LawPlan",
+    "LawsLike",
+    "NextRun",
+    "NextRuns",
+    "Plan",
+    "PlanError",
+    "Rate",
+    "Reading",
+    "RealBits",
+    "Regret",
+    "Served",
+    "Serving",
+    "ServingChoice",
+    "ServingPlan",
+    "Surface",
+    "Width",
+    "as_budget",
+    "as_machine",
+    "best_bits",
+    "critical_tokens",
+    "decoder_of",
+    "gaps_by_law",
+    "load",
+    "measured",
+    "next_runs",
+    "plan",
+    "plans_by_law",
+    "rank_serving",
+    "rate_of",
+    "register_machine",
 ]

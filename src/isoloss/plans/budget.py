@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
 
+from isoloss.plans.checks import as_count
 from isoloss.plans.costs import Dimension, amount
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Decoder, compact
@@ -22,6 +25,8 @@ AMOUNTS: dict[str, Dimension] = {
     "unique_tokens": "tokens",
     "price": "money",
 }
+
+LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
 
 @dataclass(frozen=True, init=False)
@@ -83,12 +88,15 @@ class Budget:
             object.__setattr__(self, name, read)
         counts = {
             "devices": devices,
-            "serving_devices": serving_devices,
-            "context": context,
-            "batch": batch,
+            "serving_devices": 1 if serving_devices is None else serving_devices,
+            "context": 0 if context is None else context,
+            "batch": 1 if batch is None else batch,
         }
         for name, count in counts.items():
-            object.__setattr__(self, name, _whole(name, count, 0 if name == "context" else 1))
+            whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
+            object.__setattr__(self, name, whole)
+        if decoder is not None and not isinstance(decoder, Decoder):
+            raise PlanError(f"decoder is {decoder!r}; give a Decoder, as isoloss.runs.Decoder(...)")
         object.__setattr__(self, "decoder", decoder)
         if self.money is not None and self.price is None:
             raise PlanError(
@@ -100,9 +108,9 @@ class Budget:
             object.__setattr__(self, "params", float(self.decoder.non_embedding_params))
 
     @property
-    def limits_serving(self) -> bool:
-        """Whether anything is asked of the model as served."""
-        return any(v is not None for v in (self.memory, self.speed, self.served))
+    def limits(self) -> tuple[str, ...]:
+        """The words of what is limited or held, as ("train", "memory")."""
+        return tuple(name for name in LIMITS if getattr(self, name) is not None)
 
     def __str__(self) -> str:
         shown: dict[str, Callable[[float], str]] = {
@@ -130,9 +138,41 @@ class Budget:
         return f" with {many} of {self.context} tokens"
 
 
-def _whole(name: str, value: int | None, least: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise PlanError(f"{name} is {value}; accepted is a whole number of at least {least}")
-    return int(value)
+BudgetLike = Budget | Mapping[str, Any] | str | float
+
+
+def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
+    """The budget that is meant.
+
+    Parameters
+    ----------
+    given
+        A Budget, which comes back as it is; a mapping of its words, as {"train": "1e21 flop", "memory": "16 GB"};
+        or compute alone, as "1e21 flop" or 1e21 (FLOPs of bf16).
+    what
+        Its name in a message.
+
+    Raises
+    ------
+    PlanError
+        It is none of these, is empty, has a word that a budget lacks, or an amount cannot be read.
+    """
+    if isinstance(given, Budget):
+        return given
+    if isinstance(given, Mapping):
+        return _of_words(given, what)
+    if isinstance(given, str | int | float) and not isinstance(given, bool):
+        return Budget(amount(given, "flop", what))
+    raise PlanError(f"{what} is {given!r}; give a Budget, as Budget('1e21 flop', memory='16 GB')")
+
+
+def _of_words(given: Mapping[str, Any], what: str) -> Budget:
+    words = [f.name for f in fields(Budget)]
+    if not given:
+        raise PlanError(f"{what} is empty; give at least one limit, as {{'train': '1e21 flop'}}")
+    odd = [word for word in given if word not in words]
+    if odd:
+        near = get_close_matches(str(odd[0]), words, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise PlanError(f"{what} has {odd[0]!r}; {hint}accepted are {', '.join(words)}")
+    return Budget(**given)

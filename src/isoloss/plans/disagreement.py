@@ -7,13 +7,15 @@ the region of runs behind each law is the honest answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from isoloss.fits import Section, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans.budget import Budget
+from isoloss.plans.budget import BudgetLike, as_budget
+from isoloss.plans.checks import as_count
 from isoloss.plans.costs import MACHINES, Hardware, amount, as_machine
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import LawPlan
@@ -146,7 +148,8 @@ def gaps_by_law(
 
     Raises PlanError for counts that cannot be read or differ in number, and for bits that no law knows.
     """
-    sizes, lengths = _listed(params), _listed(tokens)
+    sizes, lengths = _listed(params, "params"), _listed(tokens, "tokens")
+    bits = as_count("bits", bits, 0)
     if len(sizes) != len(lengths):
         raise PlanError(
             f"params has {len(sizes)} entries and tokens {len(lengths)}; give as many of each"
@@ -167,19 +170,19 @@ def gaps_by_law(
 
 
 def plans_by_law(
-    budget: Budget,
-    hardware: Sequence[str | Hardware] | None = None,
-    bits: Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
+    budget: BudgetLike,
+    hardware: str | Hardware | Sequence[str | Hardware] | None = None,
+    bits: int | Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
 ) -> Disagreement:
     """What every law that sees precision in training would do with a budget, among its formats of some bits and bf16.
 
     ``hardware``: machines and cost models, by default linear-bits and all devices. Raises PlanError where the budget
     cannot be planned for any law.
     """
-    devices = [
-        as_machine(h) for h in hardware or [name for name in MACHINES if name != "memory-bits"]
-    ]
-    known, silent = _known(bits)
+    budget = as_budget(budget)
+    names = [name for name in MACHINES if name != "memory-bits"] if hardware is None else hardware
+    devices = [as_machine(each) for each in _listed(names, "hardware")]
+    known, silent = _known([as_count("bits", each, 0) for each in _listed(bits, "bits")])
     optima, problems = [], list(silent)
     for reading, precisions in known:
         if any(p.serve for p in precisions):
@@ -210,8 +213,13 @@ def _known(bits: Sequence[int]) -> tuple[list[tuple[Reading, list[Precision]]], 
     return [(r, precisions) for r, precisions in found if precisions], silent
 
 
-def _listed(given: str | float | Sequence[str | float]) -> list[str | float]:
-    return [given] if isinstance(given, str | int | float) else list(given)
+def _listed(given: object, what: str) -> list[Any]:
+    """One thing or several, as a list; PlanError where there is none."""
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
+    found = list(given) if several else [given]  # type: ignore[call-overload]
+    if not found:
+        raise PlanError(f"{what} is empty; give one or several")
+    return found
 
 
 def _asked(a: Asked) -> tuple[str, str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from isoloss.laws import Array
-from isoloss.plans.problems import PlanError
 
 
 def interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
@@ -19,12 +18,6 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
         for q in ((1 - level) / 2, (1 + level) / 2)
     )
     return float(low), float(high)
-
-
-def check_level(level: float) -> None:
-    """Nothing; raises PlanError for what is no share."""
-    if not 0 < level < 1:
-        raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
 
 
 def place(outside: float) -> str:

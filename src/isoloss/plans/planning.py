@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
-from isoloss.plans.budget import Budget
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
-from isoloss.plans.doubt import check_level, interval
+from isoloss.plans.doubt import interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Plan
 from isoloss.plans.search import (
     Best,
-    Listened,
+    LawsLike,
     Member,
     Space,
     blind,
@@ -36,11 +37,11 @@ from isoloss.plans.warnings_of_plan import cautions_of, disagreeing, outside_of
 
 
 def plan(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
-    budget: Budget,
+    laws: LawsLike,
+    budget: BudgetLike,
     hardware: str | Hardware,
     *,
-    precision: str | Precision | Sequence[str | Precision] | None = None,
+    precision: Spellings | None = None,
     extrapolate: bool = False,
     draws: int = 1000,
     level: float = 0.9,
@@ -48,17 +49,17 @@ def plan(
 ) -> Plan:
     """The params, tokens and precision of least expected loss that a budget allows on a machine.
 
-    ``thing``: a fit, a comparison (all its laws by weight), a law or its name, a list of these, or "published".
+    ``laws``: a fit, a comparison (all its laws by weight), a law or its name, a list of these, or "published".
     ``precision``: the candidates; by default those that the fitted runs have, or bf16 where there are none. Every
     refit is planned again for the intervals. Outside the region of the runs a single recommendation is withheld
     unless ``extrapolate``. Raises PlanError, in one sentence, for what cannot be planned.
     """
-    if not isinstance(budget, Budget):
-        raise PlanError(f"budget is {budget!r}; give a Budget, as Budget('1e21 flop')")
+    budget, device = as_budget(budget), as_machine(hardware)
     check_level(level)
-    device = as_machine(hardware)
-    members = members_of(thing, group, budget.unique_tokens is not None)
-    asked, sparse = candidates_of(thing, precision)
+    check_switch("extrapolate", extrapolate)
+    draws = as_count("draws", draws)
+    asked, sparse = candidates_of(laws, precision)
+    members = members_of(laws, group, budget.unique_tokens is not None)
     candidates, unknown = _known(members, asked)
     dropped = {**sparse, **unknown}
     members, silent = _seeing(members, candidates)
@@ -78,7 +79,7 @@ def plan(
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = outside_of(members, choices[0])
-    told = thing.cautions if isinstance(thing, Comparison) else ()
+    told = laws.cautions if isinstance(laws, Comparison) else ()
     own = cautions_of(members, choices[0], device, space, order[0])
     cautions = (*silent, *told, *disagreeing(by_law), *own)
     withheld = None if extrapolate else outside
@@ -90,27 +91,20 @@ def plan(
 
 
 def candidates_of(
-    thing: object, given: str | Precision | Sequence[str | Precision] | None
+    laws: object, given: Spellings | None
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
     """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""
-    sparse: dict[str, str] = {}
     if given is not None:
-        found = [
-            Precision.parse(p) for p in ([given] if isinstance(given, str | Precision) else given)
-        ]
-    else:
-        fits = [thing] if isinstance(thing, Fit) else []
-        fits = [e.fit for e in thing.entries] if isinstance(thing, Comparison) else fits
-        found = []
-        for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
-            try:
-                found.append(Precision.parse(name))
-            except ValueError:  # a level is printed as its precision and then its sparsity
-                sparse[name] = f"'{name}': pruned weights are not planned"
-        found = found or [Precision("bf16")]
-    if not found:
-        raise PlanError("no precision to choose from; give at least one, as 'bf16'")
-    return tuple(dict.fromkeys(found)), sparse
+        return as_precisions(given), {}
+    fits = [laws] if isinstance(laws, Fit) else []
+    fits = [e.fit for e in laws.entries] if isinstance(laws, Comparison) else fits
+    found, sparse = [], {}
+    for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
+        try:
+            found.append(Precision.parse(name))
+        except ValueError:  # a level is printed as its precision and then its sparsity
+            sparse[name] = f"'{name}': pruned weights are not planned"
+    return tuple(dict.fromkeys(found or [Precision("bf16")])), sparse
 
 
 def _known(

@@ -104,11 +104,12 @@ def next_runs(
             show_default="as fitted, and up to 4 times longer",
         ),
     ] = None,
-    runs: Annotated[
-        int, typer.Option("--runs", min=1, rich_help_panel=RUNS, help="How many at most.")
+    max_runs: Annotated[
+        int, typer.Option("--max-runs", min=1, rich_help_panel=RUNS, help="How many at most.")
     ] = 32,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most.")
+    max_seeds: Annotated[
+        int,
+        typer.Option("--max-seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most."),
     ] = 8,
     noise: Annotated[
         float | None,
@@ -154,8 +155,8 @@ def next_runs(
         precision=listed(precision, "--precision") or None,
         params=_ends(params, "--params"),
         tokens=_ends(tokens, "--tokens"),
-        runs=runs,
-        seeds=seeds,
+        max_runs=max_runs,
+        max_seeds=max_seeds,
         noise=noise,
         level=level,
         group=group,

@@ -25,17 +25,17 @@ from isoloss.cli.output import say, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
-    from isoloss.plans import Budget, Hardware, Listened
+    from isoloss.plans import Budget, Hardware, LawsLike
 
 SERVE = "What the served model must do"
 HELD = "What is held"
 
 
 def plan(
-    thing: Annotated[
+    laws: Annotated[
         str,
         typer.Argument(
-            metavar="THING",
+            metavar="LAWS",
             help="A saved fit or comparison, a law of 'isoloss laws', or 'published' for all that have constants.",
             show_default=False,
         ),
@@ -156,7 +156,7 @@ def plan(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
     )  # fmt: skip
-    laws = "published" if thing == "published" else saved_or_law(thing)
+    known = "published" if laws == "published" else saved_or_law(laws)
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {
         "extrapolate": extrapolate,
@@ -165,9 +165,9 @@ def plan(
         "group": group,
     }
     if serve:
-        _rank(thing, laws, budget, device, listed(serve, "--serve"), names, doubt, saving)
+        _rank(laws, known, budget, device, listed(serve, "--serve"), names, doubt, saving)
         return
-    found = il.plan(laws, budget, device, precision=names or None, **doubt)
+    found = il.plan(known, budget, device, precision=names or None, **doubt)
     if saving.output is not None:
         say(f"saved {found.save(saving.output, force=saving.force)}")
     if saving.drawing is not None:
@@ -176,14 +176,14 @@ def plan(
     if saving.as_json:
         from isoloss.cli.output.results_data import of_plan
 
-        show_json("plan", {"from": thing, **of_plan(found)})
+        show_json("plan", {"from": laws, **of_plan(found)})
     else:
         show(found.sections())
 
 
 def _rank(
-    thing: str,
-    laws: Listened,
+    named: str,
+    laws: LawsLike,
     budget: Budget,
     device: Hardware,
     formats: list[str],
@@ -205,6 +205,6 @@ def _rank(
     )
     if saving.as_json:
         units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
-        show_json("serving", {"from": thing, "units": units, **asdict(found)})
+        show_json("serving", {"from": named, "units": units, **asdict(found)})
     else:
         show(found.sections())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, as_inputs
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, amount, rate_of
+from isoloss.plans.costs import Dimension, Hardware, amount, rate_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import spendings_of
 
@@ -71,10 +71,12 @@ def region_of(box: Box, params: Range | None, tokens: Range | None) -> Region:
     )
 
 
-def _ends(fitted: tuple[float, float], given: Range | None, what: str) -> tuple[float, float]:
+def _ends(fitted: tuple[float, float], given: Range | None, what: Dimension) -> tuple[float, float]:
     if given is None:
         return fitted[0], fitted[1] * UP
-    low, high = (amount(v, what, what) for v in given)  # type: ignore[arg-type]
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise PlanError(f"{what} is {given!r}; accepted are two counts, the smaller first")
+    low, high = (amount(each, what, what) for each in given)
     if low > high:
         raise PlanError(
             f"{what} of the runs go from {given[0]} to {given[1]}; give the smaller one first"

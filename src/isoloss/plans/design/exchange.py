@@ -31,7 +31,7 @@ Counts = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Views:
+class DesignProblem:
     """Information ``known`` (K, p, p) before, slopes of m candidates (K, m, p) in units of noise, aims (K, p) or None."""
 
     known: Array
@@ -95,38 +95,40 @@ class Limits:
         return (self.cost <= room) & (counts < self.repeats) & bool(counts.sum() < self.runs)
 
 
-def best_design(views: Views, limits: Limits) -> Counts:
+def best_design(problem: DesignProblem, limits: Limits) -> Counts:
     """How often to run each candidate, (m,): the best of several greedy designs, each mended by exchange."""
     nothing = np.zeros(len(limits.cost), dtype=np.intp)
-    found = [exchanged(views, limits, greedy(views, limits, nothing, power)) for power in POWERS]
-    return min(found, key=lambda counts: views.score(views.inverse(counts)))
+    found = [
+        exchanged(problem, limits, greedy(problem, limits, nothing, power)) for power in POWERS
+    ]
+    return min(found, key=lambda counts: problem.score(problem.inverse(counts)))
 
 
-def greedy(views: Views, limits: Limits, counts: Counts, power: float) -> Counts:
+def greedy(problem: DesignProblem, limits: Limits, counts: Counts, power: float) -> Counts:
     """The counts with runs added one by one while the budget allows: most fall of the criterion over cost^power."""
     counts = counts.copy()
-    inverse = views.inverse(counts)
+    inverse = problem.inverse(counts)
     worth = (limits.cost / limits.most) ** -power
     while (allowed := limits.open(counts)).any():
-        fall = np.where(allowed, (views.score(inverse) - views.added(inverse)) * worth, -np.inf)
+        fall = np.where(allowed, (problem.score(inverse) - problem.added(inverse)) * worth, -np.inf)
         best = int(np.argmax(fall))
         if fall[best] <= LEAST * worth[best]:
             break
         counts[best] += 1
-        inverse = views.plus(inverse, best)
+        inverse = problem.plus(inverse, best)
     return counts
 
 
-def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
+def exchanged(problem: DesignProblem, limits: Limits, counts: Counts) -> Counts:
     """The counts after exchanges of one run for another, the best first, and of what then fits, until none helps."""
     for _ in range(ROUNDS):
-        inverse = views.inverse(counts)
-        now, best = views.score(inverse), None
+        inverse = problem.inverse(counts)
+        now, best = problem.score(inverse), None
         for out in np.flatnonzero(counts):
             fewer = counts.copy()
             fewer[out] -= 1
             after = np.where(
-                limits.open(fewer), views.added(views.plus(inverse, int(out), -1.0)), np.inf
+                limits.open(fewer), problem.added(problem.plus(inverse, int(out), -1.0)), np.inf
             )
             into = int(np.argmin(after))
             if after[into] < now - LEAST:
@@ -136,5 +138,5 @@ def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
         counts = counts.copy()
         counts[best[0]] -= 1
         counts[best[1]] += 1
-        counts = greedy(views, limits, counts, 0.5)
+        counts = greedy(problem, limits, counts, 0.5)
     return counts

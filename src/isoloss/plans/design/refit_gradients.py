@@ -14,7 +14,7 @@ from isoloss.laws import Array, Grouped, Inputs, Level, Value, as_inputs
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import Candidates
-from isoloss.plans.design.exchange import Views
+from isoloss.plans.design.exchange import DesignProblem
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import levels_of, members_of, search, space_of
 
@@ -55,7 +55,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Replicates:
     """Some refits of a law, theta (K, p): the information of the runs they were fitted to (K, p, p), the slopes of a
     plan's log params by the constants (K, p), and log params of every refit (S,). ``noise`` is that of log loss.
     """
@@ -68,7 +68,7 @@ class Sight:
     aims: Array
     log_params: Array
 
-    def of(self, candidates: Candidates) -> tuple[Candidates, Views]:
+    def of(self, candidates: Candidates) -> tuple[Candidates, DesignProblem]:
         """The candidates at which all of these refits are defined, and how they see them.
 
         Every constant is in units of what the runs and a candidate say of it, so that inverses are well conditioned;
@@ -86,10 +86,12 @@ class Sight:
         known = self.information * unit[:, :, None] * unit[:, None, :] + ROUNDING * np.eye(
             unit.shape[1]
         )
-        return candidates.take(defined), Views(known, slopes * unit[:, None, :], self.aims * unit)
+        return candidates.take(defined), DesignProblem(
+            known, slopes * unit[:, None, :], self.aims * unit
+        )
 
 
-def sight_of(target: Target, noise: float, count: int) -> Sight:
+def replicates_of(target: Target, noise: float, count: int) -> Replicates:
     """As many refits as asked, spread evenly over the log params that refits plan.
 
     Raises PlanError where no refit can be planned, and where the law does not set the params.
@@ -115,7 +117,7 @@ def sight_of(target: Target, noise: float, count: int) -> Sight:
             f"the params of the plan at {target.budget} do not depend on what was fitted: something else sets them; "
             "leave params, tokens, memory and speed of the target free"
         )
-    return Sight(
+    return Replicates(
         fit, target.group, noise, theta[good], information[good], aims[good], params[known]
     )
 

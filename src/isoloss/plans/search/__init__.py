@@ -14,20 +14,22 @@ from isoloss.plans.search.space import (
 )
 from isoloss.plans.search.weighted_laws import (
     MISREAD,
-    Listened,
+    LawLike,
+    LawsLike,
     Member,
     blind,
     complete,
     far,
     levels_of,
+    member_of,
     members_of,
 )
 
 # fmt: off
 __all__ = [
-    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "Listened", "Loss", "Member",
+    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike", "Loss", "Member",
     "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
-    "mean_loss", "members_of", "minimise", "replanned", "search", "serving_bytes", "shares",
+    "mean_loss", "member_of", "members_of", "minimise", "replanned", "search", "serving_bytes", "shares",
     "space_of", "spendings_of", "thinned",
 ]
 # fmt: on

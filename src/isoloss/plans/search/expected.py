@@ -9,7 +9,6 @@ import numpy as np
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, Value, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.problems import PlanError
 from isoloss.plans.search.optimum import Best, Loss, search
 from isoloss.plans.search.space import Space
 from isoloss.plans.search.weighted_laws import Member, levels_of
@@ -17,8 +16,6 @@ from isoloss.plans.search.weighted_laws import Member, levels_of
 
 def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
     """The refits of each law that are planned again, as many as its weight says."""
-    if draws < 1:
-        raise PlanError(f"draws is {draws}; accepted is a whole number of at least 1")
     out = []
     for m in members:
         share = max(1, round(draws * m.weight)) if m.drawn is not None else 1

@@ -10,7 +10,6 @@ import numpy as np
 from isoloss.fits import Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import (
-    Array,
     Composed,
     DomainError,
     Grouped,
@@ -26,7 +25,9 @@ from isoloss.laws import (
 )
 from isoloss.plans.problems import PlanError
 
-Listened = str | Law | Fit | Comparison
+LawLike = str | Law | Fit | Comparison
+#: One law or several: a list of them, or a mapping of names to weights.
+LawsLike = LawLike | Sequence[LawLike] | Mapping[str, float]
 #: Laws below this weight in a comparison are not asked.
 LEAST = 0.01
 #: The word for every published law that has its constants.
@@ -144,7 +145,7 @@ class Member:
 
 
 def members_of(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
+    laws: LawsLike,
     group: str | None = None,
     repeats: bool = False,
 ) -> tuple[Member, ...]:
@@ -154,22 +155,18 @@ def members_of(
     repeated tokens through the map of Muennighoff et al. 2023 where it has none of its own.
     Raises PlanError for anything else and for a fit with bases of several groups when ``group`` names none.
     """
-    if thing == PUBLISHED:
-        thing = [law for law in presets() if complete(law) and law.name not in MISREAD]
-    if isinstance(thing, Mapping):
+    if isinstance(laws, str) and laws == PUBLISHED:
+        laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
+    if isinstance(laws, Mapping):
         found = [
-            replace(m, weight=m.weight * w)
-            for name, w in thing.items()
+            replace(m, weight=m.weight * _weight(name, w))
+            for name, w in laws.items()
             for m in _members(name, group)
         ]
-    elif isinstance(thing, str | Law | Fit | Comparison):
-        found = _members(thing, group)
-    elif isinstance(thing, Sequence):
-        found = [m for each in thing for m in _members(each, group)]
+    elif isinstance(laws, Sequence) and not isinstance(laws, str):
+        found = [m for each in laws for m in _members(each, group)]
     else:
-        raise PlanError(
-            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
-        )
+        found = _members(laws, group)
     total = sum(m.weight for m in found)
     if not found or not total > 0:
         raise PlanError(
@@ -177,6 +174,24 @@ def members_of(
         )
     found = [replace(m, weight=m.weight / total) for m in found]
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+
+
+def member_of(law: LawLike, group: str | None = None) -> Member:
+    """The one law that a verb is asked about: a name, a Law, or a fit.
+
+    Raises PlanError where there are several.
+    """
+    found = members_of(law, group)
+    if len(found) > 1:
+        names = ", ".join(m.law.name for m in found[:4]) + (" ..." if len(found) > 4 else "")
+        raise PlanError(f"this is asked of one law, and there are {len(found)} ({names}); give one")
+    return found[0]
+
+
+def _weight(name: str, weight: object) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+        raise PlanError(f"the weight of {name!r} is {weight!r}; accepted is a number of at least 0")
+    return float(weight)
 
 
 def complete(law: Law) -> bool:
@@ -206,23 +221,22 @@ def blind(member: Member, precisions: Sequence[Precision]) -> bool:
     return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
 
 
-def _members(thing: Listened, group: str | None) -> list[Member]:
-    if isinstance(thing, Comparison):
-        asked = [e for e in thing.entries if e.weight >= LEAST]
+def _members(given: LawLike, group: str | None) -> list[Member]:
+    if isinstance(given, Comparison):
+        asked = [e for e in given.entries if e.weight >= LEAST]
         return [replace(m, weight=e.weight) for e in asked for m in _members(e.fit, group)]
-    if isinstance(thing, Fit):
-        drawn: dict[str, Array] = {}
-        law, columns = thing.law, thing.constant_draws
+    if isinstance(given, Fit):
+        drawn: dict[str, Value] = {}
+        law, columns = given.law, given.constant_draws
         for k in law.constants:
             value = columns.get(law.ties.get(k.name, k.name))
-            drawn[k.name] = (
-                float("nan" if k.value is None else k.value) if value is None else value[:, None]
-            )  # type: ignore[assignment]
-        return [Member(law, 1.0, drawn, thing, _group(law, group))]
-    law = preset(thing) if isinstance(thing, str) else thing
+            unknown = float("nan") if k.value is None else float(k.value)
+            drawn[k.name] = unknown if value is None else value[:, None]
+        return [Member(law, 1.0, drawn, given, _group(law, group))]
+    law = preset(given) if isinstance(given, str) else given
     if not isinstance(law, Law):
         raise PlanError(
-            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
+            f"a {type(given).__name__} is no law; accepted are fits, comparisons, laws and their names"
         )
     return [Member(law, group=_group(law, group))]
 

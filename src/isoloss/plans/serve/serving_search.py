@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,21 +10,29 @@ import numpy as np
 from isoloss.fits import Caution
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
-from isoloss.plans.budget import Budget
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.checks import (
+    Spellings,
+    as_count,
+    as_precisions,
+    check_level,
+    check_switch,
+    one_precision,
+)
 from isoloss.plans.costs import Hardware, as_machine, own_class
 from isoloss.plans.critical import critical_tokens_of
-from isoloss.plans.doubt import beyond, check_level, interval
+from isoloss.plans.doubt import beyond, interval
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Listened, Member, far, losses_at, members_of, serving_bytes, shares
+from isoloss.plans.search import LawsLike, Member, far, losses_at, members_of, serving_bytes, shares
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import taken_as_exact
 
 
 def rank_serving(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
-    budget: Budget,
+    laws: LawsLike,
+    budget: BudgetLike,
     hardware: str | Hardware,
-    formats: Sequence[str | Precision],
+    formats: Spellings,
     *,
     trained: str | Precision = "fp",
     extrapolate: bool = False,
@@ -39,11 +47,13 @@ def rank_serving(
     arrow. Laws are asked that know every candidate that any of them knows. Speed is bandwidth over bytes read, an
     upper bound, unless the machine has measured decode speeds. Raises PlanError, in one sentence, for bad input.
     """
-    _check_budget(budget)
+    budget, device = as_budget(budget), as_machine(hardware)
+    n, d = _model(budget)
     check_level(level)
-    device, n, d = as_machine(hardware), budget.params or 0.0, budget.tokens or 0.0
+    check_switch("extrapolate", extrapolate)
+    draws = as_count("draws", draws)
     asked = _spelled(formats, trained)
-    members, silent = _telling(members_of(thing, group), asked)
+    members, silent = _telling(members_of(laws, group), asked)
     counts = shares(members, draws)
     losses, weights = losses_at(members, counts, asked, n, d, budget)
     before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
@@ -61,8 +71,8 @@ def rank_serving(
     return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
 
 
-def _check_budget(budget: Budget) -> None:
-    """Nothing; raises PlanError without a model, and for limits that are of training, which has been paid for."""
+def _model(budget: Budget) -> tuple[float, float]:
+    """Params and tokens of the model; PlanError without them, and for limits of training, which has been paid for."""
     if budget.params is None or budget.tokens is None:
         raise PlanError(
             "serving needs a model that exists: give params and tokens in the budget (--params, --tokens)"
@@ -73,18 +83,17 @@ def _check_budget(budget: Budget) -> None:
         raise PlanError(
             f"{', '.join(given)} limits training, and the model exists; serving takes memory, speed, context and batch"
         )
+    return budget.params, budget.tokens
 
 
-def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> list[Precision]:
+def _spelled(formats: Spellings, trained: str | Precision) -> list[Precision]:
     """The precisions, each with its arrow: what is given without one is served so."""
-    before = Precision.parse(trained).trained
-    out = []
-    for given in formats:
-        found = Precision.parse(given)
-        out.append(found if found.serve else Precision(before.train, found.train or {"w": "fp"}))
-    if not out:
+    before = one_precision(trained, "trained").trained
+    if not isinstance(formats, str) and isinstance(formats, Sequence) and not formats:
         raise PlanError("no format to serve in; give at least one, as 'w4/128' (--serve)")
-    return list(dict.fromkeys(out))
+    asked = as_precisions(formats, "formats")
+    whole = [p if p.serve else Precision(before.train, p.train or {"w": "fp"}) for p in asked]
+    return list(dict.fromkeys(whole))
 
 
 def _telling(
