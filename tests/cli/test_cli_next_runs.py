@@ -43,7 +43,7 @@ def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path:
     ("words", "said"),
     [
         (("--train", "1e12", "--hardware", "h100", "--target", "1e22"), "1e+12 flop pay for no run: the cheapest"),
-        (("--hardware", "h100", "--target", "1e22"), "nothing pays for runs; give the budget train"),
+        (("--hardware", "h100", "--target", "1e22"), "the budget pays for no run; give train"),
         (("--hours", "3h", "--hardware", "h100", "--target", "1e22"), "hours need the number of devices"),
         (("--train", "1e20", "--hardware", "h100", "--target", "a lot"), "cannot read 'a lot' as train"),
         ((*ASK, "--precision", "w5"), "w5"),

@@ -82,7 +82,7 @@ def test_what_each_law_would_do_with_a_budget() -> None:
 def test_bad_questions_are_said_in_one_sentence() -> None:
     with pytest.raises(PlanError, match="params has 1 entries and tokens 2"):
         gaps_by_law("1B", ["1B", "2B"])
-    with pytest.raises(PlanError, match="no law knows 0 bits; known are 1, 2"):
+    with pytest.raises(PlanError, match="no law is defined at 0 bits; accepted are 1, 2"):
         gaps_by_law("1B", "20B", 0)
     with pytest.raises(PlanError, match="many"):
         gaps_by_law("many", "20B")

@@ -1,4 +1,11 @@
-"""Plans: a budget and laws in; params, tokens and precision out, with how sure that is and what to train next."""
+"""Plans: a budget and laws in; params, tokens and precision out, with intervals and the next runs.
+
+Wings: `costs` (what a run costs on a machine), `search` (the least expected loss within a budget),
+`evidence` (the parts of a plan, its charts and regrets), `serve` (how to serve a model that
+exists), `design` (which runs to train next). At the top stand the `budget`, the verb (`planning`),
+its `result` and warnings, and three questions that are no plan: the best bits as a real number
+(`real_bits`), the critical tokens (`critical`), and what each published law says (`disagreement`).
+"""
 
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.costs import (
@@ -36,45 +43,10 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "MACHINES",
-    "MFU",
-    "Budget",
-    "BudgetLike",
-    "Charts",
-    "Choice",
-    "Curve",
-    "Disagreement",
-    "Frontier",
-    "Hardware",
-    "LawLike",
-    "LawPlan",
-    "LawsLike",
-    "NextRun",
-    "NextRuns",
-    "Plan",
-    "PlanError",
-    "Rate",
-    "Reading",
-    "RealBits",
-    "Regret",
-    "Served",
-    "Serving",
-    "ServingChoice",
-    "ServingPlan",
-    "Surface",
-    "Width",
-    "as_budget",
-    "as_machine",
-    "best_bits",
-    "critical_tokens",
-    "decoder_of",
-    "gaps_by_law",
-    "load",
-    "measured",
-    "next_runs",
-    "plan",
-    "plans_by_law",
-    "rank_serving",
-    "rate_of",
-    "register_machine",
+    "MACHINES", "MFU", "Budget", "BudgetLike", "Charts", "Choice", "Curve", "Disagreement",
+    "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
+    "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
+    "ServingPlan", "Surface", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
+    "decoder_of", "gaps_by_law", "load", "measured", "next_runs", "plan", "plans_by_law",
+    "rank_serving", "rate_of", "register_machine",
 ]

@@ -1,4 +1,4 @@
-"""What may be spent and what must hold: compute, device hours, money, memory, speed, data, in units people write."""
+"""A budget: limits on compute, device hours, money, memory, speed and data, with units."""
 
 from __future__ import annotations
 
@@ -31,17 +31,46 @@ LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
 @dataclass(frozen=True, init=False)
 class Budget:
-    """Limits, any mix of them: `Budget(train="1e21 flop", memory="16 GB")`, `Budget(money="2M USD", price=2.5)`.
+    """Limits, any mix of them, as `Budget("1e21 flop", memory="16 GB")`.
 
-    train: flop of bf16 on the hardware (on "memory-bits" the bits of all weights). hours: wall time on ``devices``
-    devices. money: at ``price`` an hour and device. served: tokens that the model will generate in its life, which
-    the three before pay for as well. memory: bytes of weights as served (scales counted) and of keys and values
-    of ``batch`` sequences of ``context`` tokens. speed: tokens a second of each of these sequences, at least, on
-    ``serving_devices`` devices (bound by bandwidth). params, tokens: held. unique_tokens: what there is to read;
-    beyond it tokens are repeated. decoder: the shape to count with, instead of usual proportions.
+    Amounts are numbers in the unit below, or texts with a unit.
 
-    Numbers are in flop, hours, currency, bytes, tokens/s and counts; texts have units. Raises PlanError for an
-    amount that cannot be read, money without price, and hours without devices.
+    Attributes
+    ----------
+    train
+        Training compute, FLOPs of bf16 on the hardware; on "memory-bits" the bits of all weights.
+    hours
+        Wall time of training on `devices` devices, hours.
+    money
+        What training may cost at `price`, in any currency.
+    memory
+        Bytes of weights as served (scales counted) and of keys and values of `batch` sequences of
+        `context` tokens.
+    speed
+        Least decode speed of each of these sequences, tokens/s, on `serving_devices` devices; bound
+        by bandwidth.
+    served
+        Tokens that the model will generate in its life, which train, hours and money pay for as
+        well.
+    params, tokens
+        Held, counts.
+    unique_tokens
+        Tokens that there are to read; beyond them tokens are repeated.
+    price
+        Of an hour of one device.
+    devices
+        That train.
+    serving_devices
+        That share the weights as served.
+    context, batch
+        Tokens kept of a sequence, and sequences at once.
+    decoder
+        The shape to count with, instead of a typical decoder; it holds params.
+
+    Raises
+    ------
+    PlanError
+        An amount cannot be read, money has no price, or hours have no devices.
     """
 
     train: float | None
@@ -80,8 +109,9 @@ class Budget:
         decoder: Decoder | None = None,
     ) -> None:
         given = {
-            "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed, "served": served,
-            "params": params, "tokens": tokens, "unique_tokens": unique_tokens, "price": price,
+            "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
+            "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
+            "price": price,
         }  # fmt: skip
         for name, value in given.items():
             read = None if value is None else amount(value, AMOUNTS[name], name)
@@ -99,9 +129,7 @@ class Budget:
             raise PlanError(f"decoder is {decoder!r}; give a Decoder, as isoloss.runs.Decoder(...)")
         object.__setattr__(self, "decoder", decoder)
         if self.money is not None and self.price is None:
-            raise PlanError(
-                "money needs the price of a device hour: prices are inputs, as price=2.5 (--price 2.5)"
-            )
+            raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
         if self.hours is not None and self.devices is None:
             raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
         if self.decoder is not None:
@@ -147,8 +175,8 @@ def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
     Parameters
     ----------
     given
-        A Budget, which comes back as it is; a mapping of its words, as {"train": "1e21 flop", "memory": "16 GB"};
-        or compute alone, as "1e21 flop" or 1e21 (FLOPs of bf16).
+        A Budget, which comes back as it is; a mapping of its words, as {"train": "1e21 flop",
+        "memory": "16 GB"}; or compute alone, as "1e21 flop" or 1e21 (FLOPs of bf16).
     what
         Its name in a message.
 

@@ -1,4 +1,4 @@
-"""What the verbs of this room are given, checked before any work: shares, counts, switches, precisions."""
+"""Checks of arguments before any work: shares, counts, switches, precisions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def as_precisions(given: Spellings, what: str = "precision") -> tuple[Precision,
 def one_precision(given: str | Precision, what: str = "precision") -> Precision:
     """The one precision that is meant.
 
-    Raises PlanError for what is neither a spelling nor a Precision, ValueError for a spelling that cannot be read.
+    Raises PlanError for what is neither a spelling nor a Precision, ValueError for a spelling that
+    cannot be read.
     """
     if not isinstance(given, str | Precision):
         raise PlanError(f"{what} is {given!r}; give one spelling such as 'w4 a8', or a Precision")

@@ -1,4 +1,4 @@
-"""What laws and their refits leave open: intervals by weight, and words for points outside the runs."""
+"""Uncertainty of laws: weighted intervals, and words for points outside the runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def place(outside: float) -> str:
 
 
 def beyond(what: str, law: str, outside: float) -> str | None:
-    """Why a point is an extrapolation of a law, None where it lies inside its runs."""
+    """Reason a point is an extrapolation of a law, or None inside its runs."""
     if outside <= 1:
         return None
     why = "no region of runs is known" if np.isnan(outside) else f"by a factor of {outside:.3g}"

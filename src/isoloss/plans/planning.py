@@ -1,4 +1,4 @@
-"""The verb ``plan``: a budget in; the best params, tokens and precision out, with what could be otherwise."""
+"""The verb `plan`: a budget in; the best params, tokens and precision out, with intervals."""
 
 from __future__ import annotations
 
@@ -49,10 +49,37 @@ def plan(
 ) -> Plan:
     """The params, tokens and precision of least expected loss that a budget allows on a machine.
 
-    ``laws``: a fit, a comparison (all its laws by weight), a law or its name, a list of these, or "published".
-    ``precision``: the candidates; by default those that the fitted runs have, or bf16 where there are none. Every
-    refit is planned again for the intervals. Outside the region of the runs a single recommendation is withheld
-    unless ``extrapolate``. Raises PlanError, in one sentence, for what cannot be planned.
+    Parameters
+    ----------
+    laws
+        A fit, a comparison (all its laws by weight), a law or its name, a list of these, a mapping
+        of names to weights, or "published": every published law that has its constants.
+    budget
+        A Budget, a mapping of its words, or compute alone, as "1e21 flop".
+    hardware
+        A machine by name, or a Hardware.
+    precision
+        The candidates: a spelling, a Precision, or a list; by default those of the fitted runs,
+        bf16 where there are none.
+    extrapolate
+        Recommend one choice also outside the region of the runs, where it is withheld otherwise.
+    draws
+        How many bootstrap replicates of the laws are planned again, for the intervals.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    group
+        Whose constants, where a law has some for each of several groups.
+
+    Returns
+    -------
+    Plan
+        The choices, least expected loss first.
+
+    Raises
+    ------
+    PlanError
+        An argument is of the wrong kind, no law knows a candidate, laws cannot tell the candidates
+        apart, or the budget allows no model or limits too little.
     """
     budget, device = as_budget(budget), as_machine(hardware)
     check_level(level)
@@ -61,19 +88,13 @@ def plan(
     asked, sparse = candidates_of(laws, precision)
     members = members_of(laws, group, budget.unique_tokens is not None)
     candidates, unknown = _known(members, asked)
-    dropped = {**sparse, **unknown}
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
     counts = shares(members, draws)
     mean = search(mean_loss(members, counts, levels, budget), space)
-    order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
-    if not order:
-        raise PlanError(
-            f"no precision of {', '.join(map(repr, map(str, candidates)))} can be planned within {budget}"
-        )
-    lost = "no loss at any size that the budget allows, or not for all refits of all laws"
-    dropped |= {str(p): f"'{p}': {lost}" for k, p in enumerate(candidates) if k not in order}
+    order, lost = _ranked(mean, candidates, budget)
+    dropped = {**sparse, **unknown, **lost}
     bare = len(members) == 1 and members[0].drawn is None
     drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
@@ -86,14 +107,35 @@ def plan(
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
     return Plan(
-        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), question=question
-    )  # fmt: skip
+        choices,
+        by_law,
+        str(budget),
+        str(device),
+        level,
+        withheld,
+        dropped,
+        (*extra, *cautions),
+        question=question,
+    )
+
+
+def _ranked(
+    mean: Best, candidates: Sequence[Precision], budget: Budget
+) -> tuple[list[int], dict[str, str]]:
+    """The candidates that can be planned, least loss first, and the others with the reason."""
+    order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
+    if not order:
+        names = ", ".join(f"'{p}'" for p in candidates)
+        raise PlanError(f"none of the candidates {names} can be planned within {budget}")
+    why = "no loss at any size that the budget allows, or not for all replicates of all laws"
+    lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in order}
+    return order, lost
 
 
 def candidates_of(
     laws: object, given: Spellings | None
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
-    """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""
+    """The candidates, each once, and the fitted levels left out for sparsity, with reasons."""
     if given is not None:
         return as_precisions(given), {}
     fits = [laws] if isinstance(laws, Fit) else []
@@ -120,34 +162,39 @@ def _known(
     kept = tuple(p for p in candidates if str(p) not in reasons)
     if not kept:
         name, why = next(iter(reasons.items()))
-        raise PlanError(
-            f"no precision is known to all {len(members)} laws; '{name}' is not to {why}"
-        )
+        raise PlanError(f"no candidate is defined for all {len(members)} laws; for '{name}': {why}")
     return kept, reasons
 
 
 def _seeing(
     members: Sequence[Member], candidates: Sequence[Precision]
 ) -> tuple[tuple[Member, ...], tuple[Caution, ...]]:
-    """The laws that tell the candidates apart, weights adding up to one, and a word about the others."""
+    """The laws that tell the candidates apart, with weights; warnings about the others."""
     deaf = [m for m in members if blind(m, candidates)]
     if len(deaf) == len(members):
         if len(candidates) > 1:
-            raise PlanError(
-                f"{', '.join(m.law.name for m in deaf)} cannot tell the precisions apart, so the cheapest would win; "
-                "give a law with a precision in it, or one precision"
-            )
+            raise PlanError(_no_precision_term([m.law.name for m in deaf]))
         return tuple(members), ()
     left = [m for m in members if m not in deaf]
     total = sum(m.weight for m in left)
     words = tuple(
         Caution(
             "untested",
-            f"{m.law.name} (weight {m.weight:.2g}) says nothing of precision and is not asked",
+            f"law {m.law.name} (weight {m.weight:.2g}) has no precision term and is left out",
         )
         for m in deaf
     )
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
+
+
+def _no_precision_term(names: Sequence[str]) -> str:
+    what = (
+        f"law {names[0]!r} has" if len(names) == 1 else f"laws {', '.join(map(repr, names))} have"
+    )
+    return (
+        f"{what} no precision term that tells the candidates apart: all get the same loss; "
+        "use a precision-aware law or one precision"
+    )
 
 
 def _choice(

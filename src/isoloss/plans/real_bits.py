@@ -1,8 +1,8 @@
-"""The best bits as a real number: what the closed forms of the papers give, between the formats that exist.
+"""The best bits as a real number: the optimum of the papers, between existing formats.
 
-No number has 7.002 bits, so this is no plan. It is the optimum that theory speaks of: it shows how flat the valley
-between two formats is and whether the best moves with the budget. For factors on params and cost N D P it is the
-argmax of f(P) / P at any budget (see search.py).
+No format has 7.002 bits, so this is no plan. It shows how flat the valley between two formats is
+and whether the best moves with the budget. For factors on params and cost N D P it is the argmax of
+f(P) / P at any budget (see search/optimum.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ POINTS = 125
 
 @dataclass(frozen=True)
 class RealBits:
-    """The best real number of bits, with the params, tokens and loss (nats) that go with it."""
+    """The best real number of bits.
+
+    Attributes
+    ----------
+    bits
+        Of all formats of the precision.
+    params, tokens, loss
+        The best plan with these bits; loss in nats per token.
+    """
 
     bits: float
     params: float
@@ -44,7 +52,8 @@ class RealBits:
     loss: float
 
     def __str__(self) -> str:
-        return f"{self.bits:.3f} bits: {self.params:.4g} params on {self.tokens:.4g} tokens, loss {self.loss:.4f}"
+        size = f"{self.params:.4g} params on {self.tokens:.4g} tokens"
+        return f"{self.bits:.3f} bits: {size}, loss {self.loss:.4f}"
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,22 @@ def best_bits(
 ) -> RealBits:
     """The best bits, as a real number, of all formats that `precision` sets.
 
+    Reference: Kumar et al. 2024 (2411.04330), sections 4.3.2, 4.3.3 and
+    appendix E (eq. 29), corrected.
+
     Parameters
     ----------
     law
         A law, its name, or a fit.
     budget
-        Compute: a Budget of `train` (and `params`), a text such as "1e21 flop", or a number. On "linear-bits" these
-        are FLOPs of 16 bits (cost 6 N D P / 16), on "memory-bits" the bits of all weights (N P).
+        Compute: a Budget of `train` (and `params`), a text such as "1e21 flop", or a number. On
+        "linear-bits" these are FLOPs of 16 bits (cost 6 N D P / 16), on "memory-bits" the bits of
+        all weights (N P).
     hardware
         "linear-bits" or "memory-bits", by name or as Hardware.
     precision
-        The parts whose bits are varied together: "w4 a4" ties weights and activations. Its own bits do not matter.
+        The parts whose bits are varied together: "w4 a4" ties weights and activations. Its own bits
+        do not matter.
     params
         Held params (count), free where None.
     within
@@ -98,10 +112,8 @@ def best_bits(
     Raises
     ------
     PlanError
-        The hardware is a device, the budget limits something else, no number of bits has a loss, or tokens cost nothing
-        and more of them help up to 1e20 (look at fewer bits).
-
-    Reference: Kumar et al. 2024 (2411.04330), sections 4.3.2, 4.3.3 and appendix E (eq. 29), corrected.
+        The hardware is a device, the budget limits something else, no number of bits has a loss, or
+        tokens cost nothing and more of them help up to 1e20 (look at fewer bits).
     """
     device, asked = as_machine(hardware), one_precision(precision)
     if not device.is_abstract:
@@ -121,7 +133,8 @@ def best_bits(
     grid = np.array([b for b in every if _is_defined(member, asked, b)])
     if not len(grid):
         raise PlanError(
-            f"{member.law.name} is not defined in '{asked}' at any bits from {least_bits:g} to {most_bits:g}"
+            f"{member.law.name} is not defined in '{asked}' at any bits "
+            f"from {least_bits:g} to {most_bits:g}"
         )
     losses = planned(grid).loss[0]
     if not np.isfinite(losses).any():
@@ -174,9 +187,13 @@ def _is_defined(member: Member, precision: Precision, bits: float) -> bool:
     """Whether the law has a loss there: two factors below zero would make a positive product."""
     groups = () if member.group is None else (member.group,)
     x = Inputs(
-        np.array([1e9]), np.array([1e11]), _levels(precision, np.array([bits])), np.zeros(1, dtype=np.intp), None,
-        groups, np.zeros(len(groups), dtype=np.intp),
-    )  # fmt: skip
+        np.array([1e9]),
+        np.array([1e11]),
+        _levels(precision, np.array([bits])),
+        np.zeros(1, dtype=np.intp),
+        groups=groups,
+        group=np.zeros(len(groups), dtype=np.intp),
+    )
     try:
         return bool(np.isfinite(member.law.loss(x)).all())
     except DomainError:

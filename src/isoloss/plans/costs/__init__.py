@@ -1,4 +1,11 @@
-"""What a run costs on a machine: peaks, rates, measured throughput, shapes."""
+"""What a run costs on a machine: peaks, rates, measured throughput, shapes.
+
+`machines` lists devices and the abstract cost models of the papers; a machine is one literal of
+`hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
+cost (each product at the wider of its operand formats), `throughput` reads measured rates that
+replace peaks, `shapes` gives the typical decoder of a size, and `units` reads amounts as people
+write them.
+"""
 
 from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine

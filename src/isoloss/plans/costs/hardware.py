@@ -1,4 +1,4 @@
-"""A machine as a value: peak rates by class of formats, memory, bandwidth, and the page of each number."""
+"""A machine as a value: peak rates, memory, bandwidth, and the page of each number."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ class Hardware:
     name
         What it is called: "h100".
     peaks
-        Peak rate of matrix products in FLOP/s, dense, by class of formats: fp4 fp6 fp8 bf16 tf32 int4 int8. A device
-        has at least bf16, which the FLOPs of a budget are counted in; a format whose class is missing runs at the next
-        wider one.
+        Peak rate of matrix products in FLOP/s, dense, by class of formats: fp4 fp6 fp8 bf16 tf32
+        int4 int8. A device has at least bf16, which the FLOPs of a budget are counted in; a format
+        whose class is missing runs at the next wider one.
     memory
         Bytes.
     bandwidth
         Of memory, in bytes/s; it bounds decoding.
     mfu
-        Share of the peak that training reaches (model FLOPs utilisation), by class; 0.4 where it is not given.
+        Share of the peak that training reaches (model FLOPs utilisation), by class; 0.4 where it is
+        not given.
     rule
-        "rates" for a device. The cost models have no device: "linear-bits" counts 6 N D P / 16, "memory-bits" N P.
+        "rates" for a device. The cost models have no device: "linear-bits" counts 6 N D P / 16,
+        "memory-bits" N P.
     pages
-        Where the numbers were read: for each page (or paper, or file) the names of the numbers it gives, which are
-        classes of `peaks`, "memory", "bandwidth", "rule" and "measured".
+        Where the numbers were read: for each page (or paper, or file) the names of the numbers it
+        gives, which are classes of `peaks`, "memory", "bandwidth", "rule" and "measured".
     measured
         Measured training rates, FLOP/s of 6 N D a device, by precision. They replace peaks.
     decoding
@@ -72,7 +74,8 @@ class Hardware:
         unknown = [each for each in self.peaks if each not in CLASSES]
         if unknown:
             raise PlanError(
-                f"{self.name} has a peak for {unknown[0]!r}; classes of formats are {', '.join(CLASSES)}"
+                f"{self.name} has a peak for {unknown[0]!r}; "
+                f"classes of formats are {', '.join(CLASSES)}"
             )
         if self.rule == "rates" and "bf16" not in self.peaks:
             raise PlanError(
@@ -96,7 +99,7 @@ class Hardware:
         return {**self.peaks, "memory": self.memory, "bandwidth": self.bandwidth}
 
     def page(self, number: str) -> str | None:
-        """The page that a number was read on, as `page("bf16")` or `page("memory")`; None where none is named."""
+        """The page that a number was read on, as `page("bf16")` or `page("memory")`, or None."""
         return next((page for page, names in self.pages.items() if number in names), None)
 
     def reached(self, rate: str) -> float:
@@ -130,4 +133,5 @@ class Hardware:
         if self.is_abstract:
             return f"{self.name}: {DESCRIBED[self.rule]}"
         rates = ", ".join(f"{rate} {peak / 1e12:.5g}" for rate, peak in self.peaks.items())
-        return f"{self.name}: {rates} Tflop/s, {self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
+        memory = f"{self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
+        return f"{self.name}: {rates} Tflop/s, {memory}"

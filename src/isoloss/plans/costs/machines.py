@@ -1,6 +1,7 @@
-"""The machines by name: one literal each, with the page that every number was read on; `register_machine` adds one.
+"""The machines by name: one literal each, with the page of every number.
 
-Peaks are dense, without sparsity. A plan made of them is an upper bound; measured rates (`measured`) come first.
+Peaks are dense, without sparsity. A plan made of them is an upper bound; measured rates
+(`measured`) come first.
 """
 
 from __future__ import annotations
@@ -47,18 +48,21 @@ def as_machine(hardware: str | Hardware) -> Hardware:
     Parameters
     ----------
     hardware
-        A name in either case, such as "h100" or "linear-bits", or a Hardware, which comes back as it is.
+        A name in either case, such as "h100" or "linear-bits", or a Hardware, which comes back as
+        it is.
 
     Raises
     ------
     PlanError
-        No machine has this name (the message has the nearest and all names), or it is neither name nor Hardware.
+        No machine has this name (the message has the nearest and all names), or it is neither name
+        nor Hardware.
     """
     if isinstance(hardware, Hardware):
         return hardware
     if not isinstance(hardware, str):
         raise PlanError(
-            f"hardware is {hardware!r}; give a Hardware or the name of a machine: {', '.join(MACHINES)}"
+            f"hardware is {hardware!r}; give a Hardware or the name of a machine: "
+            f"{', '.join(MACHINES)}"
         )
     return MACHINES[_spelled(hardware)]
 
@@ -108,7 +112,12 @@ register_machine(
     Hardware(
         "b200",
         peaks={
-            "tf32": 1100e12, "bf16": 2250e12, "fp8": 4500e12, "int8": 4500e12, "fp6": 4500e12, "fp4": 9000e12,
+            "tf32": 1100e12,
+            "bf16": 2250e12,
+            "fp8": 4500e12,
+            "int8": 4500e12,
+            "fp6": 4500e12,
+            "fp4": 9000e12,
         },
         memory=180e9,
         bandwidth=8.0e12,
@@ -117,7 +126,7 @@ register_machine(
             _HPC_AI: ("memory",),
         },
     )
-)  # fmt: skip
+)
 register_machine(
     Hardware(
         "linear-bits",

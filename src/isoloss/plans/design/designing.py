@@ -61,11 +61,13 @@ def next_runs(
     target
         The budget of the plan whose params are to be learned.
     target_precision
-        The precisions of that plan, of which it takes the best; by default those of the fitted runs.
+        The precisions of that plan, of which it takes the best; by default those of the fitted
+        runs.
     precision
         The precisions to run in; by default those of the fitted runs.
     params, tokens
-        Ranges (least, most) of the runs, counts; by default from the least of the fitted runs to four times the most.
+        Ranges (least, most) of the runs, counts; by default from the least of the fitted runs to
+        four times the most.
     max_runs, max_seeds
         The most runs in all, and the most seeds of one kind of run.
     noise
@@ -80,12 +82,14 @@ def next_runs(
     Returns
     -------
     NextRuns
-        The runs, their cost, and the interval of the params now, after them, and after a regular grid.
+        The runs, their cost, and the interval of the params now, after them, and after a regular
+        grid.
 
     Raises
     ------
     PlanError
-        An argument is of the wrong kind, the budget pays for no run, or what is asked cannot be learned from runs.
+        An argument is of the wrong kind, the budget pays for no run, or what is asked cannot be
+        learned from runs.
     """
     fit, device = _fitted(law), as_machine(hardware)
     most, wanted = purse(as_budget(budget), device), as_budget(target, "target")
@@ -146,10 +150,11 @@ def _check_noise(noise: float | None) -> None:
 def _precisions_of(
     fit: Fit, given: Spellings | None, group: str | None
 ) -> tuple[tuple[Precision, ...], tuple[str, ...]]:
-    """The precisions asked for, or those that were fitted, and why fitted ones are not among them.
+    """The precisions asked for, or those that were fitted, and why fitted ones are left out.
 
-    Raises PlanError for a precision at which the law is not defined, which rests on constants that no fitted run
-    holds, or which the law cannot tell from the others: such runs would be chosen for their price alone.
+    Raises PlanError for a precision at which the law is undefined, which rests on constants that no
+    fitted run holds, or which the law cannot tell from the others: its runs would be chosen for
+    their price alone.
     """
     found, sparse = candidates_of(fit, given)
     fitted = candidates_of(fit, None)[0]
@@ -162,9 +167,10 @@ def _precisions_of(
         _check_held(fit, member, each)
     compared = [*found, fitted[0]] if new else list(found)
     if blind(member, compared):
+        names = ", ".join(repr(str(p)) for p in dict.fromkeys(compared))
         raise PlanError(
-            f"{fit.law.name} cannot tell {', '.join(repr(str(p)) for p in dict.fromkeys(compared))} apart, so the "
-            "cheapest would stand for all; give a law with a precision in it, or one precision that was fitted"
+            f"law {fit.law.name!r} has no precision term that tells {names} apart: all get "
+            "the same loss; use a precision-aware law or one precision that was fitted"
         )
     return found, tuple(sparse.values())
 
@@ -173,8 +179,8 @@ def _check_held(fit: Fit, member: Member, new: Precision) -> None:
     for doubt in fit.doubts(member.point(new, 1e9, 1e11)):
         if doubt.kind == "not_in_data":
             raise PlanError(
-                f"'{new}' rests on {', '.join(doubt.about)}, which no fitted run holds, so nothing says what such "
-                "runs would teach; train a few and fit again"
+                f"'{new}' rests on {', '.join(doubt.about)}, which no fitted run holds, so what "
+                "such runs would teach is unknown; train a few and fit again"
             )
 
 
@@ -185,8 +191,9 @@ def reference_grid(
     precisions: Sequence[Precision],
     most: float,
 ) -> tuple[int, float] | None:
-    """The best regular grid of the same cost, 2 x 2 to 5 x 5 in every precision: its runs, and how it shrinks the
-    interval; None where none can be paid.
+    """The best regular grid of the same cost, 2 x 2 to 5 x 5 in every precision, or None.
+
+    Its number of runs, and the power of the interval's width that is left.
     """
     grids = [regular(region, side, device, precisions, most) for side in (2, 3, 4, 5)]
     found = []
@@ -220,8 +227,9 @@ def _cautions(
     far = fit.law.box.outside(as_inputs(bought.params, bought.tokens))
     if (far > 1).any():
         text = (
-            f"{int(counts[far > 1].sum())} of {int(counts.sum())} runs lie outside the fitted ones, by a factor of up "
-            f"to {far.max():.3g}: what the law misses there is not in the expectation, and they will show it"
+            f"{int(counts[far > 1].sum())} of {int(counts.sum())} runs lie outside the fitted "
+            f"ones, by a factor of up to {far.max():.3g}: a misfit of the law there is not in the "
+            "expectation, and these runs will show it"
         )
         found.append(Caution("extrapolation", text))
     left = 1 - float(bought.cost @ counts) / limits.most

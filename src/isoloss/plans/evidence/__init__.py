@@ -1,8 +1,8 @@
-"""What stands behind a plan: the question it answers, its choices, the numbers of its figures, and regrets.
+"""What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
-`choices` and `charts` are values. `question` keeps what the plan was made from, so that `charting` (figures) and
-`regret` (what simpler choices would cost) can be computed when they are first asked for. Nothing here knows `Plan`,
-which is made of these.
+`choices` and `charts` are values. `question` keeps what the plan was made from, so that `charting`
+(figures) and `regret` (what simpler choices would cost) can be computed when they are first asked
+for. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.charting import charts_of

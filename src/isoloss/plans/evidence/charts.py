@@ -1,4 +1,4 @@
-"""What a picture of a plan shows, as numbers: they are saved with it, so that it is drawn without its laws."""
+"""The numbers behind the figures of a plan: saved with it, so that it is drawn without its laws."""
 
 from __future__ import annotations
 
@@ -9,11 +9,24 @@ from isoloss.laws import Array, Box
 
 @dataclass(frozen=True)
 class Surface:
-    """Expected loss over params (n,) and tokens (m,) in one precision: ``loss`` of shape (n, m), NaN where undefined.
+    """Expected loss over params and tokens in one precision.
 
-    ``limits`` (factors, k) are the most tokens that a budget of ``factors`` times the one asked for leaves at
-    ``limit_params`` (k,); ``most_params`` what memory and speed allow. ``cloud_params``, ``cloud_tokens``: the plan of each of some
-    refits.
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    params, tokens
+        The grid, shapes (n,) and (m,).
+    loss
+        Nats per token, shape (n, m); NaN where a law is undefined.
+    factors
+        Multiples of the budget whose limits are drawn, f of them.
+    limit_params, limits
+        Params (k,), and the most tokens that each multiple of the budget leaves there, (f, k).
+    most_params
+        The most params that memory and speed allow.
+    cloud_params, cloud_tokens
+        The plans of some bootstrap replicates.
     """
 
     precision: str
@@ -30,9 +43,16 @@ class Surface:
 
 @dataclass(frozen=True)
 class Curve:
-    """The best that one precision reaches as the budget grows: arrays of shape (costs,), NaN where nothing fits.
+    """The best that one precision reaches as the budget grows.
 
-    ``low`` and ``high`` are the ends of the interval of loss.
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    params, tokens, loss
+        The best plan at each cost, shape (costs,); NaN where no model fits.
+    low, high
+        Ends of the interval of loss, shape (costs,).
     """
 
     precision: str
@@ -45,7 +65,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class Frontier:
-    """The least expected loss at each cost, by precision; ``cost`` (costs,) in ``unit``, ``asked`` that of the plan."""
+    """The least expected loss at each cost, by precision.
+
+    Attributes
+    ----------
+    unit
+        Of the cost, in words.
+    cost
+        Shape (costs,).
+    asked
+        The cost of the plan itself.
+    curves
+        One for each precision.
+    """
 
     unit: str
     cost: Array
@@ -55,7 +87,17 @@ class Frontier:
 
 @dataclass(frozen=True)
 class Served:
-    """The expected loss of one precision against tokens (n,); beyond ``critical`` tokens more of them hurt."""
+    """The expected loss of one precision against tokens.
+
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    loss
+        Nats per token, shape (n,).
+    critical
+        The tokens beyond which more of them raise the loss; infinite where they never do.
+    """
 
     precision: str
     loss: Array
@@ -64,7 +106,17 @@ class Served:
 
 @dataclass(frozen=True)
 class Serving:
-    """What rounding after training costs at one size: loss against tokens (n,), and ``before``, without rounding."""
+    """What rounding after training costs at one size, against tokens.
+
+    Attributes
+    ----------
+    params
+        The size.
+    tokens
+        Shape (n,).
+    before, after
+        The precisions as trained, and as rounded for serving.
+    """
 
     params: float
     tokens: Array
@@ -74,9 +126,20 @@ class Serving:
 
 @dataclass(frozen=True)
 class Charts:
-    """Everything that figures of a plan show. ``regions``: where the runs of its laws lie; ``runs_*``: fitted runs.
+    """Everything that the figures of a plan show.
 
-    ``frontier`` is None where nothing is spent, ``serving`` where no precision is rounded after training.
+    Attributes
+    ----------
+    surface
+        Loss over params and tokens around the plan.
+    frontier
+        Loss against cost; None where the budget limits no cost.
+    serving
+        Loss against tokens for what is rounded after training; None where no precision is.
+    regions
+        The regions of the runs behind the laws.
+    runs_params, runs_tokens
+        The fitted runs, each place once.
     """
 
     surface: Surface

@@ -1,4 +1,4 @@
-"""What a plan was made from: its laws and their bootstrap replicates, the budget, the machine, the feasible set."""
+"""What a plan was made from: laws and their replicates, budget, machine, and the feasible set."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ from isoloss.plans.search import Best, Member, Space
 
 @dataclass(frozen=True)
 class Question:
-    """What a plan was made from: its laws, how many refits of each, the space, and every refit planned again.
+    """What a plan was made from; it is not saved with the plan.
 
-    It is not saved with the plan.
+    Attributes
+    ----------
+    members
+        The laws, with weights.
+    counts
+        The rows of each law's bootstrap replicates that were planned again.
+    budget, device
+        As given.
+    space
+        The feasible params and tokens for each precision.
+    drawn, weights
+        The plan of every replicate (S rows), and their weights (S,), which add up to one.
     """
 
     members: tuple[Member, ...]

@@ -1,4 +1,4 @@
-"""The laws that a plan listens to, each with a weight and, where it was fitted, the constants of its refits."""
+"""Laws with weights: each with its constants and, from a fit, those of its bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ LawsLike = LawLike | Sequence[LawLike] | Mapping[str, float]
 LEAST = 0.01
 #: The word for every published law that has its constants.
 PUBLISHED = "published"
-#: Kept among the laws so that a result which rests on the misreading can be recognised; never planned with unasked.
+#: Kept among the laws so that results which rest on the misreading can be recognised; never planned
+#: with unasked.
 MISREAD = {"kumar2024_printed"}
 
 
@@ -40,8 +41,18 @@ MISREAD = {"kumar2024_printed"}
 class Member:
     """A law with its weight among others.
 
-    ``drawn`` holds its constants over refits, arrays (S, 1) by name, those of the law itself where it has none.
-    ``fit`` is where it is from, None for a bare law; ``group`` whose base it takes.
+    Attributes
+    ----------
+    law
+        The law, with the constants of its best fit.
+    weight
+        Its share; those of all members add up to one.
+    drawn
+        Its constants over bootstrap replicates, arrays (S, 1) by name; None for a bare law.
+    fit
+        Where it is from; None for a bare law.
+    group
+        Whose constants it takes, where it has some for each of several groups.
     """
 
     law: Law
@@ -57,12 +68,12 @@ class Member:
 
     @property
     def count(self) -> int:
-        """How many refits there are, 1 for a bare law."""
+        """Number of bootstrap replicates, 1 for a bare law."""
         sizes = [np.shape(v)[0] for v in (self.drawn or {}).values() if np.ndim(v) == 2]
         return max(sizes, default=1)
 
     def chosen(self, rows: Sequence[int]) -> dict[str, Value]:
-        """The constants of some refits, arrays (rows, 1)."""
+        """The constants of some replicates, arrays (rows, 1)."""
         known = self.values if self.drawn is None else self.drawn
         return {name: v[list(rows)] if np.ndim(v) == 2 else v for name, v in known.items()}
 
@@ -74,20 +85,25 @@ class Member:
         levels: Levels,
         unique: float | None,
     ) -> Value:
-        """The loss at log params and log tokens, arrays or jets of shape (S or 1, n), one level a column."""
+        """The loss at log params and log tokens, arrays or jets (S or 1, n), one level a column."""
         n = len(levels)
         zeros = np.arange(n, dtype=np.intp)
         groups = () if self.group is None else (self.group,)
         tokens = np.exp(log_tokens)
         x = Inputs(
-            np.exp(log_params), tokens, levels, zeros, None if unique is None else np.full(n, unique), groups,
+            np.exp(log_params),
+            tokens,
+            levels,
+            zeros,
+            None if unique is None else np.full(n, unique),
+            groups,
             np.zeros(n if groups else 0, dtype=np.intp),
-        )  # fmt: skip
+        )
         with np.errstate(all="ignore"):
             return self.law.formula.loss(c, x)
 
     def knows(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> str | None:
-        """Why the law is not defined at a precision, None where it is."""
+        """Reason the law is undefined at a precision, or None."""
         try:
             self.law.loss(self.point(precision, params, tokens))
         except DomainError as error:
@@ -97,9 +113,9 @@ class Member:
     def sees(
         self, precision: Precision, params: float = 1e9, tokens: float = 1e11
     ) -> tuple[str, ...]:
-        """The scopes, as "w" or "g", whose format makes a difference to the law; those after the arrow as "-> w".
+        """The scopes, as "w", "g" or "-> w", whose format makes a difference to the law.
 
-        A format of 16 bits, or so wide that the law tells it from none by less than 1e-9, counts as seen.
+        A format of 16 bits and more counts as seen.
         """
         whole = self._loss_at(precision, params, tokens)
         found = []
@@ -149,11 +165,24 @@ def members_of(
     group: str | None = None,
     repeats: bool = False,
 ) -> tuple[Member, ...]:
-    """The laws in a fit, a comparison, a law, a name, a list of these, or a mapping of names to weights.
+    """The laws that are meant, with weights that add up to one.
 
-    "published" stands for every published law with constants but those that are known to be misread. Weights add up to one. With ``repeats`` each law sees
-    repeated tokens through the map of Muennighoff et al. 2023 where it has none of its own.
-    Raises PlanError for anything else and for a fit with bases of several groups when ``group`` names none.
+    Parameters
+    ----------
+    laws
+        A fit, a comparison, a law, a name, a list of these, or a mapping of names to weights;
+        "published" stands for every published law with constants but those known to be misread.
+    group
+        Whose constants, where a law has some for each of several groups.
+    repeats
+        Let each law see repeated tokens through the map of Muennighoff et al. 2023, where it has
+        none of its own.
+
+    Raises
+    ------
+    PlanError
+        It is none of these, a weight is no share, or a law has several groups and `group` names
+        none.
     """
     if isinstance(laws, str) and laws == PUBLISHED:
         laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
@@ -203,7 +232,7 @@ def complete(law: Law) -> bool:
 
 
 def far(member: Member, params: float, tokens: float) -> float:
-    """How far a point lies outside the region of a law's runs, as a factor; NaN where no region is known."""
+    """How far a point lies outside the region of a law's runs, as a factor; NaN without one."""
     law: Law = member.law
     if law.box is None:
         return float("nan")
@@ -236,7 +265,8 @@ def _members(given: LawLike, group: str | None) -> list[Member]:
     law = preset(given) if isinstance(given, str) else given
     if not isinstance(law, Law):
         raise PlanError(
-            f"a {type(given).__name__} is no law; accepted are fits, comparisons, laws and their names"
+            f"a {type(given).__name__} is no law; "
+            "accepted are fits, comparisons, laws and their names"
         )
     return [Member(law, group=_group(law, group))]
 
@@ -249,7 +279,8 @@ def _group(law: Law, group: str | None) -> str | None:
         return known[0]
     if group not in known:
         raise PlanError(
-            f"law {law.name!r} has a base for each of {', '.join(known)}; name one as group (--group)"
+            f"law {law.name!r} has constants for each of {', '.join(known)}; "
+            "name one as group (--group)"
         )
     return group
 

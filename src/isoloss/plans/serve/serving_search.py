@@ -1,4 +1,4 @@
-"""A model that exists: in which format to serve it. Loss gap, memory, decode speed and critical tokens of each."""
+"""How to serve a model that exists: gap, memory, decode speed, critical tokens by format."""
 
 from __future__ import annotations
 
@@ -40,12 +40,43 @@ def rank_serving(
     level: float = 0.9,
     group: str | None = None,
 ) -> ServingPlan:
-    """The ways to serve a model that exists, ranked by expected loss gap over the laws that tell all of them apart.
+    """The ways to serve a model that exists, ranked by expected loss gap.
 
-    ``budget`` holds params and tokens of the model, and context, batch, memory, speed and serving devices of the use.
-    ``formats``: spellings of what is served, as "w4/128" or whole ones with an arrow; ``trained`` stands before the
-    arrow. Laws are asked that know every candidate that any of them knows. Speed is bandwidth over bytes read, an
-    upper bound, unless the machine has measured decode speeds. Raises PlanError, in one sentence, for bad input.
+    The laws asked are those defined at every candidate at which any of them is. Speed is bandwidth
+    over bytes read, an upper bound, unless the machine has measured decode speeds.
+
+    Parameters
+    ----------
+    laws
+        As for `plan`; "published" for every published law that sees rounding after training.
+    budget
+        Params and tokens of the model (or its decoder), and context, batch, memory, speed and
+        serving devices of the use: a Budget or a mapping of its words.
+    hardware
+        A machine by name, or a Hardware.
+    formats
+        What is served, as "w4/128", or whole spellings with an arrow.
+    trained
+        What the model was trained in, which stands before the arrow.
+    extrapolate
+        Recommend one choice also for a model outside the runs of a law.
+    draws
+        How many bootstrap replicates of the laws are averaged over.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    group
+        Whose constants, where a law has some for each of several groups.
+
+    Returns
+    -------
+    ServingPlan
+        The candidates, least expected gap first.
+
+    Raises
+    ------
+    PlanError
+        There is no model or no format, the budget limits training, no law sees rounding after
+        training, or no candidate meets the limits.
     """
     budget, device = as_budget(budget), as_machine(hardware)
     n, d = _model(budget)
@@ -72,16 +103,18 @@ def rank_serving(
 
 
 def _model(budget: Budget) -> tuple[float, float]:
-    """Params and tokens of the model; PlanError without them, and for limits of training, which has been paid for."""
+    """Params and tokens of the model; PlanError without them, and for limits of training."""
     if budget.params is None or budget.tokens is None:
         raise PlanError(
-            "serving needs a model that exists: give params and tokens in the budget (--params, --tokens)"
+            "serving needs a model that exists: give params and tokens in the budget "
+            "(--params, --tokens)"
         )
     names = ("train", "hours", "money", "served", "unique_tokens")
     given = [name for name in names if getattr(budget, name) is not None]
     if given:
         raise PlanError(
-            f"{', '.join(given)} limits training, and the model exists; serving takes memory, speed, context and batch"
+            f"{', '.join(given)} limits training, and the model exists; "
+            "serving takes memory, speed, context and batch"
         )
     return budget.params, budget.tokens
 
@@ -99,10 +132,10 @@ def _spelled(formats: Spellings, trained: str | Precision) -> list[Precision]:
 def _telling(
     members: Sequence[Member], asked: Sequence[Precision]
 ) -> tuple[list[Member], tuple[Caution, ...]]:
-    """The laws that see what is served, weights adding up to one, and a word about the others.
+    """The laws that see what is served, weights adding up to one; warnings about the others.
 
-    Laws are comparable only on the same candidates, so one that does not know a candidate others know is left out,
-    unless none knows all.
+    Laws are comparable only on the same candidates, so one that is undefined at a candidate where
+    others are defined is left out, unless none is defined at all of them.
     """
     heard = []
     for m in members:
@@ -112,13 +145,16 @@ def _telling(
     if not heard:
         names = ", ".join(m.law.name for m in members[:4]) + (" ..." if len(members) > 4 else "")
         raise PlanError(
-            f"none of {names} says what rounding after training costs; kumar2024 and ouyang2024 do, or 'published'"
+            f"none of {names} has a term for rounding after training; "
+            "kumar2024 and ouyang2024 do, or 'published'"
         )
     most = max(len(known) for _, known in heard)
     kept = [m for m, known in heard if len(known) == most]
     total = sum(m.weight for m in kept)
     words = [
-        Caution("untested", f"{m.law.name} does not know {_missing(known, asked)} and is not asked")
+        Caution(
+            "untested", f"law {m.law.name} is undefined at {_missing(known, asked)} and left out"
+        )
         for m, known in heard
         if len(known) < most
     ]
@@ -137,11 +173,13 @@ def _within(
     for c in found:
         if budget.memory is not None and c.bytes > budget.memory:
             dropped[c.precision] = (
-                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, and memory is {budget.memory / 1e9:.4g} GB"
+                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, "
+                f"and memory is {budget.memory / 1e9:.4g} GB"
             )
         elif budget.speed is not None and c.speed < budget.speed:
             dropped[c.precision] = (
-                f"'{c.precision}': {c.speed:.4g} tokens/s at most, and speed is {budget.speed:.4g} tokens/s"
+                f"'{c.precision}': {c.speed:.4g} tokens/s at most, "
+                f"and speed is {budget.speed:.4g} tokens/s"
             )
     kept = [c for c in found if c.precision not in dropped]
     if not kept:
@@ -210,7 +248,8 @@ def _cautions(
     if not device.is_abstract and not device.decoding:
         found.append(
             Caution(
-                "untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown"
+                "untested",
+                "decode speed is bandwidth over bytes read (optimistic; no kernel measured)",
             )
         )
     for m in members:
@@ -221,12 +260,16 @@ def _cautions(
             found.append(
                 Caution(
                     "untested",
-                    f"{m.law.name} says nothing of {', '.join(unseen)}: that cost is left out",
+                    f"law {m.law.name} has no term for {', '.join(unseen)}: "
+                    "what they cost is missing from the gap",
                 )
             )
         alike = _alike(m, asked)
         if alike:
-            same = f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
+            same = (
+                f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
+                "scale groups, scales or methods do not enter it"
+            )
             found.append(Caution("untested", same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
@@ -236,7 +279,8 @@ def _cautions(
             found.append(
                 Caution(
                     "untested",
-                    f"{device.name} does not compute in {each}: it saves memory and bandwidth only",
+                    f"{device.name} does not compute in {each}: "
+                    "only memory and bandwidth are saved",
                 )
             )
     return list(dict.fromkeys(found))
