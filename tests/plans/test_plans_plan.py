@@ -117,7 +117,7 @@ def test_tokens_beyond_the_critical_number_are_not_bought() -> None:
     )
     assert found.best.tokens == pytest.approx(2.9e10, rel=0.02)
     assert found.best.binding == ()
-    assert any("unspent" in c.text for c in found.cautions)
+    assert any("unspent" in c.text for c in found.warnings)
 
 
 def test_a_plan_outside_the_runs_is_withheld_until_asked() -> None:
@@ -237,7 +237,7 @@ def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
     found = plan(
         ["sun2025", "epoch2024"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True
     )
-    words = [c.text for c in found.cautions if c.kind == "laws_disagree"]
+    words = [c.text for c in found.warnings if c.kind == "laws_disagree"]
     sizes = [each.params for each in found.by_law]
     assert max(sizes) > 2 * min(sizes)
     assert len(words) == 1
@@ -249,4 +249,4 @@ def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
         precision="bf16",
         extrapolate=True,
     )
-    assert "laws_disagree" not in {c.kind for c in near.cautions}
+    assert "laws_disagree" not in {c.kind for c in near.warnings}

@@ -33,7 +33,7 @@ from isoloss.plans.search import (
     shares,
     space_of,
 )
-from isoloss.plans.warnings_of_plan import cautions_of, disagreeing, outside_of
+from isoloss.plans.warnings_of_plan import disagreeing, outside_of, warnings_of
 
 
 def plan(
@@ -101,8 +101,8 @@ def plan(
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = outside_of(members, choices[0])
     told = laws.cautions if isinstance(laws, Comparison) else ()
-    own = cautions_of(members, choices[0], device, space, order[0])
-    cautions = (*silent, *told, *disagreeing(by_law), *own)
+    own = warnings_of(members, choices[0], device, space, order[0])
+    warnings = (*silent, *told, *disagreeing(by_law), *own)
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
@@ -114,7 +114,7 @@ def plan(
         level,
         withheld,
         dropped,
-        (*extra, *cautions),
+        (*extra, *warnings),
         question=question,
     )
 

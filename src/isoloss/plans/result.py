@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from isoloss.files import UNSAVED, fields_of, save
+from isoloss.files import UNSAVED, fields_of, save, was
 from isoloss.fits import Caution, Section, text
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
@@ -33,7 +33,7 @@ class Plan:
         Why there is no single recommendation (it would lie outside the runs); None where there is.
     dropped
         Candidates that were left out, by spelling, each with the reason.
-    cautions
+    warnings
         Typed warnings.
     question
         What it was made from; None for a plan that was read from a file.
@@ -54,7 +54,7 @@ class Plan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    cautions: tuple[Caution, ...]
+    warnings: tuple[Caution, ...] = field(metadata=was("cautions"))
     question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)
@@ -150,7 +150,7 @@ class Plan:
             ),
             *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
-            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _headline(self) -> list[str]:

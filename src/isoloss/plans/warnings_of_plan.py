@@ -31,7 +31,7 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
     return None
 
 
-def cautions_of(
+def warnings_of(
     members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
 ) -> tuple[Caution, ...]:
     """Warnings about the first choice, precision `k` of the space."""

@@ -78,7 +78,7 @@ class NextRuns:
         Standard deviation of log loss that was taken.
     level
         Coverage of the interval, 0.9 = 90%.
-    cautions
+    warnings
         Typed warnings.
     """
 
@@ -93,7 +93,7 @@ class NextRuns:
     grid_runs: int
     noise: float
     level: float
-    cautions: tuple[Caution, ...]
+    warnings: tuple[Caution, ...]
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)
@@ -133,7 +133,7 @@ class NextRuns:
         return [
             Section("Next runs", tuple(self._headline())),
             Section("What to train", (), head, rows),
-            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _headline(self) -> list[str]:

@@ -125,7 +125,7 @@ def next_runs(
         grid_runs=0 if best_grid is None else best_grid[0],
         noise=known.noise,
         level=level,
-        cautions=_cautions(fit, bought, counts[found], limits, left_out),
+        warnings=_warnings(fit, bought, counts[found], limits, left_out),
     )
 
 
@@ -218,7 +218,7 @@ def _runs(bought: Candidates, counts: Counts) -> tuple[NextRun, ...]:
     )
 
 
-def _cautions(
+def _warnings(
     fit: Fit, bought: Candidates, counts: Counts, limits: Limits, left_out: Sequence[str]
 ) -> tuple[Caution, ...]:
     found = [Caution("untested", why) for why in left_out]

@@ -70,7 +70,7 @@ class ServingPlan:
         Why there is no single recommendation; None where there is.
     dropped
         Candidates that were left out, by spelling, each with the reason.
-    cautions
+    warnings
         Typed warnings.
     best : ServingChoice or None
         The recommendation.
@@ -84,7 +84,7 @@ class ServingPlan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    cautions: tuple[Caution, ...]
+    warnings: tuple[Caution, ...]
 
     @property
     def best(self) -> ServingChoice | None:
@@ -126,7 +126,7 @@ class ServingPlan:
             ),
             Section("Laws", (), ("law", "the model lies"), far_off),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
-            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _headline(self) -> tuple[str, ...]:

@@ -98,8 +98,8 @@ def rank_serving(
     outside = {m.law.name: far(m, n, d) for m in members}
     reasons = [beyond("the model", law, away) for law, away in outside.items()]
     withheld = None if extrapolate else next(filter(None, reasons), None)
-    cautions = (*silent, *_cautions(members, asked, device))
-    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+    warnings = (*silent, *_warnings(members, asked, device))
+    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings)
 
 
 def _model(budget: Budget) -> tuple[float, float]:
@@ -241,7 +241,7 @@ def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, .
     )
 
 
-def _cautions(
+def _warnings(
     members: Sequence[Member], asked: Sequence[Precision], device: Hardware
 ) -> list[Caution]:
     found = []
