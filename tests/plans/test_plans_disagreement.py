@@ -9,7 +9,8 @@ from isoloss.plans.disagreement import READINGS
 from isoloss.plans.search.weighted_laws import Member, complete
 
 POINTS = (["0.1B", "0.59B", "1B", "7B", "7B", "70B"], ["10B", "100B", "20B", "2T", "15T", "15T"])
-#: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and method.
+#: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and
+#: method.
 GOLDEN = {
     ("chen2025", "trained, groups of 128"): (0.071, 0.057, 0.045, 0.042, 0.049, 0.029),
     ("quartet2025", "trained, forward alone"): (0.073, 0.057, 0.036, 0.040, 0.046, 0.026),

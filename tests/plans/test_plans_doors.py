@@ -1,4 +1,4 @@
-"""Every verb of plans accepts the same kinds of laws, budgets, machines and precisions, or says one sentence."""
+"""Every verb of plans accepts the same kinds of arguments, or says one sentence."""
 
 import re
 
@@ -47,7 +47,10 @@ def test_a_budget_is_a_value_a_mapping_or_compute(budget: object) -> None:
 
 
 def test_a_budget_may_hold_the_params_of_the_best_bits() -> None:
-    both = (best_bits("kumar2024", "1e24 flop", params="8B"), best_bits("kumar2024", Budget("1e24 flop", params="8B")))  # fmt: skip
+    both = (
+        best_bits("kumar2024", "1e24 flop", params="8B"),
+        best_bits("kumar2024", Budget("1e24 flop", params="8B")),
+    )
     assert both[0] == both[1]
 
 
@@ -122,11 +125,14 @@ def test_what_is_no_budget_is_one_sentence(fitted, verb: str, budget: object, sa
         ({"extrapolate": "no"}, "extrapolate is 'no'; accepted are True and False"),
         ({"laws": 3}, "a int is no law; accepted are fits, comparisons, laws and their names"),
         ({"laws": []}, "no law to plan with"),
-        ({"laws": {"kumar2024": -1.0}}, "the weight of 'kumar2024' is -1.0; accepted is a number of at least 0"),
+        (
+            {"laws": {"kumar2024": -1.0}},
+            "the weight of 'kumar2024' is -1.0; accepted is a number of at least 0",
+        ),
         ({"laws": {"kumar2024": "x"}}, "the weight of 'kumar2024' is 'x'"),
         ({"laws": "kumar2023"}, "kumar2024"),
     ],
-)  # fmt: skip
+)
 def test_plan_and_rank_serving_refuse_the_same_kinds(change: dict, said: str) -> None:
     asked = {"laws": "kumar2024", "hardware": "h100"} | change
     for verb in (plan, rank_serving):
@@ -146,13 +152,19 @@ def test_plan_and_rank_serving_refuse_the_same_kinds(change: dict, said: str) ->
         (lambda: plan("kumar2024", 1e18, "h100", precision=4), "precision is 4; give a spelling"),
         (lambda: plan("kumar2024", 1e18, "h100", precision=["w4", 4]), "precision has 4; give a"),
         (lambda: rank_serving("kumar2024", MODEL, "h100", 4), "formats is 4; give a spelling"),
-        (lambda: rank_serving("kumar2024", MODEL, "h100", "w4", trained=4), "trained is 4; give one"),
+        (
+            lambda: rank_serving("kumar2024", MODEL, "h100", "w4", trained=4),
+            "trained is 4; give one",
+        ),
         (lambda: rank_serving("kumar2024", "1e18 flop", "h100", "w4"), "serving needs a model"),
         (lambda: best_bits("kumar2024", {"memory": "16 GB"}), "the best bits are those of compute"),
         (lambda: best_bits("kumar2024", 1e18, within=(8, 2)), "within is (8, 2); accepted are two"),
         (lambda: best_bits("kumar2024", 1e18, within=3), "within is 3; accepted are two"),
         (lambda: best_bits("published", 1e18), "this is asked of one law, and there are"),
-        (lambda: critical_tokens("published", "1B", "w4"), "this is asked of one law, and there are"),
+        (
+            lambda: critical_tokens("published", "1B", "w4"),
+            "this is asked of one law, and there are",
+        ),
         (lambda: critical_tokens("kumar2024", "1B", ["w4"]), "precision is ['w4']; give one"),
         (lambda: critical_tokens(None, "1B", "w4"), "a NoneType is no law"),
         (lambda: critical_tokens("kumar2024", [], "w4"), "cannot read [] as params"),
@@ -161,7 +173,7 @@ def test_plan_and_rank_serving_refuse_the_same_kinds(change: dict, said: str) ->
         (lambda: plans_by_law(1e21, []), "hardware is empty; give one or several"),
         (lambda: plans_by_law(1e21, "h100", [4.5]), "bits is 4.5; accepted is a whole number"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments_get_one_sentence(ask, said: str) -> None:
     with pytest.raises(PlanError, match=re.escape(said)) as caught:
         ask()

@@ -142,7 +142,7 @@ class Budget:
 
     def __str__(self) -> str:
         shown: dict[str, Callable[[float], str]] = {
-            "train": lambda v: f"{v:.4g} flop (bf16) of compute",
+            "train": lambda v: f"{v:.4g} FLOPs (bf16) of compute",
             "hours": lambda v: f"{v:.4g} hours on {self.devices} devices",
             "money": lambda v: f"{compact(v)} at {self.price:g} a device hour",
             "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),

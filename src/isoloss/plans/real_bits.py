@@ -203,11 +203,8 @@ def _is_defined(member: Member, precision: Precision, bits: float) -> bool:
 def _space(bits: Array, most: float, device: Hardware, params: float | None) -> Space:
     """What the budget leaves at each number of bits."""
     none = np.zeros(len(bits))
-    spending = (
-        Spending("train", 6.0 * bits / 16.0, none, most)
-        if device.rule == "linear-bits"
-        else Spending("train", none, bits, most)
-    )
+    each, once = (none, bits) if device.is_free_to_train else (6.0 * bits / 16.0, none)
+    spending = Spending("train", each, once, most)
     rates = tuple(Rate(float(b) / 16.0, 0.0, "linear in bits") for b in bits)
     names = (Precision("fp"),) * len(bits)
     return Space(

@@ -1,4 +1,4 @@
-"""Machines as an open set: every number with its page, one line for one more, and bad ones in one sentence."""
+"""Machines as an open set: every number has its page, and one line adds one more."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_one_line_adds_a_machine_and_lists_follow(mine: Hardware) -> None:
     with pytest.raises(PlanError, match=r"accepted are a100, .*memory-bits, my-chip$"):
         as_machine("abacus")
     found = plan("kumar2024", Budget("1e21 flop"), "my-chip", precision=["bf16", "e4m3"])
-    assert found.hardware.startswith("my-chip: bf16 200, fp8 500 Tflop/s")
+    assert found.hardware.startswith("my-chip: bf16 200, fp8 500 TFLOP/s")
     assert rate_of(mine, Precision("e4m3 g:e4m3")).cost == pytest.approx(0.4)
 
 
@@ -63,15 +63,24 @@ def test_the_classes_are_those_that_products_run_in() -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ({"peaks": {"fp8": 1e15}}, "x has no peak for bf16, which the FLOPs of a budget are counted in"),
-        ({"peaks": {"bf16": 1e15, "fp16": 1e15}}, "x has a peak for 'fp16'; classes of formats are fp4, fp6"),
+        (
+            {"peaks": {"fp8": 1e15}},
+            "x has no peak for bf16, which the FLOPs of a budget are counted in",
+        ),
+        (
+            {"peaks": {"bf16": 1e15, "fp16": 1e15}},
+            "x has a peak for 'fp16'; classes of formats are fp4, fp6",
+        ),
         ({"peaks": {"bf16": 0}}, "bf16 of x is 0; accepted is a number above 0"),
-        ({"peaks": {"bf16": 1e15}, "memory": "80 GB"}, "memory of x is '80 GB'; accepted is a number above 0"),
+        (
+            {"peaks": {"bf16": 1e15}, "memory": "80 GB"},
+            "memory of x is '80 GB'; accepted is a number above 0",
+        ),
         ({"peaks": {"bf16": 1e15}, "bandwidth": float("nan")}, "bandwidth of x is nan"),
         ({"peaks": {"bf16": 1e15}, "pages": {"a page": ("fp8",)}}, "pages of x name 'fp8'"),
         ({"rule": "free"}, "rule of x is 'free'; accepted are rates, linear-bits, memory-bits"),
     ],
-)  # fmt: skip
+)
 def test_a_machine_that_cannot_be_is_one_sentence(made: dict, said: str) -> None:
     with pytest.raises(PlanError, match=said) as caught:
         Hardware("x", **made)

@@ -1,4 +1,4 @@
-"""The next runs: outer products against inverses, the search against brute force, slopes against closed forms, bad input."""
+"""The next runs: updates against inverses, search against brute force, slopes, bad input."""
 
 import itertools
 import re
@@ -47,7 +47,12 @@ def rounded() -> Fit:
         draw_runs("kumar2024", table(cells, p), 0.005, seed=k, source="me")
         for k, p in enumerate(("bf16", "w6", "w4", "w3"))
     ]
-    return fit(preset("kumar2024").release("beta"), runs[0] + runs[1] + runs[2] + runs[3], draws=60, starts=6)  # fmt: skip
+    return fit(
+        preset("kumar2024").release("beta"),
+        runs[0] + runs[1] + runs[2] + runs[3],
+        draws=60,
+        starts=6,
+    )
 
 
 def random_problem(seed: int, candidates: int = 6, aimed: bool = True) -> DesignProblem:
@@ -105,7 +110,8 @@ def test_the_search_finds_what_brute_force_finds(seed: int, aimed: bool) -> None
     assert found.max() <= 2
     assert found @ cost <= 20
     start = criterion(problem, np.zeros(6))
-    # Exchange of one run at a time ends in a local optimum: almost all of the fall that any design reaches.
+    # Exchange of one run at a time ends in a local optimum: almost all of the fall that any design
+    # reaches.
     assert start - criterion(problem, found) >= 0.97 * (start - least)
 
 
@@ -172,10 +178,11 @@ def test_runs_keep_to_their_limits_and_make_the_plan_surer(fitted) -> None:
 
 
 def test_the_expected_width_is_that_of_the_information(fitted) -> None:
-    """With one bootstrap replicate: sqrt of c' M^-1 c after over before, M summed by hand from the law's slopes."""
+    """With one replicate: sqrt of c' M^-1 c after over before, M summed by hand."""
     found = next_runs(fitted, MONEY, "h100", target=TARGET, max_runs=6, replicates=1, noise=0.004)
-    planned = [np.log(il.plan(preset("chinchilla").with_values(fitted.coordinates.values(t)), TARGET, "h100",
-                              extrapolate=True).choices[0].params) for t in fitted.draws]  # fmt: skip
+    laws = [preset("chinchilla").with_values(fitted.coordinates.values(t)) for t in fitted.draws]
+    plans = [il.plan(law, TARGET, "h100", extrapolate=True) for law in laws]
+    planned = [np.log(each.choices[0].params) for each in plans]
     theta = fitted.draws[[np.argsort(planned)[len(planned) // 2]]]
     target = Target(fitted, TARGET, as_machine("h100"), (Precision.parse("bf16"),), None)
     c = gradients(target, theta, np.zeros(1, dtype=int))[0]
@@ -269,27 +276,56 @@ def test_runs_outside_the_fitted_ones_and_money_left_are_said(fitted) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"budget": Budget("1e15 flop")}, "1e+15 flop pay for no run: the cheapest, 2e+07 params on 4e+08 tokens in 'bf16', costs 4.8e+16"),
-        ({"budget": Budget(params=1e9)}, "a budget for runs holds train, hours or money; params belongs to the target"),
+        (
+            {"budget": Budget("1e15 flop")},
+            "1e+15 FLOPs pay for no run: the cheapest, 2e+07 params on 4e+08 tokens in 'bf16', "
+            "costs 4.8e+16",
+        ),
+        (
+            {"budget": Budget(params=1e9)},
+            "a budget for runs holds train, hours or money; params belongs to the target",
+        ),
         ({"budget": Budget()}, "the budget pays for no run; give train, hours or money"),
         ({"budget": None}, "budget is None; give a Budget"),
-        ({"budget": Budget(hours=1, devices=1), "hardware": "linear-bits"}, "hours and money need a device with rates"),
+        (
+            {"budget": Budget(hours=1, devices=1), "hardware": "linear-bits"},
+            "hours and money need a device with rates",
+        ),
         ({"hardware": "memory-bits"}, "training is free on memory-bits"),
-        ({"target": Budget("1e21 flop", params="1B")}, "do not depend on what was fitted: something else sets them"),
-        ({"target": Budget("1e21 flop", tokens="1B")}, "do not depend on what was fitted: something else sets them"),
+        (
+            {"target": Budget("1e21 flop", params="1B")},
+            "do not depend on what was fitted: something else sets them",
+        ),
+        (
+            {"target": Budget("1e21 flop", tokens="1B")},
+            "do not depend on what was fitted: something else sets them",
+        ),
         ({"target": Budget(memory="1 GB")}, "nothing limits tokens"),
         ({"target": "much"}, "cannot read 'much' as target"),
         ({"precision": "w4 z8"}, "cannot read 'z8' in precision 'w4 z8'"),
-        ({"precision": "w4"}, "law 'chinchilla' has no precision term that tells 'w4', 'bf16' apart: all get the same loss"),
-        ({"target_precision": ["w4", "w8"]}, "has no precision term that tells 'w4', 'w8', 'bf16' apart"),
-        ({"params": ("1B", "1M")}, "params of the runs go from 1B to 1M; give the smaller one first"),
+        (
+            {"precision": "w4"},
+            "law 'chinchilla' has no precision term that tells 'w4', 'bf16' apart: all get",
+        ),
+        (
+            {"target_precision": ["w4", "w8"]},
+            "has no precision term that tells 'w4', 'w8', 'bf16' apart",
+        ),
+        (
+            {"params": ("1B", "1M")},
+            "params of the runs go from 1B to 1M; give the smaller one first",
+        ),
         ({"params": ("many", "1B")}, "cannot read 'many' as params"),
         ({"max_runs": 0}, "max_runs is 0; accepted is a whole number of at least 1"),
         ({"level": 90}, "level is 90; it is a share"),
         ({"noise": 0}, "noise is 0; it is a standard deviation of log loss above 0, as 0.005"),
-        ({"law": preset("epoch2024")}, "next runs are chosen for a fit, whose bootstrap replicates say what is not known yet; a Law has none"),
+        (
+            {"law": preset("epoch2024")},
+            "next runs are chosen for a fit, whose bootstrap replicates say what is not known yet; "
+            "a Law has none",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_questions_get_one_sentence(fitted, change, said) -> None:
     asked = {"law": fitted, "budget": MONEY, "hardware": "h100", "target": TARGET} | change
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
@@ -308,7 +344,7 @@ def test_a_precision_outside_the_law_is_refused(rounded) -> None:
 
 
 def test_runs_that_some_refits_do_not_allow_are_left_alone(rounded) -> None:
-    """With n_w = 0.85 and gamma_w = 2.7 two bits are below the law's edge (2.3 bits) and three are not."""
+    """With n_w = 0.85 and gamma_w = 2.7 the law holds above 2.3 bits: at three and not at two."""
     names = [k.name for k in rounded.law.free]
     draws = rounded.draws.copy()
     draws[::2, names.index("n_w")], draws[::2, names.index("gamma_w")] = 0.85, np.log(2.7)

@@ -14,7 +14,7 @@ def named(found):
 
 
 def test_bf16_wastes_what_the_theorem_says() -> None:
-    """Cost N D P / 16: at 7 bits the same loss takes (f/P at 16) / (f/P at 7) of the compute, at any budget."""
+    """Cost N D P / 16: at 7 bits the same loss takes (f/P at 16) / (f/P at 7) of the compute."""
     law = preset("kumar2024")
     (seven, sixteen), _ = law.factors(["w7 a7 kv7", "bf16"])
     for flop in (1e18, 1e22):

@@ -1,4 +1,4 @@
-"""Serving formats ranked: gaps against the laws themselves, bytes and speeds by hand, doubt and bad input."""
+"""Serving formats ranked: gaps against the laws, bytes and speeds by hand, bad input."""
 
 from dataclasses import replace
 

@@ -169,7 +169,7 @@ def next_runs(
         units = {
             "params": "parameters",
             "tokens": "tokens",
-            "flop": "flop of bf16",
+            "flop": "FLOPs of bf16",
             "width": "most over least",
         }
         show_json("next_runs", {"from": str(fit), "units": units, **asdict(found)})

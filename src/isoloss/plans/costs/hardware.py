@@ -94,6 +94,16 @@ class Hardware:
         return self.rule != "rates"
 
     @property
+    def is_free_to_train(self) -> bool:
+        """Whether tokens cost nothing, so that only the bits of weights are limited."""
+        return self.rule == "memory-bits"
+
+    @property
+    def train_unit(self) -> str:
+        """The unit of a budget's `train` on this machine, in words."""
+        return "bits of all weights" if self.is_free_to_train else "compute (FLOPs of bf16)"
+
+    @property
     def numbers(self) -> dict[str, float]:
         """Its peaks by class, memory and bandwidth."""
         return {**self.peaks, "memory": self.memory, "bandwidth": self.bandwidth}
@@ -134,4 +144,4 @@ class Hardware:
             return f"{self.name}: {DESCRIBED[self.rule]}"
         rates = ", ".join(f"{rate} {peak / 1e12:.5g}" for rate, peak in self.peaks.items())
         memory = f"{self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
-        return f"{self.name}: {rates} Tflop/s, {memory}"
+        return f"{self.name}: {rates} TFLOP/s, {memory}"

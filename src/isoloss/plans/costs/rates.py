@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from isoloss.formats import Format, Precision
 from isoloss.plans.costs.hardware import MFU, Hardware
@@ -12,7 +13,7 @@ from isoloss.plans.problems import PlanError
 #: machine has.
 FLOATS = ("fp4", "fp6", "fp8", "bf16", "tf32")
 INTEGERS = ("int4", "int8", "bf16", "tf32")
-#: The products of a training step and their operands, 2 N flop a token each: forward, then the
+#: The products of a training step and their operands, 2 N FLOPs a token each: forward, then the
 #: gradients of activations and of weights.
 PRODUCTS = {"forward": ("w", "a"), "input gradient": ("g", "w"), "weight gradient": ("g", "a")}
 
@@ -59,10 +60,18 @@ def rate_of(machine: Hardware, precision: Precision) -> Rate:
     PlanError
         A format is wider than all that the machine computes in.
     """
-    if machine.rule == "linear-bits":
-        return Rate(linear_bits(precision) / 16.0, 0.0, "linear in bits")
-    if machine.rule == "memory-bits":
-        return Rate(0.0, 0.0, "training is free")
+    match machine.rule:
+        case "linear-bits":
+            return Rate(linear_bits(precision) / 16.0, 0.0, "linear in bits")
+        case "memory-bits":
+            return Rate(0.0, 0.0, "training is free")
+        case "rates":
+            return _device_rate(machine, precision)
+        case _:
+            assert_never(machine.rule)
+
+
+def _device_rate(machine: Hardware, precision: Precision) -> Rate:
     base = machine.measured.get("bf16", machine.reached("bf16"))
     spelled = str(precision.trained)
     known = machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)

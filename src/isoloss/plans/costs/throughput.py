@@ -63,7 +63,7 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
         table[name] = value
     if training and "bf16" not in training:
         raise PlanError(
-            f"{path} has no row of bf16 for training, which the flop of a budget are counted in"
+            f"{path} has no row of bf16 for training, which the FLOPs of a budget are counted in"
         )
     pages = {**machine.pages, str(path): ("measured",)}
     return replace(machine, measured=training, decoding=decoding, pages=pages)

@@ -112,7 +112,7 @@ def affordable(all_of_them: Candidates, most: float) -> Candidates:
     if all_of_them.cost[k] > most:
         a = all_of_them
         raise PlanError(
-            f"{most:.3g} flop pay for no run: the cheapest, {a.params[k]:.3g} params on "
+            f"{most:.3g} FLOPs pay for no run: the cheapest, {a.params[k]:.3g} params on "
             f"{a.tokens[k]:.3g} tokens in '{a.precisions[a.which[k]]}', costs {a.cost[k]:.3g}; "
             "give more, or smaller params or tokens"
         )
@@ -152,8 +152,8 @@ def purse(budget: Budget, machine: Hardware) -> float:
             "a budget for runs holds train, hours or money; "
             f"{', '.join(others)} belongs to the target"
         )
-    if machine.rule == "memory-bits":
-        raise PlanError("training is free on memory-bits; name a device, or linear-bits")
+    if machine.is_free_to_train:
+        raise PlanError(f"training is free on {machine.name}; name a device, or linear-bits")
     found = spendings_of(budget, machine, (BF16,), (rate_of(machine, BF16),))
     if not found:
         raise PlanError(

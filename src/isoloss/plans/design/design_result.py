@@ -122,7 +122,7 @@ class NextRuns:
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
-        head = ("params", "tokens", "precision", "seeds", "flop each", "share of the cost")
+        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
         rows = tuple(
             (
                 compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
@@ -146,7 +146,7 @@ class NextRuns:
             grid = f"a regular grid of {self.grid_runs} runs of the same cost"
             after += f"; after {grid}: {self.width.grid:.3g}"
         return [
-            f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} flop (bf16)",
+            f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: the params of a plan for {self.target}",
             f"hardware: {self.hardware}",
             f"now: {now}",

@@ -208,14 +208,13 @@ def _several(spaces: Sequence[Space]) -> Space:
 def _cost(question: Question, name: str) -> tuple[float, str]:
     """What a limit allows, in the unit that people write it in, and that unit."""
     most = next(s.most for s in question.space.spendings if s.name == name)
-    also = ", serving included" if question.budget.served else ""
+    paid = question.budget.served and not question.device.is_free_to_train
+    also = ", serving included" if paid else ""
     if name == "money" and question.budget.price is not None:
         return most * question.budget.price, "money" + also
     if name == "hours":
         return most, "device hours" + also
-    if question.device.rule == "memory-bits":
-        return most, "bits of all weights"
-    return most, "compute (flop of bf16)" + also
+    return most, question.device.train_unit + also
 
 
 def _runs(question: Question) -> tuple[Array, Array]:

@@ -117,12 +117,12 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
 def spendings_of(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
 ) -> list[Spending]:
-    """The limits of a budget on flop, hours and money, in the terms of each precision.
+    """The limits of a budget on compute, hours and money, in the terms of each precision.
 
     Raises PlanError for hours and money on a machine that is no device.
     """
     cost = np.array([r.cost for r in rates])
-    if machine.rule == "memory-bits":
+    if machine.is_free_to_train:
         if budget.train is None:
             return []
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
@@ -150,14 +150,12 @@ def spendings_of(
 
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
-    """Flop of bf16 that one flop of a forward pass costs as served."""
+    """FLOPs of bf16 that one FLOP of a forward pass costs as served."""
     formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
     forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
-    return (
-        rate_of(replace(machine, measured={}), forward).cost
-        if machine.rule == "rates"
-        else rate.cost
-    )
+    if machine.is_abstract:
+        return rate.cost
+    return rate_of(replace(machine, measured={}), forward).cost
 
 
 def _caps(
