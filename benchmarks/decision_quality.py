@@ -130,7 +130,7 @@ def _planned(
         found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)
         refused = {REFUSED}
     assert found.best is not None
-    return found.best, frozenset({c.kind for c in (*cautions, *found.cautions)} | refused)
+    return found.best, frozenset({c.kind for c in (*cautions, *found.warnings)} | refused)
 
 
 def _scored(

@@ -14,7 +14,7 @@ from scipy.optimize import brentq, minimize_scalar
 from isoloss.fits import draw_runs
 from isoloss.formats import Precision
 from isoloss.laws import Array, Law, as_inputs, preset
-from isoloss.plans import machine, rate_of
+from isoloss.plans import as_machine, rate_of
 from isoloss.runs import Runs
 
 #: Sizes and tokens per param of the runs: 15 cells, each in four precisions.
@@ -193,7 +193,7 @@ class Oracle:
 
     @classmethod
     def of(cls, law: Law, precisions: Sequence[str], hardware: str) -> Oracle:
-        rates = [rate_of(machine(hardware), Precision.parse(p)).cost for p in precisions]
+        rates = [rate_of(as_machine(hardware), Precision.parse(p)).cost for p in precisions]
         return cls(law, tuple(precisions), np.array(rates))
 
     def loss(self, params: float, tokens: float, precision: str) -> float:

@@ -19,15 +19,15 @@ from benchmarks.timing import repeats, share, table
 from isoloss.fits import Fit, draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import Law, preset
-from isoloss.plans import Budget, Hardware, machine, plan
+from isoloss.plans import Budget, Hardware, as_machine, plan
 from isoloss.plans.design.candidates import POINTS, Candidates, affordable, grid, region_of, regular
 from isoloss.plans.design.exchange import Counts, Limits, best_design, greedy
-from isoloss.plans.design.refit_gradients import Target, noise_of, sight_of
+from isoloss.plans.design.refit_gradients import Target, noise_of, replicates_of
 from isoloss.runs import Runs
 
 #: Published laws that truths are near, and by how much (log) their constants are moved.
 BASES, MOVED = ("hoffmann2022", "epoch2024", "kumar2024"), 0.1
-DEVICE: Hardware = machine("h100")
+DEVICE: Hardware = as_machine("h100")
 #: Most new runs and most of one kind, the target's compute over the pilot's, refits, and sides of
 #: grids.
 RUNS, SEEDS, FAR, DRAWS, SIDES = 32, 8, 100.0, 200, (3, 4, 5)
@@ -123,19 +123,19 @@ def designs(
     wanted = Target(fitted, target, DEVICE, (Precision.parse(team.planned),), None)
     assert fitted.law.box is not None
     region = region_of(fitted.law.box, None, None)
-    sight = sight_of(wanted, noise_of(fitted), 12)
-    cells, views = sight.of(affordable(grid(region, POINTS, POINTS, DEVICE, tried), most))
+    known = replicates_of(wanted, noise_of(fitted), 12)
+    cells, problem = known.of(affordable(grid(region, POINTS, POINTS, DEVICE, tried), most))
     limits = Limits(cells.cost, most, RUNS, SEEDS)
-    volume = replace(views, aims=None)
+    volume = replace(problem, aims=None)
     grids = [g for side in SIDES if (g := regular(region, side, DEVICE, tried, most)) is not None]
     once = [np.ones(len(g), dtype=np.intp) for g in grids]
-    best = int(np.argmin([sight.of(g)[1].shrunk(c) for g, c in zip(grids, once, strict=True)]))
+    best = int(np.argmin([known.of(g)[1].shrunk(c) for g, c in zip(grids, once, strict=True)]))
     nothing = np.zeros(len(cells), dtype=np.intp)
     return {
         "regular": (grids[best], once[best]),
         "greedy": (cells, greedy(volume, limits, nothing, 1.0)),
         "volume": (cells, best_design(volume, limits)),
-        "proposed": (cells, best_design(views, limits)),
+        "proposed": (cells, best_design(problem, limits)),
     }
 
 

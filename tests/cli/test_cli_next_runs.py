@@ -19,14 +19,14 @@ ASK = (
 
 def test_the_report_says_what_to_train_and_what_it_brings(shell, saved_fit: Path) -> None:
     text = shell("next-runs", saved_fit, *ASK).stdout
-    assert "to learn: the params of a plan for 1e+22 flop (bf16) of compute in 'bf16'" in text
+    assert "to learn: the params of a plan for 1e+22 FLOPs (bf16) of compute in 'bf16'" in text
     assert "expected after these" in text
     assert "after a regular grid of" in text
     assert "What to train" in text
 
 
 def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path: Path) -> None:
-    ends = ("--params", "20M,400M", "--tokens", "1B,20B", "--runs", 6, "--seeds", 2)
+    ends = ("--params", "20M,400M", "--tokens", "1B,20B", "--max-runs", 6, "--max-seeds", 2)
     result = shell("next-runs", saved_fit, *ASK, *ends, "--json", "-o", "runs.csv")
     found = json.loads(result.stdout)
     assert found["type"] == "next_runs"
@@ -42,8 +42,8 @@ def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--train", "1e12", "--hardware", "h100", "--target", "1e22"), "1e+12 flop pay for no run: the cheapest"),
-        (("--hardware", "h100", "--target", "1e22"), "nothing pays for runs; give the budget train"),
+        (("--train", "1e12", "--hardware", "h100", "--target", "1e22"), "1e+12 FLOPs pay for no run: the cheapest"),
+        (("--hardware", "h100", "--target", "1e22"), "the budget pays for no run; give train"),
         (("--hours", "3h", "--hardware", "h100", "--target", "1e22"), "hours need the number of devices"),
         (("--train", "1e20", "--hardware", "h100", "--target", "a lot"), "cannot read 'a lot' as train"),
         ((*ASK, "--precision", "w5"), "w5"),

@@ -1,4 +1,4 @@
-"""The pieces of the decision study: its oracle against a brute grid and against plans, and what regret is."""
+"""The pieces of the decision study: its oracle against a brute grid and against plans."""
 
 import importlib
 import sys

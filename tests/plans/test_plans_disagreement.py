@@ -9,7 +9,8 @@ from isoloss.plans.disagreement import READINGS
 from isoloss.plans.search.weighted_laws import Member, complete
 
 POINTS = (["0.1B", "0.59B", "1B", "7B", "7B", "70B"], ["10B", "100B", "20B", "2T", "15T", "15T"])
-#: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and method.
+#: The table of published laws at 4 bits, recomputed from their printed constants: nats, by law and
+#: method.
 GOLDEN = {
     ("chen2025", "trained, groups of 128"): (0.071, 0.057, 0.045, 0.042, 0.049, 0.029),
     ("quartet2025", "trained, forward alone"): (0.073, 0.057, 0.036, 0.040, 0.046, 0.026),
@@ -82,7 +83,7 @@ def test_what_each_law_would_do_with_a_budget() -> None:
 def test_bad_questions_are_said_in_one_sentence() -> None:
     with pytest.raises(PlanError, match="params has 1 entries and tokens 2"):
         gaps_by_law("1B", ["1B", "2B"])
-    with pytest.raises(PlanError, match="no law knows 0 bits; known are 1, 2"):
+    with pytest.raises(PlanError, match="no law is defined at 0 bits; accepted are 1, 2"):
         gaps_by_law("1B", "20B", 0)
     with pytest.raises(PlanError, match="many"):
         gaps_by_law("many", "20B")

@@ -7,8 +7,7 @@ import pytest
 from isoloss.fits import draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, machine, measured, plan, rate_of
-from isoloss.plans.costs.units import amount
+from isoloss.plans import Budget, as_machine, plan
 from isoloss.plans.search.weighted_laws import members_of
 from isoloss.runs import Runs, read
 
@@ -21,7 +20,7 @@ def by_precision(found):
 
 @pytest.mark.parametrize("flop", [1e18, 1e20, 1e22, 1e24, 1e26])
 def test_kumars_best_bits_and_ratios_are_the_same_at_every_budget(flop) -> None:
-    """kumar2024, section 4.3 corrected: 7 bits, N* = 1.69e8 sqrt(C/1e18), D*/N* = 13.3, and N*/N16, D*/D16."""
+    """kumar2024, section 4.3 corrected: 7 bits, N* = 1.69e8 sqrt(C/1e18), D*/N* = 13.3."""
     found = plan("kumar2024", Budget(flop), "linear-bits", precision=TIED, extrapolate=True)
     best, every = found.best, by_precision(found)
     assert best.precision == "int7"
@@ -63,7 +62,7 @@ def test_suns_best_bits_move_with_the_budget() -> None:
     "name", ["kumar2024", "ouyang2024", "sun2025", "quartet2025", "muennighoff2023"]
 )
 def test_brute_force_never_finds_better(name, seed) -> None:
-    """Random constants, budgets and limits: a fine grid over params and tokens against the search."""
+    """Random constants, budgets and limits: a fine grid against the search."""
     rng = np.random.default_rng(seed)
     law = preset(name)
     values = {k: law.values[k] * np.exp(0.1 * rng.standard_normal()) for k in ("A", "alpha", "B")}
@@ -117,14 +116,14 @@ def test_tokens_beyond_the_critical_number_are_not_bought() -> None:
     )
     assert found.best.tokens == pytest.approx(2.9e10, rel=0.02)
     assert found.best.binding == ()
-    assert any("unspent" in c.text for c in found.cautions)
+    assert any("unspent" in c.text for c in found.warnings)
 
 
 def test_a_plan_outside_the_runs_is_withheld_until_asked() -> None:
     found = plan("kumar2024", Budget("1e22 flop"), "linear-bits", precision=TIED)
     assert found.best is None
     assert "outside the runs of kumar2024" in found.withheld
-    assert "no single recommendation" in str(found)
+    assert "recommendation withheld: " in str(found)
     inside = plan("kumar2024", Budget("1e18 flop"), "linear-bits", precision=TIED)
     assert inside.best.precision == "int7"
     assert "169M params" in str(inside)
@@ -162,35 +161,6 @@ def test_levels_with_a_sparsity_are_left_out_with_the_reason() -> None:
     assert list(found.dropped.values()) == ["'w4 a4 2:4': pruned weights are not planned"]
 
 
-def test_products_run_at_the_wider_operand() -> None:
-    h100, b200 = machine("h100"), machine("b200")
-    assert rate_of(h100, Precision("w4")).cost == 1
-    assert rate_of(h100, Precision("e4m3 g:e5m2")).cost == pytest.approx(989.4 / 1978.9)
-    assert rate_of(h100, Precision("e4m3")).cost == pytest.approx((989.4 / 1978.9 + 2) / 3)
-    assert rate_of(b200, Precision("w:mxfp4 a:mxfp4 g:mxfp4")).cost == 0.25
-    assert rate_of(h100, Precision("w:e2m1 a:e2m1")).emulated == ("e2m1",)
-
-
-def test_measured_rates_come_before_peaks(tmp_path) -> None:
-    table = tmp_path / "rates.csv"
-    table.write_text("precision,tokens_per_s,params\nbf16,10000,8B\ne4m3 g:e5m2,14000,8B\n")
-    device = measured(machine("h100"), table)
-    rate = rate_of(device, Precision("e4m3 g:e5m2"))
-    assert (rate.how, rate.cost) == ("measured", pytest.approx(10 / 14))
-    assert rate.flops == 6 * 8e9 * 14000
-
-
-@pytest.mark.parametrize(
-    ("text", "dimension", "value"),
-    [("1e21flop", "flop", 1e21), ("3 ZFLOP", "flop", 3e21), ("2 PFLOP-days", "flop", 1.728e20),
-     ("16 GB", "bytes", 16e9), ("16GiB", "bytes", 16 * 2.0**30), ("30 days", "hours", 720), ("$2M", "money", 2e6),
-     ("2M USD", "money", 2e6), ("15T tokens", "tokens", 15e12), ("15T", "tokens", 15e12), ("50 tokens/s", "speed", 50),
-     ("70B", "params", 70e9), (7, "params", 7.0)],
-)  # fmt: skip
-def test_amounts_are_read(text, dimension, value) -> None:
-    assert amount(text, dimension, "it") == pytest.approx(value, rel=1e-12)
-
-
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
@@ -199,45 +169,50 @@ def test_amounts_are_read(text, dimension, value) -> None:
         (lambda: Budget(-1), "train is -1; accepted is a positive"),
         (lambda: Budget(money=1e6), "money needs the price"),
         (lambda: Budget(hours=10), "hours need the number of devices"),
-        (lambda: machine("h10"), "unknown hardware 'h10'; did you mean 'h100'"),
-        (lambda: plan("kumar2024", Budget(1e18), "h100", precision=["bf16", "fp32"]), "no format as wide as fp32"),
-        (lambda: plan("kumar2024", Budget(1e18, params="1T", tokens="1T"), "h100"), "1e+18 does not pay for 1e"),
-        (lambda: plan("kumar2024", Budget(memory=1e9, params="70B", tokens="1T"), "h100"), "1.4e+02|140 GB would do"),
-        (lambda: plan("kumar2024", Budget(speed=1e6, params="70B", tokens="1T"), "h100"), "tokens/s would do"),
+        (lambda: as_machine("h10"), "unknown machine 'h10'; did you mean 'h100'"),
+        (
+            lambda: plan("kumar2024", Budget(1e18), "h100", precision=["bf16", "fp32"]),
+            "no format as wide as fp32",
+        ),
+        (
+            lambda: plan("kumar2024", Budget(1e18, params="1T", tokens="1T"), "h100"),
+            "1e+18 does not pay for 1e",
+        ),
+        (
+            lambda: plan("kumar2024", Budget(memory=1e9, params="70B", tokens="1T"), "h100"),
+            "1.4e+02|140 GB would do",
+        ),
+        (
+            lambda: plan("kumar2024", Budget(speed=1e6, params="70B", tokens="1T"), "h100"),
+            "tokens/s would do",
+        ),
         (lambda: plan("kumar2024", Budget(memory="16 GB"), "h100"), "nothing limits tokens"),
         (lambda: plan("kumar2024", Budget(tokens="1T"), "h100"), "nothing limits params"),
         (lambda: plan("kumar2024", Budget(hours=1, devices=1), "linear-bits"), "is a cost model"),
-        (lambda: plan("kumar2024", Budget(1e18), "h100", precision="w3 a3"), "holds only above 3.11 bits"),
+        (
+            lambda: plan("kumar2024", Budget(1e18), "h100", precision="w3 a3"),
+            "holds only above 3.11 bits",
+        ),
         (lambda: plan("chinchilla", Budget(1e18), "h100"), "no value for"),
-        (lambda: plan("hoffmann2022", Budget(1e18), "linear-bits", precision=["w4 a4", "bf16"]), "cannot tell"),
-        (lambda: plan("kumar2024", 1e18, "h100"), "give a Budget"),
+        (
+            lambda: plan("hoffmann2022", Budget(1e18), "linear-bits", precision=["w4 a4", "bf16"]),
+            "law 'hoffmann2022' has no precision term",
+        ),
+        (lambda: plan("kumar2024", None, "h100"), "give a Budget"),
         (lambda: plan("kumar2024", Budget(1e18), "h100", level=2), "level is 2"),
     ],
-)  # fmt: skip
+)
 def test_bad_questions_get_one_sentence(ask, said) -> None:
     with pytest.raises(ValueError, match=said.replace("+", r"\+").replace("(", r"\(")) as caught:
         ask()
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("precision,watts\nbf16,1\n", "column 'watts'"), ("precision,flop_per_s\nw4,1e12\n", "no row of bf16"),
-     ("precision,flop_per_s\nbf16,fast\n", "line 2, flop_per_s"), ("precision,flop_per_s\nbf16,-1\n", "is -1 in"),
-     ("precision,flop_per_s\nbf16,1\nbf16,2\n", "stands twice"), ("precision,tokens_per_s\nbf16,1\n", "lacks it")],
-)  # fmt: skip
-def test_bad_tables_of_throughput_name_the_row(tmp_path, text, said) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text(text)
-    with pytest.raises(PlanError, match=said):
-        measured(machine("h100"), path)
-
-
 def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
     found = plan(
         ["sun2025", "epoch2024"], Budget("1e23 flop"), "h100", precision="bf16", extrapolate=True
     )
-    words = [c.text for c in found.cautions if c.kind == "laws_disagree"]
+    words = [c.text for c in found.warnings if c.kind == "laws_disagree"]
     sizes = [each.params for each in found.by_law]
     assert max(sizes) > 2 * min(sizes)
     assert len(words) == 1
@@ -249,4 +224,4 @@ def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
         precision="bf16",
         extrapolate=True,
     )
-    assert "laws_disagree" not in {c.kind for c in near.cautions}
+    assert "laws_disagree" not in {c.kind for c in near.warnings}

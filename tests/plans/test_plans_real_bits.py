@@ -1,4 +1,4 @@
-"""The optimum over real bits against the closed forms and the corrected numbers of Kumar et al. 2024."""
+"""The optimum over real bits against the closed forms and the numbers of Kumar et al. 2024."""
 
 import numpy as np
 import pytest

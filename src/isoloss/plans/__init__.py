@@ -1,33 +1,52 @@
-"""Plans: a budget and laws in; params, tokens and precision out, with how sure that is and what to train next."""
+"""Plans: a budget and laws in; params, tokens and precision out, with intervals and the next runs.
 
-from isoloss.plans.budget import Budget
-from isoloss.plans.charts import Charts, Curve, Frontier, Served, Serving, Surface
+Wings: `costs` (what a run costs on a machine), `search` (the least expected loss within a budget),
+`evidence` (the parts of a plan, its charts and regrets), `serve` (how to serve a model that
+exists), `design` (which runs to train next). At the top stand the `budget`, the verb (`planning`),
+its `result` and warnings, and three questions that are no plan: the best bits as a real number
+(`real_bits`), the critical tokens (`critical`), and what each published law says (`disagreement`).
+"""
+
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.costs import (
     MACHINES,
     MFU,
     Hardware,
     Rate,
+    as_machine,
     decoder_of,
-    machine,
     measured,
     rate_of,
+    register_machine,
 )
 from isoloss.plans.critical import critical_tokens
 from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
+from isoloss.plans.evidence import (
+    Charts,
+    Choice,
+    Curve,
+    Frontier,
+    LawPlan,
+    Regret,
+    Served,
+    Serving,
+    Surface,
+)
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.real_bits import RealBits, best_bits
-from isoloss.plans.result import Choice, LawPlan, Plan, Regret
+from isoloss.plans.result import Plan
 from isoloss.plans.saving import load
-from isoloss.plans.search import Listened
+from isoloss.plans.search import LawLike, LawsLike
 from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Budget", "Charts", "Choice", "Curve", "Disagreement", "Frontier", "Hardware",
-    "LawPlan", "Listened", "NextRun", "NextRuns", "Plan", "PlanError", "Rate", "Reading", "RealBits",
-    "Regret", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "Width", "best_bits",
-    "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine", "measured", "next_runs", "plan",
-    "plans_by_law", "rank_serving", "rate_of",
+    "MACHINES", "MFU", "Budget", "BudgetLike", "Charts", "Choice", "Curve", "Disagreement",
+    "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
+    "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
+    "ServingPlan", "Surface", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
+    "decoder_of", "gaps_by_law", "load", "measured", "next_runs", "plan", "plans_by_law",
+    "rank_serving", "rate_of", "register_machine",
 ]

@@ -1,10 +1,13 @@
-"""What may be spent and what must hold: compute, device hours, money, memory, speed, data, in units people write."""
+"""A budget: limits on compute, device hours, money, memory, speed and data, with units."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
 
+from isoloss.plans.checks import as_count
 from isoloss.plans.costs import Dimension, amount
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Decoder, compact
@@ -23,20 +26,51 @@ AMOUNTS: dict[str, Dimension] = {
     "price": "money",
 }
 
+LIMITS = tuple(name for name in AMOUNTS if name != "price")
+
 
 @dataclass(frozen=True, init=False)
 class Budget:
-    """Limits, any mix of them: `Budget(train="1e21 flop", memory="16 GB")`, `Budget(money="2M USD", price=2.5)`.
+    """Limits, any mix of them, as `Budget("1e21 flop", memory="16 GB")`.
 
-    train: flop of bf16 on the hardware (on "memory-bits" the bits of all weights). hours: wall time on ``devices``
-    devices. money: at ``price`` an hour and device. served: tokens that the model will generate in its life, which
-    the three before pay for as well. memory: bytes of weights as served (scales counted) and of keys and values
-    of ``batch`` sequences of ``context`` tokens. speed: tokens a second of each of these sequences, at least, on
-    ``serving_devices`` devices (bound by bandwidth). params, tokens: held. unique_tokens: what there is to read;
-    beyond it tokens are repeated. decoder: the shape to count with, instead of usual proportions.
+    Amounts are numbers in the unit below, or texts with a unit.
 
-    Numbers are in flop, hours, currency, bytes, tokens/s and counts; texts have units. Raises PlanError for an
-    amount that cannot be read, money without price, and hours without devices.
+    Attributes
+    ----------
+    train
+        Training compute, FLOPs of bf16 on the hardware; on "memory-bits" the bits of all weights.
+    hours
+        Wall time of training on `devices` devices, hours.
+    money
+        What training may cost at `price`, in any currency.
+    memory
+        Bytes of weights as served (scales counted) and of keys and values of `batch` sequences of
+        `context` tokens.
+    speed
+        Least decode speed of each of these sequences, tokens/s, on `serving_devices` devices; bound
+        by bandwidth.
+    served
+        Tokens that the model will generate in its life, which train, hours and money pay for as
+        well.
+    params, tokens
+        Held, counts.
+    unique_tokens
+        Tokens that there are to read; beyond them tokens are repeated.
+    price
+        Of an hour of one device.
+    devices
+        That train.
+    serving_devices
+        That share the weights as served.
+    context, batch
+        Tokens kept of a sequence, and sequences at once.
+    decoder
+        The shape to count with, instead of a typical decoder; it holds params.
+
+    Raises
+    ------
+    PlanError
+        An amount cannot be read, money has no price, or hours have no devices.
     """
 
     train: float | None
@@ -75,38 +109,40 @@ class Budget:
         decoder: Decoder | None = None,
     ) -> None:
         given = {
-            "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed, "served": served,
-            "params": params, "tokens": tokens, "unique_tokens": unique_tokens, "price": price,
+            "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
+            "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
+            "price": price,
         }  # fmt: skip
         for name, value in given.items():
             read = None if value is None else amount(value, AMOUNTS[name], name)
             object.__setattr__(self, name, read)
         counts = {
             "devices": devices,
-            "serving_devices": serving_devices,
-            "context": context,
-            "batch": batch,
+            "serving_devices": 1 if serving_devices is None else serving_devices,
+            "context": 0 if context is None else context,
+            "batch": 1 if batch is None else batch,
         }
         for name, count in counts.items():
-            object.__setattr__(self, name, _whole(name, count, 0 if name == "context" else 1))
+            whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
+            object.__setattr__(self, name, whole)
+        if decoder is not None and not isinstance(decoder, Decoder):
+            raise PlanError(f"decoder is {decoder!r}; give a Decoder, as isoloss.runs.Decoder(...)")
         object.__setattr__(self, "decoder", decoder)
         if self.money is not None and self.price is None:
-            raise PlanError(
-                "money needs the price of a device hour: prices are inputs, as price=2.5 (--price 2.5)"
-            )
+            raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
         if self.hours is not None and self.devices is None:
             raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
         if self.decoder is not None:
             object.__setattr__(self, "params", float(self.decoder.non_embedding_params))
 
     @property
-    def limits_serving(self) -> bool:
-        """Whether anything is asked of the model as served."""
-        return any(v is not None for v in (self.memory, self.speed, self.served))
+    def limits(self) -> tuple[str, ...]:
+        """The words of what is limited or held, as ("train", "memory")."""
+        return tuple(name for name in LIMITS if getattr(self, name) is not None)
 
     def __str__(self) -> str:
         shown: dict[str, Callable[[float], str]] = {
-            "train": lambda v: f"{v:.4g} flop (bf16) of compute",
+            "train": lambda v: f"{v:.4g} FLOPs (bf16) of compute",
             "hours": lambda v: f"{v:.4g} hours on {self.devices} devices",
             "money": lambda v: f"{compact(v)} at {self.price:g} a device hour",
             "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),
@@ -130,9 +166,41 @@ class Budget:
         return f" with {many} of {self.context} tokens"
 
 
-def _whole(name: str, value: int | None, least: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise PlanError(f"{name} is {value}; accepted is a whole number of at least {least}")
-    return int(value)
+BudgetLike = Budget | Mapping[str, Any] | str | float
+
+
+def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
+    """The budget that is meant.
+
+    Parameters
+    ----------
+    given
+        A Budget, which comes back as it is; a mapping of its words, as {"train": "1e21 flop",
+        "memory": "16 GB"}; or compute alone, as "1e21 flop" or 1e21 (FLOPs of bf16).
+    what
+        Its name in a message.
+
+    Raises
+    ------
+    PlanError
+        It is none of these, is empty, has a word that a budget lacks, or an amount cannot be read.
+    """
+    if isinstance(given, Budget):
+        return given
+    if isinstance(given, Mapping):
+        return _of_words(given, what)
+    if isinstance(given, str | int | float) and not isinstance(given, bool):
+        return Budget(amount(given, "flop", what))
+    raise PlanError(f"{what} is {given!r}; give a Budget, as Budget('1e21 flop', memory='16 GB')")
+
+
+def _of_words(given: Mapping[str, Any], what: str) -> Budget:
+    words = [f.name for f in fields(Budget)]
+    if not given:
+        raise PlanError(f"{what} is empty; give at least one limit, as {{'train': '1e21 flop'}}")
+    odd = [word for word in given if word not in words]
+    if odd:
+        near = get_close_matches(str(odd[0]), words, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise PlanError(f"{what} has {odd[0]!r}; {hint}accepted are {', '.join(words)}")
+    return Budget(**given)

@@ -1,32 +1,64 @@
-"""The critical data size: the tokens beyond which a law says that more of them hurt, at a precision."""
+"""The critical data size: the tokens beyond which more of them raise a law's loss."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from isoloss.formats import Precision
-from isoloss.laws import Law, preset
+from isoloss.plans.checks import one_precision
 from isoloss.plans.costs import amount
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import LEAST_TOKENS, MOST_TOKENS, Loss, Member, levels_of, minimise
+from isoloss.plans.search import (
+    LEAST_TOKENS,
+    MOST_TOKENS,
+    LawLike,
+    Loss,
+    Member,
+    levels_of,
+    member_of,
+    minimise,
+)
 
 
-def critical_tokens(law: str | Law, params: str | float, precision: str | Precision) -> float:
-    """The tokens of least loss at a size and precision; infinite where the law's loss falls up to 1e20 tokens.
+def critical_tokens(
+    law: LawLike, params: str | float, precision: str | Precision, *, group: str | None = None
+) -> float:
+    """The tokens of least loss at a size and precision.
 
     For a base of kappa 1 and one penalty k N^-n D^d it is (beta B N^n / (d k))^(1/(d + beta)).
-    Raises PlanError for params that cannot be read and where the law is not defined.
+
     Reference: Kumar et al. 2024 (2411.04330), eq. 13; Sun et al. 2025 (2501.02423).
+
+    Parameters
+    ----------
+    law
+        A law, its name, or a fit.
+    params
+        Count, as 1e9 or "1B".
+    precision
+        One spelling or Precision, as "fp -> w4".
+    group
+        Whose constants, where the law has some for each of several groups.
+
+    Returns
+    -------
+    float
+        Tokens; infinite where the loss falls up to 1e20 of them.
+
+    Raises
+    ------
+    PlanError
+        An argument is of the wrong kind, or the law is undefined at the precision.
     """
-    member = Member(preset(law) if isinstance(law, str) else law)
-    asked = Precision.parse(precision)
+    asked = one_precision(precision)
+    member = member_of(law, group)
     if (why := member.knows(asked)) is not None:
         raise PlanError(why)
     return critical_tokens_of(member, amount(params, "params", "params"), asked)
 
 
 def critical_of(loss: Loss, params: float) -> float:
-    """The tokens of least loss at a size, for any loss at one precision; infinite where it falls up to 1e20."""
+    """The tokens of least loss at a size, for any loss; infinite where it falls up to 1e20."""
     size = np.full((1, 1), np.log(params))
     ends = np.full((1, 1), LEAST_TOKENS), np.full((1, 1), MOST_TOKENS)
     best = float(minimise(lambda y: loss(size, y), *ends)[0, 0])

@@ -1,33 +1,43 @@
-"""The disagreement view: one question to every published law that can answer it, each in its own spelling of it.
+"""The disagreement view: one question to every published law, each in its own spelling of it.
 
-Laws were measured on different methods: "4 bits" are MXFP4 blocks to one, integers a row to another, GPTQ after
-training to a third. ``READINGS`` says how each is asked. Where laws differ tenfold, no average helps: the table with
-the region of runs behind each law is the honest answer.
+Laws were measured on different methods: "4 bits" are MXFP4 blocks to one, integers a row to
+another, GPTQ after training to a third. `READINGS` says how each is asked. Where laws differ
+tenfold, no average helps: the table with the region of runs behind each law is the honest answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from isoloss.fits import Section, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans.budget import Budget
-from isoloss.plans.costs import MACHINES, Hardware, amount, machine
+from isoloss.plans.budget import BudgetLike, as_budget
+from isoloss.plans.checks import as_count
+from isoloss.plans.costs import MACHINES, Hardware, amount, as_machine
 from isoloss.plans.doubt import place
+from isoloss.plans.evidence import LawPlan
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import LawPlan
 from isoloss.plans.search import Member, far
 from isoloss.runs import compact
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a law is asked about a number of bits: the law's name, a spelling with {b} or {f}, and the method it means.
+    """How a law is asked about a number of bits.
 
-    {b} is the bits, {f} the float layout of that many bits that Sun et al. 2025 find best.
+    Attributes
+    ----------
+    law
+        Its name.
+    spelling
+        A precision with {b} for the bits, or {f} for the float layout of that many bits that Sun et
+        al. 2025 find best.
+    method
+        What "quantised" means to the law, in words.
     """
 
     law: str
@@ -35,7 +45,7 @@ class Reading:
     method: str
 
     def precision(self, bits: int) -> Precision | None:
-        """The precision at a number of bits, None where the law has no value for it."""
+        """The precision at a number of bits, or None where the law is undefined."""
         if "{f}" in self.spelling and bits not in FLOATS:
             return None
         try:
@@ -68,7 +78,19 @@ READINGS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """One reading with its answers: ``gaps`` (nats, over no rounding) and ``outside`` its runs (factors), a point each."""
+    """One reading with its answers.
+
+    Attributes
+    ----------
+    reading
+        The law and how it was asked.
+    precision
+        As it was asked.
+    gaps
+        Nats per token over no rounding, one for each point.
+    outside
+        How far each point lies outside the runs of the law, as a factor.
+    """
 
     reading: Reading
     precision: str
@@ -78,7 +100,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Optimum:
-    """What one law would do with a budget on one machine, among its own formats."""
+    """What one law would do with a budget on one machine, among its own formats.
+
+    Attributes
+    ----------
+    hardware
+        Name of the machine.
+    alone
+        The plan of the law.
+    """
 
     hardware: str
     alone: LawPlan
@@ -86,7 +116,21 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Answers of all laws to one question; prints itself. ``silent`` holds the readings without an answer."""
+    """Answers of all laws to one question. Prints itself.
+
+    Attributes
+    ----------
+    question
+        In words.
+    points
+        (params, tokens) of each point that was asked about.
+    answers
+        Gaps, one reading each.
+    optima
+        Plans, one law and machine each.
+    silent
+        The readings without an answer, some with the reason.
+    """
 
     question: str
     points: tuple[tuple[float, float], ...]
@@ -104,7 +148,7 @@ class Disagreement:
                 for a in self.answers
             )
             notes = (
-                "gap in nats to no rounding; ( ) where the point lies outside the runs behind the law",
+                "gap in nats to no rounding; ( ) where the point lies outside the runs of the law",
             )
             found.append(
                 Section(
@@ -142,11 +186,27 @@ def gaps_by_law(
     tokens: str | float | Sequence[str | float],
     bits: int = 4,
 ) -> Disagreement:
-    """The loss gap of a number of bits at params and tokens (counts, one or as many of each), by every law.
+    """The loss gap of a number of bits by every published law that sees precision.
 
-    Raises PlanError for counts that cannot be read or differ in number, and for bits that no law knows.
+    Parameters
+    ----------
+    params, tokens
+        Counts, one or several; as many of each.
+    bits
+        Bits of weights, and of what else the law rounds with them.
+
+    Returns
+    -------
+    Disagreement
+        The gaps, and how far each point lies outside the runs of each law.
+
+    Raises
+    ------
+    PlanError
+        Counts cannot be read or differ in number, or no law is defined at the bits.
     """
-    sizes, lengths = _listed(params), _listed(tokens)
+    sizes, lengths = _listed(params, "params"), _listed(tokens, "tokens")
+    bits = as_count("bits", bits, 0)
     if len(sizes) != len(lengths):
         raise PlanError(
             f"params has {len(sizes)} entries and tokens {len(lengths)}; give as many of each"
@@ -167,19 +227,35 @@ def gaps_by_law(
 
 
 def plans_by_law(
-    budget: Budget,
-    hardware: Sequence[str | Hardware] | None = None,
-    bits: Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
+    budget: BudgetLike,
+    hardware: str | Hardware | Sequence[str | Hardware] | None = None,
+    bits: int | Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
 ) -> Disagreement:
-    """What every law that sees precision in training would do with a budget, among its formats of some bits and bf16.
+    """What every published law that sees precision in training would do with a budget.
 
-    ``hardware``: machines and cost models, by default linear-bits and all devices. Raises PlanError where the budget
-    cannot be planned for any law.
+    Parameters
+    ----------
+    budget
+        A Budget, a mapping of its words, or compute alone, as "1e21 flop".
+    hardware
+        Machines, by name or as Hardware, one or several; by default linear-bits and all devices.
+    bits
+        Whole numbers of bits, whose formats each law chooses from beside bf16.
+
+    Returns
+    -------
+    Disagreement
+        The plan of each law on each machine.
+
+    Raises
+    ------
+    PlanError
+        An argument is of the wrong kind, or the budget cannot be planned for any law.
     """
-    devices = [
-        machine(h) for h in hardware or [m.name for m in MACHINES if m.name != "memory-bits"]
-    ]
-    known, silent = _known(bits)
+    budget = as_budget(budget)
+    names = [name for name in MACHINES if name != "memory-bits"] if hardware is None else hardware
+    devices = [as_machine(each) for each in _listed(names, "hardware")]
+    known, silent = _known([as_count("bits", each, 0) for each in _listed(bits, "bits")])
     optima, problems = [], list(silent)
     for reading, precisions in known:
         if any(p.serve for p in precisions):
@@ -199,19 +275,25 @@ def plans_by_law(
 
 
 def _known(bits: Sequence[int]) -> tuple[list[tuple[Reading, list[Precision]]], tuple[str, ...]]:
-    """The readings with their precisions at some bits, and the names of those that have none."""
+    """The readings with their precisions at some bits, and the names of those without."""
     found = [(r, [p for b in bits if (p := r.precision(b)) is not None]) for r in READINGS]
     silent = tuple(f"{r.law} ({r.method})" for r, precisions in found if not precisions)
     if len(silent) == len(READINGS):
         known = sorted({b for b in range(1, 17) for r in READINGS if r.precision(b) is not None})
         raise PlanError(
-            f"no law knows {', '.join(map(str, bits))} bits; known are {', '.join(map(str, known))}"
+            f"no law is defined at {', '.join(map(str, bits))} bits; "
+            f"accepted are {', '.join(map(str, known))}"
         )
     return [(r, precisions) for r, precisions in found if precisions], silent
 
 
-def _listed(given: str | float | Sequence[str | float]) -> list[str | float]:
-    return [given] if isinstance(given, str | int | float) else list(given)
+def _listed(given: object, what: str) -> list[Any]:
+    """One thing or several, as a list; PlanError where there is none."""
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
+    found = list(given) if several else [given]  # type: ignore[call-overload]
+    if not found:
+        raise PlanError(f"{what} is empty; give one or several")
+    return found
 
 
 def _asked(a: Asked) -> tuple[str, str, str]:
@@ -232,5 +314,11 @@ def _box(law: str) -> str:
 def _row(each: Optimum) -> tuple[str, ...]:
     a = each.alone
     return (
-        a.law, each.hardware, a.precision, compact(a.params), compact(a.tokens), f"{a.loss:.4f}", place(a.outside),
-    )  # fmt: skip
+        a.law,
+        each.hardware,
+        a.precision,
+        compact(a.params),
+        compact(a.tokens),
+        f"{a.loss:.4f}",
+        place(a.outside),
+    )

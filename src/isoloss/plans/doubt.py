@@ -1,11 +1,10 @@
-"""What laws and their refits leave open: intervals by weight, and words for points outside the runs."""
+"""Uncertainty of laws: weighted intervals, and words for points outside the runs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from isoloss.laws import Array
-from isoloss.plans.problems import PlanError
 
 
 def interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
@@ -21,19 +20,13 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def check_level(level: float) -> None:
-    """Nothing; raises PlanError for what is no share."""
-    if not 0 < level < 1:
-        raise PlanError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
-
-
 def place(outside: float) -> str:
     """How far outside the runs a point lies, for a table: "inside", "12.3 x", "unknown"."""
     return "unknown" if np.isnan(outside) else "inside" if outside <= 1 else f"{outside:.3g} x"
 
 
 def beyond(what: str, law: str, outside: float) -> str | None:
-    """Why a point is an extrapolation of a law, None where it lies inside its runs."""
+    """Reason a point is an extrapolation of a law, or None inside its runs."""
     if outside <= 1:
         return None
     why = "no region of runs is known" if np.isnan(outside) else f"by a factor of {outside:.3g}"

@@ -1,24 +1,24 @@
-"""The verb ``plan``: a budget in; the best params, tokens and precision out, with what could be otherwise."""
+"""The verb `plan`: a budget in; the best params, tokens and precision out, with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from isoloss.fits import Caution, Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
-from isoloss.plans.budget import Budget
-from isoloss.plans.cautions import cautions_of, disagreeing, outside_of
-from isoloss.plans.charts import Question
-from isoloss.plans.costs import Hardware, counted_over_rule, machine
-from isoloss.plans.doubt import check_level, interval
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
+from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
+from isoloss.plans.doubt import interval
+from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import Choice, LawPlan, Plan
+from isoloss.plans.result import Plan
 from isoloss.plans.search import (
     Best,
-    Listened,
+    LawsLike,
     Member,
     Space,
     blind,
@@ -33,14 +33,15 @@ from isoloss.plans.search import (
     shares,
     space_of,
 )
+from isoloss.plans.warnings_of_plan import disagreeing, outside_of, warnings_of
 
 
 def plan(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
-    budget: Budget,
+    laws: LawsLike,
+    budget: BudgetLike,
     hardware: str | Hardware,
     *,
-    precision: str | Precision | Sequence[str | Precision] | None = None,
+    precision: Spellings | None = None,
     extrapolate: bool = False,
     draws: int = 1000,
     level: float = 0.9,
@@ -48,69 +49,104 @@ def plan(
 ) -> Plan:
     """The params, tokens and precision of least expected loss that a budget allows on a machine.
 
-    ``thing``: a fit, a comparison (all its laws by weight), a law or its name, a list of these, or "published".
-    ``precision``: the candidates; by default those that the fitted runs have, or bf16 where there are none. Every
-    refit is planned again for the intervals. Outside the region of the runs a single recommendation is withheld
-    unless ``extrapolate``. Raises PlanError, in one sentence, for what cannot be planned.
+    Parameters
+    ----------
+    laws
+        A fit, a comparison (all its laws by weight), a law or its name, a list of these, a mapping
+        of names to weights, or "published": every published law that has its constants.
+    budget
+        A Budget, a mapping of its words, or compute alone, as "1e21 flop".
+    hardware
+        A machine by name, or a Hardware.
+    precision
+        The candidates: a spelling, a Precision, or a list; by default those of the fitted runs,
+        bf16 where there are none.
+    extrapolate
+        Recommend one choice also outside the region of the runs, where it is withheld otherwise.
+    draws
+        How many bootstrap replicates of the laws are planned again, for the intervals.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    group
+        Whose constants, where a law has some for each of several groups.
+
+    Returns
+    -------
+    Plan
+        The choices, least expected loss first.
+
+    Raises
+    ------
+    PlanError
+        An argument is of the wrong kind, no law knows a candidate, laws cannot tell the candidates
+        apart, or the budget allows no model or limits too little.
     """
-    if not isinstance(budget, Budget):
-        raise PlanError(f"budget is {budget!r}; give a Budget, as Budget('1e21 flop')")
+    budget, device = as_budget(budget), as_machine(hardware)
     check_level(level)
-    device = machine(hardware)
-    members = members_of(thing, group, budget.unique_tokens is not None)
-    asked, sparse = candidates_of(thing, precision)
+    check_switch("extrapolate", extrapolate)
+    draws = as_count("draws", draws)
+    asked, sparse = candidates_of(laws, precision)
+    members = members_of(laws, group, budget.unique_tokens is not None)
     candidates, unknown = _known(members, asked)
-    dropped = {**sparse, **unknown}
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
     levels = levels_of(candidates)
     counts = shares(members, draws)
     mean = search(mean_loss(members, counts, levels, budget), space)
-    order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
-    if not order:
-        raise PlanError(
-            f"no precision of {', '.join(map(repr, map(str, candidates)))} can be planned within {budget}"
-        )
-    lost = "no loss at any size that the budget allows, or not for all refits of all laws"
-    dropped |= {str(p): f"'{p}': {lost}" for k, p in enumerate(candidates) if k not in order}
+    order, lost = _ranked(mean, candidates, budget)
+    dropped = {**sparse, **unknown, **lost}
     bare = len(members) == 1 and members[0].drawn is None
     drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = outside_of(members, choices[0])
-    told = thing.cautions if isinstance(thing, Comparison) else ()
-    own = cautions_of(members, choices[0], device, space, order[0])
-    cautions = (*silent, *told, *disagreeing(by_law), *own)
+    told = laws.cautions if isinstance(laws, Comparison) else ()
+    own = warnings_of(members, choices[0], device, space, order[0])
+    warnings = (*silent, *told, *disagreeing(by_law), *own)
     withheld = None if extrapolate else outside
     extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
     return Plan(
-        choices, by_law, str(budget), str(device), level, withheld, dropped, (*extra, *cautions), question=question
-    )  # fmt: skip
+        choices,
+        by_law,
+        str(budget),
+        str(device),
+        level,
+        withheld,
+        dropped,
+        (*extra, *warnings),
+        question=question,
+    )
+
+
+def _ranked(
+    mean: Best, candidates: Sequence[Precision], budget: Budget
+) -> tuple[list[int], dict[str, str]]:
+    """The candidates that can be planned, least loss first, and the others with the reason."""
+    order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
+    if not order:
+        names = ", ".join(f"'{p}'" for p in candidates)
+        raise PlanError(f"none of the candidates {names} can be planned within {budget}")
+    why = "no loss at any size that the budget allows, or not for all replicates of all laws"
+    lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in order}
+    return order, lost
 
 
 def candidates_of(
-    thing: object, given: str | Precision | Sequence[str | Precision] | None
+    laws: object, given: Spellings | None
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
-    """The precisions to choose from, each once, and why fitted levels with a sparsity are not among them."""
-    sparse: dict[str, str] = {}
+    """The candidates, each once, and the fitted levels left out for sparsity, with reasons."""
     if given is not None:
-        found = [
-            Precision.parse(p) for p in ([given] if isinstance(given, str | Precision) else given)
-        ]
-    else:
-        fits = [thing] if isinstance(thing, Fit) else []
-        fits = [e.fit for e in thing.entries] if isinstance(thing, Comparison) else fits
-        found = []
-        for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
-            try:
-                found.append(Precision.parse(name))
-            except ValueError:  # a level is printed as its precision and then its sparsity
-                sparse[name] = f"'{name}': pruned weights are not planned"
-        found = found or [Precision("bf16")]
-    if not found:
-        raise PlanError("no precision to choose from; give at least one, as 'bf16'")
-    return tuple(dict.fromkeys(found)), sparse
+        return as_precisions(given), {}
+    fits = [laws] if isinstance(laws, Fit) else []
+    fits = [e.fit for e in laws.entries] if isinstance(laws, Comparison) else fits
+    found, sparse = [], {}
+    for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
+        try:
+            found.append(Precision.parse(name))
+        except ValueError:  # a level is printed as its precision and then its sparsity
+            sparse[name] = f"'{name}': pruned weights are not planned"
+    return tuple(dict.fromkeys(found or [Precision("bf16")])), sparse
 
 
 def _known(
@@ -126,34 +162,39 @@ def _known(
     kept = tuple(p for p in candidates if str(p) not in reasons)
     if not kept:
         name, why = next(iter(reasons.items()))
-        raise PlanError(
-            f"no precision is known to all {len(members)} laws; '{name}' is not to {why}"
-        )
+        raise PlanError(f"no candidate is defined for all {len(members)} laws; for '{name}': {why}")
     return kept, reasons
 
 
 def _seeing(
     members: Sequence[Member], candidates: Sequence[Precision]
 ) -> tuple[tuple[Member, ...], tuple[Caution, ...]]:
-    """The laws that tell the candidates apart, weights adding up to one, and a word about the others."""
+    """The laws that tell the candidates apart, with weights; warnings about the others."""
     deaf = [m for m in members if blind(m, candidates)]
     if len(deaf) == len(members):
         if len(candidates) > 1:
-            raise PlanError(
-                f"{', '.join(m.law.name for m in deaf)} cannot tell the precisions apart, so the cheapest would win; "
-                "give a law with a precision in it, or one precision"
-            )
+            raise PlanError(_no_precision_term([m.law.name for m in deaf]))
         return tuple(members), ()
     left = [m for m in members if m not in deaf]
     total = sum(m.weight for m in left)
     words = tuple(
         Caution(
             "untested",
-            f"{m.law.name} (weight {m.weight:.2g}) says nothing of precision and is not asked",
+            f"law {m.law.name} (weight {m.weight:.2g}) has no precision term and is left out",
         )
         for m in deaf
     )
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
+
+
+def _no_precision_term(names: Sequence[str]) -> str:
+    what = (
+        f"law {names[0]!r} has" if len(names) == 1 else f"laws {', '.join(map(repr, names))} have"
+    )
+    return (
+        f"{what} no precision term that tells the candidates apart: all get the same loss; "
+        "use a precision-aware law or one precision"
+    )
 
 
 def _choice(

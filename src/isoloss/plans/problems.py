@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class PlanError(ValueError):
-    """A plan that cannot be made: what is wrong, with the value, and what is accepted or would do."""
+    """A question that cannot be planned: what is wrong, with the value, and what is accepted."""

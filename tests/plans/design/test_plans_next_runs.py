@@ -1,4 +1,4 @@
-"""The next runs: outer products against inverses, the search against brute force, slopes against closed forms, bad input."""
+"""The next runs: updates against inverses, search against brute force, slopes, bad input."""
 
 import itertools
 import re
@@ -12,9 +12,9 @@ import isoloss as il
 from isoloss.fits import Fit, draw_runs, fit, load, log_slopes
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs, preset
-from isoloss.plans import Budget, PlanError, machine, next_runs
+from isoloss.plans import Budget, PlanError, as_machine, next_runs
 from isoloss.plans.design.candidates import Region, grid, regular
-from isoloss.plans.design.exchange import Limits, Views, best_design, greedy
+from isoloss.plans.design.exchange import DesignProblem, Limits, best_design, greedy
 from isoloss.plans.design.refit_gradients import Target, gradients, inputs_of, noise_of
 from isoloss.runs import Runs, RunsError
 
@@ -47,24 +47,29 @@ def rounded() -> Fit:
         draw_runs("kumar2024", table(cells, p), 0.005, seed=k, source="me")
         for k, p in enumerate(("bf16", "w6", "w4", "w3"))
     ]
-    return fit(preset("kumar2024").release("beta"), runs[0] + runs[1] + runs[2] + runs[3], draws=60, starts=6)  # fmt: skip
+    return fit(
+        preset("kumar2024").release("beta"),
+        runs[0] + runs[1] + runs[2] + runs[3],
+        draws=60,
+        starts=6,
+    )
 
 
-def random_views(seed: int, candidates: int = 6, aimed: bool = True) -> Views:
+def random_problem(seed: int, candidates: int = 6, aimed: bool = True) -> DesignProblem:
     rng = np.random.default_rng(seed)
     known = rng.normal(size=(2, 4, 4))
     aims = rng.normal(size=(2, 4)) if aimed else None
-    return Views(
+    return DesignProblem(
         known @ known.transpose(0, 2, 1) + np.eye(4), rng.normal(size=(2, candidates, 4)), aims
     )
 
 
-def criterion(views: Views, counts) -> float:
+def criterion(problem: DesignProblem, counts) -> float:
     """By its definition: the mean log of c' M^-1 c, or of 1 / det M."""
     found = []
-    for k, known in enumerate(views.known):
-        m = known + sum(n * np.outer(j, j) for n, j in zip(counts, views.slopes[k], strict=True))
-        aim = None if views.aims is None else views.aims[k]
+    for k, known in enumerate(problem.known):
+        m = known + sum(n * np.outer(j, j) for n, j in zip(counts, problem.slopes[k], strict=True))
+        aim = None if problem.aims is None else problem.aims[k]
         found.append(
             -np.log(np.linalg.det(m)) if aim is None else np.log(aim @ np.linalg.solve(m, aim))
         )
@@ -73,23 +78,25 @@ def criterion(views: Views, counts) -> float:
 
 @pytest.mark.parametrize("aimed", [True, False])
 def test_one_more_run_and_one_less_are_outer_products(aimed: bool) -> None:
-    views, counts = random_views(0, aimed=aimed), np.array([2, 0, 1, 0, 0, 3])
-    inverse = views.inverse(counts)
-    assert views.score(inverse) == pytest.approx(criterion(views, counts), rel=1e-12)
+    problem, counts = random_problem(0, aimed=aimed), np.array([2, 0, 1, 0, 0, 3])
+    inverse = problem.inverse(counts)
+    assert problem.score(inverse) == pytest.approx(criterion(problem, counts), rel=1e-12)
     for k, more in enumerate(np.eye(6, dtype=int)):
-        assert views.added(inverse)[k] == pytest.approx(criterion(views, counts + more), rel=1e-10)
-        assert views.plus(inverse, k) == pytest.approx(
-            views.inverse(counts + more), rel=1e-9, abs=1e-12
+        assert problem.added(inverse)[k] == pytest.approx(
+            criterion(problem, counts + more), rel=1e-10
         )
-    assert views.plus(inverse, 5, -1.0) == pytest.approx(
-        views.inverse(counts - more), rel=1e-9, abs=1e-12
+        assert problem.plus(inverse, k) == pytest.approx(
+            problem.inverse(counts + more), rel=1e-9, abs=1e-12
+        )
+    assert problem.plus(inverse, 5, -1.0) == pytest.approx(
+        problem.inverse(counts - more), rel=1e-9, abs=1e-12
     )
 
 
 @pytest.mark.parametrize("aimed", [True, False])
 @pytest.mark.parametrize("seed", range(12))
 def test_the_search_finds_what_brute_force_finds(seed: int, aimed: bool) -> None:
-    views = random_views(seed, aimed=aimed)
+    problem = random_problem(seed, aimed=aimed)
     cost = np.random.default_rng(seed + 100).uniform(1, 10, 6)
     limits = Limits(cost, 20.0, runs=4, repeats=2)
     every = [
@@ -97,29 +104,30 @@ def test_the_search_finds_what_brute_force_finds(seed: int, aimed: bool) -> None
         for c in itertools.product(range(3), repeat=6)
         if sum(c) <= 4 and np.dot(c, cost) <= 20
     ]
-    least = min(criterion(views, c) for c in every)
-    found = best_design(views, limits)
+    least = min(criterion(problem, c) for c in every)
+    found = best_design(problem, limits)
     assert found.sum() <= 4
     assert found.max() <= 2
     assert found @ cost <= 20
-    start = criterion(views, np.zeros(6))
-    # Exchange of one run at a time ends in a local optimum: almost all of the fall that any design reaches.
-    assert start - criterion(views, found) >= 0.97 * (start - least)
+    start = criterion(problem, np.zeros(6))
+    # Exchange of one run at a time ends in a local optimum: almost all of the fall that any design
+    # reaches.
+    assert start - criterion(problem, found) >= 0.97 * (start - least)
 
 
 def test_greedy_takes_the_run_that_says_most_for_its_cost() -> None:
-    views = Views(
+    problem = DesignProblem(
         np.eye(2)[None], np.array([[[3.0, 0.0], [0.0, 3.0], [2.0, 0.0]]]), np.array([[1.0, 0.0]])
     )
     limits = Limits(np.array([10.0, 1.0, 1.0]), 10.0, runs=1, repeats=1)
     nothing = np.zeros(3, dtype=np.intp)
-    assert greedy(views, limits, nothing, 1.0).tolist() == [0, 0, 1]
-    assert greedy(views, limits, nothing, 0.0).tolist() == [1, 0, 0]
+    assert greedy(problem, limits, nothing, 1.0).tolist() == [0, 0, 1]
+    assert greedy(problem, limits, nothing, 0.0).tolist() == [1, 0, 0]
 
 
 def test_slopes_of_the_best_params_have_a_closed_form(fitted) -> None:
     """log N* = (log(alpha A / (beta B)) + beta log(C/6)) / (alpha + beta)."""
-    target = Target(fitted, TARGET, machine("h100"), (Precision.parse("bf16"),), None)
+    target = Target(fitted, TARGET, as_machine("h100"), (Precision.parse("bf16"),), None)
     theta = fitted.draws[:5]
     names = [k.name for k in fitted.law.free]
     found = dict(zip(names, gradients(target, theta, np.zeros(5, dtype=int)).T, strict=True))
@@ -153,7 +161,7 @@ def test_slopes_of_log_loss_are_those_of_differences(rounded) -> None:
 
 
 def test_runs_keep_to_their_limits_and_make_the_plan_surer(fitted) -> None:
-    found = next_runs(fitted, MONEY, "h100", target=TARGET, runs=10, seeds=3)
+    found = next_runs(fitted, MONEY, "h100", target=TARGET, max_runs=10, max_seeds=3)
     assert len(found) <= 10
     assert max(r.seeds for r in found.runs) <= 3
     assert found.flop <= 5e19 * (1 + 1e-9)
@@ -170,12 +178,13 @@ def test_runs_keep_to_their_limits_and_make_the_plan_surer(fitted) -> None:
 
 
 def test_the_expected_width_is_that_of_the_information(fitted) -> None:
-    """With one view: sqrt of c' M^-1 c after over before, M summed by hand from the law's slopes."""
-    found = next_runs(fitted, MONEY, "h100", target=TARGET, runs=6, views=1, noise=0.004)
-    planned = [np.log(il.plan(preset("chinchilla").with_values(fitted.coordinates.values(t)), TARGET, "h100",
-                              extrapolate=True).choices[0].params) for t in fitted.draws]  # fmt: skip
+    """With one replicate: sqrt of c' M^-1 c after over before, M summed by hand."""
+    found = next_runs(fitted, MONEY, "h100", target=TARGET, max_runs=6, replicates=1, noise=0.004)
+    laws = [preset("chinchilla").with_values(fitted.coordinates.values(t)) for t in fitted.draws]
+    plans = [il.plan(law, TARGET, "h100", extrapolate=True) for law in laws]
+    planned = [np.log(each.choices[0].params) for each in plans]
     theta = fitted.draws[[np.argsort(planned)[len(planned) // 2]]]
-    target = Target(fitted, TARGET, machine("h100"), (Precision.parse("bf16"),), None)
+    target = Target(fitted, TARGET, as_machine("h100"), (Precision.parse("bf16"),), None)
     c = gradients(target, theta, np.zeros(1, dtype=int))[0]
     before = log_slopes(fitted.law, theta, inputs_of(fitted))[0] / 0.004
     cells = list(found)
@@ -196,7 +205,7 @@ def test_trained_runs_narrow_the_interval_more_than_a_grid(pilot, fitted) -> Non
     cells = regular(
         Region((2e7, 6.4e8), (4e8, 2.4e10), (0, np.inf)),
         4,
-        machine("h100"),
+        as_machine("h100"),
         (Precision("bf16"),),
         5e19,
     )
@@ -227,7 +236,7 @@ def test_cheap_precisions_cost_less(fitted) -> None:
         Region((1e7, 1e8), (1e9, 1e10), (0, np.inf)),
         2,
         2,
-        machine("linear-bits"),
+        as_machine("linear-bits"),
         (Precision("bf16"), Precision("w4 a4")),
     )
     assert cells.cost.reshape(2, 2, 2)[..., 1] == pytest.approx(
@@ -243,7 +252,7 @@ def test_a_saved_fit_gives_the_same_runs(fitted, tmp_path) -> None:
 
 
 def test_the_table_is_kept_and_not_overwritten(fitted, tmp_path) -> None:
-    found = next_runs(fitted, MONEY, "h100", target=TARGET, runs=4)
+    found = next_runs(fitted, MONEY, "h100", target=TARGET, max_runs=4)
     path = found.save(tmp_path / "runs.csv")
     assert pl.read_csv(path).height == len(found)
     with pytest.raises(RunsError, match="exists"):
@@ -258,7 +267,7 @@ def test_hours_and_money_pay_at_the_machine_s_rate(fitted) -> None:
 
 
 def test_runs_outside_the_fitted_ones_and_money_left_are_said(fitted) -> None:
-    found = next_runs(fitted, Budget("1e22 flop"), "h100", target=TARGET, runs=3)
+    found = next_runs(fitted, Budget("1e22 flop"), "h100", target=TARGET, max_runs=3)
     text = str(found)
     assert "lie outside the fitted ones, by a factor of up to 4" in text
     assert "of the budget stays unspent: more runs than these are not asked for" in text
@@ -267,31 +276,60 @@ def test_runs_outside_the_fitted_ones_and_money_left_are_said(fitted) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"budget": Budget("1e15 flop")}, "1e+15 flop pay for no run: the cheapest, 2e+07 params on 4e+08 tokens in 'bf16', costs 4.8e+16"),
-        ({"budget": Budget(params=1e9)}, "a budget for runs holds train, hours or money; params belongs to the target"),
-        ({"budget": Budget()}, "nothing pays for runs; give the budget train, hours or money"),
-        ({"budget": 1e20}, "budget is 1e+20; give a Budget"),
-        ({"budget": Budget(hours=1, devices=1), "hardware": "linear-bits"}, "hours and money need a device with rates"),
-        ({"hardware": "memory-bits"}, "training costs nothing on memory-bits"),
-        ({"target": Budget("1e21 flop", params="1B")}, "do not depend on what was fitted: something else sets them"),
-        ({"target": Budget("1e21 flop", tokens="1B")}, "do not depend on what was fitted: something else sets them"),
+        (
+            {"budget": Budget("1e15 flop")},
+            "1e+15 FLOPs pay for no run: the cheapest, 2e+07 params on 4e+08 tokens in 'bf16', "
+            "costs 4.8e+16",
+        ),
+        (
+            {"budget": Budget(params=1e9)},
+            "a budget for runs holds train, hours or money; params belongs to the target",
+        ),
+        ({"budget": Budget()}, "the budget pays for no run; give train, hours or money"),
+        ({"budget": None}, "budget is None; give a Budget"),
+        (
+            {"budget": Budget(hours=1, devices=1), "hardware": "linear-bits"},
+            "hours and money need a device with rates",
+        ),
+        ({"hardware": "memory-bits"}, "training is free on memory-bits"),
+        (
+            {"target": Budget("1e21 flop", params="1B")},
+            "do not depend on what was fitted: something else sets them",
+        ),
+        (
+            {"target": Budget("1e21 flop", tokens="1B")},
+            "do not depend on what was fitted: something else sets them",
+        ),
         ({"target": Budget(memory="1 GB")}, "nothing limits tokens"),
-        ({"target": "1e21"}, "target is '1e21'; give a Budget"),
+        ({"target": "much"}, "cannot read 'much' as target"),
         ({"precision": "w4 z8"}, "cannot read 'z8' in precision 'w4 z8'"),
-        ({"precision": "w4"}, "chinchilla cannot tell 'w4', 'bf16' apart, so the cheapest would stand for all"),
-        ({"target_precision": ["w4", "w8"]}, "chinchilla cannot tell 'w4', 'w8', 'bf16' apart"),
-        ({"params": ("1B", "1M")}, "params of the runs go from 1B to 1M; give the smaller one first"),
+        (
+            {"precision": "w4"},
+            "law 'chinchilla' has no precision term that tells 'w4', 'bf16' apart: all get",
+        ),
+        (
+            {"target_precision": ["w4", "w8"]},
+            "has no precision term that tells 'w4', 'w8', 'bf16' apart",
+        ),
+        (
+            {"params": ("1B", "1M")},
+            "params of the runs go from 1B to 1M; give the smaller one first",
+        ),
         ({"params": ("many", "1B")}, "cannot read 'many' as params"),
-        ({"runs": 0}, "runs is 0; accepted is a whole number of at least 1"),
+        ({"max_runs": 0}, "max_runs is 0; accepted is a whole number of at least 1"),
         ({"level": 90}, "level is 90; it is a share"),
         ({"noise": 0}, "noise is 0; it is a standard deviation of log loss above 0, as 0.005"),
-        ({"fit": preset("epoch2024")}, "next runs are chosen for a fit, whose refits say what is not known yet; a Law has none"),
+        (
+            {"law": preset("epoch2024")},
+            "next runs are chosen for a fit, whose bootstrap replicates say what is not known yet; "
+            "a Law has none",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_questions_get_one_sentence(fitted, change, said) -> None:
-    asked = {"fit": fitted, "budget": MONEY, "hardware": "h100", "target": TARGET} | change
+    asked = {"law": fitted, "budget": MONEY, "hardware": "h100", "target": TARGET} | change
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
-        next_runs(asked.pop("fit"), asked.pop("budget"), asked.pop("hardware"), **asked)
+        next_runs(asked.pop("law"), asked.pop("budget"), asked.pop("hardware"), **asked)
     assert "\n" not in str(caught.value)
 
 
@@ -306,7 +344,7 @@ def test_a_precision_outside_the_law_is_refused(rounded) -> None:
 
 
 def test_runs_that_some_refits_do_not_allow_are_left_alone(rounded) -> None:
-    """With n_w = 0.85 and gamma_w = 2.7 two bits are below the law's edge (2.3 bits) and three are not."""
+    """With n_w = 0.85 and gamma_w = 2.7 the law holds above 2.3 bits: at three and not at two."""
     names = [k.name for k in rounded.law.free]
     draws = rounded.draws.copy()
     draws[::2, names.index("n_w")], draws[::2, names.index("gamma_w")] = 0.85, np.log(2.7)

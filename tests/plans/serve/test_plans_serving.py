@@ -1,4 +1,4 @@
-"""Serving formats ranked: gaps against the laws themselves, bytes and speeds by hand, doubt and bad input."""
+"""Serving formats ranked: gaps against the laws, bytes and speeds by hand, bad input."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.fits import draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, machine, rank_serving
+from isoloss.plans import Budget, PlanError, as_machine, rank_serving
 from isoloss.runs import Decoder, Runs, read
 
 MODEL = Budget(params="1B", tokens="20B")
@@ -41,7 +41,7 @@ def test_order_critical_tokens_and_what_is_beaten() -> None:
     first = found.choices[0]
     assert first.critical[0] == pytest.approx(9.57e10, rel=0.01)
     assert by_precision(found)["fp -> w3"].beaten_by == ()
-    assert any("cannot tell 'fp -> w4' from 'fp -> w4/32'" in c.text for c in found.cautions)
+    assert any("gives 'fp -> w4' and 'fp -> w4/32' the same loss" in c.text for c in found.warnings)
     worse = rank_serving("published", MODEL, "h100", ["fp -> w:int4/16", "fp -> w5"])
     assert by_precision(worse)["fp -> w4/16"].beaten_by == ("fp -> w5",)
 
@@ -88,7 +88,7 @@ def test_refits_give_an_interval_around_the_gap() -> None:
 
 
 def test_measured_decode_speeds_come_first() -> None:
-    device = replace(machine("h100"), decoding={"w4": 321.0})
+    device = replace(as_machine("h100"), decoding={"w4": 321.0})
     found = rank_serving("published", MODEL, device, ["w4", "w8"])
     assert by_precision(found)["fp -> w4"].speed == 321.0
     assert by_precision(found)["fp -> w4"].speed_from == "measured"
@@ -101,7 +101,7 @@ def test_bad_input_is_said_in_one_sentence() -> None:
     with pytest.raises(PlanError, match="no format to serve in"):
         rank_serving("kumar2024", MODEL, "h100", [])
     with pytest.raises(
-        PlanError, match="none of chinchilla says what rounding after training costs"
+        PlanError, match="none of chinchilla has a term for rounding after training"
     ):
         rank_serving("chinchilla", MODEL, "h100", ["w4"])
     with pytest.raises(

@@ -17,7 +17,7 @@ class Spending:
     train: Annotated[
         str | None,
         typer.Option(
-            "--train", metavar="FLOP", rich_help_panel=SPEND, help="Flop of bf16, as 1e21flop."
+            "--train", metavar="FLOP", rich_help_panel=SPEND, help="FLOPs of bf16, as 1e21flop."
         ),
     ] = None
     hours: Annotated[

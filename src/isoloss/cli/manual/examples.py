@@ -165,7 +165,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
         Example(
             "isoloss next-runs fit.json --hours 24h --devices 8 --hardware h100 --target 1e22flop --target-precision bf16 "
-            "--params 10M,400M --runs 12 -o runs.csv",
+            "--params 10M,400M --max-runs 12 -o runs.csv",
             "a day on 8 devices, for a model of one precision, kept as a table to fill in",
         ),
     ),

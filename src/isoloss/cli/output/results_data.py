@@ -62,7 +62,7 @@ def of_plan(plan: Plan) -> dict[str, Any]:
         name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
     }
     shown["regrets"] = said["judged"]
-    return {"units": UNITS | {"flop": "flop of bf16"}, **shown}
+    return {"units": UNITS | {"flop": "FLOPs of bf16"}, **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def disagree(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="For --train: machines and cost models.",
+            help="Machines and cost models, with --train.",
             show_default="linear-bits and all",
         ),
     ] = None,
@@ -54,8 +54,8 @@ def disagree(
 ) -> None:
     """Ask every published law that sees precision the same question, each in its own formats.
 
-    What 4 bits cost a model (--params, --tokens), or what to train with a budget (--train). Numbers in parentheses
-    lie outside the runs behind a law.
+    What 4 bits cost a model (--params, --tokens), or what to train with a budget (--train). Numbers
+    in parentheses lie outside the runs behind a law.
     """
     sizes, lengths = listed(params, "--params"), listed(tokens, "--tokens")
     counts = [_whole(each) for each in listed(bits, "--bits")]
@@ -68,7 +68,8 @@ def disagree(
             )
         if len(counts) > 1:
             raise Refused(
-                f"--bits has {len(counts)} values; the gap is asked for one number of bits at a time"
+                f"--bits has {len(counts)} values; "
+                "the gap is asked for one number of bits at a time"
             )
         found = il.plans.gaps_by_law(sizes, lengths, *counts)
     else:

@@ -1,4 +1,4 @@
-"""``isoloss next-runs``: a saved fit and money for runs in; the runs that make a plan surest out."""
+"""``isoloss next-runs``: a saved fit and a budget in; the runs that make a plan surer out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def next_runs(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="a100, h100, h200, b200, or linear-bits: what a precision costs, of the runs and of the plan.",
+            help="The machine of the runs and of the plan, as h100 or linear-bits.",
             show_default=False,
         ),
     ],
@@ -50,7 +50,7 @@ def next_runs(
             "--target",
             metavar="FLOP",
             rich_help_panel=LEARN,
-            help="The compute of the plan whose params are to be learned, as 1e22flop.",
+            help="Compute of the plan whose params are to be learned, as 1e22flop.",
             show_default=False,
         ),
     ],
@@ -70,7 +70,7 @@ def next_runs(
             "--group",
             metavar="NAME",
             rich_help_panel=LEARN,
-            help="Whose base, where there are several.",
+            help="Group whose constants are used, where a law has several.",
         ),
     ] = None,
     spending: Spending,
@@ -104,11 +104,12 @@ def next_runs(
             show_default="as fitted, and up to 4 times longer",
         ),
     ] = None,
-    runs: Annotated[
-        int, typer.Option("--runs", min=1, rich_help_panel=RUNS, help="How many at most.")
+    max_runs: Annotated[
+        int, typer.Option("--max-runs", min=1, rich_help_panel=RUNS, help="How many at most.")
     ] = 32,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most.")
+    max_seeds: Annotated[
+        int,
+        typer.Option("--max-seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most."),
     ] = 8,
     noise: Annotated[
         float | None,
@@ -127,17 +128,18 @@ def next_runs(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Keep one row a run in this file (.csv .tsv .parquet .json .jsonl), to fill in its loss.",
+            help="Write one row a run (.csv .tsv .parquet .json .jsonl), to fill in its loss.",
         ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose the next runs: those that narrow the interval of a plan's params most for what they cost.
+    """Choose the next runs: those that narrow the interval of a plan's params most for their cost.
 
-    Where losses are as noisy in small runs as in large ones, several small runs and few large ones at the edges of
-    what can be paid teach more than a regular grid. The report says how much: the interval of the params now,
-    expected after these runs, and after the best regular grid of the same cost.
+    Where losses are as noisy in small runs as in large ones, several small runs and few large ones
+    at the edges of what can be paid teach more than a regular grid. The report says how much: the
+    interval of the params now, expected after these runs, and after the best regular grid of the
+    same cost.
     """
     check_target(output, TABLES, force)
     saved = il.load(fit)
@@ -154,8 +156,8 @@ def next_runs(
         precision=listed(precision, "--precision") or None,
         params=_ends(params, "--params"),
         tokens=_ends(tokens, "--tokens"),
-        runs=runs,
-        seeds=seeds,
+        max_runs=max_runs,
+        max_seeds=max_seeds,
         noise=noise,
         level=level,
         group=group,
@@ -167,7 +169,7 @@ def next_runs(
         units = {
             "params": "parameters",
             "tokens": "tokens",
-            "flop": "flop of bf16",
+            "flop": "FLOPs of bf16",
             "width": "most over least",
         }
         show_json("next_runs", {"from": str(fit), "units": units, **asdict(found)})

@@ -25,18 +25,18 @@ from isoloss.cli.output import say, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
-    from isoloss.plans import Budget, Hardware, Listened
+    from isoloss.plans import Budget, Hardware, LawsLike
 
 SERVE = "What the served model must do"
 HELD = "What is held"
 
 
 def plan(
-    thing: Annotated[
+    laws: Annotated[
         str,
         typer.Argument(
-            metavar="THING",
-            help="A saved fit or comparison, a law of 'isoloss laws', or 'published' for all that have constants.",
+            metavar="LAWS",
+            help="A saved fit or comparison, a published law, or 'published' for all of these.",
             show_default=False,
         ),
     ],
@@ -45,7 +45,7 @@ def plan(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="a100, h100, h200, b200, or a cost model: linear-bits (N D P), memory-bits (N P).",
+            help="A machine or cost model, as h100 or linear-bits; an unknown name lists all.",
             show_default=False,
         ),
     ],
@@ -56,19 +56,22 @@ def plan(
             "--served",
             metavar="TOKENS",
             rich_help_panel=SPEND,
-            help="Tokens generated over the life of the model, which the budget pays for as well.",
+            help="Tokens generated over the model's life; the budget pays for them too.",
         ),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
-            "--memory", metavar="BYTES", rich_help_panel=SERVE, help="It must fit, as 16GB."
+            "--memory", metavar="BYTES", rich_help_panel=SERVE, help="Memory to serve in, as 16GB."
         ),
     ] = None,
     speed: Annotated[
         str | None,
         typer.Option(
-            "--speed", metavar="RATE", rich_help_panel=SERVE, help="At least, as '50 tokens/s'."
+            "--speed",
+            metavar="RATE",
+            rich_help_panel=SERVE,
+            help="Least decode speed, as '50 tokens/s'.",
         ),
     ] = None,
     context: Annotated[
@@ -86,7 +89,10 @@ def plan(
     unique: Annotated[
         str | None,
         typer.Option(
-            "--unique", metavar="COUNT", rich_help_panel=HELD, help="Unique tokens that there are."
+            "--unique",
+            metavar="COUNT",
+            rich_help_panel=HELD,
+            help="Unique tokens available; beyond them tokens repeat.",
         ),
     ] = None,
     serve: Annotated[
@@ -95,13 +101,16 @@ def plan(
             "--serve",
             metavar="FORMATS",
             rich_help_panel=SERVE,
-            help="Rank these ways to serve a model that exists (--params, --tokens), as e4m3,w4/128,mxfp4.",
+            help="Rank these formats for a model that exists (--params, --tokens), as e4m3,w4/128.",
         ),
     ] = None,
     serving_devices: Annotated[
         int,
         typer.Option(
-            "--serving-devices", min=1, rich_help_panel=SERVE, help="That share the weights."
+            "--serving-devices",
+            min=1,
+            rich_help_panel=SERVE,
+            help="Devices that share the weights as served.",
         ),
     ] = 1,
     precision: Annotated[
@@ -109,7 +118,7 @@ def plan(
         typer.Option(
             "--precision",
             metavar="SPELLING",
-            help="Precisions to choose from, separated by commas; with --serve the one it was trained in.",
+            help="Candidates, separated by commas; with --serve the precision it was trained in.",
             show_default="those of the fitted runs, else bf16",
         ),
     ] = None,
@@ -118,25 +127,36 @@ def plan(
         typer.Option(
             "--throughput",
             metavar="FILE",
-            help="Measured rates (.csv: precision, stage, flop_per_s or tokens_per_s and params), before peaks.",
+            help="Measured rates (.csv: precision, stage, flop_per_s, tokens_per_s, params).",
         ),
     ] = None,
     mfu: Annotated[
         float | None,
-        typer.Option("--mfu", help="Share of the peak that training reaches.", show_default="0.4"),
+        typer.Option(
+            "--mfu", help="Model FLOPs utilisation of training, 0 to 1.", show_default="0.4"
+        ),
     ] = None,
     extrapolate: Annotated[
         bool,
-        typer.Option("--extrapolate", help="Recommend also outside the runs.", show_default=False),
+        typer.Option(
+            "--extrapolate", help="Recommend also outside the fitted runs.", show_default=False
+        ),
     ] = False,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="NAME", help="Whose base, where there are several."),
+        typer.Option(
+            "--group",
+            metavar="NAME",
+            help="Group whose constants are used, where a law has several.",
+        ),
     ] = None,
     draws: Annotated[
         int,
         typer.Option(
-            "--draws", min=1, rich_help_panel=DOUBT, help="Refits that are planned again."
+            "--draws",
+            min=1,
+            rich_help_panel=DOUBT,
+            help="Bootstrap replicates that are planned again.",
         ),
     ] = 1000,
     level: Level = 0.9,
@@ -145,18 +165,20 @@ def plan(
 ) -> None:
     """Plan how large, how long and in which precision, under a budget on a machine.
 
-    With --serve: in which format to serve a model that exists. Outside the runs behind a law no single answer is given unless --extrapolate asks for it.
+    With --serve: in which format to serve a model that exists. Outside the runs behind a law the
+    recommendation is withheld unless --extrapolate asks for it.
     """
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
-    device = il.plans.machine(hardware)
+    device = il.plans.as_machine(hardware)
     device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
     budget = il.Budget(
         **vars(spending), served=served, memory=memory, speed=speed,
-        serving_devices=serving_devices, context=context, batch=batch, params=params, tokens=tokens, unique_tokens=unique,
+        serving_devices=serving_devices, context=context, batch=batch, params=params,
+        tokens=tokens, unique_tokens=unique,
     )  # fmt: skip
-    laws = "published" if thing == "published" else saved_or_law(thing)
+    known = "published" if laws == "published" else saved_or_law(laws)
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {
         "extrapolate": extrapolate,
@@ -165,9 +187,9 @@ def plan(
         "group": group,
     }
     if serve:
-        _rank(thing, laws, budget, device, listed(serve, "--serve"), names, doubt, saving)
+        _rank(laws, known, budget, device, listed(serve, "--serve"), names, doubt, saving)
         return
-    found = il.plan(laws, budget, device, precision=names or None, **doubt)
+    found = il.plan(known, budget, device, precision=names or None, **doubt)
     if saving.output is not None:
         say(f"saved {found.save(saving.output, force=saving.force)}")
     if saving.drawing is not None:
@@ -176,14 +198,14 @@ def plan(
     if saving.as_json:
         from isoloss.cli.output.results_data import of_plan
 
-        show_json("plan", {"from": thing, **of_plan(found)})
+        show_json("plan", {"from": laws, **of_plan(found)})
     else:
         show(found.sections())
 
 
 def _rank(
-    thing: str,
-    laws: Listened,
+    named: str,
+    laws: LawsLike,
     budget: Budget,
     device: Hardware,
     formats: list[str],
@@ -191,10 +213,11 @@ def _rank(
     doubt: dict[str, Any],
     saving: Saving,
 ) -> None:
-    """Ranks the ways to serve a model that exists."""
+    """Rank the formats to serve a model that exists."""
     if len(trained) > 1:
         raise Refused(
-            f"--precision has {len(trained)} values; with --serve it is the one that the model was trained in"
+            f"--precision has {len(trained)} values; "
+            "with --serve it is the one that the model was trained in"
         )
     if saving.output is not None or saving.drawing is not None:
         raise Refused(
@@ -205,6 +228,6 @@ def _rank(
     )
     if saving.as_json:
         units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
-        show_json("serving", {"from": thing, "units": units, **asdict(found)})
+        show_json("serving", {"from": named, "units": units, **asdict(found)})
     else:
         show(found.sections())

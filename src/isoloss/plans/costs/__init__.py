@@ -1,6 +1,14 @@
-"""What a run costs on a machine: peaks, rates, measured throughput, shapes."""
+"""What a run costs on a machine: peaks, rates, measured throughput, shapes.
 
-from isoloss.plans.costs.hardware import MACHINES, MFU, Hardware, machine
+`machines` lists devices and the abstract cost models of the papers; a machine is one literal of
+`hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
+cost (each product at the wider of its operand formats), `throughput` reads measured rates that
+replace peaks, `shapes` gives the typical decoder of a size, and `units` reads amounts as people
+write them.
+"""
+
+from isoloss.plans.costs.hardware import MFU, Hardware
+from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.rates import Rate, own_class, rate_of
 from isoloss.plans.costs.shapes import bits_of, counted_over_rule, decoder_of, kv_elements
 from isoloss.plans.costs.throughput import measured
@@ -8,7 +16,8 @@ from isoloss.plans.costs.units import Dimension, amount
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "amount", "bits_of", "counted_over_rule",
-    "decoder_of", "kv_elements", "machine", "measured", "own_class", "rate_of",
+    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "amount", "as_machine", "bits_of",
+    "counted_over_rule", "decoder_of", "kv_elements", "measured", "own_class", "rate_of",
+    "register_machine",
 ]
 # fmt: on

@@ -1,28 +1,59 @@
-"""Machines: peak rates by format, memory and bandwidth, as data; and the two abstract cost models of the papers."""
+"""A machine as a value: peak rates, memory, bandwidth, and the page of each number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, get_args
 
 from isoloss.plans.problems import PlanError
 
 Rule = Literal["rates", "linear-bits", "memory-bits"]
 #: Share of the peak that training reaches where nobody says otherwise, the same in every format.
 MFU = 0.4
-SOURCE = "vendor datasheets and architecture papers, dense, without sparsity; glennklockwood.com/garden/processors"
+#: The classes of formats that a machine may have a peak rate for.
+CLASSES = ("fp4", "fp6", "fp8", "bf16", "tf32", "int4", "int8")
+DESCRIBED: dict[Rule, str] = {
+    "rates": "a device",
+    "linear-bits": "abstract, cost 6 N D P / 16, P the wider of weights and activations",
+    "memory-bits": "abstract, cost N P, P the bits of weights as served; tokens cost nothing",
+}
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device: peak rates (flop/s) by class of format, memory (bytes), memory bandwidth (bytes/s).
+    """A device, or an abstract cost model of the papers.
 
-    ``mfu`` is the share of a peak that training reaches, by class of format. ``measured`` holds measured training
-    rates (flop/s of 6 N D, a device) by precision, ``decoding`` measured decode speeds (tokens/s): where they are
-    given they replace peaks. ``rule`` is "rates" for a real device. The abstract machines have no device:
-    "linear-bits" counts N D P / 16 (times 6), "memory-bits" N P.
+    Attributes
+    ----------
+    name
+        What it is called: "h100".
+    peaks
+        Peak rate of matrix products in FLOP/s, dense, by class of formats: fp4 fp6 fp8 bf16 tf32
+        int4 int8. A device has at least bf16, which the FLOPs of a budget are counted in; a format
+        whose class is missing runs at the next wider one.
+    memory
+        Bytes.
+    bandwidth
+        Of memory, in bytes/s; it bounds decoding.
+    mfu
+        Share of the peak that training reaches (model FLOPs utilisation), by class; 0.4 where it is
+        not given.
+    rule
+        "rates" for a device. The cost models have no device: "linear-bits" counts 6 N D P / 16,
+        "memory-bits" N P.
+    pages
+        Where the numbers were read: for each page (or paper, or file) the names of the numbers it
+        gives, which are classes of `peaks`, "memory", "bandwidth", "rule" and "measured".
+    measured
+        Measured training rates, FLOP/s of 6 N D a device, by precision. They replace peaks.
+    decoding
+        Measured decode speeds, tokens/s of one sequence, by precision. They replace bandwidth.
+
+    Raises
+    ------
+    PlanError
+        A number is not positive, a class is unknown, or a device has no rate for bf16.
     """
 
     name: str
@@ -31,82 +62,86 @@ class Hardware:
     bandwidth: float = float("inf")
     mfu: Mapping[str, float] = field(default_factory=dict)
     rule: Rule = "rates"
-    source: str = SOURCE
+    pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     decoding: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.rule not in get_args(Rule):
+            raise PlanError(
+                f"rule of {self.name} is {self.rule!r}; accepted are {', '.join(get_args(Rule))}"
+            )
+        unknown = [each for each in self.peaks if each not in CLASSES]
+        if unknown:
+            raise PlanError(
+                f"{self.name} has a peak for {unknown[0]!r}; "
+                f"classes of formats are {', '.join(CLASSES)}"
+            )
+        if self.rule == "rates" and "bf16" not in self.peaks:
+            raise PlanError(
+                f"{self.name} has no peak for bf16, which the FLOPs of a budget are counted in"
+            )
+        for name, value in self.numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise PlanError(f"{name} of {self.name} is {value!r}; accepted is a number above 0")
+        told = {name for names in self.pages.values() for name in names}
+        if odd := sorted(told - {*self.numbers, "rule", "measured"}):
+            raise PlanError(f"pages of {self.name} name {odd[0]!r}, which it has no number for")
 
     @property
     def is_abstract(self) -> bool:
         """Whether this is a cost model of the papers and no device."""
         return self.rule != "rates"
 
+    @property
+    def is_free_to_train(self) -> bool:
+        """Whether tokens cost nothing, so that only the bits of weights are limited."""
+        return self.rule == "memory-bits"
+
+    @property
+    def train_unit(self) -> str:
+        """The unit of a budget's `train` on this machine, in words."""
+        return "bits of all weights" if self.is_free_to_train else "compute (FLOPs of bf16)"
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Its peaks by class, memory and bandwidth."""
+        return {**self.peaks, "memory": self.memory, "bandwidth": self.bandwidth}
+
+    def page(self, number: str) -> str | None:
+        """The page that a number was read on, as `page("bf16")` or `page("memory")`, or None."""
+        return next((page for page, names in self.pages.items() if number in names), None)
+
     def reached(self, rate: str) -> float:
-        """The flop/s that training reaches in a class of formats: peak times mfu."""
+        """The FLOP/s that training reaches in a class of formats: peak times MFU."""
         return self.peaks[rate] * self.mfu.get(rate, MFU)
 
     def with_mfu(self, mfu: float | Mapping[str, float]) -> Hardware:
-        """The machine with another share of its peaks, one for all formats or one for each class of formats.
+        """The machine with another share of its peaks.
 
-        Raises PlanError for a share outside (0, 1] and a class that the machine has not.
+        Parameters
+        ----------
+        mfu
+            One share in (0, 1] for all classes of formats, or a share for each of some classes.
+
+        Raises
+        ------
+        PlanError
+            A share is outside (0, 1], or the machine does not have the class.
         """
-        given = dict.fromkeys(self.peaks, mfu) if isinstance(mfu, int | float) else dict(mfu)
+        given = dict(mfu) if isinstance(mfu, Mapping) else dict.fromkeys(self.peaks, mfu)
         for rate, share in given.items():
             if rate not in self.peaks:
                 raise PlanError(
                     f"{self.name} has no rate {rate!r}; it has {', '.join(self.peaks) or 'none'}"
                 )
-            if not 0 < share <= 1:
-                raise PlanError(f"mfu of {rate} is {share:g}; it is a share of the peak in (0, 1]")
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+                raise PlanError(f"mfu of {rate} is {share!r}; it is a share of the peak in (0, 1]")
         return replace(self, mfu={**self.mfu, **given})
 
     def __str__(self) -> str:
         if self.is_abstract:
             return f"{self.name}: {DESCRIBED[self.rule]}"
         rates = ", ".join(f"{rate} {peak / 1e12:.5g}" for rate, peak in self.peaks.items())
-        return f"{self.name}: {rates} Tflop/s, {self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
-
-
-DESCRIBED: dict[Rule, str] = {
-    "rates": "a device",
-    "linear-bits": "abstract, cost 6 N D P / 16, P the wider of weights and activations",
-    "memory-bits": "abstract, cost N P, P the bits of weights as served; tokens cost nothing",
-}
-
-
-def _device(name: str, memory: float, bandwidth: float, **peaks: float) -> Hardware:
-    return Hardware(
-        name, {rate: peak * 1e12 for rate, peak in peaks.items()}, memory * 1e9, bandwidth * 1e12
-    )
-
-
-#: Every machine by name. B200 memory is the usable part.
-MACHINES: tuple[Hardware, ...] = (
-    _device("a100", 80, 2.04, tf32=156, bf16=312, int8=624, int4=1248),
-    _device("h100", 80, 3.35, tf32=494.7, bf16=989.4, fp8=1978.9, int8=1978.9),
-    _device("h200", 141, 4.8, tf32=494.7, bf16=989.4, fp8=1978.9, int8=1978.9),
-    _device("b200", 180, 8.0, tf32=1100, bf16=2250, fp8=4500, int8=4500, fp6=4500, fp4=9000),
-    Hardware(
-        "linear-bits", rule="linear-bits", source="Kumar et al. 2024 (2411.04330), section 4.3"
-    ),
-    Hardware(
-        "memory-bits",
-        rule="memory-bits",
-        source="Kumar et al. 2024 (2411.04330), appendix E, eq. 29",
-    ),
-)
-
-
-def machine(name: str | Hardware) -> Hardware:
-    """The machine of a name, such as "h100" or "linear-bits"; one that is made already comes back.
-
-    Raises PlanError with the nearest names and all that there are.
-    """
-    if isinstance(name, Hardware):
-        return name
-    known = {each.name: each for each in MACHINES}
-    wanted = str(name).lower().replace("_", "-")
-    if wanted in known:
-        return known[wanted]
-    near = get_close_matches(wanted, known, n=2)
-    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise PlanError(f"unknown hardware {name!r}; {hint}there are {', '.join(known)}")
+        memory = f"{self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
+        return f"{self.name}: {rates} TFLOP/s, {memory}"

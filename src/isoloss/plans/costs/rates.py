@@ -1,18 +1,20 @@
-"""At which rate a machine multiplies in a precision: each product at the wider of its two operand formats."""
+"""The rate of a precision on a machine: each product runs at the wider of its operand formats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from isoloss.formats import Format, Precision
-from isoloss.plans.costs.hardware import Hardware
+from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.problems import PlanError
 
-#: Classes of formats, narrow to wide: a format computes at the first of its own chain that the machine has.
+#: Classes of formats, narrow to wide: a format computes at the first of its own chain that the
+#: machine has.
 FLOATS = ("fp4", "fp6", "fp8", "bf16", "tf32")
 INTEGERS = ("int4", "int8", "bf16", "tf32")
-#: The products of a training step and their operands, 2 N flop a token each: forward, then the gradients of
-#: activations and of weights.
+#: The products of a training step and their operands, 2 N FLOPs a token each: forward, then the
+#: gradients of activations and of weights.
 PRODUCTS = {"forward": ("w", "a"), "input gradient": ("g", "w"), "weight gradient": ("g", "a")}
 
 
@@ -20,9 +22,16 @@ PRODUCTS = {"forward": ("w", "a"), "input gradient": ("g", "w"), "weight gradien
 class Rate:
     """How fast a precision is trained on a machine.
 
-    ``cost`` is the flop of bf16 that one flop of it costs (1 for bf16); ``flops`` the flop/s a device (0 where
-    the machine is abstract); ``how`` says where that is from; ``emulated`` names operand formats that the machine
-    lacks, so that they compute wider and save memory only.
+    Attributes
+    ----------
+    cost
+        FLOPs of bf16 that one FLOP of it costs: 1 for bf16.
+    flops
+        FLOP/s a device; 0 on an abstract machine.
+    how
+        Where that is from: "measured", or "bf16 peak x MFU 0.4".
+    emulated
+        Operand formats that the machine lacks: they compute wider and save memory only.
     """
 
     cost: float
@@ -32,14 +41,37 @@ class Rate:
 
 
 def rate_of(machine: Hardware, precision: Precision) -> Rate:
-    """The training rate of a precision, measured where the machine has a measurement, else from peaks.
+    """The training rate of a precision: measured where there is a measurement, else from peaks.
 
-    Raises PlanError for a format that is wider than all that the machine computes in.
+    Parameters
+    ----------
+    machine
+        A device or cost model.
+    precision
+        What is trained; an arrow is ignored.
+
+    Returns
+    -------
+    Rate
+        Its cost and FLOP/s.
+
+    Raises
+    ------
+    PlanError
+        A format is wider than all that the machine computes in.
     """
-    if machine.rule == "linear-bits":
-        return Rate(linear_bits(precision) / 16.0, 0.0, "linear in bits")
-    if machine.rule == "memory-bits":
-        return Rate(0.0, 0.0, "training is free")
+    match machine.rule:
+        case "linear-bits":
+            return Rate(linear_bits(precision) / 16.0, 0.0, "linear in bits")
+        case "memory-bits":
+            return Rate(0.0, 0.0, "training is free")
+        case "rates":
+            return _device_rate(machine, precision)
+        case _:
+            assert_never(machine.rule)
+
+
+def _device_rate(machine: Hardware, precision: Precision) -> Rate:
     base = machine.measured.get("bf16", machine.reached("bf16"))
     spelled = str(precision.trained)
     known = machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)
@@ -47,17 +79,24 @@ def rate_of(machine: Hardware, precision: Precision) -> Rate:
         return Rate(base / known, known, "measured")
     classes = [product_class(machine, precision, *parts) for parts in PRODUCTS.values()]
     seconds = sum(1.0 / machine.reached(each) for each in classes) / len(classes)
-    named = dict.fromkeys(classes)
-    how = (
-        f"{next(iter(named))} peak"
-        if len(named) == 1
+    return Rate(
+        base * seconds, 1.0 / seconds, _how(machine, classes), _emulated(machine, precision)
+    )
+
+
+def _how(machine: Hardware, classes: list[str]) -> str:
+    """Where a rate is from, as "bf16 peak x MFU 0.4"."""
+    shares = dict.fromkeys(f"{machine.mfu.get(each, MFU):g}" for each in classes)
+    peaks = (
+        f"{classes[0]} peak"
+        if len(set(classes)) == 1
         else f"{classes[0]} forward, {classes[1]} backward peaks"
     )
-    return Rate(base * seconds, 1.0 / seconds, how, _emulated(machine, precision))
+    return f"{peaks} x MFU {' and '.join(shares)}"
 
 
 def linear_bits(precision: Precision) -> float:
-    """The bits P that the cost N D P / 16 sees: the wider of weights and activations, 16 where unset."""
+    """The bits P of the cost N D P / 16: the wider of weights and activations, 16 where unset."""
     return max(_bits(precision.format(part)) for part in ("w", "a"))
 
 
@@ -71,8 +110,8 @@ def product_class(
 ) -> str:
     """The class in which a product of two parts runs: the wider of the two that the machine has.
 
-    Integers of up to 4 bits are numbers of an 8-bit float, so these two meet at fp8; other integers and floats
-    meet at bf16.
+    Integers of up to 4 bits are numbers of an 8-bit float, so these two meet at fp8; other integers
+    and floats meet at bf16.
     """
     one, two = (
         _class_of(machine, precision.format(part, "serve" if stage == "serve" else "train"))
@@ -89,7 +128,7 @@ def product_class(
 
 
 def own_class(known: Format | None) -> str:
-    """The narrowest class that holds a format: fp8 for e4m3, int4 for ternary, bf16 where nothing is rounded."""
+    """The narrowest class that holds a format: fp8 for e4m3, bf16 for no rounding."""
     if known is None or known.kind in ("exact", "noise", "own"):
         return "bf16"
     if known.exponent is not None:
@@ -105,7 +144,8 @@ def _class_of(machine: Hardware, known: Format | None) -> str:
     chain = INTEGERS if wanted.startswith("int") else FLOATS
     if wanted not in chain:
         raise PlanError(
-            f"{machine.name} computes in no format as wide as {wanted}; it has {', '.join(machine.peaks)}"
+            f"{machine.name} computes in no format as wide as {wanted}; "
+            f"it has {', '.join(machine.peaks)}"
         )
     return next(each for each in chain[chain.index(wanted) :] if each in machine.peaks)
 

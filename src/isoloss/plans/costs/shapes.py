@@ -1,4 +1,4 @@
-"""The shape of a model of a size: layers, width and KV heads, for what depends on more than the count of params."""
+"""The typical decoder of a size, for costs that depend on more than the count of params."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from isoloss.formats import Format
 from isoloss.laws import Value
 from isoloss.runs import Decoder
 
-#: A dense decoder of usual proportions: width 128 times the layers, heads of 128, 8 KV heads, ffn 8/3 width gated,
-#: so that params without embeddings are near 12 layers width^2 = 12 x 128^2 layers^3.
+#: A dense decoder of usual proportions: width 128 times the layers, heads of 128, 8 KV heads, ffn
+#: 8/3 width gated, so that params without embeddings are near 12 layers width^2 = 12 x 128^2
+#: layers^3.
 ASPECT, HEAD, KV_HEADS, VOCAB = 128, 128, 8, 32_000
 #: Tokens of the sequences that training is counted in.
 CONTEXT = 2048
@@ -27,7 +28,20 @@ def kv_elements(params: Value) -> Value:
 
 
 def decoder_of(params: float, vocab: int = VOCAB) -> Decoder:
-    """The decoder of usual proportions nearest to a count of params without embeddings."""
+    """The decoder of usual proportions nearest to a size.
+
+    Parameters
+    ----------
+    params
+        Count without embeddings.
+    vocab
+        Tokens in its vocabulary.
+
+    Returns
+    -------
+    Decoder
+        Its layers, width, heads and feed-forward width.
+    """
     layers = max(1, round(layers_of(params)))
     width = max(64, 64 * round((params / (12.0 * layers)) ** 0.5 / 64))
     head = HEAD if width % HEAD == 0 else 64
@@ -39,11 +53,11 @@ def decoder_of(params: float, vocab: int = VOCAB) -> Decoder:
 
 
 def counted_over_rule(params: float, decoder: Decoder | None = None) -> float:
-    """Exact flop of training over 6 N D, N without embeddings, of a decoder (by default of usual proportions)."""
+    """Exact training FLOPs over 6 N D, N without embeddings, of a decoder or of a typical one."""
     flops = (decoder or decoder_of(params)).flops(CONTEXT)
     return flops.training / flops.rule
 
 
 def bits_of(known: Format | None) -> float:
-    """Bits an element in memory, scales counted; 16 where nothing is set."""
+    """Bits an element in memory, scales counted; 16 where no format is set."""
     return 16.0 if known is None else known.storage_bits

@@ -1,4 +1,4 @@
-"""A measured table of throughput (CSV): what kernels really reach, before any datasheet."""
+"""A measured table of throughput (CSV): what kernels reach, in place of datasheet peaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from isoloss.plans.costs.rates import BF16
 from isoloss.plans.problems import PlanError
 from isoloss.runs import number
 
-#: Columns of the file; a row has flop_per_s, or tokens_per_s with the params of the model it was measured on.
+#: Columns of the file; a row has flop_per_s, or tokens_per_s with the params of the model it was
+#: measured on.
 COLUMNS = ("precision", "stage", "flop_per_s", "tokens_per_s", "params")
 STAGES = ("train", "decode")
 
@@ -21,9 +22,24 @@ STAGES = ("train", "decode")
 def measured(machine: Hardware, path: str | Path) -> Hardware:
     """The machine with the rates of a CSV file in place of its peaks.
 
-    Columns: precision; stage (train, the default, or decode); for training flop_per_s, the flop/s of 6 N D that a
-    device reaches, or tokens_per_s a device and the params of the model measured; for decoding tokens_per_s of one
-    sequence. Raises PlanError naming the row for what cannot be read, an abstract machine, or no row of bf16.
+    Parameters
+    ----------
+    machine
+        A device.
+    path
+        A CSV file with the columns precision; stage (train, the default, or decode); for training
+        flop_per_s, the FLOP/s of 6 N D that a device reaches, or tokens_per_s a device and the
+        params of the model measured; for decoding tokens_per_s of one sequence.
+
+    Returns
+    -------
+    Hardware
+        The machine with `measured` and `decoding` filled.
+
+    Raises
+    ------
+    PlanError
+        A row cannot be read (the message names it), the machine is abstract, or bf16 has no row.
     """
     if machine.is_abstract:
         raise PlanError(
@@ -41,14 +57,16 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
         name, value = _named(row, where), _rate(row, stage, where)
         if name in table:
             raise PlanError(
-                f"{name!r} stands twice for stage {stage} in {where}; give one rate for each precision"
+                f"{name!r} stands twice for stage {stage} in {where}; "
+                "give one rate for each precision"
             )
         table[name] = value
     if training and "bf16" not in training:
         raise PlanError(
-            f"{path} has no row of bf16 for training, which the flop of a budget are counted in"
+            f"{path} has no row of bf16 for training, which the FLOPs of a budget are counted in"
         )
-    return replace(machine, measured=training, decoding=decoding, source=f"measured, {path}")
+    pages = {**machine.pages, str(path): ("measured",)}
+    return replace(machine, measured=training, decoding=decoding, pages=pages)
 
 
 def _rows(path: Path) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Amounts with units as people write them: 1e21 flop, 16 GB, 512 devices x 30 days, 2M USD, 50 tokens/s."""
+"""Amounts with units as people write them: 1e21 flop, 16 GB, 30 days, 2M USD, 50 tokens/s."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ DAY = 86400.0
 #: How many of the base unit one of each unit is; the first of a dimension is the base unit.
 UNITS: dict[Dimension, dict[str, float]] = {
     "flop": {
-        "flop": 1.0, "gflop": 1e9, "tflop": 1e12, "pflop": 1e15, "eflop": 1e18, "zflop": 1e21, "yflop": 1e24,
-        "pflop-day": 1e15 * DAY, "pflop/s-day": 1e15 * DAY, "eflop-day": 1e18 * DAY, "bit": 1.0,
+        "flop": 1.0, "gflop": 1e9, "tflop": 1e12, "pflop": 1e15, "eflop": 1e18, "zflop": 1e21,
+        "yflop": 1e24, "pflop-day": 1e15 * DAY, "pflop/s-day": 1e15 * DAY,
+        "eflop-day": 1e18 * DAY, "bit": 1.0,
     },
     "bytes": {
-        "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30,
-        "tib": 2.0**40,
+        "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2.0**10, "mib": 2.0**20,
+        "gib": 2.0**30, "tib": 2.0**40,
     },
     "hours": {
-        "h": 1.0, "hour": 1.0, "min": 1 / 60, "minute": 1 / 60, "s": 1 / 3600, "second": 1 / 3600, "d": 24.0,
-        "day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0,
+        "h": 1.0, "hour": 1.0, "min": 1 / 60, "minute": 1 / 60, "s": 1 / 3600, "second": 1 / 3600,
+        "d": 24.0, "day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0,
     },
-    "money": {"usd": 1.0, "$": 1.0, "eur": 1.0, "€": 1.0, "gbp": 1.0, "chf": 1.0, "cny": 1.0, "jpy": 1.0},
+    "money": {
+        "usd": 1.0, "$": 1.0, "eur": 1.0, "€": 1.0, "gbp": 1.0,
+        "chf": 1.0, "cny": 1.0, "jpy": 1.0,
+    },
     "tokens": {"token": 1.0},
     "params": {"param": 1.0, "parameter": 1.0},
     "speed": {"token/s": 1.0, "tok/s": 1.0, "tps": 1.0},
 }  # fmt: skip
-#: Written behind a number and nothing else, as in "1e21 flop"; the last is what an error shows.
+#: How an amount of each dimension is written, as an error shows it.
 EXAMPLES: dict[Dimension, str] = {
     "flop": "1e21 flop, 3 ZFLOP or 5 PFLOP-days",
     "bytes": "16 GB (1e9 bytes) or 16 GiB (2^30 bytes)",
@@ -43,9 +47,12 @@ _NUMBER = re.compile(r"[+-]?[\d.,_]*\d[\d.,_]*(?:[eE][+-]?\d+)?")
 
 
 def amount(given: object, dimension: Dimension, what: str) -> float:
-    """The amount in the base unit (flop, bytes, hours, currency, count, tokens a second); a bare number is in it.
+    """The amount in the base unit of its dimension, which a bare number is in.
 
-    Raises PlanError for text that does not parse, a unit of another kind, and what is not positive and finite.
+    Base units: FLOPs, bytes, hours, currency, count, tokens a second.
+
+    Raises PlanError for text that does not parse, a unit of another kind, and what is not positive
+    and finite.
     """
     value = (
         _scaled(given, dimension, what)
@@ -54,7 +61,8 @@ def amount(given: object, dimension: Dimension, what: str) -> float:
     )
     if not 0 < value < float("inf"):
         raise PlanError(
-            f"{what} is {given}; accepted is a positive, finite amount such as {EXAMPLES[dimension]}"
+            f"{what} is {given}; accepted is a positive, finite amount such as "
+            f"{EXAMPLES[dimension]}"
         )
     return value
 
@@ -77,7 +85,7 @@ def _scaled(text: str, dimension: Dimension, what: str) -> float:
 
 
 def _readings(text: str) -> list[tuple[str, str]]:
-    """The readings of a text as number and unit: '16 GB' is 16 of GB before it is 16 G of B; '2M USD' is 2M of USD."""
+    """The readings of a text as number and unit: '16 GB' is 16 of GB before it is 16 G of B."""
     sign = text[:1] if text[:1] in "$€" else ""
     body = text.removeprefix(sign).strip()
     match = _NUMBER.match(body)

@@ -1,4 +1,4 @@
-"""The runs among which the next ones are chosen: a grid of params, tokens and precisions, and what each costs."""
+"""Candidates for the next runs: a grid of params, tokens and precisions, and what each costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, as_inputs
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, amount, rate_of
+from isoloss.plans.costs import Dimension, Hardware, amount, rate_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import spendings_of
 
-#: How far above the fitted runs candidates reach, as a factor, and how many sizes and lengths there are.
+#: How far above the fitted runs candidates reach, as a factor, and how many sizes and lengths there
+#: are.
 UP, POINTS = 4.0, 13
 BF16 = Precision("bf16")
 Range = tuple[str | float, str | float]
@@ -32,7 +33,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Runs that could be made, each with its cost (flop of bf16): arrays (m,), precision as an index."""
+    """Possible runs with their cost (FLOPs of bf16): arrays (m,), the precision as an index."""
 
     params: Array
     tokens: Array
@@ -58,7 +59,7 @@ class Candidates:
 
 
 def region_of(box: Box, params: Range | None, tokens: Range | None) -> Region:
-    """Where runs may lie: as given, or from the least of the fitted runs to four times the most of them.
+    """Where runs may lie: as given, or from the least fitted run to four times the largest.
 
     Raises PlanError for a range that cannot be read or whose ends are the wrong way round.
     """
@@ -71,10 +72,12 @@ def region_of(box: Box, params: Range | None, tokens: Range | None) -> Region:
     )
 
 
-def _ends(fitted: tuple[float, float], given: Range | None, what: str) -> tuple[float, float]:
+def _ends(fitted: tuple[float, float], given: Range | None, what: Dimension) -> tuple[float, float]:
     if given is None:
         return fitted[0], fitted[1] * UP
-    low, high = (amount(v, what, what) for v in given)  # type: ignore[arg-type]
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise PlanError(f"{what} is {given!r}; accepted are two counts, the smaller first")
+    low, high = (amount(each, what, what) for each in given)
     if low > high:
         raise PlanError(
             f"{what} of the runs go from {given[0]} to {given[1]}; give the smaller one first"
@@ -85,7 +88,7 @@ def _ends(fitted: tuple[float, float], given: Range | None, what: str) -> tuple[
 def grid(
     region: Region, sizes: int, lengths: int, machine: Hardware, precisions: Sequence[Precision]
 ) -> Candidates:
-    """A regular grid over log params and log tokens in every precision, without what lies outside the ratio."""
+    """A regular grid over log params and log tokens in every precision, cut to the ratio."""
     formats = len(precisions)
     n = np.repeat(_steps(region.params, sizes), lengths * formats)
     d = np.tile(np.repeat(_steps(region.tokens, lengths), formats), sizes)
@@ -109,8 +112,9 @@ def affordable(all_of_them: Candidates, most: float) -> Candidates:
     if all_of_them.cost[k] > most:
         a = all_of_them
         raise PlanError(
-            f"{most:.3g} flop pay for no run: the cheapest, {a.params[k]:.3g} params on {a.tokens[k]:.3g} tokens in "
-            f"'{a.precisions[a.which[k]]}', costs {a.cost[k]:.3g}; give more, or smaller params or tokens"
+            f"{most:.3g} FLOPs pay for no run: the cheapest, {a.params[k]:.3g} params on "
+            f"{a.tokens[k]:.3g} tokens in '{a.precisions[a.which[k]]}', costs {a.cost[k]:.3g}; "
+            "give more, or smaller params or tokens"
         )
     return all_of_them.take(all_of_them.cost <= most)
 
@@ -118,10 +122,10 @@ def affordable(all_of_them: Candidates, most: float) -> Candidates:
 def regular(
     region: Region, side: int, machine: Hardware, precisions: Sequence[Precision], most: float
 ) -> Candidates | None:
-    """The grid of side x side runs in every precision that costs ``most``, from the region's least params and tokens.
+    """The side x side grid in every precision that costs `most`, from the region's least corner.
 
-    Both sides reach the same share of the region, in logarithms, and beyond it where the money is there for more.
-    None where even runs that are all alike cost more.
+    Both sides reach the same share of the region, in logarithms, and beyond it where the money is
+    there for more. None where even runs that are all alike cost more.
     """
 
     def reaching(share: float) -> Candidates:
@@ -138,25 +142,22 @@ def regular(
 
 
 def purse(budget: Budget, machine: Hardware) -> float:
-    """The flop of bf16 that a budget for runs pays for.
+    """The FLOPs of bf16 that a budget for runs pays for.
 
-    Raises PlanError for limits that are not money, time or flop, and where training costs nothing.
+    Raises PlanError for limits other than money, time and compute, and where training is free.
     """
-    others = [
-        name
-        for name in ("memory", "speed", "served", "params", "tokens", "unique_tokens")
-        if getattr(budget, name) is not None
-    ]
+    others = [name for name in budget.limits if name not in ("train", "hours", "money")]
     if others:
         raise PlanError(
-            f"a budget for runs holds train, hours or money; {', '.join(others)} belongs to the target"
+            "a budget for runs holds train, hours or money; "
+            f"{', '.join(others)} belongs to the target"
         )
-    if machine.rule == "memory-bits":
-        raise PlanError("training costs nothing on memory-bits; name a device, or linear-bits")
+    if machine.is_free_to_train:
+        raise PlanError(f"training is free on {machine.name}; name a device, or linear-bits")
     found = spendings_of(budget, machine, (BF16,), (rate_of(machine, BF16),))
     if not found:
         raise PlanError(
-            "nothing pays for runs; give the budget train, hours or money, as Budget('1e19 flop')"
+            "the budget pays for no run; give train, hours or money, as Budget('1e19 flop')"
         )
     return float(min(6.0 * s.most / s.each[0] for s in found))
 

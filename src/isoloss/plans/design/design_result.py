@@ -1,4 +1,4 @@
-"""The next runs as a value: what to train, what it costs, and how much surer the plan is expected to be."""
+"""The next runs as a value: what to train, its cost, and how much surer the plan will be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from isoloss.runs import compact, save_frame
 
 @dataclass(frozen=True)
 class NextRun:
-    """Runs of one size, length and precision, which differ in the seed; ``flop`` of bf16 for each of them."""
+    """Runs of one size, length and precision, which differ in the seed.
+
+    Attributes
+    ----------
+    params, tokens, precision
+        The run.
+    seeds
+        How many of them.
+    flop
+        Of each, counted as FLOPs of bf16.
+    """
 
     params: float
     tokens: float
@@ -26,7 +36,17 @@ class NextRun:
 
 @dataclass(frozen=True)
 class Width:
-    """The interval of the optimal params as a factor, most over least: now, and expected after runs."""
+    """The interval of the optimal params as a factor, most over least.
+
+    Attributes
+    ----------
+    now
+        Of the fit as it is.
+    after
+        Expected after the runs.
+    grid
+        Expected after a regular grid of the same cost; None where the budget pays for no grid.
+    """
 
     now: float
     after: float
@@ -37,10 +57,29 @@ class Width:
 class NextRuns:
     """The runs that shrink the interval of a plan's params most for their cost. Prints itself.
 
-    Iterating gives one dictionary a run (params, tokens, precision, seed, flops as 6ND), as a Grid does; seeds count
-    from 0 in every cell, so give others where you have trained that cell before. ``params`` is the
-    interval of the optimal params at ``target`` as it is now; ``width`` what becomes of it, ``width.grid`` with a
-    regular grid of the same cost, of ``grid_runs`` runs.
+    Iterating gives one dictionary a run (params, tokens, precision, seed, flops as 6ND), as a Grid
+    does. Seeds count from 0 for each run, so give others where you have trained it before.
+
+    Attributes
+    ----------
+    runs
+        The runs, each with its number of seeds.
+    budget, target, hardware
+        In words.
+    flop, most_flop
+        What the runs cost and what they may cost, FLOPs of bf16.
+    params
+        The optimal params at the target as they are known now: (median, low, high).
+    width
+        What becomes of that interval.
+    grid_runs
+        Runs of the regular grid of the same cost that it is compared with; 0 without one.
+    noise
+        Standard deviation of log loss that was taken.
+    level
+        Coverage of the interval, 0.9 = 90%.
+    warnings
+        Typed warnings.
     """
 
     runs: tuple[NextRun, ...]
@@ -54,7 +93,7 @@ class NextRuns:
     grid_runs: int
     noise: float
     level: float
-    cautions: tuple[Caution, ...]
+    warnings: tuple[Caution, ...]
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)
@@ -63,24 +102,27 @@ class NextRuns:
         for run in self.runs:
             for seed in range(run.seeds):
                 yield {
-                    "params": run.params, "tokens": run.tokens, "precision": run.precision, "seed": seed,
+                    "params": run.params,
+                    "tokens": run.tokens,
+                    "precision": run.precision,
+                    "seed": seed,
                     "flops": 6.0 * run.params * run.tokens,
-                }  # fmt: skip
+                }
 
     def frame(self) -> pl.DataFrame:
-        """One row a run to train, with the columns of a table of runs; the loss is what is missing."""
+        """One row a run to train, with the columns of a table of runs but the loss."""
         return pl.DataFrame(list(self))
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path, after the frame was written there (.csv .tsv .parquet .json .jsonl).
+        """Write the frame to a file (.csv .tsv .parquet .json .jsonl) and return its path.
 
-        Raises RunsError where it exists and ``force`` is not given.
+        Raises RunsError where it exists and `force` is not given.
         """
         return save_frame(self.frame(), Path(path), force)
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
-        head = ("params", "tokens", "precision", "seeds", "flop each", "share of the cost")
+        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
         rows = tuple(
             (
                 compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
@@ -91,18 +133,20 @@ class NextRuns:
         return [
             Section("Next runs", tuple(self._headline())),
             Section("What to train", (), head, rows),
-            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _headline(self) -> list[str]:
         middle, low, high = self.params
         share = f"{100 * self.level:g}%"
-        now = f"{compact(middle)} ({share}: {compact(low)} to {compact(high)}, a factor of {self.width.now:.3g})"
+        ends = f"{share}: {compact(low)} to {compact(high)}"
+        now = f"{compact(middle)} ({ends}, a factor of {self.width.now:.3g})"
         after = f"expected after these {len(self)} runs: a factor of {self.width.after:.3g}"
         if self.width.grid is not None:
-            after += f"; after a regular grid of {self.grid_runs} runs of the same cost: {self.width.grid:.3g}"
+            grid = f"a regular grid of {self.grid_runs} runs of the same cost"
+            after += f"; after {grid}: {self.width.grid:.3g}"
         return [
-            f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} flop (bf16)",
+            f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: the params of a plan for {self.target}",
             f"hardware: {self.hardware}",
             f"now: {now}",

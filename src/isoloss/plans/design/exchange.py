@@ -1,16 +1,19 @@
-"""Which of many possible runs to buy: optimal design by greedy choice and exchange, many views of the law at once.
+"""Greedy D/c-optimal design with Fedorov exchange, averaged over bootstrap replicates.
 
-**The criterion.** A run whose log loss has slopes j by the constants, in units of the noise, adds j j' to the
-information M about them. The variance of a quantity with slopes c is c' M^-1 c, and a design is good where it is
-small (c-optimality). The slopes depend on the constants, which the runs are there to find, so several refits of the
-law, the views, each have their own M, j and c, and the mean of log variance over them is made small: the geometric
-mean of the widths. Without c it is the volume of all constants that is made small, -log det M (D-optimality).
+**The criterion.** A run whose log loss has slopes j by the constants, in units of the noise, adds j
+j' to the information M about them. The variance of a quantity with slopes c is c' M^-1 c, and a
+design is good where it is small (c-optimality). The slopes depend on the constants, which the runs
+are there to find, so several bootstrap replicates of the law each have their own M, j and c, and
+the mean of log variance over them is made small: the geometric mean of the widths. Without c it is
+the volume of all constants that is made small, -log det M (D-optimality).
 
-**The search.** Runs are bought one by one by the fall of the criterion over a power of the cost: the power one
-favours many cheap runs, zero a few that say much, and neither is right for every budget, so that several are tried. Each is then
-mended by exchange, a bought run for another that the budget allows, until no exchange helps. Adding and
-removing a run change M by one outer product, so that M^-1 follows without another inversion (Sherman and Morrison).
-Reference: Fedorov 1972, Theory of optimal experiments, chapter 3; Chaloner and Verdinelli 1995, Statistical Science 10, section 4.
+**The search.** Runs are bought one by one by the decrease of the criterion over a power of the
+cost: the power one favours many cheap runs, zero a few that say much, and neither is right for
+every budget, so that several are tried. Each is then mended by exchange, a bought run for another
+that the budget allows, until no exchange helps. Adding and removing a run change M by one outer
+product, so that M^-1 follows without another inversion (Sherman and Morrison). Reference: Fedorov
+1972, Theory of optimal experiments, chapter 3; Chaloner and Verdinelli 1995, Statistical Science
+10, section 4.
 """
 
 from __future__ import annotations
@@ -24,15 +27,25 @@ from isoloss.laws import Array
 
 #: Powers of the cost by which the fall of the criterion is divided, one greedy design each.
 POWERS = (0.0, 0.25, 0.5, 1.0)
-#: Falls of the criterion (log variance) below this are none; rounds of exchange at most.
+#: Decreases of the criterion (log variance) below this count as none; rounds of exchange at most.
 LEAST, ROUNDS = 1e-6, 400
 
 Counts = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Views:
-    """Information ``known`` (K, p, p) before, slopes of m candidates (K, m, p) in units of noise, aims (K, p) or None."""
+class DesignProblem:
+    """What K bootstrap replicates, with p constants, say of m candidate runs.
+
+    Attributes
+    ----------
+    known
+        Information of the runs there are, (K, p, p).
+    slopes
+        Of the log loss of the candidates by the constants, in units of noise, (K, m, p).
+    aims
+        Slopes of the quantity that is to be learned, (K, p); None for all constants (D-optimality).
+    """
 
     known: Array
     slopes: Array
@@ -47,7 +60,7 @@ class Views:
         )
 
     def shrunk(self, counts: Array | Counts) -> float:
-        """The width of an interval of the aims after runs over that before: the geometric mean over views."""
+        """Width of the aims' interval after runs over before, geometric mean over replicates."""
         before, after = (self.score(self.inverse(c)) for c in (np.zeros_like(counts), counts))
         return float(np.exp(0.5 * (after - before)))
 
@@ -82,7 +95,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Limits:
-    """What each candidate costs (m,), what all may cost, how many runs there may be, and how many of one candidate."""
+    """The cost of each candidate (m,), and the most that all runs may cost and number."""
 
     cost: Array
     most: float
@@ -95,38 +108,40 @@ class Limits:
         return (self.cost <= room) & (counts < self.repeats) & bool(counts.sum() < self.runs)
 
 
-def best_design(views: Views, limits: Limits) -> Counts:
-    """How often to run each candidate, (m,): the best of several greedy designs, each mended by exchange."""
+def best_design(problem: DesignProblem, limits: Limits) -> Counts:
+    """How often to run each candidate, (m,): the best of several greedy designs, each exchanged."""
     nothing = np.zeros(len(limits.cost), dtype=np.intp)
-    found = [exchanged(views, limits, greedy(views, limits, nothing, power)) for power in POWERS]
-    return min(found, key=lambda counts: views.score(views.inverse(counts)))
+    found = [
+        exchanged(problem, limits, greedy(problem, limits, nothing, power)) for power in POWERS
+    ]
+    return min(found, key=lambda counts: problem.score(problem.inverse(counts)))
 
 
-def greedy(views: Views, limits: Limits, counts: Counts, power: float) -> Counts:
-    """The counts with runs added one by one while the budget allows: most fall of the criterion over cost^power."""
+def greedy(problem: DesignProblem, limits: Limits, counts: Counts, power: float) -> Counts:
+    """The counts with runs added one by one: the largest decrease over cost^power first."""
     counts = counts.copy()
-    inverse = views.inverse(counts)
+    inverse = problem.inverse(counts)
     worth = (limits.cost / limits.most) ** -power
     while (allowed := limits.open(counts)).any():
-        fall = np.where(allowed, (views.score(inverse) - views.added(inverse)) * worth, -np.inf)
+        fall = np.where(allowed, (problem.score(inverse) - problem.added(inverse)) * worth, -np.inf)
         best = int(np.argmax(fall))
         if fall[best] <= LEAST * worth[best]:
             break
         counts[best] += 1
-        inverse = views.plus(inverse, best)
+        inverse = problem.plus(inverse, best)
     return counts
 
 
-def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
-    """The counts after exchanges of one run for another, the best first, and of what then fits, until none helps."""
+def exchanged(problem: DesignProblem, limits: Limits, counts: Counts) -> Counts:
+    """The counts after exchanges of one run for another, the best first, until none helps."""
     for _ in range(ROUNDS):
-        inverse = views.inverse(counts)
-        now, best = views.score(inverse), None
+        inverse = problem.inverse(counts)
+        now, best = problem.score(inverse), None
         for out in np.flatnonzero(counts):
             fewer = counts.copy()
             fewer[out] -= 1
             after = np.where(
-                limits.open(fewer), views.added(views.plus(inverse, int(out), -1.0)), np.inf
+                limits.open(fewer), problem.added(problem.plus(inverse, int(out), -1.0)), np.inf
             )
             into = int(np.argmin(after))
             if after[into] < now - LEAST:
@@ -136,5 +151,5 @@ def exchanged(views: Views, limits: Limits, counts: Counts) -> Counts:
         counts = counts.copy()
         counts[best[0]] -= 1
         counts[best[1]] += 1
-        counts = greedy(views, limits, counts, 0.5)
+        counts = greedy(problem, limits, counts, 0.5)
     return counts

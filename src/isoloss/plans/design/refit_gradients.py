@@ -1,4 +1,4 @@
-"""What several refits of a law say of runs: how each moves the constants, and how these move the params of a plan."""
+"""Gradients of bootstrap replicates: log loss and a plan's log params by the constants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from isoloss.laws import Array, Grouped, Inputs, Level, Value, as_inputs
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import Candidates
-from isoloss.plans.design.exchange import Views
+from isoloss.plans.design.exchange import DesignProblem
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import levels_of, members_of, search, space_of
 
@@ -28,7 +28,7 @@ ROUNDING = 1e-10
 
 @dataclass(frozen=True)
 class Target:
-    """The plan whose params are to be learned: a budget on a machine, in the best of some precisions."""
+    """The plan whose params are to be learned, in the best of some precisions."""
 
     fit: Fit
     budget: Budget
@@ -37,7 +37,7 @@ class Target:
     group: str | None
 
     def log_params(self, theta: Array) -> tuple[Array, NDArray[np.intp]]:
-        """Log of the best params at each precision (S, n) for many vectors of constants, and the best precision (S,).
+        """Log of the best params (S, n) for S vectors of constants, and the best precision (S,).
 
         NaN where no plan is defined.
         """
@@ -55,9 +55,23 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """Some refits of a law, theta (K, p): the information of the runs they were fitted to (K, p, p), the slopes of a
-    plan's log params by the constants (K, p), and log params of every refit (S,). ``noise`` is that of log loss.
+class Replicates:
+    """Some bootstrap replicates of a fit, and what each says of runs.
+
+    Attributes
+    ----------
+    fit, group
+        Of the law.
+    noise
+        Standard deviation of log loss.
+    theta
+        The constants of K replicates, (K, p).
+    information
+        Of the runs they were fitted to, (K, p, p).
+    aims
+        Slopes of the plan's log params by the constants, (K, p).
+    log_params
+        Of the plan of every replicate, (S,).
     """
 
     fit: Fit
@@ -68,17 +82,19 @@ class Sight:
     aims: Array
     log_params: Array
 
-    def of(self, candidates: Candidates) -> tuple[Candidates, Views]:
-        """The candidates at which all of these refits are defined, and how they see them.
+    def of(self, candidates: Candidates) -> tuple[Candidates, DesignProblem]:
+        """The candidates at which all of these replicates are defined, and their design problem.
 
-        Every constant is in units of what the runs and a candidate say of it, so that inverses are well conditioned;
-        beside them stands what rounding needs. Raises PlanError where no candidate is left.
+        Every constant is in units of what the runs and a candidate say of it, so that inverses are
+        well conditioned; beside them stands what rounding needs. Raises PlanError where no
+        candidate is left.
         """
         slopes = log_slopes(self.fit.law, self.theta, candidates.inputs(self.group)) / self.noise
         defined = np.flatnonzero(np.isfinite(slopes).all(axis=(0, 2)))
         if not len(defined):
             raise PlanError(
-                f"{self.fit.law.name} is not defined for any of the runs; give other params, tokens or precision"
+                f"{self.fit.law.name} is not defined for any of the runs; "
+                "give other params, tokens or precision"
             )
         slopes = slopes[:, defined, :]
         typical = np.square(slopes).mean(axis=1) + np.diagonal(self.information, axis1=1, axis2=2)
@@ -86,13 +102,15 @@ class Sight:
         known = self.information * unit[:, :, None] * unit[:, None, :] + ROUNDING * np.eye(
             unit.shape[1]
         )
-        return candidates.take(defined), Views(known, slopes * unit[:, None, :], self.aims * unit)
+        return candidates.take(defined), DesignProblem(
+            known, slopes * unit[:, None, :], self.aims * unit
+        )
 
 
-def sight_of(target: Target, noise: float, count: int) -> Sight:
-    """As many refits as asked, spread evenly over the log params that refits plan.
+def replicates_of(target: Target, noise: float, count: int) -> Replicates:
+    """As many replicates as asked, spread evenly over the log params that replicates plan.
 
-    Raises PlanError where no refit can be planned, and where the law does not set the params.
+    Raises PlanError where no replicate can be planned, and where the law does not set the params.
     """
     fit = target.fit
     planned, best = target.log_params(fit.draws)
@@ -100,7 +118,8 @@ def sight_of(target: Target, noise: float, count: int) -> Sight:
     known = np.flatnonzero(np.isfinite(params))
     if not len(known):
         raise PlanError(
-            f"none of the {len(fit.draws)} refits of {fit.law.name} can be planned at {target.budget}"
+            f"none of the {len(fit.draws)} bootstrap replicates of {fit.law.name} "
+            f"can be planned at {target.budget}"
         )
     order = known[np.argsort(params[known])]
     rows = order[np.unique(((np.arange(count) + 0.5) / count * len(order)).astype(int))]
@@ -112,16 +131,16 @@ def sight_of(target: Target, noise: float, count: int) -> Sight:
     good &= np.abs(aims).max(axis=1, initial=0.0) > NONE
     if not good.any():
         raise PlanError(
-            f"the params of the plan at {target.budget} do not depend on what was fitted: something else sets them; "
-            "leave params, tokens, memory and speed of the target free"
+            f"the params of the plan at {target.budget} do not depend on what was fitted: "
+            "something else sets them; leave params, tokens, memory and speed of the target free"
         )
-    return Sight(
+    return Replicates(
         fit, target.group, noise, theta[good], information[good], aims[good], params[known]
     )
 
 
 def gradients(target: Target, theta: Array, which: NDArray[np.intp]) -> Array:
-    """Slopes of the log params of a plan by the constants at many vectors (K, p), by central differences, (K, p)."""
+    """Slopes of a plan's log params by the constants, by central differences, (K, p)."""
     count, p = theta.shape
     step = STEP * np.maximum(np.abs(theta), 1.0) * np.eye(p)[:, None, :]
     moved = np.concatenate([theta + step, theta - step]).reshape(-1, p)
@@ -139,7 +158,8 @@ def inputs_of(fit: Fit) -> Inputs:
         return fit.sample.x
     if isinstance(fit.law.formula, Grouped):
         raise PlanError(
-            "a saved fit with a base per group does not say of which group its runs are; fit again"
+            "a saved fit with constants per group does not say of which group its runs are; "
+            "fit again"
         )
     rows = ~fit.points.held_out
     levels = [_level(p) for p, kept in zip(fit.points.precision, rows, strict=True) if kept]
@@ -152,7 +172,7 @@ def inputs_of(fit: Fit) -> Inputs:
 
 
 def _level(spelled: str) -> Level:
-    """The level of a fitted run as it is printed: its precision and then, where weights are pruned, the pattern."""
+    """The level of a fitted run as printed: its precision and, where pruned, then the pattern."""
     try:
         return Level(Precision.parse(spelled))
     except ValueError:
@@ -169,7 +189,8 @@ def noise_of(fit: Fit) -> float:
     free = len(residual) - fit.draws.shape[1]
     if free < 1:
         raise PlanError(
-            f"{len(residual)} runs for {fit.draws.shape[1]} constants leave no noise to measure; give noise, as 0.01"
+            f"{len(residual)} runs for {fit.draws.shape[1]} constants leave no noise to measure; "
+            "give noise, as 0.01"
         )
     return float(np.sqrt(np.sum(residual**2) / free))
 

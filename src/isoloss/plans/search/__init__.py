@@ -1,4 +1,10 @@
-"""The search: laws by weight, the feasible set of a budget, expected loss."""
+"""The search: laws by weight, the feasible set of a budget, expected loss.
+
+`weighted_laws` turns what a user gives (fits, comparisons, laws, names) into members with weights
+and bootstrap replicates; `space` turns a budget and a machine into the feasible params and tokens
+of each precision; `optimum` finds the least loss in a space, for all replicates at once; `expected`
+averages losses and plans over laws and replicates.
+"""
 
 from isoloss.plans.search.expected import loss_of, losses_at, mean_loss, replanned, shares, thinned
 from isoloss.plans.search.optimum import Best, Loss, minimise, search
@@ -14,20 +20,22 @@ from isoloss.plans.search.space import (
 )
 from isoloss.plans.search.weighted_laws import (
     MISREAD,
-    Listened,
+    LawLike,
+    LawsLike,
     Member,
     blind,
     complete,
     far,
     levels_of,
+    member_of,
     members_of,
 )
 
 # fmt: off
 __all__ = [
-    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "Listened", "Loss", "Member",
-    "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
-    "mean_loss", "members_of", "minimise", "replanned", "search", "serving_bytes", "shares",
-    "space_of", "spendings_of", "thinned",
+    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike", "Loss",
+    "Member", "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
+    "mean_loss", "member_of", "members_of", "minimise", "replanned", "search", "serving_bytes",
+    "shares", "space_of", "spendings_of", "thinned",
 ]
 # fmt: on

@@ -1,4 +1,4 @@
-"""The loss that is minimised: of one law under some constants, and the mean over laws by weight and their refits."""
+"""The loss that is minimised: of one law, and the mean over laws and their replicates."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import numpy as np
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, Value, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.problems import PlanError
 from isoloss.plans.search.optimum import Best, Loss, search
 from isoloss.plans.search.space import Space
 from isoloss.plans.search.weighted_laws import Member, levels_of
 
 
 def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
-    """The refits of each law that are planned again, as many as its weight says."""
-    if draws < 1:
-        raise PlanError(f"draws is {draws}; accepted is a whole number of at least 1")
+    """The replicates of each law that are planned again, as many as its weight says."""
     out = []
     for m in members:
         share = max(1, round(draws * m.weight)) if m.drawn is not None else 1
@@ -29,7 +26,7 @@ def shares(members: Sequence[Member], draws: int) -> list[list[int]]:
 def mean_loss(
     members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget
 ) -> Loss:
-    """The loss averaged over laws by weight and over the refits of each."""
+    """The loss averaged over laws by weight and over the replicates of each."""
     known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
 
     def loss(log_params: Value, log_tokens: Value) -> Value:
@@ -43,7 +40,7 @@ def mean_loss(
 
 
 def _averaged(found: Value) -> Value:
-    """The mean over refits, (1, n), of a value or of a jet with its derivatives."""
+    """The mean over replicates, (1, n), of a value or of a jet with its derivatives."""
 
     def over(part: Value) -> Value:
         return np.mean(np.atleast_2d(part), axis=0, keepdims=True)
@@ -63,7 +60,7 @@ def replanned(
     budget: Budget,
     space: Space,
 ) -> tuple[Best, Array]:
-    """The plan of every refit of every law, and the weight of each, adding up to one."""
+    """The plan of every replicate of every law, and the weight of each, adding up to one."""
     found, weights = [], []
     for m, rows in zip(members, counts, strict=True):
         c = m.chosen(rows)
@@ -78,7 +75,7 @@ def replanned(
 def thinned(
     members: Sequence[Member], counts: Sequence[Sequence[int]], most: int
 ) -> list[list[int]]:
-    """Fewer refits of each law, evenly chosen, about ``most`` in all by weight."""
+    """Fewer replicates of each law, evenly chosen, about `most` in all by weight."""
     few = []
     for member, rows in zip(members, counts, strict=True):
         kept = min(len(rows), max(1, round(most * member.weight)))
@@ -94,9 +91,9 @@ def losses_at(
     tokens: float,
     budget: Budget,
 ) -> tuple[Array, Array]:
-    """The loss by every refit of every law at one size and length, (S, n), and the weights (S,), adding up to one.
+    """The loss by every replicate of every law at one size and length, (S, n), and weights (S,).
 
-    NaN where a law does not know a precision.
+    NaN where a law is undefined at a precision; the weights add up to one.
     """
     found, weights = [], []
     for m, rows in zip(members, counts, strict=True):

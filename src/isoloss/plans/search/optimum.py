@@ -1,22 +1,26 @@
-"""The search: the params and tokens of least loss that a budget allows, for every precision and every refit at once.
+"""The search: params and tokens of least loss within a budget, for all precisions and replicates.
 
-**One dimension is enough.** At one precision loss falls with params, so the best plan spends the budget: it lies
-where N (each D + once) = budget, or at the most params that memory and speed allow. Along the first, tokens follow
-from params, D(N) = (budget / N - once) / each, and the loss is a function of u = log N alone. For every law of the
-algebra without an outer exponent it is a sum of exponentials of u, hence convex; an outer exponent keeps the base
-convex in its logarithm. A grid over u finds the valley, and safeguarded Newton steps on the exact derivative (jets
-pass through the formula with u as the variable) its bottom. Whatever the kinks of maps and caps, a step that leaves
-the bracket is replaced by bisection, so the end is a point where the derivative changes sign, or an end of the range.
+**One dimension is enough.** At one precision loss falls with params, so the best plan spends the
+budget: it lies where N (each D + once) = budget, or at the most params that memory and speed allow.
+Along the first, tokens follow from params, D(N) = (budget / N - once) / each, and the loss is a
+function of u = log N alone. For every law of the algebra without an outer exponent it is a sum of
+exponentials of u, hence convex; an outer exponent keeps the base convex in its logarithm. A grid
+over u finds the valley, and safeguarded Newton steps on the exact derivative (jets pass through the
+formula with u as the variable) its bottom. Whatever the kinks of maps and caps, a step that leaves
+the bracket is replaced by bisection, so the end is a point where the derivative changes sign, or an
+end of the range.
 
-**More tokens can hurt.** A penalty that grows with tokens (rounding after training, Sun's law) makes the loss turn
-up beyond a critical number of tokens. Where params are held or capped and the derivative by log D is positive at
-the budget, the best plan leaves money unspent: the same search then runs over log D.
+**More tokens can hurt.** A penalty that grows with tokens (rounding after training, Sun's law)
+makes the loss turn up beyond a critical number of tokens. Where params are held or capped and the
+derivative by log D is positive at the budget, the best plan leaves money unspent: the same search
+then runs over log D.
 
-**The theorem.** If cost is c N D g(P) and loss depends on (N f(P), D) alone and falls with both, then with N_eff =
-N f the budget reads N_eff D = budget f / (c g): precision enters through f/g alone, and the best P is the argmax of
-f/g at any budget, for any base. With a factor on tokens it is the argmax of f_N f_D / g. A penalty that is added
-breaks it. The search knows nothing of this; tests hold it to it. Reference: Kumar et al. 2024 (2411.04330), section
-4.3 and appendix F, corrected.
+**The theorem.** If cost is c N D g(P) and loss depends on (N f(P), D) alone and falls with both,
+then with N_eff = N f the budget reads N_eff D = budget f / (c g): precision enters through f/g
+alone, and the best P is the argmax of f/g at any budget, for any base. With a factor on tokens it
+is the argmax of f_N f_D / g. A penalty that is added breaks it. The search knows nothing of this;
+tests hold it to it. Reference: Kumar et al. 2024 (2411.04330), section 4.3 and appendix F,
+corrected.
 """
 
 from __future__ import annotations
@@ -30,15 +34,20 @@ from isoloss.laws import Array, Jet, Value, plain
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search.space import LEAST_PARAMS, LEAST_TOKENS, MOST_PARAMS, MOST_TOKENS, Space
 
-#: (log params, log tokens) -> loss; arrays or jets of shape (S or 1, n), inf or NaN outside the law's domain.
+#: (log params, log tokens) -> loss; arrays or jets of shape (S or 1, n), inf or NaN outside the
+#: law's domain.
 Loss = Callable[[Value, Value], Value]
-#: Points of the grid that finds the valley, Newton steps at most, and where they stop (in log params).
+#: Points of the grid that finds the valley, Newton steps at most, and where they stop (in log
+#: params).
 GRID, STEPS, TOLERANCE = 28, 60, 1e-11
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best params and tokens of S refits at n precisions, and their loss (infinite where none is defined)."""
+    """The best params and tokens of S replicates at n precisions, and their loss.
+
+    All of shape (S, n); the loss is infinite where no plan is defined.
+    """
 
     params: Array
     tokens: Array
@@ -48,7 +57,7 @@ class Best:
 def search(loss: Loss, space: Space, rows: int = 1) -> Best:
     """The least loss that the space allows, at each precision; arrays of shape (rows, n).
 
-    Raises PlanError where nothing limits params or tokens and the loss falls for ever.
+    Raises PlanError where no limit holds params or tokens and the loss falls for ever.
     """
     shape = (rows, len(space))
     if space.tokens is not None:
@@ -110,7 +119,7 @@ def _slope(f: Callable[[Value], Value], at: Array) -> tuple[Array, Array]:
 
 
 def _fewer_tokens(loss: Loss, params: Array, tokens: Array) -> Array:
-    """The tokens of least loss up to those given: all of them unless the loss rises with the last."""
+    """The tokens of least loss up to those given: all unless the loss rises with the last."""
     rises = np.any(_slope(lambda y: loss(params, y), tokens)[0] > 0, axis=0)
     if not rises.any():
         return tokens

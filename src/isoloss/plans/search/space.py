@@ -1,4 +1,4 @@
-"""What a budget leaves on a machine: for each precision the params that fit and the tokens that params leave."""
+"""Feasible (params, tokens) per precision, for a budget and a machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
 
 @dataclass(frozen=True)
 class Spending:
-    """One limit of the form N (each D + once) <= most; ``each`` and ``once`` of shape (n,), by precision."""
+    """One limit of the form N (each D + once) <= most.
+
+    Attributes
+    ----------
+    name
+        The word of the budget: "train", "hours", "money".
+    each, once
+        Cost a param of one token and of serving, (n,) by precision.
+    most
+        What may be spent, in the unit of the limit.
+    """
 
     name: str
     each: Array
@@ -36,8 +46,16 @@ class Spending:
 class Space:
     """The params and tokens that are allowed, for n precisions at once.
 
-    ``cap``: log of the most params by memory, speed and spending without tokens, (n,), and the name of what binds
-    there. ``params``, ``tokens``: held, as logs, or None. ``most_tokens``: log of the tokens there are.
+    Attributes
+    ----------
+    precisions, rates
+        The candidates and their training rates.
+    spendings
+        The limits on cost.
+    cap, capped_by
+        Log of the most params by memory and speed, (n,), and the name of the one that binds.
+    params, tokens
+        Held, as logs, or None.
     """
 
     precisions: tuple[Precision, ...]
@@ -61,13 +79,14 @@ class Space:
         )  # fmt: skip
 
     def frontier(self, log_params: Value) -> Value:
-        """Log of the most tokens that the budget leaves at log params, an array or jet of shape (S, n)."""
+        """Log of the most tokens that the budget leaves at log params, an array or jet (S, n)."""
         most: Value = np.full(np.shape(plain(log_params)), MOST_TOKENS)
         with np.errstate(all="ignore"):
             for s in self.spendings:
                 each = np.where(s.each > 0, s.each, 1.0)
                 left = np.log(s.most * np.exp(-1.0 * log_params) - s.once) - np.log(each)
-                # A limit that tokens do not touch is one on params alone, which the search holds already.
+                # A limit that tokens do not touch is one on params alone, which the search holds
+                # already.
                 most = np.minimum(most, select(s.each > 0, _bounded(left), float(MOST_TOKENS)))
         return most
 
@@ -83,7 +102,7 @@ class Space:
 def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision]) -> Space:
     """The space that a budget leaves on a machine.
 
-    Raises PlanError where nothing limits it, a limit needs a device and the machine is none, or no model fits.
+    Raises PlanError where a limit needs a device and the machine is none, or no model fits.
     """
     rates = tuple(rate_of(machine, p) for p in precisions)
     spendings = tuple(spendings_of(budget, machine, precisions, rates))
@@ -98,12 +117,12 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
 def spendings_of(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
 ) -> list[Spending]:
-    """The limits of a budget on flop, hours and money, in the terms of each precision.
+    """The limits of a budget on compute, hours and money, in the terms of each precision.
 
     Raises PlanError for hours and money on a machine that is no device.
     """
     cost = np.array([r.cost for r in rates])
-    if machine.rule == "memory-bits":
+    if machine.is_free_to_train:
         if budget.train is None:
             return []
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
@@ -118,7 +137,8 @@ def spendings_of(
         return out
     if machine.is_abstract:
         raise PlanError(
-            f"hours and money need a device with rates, and {machine.name} is a cost model; name one, as h100"
+            f"hours and money need a device with rates, and {machine.name} is a cost model; "
+            "name one, as h100"
         )
     flops = machine.measured.get("bf16", machine.reached("bf16"))
     hours = 1.0 / (3600.0 * flops)
@@ -130,14 +150,12 @@ def spendings_of(
 
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
-    """Flop of bf16 that one flop of a forward pass costs as served."""
+    """FLOPs of bf16 that one FLOP of a forward pass costs as served."""
     formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
     forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
-    return (
-        rate_of(replace(machine, measured={}), forward).cost
-        if machine.rule == "rates"
-        else rate.cost
-    )
+    if machine.is_abstract:
+        return rate.cost
+    return rate_of(replace(machine, measured={}), forward).cost
 
 
 def _caps(
@@ -150,7 +168,8 @@ def _caps(
     if budget.speed is not None:
         if machine.is_abstract and machine.bandwidth == float("inf"):
             raise PlanError(
-                f"speed needs a device with bandwidth, and {machine.name} is a cost model; name one, as h100"
+                f"speed needs a device with bandwidth, and {machine.name} is a cost model; "
+                "name one, as h100"
             )
         limits["speed"] = machine.bandwidth * budget.serving_devices / budget.speed
     for name, most in limits.items():
@@ -163,7 +182,7 @@ def _caps(
 
 
 def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
-    """Bytes of weights as served, scales counted, and of keys and values of the budget's sequences."""
+    """Bytes of weights as served, scales counted, and of keys and values of the sequences."""
     weight = bits_of(precision.format("w", "serve"))
     kept = bits_of(precision.format("kv", "serve"))
     if budget.decoder is not None:
@@ -174,7 +193,7 @@ def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
 
 
 def _most_params(most: float, budget: Budget, precision: Precision) -> float:
-    """Log of the params whose weights, keys and values take just ``most`` bytes, by bisection."""
+    """Log of the params whose weights, keys and values take just `most` bytes, by bisection."""
     low, high = LEAST_PARAMS - 20.0, MOST_PARAMS
     if serving_bytes(np.exp(high), precision, budget) <= most:
         return float(high)
@@ -186,7 +205,7 @@ def _most_params(most: float, budget: Budget, precision: Precision) -> float:
 
 
 def _check(space: Space, budget: Budget, machine: Hardware) -> None:
-    """Raises PlanError where no precision allows any model, saying which limit and what would do."""
+    """Raise PlanError where no precision allows any model, with the limit and what would do."""
     smallest = LEAST_PARAMS if space.params is None else space.params
     room = np.minimum(space.most_params(), space.cap)
     if (room >= smallest - 1e-12).any():
@@ -199,21 +218,23 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
         need = float(serving_bytes(np.exp(smallest), precision, budget))
         if name == "memory":
             raise PlanError(
-                f"memory {budget.memory / 1e9:.4g} GB holds no model of {size} in '{precision}', the smallest of the "  # type: ignore[operator]
-                f"precisions; {need / 1e9:.4g} GB would do"
+                f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} "
+                f"in '{precision}', the smallest of the candidates; {need / 1e9:.4g} GB would do"
             )
         reached = machine.bandwidth * budget.serving_devices / need
+        devices = np.ceil(budget.speed / reached * budget.serving_devices)  # type: ignore[operator]
         raise PlanError(
-            f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} ('{precision}' is the fastest); "
-            f"{reached:.4g} tokens/s would do, or {np.ceil(budget.speed / reached * budget.serving_devices):.0f} serving devices"  # type: ignore[operator]
+            f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} "
+            f"('{precision}' is the fastest); {reached:.4g} tokens/s would do, "
+            f"or {devices:.0f} serving devices"
         )
     tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
     worst = max(space.spendings, key=lambda s: float(s.spent(np.exp(smallest), tokens)[k]) / s.most)
     need = float(worst.spent(np.exp(smallest), tokens)[k]) / worst.most
     given = getattr(budget, worst.name)
     raise PlanError(
-        f"{worst.name} {given:.4g} does not pay for {size} on {tokens:.3g} tokens in '{precision}', the cheapest of the "
-        f"precisions; {given * need:.4g} would do"
+        f"{worst.name} {given:.4g} does not pay for {size} on {tokens:.3g} tokens in "
+        f"'{precision}', the cheapest of the candidates; {given * need:.4g} would do"
     )
 
 

@@ -1,4 +1,4 @@
-"""The laws that a plan listens to, each with a weight and, where it was fitted, the constants of its refits."""
+"""Laws with weights: each with its constants and, from a fit, those of its bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from isoloss.fits import Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import (
-    Array,
     Composed,
     DomainError,
     Grouped,
@@ -26,12 +25,15 @@ from isoloss.laws import (
 )
 from isoloss.plans.problems import PlanError
 
-Listened = str | Law | Fit | Comparison
+LawLike = str | Law | Fit | Comparison
+#: One law or several: a list of them, or a mapping of names to weights.
+LawsLike = LawLike | Sequence[LawLike] | Mapping[str, float]
 #: Laws below this weight in a comparison are not asked.
 LEAST = 0.01
 #: The word for every published law that has its constants.
 PUBLISHED = "published"
-#: Kept among the laws so that a result which rests on the misreading can be recognised; never planned with unasked.
+#: Kept among the laws so that results which rest on the misreading can be recognised; never planned
+#: with unasked.
 MISREAD = {"kumar2024_printed"}
 
 
@@ -39,8 +41,18 @@ MISREAD = {"kumar2024_printed"}
 class Member:
     """A law with its weight among others.
 
-    ``drawn`` holds its constants over refits, arrays (S, 1) by name, those of the law itself where it has none.
-    ``fit`` is where it is from, None for a bare law; ``group`` whose base it takes.
+    Attributes
+    ----------
+    law
+        The law, with the constants of its best fit.
+    weight
+        Its share; those of all members add up to one.
+    drawn
+        Its constants over bootstrap replicates, arrays (S, 1) by name; None for a bare law.
+    fit
+        Where it is from; None for a bare law.
+    group
+        Whose constants it takes, where it has some for each of several groups.
     """
 
     law: Law
@@ -56,12 +68,12 @@ class Member:
 
     @property
     def count(self) -> int:
-        """How many refits there are, 1 for a bare law."""
+        """Number of bootstrap replicates, 1 for a bare law."""
         sizes = [np.shape(v)[0] for v in (self.drawn or {}).values() if np.ndim(v) == 2]
         return max(sizes, default=1)
 
     def chosen(self, rows: Sequence[int]) -> dict[str, Value]:
-        """The constants of some refits, arrays (rows, 1)."""
+        """The constants of some replicates, arrays (rows, 1)."""
         known = self.values if self.drawn is None else self.drawn
         return {name: v[list(rows)] if np.ndim(v) == 2 else v for name, v in known.items()}
 
@@ -73,20 +85,25 @@ class Member:
         levels: Levels,
         unique: float | None,
     ) -> Value:
-        """The loss at log params and log tokens, arrays or jets of shape (S or 1, n), one level a column."""
+        """The loss at log params and log tokens, arrays or jets (S or 1, n), one level a column."""
         n = len(levels)
         zeros = np.arange(n, dtype=np.intp)
         groups = () if self.group is None else (self.group,)
         tokens = np.exp(log_tokens)
         x = Inputs(
-            np.exp(log_params), tokens, levels, zeros, None if unique is None else np.full(n, unique), groups,
+            np.exp(log_params),
+            tokens,
+            levels,
+            zeros,
+            None if unique is None else np.full(n, unique),
+            groups,
             np.zeros(n if groups else 0, dtype=np.intp),
-        )  # fmt: skip
+        )
         with np.errstate(all="ignore"):
             return self.law.formula.loss(c, x)
 
     def knows(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> str | None:
-        """Why the law is not defined at a precision, None where it is."""
+        """Reason the law is undefined at a precision, or None."""
         try:
             self.law.loss(self.point(precision, params, tokens))
         except DomainError as error:
@@ -96,9 +113,9 @@ class Member:
     def sees(
         self, precision: Precision, params: float = 1e9, tokens: float = 1e11
     ) -> tuple[str, ...]:
-        """The scopes, as "w" or "g", whose format makes a difference to the law; those after the arrow as "-> w".
+        """The scopes, as "w", "g" or "-> w", whose format makes a difference to the law.
 
-        A format of 16 bits, or so wide that the law tells it from none by less than 1e-9, counts as seen.
+        A format of 16 bits and more counts as seen.
         """
         whole = self._loss_at(precision, params, tokens)
         found = []
@@ -144,32 +161,41 @@ class Member:
 
 
 def members_of(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
+    laws: LawsLike,
     group: str | None = None,
     repeats: bool = False,
 ) -> tuple[Member, ...]:
-    """The laws in a fit, a comparison, a law, a name, a list of these, or a mapping of names to weights.
+    """The laws that are meant, with weights that add up to one.
 
-    "published" stands for every published law with constants but those that are known to be misread. Weights add up to one. With ``repeats`` each law sees
-    repeated tokens through the map of Muennighoff et al. 2023 where it has none of its own.
-    Raises PlanError for anything else and for a fit with bases of several groups when ``group`` names none.
+    Parameters
+    ----------
+    laws
+        A fit, a comparison, a law, a name, a list of these, or a mapping of names to weights;
+        "published" stands for every published law with constants but those known to be misread.
+    group
+        Whose constants, where a law has some for each of several groups.
+    repeats
+        Let each law see repeated tokens through the map of Muennighoff et al. 2023, where it has
+        none of its own.
+
+    Raises
+    ------
+    PlanError
+        It is none of these, a weight is no share, or a law has several groups and `group` names
+        none.
     """
-    if thing == PUBLISHED:
-        thing = [law for law in presets() if complete(law) and law.name not in MISREAD]
-    if isinstance(thing, Mapping):
+    if isinstance(laws, str) and laws == PUBLISHED:
+        laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
+    if isinstance(laws, Mapping):
         found = [
-            replace(m, weight=m.weight * w)
-            for name, w in thing.items()
+            replace(m, weight=m.weight * _weight(name, w))
+            for name, w in laws.items()
             for m in _members(name, group)
         ]
-    elif isinstance(thing, str | Law | Fit | Comparison):
-        found = _members(thing, group)
-    elif isinstance(thing, Sequence):
-        found = [m for each in thing for m in _members(each, group)]
+    elif isinstance(laws, Sequence) and not isinstance(laws, str):
+        found = [m for each in laws for m in _members(each, group)]
     else:
-        raise PlanError(
-            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
-        )
+        found = _members(laws, group)
     total = sum(m.weight for m in found)
     if not found or not total > 0:
         raise PlanError(
@@ -177,6 +203,24 @@ def members_of(
         )
     found = [replace(m, weight=m.weight / total) for m in found]
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+
+
+def member_of(law: LawLike, group: str | None = None) -> Member:
+    """The one law that a verb is asked about: a name, a Law, or a fit.
+
+    Raises PlanError where there are several.
+    """
+    found = members_of(law, group)
+    if len(found) > 1:
+        names = ", ".join(m.law.name for m in found[:4]) + (" ..." if len(found) > 4 else "")
+        raise PlanError(f"this is asked of one law, and there are {len(found)} ({names}); give one")
+    return found[0]
+
+
+def _weight(name: str, weight: object) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+        raise PlanError(f"the weight of {name!r} is {weight!r}; accepted is a number of at least 0")
+    return float(weight)
 
 
 def complete(law: Law) -> bool:
@@ -188,7 +232,7 @@ def complete(law: Law) -> bool:
 
 
 def far(member: Member, params: float, tokens: float) -> float:
-    """How far a point lies outside the region of a law's runs, as a factor; NaN where no region is known."""
+    """How far a point lies outside the region of a law's runs, as a factor; NaN without one."""
     law: Law = member.law
     if law.box is None:
         return float("nan")
@@ -206,23 +250,23 @@ def blind(member: Member, precisions: Sequence[Precision]) -> bool:
     return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
 
 
-def _members(thing: Listened, group: str | None) -> list[Member]:
-    if isinstance(thing, Comparison):
-        asked = [e for e in thing.entries if e.weight >= LEAST]
+def _members(given: LawLike, group: str | None) -> list[Member]:
+    if isinstance(given, Comparison):
+        asked = [e for e in given.entries if e.weight >= LEAST]
         return [replace(m, weight=e.weight) for e in asked for m in _members(e.fit, group)]
-    if isinstance(thing, Fit):
-        drawn: dict[str, Array] = {}
-        law, columns = thing.law, thing.constant_draws
+    if isinstance(given, Fit):
+        drawn: dict[str, Value] = {}
+        law, columns = given.law, given.constant_draws
         for k in law.constants:
             value = columns.get(law.ties.get(k.name, k.name))
-            drawn[k.name] = (
-                float("nan" if k.value is None else k.value) if value is None else value[:, None]
-            )  # type: ignore[assignment]
-        return [Member(law, 1.0, drawn, thing, _group(law, group))]
-    law = preset(thing) if isinstance(thing, str) else thing
+            unknown = float("nan") if k.value is None else float(k.value)
+            drawn[k.name] = unknown if value is None else value[:, None]
+        return [Member(law, 1.0, drawn, given, _group(law, group))]
+    law = preset(given) if isinstance(given, str) else given
     if not isinstance(law, Law):
         raise PlanError(
-            f"cannot plan from a {type(thing).__name__}; accepted are fits, comparisons, laws and names"
+            f"a {type(given).__name__} is no law; "
+            "accepted are fits, comparisons, laws and their names"
         )
     return [Member(law, group=_group(law, group))]
 
@@ -235,7 +279,8 @@ def _group(law: Law, group: str | None) -> str | None:
         return known[0]
     if group not in known:
         raise PlanError(
-            f"law {law.name!r} has a base for each of {', '.join(known)}; name one as group (--group)"
+            f"law {law.name!r} has constants for each of {', '.join(known)}; "
+            "name one as group (--group)"
         )
     return group
 

@@ -12,11 +12,30 @@ from isoloss.runs import compact
 
 @dataclass(frozen=True)
 class ServingChoice:
-    """One way to serve: ``gap`` (nats, to the model as trained) averaged over laws, its interval and each law's own.
+    """One way to serve a model.
 
-    ``bytes``: weights with scales, keys and values. ``speed``: tokens/s a sequence, infinite on a cost model.
-    ``critical``: the tokens beyond which training longer would hurt, least and most over laws. ``beaten_by``: the
-    candidates that lose less and take no more memory. Gaps are NaN where no law tells.
+    Attributes
+    ----------
+    precision
+        Its spelling, with the arrow.
+    gap
+        Expected loss over that of the model as trained, nats per token; NaN where no law tells.
+    gap_interval
+        (low, high) over laws and bootstrap replicates.
+    by_law
+        The gap by each law.
+    bytes
+        Weights with their scales, keys and values.
+    fits
+        Whether that fits in the memory of the serving devices.
+    speed
+        Tokens/s of a sequence; infinite on a cost model.
+    speed_from
+        "measured" or "bandwidth".
+    critical
+        Tokens beyond which training longer would hurt, (least, most) over laws.
+    beaten_by
+        The candidates that lose less and take no more memory.
     """
 
     precision: str
@@ -35,8 +54,26 @@ class ServingChoice:
 class ServingPlan:
     """Ways to serve a model, least expected gap first. Prints itself.
 
-    ``outside`` says by how much the model lies outside the runs of each law (1 inside, NaN unknown); ``withheld`` why
-    there is no single recommendation; ``dropped`` why candidates were left out.
+    Attributes
+    ----------
+    params, tokens
+        The model.
+    choices
+        The candidates that meet the limits on memory and speed.
+    outside
+        How far the model lies outside the runs of each law, as a factor: 1 inside, NaN unknown.
+    hardware
+        In words.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    withheld
+        Why there is no single recommendation; None where there is.
+    dropped
+        Candidates that were left out, by spelling, each with the reason.
+    warnings
+        Typed warnings.
+    best : ServingChoice or None
+        The recommendation.
     """
 
     params: float
@@ -47,11 +84,11 @@ class ServingPlan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    cautions: tuple[Caution, ...]
+    warnings: tuple[Caution, ...]
 
     @property
     def best(self) -> ServingChoice | None:
-        """The least gap of those that fit; None where it is withheld or nothing fits."""
+        """The least gap of those that fit in memory; None where it is withheld or none fits."""
         fitting = [c for c in self.choices if c.fits and c.gap == c.gap]
         return None if self.withheld or not fitting else fitting[0]
 
@@ -70,8 +107,10 @@ class ServingPlan:
             "beaten by",
         )
         notes = (
-            f"gap in nats to the model as trained; intervals of {100 * self.level:g}% over laws and refits",
-            "critical tokens: beyond them training longer hurts this way of serving, least to most over laws",
+            "gap in nats to the model as trained; "
+            f"intervals of {100 * self.level:g}% over laws and bootstrap replicates",
+            "critical tokens: beyond them training longer raises the loss as served, "
+            "least to most over laws",
         )
         far_off = tuple((law, place(self.outside[law])) for law in laws)
         return [
@@ -87,7 +126,7 @@ class ServingPlan:
             ),
             Section("Laws", (), ("law", "the model lies"), far_off),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
-            Section("Warnings", tuple(map(str, self.cautions)) or ("none",)),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _headline(self) -> tuple[str, ...]:
@@ -95,10 +134,11 @@ class ServingPlan:
         if self.withheld:
             return (
                 first,
-                f"no single recommendation: {self.withheld}; ask for it with extrapolate (--extrapolate)",
+                f"recommendation withheld: {self.withheld}; "
+                "extrapolate=True (--extrapolate) overrides",
             )
         if self.best is None:
-            return first, "nothing fits in memory"
+            return first, "no candidate fits in memory"
         best = self.best
         return first, f"'{best.precision}': {best.gap:+.4f} nats in {best.bytes / 1e9:.4g} GB"
 
@@ -110,11 +150,16 @@ def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
     low, high = c.gap_interval
     least, most = map(_tokens, c.critical)
     return (
-        c.precision, f"{c.gap:.4f}", f"{low:.4f} to {high:.4f}",
-        *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws), f"{c.bytes / 1e9:.4g} GB",
-        "yes" if c.fits else "no", f"{c.speed:.4g}", least if least == most else f"{least} to {most}",
+        c.precision,
+        f"{c.gap:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws),
+        f"{c.bytes / 1e9:.4g} GB",
+        "yes" if c.fits else "no",
+        f"{c.speed:.4g}",
+        least if least == most else f"{least} to {most}",
         ", ".join(c.beaten_by),
-    )  # fmt: skip
+    )
 
 
 def _tokens(count: float) -> str:

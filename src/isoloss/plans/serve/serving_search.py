@@ -1,8 +1,8 @@
-"""A model that exists: in which format to serve it. Loss gap, memory, decode speed and critical tokens of each."""
+"""How to serve a model that exists: gap, memory, decode speed, critical tokens by format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,21 +10,29 @@ import numpy as np
 from isoloss.fits import Caution
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
-from isoloss.plans.budget import Budget
-from isoloss.plans.cautions import taken_as_exact
-from isoloss.plans.costs import Hardware, machine, own_class
+from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.checks import (
+    Spellings,
+    as_count,
+    as_precisions,
+    check_level,
+    check_switch,
+    one_precision,
+)
+from isoloss.plans.costs import Hardware, as_machine, own_class
 from isoloss.plans.critical import critical_tokens_of
-from isoloss.plans.doubt import beyond, check_level, interval
+from isoloss.plans.doubt import beyond, interval
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Listened, Member, far, losses_at, members_of, serving_bytes, shares
+from isoloss.plans.search import LawsLike, Member, far, losses_at, members_of, serving_bytes, shares
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
+from isoloss.plans.warnings_of_plan import taken_as_exact
 
 
 def rank_serving(
-    thing: Listened | Sequence[Listened] | Mapping[str, float],
-    budget: Budget,
+    laws: LawsLike,
+    budget: BudgetLike,
     hardware: str | Hardware,
-    formats: Sequence[str | Precision],
+    formats: Spellings,
     *,
     trained: str | Precision = "fp",
     extrapolate: bool = False,
@@ -32,18 +40,51 @@ def rank_serving(
     level: float = 0.9,
     group: str | None = None,
 ) -> ServingPlan:
-    """The ways to serve a model that exists, ranked by expected loss gap over the laws that tell all of them apart.
+    """The ways to serve a model that exists, ranked by expected loss gap.
 
-    ``budget`` holds params and tokens of the model, and context, batch, memory, speed and serving devices of the use.
-    ``formats``: spellings of what is served, as "w4/128" or whole ones with an arrow; ``trained`` stands before the
-    arrow. Laws are asked that know every candidate that any of them knows. Speed is bandwidth over bytes read, an
-    upper bound, unless the machine has measured decode speeds. Raises PlanError, in one sentence, for bad input.
+    The laws asked are those defined at every candidate at which any of them is. Speed is bandwidth
+    over bytes read, an upper bound, unless the machine has measured decode speeds.
+
+    Parameters
+    ----------
+    laws
+        As for `plan`; "published" for every published law that sees rounding after training.
+    budget
+        Params and tokens of the model (or its decoder), and context, batch, memory, speed and
+        serving devices of the use: a Budget or a mapping of its words.
+    hardware
+        A machine by name, or a Hardware.
+    formats
+        What is served, as "w4/128", or whole spellings with an arrow.
+    trained
+        What the model was trained in, which stands before the arrow.
+    extrapolate
+        Recommend one choice also for a model outside the runs of a law.
+    draws
+        How many bootstrap replicates of the laws are averaged over.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    group
+        Whose constants, where a law has some for each of several groups.
+
+    Returns
+    -------
+    ServingPlan
+        The candidates, least expected gap first.
+
+    Raises
+    ------
+    PlanError
+        There is no model or no format, the budget limits training, no law sees rounding after
+        training, or no candidate meets the limits.
     """
-    _check_budget(budget)
+    budget, device = as_budget(budget), as_machine(hardware)
+    n, d = _model(budget)
     check_level(level)
-    device, n, d = machine(hardware), budget.params or 0.0, budget.tokens or 0.0
+    check_switch("extrapolate", extrapolate)
+    draws = as_count("draws", draws)
     asked = _spelled(formats, trained)
-    members, silent = _telling(members_of(thing, group), asked)
+    members, silent = _telling(members_of(laws, group), asked)
     counts = shares(members, draws)
     losses, weights = losses_at(members, counts, asked, n, d, budget)
     before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
@@ -57,43 +98,44 @@ def rank_serving(
     outside = {m.law.name: far(m, n, d) for m in members}
     reasons = [beyond("the model", law, away) for law, away in outside.items()]
     withheld = None if extrapolate else next(filter(None, reasons), None)
-    cautions = (*silent, *_cautions(members, asked, device))
-    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, cautions)
+    warnings = (*silent, *_warnings(members, asked, device))
+    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings)
 
 
-def _check_budget(budget: Budget) -> None:
-    """Nothing; raises PlanError without a model, and for limits that are of training, which has been paid for."""
+def _model(budget: Budget) -> tuple[float, float]:
+    """Params and tokens of the model; PlanError without them, and for limits of training."""
     if budget.params is None or budget.tokens is None:
         raise PlanError(
-            "serving needs a model that exists: give params and tokens in the budget (--params, --tokens)"
+            "serving needs a model that exists: give params and tokens in the budget "
+            "(--params, --tokens)"
         )
     names = ("train", "hours", "money", "served", "unique_tokens")
     given = [name for name in names if getattr(budget, name) is not None]
     if given:
         raise PlanError(
-            f"{', '.join(given)} limits training, and the model exists; serving takes memory, speed, context and batch"
+            f"{', '.join(given)} limits training, and the model exists; "
+            "serving takes memory, speed, context and batch"
         )
+    return budget.params, budget.tokens
 
 
-def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> list[Precision]:
+def _spelled(formats: Spellings, trained: str | Precision) -> list[Precision]:
     """The precisions, each with its arrow: what is given without one is served so."""
-    before = Precision.parse(trained).trained
-    out = []
-    for given in formats:
-        found = Precision.parse(given)
-        out.append(found if found.serve else Precision(before.train, found.train or {"w": "fp"}))
-    if not out:
+    before = one_precision(trained, "trained").trained
+    if not isinstance(formats, str) and isinstance(formats, Sequence) and not formats:
         raise PlanError("no format to serve in; give at least one, as 'w4/128' (--serve)")
-    return list(dict.fromkeys(out))
+    asked = as_precisions(formats, "formats")
+    whole = [p if p.serve else Precision(before.train, p.train or {"w": "fp"}) for p in asked]
+    return list(dict.fromkeys(whole))
 
 
 def _telling(
     members: Sequence[Member], asked: Sequence[Precision]
 ) -> tuple[list[Member], tuple[Caution, ...]]:
-    """The laws that see what is served, weights adding up to one, and a word about the others.
+    """The laws that see what is served, weights adding up to one; warnings about the others.
 
-    Laws are comparable only on the same candidates, so one that does not know a candidate others know is left out,
-    unless none knows all.
+    Laws are comparable only on the same candidates, so one that is undefined at a candidate where
+    others are defined is left out, unless none is defined at all of them.
     """
     heard = []
     for m in members:
@@ -103,13 +145,16 @@ def _telling(
     if not heard:
         names = ", ".join(m.law.name for m in members[:4]) + (" ..." if len(members) > 4 else "")
         raise PlanError(
-            f"none of {names} says what rounding after training costs; kumar2024 and ouyang2024 do, or 'published'"
+            f"none of {names} has a term for rounding after training; "
+            "kumar2024 and ouyang2024 do, or 'published'"
         )
     most = max(len(known) for _, known in heard)
     kept = [m for m, known in heard if len(known) == most]
     total = sum(m.weight for m in kept)
     words = [
-        Caution("untested", f"{m.law.name} does not know {_missing(known, asked)} and is not asked")
+        Caution(
+            "untested", f"law {m.law.name} is undefined at {_missing(known, asked)} and left out"
+        )
         for m, known in heard
         if len(known) < most
     ]
@@ -128,11 +173,13 @@ def _within(
     for c in found:
         if budget.memory is not None and c.bytes > budget.memory:
             dropped[c.precision] = (
-                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, and memory is {budget.memory / 1e9:.4g} GB"
+                f"'{c.precision}': {c.bytes / 1e9:.4g} GB, "
+                f"and memory is {budget.memory / 1e9:.4g} GB"
             )
         elif budget.speed is not None and c.speed < budget.speed:
             dropped[c.precision] = (
-                f"'{c.precision}': {c.speed:.4g} tokens/s at most, and speed is {budget.speed:.4g} tokens/s"
+                f"'{c.precision}': {c.speed:.4g} tokens/s at most, "
+                f"and speed is {budget.speed:.4g} tokens/s"
             )
     kept = [c for c in found if c.precision not in dropped]
     if not kept:
@@ -194,14 +241,15 @@ def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, .
     )
 
 
-def _cautions(
+def _warnings(
     members: Sequence[Member], asked: Sequence[Precision], device: Hardware
 ) -> list[Caution]:
     found = []
     if not device.is_abstract and not device.decoding:
         found.append(
             Caution(
-                "untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown"
+                "untested",
+                "decode speed is bandwidth over bytes read (optimistic; no kernel measured)",
             )
         )
     for m in members:
@@ -212,12 +260,16 @@ def _cautions(
             found.append(
                 Caution(
                     "untested",
-                    f"{m.law.name} says nothing of {', '.join(unseen)}: that cost is left out",
+                    f"law {m.law.name} has no term for {', '.join(unseen)}: "
+                    "what they cost is missing from the gap",
                 )
             )
         alike = _alike(m, asked)
         if alike:
-            same = f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
+            same = (
+                f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
+                "scale groups, scales or methods do not enter it"
+            )
             found.append(Caution("untested", same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
@@ -227,7 +279,8 @@ def _cautions(
             found.append(
                 Caution(
                     "untested",
-                    f"{device.name} does not compute in {each}: it saves memory and bandwidth only",
+                    f"{device.name} does not compute in {each}: "
+                    "only memory and bandwidth are saved",
                 )
             )
     return list(dict.fromkeys(found))

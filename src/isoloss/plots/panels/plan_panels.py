@@ -71,7 +71,7 @@ def caption(plan: Plan) -> str:
     heard = ", ".join(laws) if len(laws) <= 4 else f"{len(laws)} laws"
     text = f"{plan.budget} on {plan.hardware.split(':')[0]}; {heard}."
     text += f" Withheld: {plan.withheld}." if plan.withheld else ""
-    kinds = ", ".join(dict.fromkeys(c.kind for c in plan.cautions)) or "none"
+    kinds = ", ".join(dict.fromkeys(c.kind for c in plan.warnings)) or "none"
     return text + f" Warnings: {kinds}."
 
 

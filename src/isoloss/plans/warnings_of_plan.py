@@ -1,4 +1,4 @@
-"""What speaks against a plan: where it lies outside the runs, what no law sees, where laws disagree, what is assumed."""
+"""Warnings of a plan: outside the runs, parts no law sees, laws that disagree, assumptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from isoloss.fits import Caution
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
-from isoloss.plans.result import Choice, LawPlan
+from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Space, far
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
@@ -15,7 +15,7 @@ HEARD, APART = 0.05, 2.0
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
-    """Why the first choice is an extrapolation, None where it lies inside the runs of every law."""
+    """Reason the first choice is an extrapolation, or None inside the runs of every law."""
     for m in members:
         point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
         if (why := beyond(point, m.law.name, far(m, first.params, first.tokens))) is not None:
@@ -31,22 +31,28 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
     return None
 
 
-def cautions_of(
+def warnings_of(
     members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
 ) -> tuple[Caution, ...]:
-    """What the first choice, precision ``k`` of the space, takes for granted or leaves out."""
+    """Warnings about the first choice, precision `k` of the space."""
     found = []
     if not device.is_abstract and first.rate != "measured":
-        text = f"rates are peaks times mfu ({first.rate}): an upper bound, kernels unknown; a measured table comes first"
+        text = (
+            f"throughput is {first.rate}, optimistic: no kernel was measured; give a measured table"
+        )
         found.append(Caution("untested", text))
     if first.emulated:
-        text = f"{device.name} does not compute in {', '.join(first.emulated)}: it runs wider and saves memory only"
+        names = ", ".join(first.emulated)
+        text = (
+            f"{device.name} does not compute in {names}: products run wider, only memory is saved"
+        )
         found.append(Caution("untested", text))
     if space.spendings and not first.binding:
         found.append(
             Caution(
                 "untested",
-                f"more tokens would hurt in '{first.precision}': {_shares_left(first)} stays unspent",
+                f"more tokens would raise the loss in '{first.precision}': "
+                f"{_shares_left(first)} stays unspent",
             )
         )
     precision = space.precisions[k]
@@ -54,7 +60,10 @@ def cautions_of(
         formats = {*precision.train, *(f"-> {s}" for s in precision.serve)}
         unseen = sorted(formats - set(m.sees(precision)))
         if unseen:
-            text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
+            text = (
+                f"law {m.law.name} has no term for {', '.join(unseen)} in '{precision}': "
+                "what they cost is missing from the loss"
+            )
             found.append(Caution("untested", text))
         if m.fit is not None:
             found += [
@@ -66,21 +75,21 @@ def cautions_of(
 
 
 def taken_as_exact(members: Sequence[Member]) -> list[Caution]:
-    """A word about laws that have no refits."""
+    """A warning about laws that have no bootstrap replicates."""
     bare = ", ".join(m.law.name for m in members if m.fit is None)
-    text = f"laws without refits, whose constants are taken as exact: {bare}"
+    text = f"laws without bootstrap replicates, their constants taken as exact: {bare}"
     return [Caution("no_interval", text)] if bare else []
 
 
 def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
-    """A word where laws of weight, each alone, would train sizes that lie far apart."""
+    """A warning where laws of weight, each alone, would train sizes that lie far apart."""
     told = [each for each in by_law if each.weight >= HEARD]
     least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
     if least is None or most is None or most.params <= APART * least.params:
         return ()
     text = (
-        f"laws of weight would train from {least.params:.3g} params ({least.law}) to {most.params:.3g} ({most.law}), "
-        "so an average of them is no law's optimum"
+        f"laws of weight would train from {least.params:.3g} params ({least.law}) "
+        f"to {most.params:.3g} ({most.law}), so an average of them is no law's optimum"
     )
     return (Caution("laws_disagree", text),)
 

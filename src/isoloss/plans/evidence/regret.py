@@ -1,7 +1,8 @@
-"""Regret: what simpler ways to choose would cost, in loss, in compute and in money, under the laws of the plan.
+"""Regret: what simpler choices would cost in loss, compute and money, under the laws of the plan.
 
-**In compute.** A choice that reaches loss L with the whole budget wastes the share 1 - s, where the best plan with s of
-every limit reaches L too: the frontier of loss against cost turns nats into what people pay.
+**In compute.** A choice that reaches loss L with the whole budget wastes the share 1 - s, where the
+best plan with s of every limit reaches L too: the frontier of loss against cost turns nats into
+what people pay.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from scipy.optimize import brentq
 from isoloss.formats import Precision
 from isoloss.laws import Law, presets
 from isoloss.plans.budget import Budget
-from isoloss.plans.charts import Question
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import interval
+from isoloss.plans.evidence.choices import Choice, Regret
+from isoloss.plans.evidence.question import Question
 from isoloss.plans.problems import PlanError
-from isoloss.plans.result import Choice, Regret
 from isoloss.plans.search import (
     MISREAD,
     Loss,
@@ -37,7 +38,7 @@ from isoloss.plans.search import (
     thinned,
 )
 
-#: Refits that regrets are averaged over, and the least share of the budget that is looked at.
+#: Replicates that regrets are averaged over, and the least share of the budget that is looked at.
 REFITS, LEAST_SHARE = 60, 1e-3
 #: Tokens a param of the rule of thumb.
 RULE = 20.0
@@ -55,7 +56,7 @@ class Simple:
 
 
 def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret, ...]:
-    """What bf16, the rule of thumb and the latest paper would cost against the first choice of a plan.
+    """What bf16, the rule of thumb and the latest paper would cost against the first choice.
 
     Those that the budget or a law rules out are absent.
     """
@@ -123,7 +124,7 @@ def _simpler(
 
 
 def _by_rule(space: Space) -> float:
-    """The most params that the budget trains on 20 tokens each: N (each 20 N + once) = most for what binds first."""
+    """The most params that the budget trains on 20 tokens each: N (each 20 N + once) = most."""
     most = [float(np.exp(space.cap[0]))]
     for s in space.spendings:
         a, b = s.each[0] * RULE, s.once[0]
@@ -134,7 +135,7 @@ def _by_rule(space: Space) -> float:
 
 
 def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | None:
-    """The published law of the newest paper (by arXiv number) that tells the candidates apart; no paper of the plan's."""
+    """The law of the newest paper not in the plan that tells the candidates apart."""
     own, dated = {_paper(m.law) for m in members}, []
     for law in presets():
         paper = _paper(law)

@@ -1,4 +1,4 @@
-"""The numbers behind the pictures of a plan, computed when first asked for and not while planning."""
+"""The numbers behind the figures of a plan, computed when first asked for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, DomainError, plain
-from isoloss.plans.charts import Charts, Curve, Frontier, Question, Served, Serving, Surface
 from isoloss.plans.critical import critical_of
 from isoloss.plans.doubt import interval
-from isoloss.plans.result import Choice
+from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
+from isoloss.plans.evidence.choices import Choice
+from isoloss.plans.evidence.question import Question
 from isoloss.plans.search import (
     MOST_PARAMS,
     Loss,
@@ -29,9 +30,10 @@ from isoloss.plans.search import (
 GRID, LINE, COSTS, POINTS = 60, 161, 25, 61
 #: Budgets whose limits are drawn, and how far a frontier reaches, in budgets.
 FACTORS, REACH = (0.01, 0.1, 1.0, 10.0), (0.01, 10.0)
-#: Refits behind a picture, runs shown in it, and precisions that have a curve of their own.
+#: Bootstrap replicates behind a figure, runs shown in it, and precisions with a curve of their own.
 REFITS, RUNS, CURVES = 120, 400, 5
-#: How far around the plan the grid reaches, as factors of its params and tokens; regions of runs widen it to WIDEST.
+#: How far around the plan the grid reaches, as factors of its params and tokens; regions of runs
+#: widen it to WIDEST.
 AROUND, WIDEST = (1 / 30, 12.0), (1 / 1000, 100.0)
 TOKENS_PER_PARAM = (1.0, 1e5)
 
@@ -50,7 +52,7 @@ def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Ch
 
 
 def contrasting(names: Sequence[str]) -> list[str]:
-    """The first of some precisions, and the first of each other number of bits, 16 and more counting as one."""
+    """The first precision of each number of bits, 16 and more counting as one."""
     first: dict[float, str] = {}
     for name in names:
         p = Precision(name)
@@ -76,13 +78,21 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     limits = np.array([_limit(space, f, line) for f in factors]).reshape(len(factors), LINE)
     shown = _some(len(cloud[0]), REFITS)
     return Surface(
-        best.precision, params, tokens, np.where(np.isfinite(loss), loss, np.nan), factors, line, limits,
-        float(np.exp(space.cap[0])), cloud[0][shown], cloud[1][shown],
-    )  # fmt: skip
+        best.precision,
+        params,
+        tokens,
+        np.where(np.isfinite(loss), loss, np.nan),
+        factors,
+        line,
+        limits,
+        float(np.exp(space.cap[0])),
+        cloud[0][shown],
+        cloud[1][shown],
+    )
 
 
 def _limit(space: Space, factor: float, params: Array) -> Array:
-    """The most tokens that a share of the budget leaves at each params, close to none where it pays for no model."""
+    """The most tokens that a multiple of the budget leaves, near 1 where it pays for no model."""
     some = _scaled(replace(space, cap=np.full(1, MOST_PARAMS), tokens=None), (factor,))
     log_params = np.log(params)
     tokens = plain(some.frontier(log_params[:, None]))[:, 0]
@@ -90,7 +100,7 @@ def _limit(space: Space, factor: float, params: Array) -> Array:
 
 
 def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> Array:
-    """A grid of counts that holds a value, a cloud of others, and regions of runs unless they lie far away."""
+    """A grid of counts around a value, a cloud of others, and the regions of runs nearby."""
     low, high = at * AROUND[0], at * AROUND[1]
     for ends in (*regions, (cloud.min(), cloud.max())) if len(cloud) else regions:
         low, high = min(low, ends[0] / 1.3), max(high, ends[1] * 1.3)
@@ -100,7 +110,7 @@ def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> 
 def _frontier(
     question: Question, names: Sequence[str], best: Choice, level: float
 ) -> Frontier | None:
-    """The best of some precisions at budgets around the one asked for; None where no budget is spent."""
+    """The best of some precisions at multiples of the budget; None where no cost is limited."""
     space = question.space
     if not space.spendings or (space.params is not None and space.tokens is not None):
         return None
@@ -125,7 +135,7 @@ def _frontier(
 
 
 def _serving(question: Question, choices: Sequence[Choice]) -> Serving | None:
-    """Loss against tokens at the best params for what is rounded after training; None where nothing is."""
+    """Loss against tokens for what is rounded after training; None where no candidate is."""
     names = contrasting([c.precision for c in choices if Precision(c.precision).serve])
     if not names:
         return None
@@ -148,7 +158,7 @@ def _served(question: Question, precision: Precision, params: float, tokens: Arr
 
 
 def _expected(question: Question, precisions: Sequence[Precision]) -> Loss:
-    """The loss averaged over laws and some refits of each, at one precision a column."""
+    """The loss averaged over laws and some replicates of each, at one precision a column."""
     return mean_loss(
         question.members,
         thinned(question.members, question.counts, REFITS),
@@ -158,14 +168,19 @@ def _expected(question: Question, precisions: Sequence[Precision]) -> Loss:
 
 
 def _scaled(space: Space, factors: Sequence[float] | Array) -> Space:
-    """One precision under budgets of several sizes: n copies of it, each at its own share of the cost."""
+    """One precision under several multiples of the budget: n copies, each with its own cost."""
     f = np.asarray(factors, dtype=float)
     spendings = tuple(replace(s, each=s.each / f, once=s.once / f) for s in space.spendings)
     n = len(f)
     return Space(
-        space.precisions * n, space.rates * n, spendings, np.repeat(space.cap, n), space.capped_by * n,
-        space.params, space.tokens,
-    )  # fmt: skip
+        space.precisions * n,
+        space.rates * n,
+        spendings,
+        np.repeat(space.cap, n),
+        space.capped_by * n,
+        space.params,
+        space.tokens,
+    )
 
 
 def _several(spaces: Sequence[Space]) -> Space:
@@ -180,22 +195,26 @@ def _several(spaces: Sequence[Space]) -> Space:
         for i, s in enumerate(first.spendings)
     )
     return Space(
-        tuple(p for s in spaces for p in s.precisions), tuple(r for s in spaces for r in s.rates), spendings,
-        np.concatenate([s.cap for s in spaces]), tuple(by for s in spaces for by in s.capped_by), first.params, first.tokens,
-    )  # fmt: skip
+        tuple(p for s in spaces for p in s.precisions),
+        tuple(r for s in spaces for r in s.rates),
+        spendings,
+        np.concatenate([s.cap for s in spaces]),
+        tuple(by for s in spaces for by in s.capped_by),
+        first.params,
+        first.tokens,
+    )
 
 
 def _cost(question: Question, name: str) -> tuple[float, str]:
     """What a limit allows, in the unit that people write it in, and that unit."""
     most = next(s.most for s in question.space.spendings if s.name == name)
-    also = ", serving included" if question.budget.served else ""
+    paid = question.budget.served and not question.device.is_free_to_train
+    also = ", serving included" if paid else ""
     if name == "money" and question.budget.price is not None:
         return most * question.budget.price, "money" + also
     if name == "hours":
         return most, "device hours" + also
-    if question.device.rule == "memory-bits":
-        return most, "bits of all weights"
-    return most, "compute (flop of bf16)" + also
+    return most, question.device.train_unit + also
 
 
 def _runs(question: Question) -> tuple[Array, Array]:

@@ -1,0 +1,81 @@
+"""Checks of arguments before any work: shares, counts, switches, precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from isoloss.formats import Precision
+from isoloss.plans.problems import PlanError
+
+#: One precision or several, as spellings or values.
+Spellings = str | Precision | Iterable[str | Precision]
+
+
+def check_level(level: object) -> None:
+    """Raise PlanError unless `level` is a number with 0 < level < 1."""
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+        raise PlanError(f"level is {level!r}; it is a share between 0 and 1, as 0.9")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise PlanError unless a switch is True or False; the text "no" would count as yes."""
+    if not isinstance(value, bool):
+        raise PlanError(f"{name} is {value!r}; accepted are True and False")
+
+
+def as_count(name: str, value: object, least: int = 1) -> int:
+    """A whole number of at least `least`, 3.0 as 3.
+
+    Raises
+    ------
+    PlanError
+        It is a text, a boolean, NaN, a fraction or too small.
+    """
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
+    if not whole or value < least:  # type: ignore[operator]
+        raise PlanError(f"{name} is {value!r}; accepted is a whole number of at least {least}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def as_precisions(given: Spellings, what: str = "precision") -> tuple[Precision, ...]:
+    """The precisions that are meant, each once, in order.
+
+    Parameters
+    ----------
+    given
+        A spelling, a Precision, or a list of these.
+    what
+        Its name in a message.
+
+    Raises
+    ------
+    PlanError
+        There is none, or one is neither a spelling nor a Precision.
+    ValueError
+        A spelling cannot be read.
+    """
+    if isinstance(given, str | Precision):
+        given = [given]
+    if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping):
+        raise PlanError(f"{what} is {given!r}; {ACCEPTED}")
+    each = list(given)
+    odd = [one for one in each if not isinstance(one, str | Precision)]
+    if odd:
+        raise PlanError(f"{what} has {odd[0]!r}; {ACCEPTED}")
+    if not each:
+        raise PlanError(f"no {what} to choose from; give at least one, as 'bf16'")
+    return tuple(dict.fromkeys(map(Precision.parse, each)))
+
+
+def one_precision(given: str | Precision, what: str = "precision") -> Precision:
+    """The one precision that is meant.
+
+    Raises PlanError for what is neither a spelling nor a Precision, ValueError for a spelling that
+    cannot be read.
+    """
+    if not isinstance(given, str | Precision):
+        raise PlanError(f"{what} is {given!r}; give one spelling such as 'w4 a8', or a Precision")
+    return Precision.parse(given)
+
+
+ACCEPTED = "give a spelling such as 'w4 a8', a Precision, or a list of these"

@@ -1,0 +1,117 @@
+"""The parts of a plan: a choice, the plan of one law alone, and the regret of a simpler choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One precision with its best params and tokens, and intervals over laws and replicates.
+
+    Every replicate of every law is planned again in this precision; the intervals are weighted
+    quantiles of what these plans give, at the level of the plan.
+
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    params, tokens
+        The best counts in this precision, for the loss averaged over laws and replicates.
+    loss
+        Expected loss, nats per token.
+    params_interval, tokens_interval, loss_interval
+        (low, high).
+    probability
+        Weight of the replicates in which this precision is the best of all, 0 to 1.
+    binding
+        The limits that are used up, as ("train", "memory").
+    spent
+        Share of each limit that is used, 0 to 1.
+    flop
+        Training FLOPs, counted as those of bf16 (6 N D times the cost of the precision).
+    device_hours
+        Of training; NaN on an abstract machine.
+    serving_bytes
+        Weights as served with their scales, and keys and values of the budget's sequences.
+    rate
+        Where the training rate is from: "measured", or the peaks.
+    emulated
+        Operand formats that the machine does not compute in: they run wider and save memory only.
+    counted
+        Exact training FLOPs of a decoder of this size over the 6 N D that costs are made of.
+    """
+
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    params_interval: tuple[float, float]
+    tokens_interval: tuple[float, float]
+    loss_interval: tuple[float, float]
+    probability: float
+    binding: tuple[str, ...]
+    spent: Mapping[str, float]
+    flop: float
+    device_hours: float
+    serving_bytes: float
+    rate: str
+    emulated: tuple[str, ...] = ()
+    counted: float = 1.0
+
+
+@dataclass(frozen=True)
+class LawPlan:
+    """What one law alone would do with the budget.
+
+    Attributes
+    ----------
+    law
+        Its name.
+    weight
+        Its share in the plan; all weights add up to one.
+    precision, params, tokens, loss
+        Its own best plan, with the constants of its best fit.
+    outside
+        How far that plan lies outside the runs behind the law, as a factor: 1 inside, NaN unknown.
+    """
+
+    law: str
+    weight: float
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    outside: float
+
+
+@dataclass(frozen=True)
+class Regret:
+    """A simpler choice than the plan's, and what it would cost under the laws of the plan.
+
+    Attributes
+    ----------
+    choice
+        In words: "bf16, 20 tokens a param".
+    precision, params, tokens
+        The choice.
+    loss
+        Its expected loss, nats per token.
+    excess, excess_interval
+        Loss over that of the plan's first choice, and its interval over laws and replicates.
+    wasted
+        Share of the budget that the plan would not need to reach the same loss, 0 to 1.
+    money
+        That share of what is paid; NaN where no price is given.
+    """
+
+    choice: str
+    precision: str
+    params: float
+    tokens: float
+    loss: float
+    excess: float
+    excess_interval: tuple[float, float]
+    wasted: float
+    money: float
