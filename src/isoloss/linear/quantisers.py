@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Marks, Precision
-from isoloss.linear.words import finite
+from isoloss.formats import NOISES, Format, Marks, Precision
+from isoloss.linear.checks import finite
 
 Array = NDArray[np.float64]
 PARTS = ("d", "l", "w", "a", "g")
@@ -100,7 +100,7 @@ def _check(known: Format, precision: Precision) -> None:
     if known.kind not in ("noise", "int", "float") or known.span != "symmetric":
         raise ValueError(
             f"the format '{known}' of precision '{precision}' has no theory in linear regression; "
-            "accepted are add(eps), vec(eps), coord(eps), integers and floats"
+            f"accepted are {spelled_noises()}, integers and floats"
         )
     marks = known.marks
     if (
@@ -111,6 +111,16 @@ def _check(known: Format, precision: Precision) -> None:
         raise ValueError(
             f"the marks '{marks}' of precision '{precision}' have no theory in linear regression; accepted is '~sr'"
         )
+
+
+def spelled_noises(basis_free: bool = False) -> str:
+    """The ideal noises as they are spelled, for a message: all, or those that look alike in every basis."""
+    names = [
+        f"{name}(eps)"
+        for name, model in NOISES.items()
+        if not basis_free or model.levels(1.0).basis_free
+    ]
+    return " and ".join(names) if len(names) == 2 else ", ".join(names)
 
 
 def levels_of(known: Format, scale: float | None, size: float) -> Array:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.words import finite, one_of, whole
+from isoloss.linear.checks import finite, one_of, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]

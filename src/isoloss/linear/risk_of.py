@@ -33,6 +33,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
     Point,
@@ -48,7 +49,6 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
 from isoloss.linear.sampled import sample_risks
-from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
 Method = Literal["exact", "contour", "full", "steps", "sampled"]

@@ -71,14 +71,15 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
     first = first_averaged(iterate, sgd.steps)
     cut = sgd.steps if first is None else first
     stretches = []
-    if sgd.schedule == "cosine":
+    stages = sgd.stages(step_size)
+    if stages is None:
         check_walk(sgd.steps)
         sizes = sgd.step_sizes(step_size)
         pieces = [(sizes[:cut], cut, False), (sizes[cut:], sgd.steps - cut, True)]
         stretches = [Stretch(*piece) for piece in pieces if piece[1]]
     else:
         at = 0
-        for size, steps in sgd.stages(step_size):
+        for size, steps in stages:
             before = min(max(cut - at, 0), steps)
             stretches += [
                 Stretch(size, part, late)

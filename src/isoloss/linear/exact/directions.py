@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.measuring import (
     bias_by_coordinate,
@@ -15,7 +16,6 @@ from isoloss.linear.exact.solving import Spelled, point_of, solved
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
-from isoloss.linear.words import one_of
 
 
 def risk_by_direction(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Format
 from isoloss.linear.exact.step_operator import Noises
-from isoloss.linear.moments import Setting, fine_noise, rounded_moments
+from isoloss.linear.moments import Setting, fine_noise, noise_levels, rounded_moments
 from isoloss.linear.quantisers import is_listed, levels_of
 from isoloss.linear.risk import How
 
@@ -108,19 +108,21 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
     at, mean, spread = done.setting, done.mean, done.spread
     norm = norm_of(at, inputs)
     largest = float(np.sqrt(np.max(at.target**2)))
-    if known.eps is None and not is_listed(known):
+    if known.noise is None and not is_listed(known):
         known, scale = fine_noise(known, scale, largest)
-    if known.eps is None:
+    noise = noise_levels(known)
+    if noise is None:
         return _grid_rounding(
             levels_of(known, scale, largest), known.rounding == "sr", done, inputs
         )
-    if known.noise == "add":
-        return np.asarray(0.5 * known.eps * at.total(np.broadcast_to(norm, mean.shape))[:, 0])
+    added = 0.5 * noise.add * at.total(np.broadcast_to(norm, mean.shape))[:, 0]
+    if not noise.mul:
+        return np.asarray(added)
     if inputs == "clean" and at.cross is not None:
         size = np.array([row @ at.cross @ row for row in mean])
     else:
         size = at.total(norm * mean**2)[:, 0]
-    return np.asarray(0.5 * known.eps * (size + spread))
+    return np.asarray(added + 0.5 * noise.mul * (size + spread))
 
 
 def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -> Array:

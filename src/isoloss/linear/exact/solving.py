@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Precision
+from isoloss.formats import Format, Precision
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.chain import Course, Way, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
 from isoloss.linear.exact.measuring import Solved, norm_of
 from isoloss.linear.exact.stability import limits, stable
 from isoloss.linear.exact.step_operator import Operator, noises_of, operator
-from isoloss.linear.moments import Setting, setting_of, stacked
-from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of
+from isoloss.linear.moments import Setting, noise_levels, setting_of, stacked
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import How, Inputs
 
@@ -81,10 +81,16 @@ def point_of(
 def _check_sketched(quantisers: Quantisers) -> None:
     """ValueError where the rounding of parameters depends on the basis of a sketch."""
     for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
-        if known is not None and known.noise not in ("add", "vec"):
+        if known is not None and not _is_basis_free(known):
             raise ValueError(
-                f"'{part}:{known}' of a sketch depends on its basis and has no theory; accepted are add(eps) and vec(eps)"
+                f"'{part}:{known}' of a sketch depends on its basis and has no theory; "
+                f"accepted are {spelled_noises(basis_free=True)}"
             )
+
+
+def _is_basis_free(known: Format) -> bool:
+    noise = noise_levels(known)
+    return noise is not None and noise.basis_free
 
 
 def limit_of(point: Point) -> float:

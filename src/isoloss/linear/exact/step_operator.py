@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.moments import Setting
+from isoloss.linear.moments import Setting, noise_levels
 from isoloss.linear.quantisers import Quantisers
 
 Array = NDArray[np.float64]
@@ -71,11 +71,7 @@ class Operator:
 
 def ideal(known: Format | None) -> Noise:
     """The noise of an ideal format, or none."""
-    if known is None or known.eps is None:
-        return Noise()
-    if known.noise == "add":
-        return Noise(add=known.eps)
-    return Noise(mul=known.eps, shared=known.eps if known.noise == "vec" else 0.0)
+    return Noise(*(noise_levels(known) or ()))
 
 
 def noises_of(points: Sequence[Quantisers]) -> Noises:

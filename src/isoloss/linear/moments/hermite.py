@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from isoloss.formats import Format
-from isoloss.linear.moments.feature_moments import data_moments
+from isoloss.linear.moments.feature_moments import data_moments, noise_levels
 from isoloss.linear.quantisers import is_listed, levels_of
 
 Array = NDArray[np.float64]
@@ -33,10 +33,11 @@ def rounded_covariance(
     `largest` is the root mean square that an integer's default step is made from.
     """
     variance = np.diag(gram)
-    if data.noise == "vec" and data.eps is not None:
-        return (1 + data.eps) * gram, np.ones_like(variance)
+    noise = noise_levels(data)
+    if noise is not None and noise.one_factor:
+        return (1 + noise.mul) * gram, np.ones_like(variance)
     h, _, g, _, _ = data_moments(variance, 3.0, data, scale)
-    if data.noise is not None or not is_listed(data):
+    if noise is not None or not is_listed(data):
         covariance = gram.copy()
     else:
         sd = np.sqrt(variance)

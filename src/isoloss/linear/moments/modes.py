@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.checks import fits_in_memory
 from isoloss.linear.regression import Regression
-from isoloss.linear.words import fits_in_memory
 
 Array = NDArray[np.float64]
 HEAD = 32

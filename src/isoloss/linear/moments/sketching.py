@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.moments.feature_moments import data_moments, shared_factors
+from isoloss.linear.checks import fits_in_memory
+from isoloss.linear.moments.feature_moments import data_moments, noise_levels, shared_factors
 from isoloss.linear.moments.setting import Setting, scalar
 from isoloss.linear.regression import Regression
-from isoloss.linear.words import fits_in_memory
 
 Array = NDArray[np.float64]
 CHUNK = 1024
@@ -50,7 +50,13 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     base = _sketch(problem)
     signal = float(np.trace(np.linalg.solve(base.gram, base.pull)))
     missed = max(base.signal - signal, 0.0)
-    if data is None or data.noise == "vec":
+    noise = noise_levels(data)
+    if noise is not None and noise.shared and not noise.one_factor:
+        raise ValueError(
+            f"data rounded to '{data}' share a part of their factors, which has no theory with a "
+            "sketch; leave sketch out"
+        )
+    if data is None or (noise is not None and noise.one_factor):
         return _rotated(problem, data, base, signal, missed)
     covariance, pull, reach, exact = _rounded(problem, data, scale, base)
     values, vectors = np.linalg.eigh(covariance)
@@ -62,7 +68,7 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     size = np.where(c > 0, c, 1.0)
     # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q c.
     pulled = np.einsum("ij,ij->j", vectors, reach @ vectors) / (known * size)
-    aligned = data.noise == "add" and problem.site == "after"
+    aligned = noise is not None and noise.only_added and problem.site == "after"
     left = base.signal - float(np.sum(h * c**2))
     return _normal(
         h, c, problem.noise_var + max(left, 0.0), norm, pulled, missed,
@@ -114,14 +120,15 @@ def _rounded(
     problem: Regression, data: Format, scale: float | None, base: Sketch
 ) -> tuple[Array, Array, Array, bool]:
     """H_q, E k k' and E k z'y with k = E u y, and whether u is normal of that covariance."""
+    noise = noise_levels(data)
     if problem.site == "before":
         h, _, g, _, _ = data_moments(problem.lam, 3.0, data, scale)
         covariance, pull = _sums(problem, h, g, g)
-        reach = pull if data.noise is not None else _sums(problem, h, g, problem.lam)[1]
-        return covariance, pull, reach, data.noise == "add"
+        reach = pull if noise is not None else _sums(problem, h, g, problem.lam)[1]
+        return covariance, pull, reach, noise is not None and noise.only_added
     spread = np.diag(base.gram)
-    if data.noise == "add" and data.eps is not None:
-        return base.gram + data.eps * np.eye(len(spread)), base.pull, base.pull, True
+    if noise is not None and noise.only_added:
+        return base.gram + noise.add * np.eye(len(spread)), base.pull, base.pull, True
     h, _, g, _, _ = data_moments(spread, 3.0, data, scale)
     gain = g / spread
     covariance = gain[:, None] * base.gram * gain

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.checks import fits_in_memory
 from isoloss.linear.sampled.running import runner_of
 from isoloss.linear.sampled.trial import Trial
-from isoloss.linear.words import fits_in_memory
 
 Array = NDArray[np.float64]
 #: Weights of one chunk of replicates, which are held at once.

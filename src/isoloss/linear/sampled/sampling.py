@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from isoloss.formats import Format
+from isoloss.linear.checks import one_of, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import Spelled, measured
 from isoloss.linear.moments import setting_of, stacked
@@ -18,7 +19,6 @@ from isoloss.linear.sampled.drawing import Drawn, drawn
 from isoloss.linear.sampled.kernels import shares_scales
 from isoloss.linear.sampled.replicates import Replicates, standard_error
 from isoloss.linear.sampled.trial import Trial, manner_of, trial_of
-from isoloss.linear.words import one_of, whole
 
 REPLICATES = 1000
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format, Marks, Precision
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.exact import Spelled, limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
@@ -16,7 +17,6 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.sampled.data_source import Ground, Norm, ground_of, quantised_norm
 from isoloss.linear.sampled.kernels import rule_of, scaled_rule, shares_scales
-from isoloss.linear.words import whole
 
 Array = NDArray[np.float64]
 

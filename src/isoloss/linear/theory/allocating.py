@@ -15,15 +15,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Precision
-from isoloss.linear.descent import SGD, Schedule
-from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.checks import finite, whole
+from isoloss.linear.descent import SGD
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 from isoloss.linear.theory.allocation_result import Allocation, Choice
-from isoloss.linear.theory.closed_forms import best_size, data_noise, largest_feature, size_constant
+from isoloss.linear.theory.closed_forms import (
+    best_size,
+    data_noise,
+    is_mixed,
+    largest_feature,
+    size_constant,
+)
 from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks
-from isoloss.linear.words import finite, whole
 
 SHARES = (0.02, 0.06, 0.15, 0.35, 0.65, 0.95)
 ROUNDS = 2
@@ -46,7 +52,7 @@ class _Search:
     problem: Regression
     allowance: Allowance
     batch: int
-    schedule: Schedule
+    schedule: str
     view: View
 
     def risks(self, tries: Sequence[_Try]) -> list[Seen]:
@@ -109,7 +115,7 @@ def allocate(
     sizes: int = 40,
     shares: Sequence[float] = SHARES,
     batch: int = 1,
-    schedule: Schedule = "constant",
+    schedule: str = "constant",
     iterate: str = "average",
     model: Model = "first",
     inputs: Inputs = "clean",
@@ -213,7 +219,7 @@ def _closed(search: _Search, choice: Choice, constant: float, shares: Sequence[f
     problem, view = search.problem, search.view
     precision = Precision.parse(choice.precision)
     compute = search.allowance.effective_compute(precision)
-    if math.isnan(constant) or compute is None:
+    if math.isnan(constant) or compute is None or is_mixed(quantisers_of(precision).d):
         return choice
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     kept = size_constant(problem.decay, view.inputs)

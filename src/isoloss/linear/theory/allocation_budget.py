@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isoloss.formats import Format, Precision
+from isoloss.linear.checks import finite, whole
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import Quantisers, quantisers_of
-from isoloss.linear.theory.closed_forms import as_noise
-from isoloss.linear.words import finite, whole
 
 #: Bits of what is not rounded.
 REFERENCE_BITS = 16.0
@@ -105,7 +105,7 @@ def _width(quantisers: Quantisers) -> float:
 
 
 def _bits(known: Format) -> float:
-    if known.eps is None:
+    noise = noise_levels(known)
+    if noise is None:
         return known.bits
-    kind, eps = as_noise(known, None, 1.0)
-    return max(0.5 * math.log2(1 / eps), 1.0) if kind == "added" else math.nan
+    return max(0.5 * math.log2(1 / noise.add), 1.0) if noise.only_added else math.nan

@@ -25,15 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Precision
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import limits, point_of, stack
 from isoloss.linear.moments import Setting
-from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid
+from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs
 from isoloss.linear.theory.gradient_noise import GradientNoise, gradient_noise
 from isoloss.linear.theory.lower_bound import lower_bound
-from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None
         if is_grid(getattr(quantisers, part)):
             raise ValueError(
                 f"the bound knows real grids on data only, not '{part}:{getattr(quantisers, part)}' of precision "
-                f"'{precision}'; give add(eps), vec(eps) or coord(eps) there"
+                f"'{precision}'; give {spelled_noises()} there"
             )
     if quantisers.post is not None:
         raise ValueError(

@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from isoloss.formats import Format, Precision, relative_error
+from isoloss.linear.checks import finite, one_of
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, default_step, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS
-from isoloss.linear.words import finite, one_of
 
 
 def effective_size(size: float, eps: float, decay: float, constant: float = 1.0) -> float:
@@ -110,13 +111,27 @@ def data_noise(
 
 
 def as_noise(known: Format, scale: float | None, largest: float) -> tuple[str, float]:
-    """'added' or 'relative', and eps, of a format of the data; see `data_noise`."""
-    if known.eps is not None:
-        return "added" if known.noise == "add" else "relative", known.eps
+    """'added' or 'relative', and eps, of a format of the data; see `data_noise`.
+
+    Raises ValueError for noise that is both.
+    """
+    noise = noise_levels(known)
+    if noise is not None:
+        if noise.add and noise.mul:
+            raise ValueError(
+                f"the closed forms know noise that is added or relative, not '{known}', which is both"
+            )
+        return ("added", noise.add) if noise.only_added else ("relative", noise.mul)
     if known.kind == "int":
         step = scale or default_step(known, largest)
         return "added", step**2 / (6 if known.rounding == "sr" else 12)
     return "relative", relative_error(known)
+
+
+def is_mixed(known: Format | None) -> bool:
+    """Whether noise on the data is both added and relative, for which no closed form is known."""
+    noise = noise_levels(known)
+    return noise is not None and noise.add > 0 and noise.mul > 0
 
 
 def largest_feature(problem: Regression) -> float:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from isoloss.formats import Precision
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import point_of
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -23,13 +25,13 @@ from isoloss.linear.theory.closed_forms import (
     effective_dims,
     effective_samples,
     effective_size,
+    is_mixed,
     largest_feature,
     size_constant,
 )
 from isoloss.linear.theory.equal_risk import crossing
 from isoloss.linear.theory.gradient_noise import gradient_noise
 from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks
-from isoloss.linear.words import whole
 
 Spelled = Precision | str
 #: How many times the nominal steps are looked at.
@@ -184,10 +186,13 @@ def _closed_size(problem: Regression, size: int, precision: Spelled, view: View)
     nan for noise that a sketch changes: before it, or by element.
     """
     source, known = _source(problem), quantisers_of(precision).d
-    by_element = known is not None and (known.noise == "coord" or known.kind == "float")
+    noise = noise_levels(known)
+    by_element = (noise is not None and not noise.basis_free) or (
+        known is not None and known.kind == "float"
+    )
     if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
         return math.nan
-    if problem.spectrum is not None or problem.decay <= 1 or source is None:
+    if problem.spectrum is not None or problem.decay <= 1 or source is None or is_mixed(known):
         return math.nan
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     if kind == "relative":
@@ -211,6 +216,8 @@ def _closed_samples(
 ) -> float:
     """The closed form, with the bias and the variance of full precision those of the exact risk."""
     if problem.spectrum is not None or problem.decay <= 1:
+        return math.nan
+    if is_mixed(quantisers_of(precision).d):
         return math.nan
     here, _ = of_size(problem, size, view.model)
     levels = []

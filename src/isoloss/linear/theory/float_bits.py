@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Format
+from isoloss.linear.checks import finite, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.theory.closed_forms import as_noise
-from isoloss.linear.words import finite, whole
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from isoloss.linear.checks import one_of, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import Spelled
 from isoloss.linear.moments import compressed_index
@@ -15,7 +16,6 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs, Risk
 from isoloss.linear.risk_of import excess_risks
-from isoloss.linear.words import one_of, whole
 
 #: 'first': the model sees the first M coordinates, a sketch S = [I 0], whose spectrum i^-a is the order that a
 #: random sketch has (Lin et al. 2024). 'sketch': S of M rows with normal entries, drawn from the problem's seed.
