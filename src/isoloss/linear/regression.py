@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.checks import finite, one_of, whole
+from isoloss.linear.checks import finite, one_of, shown, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]
@@ -66,10 +66,10 @@ class Regression:
                 self._set("target", f"source {finite('the source exponent', words[1])!r}")
             elif words != ["isotropic"]:
                 raise ValueError(f"unknown target {self.target!r}; accepted are {_TARGETS}")
-        elif np.ndim(self.target) == 0:
+        elif not isinstance(self.target, list | tuple | np.ndarray) or np.ndim(self.target) == 0:
             self._set("target", finite("target", self.target))
         else:
-            self._set("target", _column("target", np.asarray(self.target, dtype=float), self.dim))
+            self._set("target", _column("target", self.target, self.dim))
 
     def _check_sketch(self, rows: int) -> None:
         if rows > self.dim:
@@ -217,7 +217,12 @@ def _column(
     name: str, values: Sequence[float] | Array, length: int, low: float = -math.inf
 ) -> Array:
     """A read-only copy of a vector of `length` finite numbers of at least `low`."""
-    column = np.array(values, dtype=float)
+    try:
+        column = np.array(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"{name} is {shown(values)}; accepted is an array of {length} finite numbers"
+        ) from None
     if column.shape != (length,):
         raise ValueError(f"{name} has shape {column.shape}; accepted is ({length},)")
     bad = ~np.isfinite(column) | (column < low)

@@ -33,11 +33,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
 from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
     Point,
-    Spelled,
     Way,
     limit_of,
     measured,
@@ -47,7 +47,7 @@ from isoloss.linear.exact import (
 )
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.risk import Inputs, Parts, Risk
 from isoloss.linear.sampled import sample_risks
 
 Array = NDArray[np.float64]
@@ -85,14 +85,15 @@ def excess_risk(
 
 
 def excess_risks(
-    points: Iterable[tuple[Regression, SGD, Spelled]],
+    points: Iterable[Asked],
     iterate: str = "average",
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
 ) -> list[Risk]:
     """The excess risk of many (problem, sgd, precision), as `excess_risk` has it; alike ones run side by side."""
-    one_of("inputs", inputs, INPUTS)
+    points = check_points(points)
+    check_reading(iterate, inputs, scales)
     if one_of("method", method, (*METHODS, "sampled")) == "sampled":
         return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
     compressed, way = METHODS[method]

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from isoloss.formats import Precision
+from isoloss.linear.asked import check_descent, check_problem, check_reading
+from isoloss.linear.checks import shown
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
@@ -22,6 +24,8 @@ Cell = dict[str, Any]
 OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
 OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
 OF_READING = ("iterate", "inputs")
+#: The largest whole number that a column of a table holds.
+LARGEST_COUNT = 2**127 - 1
 _PARTS = ("bias", "variance", "approximation", "rounding", "floor")
 
 
@@ -48,8 +52,10 @@ def simulate(
 
     Raises ValueError, in one sentence, for an unknown list, a value that is out of range, and where every cell diverges.
     """
-    base = sgd or SGD(1)
-    cells = [dict(cell) for cell in (grid if isinstance(grid, Grid) else Grid(**grid))]
+    check_problem(problem)
+    base = SGD(1) if sgd is None else check_descent(sgd)
+    check_reading(iterate, inputs, scales)
+    cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0])
     points = [_point(problem, base, cell) for cell in cells]
     readings = [(cell.get("iterate", iterate), cell.get("inputs", inputs)) for cell in cells]
@@ -69,6 +75,16 @@ def simulate(
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 
 
+def _grid_of(grid: object) -> Grid:
+    if isinstance(grid, Grid):
+        return grid
+    if isinstance(grid, Mapping) and all(isinstance(name, str) for name in grid):
+        return Grid(**grid)
+    raise ValueError(
+        f"grid is {shown(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or a dict"
+    )
+
+
 def _check_lists(cell: Cell) -> None:
     known = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
     for name in cell:
@@ -84,13 +100,19 @@ def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, 
     theirs = {name: cell[name] for name in OF_DESCENT if name in cell}
     posed = replace(problem, **ours) if ours else problem
     precision = Precision.parse(cell.get("precision", "fp"))
-    if "samples" not in theirs:
-        return posed, replace(sgd, **theirs), precision
-    samples = theirs.pop("samples")
-    rest = {
-        each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"
-    } | theirs
-    return posed, SGD.samples(samples, **rest), precision
+    if "samples" in theirs:
+        samples = theirs.pop("samples")
+        kept = {each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"}
+        descent = SGD.samples(samples, **(kept | theirs))
+    else:
+        descent = replace(sgd, **theirs)
+    for name, count in (("dim", posed.dim), ("steps", descent.steps)):
+        if count > LARGEST_COUNT:
+            raise ValueError(
+                f"{name} is {count:.6g}; accepted is at most {LARGEST_COUNT:.3g}, the largest whole "
+                "number of a table"
+            )
+    return posed, descent, precision
 
 
 def _risks(

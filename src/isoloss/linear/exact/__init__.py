@@ -7,13 +7,13 @@ end), measuring (what is read off the last state); stability and directions stan
 from isoloss.linear.exact.chain import Way
 from isoloss.linear.exact.directions import risk_by_direction, training_risk
 from isoloss.linear.exact.measuring import measured, rounding_of
-from isoloss.linear.exact.solving import Point, Spelled, limit_of, point_of, solved, stack
+from isoloss.linear.exact.solving import Point, limit_of, point_of, solved, stack
 from isoloss.linear.exact.stability import limits
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
 
 # fmt: off
 __all__ = [
-    "Noise", "Noises", "Operator", "Point", "Spelled", "Way", "ideal", "limit_of", "limits",
+    "Noise", "Noises", "Operator", "Point", "Way", "ideal", "limit_of", "limits",
     "measured", "operator", "point_of", "risk_by_direction", "rounding_of", "solved", "stack",
     "training_risk",
 ]

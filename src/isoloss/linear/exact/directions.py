@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from isoloss.linear.asked import Spelled
 from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.measuring import (
@@ -12,7 +13,7 @@ from isoloss.linear.exact.measuring import (
     norm_of,
     quantised_floor,
 )
-from isoloss.linear.exact.solving import Spelled, point_of, solved
+from isoloss.linear.exact.solving import point_of, solved
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format
+from isoloss.linear.asked import Spelled, check_point, check_scales
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.chain import Course, Way, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
@@ -21,7 +22,6 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import How, Inputs
 
 Array = NDArray[np.float64]
-Spelled = Precision | str
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def point_of(
     All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters, and
     momentum that still turns.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
+    check_scales(scales)
     quantisers, course = quantisers_of(precision), course_of(sgd, 1.0, iterate)
     if problem.sketch is not None:
         _check_sketched(quantisers)

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from isoloss.formats import Format
-from isoloss.linear.checks import one_of, whole
+from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import Spelled, measured
+from isoloss.linear.exact import measured
 from isoloss.linear.moments import setting_of, stacked
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.risk import Inputs, Parts, Risk
 from isoloss.linear.sampled.drawing import Drawn, drawn
 from isoloss.linear.sampled.kernels import shares_scales
 from isoloss.linear.sampled.replicates import Replicates, standard_error
@@ -60,7 +61,7 @@ def sample_risk(
 
 
 def sample_risks(
-    points: Iterable[tuple[Regression, SGD, Spelled]],
+    points: Iterable[Asked],
     iterate: str = "average",
     inputs: Inputs = "clean",
     *,
@@ -77,7 +78,8 @@ def sample_risks(
     Replicate r of every point has the same random numbers, so `one.minus(other)` is a difference of pairs, with a
     standard error far below that of either. Replicates 2 j and 2 j + 1 share a random target.
     """
-    one_of("inputs", inputs, INPUTS)
+    points = check_points(points)
+    check_reading(iterate, inputs, scales)
     count, seed = whole("replicates", replicates, 4), whole("seed", seed, 0)
     trials = []
     for point in points:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format, Marks, Precision
-from isoloss.linear.checks import whole
+from isoloss.linear.asked import Asked, Spelled
+from isoloss.linear.checks import shown, whole
 from isoloss.linear.descent import SGD, first_averaged
-from isoloss.linear.exact import Spelled, limit_of, point_of
+from isoloss.linear.exact import limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -123,6 +124,8 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
         raise ValueError(
             f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of passes"
         )
+    if not isinstance(stored, Format | str | None):
+        raise ValueError(f"stored is {shown(stored)}; accepted is a format such as 'int8'")
     kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(
@@ -132,7 +135,7 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
 
 
 def trial_of(
-    point: tuple[Regression, SGD, Spelled],
+    point: Asked,
     iterate: str,
     inputs: Inputs,
     scales: Scales,

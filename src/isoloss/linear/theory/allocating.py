@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Precision
-from isoloss.linear.checks import finite, whole
+from isoloss.linear.asked import check_precision, check_problem
+from isoloss.linear.checks import finite, of_type, several, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
@@ -29,7 +30,7 @@ from isoloss.linear.theory.closed_forms import (
     largest_feature,
     size_constant,
 )
-from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks
+from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks, view_of
 
 SHARES = (0.02, 0.06, 0.15, 0.35, 0.65, 0.95)
 ROUNDS = 2
@@ -110,7 +111,7 @@ class _Search:
 def allocate(
     problem: Regression,
     allowance: Allowance,
-    precisions: Sequence[Precision | str],
+    precisions: Sequence[Precision | str] | Precision | str,
     *,
     sizes: int = 40,
     shares: Sequence[float] = SHARES,
@@ -128,11 +129,13 @@ def allocate(
     approximation, bias, variance and floor. Raises ValueError, in one sentence, for bad input and for a
     precision that no affordable model fits.
     """
-    view = View(model, iterate, inputs, scales)
-    spelled = [Precision.parse(each) for each in precisions]
+    check_problem(problem)
+    of_type("allowance", allowance, Allowance, "Allowance(compute=1e9)")
+    view = view_of(model, iterate, inputs, scales)
+    spelled = [Precision.parse(check_precision(each)) for each in several(precisions)]
     if not spelled:
         raise ValueError("there is no precision to choose; give at least one, such as 'fp'")
-    steps = sorted({_share(each) for each in shares})
+    steps = sorted({_share(each) for each in several(shares)})
     if not steps:
         raise ValueError(
             "there is no step size to choose; give shares of the limit above 0 and below 1"
@@ -147,7 +150,7 @@ def allocate(
     return Allocation(tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem))
 
 
-def _share(given: float) -> float:
+def _share(given: object) -> float:
     share = finite("a share of the limit", given, 0.0, above=True)
     if share >= 1:
         raise ValueError(f"a share of the limit is {given!r}; accepted is above 0 and below 1")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isoloss.formats import Format, Precision
-from isoloss.linear.checks import finite, whole
+from isoloss.linear.asked import check_precision
+from isoloss.linear.checks import finite, shown, whole
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import Quantisers, quantisers_of
 
@@ -40,7 +41,12 @@ class Allowance:
             object.__setattr__(self, "samples", whole("samples", self.samples))
         if self.compute is None and self.samples is None:
             raise ValueError("nothing limits the samples; give compute or samples")
-        named = {str(Precision.parse(key)): value for key, value in (self.bits or {}).items()}
+        given = {} if self.bits is None else self.bits
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                f"bits is {shown(given)}; accepted is a dict such as {{'d:vec(0.01)': 8}}"
+            )
+        named = {str(Precision.parse(check_precision(key))): value for key, value in given.items()}
         for key, value in named.items():
             finite(f"bits of '{key}'", value, 0.0, above=True)
         object.__setattr__(self, "bits", named)

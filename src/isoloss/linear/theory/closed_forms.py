@@ -25,7 +25,8 @@ def effective_size(size: float, eps: float, decay: float, constant: float = 1.0)
     has c.
     """
     eps, decay = finite("eps", eps, 0.0), _decay(decay)
-    return float(size) if not eps else min(float(size), constant * eps ** (-1 / decay))
+    size, constant = finite("size", size, 0.0), finite("constant", constant, 0.0)
+    return size if not eps else min(size, constant * eps ** (-1 / decay))
 
 
 def size_constant(decay: float, inputs: str = "clean", source: float | None = None) -> float:
@@ -67,7 +68,13 @@ def effective_samples(
     (N gamma)^-((a-1)/a); `noise` is the ratio of the sigma_G^2, `dims` that of the effective dimensions. The bias
     is taken as that of full precision.
     """
-    decay = _decay(decay)
+    decay, samples = _decay(decay), finite("samples", samples, 0.0)
+    bias, variance = finite("bias", bias, 0.0), finite("variance", variance, 0.0)
+    noise, dims = finite("noise", noise, 0.0), finite("dims", dims, 0.0)
+    if bias + variance * noise * dims <= 0:
+        raise ValueError(
+            f"bias {bias:g} and variance {variance:g} leave no risk; give a positive one"
+        )
     ratio = (bias + variance) / (bias + variance * noise * dims)
     return float(samples * ratio ** (decay / (decay - 1)))
 
@@ -91,6 +98,10 @@ def best_size(
     From M^-(a-1) against N^-((a-1)/a) at full precision, and no more coordinates than added noise leaves.
     """
     decay = _decay(decay)
+    constant, size_constant = (
+        finite("constant", constant, 0.0),
+        finite("size_constant", size_constant, 0.0),
+    )
     free = constant * finite("compute", compute, 0.0, above=True) ** (1 / (decay + 1))
     return effective_size(free, eps, decay, size_constant)
 

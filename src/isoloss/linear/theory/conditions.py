@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Format, NoiseLevels, Precision
+from isoloss.linear.asked import check_point
 from isoloss.linear.descent import SGD
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import PARTS, quantisers_of, spelled_noises
@@ -46,6 +47,7 @@ def rate_conditions(
     R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full precision.
     Raises ValueError for real grids (give the noise that stands for them) and for a sketch.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
     if problem.sketch is not None:
         raise ValueError("the conditions are those of a problem without sketch; leave sketch out")
     quantisers = quantisers_of(precision)

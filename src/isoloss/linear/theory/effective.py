@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from isoloss.formats import Precision
+from isoloss.linear.asked import Spelled, check_point
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import point_of
@@ -31,9 +32,8 @@ from isoloss.linear.theory.closed_forms import (
 )
 from isoloss.linear.theory.equal_risk import crossing
 from isoloss.linear.theory.gradient_noise import gradient_noise
-from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks
+from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks, view_of
 
-Spelled = Precision | str
 #: How many times the nominal steps are looked at.
 MORE = 1000
 
@@ -94,7 +94,8 @@ def effective_model_size(
     counts; between whole sizes log risk is linear in log size. Full precision takes the step size of the
     quantised run. `model` 'first' or 'sketch': see seeing.py.
     """
-    size, view = whole("size", size), View(model, iterate, inputs, scales)
+    problem, sgd, precision = check_point((problem, sgd, precision))
+    size, view = whole("size", size), view_of(model, iterate, inputs, scales)
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
 
     def risks(sizes: list[int]) -> list[float]:
@@ -140,8 +141,9 @@ def effective_data_size(
     part of the bias into the floor, and more samples than there are can then be the answer. `size` is that of
     the model (default: all coordinates). Up to 1000 times the nominal steps are looked at.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
     size = problem.dim if size is None else whole("size", size)
-    view = View(model, iterate, inputs, scales)
+    view = view_of(model, iterate, inputs, scales)
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
     aim = seen.trained + (seen.floor if whole_risk else 0.0)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Format
-from isoloss.linear.checks import finite, whole
+from isoloss.linear.asked import check_point
+from isoloss.linear.checks import finite, one_of, several, shown, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -59,7 +60,9 @@ def format_constant(known: Format | str, largest: float = 1.0) -> float:
 
     Stochastic: 10.7 for long integers, 0.0905 for floats. Nearest: 5.3 and 0.0452.
     """
-    known = Format.parse(known)
+    if not isinstance(known, Format | str):
+        raise ValueError(f"known is {shown(known)}; accepted is a format such as 'int8' or 'e4m3'")
+    known, largest = Format.parse(known), finite("largest", largest, 0.0, above=True)
     if known.kind not in ("int", "float"):
         raise ValueError(f"'{known}' has no bits to count; accepted are integers and floats")
     _, eps = as_noise(known, None, largest)
@@ -81,8 +84,15 @@ def equal_risk_bits(
     On quantised inputs the floor is added to the risk. Both are rounded stochastically ('~sr') or to nearest
     (''), integers at their default scale. Raises ValueError where the problem has no power law.
     """
+    check_point((problem, sgd, "fp"))
     if problem.spectrum is not None:
         raise ValueError("the bit rule is for a spectrum i^-decay, not for a given spectrum")
+    bits = [whole("bits", each) for each in several(bits)]
+    mantissas = [whole("mantissas", each) for each in several(mantissas)]
+    whole("exponent", exponent)
+    one_of("rounding", rounding, ("~sr", ""))
+    if not bits or not mantissas:
+        raise ValueError("there is nothing to compare; give at least one of bits and of mantissas")
     floats = [f"e{exponent}m{m}{rounding}" for m in mantissas]
     integers = [f"int{b}{rounding}" for b in bits]
     spelled = ["fp", *(f"d:{each}" for each in (*integers, *floats))]

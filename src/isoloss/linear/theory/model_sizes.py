@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from isoloss.linear.asked import Spelled, check_problem, check_reading
 from isoloss.linear.checks import one_of, whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import Spelled
 from isoloss.linear.moments import compressed_index
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
@@ -54,13 +54,20 @@ class Seen:
         return self.trained + self.floor + self.approximation
 
 
+def view_of(model: Model, iterate: str, inputs: Inputs, scales: Scales) -> View:
+    """How models are seen. Raises ValueError for an unknown word and for what is no Scales."""
+    check_reading(iterate, inputs, scales)
+    one_of("model", model, MODELS)
+    return View(model, iterate, inputs, scales)
+
+
 def first_coordinates(problem: Regression, size: int) -> tuple[Regression, float]:
     """The problem of a model that sees the first `size` coordinates, and the risk it cannot remove.
 
     The other coordinates are independent of these, so they are label noise: noise_var + sum_{i > M} lam_i w*_i^2,
     half of which sum is the approximation error.
     """
-    size = whole("size", size)
+    problem, size = check_problem(problem), whole("size", size)
     if size > problem.dim:
         raise ValueError(f"a model of {size} coordinates is larger than dim {problem.dim}")
     if problem.sketch is not None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from isoloss.formats import NOISES
+from isoloss.linear.checks import finite, of_type, one_of, several, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import PARTS
 from isoloss.linear.regression import Regression
@@ -54,9 +56,14 @@ def bound_tightness(
     Every part in `parts` has the same noise and eps. By default the 18 settings in which the notes checked the
     bound. Zero eps is full precision and appears once, with noise 'none'.
     """
-    for part in parts:
-        if part not in PARTS:
-            raise ValueError(f"unknown part {part!r}; parts are {' '.join(PARTS)}")
+    for part in of_type("parts", parts, str, "'dw'") or "?":
+        one_of("part", part, PARTS)
+    dims, steps, batches = (
+        [whole(name, each) for each in several(values)]
+        for name, values in (("dims", dims), ("steps", steps), ("batches", batches))
+    )
+    eps = [finite("eps", each, 0.0) for each in several(eps)]
+    noises = [one_of("noise", each, tuple(NOISES)) for each in several(noises)]
     cells = [
         (dim, noise, level, count, batch)
         for dim, noise, level, count, batch in product(dims, noises, eps, steps, batches)
