@@ -15,9 +15,10 @@ from isoloss.linear import SGD, Allowance, Regression
 P, S = Regression(6), SGD(6, 1, 0.05)
 #: A right value of every argument that has none by default.
 RIGHT: dict[str, Any] = {
-    "problem": P, "sgd": S, "precision": "d:add(0.01)", "points": [(P, S, "fp")], "size": 3, "compute": 1e3,
-    "eps": 0.01, "decay": 2.0, "bits": 6.0, "dim": 10, "known": "int4", "allowance": Allowance(compute=100.0),
-    "precisions": ["fp"], "samples": 100, "bias": 0.1, "variance": 0.1, "grid": {"samples": [10]}, "steps": 5,
+    "problem": P, "sgd": S, "precision": "d:add(0.01)", "points": [(P, S, "fp")], "size": 3,
+    "compute": 1e3, "eps": 0.01, "decay": 2.0, "bits": 6.0, "dim": 10, "known": "int4",
+    "allowance": Allowance(compute=100.0), "precisions": ["fp"], "samples": 100, "bias": 0.1,
+    "variance": 0.1, "grid": {"samples": [10]}, "steps": 5,
 }  # fmt: skip
 WRONG = [None, -1, np.nan, np.inf, 10**400, "x", "", [], [P], {}, P, S, True, b"x", object(), 1j]
 VERBS = [
@@ -25,7 +26,11 @@ VERBS = [
     for name in linear.__all__
     if inspect.isfunction(each := getattr(linear, name)) and name != "study"
 ] + [SGD, Regression, Allowance, linear.Scales]
-SMALL = {"equal_risk_bits": {"bits": (4,)}, "sample_risk": {"replicates": 4}, "sample_risks": {"replicates": 4}}  # fmt: skip
+SMALL = {
+    "equal_risk_bits": {"bits": (4,)},
+    "sample_risk": {"replicates": 4},
+    "sample_risks": {"replicates": 4},
+}
 
 
 def cases() -> Iterator[Any]:
@@ -57,18 +62,27 @@ def test_a_wrong_kind_is_one_sentence(verb: Callable[..., Any], name: str) -> No
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: linear.simulate([P], {"samples": 9}), r"problem is \[Regression\(.*; accepted is a value such as Regression\(dim=100\)"),
-        (lambda: linear.excess_risk("x", S), "problem is 'x'; accepted is a value such as Regression"),
-        (lambda: linear.excess_risk(S, S), r"problem is SGD\(.*; accepted is a value such as Regression"),
-        (lambda: linear.stability_limit(P, P), r"sgd is Regression\(.*; accepted is a value such as SGD"),
+        (lambda: linear.simulate([P], {"samples": 9}), r"problem is \[Regression\(.*; accepted "
+                                                       r"is a value such as Regression\(dim=100\)"),
+        (lambda: linear.excess_risk("x", S), "problem is 'x'; accepted is a value such as "
+                                             "Regression"),
+        (lambda: linear.excess_risk(S, S), r"problem is SGD\(.*; accepted is a value such as "
+                                           r"Regression"),
+        (lambda: linear.stability_limit(P, P), r"sgd is Regression\(.*; accepted is a value such "
+                                               r"as SGD"),
         (lambda: linear.excess_risk(P, S, 4), "precision is 4; accepted is a spelling such as"),
-        (lambda: linear.excess_risks((P, S)), r"a point is Regression\(.*; accepted is \(Regression"),
-        (lambda: linear.training_risk(P, S, scales=0.1), "scales is 0.1; accepted is a value such as Scales"),
+        (lambda: linear.excess_risks((P, S)), r"a point is Regression\(.*; accepted is "
+                                              r"\(Regression"),
+        (lambda: linear.training_risk(P, S, scales=0.1), "scales is 0.1; accepted is a value "
+                                                         "such as Scales"),
         (lambda: linear.simulate(P, "x"), "grid is 'x'; accepted is a Grid, such as Grid"),
-        (lambda: linear.simulate(Regression(10**50), {"samples": 9}), r"dim is 1e\+50; accepted is at most 1.7e\+38"),
+        (lambda: linear.simulate(Regression(10**50), {"samples": 9}), r"dim is 1e\+50; accepted "
+                                                                      r"is at most 1.7e\+38"),
         (lambda: SGD(np.nan), "steps is nan; accepted is a whole number of at least 1"),
-        (lambda: SGD(10**5000), "steps is a whole number of about .* digits; accepted .* below 1e100"),
-        (lambda: linear.allocate(P, 3, "fp"), "allowance is 3; accepted is a value such as Allowance"),
+        (lambda: SGD(10**5000), "steps is a whole number of about .* digits; accepted .* below "
+                                "1e100"),
+        (lambda: linear.allocate(P, 3, "fp"), "allowance is 3; accepted is a value such as "
+                                              "Allowance"),
         (lambda: linear.sample_risk(P, S, stored=4), "stored is 4; accepted is a format such as"),
         (lambda: linear.effective_samples(9, 2.0, 0.0, 0.0), "bias 0 and variance 0 leave no risk"),
         (lambda: linear.study(3), "a study is named by a text such as 'batch', not 3"),

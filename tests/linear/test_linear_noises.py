@@ -1,4 +1,6 @@
-"""Noise models are an open set: a registered one is exact, sampled, rounded and bounded like those that ship."""
+"""Noise models are an open set: a registered one is exact, sampled, rounded and bounded like those
+that ship.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Schedules are an open set: a registered one is jumped over or stepped through like those that ship."""
+"""Schedules are an open set: a registered one is jumped over or stepped through like those that
+ship.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def test_its_sizes_are_in_units_of_the_step_size() -> None:
     ("made", "message"),
     [
         (Schedule("short", stages=lambda t: [(1.0, t - 1)]), "'short' are not 8 steps"),
-        (Schedule("large", stages=lambda t: [(1.5, t)]), "'large' made the size 1.5; accepted is 0 to 1"),
+        (Schedule("large", stages=lambda t: [(1.5, t)]), "'large' made the size 1.5; accepted is "
+                                                         "0 to 1"),
         (Schedule("flat", sizes=lambda t: np.ones(3)), r"made sizes of shape \(3,\), not \(8,\)"),
         (Schedule("lost", sizes=lambda t: np.full(t, np.nan)), "'lost' made the size nan"),
     ],

@@ -1,11 +1,12 @@
 """Ideal noise models by name: what stands before the level in `add(1e-3)`, one record each.
 
-A quantiser of the theory leaves x as x + n + s x, with n and s normal, of mean zero and independent of x. Three numbers
-say which noise it is, so a model is data, and whatever computes with noise (rounding, the exact risk, the sampler, the
-bounds) asks these numbers and never the name. `NOISES.register("name", NoiseModel(...))` adds one.
+A quantiser of the theory leaves x as x + n + s x, with n and s normal, of mean zero and independent
+of x. Three numbers say which noise it is, so a model is data, and whatever computes with noise
+(rounding, the exact risk, the sampler, the bounds) asks these numbers and never the name.
+`NOISES.register("name", NoiseModel(...))` adds one.
 
-Reference: Zhang, Su, Zou 2025 (arXiv 2510.18259), the definitions of additive and multiplicative quantisers; 'coord' is
-what element-wise rounding of floats does.
+Reference: Zhang, Su, Zou 2025 (arXiv 2510.18259), the definitions of additive and multiplicative
+quantisers; 'coord' is what element-wise rounding of floats does.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class NoiseLevels(NamedTuple):
     mul : float
         Var s, relative to x^2.
     shared : float
-        E s s' of two elements of one vector: 0 where every element has a factor of its own, `mul` where one factor
-        serves the whole vector.
+        E s s' of two elements of one vector: 0 where every element has a factor of its own, `mul`
+        where one factor serves the whole vector.
     """
 
     add: float
@@ -66,8 +67,8 @@ class NoiseModel:
     relative : float
         Var s / eps.
     shared : float
-        E s s' / eps of two elements of one vector, from 0 to `relative`. Zero where `added` is not: the moments of a
-        shared factor beside added noise do not close.
+        E s s' / eps of two elements of one vector, from 0 to `relative`. Zero where `added` is not:
+        the moments of a shared factor beside added noise do not close.
 
     Raises
     ------
@@ -95,7 +96,9 @@ class NoiseModel:
 
     @property
     def kind(self) -> NoiseKind:
-        """Whether its size is fixed ('added'), in proportion to x ('relative'), or both ('mixed')."""
+        """Whether its size is fixed ('added'), in proportion to x ('relative'), or both
+        ('mixed').
+        """
         if not self.relative:
             return "added"
         return "mixed" if self.added else "relative"

@@ -1,4 +1,6 @@
-"""What a verb of this room is asked about: one check of problem, descent and scales for all of them."""
+"""What a verb of this room is asked about: one check of problem, descent and scales for all of
+them.
+"""
 
 from __future__ import annotations
 

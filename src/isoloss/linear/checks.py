@@ -21,12 +21,15 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # an integer of more digits than Python prints
-        text = f"a whole number of about {int(value).bit_length() * 3 // 10} digits"  # type: ignore[call-overload]
+        digits = int(value).bit_length() * 3 // 10  # type: ignore[call-overload]
+        text = f"a whole number of about {digits} digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def of_type(name: str, value: object, kind: type[T], such_as: str) -> T:
-    """The value, which is of a type. Raises ValueError for anything else, with an example of one."""
+    """The value, which is of a type. Raises ValueError for anything else, with an example of
+    one.
+    """
     if isinstance(value, kind):
         return value
     raise ValueError(f"{name} is {shown(value)}; accepted is a value such as {such_as}")
@@ -54,7 +57,9 @@ def _as_whole(value: object) -> int | None:
 
 
 def finite(name: str, value: object, low: float = -math.inf, above: bool = False) -> float:
-    """A finite number of at least `low` (more than `low` where `above`). Raises ValueError for anything else."""
+    """A finite number of at least `low` (more than `low` where `above`). Raises ValueError for
+    anything else.
+    """
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -85,5 +90,6 @@ def fits_in_memory(what: str, size: float, instead: str) -> None:
     memory = float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
     if size > memory / 2:
         raise ValueError(
-            f"{what} needs about {size / 1e9:.3g} GB, more than half of this machine's {memory / 1e9:.3g} GB; {instead}"
+            f"{what} needs about {size / 1e9:.3g} GB, more than half of this machine's "
+            f"{memory / 1e9:.3g} GB; {instead}"
         )

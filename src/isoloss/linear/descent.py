@@ -1,4 +1,6 @@
-"""The algorithm: one-pass stochastic gradient descent from w_0 = 0, its step sizes and what it returns."""
+"""The algorithm: one-pass stochastic gradient descent from w_0 = 0, its step sizes and what it
+returns.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ ITERATES = ("last", "average", "tail", "tail 0.25")
 
 @dataclass(frozen=True)
 class SGD:
-    """One-pass SGD on fresh batches: w_{t+1} = w_t + u_{t+1}, u_{t+1} = momentum u_t - step_size gradient_t.
+    """One-pass SGD on fresh batches: w_{t+1} = w_t + u_{t+1}, u_{t+1} = momentum u_t - step_size
+    gradient_t.
 
     Attributes
     ----------
@@ -26,11 +29,13 @@ class SGD:
     batch : int
         Samples of a step, B.
     step_size : float or str
-        The largest step size gamma, a number above 0, or a share of the largest stable one such as '0.5 limit'
-        (`stability_limit`, which depends on the problem, the batch, the momentum and the precision).
+        The largest step size gamma, a number above 0, or a share of the largest stable one such as
+        '0.5 limit' (`stability_limit`, which depends on the problem, the batch, the momentum and
+        the precision).
     schedule : str
-        'constant'; 'geometric', halved after every K = floor(T / log2 T) steps (Wu et al. 2022, Lin et al. 2024);
-        'cosine', step_size (1 + cos(pi t / T)) / 2 at t = 0..T-1; or a registered one (`SCHEDULES`).
+        'constant'; 'geometric', halved after every K = floor(T / log2 T) steps (Wu et al. 2022, Lin
+        et al. 2024); 'cosine', step_size (1 + cos(pi t / T)) / 2 at t = 0..T-1; or a registered one
+        (`SCHEDULES`).
     momentum : float
         The heavy ball's b, from 0 to below 1.
 
@@ -101,7 +106,8 @@ class SGD:
         return finite("the share of the limit", number, 0.0, above=True)
 
     def stages(self, step_size: float) -> list[tuple[float, int]] | None:
-        """(step size, steps) of each stretch of constant step size; None where every step has its own.
+        """(step size, steps) of each stretch of constant step size; None where every step has its
+        own.
 
         `step_size` is the largest step size as a number.
         """
@@ -114,9 +120,11 @@ class SGD:
 
 
 def first_averaged(iterate: str, steps: int) -> int | None:
-    """The first t of the iterates w_t that are averaged, up to w_{steps-1}; None for the last iterate, w_steps.
+    """The first t of the iterates w_t that are averaged, up to w_{steps-1}; None for the last
+    iterate, w_steps.
 
-    'tail' averages the last half, 'tail 0.25' the last quarter; at least one. Raises ValueError for other words.
+    'tail' averages the last half, 'tail 0.25' the last quarter; at least one. Raises ValueError for
+    other words.
     """
     if iterate == "last":
         return None

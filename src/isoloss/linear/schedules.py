@@ -1,7 +1,7 @@
 """Schedules of the step size by name: how the size of step t stands to the largest one.
 
-A schedule is one record: its stretches of constant size, which the exact engine jumps over, or the size of every step,
-which it takes one by one. `SCHEDULES.register("name", Schedule(...))` adds one.
+A schedule is one record: its stretches of constant size, which the exact engine jumps over, or the
+size of every step, which it takes one by one. `SCHEDULES.register("name", Schedule(...))` adds one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Schedule:
     meaning : str
         What it does, in a few words.
     stages : callable, optional
-        T -> [(size, steps), ...], stretches of constant size whose steps sum to T. Cost does not grow with T.
+        T -> [(size, steps), ...], stretches of constant size whose steps sum to T. Cost does not
+        grow with T.
     sizes : callable, optional
         T -> array (T,), the size of every step. Cost grows with T.
 

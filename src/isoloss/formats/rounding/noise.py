@@ -23,7 +23,9 @@ def with_noise(xp: Any, x: AnyArray, known: Format, random: Any) -> AnyArray:
 
 
 def _mixed(xp: Any, x: AnyArray, at: NoiseLevels, random: Any, why: str) -> AnyArray:
-    """Noise with more than one source: three numbers an element are drawn at once, since a seed draws once."""
+    """Noise with more than one source: three numbers an element are drawn at once, since a seed
+    draws once.
+    """
     added, own, common = draws(xp, x, "normal", random, (3, *x.shape), why)
     factor = own * sqrt(at.mul - at.shared)
     if x.shape:

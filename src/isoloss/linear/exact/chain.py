@@ -1,4 +1,6 @@
-"""A whole descent as a chain of stretches of constant step size, each jumped over or stepped through."""
+"""A whole descent as a chain of stretches of constant step size, each jumped over or stepped
+through.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ TURNING = 1e-13
 
 @dataclass(frozen=True)
 class Stretch:
-    """`steps` steps of one size, or of the given sizes (steps,); `summing` adds their iterates to the sum."""
+    """`steps` steps of one size, or of the given sizes (steps,); `summing` adds their iterates to
+    the sum.
+    """
 
     size: float | Array
     steps: int
@@ -39,7 +43,9 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Course:
-    """The stretches of a descent and how many iterates its result averages (0: the last iterate)."""
+    """The stretches of a descent and how many iterates its result averages (0: the last
+    iterate).
+    """
 
     stretches: tuple[Stretch, ...]
     averaged: int
@@ -56,7 +62,9 @@ class Course:
 
     @property
     def smooth(self) -> bool:
-        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in every stretch."""
+        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in
+        every stretch.
+        """
         fewest = min(each.steps for each in self.stretches)
         return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
 
@@ -92,7 +100,9 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Mean of v (P, n) of the result, and its variance: by coordinate (P, n), and summed with a norm (P,)."""
+    """Mean of v (P, n) of the result, and its variance: by coordinate (P, n), and summed with a
+    norm (P,).
+    """
 
     mean: Array
     var: Array | None
@@ -153,7 +163,9 @@ def advanced(
 def walked(
     at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
 ) -> State:
-    """The state behind `steps` (P,) steps, one after the other; who is there waits for the others."""
+    """The state behind `steps` (P,) steps, one after the other; who is there waits for the
+    others.
+    """
     check_walk(int(steps.max()))
     left = np.arange(len(steps))
     parts: list[tuple[NDArray[np.intp], State]] = []
@@ -181,7 +193,8 @@ def check_walk(steps: int) -> None:
     """ValueError where steps are too many to be taken one by one."""
     if steps > LONGEST:
         raise ValueError(
-            f"{steps} steps have to be taken one by one here, which is too many; accepted are at most {LONGEST}, "
+            f"{steps} steps have to be taken one by one here, which is too many; accepted are at "
+            f"most {LONGEST}, "
             "or a constant or geometric schedule well below the stability limit with method 'exact'"
         )
 

@@ -1,15 +1,17 @@
-"""Real grids on labels, parameter, activations and gradient: noise as large as theirs, level by level in time.
+"""Real grids on labels, parameter, activations and gradient: noise as large as theirs, level by
+level in time.
 
-Each rounded number z is taken as normal with its present variance; then Q(z) = gain z + e, with gain = E z Q / E z^2
-and e uncorrelated with z, of variance E Q^2 - gain^2 E z^2 (Bussgang). A gain of labels or activations moves the
-optimum that training goes to, one of activations or gradients the step size. The error e of an integer is noise
-added, that of a float relative to z^2; labels, which are normal indeed, also get Stein's term
-E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''. Parameters are rounded coordinate by coordinate around their
-present mean: stochastic rounding adds noise, nearest rounding is made linear around the mean at every single step.
+Each rounded number z is taken as normal with its present variance; then Q(z) = gain z + e, with
+gain = E z Q / E z^2 and e uncorrelated with z, of variance E Q^2 - gain^2 E z^2 (Bussgang). A gain
+of labels or activations moves the optimum that training goes to, one of activations or gradients
+the step size. The error e of an integer is noise added, that of a float relative to z^2; labels,
+which are normal indeed, also get Stein's term E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''.
+Parameters are rounded coordinate by coordinate around their present mean: stochastic rounding adds
+noise, nearest rounding is made linear around the mean at every single step.
 
-The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at each. A closure:
-within simulation error for grids finer than the deviation of what they round, a few percent off for coarser ones.
-Source: derived.
+The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at
+each. A closure: within simulation error for grids finer than the deviation of what they round, a
+few percent off for coarser ones. Source: derived.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ TINY = 1e-20
 
 
 class Rounding(NamedTuple):
-    """Q(z) = gain z + e for z ~ N(0, sd^2): the variance of e, and the bend of E Q^2 beyond that of gain z."""
+    """Q(z) = gain z + e for z ~ N(0, sd^2): the variance of e, and the bend of E Q^2 beyond that of
+    gain z.
+    """
 
     gain: float = 1.0
     noise: float = 0.0
@@ -47,7 +51,9 @@ class Rounding(NamedTuple):
 
 @dataclass(frozen=True)
 class Levels:
-    """What the quantisers do at one moment: noises in units of 1 / gain of the activations, and the gains."""
+    """What the quantisers do at one moment: noises in units of 1 / gain of the activations, and the
+    gains.
+    """
 
     noises: Noises
     label_gain: float
@@ -114,7 +120,9 @@ class Closure:
         return known is not None and is_grid(known) and is_listed(known) and known.rounding != "sr"
 
     def seen(self, mean: Array, var: Array, centre: Array) -> Seen | None:
-        """The parameter in use, linear in w around its present mean, where that is rounded to the nearest."""
+        """The parameter in use, linear in w around its present mean, where that is rounded to the
+        nearest.
+        """
         if not self.biased:
             return None
         first, second, both = self._rounded(mean, var)
@@ -148,7 +156,9 @@ class Closure:
 
 
 def rounding(known: Format | None, scale: float | None, sd: float, size: float) -> Rounding:
-    """What a real grid does to N(0, sd^2); nothing where there is none. `size` makes the default scale."""
+    """What a real grid does to N(0, sd^2); nothing where there is none. `size` makes the default
+    scale.
+    """
     if known is None or not is_grid(known) or sd == 0:
         return Rounding()
     if not is_listed(known):
@@ -170,7 +180,9 @@ def _in_units(
     relative: float | None = None,
     floats_relative: bool = True,
 ) -> Noise:
-    """The noise of a part in units of 1 / `scale`; relative noise, of z^2, in units of 1 / `relative`."""
+    """The noise of a part in units of 1 / `scale`; relative noise, of z^2, in units of 1 /
+    `relative`.
+    """
     if known is None or not is_grid(known):
         own = ideal(known)
         return Noise(own.add / scale**2, own.mul, own.shared)
@@ -181,7 +193,9 @@ def _in_units(
 
 @dataclass(frozen=True)
 class Closed:
-    """The end of a descent under a closure: the state, the levels and the optimum of the last piece."""
+    """The end of a descent under a closure: the state, the levels and the optimum of the last
+    piece.
+    """
 
     state: State
     levels: Levels

@@ -1,14 +1,18 @@
-"""Any number of constant steps at once, by inverting the generating function of the moments on a contour.
+"""Any number of constant steps at once, by inverting the generating function of the moments on a
+contour.
 
-With p = e^s, x = p - 1 and X~ = sum_t X_t p^(-t-1), one step of operator.py becomes, coordinate by coordinate,
+With p = e^s, x = p - 1 and X~ = sum_t X_t p^(-t-1), one step (step_operator.py) becomes, coordinate by
+coordinate,
 
-    (x + delta) V~ = V_0 + gamma^2 (h (rho <h, V~> + rho <h, m2~> + <eta, m~>) + (D - h^2) m2~ + beta m~ + k / x)
-    m~ = m_0 / (x + gamma h),   m2~ = m_0^2 / (x + gamma h (2 - gamma h)),   delta = 2 gamma h - gamma^2 D
+    (x + delta) V~ = V_0 + gamma^2 (h (rho <h, V~> + rho <h, m2~> + <eta, m~>) + (D - h^2) m2~ +
+    beta m~ + k / x) m~ = m_0 / (x + gamma h),   m2~ = m_0^2 / (x + gamma h (2 - gamma h)),   delta
+    = 2 gamma h - gamma^2 D
 
-so <h, V~> follows from a sum over coordinates (Sherman and Morrison), and X_T is the integral of e^(sT) p X~
-over 2 pi i on the modified Talbot contour of 26 nodes (13 with their conjugates), which leaves 1e-11 of the
-variance of an average and 1e-14 of that of the last iterate. Cost: O(n), whatever T is.
-Source: derived; contour of Weideman 2006 with the constants of Dingfelder and Weideman 2015.
+so <h, V~> follows from a sum over coordinates (Sherman and Morrison), and X_T is the integral of
+e^(sT) p X~ over 2 pi i on the modified Talbot contour of 26 nodes (13 with their conjugates), which
+leaves 1e-11 of the variance of an average and 1e-14 of that of the last iterate. Cost: O(n),
+whatever T is. Source: derived; contour of Weideman 2006 with the constants of Dingfelder and
+Weideman 2015.
 """
 
 from __future__ import annotations
@@ -45,7 +49,8 @@ _POINTS, _WEIGHTS = _nodes()
 
 
 def contour_holds(op: Operator, gamma: Array, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For which points (P,) `contour_advanced` is right: enough steps, and what alternates in sign has died.
+    """For which points (P,) `contour_advanced` is right: enough steps, and what alternates in sign
+    has died.
 
     gamma h > 1 gives poles q < 0, which the contour does not enclose; their share is |q|^T.
     """
@@ -58,7 +63,9 @@ def contour_holds(op: Operator, gamma: Array, steps: NDArray[np.int64]) -> NDArr
 def contour_advanced(
     at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], summing: bool
 ) -> State:
-    """The state after `steps` (P,) steps of size gamma (P, 1); unless `summing`, the sums stay what they are."""
+    """The state after `steps` (P,) steps of size gamma (P, 1); unless `summing`, the sums stay what
+    they are.
+    """
     mean, total = contour_means(at, op, gamma, steps, summing)
     var, cov, var_total = np.empty_like(at.var), at.cov.copy(), at.var_total.copy()
     for rows in _some(len(steps), op.h.shape[1] * len(_POINTS)):
@@ -81,7 +88,9 @@ def contour_advanced(
 def contour_spread(
     at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], summing: bool, norm: Array
 ) -> Array:
-    """The sum over coordinates of norm (P, n) times the variance after the steps, of the sum or the last; (P,)."""
+    """The sum over coordinates of norm (P, n) times the variance after the steps, of the sum or the
+    last; (P,).
+    """
     spread = np.empty(len(steps))
     for rows in _some(len(steps), op.h.shape[1] * len(_POINTS)):
         near, here, nodes = at.rows(rows), op.rows(rows), contour_nodes(steps[rows])
@@ -117,7 +126,9 @@ class Nodes(NamedTuple):
     weight: Complex
 
     def inverted(self, values: Complex, chosen: NDArray[np.intp] | slice = slice(None)) -> Array:
-        """What has the transform values (P, K, n): (P, n); or the share of the chosen nodes in it."""
+        """What has the transform values (P, K, n): (P, n); or the share of the chosen nodes
+        in it.
+        """
         return np.asarray(np.matmul(self.weight[:, None, chosen, 0], values).imag[:, 0])
 
 
@@ -170,7 +181,9 @@ def _drive(op: Operator, gamma: Array, sums: list[tuple[Complex, Complex, Comple
 def _functional(
     block: _Block, at: State, x: Complex, cut: slice, weight: Array, summing: bool
 ) -> tuple[Complex, Complex]:
-    """The parts without and with the drive of the sum of weight times the transform of the variance; (P, K, 1)."""
+    """The parts without and with the drive of the sum of weight times the transform of the
+    variance; (P, K, 1).
+    """
     by_h = weight * block.h[:, 0].real
     if not summing:
         return _dot(weight, block.known), _dot(by_h, block.near)
@@ -196,7 +209,9 @@ def _inverse(x: Complex, real: Array) -> Complex:
 
 
 def _complex(real: Array) -> Complex:
-    """(P, n) as (P, 1, n) complex numbers, whose products with others are quicker than those of real ones."""
+    """(P, n) as (P, 1, n) complex numbers, whose products with others are quicker than those of
+    real ones.
+    """
     return real[:, None].astype(complex)
 
 

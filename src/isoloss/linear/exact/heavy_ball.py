@@ -1,16 +1,19 @@
-"""Any number of steps with momentum at once: the contour of contour.py for the moments of w and its speed u.
+"""Any number of steps with momentum at once: the contour of contour.py for the moments of w and its
+speed u.
 
 With momentum b and g = gamma h, the variances V of v, S of u and their covariance C move by
 
     S+ = b^2 S - 2 b g C + G,   C+ = b C - g V + S+,   V+ = V + 2 (b C - g V) + S+
 
-with G = gamma^2 times the variance of the stochastic gradient (state.py), which holds D V and rho h <h, V>. The
-generating functions solve by hand: with e = p - b, w = 1 / (x e + 2 g p), a = 2 b g^2 / e + gamma^2 D and
-Q = (p - b^2) / p + 2 b g / e - a (p + b) w,
+with G = gamma^2 times the variance of the stochastic gradient (state.py), which holds D V and rho h
+<h, V>. The generating functions solve by hand: with e = p - b, w = 1 / (x e + 2 g p), a = 2 b g^2 /
+e + gamma^2 D and Q = (p - b^2) / p + 2 b g / e - a (p + b) w,
 
-    s = (b^2 S_0 / p - 2 b g C_0 / e + a w r + F~ + h drive) / Q,   V~ = w (r + (p + b) s),   r = e V_0 + 2 b C_0
+    s = (b^2 S_0 / p - 2 b g C_0 / e + a w r + F~ + h drive) / Q,   V~ = w (r + (p + b) s),   r = e
+    V_0 + 2 b C_0
 
-where s is the transform of S+, F~ what does not depend on V, and drive the rank-one term. Source: derived.
+where s is the transform of S+, F~ what does not depend on V, and drive the rank-one term. Source:
+derived.
 """
 
 from __future__ import annotations
@@ -49,9 +52,11 @@ class _Second(NamedTuple):
 def ball_holds(
     op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """For which points (P,) `ball_advanced` is right: enough steps for all that turns or alternates to have died.
+    """For which points (P,) `ball_advanced` is right: enough steps for all that turns or alternates
+    to have died.
 
-    The roots of z^2 - (1 + b - g) z + b are complex, of size root b, or real; negative ones are not enclosed.
+    The roots of z^2 - (1 + b - g) z + b are complex, of size root b, or real; negative ones are not
+    enclosed.
     """
     g = gamma * op.h
     middle = (1 + momentum - g) / 2
@@ -69,10 +74,12 @@ def ball_holds(
 
 
 def _nothing_else(op: Operator, gamma: Array, momentum: Array, steps: int) -> bool:
-    """Whether noise that feeds back makes no pole away from the axis that is still alive after the steps.
+    """Whether noise that feeds back makes no pole away from the axis that is still alive after the
+    steps.
 
-    Such a pole p has 1 = gamma^2 D T(p) for a coordinate, or 1 = gamma^2 rho sum h^2 T / (1 - gamma^2 D T), with
-    T the response of V to G; both are below 1 on the circle |p|^steps = LOST where the contour does not reach.
+    Such a pole p has 1 = gamma^2 D T(p) for a coordinate, or 1 = gamma^2 rho sum h^2 T / (1 -
+    gamma^2 D T), with T the response of V to G; both are below 1 on the circle |p|^steps = LOST
+    where the contour does not reach.
     """
     angles = np.unique(np.append(np.geomspace(8 / steps, np.pi, 24), np.linspace(0.1, np.pi, 24)))
     angles = angles[angles >= 8 / steps]
@@ -97,7 +104,9 @@ def _nothing_else(op: Operator, gamma: Array, momentum: Array, steps: int) -> bo
 def ball_advanced(
     at: State, op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], summing: bool
 ) -> State:
-    """The state after `steps` (P,) steps of size gamma (P, 1) with momentum (P, 1); sums only where `summing`."""
+    """The state after `steps` (P,) steps of size gamma (P, 1) with momentum (P, 1); sums only where
+    `summing`.
+    """
     arrays = [np.zeros_like(op.h) for _ in State.__dataclass_fields__]
     nodes = contour_nodes(steps)
     count = nodes.x.shape[1]

@@ -29,10 +29,11 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Solved:
-    """Mean (P, n) of the result w, its variance by coordinate (P, n) or None, and summed with the norm (P,).
+    """Mean (P, n) of the result w, its variance by coordinate (P, n) or None, and summed with the
+    norm (P,).
 
-    `trained` is what the last step trained on and `noises` its noises, both in units of 1 / gain of a real grid
-    on activations (closures.py); for ideal noise the setting itself, and gain 1.
+    `trained` is what the last step trained on and `noises` its noises, both in units of 1 / gain of
+    a real grid on activations (closures.py); for ideal noise the setting itself, and gain 1.
     """
 
     setting: Setting
@@ -73,7 +74,8 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
     """
     if inputs == "clean" and at.cross is not None:
         raise ValueError(
-            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs 'quantised'"
+            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs "
+            "'quantised'"
         )
     error = mean - optimum_of(at, inputs)
     return np.asarray(0.5 * at.weight * norm_of(at, inputs) * error**2)
@@ -100,8 +102,8 @@ def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
 def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs: str) -> Array:
     """What rounding the result adds to the risk, (P,).
 
-    Ideal noise: half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. On a real grid each
-    coordinate of the result is taken as normal, which is a closure. Source: derived.
+    Ideal noise: half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. On a
+    real grid each coordinate of the result is taken as normal, which is a closure. Source: derived.
     """
     if known is None:
         return np.zeros(len(done.spread))
@@ -141,7 +143,8 @@ def _clean_bias(at: Setting, mean: Array) -> Array:
     """0.5 ||mean - w*||^2 in the norm of clean inputs."""
     if at.cross is None:
         return np.asarray(0.5 * at.total(at.norm * (mean - at.best) ** 2)[:, 0])
-    # norm best is the pull of clean inputs, S H w*, and cross holds the clean norm, both with the correlations of c.
+    # norm best is the pull of clean inputs, S H w*, and cross holds the clean norm, both with the
+    # correlations of c.
     size = np.array([row @ at.cross @ row for row in mean])
     return np.asarray(0.5 * (size - 2 * at.total(mean * at.norm * at.best)[:, 0] + at.signal[:, 0]))
 

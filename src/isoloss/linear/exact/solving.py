@@ -1,4 +1,6 @@
-"""From points, each a problem, a descent and a precision, to the mean and the spread of their results."""
+"""From points, each a problem, a descent and a precision, to the mean and the spread of their
+results.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +65,8 @@ def point_of(
 ) -> Point:
     """A problem, descent and precision with their setting.
 
-    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters, and
-    momentum that still turns.
+    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters,
+    and momentum that still turns.
     """
     problem, sgd, precision = check_point((problem, sgd, precision))
     check_scales(scales)
@@ -180,6 +182,7 @@ def step_sizes(
         here = np.array([at])
         most = float(limits(op.rows(here), momentum[here])[0]) / gain
         raise ValueError(
-            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
+            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, "
+            f"momentum and precision is {most:.6g}"
         )
     return [float(each) for each in sizes]

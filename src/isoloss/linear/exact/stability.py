@@ -11,11 +11,12 @@ Array = NDArray[np.float64]
 
 
 def stable(op: Operator, gamma: Array, momentum: Array) -> NDArray[np.bool_]:
-    """For which points (P,) a step of size gamma (P, 1) with momentum (P, 1) keeps the moments bounded.
+    """For which points (P,) a step of size gamma (P, 1) with momentum (P, 1) keeps the moments
+    bounded.
 
     The map of second moments is positive, so it leaves stability through the eigenvalue 1, where
-    gamma^2 rho sum h^2 / delta = 1 with delta = 2 gamma h (1 - b) + 2 b gamma^2 h^2 / (1 + b) - gamma^2 D.
-    Source: derived.
+    gamma^2 rho sum h^2 / delta = 1 with delta = 2 gamma h (1 - b) + 2 b gamma^2 h^2 / (1 + b) -
+    gamma^2 D. Source: derived.
     """
     room, slope = _room(op, momentum)
     delta = room - gamma * slope
@@ -38,7 +39,8 @@ def limits(op: Operator, momentum: Array) -> Array:
     there = (op.h > 0) & (room > 0)
     ends = np.divide(room, slope, out=np.full_like(room, np.inf), where=there & (slope > 0))
     low, high = np.zeros(len(ends)), np.min(ends, axis=1)
-    # Without slope the load would be linear: its end is beyond the limit, or as good a first guess as any.
+    # Without slope the load would be linear: its end is beyond the limit, or as good a first guess
+    # as any.
     light = op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, _ratio(op.h, room, there))
     with np.errstate(divide="ignore"):
         gamma = np.where(np.isfinite(high), np.minimum(1 / light, high) / 2, 1 / light)

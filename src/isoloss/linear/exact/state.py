@@ -16,11 +16,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class State:
-    """Means and variances of v = w - c before step t, and those of the sum of v_s over s < t; arrays (P, n).
+    """Means and variances of v = w - c before step t, and those of the sum of v_s over s < t;
+    arrays (P, n).
 
     mean, var: of v_t. total, var_total: mean and variance of the sum. cov: of the sum with v_t.
-    With momentum also the mean `speed` of u_t, var_speed of u_t, cov_speed of u_t with v_t, and cov_total of
-    u_t with the sum; None without.
+    With momentum also the mean `speed` of u_t, var_speed of u_t, cov_speed of u_t with v_t, and
+    cov_total of u_t with the sum; None without.
     """
 
     mean: Array
@@ -55,7 +56,9 @@ def start(op: Operator, momentum: bool) -> State:
 
 
 class Seen(NamedTuple):
-    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset + noise, (P, n)."""
+    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset +
+    noise, (P, n).
+    """
 
     slope: Array
     offset: Array
@@ -63,7 +66,9 @@ class Seen(NamedTuple):
 
 
 def shock(op: Operator, mean: Array, var: Array) -> Array:
-    """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P, n)."""
+    """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P,
+    n).
+    """
     squares = var + mean * mean
     pull = op.rho * op.total(op.h * squares) + op.total(op.eta * mean)
     return op.d * squares - (op.h * mean) ** 2 + op.beta * mean + op.h * pull + op.k

@@ -1,13 +1,14 @@
 """One step of quantised SGD as a map of second moments: diagonal plus rank one.
 
-Source: derived (the setting is that of Zhang et al. 2025, 2510.18259). With v = w - c, m = E v, V the variances
-of v, M = V + m^2 and <a, b> the sum over coordinates, one step of size gamma is
+Source: derived (the setting is that of Zhang et al. 2025, 2510.18259). With v = w - c, m = E v, V
+the variances of v, M = V + m^2 and <a, b> the sum over coordinates, one step of size gamma is
 
     m+ = (1 - gamma h) m
     V+ = (1 - 2 gamma h) V + gamma^2 (D M - h^2 m^2 + rho h <h, M> + beta m + h <eta, m> + k)
 
-where D M + rho h <h, M> + ... = E (u_i o^q)^2 of the batch mean. It closes on the diagonal because coordinates
-are independent and symmetric, or a common factor times such: E u_i^2 u_j u_k = 0 for j != k.
+where D M + rho h <h, M> + ... = E (u_i o^q)^2 of the batch mean. It closes on the diagonal because
+coordinates are independent and symmetric, or a common factor times such: E u_i^2 u_j u_k = 0 for j
+!= k.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Array = NDArray[np.float64]
 
 
 class Noise(NamedTuple):
-    """The noise of one quantiser: variance added, relative variance, and how much of that a batch shares."""
+    """The noise of one quantiser: variance added, relative variance, and how much of that a batch
+    shares.
+    """
 
     add: Array | float = 0.0
     mul: Array | float = 0.0
@@ -37,7 +40,8 @@ class Noise(NamedTuple):
 class Noises(NamedTuple):
     """The noise of labels, parameter in use, activation and output gradient.
 
-    `bend` is E (noise variance of the label)'' (Stein's term of a real grid on labels), 0 for ideal noise.
+    `bend` is E (noise variance of the label)'' (Stein's term of a real grid on labels), 0 for ideal
+    noise.
     """
 
     l: Noise = Noise()  # noqa: E741  the part's letter
@@ -120,7 +124,9 @@ def _spread(at: Setting, diagonal: Array, values: Array) -> Array:
 
 
 def _residual(at: Setting, pull: Array, noises: Noises) -> Array:
-    """E u_i^2 (y + e_l - <u, c>)^2: noise, what the data quantiser leaves unexplained, and label noise."""
+    """E u_i^2 (y + e_l - <u, c>)^2: noise, what the data quantiser leaves unexplained, and label
+    noise.
+    """
     c, target, h = at.centre, at.target, at.h
     power = at.lam * target**2  # of each coordinate's share of the label
     unexplained = power - 2 * at.rho3 * at.g * target * c + at.rho4 * h * c * c

@@ -1,4 +1,6 @@
-"""How a problem is represented, full, compressed or sketched, and the second and fourth moments of its rounded features."""
+"""How a problem is represented, full, compressed or sketched, and the second and fourth moments of
+its rounded features.
+"""
 
 from isoloss.linear.moments.feature_moments import data_moments, fine_noise, noise_levels
 from isoloss.linear.moments.grid_moments import rounded_moments, symmetric_moments
@@ -9,7 +11,7 @@ from isoloss.linear.moments.setting import Setting, stacked
 
 # fmt: off
 __all__ = [
-    "Setting", "compressed_index", "data_moments", "fine_noise", "noise_levels", "rounded_covariance",
-    "rounded_moments", "setting_of", "stacked", "symmetric_moments",
+    "Setting", "compressed_index", "data_moments", "fine_noise", "noise_levels",
+    "rounded_covariance", "rounded_moments", "setting_of", "stacked", "symmetric_moments",
 ]
 # fmt: on

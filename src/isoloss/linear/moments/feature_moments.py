@@ -1,4 +1,6 @@
-"""The five moments of a feature and its rounding that a setting holds, for ideal noise and for real grids."""
+"""The five moments of a feature and its rounding that a setting holds, for ideal noise and for real
+grids.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ VANISHING = 1e-290
 def data_moments(
     lam: Array, kurtosis: float, data: Format | None, scale: float | None
 ) -> tuple[Array, ...]:
-    """h, f, g, t, b of features of variance lam. Source: derived (second moments of independent noise)."""
+    """h, f, g, t, b of features of variance lam. Source: derived (second moments of independent
+    noise).
+    """
     k4 = kurtosis * lam**2
     if data is None:
         return lam, k4, lam, k4, k4
@@ -29,7 +33,9 @@ def data_moments(
 
 
 def noise_levels(known: Format | None) -> NoiseLevels | None:
-    """The variances of an ideal noise, u = x + n + s x; None where a format is none or a real grid."""
+    """The variances of an ideal noise, u = x + n + s x; None where a format is none or a real
+    grid.
+    """
     if known is None or known.noise is None:
         return None
     return NOISES[known.noise].levels(known.eps or 0.0)
@@ -38,8 +44,8 @@ def noise_levels(known: Format | None) -> NoiseLevels | None:
 def _noisy(lam: Array, k4: Array, noise: NoiseLevels) -> tuple[Array, ...]:
     """h, f, g, t, b of u = (1 + s) x + n, with n and s normal and independent of x.
 
-    On the diagonal it makes no difference whether s is shared. Each line is the expansion of E u^j x^k, with
-    E (1 + s)^2, (1 + s)^3, (1 + s)^4 = s2, s3, s4.
+    On the diagonal it makes no difference whether s is shared. Each line is the expansion of E u^j
+    x^k, with E (1 + s)^2, (1 + s)^3, (1 + s)^4 = s2, s3, s4.
     """
     e, add = noise.mul, noise.add
     s2, s3, s4 = 1 + e, 1 + 3 * e, 1 + 6 * e + NOISE_KURTOSIS * e**2
@@ -53,11 +59,14 @@ def _noisy(lam: Array, k4: Array, noise: NoiseLevels) -> tuple[Array, ...]:
 
 
 def shared_factors(data: Format | None) -> tuple[float, float]:
-    """rho4 and rho3 of a setting: what a factor that all coordinates share adds between two of them."""
+    """rho4 and rho3 of a setting: what a factor that all coordinates share adds between two of
+    them.
+    """
     noise = noise_levels(data)
     if noise is None or not noise.shared:
         return 1.0, 1.0
-    # Two factors of variance m and covariance c, jointly normal: E (1+s)^2 (1+s')^2 and E (1+s)^2 (1+s').
+    # Two factors of variance m and covariance c, jointly normal: E (1+s)^2 (1+s')^2 and E (1+s)^2
+    # (1+s').
     m, c = noise.mul, noise.shared
     fourth = 1 + (2 * m + 4 * c) + (m**2 + 2 * c**2)
     return fourth / (1 + m) ** 2, (1 + (m + 2 * c)) / (1 + m)
@@ -67,7 +76,8 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
     """The moments on a real grid; too fine ones as noise of their mean size, which is a closure."""
     if kurtosis != NORMAL:
         raise ValueError(
-            f"data on the grid '{data}' need normal features, kurtosis 3, not {kurtosis!r}; use ideal noise"
+            f"data on the grid '{data}' need normal features, kurtosis 3, not {kurtosis!r}; use "
+            "ideal noise"
         )
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
@@ -79,7 +89,9 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
 
 
 def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format, float | None]:
-    """Ideal noise as large as that of a grid too fine to be listed: added for integers, relative for floats."""
+    """Ideal noise as large as that of a grid too fine to be listed: added for integers, relative
+    for floats.
+    """
     if known.kind == "int":
         step = scale or default_step(known, size)
         return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None

@@ -1,4 +1,6 @@
-"""Moments of a normal variable and its rounding to a real grid, exact: sums of partial moments over the cells."""
+"""Moments of a normal variable and its rounding to a real grid, exact: sums of partial moments over
+the cells.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 Array = NDArray[np.float64]
-#: Standard deviations of x beyond which a cell is left out (all but the first cells outside), and the share of
-#: one below which the finest numbers of a float are.
+#: Standard deviations of x beyond which a cell is left out (all but the first cells outside), and
+#: the share of one below which the finest numbers of a float are.
 REACH = 10.0
 DEPTH = 1e-9
 CHUNK = 1_000_000
 
 
 class Moments(NamedTuple):
-    """h = E u^2, f = E u^4, g = E u x, t = E u^3 x, b = E u^2 x^2 of x and its rounding u, each (n,)."""
+    """h = E u^2, f = E u^4, g = E u x, t = E u^3 x, b = E u^2 x^2 of x and its rounding u, each
+    (n,).
+    """
 
     h: Array
     f: Array
@@ -28,7 +32,8 @@ class Moments(NamedTuple):
 
 
 def symmetric_moments(levels: Array, stochastic: bool, sd: Array) -> Moments:
-    """The five moments of x ~ N(0, sd^2) and u, its rounding to the grid of +-levels (ascending from 0).
+    """The five moments of x ~ N(0, sd^2) and u, its rounding to the grid of +-levels (ascending
+    from 0).
 
     Nearest, or stochastic between neighbours; both saturate at the largest number. Source: derived.
     """
@@ -40,7 +45,9 @@ def symmetric_moments(levels: Array, stochastic: bool, sd: Array) -> Moments:
 def rounded_moments(
     levels: Array, stochastic: bool, mean: Array, sd: Array
 ) -> tuple[Array, Array, Array]:
-    """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may be 0."""
+    """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may
+    be 0.
+    """
     signed = np.concatenate([-levels[:0:-1], levels])
     tiny = 1e-12 * (np.abs(mean) + levels[1])
     mean_u, h, _, g, _, _ = _cell_sums(signed, stochastic, mean, np.maximum(sd, tiny))
@@ -48,8 +55,8 @@ def rounded_moments(
 
 
 def _cell_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[Array]:
-    """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 over the cells of ascending levels; x above levels[0]
-    where that is 0."""
+    """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 over the cells of ascending levels; x above
+    levels[0] where that is 0."""
     half = levels[0] == 0
     first = (
         np.searchsorted(levels, mean - REACH * sd)

@@ -1,9 +1,11 @@
-"""The covariance of correlated normal numbers after rounding, exact: a series of Hermite polynomials (Mehler).
+"""The covariance of correlated normal numbers after rounding, exact: a series of Hermite
+polynomials (Mehler).
 
-For z, z' standard normal with correlation r, E Q(z) Q'(z') = sum over k of c_k c'_k r^k, with c_k = E Q(z) h_k(z) and
-h_k the normalised Hermite polynomials. Nearest rounding is a staircase: c_k = sum over its jumps J at t of
-J phi(t) h_{k-1}(t) / sqrt k. Stochastic rounding is x itself in the mean, flat beyond the largest number m:
-c_1 = P(|z| < m), and c_k = -2 phi(m) h_{k-2}(m) / sqrt(k (k - 1)) for odd k > 1.
+For z, z' standard normal with correlation r, E Q(z) Q'(z') = sum over k of c_k c'_k r^k, with c_k =
+E Q(z) h_k(z) and h_k the normalised Hermite polynomials. Nearest rounding is a staircase: c_k = sum
+over its jumps J at t of J phi(t) h_{k-1}(t) / sqrt k. Stochastic rounding is x itself in the mean,
+flat beyond the largest number m: c_1 = P(|z| < m), and c_k = -2 phi(m) h_{k-2}(m) / sqrt(k (k - 1))
+for odd k > 1.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ TERMS = 400
 def rounded_covariance(
     gram: Array, data: Format, scale: float | None, largest: float
 ) -> tuple[Array, Array]:
-    """E u u' (n, n) of u, z ~ N(0, gram) rounded element by element, and gains E u_i z_i / E z_i^2 (n,).
+    """E u u' (n, n) of u, z ~ N(0, gram) rounded element by element, and gains E u_i z_i / E z_i^2
+    (n,).
 
     `largest` is the root mean square that an integer's default step is made from.
     """

@@ -1,10 +1,12 @@
-"""Few weighted coordinates that stand for all of a smooth spectrum: an exact head, then Gauss rules.
+"""Few weighted coordinates that stand for all of a smooth spectrum: an exact head, then Gauss
+rules.
 
-Every quantity of the theory is a sum over coordinates i of a smooth function of i. The first 32 are kept; each
-dyadic block of the others, (32, 64], (64, 128], ..., is summed by the 8-point Gauss rule of the discrete uniform
-measure on it, which is exact for polynomials of i up to degree 15. Blocks of spectra steeper than i^-2 are
-shorter, so that the spectrum falls by at most 4 in each. Nearest rounding to a real grid makes the second moment
-of u fall like exp(-step^2 i^a / 8) where features are much smaller than a step: its blocks are an eighth as long.
+Every quantity of the theory is a sum over coordinates i of a smooth function of i. The first 32 are
+kept; each dyadic block of the others, (32, 64], (64, 128], ..., is summed by the 8-point Gauss rule
+of the discrete uniform measure on it, which is exact for polynomials of i up to degree 15. Blocks
+of spectra steeper than i^-2 are shorter, so that the spectrum falls by at most 4 in each. Nearest
+rounding to a real grid makes the second moment of u fall like exp(-step^2 i^a / 8) where features
+are much smaller than a step: its blocks are an eighth as long.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from isoloss.linear.regression import Regression
 Array = NDArray[np.float64]
 HEAD = 32
 NODES = 8
-#: Vectors of dim numbers that the uncompressed engine holds at once, complex ones counted twice: 13 nodes in several.
+#: Vectors of dim numbers that the uncompressed engine holds at once, complex ones counted twice: 13
+#: nodes in several.
 VECTORS = 160
 
 
@@ -81,7 +84,8 @@ def _gauss(count: int) -> tuple[Array, Array]:
     if count <= NODES:
         return np.arange(float(count)), np.full(count, 1.0 / count)
     k = np.arange(1.0, NODES)
-    # In units of the half-length, or the squares of the counts would overflow nothing but lose digits.
+    # In units of the half-length, or the squares of the counts would overflow nothing but lose
+    # digits.
     beta = k**2 * (1 - (k / count) ** 2) / (4 * (4 * k**2 - 1))
     values, vectors = np.linalg.eigh(np.diag(np.sqrt(beta), 1) + np.diag(np.sqrt(beta), -1))
     return (count - 1) / 2 + count * values, vectors[0] ** 2

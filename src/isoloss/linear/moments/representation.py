@@ -1,4 +1,6 @@
-"""The setting of a problem and its data quantiser: of all coordinates, of few that stand for them, or of a sketch."""
+"""The setting of a problem and its data quantiser: of all coordinates, of few that stand for them,
+or of a sketch.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from isoloss.linear.regression import Regression
 def setting_of(
     problem: Regression, data: Format | None, scale: float | None, compressed: bool
 ) -> Setting:
-    """The setting of a problem whose data are rounded to `data` (None: not), remembered for a while."""
+    """The setting of a problem whose data are rounded to `data` (None: not), remembered for a
+    while.
+    """
     if problem.sketch is not None:
         return sketched_setting(problem, data, scale)
     return (_compressed if compressed and problem.smooth else _full)(problem, data, scale)

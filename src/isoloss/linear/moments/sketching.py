@@ -1,14 +1,16 @@
-"""A sketched problem as a setting: regression on u, the rounded sketch, in the eigenbasis of its covariance.
+"""A sketched problem as a setting: regression on u, the rounded sketch, in the eigenbasis of its
+covariance.
 
-With z = S x, G = S H S' and u normal of covariance H_q and E u y = k, the labels are y = <c, u> + r with
-c = H_q^-1 k and r normal, independent of u, of variance E y^2 - <k, c>. So training is that of a problem without
-data quantiser in the eigenbasis of H_q, and only the norm of clean inputs, G, remembers the rounding.
+With z = S x, G = S H S' and u normal of covariance H_q and E u y = k, the labels are y = <c, u> + r
+with c = H_q^-1 k and r normal, independent of u, of variance E y^2 - <k, c>. So training is that of
+a problem without data quantiser in the eigenbasis of H_q, and only the norm of clean inputs, G,
+remembers the rounding.
 
 - No rounding, and a factor a sample (`vec`, which commutes with S): the eigenbasis of G, exact.
-- Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S', exact on
-  quantised inputs; on clean ones the covariance of w is taken as diagonal, a closure.
-- Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the gains A and the
-  noise N of every coordinate. A closure.
+- Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S',
+  exact on quantised inputs; on clean ones the covariance of w is taken as diagonal, a closure.
+- Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the
+  gains A and the noise N of every coordinate. A closure.
 
 Source: derived; setting of Lin et al. 2024 (2406.08466) and Zhang et al. 2026 (2602.19241).
 """
@@ -34,7 +36,9 @@ MATRICES = 12
 
 
 class Sketch(NamedTuple):
-    """Second moments of a sketch: G = S H S' (M, M), E k k' with k = E z y (M, M), and E <w*, x>^2."""
+    """Second moments of a sketch: G = S H S' (M, M), E k k' with k = E z y (M, M), and E <w*,
+    x>^2.
+    """
 
     gram: Array
     pull: Array
@@ -66,7 +70,8 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     clean = vectors.T @ base.gram @ vectors
     c, norm = np.sqrt(np.maximum(np.diag(pairs), 0.0)), np.diag(clean).copy()
     size = np.where(c > 0, c, 1.0)
-    # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q c.
+    # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q
+    # c.
     pulled = np.einsum("ij,ij->j", vectors, reach @ vectors) / (known * size)
     aligned = noise is not None and noise.only_added and problem.site == "after"
     left = base.signal - float(np.sum(h * c**2))
@@ -90,9 +95,9 @@ def _rotated(
     h, f, g, t, b = data_moments(lam, 3.0, data, None)
     rho4, rho3 = shared_factors(data)
     return Setting(
-        weight=np.ones(len(lam)), lam=lam, h=h, f=f, g=g, t=t, b=b, rho4=scalar(rho4), rho3=scalar(rho3),
-        target=target, noise_var=scalar(problem.noise_var + missed), norm=lam, best=target,
-        signal=scalar(signal), approximation=scalar(0.5 * missed),
+        weight=np.ones(len(lam)), lam=lam, h=h, f=f, g=g, t=t, b=b, rho4=scalar(rho4),
+        rho3=scalar(rho3), target=target, noise_var=scalar(problem.noise_var + missed), norm=lam,
+        best=target, signal=scalar(signal), approximation=scalar(0.5 * missed),
     )  # fmt: skip
 
 
@@ -111,8 +116,9 @@ def _normal(
     best = np.divide(pulled, norm, out=np.zeros_like(h), where=norm > 0)
     return Setting(
         weight=np.ones(len(h)), lam=h, h=h, f=3 * h**2, g=h, t=3 * h**2, b=3 * h**2,
-        rho4=scalar(1.0), rho3=scalar(1.0), target=c, noise_var=scalar(noise_var), norm=norm, best=best,
-        signal=scalar(signal), approximation=scalar(0.5 * missed), exact=exact, cross=cross,
+        rho4=scalar(1.0), rho3=scalar(1.0), target=c, noise_var=scalar(noise_var), norm=norm,
+        best=best, signal=scalar(signal), approximation=scalar(0.5 * missed), exact=exact,
+        cross=cross,
     )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""One point to be sampled, checked: its ground, the norm of its risk, its step size, and its rules of rounding."""
+"""One point to be sampled, checked: its source, the norm of its risk, its step size, and its rules
+of rounding.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from isoloss.linear.exact import limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
-from isoloss.linear.sampled.data_source import Ground, Norm, ground_of, quantised_norm
+from isoloss.linear.sampled.data_source import DataSource, Norm, data_source_of, quantised_norm
 from isoloss.linear.sampled.kernels import rule_of, scaled_rule, shares_scales
 
 Array = NDArray[np.float64]
@@ -24,7 +26,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Manner:
-    """How a descent is run beyond what the exact risk knows: passes over one data set, and stored weights."""
+    """How a descent is run beyond what the exact risk knows: passes over one data set, and stored
+    weights.
+    """
 
     passes: int = 1
     stored: Format | None = None
@@ -33,7 +37,9 @@ class Manner:
 
 @dataclass(frozen=True)
 class Trial:
-    """What is sampled: `norm` is that of the risk asked for, `step_size` the first one as a number."""
+    """What is sampled: `norm` is that of the risk asked for, `step_size` the first one as a
+    number.
+    """
 
     problem: Regression
     sgd: SGD
@@ -42,7 +48,7 @@ class Trial:
     manner: Manner
     first: int | None
     inputs: Inputs
-    ground: Ground
+    source: DataSource
     norm: Norm
     step_size: float
 
@@ -54,24 +60,24 @@ class Trial:
 
     def rules(self) -> dict[str, NDArray[Any]]:
         """The rule of every quantiser, by its field of a task."""
-        q, scales, ground = self.quantisers, self.scales, self.ground
-        label = float(np.sqrt(ground.power + self.problem.noise_var))
-        seen = float(np.sqrt(ground.learned))
+        q, scales, source = self.quantisers, self.scales, self.source
+        label = float(np.sqrt(source.power + self.problem.noise_var))
+        seen = float(np.sqrt(source.learned))
         of_sample = {
             "label": (q.l, scales.l, label),
             "activation": (q.a, scales.a, seen),
             "gradient": (q.g, scales.g, label),
         }
         of_step = {
-            "weights": (q.w, scales.w, ground.weight),
-            "stored": (self.manner.stored, scales.w, ground.weight),
-            "result": (q.post, scales.post, ground.weight),
+            "weights": (q.w, scales.w, source.weight),
+            "stored": (self.manner.stored, scales.w, source.weight),
+            "result": (q.post, scales.post, source.weight),
         }
-        inputs = len(ground.deviation) if ground.before else ground.weights
+        inputs = len(source.deviation) if source.before else source.weights
         fine = {
-            name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()
+            name: _row_rule(*each, source.weights, np.float64) for name, each in of_step.items()
         }
-        data = _row_rule(q.d, scales.d, ground.largest, inputs, np.float32)
+        data = _row_rule(q.d, scales.d, source.largest, inputs, np.float32)
         return {name: rule_of(*each) for name, each in of_sample.items()} | fine | {"data": data}
 
 
@@ -84,7 +90,8 @@ def _row_rule(
 
 
 def read(precision: Spelled) -> Quantisers:
-    """The quantisers of a precision, formats that share scales along a row too, on d, w and after the arrow.
+    """The quantisers of a precision, formats that share scales along a row too, on d, w and after
+    the arrow.
 
     Raises ValueError for what has no meaning here.
     """
@@ -97,7 +104,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.rounding == "dither"
         ):
             raise ValueError(
-                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are groups and '~sr'"
+                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are "
+                "groups and '~sr'"
             )
         if (
             scope not in ("d", "w")
@@ -105,7 +113,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.kind not in ("block", "int", "float")
         ):
             raise ValueError(
-                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers or floats, which d, w and -> w have"
+                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers "
+                "or floats, which d, w and -> w have"
             )
     rest = Precision(
         {scope: known for scope, known in whole.train.items() if scope not in shared},
@@ -122,14 +131,16 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
     passes = whole("passes", passes)
     if sgd.steps % passes:
         raise ValueError(
-            f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of passes"
+            f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of "
+            "passes"
         )
     if not isinstance(stored, Format | str | None):
         raise ValueError(f"stored is {shown(stored)}; accepted is a format such as 'int8'")
     kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(
-            "error_feedback keeps the rounding error of stored weights; give their format as stored="
+            "error_feedback keeps the rounding error of stored weights; give their format as "
+            "stored="
         )
     return Manner(passes, kept, bool(error_feedback))
 
@@ -151,13 +162,14 @@ def trial_of(
         )
     if sgd.share is not None and shared:
         raise ValueError(
-            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, not '{sgd.step_size}'"
+            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, "
+            f"not '{sgd.step_size}'"
         )
-    ground = ground_of(problem, quantisers.d)
+    source = data_source_of(problem, quantisers.d)
     norm = (
-        ground.clean
+        source.clean
         if inputs == "clean"
-        else quantised_norm(problem, quantisers.d, scales.d, ground)
+        else quantised_norm(problem, quantisers.d, scales.d, source)
     )
     size = sgd.step_size
     if sgd.share is not None:
@@ -167,4 +179,4 @@ def trial_of(
         if not np.isfinite(size):
             raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
     first = first_averaged(iterate, sgd.steps)
-    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, ground, norm, float(size))
+    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, source, norm, float(size))

@@ -1,9 +1,10 @@
 """The joint choice of model size, samples, format and step size under an allowance, on exact risk.
 
-Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the allowance
-leaves and at several shares of the stability limit; the best cell is then divided twice. The model sees the
-first M coordinates of the problem, a deterministic stand-in for a random sketch, whose eigenvalues have the
-same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a real one, at M^3 a point.
+Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the
+allowance leaves and at several shares of the stability limit; the best cell is then divided twice.
+The model sees the first M coordinates of the problem, a deterministic stand-in for a random sketch,
+whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a
+real one, at M^3 a point.
 """
 
 from __future__ import annotations
@@ -102,9 +103,9 @@ class _Search:
         steps = at.samples // self.batch
         most = self.allowance.largest(at.precision, self.problem.dim, self.batch)
         return Choice(
-            str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch, steps,
-            seen.step_size, at.share, seen.total, seen.approximation, seen.floor, seen.trained,
-            edge=at.size == most,
+            str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch,
+            steps, seen.step_size, at.share, seen.total, seen.approximation, seen.floor,
+            seen.trained, edge=at.size == most,
         )  # fmt: skip
 
 
@@ -122,12 +123,37 @@ def allocate(
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> Allocation:
-    """The best size, samples and step size of every precision under the allowance, ranked by exact risk.
+    """Best size, samples and step size of every precision under an allowance, ranked by exact risk.
 
-    `sizes` is how many model sizes from 1 to the largest affordable one are tried, `shares` the shares of the
-    stability limit (below 1) taken as step size; both are refined around the best. The risk is the whole one:
-    approximation, bias, variance and floor. Raises ValueError, in one sentence, for bad input and for a
-    precision that no affordable model fits.
+    The risk is the whole one: approximation, bias, variance and floor.
+
+    Parameters
+    ----------
+    problem : Regression
+        The largest model is the whole problem.
+    allowance : Allowance
+        What a training may cost.
+    precisions : sequence of Precision or str
+        What is ranked.
+    sizes : int
+        Model sizes that are tried from 1 to the largest affordable one, before refinement.
+    shares : sequence of float
+        Shares of the stability limit (above 0, below 1) that are tried as step size, before
+        refinement.
+    batch, schedule, iterate, inputs, scales
+        As in `SGD` and `excess_risk`.
+    model : str
+        'first': the model sees the first M coordinates. 'sketch': a random sketch of M rows.
+
+    Returns
+    -------
+    Allocation
+        One choice a precision, best first.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or a precision that no affordable model fits.
     """
     check_problem(problem)
     of_type("allowance", allowance, Allowance, "Allowance(compute=1e9)")
@@ -186,7 +212,9 @@ def _theory(problem: Regression) -> float:
 
 
 def _fitted(search: _Search, count: int, shares: Sequence[float]) -> tuple[float, float]:
-    """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that is seen."""
+    """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that
+    is seen.
+    """
     theory, compute, exact = (
         _theory(search.problem),
         search.allowance.compute,

@@ -1,4 +1,6 @@
-"""What a training may cost: compute, bits of memory, samples, and what a precision counts for in it."""
+"""What a training may cost: compute, bits of memory, samples, and what a precision counts for in
+it.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,26 @@ REFERENCE_BITS = 16.0
 class Allowance:
     """Limits on model size M (coordinates), samples N and bits P of a precision; at least one on N.
 
-    compute: M N <= compute, in multiply-adds of one direction; with `weigh_bits`, M N P / 16 <= compute. memory:
-    M P <= memory, in bits. samples: N <= samples. P is the widest of the parts d, w, a that are rounded (16 if
-    none is), added noise eps counting as 0.5 log2(1 / eps) as in the theory; `bits` gives P by the spelling of a
-    precision instead, as relative noise needs, whose eps only says the mantissa.
+    P is the widest of the parts d, w, a that are rounded (16 if none is), added noise eps counting
+    as 0.5 log2(1 / eps) as in the theory.
+
+    Attributes
+    ----------
+    compute : float, optional
+        M N <= compute, in multiply-adds of one direction; with `weigh_bits`, M N P / 16 <= compute.
+    memory : float, optional
+        M P <= memory, in bits.
+    samples : int, optional
+        N <= samples.
+    weigh_bits : bool
+        Whether compute is in proportion to the bits.
+    bits : mapping of str to float, optional
+        P by the spelling of a precision, as relative noise needs, whose eps only says the mantissa.
+
+    Raises
+    ------
+    ValueError
+        A limit is out of range, or nothing limits the samples.
     """
 
     compute: float | None = None
@@ -59,7 +77,8 @@ class Allowance:
         known = (self.bits or {}).get(str(precision), _width(quantisers_of(precision)))
         if math.isnan(known) and (self.memory is not None or self.weigh_bits):
             raise ValueError(
-                f"the bits of '{precision}' are not known, as relative noise says the mantissa only; "
+                f"the bits of '{precision}' are not known, as relative noise says the mantissa "
+                "only; "
                 f"give bits={{'{precision}': ...}}"
             )
         return known
@@ -103,7 +122,9 @@ class Allowance:
 
 
 def _width(quantisers: Quantisers) -> float:
-    """The widest of the data, parameter and activation formats; nan where one of them has no bits."""
+    """The widest of the data, parameter and activation formats; nan where one of them has no
+    bits.
+    """
     widths = [
         _bits(each) for each in (quantisers.d, quantisers.w, quantisers.a) if each is not None
     ]

@@ -1,4 +1,6 @@
-"""When quantisation keeps the rate of full precision: the conditions of the papers' corollaries, side by side."""
+"""When quantisation keeps the rate of full precision: the conditions of the papers' corollaries,
+side by side.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,19 @@ from isoloss.linear.risk_of import excess_risk
 
 @dataclass(frozen=True)
 class Condition:
-    """left <= right up to a constant that nobody has stated; `holds` takes that constant as one.
+    """A condition left <= right, up to a constant that nobody has stated; `holds` takes it as one.
 
-    `source` 'notes': derived in the notes on corollary 4.2 of Zhang et al. 2025 (2510.18259), whose words they
-    agree with. 'ours': added here, from the exact recursion.
+    Attributes
+    ----------
+    part : str
+        The part that is rounded: d, l, w, a or g.
+    what : str
+        The condition as a formula.
+    left, right : float
+        Its sides.
+    source : str
+        'notes': derived in the notes on corollary 4.2 of Zhang et al. 2025 (2510.18259), whose
+        words they agree with. 'ours': added here, from the exact recursion.
     """
 
     part: str
@@ -36,16 +47,34 @@ class Condition:
 
     def __str__(self) -> str:
         sign, word = ("<=", "holds") if self.holds else (">", "fails")
-        return f"{self.part}: {self.what}: {self.left:.4g} {sign} {self.right:.4g}, {word} ({self.source})"
+        sides = f"{self.left:.4g} {sign} {self.right:.4g}"
+        return f"{self.part}: {self.what}: {sides}, {word} ({self.source})"
 
 
 def rate_conditions(
     problem: Regression, sgd: SGD, precision: Precision | str, iterate: str = "average"
 ) -> tuple[Condition, ...]:
-    """The conditions under which each ideal noise of `precision` leaves the full-precision rate as it is.
+    """Conditions under which each ideal noise of a precision leaves the full-precision rate as it
+    is.
 
-    R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full precision.
-    Raises ValueError for real grids (give the noise that stands for them) and for a sketch.
+    R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full
+    precision.
+
+    Parameters
+    ----------
+    problem, sgd, precision, iterate
+        As in `excess_risk`; a problem without sketch.
+
+    Returns
+    -------
+    tuple of Condition
+        In the order d, l, w, a, g.
+
+    Raises
+    ------
+    ValueError
+        Real grids (give the noise that stands for them), noise of more than one source, or a
+        sketch.
     """
     problem, sgd, precision = check_point((problem, sgd, precision))
     if problem.sketch is not None:

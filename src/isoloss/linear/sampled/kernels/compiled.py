@@ -1,4 +1,6 @@
-"""How the sampler is compiled: numba's decorator with types, for strict arithmetic and for loose sums."""
+"""How the sampler is compiled: numba's decorator with types, for strict arithmetic and for loose
+sums.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def strict(function: F) -> F:
 
 
 def loose(function: F) -> F:
-    """The same, but sums may be taken in any order and products fused into them, so that loops run in vectors."""
+    """The same, but sums may be taken in any order and products fused into them, so that loops run
+    in vectors.
+    """
     made: Any = numba.njit(
         forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
     )(function)
@@ -25,6 +29,8 @@ def loose(function: F) -> F:
 
 
 def apart(function: F) -> F:
-    """The same as `loose`, but called and not written into its callers: compiled once for all of them."""
+    """The same as `loose`, but called and not written into its callers: compiled once for all of
+    them.
+    """
     made: Any = numba.njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function)
     return cast(F, made)

@@ -1,9 +1,11 @@
-"""Random numbers that are a function of where they are used, so that loops over them run in vectors.
+"""Random numbers that are a function of where they are used, so that loops over them run in
+vectors.
 
-A key of 64 bits says where: seed, purpose, replicate and row. Element i of a row is a hash of i and the key (two
-multiplications of 32 bits, keyed before and between), so nothing is carried from one to the next, threads share
-nothing, and two precisions that ask in the same place get the same number. Normal numbers come in pairs (Box and
-Muller), in float32 with polynomials in place of log, sine and cosine, which have no vectors in numba.
+A key of 64 bits says where: seed, purpose, replicate and row. Element i of a row is a hash of i and
+the key (two multiplications of 32 bits, keyed before and between), so nothing is carried from one
+to the next, threads share nothing, and two precisions that ask in the same place get the same
+number. Normal numbers come in pairs (Box and Muller), in float32 with polynomials in place of log,
+sine and cosine, which have no vectors in numba.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _ONE, _TWO = np.float32(1), np.float32(2)
 _UNIT, _HALF_UNIT = np.float32(2.0**-31), np.float32(2.0**-32)
 _TURN = np.float32(math.pi / 2 * 2.0**-32)
 _LN2, _ROOT_HALF = np.float32(math.log(2)), np.float32(math.sqrt(0.5))
-# log(1 + m) - m + m^2 / 2 over m^3 on [sqrt(1/2), sqrt 2): the coefficients of Cephes, public domain.
+# log(1 + m) - m + m^2 / 2 over m^3 on [sqrt(1/2), sqrt 2): the coefficients of Cephes, public
+# domain.
 _L0, _L1, _L2 = (
     np.float32(7.0376836292e-2),
     np.float32(-1.1514610310e-1),
@@ -64,7 +67,9 @@ def key_at(base: Any, at: int) -> Any:
 
 
 def _word(context: Any, i: Any, key: Any) -> Any:
-    """The 32 random bits of element i of the row with a key, as instructions: numba's own products have 64 bits."""
+    """The 32 random bits of element i of the row with a key, as instructions: numba's own products
+    have 64 bits.
+    """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         narrow = ir.IntType(32)
@@ -106,7 +111,9 @@ def logarithm(x: Any) -> Any:
 
 @loose
 def normal_pair(i: int, key: Any) -> Any:
-    """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in magnitude."""
+    """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in
+    magnitude.
+    """
     first, second = word(2 * i, key), word(2 * i + 1, key)
     radius = math.sqrt(
         -_TWO * logarithm(np.float32(np.int32(first >> np.uint32(1))) * _UNIT + _HALF_UNIT)

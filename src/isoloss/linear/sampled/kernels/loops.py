@@ -16,7 +16,9 @@ from isoloss.linear.sampled.kernels.task import PURPOSES
 
 
 class Loops(NamedTuple):
-    """The compiled loops over replicates and over targets, and how many threads to call the first from."""
+    """The compiled loops over replicates and over targets, and how many threads to call the first
+    from.
+    """
 
     replicates: Callable[..., None]
     targets: Callable[..., None]
@@ -39,7 +41,9 @@ def loops() -> Loops:
 
 
 def _stamp() -> str:
-    """What tells numba's cache that a file of compiled code has changed: by itself it looks at this one only."""
+    """What tells numba's cache that a file of compiled code has changed: by itself it looks at this
+    one only.
+    """
     found = [each.stat() for each in sorted(Path(__file__).parent.glob("*.py"))]
     return " ".join(f"{each.st_mtime_ns}:{each.st_size}" for each in found)
 

@@ -1,7 +1,8 @@
 """One run of quantised SGD, compiled: the loop that sampling spends its time in.
 
-Features, labels and what is rounded once a sample are float32; the weights, their sum and what is rounded once a
-step are float64. Every random number is a function of seed, purpose, replicate and place (lanes.py).
+Features, labels and what is rounded once a sample are float32; the weights, their sum and what is
+rounded once a step are float64. Every random number is a function of seed, purpose, replicate and
+place (counter_rng.py).
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def move(
     key: Any,
     noise: Any,
 ) -> None:
-    """One step of the weights along the batch's mean gradient, `pull` / batch, and the rounding they are kept in."""
+    """One step of the weights along the batch's mean gradient, `pull` / batch, and the rounding
+    they are kept in.
+    """
     rate = size / task.batch
     if task.momentum > 0:
         for i in range(w.size):
@@ -85,7 +88,9 @@ def batch_pull(
     at: int,
     t: int,
 ) -> None:
-    """Fill pull (n,) with the sum of u o over the batch of step t, o the rounded error of each sample."""
+    """Fill pull (n,) with the sum of u o over the batch of step t, o the rounded error of each
+    sample.
+    """
     x, between, u, noise = room
     features, shapes, labels = (
         key_at(task.streams[FEATURE], at),
@@ -111,7 +116,8 @@ def batch_pull(
 
 @apart
 def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: Any) -> None:
-    """Fill out (n,) with the result of replicate `at`, and rounded (n,) with that rounded once more.
+    """Fill out (n,) with the result of replicate `at`, and rounded (n,) with that rounded once
+    more.
 
     Labels are <slope (k,), features> + noise_sd times a normal number.
     """

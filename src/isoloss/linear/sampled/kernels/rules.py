@@ -12,9 +12,9 @@ from isoloss.formats import Format, Marks, NoiseLevels
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import default_step
 
-#: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element, by more than one
-#: of these; whole numbers, to the nearest or at random; floats likewise; a grid finer than the numbers it is given,
-#: which only clips.
+#: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element, by
+#: more than one of these; whole numbers, to the nearest or at random; floats likewise; a grid finer
+#: than the numbers it is given, which only clips.
 (
     NONE,
     ADD,
@@ -27,13 +27,13 @@ from isoloss.linear.quantisers import default_step
     RANDOM_FLOAT,
     CLIP,
 ) = range(10)
-#: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for, the ends of the
-#: grid, a float's smallest normal number, 2^-mantissa; where scales follow what is rounded, how many neighbours share
-#: one, the rule it follows, and the step of an integer's grid; of mixed noise the deviations of an element's own
-#: factor and of the vector's.
+#: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for,
+#: the ends of the grid, a float's smallest normal number, 2^-mantissa; where scales follow what is
+#: rounded, how many neighbours share one, the rule it follows, and the step of an integer's grid;
+#: of mixed noise the deviations of an element's own factor and of the vector's.
 CODE, SPREAD, SCALE, LOW, TOP, SMALLEST, UNIT, GROUP, SCALING, STEP, OWN, COMMON = range(12)
-#: The scale of a group: its largest magnitude over the largest number; the power of two below that (MX); that rounded
-#: to e4m3 in units of one number of the row (NV).
+#: The scale of a group: its largest magnitude over the largest number; the power of two below that
+#: (MX); that rounded to e4m3 in units of one number of the row (NV).
 LARGEST, POWER, TWO_LEVELS = range(3)
 
 
@@ -44,9 +44,11 @@ def rule_of(
     dtype: Any = np.float32,
     low: float | None = None,
 ) -> NDArray[Any]:
-    """The rule (12,) of a format for numbers of a type; `size` is what an integer's default step is made from.
+    """The rule (12,) of a format for numbers of a type; `size` is what an integer's default step is
+    made from.
 
-    `low` is the lower end of the grid in its own units; None is minus the upper end, as this room has it.
+    `low` is the lower end of the grid in its own units; None is minus the upper end, as this room
+    has it.
     """
     rule = np.array([NONE, 0, 1, -math.inf, math.inf, 0, 0, 0, 0, 1, 0, 0], dtype)
     if known is None or known.is_exact:
@@ -75,7 +77,9 @@ def rule_of(
 
 
 def _noise_places(noise: NoiseLevels) -> tuple[float, ...]:
-    """What an ideal noise does, and its deviations: the quick loops for one source, a slower one for more."""
+    """What an ideal noise does, and its deviations: the quick loops for one source, a slower one
+    for more.
+    """
     if noise.only_added:
         return ADD, math.sqrt(noise.add), 0.0, 0.0
     if noise.one_factor:
@@ -87,7 +91,9 @@ def _noise_places(noise: NoiseLevels) -> tuple[float, ...]:
 
 
 def shares_scales(known: Format | None) -> bool:
-    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row' and '/128'."""
+    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row'
+    and '/128'.
+    """
     if known is None or not known.is_scaled or known.span != "symmetric":
         return False
     return known.kind == "block" or known.granularity not in (None, "tensor")

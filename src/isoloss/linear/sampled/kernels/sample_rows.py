@@ -1,4 +1,6 @@
-"""Rows of samples, compiled: features drawn and mixed, products and sums of rows, the order of a pass."""
+"""Rows of samples, compiled: features drawn and mixed, products and sums of rows, the order of a
+pass.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def add_row(total: Any, factor: Any, row: Any) -> None:
 
 @apart
 def feature_row(x: Any, task: Any, key: Any, shape: Any) -> None:
-    """Fill x (k,) with the features of one sample; `shape` is the key of what makes them other than normal."""
+    """Fill x (k,) with the features of one sample; `shape` is the key of what makes them other than
+    normal.
+    """
     normal_row(x, key)
     if (
         task.kind == SIGNED

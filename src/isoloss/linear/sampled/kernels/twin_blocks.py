@@ -1,4 +1,6 @@
-"""The compiled twin of shared scales: rows whose groups are divided by a scale made of their largest magnitude."""
+"""The compiled twin of shared scales: rows whose groups are divided by a scale made of their
+largest magnitude.
+"""
 
 from __future__ import annotations
 

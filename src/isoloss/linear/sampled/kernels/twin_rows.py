@@ -1,4 +1,6 @@
-"""Quantisers on rows and on single numbers, compiled: a rule of rules.py in, real rounding or ideal noise out."""
+"""Quantisers on rows and on single numbers, compiled: a rule of rules.py in, real rounding or ideal
+noise out.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ from isoloss.linear.sampled.kernels.twin_blocks import blocks_row
 
 @apart
 def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
-    """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work in."""
+    """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work
+    in.
+    """
     code = int(rule[CODE])
     if rule[GROUP] > 0:
         blocks_row(out, x, rule, key)
@@ -110,7 +114,9 @@ def _float_row(out: Any, x: Any, code: int, rule: Any, key: Any) -> None:
 
 @strict
 def rounded_one(x: Any, rule: Any, key: Any, shared: Any) -> Any:
-    """One number as a rule of its type rounds it; `shared` is the key of a factor that all of its vector have."""
+    """One number as a rule of its type rounds it; `shared` is the key of a factor that all of its
+    vector have.
+    """
     code = int(rule[CODE])
     scale, low, top = rule[SCALE], rule[LOW], rule[TOP]
     if code == NONE:
