@@ -1,9 +1,10 @@
 """The exact engine: second moments of SGD are carried through time without drawing a number.
 
-Read in this order: operator (one step as a linear map of the moments), state, chain (steps
-composed; contour and heavy_ball jump over many at once), closures (real grids as noise of equal
-variance), solving (a trial from start to end), measuring (what is read off the last state);
-stability and directions stand beside."""
+Read in this order: step_operator (one step as a linear map of the moments), state, chain (stretches
+of steps; contour and heavy_ball jump over many at once), closures (real grids as noise of equal
+variance), solving (a point from start to end), measuring (what is read off the last state);
+stability and directions stand beside. ../risk_of.py is the essay.
+"""
 
 from isoloss.linear.exact.chain import Way
 from isoloss.linear.exact.directions import risk_by_direction, training_risk

@@ -76,6 +76,8 @@ class Course:
 
 def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
     """The course of a descent whose first step size is `step_size`."""
+    # The average runs over w_first..w_{T-1}, so stretches are cut there: before it nothing is
+    # summed.
     first = first_averaged(iterate, sgd.steps)
     cut = sgd.steps if first is None else first
     stretches = []
@@ -88,6 +90,7 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
     else:
         at = 0
         for size, steps in stages:
+            # A stretch that the cut falls into becomes two, of the same size.
             before = min(max(cut - at, 0), steps)
             stretches += [
                 Stretch(size, part, late)
@@ -113,11 +116,14 @@ def run(
     op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinate: bool = False
 ) -> Outcome:
     """The result of courses of one shape under stacked operators."""
+    # Points of one shape run side by side: arrays (P, n), a row a point.
     momentum = np.array([[each.momentum] for each in courses])
     at = start(op, bool(courses[0].momentum))
     count = len(courses[0].stretches)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
+        # Of the last stretch only the total spread is asked, which costs one inversion and no
+        # state.
         if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
             return _ended(at, op, stretches, courses, norm)
         at = advanced(at, op, stretches, momentum, way)
@@ -141,6 +147,7 @@ def advanced(
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
         return _varied(at, op, stretches, momentum, summing, seen)
     gamma = np.array([[each.size] for each in stretches])
+    # Some points of a stack may jump while others have to walk; each keeps its row.
     jump = _jumps(op, gamma, momentum, steps, way)
     if jump.all():
         return _jumped(at, op, gamma, momentum, steps, summing)
@@ -168,6 +175,7 @@ def walked(
     """
     check_walk(int(steps.max()))
     left = np.arange(len(steps))
+    # Points with fewer steps leave the stack when theirs are done, so none is computed in vain.
     parts: list[tuple[NDArray[np.intp], State]] = []
     done = 0
     for goal in np.unique(steps):
@@ -184,13 +192,14 @@ def walked(
             momentum[rest],
             left[rest],
         )
+    # Back to the order of the points.
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
     columns = zip(*(state.arrays() for _, state in parts), strict=True)
     return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
 
 
 def check_walk(steps: int) -> None:
-    """ValueError where steps are too many to be taken one by one."""
+    """Raise ValueError if steps are too many to be taken one by one."""
     if steps > LONGEST:
         raise ValueError(
             f"{steps} steps have to be taken one by one here, which is too many; accepted are at "

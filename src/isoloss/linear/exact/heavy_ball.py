@@ -59,6 +59,7 @@ def ball_holds(
     enclosed.
     """
     g = gamma * op.h
+    # Roots middle +- sqrt(inner); where inner < 0 both have the size root b.
     middle = (1 + momentum - g) / 2
     inner = middle**2 - momentum
     turning = np.where(inner < 0, np.sqrt(momentum), 0.0)
@@ -66,6 +67,8 @@ def ball_holds(
     alternating = np.where((inner >= 0) & (lowest < 0), -lowest, 0.0)
     size = np.maximum(np.max(np.maximum(turning, alternating), axis=1), momentum[:, 0])
     with np.errstate(under="ignore"):
+        # What turns must have died to LOST before the contour, which goes round the positive axis
+        # only, is right.
         died = (steps >= FEWEST) & (size**steps < LOST)
     for row in np.flatnonzero(died):
         here = slice(row, row + 1)
@@ -81,6 +84,8 @@ def _nothing_else(op: Operator, gamma: Array, momentum: Array, steps: int) -> bo
     gamma^2 D T), with T the response of V to G; both are below 1 on the circle |p|^steps = LOST
     where the contour does not reach.
     """
+    # Angles from the edge of the contour's strip to pi, dense where a pole may sit close to the
+    # axis.
     angles = np.unique(np.append(np.geomspace(8 / steps, np.pi, 24), np.linspace(0.1, np.pi, 24)))
     angles = angles[angles >= 8 / steps]
     some = max(1, BLOCK // op.h.size)
@@ -92,6 +97,8 @@ def _nothing_else(op: Operator, gamma: Array, momentum: Array, steps: int) -> bo
         _, response, _ = _second(
             _Second(none, none, none), g, none, 0.0, _Ball(x, 1 + x, 1 - b + x, 1 + b + x, b)
         )
+        # By the maximum principle it is enough to look at the circle: no pole of a coordinate, then
+        # none of the sum.
         own = g2 * op.d[:, None] * np.abs(response)
         if np.max(own) >= 1:
             return False
@@ -113,6 +120,7 @@ def ball_advanced(
     for chosen in np.array_split(
         np.arange(count), min(count, math.ceil(count * op.h.size / BLOCK))
     ):
+        # p - b = (1 - b) + x and never p - b: digits of x would be lost.
         x, b = nodes.x[:, chosen], momentum[:, None]
         ball = _Ball(x, 1 + x, 1 - b + x, 1 + b + x, b)
         moved = _transforms(at, op, gamma, ball)
@@ -135,19 +143,23 @@ def _transforms(at: State, op: Operator, gamma: Array, ball: _Ball) -> tuple[Com
         at.mean, at.speed, at.var, at.var_speed, at.cov_speed, at.cov_total
     ))  # fmt: skip
     total, var_total, cov = (_there(each) for each in (at.total, at.var_total, at.cov))
+    # Transforms of the means, from m+ = m + u+, u+ = b u - g m.
     once = 1 / (x * e + g * p)
     mean = (e * m0 + b * u0) * once
     speed = (u0 - g * mean) / e
     square, _, _ = _second(_Second(m0 * m0, m0 * u0, u0 * u0), g, g * g, 0.0, ball)
+    # Force without V: squares of the means, their linear terms and the constant.
     rank = g2 * op.rho[:, None]
     pull = rank * _sum(wh * square) + g2 * _sum(eta * mean)
     force = g2 * ((op.d[:, None] - h * h) * square + op.beta[:, None] * mean + op.k[:, None] / x)
     first = _Second(v, c, s)
     known, reach, _ = _second(first, g, g2 * op.d[:, None], force, ball)
+    # The rank-one term by Sherman and Morrison, as on the plain contour.
     drive = pull + rank * (_sum(wh * known) + pull * _sum(wh * h * reach)) / (
         1 - rank * _sum(wh * h * reach)
     )
     var = known + h * reach * drive
+    # S~ and C~ follow from V~ by the recursions above, without a division by small numbers.
     after = ((x * e + 2 * g * p) * var - (e * v + 2 * b * c)) / ball.up
     both = (c - g * var + after) / e
     joint = (e * cov + b * cov_total + (e - g * p) * var + p * b * both) * once
@@ -163,6 +175,7 @@ def _second(
 ) -> tuple[Complex, Complex, Complex]:
     """V~ without the rank-one term, what multiplies h drive in it, and Q."""
     x, p, e, up, b = ball
+    # The 3 x 3 system of (V, C, S), solved by hand; letters are those of the top of this file.
     w = 1 / (x * e + 2 * g * p)
     a = 2 * b * g * g / e + own
     q = (p - b * b) / p + 2 * b * g / e - a * up * w

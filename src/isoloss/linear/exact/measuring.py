@@ -59,6 +59,8 @@ def optimum_of(at: Setting, inputs: str) -> Array:
 
 def measured(at: Setting, mean: Array, spread: Array, inputs: str, rounding: Array) -> Measured:
     """The parts of the risk of w with mean (P, n) and sum of norm times variance `spread` (P,)."""
+    # Bias and floor are differences of vectors squared, never differences of risks: small effects
+    # keep their digits.
     floor = _clean_bias(at, at.centre) if inputs == "clean" else quantised_floor(at)
     error = mean - at.centre
     bias = _clean_bias(at, mean) if inputs == "clean" else 0.5 * at.total(at.h * error**2)[:, 0]
@@ -83,9 +85,12 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
 
 def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
     """E (Q_l(y) - Q_a(<u, Q_p(w)>))^2, the error that the next step sees, (P, 1)."""
+    # E w^2, (P, n).
     squares = mean**2 + var
     rounded = noises.w.add + noises.w.mul * squares
+    # E y^2, what relative noise on labels multiplies.
     label = at.noise_var + at.total(at.lam * at.target**2)
+    # E (y - <u, c>)^2: noise of labels and the floor of the data's rounding.
     unlearned = at.noise_var + at.total(at.lam * at.target**2 - at.h * at.centre**2)
     missing = at.total(at.h * ((mean - at.centre) ** 2 + var + rounded))
     seen = at.total(at.h * (squares + rounded))
@@ -121,6 +126,7 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
     if not noise.mul:
         return np.asarray(added)
     if inputs == "clean" and at.cross is not None:
+        # A clean norm that is not diagonal in these coordinates (a sketch).
         size = np.array([row @ at.cross @ row for row in mean])
     else:
         size = at.total(norm * mean**2)[:, 0]
@@ -134,6 +140,7 @@ def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -
     at, best = done.setting, optimum_of(done.setting, inputs)
     added = []
     for mean, var, optimum in zip(done.mean, done.var, best, strict=True):
+        # E Q(w), E Q(w)^2 of every coordinate; the risk of w itself is taken off term by term.
         first, second, _ = rounded_moments(levels, stochastic, mean, np.sqrt(np.maximum(var, 0.0)))
         added.append(second - 2 * optimum * first - (var + mean**2 - 2 * optimum * mean))
     return np.asarray(0.5 * at.total(norm_of(at, inputs) * np.array(added))[:, 0])

@@ -73,6 +73,8 @@ def point_of(
     quantisers, course = quantisers_of(precision), course_of(sgd, 1.0, iterate)
     if problem.sketch is not None:
         _check_sketched(quantisers)
+    # Grids on parameters act on every coordinate by itself, and what turns is not smooth in h: then
+    # no few coordinates stand for all.
     few = (
         compressed
         and course.smooth
@@ -83,7 +85,7 @@ def point_of(
 
 
 def _check_sketched(quantisers: Quantisers) -> None:
-    """ValueError where the rounding of parameters depends on the basis of a sketch."""
+    """Raise ValueError if the rounding of parameters depends on the basis of a sketch."""
     for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
         if known is not None and not _is_basis_free(known):
             raise ValueError(
@@ -121,6 +123,7 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
     """
     if not points[0].quantisers.closed:
         return _solved_by_closure(points[0], inputs, way)
+    # One operator with a row a point; the step sizes are shares of its limits.
     setting, op, momentum = stack(points)
     sizes = step_sizes([each.sgd for each in points], op, momentum)
     courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
@@ -137,9 +140,11 @@ def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
     op, gain = judged(closure)
     (size,) = step_sizes([point.sgd], op, np.array([[point.sgd.momentum]]), gain)
     course = point.course.scaled(size)
+    # Levels of noise change along training, so a closure is its own run through the course.
     end = closed(closure, course.stretches, course.momentum, way)
     mean, var = (end.state.mean, end.state.var)
     if course.averaged:
+        # The average is around the last optimum: _recentred moved the sum with it.
         mean, var = end.state.total / course.averaged, end.state.var_total / course.averaged**2
     at, levels = closure.setting, end.levels
     spread = at.total(norm_of(at, inputs) * var)[:, 0]
@@ -176,6 +181,7 @@ def step_sizes(
             for row, (each, share) in enumerate(zip(descents, shares, strict=True))
         ]
     )
+    # Given sizes are judged as well; a share below one is stable by construction.
     fine = stable(op, gain * sizes[:, None], momentum) & np.isfinite(sizes)
     if not fine.all():
         at = int(np.argmin(fine))

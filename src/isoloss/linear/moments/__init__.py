@@ -1,5 +1,8 @@
-"""How a problem is represented, full, compressed or sketched, and the second and fourth moments of
-its rounded features.
+"""Second and fourth moments of rounded features, for a full, compressed or sketched problem.
+
+Read in this order: setting (what the engine knows of a problem), representation (which
+coordinates), feature_moments (ideal noise), grid_moments (real grids), hermite (correlated
+features), modes (few coordinates for all), sketching.
 """
 
 from isoloss.linear.moments.feature_moments import data_moments, fine_noise, noise_levels

@@ -25,6 +25,7 @@ def data_moments(
     """h, f, g, t, b of features of variance lam. Source: derived (second moments of independent
     noise).
     """
+    # E x^4, (n,).
     k4 = kurtosis * lam**2
     if data is None:
         return lam, k4, lam, k4, k4
@@ -79,11 +80,13 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
             f"data on the grid '{data}' need normal features, kurtosis 3, not {kurtosis!r}; use "
             "ideal noise"
         )
+    # An integer's default step is made for the largest feature.
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
         moments = symmetric_moments(
             levels_of(data, scale, largest), data.rounding == "sr", np.sqrt(lam)
         )
+        # Denormal moments would make quotients such as g / h noise; they are zero together.
         return tuple(np.where(moments.h > VANISHING, each, 0.0) for each in moments)
     return data_moments(lam, kurtosis, *fine_noise(data, scale, largest))
 
@@ -93,6 +96,8 @@ def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format,
     for floats.
     """
     if known.kind == "int":
+        # Uniform error in a cell of width step: step^2 / 12 to nearest; stochastic, p (1 - p)
+        # step^2 in the mean, step^2 / 6.
         step = scale or default_step(known, size)
         return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
     return Format.parse(f"coord({known.relative_error!r})"), None

@@ -39,6 +39,7 @@ def rounded_covariance(
     noise = noise_levels(data)
     if noise is not None and noise.one_factor:
         return (1 + noise.mul) * gram, np.ones_like(variance)
+    # The diagonal has its exact moments; only correlations need the series.
     h, _, g, _, _ = data_moments(variance, 3.0, data, scale)
     if noise is not None or not is_listed(data):
         covariance = gram.copy()
@@ -46,6 +47,7 @@ def rounded_covariance(
         sd = np.sqrt(variance)
         coefficients = _coefficients(levels_of(data, scale, largest), data.rounding == "sr", sd)
         correlation = gram / np.outer(sd, sd)
+        # Odd terms only, since Q is odd: r, r^3, r^5, ..., each an outer product of coefficients.
         covariance, power, square = np.zeros_like(gram), correlation.copy(), correlation**2
         for row in coefficients:
             covariance += np.outer(row, row) * power
@@ -57,6 +59,7 @@ def rounded_covariance(
 def _coefficients(levels: Array, stochastic: bool, sd: Array) -> Array:
     """c_1, c_3, c_5, ... of Q(sd z), one row each: (TERMS / 2, n)."""
     if stochastic:
+        # Saturation is the only thing that stochastic rounding does in the mean.
         ends = levels[-1] / sd
         tail = [
             -2 * row / math.sqrt(k * (k - 1)) for k, row in zip(_odd(3), _waves(ends), strict=False)
@@ -80,4 +83,6 @@ def _waves(t: Array, even: bool = False) -> Iterator[Array]:
     for k in count(1):
         if (k % 2 == 1) == even:
             yield now
+        # h_{k+1} sqrt(k + 1) = t h_k - sqrt(k) h_{k-1}, with the density inside so that nothing
+        # overflows.
         now, after = after, (t * after - math.sqrt(k) * now) / math.sqrt(k + 1)

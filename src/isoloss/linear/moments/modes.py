@@ -67,6 +67,7 @@ def compressed_index(dim: int, octaves: float = 1.0) -> tuple[Array, Array]:
 
     Reference: Golub and Welsch 1969, on the recurrence of the Gram polynomials.
     """
+    # Blocks (low, high] after the head, each a whole number of indices.
     low = HEAD
     indices, weights = [np.arange(1.0, min(dim, HEAD) + 1)], [np.ones(min(dim, HEAD))]
     while low < dim:
@@ -83,6 +84,8 @@ def _gauss(count: int) -> tuple[Array, Array]:
     """Nodes and shares (of sum one) of the rule for the uniform measure on 0, 1, ..., count - 1."""
     if count <= NODES:
         return np.arange(float(count)), np.full(count, 1.0 / count)
+    # Golub and Welsch: nodes and weights are eigenvalues and first components of the Jacobi matrix
+    # of the Gram polynomials.
     k = np.arange(1.0, NODES)
     # In units of the half-length, or the squares of the counts would overflow nothing but lose
     # digits.

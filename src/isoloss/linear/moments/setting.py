@@ -63,6 +63,7 @@ class Setting:
 
 def stacked(settings: Sequence[Setting]) -> Setting:
     """Settings of as many coordinates each, as one with a leading axis."""
+    # A view for one setting, copies for more: a stack of one is the common case of a large dim.
     arrays = {
         name: getattr(settings[0], name)[None]
         if len(settings) == 1

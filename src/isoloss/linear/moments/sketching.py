@@ -63,9 +63,11 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     if data is None or (noise is not None and noise.one_factor):
         return _rotated(problem, data, base, signal, missed)
     covariance, pull, reach, exact = _rounded(problem, data, scale, base)
+    # The eigenbasis of H_q, eigenvalues descending: there training is diagonal.
     values, vectors = np.linalg.eigh(covariance)
     h, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     known = np.where(h > 1e-14 * h[0], h, np.inf)
+    # E c c' with c = H_q^-1 k; directions without variance have none.
     pairs = vectors.T @ pull @ vectors / (known[:, None] * known)
     clean = vectors.T @ base.gram @ vectors
     c, norm = np.sqrt(np.maximum(np.diag(pairs), 0.0)), np.diag(clean).copy()
@@ -74,6 +76,7 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     # c.
     pulled = np.einsum("ij,ij->j", vectors, reach @ vectors) / (known * size)
     aligned = noise is not None and noise.only_added and problem.site == "after"
+    # What c leaves of the label is noise to training.
     left = base.signal - float(np.sum(h * c**2))
     return _normal(
         h, c, problem.noise_var + max(left, 0.0), norm, pulled, missed,
@@ -136,6 +139,8 @@ def _rounded(
     if noise is not None and noise.only_added:
         return base.gram + noise.add * np.eye(len(spread)), base.pull, base.pull, True
     h, _, g, _, _ = data_moments(spread, 3.0, data, scale)
+    # Bussgang once more, a coordinate at a time: u = A z + error, with the error uncorrelated
+    # between coordinates.
     gain = g / spread
     covariance = gain[:, None] * base.gram * gain
     covariance[np.diag_indices_from(covariance)] = h
@@ -159,6 +164,7 @@ def _sums(problem: Regression, h: Array, g: Array, other: Array) -> tuple[Array,
     gram, pull, means = np.zeros((rows, rows)), np.zeros((rows, rows)), np.zeros((2, rows))
     both = np.stack([g, other])
     squares = g * other * problem.target_squares
+    # E w* w*' is diagonal for a random target, and an outer product for a fixed one.
     fixed = (
         None if isinstance(problem.target, str) else np.broadcast_to(problem.target, problem.dim)
     )

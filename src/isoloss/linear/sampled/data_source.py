@@ -87,10 +87,12 @@ def data_source_of(problem: Regression, data: Format | None) -> DataSource:
     lam, squares = problem.lam, problem.target_squares
     power = float(lam @ squares)
     if problem.sketch is None:
+        # Without a sketch inputs are the features themselves, and the optimum is w*.
         one = np.ones(problem.dim)
         sizes = float(np.sqrt(lam.max())), power, power, float(np.sqrt(squares.max()))
         return DataSource(np.sqrt(lam), np.empty((0, 0)), False, one, Norm(lam, one), *sizes)
     sketch = problem.sketch_matrix()
+    # G = S H S' (M, M), and the clean optimum G^-1 S H w*.
     gram = sketch * lam @ sketch.T
     pull = _solved(gram, sketch * lam)
     clean = Norm(gram, pull)
@@ -99,6 +101,8 @@ def data_source_of(problem: Regression, data: Format | None) -> DataSource:
     if problem.site == "before" and data is not None:
         sizes = float(np.sqrt(lam.max())), power, learned, weight
         return DataSource(np.sqrt(lam), sketch.T, True, np.ones(problem.dim), clean, *sizes)
+    # Rounded after the sketch, z ~ N(0, G) is drawn in G's eigenbasis: M numbers a sample and not
+    # dim.
     values, vectors = np.linalg.eigh(gram)
     sizes = float(np.sqrt(np.diag(gram).max())), power, learned, weight
     return DataSource(

@@ -43,6 +43,7 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
     Raises ValueError where they would not fit in memory or diverge, ModuleNotFoundError without
     numba.
     """
+    # Even chunks: neighbours 2 j and 2 j + 1 share a random target and stay together.
     n = trial.source.weights
     rows = min(replicates, max(64, 2 * (HELD // (2 * max(n, 1)))))
     _check_memory(trial, replicates, rows)
@@ -65,6 +66,8 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
                 unrounded[here] = trial.norm.half(error, error)
                 values[here] = trial.norm.half(rounded - best, rounded - best)
                 total += error.sum(axis=0)
+            # 0.5 <error, error'> of neighbours is an unbiased 0.5 ||E error||^2 given their target:
+            # the bias without the variance in it.
             even = len(error) // 2 * 2
             twins.append(trial.norm.half(error[0:even:2], error[1:even:2]))
     _check_finite(values, trial)
@@ -72,6 +75,7 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
     if trial.problem.random_target:
         bias = float(np.concatenate(twins).mean())
     else:
+        # With a fixed target all replicates serve; the variance of their mean is taken off.
         mean = total[None] / replicates
         bias = spread - (spread - float(trial.norm.half(mean, mean)[0])) * replicates / (
             replicates - 1
@@ -80,7 +84,7 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
 
 
 def _check_memory(trial: Trial, replicates: int, rows: int) -> None:
-    """None, or ValueError where the arrays of a chunk would not fit in memory."""
+    """Raise ValueError if the arrays of a chunk would not fit in memory."""
     n, dim = trial.source.weights, trial.problem.dim
     inputs = len(trial.source.deviation)
     random = rows * (3 * dim + 2 * inputs) if trial.problem.random_target else 3 * dim

@@ -76,6 +76,7 @@ class Replicates:
                 f"{theirs[0]}; "
                 "sample both with the same seed and number"
             )
+        # The same random numbers were used, so what both share falls out, replicate by replicate.
         apart = self.values - other.values
         return Difference(float(np.mean(apart)), standard_error(apart))
 

@@ -33,15 +33,21 @@ def runner_of(trial: Trial, seed: int) -> Runner:
 
     def run(low: int, rows: int, advance: Advance) -> tuple[Array, Array, Array]:
         if problem.random_target:
+            # Random targets (rows, dim), one for two replicates; a fixed one is a single row for
+            # all.
             targets = np.empty((rows, problem.dim))
             loops.targets(low, streams[TARGET], targets)
             targets *= np.sqrt(problem.target_squares)
         else:
             targets = np.broadcast_to(np.asarray(problem.target, dtype=float), (1, problem.dim))
+        # What a sketch misses of <w*, x> is label noise to it, where x itself is not drawn.
         residual = 0.0 if source.before else 2 * source.missed(problem.lam, targets)
+        # The compiled loop works in float32 on samples: deviations and slopes are cast once here.
         noise = np.sqrt(problem.noise_var + residual + np.zeros(len(targets))).astype(np.float32)
         slopes = source.slopes(targets).astype(np.float32)
         out, rounded = (np.empty((rows, source.weights)) for _ in range(2))
+        # More pieces than threads, so that none waits long for the last; results land in order in
+        # `out`.
         pieces = _pieces(rows, loops.threads)
         with ThreadPoolExecutor(loops.threads) as pool:
             waiting = {}
@@ -100,5 +106,6 @@ def _shape(kurtosis: float) -> tuple[int, float, float]:
         return NORMAL, 1.0, 1.0
     if kurtosis > 3.0:
         return SPARSE, 3 / kurtosis, math.sqrt(kurtosis / 3)
+    # Shares q, 1 - q of a normal and a sign: kurtosis 3 - 2 (1 - q)^2.
     normal = 1 - math.sqrt((3 - kurtosis) / 2)
     return SIGNED, math.sqrt(normal), math.sqrt(1 - normal)

@@ -125,6 +125,7 @@ def sample_risks(
     points = check_points(points)
     check_reading(iterate, inputs, scales)
     count, seed = whole("replicates", replicates, 4), whole("seed", seed, 0)
+    # All points are checked before the first is drawn.
     trials = []
     for point in points:
         manner = manner_of(point[1], passes, stored, error_feedback)
@@ -155,5 +156,6 @@ def _floor(trial: Trial) -> float:
     if shares_scales(trial.quantisers.d):
         return math.nan
     at = stacked([setting_of(trial.problem, trial.quantisers.d, trial.scales.d, compressed=False)])
+    # The floor is a property of the problem and the data's format; nothing is sampled for it.
     still = np.zeros(1)
     return float(measured(at, at.centre, still, trial.inputs, still).floor[0])

@@ -1,6 +1,4 @@
-"""One point to be sampled, checked: its source, the norm of its risk, its step size, and its rules
-of rounding.
-"""
+"""A point to be sampled, checked: data source, norm of the risk, step size, rules of rounding."""
 
 from __future__ import annotations
 
@@ -61,6 +59,8 @@ class Trial:
     def rules(self) -> dict[str, NDArray[Any]]:
         """The rule of every quantiser, by its field of a task."""
         q, scales, source = self.quantisers, self.scales, self.source
+        # Sizes that default scales are made from: root mean squares of label and learned
+        # activation.
         label = float(np.sqrt(source.power + self.problem.noise_var))
         seen = float(np.sqrt(source.learned))
         of_sample = {
@@ -74,6 +74,7 @@ class Trial:
             "result": (q.post, scales.post, source.weight),
         }
         inputs = len(source.deviation) if source.before else source.weights
+        # The weights are kept in float64, so what rounds them works there; samples are float32.
         fine = {
             name: _row_rule(*each, source.weights, np.float64) for name, each in of_step.items()
         }
@@ -95,6 +96,7 @@ def read(precision: Spelled) -> Quantisers:
 
     Raises ValueError for what has no meaning here.
     """
+    # Formats that share scales have no exact theory, so quantisers_of refuses them: read apart.
     whole = Precision.parse(precision)
     shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
     after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
@@ -178,5 +180,6 @@ def trial_of(
         )
         if not np.isfinite(size):
             raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
+    # -1 and None both mean the last iterate: None here, -1 in compiled code.
     first = first_averaged(iterate, sgd.steps)
     return Trial(problem, sgd, quantisers, scales, manner, first, inputs, source, norm, float(size))

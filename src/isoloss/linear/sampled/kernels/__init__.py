@@ -1,5 +1,5 @@
-"""What the sampler compiles: counters to random numbers, rounding in lanes, rows of samples, one
-replicate, loops of them.
+"""What the sampler compiles: random numbers from counters, rounding, samples, one replicate,
+loops.
 """
 
 from isoloss.linear.sampled.kernels.rules import rule_of, scaled_rule, shares_scales

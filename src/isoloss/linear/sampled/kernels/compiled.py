@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def strict(function: F) -> F:
     """The function in machine code, written into its callers; each operation as IEEE 754 has it."""
+    # No fastmath: rounding must be the specification's, operation by operation.
     made: Any = numba.njit(forceinline=True, error_model="numpy")(function)
     return cast(F, made)
 
@@ -23,7 +24,11 @@ def loose(function: F) -> F:
     in vectors.
     """
     made: Any = numba.njit(
-        forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+        # reassoc lets sums run in vector lanes, contract makes products fuse; nsz lets the compiler
+        # drop signs of zero. NaN and infinities keep their meaning.
+        forceinline=True,
+        error_model="numpy",
+        fastmath={"reassoc", "contract", "nsz"},
     )(function)
     return cast(F, made)
 

@@ -72,6 +72,8 @@ def _word(context: Any, i: Any, key: Any) -> Any:
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # Two rounds of xor-shift and multiply, of the form of Wellons's lowbias32, keyed before and
+        # between by the halves of the key.
         narrow = ir.IntType(32)
         number = partial(ir.Constant, narrow)
         place, key = arguments
@@ -98,6 +100,7 @@ def uniform(i: int, key: Any) -> Any:
 @loose
 def logarithm(x: Any) -> Any:
     """log x of a positive normal float32."""
+    # x = 2^e m: the exponent read off the bits, m moved into [sqrt(1/2), sqrt 2).
     bits = np.float32(x).view(np.int32)
     exponent = np.float32(np.int32((bits >> np.int32(23)) - np.int32(126)))
     m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
@@ -114,6 +117,8 @@ def normal_pair(i: int, key: Any) -> Any:
     """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in
     magnitude.
     """
+    # Box and Muller: a radius from the first word (half a unit up, never log 0), an angle from the
+    # second.
     first, second = word(2 * i, key), word(2 * i + 1, key)
     radius = math.sqrt(
         -_TWO * logarithm(np.float32(np.int32(first >> np.uint32(1))) * _UNIT + _HALF_UNIT)
@@ -124,6 +129,7 @@ def normal_pair(i: int, key: Any) -> Any:
     square = angle * angle
     sine = angle * (_ONE + square * (_S1 + square * (_S2 + square * _S3)))
     cosine = _ONE + square * (_C1 + square * (_C2 + square * (_C3 + square * _C4)))
+    # The two lowest bits of the second word choose the quarter; the angle hardly feels them.
     cosine = -cosine if np.uint32(second << np.uint32(31)) != np.uint32(0) else cosine
     swap = np.int32(second << np.uint32(30)) < np.int32(0)
     return radius * (sine if swap else cosine), radius * (cosine if swap else sine)

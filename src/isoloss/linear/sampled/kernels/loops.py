@@ -34,6 +34,8 @@ def streams_of(seed: int) -> NDArray[np.uint64]:
 def loops() -> Loops:
     """The compiled loops, from numba's cache on disk where there is one."""
     try:
+        # numba's cache sees changes of this file only, so the stamp of all files is a part of its
+        # key.
         made = _compiled(_stamp(), True)
     except RuntimeError:  # no folder to keep it in
         made = _compiled("", False)
@@ -55,6 +57,7 @@ def _compiled(stamp: str, kept: bool) -> tuple[Callable[..., None], Callable[...
     ) -> None:
         stamp  # noqa: B018  part of the key of the cache
         for r in range(out.shape[0]):
+            # One row of slopes serves all replicates where the target is fixed.
             row = min(r, slopes.shape[0] - 1)
             replicate(low + r, task, slopes[row], noise_sds[row], out[r], rounded[r])
 

@@ -1,4 +1,4 @@
-"""A quantiser as ten numbers, the form in which compiled code reads it."""
+"""A quantiser as twelve numbers, the form in which compiled code reads it."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def rule_of(
     if noise is not None:
         rule[[CODE, SPREAD, OWN, COMMON]] = _noise_places(noise)
         return rule
+    # The ends of the grid in its own units, as numbers of the type that compiled code rounds in.
     at_random, top = known.rounding == "sr", _within(known.max, dtype)
     rule[LOW], rule[TOP] = -top if low is None else -_within(-low, dtype), top
     if known.mantissa is None or known.lowest_exponent is None:
@@ -68,6 +69,7 @@ def rule_of(
         2.0**-known.mantissa,
         scale or 1.0,
     )
+    # A float finer than the numbers it is given rounds none of them; it can only clip.
     bits, lowest = (23, -126) if dtype == np.float32 else (52, -1022)
     if known.mantissa >= bits and known.lowest_exponent <= lowest:
         rule[CODE] = CLIP
@@ -108,6 +110,8 @@ def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[
     group = length if known.granularity == "row" or group is None else group
     if length % group:
         raise ValueError(f"groups of {group} in '{known}' do not divide a row of {length} numbers")
+    # Integers are divided by their step before the grid of whole numbers; their scale covers half a
+    # step more.
     step = 1.0 if known.exponent is not None else known.smallest_step
     end = known.max if known.exponent is not None else known.max + step
     rule = rule_of(known.marked(Marks(rounding=known.rounding)), 1.0, 1.0, dtype, -end)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 #: What a random number is for.
 (
+    # Each purpose has a stream of its own, so precisions of one seed share features, labels and
+    # order.
     FEATURE,
     SHAPE,
     LABEL,

@@ -48,6 +48,8 @@ def clipped(x: Any, low: Any, top: Any) -> Any:
 @strict
 def nearest_equal(x: Any, low: Any, top: Any) -> Any:
     """x on the grid of whole numbers low..top: to the nearest, ties to even."""
+    # Clipping first: rint of a huge number would be right too, but that of infinity is not on the
+    # grid.
     return np.rint(clipped(x, low, top))
 
 
@@ -79,12 +81,15 @@ def random_float(x: Any, low: Any, top: Any, smallest: Any, unit: Any, u: Any) -
 
 @strict
 def _step(x: Any, smallest: Any, unit: Any) -> Any:
+    # Below the normal numbers all steps are those of the smallest one (subnormals).
     power = power_of_two(x)
     return (smallest if power < smallest else power) * unit
 
 
 @strict
 def _up_or_down(multiple: Any, u: Any) -> Any:
+    # On magnitudes, as the specification has it: the same random number rounds x and -x to opposite
+    # numbers.
     size = math.fabs(multiple)
     down = np.floor(size)
     out = down + _ONE if u < size - down else down

@@ -44,6 +44,7 @@ def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
     """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work
     in.
     """
+    # One branch a row, outside of the loop over elements, which then runs in vectors.
     code = int(rule[CODE])
     if rule[GROUP] > 0:
         blocks_row(out, x, rule, key)
