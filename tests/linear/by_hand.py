@@ -1,4 +1,6 @@
-"""The oracle: quantised SGD as a researcher would simulate it in plain numpy, many replicates at once."""
+"""The oracle: quantised SGD as a researcher would simulate it in plain numpy, many replicates at
+once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Rule = Any  # ("add", eps), ("vec", eps), ("coord", eps) or a function of values
 
 @dataclass(frozen=True)
 class Simulation:
-    """The problem and the descent; `sizes` are the step sizes, `parts` the rounding of d l w a g."""
+    """The problem and the descent; `sizes` are the step sizes, `parts` the rounding of d l w
+    a g.
+    """
 
     lam: Array
     target: Array
@@ -51,7 +55,9 @@ def draw(shape: tuple[int, ...], features: str, rng: np.random.Generator) -> Arr
 
 
 def iterates(sim: Simulation, replicates: int, seed: int, first: int | None) -> Array:
-    """The result w of every replicate: the last iterate, or the average of those from `first` on."""
+    """The result w of every replicate: the last iterate, or the average of those from `first`
+    on.
+    """
     last, average = both_iterates(sim, replicates, seed, first or 0)
     return last if first is None else average
 
@@ -89,7 +95,9 @@ def score(samples: Array, expected: float) -> float:
 
 
 def on_grid(levels: Array, stochastic: bool) -> Rule:
-    """Rounding to the numbers +-levels: to the nearest, or to a neighbour so that the mean is kept."""
+    """Rounding to the numbers +-levels: to the nearest, or to a neighbour so that the mean is
+    kept.
+    """
     signed = np.concatenate([-levels[:0:-1], levels])
 
     def rule(values: Array, rng: np.random.Generator) -> Array:

@@ -1,4 +1,6 @@
-"""The law preset of the theory fitted to exact risks: how well it holds, and which constants come out."""
+"""The law preset of the theory fitted to exact risks: how well it holds, and which constants come
+out.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ RELATIVE = ("fp", "d:vec(1e-3)", "d:vec(1e-2)", "d:vec(3e-2)", "d:vec(0.1)")
 
 @lru_cache
 def exact_runs(precisions: tuple[str, ...], inputs: str) -> Runs:
-    """Runs over sizes, steps and precisions; the loss is the exact risk, with the floor on quantised inputs."""
+    """Runs over sizes, steps and precisions; the loss is the exact risk, with the floor on
+    quantised inputs.
+    """
     cells = [(size, steps, each) for each in precisions for size in SIZES for steps in STEPS]
     seen = {size: first_coordinates(PROBLEM, size) for size in SIZES}
     points = [(seen[size][0], SGD(steps, 1, 0.1), each) for size, steps, each in cells]
@@ -88,7 +92,9 @@ def test_the_cap_comes_out_as_derived(inputs: str, constant: float) -> None:
 
 
 def test_a_plain_sum_of_the_two_powers_fits_worse() -> None:
-    """Why kappa is free: the exact risk is nearer to the larger of the two terms than to their sum."""
+    """Why kappa is free: the exact risk is nearer to the larger of the two terms than to
+    their sum.
+    """
     runs = exact_runs(("fp",), "clean")
     plain = fit(preset("zhang2026").fix(kappa=1.0), runs, draws=2, starts=12)
     assert plain.fitted.log_rmse > 0.1

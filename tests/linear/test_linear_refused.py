@@ -72,12 +72,14 @@ PRECISIONS = [
     ),
     (
         "d:mxfp4",
-        "the format 'mxfp4' of precision 'd:mxfp4' has no theory in linear regression; accepted are add",
+        "the format 'mxfp4' of precision 'd:mxfp4' has no theory in linear regression; accepted "
+        "are add",
     ),
     ("d1.58", "the format 'ternary' of precision 'd1.58' has no theory"),
     (
         "w4/128",
-        "the marks '/128' of precision 'w4/128' have no theory in linear regression; accepted is '~sr'",
+        "the marks '/128' of precision 'w4/128' have no theory in linear regression; accepted is "
+        "'~sr'",
     ),
     ("w4@gptq", "the marks '@gptq' of precision 'w4@gptq' have no theory"),
     ("d4+had~sr", r"the marks '\+had~sr' of precision"),
@@ -131,7 +133,10 @@ def test_words(words: dict[str, Any], message: str) -> None:
 
 
 def test_an_unstable_step_size_says_the_limit() -> None:
-    message = r"^the step size 1 is unstable; the limit for this problem, batch, momentum and precision is 0.6\d+$"
+    message = (
+        r"^the step size 1 is unstable; the limit for this problem, batch, momentum and precision "
+        r"is 0.6\d+$"
+    )
     with pytest.raises(ValueError, match=message):
         excess_risk(Regression(200), SGD(10**9, 1, 1.0))
     with pytest.raises(ValueError, match=r"the step size 1 is unstable; the limit .* is 0.6"):

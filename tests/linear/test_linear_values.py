@@ -1,4 +1,6 @@
-"""The values of the room: problems from elsewhere, equality, what prints itself, and the shape of schedules."""
+"""The values of the room: problems from elsewhere, equality, what prints itself, and the shape of
+schedules.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def test_samples_and_stages() -> None:
 
 @pytest.mark.parametrize(
     ("iterate", "steps", "first"),
-    [("last", 9, None), ("average", 9, 0), ("tail", 10, 5), ("tail 0.25", 100, 75), ("tail 1", 9, 0), ("tail 0.01", 9, 8)],
+    [("last", 9, None), ("average", 9, 0),
+     ("tail", 10, 5), ("tail 0.25", 100, 75), ("tail 1", 9, 0),
+     ("tail 0.01", 9, 8)],
 )  # fmt: skip
 def test_the_first_iterate_that_is_averaged(iterate: str, steps: int, first: int | None) -> None:
     assert first_averaged(iterate, steps) == first

@@ -3,6 +3,7 @@
 from isoloss.formats.errors import ErrorStructure, error_structure, integer_bits, relative_error
 from isoloss.formats.marks import Marks
 from isoloss.formats.names import catalogue, float_format, int_format, noise_format
+from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel
 from isoloss.formats.number import Format
 from isoloss.formats.own import own_format
 from isoloss.formats.parts import PARTS
@@ -18,10 +19,13 @@ from isoloss.formats.rounding import (
 )
 
 __all__ = [
+    "NOISES",
     "PARTS",
     "ErrorStructure",
     "Format",
     "Marks",
+    "NoiseLevels",
+    "NoiseModel",
     "Precision",
     "catalogue",
     "error_structure",

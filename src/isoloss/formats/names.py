@@ -7,6 +7,7 @@ import re
 from difflib import get_close_matches
 
 from isoloss.formats.marks import split_marks
+from isoloss.formats.noises import NOISES
 from isoloss.formats.number import Format, Span
 from isoloss.formats.own import own_named
 
@@ -57,10 +58,12 @@ def float_format(exponent: int, mantissa: int) -> Format:
 
 
 def noise_format(noise: str, eps: float) -> Format:
-    """Ideal noise of relative size `eps`: added ('add'), one factor a vector ('vec') or an element ('coord').
+    """Ideal noise of level `eps`, of a model by name: 'add', 'vec', 'coord' or a registered one (noises.py).
 
-    No noise (eps 0) is 'fp'. Raises ValueError where eps is negative or not finite.
+    No noise (eps 0) is 'fp'. Raises ValueError for an unknown model and where eps is negative or not finite.
     """
+    if noise not in NOISES:
+        raise ValueError(NOISES.unknown(noise))
     if not (math.isfinite(eps) and eps >= 0):
         raise ValueError(
             f"the noise level {eps!r} is out of range; it is a finite number, 0 or above"
@@ -68,7 +71,7 @@ def noise_format(noise: str, eps: float) -> Format:
     if eps == 0:
         return EXACT
     level = float(eps)
-    return Format(f"{noise}({level!r})", "noise", math.nan, noise=noise, eps=level)  # type: ignore[arg-type]
+    return Format(f"{noise}({level!r})", "noise", math.nan, noise=noise, eps=level)
 
 
 _FLOATS = (
@@ -163,7 +166,7 @@ def read_name(name: str) -> Format:
         return spanned_format(int(match[1]), "shifted")
     if match := re.fullmatch(r"e(\d{1,3})m(\d{1,3})", name):
         return float_format(int(match[1]), int(match[2]))
-    if match := re.fullmatch(r"(add|vec|coord)\((.*)\)", name):
+    if match := re.fullmatch(r"([a-z][a-z0-9_]*)\((.*)\)", name):
         return noise_format(match[1], _level(match[2]))
     raise ValueError(f"unknown format '{name}'; {_suggestion(name)}")
 

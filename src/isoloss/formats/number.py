@@ -56,7 +56,7 @@ class Format:
     span: Span = "symmetric"
     block: int | None = None
     scale: Literal["e8m0", "e4m3"] | None = None
-    noise: Literal["add", "vec", "coord"] | None = None
+    noise: str | None = None
     eps: float | None = None
     granularity: str | int | None = None
     hadamard: bool = False

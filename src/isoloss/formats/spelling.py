@@ -105,7 +105,7 @@ def _read_alone(token: str) -> Format:
     try:
         return read_name(name).marked(marks)
     except ValueError:
-        resembles_format = re.match(r"int\d|e\d+m\d|(add|vec|coord)\(", name) or near_names(name)
+        resembles_format = re.match(r"int\d|e\d+m\d|[a-z]\w*\(", name) or near_names(name)
         if resembles_format or not name:
             raise
         raise _Unreadable from None

@@ -7,6 +7,7 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
+from isoloss.linear.schedules import SCHEDULES, Schedule
 from isoloss.linear.simulating import simulate
 from isoloss.linear.studies import STUDIES, Study, study
 from isoloss.linear.theory import (
@@ -38,11 +39,12 @@ from isoloss.linear.theory import (
 
 # fmt: off
 __all__ = [
-    "SGD", "STUDIES", "Allocation", "Allowance", "Bound", "Choice", "Condition", "Difference", "Directions",
-    "EffectiveSize", "EqualBits", "GradientNoise", "NoiseSources", "Parts", "Regression", "Replicates",
-    "Risk", "Scales", "Study", "Tightness", "TrainingRisk", "allocate", "best_size", "bit_rule",
-    "bound_tightness", "effective_data_size", "effective_model_size", "effective_samples", "effective_size",
-    "equal_risk_bits", "excess_risk", "excess_risks", "first_coordinates", "format_constant",
-    "rate_conditions", "risk_bound", "risk_by_direction", "sample_risk", "sample_risks", "simulate",
-    "size_constant", "stability_limit", "study", "training_risk",
+    "SCHEDULES", "SGD", "STUDIES", "Allocation", "Allowance", "Bound", "Choice", "Condition",
+    "Difference", "Directions", "EffectiveSize", "EqualBits", "GradientNoise", "NoiseSources",
+    "Parts", "Regression", "Replicates", "Risk", "Scales", "Schedule", "Study", "Tightness",
+    "TrainingRisk", "allocate", "best_size", "bit_rule", "bound_tightness", "effective_data_size",
+    "effective_model_size", "effective_samples", "effective_size", "equal_risk_bits", "excess_risk",
+    "excess_risks", "first_coordinates", "format_constant", "rate_conditions", "risk_bound",
+    "risk_by_direction", "sample_risk", "sample_risks", "simulate", "size_constant",
+    "stability_limit", "study", "training_risk",
 ]

@@ -1,43 +1,60 @@
-"""The algorithm: one-pass stochastic gradient descent from w_0 = 0, its step sizes and what it returns."""
+"""The algorithm: one-pass stochastic gradient descent from w_0 = 0, its step sizes and what it
+returns.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.words import finite, one_of, whole
+from isoloss.linear.checks import finite, one_of, whole
+from isoloss.linear.schedules import SCHEDULES
 
 Array = NDArray[np.float64]
-Schedule = Literal["constant", "geometric", "cosine"]
-SCHEDULES = ("constant", "geometric", "cosine")
 ITERATES = ("last", "average", "tail", "tail 0.25")
 
 
 @dataclass(frozen=True)
 class SGD:
-    """`steps` steps on fresh batches of `batch` samples: steps x batch samples in all.
+    """One-pass SGD on fresh batches: w_{t+1} = w_t + u_{t+1}, u_{t+1} = momentum u_t - step_size
+    gradient_t.
 
-    `step_size` is a number, or a share of the largest stable one, '0.5 limit' (`stability_limit`, which
-    depends on the problem, the batch, the momentum and the precision). Schedules: 'constant';
-    'geometric', halved after every K = floor(steps / log2 steps) steps (Wu et al. 2022, Lin et al. 2024);
-    'cosine', step_size (1 + cos(pi t / steps)) / 2 at t = 0..steps-1. `momentum` b of the heavy ball:
-    u+ = b u - step_size gradient, w+ = w + u+.
+    Attributes
+    ----------
+    steps : int
+        Number of steps T; steps x batch samples are seen.
+    batch : int
+        Samples of a step, B.
+    step_size : float or str
+        The largest step size gamma, a number above 0, or a share of the largest stable one such as
+        '0.5 limit' (`stability_limit`, which depends on the problem, the batch, the momentum and
+        the precision).
+    schedule : str
+        'constant'; 'geometric', halved after every K = floor(T / log2 T) steps (Wu et al. 2022, Lin
+        et al. 2024); 'cosine', step_size (1 + cos(pi t / T)) / 2 at t = 0..T-1; or a registered one
+        (`SCHEDULES`).
+    momentum : float
+        The heavy ball's b, from 0 to below 1.
+
+    Raises
+    ------
+    ValueError
+        A field is out of range; the message has the value and what is accepted.
     """
 
     steps: int
     batch: int = 1
     step_size: float | str = "0.5 limit"
-    schedule: Schedule = "constant"
+    schedule: str = "constant"
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", whole("steps", self.steps))
         object.__setattr__(self, "batch", whole("batch", self.batch))
-        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("schedule", self.schedule, tuple(SCHEDULES))
         momentum = finite("momentum", self.momentum, 0.0)
         if momentum >= 1:
             raise ValueError(f"momentum is {self.momentum!r}; accepted is 0 or more and below 1")
@@ -49,7 +66,25 @@ class SGD:
 
     @classmethod
     def samples(cls, samples: int, batch: int = 1, **given: Any) -> Self:
-        """The descent that sees `samples` samples: samples // batch steps; `given` are the other fields."""
+        """The descent that sees a number of samples.
+
+        Parameters
+        ----------
+        samples, batch
+            It takes samples // batch steps.
+        given
+            The other fields.
+
+        Returns
+        -------
+        SGD
+            The descent.
+
+        Raises
+        ------
+        ValueError
+            The samples do not fill one batch, or a field is out of range.
+        """
         samples, batch = whole("samples", samples), whole("batch", batch)
         if samples < batch:
             raise ValueError(
@@ -65,35 +100,31 @@ class SGD:
         number, _, word = self.step_size.strip().partition(" ")
         if word.strip() != "limit":
             raise ValueError(
-                f"step_size is {self.step_size!r}; accepted is a number above 0 or a share such as '0.5 limit'"
+                f"step_size is {self.step_size!r}; accepted is a number above 0 or a share such as "
+                "'0.5 limit'"
             )
         return finite("the share of the limit", number, 0.0, above=True)
 
-    def stages(self, step_size: float) -> list[tuple[float, int]]:
-        """(step size, steps) of each stretch of constant step size; a cosine has none of them.
+    def stages(self, step_size: float) -> list[tuple[float, int]] | None:
+        """(step size, steps) of each stretch of constant step size; None where every step has its
+        own.
 
-        `step_size` is the first step size as a number.
+        `step_size` is the largest step size as a number.
         """
-        if self.schedule == "constant" or self.steps < 3:
-            return [(step_size, self.steps)]
-        length = int(self.steps / math.log2(self.steps))
-        starts = range(0, self.steps, length)
-        return [
-            (step_size / 2**k, min(length, self.steps - start)) for k, start in enumerate(starts)
-        ]
+        made = SCHEDULES[self.schedule].stages_of(self.steps)
+        return None if made is None else [(step_size * size, count) for size, count in made]
 
     def step_sizes(self, step_size: float) -> Array:
-        """Every step size, (steps,); `step_size` is the first as a number."""
-        if self.schedule == "cosine":
-            return step_size * (1 + np.cos(np.pi * np.arange(self.steps) / self.steps)) / 2
-        sizes, lengths = zip(*self.stages(step_size), strict=True)
-        return np.repeat(np.array(sizes), lengths)
+        """Every step size, (steps,); `step_size` is the largest as a number."""
+        return step_size * SCHEDULES[self.schedule].sizes_of(self.steps)
 
 
 def first_averaged(iterate: str, steps: int) -> int | None:
-    """The first t of the iterates w_t that are averaged, up to w_{steps-1}; None for the last iterate, w_steps.
+    """The first t of the iterates w_t that are averaged, up to w_{steps-1}; None for the last
+    iterate, w_steps.
 
-    'tail' averages the last half, 'tail 0.25' the last quarter; at least one.
+    'tail' averages the last half, 'tail 0.25' the last quarter; at least one. Raises ValueError for
+    other words.
     """
     if iterate == "last":
         return None

@@ -1,4 +1,6 @@
-"""Which formats the five quantisers of a step and the rounding of the result have, read off a precision."""
+"""Which formats the five quantisers of a step and the rounding of the result have, read off a
+precision.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +11,37 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Marks, Precision
-from isoloss.linear.words import finite
+from isoloss.formats import NOISES, Format, Marks, Precision
+from isoloss.linear.checks import finite
 
 Array = NDArray[np.float64]
 PARTS = ("d", "l", "w", "a", "g")
-#: The range of an integer grid where no scale is given, in root mean squares of the largest element.
+#: The range of an integer grid where no scale is given, in root mean squares of the largest
+#: element.
 REACH = 4.0
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What one unit of a real grid stands for, by part; `post` is the rounding of the result ('-> w:...').
+    """What one unit of a real grid stands for, by part: its numbers are the format's times the
+    scale.
 
-    The numbers of a grid are its format's own numbers times the scale: for integers the scale is the step.
-    None: floats have scale 1; an integer of b bits has step 2 R / (2^b - 1), so that the cells of its 2^b - 1
-    numbers -2^(b-1)+1 .. 2^(b-1)-1 cover -R..R, with R four root mean squares of the largest element (of the
-    features for d, the labels for l and g, <w*, x> for a, w* for w and post). Scales do not change in training.
+    For integers the scale is the step. None: floats have scale 1; an integer of b bits has step
+    2 R / (2^b - 1), so that the cells of its numbers -2^(b-1)+1 .. 2^(b-1)-1 cover -R..R, with R
+    four root mean squares of the largest element. Scales do not change in training.
+
+    Attributes
+    ----------
+    d, l, w, a, g : float, optional
+        Of data, labels, parameter in use, activations and output gradients. R of None is made from
+        the features for d, the labels for l and g, <w*, x> for a, and w* for w.
+    post : float, optional
+        Of the rounding of the result ('-> w:...'); R of None is made from w*.
+
+    Raises
+    ------
+    ValueError
+        A scale is not a finite number above 0.
     """
 
     d: float | None = None
@@ -48,7 +64,9 @@ DEFAULT_SCALES = Scales()
 
 @dataclass(frozen=True)
 class Quantisers:
-    """The formats of data, labels, parameter in use, activation, output gradient and result; None is exact."""
+    """The formats of data, labels, parameter in use, activation, output gradient and result; None
+    is exact.
+    """
 
     d: Format | None = None
     l: Format | None = None  # noqa: E741  the part's letter
@@ -71,8 +89,8 @@ def is_grid(known: Format | None) -> bool:
 def quantisers_of(precision: Precision | str) -> Quantisers:
     """The quantisers of a precision or its spelling.
 
-    Raises ValueError for parts other than d l w a g (and w after the arrow), for kinds of format other than
-    ideal noise, integers and floats, and for marks other than ~sr.
+    Raises ValueError for parts other than d l w a g (and w after the arrow), for kinds of format
+    other than ideal noise, integers and floats, and for marks other than ~sr.
     """
     return _read(Precision.parse(precision))
 
@@ -84,12 +102,14 @@ def _read(precision: Precision) -> Quantisers:
     for scope in found:
         if scope not in PARTS:
             raise ValueError(
-                f"the part '{scope}' of precision '{precision}' is none of linear regression; parts are {' '.join(PARTS)}"
+                f"the part '{scope}' of precision '{precision}' is none of linear regression; "
+                f"parts are {' '.join(PARTS)}"
             )
     for scope in after:
         if scope != "w":
             raise ValueError(
-                f"'{scope}' after the arrow of precision '{precision}' is not known here; only the result is rounded, as in '-> w:int4'"
+                f"'{scope}' after the arrow of precision '{precision}' is not known here; only "
+                "the result is rounded, as in '-> w:int4'"
             )
     for known in (*found.values(), *after.values()):
         _check(known, precision)
@@ -100,7 +120,7 @@ def _check(known: Format, precision: Precision) -> None:
     if known.kind not in ("noise", "int", "float") or known.span != "symmetric":
         raise ValueError(
             f"the format '{known}' of precision '{precision}' has no theory in linear regression; "
-            "accepted are add(eps), vec(eps), coord(eps), integers and floats"
+            f"accepted are {spelled_noises()}, integers and floats"
         )
     marks = known.marks
     if (
@@ -109,14 +129,29 @@ def _check(known: Format, precision: Precision) -> None:
         or marks.rounding == "dither"
     ):
         raise ValueError(
-            f"the marks '{marks}' of precision '{precision}' have no theory in linear regression; accepted is '~sr'"
+            f"the marks '{marks}' of precision '{precision}' have no theory in linear "
+            "regression; accepted is '~sr'"
         )
 
 
-def levels_of(known: Format, scale: float | None, size: float) -> Array:
-    """The numbers >= 0 of a real grid, ascending from 0; a symmetric integer leaves -2^(b-1) unused.
+def spelled_noises(basis_free: bool = False) -> str:
+    """The ideal noises as they are spelled, for a message: all, or those that look alike in every
+    basis.
+    """
+    names = [
+        f"{name}(eps)"
+        for name, model in NOISES.items()
+        if not basis_free or model.levels(1.0).basis_free
+    ]
+    return " and ".join(names) if len(names) == 2 else ", ".join(names)
 
-    `size` is the root mean square of the largest element, which the default step of an integer is made from.
+
+def levels_of(known: Format, scale: float | None, size: float) -> Array:
+    """The numbers >= 0 of a real grid, ascending from 0; a symmetric integer leaves -2^(b-1)
+    unused.
+
+    `size` is the root mean square of the largest element, which the default step of an integer is
+    made from.
     """
     if known.kind == "int":
         step = scale or default_step(known, size)

@@ -1,4 +1,6 @@
-"""The problem: linear regression on features with a known spectrum, perhaps seen through a random sketch."""
+"""The problem: linear regression on features with a known spectrum, perhaps seen through a random
+sketch.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.words import finite, one_of, whole
+from isoloss.linear.checks import finite, one_of, shown, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]
@@ -20,15 +22,41 @@ _TARGETS = "a number, an array of dim numbers, 'isotropic' or 'source 1.5'"
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """y = <w*, x> + noise, with independent symmetric features x_i of variance lam_i = i^-decay.
+    """Linear regression y = <w*, x> + noise on independent symmetric features x_i of variance
+    lam_i.
 
-    `noise_var` is the variance of the noise. `target` is w*: one number for all coordinates, an array (dim,),
-    'isotropic' (random, E w*_i^2 = 1) or 'source b' (random, E lam_i w*_i^2 = i^-b); over a random target the
-    risk is averaged exactly. `spectrum` (dim,) replaces i^-decay. `kurtosis` is E x_i^4 / lam_i^2, 3 when normal.
-    `sketch` M: the model sees S x, with S of M rows, S_ij ~ N(0, 1/M) drawn from `seed`; data are quantised
-    `site` 'after' the sketch (S x is rounded) or 'before' it (x is). A sketch needs normal features.
+    Attributes
+    ----------
+    dim : int
+        Number of features d.
+    decay : float
+        a of the spectrum lam_i = i^-a, i = 1..d.
+    noise_var : float
+        Variance sigma^2 of the label's noise, in squared units of y.
+    target : float, str or array (dim,)
+        w*: one number for all coordinates, an array, 'isotropic' (random, E w*_i^2 = 1) or
+        'source b' (random, E lam_i w*_i^2 = i^-b). Over a random target the risk is averaged
+        exactly.
+    sketch : int, optional
+        M: the model sees S x, with S of M rows, S_ij ~ N(0, 1/M) drawn from `seed`. A sketch needs
+        normal features.
+    spectrum : array (dim,), optional
+        The eigenvalues lam, in place of i^-decay.
+    kurtosis : float
+        E x_i^4 / lam_i^2; 3 is normal.
+    site : str
+        Where the data of a sketch are quantised: 'after' it (S x is rounded) or 'before' it (x is).
+    seed : int
+        Seed of the sketch.
 
-    Raises ValueError, in one sentence, for what is out of range.
+    Raises
+    ------
+    ValueError
+        A field is out of range; the message has the value and what is accepted.
+
+    Notes
+    -----
+    Setting of Zhang, Su, Zou 2025 (2510.18259), with a sketch of Zhang et al. 2026 (2602.19241).
     """
 
     dim: int
@@ -66,15 +94,16 @@ class Regression:
                 self._set("target", f"source {finite('the source exponent', words[1])!r}")
             elif words != ["isotropic"]:
                 raise ValueError(f"unknown target {self.target!r}; accepted are {_TARGETS}")
-        elif np.ndim(self.target) == 0:
+        elif not isinstance(self.target, list | tuple | np.ndarray) or np.ndim(self.target) == 0:
             self._set("target", finite("target", self.target))
         else:
-            self._set("target", _column("target", np.asarray(self.target, dtype=float), self.dim))
+            self._set("target", _column("target", self.target, self.dim))
 
     def _check_sketch(self, rows: int) -> None:
         if rows > self.dim:
             raise ValueError(
-                f"a sketch of {rows} rows is larger than dim {self.dim}; accepted is 1 to {self.dim}"
+                f"a sketch of {rows} rows is larger than dim {self.dim}; accepted is 1 to "
+                f"{self.dim}"
             )
         if self.kurtosis != 3.0:
             raise ValueError(f"a sketch needs normal features, kurtosis 3, not {self.kurtosis!r}")
@@ -82,13 +111,51 @@ class Regression:
     # ---- other ways to a spectrum
     @classmethod
     def exponential(cls, dim: int, rate: float, **given: Any) -> Self:
-        """The problem with lam_i = exp(-rate (i - 1)), i = 1..dim; `given` are the other fields."""
+        """The problem with an exponential spectrum, lam_i = exp(-rate (i - 1)).
+
+        Parameters
+        ----------
+        dim : int
+            Number of features.
+        rate : float
+            Decay of the logarithm of the spectrum, 0 or above.
+        given
+            The other fields of a Regression.
+
+        Returns
+        -------
+        Regression
+            The problem, its spectrum given.
+
+        Raises
+        ------
+        ValueError
+            An argument is out of range.
+        """
         rate = finite("rate", rate, 0.0)
         return cls(dim, spectrum=np.exp(-rate * np.arange(whole("dim", dim))), **given)
 
     @classmethod
     def from_covariance(cls, covariance: Array, **given: Any) -> Self:
-        """The problem in the eigenbasis of a covariance matrix (d, d), eigenvalues descending."""
+        """The problem in the eigenbasis of a covariance matrix.
+
+        Parameters
+        ----------
+        covariance : array (d, d)
+            Symmetric; negative eigenvalues count as zero.
+        given
+            The other fields of a Regression; an array `target` is in the eigenbasis.
+
+        Returns
+        -------
+        Regression
+            The problem, its spectrum the eigenvalues in descending order.
+
+        Raises
+        ------
+        ValueError
+            The matrix is not symmetric.
+        """
         matrix = np.asarray(covariance, dtype=float)
         if (
             matrix.ndim != 2
@@ -103,15 +170,33 @@ class Regression:
 
     @classmethod
     def from_data(cls, features: Array, labels: Array | None = None, **given: Any) -> Self:
-        """The problem with the spectrum of data (rows, d), E x x' = X'X / rows, not centred.
+        """The problem with the spectrum of data, E x x' = X'X / rows (not centred).
 
-        With `labels` (rows,) the target is their least-squares fit in the eigenbasis and the noise variance
-        its mean squared residual.
+        Parameters
+        ----------
+        features : array (rows, d)
+            X, finite numbers.
+        labels : array (rows,), optional
+            With them the target is their least-squares fit in the eigenbasis and the noise variance
+            its mean squared residual.
+        given
+            The other fields of a Regression, which come before what is fitted.
+
+        Returns
+        -------
+        Regression
+            The problem, its spectrum the eigenvalues in descending order.
+
+        Raises
+        ------
+        ValueError
+            The features are no matrix of finite numbers, or the labels do not fit.
         """
         data = np.asarray(features, dtype=float)
         if data.ndim != 2 or not np.isfinite(data).all():
             raise ValueError(
-                f"features are a matrix (rows, d) of finite numbers, not of shape {np.shape(features)}"
+                "features are a matrix (rows, d) of finite numbers, not of shape "
+                f"{np.shape(features)}"
             )
         left, singular, _ = np.linalg.svd(data, full_matrices=False)
         rows, dim = data.shape
@@ -217,7 +302,12 @@ def _column(
     name: str, values: Sequence[float] | Array, length: int, low: float = -math.inf
 ) -> Array:
     """A read-only copy of a vector of `length` finite numbers of at least `low`."""
-    column = np.array(values, dtype=float)
+    try:
+        column = np.array(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"{name} is {shown(values)}; accepted is an array of {length} finite numbers"
+        ) from None
     if column.shape != (length,):
         raise ValueError(f"{name} has shape {column.shape}; accepted is ({length},)")
     bad = ~np.isfinite(column) | (column < low)

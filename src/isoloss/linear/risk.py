@@ -16,12 +16,22 @@ INPUTS = ("clean", "quantised")
 
 @dataclass(frozen=True)
 class Parts:
-    """Parts of a risk; bias + variance + approximation + rounding is its value.
+    """Parts of an excess risk, in squared units of the label; all but `floor` sum to its value.
 
-    bias: from the mean of the iterate. variance: from its spread over data and rounding. approximation: what
-    no model of the sketch can learn. rounding: added by rounding the result after training ('-> w:...').
-    floor: on clean inputs the share of the bias that training never removes, 0.5 ||w_q* - w*||_H^2; on
-    quantised inputs what features quantised in use cost, 0.5 w*'H(H+D)^-1 D w*, which is not in the value.
+    Attributes
+    ----------
+    bias : float
+        From the mean of the iterate.
+    variance : float
+        From its spread over data and rounding.
+    approximation : float
+        What no model of the sketch can learn.
+    rounding : float
+        Added by rounding the result after training ('-> w:...').
+    floor : float
+        On clean inputs the share of the bias that training never removes, 0.5 ||w_q* - w*||_H^2; on
+        quantised inputs what features quantised in use cost, 0.5 w*'H(H+D)^-1 D w* (ApproxErr of
+        2510.18259), which is not in the value.
     """
 
     bias: float
@@ -38,11 +48,25 @@ class Parts:
 
 @dataclass(frozen=True)
 class Risk:
-    """An excess risk, 0.5 E ||w - w*||_H^2 on clean inputs or 0.5 E ||w - w_q*||_{H_q}^2 on quantised ones.
+    """Excess risk of the result, 0.5 E ||w - w*||_H^2 (clean) or 0.5 E ||w - w_q*||_{H_q}^2
+    (quantised).
 
-    `standard_error` is 0 unless `how` is 'sampled'. 'exact': no approximation (1e-10 of the larger of the risk
-    and a thousandth of the risk at w_0); 'closure': real grids where second moments close only approximately.
-    `step_size` is the first one used, as a number.
+    Attributes
+    ----------
+    value : float
+        The risk, in squared units of the label.
+    standard_error : float
+        Of the value; 0 unless `how` is 'sampled'.
+    how : str
+        'exact': no approximation (1e-10 of the larger of the risk and a thousandth of the risk at
+        w_0); 'closure': real grids or sketches where second moments close only approximately;
+        'sampled'.
+    parts : Parts
+        What the value is made of.
+    inputs : str
+        'clean' or 'quantised': whether features are rounded in use too.
+    step_size : float
+        The largest step size gamma, as a number.
     """
 
     value: float
@@ -64,14 +88,22 @@ class Risk:
         )
         where = "of it" if self.inputs == "clean" else "beside it"
         floor = f"; floor {self.parts.floor:.4g} {where}" if self.parts.floor else ""
-        return f"excess risk {self.value:.6g}{error} ({self.how}, {self.inputs} inputs) = {sums}{floor}"
+        head = f"excess risk {self.value:.6g}{error} ({self.how}, {self.inputs} inputs)"
+        return f"{head} = {sums}{floor}"
 
 
 @dataclass(frozen=True)
 class Directions:
-    """The risk by eigendirection: arrays (n,) that sum to the parts of the risk.
+    """The risk by eigendirection: arrays (n,) that sum to the bias and the variance of the risk.
 
-    `eigenvalue` is that of the features as the model sees them (on quantised inputs, of H_q).
+    Attributes
+    ----------
+    eigenvalue : array (n,)
+        Of the features as the model sees them (on quantised inputs, of H_q).
+    bias : array (n,)
+        From the mean of the iterate.
+    variance : array (n,)
+        From its spread.
     """
 
     eigenvalue: Array
@@ -86,11 +118,24 @@ class Directions:
 
 @dataclass(frozen=True)
 class TrainingRisk:
-    """The expected training loss 0.5 E o^2 at the next sample, o the error that the last step would see.
+    """Expected training loss 0.5 E o^2 at the next sample, o the error that the last step would
+    see.
 
-    value = noise + floor + approximation + excess. noise: of labels (half of noise_var included) and of the
-    quantisers of labels, parameter and activations; floor: of the data quantiser; excess: 0.5 E ||w -
-    w_q*||^2 in the norm of quantised inputs.
+    Attributes
+    ----------
+    value : float
+        noise + floor + approximation + excess, in squared units of the label.
+    noise : float
+        Of labels (half of noise_var included) and of the quantisers of labels, parameter and
+        activations.
+    floor : float
+        Of the data quantiser, 0.5 w*'H(H+D)^-1 D w*.
+    approximation : float
+        What no model of the sketch can learn.
+    excess : float
+        0.5 E ||w - w_q*||^2 in the norm of quantised inputs.
+    how : str
+        'exact' or 'closure'.
     """
 
     value: float
@@ -102,6 +147,7 @@ class TrainingRisk:
 
     def __str__(self) -> str:
         return (
-            f"training risk {self.value:.6g} ({self.how}) = noise {self.noise:.4g} + floor {self.floor:.4g} "
+            f"training risk {self.value:.6g} ({self.how}) = noise {self.noise:.4g} + floor "
+            f"{self.floor:.4g} "
             f"+ approximation {self.approximation:.4g} + excess {self.excess:.4g}"
         )

@@ -2,26 +2,29 @@
 
 How it works, in five steps, each in a file of its own.
 
-1. setting.py. Five moments a coordinate say all there is to know of the features x and their rounding u:
-   E u^2, E u^4, E u x, E u^3 x, E u^2 x^2. For ideal noise they are polynomials, for a real grid on the data
-   sums of partial moments of the normal density (grid_moments.py).
-2. operator.py. In one step of SGD the second moments of w - c, with c the optimum on quantised inputs, move by
-   a map that is diagonal plus rank one. Nothing off the diagonal is needed, since coordinates are independent
-   and symmetric, so d numbers say what d^2 would. All five quantisers, any batch, any kurtosis: exact.
-3. contour.py. The generating function of T such steps is d scalar divisions at one point of the complex plane,
-   and 13 points give the moments after T steps, for any T, to about 1e-11. The same for the variance of the
-   average of all iterates, with one more pole. What alternates in sign (gamma h > 1), and fewer than 64 steps,
-   are stepped through. heavy_ball.py is the same with momentum.
-4. modes.py. For power laws about a hundred weighted coordinates give all sums to 1e-12.
-5. measuring.py. Mean and variance of the result give bias and variance of the risk; both are computed apart,
-   never as a difference, so that small effects of a precision keep their digits.
+1. moments/setting.py. Five moments a coordinate say all there is to know of the features x and
+   their rounding u: E u^2, E u^4, E u x, E u^3 x, E u^2 x^2. For ideal noise they are polynomials,
+   for a real grid on the data sums of partial moments of the normal density
+   (moments/grid_moments.py).
+2. exact/step_operator.py. In one step of SGD the second moments of w - c, with c the optimum on
+   quantised inputs, move by a map that is diagonal plus rank one. Nothing off the diagonal is
+   needed, since coordinates are independent and symmetric, so d numbers say what d^2 would. All
+   five quantisers, any batch, any kurtosis: exact.
+3. exact/contour.py. The generating function of T such steps is d scalar divisions at one point of
+   the complex plane, and 13 points give the moments after T steps, for any T, to about 1e-11. The
+   same for the variance of the average of all iterates, with one more pole. What alternates in sign
+   (gamma h > 1), and fewer than 64 steps, are stepped through. exact/heavy_ball.py is the same with
+   momentum.
+4. moments/modes.py. For power laws about a hundred weighted coordinates give all sums to 1e-12.
+5. exact/measuring.py. Mean and variance of the result give bias and variance of the risk; both are
+   computed apart, never as a difference, so that small effects of a precision keep their digits.
 
-Stretches of constant step size follow one another (chain.py): schedules, tails and closures are chains.
-What does not close exactly, real grids on labels, parameters, activations and gradients, is in closures.py and
-labelled 'closure'.
+Stretches of constant step size follow one another (exact/chain.py): schedules, tails and closures
+are chains. What does not close exactly, real grids on labels, parameters, activations and
+gradients, is in exact/closures.py and labelled 'closure'.
 
-Source: derived; the setting is that of Zhang et al. 2025 (2510.18259) and, with a sketch, Zhang et al. 2026
-(2602.19241), whose full texts were not at hand.
+Source: derived; the setting is that of Zhang et al. 2025 (2510.18259) and, with a sketch, Zhang et
+al. 2026 (2602.19241), whose full texts were not at hand.
 """
 
 from __future__ import annotations
@@ -33,10 +36,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
     Point,
-    Spelled,
     Way,
     limit_of,
     measured,
@@ -46,9 +50,8 @@ from isoloss.linear.exact import (
 )
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, is_grid
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.risk import Inputs, Parts, Risk
 from isoloss.linear.sampled import sample_risks
-from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
 Method = Literal["exact", "contour", "full", "steps", "sampled"]
@@ -72,27 +75,70 @@ def excess_risk(
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
 ) -> Risk:
-    """The expected excess risk of w after `sgd` on `problem` with the parts of `precision` rounded.
+    """Expected excess risk of w after SGD with the parts of a precision rounded.
 
-    `inputs` 'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor beside it.
-    `iterate` 'last' (w_steps), 'average' (of w_0..w_{steps-1}), 'tail' (of the last half of these) or 'tail 0.25'.
-    `method` 'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps' steps
-    through all of them; 'sampled' simulates (`sample_risk`). `scales` are those of real grids.
+    Parameters
+    ----------
+    problem : Regression
+        The regression problem.
+    sgd : SGD
+        Steps, batch, step size, schedule, momentum.
+    precision : Precision or str
+        Formats of data d, labels l, parameter in use w, activations a, output gradients g; '->
+        w:...' rounds the result.
+    iterate : str
+        'last' (w_T), 'average' (of w_0..w_{T-1}), 'tail' (of the last half of these) or 'tail
+        0.25'.
+    inputs : str
+        'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor
+        beside it.
+    method : str
+        'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps'
+        steps through all of them; 'sampled' simulates (`sample_risk`).
+    scales : Scales
+        Of real grids.
 
-    Raises ValueError, in one sentence, for bad input and for an unstable step size.
+    Returns
+    -------
+    Risk
+        Value, parts and how it was found.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size; the message has the limit.
     """
     return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales)[0]
 
 
 def excess_risks(
-    points: Iterable[tuple[Regression, SGD, Spelled]],
+    points: Iterable[Asked],
     iterate: str = "average",
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
 ) -> list[Risk]:
-    """The excess risk of many (problem, sgd, precision), as `excess_risk` has it; alike ones run side by side."""
-    one_of("inputs", inputs, INPUTS)
+    """Excess risk of many points at once; those of one shape run side by side.
+
+    Parameters
+    ----------
+    points : iterable of (Regression, SGD, Precision or str)
+        What `excess_risk` takes first.
+    iterate, inputs, method, scales
+        As in `excess_risk`.
+
+    Returns
+    -------
+    list of Risk
+        In the order of the points, each equal to what `excess_risk` gives alone.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
+    """
+    points = check_points(points)
+    check_reading(iterate, inputs, scales)
     if one_of("method", method, (*METHODS, "sampled")) == "sampled":
         return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
     compressed, way = METHODS[method]
@@ -115,9 +161,23 @@ def excess_risks(
 def stability_limit(
     problem: Regression, sgd: SGD, precision: Spelled = "fp", scales: Scales = DEFAULT_SCALES
 ) -> float:
-    """The largest step size with bounded second moments, whatever step size `sgd` has; infinite for H = 0.
+    """Largest step size with bounded second moments, whatever step size `sgd` has.
 
-    It depends on batch, momentum and precision; on the schedule only through its first step size.
+    Parameters
+    ----------
+    problem, sgd, precision, scales
+        As in `excess_risk`. Batch, momentum and precision count; a schedule does not, since its
+        largest size is judged.
+
+    Returns
+    -------
+    float
+        The limit of gamma; infinite for H = 0.
+
+    Raises
+    ------
+    ValueError
+        Bad input.
     """
     return limit_of(point_of(problem, sgd, precision, "last", scales, True))
 

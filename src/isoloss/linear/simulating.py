@@ -1,4 +1,6 @@
-"""The verb ``simulate``: the excess risk of every cell of a grid, as a table of runs that laws can be fitted to."""
+"""The verb ``simulate``: the excess risk of every combination of a grid, as a table of runs for
+laws.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from isoloss.formats import Precision
+from isoloss.linear.asked import check_descent, check_problem, check_reading
+from isoloss.linear.checks import shown
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
@@ -18,10 +22,13 @@ from isoloss.linear.sampled import REPLICATES, sample_risk
 from isoloss.runs import Grid, Runs
 
 Cell = dict[str, Any]
-#: What a grid may vary beside precision: fields of the problem, of the descent, and how the risk is read.
+#: What a grid may vary beside precision: fields of the problem, of the descent, and how the risk is
+#: read.
 OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
 OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
 OF_READING = ("iterate", "inputs")
+#: The largest whole number that a column of a table holds.
+LARGEST_COUNT = 2**127 - 1
 _PARTS = ("bias", "variance", "approximation", "rounding", "floor")
 
 
@@ -37,19 +44,39 @@ def simulate(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Runs:
-    """The runs of a grid: one row a cell, with params (sketch or dim), tokens (steps x batch), precision and risk.
+    """Excess risk of every combination of a grid, as runs that laws can be fitted to.
 
-    The grid's lists may be precision; samples or steps, batch, step_size, schedule, momentum of the descent; dim,
-    decay, noise_var, target, sketch, kurtosis, site, seed of the problem; iterate and inputs. What it leaves out is
-    as in `problem` and `sgd` (by default one step of half the stability limit), `iterate` and `inputs`.
-    Losses are excess risks, their parts in columns of their own; a cell whose step size is not stable stays as a
-    diverged row with the limit as its reason. `method` and `scales` as in `excess_risk`; 'sampled' takes `replicates` and
-    `seed`, and precisions share their random numbers.
+    Parameters
+    ----------
+    problem : Regression
+        What the grid leaves out of the problem.
+    grid : Grid or dict
+        Lists of precision; of samples or steps, batch, step_size, schedule, momentum of the
+        descent; of dim, decay, noise_var, target, sketch, kurtosis, site, seed of the problem; of
+        iterate and inputs.
+    sgd : SGD, optional
+        What the grid leaves out of the descent; by default one step of half the stability limit.
+    iterate, inputs, method, scales
+        As in `excess_risk`, where the grid does not say.
+    replicates, seed : int
+        Of method 'sampled'; precisions share their random numbers.
 
-    Raises ValueError, in one sentence, for an unknown list, a value that is out of range, and where every cell diverges.
+    Returns
+    -------
+    Runs
+        One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
+        (excess risk) and its parts in columns of their own. An unstable step size stays as a
+        diverged row with the limit as its reason.
+
+    Raises
+    ------
+    ValueError
+        An unknown list, a value that is out of range, or every combination diverges.
     """
-    base = sgd or SGD(1)
-    cells = [dict(cell) for cell in (grid if isinstance(grid, Grid) else Grid(**grid))]
+    check_problem(problem)
+    base = SGD(1) if sgd is None else check_descent(sgd)
+    check_reading(iterate, inputs, scales)
+    cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0])
     points = [_point(problem, base, cell) for cell in cells]
     readings = [(cell.get("iterate", iterate), cell.get("inputs", inputs)) for cell in cells]
@@ -69,6 +96,16 @@ def simulate(
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 
 
+def _grid_of(grid: object) -> Grid:
+    if isinstance(grid, Grid):
+        return grid
+    if isinstance(grid, Mapping) and all(isinstance(name, str) for name in grid):
+        return Grid(**grid)
+    raise ValueError(
+        f"grid is {shown(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or a dict"
+    )
+
+
 def _check_lists(cell: Cell) -> None:
     known = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
     for name in cell:
@@ -84,13 +121,20 @@ def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, 
     theirs = {name: cell[name] for name in OF_DESCENT if name in cell}
     posed = replace(problem, **ours) if ours else problem
     precision = Precision.parse(cell.get("precision", "fp"))
-    if "samples" not in theirs:
-        return posed, replace(sgd, **theirs), precision
-    samples = theirs.pop("samples")
-    rest = {
-        each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"
-    } | theirs
-    return posed, SGD.samples(samples, **rest), precision
+    if "samples" in theirs:
+        samples = theirs.pop("samples")
+        kept = {each.name: getattr(sgd, each.name) for each in fields(sgd) if each.name != "steps"}
+        descent = SGD.samples(samples, **(kept | theirs))
+    else:
+        descent = replace(sgd, **theirs)
+    for name, count in (("dim", posed.dim), ("steps", descent.steps)):
+        if count > LARGEST_COUNT:
+            raise ValueError(
+                f"{name} is {count:.6g}; accepted is at most {LARGEST_COUNT:.3g}, the largest "
+                "whole "
+                "number of a table"
+            )
+    return posed, descent, precision
 
 
 def _risks(
@@ -148,7 +192,8 @@ def _row(
     problem: Regression, sgd: SGD, precision: Precision, iterate: str, inputs: str, risk: Risk | str
 ) -> Cell:
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
-    family = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}, {iterate} iterate, {inputs} inputs"
+    setting = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}"
+    family = f"{setting}, {iterate} iterate, {inputs} inputs"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from numbers import Real
 
 from isoloss.runs.problems import RunsError
@@ -42,7 +42,10 @@ def _value(text: object) -> float | None:
     if match is None:
         return None
     # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two roundings.
-    return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
+    try:
+        return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
+    except (InvalidOperation, OverflowError):  # an exponent beyond that of any number here
+        return None
 
 
 def compact(value: float) -> str:

@@ -38,7 +38,9 @@ FINE = Scales(d=float(np.sqrt(6e-4)))  # step^2 / 6 = 1e-4
 def test_risk_against_dimension(
     precision: str, clean: tuple[float, ...], quantised: tuple[float, ...]
 ) -> None:
-    """To 0.6 units of the last digit: the notes lie 5e-6 above, as averages of two steps fewer would."""
+    """To 0.6 units of the last digit: the notes lie 5e-6 above, as averages of two steps fewer
+    would.
+    """
     for inputs, printed in (("clean", clean), ("quantised", quantised)):
         found = [
             2
@@ -97,8 +99,9 @@ def test_the_spectrum_of_rounded_data(
 @pytest.mark.parametrize(
     ("part", "kind", "slope"),
     [
-        ("l", "add", -1.0), ("a", "add", -1.0), ("g", "add", -1.0), ("l", "coord", -1.0), ("a", "coord", -1.0),
-        ("g", "coord", -1.0), ("l", "vec", -0.03), ("a", "vec", -0.02), ("w", "add", -0.02), ("w", "vec", -0.02),
+        ("l", "add", -1.0), ("a", "add", -1.0), ("g", "add", -1.0), ("l", "coord", -1.0),
+        ("a", "coord", -1.0), ("g", "coord", -1.0), ("l", "vec", -0.03), ("a", "vec", -0.02),
+        ("w", "add", -0.02), ("w", "vec", -0.02),
     ],
 )  # fmt: skip
 def test_how_noise_falls_with_the_batch(part: str, kind: str, slope: float) -> None:
@@ -124,7 +127,9 @@ def test_how_noise_falls_with_the_batch(part: str, kind: str, slope: float) -> N
     ],
 )
 def test_what_a_sketch_can_reach(precision: str, printed: tuple[float, ...]) -> None:
-    """Twice approximation and floor, at d = 4000; the sketches of the notes are others, hence the tolerance."""
+    """Twice approximation and floor, at d = 4000; the sketches of the notes are others, hence the
+    tolerance.
+    """
     for rows, value in zip((32, 128, 512), printed, strict=False):
         risk = excess_risk(
             Regression(4000, 1.5, sketch=rows), SGD(10, 1, 0.01), precision, inputs="quantised"

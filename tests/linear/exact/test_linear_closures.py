@@ -1,4 +1,6 @@
-"""Real grids on labels, parameter, activations and gradient: closures, within stated distances of simulation."""
+"""Real grids on labels, parameter, activations and gradient: closures, within stated distances of
+simulation.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def test_all_five_at_once() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "geometric", "cosine"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 def test_a_very_fine_grid_is_ideal_noise(iterate: str, schedule: str, momentum: float) -> None:
-    """Pieces, centres and sums of a closure follow the exact chain: step 0.01 is noise of 0.01^2 / 6."""
+    """Pieces, centres and sums of a closure follow the exact chain: step 0.01 is noise of 0.01^2 /
+    6.
+    """
     sgd, noise = SGD(300, 2, 0.05, schedule, momentum), 0.01**2 / 6  # type: ignore[arg-type]
     one = excess_risk(
         Regression(30), sgd, "l:int16~sr a:int16~sr", iterate, scales=Scales(l=0.01, a=0.01)

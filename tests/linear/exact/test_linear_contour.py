@@ -43,7 +43,9 @@ def descents(draw: st.DrawFn) -> SGD:
 def agree(
     problem: Regression, sgd: SGD, precision: str, iterate: str, inputs: str, method: str
 ) -> None:
-    """Asserts the bar of the design: 1e-10 of the larger of the risk and a thousandth of that at w_0."""
+    """Asserts the bar of the design: 1e-10 of the larger of the risk and a thousandth of that at
+    w_0.
+    """
     one, other = (
         excess_risk(problem, sgd, precision, iterate, inputs, each) for each in (method, "steps")
     )
@@ -127,7 +129,9 @@ def test_what_a_contour_alone_would_miss(
 
 
 def test_a_billion_steps_with_momentum() -> None:
-    """Slow modes see a step of gamma / (1 - b): the risk of long averages is that of plain descent."""
+    """Slow modes see a step of gamma / (1 - b): the risk of long averages is that of plain
+    descent.
+    """
     plain = excess_risk(Regression(1000), SGD(10**9, 1, 1e-3))
     heavy = excess_risk(Regression(1000), SGD(10**9, 1, 1e-4, momentum=0.9))
     assert heavy.parts.bias == pytest.approx(plain.parts.bias, rel=1e-4)
@@ -153,7 +157,9 @@ def test_modes_stand_for_all_coordinates(precision: str, decay: float, dim: int)
 
 
 def test_a_billion_steps_end_where_they_must() -> None:
-    """The last iterate rests at V = gamma sigma^2 / (2 - ...), in closed form for one coordinate."""
+    """The last iterate rests at V = gamma sigma^2 / (2 - ...), in closed form for one
+    coordinate.
+    """
     gamma, noise = 0.1, 1.0
     risk = excess_risk(Regression(1, noise_var=noise), SGD(10**9, 1, gamma), iterate="last")
     # V = (1 - 2 g + 3 g^2) V + g^2 noise for a normal feature of variance one

@@ -1,4 +1,6 @@
-"""The exact risk against the tables of the notes on the theory, which have two-point noise, to the printed digits."""
+"""The exact risk against the tables of the notes on the theory, which have two-point noise, to the
+printed digits.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from isoloss.linear.moments import representation as posing
 
 @pytest.fixture(params=[1.0, 3.0], ids=["two-point", "normal"])
 def tolerance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
-    """How far the last printed digit may be off: not at all with two-point noise, by one with normal noise."""
+    """How far the last printed digit may be off: not at all with two-point noise, by one with
+    normal noise.
+    """
     monkeypatch.setattr(data_moments, "NOISE_KURTOSIS", request.param)
     forget()
     yield 0.5 if request.param == 1.0 else 1.5
@@ -111,7 +115,9 @@ def test_gap_to_full_precision_against_dimension(
 def test_batches_help_all_but_noise_that_a_batch_shares(
     noise: str, printed: tuple[float, ...], tolerance: float
 ) -> None:
-    """Section 4.3 of the notes: activations and gradients at eps 0.3, d = 100, 1000 steps of 0.1."""
+    """Section 4.3 of the notes: activations and gradients at eps 0.3, d = 100, 1000 steps of
+    0.1.
+    """
     gaps = []
     for batch in (1, 2, 4, 16, 64, 256):
         sgd, problem = SGD(1000, batch, 0.1), Regression(100)
@@ -133,7 +139,9 @@ SIZES = (5, 10, 20, 40, 80, 160)
     ],
 )
 def test_effective_model_size_at_constant_steps(precision: str, printed: tuple[float, ...]) -> None:
-    """Section 5 of the notes: M modes i^-2, v = 1, 8000 steps of 0.2; the noise holds what M modes cannot learn."""
+    """Section 5 of the notes: M modes i^-2, v = 1, 8000 steps of 0.2; the noise holds what M modes
+    cannot learn.
+    """
     agree([total(size, precision, "constant", "average") for size in SIZES], printed, 4, 1.0)
 
 

@@ -126,7 +126,9 @@ def test_full_matrices(steps: int, batch: int) -> None:
 
 
 def test_the_map_of_one_step_as_a_matrix() -> None:
-    """The last iterate by the eigenvalues of the whole map, diagonal plus rank one, without noise."""
+    """The last iterate by the eigenvalues of the whole map, diagonal plus rank one, without
+    noise.
+    """
     size, steps, lam = 0.2, 5000, np.arange(1.0, 101) ** -1.5
     keep = 1 - 2 * size * lam + 2 * size**2 * lam**2  # normal features: 2 h^2 A + h <h, A>
     matrix = np.diag(keep) + size**2 * np.outer(lam, lam)

@@ -1,4 +1,6 @@
-"""Real grids on data (exact) and on the result, and what else is said of a result, against simulation."""
+"""Real grids on data (exact) and on the result, and what else is said of a result, against
+simulation.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def test_data_on_a_real_grid(name: str, scale: float | None, stochastic: bool) -
 def test_moments_against_quadrature(
     name: str, scale: float | None, stochastic: bool, sd: float
 ) -> None:
-    """E u^2, E u x by adaptive quadrature of the conditional moments; nothing shared with the code."""
+    """E u^2, E u x by adaptive quadrature of the conditional moments; nothing shared with the
+    code.
+    """
     _, levels = grid(name, stochastic, scale)
     found = symmetric_moments(levels, stochastic, np.array([sd]))
 
@@ -172,7 +176,8 @@ def test_training_risk_is_the_loss_of_the_next_sample(kind: str) -> None:
     risk = training_risk(PROBLEM, SGD(STEPS, 1, 0.1), precision)
     sim = Simulation(LAM, TARGET, 0.5, np.full(STEPS, 0.1), parts=dict.fromkeys(eps, (kind, 0.1)))
     w = iterates(sim, 200_000, 5, None)
-    # One more step of size one, without rounding the gradient: w+ - w = u o, and o^2 = |w+ - w|^2 / |u|^2.
+    # One more step of size one, without rounding the gradient: w+ - w = u o, and o^2 = |w+ - w|^2 /
+    # |u|^2.
     rng = np.random.default_rng(11)
     from by_hand import noisy
 

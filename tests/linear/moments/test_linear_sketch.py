@@ -16,7 +16,7 @@ GRAM_NOISE = {"add": 0.05, "vec": 0.1, "coord": 0.1}
 
 
 def problem(site: str = "after", target: object = TARGET) -> Regression:
-    return Regression(DIM, 1.2, 0.3, target, sketch=ROWS, site=site, seed=4)  # type: ignore[arg-type]
+    return Regression(DIM, 1.2, 0.3, target, sketch=ROWS, site=site, seed=4)
 
 
 def simulated(
@@ -92,7 +92,9 @@ def test_real_grids_on_a_sketch_close_to_a_few_percent(name: str, scale: float, 
 @pytest.mark.parametrize("precision", ["fp", "d:add(0.05)", "d:vec(0.1)"])
 @pytest.mark.parametrize("site", ["after", "before"])
 def test_a_random_target_is_the_mean_of_fixed_ones(precision: str, site: str) -> None:
-    """w* over signs times root of E w*^2: the risk is quadratic in w*, so axes and their average decide."""
+    """w* over signs times root of E w*^2: the risk is quadratic in w*, so axes and their average
+    decide.
+    """
     sgd = SGD(200, 2, 0.1)
     for inputs in ("clean", "quantised"):
         whole = excess_risk(problem(site, "isotropic"), sgd, precision, "average", inputs)

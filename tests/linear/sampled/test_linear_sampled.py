@@ -1,4 +1,6 @@
-"""Sampling against the exact risk, against plain numpy where there is none, and what it promises of its numbers."""
+"""Sampling against the exact risk, against plain numpy where there is none, and what it promises of
+its numbers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ CASES = [
     (PLAIN, SGD2, "fp", "last"),
     (PLAIN, SGD(40, 1, 0.1, "geometric"), "fp", "tail"),
     (PLAIN, SGD(40, 3, 0.1, "cosine", 0.6), ALL, "average"),
-    *[(PLAIN, SGD2, f"{part}:{kind}(0.3)", "average") for part in "dlwag" for kind in ("add", "vec", "coord")],
+    *[
+        (PLAIN, SGD2, f"{part}:{kind}(0.3)", "average")
+        for part in "dlwag"
+        for kind in ("add", "vec", "coord")
+    ],
     (PLAIN, SGD2, ALL, "last"),
     (PLAIN, SGD2, "d:int4", "last"),
     (PLAIN, SGD2, "d:int4~sr", "average"),
@@ -77,7 +83,9 @@ def test_a_sketch_of_rounded_features(precision: str) -> None:
 def by_numpy(
     rule: object, sets: int, passes: int, stored: object, feedback: bool, replicates: int
 ) -> np.ndarray:
-    """The clean risk of the last of `sets` x `passes` steps of one sample each, a replicate at a time in one array."""
+    """The clean risk of the last of `sets` x `passes` steps of one sample each, a replicate at a
+    time in one array.
+    """
     rng, lam = np.random.default_rng(3), PLAIN.lam
     x = np.sqrt(lam) * rng.standard_normal((replicates, sets, 6))
     y = x @ TARGET + np.sqrt(0.5) * rng.standard_normal((replicates, sets))
@@ -86,7 +94,7 @@ def by_numpy(
     for _ in range(passes):
         order = rng.permuted(np.tile(np.arange(sets), (replicates, 1)), axis=1)
         for column in order.T:
-            u = x[rows, column] if rule is None else rule(x[rows, column], rng)  # type: ignore[operator]
+            u = x[rows, column] if rule is None else rule(x[rows, column], rng)
             w = w + 0.1 * u * (y[rows, column] - np.sum(u * w, axis=1))[:, None]
             if stored is not None:
                 whole = w + error
@@ -118,8 +126,9 @@ def test_passes_and_stored_weights_against_numpy(
     of_weights = grid(stored, 0.1) if stored else None
     there = by_numpy(of_data, sets, passes, of_weights, feedback, replicates)
     found = sample_risk(
-        PLAIN, SGD(sets * passes, 1, 0.1), f"d:{data}" if data else "fp", "last", replicates=replicates,
-        passes=passes, stored=stored, error_feedback=feedback, scales=Scales(d=0.4, w=0.1),
+        PLAIN, SGD(sets * passes, 1, 0.1), f"d:{data}" if data else "fp", "last",
+        replicates=replicates, passes=passes, stored=stored, error_feedback=feedback,
+        scales=Scales(d=0.4, w=0.1),
     )  # fmt: skip
     error = np.hypot(found.standard_error, there.std() / np.sqrt(replicates))
     assert abs(found.value - there.mean()) < 4 * error
@@ -134,7 +143,8 @@ def test_error_feedback_mends_nearest_rounding_of_stored_weights() -> None:
     )
     master = sample_risk(PLAIN, sgd, "w:int5", "last", scales=scales)
     assert lost.value > 2 * kept.value
-    # What is stored and what was cut off sum to a master copy, so the two are one process, read differently.
+    # What is stored and what was cut off sum to a master copy, so the two are one process, read
+    # differently.
     rounded = sample_risk(PLAIN, sgd, "w:int5 -> w:int5", "last", scales=Scales(w=0.25, post=0.25))
     assert kept.value == pytest.approx(rounded.value, rel=1e-9)
     assert master.value != kept.value
@@ -142,8 +152,10 @@ def test_error_feedback_mends_nearest_rounding_of_stored_weights() -> None:
 
 def test_a_seed_fixes_all_numbers_whatever_the_threads() -> None:
     code = (
-        "from isoloss.linear import *; r = sample_risks([(Regression(7, noise_var=0.5, target='isotropic'), SGD(9, 2, 0.1),"
-        " 'd:int4~sr w:add(0.1)')], replicates=501, seed=8)[0]; print(repr(r.values.sum()), repr(r.values[500]))"
+        "from isoloss.linear import *; r = sample_risks([(Regression(7, noise_var=0.5, "
+        "target='isotropic'), SGD(9, 2, 0.1),"
+        " 'd:int4~sr w:add(0.1)')], replicates=501, seed=8)[0]; print(repr(r.values.sum()), "
+        "repr(r.values[500]))"
     )
     said = {
         subprocess.run(
@@ -190,13 +202,16 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"replicates": 3}, "replicates is 3; accepted is a whole number of at least 4"),
         ({"seed": -1}, "seed is -1; accepted"),
         ({"passes": 4}, "15 steps do not make 4 passes; give steps that are a multiple of passes"),
-        ({"error_feedback": True}, "error_feedback keeps the rounding error of stored weights; give their format"),
+        ({"error_feedback": True}, "error_feedback keeps the rounding error of stored weights; "
+                                   "give their format"),
         ({"stored": "ternary"}, "the format 'ternary' of precision 'w1.58' has no theory"),
         ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers"),
         ({"precision": "a:mxfp4"}, "'a:mxfp4' cannot be sampled: scales are shared along rows"),
         ({"precision": "d:int4/3+had"}, "the marks '/3\\+had' of 'd:int4/3\\+had' are not sampled"),
-        ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' is not known"),
-        ({"precision": "d:int4/3", "sgd": SGD(15)}, "the stability limit under 'int4/3' is not known; give step_size"),
+        ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' "
+                                                           "is not known"),
+        ({"precision": "d:int4/3", "sgd": SGD(15)}, "the stability limit under 'int4/3' is not "
+                                                    "known; give step_size"),
         ({"inputs": "dirty"}, "unknown inputs 'dirty'"),
         ({"replicates": 10**12}, "sampling 1000000000000 replicates of 6 weights needs about"),
     ],
@@ -226,7 +241,10 @@ def test_without_numba_it_says_what_to_install() -> None:
 
 
 def test_the_room_loads_numba_only_to_sample() -> None:
-    code = "import sys, isoloss.linear as l; l.excess_risk(l.Regression(3), l.SGD(3)); print('numba' in sys.modules)"
+    code = (
+        "import sys, isoloss.linear as l; l.excess_risk(l.Regression(3), l.SGD(3)); "
+        "print('numba' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
 
@@ -235,7 +253,7 @@ def test_the_room_loads_numba_only_to_sample() -> None:
 @pytest.mark.parametrize("target", [1.0, "isotropic"])
 def test_the_closure_of_a_saturating_grid_on_a_sketch(site: str, target: float | str) -> None:
     """Where E u x is not E x^2, the pull of clean inputs is not that of quantised ones."""
-    problem = Regression(24, 1.2, 0.3, target, sketch=5, site=site, seed=4)  # type: ignore[arg-type]
+    problem = Regression(24, 1.2, 0.3, target, sketch=5, site=site, seed=4)
     scales = Scales(d=0.12)
     for inputs in ("clean", "quantised"):
         closure = excess_risk(

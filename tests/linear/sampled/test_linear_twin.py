@@ -1,4 +1,6 @@
-"""The compiled rounding against the specification, and the random numbers that the sampler draws."""
+"""The compiled rounding against the specification, and the random numbers that the sampler
+draws.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def uniform_row(out, key):  # type: ignore[no-untyped-def]
 
 
 def points(known: Format, dtype: type) -> np.ndarray:
-    """Codes, midpoints, their neighbours on both sides, what overflows, zeros, subnormals, normals, infinities."""
+    """Codes, midpoints, their neighbours on both sides, what overflows, zeros, subnormals, normals,
+    infinities.
+    """
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal(5_000) * min(known.max, 1e30) / 3
     if known.levels is not None and known.levels <= 2**16:
@@ -104,7 +108,9 @@ def test_ideal_noise_has_its_moments() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1_000_001])
 def test_normal_numbers(size: int) -> None:
-    """Moments up to the sixth and correlations of neighbours, rows and halves, in standard errors."""
+    """Moments up to the sixth and correlations of neighbours, rows and halves, in standard
+    errors.
+    """
     rows = 1 if size > 100 else 300_000
     x = np.empty((rows, size), np.float32)
     for at, row in enumerate(x):

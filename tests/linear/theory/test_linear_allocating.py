@@ -25,7 +25,7 @@ LARGE = Regression(100_000, noise_var=0.25)
 @pytest.mark.parametrize("precision", ["fp", "d:add(1e-2)", "d:int5~sr"])
 @pytest.mark.parametrize("inputs", ["clean", "quantised"])
 def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
-    found = allocate(SMALL, Allowance(compute=4000), [precision], inputs=inputs).best  # type: ignore[arg-type]
+    found = allocate(SMALL, Allowance(compute=4000), [precision], inputs=inputs).best
     cells = [
         (*first_coordinates(SMALL, size), size, k / 40)
         for size in range(1, 41)
@@ -37,7 +37,7 @@ def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
     beside = 1.0 if inputs == "quantised" else 0.0
     best = min(
         risk.value + beside * risk.parts.floor + missed
-        for risk, (_, missed, _, _) in zip(excess_risks(points, inputs=inputs), cells, strict=True)  # type: ignore[arg-type]
+        for risk, (_, missed, _, _) in zip(excess_risks(points, inputs=inputs), cells, strict=True)
     )
     assert found.risk <= best * 1.001
 
@@ -68,10 +68,10 @@ def table() -> Allocation:
     )
 
 
-def test_relative_noise_keeps_the_best_size_and_added_noise_reduces_it_less_than_the_theory_says() -> (
-    None
-):
-    """Beyond eps^(-1/a) more coordinates still gain a little, so the closed form is smaller than the best size."""
+def test_relative_noise_keeps_the_best_size_and_added_noise_reduces_it_less_than_theory() -> None:
+    """Beyond eps^(-1/a) more coordinates still gain a little, so the closed form is smaller than
+    the best size.
+    """
     found = {each.precision: each for each in table().choices}
     assert [*found] == ["fp", "d:e4m3~sr", "d:vec(0.01)", "d:add(0.01)"]
     assert found["d:vec(0.01)"].size == pytest.approx(found["fp"].size, rel=0.05)

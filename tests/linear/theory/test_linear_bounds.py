@@ -20,7 +20,9 @@ from isoloss.linear.quantisers import DEFAULT_SCALES
 
 
 def test_the_bound_holds_in_the_settings_of_the_notes() -> None:
-    """Section 3.1 of the notes: alpha 3, 18 settings, the bound exceeds the exact risk by 2.5 to 10.5."""
+    """Section 3.1 of the notes: alpha 3, 18 settings, the bound exceeds the exact risk by 2.5 to
+    10.5.
+    """
     rows = bound_tightness()
     loose = [row.looseness for row in rows]
     assert len(rows) == 18
@@ -127,8 +129,10 @@ def test_a_step_beyond_the_condition_has_no_upper_bound_and_says_so() -> None:
 
 def test_a_bound_prints_itself() -> None:
     assert str(risk_bound(Regression(50), SGD(3000, 1, 0.05), "d:add(0.01) w:add(0.01)")) == (
-        "excess risk (clean inputs) >= 0.030924, <= 0.156385 = 2 x bias 0.008619 + 2 x variance 0.03644 + "
-        "floor 0.06627\n  k* 50, effective dimension 50, alpha 3, sigma_G^2 1.196 (labels 1, d 0.1325, w 0.06375)"
+        "excess risk (clean inputs) >= 0.030924, <= 0.156385 = 2 x bias 0.008619 + 2 x variance "
+        "0.03644 + "
+        "floor 0.06627\n  k* 50, effective dimension 50, alpha 3, sigma_G^2 1.196 (labels 1, d "
+        "0.1325, w 0.06375)"
     )
 
 

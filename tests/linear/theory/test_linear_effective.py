@@ -1,4 +1,6 @@
-"""Effective sizes and the bit rule: closed forms against the exact risk, and the figures of the notes."""
+"""Effective sizes and the bit rule: closed forms against the exact risk, and the figures of the
+notes.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def test_the_equal_risk_size_has_the_same_risk() -> None:
 def test_added_noise_hides_all_but_a_power_of_eps(decay: float, inputs: str) -> None:
     """Exact risk at 10^9 samples against c eps^(-1/a) with the derived c."""
     problem, sgd = Regression(1_000_000, decay), SGD(10**9, 1, 1e-4)
-    found = effective_model_size(problem, 1000, sgd, "d:add(1e-3)", inputs=inputs)  # type: ignore[arg-type]
+    found = effective_model_size(problem, 1000, sgd, "d:add(1e-3)", inputs=inputs)
     assert found.closed == pytest.approx(size_constant(decay, inputs) * 1e-3 ** (-1 / decay))
     assert found.value == pytest.approx(found.closed, rel=0.05)
 
@@ -102,7 +104,9 @@ def test_the_constant_of_other_targets_by_a_sum(source: float) -> None:
 
 
 def test_relative_noise_keeps_what_the_last_doubling_gains_and_added_noise_does_not() -> None:
-    """The gains of dynamics.md, claim C4, for the first coordinates: 1/1.02 there for a shared factor."""
+    """The gains of dynamics.md, claim C4, for the first coordinates: 1/1.02 there for a shared
+    factor.
+    """
     found = {
         spelled: effective_model_size(
             PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised"
@@ -116,7 +120,9 @@ def test_relative_noise_keeps_what_the_last_doubling_gains_and_added_noise_does_
 
 
 def test_no_size_gives_a_risk_below_the_floor_and_the_result_says_so() -> None:
-    """Noise on the data acts like a ridge: with little data it does better than any full-precision model."""
+    """Noise on the data acts like a ridge: with little data it does better than any full-precision
+    model.
+    """
     found = effective_model_size(Regression(5, 0.0, 500.0), 5, SGD(400, 1, 0.02), "d:add(1)")
     assert math.isnan(found.value)
     assert (
@@ -180,7 +186,9 @@ def test_the_bit_rule_and_the_measured_constants_of_formats() -> None:
 
 @pytest.mark.parametrize(("decay", "dim"), [(1.5, 20), (1.5, 50), (2.0, 20)])
 def test_the_bit_rule_is_exact_for_the_worst_target(decay: float, dim: int) -> None:
-    """Real grids, exact risk: with all of the target in the last coordinate the rule holds to 0.05 bits."""
+    """Real grids, exact risk: with all of the target in the last coordinate the rule holds to 0.05
+    bits.
+    """
     target = np.zeros(dim)
     target[-1] = dim ** (decay / 2)
     problem = Regression(dim, decay, target=target)

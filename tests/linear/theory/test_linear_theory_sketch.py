@@ -23,7 +23,7 @@ from isoloss.linear import (
     "precision", ["fp", "d:add(1e-2)", "d:vec(0.02)", "d:add(1e-3) a:vec(0.05) w:add(1e-3)"]
 )
 def test_bounds_hold_for_a_sketch(precision: str, inputs: str, site: str) -> None:
-    problem, sgd = Regression(400, 1.5, 0.5, sketch=48, site=site), SGD(3000, 2, 0.03)  # type: ignore[arg-type]
+    problem, sgd = Regression(400, 1.5, 0.5, sketch=48, site=site), SGD(3000, 2, 0.03)
     bound = risk_bound(problem, sgd, precision, inputs)  # type: ignore[arg-type]
     assert (
         bound.lower

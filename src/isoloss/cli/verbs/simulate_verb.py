@@ -1,4 +1,6 @@
-"""``isoloss simulate``: the risk of quantised SGD on linear regression, for every combination of some settings."""
+"""``isoloss simulate``: the risk of quantised SGD on linear regression, for every combination of
+some settings.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,8 @@ class Lists:
             "--precision",
             "SPELLING,...",
             DESCENT,
-            "Formats of data d, labels l, parameter w, activations a, output gradients g; '-> w4' rounds the result.",
+            "Formats of data d, labels l, parameter w, activations a, output gradients g; '-> "
+            "w4' rounds the result.",
             "fp",
         ),
     ] = None
@@ -147,8 +150,8 @@ def simulate(
 ) -> None:
     """Simulate quantised SGD on linear regression: the exact excess risk, and its parts.
 
-    Lists are combined. The table has params (features, or rows of the sketch), tokens (samples) and loss (risk), so
-    'isoloss fit' and 'isoloss plot' take it like any other.
+    Lists are combined. The table has params (features, or rows of the sketch), tokens (samples) and
+    loss (risk), so 'isoloss fit' and 'isoloss plot' take it like any other.
     """  # fmt: skip
     check_target(output, TABLES, force)
     check_target(drawing, FIGURES, force)

@@ -1,19 +1,21 @@
 """The exact engine: second moments of SGD are carried through time without drawing a number.
 
-Read in this order: operator (one step as a linear map of the moments), state, chain (steps composed; contour and
-heavy_ball jump over many at once), closures (real grids as noise of equal variance), solving (a trial from start to
-end), measuring (what is read off the last state); stability and directions stand beside."""
+Read in this order: step_operator (one step as a linear map of the moments), state, chain (stretches
+of steps; contour and heavy_ball jump over many at once), closures (real grids as noise of equal
+variance), solving (a point from start to end), measuring (what is read off the last state);
+stability and directions stand beside. ../risk_of.py is the essay.
+"""
 
 from isoloss.linear.exact.chain import Way
 from isoloss.linear.exact.directions import risk_by_direction, training_risk
 from isoloss.linear.exact.measuring import measured, rounding_of
-from isoloss.linear.exact.solving import Point, Spelled, limit_of, point_of, solved, stack
+from isoloss.linear.exact.solving import Point, limit_of, point_of, solved, stack
 from isoloss.linear.exact.stability import limits
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
 
 # fmt: off
 __all__ = [
-    "Noise", "Noises", "Operator", "Point", "Spelled", "Way", "ideal", "limit_of", "limits",
+    "Noise", "Noises", "Operator", "Point", "Way", "ideal", "limit_of", "limits",
     "measured", "operator", "point_of", "risk_by_direction", "rounding_of", "solved", "stack",
     "training_risk",
 ]

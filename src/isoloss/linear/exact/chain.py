@@ -1,4 +1,6 @@
-"""A whole descent as a chain of stretches of constant step size, each jumped over or stepped through."""
+"""A whole descent as a chain of stretches of constant step size, each jumped over or stepped
+through.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ TURNING = 1e-13
 
 @dataclass(frozen=True)
 class Stretch:
-    """`steps` steps of one size, or of the given sizes (steps,); `summing` adds their iterates to the sum."""
+    """`steps` steps of one size, or of the given sizes (steps,); `summing` adds their iterates to
+    the sum.
+    """
 
     size: float | Array
     steps: int
@@ -39,7 +43,9 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Course:
-    """The stretches of a descent and how many iterates its result averages (0: the last iterate)."""
+    """The stretches of a descent and how many iterates its result averages (0: the last
+    iterate).
+    """
 
     stretches: tuple[Stretch, ...]
     averaged: int
@@ -56,7 +62,9 @@ class Course:
 
     @property
     def smooth(self) -> bool:
-        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in every stretch."""
+        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in
+        every stretch.
+        """
         fewest = min(each.steps for each in self.stretches)
         return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
 
@@ -68,17 +76,21 @@ class Course:
 
 def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
     """The course of a descent whose first step size is `step_size`."""
+    # The average runs over w_first..w_{T-1}, so stretches are cut there: before it nothing is
+    # summed.
     first = first_averaged(iterate, sgd.steps)
     cut = sgd.steps if first is None else first
     stretches = []
-    if sgd.schedule == "cosine":
+    stages = sgd.stages(step_size)
+    if stages is None:
         check_walk(sgd.steps)
         sizes = sgd.step_sizes(step_size)
         pieces = [(sizes[:cut], cut, False), (sizes[cut:], sgd.steps - cut, True)]
         stretches = [Stretch(*piece) for piece in pieces if piece[1]]
     else:
         at = 0
-        for size, steps in sgd.stages(step_size):
+        for size, steps in stages:
+            # A stretch that the cut falls into becomes two, of the same size.
             before = min(max(cut - at, 0), steps)
             stretches += [
                 Stretch(size, part, late)
@@ -91,7 +103,9 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Mean of v (P, n) of the result, and its variance: by coordinate (P, n), and summed with a norm (P,)."""
+    """Mean of v (P, n) of the result, and its variance: by coordinate (P, n), and summed with a
+    norm (P,).
+    """
 
     mean: Array
     var: Array | None
@@ -102,11 +116,14 @@ def run(
     op: Operator, courses: list[Course], way: Way, norm: Array, by_coordinate: bool = False
 ) -> Outcome:
     """The result of courses of one shape under stacked operators."""
+    # Points of one shape run side by side: arrays (P, n), a row a point.
     momentum = np.array([[each.momentum] for each in courses])
     at = start(op, bool(courses[0].momentum))
     count = len(courses[0].stretches)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
+        # Of the last stretch only the total spread is asked, which costs one inversion and no
+        # state.
         if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
             return _ended(at, op, stretches, courses, norm)
         at = advanced(at, op, stretches, momentum, way)
@@ -130,6 +147,7 @@ def advanced(
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
         return _varied(at, op, stretches, momentum, summing, seen)
     gamma = np.array([[each.size] for each in stretches])
+    # Some points of a stack may jump while others have to walk; each keeps its row.
     jump = _jumps(op, gamma, momentum, steps, way)
     if jump.all():
         return _jumped(at, op, gamma, momentum, steps, summing)
@@ -152,9 +170,12 @@ def advanced(
 def walked(
     at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
 ) -> State:
-    """The state behind `steps` (P,) steps, one after the other; who is there waits for the others."""
+    """The state behind `steps` (P,) steps, one after the other; who is there waits for the
+    others.
+    """
     check_walk(int(steps.max()))
     left = np.arange(len(steps))
+    # Points with fewer steps leave the stack when theirs are done, so none is computed in vain.
     parts: list[tuple[NDArray[np.intp], State]] = []
     done = 0
     for goal in np.unique(steps):
@@ -171,16 +192,18 @@ def walked(
             momentum[rest],
             left[rest],
         )
+    # Back to the order of the points.
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
     columns = zip(*(state.arrays() for _, state in parts), strict=True)
     return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
 
 
 def check_walk(steps: int) -> None:
-    """ValueError where steps are too many to be taken one by one."""
+    """Raise ValueError if steps are too many to be taken one by one."""
     if steps > LONGEST:
         raise ValueError(
-            f"{steps} steps have to be taken one by one here, which is too many; accepted are at most {LONGEST}, "
+            f"{steps} steps have to be taken one by one here, which is too many; accepted are at "
+            f"most {LONGEST}, "
             "or a constant or geometric schedule well below the stability limit with method 'exact'"
         )
 

@@ -1,15 +1,16 @@
-"""Real grids on labels, parameter, activations and gradient: noise as large as theirs, level by level in time.
+"""Moment closure: real grids replaced by noise of equal variance, updated along training.
 
-Each rounded number z is taken as normal with its present variance; then Q(z) = gain z + e, with gain = E z Q / E z^2
-and e uncorrelated with z, of variance E Q^2 - gain^2 E z^2 (Bussgang). A gain of labels or activations moves the
-optimum that training goes to, one of activations or gradients the step size. The error e of an integer is noise
-added, that of a float relative to z^2; labels, which are normal indeed, also get Stein's term
-E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''. Parameters are rounded coordinate by coordinate around their
-present mean: stochastic rounding adds noise, nearest rounding is made linear around the mean at every single step.
+Each rounded number z is taken as normal with its present variance; then Q(z) = gain z + e, with
+gain = E z Q / E z^2 and e uncorrelated with z, of variance E Q^2 - gain^2 E z^2 (Bussgang). A gain
+of labels or activations moves the optimum that training goes to, one of activations or gradients
+the step size. The error e of an integer is noise added, that of a float relative to z^2; labels,
+which are normal indeed, also get Stein's term E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''.
+Parameters are rounded coordinate by coordinate around their present mean: stochastic rounding adds
+noise, nearest rounding is made linear around the mean at every single step.
 
-The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at each. A closure:
-within simulation error for grids finer than the deviation of what they round, a few percent off for coarser ones.
-Source: derived.
+The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at
+each. A closure: within simulation error for grids finer than the deviation of what they round, a
+few percent off for coarser ones. Source: derived.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ TINY = 1e-20
 
 
 class Rounding(NamedTuple):
-    """Q(z) = gain z + e for z ~ N(0, sd^2): the variance of e, and the bend of E Q^2 beyond that of gain z."""
+    """Q(z) = gain z + e for z ~ N(0, sd^2): the variance of e, and the bend of E Q^2 beyond that of
+    gain z.
+    """
 
     gain: float = 1.0
     noise: float = 0.0
@@ -47,7 +50,9 @@ class Rounding(NamedTuple):
 
 @dataclass(frozen=True)
 class Levels:
-    """What the quantisers do at one moment: noises in units of 1 / gain of the activations, and the gains."""
+    """What the quantisers do at one moment: noises in units of 1 / gain of the activations, and the
+    gains.
+    """
 
     noises: Noises
     label_gain: float
@@ -79,6 +84,7 @@ class Closure:
     def at(self, mean: Array, var: Array) -> Levels:
         """The levels where w has these means and variances (1, n)."""
         q, setting = self.quantisers, self.setting
+        # Root mean squares (1,) of what is rounded: the label, the activation, the error.
         label = float(
             np.sqrt(setting.noise_var + setting.total(setting.lam * setting.target**2))[0, 0]
         )
@@ -88,6 +94,8 @@ class Closure:
         seen = float(np.sqrt(setting.total(setting.h * (squares + w.add + w.mul * squares)))[0, 0])
         on_label = rounding(q.l, self.scales.l, label, label)
         on_seen = rounding(q.a, self.scales.a, seen, signal)
+        # Dividing activations by their gain moves it into labels and step size, so the operator
+        # sees gain 1.
         scale = on_seen.gain
         noises = Noises(
             l=_in_units(q.l, on_label, label, scale, floats_relative=False),
@@ -95,6 +103,8 @@ class Closure:
             a=_in_units(q.a, on_seen, seen, scale),
             bend=on_label.bend / on_label.gain**2,
         )
+        # The error o needs the levels of labels and activations first; its own gain only scales the
+        # step.
         levels = Levels(noises, on_label.gain, scale, 1.0)
         error = scale * float(
             np.sqrt(error_square(levels.trained(setting), noises, mean, var))[0, 0]
@@ -114,7 +124,9 @@ class Closure:
         return known is not None and is_grid(known) and is_listed(known) and known.rounding != "sr"
 
     def seen(self, mean: Array, var: Array, centre: Array) -> Seen | None:
-        """The parameter in use, linear in w around its present mean, where that is rounded to the nearest."""
+        """The parameter in use, linear in w around its present mean, where that is rounded to the
+        nearest.
+        """
         if not self.biased:
             return None
         first, second, both = self._rounded(mean, var)
@@ -148,7 +160,9 @@ class Closure:
 
 
 def rounding(known: Format | None, scale: float | None, sd: float, size: float) -> Rounding:
-    """What a real grid does to N(0, sd^2); nothing where there is none. `size` makes the default scale."""
+    """What a real grid does to N(0, sd^2); nothing where there is none. `size` makes the default
+    scale.
+    """
     if known is None or not is_grid(known) or sd == 0:
         return Rounding()
     if not is_listed(known):
@@ -157,6 +171,7 @@ def rounding(known: Format | None, scale: float | None, sd: float, size: float) 
     h, _, g, _, b = symmetric_moments(
         levels_of(known, scale, size), known.rounding == "sr", np.array([sd])
     )
+    # Bussgang's gain E z Q / E z^2; a grid whose first step is far above sd rounds all to zero.
     gain = max(float(g[0]) / sd**2, SMALLEST_GAIN)
     noise = max(float(h[0]) - gain**2 * sd**2, 0.0)
     return Rounding(gain, noise, float(b[0] - h[0] * sd**2) / sd**4 - 2 * gain**2)
@@ -170,8 +185,12 @@ def _in_units(
     relative: float | None = None,
     floats_relative: bool = True,
 ) -> Noise:
-    """The noise of a part in units of 1 / `scale`; relative noise, of z^2, in units of 1 / `relative`."""
+    """The noise of a part in units of 1 / `scale`; relative noise, of z^2, in units of 1 /
+    `relative`.
+    """
     if known is None or not is_grid(known):
+        # Ideal noise has gain 1: added noise is in units of the gain squared, relative noise has
+        # none.
         own = ideal(known)
         return Noise(own.add / scale**2, own.mul, own.shared)
     if known.kind == "float" and floats_relative and sd > 0:
@@ -181,7 +200,9 @@ def _in_units(
 
 @dataclass(frozen=True)
 class Closed:
-    """The end of a descent under a closure: the state, the levels and the optimum of the last piece."""
+    """The end of a descent under a closure: the state, the levels and the optimum of the last
+    piece.
+    """
 
     state: State
     levels: Levels
@@ -195,7 +216,10 @@ def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, wa
     for stretch in stretches:
         for piece in _pieces(stretch, -1 if closure.biased else done):
             mean = centre if at is None else at.mean + centre
+            # Levels at the present mean and variance of w = v + centre.
             levels = closure.at(mean, np.zeros_like(mean) if at is None else at.var)
+            # Nearest rounding of the parameter is not noise but a bend of its mean: `seen` has it
+            # step by step.
             noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
             op = operator(levels.trained(closure.setting), noises, closure.batch)
             at = (
@@ -230,6 +254,7 @@ def _recentred(at: State, shift: Array, summed: int) -> State:
 def _pieces(stretch: Stretch, done: int) -> Iterator[Stretch]:
     low = 0
     while low < stretch.steps:
+        # Pieces grow like the steps before them: the iterate moves by powers of t.
         high = min(low + max(1, int(PIECE * (done + low)) if done >= 0 else 1), stretch.steps)
         size = stretch.size[low:high] if isinstance(stretch.size, np.ndarray) else stretch.size
         yield Stretch(size, high - low, stretch.summing)

@@ -1,9 +1,11 @@
-"""More of the same result: the risk by eigendirection, and the training loss beside it."""
+"""The risk by eigendirection, and the training loss, from the same last state."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from isoloss.linear.asked import Spelled
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.measuring import (
     bias_by_coordinate,
@@ -11,11 +13,10 @@ from isoloss.linear.exact.measuring import (
     norm_of,
     quantised_floor,
 )
-from isoloss.linear.exact.solving import Spelled, point_of, solved
+from isoloss.linear.exact.solving import point_of, solved
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
-from isoloss.linear.words import one_of
 
 
 def risk_by_direction(
@@ -26,10 +27,23 @@ def risk_by_direction(
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> Directions:
-    """Bias and variance of the risk in every eigendirection, before any rounding of the result; arrays (d,).
+    """Bias and variance of the risk in every eigendirection, before any rounding of the result.
 
-    They sum to the bias and the variance of `excess_risk`. With a sketch (M,), in the eigenbasis of what the
-    model sees; clean inputs of a quantised sketch mix these directions and are refused.
+    Parameters
+    ----------
+    problem, sgd, precision, iterate, inputs, scales
+        As in `excess_risk`.
+
+    Returns
+    -------
+    Directions
+        Arrays (d,), with a sketch (M,) in the eigenbasis of what the model sees; they sum to the
+        bias and the variance of `excess_risk`.
+
+    Raises
+    ------
+    ValueError
+        Bad input; clean inputs of a quantised sketch, which mix these directions.
     """
     one_of("inputs", inputs, INPUTS)
     point = point_of(problem, sgd, precision, iterate, scales, compressed=False)
@@ -42,10 +56,25 @@ def risk_by_direction(
 def training_risk(
     problem: Regression, sgd: SGD, precision: Spelled = "fp", scales: Scales = DEFAULT_SCALES
 ) -> TrainingRisk:
-    """The expected training loss 0.5 E o^2 at the sample after the last step, in one pass.
+    """Expected training loss 0.5 E o^2 at the sample after the last step, in one pass.
 
-    o = Q_l(y) - Q_a(<Q_d(x), Q_p(w)>) before the gradient is rounded. The noise half of the value is that of the
-    labels, 0.5 noise_var, and of the ideal quantisers of labels, parameter and activations there.
+    o = Q_l(y) - Q_a(<Q_d(x), Q_p(w)>), before the gradient is rounded.
+
+    Parameters
+    ----------
+    problem, sgd, precision, scales
+        As in `excess_risk`.
+
+    Returns
+    -------
+    TrainingRisk
+        The loss and its parts. Its noise is half the variance of the labels' noise and of the ideal
+        quantisers of labels, parameter and activations.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
     """
     point = point_of(problem, sgd, precision, "last", scales, compressed=True)
     done = solved([point], "quantised", "jump", by_coordinate=True)

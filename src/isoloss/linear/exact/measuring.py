@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Format
 from isoloss.linear.exact.step_operator import Noises
-from isoloss.linear.moments import Setting, fine_noise, rounded_moments
+from isoloss.linear.moments import Setting, fine_noise, noise_levels, rounded_moments
 from isoloss.linear.quantisers import is_listed, levels_of
 from isoloss.linear.risk import How
 
@@ -29,10 +29,11 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Solved:
-    """Mean (P, n) of the result w, its variance by coordinate (P, n) or None, and summed with the norm (P,).
+    """Mean (P, n) of the result w, its variance by coordinate (P, n) or None, and summed with the
+    norm (P,).
 
-    `trained` is what the last step trained on and `noises` its noises, both in units of 1 / gain of a real grid
-    on activations (closures.py); for ideal noise the setting itself, and gain 1.
+    `trained` is what the last step trained on and `noises` its noises, both in units of 1 / gain of
+    a real grid on activations (closures.py); for ideal noise the setting itself, and gain 1.
     """
 
     setting: Setting
@@ -58,6 +59,8 @@ def optimum_of(at: Setting, inputs: str) -> Array:
 
 def measured(at: Setting, mean: Array, spread: Array, inputs: str, rounding: Array) -> Measured:
     """The parts of the risk of w with mean (P, n) and sum of norm times variance `spread` (P,)."""
+    # Bias and floor are differences of vectors squared, never differences of risks: small effects
+    # keep their digits.
     floor = _clean_bias(at, at.centre) if inputs == "clean" else quantised_floor(at)
     error = mean - at.centre
     bias = _clean_bias(at, mean) if inputs == "clean" else 0.5 * at.total(at.h * error**2)[:, 0]
@@ -73,7 +76,8 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
     """
     if inputs == "clean" and at.cross is not None:
         raise ValueError(
-            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs 'quantised'"
+            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs "
+            "'quantised'"
         )
     error = mean - optimum_of(at, inputs)
     return np.asarray(0.5 * at.weight * norm_of(at, inputs) * error**2)
@@ -81,9 +85,12 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
 
 def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
     """E (Q_l(y) - Q_a(<u, Q_p(w)>))^2, the error that the next step sees, (P, 1)."""
+    # E w^2, (P, n).
     squares = mean**2 + var
     rounded = noises.w.add + noises.w.mul * squares
+    # E y^2, what relative noise on labels multiplies.
     label = at.noise_var + at.total(at.lam * at.target**2)
+    # E (y - <u, c>)^2: noise of labels and the floor of the data's rounding.
     unlearned = at.noise_var + at.total(at.lam * at.target**2 - at.h * at.centre**2)
     missing = at.total(at.h * ((mean - at.centre) ** 2 + var + rounded))
     seen = at.total(at.h * (squares + rounded))
@@ -100,27 +107,30 @@ def error_square(at: Setting, noises: Noises, mean: Array, var: Array) -> Array:
 def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs: str) -> Array:
     """What rounding the result adds to the risk, (P,).
 
-    Ideal noise: half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. On a real grid each
-    coordinate of the result is taken as normal, which is a closure. Source: derived.
+    Ideal noise: half eps tr H where it is added, half eps E ||w||_H^2 where it is relative. On a
+    real grid each coordinate of the result is taken as normal, which is a closure. Source: derived.
     """
     if known is None:
         return np.zeros(len(done.spread))
     at, mean, spread = done.setting, done.mean, done.spread
     norm = norm_of(at, inputs)
     largest = float(np.sqrt(np.max(at.target**2)))
-    if known.eps is None and not is_listed(known):
+    if known.noise is None and not is_listed(known):
         known, scale = fine_noise(known, scale, largest)
-    if known.eps is None:
+    noise = noise_levels(known)
+    if noise is None:
         return _grid_rounding(
             levels_of(known, scale, largest), known.rounding == "sr", done, inputs
         )
-    if known.noise == "add":
-        return np.asarray(0.5 * known.eps * at.total(np.broadcast_to(norm, mean.shape))[:, 0])
+    added = 0.5 * noise.add * at.total(np.broadcast_to(norm, mean.shape))[:, 0]
+    if not noise.mul:
+        return np.asarray(added)
     if inputs == "clean" and at.cross is not None:
+        # A clean norm that is not diagonal in these coordinates (a sketch).
         size = np.array([row @ at.cross @ row for row in mean])
     else:
         size = at.total(norm * mean**2)[:, 0]
-    return np.asarray(0.5 * known.eps * (size + spread))
+    return np.asarray(added + 0.5 * noise.mul * (size + spread))
 
 
 def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -> Array:
@@ -130,6 +140,7 @@ def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -
     at, best = done.setting, optimum_of(done.setting, inputs)
     added = []
     for mean, var, optimum in zip(done.mean, done.var, best, strict=True):
+        # E Q(w), E Q(w)^2 of every coordinate; the risk of w itself is taken off term by term.
         first, second, _ = rounded_moments(levels, stochastic, mean, np.sqrt(np.maximum(var, 0.0)))
         added.append(second - 2 * optimum * first - (var + mean**2 - 2 * optimum * mean))
     return np.asarray(0.5 * at.total(norm_of(at, inputs) * np.array(added))[:, 0])
@@ -139,7 +150,8 @@ def _clean_bias(at: Setting, mean: Array) -> Array:
     """0.5 ||mean - w*||^2 in the norm of clean inputs."""
     if at.cross is None:
         return np.asarray(0.5 * at.total(at.norm * (mean - at.best) ** 2)[:, 0])
-    # norm best is the pull of clean inputs, S H w*, and cross holds the clean norm, both with the correlations of c.
+    # norm best is the pull of clean inputs, S H w*, and cross holds the clean norm, both with the
+    # correlations of c.
     size = np.array([row @ at.cross @ row for row in mean])
     return np.asarray(0.5 * (size - 2 * at.total(mean * at.norm * at.best)[:, 0] + at.signal[:, 0]))
 

@@ -1,4 +1,6 @@
-"""From points, each a problem, a descent and a precision, to the mean and the spread of their results."""
+"""From points, each a problem, a descent and a precision, to the mean and the spread of their
+results.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Precision
+from isoloss.formats import Format
+from isoloss.linear.asked import Spelled, check_point, check_scales
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.chain import Course, Way, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
 from isoloss.linear.exact.measuring import Solved, norm_of
 from isoloss.linear.exact.stability import limits, stable
 from isoloss.linear.exact.step_operator import Operator, noises_of, operator
-from isoloss.linear.moments import Setting, setting_of, stacked
-from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of
+from isoloss.linear.moments import Setting, noise_levels, setting_of, stacked
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import How, Inputs
 
 Array = NDArray[np.float64]
-Spelled = Precision | str
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,16 @@ def point_of(
 ) -> Point:
     """A problem, descent and precision with their setting.
 
-    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters, and
-    momentum that still turns.
+    All coordinates are taken where the result is not smooth in the eigenvalue: grids on parameters,
+    and momentum that still turns.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
+    check_scales(scales)
     quantisers, course = quantisers_of(precision), course_of(sgd, 1.0, iterate)
     if problem.sketch is not None:
         _check_sketched(quantisers)
+    # Grids on parameters act on every coordinate by itself, and what turns is not smooth in h: then
+    # no few coordinates stand for all.
     few = (
         compressed
         and course.smooth
@@ -79,12 +85,18 @@ def point_of(
 
 
 def _check_sketched(quantisers: Quantisers) -> None:
-    """ValueError where the rounding of parameters depends on the basis of a sketch."""
+    """Raise ValueError if the rounding of parameters depends on the basis of a sketch."""
     for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
-        if known is not None and known.noise not in ("add", "vec"):
+        if known is not None and not _is_basis_free(known):
             raise ValueError(
-                f"'{part}:{known}' of a sketch depends on its basis and has no theory; accepted are add(eps) and vec(eps)"
+                f"'{part}:{known}' of a sketch depends on its basis and has no theory; "
+                f"accepted are {spelled_noises(basis_free=True)}"
             )
+
+
+def _is_basis_free(known: Format) -> bool:
+    noise = noise_levels(known)
+    return noise is not None and noise.basis_free
 
 
 def limit_of(point: Point) -> float:
@@ -111,6 +123,7 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
     """
     if not points[0].quantisers.closed:
         return _solved_by_closure(points[0], inputs, way)
+    # One operator with a row a point; the step sizes are shares of its limits.
     setting, op, momentum = stack(points)
     sizes = step_sizes([each.sgd for each in points], op, momentum)
     courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
@@ -127,9 +140,11 @@ def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
     op, gain = judged(closure)
     (size,) = step_sizes([point.sgd], op, np.array([[point.sgd.momentum]]), gain)
     course = point.course.scaled(size)
+    # Levels of noise change along training, so a closure is its own run through the course.
     end = closed(closure, course.stretches, course.momentum, way)
     mean, var = (end.state.mean, end.state.var)
     if course.averaged:
+        # The average is around the last optimum: _recentred moved the sum with it.
         mean, var = end.state.total / course.averaged, end.state.var_total / course.averaged**2
     at, levels = closure.setting, end.levels
     spread = at.total(norm_of(at, inputs) * var)[:, 0]
@@ -166,12 +181,14 @@ def step_sizes(
             for row, (each, share) in enumerate(zip(descents, shares, strict=True))
         ]
     )
+    # Given sizes are judged as well; a share below one is stable by construction.
     fine = stable(op, gain * sizes[:, None], momentum) & np.isfinite(sizes)
     if not fine.all():
         at = int(np.argmin(fine))
         here = np.array([at])
         most = float(limits(op.rows(here), momentum[here])[0]) / gain
         raise ValueError(
-            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, momentum and precision is {most:.6g}"
+            f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, "
+            f"momentum and precision is {most:.6g}"
         )
     return [float(each) for each in sizes]

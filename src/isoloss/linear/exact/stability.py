@@ -11,13 +11,16 @@ Array = NDArray[np.float64]
 
 
 def stable(op: Operator, gamma: Array, momentum: Array) -> NDArray[np.bool_]:
-    """For which points (P,) a step of size gamma (P, 1) with momentum (P, 1) keeps the moments bounded.
+    """For which points (P,) a step of size gamma (P, 1) with momentum (P, 1) keeps the moments
+    bounded.
 
     The map of second moments is positive, so it leaves stability through the eigenvalue 1, where
-    gamma^2 rho sum h^2 / delta = 1 with delta = 2 gamma h (1 - b) + 2 b gamma^2 h^2 / (1 + b) - gamma^2 D.
-    Source: derived.
+    gamma^2 rho sum h^2 / delta = 1 with delta = 2 gamma h (1 - b) + 2 b gamma^2 h^2 / (1 + b) -
+    gamma^2 D. Source: derived.
     """
     room, slope = _room(op, momentum)
+    # delta is what one step takes off V_i beyond what its own noise gives back; it must stay
+    # positive, and the rank-one load below one.
     delta = room - gamma * slope
     there = op.h > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -36,9 +39,11 @@ def limits(op: Operator, momentum: Array) -> Array:
     """
     room, slope = _room(op, momentum)
     there = (op.h > 0) & (room > 0)
+    # The end of the bracket: where the first coordinate loses its delta.
     ends = np.divide(room, slope, out=np.full_like(room, np.inf), where=there & (slope > 0))
     low, high = np.zeros(len(ends)), np.min(ends, axis=1)
-    # Without slope the load would be linear: its end is beyond the limit, or as good a first guess as any.
+    # Without slope the load would be linear: its end is beyond the limit, or as good a first guess
+    # as any.
     light = op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, _ratio(op.h, room, there))
     with np.errstate(divide="ignore"):
         gamma = np.where(np.isfinite(high), np.minimum(1 / light, high) / 2, 1 / light)
@@ -48,7 +53,9 @@ def limits(op: Operator, momentum: Array) -> Array:
     for _ in range(200):
         delta = room - gamma[:, None] * slope
         share = _ratio(op.h, delta, there & (delta > 0))
+        # The load rises with gamma; where Newton's step leaves the bracket its middle is taken.
         load = gamma * op.rho[:, 0] * np.einsum("pn,pn->p", op.weight * op.h, share)
+        # Its derivative with respect to gamma.
         rise = load / gamma + gamma * op.rho[:, 0] * np.einsum(
             "pn,pn,pn->p", op.weight, share**2, slope
         )
@@ -63,6 +70,7 @@ def limits(op: Operator, momentum: Array) -> Array:
         if done.all():
             break
         gamma = np.where(done, gamma, after)
+    # A hair below the root, so that a step size of '1 limit' is judged stable in floating point.
     return np.where(empty, np.inf, (1 - 1e-13) * gamma)
 
 

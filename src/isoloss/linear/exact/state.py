@@ -16,11 +16,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class State:
-    """Means and variances of v = w - c before step t, and those of the sum of v_s over s < t; arrays (P, n).
+    """Means and variances of v = w - c before step t, and those of the sum of v_s over s < t;
+    arrays (P, n).
 
     mean, var: of v_t. total, var_total: mean and variance of the sum. cov: of the sum with v_t.
-    With momentum also the mean `speed` of u_t, var_speed of u_t, cov_speed of u_t with v_t, and cov_total of
-    u_t with the sum; None without.
+    With momentum also the mean `speed` of u_t, var_speed of u_t, cov_speed of u_t with v_t, and
+    cov_total of u_t with the sum; None without.
     """
 
     mean: Array
@@ -55,7 +56,9 @@ def start(op: Operator, momentum: bool) -> State:
 
 
 class Seen(NamedTuple):
-    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset + noise, (P, n)."""
+    """How a step sees w where it is rounded to the nearest number: Q(w) - c = slope v + offset +
+    noise, (P, n).
+    """
 
     slope: Array
     offset: Array
@@ -63,8 +66,12 @@ class Seen(NamedTuple):
 
 
 def shock(op: Operator, mean: Array, var: Array) -> Array:
-    """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P, n)."""
+    """The variance of the stochastic gradient over all that is random, its mean h m taken off; (P,
+    n).
+    """
+    # M = E v^2 on the diagonal, (P, n).
     squares = var + mean * mean
+    # The rank-one term: one number a point, which couples all coordinates.
     pull = op.rho * op.total(op.h * squares) + op.total(op.eta * mean)
     return op.d * squares - (op.h * mean) ** 2 + op.beta * mean + op.h * pull + op.k
 
@@ -78,9 +85,13 @@ def stepped(
     seen: Seen | None = None,
 ) -> State:
     """The state one step later; gamma and momentum (P, 1) or numbers. Source: derived."""
+    # Where the parameter is rounded to nearest, the gradient is taken at Q(w) and not at w: mean
+    # and variance as the step sees them differ from those that it moves.
     gh, mean, var = gamma * op.h, at.mean, at.var
     if seen is not None:
         mean, var = seen.slope * mean + seen.offset, seen.slope**2 * var + seen.noise
+    # `added` is the variance of the whole stochastic gradient, its part through v included, so V+
+    # is V - 2 gamma h V + added and not (1 - gamma h)^2 V + added.
     added, push = gamma**2 * shock(op, mean, var), gh * mean
     gh = gh if seen is None else gh * seen.slope
     if at.speed is None or at.var_speed is None or at.cov_speed is None or at.cov_total is None:
@@ -92,11 +103,14 @@ def stepped(
             var,
             at.total + at.mean,
             at.var_total + 2 * at.cov + at.var,
+            # cov+ = cov(sum + v, v+), and v+ = (1 - gamma h) v + noise that is new.
             (at.cov + at.var) - gh * (at.cov + at.var),
         )
+    # u+ = b u - gradient and v+ = v + u+; second moments of (v, u) and of both with the sum.
     b = momentum
     speed = b * at.speed - push
     var_speed = b * b * at.var_speed - 2 * b * gh * at.cov_speed + added
+    # cov(v, u+) before the new noise, which is independent of v.
     drift = b * at.cov_speed - gh * at.var
     cov_total = b * (at.cov_total + at.cov_speed) - gh * (at.cov + at.var)
     return State(

@@ -1,4 +1,6 @@
-"""Moments of a normal variable and its rounding to a real grid, exact: sums of partial moments over the cells."""
+"""Moments of a normal variable and its rounding to a real grid, exact: sums of partial moments over
+the cells.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 Array = NDArray[np.float64]
-#: Standard deviations of x beyond which a cell is left out (all but the first cells outside), and the share of
-#: one below which the finest numbers of a float are.
+#: Standard deviations of x beyond which a cell is left out (all but the first cells outside), and
+#: the share of one below which the finest numbers of a float are.
 REACH = 10.0
 DEPTH = 1e-9
 CHUNK = 1_000_000
 
 
 class Moments(NamedTuple):
-    """h = E u^2, f = E u^4, g = E u x, t = E u^3 x, b = E u^2 x^2 of x and its rounding u, each (n,)."""
+    """h = E u^2, f = E u^4, g = E u x, t = E u^3 x, b = E u^2 x^2 of x and its rounding u, each
+    (n,).
+    """
 
     h: Array
     f: Array
@@ -28,11 +32,13 @@ class Moments(NamedTuple):
 
 
 def symmetric_moments(levels: Array, stochastic: bool, sd: Array) -> Moments:
-    """The five moments of x ~ N(0, sd^2) and u, its rounding to the grid of +-levels (ascending from 0).
+    """The five moments of x ~ N(0, sd^2) and u, its rounding to the grid of +-levels (ascending
+    from 0).
 
     Nearest, or stochastic between neighbours; both saturate at the largest number. Source: derived.
     """
     # Half of the line is enough; the cell around zero is cut there.
+    # Even moments of a symmetric grid and a symmetric density: twice those of x > 0.
     sums = _cell_sums(levels, stochastic, np.zeros_like(sd), sd)
     return Moments(*(2 * each for each in sums[1:]))
 
@@ -40,16 +46,21 @@ def symmetric_moments(levels: Array, stochastic: bool, sd: Array) -> Moments:
 def rounded_moments(
     levels: Array, stochastic: bool, mean: Array, sd: Array
 ) -> tuple[Array, Array, Array]:
-    """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may be 0."""
+    """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may
+    be 0.
+    """
+    # A mean other than zero breaks the symmetry: all levels, ascending, with their signs.
     signed = np.concatenate([-levels[:0:-1], levels])
+    # A point mass as a very narrow normal, so that one formula serves.
     tiny = 1e-12 * (np.abs(mean) + levels[1])
     mean_u, h, _, g, _, _ = _cell_sums(signed, stochastic, mean, np.maximum(sd, tiny))
     return mean_u, h, g
 
 
 def _cell_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[Array]:
-    """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 over the cells of ascending levels; x above levels[0]
-    where that is 0."""
+    """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 over the cells of ascending levels; x above
+    levels[0] where that is 0."""
+    # Cells that hold mass: within REACH deviations of the mean, and not below DEPTH of one.
     half = levels[0] == 0
     first = (
         np.searchsorted(levels, mean - REACH * sd)
@@ -59,6 +70,8 @@ def _cell_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[
     last = np.searchsorted(levels, mean + REACH * sd)
     first = np.clip(first - 2, 0, len(levels) - 1)
     last = np.clip(last + 2, 1, len(levels))
+    # Ragged: every row (a feature) has cells of its own, laid out one after the other and summed by
+    # reduceat.
     counts = last - first
     out = [np.zeros(len(sd)) for _ in range(6)]
     for rows in _chunks(counts):
@@ -82,6 +95,7 @@ def _pieces(
     """The share of each level (nearest) or of the cell above it (stochastic) in the six moments."""
     low, high, u = _edges(levels, stochastic, half)
     i0, i1, i2, i3 = _partial(low[at], high[at], mean[row], sd[row])
+    # Nearest: u is the level on its cell, so E u^j x^k is a^j times the k-th partial moment.
     a = u[at]
     if not stochastic:
         return [a * i0, a**2 * i0, a**4 * i0, a * i1, a**3 * i1, a**2 * i2]
@@ -89,6 +103,8 @@ def _pieces(
         at
     ]  # the last cell saturates: both ends are the last level
     end = at == len(levels) - 1
+    # Stochastic between a and b: E u = x, and E u^j at x is linear in x, with weights (b - x) / (b
+    # - a) and (x - a) / (b - a): divided differences of a^j and b^j.
     line = [
         i1,
         (a + b) * i1 - a * b * i0,
@@ -126,13 +142,17 @@ def _partial(low: Array, high: Array, mean: Array, sd: Array) -> tuple[Array, Ar
 
     Both ends are turned to the side where the tail is small, so that far cells keep their digits.
     """
+    # Standardised ends; far from the mean the difference of two tails keeps its digits and that of
+    # two shares near one does not.
     a, b = (low - mean) / sd, (high - mean) / sd
     flip = a + b > 0
     mass = np.where(flip, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
     pa, pb = (np.exp(-each * each / 2) / math.sqrt(2 * math.pi) for each in (a, b))
+    # The ends may be infinite: x phi(x) and x^2 phi(x) are zero there.
     with np.errstate(invalid="ignore"):
         apa, bpb = (np.where(np.isinf(e), 0.0, e * p) for e, p in ((a, pa), (b, pb)))
         aapa, bbpb = (np.where(np.isinf(e), 0.0, e * q) for e, q in ((a, apa), (b, bpb)))
+    # Partial moments of z, by parts: E z = phi(a) - phi(b), E z^2 = mass + a phi(a) - b phi(b), ...
     z1 = pa - pb
     z2 = mass + apa - bpb
     z3 = 2 * z1 + aapa - bbpb

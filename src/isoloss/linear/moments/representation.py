@@ -1,4 +1,4 @@
-"""The setting of a problem and its data quantiser: of all coordinates, of few that stand for them, or of a sketch."""
+"""Full, compressed or sketched representation of a problem, with its data quantiser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from isoloss.linear.regression import Regression
 def setting_of(
     problem: Regression, data: Format | None, scale: float | None, compressed: bool
 ) -> Setting:
-    """The setting of a problem whose data are rounded to `data` (None: not), remembered for a while."""
+    """The setting of a problem whose data are rounded to `data` (None: not), remembered for a
+    while.
+    """
     if problem.sketch is not None:
         return sketched_setting(problem, data, scale)
     return (_compressed if compressed and problem.smooth else _full)(problem, data, scale)
@@ -26,6 +28,8 @@ def setting_of(
 
 @lru_cache(maxsize=1024)
 def _compressed(problem: Regression, data: Format | None, scale: float | None) -> Setting:
+    # Nearest rounding kills features far below the first step, like exp(-step^2 i^a / 8): shorter
+    # blocks (modes.py).
     steep = data is not None and data.noise is None and data.rounding != "sr"
     return _plain(problem, data, scale, modes_of(problem, True, steep))
 

@@ -1,14 +1,16 @@
-"""A sketched problem as a setting: regression on u, the rounded sketch, in the eigenbasis of its covariance.
+"""A sketched problem as a setting: regression on u, the rounded sketch, in the eigenbasis of its
+covariance.
 
-With z = S x, G = S H S' and u normal of covariance H_q and E u y = k, the labels are y = <c, u> + r with
-c = H_q^-1 k and r normal, independent of u, of variance E y^2 - <k, c>. So training is that of a problem without
-data quantiser in the eigenbasis of H_q, and only the norm of clean inputs, G, remembers the rounding.
+With z = S x, G = S H S' and u normal of covariance H_q and E u y = k, the labels are y = <c, u> + r
+with c = H_q^-1 k and r normal, independent of u, of variance E y^2 - <k, c>. So training is that of
+a problem without data quantiser in the eigenbasis of H_q, and only the norm of clean inputs, G,
+remembers the rounding.
 
 - No rounding, and a factor a sample (`vec`, which commutes with S): the eigenbasis of G, exact.
-- Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S', exact on
-  quantised inputs; on clean ones the covariance of w is taken as diagonal, a closure.
-- Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the gains A and the
-  noise N of every coordinate. A closure.
+- Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S',
+  exact on quantised inputs; on clean ones the covariance of w is taken as diagonal, a closure.
+- Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the
+  gains A and the noise N of every coordinate. A closure.
 
 Source: derived; setting of Lin et al. 2024 (2406.08466) and Zhang et al. 2026 (2602.19241).
 """
@@ -22,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.moments.feature_moments import data_moments, shared_factors
+from isoloss.linear.checks import fits_in_memory
+from isoloss.linear.moments.feature_moments import data_moments, noise_levels, shared_factors
 from isoloss.linear.moments.setting import Setting, scalar
 from isoloss.linear.regression import Regression
-from isoloss.linear.words import fits_in_memory
 
 Array = NDArray[np.float64]
 CHUNK = 1024
@@ -34,7 +36,9 @@ MATRICES = 12
 
 
 class Sketch(NamedTuple):
-    """Second moments of a sketch: G = S H S' (M, M), E k k' with k = E z y (M, M), and E <w*, x>^2."""
+    """Second moments of a sketch: G = S H S' (M, M), E k k' with k = E z y (M, M), and E <w*,
+    x>^2.
+    """
 
     gram: Array
     pull: Array
@@ -50,19 +54,29 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     base = _sketch(problem)
     signal = float(np.trace(np.linalg.solve(base.gram, base.pull)))
     missed = max(base.signal - signal, 0.0)
-    if data is None or data.noise == "vec":
+    noise = noise_levels(data)
+    if noise is not None and noise.shared and not noise.one_factor:
+        raise ValueError(
+            f"data rounded to '{data}' share a part of their factors, which has no theory with a "
+            "sketch; leave sketch out"
+        )
+    if data is None or (noise is not None and noise.one_factor):
         return _rotated(problem, data, base, signal, missed)
     covariance, pull, reach, exact = _rounded(problem, data, scale, base)
+    # The eigenbasis of H_q, eigenvalues descending: there training is diagonal.
     values, vectors = np.linalg.eigh(covariance)
     h, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     known = np.where(h > 1e-14 * h[0], h, np.inf)
+    # E c c' with c = H_q^-1 k; directions without variance have none.
     pairs = vectors.T @ pull @ vectors / (known[:, None] * known)
     clean = vectors.T @ base.gram @ vectors
     c, norm = np.sqrt(np.maximum(np.diag(pairs), 0.0)), np.diag(clean).copy()
     size = np.where(c > 0, c, 1.0)
-    # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q c.
+    # E c_i (V'S H w*)_i: the pull of clean inputs, which a gain other than 1 keeps from being H_q
+    # c.
     pulled = np.einsum("ij,ij->j", vectors, reach @ vectors) / (known * size)
-    aligned = data.noise == "add" and problem.site == "after"
+    aligned = noise is not None and noise.only_added and problem.site == "after"
+    # What c leaves of the label is noise to training.
     left = base.signal - float(np.sum(h * c**2))
     return _normal(
         h, c, problem.noise_var + max(left, 0.0), norm, pulled, missed,
@@ -84,9 +98,9 @@ def _rotated(
     h, f, g, t, b = data_moments(lam, 3.0, data, None)
     rho4, rho3 = shared_factors(data)
     return Setting(
-        weight=np.ones(len(lam)), lam=lam, h=h, f=f, g=g, t=t, b=b, rho4=scalar(rho4), rho3=scalar(rho3),
-        target=target, noise_var=scalar(problem.noise_var + missed), norm=lam, best=target,
-        signal=scalar(signal), approximation=scalar(0.5 * missed),
+        weight=np.ones(len(lam)), lam=lam, h=h, f=f, g=g, t=t, b=b, rho4=scalar(rho4),
+        rho3=scalar(rho3), target=target, noise_var=scalar(problem.noise_var + missed), norm=lam,
+        best=target, signal=scalar(signal), approximation=scalar(0.5 * missed),
     )  # fmt: skip
 
 
@@ -105,8 +119,9 @@ def _normal(
     best = np.divide(pulled, norm, out=np.zeros_like(h), where=norm > 0)
     return Setting(
         weight=np.ones(len(h)), lam=h, h=h, f=3 * h**2, g=h, t=3 * h**2, b=3 * h**2,
-        rho4=scalar(1.0), rho3=scalar(1.0), target=c, noise_var=scalar(noise_var), norm=norm, best=best,
-        signal=scalar(signal), approximation=scalar(0.5 * missed), exact=exact, cross=cross,
+        rho4=scalar(1.0), rho3=scalar(1.0), target=c, noise_var=scalar(noise_var), norm=norm,
+        best=best, signal=scalar(signal), approximation=scalar(0.5 * missed), exact=exact,
+        cross=cross,
     )  # fmt: skip
 
 
@@ -114,15 +129,18 @@ def _rounded(
     problem: Regression, data: Format, scale: float | None, base: Sketch
 ) -> tuple[Array, Array, Array, bool]:
     """H_q, E k k' and E k z'y with k = E u y, and whether u is normal of that covariance."""
+    noise = noise_levels(data)
     if problem.site == "before":
         h, _, g, _, _ = data_moments(problem.lam, 3.0, data, scale)
         covariance, pull = _sums(problem, h, g, g)
-        reach = pull if data.noise is not None else _sums(problem, h, g, problem.lam)[1]
-        return covariance, pull, reach, data.noise == "add"
+        reach = pull if noise is not None else _sums(problem, h, g, problem.lam)[1]
+        return covariance, pull, reach, noise is not None and noise.only_added
     spread = np.diag(base.gram)
-    if data.noise == "add" and data.eps is not None:
-        return base.gram + data.eps * np.eye(len(spread)), base.pull, base.pull, True
+    if noise is not None and noise.only_added:
+        return base.gram + noise.add * np.eye(len(spread)), base.pull, base.pull, True
     h, _, g, _, _ = data_moments(spread, 3.0, data, scale)
+    # Bussgang once more, a coordinate at a time: u = A z + error, with the error uncorrelated
+    # between coordinates.
     gain = g / spread
     covariance = gain[:, None] * base.gram * gain
     covariance[np.diag_indices_from(covariance)] = h
@@ -146,6 +164,7 @@ def _sums(problem: Regression, h: Array, g: Array, other: Array) -> tuple[Array,
     gram, pull, means = np.zeros((rows, rows)), np.zeros((rows, rows)), np.zeros((2, rows))
     both = np.stack([g, other])
     squares = g * other * problem.target_squares
+    # E w* w*' is diagonal for a random target, and an outer product for a fixed one.
     fixed = (
         None if isinstance(problem.target, str) else np.broadcast_to(problem.target, problem.dim)
     )

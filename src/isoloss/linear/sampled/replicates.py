@@ -1,4 +1,6 @@
-"""What sampling returns: a risk with the replicates it is the mean of, and differences of such by pairs."""
+"""What sampling returns: a risk with the replicates it is the mean of, and differences of such by
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ Array = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """A difference of two risks with its standard error."""
+    """Difference of two risks.
+
+    Attributes
+    ----------
+    value : float
+        Its mean over pairs of replicates.
+    standard_error : float
+        Of the value.
+    """
 
     value: float
     standard_error: float
@@ -25,7 +35,17 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """A sampled risk and `values` (R,), the risk of every replicate; `seed` is what they were drawn from."""
+    """A sampled risk with the risk of every replicate.
+
+    Attributes
+    ----------
+    risk : Risk
+        Their mean, with its parts and standard error.
+    values : array (R,)
+        The risk of each.
+    seed : int
+        What they were drawn from.
+    """
 
     risk: Risk
     values: Array = field(repr=False)
@@ -34,14 +54,29 @@ class Replicates:
     def minus(self, other: Replicates) -> Difference:
         """This risk less another of the same seed, replicate by replicate.
 
-        Raises ValueError where seeds or numbers of replicates differ, so that pairs would not be pairs.
+        Parameters
+        ----------
+        other : Replicates
+            As many, of the same seed.
+
+        Returns
+        -------
+        Difference
+            Mean and standard error of the differences of pairs.
+
+        Raises
+        ------
+        ValueError
+            Seeds or numbers of replicates differ, so that pairs would not be pairs.
         """
         ours, theirs = (self.seed, len(self.values)), (other.seed, len(other.values))
         if ours != theirs:
             raise ValueError(
-                f"{ours[1]} replicates of seed {ours[0]} do not pair with {theirs[1]} of seed {theirs[0]}; "
+                f"{ours[1]} replicates of seed {ours[0]} do not pair with {theirs[1]} of seed "
+                f"{theirs[0]}; "
                 "sample both with the same seed and number"
             )
+        # The same random numbers were used, so what both share falls out, replicate by replicate.
         apart = self.values - other.values
         return Difference(float(np.mean(apart)), standard_error(apart))
 

@@ -15,30 +15,39 @@ from isoloss.linear.sampled.trial import Trial
 
 Array = NDArray[np.float64]
 Advance = Callable[[int], None]
-#: Targets, results and rounded results, a row each, of some replicates: from the first, and how many.
+#: Targets, results and rounded results, a row each, of some replicates: from the first, and how
+#: many.
 Runner = Callable[[int, int, Advance], tuple[Array, Array, Array]]
 #: Pieces of a chunk that each thread gets.
 PIECES = 8
 
 
 def runner_of(trial: Trial, seed: int) -> Runner:
-    """What runs replicates of a trial. Raises ModuleNotFoundError, in one sentence, without numba."""
+    """What runs replicates of a trial. Raises ModuleNotFoundError, in one sentence, without
+    numba.
+    """
     kernel = _kernel()
     streams = kernel.streams_of(seed)
     task, loops = _task(trial, streams), kernel.loops()
-    problem, ground = trial.problem, trial.ground
+    problem, source = trial.problem, trial.source
 
     def run(low: int, rows: int, advance: Advance) -> tuple[Array, Array, Array]:
         if problem.random_target:
+            # Random targets (rows, dim), one for two replicates; a fixed one is a single row for
+            # all.
             targets = np.empty((rows, problem.dim))
             loops.targets(low, streams[TARGET], targets)
             targets *= np.sqrt(problem.target_squares)
         else:
             targets = np.broadcast_to(np.asarray(problem.target, dtype=float), (1, problem.dim))
-        residual = 0.0 if ground.before else 2 * ground.missed(problem.lam, targets)
+        # What a sketch misses of <w*, x> is label noise to it, where x itself is not drawn.
+        residual = 0.0 if source.before else 2 * source.missed(problem.lam, targets)
+        # The compiled loop works in float32 on samples: deviations and slopes are cast once here.
         noise = np.sqrt(problem.noise_var + residual + np.zeros(len(targets))).astype(np.float32)
-        slopes = ground.slopes(targets).astype(np.float32)
-        out, rounded = (np.empty((rows, ground.weights)) for _ in range(2))
+        slopes = source.slopes(targets).astype(np.float32)
+        out, rounded = (np.empty((rows, source.weights)) for _ in range(2))
+        # More pieces than threads, so that none waits long for the last; results land in order in
+        # `out`.
         pieces = _pieces(rows, loops.threads)
         with ThreadPoolExecutor(loops.threads) as pool:
             waiting = {}
@@ -71,12 +80,12 @@ def _kernel() -> Any:
 
 
 def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
-    ground, sgd = trial.ground, trial.sgd
+    source, sgd = trial.source, trial.sgd
     kind, share, gain = _shape(trial.problem.kurtosis)
     return Task(
-        deviation=ground.deviation.astype(np.float32),
-        mix=np.ascontiguousarray(ground.mix, dtype=np.float32),
-        before=ground.before,
+        deviation=source.deviation.astype(np.float32),
+        mix=np.ascontiguousarray(source.mix, dtype=np.float32),
+        before=source.before,
         kind=kind,
         share=np.float32(share),
         gain=np.float32(gain),
@@ -92,10 +101,11 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
 
 
 def _shape(kurtosis: float) -> tuple[int, float, float]:
-    """Kind, share and gain of features of a kurtosis, as ground.py says."""
+    """Kind, share and gain of features of a kurtosis, as data_source.py says."""
     if kurtosis == 3.0:
         return NORMAL, 1.0, 1.0
     if kurtosis > 3.0:
         return SPARSE, 3 / kurtosis, math.sqrt(kurtosis / 3)
+    # Shares q, 1 - q of a normal and a sign: kurtosis 3 - 2 (1 - q)^2.
     normal = 1 - math.sqrt((3 - kurtosis) / 2)
     return SIGNED, math.sqrt(normal), math.sqrt(1 - normal)

@@ -1,4 +1,4 @@
-"""The risk of quantised SGD by simulation with real rounding: many replicates of a descent, and what they average to."""
+"""The risk of quantised SGD by simulation with real rounding: replicates, and their mean."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from isoloss.formats import Format
+from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import Spelled, measured
+from isoloss.linear.exact import measured
 from isoloss.linear.moments import setting_of, stacked
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Inputs, Parts, Risk
+from isoloss.linear.risk import Inputs, Parts, Risk
 from isoloss.linear.sampled.drawing import Drawn, drawn
 from isoloss.linear.sampled.kernels import shares_scales
 from isoloss.linear.sampled.replicates import Replicates, standard_error
 from isoloss.linear.sampled.trial import Trial, manner_of, trial_of
-from isoloss.linear.words import one_of, whole
 
 REPLICATES = 1000
 
@@ -38,19 +39,43 @@ def sample_risk(
     error_feedback: bool = False,
     progress: bool = False,
 ) -> Risk:
-    """The excess risk of w after `sgd`, the mean of independent replicates, with its standard error.
+    """Excess risk of w after SGD as the mean of independent replicates, with its standard error.
 
-    Every quantiser rounds as its format says, biased or not; d, w and the result also in groups that share a scale
-    ('d:mxfp4', 'w:int4/64'). The other words are those of `excess_risk`.
-    `passes`: each replicate draws steps x batch / passes samples and goes through them so often, shuffled anew each
-    time; what is rounded is rounded anew at every use. `stored`: the format that the weights are kept in between
-    steps, without a master copy (a step of `scales.w`); `error_feedback` keeps what that rounding cuts off, in full
-    precision, and adds it to the next update (1909.05350, on the stored weight). `seed` fixes all random numbers,
-    whatever the number of threads, and precisions of one seed share features, labels, order and rounding numbers.
-    Threads: NUMBA_NUM_THREADS. `progress` shows a bar where stderr is a terminal.
+    Every quantiser rounds as its format says, biased or not; d, w and the result also in groups
+    that share a scale ('d:mxfp4', 'w:int4/64').
 
-    Raises ValueError, in one sentence, for bad input and for replicates that diverge; ModuleNotFoundError without
-    numba.
+    Parameters
+    ----------
+    problem, sgd, precision, iterate, inputs, scales
+        As in `excess_risk`.
+    replicates : int
+        How many, at least 4.
+    seed : int
+        Fixes all random numbers, whatever the number of threads (NUMBA_NUM_THREADS); precisions of
+        one seed share features, labels, order and rounding numbers.
+    passes : int
+        Each replicate draws steps x batch / passes samples and goes through them so often, shuffled
+        anew each time; what is rounded is rounded anew at every use.
+    stored : Format or str, optional
+        The format that the weights are kept in between steps, without a master copy; its step is
+        `scales.w`.
+    error_feedback : bool
+        Keep what that rounding cuts off, in full precision, and add it to the next update
+        (Karimireddy et al. 2019, 1909.05350, here on the stored weight).
+    progress : bool
+        Show a bar where stderr is a terminal.
+
+    Returns
+    -------
+    Risk
+        `how` is 'sampled', `standard_error` that of the mean.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or replicates that diverge.
+    ModuleNotFoundError
+        numba is not installed.
     """
     points = [(problem, sgd, precision)]
     return sample_risks(
@@ -60,7 +85,7 @@ def sample_risk(
 
 
 def sample_risks(
-    points: Iterable[tuple[Regression, SGD, Spelled]],
+    points: Iterable[Asked],
     iterate: str = "average",
     inputs: Inputs = "clean",
     *,
@@ -72,13 +97,35 @@ def sample_risks(
     error_feedback: bool = False,
     progress: bool = False,
 ) -> list[Replicates]:
-    """The replicates of many (problem, sgd, precision), each with its risk, as `sample_risk` has it.
+    """Replicates of many points, each with its risk, from the same random numbers.
 
-    Replicate r of every point has the same random numbers, so `one.minus(other)` is a difference of pairs, with a
-    standard error far below that of either. Replicates 2 j and 2 j + 1 share a random target.
+    Replicate r of every point has the same random numbers, so `one.minus(other)` is a difference of
+    pairs, with a standard error far below that of either. Replicates 2 j and 2 j + 1 share a random
+    target.
+
+    Parameters
+    ----------
+    points : iterable of (Regression, SGD, Precision or str)
+        What `sample_risk` takes first.
+    iterate, inputs, replicates, seed, scales, passes, stored, error_feedback, progress
+        As in `sample_risk`.
+
+    Returns
+    -------
+    list of Replicates
+        In the order of the points.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or replicates that diverge.
+    ModuleNotFoundError
+        numba is not installed.
     """
-    one_of("inputs", inputs, INPUTS)
+    points = check_points(points)
+    check_reading(iterate, inputs, scales)
     count, seed = whole("replicates", replicates, 4), whole("seed", seed, 0)
+    # All points are checked before the first is drawn.
     trials = []
     for point in points:
         manner = manner_of(point[1], passes, stored, error_feedback)
@@ -103,9 +150,12 @@ def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
 
 
 def _floor(trial: Trial) -> float:
-    """The floor of the risk, as the exact engine has it; unknown where blocks of features share scales."""
+    """The floor of the risk, as the exact engine has it; unknown where blocks of features share
+    scales.
+    """
     if shares_scales(trial.quantisers.d):
         return math.nan
     at = stacked([setting_of(trial.problem, trial.quantisers.d, trial.scales.d, compressed=False)])
+    # The floor is a property of the problem and the data's format; nothing is sampled for it.
     still = np.zeros(1)
     return float(measured(at, at.centre, still, trial.inputs, still).floor[0])

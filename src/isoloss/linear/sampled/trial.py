@@ -1,4 +1,4 @@
-"""One point to be sampled, checked: its ground, the norm of its risk, its step size, and its rules of rounding."""
+"""A point to be sampled, checked: data source, norm of the risk, step size, rules of rounding."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format, Marks, Precision
+from isoloss.linear.asked import Asked, Spelled
+from isoloss.linear.checks import shown, whole
 from isoloss.linear.descent import SGD, first_averaged
-from isoloss.linear.exact import Spelled, limit_of, point_of
+from isoloss.linear.exact import limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
-from isoloss.linear.sampled.data_source import Ground, Norm, ground_of, quantised_norm
+from isoloss.linear.sampled.data_source import DataSource, Norm, data_source_of, quantised_norm
 from isoloss.linear.sampled.kernels import rule_of, scaled_rule, shares_scales
-from isoloss.linear.words import whole
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a descent is run beyond what the exact risk knows: passes over one data set, and stored weights."""
+    """How a descent is run beyond what the exact risk knows: passes over one data set, and stored
+    weights.
+    """
 
     passes: int = 1
     stored: Format | None = None
@@ -32,7 +35,9 @@ class Manner:
 
 @dataclass(frozen=True)
 class Trial:
-    """What is sampled: `norm` is that of the risk asked for, `step_size` the first one as a number."""
+    """What is sampled: `norm` is that of the risk asked for, `step_size` the first one as a
+    number.
+    """
 
     problem: Regression
     sgd: SGD
@@ -41,7 +46,7 @@ class Trial:
     manner: Manner
     first: int | None
     inputs: Inputs
-    ground: Ground
+    source: DataSource
     norm: Norm
     step_size: float
 
@@ -53,24 +58,27 @@ class Trial:
 
     def rules(self) -> dict[str, NDArray[Any]]:
         """The rule of every quantiser, by its field of a task."""
-        q, scales, ground = self.quantisers, self.scales, self.ground
-        label = float(np.sqrt(ground.power + self.problem.noise_var))
-        seen = float(np.sqrt(ground.learned))
+        q, scales, source = self.quantisers, self.scales, self.source
+        # Sizes that default scales are made from: root mean squares of label and learned
+        # activation.
+        label = float(np.sqrt(source.power + self.problem.noise_var))
+        seen = float(np.sqrt(source.learned))
         of_sample = {
             "label": (q.l, scales.l, label),
             "activation": (q.a, scales.a, seen),
             "gradient": (q.g, scales.g, label),
         }
         of_step = {
-            "weights": (q.w, scales.w, ground.weight),
-            "stored": (self.manner.stored, scales.w, ground.weight),
-            "result": (q.post, scales.post, ground.weight),
+            "weights": (q.w, scales.w, source.weight),
+            "stored": (self.manner.stored, scales.w, source.weight),
+            "result": (q.post, scales.post, source.weight),
         }
-        inputs = len(ground.deviation) if ground.before else ground.weights
+        inputs = len(source.deviation) if source.before else source.weights
+        # The weights are kept in float64, so what rounds them works there; samples are float32.
         fine = {
-            name: _row_rule(*each, ground.weights, np.float64) for name, each in of_step.items()
+            name: _row_rule(*each, source.weights, np.float64) for name, each in of_step.items()
         }
-        data = _row_rule(q.d, scales.d, ground.largest, inputs, np.float32)
+        data = _row_rule(q.d, scales.d, source.largest, inputs, np.float32)
         return {name: rule_of(*each) for name, each in of_sample.items()} | fine | {"data": data}
 
 
@@ -83,10 +91,12 @@ def _row_rule(
 
 
 def read(precision: Spelled) -> Quantisers:
-    """The quantisers of a precision, formats that share scales along a row too, on d, w and after the arrow.
+    """The quantisers of a precision, formats that share scales along a row too, on d, w and after
+    the arrow.
 
     Raises ValueError for what has no meaning here.
     """
+    # Formats that share scales have no exact theory, so quantisers_of refuses them: read apart.
     whole = Precision.parse(precision)
     shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
     after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
@@ -96,7 +106,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.rounding == "dither"
         ):
             raise ValueError(
-                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are groups and '~sr'"
+                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are "
+                "groups and '~sr'"
             )
         if (
             scope not in ("d", "w")
@@ -104,7 +115,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.kind not in ("block", "int", "float")
         ):
             raise ValueError(
-                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers or floats, which d, w and -> w have"
+                f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers "
+                "or floats, which d, w and -> w have"
             )
     rest = Precision(
         {scope: known for scope, known in whole.train.items() if scope not in shared},
@@ -121,18 +133,22 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
     passes = whole("passes", passes)
     if sgd.steps % passes:
         raise ValueError(
-            f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of passes"
+            f"{sgd.steps} steps do not make {passes} passes; give steps that are a multiple of "
+            "passes"
         )
+    if not isinstance(stored, Format | str | None):
+        raise ValueError(f"stored is {shown(stored)}; accepted is a format such as 'int8'")
     kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(
-            "error_feedback keeps the rounding error of stored weights; give their format as stored="
+            "error_feedback keeps the rounding error of stored weights; give their format as "
+            "stored="
         )
     return Manner(passes, kept, bool(error_feedback))
 
 
 def trial_of(
-    point: tuple[Regression, SGD, Spelled],
+    point: Asked,
     iterate: str,
     inputs: Inputs,
     scales: Scales,
@@ -148,13 +164,14 @@ def trial_of(
         )
     if sgd.share is not None and shared:
         raise ValueError(
-            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, not '{sgd.step_size}'"
+            f"the stability limit under '{shared[0]}' is not known; give step_size as a number, "
+            f"not '{sgd.step_size}'"
         )
-    ground = ground_of(problem, quantisers.d)
+    source = data_source_of(problem, quantisers.d)
     norm = (
-        ground.clean
+        source.clean
         if inputs == "clean"
-        else quantised_norm(problem, quantisers.d, scales.d, ground)
+        else quantised_norm(problem, quantisers.d, scales.d, source)
     )
     size = sgd.step_size
     if sgd.share is not None:
@@ -163,5 +180,6 @@ def trial_of(
         )
         if not np.isfinite(size):
             raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
+    # -1 and None both mean the last iterate: None here, -1 in compiled code.
     first = first_averaged(iterate, sgd.steps)
-    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, ground, norm, float(size))
+    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, source, norm, float(size))

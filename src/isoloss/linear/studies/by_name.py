@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
-
+from isoloss.files import Registry
 from isoloss.linear.studies import open_studies, sampled_studies
 from isoloss.linear.studies import paper_studies as paper
 from isoloss.linear.studies.question import Maker, Study
 
-STUDIES: Mapping[str, Maker] = {
-    "samples": paper.samples_study,
-    "dims": paper.dims_study,
-    "batch": paper.batch_study,
-    "dimension": paper.dimension_study,
-    "spectrum": paper.spectrum_study,
-    "sketch": paper.sketch_study,
-    "divergence": paper.divergence_study,
-    "integers": open_studies.integers_study,
-    "elementwise": open_studies.elementwise_study,
-    "momentum": open_studies.momentum_study,
-    "biased": sampled_studies.biased_study,
-    "passes": sampled_studies.passes_study,
-    "bounds": sampled_studies.bounds_study,
-}
+
+def _shipped() -> None:
+    for name, maker in (
+        ("samples", paper.samples_study),
+        ("dims", paper.dims_study),
+        ("batch", paper.batch_study),
+        ("dimension", paper.dimension_study),
+        ("spectrum", paper.spectrum_study),
+        ("sketch", paper.sketch_study),
+        ("divergence", paper.divergence_study),
+        ("integers", open_studies.integers_study),
+        ("elementwise", open_studies.elementwise_study),
+        ("momentum", open_studies.momentum_study),
+        ("biased", sampled_studies.biased_study),
+        ("passes", sampled_studies.passes_study),
+        ("bounds", sampled_studies.bounds_study),
+    ):
+        STUDIES.register(name, maker, home=maker.__module__)
+
+
+#: The studies by name, each a function without arguments whose docstring says what it shows.
+STUDIES: Registry[Maker] = Registry("study", load=_shipped)
 
 
 def study(name: str) -> Study:
-    """The study of a name, computed now: seconds to a minute.
+    """Compute a study now: seconds to a minute.
 
-    Raises ValueError for an unknown name, with those there are.
+    Parameters
+    ----------
+    name
+        A name of `STUDIES`.
+
+    Returns
+    -------
+    Study
+        The question, the table that answers it, and the answer in sentences.
+
+    Raises
+    ------
+    ValueError
+        There is no study of this name; the message has the nearest names and all that there are.
     """
-    if name not in STUDIES:
-        near = get_close_matches(str(name), STUDIES, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(STUDIES)}"
-        raise ValueError(f"unknown study '{name}'; {hint}")
+    if not isinstance(name, str):
+        raise ValueError(f"a study is named by a text such as 'batch', not {name!r}")
     return STUDIES[name]()

@@ -1,7 +1,8 @@
-"""The open questions of the two papers as studies: real integers, factors by element after a sketch, momentum.
+"""The open questions of the two papers as studies: real integers, factors by element after a
+sketch, momentum.
 
-Their authors and reviewers ask for biased rounding, momentum, several passes, and how loose the bounds are
-(theory notes, section 7).
+Their authors and reviewers ask for biased rounding, momentum, several passes, and how loose the
+bounds are (theory notes, section 7).
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ def integers_study() -> Study:
                 )
     study = Study(
         "integers",
-        "When is rounding data to integers not additive noise? The step of the grid against the standard deviation 1 of the "
-        "largest feature; d = 200, variances i^-2, 50000 samples, step size 0.02, averaged iterate.",
+        "When is rounding data to integers not additive noise? The step of the grid against the "
+        "standard deviation 1 of the "
+        "largest feature; d = 200, variances i^-2, 50000 samples, step size 0.02, averaged "
+        "iterate.",
         pl.concat(tables, how="diagonal_relaxed"),
         "step", "in_use", "way", "on", ("step of the grid / largest deviation", "excess risk"), (),
     )  # fmt: skip
@@ -57,7 +60,8 @@ def integers_study() -> Study:
         ][1::4]
         found.append(f"{panel}: the model is off stochastic integers by {', '.join(off)}")
         found.append(
-            f"{panel}: nearest integers cost {nearest[-1] / real[-1]:.2f} times stochastic ones at step {steps[-1]:.2g}"
+            f"{panel}: nearest integers cost {nearest[-1] / real[-1]:.2f} times stochastic ones "
+            f"at step {steps[-1]:.2g}"
         )
     return answered(study, found)
 
@@ -85,8 +89,10 @@ def elementwise_study() -> Study:
             tables.append(said(in_use(runs.frame()), way=name, on="quantised inputs"))
     study = Study(
         "elementwise",
-        "Are floats multiplicative after a dense sketch? M rows, d = 2000, eigenvalues i^-2, data rounded after the sketch and "
-        "in use, 1e8 samples. Every coordinate of a sketched vector has the variance tr H / M, so a factor by element adds "
+        "Are floats multiplicative after a dense sketch? M rows, d = 2000, eigenvalues i^-2, "
+        "data rounded after the sketch and "
+        "in use, 1e8 samples. Every coordinate of a sketched vector has the variance tr H / M, "
+        "so a factor by element adds "
         "about eps tr H / M to every eigenvalue.",
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "on", ("rows of the sketch M", "excess risk"), (),
@@ -122,14 +128,18 @@ def momentum_study() -> Study:
             )
     study = Study(
         "momentum",
-        "Does momentum make rounding cost more? The same noise on parameter, activations and output gradients, d = 100, step "
-        "size 0.1 (1 - momentum), so that all learn at the same rate; last iterate, the risk less that of full precision.",
-        pl.concat(tables), "steps", "gap", "way", "on", ("steps", "risk less that of full precision"), (),
+        "Does momentum make rounding cost more? The same noise on parameter, activations and "
+        "output gradients, d = 100, step "
+        "size 0.1 (1 - momentum), so that all learn at the same rate; last iterate, the risk "
+        "less that of full precision.",
+        pl.concat(tables), "steps", "gap", "way", "on", ("steps", "risk less that of full "
+                                                                  "precision"), (),
     )  # fmt: skip
     found = []
     for place in dict.fromkeys(place for place, *_ in study.lines()):
         plain, heavy = (study.at(place, f"momentum {b}")[1][-1] for b in ("0", "0.9"))
         found.append(
-            f"{place}: after 10000 steps rounding costs {heavy / plain:.2f} times as much with momentum 0.9 as without"
+            f"{place}: after 10000 steps rounding costs {heavy / plain:.2f} times as much with "
+            "momentum 0.9 as without"
         )
     return answered(study, found)

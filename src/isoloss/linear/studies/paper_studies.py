@@ -1,7 +1,9 @@
-"""The experiments of the two papers as studies, on exact risk: samples, dimension, batch, spectrum, sketch.
+"""The experiments of the two papers as studies, on exact risk: samples, dimension, batch, spectrum,
+sketch.
 
-Zhang, Su, Zou 2025 (arXiv 2510.18259) and Zhang, Tang, Liang, Zou 2026 (2602.19241); step sizes, grids of samples
-and which parts are rounded were not seen in the papers and are choices of ours, named in each question.
+Zhang, Su, Zou 2025 (arXiv 2510.18259) and Zhang, Tang, Liang, Zou 2026 (2602.19241); step sizes,
+grids of samples and which parts are rounded were not seen in the papers and are choices of ours,
+named in each question.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ def samples_study() -> Study:
     table = pl.concat(tables, how="diagonal_relaxed")
     study = Study(
         "samples",
-        "How does rounding change the risk as samples grow? d = 200, eigenvalues i^-2, w* = 1, noise 1, batch 1, step "
+        "How does rounding change the risk as samples grow? d = 200, eigenvalues i^-2, w* = 1, "
+        "noise 1, batch 1, step "
         "0.1, averaged iterate, clean inputs; the same noise on all five quantisers.",
         table, "tokens", "loss", "eps", "noise", RISK, (),
     )  # fmt: skip
@@ -50,7 +53,8 @@ def samples_study() -> Study:
         for key in ("add", "vec")
     }
     found = (
-        f"at {SAMPLES[-1]} samples and eps 0.01 additive noise costs {ends['add']:.1f} times the risk, a shared factor "
+        f"at {SAMPLES[-1]} samples and eps 0.01 additive noise costs {ends['add']:.1f} times the "
+        "risk, a shared factor "
         f"{ends['vec']:.3f} times",
     )
     return answered(study, found)
@@ -76,9 +80,11 @@ def dims_study() -> Study:
     )
     study = Study(
         "dims",
-        "Does the cost of rounding grow with the dimension? eps 0.01 on all five quantisers, step 0.1; the risk less that "
+        "Does the cost of rounding grow with the dimension? eps 0.01 on all five quantisers, "
+        "step 0.1; the risk less that "
         "of full precision, on clean inputs and with features rounded in use too.",
-        table, "tokens", "gap", "size", "noise", ("samples", "risk less that of full precision"), (),
+        table, "tokens", "gap", "size", "noise", ("samples", "risk less that of full "
+                                                             "precision"), (),
     )  # fmt: skip
     return answered(study, _growth(study))
 
@@ -88,7 +94,8 @@ def _growth(study: Study) -> list[str]:
     for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
         small, large = (study.at(panel, f"d = {d}")[1][4] for d in (50, 400))
         found.append(
-            f"{panel}: from d = 50 to 400 the gap at {SAMPLES[4]} samples grows {large / small:.2f} times"
+            f"{panel}: from d = 50 to 400 the gap at {SAMPLES[4]} samples grows "
+            f"{large / small:.2f} times"
         )
     return found
 
@@ -115,9 +122,11 @@ def batch_study() -> Study:
         tables.append(said(gapped.with_columns(named.alias("part")), noise=NOISES[noise]))
     study = Study(
         "batch",
-        "Does a larger batch average rounding away? eps 0.1 on one quantiser, d = 100, 1000 steps of 0.1, last iterate; "
+        "Does a larger batch average rounding away? eps 0.1 on one quantiser, d = 100, 1000 "
+        "steps of 0.1, last iterate; "
         "the risk less that of full precision at the same batch.",
-        pl.concat(tables), "batch_tokens", "gap", "part", "noise", ("batch", "risk less that of full precision"), (),
+        pl.concat(tables), "batch_tokens", "gap", "part", "noise", ("batch", "risk less that of "
+                                                                             "full precision"), (),
     )  # fmt: skip
     found = [
         f"{panel}, {series}: slope {slope(x[-5:], y[-5:]):+.2f} from batch 64 to 1024"
@@ -127,7 +136,9 @@ def batch_study() -> Study:
 
 
 def dimension_study() -> Study:
-    """Risk against dimension at fixed samples, ideal noise and real integers, two ways of using the model."""
+    """Risk against dimension at fixed samples, ideal noise and real integers, two ways of using the
+    model.
+    """
     dims = [round(d) for d in np.geomspace(100, 300_000, 12)]
     eps = 1e-4
     ways = {
@@ -146,8 +157,10 @@ def dimension_study() -> Study:
             tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
     study = Study(
         "dimension",
-        "At fixed samples, does the risk grow with the dimension? 10000 samples, step 0.05, averaged iterate; data rounded: "
-        "additive noise 1e-4, a shared factor 0.02, and a real grid whose step has step^2 / 6 = 1e-4.",
+        "At fixed samples, does the risk grow with the dimension? 10000 samples, step 0.05, "
+        "averaged iterate; data rounded: "
+        "additive noise 1e-4, a shared factor 0.02, and a real grid whose step has step^2 / 6 = "
+        "1e-4.",
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "inputs_", ("dimension", "excess risk"), (),
     )  # fmt: skip
@@ -155,7 +168,8 @@ def dimension_study() -> Study:
     for name in ways:
         clean, used = (study.at(f"{inputs} inputs", name)[1] for inputs in ("clean", "quantised"))
         found.append(
-            f"{name}: from d = {dims[3]} to {dims[-1]} the risk grows {clean[-1] / clean[3]:.3f} times on clean inputs, "
+            f"{name}: from d = {dims[3]} to {dims[-1]} the risk grows {clean[-1] / clean[3]:.3f} "
+            "times on clean inputs, "
             f"{used[-1] / used[3]:.3f} times with rounded features in use"
         )
     return answered(study, found)
@@ -188,12 +202,16 @@ def spectrum_study() -> Study:
     table = pl.DataFrame(rows, schema=["index", "ratio", "way", "what"], orient="row")
     study = Study(
         "spectrum",
-        f"What does rounding the data do to their spectrum? {count} features of variance i^-2, d = {dim}: additive noise "
+        f"What does rounding the data do to their spectrum? {count} features of variance i^-2, d "
+        f"= {dim}: additive noise "
         "1e-3, a shared factor 0.02, integers with step^2 / 6 = 1e-3, floats of 1 mantissa bit.",
-        table, "index", "ratio", "way", "what", ("index i", "eigenvalue with rounding / without"), (),
+        table, "index", "ratio", "way", "what", ("index i", "eigenvalue with rounding / "
+                                                            "without"), (),
     )  # fmt: skip
     found = [
-        f"{name}: at i = 1, 10, 100 the eigenvalue is {', '.join(f'{v:.3g}' for v in study.at('measured eigenvalues', name)[1][[0, 9, 99]])} times that without rounding"
+        f"{name}: at i = 1, 10, 100 the eigenvalue is "
+        f"{', '.join(f'{v:.3g}' for v in study.at('measured eigenvalues', name)[1][[0, 9, 99]])} "
+        "times that without rounding"
         for name in ways
     ]
     return answered(study, found)
@@ -218,7 +236,8 @@ def sketch_study() -> Study:
             tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
     study = Study(
         "sketch",
-        "How large is a model in effect when its data are rounded? A Gaussian sketch of M rows, d = 2000, eigenvalues "
+        "How large is a model in effect when its data are rounded? A Gaussian sketch of M rows, "
+        "d = 2000, eigenvalues "
         "i^-1.5, data rounded after the sketch, 1e7 samples, step a tenth of the stability limit.",
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "inputs_", ("rows of the sketch M", "excess risk"), (),
@@ -229,13 +248,16 @@ def sketch_study() -> Study:
         risk = study.at("quantised inputs", name)[1]
         gain = (risk[-2] - risk[-1]) / (full[-2] - full[-1])
         found.append(
-            f"{name}, rounded in use: doubling M from 256 to 512 gains {gain:.2f} of what full precision gains"
+            f"{name}, rounded in use: doubling M from 256 to 512 gains {gain:.2f} of what full "
+            "precision gains"
         )
     return answered(study, found)
 
 
 def divergence_study() -> Study:
-    """Training that converges while the risk with rounded features in use grows with the dimension."""
+    """Training that converges while the risk with rounded features in use grows with the
+    dimension.
+    """
     dims = [100, 300, 1000, 3000, 10_000, 18_000]
     eps, ways = 1e-3, {}
     ways["additive noise (ideal integers)"] = (f"d:add({eps})", Scales())
@@ -256,7 +278,8 @@ def divergence_study() -> Study:
                 )
     study = Study(
         "divergence",
-        "Can training converge while the risk with rounded features in use diverges? 10000 steps of 0.05, last iterate, data "
+        "Can training converge while the risk with rounded features in use diverges? 10000 steps "
+        "of 0.05, last iterate, data "
         "rounded with eps 1e-3 (integers with step^2 / 6 = 1e-3).",
         pl.concat(tables, how="diagonal_relaxed"),
         "params", "in_use", "way", "size", ("dimension", "excess risk"), (),
@@ -268,7 +291,8 @@ def divergence_study() -> Study:
                 study.at(f"batch {batch}", f"{name}, {i} inputs")[1] for i in ("clean", "quantised")
             )
             found.append(
-                f"{name}, batch {batch}: from d = {dims[0]} to {dims[-1]} clean {clean[0]:.4f} to {clean[-1]:.4f}, in use "
+                f"{name}, batch {batch}: from d = {dims[0]} to {dims[-1]} clean {clean[0]:.4f} "
+                f"to {clean[-1]:.4f}, in use "
                 f"{used[0]:.4f} to {used[-1]:.4f}"
             )
     return answered(study, found)

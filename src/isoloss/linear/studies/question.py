@@ -16,9 +16,24 @@ _OF_RUNS = ("params", "tokens", "precision", "loss", "metric")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Study:
-    """`table` answers `question`: column `y` against column `x`, a line for each `series`, a panel for each `panel`.
+    """A question, the table that answers it, and how it is to be drawn.
 
-    `answer` says in sentences what the table shows, numbers included. `labels` names x and y with their units.
+    Attributes
+    ----------
+    name : str
+        Its name in `STUDIES`.
+    question : str
+        What was asked, with the setting.
+    table : polars.DataFrame
+        The figures; rows are runs where y is a risk.
+    x, y : str
+        Columns that are drawn against each other.
+    series, panel : str
+        Columns that tell lines, and panels, apart.
+    labels : (str, str)
+        Names of x and y with their units.
+    answer : tuple of str
+        What the table shows in sentences, numbers included.
     """
 
     name: str
@@ -33,7 +48,9 @@ class Study:
 
     @property
     def runs(self) -> Runs:
-        """The rows as runs, which laws can be fitted to. Raises ValueError where the rows are none."""
+        """The rows as runs, which laws can be fitted to. Raises ValueError where the rows are
+        none.
+        """
         if not all(name in self.table.columns for name in _OF_RUNS):
             raise ValueError(
                 f"the rows of the study '{self.name}' are no runs: its {self.y} is not a risk"
@@ -79,8 +96,8 @@ def with_gap(table: pl.DataFrame, y: str, alike: list[str]) -> pl.DataFrame:
 def in_use(table: pl.DataFrame) -> pl.DataFrame:
     """The table with a column 'in_use': the risk with the floor that quantised inputs add to it.
 
-    On clean inputs it is the loss itself; on quantised ones loss + floor = risk + 0.5 E ||w||_D^2, the risk of a
-    model whose features are rounded when it is used too.
+    On clean inputs it is the loss itself; on quantised ones loss + floor = risk + 0.5 E ||w||_D^2,
+    the risk of a model whose features are rounded when it is used too.
     """
     rounded = pl.col("inputs") == "quantised"
     return table.with_columns(

@@ -1,4 +1,6 @@
-"""Open questions of the theory that only sampling answers: biased rounding, weights without a master copy, several passes."""
+"""Open questions of the theory that only sampling answers: biased rounding, weights without a
+master copy, several passes.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,14 @@ def biased_study() -> Study:
     for rounding, stored, feedback in kept:
         for step in steps:
             risk = sample_risk(
-                problem, sgd, "fp", "last", replicates=400, scales=Scales(w=float(step)), stored=stored, error_feedback=feedback
+                problem, sgd, "fp", "last", replicates=400, scales=Scales(w=float(step)),
+                stored=stored, error_feedback=feedback
             )  # fmt: skip
             rows.append((float(step), risk.value, risk.standard_error, rounding, "stored weights"))
     study = Study(
         "biased",
-        "What does biased rounding do? Integers, the step of the grid against w* = 1, d = 50, batch 4, 2000 steps of 0.1, last "
+        "What does biased rounding do? Integers, the step of the grid against w* = 1, d = 50, "
+        "batch 4, 2000 steps of 0.1, last "
         "iterate, 400 replicates; stored weights have no copy in full precision.",
         pl.DataFrame(rows, schema=_SCHEMA, orient="row"),
         "step", "risk", "way", "on", ("step of the grid", "excess risk"), (),
@@ -77,7 +81,8 @@ def passes_study() -> Study:
                 rows.append((float(count), risk.value, risk.standard_error, name, kind))
     study = Study(
         "passes",
-        "Does rounding cost more in later passes? 500 samples, d = 50, batch 4, step size 0.05, averaged iterate; the same "
+        "Does rounding cost more in later passes? 500 samples, d = 50, batch 4, step size 0.05, "
+        "averaged iterate; the same "
         "samples again, beside as many fresh ones; 400 replicates.",
         pl.DataFrame(rows, schema=["passes", *_SCHEMA[1:]], orient="row"),
         "passes", "risk", "way", "on", ("passes (or multiples of 500 samples)", "excess risk"), (),
@@ -108,8 +113,10 @@ def bounds_study() -> Study:
                 )
     study = Study(
         "bounds",
-        "How loose are the bounds? Upper bound in the form of Zou et al. 2021 carried over to rounded data with our constants, and a "
-        "lower bound derived here, over the exact risk; eps 0.01 on all parts, d = 200, batch 1, step size 0.05.",
+        "How loose are the bounds? Upper bound in the form of Zou et al. 2021 carried over to "
+        "rounded data with our constants, and a "
+        "lower bound derived here, over the exact risk; eps 0.01 on all parts, d = 200, batch 1, "
+        "step size 0.05.",
         pl.DataFrame(rows, schema=["steps", "ratio", "bound", "on"], orient="row"),
         "steps", "ratio", "bound", "on", ("steps", "bound / exact risk"), (),
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""What the papers derive: bounds, effective sizes, bit rules, best sizes, and joint allocation of size, samples and bits."""
+"""What the papers derive: bounds, effective sizes, bit rules, best sizes, and joint allocation of
+size, samples and bits.
+"""
 
 from isoloss.linear.theory.allocating import allocate
 from isoloss.linear.theory.allocation_budget import Allowance

@@ -1,9 +1,10 @@
 """The joint choice of model size, samples, format and step size under an allowance, on exact risk.
 
-Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the allowance
-leaves and at several shares of the stability limit; the best cell is then divided twice. The model sees the
-first M coordinates of the problem, a deterministic stand-in for a random sketch, whose eigenvalues have the
-same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a real one, at M^3 a point.
+Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the
+allowance leaves and at several shares of the stability limit; the best cell is then divided twice.
+The model sees the first M coordinates of the problem, a deterministic stand-in for a random sketch,
+whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a
+real one, at M^3 a point.
 """
 
 from __future__ import annotations
@@ -15,15 +16,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.formats import Precision
-from isoloss.linear.descent import SGD, Schedule
-from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.asked import check_precision, check_problem
+from isoloss.linear.checks import finite, of_type, several, whole
+from isoloss.linear.descent import SGD
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 from isoloss.linear.theory.allocation_result import Allocation, Choice
-from isoloss.linear.theory.closed_forms import best_size, data_noise, largest_feature, size_constant
-from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks
-from isoloss.linear.words import finite, whole
+from isoloss.linear.theory.closed_forms import (
+    best_size,
+    data_noise,
+    is_mixed,
+    largest_feature,
+    size_constant,
+)
+from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks, view_of
 
 SHARES = (0.02, 0.06, 0.15, 0.35, 0.65, 0.95)
 ROUNDS = 2
@@ -46,7 +54,7 @@ class _Search:
     problem: Regression
     allowance: Allowance
     batch: int
-    schedule: Schedule
+    schedule: str
     view: View
 
     def risks(self, tries: Sequence[_Try]) -> list[Seen]:
@@ -95,38 +103,65 @@ class _Search:
         steps = at.samples // self.batch
         most = self.allowance.largest(at.precision, self.problem.dim, self.batch)
         return Choice(
-            str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch, steps,
-            seen.step_size, at.share, seen.total, seen.approximation, seen.floor, seen.trained,
-            edge=at.size == most,
+            str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch,
+            steps, seen.step_size, at.share, seen.total, seen.approximation, seen.floor,
+            seen.trained, edge=at.size == most,
         )  # fmt: skip
 
 
 def allocate(
     problem: Regression,
     allowance: Allowance,
-    precisions: Sequence[Precision | str],
+    precisions: Sequence[Precision | str] | Precision | str,
     *,
     sizes: int = 40,
     shares: Sequence[float] = SHARES,
     batch: int = 1,
-    schedule: Schedule = "constant",
+    schedule: str = "constant",
     iterate: str = "average",
     model: Model = "first",
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> Allocation:
-    """The best size, samples and step size of every precision under the allowance, ranked by exact risk.
+    """Best size, samples and step size of every precision under an allowance, ranked by exact risk.
 
-    `sizes` is how many model sizes from 1 to the largest affordable one are tried, `shares` the shares of the
-    stability limit (below 1) taken as step size; both are refined around the best. The risk is the whole one:
-    approximation, bias, variance and floor. Raises ValueError, in one sentence, for bad input and for a
-    precision that no affordable model fits.
+    The risk is the whole one: approximation, bias, variance and floor.
+
+    Parameters
+    ----------
+    problem : Regression
+        The largest model is the whole problem.
+    allowance : Allowance
+        What a training may cost.
+    precisions : sequence of Precision or str
+        What is ranked.
+    sizes : int
+        Model sizes that are tried from 1 to the largest affordable one, before refinement.
+    shares : sequence of float
+        Shares of the stability limit (above 0, below 1) that are tried as step size, before
+        refinement.
+    batch, schedule, iterate, inputs, scales
+        As in `SGD` and `excess_risk`.
+    model : str
+        'first': the model sees the first M coordinates. 'sketch': a random sketch of M rows.
+
+    Returns
+    -------
+    Allocation
+        One choice a precision, best first.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or a precision that no affordable model fits.
     """
-    view = View(model, iterate, inputs, scales)
-    spelled = [Precision.parse(each) for each in precisions]
+    check_problem(problem)
+    of_type("allowance", allowance, Allowance, "Allowance(compute=1e9)")
+    view = view_of(model, iterate, inputs, scales)
+    spelled = [Precision.parse(check_precision(each)) for each in several(precisions)]
     if not spelled:
         raise ValueError("there is no precision to choose; give at least one, such as 'fp'")
-    steps = sorted({_share(each) for each in shares})
+    steps = sorted({_share(each) for each in several(shares)})
     if not steps:
         raise ValueError(
             "there is no step size to choose; give shares of the limit above 0 and below 1"
@@ -141,7 +176,7 @@ def allocate(
     return Allocation(tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem))
 
 
-def _share(given: float) -> float:
+def _share(given: object) -> float:
     share = finite("a share of the limit", given, 0.0, above=True)
     if share >= 1:
         raise ValueError(f"a share of the limit is {given!r}; accepted is above 0 and below 1")
@@ -177,7 +212,9 @@ def _theory(problem: Regression) -> float:
 
 
 def _fitted(search: _Search, count: int, shares: Sequence[float]) -> tuple[float, float]:
-    """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that is seen."""
+    """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that
+    is seen.
+    """
     theory, compute, exact = (
         _theory(search.problem),
         search.allowance.compute,
@@ -213,7 +250,7 @@ def _closed(search: _Search, choice: Choice, constant: float, shares: Sequence[f
     problem, view = search.problem, search.view
     precision = Precision.parse(choice.precision)
     compute = search.allowance.effective_compute(precision)
-    if math.isnan(constant) or compute is None:
+    if math.isnan(constant) or compute is None or is_mixed(quantisers_of(precision).d):
         return choice
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     kept = size_constant(problem.decay, view.inputs)

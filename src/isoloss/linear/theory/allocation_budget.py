@@ -1,4 +1,6 @@
-"""What a training may cost: compute, bits of memory, samples, and what a precision counts for in it."""
+"""What a training may cost: compute, bits of memory, samples, and what a precision counts for in
+it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isoloss.formats import Format, Precision
+from isoloss.linear.asked import check_precision
+from isoloss.linear.checks import finite, shown, whole
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import Quantisers, quantisers_of
-from isoloss.linear.theory.closed_forms import as_noise
-from isoloss.linear.words import finite, whole
 
 #: Bits of what is not rounded.
 REFERENCE_BITS = 16.0
@@ -19,10 +22,26 @@ REFERENCE_BITS = 16.0
 class Allowance:
     """Limits on model size M (coordinates), samples N and bits P of a precision; at least one on N.
 
-    compute: M N <= compute, in multiply-adds of one direction; with `weigh_bits`, M N P / 16 <= compute. memory:
-    M P <= memory, in bits. samples: N <= samples. P is the widest of the parts d, w, a that are rounded (16 if
-    none is), added noise eps counting as 0.5 log2(1 / eps) as in the theory; `bits` gives P by the spelling of a
-    precision instead, as relative noise needs, whose eps only says the mantissa.
+    P is the widest of the parts d, w, a that are rounded (16 if none is), added noise eps counting
+    as 0.5 log2(1 / eps) as in the theory.
+
+    Attributes
+    ----------
+    compute : float, optional
+        M N <= compute, in multiply-adds of one direction; with `weigh_bits`, M N P / 16 <= compute.
+    memory : float, optional
+        M P <= memory, in bits.
+    samples : int, optional
+        N <= samples.
+    weigh_bits : bool
+        Whether compute is in proportion to the bits.
+    bits : mapping of str to float, optional
+        P by the spelling of a precision, as relative noise needs, whose eps only says the mantissa.
+
+    Raises
+    ------
+    ValueError
+        A limit is out of range, or nothing limits the samples.
     """
 
     compute: float | None = None
@@ -40,7 +59,12 @@ class Allowance:
             object.__setattr__(self, "samples", whole("samples", self.samples))
         if self.compute is None and self.samples is None:
             raise ValueError("nothing limits the samples; give compute or samples")
-        named = {str(Precision.parse(key)): value for key, value in (self.bits or {}).items()}
+        given = {} if self.bits is None else self.bits
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                f"bits is {shown(given)}; accepted is a dict such as {{'d:vec(0.01)': 8}}"
+            )
+        named = {str(Precision.parse(check_precision(key))): value for key, value in given.items()}
         for key, value in named.items():
             finite(f"bits of '{key}'", value, 0.0, above=True)
         object.__setattr__(self, "bits", named)
@@ -53,7 +77,8 @@ class Allowance:
         known = (self.bits or {}).get(str(precision), _width(quantisers_of(precision)))
         if math.isnan(known) and (self.memory is not None or self.weigh_bits):
             raise ValueError(
-                f"the bits of '{precision}' are not known, as relative noise says the mantissa only; "
+                f"the bits of '{precision}' are not known, as relative noise says the mantissa "
+                "only; "
                 f"give bits={{'{precision}': ...}}"
             )
         return known
@@ -97,7 +122,9 @@ class Allowance:
 
 
 def _width(quantisers: Quantisers) -> float:
-    """The widest of the data, parameter and activation formats; nan where one of them has no bits."""
+    """The widest of the data, parameter and activation formats; nan where one of them has no
+    bits.
+    """
     widths = [
         _bits(each) for each in (quantisers.d, quantisers.w, quantisers.a) if each is not None
     ]
@@ -105,7 +132,7 @@ def _width(quantisers: Quantisers) -> float:
 
 
 def _bits(known: Format) -> float:
-    if known.eps is None:
+    noise = noise_levels(known)
+    if noise is None:
         return known.bits
-    kind, eps = as_noise(known, None, 1.0)
-    return max(0.5 * math.log2(1 / eps), 1.0) if kind == "added" else math.nan
+    return max(0.5 * math.log2(1 / noise.add), 1.0) if noise.only_added else math.nan

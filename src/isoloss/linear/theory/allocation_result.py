@@ -11,12 +11,37 @@ from isoloss.linear.theory.allocation_budget import Allowance
 
 @dataclass(frozen=True)
 class Choice:
-    """The best model of one precision: `size` coordinates, `samples` samples in `steps` steps of `step_size`.
+    """The best model of one precision; risk = approximation + floor + trained.
 
-    risk = approximation + floor + trained. `share` is the step size over the stability limit. `closed` is the
-    closed form of the size, min{const C^(1/(a+1)), c eps^(-1/a)}, and `closed_risk` the exact risk there, at the best
-    of the same steps. `edge`: the size is the largest that the
-    allowance or the problem holds, so the optimum may lie beyond.
+    Attributes
+    ----------
+    precision : str
+        Its spelling.
+    bits : float
+        P as the allowance counts it; nan where it is unknown and does not count.
+    size : int
+        M, coordinates of the model.
+    samples, steps : int
+        N and the steps that see them.
+    step_size : float
+        gamma.
+    share : float
+        The step size over the stability limit.
+    risk : float
+        The whole excess risk.
+    approximation : float
+        What a model of this size cannot learn.
+    floor : float
+        What rounding the data leaves for ever.
+    trained : float
+        What more samples remove: bias and variance.
+    edge : bool
+        Whether the size is the largest that the allowance or the problem holds, so that the optimum
+        may lie beyond.
+    closed : float
+        Closed form of the size, min{const C^(1/(a+1)), c eps^(-1/a)}; nan where there is none.
+    closed_risk : float
+        Exact risk there, at the best of the same steps.
     """
 
     precision: str
@@ -48,8 +73,23 @@ class Choice:
 class Allocation:
     """The best choice of every precision, best first.
 
-    `constant` is const in M = const C^(1/(a+1)), fitted to the best sizes of full precision at C / 16, C / 4 and C;
-    `exponent` is the one seen there, `theory` 1/(a+1). nan without compute or without a power law.
+    Attributes
+    ----------
+    choices : tuple of Choice
+        By risk, ascending.
+    allowance : Allowance
+        What a training may cost.
+    model : str
+        'first' or 'sketch'.
+    inputs : str
+        'clean' or 'quantised'.
+    constant : float
+        const of M = const C^(1/(a+1)), fitted to the best sizes of full precision at C / 16, C / 4
+        and C; nan without compute or without a power law.
+    exponent : float
+        The exponent that is seen there.
+    theory : float
+        1/(a+1).
     """
 
     choices: tuple[Choice, ...]
@@ -106,6 +146,7 @@ class Allocation:
 
     def _fit(self) -> str:
         return (
-            f"full precision: M = {self.constant:.3g} C^{self.theory:.3g} fitted at C / 16, C / 4 and C; "
+            f"full precision: M = {self.constant:.3g} C^{self.theory:.3g} fitted at C / 16, C / "
+            "4 and C; "
             f"the exponent seen is {self.exponent:.3g}"
         )

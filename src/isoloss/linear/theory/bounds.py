@@ -1,17 +1,19 @@
 """The upper bound of the papers on the risk of averaged SGD, with a lower bound beside it.
 
-Upper. With gamma the step size, N steps, h the eigenvalues of H_q (those of E u u', u the rounded features), c the
-optimum on quantised inputs, k* = #{h >= 1/(N gamma)}, "head" the k* largest, "tail" the others:
+Upper. With gamma the step size, N steps, h the eigenvalues of H_q (those of E u u', u the rounded
+features), c the optimum on quantised inputs, k* = #{h >= 1/(N gamma)}, "head" the k* largest,
+"tail" the others:
 
     bias     = |c|^2_{1/h, head} / (gamma N)^2 + |c|^2_{h, tail}
     variance = (2 alpha (|c|^2_head + N gamma |c|^2_{h, tail}) / (N gamma) + sigma_G^2)
                / (1 - gamma alpha tr H_q) (k*/N + N gamma^2 sum_tail h^2)
     risk on quantised inputs <= 2 bias + 2 variance,   on clean ones <= that + floor
 
-floor = 0.5 w*'H(H+D)^-1 D w* is the papers' ApproxErr; alpha and sigma_G^2 are in gradient_noise.py. Source: the
-skeleton is theorem 4.1 of Zhang et al. 2025 (2510.18259) through secondary notes; the terms and the constants
-are those of Zou et al. 2021 (2103.12692, theorem 2.1 as recalled) with H replaced by H_q, derived, and checked
-against the exact risk. The papers' own constants are not known here.
+floor = 0.5 w*'H(H+D)^-1 D w* is the papers' ApproxErr; alpha and sigma_G^2 are in
+gradient_noise.py. Source: the skeleton is theorem 4.1 of Zhang et al. 2025 (2510.18259) through
+secondary notes; the terms and the constants are those of Zou et al. 2021 (2103.12692, theorem 2.1
+as recalled) with H replaced by H_q, derived, and checked against the exact risk. The papers' own
+constants are not known here.
 
 Lower: lower_bound.py.
 """
@@ -25,27 +27,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Precision
+from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import limits, point_of, stack
 from isoloss.linear.moments import Setting
-from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid
+from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUTS, Inputs
 from isoloss.linear.theory.gradient_noise import GradientNoise, gradient_noise
 from isoloss.linear.theory.lower_bound import lower_bound
-from isoloss.linear.words import one_of
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """lower <= excess risk <= upper, for the average of all iterates at a constant step size.
+    """Bounds lower <= excess risk <= upper of the average of all iterates at a constant step size.
 
-    `bias` and `variance` are those of the bound (which doubles both); `floor` counts on clean inputs only;
-    `approximation` is what no model of a sketch can learn. `head` is k*, `effective_dim` is k* + (N gamma)^2
-    times the sum of squares of the eigenvalues behind. `limit` is 1 / (alpha tr H_q): at and beyond this step
-    size the upper bound says nothing and is infinite, though SGD may be stable.
+    Attributes
+    ----------
+    inputs : str
+        'clean' or 'quantised'.
+    upper, lower : float
+        The bounds, in squared units of the label; `upper` is infinite where it says nothing.
+    bias, variance : float
+        Those of the upper bound, which doubles both.
+    floor : float
+        0.5 w*'H(H+D)^-1 D w*; counts on clean inputs only.
+    approximation : float
+        What no model of a sketch can learn.
+    head : int
+        k* = #{h >= 1/(N gamma)}.
+    effective_dim : float
+        k* + (N gamma)^2 times the sum of squares of the eigenvalues behind.
+    noise : GradientNoise
+        alpha and sigma_G^2.
+    step_size : float
+        gamma.
+    limit : float
+        1 / (alpha tr H_q): at and beyond this step size the upper bound says nothing, though SGD
+        may be stable.
     """
 
     inputs: Inputs
@@ -73,10 +94,12 @@ class Bound:
         else:
             beside = f" + floor {self.floor:.4g}" if self.inputs == "clean" and self.floor else ""
             missed = f" + approximation {self.approximation:.4g}" if self.approximation else ""
-            above = f"<= {self.upper:.6g} = 2 x bias {self.bias:.4g} + 2 x variance {self.variance:.4g}{beside}{missed}"
+            sums = f"2 x bias {self.bias:.4g} + 2 x variance {self.variance:.4g}"
+            above = f"<= {self.upper:.6g} = {sums}{beside}{missed}"
         return (
             f"excess risk ({self.inputs} inputs) >= {self.lower:.6g}, {above}\n"
-            f"  k* {self.head}, effective dimension {self.effective_dim:.4g}, alpha {self.noise.alpha:.4g}, "
+            f"  k* {self.head}, effective dimension {self.effective_dim:.4g}, alpha "
+            f"{self.noise.alpha:.4g}, "
             f"sigma_G^2 {self.noise.level:.4g} ({parts})"
         )
 
@@ -88,11 +111,26 @@ def risk_bound(
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> Bound:
-    """The bounds at the top of this file on `excess_risk(problem, sgd, precision, "average", inputs)`.
+    """Upper and lower bound on the exact risk of the averaged iterate, as the top of this file has
+    them.
 
-    On quantised inputs the floor stands beside the risk, as `excess_risk` has it, and is not in the bound.
-    Raises ValueError, in one sentence, for schedules other than constant, momentum, and real grids on other
-    parts than the data.
+    On quantised inputs the floor stands beside the risk, as `excess_risk` has it, and is not in the
+    bound.
+
+    Parameters
+    ----------
+    problem, sgd, precision, inputs, scales
+        As in `excess_risk`; a constant schedule without momentum.
+
+    Returns
+    -------
+    Bound
+        The bounds with what they are made of.
+
+    Raises
+    ------
+    ValueError
+        Another schedule, momentum, a rounded result, or real grids on other parts than the data.
     """
     one_of("inputs", inputs, INPUTS)
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
@@ -118,21 +156,24 @@ def risk_bound(
     missed = float(at.approximation[0])
     upper = 2 * bias + 2 * variance + missed + (floor if inputs == "clean" else 0.0)
     return Bound(
-        inputs, upper, lower_bound(at, op, noise, sgd, gamma, inputs) + missed, bias, variance, floor, missed,
-        round(float(at.total(np.where(head, 1.0, 0.0))[0])), effective, noise, gamma, limit,
+        inputs, upper, lower_bound(at, op, noise, sgd, gamma, inputs) + missed, bias, variance,
+        floor, missed, round(float(at.total(np.where(head, 1.0, 0.0))[0])), effective, noise, gamma,
+        limit,
     )  # fmt: skip
 
 
 def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None:
     if sgd.schedule != "constant" or sgd.momentum:
         raise ValueError(
-            f"the bound holds for constant steps without momentum, not for schedule '{sgd.schedule}' with momentum {sgd.momentum:g}"
+            "the bound holds for constant steps without momentum, not for schedule "
+            f"'{sgd.schedule}' with momentum {sgd.momentum:g}"
         )
     for part in "lwag":
         if is_grid(getattr(quantisers, part)):
             raise ValueError(
-                f"the bound knows real grids on data only, not '{part}:{getattr(quantisers, part)}' of precision "
-                f"'{precision}'; give add(eps), vec(eps) or coord(eps) there"
+                "the bound knows real grids on data only, not "
+                f"'{part}:{getattr(quantisers, part)}' of precision "
+                f"'{precision}'; give {spelled_noises()} there"
             )
     if quantisers.post is not None:
         raise ValueError(
@@ -149,7 +190,9 @@ def _shape(at: Setting, head: NDArray[np.bool_], gamma: float, steps: int, squar
 
 
 def _dims(at: Setting, head: NDArray[np.bool_], span: float) -> tuple[float, float]:
-    """The effective dimension, and (|c|^2_head + N gamma |c|^2_{h, tail}) / (N gamma), with span = N gamma."""
+    """The effective dimension, and (|c|^2_head + N gamma |c|^2_{h, tail}) / (N gamma), with span =
+    N gamma.
+    """
     effective = float(at.total(np.where(head, 1.0, (span * at.h) ** 2))[0])
     pull = float(at.total(np.where(head, at.centre**2, span * at.h * at.centre**2))[0])
     return effective, pull / span

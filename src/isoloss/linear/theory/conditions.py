@@ -1,4 +1,6 @@
-"""When quantisation keeps the rate of full precision: the conditions of the papers' corollaries, side by side."""
+"""When quantisation keeps the rate of full precision: the conditions of the papers' corollaries,
+side by side.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format, NoiseLevels, Precision
+from isoloss.linear.asked import check_point
 from isoloss.linear.descent import SGD
-from isoloss.linear.quantisers import PARTS, quantisers_of
+from isoloss.linear.moments import noise_levels
+from isoloss.linear.quantisers import PARTS, quantisers_of, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk_of import excess_risk
 
 
 @dataclass(frozen=True)
 class Condition:
-    """left <= right up to a constant that nobody has stated; `holds` takes that constant as one.
+    """A condition left <= right, up to a constant that nobody has stated; `holds` takes it as one.
 
-    `source` 'notes': derived in the notes on corollary 4.2 of Zhang et al. 2025 (2510.18259), whose words they
-    agree with. 'ours': added here, from the exact recursion.
+    Attributes
+    ----------
+    part : str
+        The part that is rounded: d, l, w, a or g.
+    what : str
+        The condition as a formula.
+    left, right : float
+        Its sides.
+    source : str
+        'notes': derived in the notes on corollary 4.2 of Zhang et al. 2025 (2510.18259), whose
+        words they agree with. 'ours': added here, from the exact recursion.
     """
 
     part: str
@@ -34,17 +47,36 @@ class Condition:
 
     def __str__(self) -> str:
         sign, word = ("<=", "holds") if self.holds else (">", "fails")
-        return f"{self.part}: {self.what}: {self.left:.4g} {sign} {self.right:.4g}, {word} ({self.source})"
+        sides = f"{self.left:.4g} {sign} {self.right:.4g}"
+        return f"{self.part}: {self.what}: {sides}, {word} ({self.source})"
 
 
 def rate_conditions(
     problem: Regression, sgd: SGD, precision: Precision | str, iterate: str = "average"
 ) -> tuple[Condition, ...]:
-    """The conditions under which each ideal noise of `precision` leaves the full-precision rate as it is.
+    """Conditions under which each ideal noise of a precision leaves the full-precision rate as it
+    is.
 
-    R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full precision.
-    Raises ValueError for real grids (give the noise that stands for them) and for a sketch.
+    R_0 is the exact full-precision risk, N the steps, B the batch, ||w*||^2 = w*' H w*, k* of full
+    precision.
+
+    Parameters
+    ----------
+    problem, sgd, precision, iterate
+        As in `excess_risk`; a problem without sketch.
+
+    Returns
+    -------
+    tuple of Condition
+        In the order d, l, w, a, g.
+
+    Raises
+    ------
+    ValueError
+        Real grids (give the noise that stands for them), noise of more than one source, or a
+        sketch.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
     if problem.sketch is not None:
         raise ValueError("the conditions are those of a problem without sketch; leave sketch out")
     quantisers = quantisers_of(precision)
@@ -54,21 +86,34 @@ def rate_conditions(
         known = getattr(quantisers, part)
         if known is None:
             continue
-        if known.eps is None:
-            raise ValueError(
-                f"the conditions are those of ideal noise, not of '{part}:{known}'; give add(eps), vec(eps) or coord(eps)"
-            )
+        noise = _noise_of(part, known)
         if part == "d":
-            found += _of_data(problem, known, reference.value, sgd.steps * reference.step_size)
+            found += _of_data(problem, noise, reference.value, sgd.steps * reference.step_size)
         else:
-            found.append(_of_noise(problem, part, known, sgd.batch))
+            found.append(_of_noise(problem, part, noise, sgd.batch))
     return tuple(found)
 
 
-def _of_data(problem: Regression, known: Format, rate: float, span: float) -> list[Condition]:
+def _noise_of(part: str, known: Format) -> NoiseLevels:
+    """The noise of a part, which is added, one factor a vector, or one an element."""
+    noise = noise_levels(known)
+    if noise is None:
+        raise ValueError(
+            f"the conditions are those of ideal noise, not of '{part}:{known}'; "
+            f"give {spelled_noises()}"
+        )
+    if not (noise.basis_free or not (noise.add or noise.shared)):
+        raise ValueError(
+            f"the conditions know noise of one source, not '{part}:{known}'; give added noise, "
+            "one factor a vector or one an element"
+        )
+    return noise
+
+
+def _of_data(problem: Regression, noise: NoiseLevels, rate: float, span: float) -> list[Condition]:
     """Of the data quantiser: approximation and spectrum; span = N gamma."""
-    lam, squares, eps = problem.lam, problem.target_squares, float(known.eps or 0.0)
-    if known.noise != "add":
+    lam, squares, eps = problem.lam, problem.target_squares, noise.add or noise.mul
+    if not noise.only_added:
         return [
             Condition("d", "approximation, eps ||w*||^2 <= R_0", eps * float(lam @ squares), rate),
             Condition("d", "spectrum, eps <= 1", eps, 1.0),
@@ -83,20 +128,20 @@ def _of_data(problem: Regression, known: Format, rate: float, span: float) -> li
     ]
 
 
-def _of_noise(problem: Regression, part: str, known: Format, batch: int) -> Condition:
+def _of_noise(problem: Regression, part: str, noise: NoiseLevels, batch: int) -> Condition:
     """Of the quantisers of labels, parameter, activations and gradients."""
-    eps, noise_var = float(known.eps or 0.0), problem.noise_var
+    eps, noise_var = noise.add or noise.mul, problem.noise_var
     signal, trace = float(problem.lam @ problem.target_squares), float(np.sum(problem.lam))
     if part == "w":
-        if known.noise == "add":
+        if noise.only_added:
             return Condition(part, "eps <= sigma^2 / (B tr H)", eps, noise_var / (batch * trace))
         return Condition(
             part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal)
         )
     source = "ours" if part == "l" else "notes"
-    if known.noise == "add":
+    if noise.only_added:
         return Condition(part, "eps <= sigma^2", eps, noise_var, source)
-    if known.noise == "vec":
+    if noise.one_factor:
         return Condition(
             part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal), source
         )

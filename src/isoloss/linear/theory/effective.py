@@ -1,8 +1,10 @@
-"""What a precision is worth: the full-precision model size, or number of samples, of the same exact risk.
+"""What a precision is worth: the full-precision model size, or number of samples, of the same exact
+risk.
 
-Beside each stands the closed form of the theory (closed_forms.py). Source: derived in the notes on Zhang et al.
-2026 (2602.19241), whose abstract says that relative noise keeps the model size and reduces the effective data
-size, and that added noise reduces both in the worst case; the paper's own factors are not known here.
+Beside each stands the closed form of the theory (closed_forms.py). Source: derived in the notes on
+Zhang et al. 2026 (2602.19241), whose abstract says that relative noise keeps the model size and
+reduces the effective data size, and that added noise reduces both in the worst case; the paper's
+own factors are not known here.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from isoloss.formats import Precision
+from isoloss.linear.asked import Spelled, check_point
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import point_of
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -23,15 +28,14 @@ from isoloss.linear.theory.closed_forms import (
     effective_dims,
     effective_samples,
     effective_size,
+    is_mixed,
     largest_feature,
     size_constant,
 )
 from isoloss.linear.theory.equal_risk import crossing
 from isoloss.linear.theory.gradient_noise import gradient_noise
-from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks
-from isoloss.linear.words import whole
+from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks, view_of
 
-Spelled = Precision | str
 #: How many times the nominal steps are looked at.
 MORE = 1000
 
@@ -40,10 +44,28 @@ MORE = 1000
 class EffectiveSize:
     """The size that gives the same risk at full precision.
 
-    `value` is nan where no size does, and `reason` says why. `closed` is the closed form, nan where there is
-    none. `risk` is the risk that was matched, `full` that of full precision at `nominal`. For model sizes,
-    `doubling` is what the last doubling to `nominal` takes off the risk, `full_doubling` the same at full
-    precision: alike where a precision keeps the model size and adds a constant, near 0 where it hides coordinates.
+    Attributes
+    ----------
+    kind : str
+        'model size' or 'samples'.
+    precision : str
+        The spelling.
+    nominal : float
+        The size that was given.
+    value : float
+        The size of the same risk; nan where there is none.
+    closed : float
+        Closed form of the theory, nan where there is none.
+    risk : float
+        The risk that was matched.
+    full : float
+        The risk of full precision at `nominal`.
+    doubling, full_doubling : float
+        Of model sizes: what the last doubling to `nominal` takes off the risk, and the same at full
+        precision. Alike where a precision keeps the model size and adds a constant, near 0 where it
+        hides coordinates.
+    reason : str
+        Why there is no value; empty where there is one.
     """
 
     kind: Literal["model size", "samples"]
@@ -70,7 +92,8 @@ class EffectiveSize:
         )
         return (
             f"effective {self.kind} at '{self.precision}': {found}{closed}; "
-            f"risk {self.risk:.4g}, at full precision {self.full:.4g}{doubling if self.kind == 'model size' else ''}"
+            f"risk {self.risk:.4g}, at full precision "
+            f"{self.full:.4g}{doubling if self.kind == 'model size' else ''}"
         )
 
 
@@ -85,14 +108,36 @@ def effective_model_size(
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> EffectiveSize:
-    """The size of the full-precision model whose risk, same steps, is that of `size` at `precision`.
+    """Size of the full-precision model whose risk, same steps, is that of a size at a precision.
 
-    The whole risk is matched: approximation, bias, variance and, on quantised inputs, the floor. Sizes are
-    searched upwards from 1, so where more coordinates would only add variance the smaller of two answers
-    counts; between whole sizes log risk is linear in log size. Full precision takes the step size of the
-    quantised run. `model` 'first' or 'sketch': see seeing.py.
+    The whole risk is matched: approximation, bias, variance and, on quantised inputs, the floor.
+    Sizes are searched upwards from 1, so where more coordinates would only add variance the smaller
+    of two answers counts; between whole sizes log risk is linear in log size. Full precision takes
+    the step size of the quantised run.
+
+    Parameters
+    ----------
+    problem : Regression
+        The problem of all coordinates.
+    size : int
+        M of the quantised model.
+    sgd, precision, iterate, inputs, scales
+        As in `excess_risk`.
+    model : str
+        'first' coordinates or a 'sketch' (model_sizes.py).
+
+    Returns
+    -------
+    EffectiveSize
+        Of kind 'model size'.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
     """
-    size, view = whole("size", size), View(model, iterate, inputs, scales)
+    problem, sgd, precision = check_point((problem, sgd, precision))
+    size, view = whole("size", size), view_of(model, iterate, inputs, scales)
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
 
     def risks(sizes: list[int]) -> list[float]:
@@ -132,14 +177,35 @@ def effective_data_size(
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
 ) -> EffectiveSize:
-    """The samples that give full precision, same step size and batch, the same bias and variance.
+    """Samples that give full precision, same step size and batch, the same bias and variance.
 
-    Floor and approximation stand apart, unless `whole_risk` asks to match the floor too: noise on the data moves
-    part of the bias into the floor, and more samples than there are can then be the answer. `size` is that of
-    the model (default: all coordinates). Up to 1000 times the nominal steps are looked at.
+    Up to 1000 times the nominal steps are looked at.
+
+    Parameters
+    ----------
+    problem, sgd, precision, iterate, inputs, scales
+        As in `excess_risk`.
+    size : int, optional
+        M of the model; by default all coordinates.
+    whole_risk : bool
+        Match the floor too: noise on the data moves part of the bias into it, and more samples than
+        there are can then be the answer.
+    model : str
+        'first' coordinates or a 'sketch' (model_sizes.py).
+
+    Returns
+    -------
+    EffectiveSize
+        Of kind 'samples'.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
     """
+    problem, sgd, precision = check_point((problem, sgd, precision))
     size = problem.dim if size is None else whole("size", size)
-    view = View(model, iterate, inputs, scales)
+    view = view_of(model, iterate, inputs, scales)
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
     aim = seen.trained + (seen.floor if whole_risk else 0.0)
 
@@ -158,7 +224,9 @@ def effective_data_size(
 def _pair(
     problem: Regression, size: int, sgd: SGD, precision: Spelled, view: View
 ) -> tuple[Seen, Seen, SGD]:
-    """The risks at the precision and at full precision, and the descent with the step size of the first."""
+    """The risks at the precision and at full precision, and the descent with the step size of the
+    first.
+    """
     (seen,) = seen_risks([(problem, size, sgd, precision)], view)
     fixed = replace(sgd, step_size=seen.step_size)
     (full,) = seen_risks([(problem, size, fixed, "fp")], view)
@@ -184,10 +252,13 @@ def _closed_size(problem: Regression, size: int, precision: Spelled, view: View)
     nan for noise that a sketch changes: before it, or by element.
     """
     source, known = _source(problem), quantisers_of(precision).d
-    by_element = known is not None and (known.noise == "coord" or known.kind == "float")
+    noise = noise_levels(known)
+    by_element = (noise is not None and not noise.basis_free) or (
+        known is not None and known.kind == "float"
+    )
     if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
         return math.nan
-    if problem.spectrum is not None or problem.decay <= 1 or source is None:
+    if problem.spectrum is not None or problem.decay <= 1 or source is None or is_mixed(known):
         return math.nan
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     if kind == "relative":
@@ -211,6 +282,8 @@ def _closed_samples(
 ) -> float:
     """The closed form, with the bias and the variance of full precision those of the exact risk."""
     if problem.spectrum is not None or problem.decay <= 1:
+        return math.nan
+    if is_mixed(quantisers_of(precision).d):
         return math.nan
     here, _ = of_size(problem, size, view.model)
     levels = []

@@ -17,7 +17,8 @@ def crossing(
 ) -> tuple[float, str]:
     """The least size at which `curve` is at most `aim`, and "" or why there is none.
 
-    Looked for in 1..usual first, then in usual..most(); in log risk over log size between whole sizes.
+    Looked for in 1..usual first, then in usual..most(); in log risk over log size between whole
+    sizes.
     """
     best = math.inf
     for first in (True, False):

@@ -1,13 +1,15 @@
-"""How noisy a quantised gradient is, in the two numbers of the bounds: a factor alpha and a level sigma_G^2.
+"""How noisy a quantised gradient is, in the two numbers of the bounds: a factor alpha and a level
+sigma_G^2.
 
-The step w+ = w - gamma G(w) has E G = H_q (w - c), with c the optimum on quantised inputs. What a bound needs
-of its noise is, with v = w - c and on the diagonal,
+The step w+ = w - gamma G(w) has E G = H_q (w - c), with c the optimum on quantised inputs. What a
+bound needs of its noise is, with v = w - c and on the diagonal,
 
     E G G' <= alpha <h, v^2> H_q + sigma_G^2 H_q
 
-(cross terms aside, which the split of v into bias and variance takes care of). In the literature alpha is the
-constant of the fourth moment; noise relative to w, to activations and to gradients acts on v as on c, so it
-enters alpha here, and the constant that the notes leave open in sigma_G^2 of multiplicative noise is alpha_B.
+(cross terms aside, which the split of v into bias and variance takes care of). In the literature
+alpha is the constant of the fourth moment; noise relative to w, to activations and to gradients
+acts on v as on c, so it enters alpha here, and the constant that the notes leave open in sigma_G^2
+of multiplicative noise is alpha_B.
 """
 
 from __future__ import annotations
@@ -23,7 +25,15 @@ from isoloss.linear.quantisers import Quantisers
 
 
 class NoiseSources(NamedTuple):
-    """sigma_G^2 by what makes it; all are of the mean over a batch, in units of the label squared."""
+    """sigma_G^2 by what makes it, of the mean over a batch, in squared units of the label.
+
+    Attributes
+    ----------
+    labels : float
+        The noise that labels have by themselves, noise_var / B.
+    d, l, w, a, g : float
+        What the quantiser of each part adds.
+    """
 
     labels: float  # the noise that labels have by themselves, noise_var / B
     d: float
@@ -42,8 +52,16 @@ class NoiseSources(NamedTuple):
 class GradientNoise:
     """alpha and sigma_G^2 of a problem, a batch and a precision.
 
-    `data_alpha` is alpha without noise of w, a and g: for normal features 1 + 2/B, 3 at B = 1.
-    `fixed` is the part of sigma_G^2 that does not depend on the iterate, from below.
+    Attributes
+    ----------
+    alpha : float
+        The constant of the fourth moment, noise relative to w, a and g included.
+    data_alpha : float
+        alpha without that noise: for normal features 1 + 2/B, 3 at B = 1.
+    sources : NoiseSources
+        sigma_G^2 from above, by what makes it.
+    fixed : float
+        The part of sigma_G^2 that does not depend on the iterate, from below.
     """
 
     alpha: float
@@ -60,22 +78,25 @@ class GradientNoise:
 def gradient_noise(at: Setting, quantisers: Quantisers, batch: int) -> GradientNoise:
     """alpha and sigma_G^2 from above, per source.
 
-    alpha_1 = max(rho4, max E u_i^4 / h_i^2), 3 for normal features; alpha_B = alpha_1 / B + 1 - 1/B;
-    S = ||w*||_H^2, S_q = ||c||_{H_q}^2, and on the mean over a batch of B
+    alpha_1 = max(rho4, max E u_i^4 / h_i^2), 3 for normal features; alpha_B = alpha_1 / B + 1 -
+    1/B; S = ||w*||_H^2, S_q = ||c||_{H_q}^2, and on the mean over a batch of B
 
         labels  sigma^2 / B
-        d       (sigma_q^2 - sigma^2) / B, sigma_q^2 the least number with E r^2 u_i^2 <= sigma_q^2 h_i for
+        d       (sigma_q^2 - sigma^2) / B, sigma_q^2 the least number with E r^2 u_i^2 <= sigma_q^2
+        h_i for
                 r = y - <c, u>: sigma^2 + w*'H(H+D)^-1 D w* for added noise
         l       add: eps / B.  coord: eps (sigma^2 + alpha_1 S) / B.  vec: that + (1 - 1/B) eps S_q
         w       add: alpha_B eps tr H_q.  relative: alpha_B eps S_q
         a       add: eps / B.  coord: alpha_1 eps p / B.  vec: alpha_B eps p,
                 p = (1 + eps_w) S_q, and eps_w tr H_q more where that is added
         g       add: eps / B.  relative: eps times all of the above
-        alpha   (1 + eps_g) (alpha_B (1 + eps_w) + (1 + eps_w) eps_a alpha_a), alpha_a = alpha_1 / B (coord) or
+        alpha   (1 + eps_g) (alpha_B (1 + eps_w) + (1 + eps_w) eps_a alpha_a), alpha_a = alpha_1 / B
+        (coord) or
                 alpha_B (vec), with relative noise only
 
-    Source: sigma_G^2 of Zhang et al. 2025 (2510.18259) as read in secondary notes, which have it up to
-    constants for multiplicative noise; constants and the place of that noise in alpha are derived here.
+    Source: sigma_G^2 of Zhang et al. 2025 (2510.18259) as read in secondary notes, which have it up
+    to constants for multiplicative noise; constants and the place of that noise in alpha are
+    derived here.
     """
     weights, activations, gradients, labels = (
         ideal(each) for each in (quantisers.w, quantisers.a, quantisers.g, quantisers.l)

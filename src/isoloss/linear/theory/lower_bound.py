@@ -1,8 +1,9 @@
 """A lower bound on the risk of averaged SGD, of the form of the upper one and with its constants.
 
-The base result (Zou et al. 2021, 2103.12692) has a lower bound of the form of its upper one, up to an absolute
-constant which is not known here, for E x x'A x x' - H A H >= beta tr(H A) H and noise independent of x. What
-stands here is derived instead, for H_q, from the recursion of second moments that operator.py has exactly.
+The base result (Zou et al. 2021, 2103.12692) has a lower bound of the form of its upper one, up to
+an absolute constant which is not known here, for E x x'A x x' - H A H >= beta tr(H A) H and noise
+independent of x. What stands here is derived instead, for H_q, from the recursion of second moments
+that exact/step_operator.py has exactly.
 """
 
 from __future__ import annotations
@@ -27,18 +28,20 @@ def lower_bound(
     """A lower bound of the form of the upper one, with constants. Source: derived here.
 
     In coordinate i, with q = 1 - gamma h in [0, 1], the mean of the average is off the optimum by
-    c (1 - q^N) / (N gamma h). The variance of w_t obeys V+ >= q^2 V + gamma^2 h (s + rho <h, m_t^2>), m_t = c q^t
-    up to sign, so noise of step t enters the average with (1 - q^(N-1-t)) / (gamma h N). From q^j <= e^(-j/N) in the
-    head and (1 - q^j) / (gamma h) >= N (1 - e^(-j/N)) in the tail:
+    c (1 - q^N) / (N gamma h). The variance of w_t obeys V+ >= q^2 V + gamma^2 h (s + rho <h,
+    m_t^2>), m_t = c q^t up to sign, so noise of step t enters the average with (1 - q^(N-1-t)) /
+    (gamma h N). From q^j <= e^(-j/N) in the head and (1 - q^j) / (gamma h) >= N (1 - e^(-j/N)) in
+    the tail:
 
-        risk >= a1 bias + 0.5 (a2 s + a3 rho pull) (k*/N + N gamma^2 sum_tail h^2) + floor of clean inputs
-        a1 = 0.5 (1 - 1/e)^2 = 0.200,  a2 = mean_{j < N} (1 - e^(-j/N))^2 -> 0.168,
+        risk >= a1 bias + 0.5 (a2 s + a3 rho pull) (k*/N + N gamma^2 sum_tail h^2) + floor of clean
+        inputs a1 = 0.5 (1 - 1/e)^2 = 0.200,  a2 = mean_{j < N} (1 - e^(-j/N))^2 -> 0.168,
         a3 = 0.5 (1 - e^(-(N-1)/N)) (1 - e^(-1/2))^2 -> 0.049
 
-    s is the least E (gradient noise)^2 / h over coordinates at the optimum where the noise has no term linear
-    in v, else the part that does not depend on v, and rho counts in the first case only. Proved in the norm of
-    H_q; on clean inputs every coordinate is weighed by norm / h. Coordinates with gamma h > 1 are left out. 0 for
-    clean inputs whose norm mixes directions (a sketch quantised before it).
+    s is the least E (gradient noise)^2 / h over coordinates at the optimum where the noise has no
+    term linear in v, else the part that does not depend on v, and rho counts in the first case
+    only. Proved in the norm of H_q; on clean inputs every coordinate is weighed by norm / h.
+    Coordinates with gamma h > 1 are left out. 0 for clean inputs whose norm mixes directions (a
+    sketch quantised before it).
     """
     if inputs == "clean" and at.cross is not None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Models of every size of one problem: by the first coordinates of its features, or by a random sketch."""
+"""Models of different sizes of one problem: leading coordinates, or a random sketch."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from isoloss.linear.asked import Spelled, check_problem, check_reading
+from isoloss.linear.checks import one_of, whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import Spelled
 from isoloss.linear.moments import compressed_index
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs, Risk
 from isoloss.linear.risk_of import excess_risks
-from isoloss.linear.words import one_of, whole
 
-#: 'first': the model sees the first M coordinates, a sketch S = [I 0], whose spectrum i^-a is the order that a
-#: random sketch has (Lin et al. 2024). 'sketch': S of M rows with normal entries, drawn from the problem's seed.
+#: 'first': the model sees the first M coordinates, a sketch S = [I 0], whose spectrum i^-a is the
+#: order that a random sketch has (Lin et al. 2024). 'sketch': S of M rows with normal entries,
+#: drawn from the problem's seed.
 Model = Literal["first", "sketch"]
 MODELS = ("first", "sketch")
 
 
 class View(NamedTuple):
-    """How models are seen: by which coordinates, which iterate, which inputs and scales of real grids."""
+    """How models are seen: by which coordinates, which iterate, which inputs and scales of real
+    grids.
+    """
 
     model: Model = "first"
     iterate: str = "average"
@@ -36,9 +39,19 @@ class View(NamedTuple):
 class Seen:
     """The risk of a model of one size: total = trained + floor + approximation.
 
-    `trained` is what more samples remove (bias and variance), `floor` what data quantisation leaves (clean
-    inputs: in the bias for ever; quantised inputs: features quantised in use), `approximation` what a model of
-    that size cannot learn.
+    Attributes
+    ----------
+    trained : float
+        What more samples remove: bias and variance.
+    bias, variance : float
+        Its two parts.
+    floor : float
+        What data quantisation leaves: on clean inputs in the bias for ever, on quantised ones
+        features quantised in use.
+    approximation : float
+        What a model of that size cannot learn.
+    step_size : float
+        gamma, as a number.
     """
 
     trained: float
@@ -54,13 +67,37 @@ class Seen:
         return self.trained + self.floor + self.approximation
 
 
-def first_coordinates(problem: Regression, size: int) -> tuple[Regression, float]:
-    """The problem of a model that sees the first `size` coordinates, and the risk it cannot remove.
+def view_of(model: Model, iterate: str, inputs: Inputs, scales: Scales) -> View:
+    """How models are seen. Raises ValueError for an unknown word and for what is no Scales."""
+    check_reading(iterate, inputs, scales)
+    one_of("model", model, MODELS)
+    return View(model, iterate, inputs, scales)
 
-    The other coordinates are independent of these, so they are label noise: noise_var + sum_{i > M} lam_i w*_i^2,
-    half of which sum is the approximation error.
+
+def first_coordinates(problem: Regression, size: int) -> tuple[Regression, float]:
+    """The problem of a model that sees the first coordinates, and the risk that it cannot remove.
+
+    The other coordinates are independent of these, so they are label noise: noise_var +
+    sum_{i > M} lam_i w*_i^2, half of which sum is the approximation error.
+
+    Parameters
+    ----------
+    problem : Regression
+        Without sketch.
+    size : int
+        M, at most the problem's dim.
+
+    Returns
+    -------
+    (Regression, float)
+        The problem as the model sees it, and its approximation error.
+
+    Raises
+    ------
+    ValueError
+        The size is out of range, or the problem has a sketch.
     """
-    size = whole("size", size)
+    problem, size = check_problem(problem), whole("size", size)
     if size > problem.dim:
         raise ValueError(f"a model of {size} coordinates is larger than dim {problem.dim}")
     if problem.sketch is not None:

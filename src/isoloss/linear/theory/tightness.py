@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from isoloss.formats import NOISES
+from isoloss.linear.checks import finite, of_type, one_of, several, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import PARTS
 from isoloss.linear.regression import Regression
@@ -16,7 +18,23 @@ from isoloss.linear.theory.bounds import risk_bound
 
 @dataclass(frozen=True)
 class Tightness:
-    """One setting: the exact risk with its bounds; `upper` is infinite where the bound says nothing."""
+    """One setting: the exact risk with its bounds.
+
+    Attributes
+    ----------
+    dim, steps, batch : int
+        d, N and B.
+    noise : str
+        The noise model; 'none' for full precision.
+    eps : float
+        Its level.
+    exact : float
+        The exact risk of the averaged iterate.
+    upper : float
+        The upper bound, infinite where it says nothing.
+    lower : float
+        The lower bound.
+    """
 
     dim: int
     noise: str
@@ -49,14 +67,46 @@ def bound_tightness(
     decay: float = 2.0,
     inputs: Inputs = "clean",
 ) -> list[Tightness]:
-    """Bounds and exact risk of the average for spectrum i^-decay, w* = 1, noise variance 1, at constant steps.
+    """Bounds and exact risk of the average for spectrum i^-decay, w* = 1, noise variance 1.
 
-    Every part in `parts` has the same noise and eps. By default the 18 settings in which the notes checked the
-    bound. Zero eps is full precision and appears once, with noise 'none'.
+    By default the 18 settings in which the notes checked the bound. Every combination is computed;
+    zero eps is full precision and appears once, with noise 'none'.
+
+    Parameters
+    ----------
+    dims, steps, batches : sequence of int
+        d, N and B.
+    eps : sequence of float
+        Levels of the noise, the same on every part.
+    noises : sequence of str
+        Noise models by name.
+    parts : str
+        The parts that are rounded, a letter each.
+    step_size : float or str
+        As in `SGD`, constant.
+    decay : float
+        a.
+    inputs : str
+        'clean' or 'quantised'.
+
+    Returns
+    -------
+    list of Tightness
+        One a setting.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
     """
-    for part in parts:
-        if part not in PARTS:
-            raise ValueError(f"unknown part {part!r}; parts are {' '.join(PARTS)}")
+    for part in of_type("parts", parts, str, "'dw'") or "?":
+        one_of("part", part, PARTS)
+    dims, steps, batches = (
+        [whole(name, each) for each in several(values)]
+        for name, values in (("dims", dims), ("steps", steps), ("batches", batches))
+    )
+    eps = [finite("eps", each, 0.0) for each in several(eps)]
+    noises = [one_of("noise", each, tuple(NOISES)) for each in several(noises)]
     cells = [
         (dim, noise, level, count, batch)
         for dim, noise, level, count, batch in product(dims, noises, eps, steps, batches)

@@ -1,4 +1,6 @@
-"""What the sampler compiles: counters to random numbers, rounding in lanes, rows of samples, one replicate, loops of them."""
+"""What the sampler compiles: random numbers from counters, rounding, samples, one replicate,
+loops.
+"""
 
 from isoloss.linear.sampled.kernels.rules import rule_of, scaled_rule, shares_scales
 from isoloss.linear.sampled.kernels.task import NORMAL, SIGNED, SPARSE, TARGET, Task

@@ -1,9 +1,11 @@
-"""Random numbers that are a function of where they are used, so that loops over them run in vectors.
+"""Random numbers that are a function of where they are used, so that loops over them run in
+vectors.
 
-A key of 64 bits says where: seed, purpose, replicate and row. Element i of a row is a hash of i and the key (two
-multiplications of 32 bits, keyed before and between), so nothing is carried from one to the next, threads share
-nothing, and two precisions that ask in the same place get the same number. Normal numbers come in pairs (Box and
-Muller), in float32 with polynomials in place of log, sine and cosine, which have no vectors in numba.
+A key of 64 bits says where: seed, purpose, replicate and row. Element i of a row is a hash of i and
+the key (two multiplications of 32 bits, keyed before and between), so nothing is carried from one
+to the next, threads share nothing, and two precisions that ask in the same place get the same
+number. Normal numbers come in pairs (Box and Muller), in float32 with polynomials in place of log,
+sine and cosine, which have no vectors in numba.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _ONE, _TWO = np.float32(1), np.float32(2)
 _UNIT, _HALF_UNIT = np.float32(2.0**-31), np.float32(2.0**-32)
 _TURN = np.float32(math.pi / 2 * 2.0**-32)
 _LN2, _ROOT_HALF = np.float32(math.log(2)), np.float32(math.sqrt(0.5))
-# log(1 + m) - m + m^2 / 2 over m^3 on [sqrt(1/2), sqrt 2): the coefficients of Cephes, public domain.
+# log(1 + m) - m + m^2 / 2 over m^3 on [sqrt(1/2), sqrt 2): the coefficients of Cephes, public
+# domain.
 _L0, _L1, _L2 = (
     np.float32(7.0376836292e-2),
     np.float32(-1.1514610310e-1),
@@ -64,9 +67,13 @@ def key_at(base: Any, at: int) -> Any:
 
 
 def _word(context: Any, i: Any, key: Any) -> Any:
-    """The 32 random bits of element i of the row with a key, as instructions: numba's own products have 64 bits."""
+    """The 32 random bits of element i of the row with a key, as instructions: numba's own products
+    have 64 bits.
+    """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # Two rounds of xor-shift and multiply, of the form of Wellons's lowbias32, keyed before and
+        # between by the halves of the key.
         narrow = ir.IntType(32)
         number = partial(ir.Constant, narrow)
         place, key = arguments
@@ -93,6 +100,7 @@ def uniform(i: int, key: Any) -> Any:
 @loose
 def logarithm(x: Any) -> Any:
     """log x of a positive normal float32."""
+    # x = 2^e m: the exponent read off the bits, m moved into [sqrt(1/2), sqrt 2).
     bits = np.float32(x).view(np.int32)
     exponent = np.float32(np.int32((bits >> np.int32(23)) - np.int32(126)))
     m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
@@ -106,7 +114,11 @@ def logarithm(x: Any) -> Any:
 
 @loose
 def normal_pair(i: int, key: Any) -> Any:
-    """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in magnitude."""
+    """Two independent standard normal float32, from words 2 i and 2 i + 1; at most 6.7 in
+    magnitude.
+    """
+    # Box and Muller: a radius from the first word (half a unit up, never log 0), an angle from the
+    # second.
     first, second = word(2 * i, key), word(2 * i + 1, key)
     radius = math.sqrt(
         -_TWO * logarithm(np.float32(np.int32(first >> np.uint32(1))) * _UNIT + _HALF_UNIT)
@@ -117,6 +129,7 @@ def normal_pair(i: int, key: Any) -> Any:
     square = angle * angle
     sine = angle * (_ONE + square * (_S1 + square * (_S2 + square * _S3)))
     cosine = _ONE + square * (_C1 + square * (_C2 + square * (_C3 + square * _C4)))
+    # The two lowest bits of the second word choose the quarter; the angle hardly feels them.
     cosine = -cosine if np.uint32(second << np.uint32(31)) != np.uint32(0) else cosine
     swap = np.int32(second << np.uint32(30)) < np.int32(0)
     return radius * (sine if swap else cosine), radius * (cosine if swap else sine)

@@ -16,7 +16,9 @@ from isoloss.linear.sampled.kernels.task import PURPOSES
 
 
 class Loops(NamedTuple):
-    """The compiled loops over replicates and over targets, and how many threads to call the first from."""
+    """The compiled loops over replicates and over targets, and how many threads to call the first
+    from.
+    """
 
     replicates: Callable[..., None]
     targets: Callable[..., None]
@@ -32,6 +34,8 @@ def streams_of(seed: int) -> NDArray[np.uint64]:
 def loops() -> Loops:
     """The compiled loops, from numba's cache on disk where there is one."""
     try:
+        # numba's cache sees changes of this file only, so the stamp of all files is a part of its
+        # key.
         made = _compiled(_stamp(), True)
     except RuntimeError:  # no folder to keep it in
         made = _compiled("", False)
@@ -39,7 +43,9 @@ def loops() -> Loops:
 
 
 def _stamp() -> str:
-    """What tells numba's cache that a file of compiled code has changed: by itself it looks at this one only."""
+    """What tells numba's cache that a file of compiled code has changed: by itself it looks at this
+    one only.
+    """
     found = [each.stat() for each in sorted(Path(__file__).parent.glob("*.py"))]
     return " ".join(f"{each.st_mtime_ns}:{each.st_size}" for each in found)
 
@@ -51,6 +57,7 @@ def _compiled(stamp: str, kept: bool) -> tuple[Callable[..., None], Callable[...
     ) -> None:
         stamp  # noqa: B018  part of the key of the cache
         for r in range(out.shape[0]):
+            # One row of slopes serves all replicates where the target is fixed.
             row = min(r, slopes.shape[0] - 1)
             replicate(low + r, task, slopes[row], noise_sds[row], out[r], rounded[r])
 

@@ -1,7 +1,8 @@
 """One run of quantised SGD, compiled: the loop that sampling spends its time in.
 
-Features, labels and what is rounded once a sample are float32; the weights, their sum and what is rounded once a
-step are float64. Every random number is a function of seed, purpose, replicate and place (lanes.py).
+Features, labels and what is rounded once a sample are float32; the weights, their sum and what is
+rounded once a step are float64. Every random number is a function of seed, purpose, replicate and
+place (counter_rng.py).
 """
 
 from __future__ import annotations
@@ -41,15 +42,21 @@ def move(
     key: Any,
     noise: Any,
 ) -> None:
-    """One step of the weights along the batch's mean gradient, `pull` / batch, and the rounding they are kept in."""
+    """One step of the weights along the batch's mean gradient, `pull` / batch, and the rounding
+    they are kept in.
+    """
+    # pull is the sum of u o over the batch, o = label - activation: minus the gradient times B.
     rate = size / task.batch
     if task.momentum > 0:
         for i in range(w.size):
+            # Heavy ball: speed is u of the theory.
             speed[i] = task.momentum * speed[i] + rate * pull[i]
             w[i] += speed[i]
     else:
         for i in range(w.size):
             w[i] += rate * pull[i]
+    # Weights without a master copy are rounded after the step; what is cut off is kept for the next
+    # one.
     if task.stored[0] > 0:
         if task.feedback:
             for i in range(w.size):
@@ -85,8 +92,14 @@ def batch_pull(
     at: int,
     t: int,
 ) -> None:
-    """Fill pull (n,) with the sum of u o over the batch of step t, o the rounded error of each sample."""
+    """Fill pull (n,) with the sum of u o over the batch of step t, o the rounded error of each
+    sample.
+    """
+    # Room for one sample: features (k,), what is between (max(k, n),), what the model sees (n,),
+    # normal numbers.
     x, between, u, noise = room
+    # Keys of this replicate by purpose. Features and labels depend on the sample, rounding on the
+    # place in time, so that a second pass rounds the same samples anew.
     features, shapes, labels = (
         key_at(task.streams[FEATURE], at),
         key_at(task.streams[SHAPE], at),
@@ -95,8 +108,10 @@ def batch_pull(
     data, first = key_at(task.streams[DATA], at), key_at(task.streams[LABELS], at)
     second, third = key_at(task.streams[ACTIVATION], at), key_at(task.streams[GRADIENT], at)
     # A factor that the batch shares has a key of its own kind: that of the step, below zero.
+    # The three parts whose factor a batch may share: labels, activations, gradients.
     shared = (key_at(first, -2 - t), key_at(second, -2 - t), key_at(third, -2 - t))
     pull[:] = np.float32(0)
+    # Sample by sample: o needs the whole row u first, so samples are not vectorised, rows are.
     for b in range(task.batch):
         place = t * task.batch + b
         sample = order[place % order.size] if order.size else place
@@ -111,10 +126,12 @@ def batch_pull(
 
 @apart
 def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: Any) -> None:
-    """Fill out (n,) with the result of replicate `at`, and rounded (n,) with that rounded once more.
+    """Fill out (n,) with the result of replicate `at`, and rounded (n,) with that rounded once
+    more.
 
     Labels are <slope (k,), features> + noise_sd times a normal number.
     """
+    # All arrays of a replicate are allocated once; the loops below allocate nothing.
     k, n = task.deviation.size, out.size
     x, between, noise = (
         np.empty(k, np.float32),
@@ -127,12 +144,16 @@ def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: 
     weights, stored = key_at(task.streams[WEIGHTS], at), key_at(task.streams[STORED], at)
     orders, steps = key_at(task.streams[ORDER], at), task.sizes.size
     for t in range(steps):
+        # w_t before the step: the average is over w_first..w_{T-1}.
         if 0 <= task.first <= t:
             add_row(total, 1.0, w)
+        # A new pass through the data set starts with a new order.
         if task.held > 0 and (t * task.batch) % task.held == 0:
             shuffle(order, key_at(orders, t))
         round_row(other, w, task.weights, key_at(weights, t), short)
         for i in range(n):
+            # The parameter is rounded in float64 and used in float32, once a step for the whole
+            # batch.
             used[i] = other[i]
         batch_pull(pull, used, (x, between, u, noise), order, slope, noise_sd, task, at, t)
         move(w, speed, error, other, pull, task.sizes[t], task, key_at(stored, t), short)

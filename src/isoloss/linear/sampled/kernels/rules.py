@@ -1,4 +1,4 @@
-"""A quantiser as ten numbers, the form in which compiled code reads it."""
+"""A quantiser as twelve numbers, the form in which compiled code reads it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Marks
+from isoloss.formats import Format, Marks, NoiseLevels
+from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import default_step
 
-#: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element; whole numbers,
-#: to the nearest or at random; floats likewise; a grid finer than the numbers it is given, which only clips.
-NONE, ADD, VEC, COORD, NEAREST_EQUAL, RANDOM_EQUAL, NEAREST_FLOAT, RANDOM_FLOAT, CLIP = range(9)
-#: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for, the ends of the
-#: grid, a float's smallest normal number, 2^-mantissa; where scales follow what is rounded, how many neighbours share
-#: one, the rule it follows, and the step of an integer's grid.
-CODE, SPREAD, SCALE, LOW, TOP, SMALLEST, UNIT, GROUP, SCALING, STEP = range(10)
-#: The scale of a group: its largest magnitude over the largest number; the power of two below that (MX); that rounded
-#: to e4m3 in units of one number of the row (NV).
+#: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element, by
+#: more than one of these; whole numbers, to the nearest or at random; floats likewise; a grid finer
+#: than the numbers it is given, which only clips.
+(
+    NONE,
+    ADD,
+    VEC,
+    COORD,
+    MIXED,
+    NEAREST_EQUAL,
+    RANDOM_EQUAL,
+    NEAREST_FLOAT,
+    RANDOM_FLOAT,
+    CLIP,
+) = range(10)
+#: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for,
+#: the ends of the grid, a float's smallest normal number, 2^-mantissa; where scales follow what is
+#: rounded, how many neighbours share one, the rule it follows, and the step of an integer's grid;
+#: of mixed noise the deviations of an element's own factor and of the vector's.
+CODE, SPREAD, SCALE, LOW, TOP, SMALLEST, UNIT, GROUP, SCALING, STEP, OWN, COMMON = range(12)
+#: The scale of a group: its largest magnitude over the largest number; the power of two below that
+#: (MX); that rounded to e4m3 in units of one number of the row (NV).
 LARGEST, POWER, TWO_LEVELS = range(3)
-_NOISES = {"add": ADD, "vec": VEC, "coord": COORD}
 
 
 def rule_of(
@@ -31,16 +44,20 @@ def rule_of(
     dtype: Any = np.float32,
     low: float | None = None,
 ) -> NDArray[Any]:
-    """The rule (10,) of a format for numbers of a type; `size` is what an integer's default step is made from.
+    """The rule (12,) of a format for numbers of a type; `size` is what an integer's default step is
+    made from.
 
-    `low` is the lower end of the grid in its own units; None is minus the upper end, as this room has it.
+    `low` is the lower end of the grid in its own units; None is minus the upper end, as this room
+    has it.
     """
-    rule = np.array([NONE, 0, 1, -math.inf, math.inf, 0, 0, 0, 0, 1], dtype)
+    rule = np.array([NONE, 0, 1, -math.inf, math.inf, 0, 0, 0, 0, 1, 0, 0], dtype)
     if known is None or known.is_exact:
         return rule
-    if known.noise is not None:
-        rule[CODE], rule[SPREAD] = _NOISES[known.noise], math.sqrt(known.eps or 0.0)
+    noise = noise_levels(known)
+    if noise is not None:
+        rule[[CODE, SPREAD, OWN, COMMON]] = _noise_places(noise)
         return rule
+    # The ends of the grid in its own units, as numbers of the type that compiled code rounds in.
     at_random, top = known.rounding == "sr", _within(known.max, dtype)
     rule[LOW], rule[TOP] = -top if low is None else -_within(-low, dtype), top
     if known.mantissa is None or known.lowest_exponent is None:
@@ -52,6 +69,7 @@ def rule_of(
         2.0**-known.mantissa,
         scale or 1.0,
     )
+    # A float finer than the numbers it is given rounds none of them; it can only clip.
     bits, lowest = (23, -126) if dtype == np.float32 else (52, -1022)
     if known.mantissa >= bits and known.lowest_exponent <= lowest:
         rule[CODE] = CLIP
@@ -60,8 +78,24 @@ def rule_of(
     return rule
 
 
+def _noise_places(noise: NoiseLevels) -> tuple[float, ...]:
+    """What an ideal noise does, and its deviations: the quick loops for one source, a slower one
+    for more.
+    """
+    if noise.only_added:
+        return ADD, math.sqrt(noise.add), 0.0, 0.0
+    if noise.one_factor:
+        return VEC, math.sqrt(noise.mul), 0.0, 0.0
+    if not (noise.add or noise.shared):
+        return COORD, math.sqrt(noise.mul), 0.0, 0.0
+    own = math.sqrt(noise.mul - noise.shared)
+    return MIXED, math.sqrt(noise.add), own, math.sqrt(noise.shared)
+
+
 def shares_scales(known: Format | None) -> bool:
-    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row' and '/128'."""
+    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row'
+    and '/128'.
+    """
     if known is None or not known.is_scaled or known.span != "symmetric":
         return False
     return known.kind == "block" or known.granularity not in (None, "tensor")
@@ -76,6 +110,8 @@ def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[
     group = length if known.granularity == "row" or group is None else group
     if length % group:
         raise ValueError(f"groups of {group} in '{known}' do not divide a row of {length} numbers")
+    # Integers are divided by their step before the grid of whole numbers; their scale covers half a
+    # step more.
     step = 1.0 if known.exponent is not None else known.smallest_step
     end = known.max if known.exponent is not None else known.max + step
     rule = rule_of(known.marked(Marks(rounding=known.rounding)), 1.0, 1.0, dtype, -end)

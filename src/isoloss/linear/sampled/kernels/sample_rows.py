@@ -1,4 +1,6 @@
-"""Rows of samples, compiled: features drawn and mixed, products and sums of rows, the order of a pass."""
+"""Rows of samples, compiled: features drawn and mixed, products and sums of rows, the order of a
+pass.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from isoloss.linear.sampled.kernels.task import SIGNED, SPARSE
 @apart
 def dot(a: Any, b: Any) -> Any:
     """The sum of a_i b_i, in float32."""
+    # In float32 and in any order (loose): its error is far below that of sampling.
     total = np.float32(0)
     for i in range(a.size):
         total += a[i] * b[i]
@@ -29,7 +32,10 @@ def add_row(total: Any, factor: Any, row: Any) -> None:
 
 @apart
 def feature_row(x: Any, task: Any, key: Any, shape: Any) -> None:
-    """Fill x (k,) with the features of one sample; `shape` is the key of what makes them other than normal."""
+    """Fill x (k,) with the features of one sample; `shape` is the key of what makes them other than
+    normal.
+    """
+    # x has unit variance until the last loop.
     normal_row(x, key)
     if (
         task.kind == SIGNED
@@ -50,6 +56,7 @@ def mixed_row(z: Any, x: Any, mix: Any) -> None:
     """Fill z (n,) with x (k,) @ mix (k, n)."""
     z[:] = np.float32(0)
     for i in range(x.size):
+        # Row by row of mix (k, n), so that memory is read in order.
         add_row(z, x[i], mix[i])
 
 
@@ -59,6 +66,7 @@ def shuffle(order: Any, key: Any) -> None:
     for i in range(order.size):
         order[i] = i
     for i in range(order.size - 1, 0, -1):
+        # Fisher and Yates; the high half of a 64-bit product is uniform below i + 1 up to 2^-32.
         j = (np.uint64(word(i, key)) * np.uint64(i + 1)) >> np.uint64(32)
         kept = order[i]
         order[i] = order[np.int64(j)]

@@ -1,4 +1,6 @@
-"""What all replicates of a trial share, as compiled code takes it, and what its random numbers are for."""
+"""What all replicates of a trial share, as compiled code takes it, and what its random numbers are
+for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ from typing import Any, NamedTuple
 
 #: What a random number is for.
 (
+    # Each purpose has a stream of its own, so precisions of one seed share features, labels and
+    # order.
     FEATURE,
     SHAPE,
     LABEL,
@@ -27,10 +31,11 @@ NORMAL, SIGNED, SPARSE = range(3)
 class Task(NamedTuple):
     """What all replicates of a point share; k inputs, n weights.
 
-    deviation (k,), mix (k, n) or (0, 0): the model sees features, or features @ mix, rounded before or after.
-    kind, share, gain: distribution of the features. sizes (T,): step sizes. first: the first iterate that is
-    averaged, or -1. held: samples of a data set that is used again, or 0. Rules (7,): of data, labels, activation
-    and gradient in float32; of the weights in use, as stored, and of the result in float64.
+    deviation (k,), mix (k, n) or (0, 0): the model sees features, or features @ mix, rounded before
+    or after. kind, share, gain: distribution of the features. sizes (T,): step sizes. first: the
+    first iterate that is averaged, or -1. held: samples of a data set that is used again, or 0.
+    Rules (7,): of data, labels, activation and gradient in float32; of the weights in use, as
+    stored, and of the result in float64.
     """
 
     deviation: Any

@@ -1,8 +1,10 @@
-"""The compiled twin of the rounding rule: `formats/rounding.py` element by element, in float32 or float64.
+"""The compiled twin of the rounding rule: `formats/rounding.py` element by element, in float32 or
+float64.
 
-Same operations in the same order, so same numbers; tested equal on every code, midpoint and their neighbours. The
-ends of a grid are arguments: two's complement reaches to -2^(b-1), the symmetric integers of this room do not.
-NaN stays NaN. The sign of zero is not looked after (formats without a negative zero).
+Same operations in the same order, so same numbers; tested equal on every code, midpoint and their
+neighbours. The ends of a grid are arguments: two's complement reaches to -2^(b-1), the symmetric
+integers of this room do not. NaN stays NaN. The sign of zero is not looked after (formats without a
+negative zero).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _ONE = np.float32(1)
 
 
 def power_of_two(x: Any) -> Any:
-    """The largest power of two not above |x|, read off the exponent bits; 0 below the normal numbers."""
+    """The largest power of two not above |x|, read off the exponent bits; 0 below the normal
+    numbers.
+    """
     raise NotImplementedError("compiled code only")
 
 
@@ -44,18 +48,24 @@ def clipped(x: Any, low: Any, top: Any) -> Any:
 @strict
 def nearest_equal(x: Any, low: Any, top: Any) -> Any:
     """x on the grid of whole numbers low..top: to the nearest, ties to even."""
+    # Clipping first: rint of a huge number would be right too, but that of infinity is not on the
+    # grid.
     return np.rint(clipped(x, low, top))
 
 
 @strict
 def random_equal(x: Any, low: Any, top: Any, u: Any) -> Any:
-    """x on the grid of whole numbers low..top: the magnitude goes up where u is below its fraction."""
+    """x on the grid of whole numbers low..top: the magnitude goes up where u is below its
+    fraction.
+    """
     return _up_or_down(clipped(x, low, top), u)
 
 
 @strict
 def nearest_float(x: Any, low: Any, top: Any, smallest: Any, unit: Any) -> Any:
-    """x on the grid of a float: steps of unit = 2^-mantissa times the power of two below, at least `smallest`."""
+    """x on the grid of a float: steps of unit = 2^-mantissa times the power of two below, at least
+    `smallest`.
+    """
     x = clipped(x, low, top)
     step = _step(x, smallest, unit)
     return np.rint(x / step) * step
@@ -71,12 +81,15 @@ def random_float(x: Any, low: Any, top: Any, smallest: Any, unit: Any, u: Any) -
 
 @strict
 def _step(x: Any, smallest: Any, unit: Any) -> Any:
+    # Below the normal numbers all steps are those of the smallest one (subnormals).
     power = power_of_two(x)
     return (smallest if power < smallest else power) * unit
 
 
 @strict
 def _up_or_down(multiple: Any, u: Any) -> Any:
+    # On magnitudes, as the specification has it: the same random number rounds x and -x to opposite
+    # numbers.
     size = math.fabs(multiple)
     down = np.floor(size)
     out = down + _ONE if u < size - down else down

@@ -1,4 +1,6 @@
-"""The compiled twin of shared scales: rows whose groups are divided by a scale made of their largest magnitude."""
+"""The compiled twin of shared scales: rows whose groups are divided by a scale made of their
+largest magnitude.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,10 @@ _LEAST_SCALE = np.float32(2.0**-127)
 @apart
 def blocks_row(out: Any, x: Any, rule: Any, key: Any) -> None:
     """Fill out (n,) with x (n,) rounded in groups that share a scale each."""
+    # Groups of neighbours, each divided by its own scale, rounded, and multiplied back.
     group, tiny, tensor = int(rule[GROUP]), rule[SCALE], rule[SCALE]
     if int(rule[SCALING]) == TWO_LEVELS:
+        # NVFP4: one number a row in float32, so that the groups' scales fit in e4m3.
         tensor = max(_largest(x) / (rule[TOP] * rule[STEP] * _E4M3_MAX), tiny / _E4M3_STEP)
     for low in range(0, x.size, group):
         here = x[low : low + group]
@@ -64,6 +68,7 @@ def _largest(x: Any) -> Any:
 def _scale(largest: Any, rule: Any, tensor: Any, tiny: Any) -> Any:
     top = rule[TOP] * rule[STEP]
     if int(rule[SCALING]) == POWER:
+        # MX: the scale is a power of two, 2^(floor log2 largest - floor log2 top).
         return max(power_of_two(largest) / power_of_two(top), _LEAST_SCALE)
     if int(rule[SCALING]) == TWO_LEVELS:
         share = nearest_float(

@@ -1,20 +1,25 @@
-"""Quantisers on rows and on single numbers, compiled: a rule of rules.py in, real rounding or ideal noise out."""
+"""Quantisers on rows and on single numbers, compiled: a rule of rules.py in, real rounding or ideal
+noise out.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from isoloss.linear.sampled.kernels.compiled import apart, strict
-from isoloss.linear.sampled.kernels.counter_rng import normal, normal_row, uniform
+from isoloss.linear.sampled.kernels.counter_rng import key_at, normal, normal_row, uniform
 from isoloss.linear.sampled.kernels.rules import (
     ADD,
     CODE,
+    COMMON,
     COORD,
     GROUP,
     LOW,
+    MIXED,
     NEAREST_EQUAL,
     NEAREST_FLOAT,
     NONE,
+    OWN,
     RANDOM_EQUAL,
     RANDOM_FLOAT,
     SCALE,
@@ -36,7 +41,10 @@ from isoloss.linear.sampled.kernels.twin_blocks import blocks_row
 
 @apart
 def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
-    """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work in."""
+    """Fill out (n,) with x (n,) as a rule of its type rounds it; `noise` (n,) is float32 to work
+    in.
+    """
+    # One branch a row, outside of the loop over elements, which then runs in vectors.
     code = int(rule[CODE])
     if rule[GROUP] > 0:
         blocks_row(out, x, rule, key)
@@ -45,6 +53,8 @@ def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
             out[i] = x[i]
     elif code <= COORD:
         _noisy_row(out, x, code, rule[SPREAD], key, noise)
+    elif code == MIXED:
+        _mixed_row(out, x, rule, key, noise)
     elif code in (NEAREST_EQUAL, RANDOM_EQUAL):
         _equal_row(out, x, code, rule[SCALE], rule[LOW], rule[TOP], key)
     else:
@@ -65,6 +75,18 @@ def _noisy_row(out: Any, x: Any, code: int, spread: Any, key: Any, noise: Any) -
     else:
         for i in range(x.size):
             out[i] = x[i] + x[i] * (spread * noise[i])
+
+
+@apart
+def _mixed_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
+    # Three sources of noise ask in three places, or they would get the same numbers.
+    shift = rule[COMMON] * normal(key_at(key, 0))
+    normal_row(noise, key)
+    for i in range(x.size):
+        out[i] = x[i] + x[i] * shift + rule[SPREAD] * noise[i]
+    normal_row(noise, key_at(key, 1))
+    for i in range(x.size):
+        out[i] += x[i] * (rule[OWN] * noise[i])
 
 
 @strict
@@ -93,13 +115,18 @@ def _float_row(out: Any, x: Any, code: int, rule: Any, key: Any) -> None:
 
 @strict
 def rounded_one(x: Any, rule: Any, key: Any, shared: Any) -> Any:
-    """One number as a rule of its type rounds it; `shared` is the key of a factor that all of its vector have."""
+    """One number as a rule of its type rounds it; `shared` is the key of a factor that all of its
+    vector have.
+    """
     code = int(rule[CODE])
     scale, low, top = rule[SCALE], rule[LOW], rule[TOP]
     if code == NONE:
         return x
     if code == ADD:
         return x + rule[SPREAD] * normal(key)
+    if code == MIXED:
+        own = rule[OWN] * normal(key_at(key, 1)) + rule[COMMON] * normal(shared)
+        return x + rule[SPREAD] * normal(key) + x * own
     if code <= COORD:
         return x + x * (rule[SPREAD] * normal(shared if code == VEC else key))
     if code == NEAREST_EQUAL:
