@@ -3,6 +3,7 @@
 from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, was
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
+from isoloss.files.names import checked_name
 from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import FilesError
 from isoloss.files.registry import Registry
@@ -15,6 +16,7 @@ __all__ = [
     "Kind",
     "Registry",
     "check_target",
+    "checked_name",
     "decode",
     "encode",
     "fields_of",

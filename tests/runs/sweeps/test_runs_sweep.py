@@ -25,7 +25,7 @@ from isoloss.runs.sweeps import crew as crew_module
 from isoloss.runs.sweeps import progress as progress_module
 from isoloss.runs.sweeps import working as working_module
 from isoloss.runs.sweeps.progress import Progress, Standing
-from isoloss.runs.sweeps.task import ClaimLost
+from isoloss.runs.sweeps.watch import ClaimLost
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from isoloss.runs.database import reading, writing
 from isoloss.runs.intake import Origin, checked
 from isoloss.runs.run import Run
 from isoloss.runs.stored import insert, present, stored_frame
 from isoloss.runs.sweeps.process_id import Owner
+from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
-
-if TYPE_CHECKING:
-    from isoloss.runs.sweeps.task import Task
 
 #: A claim is free again when its owner has not been heard of for so many seconds.
 STALE = 60.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -13,10 +12,11 @@ from pathlib import Path
 from isoloss.runs.intake import STORES
 from isoloss.runs.problems import StoreError
 from isoloss.runs.sweeps.crew import Crew, cores, needs_main
+from isoloss.runs.sweeps.folders import remove_empty, remove_folder
 from isoloss.runs.sweeps.progress import Progress, Standing
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.swept import Swept, time_left
-from isoloss.runs.sweeps.task import Task, folder_of
+from isoloss.runs.sweeps.task import Task
 from isoloss.runs.sweeps.working import Orders, Outcome, work_on
 
 #: Seconds between two looks at the store.
@@ -125,15 +125,13 @@ class _Sweep:
             raise
 
     def tidy(self) -> None:
-        """Nothing, after folders of tasks that are done were removed, unless they are to be kept."""
-        files = folder_of(self.store.path, "x").parent
-        if self.orders.keep or not files.is_dir():
+        """Remove the folders that sweeps made for tasks that are done, unless they are to be kept."""
+        if self.orders.keep:
             return
         for task in self.tasks:
             if task.key not in self.failures:
-                shutil.rmtree(files / task.key, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            files.rmdir()
+                remove_folder(self.store.path, task.key)
+        remove_empty(self.store.path)
 
     def _look(self) -> None:
         self._states = {state.key: state for state in self.store.tasks()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import threading
 import time
 import traceback
@@ -17,8 +16,10 @@ from typing import Literal
 
 from isoloss.runs.database import full
 from isoloss.runs.problems import StoreError, StoreUnwritable
+from isoloss.runs.sweeps.folders import remove_folder
 from isoloss.runs.sweeps.store import Store
-from isoloss.runs.sweeps.task import ClaimLost, Task, Watch, folder_of
+from isoloss.runs.sweeps.task import Task
+from isoloss.runs.sweeps.watch import ClaimLost, Watch
 
 #: Seconds between two signs of life.
 BEAT = 2.0
@@ -93,7 +94,7 @@ def work_on(task: Task, orders: Orders) -> Outcome:
         if outcome.how == "done":
             store.end(task.key, claim, "done")
             if not orders.keep:
-                shutil.rmtree(folder_of(orders.store, task.key), ignore_errors=True)
+                remove_folder(orders.store, task.key)
         elif outcome.how == "failed":
             store.end(task.key, claim, "failed", outcome.reason, trace)
         elif outcome.how == "store":
