@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from isoloss.files.coding import decode, encode
+from isoloss.files.json_text import read_json
 from isoloss.files.kinds import KINDS
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
@@ -111,10 +112,8 @@ def _content(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise FilesError(f"cannot read {shown(path)}: {reason(error)}") from None
     try:
-        content = json.loads(
-            text.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_once_each
-        )
-    except (ValueError, RecursionError) as error:
+        content = read_json(text)
+    except ValueError as error:
         raise _foreign(path) from error
     if not (
         isinstance(content, dict)
@@ -129,14 +128,3 @@ def _content(path: Path) -> dict[str, Any]:
 def _foreign(path: Path) -> FilesError:
     *others, last = KINDS
     return FilesError(f"{shown(path)} is not a {', '.join(others)} or {last} saved by isoloss")
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
