@@ -17,6 +17,8 @@ from isoloss.runs.database import reading
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
 
+#: Endings of the files of stores.
+STORES = (".db", ".sqlite")
 #: The order of rows, whatever the order in which they were finished.
 ORDER = "params, tokens, precision, seed, key"
 NAMES = [name for name in BY_NAME if name != "key"]

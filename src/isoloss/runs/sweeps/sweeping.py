@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
-from isoloss.runs.intake import STORES
 from isoloss.runs.problems import StoreError
+from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps.crew import Crew, cores, needs_main
 from isoloss.runs.sweeps.folders import remove_empty, remove_folder
 from isoloss.runs.sweeps.progress import Progress, Standing
