@@ -29,14 +29,16 @@ def use(*modules: str) -> None:
     ValueError
         A module cannot be found, or fails while it is imported; the message has the reason.
     """
-    for name in modules:
+    for given in modules:
+        # A path is kept whole, so that a worker in another folder finds it.
+        name = str(Path(given).resolve()) if given.endswith(".py") else given
         if name in _USED:
             continue
         try:
             _import(name)
         except Exception as error:
             raise ValueError(
-                f"cannot use module '{name}': {type(error).__name__}: {error}"
+                f"cannot use module '{given}': {type(error).__name__}: {error}"
             ) from error
         _USED.append(name)
 

@@ -47,7 +47,7 @@ def present(base: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
 
 
 def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, Any]) -> None:
-    """Nothing, after a row was added; one that is there with the same loss is left as it is.
+    """Add a row; one that is there with the same loss is left as it is.
 
     Raises StoreError for a row without a key, with another loss than the one there, or with values that are
     neither numbers nor text.

@@ -29,10 +29,39 @@ REQUIRED_HERE = ("params", "tokens", "precision", "loss", "metric", "status")
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Runs:
-    """A table of runs, built from rows of Run or by Runs.from_frame; every verb returns a new table.
+    """A table of runs, built from rows of `Run` or by `Runs.from_frame`; every method returns a new table.
 
-    Columns are those of isoloss.runs.COLUMNS that are present (metric, status and reason always are),
-    then whatever else the table came with. provenance maps a source to its licence and citation.
+    ``runs["loss"]`` is a column as an array, iterating gives a `Run` a row, ``one + other`` joins two tables.
+
+    Parameters
+    ----------
+    rows
+        One `Run` a row.
+    provenance
+        Licence and citation by source.
+
+    Attributes
+    ----------
+    columns
+        Names of the columns: those of `COLUMNS` that are present (metric, status and reason always are), then whatever
+        else the table came with.
+    provenance
+        Licence and citation by source, of the sources that are known.
+    precisions
+        The precision of every row, parsed.
+    usable
+        The rows whose status is "ok".
+    excluded
+        The other rows, each with its reason.
+    licence, citation
+        The same as texts, by source.
+    hash
+        The sha256 of the rows' canonical columns, whatever their order.
+
+    Raises
+    ------
+    RunsError
+        A row has a value that its column does not accept.
     """
 
     _frame: pl.DataFrame
@@ -147,11 +176,21 @@ class Runs:
 
     # ---- choosing and joining
     def where(self, *conditions: pl.Expr, **equals: Any) -> Runs:
-        """The rows for which every condition holds.
+        """Choose the rows for which every condition holds.
 
-        A value to equal (any spelling of a precision, 1.3B for a number, None for unknown), a list of
-        them, a (low, high) tuple for numbers (both ends count, None leaves one open), or a callable that
-        takes the column's array and returns a mask; also polars expressions.
+        Parameters
+        ----------
+        *conditions
+            Polars expressions.
+        **equals
+            A condition on a column: a value to equal (any spelling of a precision, "1.3B" for a number, None for
+            unknown), a list of them, a (low, high) tuple for numbers (both ends count, None leaves one open), or a
+            callable that takes the column's array and returns a mask.
+
+        Raises
+        ------
+        RunsError
+            There is no such column, or the condition is none that it can meet.
         """
         mask = np.ones(len(self), dtype=bool)
         for name, wanted in equals.items():
@@ -213,7 +252,10 @@ class Runs:
 
     # ---- showing and keeping
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path, after the table was written there (.parquet .csv .tsv .json .jsonl)."""
+        """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its path.
+
+        Raises RunsError for another ending, for a file that exists unless `force`, and where it cannot be written.
+        """
         return save_frame(self._frame, Path(path), force)
 
     def __str__(self) -> str:

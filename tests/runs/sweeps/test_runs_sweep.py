@@ -526,7 +526,7 @@ def test_what_a_sweep_would_take(tmp_path, bench):
     assert str(outlook(tasks, store, 2)).splitlines() == [
         "tasks   4, 0 in runs.db, 4 to do",
         "rows    16, 0 there",
-        "flop    5.5B to do",
+        "FLOPs   5.5B to do",
         "memory  0.002 GB for 2 at once",
         "time    unknown until the first run is done",
     ]

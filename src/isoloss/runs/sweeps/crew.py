@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from isoloss.files import use, used
 from isoloss.runs.problems import StoreError
 
 _Result = TypeVar("_Result")
@@ -56,21 +57,21 @@ class Crew(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing, after the processes ended."""
+        """Wait for the processes to end."""
         for pool in filter(None, self._pools):
             pool.shutdown(wait, cancel_futures=cancel_futures)
         self._held.close()
         self._watched.close()
 
     def kill(self) -> None:
-        """Nothing; every process ends at once, whatever it does."""
+        """End every process at once, whatever it does."""
         self._held.close()
         for pool in filter(None, self._pools):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _pool(self, place: int) -> ProcessPoolExecutor:
         pool = self._pools[place] or ProcessPoolExecutor(
-            1, mp_context=self._context, initializer=_begin, initargs=(self._watched,)
+            1, mp_context=self._context, initializer=_begin, initargs=(self._watched, used())
         )
         self._pools[place] = pool
         return pool
@@ -100,12 +101,16 @@ def cores() -> int:
         return bound
 
 
-def _begin(watched: Connection) -> None:
-    """Makes a process end with the one that started it, which alone hears the interrupt of the keyboard."""
+def _begin(watched: Connection, modules: tuple[str, ...]) -> None:
+    """Tie a process to the one that started it, which alone hears the interrupt of the keyboard.
+
+    modules: what that one was told to `use`, imported before any task arrives that is made of it.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+    use(*modules)
 
 
 def _end_with(watched: Connection) -> None:

@@ -68,12 +68,12 @@ class Progress:
             self._live.stop()
 
     def say(self, sentence: str) -> None:
-        """Nothing, after one line that stays."""
+        """Print one line that stays."""
         if self._console is not None:
             self._console.print(sentence, markup=False)
 
     def show(self, now: Standing) -> None:
-        """Nothing, after the display was brought up to date."""
+        """Bring the display up to date."""
         if self._live is not None:
             self._live.update(_table(now))
             return

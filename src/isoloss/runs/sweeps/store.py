@@ -94,10 +94,10 @@ class Store:
 
     # ---- what a sweep and its workers write
     def enter(self, tasks: Sequence[Task]) -> None:
-        """Nothing, after the tasks were written down.
+        """Record tasks; known ones keep their state.
 
-        Those that are there keep their state, unless nobody works on them and their rows say otherwise: all
-        there, the task is done; asked for since it was done, it waits again.
+        Unless nobody works on them and their rows say otherwise: all there, the task is done; asked for since it was
+        done, it waits again.
         """
         with writing(self.path) as base:
             rows = present(base, (key for task in tasks for key in task.rows))
@@ -151,7 +151,7 @@ class Store:
         reason: str | None = None,
         trace: str | None = None,
     ) -> None:
-        """Nothing, after the claim was given up, if it still held: the task is done, has failed, or waits again."""
+        """Give up a claim, if it still holds: the task is done, has failed, or waits again."""
         with writing(self.path) as base:
             base.execute(
                 "UPDATE tasks SET state = ?, claim = NULL, owner = NULL, beat = ?, reason = ?, traceback = ?, "
@@ -160,7 +160,7 @@ class Store:
             )
 
     def give_up(self, sweep: str, key: str | None = None) -> None:
-        """Nothing, after the claims that a sweep's workers hold (on one task, or on all) were released."""
+        """Release the claims that a sweep's workers hold, on one task or on all."""
         with writing(self.path) as base:
             base.execute(
                 "UPDATE tasks SET state = 'waiting', claim = NULL, owner = NULL WHERE state = 'running' "
@@ -169,7 +169,7 @@ class Store:
             )
 
     def fail(self, key: str, reason: str) -> None:
-        """Nothing, after a task that waits was marked as failed."""
+        """Mark a waiting task as failed."""
         with writing(self.path) as base:
             base.execute(
                 "UPDATE tasks SET state = 'failed', beat = ?, reason = ? WHERE key = ? AND state = 'waiting'",
@@ -177,7 +177,7 @@ class Store:
             )
 
     def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Nothing, after a finished row of a task was added; the same row again, with the same loss, changes nothing.
+        """Store one finished row of a task; adding it again with the same loss is harmless.
 
         extra: further columns, numbers or text. Raises StoreError where the row is there with another loss.
         """
@@ -185,7 +185,7 @@ class Store:
             insert(base, task, run, extra)
 
     def say(self, task: str, sentence: str) -> None:
-        """Nothing, after a sentence about a task was kept for the person who reads the sweep."""
+        """Keep a sentence about a task for the person who reads the sweep."""
         with writing(self.path) as base:
             base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
 

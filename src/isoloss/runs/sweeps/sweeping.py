@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
+from isoloss.files import used
 from isoloss.runs.problems import StoreError
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps.crew import Crew, cores, needs_main
@@ -36,17 +37,39 @@ def sweep(
     show: bool = True,
     keep: bool = False,
 ) -> Swept:
-    """The rows of all tasks: those in the store are not made again, the others by workers, most flop first.
+    """Run tasks whose rows are not in a store yet, and give the rows of all.
 
-    Any number of sweeps may share a store. A task that fails stops no other and is tried again by the next
-    sweep; one whose worker died goes on from its checkpoint. workers: processes of one thread each, as many as
-    the cores that this process may use. executor: takes the place of these processes; shut down by its owner.
-    show: progress on stderr. keep: leave the tasks' folders. Raises StoreError, one sentence, where the store
-    cannot be used or its disk is full; what is finished is kept.
+    Any number of sweeps may share a store. A task that fails stops no other and is tried again by the next sweep; one
+    whose worker died resumes from its checkpoint. Tasks of most FLOPs begin first.
+
+    Parameters
+    ----------
+    tasks
+        What is to be done; keys of tasks and rows are unique.
+    store
+        The file of the store (.db, .sqlite), made where there is none.
+    workers
+        Processes of one thread each; by default as many as the cores that this process may use.
+    executor
+        Takes the place of these processes; its owner shuts it down.
+    show
+        Show progress on stderr.
+    keep
+        Leave the tasks' folders.
+
+    Returns
+    -------
+    Swept
+        The rows of all tasks, and how many were done by whom.
+
+    Raises
+    ------
+    StoreError
+        A task cannot be run as it is, the store cannot be used, or its disk is full; what is finished is kept.
     """
     path = Path(store).absolute()
     listed = _checked(tasks, path, workers)
-    state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep))
+    state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep, used()))
     already = state.begin(own=executor is None)
     if state.waiting:
         with Progress(show) as progress:
@@ -81,7 +104,7 @@ class _Sweep:
         self._heard = 0
 
     def begin(self, own: bool) -> int:
-        """How many tasks are done already; the others are written down and wait.
+        """Record the tasks in the store, and count those that are done already.
 
         own: the workers are processes of ours, to which work must be sent.
         """
@@ -103,7 +126,7 @@ class _Sweep:
         return len(ready)
 
     def run(self, executor: Executor, size: int, progress: Progress) -> None:
-        """Nothing, after every task is done or has failed; `size` of them at a time."""
+        """Run the tasks, `size` at a time, until each is done or has failed."""
         try:
             while self.waiting or self.flying:
                 self._look()

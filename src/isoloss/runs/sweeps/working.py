@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from isoloss.files import use
 from isoloss.runs.database import full
 from isoloss.runs.problems import StoreError, StoreUnwritable
 from isoloss.runs.sweeps.folders import remove_folder
@@ -28,17 +29,40 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Orders:
-    """What workers know of their sweep: its store, its name, when it began, and whether folders are kept."""
+    """What workers know of their sweep.
+
+    Attributes
+    ----------
+    store
+        The file of its store.
+    sweep
+        Its name, with which its claims begin.
+    since
+        When it began, in seconds since 1970; what failed before is tried again.
+    keep
+        Leave the folders of tasks.
+    modules
+        What its process was told to `use`, so that workers anywhere know a user's own formats, methods and laws.
+    """
 
     store: Path
     sweep: str
     since: float
     keep: bool
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: done, taken by somebody else, failed, or "store": the store itself cannot be written."""
+    """How a task ended.
+
+    Attributes
+    ----------
+    how
+        "done", "taken" by somebody else, "failed", or "store": the store itself cannot be written.
+    reason
+        One sentence for the last two.
+    """
 
     how: Literal["done", "taken", "failed", "store"]
     reason: str = ""
@@ -81,7 +105,8 @@ class Pulse:
 
 
 def work_on(task: Task, orders: Orders) -> Outcome:
-    """How the task ended; its claim is given up in every case, and what it added stays."""
+    """Work on a task, and say how it ended; its claim is given up in every case, and what it added stays."""
+    use(*orders.modules)
     store, claim = Store(orders.store), f"{orders.sweep}:{uuid.uuid4().hex}"
     try:
         if not store.claim(task, claim, orders.since):
