@@ -17,14 +17,14 @@ from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, PublicTable, bundled_table
 from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
-from isoloss.runs.saving import save_frame
+from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import Outlook, Store, Swept, Task, TaskState, Watch, cores, outlook, sweep
 from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "READERS", "STORES", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Opened", "Origin", "Outlook",
+    "COLUMNS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store",
     "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs", "bundled_table", "compact",
     "cores", "number", "outlook", "read", "save_frame", "sweep",
