@@ -1,4 +1,5 @@
-"""Mutated files: each loads or is refused in one sentence, in bounded memory, and touches nothing else.
+"""Mutated files: each loads or is refused in one sentence, in bounded memory, and touches nothing
+else.
 
 A part of the 2,000 in the default run; all with ``pytest tests/files/test_files_fuzz.py -m slow``.
 """
@@ -22,10 +23,14 @@ NAMES = ("fit.json", "comparison.json", "plan.json", "law.json")
 #: Bytes that loading may take beside what the process has.
 ROOM = 600 << 20
 VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1 << 62, 10**30, 1e308, -1e-308, "", "x", "nan", "\ud800", "a\x00b", "é" * 500,
-    [], [[]], [None], ["float64"] * 50, {}, {"map": {}}, {"map": 1}, {"number": "nan"}, {"number": "1e999"},
-    {"array": [], "dtype": "float64"}, {"array": [1.0], "dtype": "U999999999"}, {"array": [[1.0], 2.0], "dtype": "float64"},
-    {"array": [1.0], "dtype": ["f8", "f8"]}, {"Fit": {}}, {"Law": {}}, {"Law": None}, {"Caution": {"kind": "x"}},
+    None, True, 0, -1, 1 << 62, 10**30, 1e308, -1e-308, "", "x", "nan",
+    "\ud800", "a\x00b", "é" * 500,
+    [], [[]], [None], ["float64"] * 50, {}, {"map": {}}, {"map": 1}, {"number": "nan"},
+    {"number": "1e999"},
+    {"array": [], "dtype": "float64"}, {"array": [1.0], "dtype": "U999999999"},
+    {"array": [[1.0], 2.0], "dtype": "float64"},
+    {"array": [1.0], "dtype": ["f8", "f8"]}, {"Fit": {}}, {"Law": {}}, {"Law": None},
+    {"Caution": {"kind": "x"}},
 )  # fmt: skip
 
 
@@ -109,7 +114,9 @@ def bounded() -> Iterator[None]:
 
 
 def _survives(seeds: range, folder: Path) -> int:
-    """How many of the mutated files still load; AssertionError for one that ends otherwise than in a sentence."""
+    """How many of the mutated files still load; AssertionError for one that ends otherwise than in
+    a sentence.
+    """
     contents = [(GOLDEN / name).read_bytes() for name in NAMES]
     path, loaded = folder / "x.json", 0
     for seed in seeds:

@@ -1,4 +1,6 @@
-"""Names that become files: refused in one sentence wherever a system would read them as something else."""
+"""Names that become files: refused in one sentence wherever a system would read them as something
+else.
+"""
 
 import pytest
 

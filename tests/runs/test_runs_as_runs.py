@@ -1,4 +1,6 @@
-"""One coercion to Runs: whatever stands for a table of runs is read, anything else is one sentence."""
+"""One coercion to Runs: whatever stands for a table of runs is read, anything else is one
+sentence.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,6 @@
-"""How a value is named and kept: open sets by name, modules that add to them, and files written whole."""
+"""How a value is named and kept: open sets by name, modules that add to them, and files written
+whole.
+"""
 
 from isoloss.files.coding import UNSAVED, decode, encode, fields_of, from_fields
 from isoloss.files.json_text import read_json

@@ -1,4 +1,6 @@
-"""JSON from a file that may have been made to do harm: each key once, and one sentence for whatever is wrong."""
+"""JSON from a file that may have been made to do harm: each key once, and one sentence for whatever
+is wrong.
+"""
 
 from __future__ import annotations
 

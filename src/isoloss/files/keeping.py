@@ -38,7 +38,8 @@ def save(value: Any, path: str | Path, force: bool = False) -> Path:
     Raises
     ------
     FilesError
-        The value is of no registered kind, the file exists and `force` is not given, or it cannot be written.
+        The value is of no registered kind, the file exists and `force` is not given, or it cannot
+        be written.
     ValueError
         The value itself cannot be kept, as a law of a formula that has no name.
     """
@@ -71,8 +72,8 @@ def load(path: str | Path) -> Any:
     Raises
     ------
     FilesError
-        There is no such file, it is no file of isoloss, it has a newer schema or a kind that is not registered, or
-        its content does not have the types of its fields.
+        There is no such file, it is no file of isoloss, it has a newer schema or a kind that is not
+        registered, or its content does not have the types of its fields.
     """
     path = Path(path)
     content = _content(path)
@@ -84,7 +85,8 @@ def load(path: str | Path) -> Any:
         raise FilesError(f"cannot read {shown(path)}: {why}")
     if schema > kind.schema:
         raise FilesError(
-            f"{shown(path)} has schema {schema} but this isoloss {version('isoloss')} reads up to {kind.schema}; "
+            f"{shown(path)} has schema {schema} but this isoloss {version('isoloss')} reads up to "
+            f"{kind.schema}; "
             "upgrade isoloss"
         )
     try:
@@ -92,7 +94,8 @@ def load(path: str | Path) -> Any:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise FilesError(
-            f"{shown(path)} says it holds a {name} but cannot be read as one: {' '.join(said.split())[:500]}"
+            f"{shown(path)} says it holds a {name} but cannot be read as one: "
+            f"{' '.join(said.split())[:500]}"
         ) from error
 
 

@@ -1,4 +1,6 @@
-"""One checked name for everything that becomes a file or folder: a key, a label, the name of a table."""
+"""One checked name for everything that becomes a file or folder: a key, a label, the name of a
+table.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,17 @@ def checked_name(name: str, what: str = "name", problem: type[ValueError] = File
     Raises
     ------
     ValueError
-        It is empty, "." or "..", holds a separator of folders, a character that a system refuses or that cannot be
-        printed, begins or ends with a blank, ends with a dot, is longer than 200 bytes, or is the name of a device.
+        It is empty, "." or "..", holds a separator of folders, a character that a system refuses or
+        that cannot be printed, begins or ends with a blank, ends with a dot, is longer than 200
+        bytes, or is the name of a device.
     """
     why = _why_not(name)
     if why is None:
         return name
     shown = repr(name if not isinstance(name, str) or len(name) <= 60 else name[:57] + "...")
     raise problem(
-        f"the {what} {shown} cannot name a file: {why}; accepted are letters, digits, '-', '_' and '.'"
+        f"the {what} {shown} cannot name a file: {why}; accepted are letters, digits, '-', '_' and "
+        "'.'"
     )
 
 

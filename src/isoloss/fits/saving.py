@@ -1,4 +1,6 @@
-"""Fits and comparisons as kinds of files, and what must hold between the fields of one that is read."""
+"""Fits and comparisons as kinds of files, and what must hold between the fields of one that is
+read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from isoloss.fits.result import Fit, HeldOut
 
 
 def check_fit(fit: Fit) -> None:
-    """Raise ValueError where fields of a fit do not belong together: they were edited or are of several fits."""
+    """Raise ValueError where fields of a fit do not belong together: they were edited or are of
+    several fits.
+    """
     p = fit.points
     _same_length("points", p.params, p.tokens, p.precision, p.observed, p.predicted, p.held_out)
     if not all(

@@ -1,4 +1,6 @@
-"""What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
+"""What was measured: runs, tables of them, readers and checks, public tables by name, and model
+counts.
+"""
 
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
@@ -24,8 +26,11 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Opened", "Origin", "Outlook",
-    "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store",
-    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs", "bundled_table", "compact",
+    "COLUMNS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops", "Grid",
+    "NothingUsable", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
+    "RunsWarning", "Store",
+    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs",
+    "bundled_table", "compact",
     "cores", "number", "outlook", "read", "save_frame", "sweep",
 ]

@@ -33,8 +33,10 @@ class Flops:
 
     def __str__(self) -> str:
         return (
-            f"{self.training:.4g} FLOPs a token in training ({self.training / self.rule:.3f} x 6N), "
-            f"{self.forward:.4g} forward, {self.attention / self.forward:.1%} of it attention products"
+            f"{self.training:.4g} FLOPs a token in training ({self.training / self.rule:.3f} x "
+            "6N), "
+            f"{self.forward:.4g} forward, {self.attention / self.forward:.1%} of it attention "
+            "products"
         )
 
 
@@ -113,7 +115,9 @@ class Decoder:
     # ---- parameters
     @property
     def matrix_params(self) -> int:
-        """Parameters of the blocks' matrices: attention and feed-forward, without biases and norms."""
+        """Parameters of the blocks' matrices: attention and feed-forward, without biases and
+        norms.
+        """
         attention = self.width * (2 * self._queries + 2 * self._keys)
         return self.layers * (attention + (3 if self.gated else 2) * self.width * (self.ffn or 0))
 
@@ -148,8 +152,9 @@ class Decoder:
     def flops(self, context: int, causal: bool = True, embeddings: bool = False) -> Flops:
         """The FLOPs of one token, averaged over a sequence of `context` tokens.
 
-        forward = 2 (matrices + head) + 4 layers heads head_dim attended, where attended is (context + 1) / 2
-        with a causal mask, context without. embeddings: whether the rule 6 N counts N with them.
+        forward = 2 (matrices + head) + 4 layers heads head_dim attended, where attended is (context
+        + 1) / 2 with a causal mask, context without. embeddings: whether the rule 6 N counts N with
+        them.
         """
         attended = (context + 1) / 2 if causal else float(context)
         return self._flops(attended, embeddings)
@@ -196,9 +201,11 @@ class Decoder:
     def training_bytes(
         self, weights: float = 2, gradients: float = 2, master: float = 4, moments: float = 8
     ) -> float:
-        """The bytes of the training state, activations left out: bytes a parameter times parameters.
+        """The bytes of the training state, activations left out: bytes a parameter times
+        parameters.
 
-        The defaults are mixed-precision Adam: bf16 weights and gradients, fp32 master copy, two fp32 moments.
+        The defaults are mixed-precision Adam: bf16 weights and gradients, fp32 master copy, two
+        fp32 moments.
         """
         return self.params * float(weights + gradients + master + moments)
 

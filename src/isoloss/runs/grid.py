@@ -23,8 +23,8 @@ P = ParamSpec("P")
 def _as_written(init: Callable[P, None]) -> Callable[P, None]:
     """`Grid.__init__` with the signature of `init`, which help and completion show.
 
-    Python forgets in which order named parameters were given, and that order is the order of the combinations; so the
-    lists are taken as they were written.
+    Python forgets in which order named parameters were given, and that order is the order of the
+    combinations; so the lists are taken as they were written.
     """
 
     @functools.wraps(init)
@@ -39,10 +39,12 @@ def _as_written(init: Callable[P, None]) -> Callable[P, None]:
 
 @dataclass(frozen=True, init=False, repr=False)
 class Grid:
-    """Every combination of lists of settings: ``Grid(params=["1M", "4M"], tokens="9M", precision=["fp", "w4"])``.
+    """Every combination of lists of settings: ``Grid(params=["1M", "4M"], tokens="9M",
+    precision=["fp", "w4"])``.
 
-    Iterating gives each combination as a dictionary, the last list that was written running fastest. One value is as
-    good as a list of one. Numbers may be text with a suffix ("1.3B"), precisions any spelling.
+    Iterating gives each combination as a dictionary, the last list that was written running
+    fastest. One value is as good as a list of one. Numbers may be text with a suffix ("1.3B"),
+    precisions any spelling.
 
     Parameters
     ----------
@@ -63,8 +65,9 @@ class Grid:
     step_size
         Step sizes of the descent in linear regression.
     **others
-        Whatever else the verb varies: settings of a recipe (lr, schedule, sequences ...) in `train`, of the problem,
-        the descent and the reading (dim, decay, batch, iterate, inputs ...) in `simulate`.
+        Whatever else the verb varies: settings of a recipe (lr, schedule, sequences ...) in
+        `train`, of the problem, the descent and the reading (dim, decay, batch, iterate, inputs
+        ...) in `simulate`.
 
     Attributes
     ----------
@@ -74,7 +77,8 @@ class Grid:
     Raises
     ------
     RunsError
-        There is no list, one is empty or has a value twice, or a value is no number where one is due.
+        There is no list, one is empty or has a value twice, or a value is no number where one is
+        due.
     """
 
     axes: Mapping[str, tuple[Any, ...]]

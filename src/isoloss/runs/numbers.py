@@ -41,7 +41,8 @@ def _value(text: object) -> float | None:
     match = _NUMBER.fullmatch(bare)
     if match is None:
         return None
-    # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two roundings.
+    # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two
+    # roundings.
     return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
 
 

@@ -1,4 +1,6 @@
-"""Reading runs from whatever holds them: a file, a data frame, a public table by name, a store, or a list of these."""
+"""Reading runs from whatever holds them: a file, a data frame, a public table by name, a store, or
+a list of these.
+"""
 
 from __future__ import annotations
 
@@ -41,21 +43,21 @@ def read(
     Parameters
     ----------
     source
-        A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data frame, a `Store`,
-        `Runs`, a `Run`, or a list of these, which are joined.
+        A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data
+        frame, a `Store`, `Runs`, a `Run`, or a list of these, which are joined.
     columns
         Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"].
     precision
-        One spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's columns; a part whose
-        value is missing is left out.
+        One spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's
+        columns; a part whose value is missing is left out.
     perplexity
         True where the loss column is perplexity, or the name of the column that is.
     strict
         Raise for the first row that cannot be used, instead of keeping it as excluded.
     **constants
-        A value for a column of every row (source="mine", tokens="30B"); for a public table also its own options,
-        such as eval_set. In a list, columns, precision and perplexity are for your own files and not for public
-        tables.
+        A value for a column of every row (source="mine", tokens="30B"); for a public table also its
+        own options, such as eval_set. In a list, columns, precision and perplexity are for your own
+        files and not for public tables.
 
     Returns
     -------
@@ -65,7 +67,8 @@ def read(
     Raises
     ------
     RunsError
-        The source cannot be read, a column is missing or named twice, or, where `strict`, a row cannot be used.
+        The source cannot be read, a column is missing or named twice, or, where `strict`, a row
+        cannot be used.
     """
     source = _made(source)
     if isinstance(source, list | tuple):
@@ -98,8 +101,8 @@ def as_runs(source: Any) -> Runs:
     Parameters
     ----------
     source
-        `Runs`, a `Run` or a list of them, a `Store`, a path, the name of a public table, a data frame, or a list of
-        these.
+        `Runs`, a `Run` or a list of them, a `Store`, a path, the name of a public table, a data
+        frame, or a list of these.
 
     Raises
     ------
@@ -170,7 +173,8 @@ def _pairs(columns: ColumnNames | None) -> dict[str, str]:
             raise RunsError(f"cannot read the column name {text!r}; write it like loss=val_loss")
         if name.strip() in pairs:
             raise RunsError(
-                f"two columns, '{pairs[name.strip()]}' and '{own.strip()}', are named as {name.strip()}"
+                f"two columns, '{pairs[name.strip()]}' and '{own.strip()}', are named as "
+                f"{name.strip()}"
             )
         pairs[name.strip()] = own.strip()
     return pairs
@@ -198,14 +202,17 @@ def _arranged(
     for key, value in constants.items():
         if key in given:
             raise RunsError(
-                f"'{key}' is given twice: as the column '{given[key]}' and as the constant {value!r}"
+                f"'{key}' is given twice: as the column '{given[key]}' and as the constant "
+                f"{value!r}"
             )
         frame = _constant(frame, key, value, name)
     return _with_typed_extras(frame), found
 
 
 def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.DataFrame:
-    """The frame with the named columns under their canonical names; one that stood there keeps '_in_file'."""
+    """The frame with the named columns under their canonical names; one that stood there keeps
+    '_in_file'.
+    """
     for canonical, own in columns.items():
         _known_column(canonical)
         if own not in frame.columns:

@@ -29,9 +29,11 @@ REQUIRED_HERE = ("params", "tokens", "precision", "loss", "metric", "status")
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Runs:
-    """A table of runs, built from rows of `Run` or by `Runs.from_frame`; every method returns a new table.
+    """A table of runs, built from rows of `Run` or by `Runs.from_frame`; every method returns a new
+    table.
 
-    ``runs["loss"]`` is a column as an array, iterating gives a `Run` a row, ``one + other`` joins two tables.
+    ``runs["loss"]`` is a column as an array, iterating gives a `Run` a row, ``one + other`` joins
+    two tables.
 
     Parameters
     ----------
@@ -43,8 +45,8 @@ class Runs:
     Attributes
     ----------
     columns
-        Names of the columns: those of `COLUMNS` that are present (metric, status and reason always are), then whatever
-        else the table came with.
+        Names of the columns: those of `COLUMNS` that are present (metric, status and reason always
+        are), then whatever else the table came with.
     provenance
         Licence and citation by source, of the sources that are known.
     precisions
@@ -105,7 +107,9 @@ class Runs:
         return (Run.of(row) for row in self._frame.iter_rows(named=True))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """The column as an array: float64 (NaN where unknown) for numbers, objects (None) for text."""
+        """The column as an array: float64 (NaN where unknown) for numbers, objects (None) for
+        text.
+        """
         if name in self._frame.columns:
             series = self._frame[name]
             if series.dtype.is_numeric():
@@ -133,7 +137,9 @@ class Runs:
 
     @cached_property
     def precisions(self) -> list[Precision]:
-        """The precision of every row, parsed; RunsError where a row's cannot be read (use .usable)."""
+        """The precision of every row, parsed; RunsError where a row's cannot be read (use
+        .usable).
+        """
         try:
             return [_parsed(text) for text in self._frame["precision"].to_list()]
         except ValueError as error:
@@ -183,9 +189,10 @@ class Runs:
         *conditions
             Polars expressions.
         **equals
-            A condition on a column: a value to equal (any spelling of a precision, "1.3B" for a number, None for
-            unknown), a list of them, a (low, high) tuple for numbers (both ends count, None leaves one open), or a
-            callable that takes the column's array and returns a mask.
+            A condition on a column: a value to equal (any spelling of a precision, "1.3B" for a
+            number, None for unknown), a list of them, a (low, high) tuple for numbers (both ends
+            count, None leaves one open), or a callable that takes the column's array and returns a
+            mask.
 
         Raises
         ------
@@ -213,7 +220,9 @@ class Runs:
         return self.from_checked(self._frame.filter(condition), self.provenance)
 
     def with_columns(self, **values: Any) -> Runs:
-        """The runs with these columns set, each an array of one value a run or one value for all."""
+        """The runs with these columns set, each an array of one value a run or one value for
+        all.
+        """
         frame = self._frame
         for name, value in values.items():
             many = isinstance(value, np.ndarray | pl.Series | list | tuple)
@@ -252,9 +261,11 @@ class Runs:
 
     # ---- showing and keeping
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its path.
+        """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its
+        path.
 
-        Raises RunsError for another ending, for a file that exists unless `force`, and where it cannot be written.
+        Raises RunsError for another ending, for a file that exists unless `force`, and where it
+        cannot be written.
         """
         return save_frame(self._frame, Path(path), force)
 

@@ -1,4 +1,6 @@
-"""Checkpoints: training goes on to the last bit, branches equal whole runs, and damaged files are refused."""
+"""Checkpoints: training goes on to the last bit, branches equal whole runs, and damaged files are
+refused.
+"""
 
 import hashlib
 import json
@@ -53,7 +55,9 @@ def test_training_goes_on_to_the_last_bit(tmp_path: Path, precision: str, at: in
 
 
 def test_a_branch_of_a_trunk_is_the_whole_run() -> None:
-    """The trunk's first steps, then the decay: every number equal to that of the run trained alone."""
+    """The trunk's first steps, then the decay: every number equal to that of the run trained
+    alone.
+    """
     trunk, branch = job(20, schedule="constant"), job(10, schedule="wsd", decay=0.4)
     assert (branch.shared, trunk.shared, trunk.trunk) == (6, 20, branch.trunk)
     alone = Trainer(branch)

@@ -249,7 +249,8 @@ def test_a_loss_of_zero_is_excluded_and_not_guessed_at(data_folder):
     assert len(table) == 316
     assert set(table.excluded["status"]) == {"excluded"}
     assert table.excluded["reason"].tolist() == [
-        f"column '{loss}' (loss) has '0'; accepted is a finite number above 0 ({path.name}, row {row})"
+        f"column '{loss}' (loss) has '0'; accepted is a finite number above 0 ({path.name}, row "
+        f"{row})"
         for row in zeros
     ]
 
@@ -306,7 +307,8 @@ for name in sys.argv[2:]:
         many.save(path, force=True)
         print("no error")
     except runs.RunsError as error:
-        print(len(str(error).splitlines()), "No space left" in str(error), path.read_bytes() == before)
+        text, same = str(error), path.read_bytes() == before
+        print(len(text.splitlines()), "No space left" in text, same)
     path.unlink()
 print(list(folder.iterdir()))
 """

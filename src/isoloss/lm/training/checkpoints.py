@@ -1,4 +1,6 @@
-"""Models in files: safetensors with what made them in the header, written whole or not at all, checked when read."""
+"""Models in files: safetensors with what made them in the header, written whole or not at all,
+checked when read.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A model that was trained, its run, and the settings that made it (of corpus and recipe, as JSON values)."""
+    """A model that was trained, its run, and the settings that made it (of corpus and recipe, as
+    JSON values).
+    """
 
     model: Model
     run: Run
@@ -81,8 +85,8 @@ def read_checkpoint(
     path
         A file that `save_checkpoint` wrote.
     like
-        Tensors that the file must hold the like of, by name, shape and type; of "losses", which grows with the
-        steps, the type alone. None accepts any.
+        Tensors that the file must hold the like of, by name, shape and type; of "losses", which
+        grows with the steps, the type alone. None accepts any.
 
     Raises
     ------
@@ -106,7 +110,8 @@ def read_checkpoint(
         raise _damaged(path, f"its schema is {head['schema'][:60]!r}")
     if int(head["schema"]) > SCHEMA:
         raise CheckpointError(
-            f"the checkpoint {path} has schema {head['schema']}; this isoloss {version('isoloss')} reads up to "
+            f"the checkpoint {path} has schema {head['schema']}; this isoloss {version('isoloss')} "
+            "reads up to "
             f"{SCHEMA}, so update it"
         )
     if head["sha256"] != digest:
@@ -169,8 +174,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        As `read_checkpoint`; it is the state of a training that has not ended, or its tensors are not those of the
-        model that it describes.
+        As `read_checkpoint`; it is the state of a training that has not ended, or its tensors are
+        not those of the model that it describes.
     """
     path = Path(path)
     tensors, about = read_checkpoint(path)

@@ -1,6 +1,8 @@
-"""The header of a safetensors file, checked before anything is made of it: names, types, shapes and places.
+"""The header of a safetensors file, checked before anything is made of it: names, types, shapes and
+places.
 
-Reference: the format of safetensors: 8 bytes of length, a JSON object of tensors, the tensors' bytes one after another.
+Reference: the format of safetensors: 8 bytes of length, a JSON object of tensors, the tensors'
+bytes one after another.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ LONGEST = 100_000_000
 
 
 def header_of(content: bytes) -> tuple[dict[str, Any], memoryview]:
-    """The header of a file and the bytes that follow it; ValueError where it is cut short or no JSON object."""
+    """The header of a file and the bytes that follow it; ValueError where it is cut short or no
+    JSON object.
+    """
     if len(content) < 8:
         raise ValueError("it ends before its header")
     (length,) = struct.unpack("<Q", content[:8])
@@ -49,7 +53,9 @@ def header_of(content: bytes) -> tuple[dict[str, Any], memoryview]:
 
 
 def check_layout(header: Mapping[str, Any], size: int) -> None:
-    """Raise ValueError unless the tensors lie one after another in `size` bytes, each as long as its shape says."""
+    """Raise ValueError unless the tensors lie one after another in `size` bytes, each as long as
+    its shape says.
+    """
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     places = sorted((*_place(name, entry), name) for name, entry in tensors.items())
     before = 0

@@ -8,6 +8,7 @@ from isoloss.runs.intake.template import filled
 
 # fmt: off
 __all__ = [
-    "READERS", "Opened", "Origin", "Reader", "checked", "filled", "frame_of", "open_bytes", "open_file",
+    "READERS", "Opened", "Origin", "Reader", "checked", "filled", "frame_of", "open_bytes",
+    "open_file",
 ]
 # fmt: on

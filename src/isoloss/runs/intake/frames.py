@@ -13,7 +13,9 @@ from isoloss.runs.problems import RunsError
 
 
 def frame_of(frame: Any) -> pl.DataFrame:
-    """Any data frame that narwhals knows (polars, pandas, arrow, modin, lazy ones ...) as a polars one."""
+    """Any data frame that narwhals knows (polars, pandas, arrow, modin, lazy ones ...) as a polars
+    one.
+    """
     if isinstance(frame, pl.DataFrame):
         return frame
     try:
@@ -32,7 +34,9 @@ def frame_of(frame: Any) -> pl.DataFrame:
 
 
 def from_rows(records: Iterable[object], name: str, rows: Iterable[int]) -> pl.DataFrame:
-    """A frame of rows that are objects, nested ones as dotted names; RunsError for a row that is none."""
+    """A frame of rows that are objects, nested ones as dotted names; RunsError for a row that is
+    none.
+    """
     flat: list[dict[str, Any]] = []
     for record, row in zip(records, rows, strict=True):
         if not isinstance(record, Mapping):

@@ -42,10 +42,11 @@ class Reader:
     Attributes
     ----------
     open
-        Called with the content and the name of a file, returns what it holds; raises RunsError, one sentence, where
-        it cannot.
+        Called with the content and the name of a file, returns what it holds; raises RunsError, one
+        sentence, where it cannot.
     in_place
-        Called with the path instead, for a file that is not read as a whole, as others may be writing to it.
+        Called with the path instead, for a file that is not read as a whole, as others may be
+        writing to it.
     """
 
     open: Callable[[bytes, str], Opened] | None = None

@@ -6,7 +6,9 @@ from isoloss.runs.problems import RunsError
 
 
 def text_of(data: bytes, name: str) -> str:
-    """The content as UTF-8 text, a byte-order mark left out; RunsError with the first byte that is none."""
+    """The content as UTF-8 text, a byte-order mark left out; RunsError with the first byte that is
+    none.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -24,8 +24,9 @@ AT_ONCE = 8  # downloads; two of the tables are dozens of small files
 def fetch(table: PublicTable) -> dict[str, bytes]:
     """The contents of a table's files by local path, each with the pinned hash.
 
-    Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the system's),
-    then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of them has a file.
+    Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the
+    system's), then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of
+    them has a file.
     """
     if table.bundled:
         return {table.bundled: bundled_folder().joinpath(table.bundled).read_bytes()}
@@ -55,7 +56,8 @@ def _from_folder(file: PublicFile) -> bytes | None:
     found = _sha256(content)
     if found != file.sha256:
         raise RunsError(
-            f"'{path}' is not the published file: its sha256 is {found[:12]}... where {file.sha256[:12]}... "
+            f"'{path}' is not the published file: its sha256 is {found[:12]}... where "
+            f"{file.sha256[:12]}... "
             "is expected; remove it or unset ISOLOSS_DATA"
         )
     return content
@@ -90,7 +92,8 @@ def _got(url: str, wanted_by: str, file: PublicFile) -> bytes:
         pooch.HTTPDownloader(timeout=30, stream=False)(url, content, None)
     except OSError as error:
         raise RunsError(
-            f"cannot download {url} ({type(error).__name__}) for {wanted_by}; connect to the network, or set "
+            f"cannot download {url} ({type(error).__name__}) for {wanted_by}; connect to the "
+            "network, or set "
             f"ISOLOSS_DATA to a folder that holds {file.local}"
         ) from None
     return content.getvalue()

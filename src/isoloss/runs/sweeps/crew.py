@@ -1,4 +1,6 @@
-"""The workers of this machine: spawned processes of one thread each, the death of one concerning its task alone."""
+"""The workers of this machine: spawned processes of one thread each, the death of one concerning
+its task alone.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,12 @@ THREADS = (
 
 
 class Crew(Executor):
-    """An executor of `size` places, each a pool of one process: a process that dies breaks no other's work.
+    """An executor of `size` places, each a pool of one process: a process that dies breaks no
+    other's work.
 
-    No more than `size` calls may be under way. The processes end when this one does, however it does, and at
-    once by `kill`: all hold the end of a pipe that closes then. main: whether their work needs the module __main__.
+    No more than `size` calls may be under way. The processes end when this one does, however it
+    does, and at once by `kill`: all hold the end of a pipe that closes then. main: whether their
+    work needs the module __main__.
     """
 
     def __init__(self, size: int, main: bool = True) -> None:
@@ -78,7 +82,9 @@ class Crew(Executor):
 
 
 def needs_main(things: Any) -> bool:
-    """Whether things refer to the module __main__ when sent to another process; StoreError where they cannot be."""
+    """Whether things refer to the module __main__ when sent to another process; StoreError where
+    they cannot be.
+    """
     try:
         return b"__main__" in pickle.dumps(things)
     except Exception as error:
@@ -90,7 +96,9 @@ def needs_main(things: Any) -> bool:
 
 
 def cores() -> int:
-    """How many cores this process may use: those it is bound to, or its share of them where that is limited."""
+    """How many cores this process may use: those it is bound to, or its share of them where that is
+    limited.
+    """
     bound = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -125,8 +133,8 @@ def _end_with(watched: Connection) -> None:
 def _surroundings(main: bool) -> Iterator[None]:
     """What a process inherits that starts in this block: one thread for every library.
 
-    main: whether it needs the module __main__. Where not, it does not import that a second time, so that a
-    script needs no guard against starting its own sweep again.
+    main: whether it needs the module __main__. Where not, it does not import that a second time, so
+    that a script needs no guard against starting its own sweep again.
     """
     before = {name: os.environ.get(name) for name in THREADS}
     module = sys.modules["__main__"]

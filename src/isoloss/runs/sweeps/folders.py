@@ -1,4 +1,6 @@
-"""The folder of a task's own beside the store: made on first use, known as ours by a mark, removed when done."""
+"""The folder of a task's own beside the store: made on first use, known as ours by a mark, removed
+when done.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from pathlib import Path
 from isoloss.files import checked_name
 from isoloss.runs.problems import StoreError
 
-#: A file that tells a folder that a sweep made from one that stood there before, which is never removed.
+#: A file that tells a folder that a sweep made from one that stood there before, which is never
+#: removed.
 MARK = ".isoloss-task"
 
 

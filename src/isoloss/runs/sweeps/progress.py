@@ -1,4 +1,6 @@
-"""What a waiting person sees of a sweep, on stderr: a live table on a terminal, quiet lines elsewhere."""
+"""What a waiting person sees of a sweep, on stderr: a live table on a terminal, quiet lines
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,17 @@ from isoloss.runs.sweeps.swept import span
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Seconds between two lines where nobody watches a terminal: when something was done since, and in any case.
+#: Seconds between two lines where nobody watches a terminal: when something was done since, and in
+#: any case.
 QUIET, LONG_QUIET = 10.0, 300.0
 MOST_RUNNING = 12
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a sweep stands: tasks done, failed and in all, those running, and the seconds left (None: unknown)."""
+    """How a sweep stands: tasks done, failed and in all, those running, and the seconds left (None:
+    unknown).
+    """
 
     done: int
     failed: int

@@ -1,4 +1,6 @@
-"""The sweep: tasks shared out among workers and among sweeps, each done once, resumed after any kind of death."""
+"""The sweep: tasks shared out among workers and among sweeps, each done once, resumed after any
+kind of death.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,9 @@ def sweep(
 ) -> Swept:
     """Run tasks whose rows are not in a store yet, and give the rows of all.
 
-    Any number of sweeps may share a store. A task that fails stops no other and is tried again by the next sweep; one
-    whose worker died resumes from its checkpoint. Tasks of most FLOPs begin first.
+    Any number of sweeps may share a store. A task that fails stops no other and is tried again by
+    the next sweep; one whose worker died resumes from its checkpoint. Tasks of most FLOPs begin
+    first.
 
     Parameters
     ----------
@@ -65,7 +68,8 @@ def sweep(
     Raises
     ------
     StoreError
-        A task cannot be run as it is, the store cannot be used, or its disk is full; what is finished is kept.
+        A task cannot be run as it is, the store cannot be used, or its disk is full; what is
+        finished is kept.
     """
     path = Path(store).absolute()
     listed = _checked(tasks, path, workers)
@@ -87,7 +91,9 @@ def sweep(
 
 
 class _Sweep:
-    """A sweep under way: the tasks that wait here, those that workers have, and how the others ended."""
+    """A sweep under way: the tasks that wait here, those that workers have, and how the others
+    ended.
+    """
 
     def __init__(self, tasks: Sequence[Task], store: Store, orders: Orders) -> None:
         self.tasks = sorted(tasks, key=lambda task: -task.flops)
@@ -148,7 +154,9 @@ class _Sweep:
             raise
 
     def tidy(self) -> None:
-        """Remove the folders that sweeps made for tasks that are done, unless they are to be kept."""
+        """Remove the folders that sweeps made for tasks that are done, unless they are to be
+        kept.
+        """
         if self.orders.keep:
             return
         for task in self.tasks:
@@ -221,22 +229,29 @@ class _Sweep:
                 self._failed(task, outcome.reason, progress)
 
     def _died(self, task: Task, progress: Progress) -> None:
-        """A worker was killed, by the system or a person: the task waits again, unless that leads nowhere."""
+        """A worker was killed, by the system or a person: the task waits again, unless that leads
+        nowhere.
+        """
         self._look()
         state = self._states[task.key]
         claimed = (state.beat or 0.0) >= self.orders.since
         self._stillborn = 0 if claimed else self._stillborn + 1
         if self._stillborn >= STILLBORN:
             raise StoreError(
-                "workers end before they begin to work: they must be able to import it, so a notebook takes it from a "
-                f"file, and a script calls sweep below `if __name__ == '__main__':` ({self._finished()})"
+                "workers end before they begin to work: they must be able to import it, so a "
+                "notebook takes it from a "
+                "file, and a script calls sweep below `if __name__ == '__main__':` "
+                f"({self._finished()})"
             )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
         count, share = (1 if state.share > share else count + 1), max(share, state.share)
         self._deaths[task.key] = count, share
         if count >= DEATHS:
-            reason = f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
+            reason = (
+                f"its worker was killed {count} times at {share:.0%} of the work; "
+                "is there enough memory?"
+            )
             self.store.fail(task.key, reason)
             self._failed(task, reason, progress)
             return

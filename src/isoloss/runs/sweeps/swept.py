@@ -76,7 +76,8 @@ class Outlook:
     workers
         How many work at once.
     seconds
-        The time left; None while the store holds nothing finished from which to learn how fast this goes.
+        The time left; None while the store holds nothing finished from which to learn how fast this
+        goes.
     """
 
     store: Path
@@ -100,7 +101,8 @@ class Outlook:
         memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
         return "\n".join(
             [
-                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} to do",
+                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} "
+                "to do",
                 f"rows    {self.rows}, {self.there} there",
                 f"FLOPs   {compact(self.flops) if self.flops else 'unknown'} to do",
                 f"memory  {memory} for {self.workers} at once",
@@ -112,7 +114,9 @@ class Outlook:
 
 
 def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlook:
-    """What a sweep of the tasks on a store would take; the store need not be there, and is not made."""
+    """What a sweep of the tasks on a store would take; the store need not be there, and is not
+    made.
+    """
     path = Path(store)
     there = Store(path).present(key for task in tasks for key in task.rows)
     left = [task for task in tasks if not there.issuperset(task.rows)]
@@ -129,7 +133,8 @@ def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlo
 
 
 def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:
-    """The seconds that the tasks left (key to FLOPs) take that many workers, at the rate so far; None if unknown.
+    """The seconds that the tasks left (key to FLOPs) take that many workers, at the rate so far;
+    None if unknown.
 
     The rate is FLOPs a second over all work in the store; tasks a second where FLOPs are not known.
     """

@@ -17,7 +17,8 @@ class Task:
     Attributes
     ----------
     key
-        Hash of all that determines its results; it names the task's folder, so it must be a plain name.
+        Hash of all that determines its results; it names the task's folder, so it must be a plain
+        name.
     rows
         `Run.key` of every row it yields; the task is done when all are in the store.
     work

@@ -1,4 +1,6 @@
-"""The watch through which the work of a task sees its sweep: rows that are missing, a folder, who listens."""
+"""The watch through which the work of a task sees its sweep: rows that are missing, a folder, who
+listens.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ class Watch:
 
     @property
     def folder(self) -> Path:
-        """The task's own folder, beside the store, for checkpoints; made on first use, removed when it is done.
+        """The task's own folder, beside the store, for checkpoints; made on first use, removed when
+        it is done.
 
         The work may be killed at any moment: write a checkpoint with `isoloss.files.write`.
         """
@@ -64,11 +67,13 @@ class Watch:
         Raises
         ------
         StoreError
-            The task does not list the row, it is there with another loss, or the store cannot be written.
+            The task does not list the row, it is there with another loss, or the store cannot be
+            written.
         """
         if run.key not in self._task.rows:
             raise StoreError(
-                f"task '{self._task.label}' has no row with key {run.key!r}; it lists {', '.join(self._task.rows)}"
+                f"task '{self._task.label}' has no row with key {run.key!r}; it lists "
+                f"{', '.join(self._task.rows)}"
             )
         self._store.add(self._task.key, run, **extra)
         self._added.add(run.key)

@@ -1,4 +1,6 @@
-"""What a worker does with a task: claim it, keep the claim alive while it works, and end it one way or another."""
+"""What a worker does with a task: claim it, keep the claim alive while it works, and end it one way
+or another.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class Orders:
     keep
         Leave the folders of tasks.
     modules
-        What its process was told to `use`, so that workers anywhere know a user's own formats, methods and laws.
+        What its process was told to `use`, so that workers anywhere know a user's own formats,
+        methods and laws.
     """
 
     store: Path
@@ -69,7 +72,9 @@ class Outcome:
 
 
 class Pulse:
-    """A thread that tells the store, while its block runs, that the task is worked on, and how far it is."""
+    """A thread that tells the store, while its block runs, that the task is worked on, and how far
+    it is.
+    """
 
     def __init__(self, store: Store, key: str, claim: str, watch: Watch) -> None:
         self._store, self._key, self._claim, self._watch = store, key, claim, watch
@@ -90,7 +95,8 @@ class Pulse:
 
     def _run(self) -> None:
         while not self._over.wait(BEAT):
-            # A store that cannot be written now may be so again; rows that cannot be kept are said by add.
+            # A store that cannot be written now may be so again; rows that cannot be kept are said
+            # by add.
             with contextlib.suppress(StoreError):
                 if not self._beat():
                     self._watch.lose()
@@ -105,7 +111,9 @@ class Pulse:
 
 
 def work_on(task: Task, orders: Orders) -> Outcome:
-    """Work on a task, and say how it ended; its claim is given up in every case, and what it added stays."""
+    """Work on a task, and say how it ended; its claim is given up in every case, and what it added
+    stays.
+    """
     use(*orders.modules)
     store, claim = Store(orders.store), f"{orders.sweep}:{uuid.uuid4().hex}"
     try:

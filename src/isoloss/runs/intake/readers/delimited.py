@@ -16,7 +16,9 @@ from isoloss.runs.problems import RunsError
 
 
 def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
-    """A function that opens rows of values with a separator between them, each with its row of the file."""
+    """A function that opens rows of values with a separator between them, each with its row of the
+    file.
+    """
 
     def opener(data: bytes, name: str) -> Opened:
         reader = csv.reader(

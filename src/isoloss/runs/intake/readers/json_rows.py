@@ -23,7 +23,8 @@ def open_json(data: bytes, name: str) -> Opened:
             or len({len(v) for v in lists.values()}) != 1
         ):
             raise RunsError(
-                f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
+                f"cannot read {name}: accepted is a list of rows or an object of equally long "
+                "columns"
             )
         return Opened(from_columns(lists), Origin(name))
     if not isinstance(content, list):
