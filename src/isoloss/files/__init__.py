@@ -1,8 +1,6 @@
-"""How a value is named and kept: open sets by name, modules that add to them, and files written
-whole.
-"""
+"""How a value is named and kept: open sets, modules that add to them, files written whole."""
 
-from isoloss.files.coding import UNSAVED, decode, encode, fields_of, from_fields
+from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, from_fields, was
 from isoloss.files.json_text import read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
@@ -23,6 +21,7 @@ __all__ = [
     "decode",
     "encode",
     "fields_of",
+    "formerly",
     "from_fields",
     "load",
     "load_entry_points",
@@ -32,5 +31,6 @@ __all__ = [
     "shown",
     "use",
     "used",
+    "was",
     "write",
 ]
