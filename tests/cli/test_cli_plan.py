@@ -38,7 +38,7 @@ def test_a_plan_is_kept_and_is_no_law(shell, tmp_path) -> None:
     path = tmp_path / "plan.json"
     assert shell(*INSIDE, "-o", str(path)).stderr.endswith("plan.json\n")
     assert il.load(path).best.precision == "int7"
-    assert "exists; give another name, or --force" in shell(*INSIDE, "-o", str(path)).stderr
+    assert "exists; give another name or --force" in shell(*INSIDE, "-o", str(path)).stderr
     refused = shell("predict", str(path), "--params", "1B", "--tokens", "20B")
     assert "holds a plan; give a fit, a comparison or a law" in refused.stderr
 

@@ -58,7 +58,7 @@ REFUSED = {
     ),
     "output exists": (
         ["fit", "{table}", "-o", "taken.json"],
-        "error: 'taken.json' exists; give another name, or --force to replace it\n",
+        "error: 'taken.json' exists; give another name or --force to replace it\n",
     ),
     "figure with another ending": (
         ["fit", "{table}", "--plot", "fit.jpeg"],

@@ -1,4 +1,6 @@
-"""Registered kinds as JSON files: by type, and refused in one sentence where a field is not what it must be."""
+"""Registered kinds as JSON files: by type, and refused in one sentence where a field is not what it
+must be.
+"""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""Fixtures for the tests of runs: the folder of public data, a small table, and a file to write it to."""
+"""Fixtures for the tests of runs: the folder of public data, a small table, and a file to write it
+to.
+"""
 
 import os
 import shutil
@@ -43,7 +45,9 @@ def write(tmp_path):
 
 @pytest.fixture
 def own_mounts():
-    """Runs Python code in a folder, where it may mount what it likes without being seen; returns what it printed."""
+    """Runs Python code in a folder, where it may mount what it likes without being seen; returns
+    what it printed.
+    """
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
     if (
         not shutil.which("unshare")

@@ -1,4 +1,6 @@
+import inspect
 import itertools
+import pickle
 
 import pytest
 
@@ -50,3 +52,16 @@ def test_lists_that_make_no_grid_are_refused(lists, message):
 def test_a_wrong_precision_is_refused_in_its_own_words():
     with pytest.raises(ValueError, match="cannot read 'q8x' in precision 'w4 q8x'"):
         Grid(precision="w4 q8x")
+
+
+def test_help_and_completion_see_the_words():
+    words = inspect.signature(Grid).parameters
+    assert {"params", "tokens", "tokens_per_param", "precision", "seed", "samples"} <= set(words)
+    assert all(word in (Grid.__doc__ or "") for word in words)
+
+
+def test_lists_run_in_the_order_in_which_they_are_written():
+    grid = Grid(seed=[0, 1], lr=[0.1, 0.2], params="1M")
+    assert list(grid.axes) == ["seed", "lr", "params"]
+    assert [cell["lr"] for cell in grid] == [0.1, 0.2] * 2
+    assert pickle.loads(pickle.dumps(grid)) == grid

@@ -40,7 +40,8 @@ def test_what_is_no_number_is_refused_with_the_value(text):
     with pytest.raises(RunsError) as error:
         number(text)
     assert str(error.value) == (
-        f"cannot read {text!r} as a number; write a finite number like 1.3B, 20M, 4k, 1e21 or 1,300,000"
+        f"cannot read {text!r} as a number; write a finite number like 1.3B, 20M, 4k, 1e21 or "
+        "1,300,000"
     )
 
 

@@ -1,10 +1,12 @@
-"""How a value is named and kept: open sets by name, modules that add to them, and files written whole."""
+"""How a value is named and kept: open sets, modules that add to them, files written whole."""
 
-from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, was
+from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, from_fields, was
+from isoloss.files.json_text import read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
+from isoloss.files.names import checked_name
 from isoloss.files.plugins import load_entry_points, use, used
-from isoloss.files.problems import FilesError
+from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
 from isoloss.files.writing import check_target, write
 
@@ -15,13 +17,18 @@ __all__ = [
     "Kind",
     "Registry",
     "check_target",
+    "checked_name",
     "decode",
     "encode",
     "fields_of",
     "formerly",
+    "from_fields",
     "load",
     "load_entry_points",
+    "read_json",
+    "reason",
     "save",
+    "shown",
     "use",
     "used",
     "was",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from isoloss.files.coding import decode, encode
+from isoloss.files.json_text import read_json
 from isoloss.files.kinds import KINDS
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
@@ -37,7 +38,8 @@ def save(value: Any, path: str | Path, force: bool = False) -> Path:
     Raises
     ------
     FilesError
-        The value is of no registered kind, the file exists and `force` is not given, or it cannot be written.
+        The value is of no registered kind, the file exists and `force` is not given, or it cannot
+        be written.
     ValueError
         The value itself cannot be kept, as a law of a formula that has no name.
     """
@@ -70,8 +72,8 @@ def load(path: str | Path) -> Any:
     Raises
     ------
     FilesError
-        There is no such file, it is no file of isoloss, it has a newer schema or a kind that is not registered, or
-        its content does not have the types of its fields.
+        There is no such file, it is no file of isoloss, it has a newer schema or a kind that is not
+        registered, or its content does not have the types of its fields.
     """
     path = Path(path)
     content = _content(path)
@@ -83,7 +85,8 @@ def load(path: str | Path) -> Any:
         raise FilesError(f"cannot read {shown(path)}: {why}")
     if schema > kind.schema:
         raise FilesError(
-            f"{shown(path)} has schema {schema} but this isoloss {version('isoloss')} reads up to {kind.schema}; "
+            f"{shown(path)} has schema {schema} but this isoloss {version('isoloss')} reads up to "
+            f"{kind.schema}; "
             "upgrade isoloss"
         )
     try:
@@ -91,7 +94,8 @@ def load(path: str | Path) -> Any:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise FilesError(
-            f"{shown(path)} says it holds a {name} but cannot be read as one: {' '.join(said.split())[:500]}"
+            f"{shown(path)} says it holds a {name} but cannot be read as one: "
+            f"{' '.join(said.split())[:500]}"
         ) from error
 
 
@@ -111,10 +115,8 @@ def _content(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise FilesError(f"cannot read {shown(path)}: {reason(error)}") from None
     try:
-        content = json.loads(
-            text.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_once_each
-        )
-    except (ValueError, RecursionError) as error:
+        content = read_json(text)
+    except ValueError as error:
         raise _foreign(path) from error
     if not (
         isinstance(content, dict)
@@ -129,14 +131,3 @@ def _content(path: Path) -> dict[str, Any]:
 def _foreign(path: Path) -> FilesError:
     *others, last = KINDS
     return FilesError(f"{shown(path)} is not a {', '.join(others)} or {last} saved by isoloss")
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found

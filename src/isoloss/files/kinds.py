@@ -1,7 +1,9 @@
-"""Kinds of values that are kept in files: each with its name there, its schema, and how it is written and read.
+"""Kinds of values that are kept in files: each with its name there, its schema, and how it is
+written and read.
 
-A room registers its kinds when its face is imported, and a value saves itself with `isoloss.files.save`, so that no
-value imports the file that knows all others. One more type: ``KINDS.register("forecast", Kind(Forecast))``.
+A room registers its kinds when its face is imported, and a value saves itself with
+`isoloss.files.save`, so that no value imports the file that knows all others. One more type:
+``KINDS.register("forecast", Kind(Forecast))``.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ class Kind:
     Attributes
     ----------
     cls
-        The class; a dataclass whose fields are numbers, text, arrays, mappings, tuples and such dataclasses needs
-        no more than this.
+        The class; a dataclass whose fields are numbers, text, arrays, mappings, tuples and such
+        dataclasses needs no more than this.
     schema
         The number of the present form of its files; a file with a higher one is refused.
     to_json
@@ -30,7 +32,8 @@ class Kind:
     from_json
         The value of what `to_json` gave, or ValueError where it is none; None reads its fields.
     check
-        Called with a value of the fields that were read; raises ValueError where they do not belong together.
+        Called with a value of the fields that were read; raises ValueError where they do not belong
+        together.
     """
 
     cls: type[Any]

@@ -1,7 +1,9 @@
-"""Modules of a user's own that register formats, methods, laws or machines: loaded by name, never by a file.
+"""Modules of a user's own that register formats, methods, laws or machines: loaded by name, never
+by a file.
 
-Two ways: an installed package with an entry point in the group "isoloss" is loaded when a name is looked up that is
-not known yet; `use("module")` (``--use module``) imports one at once. Workers of a sweep import what their parent used.
+Two ways: an installed package with an entry point in the group "isoloss" is loaded when a name is
+looked up that is not known yet; `use("module")` (``--use module``) imports one at once. Workers of
+a sweep import what their parent used.
 """
 
 from __future__ import annotations
@@ -29,14 +31,16 @@ def use(*modules: str) -> None:
     ValueError
         A module cannot be found, or fails while it is imported; the message has the reason.
     """
-    for name in modules:
+    for given in modules:
+        # A path is kept whole, so that a worker in another folder finds it.
+        name = str(Path(given).resolve()) if given.endswith(".py") else given
         if name in _USED:
             continue
         try:
             _import(name)
         except Exception as error:
             raise ValueError(
-                f"cannot use module '{name}': {type(error).__name__}: {error}"
+                f"cannot use module '{given}': {type(error).__name__}: {error}"
             ) from error
         _USED.append(name)
 
@@ -60,7 +64,8 @@ def load_entry_points() -> None:
             point.load()
         except Exception as error:
             raise ValueError(
-                f"the plugin '{point.name}' ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
+                f"the plugin '{point.name}' ({point.value}) cannot be loaded: "
+                f"{type(error).__name__}: {error}"
             ) from error
 
 

@@ -1,4 +1,6 @@
-"""What can be wrong with a file, as an error of one sentence, and how paths and reasons are shown in it."""
+"""What can be wrong with a file, as an error of one sentence, and how paths and reasons are shown
+in it.
+"""
 
 from __future__ import annotations
 

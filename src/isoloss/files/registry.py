@@ -1,9 +1,10 @@
 """An open set: records by name, `register` for one more, and where each comes from.
 
-A format, a method after training, a law, a machine or a reader is one record with its behaviour. What isoloss ships is
-registered by its own files; a user's own record is registered by a module of theirs, which any process can import:
-by an entry point of an installed package (group "isoloss"), by `use("module")`, or by ``--use module`` on the command
-line. A saved file or a task names that module (`home`), and it is never imported because a file says so.
+A format, a method after training, a law, a machine or a reader is one record with its behaviour.
+What isoloss ships is registered by its own files; a user's own record is registered by a module of
+theirs, which any process can import: by an entry point of an installed package (group "isoloss"),
+by `use("module")`, or by ``--use module`` on the command line. A saved file or a task names that
+module (`home`), and it is never imported because a file says so.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class Registry(Generic[T]):
         self._homes.pop(name, None)
 
     def find(self, name: str) -> T | None:
-        """The record of a name, or None; plugins of installed packages are loaded before giving up."""
+        """The record of a name, or None; plugins of installed packages are loaded before giving
+        up.
+        """
         self._ready()
         if name not in self._records:
             load_entry_points()
@@ -101,11 +104,14 @@ class Registry(Generic[T]):
         return found
 
     def unknown(self, name: str, home: str | None = None) -> str:
-        """The sentence for a name without a record; `home` is the module that a file says it comes from."""
+        """The sentence for a name without a record; `home` is the module that a file says it comes
+        from.
+        """
         shown = repr(name[:60])
         if home and not self.is_shipped(home):
             return (
-                f"the {self.kind} {shown} was registered by the module '{home}', which is not loaded here; "
+                f"the {self.kind} {shown} was registered by the module '{home}', which is not "
+                "loaded here; "
                 f"use('{home}') or --use {home} loads it"
             )
         near = get_close_matches(name, self._records, n=3, cutoff=0.5)
@@ -113,7 +119,9 @@ class Registry(Generic[T]):
         return f"unknown {self.kind} {shown}; {hint}accepted are {', '.join(self._records)}"
 
     def home(self, name: str) -> str:
-        """The module that registered a name: what a saved file or a task carries beside the name."""
+        """The module that registered a name: what a saved file or a task carries beside the
+        name.
+        """
         self._ready()
         return self._homes[name]
 

@@ -1,7 +1,8 @@
 """The one way a file is written: whole or not at all, and never over another unless told to.
 
-The content goes to a new file in the same folder, is flushed to the disk and takes the name in one step, so that a
-full disk, a signal or a lost machine leaves what stood there before. Only the new file is ever removed.
+The content goes to a new file in the same folder, is flushed to the disk and takes the name in one
+step, so that a full disk, a signal or a lost machine leaves what stood there before. Only the new
+file is ever removed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def check_target(
 
 
 def _there(path: Path) -> bool:
-    """Whether something has the name, a broken link included; OSError for a name that nothing can have."""
+    """Whether something has the name, a broken link included; OSError for a name that nothing can
+    have.
+    """
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -97,8 +100,8 @@ def write(
     Raises
     ------
     ValueError
-        The file exists and `force` is not given, or it cannot be written (a full disk, no permission); what stood
-        there before is as it was.
+        The file exists and `force` is not given, or it cannot be written (a full disk, no
+        permission); what stood there before is as it was.
     """
     path = check_target(path, force, problem=problem)
     try:
@@ -120,7 +123,9 @@ def write(
 
 @contextlib.contextmanager
 def _beside(target: Path) -> Iterator[tuple[Path, Path]]:
-    """The target and a new empty file in its folder, which is removed unless it took the target's name."""
+    """The target and a new empty file in its folder, which is removed unless it took the target's
+    name.
+    """
     part = target.with_name(f".isoloss-{secrets.token_hex(8)}.part")
     # O_EXCL: the name is ours alone, so removing it removes nobody else's file.
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

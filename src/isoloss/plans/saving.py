@@ -1,4 +1,4 @@
-"""Plans as a kind of file: charts go with the plan, so that it is drawn without its laws."""
+"""Plans as a kind of file: the charts of a plan go with it, so that it is drawn without its laws."""
 
 from __future__ import annotations
 
@@ -14,4 +14,12 @@ def _with_charts(plan: Plan) -> dict[str, Any]:
     return fields_of(replace(plan, drawn=plan.charts, judged=plan.regrets))
 
 
-KINDS.register("plan", Kind(Plan, to_json=_with_charts))
+def check_plan(plan: Plan) -> None:
+    """Raise ValueError where a plan that was read has no choices, or a level that is no share."""
+    if not plan.choices:
+        raise ValueError("it has no choices")
+    if not 0 < plan.level < 1:
+        raise ValueError(f"level is {plan.level}; it must be above 0 and below 1")
+
+
+KINDS.register("plan", Kind(Plan, to_json=_with_charts, check=check_plan))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Canvas
 
+from isoloss.files import check_target as checked_target
+from isoloss.files import write
 from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 
@@ -35,11 +37,7 @@ class Figure:
         """
         path = check_target(path, force)
         content = self._rendered(path.suffix.lower())
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise PlotError(f"cannot write '{path}': {error.strerror or error}") from None
-        return path
+        return write(path, content, force, PlotError)
 
     def _rendered(self, suffix: str) -> bytes:
         buffer = io.BytesIO()
@@ -57,11 +55,4 @@ class Figure:
 
 def check_target(path: str | Path, force: bool) -> Path:
     """The path as a Path; PlotError where a figure cannot go there."""
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise PlotError(
-            f"cannot save a figure as '{path.name}'; accepted endings are {', '.join(SUFFIXES)}"
-        )
-    if path.exists() and not force:
-        raise PlotError(f"'{path}' exists; say force=True (--force) to replace it")
-    return path
+    return checked_target(path, force, tuple(SUFFIXES), PlotError)

@@ -1,9 +1,11 @@
-"""What was measured: runs, tables of them, readers and checks, public tables by name, and model counts."""
+"""What was measured: runs, tables of them, readers and checks, public tables by name, and model
+counts.
+"""
 
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import STORES
+from isoloss.runs.intake import READERS, Opened, Origin, Reader
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
     NothingUsable,
@@ -15,16 +17,20 @@ from isoloss.runs.problems import (
 )
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, PublicTable, bundled_table
-from isoloss.runs.reading import read
+from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
-from isoloss.runs.saving import save_frame
+from isoloss.runs.saving import WRITERS, save_frame
+from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import Outlook, Store, Swept, Task, TaskState, Watch, cores, outlook, sweep
 from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "STORES", "TABLES", "Column", "Decoder", "Flops", "Grid", "NothingUsable", "Outlook",
-    "PerplexitySuspected", "Provenance", "PublicTable", "Run", "Runs", "RunsError", "RunsWarning", "Store",
-    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "bundled_table", "compact",
+    "COLUMNS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops", "Grid",
+    "NothingUsable", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
+    "RunsWarning", "Store",
+    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs",
+    "bundled_table", "compact",
     "cores", "number", "outlook", "read", "save_frame", "sweep",
 ]

@@ -1,4 +1,6 @@
-"""The columns of a table of runs: one list that the reader, the checks and the documentation share."""
+"""The columns of a table of runs: one list that the reader, the checks and the documentation
+share.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ Kind = Literal["count", "positive", "amount", "integer", "text"]
 class Column:
     """One column: its name, what its numbers are, its unit, its meaning and the words it accepts.
 
-    kind: "count" (of things, above 0), "positive" (above 0), "amount" (0 or more), "integer", "text".
+    kind: "count" (of things, above 0), "positive" (above 0), "amount" (0 or more), "integer",
+    "text".
     """
 
     name: str
@@ -80,7 +83,8 @@ BY_NAME: dict[str, Column] = {column.name: column for column in COLUMNS}
 REQUIRED: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.required)
 NUMERIC: frozenset[str] = frozenset(c.name for c in COLUMNS if c.kind != "text")
 
-# Names under which exports often carry a required column: suggested in errors, never applied unasked.
+# Names under which exports often carry a required column: suggested in errors, never applied
+# unasked.
 OFTEN_CALLED: dict[str, tuple[str, ...]] = {
     "params": (
         "n",
@@ -98,7 +102,9 @@ OFTEN_CALLED: dict[str, tuple[str, ...]] = {
 
 
 def suggestion(wanted: str, present: Iterable[str]) -> str:
-    """The present column that most likely holds the wanted one, or 'NAME' when none looks like it."""
+    """The present column that most likely holds the wanted one, or 'NAME' when none looks like
+    it.
+    """
     names = list(present)
     lowered = {name.lower().rsplit(".", 1)[-1]: name for name in reversed(names)}
     for alias in OFTEN_CALLED.get(wanted, ()):

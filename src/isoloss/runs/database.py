@@ -1,7 +1,10 @@
-"""The SQLite file under a store: opened, written in whole transactions, its problems said in one sentence.
+"""The SQLite file under a store: opened, written in whole transactions, its problems said in one
+sentence.
 
-Write-ahead logging with full synchronisation: what was committed is there after SIGKILL and after a power cut, and
-readers never wait for a writer. On file systems of several machines, SQLite's older journal, just as safe. Every use opens its own connection, so that threads and processes share nothing.
+Write-ahead logging with full synchronisation: what was committed is there after SIGKILL and after a
+power cut, and readers never wait for a writer. On file systems of several machines, SQLite's older
+journal, just as safe. Every use opens its own connection, so that threads and processes share
+nothing.
 """
 
 from __future__ import annotations
@@ -26,19 +29,20 @@ APPLICATION = 0x69736F6C
 #: Seconds that a transaction waits for another one to end.
 PATIENCE = 60.0
 
-# Numbers of rows stand in columns of no type: SQLite then gives back the very bits that it was given.
+# Numbers of rows stand in columns of no type: SQLite then gives back the very bits that it was
+# given.
 _NUMBERS = ", ".join(f'"{c.name}"' for c in COLUMNS if c.kind != "text" and c.name != "key")
 _TEXTS = ", ".join(f'"{c.name}" TEXT' for c in COLUMNS if c.kind == "text" and c.name != "key")
 TABLES = (
-    """CREATE TABLE tasks (key TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL, claim TEXT, owner TEXT,
-    beat REAL, share REAL NOT NULL DEFAULT 0, loss REAL, reason TEXT, traceback TEXT, flops REAL, memory REAL,
-    seconds REAL NOT NULL DEFAULT 0)""",
+    """CREATE TABLE tasks (key TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL, claim TEXT,
+    owner TEXT, beat REAL, share REAL NOT NULL DEFAULT 0, loss REAL, reason TEXT, traceback TEXT,
+    flops REAL, memory REAL, seconds REAL NOT NULL DEFAULT 0)""",
     f"CREATE TABLE rows (key TEXT PRIMARY KEY, task TEXT NOT NULL, {_NUMBERS}, {_TEXTS})",
     "CREATE TABLE extras (key TEXT, name TEXT, value, PRIMARY KEY (key, name))",
     "CREATE TABLE notes (id INTEGER PRIMARY KEY, task TEXT NOT NULL, said TEXT NOT NULL)",
 )
-#: File systems of several machines. The log of WAL has an index in memory, which is one machine's; there SQLite's
-#: older journal is used, which needs nothing but locks.
+#: File systems of several machines. The log of WAL has an index in memory, which is one machine's;
+#: there SQLite's older journal is used, which needs nothing but locks.
 NETWORKED = frozenset(
     [
         "nfs",
@@ -71,7 +75,8 @@ _Made = TypeVar("_Made")
 
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction on the store, which is made where there is none; committed at the end, or undone on an error.
+    """A transaction on the store, which is made where there is none; committed at the end, or
+    undone on an error.
 
     Raises StoreError where the file is no store, or cannot be written.
     """
@@ -87,7 +92,8 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that sees one moment of the store and changes nothing; the file may be read-only.
+    """A connection that sees one moment of the store and changes nothing; the file may be
+    read-only.
 
     Raises StoreError where the file is not there or is no store.
     """
@@ -102,7 +108,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             except sqlite3.OperationalError as error:
                 if _code(error) not in _UNREADABLE:
                     raise
-                # Even readers write beside the file (the index of its log); where none may, a copy is read.
+                # Even readers write beside the file (the index of its log); where none may, a copy
+                # is read.
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 base = _patiently(partial(_looked_at, _copied(path, folder)))
             yield stack.enter_context(closing(base))
@@ -169,13 +176,16 @@ def _is_store(base: sqlite3.Connection, path: Path) -> bool:
         )
     if schema > SCHEMA:
         raise StoreError(
-            f"'{path}' has schema {schema} and this version of isoloss reads up to {SCHEMA}; update isoloss"
+            f"'{path}' has schema {schema} and this version of isoloss reads up to {SCHEMA}; "
+            "update isoloss"
         )
     return True
 
 
 def shared(path: Path) -> bool:
-    """Whether the file is on a file system that other machines write to as well, as far as /proc tells."""
+    """Whether the file is on a file system that other machines write to as well, as far as /proc
+    tells.
+    """
     try:
         mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -188,7 +198,9 @@ def shared(path: Path) -> bool:
 
 
 def _patiently(make: Callable[[], _Made]) -> _Made:
-    """What make returns, tried again while others are in the way: not all of SQLite's locks wait by themselves."""
+    """What make returns, tried again while others are in the way: not all of SQLite's locks wait by
+    themselves.
+    """
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -218,12 +230,21 @@ def _sentence(error: sqlite3.Error, path: Path) -> str:
     ):
         return full(path)
     if code in _WAIT:
-        return f"the store '{path}' was held by another program for {PATIENCE:g} s; try again when that has ended"
+        return (
+            f"the store '{path}' was held by another program for {PATIENCE:g} s; "
+            "try again when that has ended"
+        )
     if code in _UNREADABLE:
-        return f"cannot write the store '{path}' ({error}); give it another place, or the right to write there"
+        return (
+            f"cannot write the store '{path}' ({error}); "
+            "give it another place, or the right to write there"
+        )
     return f"cannot use the store '{path}': {error}"
 
 
 def full(path: Path) -> str:
     """What is said when the disk under a store, or under the folders beside it, has no room."""
-    return f"the disk of the store '{path}' is full; what is finished is kept: make room and start again"
+    return (
+        f"the disk of the store '{path}' is full; "
+        "what is finished is kept: make room and start again"
+    )

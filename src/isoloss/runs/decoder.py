@@ -1,4 +1,4 @@
-"""A dense decoder's exact parameters, and its flops and bytes counted from them."""
+"""A dense decoder's exact parameters, and its FLOPs and bytes counted from them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ REFERENCE_BITS = 16.0  # unset parts are bf16 in cost and memory
 
 @dataclass(frozen=True)
 class Flops:
-    """Flops for one token (1 multiply-add = 2 flop), and the rules of thumb beside them.
+    """FLOPs for one token (1 multiply-add = 2 FLOPs), and the rule of thumb beside them.
 
-    forward: one pass. training: forward and backward, three times that. attention: the share of forward
-    in products of queries, keys and values, which no parameter count sees. rule: 6 N, or 2 N for forward.
+    Attributes
+    ----------
+    forward
+        One pass.
+    training
+        Forward and backward, three times that.
+    attention
+        Those of forward in products of queries, keys and values, which no parameter count sees.
+    rule
+        6 N.
     """
 
     forward: float
@@ -25,8 +33,10 @@ class Flops:
 
     def __str__(self) -> str:
         return (
-            f"{self.training:.4g} flop a token in training ({self.training / self.rule:.3f} x 6N), "
-            f"{self.forward:.4g} forward, {self.attention / self.forward:.1%} of it attention products"
+            f"{self.training:.4g} FLOPs a token in training ({self.training / self.rule:.3f} x "
+            "6N), "
+            f"{self.forward:.4g} forward, {self.attention / self.forward:.1%} of it attention "
+            "products"
         )
 
 
@@ -34,9 +44,29 @@ class Flops:
 class Decoder:
     """A dense decoder-only transformer, by its shape.
 
-    kv_heads None = heads; head_dim None = width / heads; ffn None = 4 width. tied: the output head is the
-    input embedding. gated: three feed-forward matrices instead of two. biases: on every matrix and norm
-    but the head. positions: learned position vectors (GPT-2), 0 for rotary ones.
+    Attributes
+    ----------
+    layers, width, heads, vocab
+        Blocks, width of the residual stream, heads of queries, entries of the vocabulary.
+    kv_heads
+        Heads of keys and values; None: as many as heads.
+    head_dim
+        Width of a head; None: width / heads.
+    ffn
+        Width of the feed-forward layer; None: 4 width.
+    tied
+        The output head is the input embedding.
+    gated
+        Three feed-forward matrices instead of two.
+    biases
+        On every matrix and norm but the head.
+    positions
+        Learned position vectors (GPT-2); 0 for rotary ones.
+
+    Raises
+    ------
+    RunsError
+        A count is below 1, or heads do not divide.
     """
 
     layers: int
@@ -85,7 +115,9 @@ class Decoder:
     # ---- parameters
     @property
     def matrix_params(self) -> int:
-        """Parameters of the blocks' matrices: attention and feed-forward, without biases and norms."""
+        """Parameters of the blocks' matrices: attention and feed-forward, without biases and
+        norms.
+        """
         attention = self.width * (2 * self._queries + 2 * self._keys)
         return self.layers * (attention + (3 if self.gated else 2) * self.width * (self.ffn or 0))
 
@@ -118,16 +150,17 @@ class Decoder:
 
     # ---- flops
     def flops(self, context: int, causal: bool = True, embeddings: bool = False) -> Flops:
-        """The flops of one token, averaged over a sequence of `context` tokens.
+        """The FLOPs of one token, averaged over a sequence of `context` tokens.
 
-        forward = 2 (matrices + head) + 4 layers heads head_dim attended, where attended is (context + 1) / 2
-        with a causal mask, context without. embeddings: whether the rule 6 N counts N with them.
+        forward = 2 (matrices + head) + 4 layers heads head_dim attended, where attended is (context
+        + 1) / 2 with a causal mask, context without. embeddings: whether the rule 6 N counts N with
+        them.
         """
         attended = (context + 1) / 2 if causal else float(context)
         return self._flops(attended, embeddings)
 
     def decode_flops(self, position: int) -> float:
-        """The flops of generating one token that attends to `position` tokens, itself included."""
+        """The FLOPs of generating one token that attends to `position` tokens, itself included."""
         return self._flops(float(position), False).forward
 
     def _flops(self, attended: float, embeddings: bool) -> Flops:
@@ -136,7 +169,7 @@ class Decoder:
         return Flops(forward, 3 * forward, attention, 6.0 * self._counted(embeddings))
 
     def training_flops(self, tokens: float, context: int, causal: bool = True) -> float:
-        """The flops of training on `tokens` tokens in sequences of `context`."""
+        """The FLOPs of training on `tokens` tokens in sequences of `context`."""
         return self.flops(context, causal).training * tokens
 
     def rule_6nd(self, tokens: float, embeddings: bool = False) -> float:
@@ -168,9 +201,11 @@ class Decoder:
     def training_bytes(
         self, weights: float = 2, gradients: float = 2, master: float = 4, moments: float = 8
     ) -> float:
-        """The bytes of the training state, activations left out: bytes a parameter times parameters.
+        """The bytes of the training state, activations left out: bytes a parameter times
+        parameters.
 
-        The defaults are mixed-precision Adam: bf16 weights and gradients, fp32 master copy, two fp32 moments.
+        The defaults are mixed-precision Adam: bf16 weights and gradients, fp32 master copy, two
+        fp32 moments.
         """
         return self.params * float(weights + gradients + master + moments)
 

@@ -15,7 +15,8 @@ from isoloss.runs.numbers import compact
 from isoloss.runs.provenance import Provenance
 
 ROWS = 8
-#: Among them what quantising cost, which tables of quantised runs have beside the canonical columns.
+#: Among them what quantising cost, which tables of quantised runs have beside the canonical
+#: columns.
 SHOWN = (
     "params", "tokens", "precision", "loss", "gap", "gap_se", "kl", "kl_se",
     "seed", "method", "sparsity", "group", "source", "status",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 from isoloss.formats import Precision
 from isoloss.runs.columns import BY_NAME
@@ -14,24 +15,89 @@ from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import RunsError
 
 Cell = dict[str, Any]
+#: One value or several, as numbers, text or precisions.
+Values = Any
+P = ParamSpec("P")
+
+
+def _as_written(init: Callable[P, None]) -> Callable[P, None]:
+    """`Grid.__init__` with the signature of `init`, which help and completion show.
+
+    Python forgets in which order named parameters were given, and that order is the order of the
+    combinations; so the lists are taken as they were written.
+    """
+
+    @functools.wraps(init)
+    def read(self: Grid, **lists: Any) -> None:
+        if not lists:
+            raise RunsError("a grid needs at least one list, like params=['1M', '4M']")
+        axes = {name: _axis(name, values) for name, values in lists.items()}
+        object.__setattr__(self, "axes", axes)
+
+    return read  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Grid:
-    """Every combination of the given lists: Grid(params=["1M", "4M"], tokens="9M", precision=["fp", "w4"]).
+    """Every combination of lists of settings: ``Grid(params=["1M", "4M"], tokens="9M",
+    precision=["fp", "w4"])``.
 
-    One value is as good as a list of one. Numbers may be text with a suffix, precisions any spelling.
-    Iterating gives the cells as dictionaries, the last list running fastest.
+    Iterating gives each combination as a dictionary, the last list that was written running
+    fastest. One value is as good as a list of one. Numbers may be text with a suffix ("1.3B"),
+    precisions any spelling.
+
+    Parameters
+    ----------
+    params
+        Sizes of models, in parameters.
+    tokens
+        Training lengths, in tokens.
+    tokens_per_param
+        Training lengths as multiples of params, in place of tokens.
+    precision
+        Which part uses which format.
+    seed
+        Seeds, whole numbers.
+    samples
+        Samples seen in linear regression, steps x batch.
+    steps
+        Steps of the descent in linear regression, in place of samples.
+    step_size
+        Step sizes of the descent in linear regression.
+    **others
+        Whatever else the verb varies: settings of a recipe (lr, schedule, sequences ...) in
+        `train`, of the problem, the descent and the reading (dim, decay, batch, iterate, inputs
+        ...) in `simulate`.
+
+    Attributes
+    ----------
+    axes
+        The lists by name, in the order in which they were written, their values read.
+
+    Raises
+    ------
+    RunsError
+        There is no list, one is empty or has a value twice, or a value is no number where one is
+        due.
     """
 
     axes: Mapping[str, tuple[Any, ...]]
 
-    def __init__(self, **lists: Any) -> None:
-        if not lists:
-            raise RunsError("a grid needs at least one list, like params=['1M', '4M']")
-        object.__setattr__(
-            self, "axes", {name: _axis(name, values) for name, values in lists.items()}
-        )
+    @_as_written
+    def __init__(
+        self,
+        *,
+        params: Values = None,
+        tokens: Values = None,
+        tokens_per_param: Values = None,
+        precision: Values = None,
+        seed: Values = None,
+        samples: Values = None,
+        steps: Values = None,
+        step_size: Values = None,
+        **others: Values,
+    ) -> None:
+        """Read the lists; see the class."""
 
     def __iter__(self) -> Iterator[Cell]:
         return (

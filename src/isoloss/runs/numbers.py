@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from numbers import Real
 
 from isoloss.runs.problems import RunsError
@@ -41,7 +41,8 @@ def _value(text: object) -> float | None:
     match = _NUMBER.fullmatch(bare)
     if match is None:
         return None
-    # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two roundings.
+    # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two
+    # roundings.
     try:
         return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
     except (InvalidOperation, OverflowError):  # an exponent beyond that of any number here

@@ -1,4 +1,6 @@
-"""What can be wrong with a table of runs: errors of one sentence, and warnings that can be told apart."""
+"""What can be wrong with a table of runs: errors of one sentence, and warnings that can be told
+apart.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class ValueIgnored(RunsWarning):
 
 
 class StoreError(RunsError):
-    """One sentence: why a store cannot be used, with its path, and what to do; what it holds is kept."""
+    """One sentence: why a store cannot be used, with its path, and what to do; what it holds is
+    kept.
+    """
 
 
 class StoreUnwritable(StoreError):

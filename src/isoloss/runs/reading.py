@@ -1,4 +1,6 @@
-"""Reading runs from anything: a file, a data frame, the name of a public table, or a list of these."""
+"""Reading runs from whatever holds them: a file, a data frame, a public table by name, a store, or
+a list of these.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,15 @@ from typing import Any
 
 import polars as pl
 
+from isoloss.files import reason, shown
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
+from isoloss.runs.run import Run
+from isoloss.runs.sweeps import Store
 from isoloss.runs.table import Runs
 
 ColumnNames = Mapping[str, str] | Iterable[str]
@@ -33,17 +38,39 @@ def read(
     strict: bool = False,
     **constants: Any,
 ) -> Runs:
-    """The runs in a file, a data frame, a public table (by name), or a list of these.
+    """Read a table of runs.
 
-    columns: which column of the file holds what, {"loss": "val_loss"} or ["loss=val_loss"].
-    precision: one spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's
-    columns; a part whose value is missing is left out.
-    perplexity: True where the loss column is perplexity, or the name of the column that is.
-    strict: an error for the first row that cannot be used, instead of keeping it as excluded.
-    constants: a value for a column of every row (source="mine", tokens="30B"); for a public table
-    also its own options, such as eval_set. In a list, columns, precision and perplexity are for your
-    own files and not for public tables.
+    Parameters
+    ----------
+    source
+        A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data
+        frame, a `Store`, `Runs`, a `Run`, or a list of these, which are joined.
+    columns
+        Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"].
+    precision
+        One spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's
+        columns; a part whose value is missing is left out.
+    perplexity
+        True where the loss column is perplexity, or the name of the column that is.
+    strict
+        Raise for the first row that cannot be used, instead of keeping it as excluded.
+    **constants
+        A value for a column of every row (source="mine", tokens="30B"); for a public table also its
+        own options, such as eval_set. In a list, columns, precision and perplexity are for your own
+        files and not for public tables.
+
+    Returns
+    -------
+    Runs
+        All rows; those that cannot be used have status "excluded" and a reason.
+
+    Raises
+    ------
+    RunsError
+        The source cannot be read, a column is missing or named twice, or, where `strict`, a row
+        cannot be used.
     """
+    source = _made(source)
     if isinstance(source, list | tuple):
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
@@ -68,6 +95,34 @@ def read(
     return Runs.from_checked(table, {**before, **_provenance(table)})
 
 
+def as_runs(source: Any) -> Runs:
+    """Runs of whatever stands for them: `Runs` as they are, all else as `read` takes it.
+
+    Parameters
+    ----------
+    source
+        `Runs`, a `Run` or a list of them, a `Store`, a path, the name of a public table, a data
+        frame, or a list of these.
+
+    Raises
+    ------
+    RunsError
+        It is none of these, or cannot be read.
+    """
+    return source if isinstance(source, Runs) else read(source)
+
+
+def _made(source: Any) -> Any:
+    """Runs of a run, of a list of runs or of a store; anything else as it is."""
+    if isinstance(source, Run):
+        return Runs([source])
+    if isinstance(source, Store):
+        return source.path
+    if isinstance(source, list | tuple) and source and all(isinstance(one, Run) for one in source):
+        return Runs(source)
+    return source
+
+
 def _public(source: Any) -> bool:
     return isinstance(source, str) and source in TABLES
 
@@ -78,11 +133,18 @@ def _opened(source: Any) -> Opened:
     if not isinstance(source, str | Path):
         return Opened(frame_of(source), Origin("the data frame"))
     path = Path(source)
-    if isinstance(source, str) and not path.exists() and not path.suffix:
+    if isinstance(source, str) and not path.suffix and not _there(path):
         close = difflib.get_close_matches(source, TABLES, n=1)
         meant = f"did you mean {close[0]}" if close else f"public tables are {', '.join(TABLES)}"
-        raise RunsError(f"'{source}' is neither a file nor a public table; {meant}")
+        raise RunsError(f"{shown(source)} is neither a file nor a public table; {meant}")
     return open_file(path)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that no file can have
+        raise RunsError(f"cannot read {shown(path)}: {reason(error)}") from None
 
 
 def _with_constants(name: str, constants: Mapping[str, Any], strict: bool) -> Runs:
@@ -111,7 +173,8 @@ def _pairs(columns: ColumnNames | None) -> dict[str, str]:
             raise RunsError(f"cannot read the column name {text!r}; write it like loss=val_loss")
         if name.strip() in pairs:
             raise RunsError(
-                f"two columns, '{pairs[name.strip()]}' and '{own.strip()}', are named as {name.strip()}"
+                f"two columns, '{pairs[name.strip()]}' and '{own.strip()}', are named as "
+                f"{name.strip()}"
             )
         pairs[name.strip()] = own.strip()
     return pairs
@@ -139,14 +202,17 @@ def _arranged(
     for key, value in constants.items():
         if key in given:
             raise RunsError(
-                f"'{key}' is given twice: as the column '{given[key]}' and as the constant {value!r}"
+                f"'{key}' is given twice: as the column '{given[key]}' and as the constant "
+                f"{value!r}"
             )
         frame = _constant(frame, key, value, name)
     return _with_typed_extras(frame), found
 
 
 def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.DataFrame:
-    """The frame with the named columns under their canonical names; one that stood there keeps '_in_file'."""
+    """The frame with the named columns under their canonical names; one that stood there keeps
+    '_in_file'.
+    """
     for canonical, own in columns.items():
         _known_column(canonical)
         if own not in frame.columns:

@@ -71,7 +71,9 @@ class Run:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Run:
-        """The run that a row of a table (column name to value) describes; other columns are left out."""
+        """The run that a row of a table (column name to value) describes; other columns are left
+        out.
+        """
         names = {field.name for field in dataclasses.fields(cls)}
         missing: dict[str, Any] = {
             "params": math.nan,

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from isoloss.files import Registry, check_target, write
 from isoloss.runs.problems import RunsError
 
-WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
-    ".parquet": lambda frame, path: frame.write_parquet(path),
-    ".csv": lambda frame, path: frame.write_csv(path),
-    ".tsv": lambda frame, path: frame.write_csv(path, separator="\t"),
-    ".json": lambda frame, path: frame.write_json(path),
-    ".jsonl": lambda frame, path: frame.write_ndjson(path),
-}
+#: How a table is written, by the ending of the file.
+WRITERS: Registry[Callable[[pl.DataFrame, Path], object]] = Registry("ending", RunsError)
+WRITERS.register(".parquet", lambda frame, path: frame.write_parquet(path))
+WRITERS.register(".csv", lambda frame, path: frame.write_csv(path))
+WRITERS.register(".tsv", lambda frame, path: frame.write_csv(path, separator="\t"))
+WRITERS.register(".json", lambda frame, path: frame.write_json(path))
+WRITERS.register(".jsonl", lambda frame, path: frame.write_ndjson(path))
 
 
-def save_frame(frame: pl.DataFrame, path: Path, force: bool = False) -> Path:
-    """The path, after the frame was written there; RunsError where it exists and force is not given."""
-    write = WRITERS.get(path.suffix.lower())
-    if write is None:
-        raise RunsError(
-            f"cannot save runs as '{path.name}'; accepted endings are {', '.join(WRITERS)}"
-        )
-    if path.exists() and not force:
-        raise RunsError(f"'{path}' exists; say force=True (--force) to replace it")
+def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False) -> Path:
+    """Write a data frame, whole or not at all.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    path
+        The file; its ending, one of `WRITERS`, says how it is written.
+    force
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    RunsError
+        The ending is another, the file exists and `force` is not given, or it cannot be written.
+    """
+    path = check_target(path, force, tuple(WRITERS), RunsError)
+    return write(path, partial(_filled, frame, WRITERS[path.suffix.lower()]), force, RunsError)
+
+
+def _filled(
+    frame: pl.DataFrame, writer: Callable[[pl.DataFrame, Path], object], path: Path
+) -> None:
     try:
-        write(frame, path)
-    except OSError as error:
-        raise RunsError(f"cannot write '{path}': {error.strerror or error}") from None
-    return path
+        writer(frame, path)
+    except pl.exceptions.PolarsError as error:  # a full disk, or a column the format cannot hold
+        raise OSError(" ".join(str(error).split())) from None

@@ -1,4 +1,6 @@
-"""The finished rows of a store: written once each, read as a frame, every number with the bits it had."""
+"""The finished rows of a store: written once each, read as a frame, every number with the bits it
+had.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,17 @@ from isoloss.runs.database import reading
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
 
+#: Endings of the files of stores.
+STORES = (".db", ".sqlite")
 #: The order of rows, whatever the order in which they were finished.
 ORDER = "params, tokens, precision, seed, key"
 NAMES = [name for name in BY_NAME if name != "key"]
 
 
 def stored_frame(path: Path, keys: Iterable[str] | None = None) -> pl.DataFrame:
-    """The finished rows of a store: sorted, or those of these keys in their order; StoreError for no store."""
+    """The finished rows of a store: sorted, or those of these keys in their order; StoreError for
+    no store.
+    """
     with reading(path) as base:
         found = {row["key"]: row for row in _rows(base)}
         for key, name, value in base.execute("SELECT key, name, value FROM extras ORDER BY rowid"):
@@ -45,10 +51,10 @@ def present(base: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
 
 
 def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, Any]) -> None:
-    """Nothing, after a row was added; one that is there with the same loss is left as it is.
+    """Add a row; one that is there with the same loss is left as it is.
 
-    Raises StoreError for a row without a key, with another loss than the one there, or with values that are
-    neither numbers nor text.
+    Raises StoreError for a row without a key, with another loss than the one there, or with values
+    that are neither numbers nor text.
     """
     if not run.key:
         raise StoreError(

@@ -29,10 +29,41 @@ REQUIRED_HERE = ("params", "tokens", "precision", "loss", "metric", "status")
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Runs:
-    """A table of runs, built from rows of Run or by Runs.from_frame; every verb returns a new table.
+    """A table of runs, built from rows of `Run` or by `Runs.from_frame`; every method returns a new
+    table.
 
-    Columns are those of isoloss.runs.COLUMNS that are present (metric, status and reason always are),
-    then whatever else the table came with. provenance maps a source to its licence and citation.
+    ``runs["loss"]`` is a column as an array, iterating gives a `Run` a row, ``one + other`` joins
+    two tables.
+
+    Parameters
+    ----------
+    rows
+        One `Run` a row.
+    provenance
+        Licence and citation by source.
+
+    Attributes
+    ----------
+    columns
+        Names of the columns: those of `COLUMNS` that are present (metric, status and reason always
+        are), then whatever else the table came with.
+    provenance
+        Licence and citation by source, of the sources that are known.
+    precisions
+        The precision of every row, parsed.
+    usable
+        The rows whose status is "ok".
+    excluded
+        The other rows, each with its reason.
+    licence, citation
+        The same as texts, by source.
+    hash
+        The sha256 of the rows' canonical columns, whatever their order.
+
+    Raises
+    ------
+    RunsError
+        A row has a value that its column does not accept.
     """
 
     _frame: pl.DataFrame
@@ -76,7 +107,9 @@ class Runs:
         return (Run.of(row) for row in self._frame.iter_rows(named=True))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """The column as an array: float64 (NaN where unknown) for numbers, objects (None) for text."""
+        """The column as an array: float64 (NaN where unknown) for numbers, objects (None) for
+        text.
+        """
         if name in self._frame.columns:
             series = self._frame[name]
             if series.dtype.is_numeric():
@@ -104,7 +137,9 @@ class Runs:
 
     @cached_property
     def precisions(self) -> list[Precision]:
-        """The precision of every row, parsed; RunsError where a row's cannot be read (use .usable)."""
+        """The precision of every row, parsed; RunsError where a row's cannot be read (use
+        .usable).
+        """
         try:
             return [_parsed(text) for text in self._frame["precision"].to_list()]
         except ValueError as error:
@@ -147,11 +182,22 @@ class Runs:
 
     # ---- choosing and joining
     def where(self, *conditions: pl.Expr, **equals: Any) -> Runs:
-        """The rows for which every condition holds.
+        """Choose the rows for which every condition holds.
 
-        A value to equal (any spelling of a precision, 1.3B for a number, None for unknown), a list of
-        them, a (low, high) tuple for numbers (both ends count, None leaves one open), or a callable that
-        takes the column's array and returns a mask; also polars expressions.
+        Parameters
+        ----------
+        *conditions
+            Polars expressions.
+        **equals
+            A condition on a column: a value to equal (any spelling of a precision, "1.3B" for a
+            number, None for unknown), a list of them, a (low, high) tuple for numbers (both ends
+            count, None leaves one open), or a callable that takes the column's array and returns a
+            mask.
+
+        Raises
+        ------
+        RunsError
+            There is no such column, or the condition is none that it can meet.
         """
         mask = np.ones(len(self), dtype=bool)
         for name, wanted in equals.items():
@@ -174,7 +220,9 @@ class Runs:
         return self.from_checked(self._frame.filter(condition), self.provenance)
 
     def with_columns(self, **values: Any) -> Runs:
-        """The runs with these columns set, each an array of one value a run or one value for all."""
+        """The runs with these columns set, each an array of one value a run or one value for
+        all.
+        """
         frame = self._frame
         for name, value in values.items():
             many = isinstance(value, np.ndarray | pl.Series | list | tuple)
@@ -213,7 +261,12 @@ class Runs:
 
     # ---- showing and keeping
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path, after the table was written there (.parquet .csv .tsv .json .jsonl)."""
+        """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its
+        path.
+
+        Raises RunsError for another ending, for a file that exists unless `force`, and where it
+        cannot be written.
+        """
         return save_frame(self._frame, Path(path), force)
 
     def __str__(self) -> str:

@@ -1,5 +1,11 @@
-"""Checkpoints: training goes on to the last bit, branches equal whole runs, and damaged files are refused."""
+"""Checkpoints: training goes on to the last bit, branches equal whole runs, and damaged files are
+refused.
+"""
 
+import hashlib
+import json
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +55,9 @@ def test_training_goes_on_to_the_last_bit(tmp_path: Path, precision: str, at: in
 
 
 def test_a_branch_of_a_trunk_is_the_whole_run() -> None:
-    """The trunk's first steps, then the decay: every number equal to that of the run trained alone."""
+    """The trunk's first steps, then the decay: every number equal to that of the run trained
+    alone.
+    """
     trunk, branch = job(20, schedule="constant"), job(10, schedule="wsd", decay=0.4)
     assert (branch.shared, trunk.shared, trunk.trunk) == (6, 20, branch.trunk)
     alone = Trainer(branch)
@@ -130,9 +138,174 @@ def test_a_failed_write_leaves_what_was_there(kept: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(
-        CheckpointError, match="cannot write the checkpoint state: No space left on device"
-    ):
+    with pytest.raises(CheckpointError, match=r"cannot write '.*state': No space left on device"):
         save_checkpoint(kept, {"x": torch.zeros(3)}, {})
     assert read_checkpoint(kept)[1] == {"kind": "state"}
     assert [path.name for path in kept.parent.iterdir()] == ["state"]
+
+
+# ---- crafted files: each is one sentence, and no model is made of it
+Parts = tuple[dict[str, Any], bytes]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "model.safetensors"
+    done = train_one(SHAPE, 2 * STEP, "w4 a8", corpus=LANGUAGE, recipe=RECIPE)
+    save_model(path, done.model, done.job, done.run)
+    return path
+
+
+def parts(path: Path) -> Parts:
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def joined(header: Any, body: bytes, text: str | None = None) -> bytes:
+    """A file whose digest is right, so that only what was changed is wrong with it."""
+    if isinstance(header, dict) and isinstance(header.get("__metadata__"), dict):
+        header["__metadata__"].pop("sha256", None)
+        whole = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+        whole.update(body)
+        header["__metadata__"]["sha256"] = whole.hexdigest()
+    head = (json.dumps(header) if text is None else text).encode()
+    return struct.pack("<Q", len(head)) + head + body
+
+
+def rewritten(change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> Any:
+    def craft(path: Path) -> bytes:
+        tensors, about = read_checkpoint(path)
+        change(tensors, about)
+        save_checkpoint(path, tensors, about)
+        return path.read_bytes()
+
+    return craft
+
+
+def reheaded(change: Callable[[dict[str, Any]], Any], text: Any = None) -> Any:
+    def craft(path: Path) -> bytes:
+        header, body = parts(path)
+        changed = change(header)
+        header = header if changed is None else changed
+        return joined(header, body, None if text is None else text(json.dumps(header)))
+
+    return craft
+
+
+def _named(tensors: dict[str, torch.Tensor]) -> str:
+    return max(tensors, key=lambda name: tensors[name].numel())
+
+
+def _first(header: dict[str, Any]) -> dict[str, Any]:
+    return next(entry for name, entry in header.items() if name != "__metadata__")
+
+
+def _replace(value: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    def change(tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
+        name = _named(tensors)
+        tensors[name] = value(tensors[name])
+
+    return rewritten(change)
+
+
+CRAFTED = {
+    "a tensor missing": (
+        rewritten(lambda t, a: t.pop(min(t, key=lambda n: t[n].numel()))),
+        "tensor|params",
+    ),
+    "a tensor more": (rewritten(lambda t, a: t.update(more=torch.zeros(2))), "has a tensor 'more'"),
+    "another shape": (_replace(lambda x: x.T.contiguous().reshape(-1)), "where the model has"),
+    "one number for a matrix": (
+        rewritten(
+            lambda t, a: t.update(
+                {_named(t): t[_named(t)][:1, :1].reshape(1), "x": torch.zeros(10**5)}
+            )
+        ),
+        "where the model has|has a tensor",
+    ),
+    "another type": (_replace(lambda x: x.double()), "is float64 .* where the model has float32"),
+    "no numbers": (_replace(lambda x: x * torch.nan), "hold values that are no numbers"),
+    "cut": (lambda path: path.read_bytes()[:-5], "bytes follow|bytes and"),
+    "a header too long": (
+        lambda path: struct.pack("<Q", 1 << 60) + path.read_bytes()[8:],
+        "header of 1152921504606846976 bytes is longer than the file",
+    ),
+    "a header that is no JSON": (reheaded(lambda h: None, lambda text: "{" + text), "is no JSON"),
+    "a header that is a list": (reheaded(lambda h: [h]), "its header is no object"),
+    "a deep header": (reheaded(lambda h: None, lambda text: "[" * 100_000), "nested too deeply"),
+    "negative offsets": (reheaded(lambda h: _first(h).update(data_offsets=[-8, 8])), "no counts"),
+    "overlapping tensors": (
+        reheaded(
+            lambda h: (
+                [
+                    e.update(data_offsets=[0, e["data_offsets"][1] - e["data_offsets"][0]])
+                    for n, e in h.items()
+                    if n != "__metadata__"
+                ]
+                and None
+            )
+        ),
+        "begins at 0 where",
+    ),
+    "a shape of 10^18": (
+        reheaded(lambda h: _first(h).update(shape=[10**18])),
+        "more or fewer bytes",
+    ),
+    "a key twice": (
+        reheaded(lambda h: None, lambda text: text[:-1] + ", " + text[1:]),
+        "stands twice",
+    ),
+    "metadata of numbers": (
+        reheaded(lambda h: h["__metadata__"].update(schema=1)),
+        "no object of texts",
+    ),
+    "a schema that is no number": (
+        reheaded(lambda h: h["__metadata__"].update(schema="x")),
+        "schema is 'x'",
+    ),
+    "about that is no JSON": (
+        reheaded(lambda h: h["__metadata__"].update(about="{")),
+        "is damaged",
+    ),
+    "about that is a list": (
+        reheaded(lambda h: h["__metadata__"].update(about="[1]")),
+        "is no object",
+    ),
+    "no settings": (rewritten(lambda t, a: a.pop("settings")), "does not say its 'settings'"),
+    "settings of another type": (rewritten(lambda t, a: a.update(settings=[1])), "is damaged"),
+    "a shape larger than the file": (
+        rewritten(lambda t, a: a["settings"]["shape"].update(layers=10**12)),
+        "params and its tensors hold",
+    ),
+    "a run of another type": (
+        rewritten(lambda t, a: a["run"].update(loss="low")),
+        "run.loss is 'low'",
+    ),
+    "nothing": (lambda path: b"", "ends before its header"),
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_a_crafted_file_is_one_sentence(case: str, small: Path, tmp_path: Path) -> None:
+    craft, message = CRAFTED[case]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(small.read_bytes())
+    assert isinstance(load_checkpoint(path).model, torch.nn.Module)
+    path.write_bytes(craft(path))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(path))
+
+
+def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
+    trainer, other = Trainer(job(4)), Trainer(job(4, "w4@lsq"))
+    trainer.advance(2, 4, RECIPE)
+    save_checkpoint(tmp_path / "state", trainer.tensors(), {})
+    assert (
+        read_checkpoint(tmp_path / "state", Trainer(job(4)).tensors())[0].keys()
+        == trainer.tensors().keys()
+    )
+    with pytest.raises(CheckpointError, match="it lacks a tensor"):
+        read_checkpoint(tmp_path / "state", other.tensors())

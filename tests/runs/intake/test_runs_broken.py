@@ -1,4 +1,6 @@
-"""Broken input: each kind gives one sentence, or keeps the row as excluded with a reason; nothing is lost."""
+"""Broken input: each kind gives one sentence, or keeps the row as excluded with a reason; nothing
+is lost.
+"""
 
 import math
 
@@ -135,7 +137,8 @@ FILES = {
         HEADER,
         "runs.xlsx",
         {},
-        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet, .db, .sqlite",
+        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet, .db, "
+        ".sqlite",
     ),
     "no JSON": (
         "{oops",
@@ -166,7 +169,8 @@ FILES = {
         HEADER + GOOD,
         "runs.csv",
         {"columns": {"loss": "eval"}},
-        "runs.csv has no column 'eval' to take loss from; its columns are params, tokens, precision, loss",
+        "runs.csv has no column 'eval' to take loss from; its columns are params, tokens, "
+        "precision, loss",
     ),
     "a name that is no column": (
         HEADER + GOOD,
@@ -274,7 +278,8 @@ def test_files_that_are_not_text_or_not_there(tmp_path):
         ),
         (
             3,
-            "cannot read runs from an object of type int; give a file, a data frame or the name of a table",
+            "cannot read runs from an object of type int; give a file, a data frame or the name of "
+            "a table",
         ),
         ([], "no source to read; give a file, a data frame or the name of a table"),
     ],

@@ -1,6 +1,8 @@
 import csv
 import json
 import math
+import subprocess
+import sys
 
 import pandas as pd
 import polars as pl
@@ -247,7 +249,8 @@ def test_a_loss_of_zero_is_excluded_and_not_guessed_at(data_folder):
     assert len(table) == 316
     assert set(table.excluded["status"]) == {"excluded"}
     assert table.excluded["reason"].tolist() == [
-        f"column '{loss}' (loss) has '0'; accepted is a finite number above 0 ({path.name}, row {row})"
+        f"column '{loss}' (loss) has '0'; accepted is a finite number above 0 ({path.name}, row "
+        f"{row})"
         for row in zeros
     ]
 
@@ -260,7 +263,8 @@ def test_saved_runs_read_back_the_same(few, tmp_path, suffix):
     assert again["status"].tolist() == few["status"].tolist()
     assert again["reason"].tolist() == few["reason"].tolist()
     with pytest.raises(
-        RunsError, match=r"few\.\w+' exists; say force=True \(--force\) to replace it"
+        RunsError,
+        match=r"few\.\w+' exists; give another name or force=True \(--force\) to replace it",
     ):
         few.save(path)
     assert few.usable.save(path, force=True) == path
@@ -284,3 +288,40 @@ def test_runs_of_a_saved_public_table_know_their_licence(data_folder, tmp_path):
     assert read(path).licence == {"quest2025": "MIT"}
     assert read(path).hash == read("quest2025").hash
     assert isinstance(read(path), Runs)
+
+
+FULL = """
+import subprocess, sys
+from pathlib import Path
+import numpy as np
+import isoloss.runs as runs
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)], check=True)
+rng = np.random.default_rng(0)
+few = runs.Runs([runs.Run(1e6, 1e9, "w4", 3.0)])
+many = few.take(np.zeros(60_000, int)).with_columns(loss=rng.uniform(2, 3, 60_000))
+for name in sys.argv[2:]:
+    path = few.save(folder / name)
+    before = path.read_bytes()
+    try:
+        many.save(path, force=True)
+        print("no error")
+    except runs.RunsError as error:
+        text, same = str(error), path.read_bytes() == before
+        print(len(text.splitlines()), "No space left" in text, same)
+    path.unlink()
+print(list(folder.iterdir()))
+"""
+
+
+def test_a_full_disk_leaves_the_table_that_was_there(tmp_path):
+    names = ["a.parquet", "a.csv", "a.tsv", "a.json", "a.jsonl"]
+    run = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", FULL, str(tmp_path), *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare" in run.stderr or "mount" in run.stderr:
+        pytest.skip("this system lets no user mount a file system")
+    assert run.stdout.splitlines() == ["1 True True"] * 5 + ["[]"], run.stderr

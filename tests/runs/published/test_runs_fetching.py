@@ -1,4 +1,6 @@
-"""Fetching: a local folder, the download at the pinned commit, bundled tables, and what to do without any."""
+"""Fetching: a local folder, the download at the pinned commit, bundled tables, and what to do
+without any.
+"""
 
 import dataclasses
 import hashlib
@@ -148,7 +150,9 @@ def test_an_unreachable_mirror_is_one_sentence_too(small, monkeypatch):
 
 
 def test_real_tables_download_under_their_own_paths(data_folder, mirror, monkeypatch, tmp_path):
-    """Every listed path of a table of many files is asked for, and its content has the listed hash."""
+    """Every listed path of a table of many files is asked for, and its content has the listed
+    hash.
+    """
     served, asked = mirror
     table = TABLES["gadre2024_c4"]
     for file in table.listed():

@@ -1,4 +1,6 @@
-"""The store: rows to the last bit and once each, claims that end with their owner, files that cannot be used."""
+"""The store: rows to the last bit and once each, claims that end with their owner, files that
+cannot be used.
+"""
 
 import itertools
 import json
@@ -125,7 +127,8 @@ REFUSED = {
     ),
     "no key": (
         lambda store: store.add("t", replace(run(), key=None)),
-        "a row without a key cannot be stored (params=1e+06 tokens=2e+07 precision=w4 loss=3.25 metric=nats "
+        "a row without a key cannot be stored (params=1e+06 tokens=2e+07 precision=w4 loss=3.25 "
+        "metric=nats "
         "status=ok); its key is the hash of its settings",
     ),
     "a list": (
@@ -277,7 +280,8 @@ def test_places_where_no_store_can_be(tmp_path):
     with pytest.raises(StoreError) as error:
         Store(tmp_path / "deep" / "runs.db").add("t", run())
     assert str(error.value) == (
-        f"cannot use the store '{tmp_path}/deep/runs.db': there is no folder '{tmp_path}/deep'; make it first"
+        f"cannot use the store '{tmp_path}/deep/runs.db': there is no folder '{tmp_path}/deep'; "
+        "make it first"
     )
     with pytest.raises(StoreError) as error:
         Store(tmp_path).add("t", run())
@@ -354,7 +358,8 @@ def test_a_full_disk_loses_no_row(tmp_path, own_mounts):
     kept, there, error = json.loads(own_mounts(FULL, tmp_path))
     assert there == kept > 50
     assert error == (
-        "the disk of the store 'place/runs.db' is full; what is finished is kept: make room and start again"
+        "the disk of the store 'place/runs.db' is full; what is finished is kept: make room and "
+        "start again"
     )
     store = Store(tmp_path / "runs.db")
     store.add("t", run(f"r{kept}"))  # the same file where there is room

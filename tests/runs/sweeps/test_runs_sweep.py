@@ -1,4 +1,6 @@
-"""The sweep: every row once, whoever dies; work shared among sweeps; failures that stop nobody else."""
+"""The sweep: every row once, whoever dies; work shared among sweeps; failures that stop nobody
+else.
+"""
 
 import importlib
 import io
@@ -25,7 +27,7 @@ from isoloss.runs.sweeps import crew as crew_module
 from isoloss.runs.sweeps import progress as progress_module
 from isoloss.runs.sweeps import working as working_module
 from isoloss.runs.sweeps.progress import Progress, Standing
-from isoloss.runs.sweeps.task import ClaimLost
+from isoloss.runs.sweeps.watch import ClaimLost
 
 ROOT = Path(__file__).parents[3]
 
@@ -114,7 +116,10 @@ def test_where_several_machines_write_the_log_is_no_shared_memory(tmp_path, benc
 
 
 def test_file_systems_of_several_machines_are_known(monkeypatch):
-    mounts = "/dev/a / ext4 rw 0 0\nhost:/x /home/my\\040team nfs4 rw 0 0\nnone /home/my\\040team/fast tmpfs rw 0 0\n"
+    mounts = (
+        "/dev/a / ext4 rw 0 0\nhost:/x /home/my\\040team nfs4 rw 0 0\n"
+        "none /home/my\\040team/fast tmpfs rw 0 0\n"
+    )
     monkeypatch.setattr(Path, "read_text", lambda path, **how: mounts)
     found = [
         database_module.shared(Path(p))
@@ -309,7 +314,9 @@ def test_a_script_needs_a_guard_only_for_work_of_its_own(tmp_path, import_, task
 
 # ---- two sweeps
 def test_two_sweeps_on_one_store_share_the_work(tmp_path):
-    """Neither gets past its first task before the other has one: so both take part, whatever the scheduler does."""
+    """Neither gets past its first task before the other has one: so both take part, whatever the
+    scheduler does.
+    """
     both, done, lock = threading.Barrier(2, timeout=60), [], threading.Lock()
 
     def work(watch):
@@ -526,7 +533,7 @@ def test_what_a_sweep_would_take(tmp_path, bench):
     assert str(outlook(tasks, store, 2)).splitlines() == [
         "tasks   4, 0 in runs.db, 4 to do",
         "rows    16, 0 there",
-        "flop    5.5B to do",
+        "FLOPs   5.5B to do",
         "memory  0.002 GB for 2 at once",
         "time    unknown until the first run is done",
     ]

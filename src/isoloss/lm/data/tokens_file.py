@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import write
 from isoloss.lm.data.text_files import TextError
 from isoloss.lm.data.tokenising import Tokeniser
 
@@ -60,9 +59,10 @@ def stored_tokens(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, key, made)
-    except OSError as error:
+    except (OSError, TextError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or error
         raise TextError(
-            f"cannot write tokens to {path.parent} ({error.strerror or error}); say folder=..., or set ISOLOSS_CACHE"
+            f"cannot write tokens to {path.parent} ({why}); say folder=..., or set ISOLOSS_CACHE"
         ) from None
     return read_tokens(path, key)
 
@@ -104,7 +104,9 @@ def tokenised(training: NDArray[Any], validation: NDArray[Any], tokeniser: Token
 
 
 def _write(path: Path, key: str, made: Tokenised) -> None:
-    from safetensors.numpy import save_file  # an extra of this room, and needed only here
+    # An extra of this room, and needed only here.
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
 
     about = {
         "kind": KIND,
@@ -114,19 +116,16 @@ def _write(path: Path, key: str, made: Tokenised) -> None:
         "end": str(made.tokeniser.end),
         **made.sha256,
     }
-    beside = path.with_name(
-        f".{path.stem}.{secrets.token_hex(4)}"
-    )  # others may be making the same file
-    try:
-        save_file(
-            {"training": made.training, "validation": made.validation}, beside, metadata=about
-        )
-        os.replace(beside, path)
-    except BaseException as error:
-        beside.unlink(missing_ok=True)
-        if type(error).__name__ == "SafetensorError":  # what it makes of a full disk
+    arrays = {"training": made.training, "validation": made.validation}
+
+    def fill(part: Path) -> None:
+        try:
+            save_file(arrays, part, metadata=about)
+        except SafetensorError as error:  # what it makes of a full disk
             raise OSError(str(error)) from None
-        raise
+
+    # Others may be making the same file: the last one to end replaces an equal one.
+    write(path, fill, force=True, problem=TextError)
 
 
 def _hash(tokens: NDArray[Any]) -> str:

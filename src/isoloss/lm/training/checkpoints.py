@@ -1,11 +1,11 @@
-"""Models in files: safetensors with what made them in the header, written whole or not at all, checked when read."""
+"""Models in files: safetensors with what made them in the header, written whole or not at all,
+checked when read.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,8 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from isoloss.files import decode, from_fields, read_json, reason, write
 from isoloss.lm.model import Model
 from isoloss.lm.training.job import Job
+from isoloss.lm.training.tensor_header import check_layout, header_of
 from isoloss.runs import Decoder, Run
 
 SCHEMA = 1
@@ -30,7 +32,9 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A model that was trained, its run, and the settings that made it (of corpus and recipe, as JSON values)."""
+    """A model that was trained, its run, and the settings that made it (of corpus and recipe, as
+    JSON values).
+    """
 
     model: Model
     run: Run
@@ -38,9 +42,21 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Nothing; writes a file that is there whole or not at all.
+    """Write tensors with what is to be known of them, whole or not at all.
 
-    Raises CheckpointError where it cannot be written; what stood there before then still does.
+    Parameters
+    ----------
+    path
+        The file; its folder is made, and a checkpoint that stands there is replaced.
+    tensors
+        Tensors by name, on the CPU.
+    about
+        JSON values, kept in the header.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be written; what stood there before then still does.
     """
     kept = {name: value.contiguous() for name, value in tensors.items()}
     head = {
@@ -50,62 +66,116 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[st
         "about": json.dumps(about, sort_keys=True),
     }
     whole = save(kept, metadata=head | {"sha256": _digest(save(kept, metadata=head))})
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(whole)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise CheckpointError(
-            f"cannot write the checkpoint {path.name}: {error.strerror or error}"
+            f"cannot write the checkpoint {path}: {error.strerror or error}"
         ) from None
+    write(path, whole, force=True, problem=CheckpointError)
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and what was said of them.
+def read_checkpoint(
+    path: Path, like: Mapping[str, Tensor] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a checkpoint and what was said of them.
 
-    Raises CheckpointError where the file is not there, is none of ours, of a newer schema, or damaged.
+    Parameters
+    ----------
+    path
+        A file that `save_checkpoint` wrote.
+    like
+        Tensors that the file must hold the like of, by name, shape and type; of "losses", which
+        grows with the steps, the type alone. None accepts any.
+
+    Raises
+    ------
+    CheckpointError
+        The file is not there, is none of ours, of a newer schema, damaged, or holds other tensors.
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read the checkpoint {path}: {error.strerror or error}"
-        ) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read the checkpoint {path}: {reason(error)}") from None
     try:
-        head = _header(content)[0].get("__metadata__", {})
+        header, body = header_of(content)
+        head = header.get("__metadata__", {})
+        check_layout(header, len(body))
         tensors, digest = load(content), _digest(content)
-    except (SafetensorError, ValueError, KeyError, struct.error) as error:
-        raise CheckpointError(
-            f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}"
-        ) from None
+    except (SafetensorError, ValueError) as error:
+        raise _damaged(path, str(error).splitlines()[0][:200]) from None
     if head.get("type") != "checkpoint" or not {"schema", "sha256", "about"} <= set(head):
         raise CheckpointError(f"{path} is not a checkpoint of isoloss")
+    if not head["schema"].isdecimal() or len(head["schema"]) > 9:
+        raise _damaged(path, f"its schema is {head['schema'][:60]!r}")
     if int(head["schema"]) > SCHEMA:
         raise CheckpointError(
-            f"the checkpoint {path} has schema {head['schema']}; this isoloss {version('isoloss')} reads up to {SCHEMA}, so update it"
+            f"the checkpoint {path} has schema {head['schema']}; this isoloss {version('isoloss')} "
+            "reads up to "
+            f"{SCHEMA}, so update it"
         )
     if head["sha256"] != digest:
-        raise CheckpointError(
-            f"the checkpoint {path} is damaged: its content is not what was written"
-        )
-    return tensors, json.loads(head["about"])
+        raise _damaged(path, "its content is not what was written")
+    return _like(path, tensors, like), _about(path, head["about"])
+
+
+def _about(path: Path, text: str) -> dict[str, Any]:
+    try:
+        about = read_json(text, nan=True)
+    except ValueError as error:
+        raise _damaged(path, str(error)[:200]) from None
+    if not isinstance(about, dict):
+        raise _damaged(path, "what it says of its tensors is no object")
+    return about
+
+
+def _like(
+    path: Path, found: dict[str, Tensor], wanted: Mapping[str, Tensor] | None
+) -> dict[str, Tensor]:
+    """The tensors found, if they are the like of those wanted."""
+    if wanted is None:
+        return found
+    for name in [*wanted, *found]:
+        if name not in found or name not in wanted:
+            raise _damaged(path, f"it {'has' if name in found else 'lacks'} a tensor {name[:80]!r}")
+        one, two = found[name], wanted[name]
+        grows = name == "losses" and one.shape[1:] == two.shape[1:]
+        if one.dtype != two.dtype or (one.shape != two.shape and not grows):
+            raise _damaged(
+                path,
+                f"its tensor {name[:80]!r} is {_kind(one)} where the model has {_kind(two)}",
+            )
+    return found
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"the checkpoint {path} is damaged: {why}")
 
 
 def save_model(path: Path, model: Model, job: Job, run: Run) -> None:
-    """Nothing; writes a trained model with its run. Raises CheckpointError as `save_checkpoint` does."""
-    tensors = {f"model.{name}": p.detach().cpu() for name, p in model.named_parameters()}
-    save_checkpoint(path, tensors, {"kind": "model", "settings": job.settings, "run": run.known()})
+    """Write a trained model with its run; raises CheckpointError as `save_checkpoint` does."""
+    save_checkpoint(
+        path, _weights(model), {"kind": "model", "settings": job.settings, "run": run.known()}
+    )
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """The model of a file that `save_model` wrote, ready to be evaluated or quantised.
 
-    Raises CheckpointError as `read_checkpoint` does, and for the state of a training that has not ended.
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    CheckpointError
+        As `read_checkpoint`; it is the state of a training that has not ended, or its tensors are
+        not those of the model that it describes.
     """
     path = Path(path)
     tensors, about = read_checkpoint(path)
@@ -113,29 +183,36 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} is the state of a training that has not ended, not a model; let its sweep end"
         )
-    settings = about["settings"]
-    model = Model(
-        Decoder(**settings["shape"]), settings["precision"], settings["seed"], compiled=False
-    )
+    try:
+        settings, run = about["settings"], from_fields(Run, about["run"], "run")
+        shape = from_fields(Decoder, settings["shape"], "shape")
+        held = sum(value.numel() for value in tensors.values())
+        # Asked before the model is made, so that no file makes one that is larger than the file.
+        if shape.params > held:
+            raise ValueError(f"its shape has {shape.params} params and its tensors hold {held}")
+        precision = decode(str, settings["precision"], "precision")
+        model = Model(shape, precision, decode(int, settings["seed"], "seed"), compiled=False)
+    except KeyError as error:
+        raise _damaged(path, f"it does not say its {error}") from None
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise _damaged(path, " ".join(str(error).split())[:200]) from None
+    _like(path, tensors, _weights(model))
+    if run.status == "ok" and not all(bool(value.isfinite().all()) for value in tensors.values()):
+        raise _damaged(path, "its run ended well and its tensors hold values that are no numbers")
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
-    return Checkpoint(model, Run.of(about["run"]), settings)
+    return Checkpoint(model, run, settings)
+
+
+def _weights(model: Model) -> dict[str, Tensor]:
+    return {f"model.{name}": p.detach().cpu() for name, p in model.named_parameters()}
 
 
 def _digest(content: bytes) -> str:
     """The sha256 of the header, but for the digest in it, and of the tensors' bytes."""
-    header, body = _header(content)
+    header, body = header_of(content)
     header.get("__metadata__", {}).pop("sha256", None)
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     digest.update(body)
     return digest.hexdigest()
-
-
-def _header(content: bytes) -> tuple[dict[str, Any], memoryview]:
-    """The header of a safetensors file, and what follows it."""
-    end = 8 + struct.unpack("<Q", content[:8])[0]
-    header = json.loads(content[8:end])
-    if not isinstance(header, dict):
-        raise ValueError("its header is no object")
-    return header, memoryview(content)[end:]

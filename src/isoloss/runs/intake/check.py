@@ -1,4 +1,5 @@
-"""Checks on a table of runs: typed columns, one spelling per precision, and a reason for every row left out.
+"""Checks on a table of runs: typed columns, one spelling per precision, and a reason for every row
+left out.
 
 Nothing is dropped. A row whose required values cannot be used stays, with status "excluded" and a
 reason that names file, row, column, value and what is accepted; a value of an optional column that
@@ -32,14 +33,16 @@ ENDINGS: dict[str, str] = {
 }
 EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
 EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
-# ln(vocabulary) of the largest tokenizers in use is about 12.5: no model is worse than uniform for long.
+# ln(vocabulary) of the largest tokenizers in use is about 12.5: no model is worse than uniform for
+# long.
 LARGEST_LIKELY_LOSS = 12.5
 WRITE_DECIMALS = "write it with a point, like 3.14"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from, for messages: file name, row numbers there, and the file's own column names.
+    """Where rows come from, for messages: file name, row numbers there, and the file's own column
+    names.
 
     settled: the table already says which rows are excluded, so strict reading accepts those.
     """
@@ -66,10 +69,11 @@ def checked(
     strict: bool = False,
     found: Mapping[str, Mapping[int, str]] | None = None,
 ) -> pl.DataFrame:
-    """The frame with typed canonical columns first, metric, status and reason filled, extra columns after.
+    """The frame with typed canonical columns first, metric, status and reason filled, extra columns
+    after.
 
-    found holds what is already known to be wrong, by column and row position. Raises RunsError where a
-    required column is missing, and with strict for the first row that cannot be used.
+    found holds what is already known to be wrong, by column and row position. Raises RunsError
+    where a required column is missing, and with strict for the first row that cannot be used.
     """
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
@@ -247,7 +251,8 @@ def _suspect_perplexity(frame: pl.DataFrame, origin: Origin) -> None:
     high = usable.filter(usable > LARGEST_LIKELY_LOSS)
     if len(high) and 10 * len(high) >= len(usable):
         message = (
-            f"{len(high)} of {len(usable)} losses of {origin.name} are above {LARGEST_LIKELY_LOSS} nats, "
+            f"{len(high)} of {len(usable)} losses of {origin.name} are above {LARGEST_LIKELY_LOSS} "
+            "nats, "
             f"ln of the largest vocabularies in use (the worst is {max(high):.4g}); "
             "if they are perplexities, read them with perplexity=True (--perplexity)"
         )

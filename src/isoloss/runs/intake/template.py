@@ -1,4 +1,6 @@
-"""A precision for every row from a template such as 'w{w_bits} a{a_bits}', filled from the row's columns."""
+"""A precision for every row from a template such as 'w{w_bits} a{a_bits}', filled from the row's
+columns.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _WORDS = re.compile(r"(?:\{[^}]*\}|\S)+")  # names of columns in braces may hold
 
 
 def filled(template: str, frame: pl.DataFrame, name: str) -> list[str]:
-    """One spelling a row: a part whose value is missing is left out, whole numbers lose their '.0'."""
+    """One spelling a row: a part whose value is missing is left out, whole numbers lose their
+    '.0'.
+    """
     fields = _fields(template)
     for field in fields:
         if field not in frame.columns:
@@ -46,7 +50,9 @@ def _fields(template: str) -> list[str]:
 
 
 def _spelled(words: Sequence[str], values: dict[str, str | None]) -> str:
-    """The words of a template with values in place of {column}; words whose value is missing are left out."""
+    """The words of a template with values in place of {column}; words whose value is missing are
+    left out.
+    """
     kept: list[str] = []
     for word in words:
         missing = [

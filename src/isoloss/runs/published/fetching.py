@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
+from isoloss.files import write
 from isoloss.runs.problems import RunsError
 from isoloss.runs.published.public_table import PublicFile, PublicTable
 
@@ -22,8 +24,9 @@ AT_ONCE = 8  # downloads; two of the tables are dozens of small files
 def fetch(table: PublicTable) -> dict[str, bytes]:
     """The contents of a table's files by local path, each with the pinned hash.
 
-    Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the system's),
-    then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of them has a file.
+    Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the
+    system's), then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of
+    them has a file.
     """
     if table.bundled:
         return {table.bundled: bundled_folder().joinpath(table.bundled).read_bytes()}
@@ -50,10 +53,11 @@ def _from_folder(file: PublicFile) -> bytes | None:
     if path is None or not path.is_file():
         return None
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
+    found = _sha256(content)
     if found != file.sha256:
         raise RunsError(
-            f"'{path}' is not the published file: its sha256 is {found[:12]}... where {file.sha256[:12]}... "
+            f"'{path}' is not the published file: its sha256 is {found[:12]}... where "
+            f"{file.sha256[:12]}... "
             "is expected; remove it or unset ISOLOSS_DATA"
         )
     return content
@@ -65,22 +69,38 @@ def _download(table: PublicTable, file: PublicFile) -> bytes:
     base = os.environ.get("ISOLOSS_MIRROR", MIRROR).rstrip("/")
     url = f"{base}/{table.repository}/{table.provenance.commit}/{quote(file.path, safe='/=')}"
     cache = Path(os.environ.get("ISOLOSS_CACHE") or pooch.os_cache("isoloss"))
-    name = f"{file.sha256[:16]}-{Path(file.path).name}"
-    try:
-        # Without streaming, a refused request leaves no socket open.
-        downloader = pooch.HTTPDownloader(timeout=30, stream=False)
-        got = pooch.retrieve(url, f"sha256:{file.sha256}", name, cache, downloader=downloader)
-    except ValueError:
+    path = cache / f"{file.sha256[:16]}-{Path(file.path).name}"
+    if path.is_file() and _sha256(content := path.read_bytes()) == file.sha256:
+        return content
+    content = _got(url, f"'{table.name}'", file)
+    if _sha256(content) != file.sha256:
         raise RunsError(
             f"what {url} gives is not the published file (its sha256 differs); try again later"
-        ) from None
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    write(path, content, force=True, problem=RunsError)
+    return content
+
+
+def _got(url: str, wanted_by: str, file: PublicFile) -> bytes:
+    """What stands at an address; RunsError says what to do where nothing is to be had."""
+    import pooch  # heavy, and needed only here
+
+    content = io.BytesIO()
+    try:
+        # Without streaming, a refused request leaves no socket open.
+        pooch.HTTPDownloader(timeout=30, stream=False)(url, content, None)
     except OSError as error:
-        why = type(error).__name__
         raise RunsError(
-            f"cannot download {url} ({why}) for '{table.name}'; connect to the network, or set ISOLOSS_DATA "
-            f"to a folder that holds {file.local}"
+            f"cannot download {url} ({type(error).__name__}) for {wanted_by}; connect to the "
+            "network, or set "
+            f"ISOLOSS_DATA to a folder that holds {file.local}"
         ) from None
-    return Path(got).read_bytes()
+    return content.getvalue()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Over-training testbed (Gadre et al. 2024): 11M to 6.9B parameters, 5 to 640 tokens a parameter."""
+"""Over-training testbed (Gadre et al. 2024): 11M to 6.9B parameters, 5 to 640 tokens a
+parameter.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def parse_gadre(
     params is the total, as in the authors' own fits (their multiples of 20 tokens count it so).
     params_embedding is the input embedding; the output head is no part of it. The intervals in the
     files are errors of sampling sequences, which the runs share, so they are not taken as loss_se.
-    'manifest' names the copy of the corpus: a few runs of a later wave read another copy, and lie lower.
+    'manifest' names the copy of the corpus: a few runs of a later wave read another copy, and lie
+    lower.
     """
     rows = [_row(json.loads(content), name, eval_set) for name, content in files.items()]
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(

@@ -1,4 +1,6 @@
-"""Gemstones (McLeish et al. 2025): 22 shapes along 350B tokens, losses on corpora not trained on."""
+"""Gemstones (McLeish et al. 2025): 22 shapes along 350B tokens, losses on corpora not trained
+on.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,23 @@ import polars as pl
 from isoloss.runs.problems import RunsError
 
 STEP_TOKENS = 2048 * 2048
-# "main" is the end of training, 175 saves of 477 steps: the authors' own plotting code says the same.
+# "main" is the end of training, 175 saves of 477 steps: the authors' own plotting code says the
+# same.
 LAST_STEP = 175 * 477
 OFF_CURVE = ("Gemstone-1024x28", 28620)
-WHY = "off its own curve on both corpora: 2% above the line between its neighbours, 10 times the usual scatter"
+WHY = (
+    "off its own curve on both corpora: 2% above the line between its neighbours, "
+    "10 times the usual scatter"
+)
 _SHAPE = re.compile(r"(Gemstone-(\d+)x(\d+))\.json$")
 
 
 def parse_gemstones(files: Mapping[str, bytes], source: str, eval_set: str) -> pl.DataFrame:
     """The checkpoints, each shape one group: they are one trajectory and not independent.
 
-    params is 12 width^2 depth, nominal: the files have no counts, and exact ones differ (grouped-query
-    attention, wider feed-forward). The learning rate is constant after warm-up, so no loss is annealed.
+    params is 12 width^2 depth, nominal: the files have no counts, and exact ones differ
+    (grouped-query attention, wider feed-forward). The learning rate is constant after warm-up, so
+    no loss is annealed.
     """
     rows = [
         row for name, content in files.items() for row in _checkpoints(name, json.loads(content))

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 import polars as pl
 
 OUTLIERS = 5
-WHY = f"one of the {OUTLIERS} highest losses, below 0.41 tokens per param, that the replication leaves out"
+WHY = (
+    f"one of the {OUTLIERS} highest losses, below 0.41 tokens per param, "
+    "that the replication leaves out"
+)
 
 
 def parse_hoffmann(files: Mapping[str, bytes]) -> pl.DataFrame:
-    """The runs, with tokens = flop / (6 params) since the file has none, and the 5 outliers excluded."""
+    """The runs, with tokens = flop / (6 params) since the file has none, and the 5 outliers
+    excluded.
+    """
     (content,) = files.values()
     raw = pl.read_csv(content)
     left_out = raw["loss"].rank("ordinal", descending=True) <= OUTLIERS

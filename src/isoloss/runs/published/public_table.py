@@ -28,8 +28,8 @@ class PublicTable:
     """One table that isoloss reads by name.
 
     parse takes the files' contents by local path, and the options by name, and returns a frame of
-    canonical columns; bundled names a file of isoloss itself instead of files to fetch. Without files of
-    its own, a table's are those that files.tsv lists under its name.
+    canonical columns; bundled names a file of isoloss itself instead of files to fetch. Without
+    files of its own, a table's are those that files.tsv lists under its name.
     """
 
     name: str
@@ -51,7 +51,9 @@ class PublicTable:
 
 @lru_cache(maxsize=1)
 def _all_listed() -> dict[str, tuple[PublicFile, ...]]:
-    """The files of every table, from files.tsv: table, sha256, path in the repository, local path."""
+    """The files of every table, from files.tsv: table, sha256, path in the repository, local
+    path.
+    """
     text = resources.files("isoloss.runs").joinpath("published", "files.tsv").read_text("utf-8")
     by_table: dict[str, tuple[PublicFile, ...]] = {}
     for line in text.splitlines()[1:]:

@@ -15,7 +15,8 @@ def parse_quest(files: Mapping[str, bytes]) -> pl.DataFrame:
     """The runs, with one spelling per level: 16 levels beside bf16.
 
     Hadamard and HalfHadamard quantisers are pooled at equal bits, as the published fit does; those
-    without a Hadamard transform are levels of their own. The raw quantiser names stay in 'quantiser'.
+    without a Hadamard transform are levels of their own. The raw quantiser names stay in
+    'quantiser'.
     """
     (content,) = files.values()
     return pl.DataFrame([_row(run) for run in json.loads(content)])
@@ -51,7 +52,9 @@ def _row(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spelled(weights: str, w_bits: int, activations: str, a_bits: int) -> str:
-    """The precision of a run, from its quantisers; the field 'bops' is N D and says nothing of it."""
+    """The precision of a run, from its quantisers; the field 'bops' is N D and says nothing of
+    it.
+    """
     parts = [("w", weights, w_bits), ("a", activations, a_bits)]
     words = [f"{part}{_format(name, bits)}" for part, name, bits in parts if name != UNQUANTISED]
     return " ".join(words) or "bf16"

@@ -1,4 +1,6 @@
-"""The registry of public tables: repository, pinned commit, licence, citation and parser of each."""
+"""The registry of public tables: repository, pinned commit, licence, citation and parser of
+each.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,14 @@ _GADRE = "Gadre et al. 2024, Language models scale reliably with over-training, 
 _GEMSTONES = (
     "McLeish et al. 2025, Gemstones: A model suite for multi-faceted scaling laws, arXiv 2502.06857"
 )
-_QUEST = "Panferov et al. 2025, QuEST: Stable training with 1-bit weights and activations, arXiv 2502.05003"
-_HOFFMANN = "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, arXiv 2404.10102"
+_QUEST = (
+    "Panferov et al. 2025, QuEST: Stable training with 1-bit weights and activations, "
+    "arXiv 2502.05003"
+)
+_HOFFMANN = (
+    "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, "
+    "arXiv 2404.10102"
+)
 
 
 def _gadre(name: str, corpus: str, count: int, named: str) -> PublicTable:
@@ -96,22 +104,27 @@ TABLES: dict[str, PublicTable] = {
         _gemstones("fineweb_edu", "FineWeb-Edu"),
         bundled_table(
             "isoloss2026",
-            "small language models on a synthetic language, trained and then quantised in many formats, with and without decay",
+            "small language models on a synthetic language, trained and then quantised in many "
+            "formats, with and without decay",
             "isoloss2026.parquet",
             "isoloss, measured with benchmarks/isoloss2026.py",
         ),
         bundled_table(
             "simulated2024",
-            "465 runs SIMULATED from kumar2024 with 1% noise on the paper's design; nothing was trained",
+            "465 runs SIMULATED from kumar2024 with 1% noise on the paper's design; nothing was "
+            "trained",
             "simulated2024.csv",
-            "isoloss, simulated from the published constants of Kumar et al. 2024, arXiv 2411.04330",
+            "isoloss, simulated from the published constants of Kumar et al. 2024, arXiv "
+            "2411.04330",
         ),
     )
 }
 
 
 def load_table(table: PublicTable, options: Mapping[str, Any]) -> pl.DataFrame:
-    """The table's rows in canonical columns, read or downloaded; options are those of its parser."""
+    """The table's rows in canonical columns, read or downloaded; options are those of its
+    parser.
+    """
     unknown = [name for name in options if name not in (table.options or {})]
     if unknown:
         raise RunsError(f"'{table.name}' has no option '{unknown[0]}'")

@@ -4,7 +4,8 @@ from isoloss.runs.sweeps.crew import cores
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.sweeping import sweep
 from isoloss.runs.sweeps.swept import Outlook, Swept, outlook
-from isoloss.runs.sweeps.task import Task, Watch
+from isoloss.runs.sweeps.task import Task
+from isoloss.runs.sweeps.watch import Watch
 
 # fmt: off
 __all__ = [

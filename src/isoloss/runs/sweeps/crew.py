@@ -1,4 +1,6 @@
-"""The workers of this machine: spawned processes of one thread each, the death of one concerning its task alone."""
+"""The workers of this machine: spawned processes of one thread each, the death of one concerning
+its task alone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from isoloss.files import use, used
 from isoloss.runs.problems import StoreError
 
 _Result = TypeVar("_Result")
@@ -29,10 +32,12 @@ THREADS = (
 
 
 class Crew(Executor):
-    """An executor of `size` places, each a pool of one process: a process that dies breaks no other's work.
+    """An executor of `size` places, each a pool of one process: a process that dies breaks no
+    other's work.
 
-    No more than `size` calls may be under way. The processes end when this one does, however it does, and at
-    once by `kill`: all hold the end of a pipe that closes then. main: whether their work needs the module __main__.
+    No more than `size` calls may be under way. The processes end when this one does, however it
+    does, and at once by `kill`: all hold the end of a pipe that closes then. main: whether their
+    work needs the module __main__.
     """
 
     def __init__(self, size: int, main: bool = True) -> None:
@@ -56,28 +61,30 @@ class Crew(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing, after the processes ended."""
+        """Wait for the processes to end."""
         for pool in filter(None, self._pools):
             pool.shutdown(wait, cancel_futures=cancel_futures)
         self._held.close()
         self._watched.close()
 
     def kill(self) -> None:
-        """Nothing; every process ends at once, whatever it does."""
+        """End every process at once, whatever it does."""
         self._held.close()
         for pool in filter(None, self._pools):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _pool(self, place: int) -> ProcessPoolExecutor:
         pool = self._pools[place] or ProcessPoolExecutor(
-            1, mp_context=self._context, initializer=_begin, initargs=(self._watched,)
+            1, mp_context=self._context, initializer=_begin, initargs=(self._watched, used())
         )
         self._pools[place] = pool
         return pool
 
 
 def needs_main(things: Any) -> bool:
-    """Whether things refer to the module __main__ when sent to another process; StoreError where they cannot be."""
+    """Whether things refer to the module __main__ when sent to another process; StoreError where
+    they cannot be.
+    """
     try:
         return b"__main__" in pickle.dumps(things)
     except Exception as error:
@@ -89,7 +96,9 @@ def needs_main(things: Any) -> bool:
 
 
 def cores() -> int:
-    """How many cores this process may use: those it is bound to, or its share of them where that is limited."""
+    """How many cores this process may use: those it is bound to, or its share of them where that is
+    limited.
+    """
     bound = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -100,12 +109,16 @@ def cores() -> int:
         return bound
 
 
-def _begin(watched: Connection) -> None:
-    """Makes a process end with the one that started it, which alone hears the interrupt of the keyboard."""
+def _begin(watched: Connection, modules: tuple[str, ...]) -> None:
+    """Tie a process to the one that started it, which alone hears the interrupt of the keyboard.
+
+    modules: what that one was told to `use`, imported before any task arrives that is made of it.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+    use(*modules)
 
 
 def _end_with(watched: Connection) -> None:
@@ -120,8 +133,8 @@ def _end_with(watched: Connection) -> None:
 def _surroundings(main: bool) -> Iterator[None]:
     """What a process inherits that starts in this block: one thread for every library.
 
-    main: whether it needs the module __main__. Where not, it does not import that a second time, so that a
-    script needs no guard against starting its own sweep again.
+    main: whether it needs the module __main__. Where not, it does not import that a second time, so
+    that a script needs no guard against starting its own sweep again.
     """
     before = {name: os.environ.get(name) for name in THREADS}
     module = sys.modules["__main__"]

@@ -33,14 +33,18 @@ class Owner:
 
     @property
     def gone(self) -> bool:
-        """Whether the process is known to have ended: only on this machine, and only where /proc tells."""
+        """Whether the process is known to have ended: only on this machine, and only where /proc
+        tells.
+        """
         if self.host != _host() or not self.start:
             return False
         return _start(self.pid) != self.start and not _hidden(self.pid)
 
 
 def _start(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; None where it is not there, or dead and not yet buried."""
+    """When a process started, in clock ticks since boot; None where it is not there, or dead and
+    not yet buried.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -65,7 +69,9 @@ def _hidden(pid: int) -> bool:
 
 @cache
 def _host() -> str:
-    """This machine since it was booted, and the space of its process numbers: a container has its own."""
+    """This machine since it was booted, and the space of its process numbers: a container has its
+    own.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
         return f"{socket.gethostname()}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"

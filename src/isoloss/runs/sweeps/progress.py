@@ -1,4 +1,6 @@
-"""What a waiting person sees of a sweep, on stderr: a live table on a terminal, quiet lines elsewhere."""
+"""What a waiting person sees of a sweep, on stderr: a live table on a terminal, quiet lines
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,17 @@ from isoloss.runs.sweeps.swept import span
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Seconds between two lines where nobody watches a terminal: when something was done since, and in any case.
+#: Seconds between two lines where nobody watches a terminal: when something was done since, and in
+#: any case.
 QUIET, LONG_QUIET = 10.0, 300.0
 MOST_RUNNING = 12
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a sweep stands: tasks done, failed and in all, those running, and the seconds left (None: unknown)."""
+    """How a sweep stands: tasks done, failed and in all, those running, and the seconds left (None:
+    unknown).
+    """
 
     done: int
     failed: int
@@ -68,12 +73,12 @@ class Progress:
             self._live.stop()
 
     def say(self, sentence: str) -> None:
-        """Nothing, after one line that stays."""
+        """Print one line that stays."""
         if self._console is not None:
             self._console.print(sentence, markup=False)
 
     def show(self, now: Standing) -> None:
-        """Nothing, after the display was brought up to date."""
+        """Bring the display up to date."""
         if self._live is not None:
             self._live.update(_table(now))
             return

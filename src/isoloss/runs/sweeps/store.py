@@ -1,4 +1,6 @@
-"""The store of a sweep: one file that holds what was finished, what is being worked on, and what failed."""
+"""The store of a sweep: one file that holds what was finished, what is being worked on, and what
+failed.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from isoloss.runs.database import reading, writing
 from isoloss.runs.intake import Origin, checked
 from isoloss.runs.run import Run
 from isoloss.runs.stored import insert, present, stored_frame
 from isoloss.runs.sweeps.process_id import Owner
+from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
-
-if TYPE_CHECKING:
-    from isoloss.runs.sweeps.task import Task
 
 #: A claim is free again when its owner has not been heard of for so many seconds.
 STALE = 60.0
@@ -29,9 +29,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class TaskState:
-    """How far a task is: its share done and the loss now (None before it is told), and why it failed.
+    """How far a task is: its share done and the loss now (None before it is told), and why it
+    failed.
 
-    beat: when it was last heard of, in seconds since 1970; seconds: work spent on it, over all tries.
+    beat: when it was last heard of, in seconds since 1970; seconds: work spent on it, over all
+    tries.
     """
 
     key: str
@@ -50,7 +52,9 @@ class TaskState:
 
     @property
     def live(self) -> bool:
-        """Whether somebody works on it: heard of within a minute, and not a process of this machine that ended."""
+        """Whether somebody works on it: heard of within a minute, and not a process of this machine
+        that ended.
+        """
         if self.state != "running" or self.owner is None or self.beat is None:
             return False
         return abs(time.time() - self.beat) <= STALE and not Owner.parse(self.owner).gone
@@ -58,7 +62,8 @@ class TaskState:
 
 @dataclass(frozen=True)
 class Store:
-    """A store by its path; the file is made by the first thing that is written. Every method is one transaction.
+    """A store by its path; the file is made by the first thing that is written. Every method is one
+    transaction.
 
     All raise StoreError, one sentence, where the file is no store or cannot be read or written.
     """
@@ -88,7 +93,9 @@ class Store:
         return [TaskState(*row) for row in rows]
 
     def notes(self, after: int = 0) -> list[tuple[int, str, str]]:
-        """What the workers said, as (number, key of the task, sentence), in order, above a number."""
+        """What the workers said, as (number, key of the task, sentence), in order, above a
+        number.
+        """
         with reading(self.path) as base:
             return base.execute(
                 "SELECT id, task, said FROM notes WHERE id > ? ORDER BY id", (after,)
@@ -96,10 +103,10 @@ class Store:
 
     # ---- what a sweep and its workers write
     def enter(self, tasks: Sequence[Task]) -> None:
-        """Nothing, after the tasks were written down.
+        """Record tasks; known ones keep their state.
 
-        Those that are there keep their state, unless nobody works on them and their rows say otherwise: all
-        there, the task is done; asked for since it was done, it waits again.
+        Unless nobody works on them and their rows say otherwise: all there, the task is done; asked
+        for since it was done, it waits again.
         """
         with writing(self.path) as base:
             rows = present(base, (key for task in tasks for key in task.rows))
@@ -113,13 +120,16 @@ class Store:
                     complete = False
                 base.execute(
                     "INSERT INTO tasks (key, label, state, flops, memory) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT (key) DO UPDATE SET label = excluded.label, flops = excluded.flops, "
+                    "ON CONFLICT (key) DO UPDATE SET label = excluded.label, flops = "
+                    "excluded.flops, "
                     "memory = excluded.memory, state = excluded.state",
                     (task.key, task.label, "done" if complete else state, task.flops, task.memory),
                 )
 
     def claim(self, task: Task, claim: str, since: float) -> bool:
-        """Whether the task is now this claim's: it waits, or failed before `since`, or its owner is gone."""
+        """Whether the task is now this claim's: it waits, or failed before `since`, or its owner is
+        gone.
+        """
         with writing(self.path) as base:
             row = base.execute(
                 f"SELECT {_COLUMNS} FROM tasks WHERE key = ?", (task.key,)
@@ -129,14 +139,17 @@ class Store:
             if state.state == "done" or failed_now or state.live:
                 return False
             base.execute(
-                "UPDATE tasks SET state = 'running', claim = ?, owner = ?, beat = ?, reason = NULL, "
+                "UPDATE tasks SET state = 'running', claim = ?, owner = ?, beat = ?, reason = "
+                "NULL, "
                 "traceback = NULL WHERE key = ?",
                 (claim, str(Owner.here()), time.time(), task.key),
             )
             return True
 
     def beat(self, key: str, claim: str, share: float, loss: float | None, seconds: float) -> bool:
-        """Whether the claim still holds, after its owner was heard of; seconds are added to the work spent."""
+        """Whether the claim still holds, after its owner was heard of; seconds are added to the
+        work spent.
+        """
         with writing(self.path) as base:
             done = base.execute(
                 "UPDATE tasks SET beat = ?, share = ?, loss = ?, seconds = seconds + ? "
@@ -153,41 +166,46 @@ class Store:
         reason: str | None = None,
         trace: str | None = None,
     ) -> None:
-        """Nothing, after the claim was given up, if it still held: the task is done, has failed, or waits again."""
+        """Give up a claim, if it still holds: the task is done, has failed, or waits again."""
         with writing(self.path) as base:
             base.execute(
-                "UPDATE tasks SET state = ?, claim = NULL, owner = NULL, beat = ?, reason = ?, traceback = ?, "
-                "share = CASE WHEN ? = 'done' THEN 1 ELSE share END WHERE key = ? AND claim = ? AND state = 'running'",
+                "UPDATE tasks SET state = ?, claim = NULL, owner = NULL, beat = ?, reason = ?, "
+                "traceback = ?, "
+                "share = CASE WHEN ? = 'done' THEN 1 ELSE share END WHERE key = ? AND claim = ? "
+                "AND state = 'running'",
                 (state, time.time(), reason, trace, state, key, claim),
             )
 
     def give_up(self, sweep: str, key: str | None = None) -> None:
-        """Nothing, after the claims that a sweep's workers hold (on one task, or on all) were released."""
+        """Release the claims that a sweep's workers hold, on one task or on all."""
         with writing(self.path) as base:
             base.execute(
-                "UPDATE tasks SET state = 'waiting', claim = NULL, owner = NULL WHERE state = 'running' "
+                "UPDATE tasks SET state = 'waiting', claim = NULL, owner = NULL WHERE state = "
+                "'running' "
                 "AND substr(claim, 1, ?) = ? AND (? IS NULL OR key = ?)",
                 (len(sweep), sweep, key, key),
             )
 
     def fail(self, key: str, reason: str) -> None:
-        """Nothing, after a task that waits was marked as failed."""
+        """Mark a waiting task as failed."""
         with writing(self.path) as base:
             base.execute(
-                "UPDATE tasks SET state = 'failed', beat = ?, reason = ? WHERE key = ? AND state = 'waiting'",
+                "UPDATE tasks SET state = 'failed', beat = ?, reason = ? WHERE key = ? AND state = "
+                "'waiting'",
                 (time.time(), reason, key),
             )
 
     def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Nothing, after a finished row of a task was added; the same row again, with the same loss, changes nothing.
+        """Store one finished row of a task; adding it again with the same loss is harmless.
 
-        extra: further columns, numbers or text. Raises StoreError where the row is there with another loss.
+        extra: further columns, numbers or text. Raises StoreError where the row is there with
+        another loss.
         """
         with writing(self.path) as base:
             insert(base, task, run, extra)
 
     def say(self, task: str, sentence: str) -> None:
-        """Nothing, after a sentence about a task was kept for the person who reads the sweep."""
+        """Keep a sentence about a task for the person who reads the sweep."""
         with writing(self.path) as base:
             base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
 

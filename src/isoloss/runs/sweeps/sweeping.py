@@ -1,22 +1,25 @@
-"""The sweep: tasks shared out among workers and among sweeps, each done once, resumed after any kind of death."""
+"""The sweep: tasks shared out among workers and among sweeps, each done once, resumed after any
+kind of death.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
-from isoloss.runs.intake import STORES
+from isoloss.files import used
 from isoloss.runs.problems import StoreError
+from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps.crew import Crew, cores, needs_main
+from isoloss.runs.sweeps.folders import remove_empty, remove_folder
 from isoloss.runs.sweeps.progress import Progress, Standing
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.swept import Swept, time_left
-from isoloss.runs.sweeps.task import Task, folder_of
+from isoloss.runs.sweeps.task import Task
 from isoloss.runs.sweeps.working import Orders, Outcome, work_on
 
 #: Seconds between two looks at the store.
@@ -36,17 +39,41 @@ def sweep(
     show: bool = True,
     keep: bool = False,
 ) -> Swept:
-    """The rows of all tasks: those in the store are not made again, the others by workers, most flop first.
+    """Run tasks whose rows are not in a store yet, and give the rows of all.
 
-    Any number of sweeps may share a store. A task that fails stops no other and is tried again by the next
-    sweep; one whose worker died goes on from its checkpoint. workers: processes of one thread each, as many as
-    the cores that this process may use. executor: takes the place of these processes; shut down by its owner.
-    show: progress on stderr. keep: leave the tasks' folders. Raises StoreError, one sentence, where the store
-    cannot be used or its disk is full; what is finished is kept.
+    Any number of sweeps may share a store. A task that fails stops no other and is tried again by
+    the next sweep; one whose worker died resumes from its checkpoint. Tasks of most FLOPs begin
+    first.
+
+    Parameters
+    ----------
+    tasks
+        What is to be done; keys of tasks and rows are unique.
+    store
+        The file of the store (.db, .sqlite), made where there is none.
+    workers
+        Processes of one thread each; by default as many as the cores that this process may use.
+    executor
+        Takes the place of these processes; its owner shuts it down.
+    show
+        Show progress on stderr.
+    keep
+        Leave the tasks' folders.
+
+    Returns
+    -------
+    Swept
+        The rows of all tasks, and how many were done by whom.
+
+    Raises
+    ------
+    StoreError
+        A task cannot be run as it is, the store cannot be used, or its disk is full; what is
+        finished is kept.
     """
     path = Path(store).absolute()
     listed = _checked(tasks, path, workers)
-    state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep))
+    state = _Sweep(listed, Store(path), Orders(path, uuid.uuid4().hex, time.time(), keep, used()))
     already = state.begin(own=executor is None)
     if state.waiting:
         with Progress(show) as progress:
@@ -64,7 +91,9 @@ def sweep(
 
 
 class _Sweep:
-    """A sweep under way: the tasks that wait here, those that workers have, and how the others ended."""
+    """A sweep under way: the tasks that wait here, those that workers have, and how the others
+    ended.
+    """
 
     def __init__(self, tasks: Sequence[Task], store: Store, orders: Orders) -> None:
         self.tasks = sorted(tasks, key=lambda task: -task.flops)
@@ -81,7 +110,7 @@ class _Sweep:
         self._heard = 0
 
     def begin(self, own: bool) -> int:
-        """How many tasks are done already; the others are written down and wait.
+        """Record the tasks in the store, and count those that are done already.
 
         own: the workers are processes of ours, to which work must be sent.
         """
@@ -103,7 +132,7 @@ class _Sweep:
         return len(ready)
 
     def run(self, executor: Executor, size: int, progress: Progress) -> None:
-        """Nothing, after every task is done or has failed; `size` of them at a time."""
+        """Run the tasks, `size` at a time, until each is done or has failed."""
         try:
             while self.waiting or self.flying:
                 self._look()
@@ -125,15 +154,15 @@ class _Sweep:
             raise
 
     def tidy(self) -> None:
-        """Nothing, after folders of tasks that are done were removed, unless they are to be kept."""
-        files = folder_of(self.store.path, "x").parent
-        if self.orders.keep or not files.is_dir():
+        """Remove the folders that sweeps made for tasks that are done, unless they are to be
+        kept.
+        """
+        if self.orders.keep:
             return
         for task in self.tasks:
             if task.key not in self.failures:
-                shutil.rmtree(files / task.key, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            files.rmdir()
+                remove_folder(self.store.path, task.key)
+        remove_empty(self.store.path)
 
     def _look(self) -> None:
         self._states = {state.key: state for state in self.store.tasks()}
@@ -200,22 +229,29 @@ class _Sweep:
                 self._failed(task, outcome.reason, progress)
 
     def _died(self, task: Task, progress: Progress) -> None:
-        """A worker was killed, by the system or a person: the task waits again, unless that leads nowhere."""
+        """A worker was killed, by the system or a person: the task waits again, unless that leads
+        nowhere.
+        """
         self._look()
         state = self._states[task.key]
         claimed = (state.beat or 0.0) >= self.orders.since
         self._stillborn = 0 if claimed else self._stillborn + 1
         if self._stillborn >= STILLBORN:
             raise StoreError(
-                "workers end before they begin to work: they must be able to import it, so a notebook takes it from a "
-                f"file, and a script calls sweep below `if __name__ == '__main__':` ({self._finished()})"
+                "workers end before they begin to work: they must be able to import it, so a "
+                "notebook takes it from a "
+                "file, and a script calls sweep below `if __name__ == '__main__':` "
+                f"({self._finished()})"
             )
         self.store.give_up(self.orders.sweep, task.key)
         count, share = self._deaths.get(task.key, (0, -1.0))
         count, share = (1 if state.share > share else count + 1), max(share, state.share)
         self._deaths[task.key] = count, share
         if count >= DEATHS:
-            reason = f"its worker was killed {count} times at {share:.0%} of the work; is there enough memory?"
+            reason = (
+                f"its worker was killed {count} times at {share:.0%} of the work; "
+                "is there enough memory?"
+            )
             self.store.fail(task.key, reason)
             self._failed(task, reason, progress)
             return

@@ -16,8 +16,20 @@ from isoloss.runs.table import Runs
 class Swept:
     """What a sweep left: the rows of its tasks, and how many tasks were done by whom.
 
-    done: by this sweep. elsewhere: by another one on the same store meanwhile. already: before.
-    failures: (label, reason) of each task that failed; the next sweep tries them again.
+    Attributes
+    ----------
+    runs
+        The rows of all tasks that are done.
+    store
+        The file of the store.
+    done
+        How many tasks this sweep did.
+    elsewhere
+        How many another sweep on the same store did meanwhile.
+    already
+        How many were done before.
+    failures
+        (label, reason) of each task that failed; the next sweep tries them again.
     """
 
     runs: Runs
@@ -47,9 +59,25 @@ class Swept:
 
 @dataclass(frozen=True, repr=False)
 class Outlook:
-    """What a sweep would take: tasks and rows, those there already, flop left, bytes at once, seconds expected.
+    """What a sweep would take.
 
-    seconds: None while the store holds nothing finished from which to learn how fast this goes.
+    Attributes
+    ----------
+    store
+        The file of the store, which need not be there.
+    tasks, done
+        How many tasks there are, and how many of them are done.
+    rows, there
+        How many rows they yield, and how many of them are in the store.
+    flops
+        FLOPs left to do, 0 where unknown.
+    memory
+        Bytes that the workers need at once, 0 where unknown.
+    workers
+        How many work at once.
+    seconds
+        The time left; None while the store holds nothing finished from which to learn how fast this
+        goes.
     """
 
     store: Path
@@ -73,9 +101,10 @@ class Outlook:
         memory = f"{self.memory / 1e9:.3g} GB" if self.memory else "unknown"
         return "\n".join(
             [
-                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} to do",
+                f"tasks   {self.tasks}, {self.done} in {self.store.name}, {self.tasks - self.done} "
+                "to do",
                 f"rows    {self.rows}, {self.there} there",
-                f"flop    {compact(self.flops) if self.flops else 'unknown'} to do",
+                f"FLOPs   {compact(self.flops) if self.flops else 'unknown'} to do",
                 f"memory  {memory} for {self.workers} at once",
                 f"time    {time}",
             ]
@@ -85,7 +114,9 @@ class Outlook:
 
 
 def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlook:
-    """What a sweep of the tasks on a store would take; the store need not be there, and is not made."""
+    """What a sweep of the tasks on a store would take; the store need not be there, and is not
+    made.
+    """
     path = Path(store)
     there = Store(path).present(key for task in tasks for key in task.rows)
     left = [task for task in tasks if not there.issuperset(task.rows)]
@@ -102,9 +133,10 @@ def outlook(tasks: Sequence[Task], store: str | Path, workers: int = 1) -> Outlo
 
 
 def time_left(states: Sequence[TaskState], left: dict[str, float], workers: int) -> float | None:
-    """The seconds that the tasks left (key to flop) take that many workers, at the rate so far; None if unknown.
+    """The seconds that the tasks left (key to FLOPs) take that many workers, at the rate so far;
+    None if unknown.
 
-    The rate is flop a second over all work in the store; tasks a second where flop is not known.
+    The rate is FLOPs a second over all work in the store; tasks a second where FLOPs are not known.
     """
     by_flop = all(flops > 0 for flops in left.values())
     sizes = [(state.flops if by_flop else 1.0, state) for state in states]

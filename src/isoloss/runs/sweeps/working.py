@@ -1,11 +1,12 @@
-"""What a worker does with a task: claim it, keep the claim alive while it works, and end it one way or another."""
+"""What a worker does with a task: claim it, keep the claim alive while it works, and end it one way
+or another.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import shutil
 import threading
 import time
 import traceback
@@ -15,10 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from isoloss.files import use
 from isoloss.runs.database import full
 from isoloss.runs.problems import StoreError, StoreUnwritable
+from isoloss.runs.sweeps.folders import remove_folder
 from isoloss.runs.sweeps.store import Store
-from isoloss.runs.sweeps.task import ClaimLost, Task, Watch, folder_of
+from isoloss.runs.sweeps.task import Task
+from isoloss.runs.sweeps.watch import ClaimLost, Watch
 
 #: Seconds between two signs of life.
 BEAT = 2.0
@@ -27,24 +31,50 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Orders:
-    """What workers know of their sweep: its store, its name, when it began, and whether folders are kept."""
+    """What workers know of their sweep.
+
+    Attributes
+    ----------
+    store
+        The file of its store.
+    sweep
+        Its name, with which its claims begin.
+    since
+        When it began, in seconds since 1970; what failed before is tried again.
+    keep
+        Leave the folders of tasks.
+    modules
+        What its process was told to `use`, so that workers anywhere know a user's own formats,
+        methods and laws.
+    """
 
     store: Path
     sweep: str
     since: float
     keep: bool
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: done, taken by somebody else, failed, or "store": the store itself cannot be written."""
+    """How a task ended.
+
+    Attributes
+    ----------
+    how
+        "done", "taken" by somebody else, "failed", or "store": the store itself cannot be written.
+    reason
+        One sentence for the last two.
+    """
 
     how: Literal["done", "taken", "failed", "store"]
     reason: str = ""
 
 
 class Pulse:
-    """A thread that tells the store, while its block runs, that the task is worked on, and how far it is."""
+    """A thread that tells the store, while its block runs, that the task is worked on, and how far
+    it is.
+    """
 
     def __init__(self, store: Store, key: str, claim: str, watch: Watch) -> None:
         self._store, self._key, self._claim, self._watch = store, key, claim, watch
@@ -65,7 +95,8 @@ class Pulse:
 
     def _run(self) -> None:
         while not self._over.wait(BEAT):
-            # A store that cannot be written now may be so again; rows that cannot be kept are said by add.
+            # A store that cannot be written now may be so again; rows that cannot be kept are said
+            # by add.
             with contextlib.suppress(StoreError):
                 if not self._beat():
                     self._watch.lose()
@@ -80,7 +111,10 @@ class Pulse:
 
 
 def work_on(task: Task, orders: Orders) -> Outcome:
-    """How the task ended; its claim is given up in every case, and what it added stays."""
+    """Work on a task, and say how it ended; its claim is given up in every case, and what it added
+    stays.
+    """
+    use(*orders.modules)
     store, claim = Store(orders.store), f"{orders.sweep}:{uuid.uuid4().hex}"
     try:
         if not store.claim(task, claim, orders.since):
@@ -93,7 +127,7 @@ def work_on(task: Task, orders: Orders) -> Outcome:
         if outcome.how == "done":
             store.end(task.key, claim, "done")
             if not orders.keep:
-                shutil.rmtree(folder_of(orders.store, task.key), ignore_errors=True)
+                remove_folder(orders.store, task.key)
         elif outcome.how == "failed":
             store.end(task.key, claim, "failed", outcome.reason, trace)
         elif outcome.how == "store":

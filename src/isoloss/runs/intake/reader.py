@@ -1,0 +1,63 @@
+"""What a reader of files is, and the registry of all by ending.
+
+One more is a file in ``readers`` (or a module of a user's own) that ends with
+``READERS.register(".xlsx", Reader(open_excel))``; help and messages list its ending.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from isoloss.files import Registry
+from isoloss.runs.intake.check import Origin
+from isoloss.runs.problems import RunsError
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Raw values and where they are from.
+
+    Attributes
+    ----------
+    frame
+        The values as they stand in the file, under its own names of columns.
+    origin
+        The name for messages, and the row of the file that each row is from.
+    """
+
+    frame: pl.DataFrame
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How files of one ending are opened.
+
+    Attributes
+    ----------
+    open
+        Called with the content and the name of a file, returns what it holds; raises RunsError, one
+        sentence, where it cannot.
+    in_place
+        Called with the path instead, for a file that is not read as a whole, as others may be
+        writing to it.
+    """
+
+    open: Callable[[bytes, str], Opened] | None = None
+    in_place: Callable[[Path], Opened] | None = None
+
+
+def _shipped() -> None:
+    folder = importlib.import_module(f"{__package__}.readers")
+    for module in pkgutil.iter_modules(folder.__path__):
+        importlib.import_module(f"{folder.__name__}.{module.name}")
+
+
+#: Every reader by the ending of its files, lower case with the dot.
+READERS: Registry[Reader] = Registry("ending", RunsError, _shipped)

@@ -1,0 +1,61 @@
+"""JSON and JSON lines: rows as objects, or columns as lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.frames import from_columns, from_rows
+from isoloss.runs.intake.reader import READERS, Opened, Reader
+from isoloss.runs.intake.texts import text_of
+from isoloss.runs.problems import RunsError
+
+
+def open_json(data: bytes, name: str) -> Opened:
+    """A list of rows, or an object of equally long columns."""
+    content = _parsed(text_of(data, name), name)
+    if isinstance(content, Mapping):  # columns of values, or as pandas writes them, of {row: value}
+        lists = {k: list(v.values()) if isinstance(v, Mapping) else v for k, v in content.items()}
+        if (
+            not all(isinstance(v, list) for v in lists.values())
+            or len({len(v) for v in lists.values()}) != 1
+        ):
+            raise RunsError(
+                f"cannot read {name}: accepted is a list of rows or an object of equally long "
+                "columns"
+            )
+        return Opened(from_columns(lists), Origin(name))
+    if not isinstance(content, list):
+        raise RunsError(
+            f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
+        )
+    return Opened(from_rows(content, name, range(1, len(content) + 1)), Origin(name))
+
+
+def open_json_lines(data: bytes, name: str) -> Opened:
+    """One row a line, empty lines left out."""
+    numbered = [
+        (i, line) for i, line in enumerate(text_of(data, name).splitlines(), 1) if line.strip()
+    ]
+    rows = [number for number, _ in numbered]
+    records = [_parsed(line, f"{name}, row {number}") for number, line in numbered]
+    return Opened(from_rows(records, name, rows), Origin(name, rows))
+
+
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RunsError(
+            f"cannot read {name} as JSON: {error.msg} at column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise RunsError(f"cannot read {name} as JSON: it is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise RunsError(f"cannot read {name} as JSON: {error}") from None
+
+
+READERS.register(".json", Reader(open_json))
+READERS.register(".jsonl", Reader(open_json_lines))
