@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from isoloss.files import KINDS, UNSAVED, FilesError, Kind, load, save
+from isoloss.files import (
+    KINDS,
+    UNSAVED,
+    FilesError,
+    Kind,
+    decode,
+    encode,
+    formerly,
+    load,
+    save,
+    was,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +155,18 @@ def test_a_value_of_no_kind_is_refused(tmp_path: Path) -> None:
     ):
         save(object(), tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_with_former_names_load(tmp_path: Path) -> None:
+    @formerly("Old")
+    @dataclass(frozen=True)
+    class New:
+        now: int = field(metadata=was("then"))
+
+    assert decode(New, {"Old": {"then": 3}}, "new") == decode(New, {"New": {"now": 3}}, "new")
+    assert encode(New(3)) == {"New": {"now": 3}}
+    with pytest.raises(ValueError, match="new is an object; it must be a New"):
+        decode(New, {"Older": {"now": 3}}, "new")
 
 
 def test_a_users_kind_says_its_module(made: Sample, tmp_path: Path) -> None:

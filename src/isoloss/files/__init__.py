@@ -1,6 +1,6 @@
 """How a value is named and kept: open sets by name, modules that add to them, and files written whole."""
 
-from isoloss.files.coding import UNSAVED, decode, encode, fields_of
+from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, was
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
 from isoloss.files.plugins import load_entry_points, use, used
@@ -18,10 +18,12 @@ __all__ = [
     "decode",
     "encode",
     "fields_of",
+    "formerly",
     "load",
     "load_entry_points",
     "save",
     "use",
     "used",
+    "was",
     "write",
 ]

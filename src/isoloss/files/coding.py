@@ -2,6 +2,7 @@
 
 A dataclass is {"Name": {field: value}}, an array {"array": lists, "dtype": name}, a mapping {"map": {key: value}}, a
 number that JSON lacks {"number": "nan"}, a tuple a list. What is read must have the types that the fields declare.
+A class or field that had another name in older files says so: ``@formerly("Caution")``, ``metadata=was("cautions")``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
 from isoloss.files.kinds import kind_of
 
+T = TypeVar("T")
 #: Metadata of a dataclass field that a file leaves out: ``field(default=None, metadata=UNSAVED)``.
 UNSAVED: Mapping[str, bool] = types.MappingProxyType({"saved": False})
+#: Names that classes had in older files.
+_FORMER: dict[str, type[Any]] = {}
 #: Element types that an array in a file may have.
 DTYPES = ("float64", "float32", "int64", "int32", "bool")
 _NUMBERS = ("nan", "inf", "-inf")
@@ -26,6 +30,21 @@ _MOST_DIMENSIONS = 4
 
 class Mismatch(ValueError):
     """A value in a file that has not the type of its field: where, what it is, and what it must be."""
+
+
+def formerly(*names: str) -> Callable[[type[T]], type[T]]:
+    """A decorator for a class that older files know under other names."""
+
+    def named(cls: type[T]) -> type[T]:
+        _FORMER.update(dict.fromkeys(names, cls))
+        return cls
+
+    return named
+
+
+def was(name: str) -> Mapping[str, str]:
+    """Metadata of a dataclass field that older files know under another name."""
+    return types.MappingProxyType({"was": name})
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -94,6 +113,10 @@ def from_fields(cls: type[Any], content: Any, where: str) -> Any:
     if not isinstance(content, dict):
         raise _mismatch(where, content, f"the fields of a {cls.__name__}")
     known = {field.name: field for field in _saved(cls)}
+    older = {
+        field.metadata["was"]: name for name, field in known.items() if "was" in field.metadata
+    }
+    content = {older.get(name, name): value for name, value in content.items()}
     for name in content:
         if name not in known:
             raise Mismatch(f"{where} has an unknown field {name[:60]!r}")
@@ -109,7 +132,9 @@ def from_fields(cls: type[Any], content: Any, where: str) -> Any:
 def _instance(cls: type[Any], value: Any, where: str) -> Any:
     if not is_dataclass(cls):
         raise TypeError(f"{where} is declared as {cls!r}, which a file cannot hold")
-    content = _only(cls.__name__, value, where, f"a {cls.__name__}")
+    names = [cls.__name__, *(name for name, found in _FORMER.items() if found is cls)]
+    key = next((name for name in names if isinstance(value, dict) and name in value), names[0])
+    content = _only(key, value, where, f"a {cls.__name__}")
     kind = kind_of(cls)
     if kind is not None and kind.from_json is not None:
         return kind.from_json(content)
