@@ -7,6 +7,7 @@ A class or field that had another name in older files says so: ``@formerly("Caut
 
 from __future__ import annotations
 
+import enum
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -103,6 +104,8 @@ def decode(hint: Any, value: Any, where: str) -> Any:
             key: decode(get_args(hint)[1], item, f"{where}.{key[:40]}")
             for key, item in inner.items()
         }
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return _member(hint, value, where)
     if hint in _SCALARS:
         return _SCALARS[hint](value, where)
     return _instance(hint, value, where)
@@ -142,6 +145,14 @@ def _instance(cls: type[Any], value: Any, where: str) -> Any:
     if kind is not None and kind.check is not None:
         kind.check(found)
     return found
+
+
+def _member(hint: type[enum.Enum], value: Any, where: str) -> enum.Enum:
+    """The member of an enumeration that has this value."""
+    known = [each.value for each in hint]
+    if value not in known:
+        raise _mismatch(where, value, f"one of {', '.join(map(str, known))}")
+    return hint(value)
 
 
 def _union(options: tuple[Any, ...], value: Any, where: str) -> Any:
