@@ -83,7 +83,7 @@ def test_format_and_lowest_bits_hold_outs(quantised):
 def test_own_rule_and_bad_rules(table):
     sample = as_sample(table)
     assert len(split(sample, lambda s: s.x.params > 5e8).test) == 6
-    with pytest.raises(FitError, match="unknown hold-out 'biggest'; there are largest"):
+    with pytest.raises(FitError, match="unknown hold-out 'biggest'; accepted are largest"):
         split(sample, "biggest")
     with pytest.raises(FitError, match="holds out 0 of 30"):
         split(sample, "format=w9")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import Caution
+from isoloss.fits import INHERITED, ResultWarning, WarningKind
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.result import Choice, LawPlan
@@ -33,19 +33,19 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
 
 def cautions_of(
     members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
-) -> tuple[Caution, ...]:
+) -> tuple[ResultWarning, ...]:
     """What the first choice, precision ``k`` of the space, takes for granted or leaves out."""
     found = []
     if not device.is_abstract and first.rate != "measured":
         text = f"rates are peaks times mfu ({first.rate}): an upper bound, kernels unknown; a measured table comes first"
-        found.append(Caution("untested", text))
+        found.append(ResultWarning(WarningKind.UNTESTED, text))
     if first.emulated:
         text = f"{device.name} does not compute in {', '.join(first.emulated)}: it runs wider and saves memory only"
-        found.append(Caution("untested", text))
+        found.append(ResultWarning(WarningKind.UNTESTED, text))
     if space.spendings and not first.binding:
         found.append(
-            Caution(
-                "untested",
+            ResultWarning(
+                WarningKind.UNTESTED,
                 f"more tokens would hurt in '{first.precision}': {_shares_left(first)} stays unspent",
             )
         )
@@ -55,24 +55,20 @@ def cautions_of(
         unseen = sorted(formats - set(m.sees(precision)))
         if unseen:
             text = f"{m.law.name} says nothing of {', '.join(unseen)} in '{precision}': their cost is left out of the loss"
-            found.append(Caution("untested", text))
+            found.append(ResultWarning(WarningKind.UNTESTED, text))
         if m.fit is not None:
-            found += [
-                c
-                for c in m.fit.cautions
-                if c.kind in ("lack_of_fit", "collinear_design", "at_bound")
-            ]
+            found += [c for c in m.fit.warnings if c.kind in INHERITED]
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 
-def taken_as_exact(members: Sequence[Member]) -> list[Caution]:
+def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:
     """A word about laws that have no refits."""
     bare = ", ".join(m.law.name for m in members if m.fit is None)
     text = f"laws without refits, whose constants are taken as exact: {bare}"
-    return [Caution("no_interval", text)] if bare else []
+    return [ResultWarning(WarningKind.NO_INTERVAL, text)] if bare else []
 
 
-def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
+def disagreeing(by_law: Sequence[LawPlan]) -> tuple[ResultWarning, ...]:
     """A word where laws of weight, each alone, would train sizes that lie far apart."""
     told = [each for each in by_law if each.weight >= HEARD]
     least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
@@ -82,7 +78,7 @@ def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
         f"laws of weight would train from {least.params:.3g} params ({least.law}) to {most.params:.3g} ({most.law}), "
         "so an average of them is no law's optimum"
     )
-    return (Caution("laws_disagree", text),)
+    return (ResultWarning(WarningKind.LAWS_DISAGREE, text),)
 
 
 def _shares_left(first: Choice) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save
-from isoloss.fits import Caution, Section, text
+from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.charts import Charts, Question
 from isoloss.plans.doubt import place
 from isoloss.plans.problems import PlanError
@@ -90,7 +90,7 @@ class Plan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    cautions: tuple[Caution, ...]
+    cautions: tuple[ResultWarning, ...]
     question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)

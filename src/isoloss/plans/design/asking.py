@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import Fit
+from isoloss.fits import Fit, WarningKind
 from isoloss.formats import Precision
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import check_level
@@ -69,7 +69,7 @@ def precisions_of(
 
 def _check_held(fit: Fit, member: Member, new: Precision) -> None:
     for doubt in fit.doubts(member.point(new, 1e9, 1e11)):
-        if doubt.kind == "not_in_data":
+        if doubt.kind == WarningKind.NOT_IN_DATA:
             raise PlanError(
                 f"'{new}' rests on {', '.join(doubt.about)}, which no fitted run holds, so nothing says what such "
                 "runs would teach; train a few and fit again"

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.fits import Caution, Section, text
+from isoloss.fits import ResultWarning, Section, text
 from isoloss.runs import compact, save_frame
 
 
@@ -54,7 +54,7 @@ class NextRuns:
     grid_runs: int
     noise: float
     level: float
-    cautions: tuple[Caution, ...]
+    cautions: tuple[ResultWarning, ...]
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from isoloss.fits import Caution
+from isoloss.fits import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
@@ -89,7 +89,7 @@ def _spelled(formats: Sequence[str | Precision], trained: str | Precision) -> li
 
 def _telling(
     members: Sequence[Member], asked: Sequence[Precision]
-) -> tuple[list[Member], tuple[Caution, ...]]:
+) -> tuple[list[Member], tuple[ResultWarning, ...]]:
     """The laws that see what is served, weights adding up to one, and a word about the others.
 
     Laws are comparable only on the same candidates, so one that does not know a candidate others know is left out,
@@ -109,7 +109,10 @@ def _telling(
     kept = [m for m, known in heard if len(known) == most]
     total = sum(m.weight for m in kept)
     words = [
-        Caution("untested", f"{m.law.name} does not know {_missing(known, asked)} and is not asked")
+        ResultWarning(
+            WarningKind.UNTESTED,
+            f"{m.law.name} does not know {_missing(known, asked)} and is not asked",
+        )
         for m, known in heard
         if len(known) < most
     ]
@@ -196,12 +199,13 @@ def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, .
 
 def _cautions(
     members: Sequence[Member], asked: Sequence[Precision], device: Hardware
-) -> list[Caution]:
+) -> list[ResultWarning]:
     found = []
     if not device.is_abstract and not device.decoding:
         found.append(
-            Caution(
-                "untested", "decode speed is bandwidth over bytes: an upper bound, kernels unknown"
+            ResultWarning(
+                WarningKind.UNTESTED,
+                "decode speed is bandwidth over bytes: an upper bound, kernels unknown",
             )
         )
     for m in members:
@@ -210,23 +214,23 @@ def _cautions(
             unseen |= dict.fromkeys(f"-> {s}" for s in p.serve if f"-> {s}" not in m.sees(p))
         if unseen:
             found.append(
-                Caution(
-                    "untested",
+                ResultWarning(
+                    WarningKind.UNTESTED,
                     f"{m.law.name} says nothing of {', '.join(unseen)}: that cost is left out",
                 )
             )
         alike = _alike(m, asked)
         if alike:
             same = f"{m.law.name} cannot tell {' from '.join(alike)}: groups, scales or methods do not enter it"
-            found.append(Caution("untested", same))
+            found.append(ResultWarning(WarningKind.UNTESTED, same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
     ):
         if not device.is_abstract:
             found.append(
-                Caution(
-                    "untested",
+                ResultWarning(
+                    WarningKind.UNTESTED,
                     f"{device.name} does not compute in {each}: it saves memory and bandwidth only",
                 )
             )
