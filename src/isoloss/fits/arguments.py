@@ -14,6 +14,10 @@ from isoloss.laws import Law
 Of = Literal["run", "mean"]
 
 
+#: The largest seed that a random generator of every machine takes.
+MOST_SEED = 2**63 - 1
+
+
 class FitError(ValueError):
     """What a verb of fits refuses, with the reason in one sentence."""
 
@@ -25,11 +29,20 @@ def check_level(level: Any) -> float:
     return float(level)
 
 
-def check_count(name: str, value: Any, least: int) -> int:
-    """A whole number of at least ``least``; FitError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+def check_count(name: str, value: Any, least: int, most: int = 1_000_000) -> int:
+    """A whole number of at least ``least`` and at most ``most``; FitError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise FitError(f"{name} is {shown(value)}; it is a whole number of at least {least}")
+    if int(value) > most:
+        raise FitError(f"{name} is {shown(value)}; it is a whole number of at most {most}")
     return int(value)
+
+
+def check_text(name: str, value: Any, example: str) -> str | None:
+    """A text or None; FitError for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise FitError(f"{name} is {shown(value)}; it is text as {example}, or None")
+    return value
 
 
 def check_share(name: str, value: Any) -> float:
@@ -39,9 +52,16 @@ def check_share(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_budget(flop: Any) -> float:
+    """A budget of FLOPs as a number; FitError unless it is finite and above zero."""
+    if not 0 < _real(flop) < np.inf:
+        raise FitError(f"flop is {shown(flop)}; it is a number of FLOPs above 0, as 1e21")
+    return float(flop)
+
+
 def check_of(of: Any) -> None:
     """FitError unless an interval is asked of a "run" or of the "mean"."""
-    if of not in get_args(Of):
+    if not isinstance(of, str) or of not in get_args(Of):
         raise FitError(f"cannot predict the interval of {shown(of)}; of is 'run' or 'mean'")
 
 

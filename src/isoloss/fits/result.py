@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isoloss.files import UNSAVED, save, was
-from isoloss.fits.arguments import FitError, Of, check_level, check_of
+from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
     Efficiencies,
@@ -282,7 +282,7 @@ class Fit:
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
         theta = np.vstack([self.coordinates.theta(self.values), self.draws])
-        return split_compute(self.coordinates, theta, flop, group)
+        return split_compute(self.coordinates, theta, check_budget(flop), group)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Save the fit as a JSON file, which `load` reads, and return its path."""

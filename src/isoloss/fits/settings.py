@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isoloss.fits.arguments import check_callback, check_count, check_level
+from isoloss.fits.arguments import MOST_SEED, check_callback, check_count, check_level, check_text
 from isoloss.fits.doubt import Resample, check_resample
 from isoloss.fits.solve import Objective, as_objective
 
@@ -60,11 +60,11 @@ def settings(
     check_callback(callback)
     return Settings(
         as_objective(objective),
-        per,
+        check_text("per", per, "'source'"),
         check_count("draws", draws, 2),
         how,
         check_count("starts", starts, 1),
         check_level(level),
-        check_count("seed", seed, 0),
+        check_count("seed", seed, 0, MOST_SEED),
         callback,
     )

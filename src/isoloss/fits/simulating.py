@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.arguments import check_count, check_share
+from isoloss.fits.arguments import MOST_SEED, check_count, check_share, check_text
 from isoloss.fits.law_arguments import LawLike, as_law
 from isoloss.fits.sample import as_runs
 from isoloss.laws import as_inputs
@@ -48,7 +48,8 @@ def draw_runs(
         An argument is not accepted.
     """
     law = as_law(law)
-    noise, seed = check_share("noise", noise), check_count("seed", seed, 0)
+    check_text("source", source, "'mine'")
+    noise, seed = check_share("noise", noise), check_count("seed", seed, 0, MOST_SEED)
     runs = as_runs(runs)
     known = runs.columns
     loss = law.loss(

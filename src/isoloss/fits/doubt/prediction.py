@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isoloss.files import was
-from isoloss.fits.arguments import FitError, Of, check_level, shown
+from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
@@ -107,6 +107,8 @@ def points(
     FitError
         Params, tokens or precisions are empty, no counts, or of lengths that do not broadcast.
     """
+    check_text("group", group, "'a'")
+    check_text("sparsity", sparsity, "'2:4'")
     n, d = counts(params, tokens)
     if not isinstance(precision, str | Precision) and not (
         isinstance(precision, Sequence | np.ndarray) and len(precision)

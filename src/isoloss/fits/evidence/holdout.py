@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.files import Registry
-from isoloss.fits.arguments import FitError, check_count, shown
+from isoloss.fits.arguments import MOST_SEED, FitError, check_count, shown
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.formats import Precision
 from isoloss.laws import Array, Mask
@@ -83,7 +83,7 @@ def split(sample: Sample | Runs | Any, rule: HoldOut, seed: int = 0) -> Split:
         The rule is unknown, or holds out no run or every run.
     """
     sample = as_sample(sample)
-    check_count("seed", seed, 0)
+    check_count("seed", seed, 0, MOST_SEED)
     held = _held(sample, rule, seed)
     name = rule if isinstance(rule, str) else getattr(rule, "__name__", "own rule")
     if not held.any() or held.all():
