@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 DRAWS = "Bootstrap replicates (resampled tables), from which intervals are read."
 
+HOLDOUT = (
+    "Runs to predict, not to fit: largest, longest, most_tokens, lowest_bits, format=w4, "
+    "source=S, group=G, params>=1e9, tokens>=1e11 or random."
+)
+
 
 def fit(
     *,
@@ -45,9 +50,7 @@ def fit(
             "--holdout",
             metavar="RULE",
             rich_help_panel=FITTING,
-            help="Runs to predict, not to fit: largest, longest, most_tokens, lowest_bits, "
-            "format=w4, source=S, "
-            "group=G, params>=1e9 or random.",
+            help=HOLDOUT,
         ),
     ] = None,
     fitting: Fitting,
