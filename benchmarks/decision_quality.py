@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.decision_teams import FAMILIES, NEWEST, Oracle, Team, form, team
 from benchmarks.timing import repeats, share, table
-from isoloss.fits import Caution, Comparison, Fit, compare, fit
+from isoloss.fits import Comparison, Fit, ResultWarning, compare, fit
 from isoloss.laws import Array, DomainError, Law, preset
 from isoloss.plans import Budget, Choice, PlanError, plan
 
@@ -75,11 +75,11 @@ def outcomes(seed: int) -> list[Outcome]:
 
 def _planners(
     who: Team,
-) -> Iterator[tuple[str, Law | Fit | Comparison, Sequence[str], tuple[Caution, ...]]]:
+) -> Iterator[tuple[str, Law | Fit | Comparison, Sequence[str], tuple[ResultWarning, ...]]]:
     """Whom the plan listens to, the precisions to choose from, and the warnings so far."""
     laws, precisions = [form(name) for name in who.family.laws], who.family.precisions
     together = compare(laws, who.runs, draws=DRAWS, starts=STARTS, seed=who.seed)
-    yield OURS, together, precisions, together.cautions
+    yield OURS, together, precisions, together.warnings
     base = fit(
         "chinchilla", who.runs.where(precision="bf16"), draws=DRAWS, starts=STARTS, seed=who.seed
     )
@@ -117,7 +117,7 @@ def _planned(
     who: Team,
     listened: Law | Fit | Comparison,
     precisions: Sequence[str],
-    cautions: Sequence[Caution],
+    cautions: Sequence[ResultWarning],
     times: int,
 ) -> tuple[Choice, frozenset[str]]:
     budget, asked = Budget(times * who.compute), {"extrapolate": True, "draws": DRAWS}

@@ -36,7 +36,7 @@ def main() -> None:
                 ]
             )
         said = [
-            c.text for c in found.cautions if c.kind in ("not_covered", "held_out", "lack_of_fit")
+            c.text for c in found.warnings if c.kind in ("not_covered", "held_out", "lack_of_fit")
         ]
         print(f"{law}: {'; '.join(said) or 'no warning'}\n")
     print(

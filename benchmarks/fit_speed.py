@@ -23,7 +23,7 @@ from benchmarks.simulated2024 import design
 from benchmarks.timing import seconds, table
 from isoloss.fits import as_sample, draw_runs
 from isoloss.fits.doubt.resampling import weights
-from isoloss.fits.doubt.uncertainty import refits
+from isoloss.fits.doubt.uncertainty import replicates
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve.objective import HUBER, SQUARES, Objective
@@ -166,12 +166,12 @@ def single_fit(sample: Sample) -> list[list[object]]:
     return rows
 
 
-def many_refits(sample: Sample) -> list[list[object]]:
+def many_replicates(sample: Sample) -> list[list[object]]:
     """1000 refits on the same resamples: ours and scipy's, seconds and standard deviations."""
     optimum = optimum_of(preset("chinchilla"), sample, HUBER)
     drawn = weights("runs", len(sample), None, 1000, np.random.default_rng(0))
     problem = replace(optimum.problem, weights=drawn)
-    ours, draws = seconds(lambda: refits(problem, optimum.theta, 1000, "runs"), 3)
+    ours, draws = seconds(lambda: replicates(problem, optimum.theta, 1000, "runs"), 3)
     a, alpha, b, beta, e = optimum.theta
     start = np.array([[a, b, np.log(e), alpha, beta]])
     took, theirs = seconds(lambda: np.array([scipy_fit(sample, start, w)[1] for w in drawn]))
@@ -210,7 +210,7 @@ def kumar_fit(objective: Objective) -> list[object]:
     problem = replace(
         optimum.problem, weights=weights("runs", len(sample), None, 1000, np.random.default_rng(0))
     )
-    again, _ = seconds(lambda: refits(problem, optimum.theta, 1000, "runs"))
+    again, _ = seconds(lambda: replicates(problem, optimum.theta, 1000, "runs"))
     return [
         str(objective),
         len(optimum.theta),
@@ -243,7 +243,7 @@ def main() -> None:
                 "sd beta",
                 "times ours",
             ],
-            many_refits(sample),
+            many_replicates(sample),
         ),
         "\n",
     )

@@ -15,7 +15,7 @@ import polars as pl
 
 from benchmarks.timing import repeats, share, table
 from isoloss.fits import compare, draw_runs
-from isoloss.fits.caution import kinds
+from isoloss.fits.warning import kinds
 from isoloss.laws import Law, preset
 from isoloss.runs import Runs
 
@@ -46,7 +46,7 @@ def case(truth: Law, exponent: float, rows: int, seed: int) -> tuple[bool, bool,
     average = compare(family(), runs, draws=100, starts=6, seed=seed)
     single = next(e.fit for e in average.entries if e.fit.law.name == "chinchilla")
     (_, low, high), (_, least, most) = single.exponent, average.exponent()
-    warned = bool(kinds(average.cautions) & {"lack_of_fit", "laws_disagree"})
+    warned = bool(kinds(average.warnings) & {"lack_of_fit", "laws_disagree"})
     return low <= exponent <= high, single.withheld is not None, least <= exponent <= most, warned
 
 

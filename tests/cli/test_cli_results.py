@@ -225,7 +225,7 @@ def test_fit_as_json_agrees_with_the_fit_itself(shell, table: Path) -> None:
     )
     assert constants["kappa"]["status"] == "fixed"
     assert (constants["A"]["unit"], found["units"]["loss"]) == ("nats", "nats/token")
-    assert [each["kind"] for each in found["warnings"]] == [each.kind for each in fit.cautions]
+    assert [each["kind"] for each in found["warnings"]] == [each.kind for each in fit.warnings]
 
 
 def test_the_printed_fit_is_that_of_the_notebook(shell, table: Path) -> None:

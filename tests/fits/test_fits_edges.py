@@ -11,11 +11,11 @@ from test_fits_support import cells_with_noise
 
 from isoloss.files import FilesError
 from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, profile
-from isoloss.fits.caution import kinds
 from isoloss.fits.doubt.misfit import lack_of_fit
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.solve import optimum
 from isoloss.fits.solve.objective import SQUARES
+from isoloss.fits.warning import kinds
 from isoloss.laws import DomainError, preset
 from isoloss.runs import Runs
 
@@ -52,9 +52,9 @@ def test_a_held_out_level_is_refused_not_guessed(quantised):
 def test_predictions_from_constants_that_were_not_estimated_are_warned_of(quantised):
     found = fit("kumar2024", quantised.where(precision=["bf16", "w3", "w4", "w8"]), draws=5)
     said = found.predict(1e8, 2e9, "w4 a4")
-    assert {"not_in_data", "extrapolation"} <= kinds(said.cautions)
-    assert "gamma_a" in next(c for c in said.cautions if c.kind == "not_in_data").about
-    assert kinds(found.predict(1e8, 2e9, "w4").cautions) == set()
+    assert {"not_in_data", "extrapolation"} <= kinds(said.warnings)
+    assert "gamma_a" in next(c for c in said.warnings if c.kind == "not_in_data").about
+    assert kinds(found.predict(1e8, 2e9, "w4").warnings) == set()
 
 
 def test_misfit_is_found_in_grouped_runs(table):
@@ -63,9 +63,9 @@ def test_misfit_is_found_in_grouped_runs(table):
     )
     twice = draw_runs(truth, table, 0.003, 1) + draw_runs(truth, table, 0.003, 2)
     grouped = twice.with_columns(group=[f"model {k % 30}" for k in range(60)])
-    assert "lack_of_fit" in kinds(fit("chinchilla", grouped, draws=3).cautions)
+    assert "lack_of_fit" in kinds(fit("chinchilla", grouped, draws=3).warnings)
     few = grouped.with_columns(group=[f"model {k % 4}" for k in range(60)])
-    assert {"untested", "few_groups"} <= kinds(fit("chinchilla", few, draws=3).cautions)
+    assert {"untested", "few_groups"} <= kinds(fit("chinchilla", few, draws=3).warnings)
 
 
 def test_the_grouped_misfit_test_keeps_its_size(truth, table):
@@ -85,9 +85,9 @@ def test_the_grouped_misfit_test_keeps_its_size(truth, table):
 
 
 def test_profiles_refuse_groups(table):
-    grouped = as_sample(table.with_columns(group=[f"g{k % 6}" for k in range(30)]))
+    grouped = table.with_columns(group=[f"g{k % 6}" for k in range(30)])
     with pytest.raises(FitError, match="takes runs as independent"):
-        profile(optimum_of(preset("chinchilla"), grouped, SQUARES), grouped, "alpha")
+        profile(fit("chinchilla", grouped, draws=2), "alpha")
 
 
 def test_gap_slopes_cover_with_few_cells():
@@ -104,7 +104,7 @@ def test_gap_slopes_cover_with_few_cells():
 def test_one_size_is_said_and_withheld(truth, table, size):
     runs = draw_runs(truth, table.with_columns(params=np.full(30, size)), 0.003, 1)
     found = fit("chinchilla", runs, draws=5)
-    assert "collinear_design" in kinds(found.cautions)
+    assert "collinear_design" in kinds(found.warnings)
     assert found.withheld is not None
     ranked = compare(["chinchilla"], runs, draws=5, starts=4)
     assert ranked.rules == ("longest",)
@@ -155,12 +155,12 @@ def test_bad_levels_and_thresholds(table):
 def test_undefined_refits_are_said(quantised):
     found = fit("kumar2024", quantised, draws=40)
     assert (
-        "undefined_draws" in kinds(found.predict(1e8, 1e9, "w1.58 kv3").cautions)
+        "undefined_draws" in kinds(found.predict(1e8, 1e9, "w1.58 kv3").warnings)
         or found.predict(1e8, 1e9, "w1.58 kv3").low[0] > 0
     )
     nan = np.where(np.arange(40)[:, None] < 10, np.nan, found.draws)
     said = replace(found, draws=nan).predict(1e8, 1e9, "w4")
-    assert "undefined_draws" in kinds(said.cautions)
+    assert "undefined_draws" in kinds(said.warnings)
     assert np.isnan(said.low).all()
 
 
@@ -178,7 +178,7 @@ def test_repetition_is_no_seed_noise(table):
 
 
 def test_copied_rows_are_said(table):
-    assert "duplicate_rows" in kinds(fit("chinchilla", table + table, draws=3).cautions)
+    assert "duplicate_rows" in kinds(fit("chinchilla", table + table, draws=3).warnings)
 
 
 def test_two_laws_of_one_name_are_refused(table):
@@ -197,7 +197,7 @@ def test_laws_that_cannot_have_a_base_per_source_say_so(law, quantised):
 
 def test_rows_without_a_source_cannot_have_a_base(table):
     some = table.with_columns(source=["a" if k % 2 else None for k in range(30)])
-    with pytest.raises(FitError, match="15 of 30 runs have no source"):
+    with pytest.raises(FitError, match="column 'source' is missing in 15 of 30 runs"):
         fit("chinchilla", some, per="source", draws=2)
 
 
@@ -276,7 +276,7 @@ def test_a_level_whose_label_says_too_little_has_no_gap_and_stops_nothing():
 
 
 def test_a_walk_that_ends_where_the_law_has_no_loss_is_not_the_optimum(quantised, monkeypatch):
-    """Two factors below zero make a positive product: the objective is finite there, and the law is not defined."""
+    """Two factors below zero make a positive product where the law is not defined."""
     honest = optimum.descend
 
     def led_astray(problem, theta, tolerance=1e-9):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from isoloss.fits import FitError, draw_runs, fit, gaps
-from isoloss.fits.caution import kinds
 from isoloss.fits.sample import as_sample
+from isoloss.fits.warning import kinds
 from isoloss.laws import DomainError, preset
 
 TRUTH = {"A": 482.006, "alpha": 0.34781, "B": 2085.434, "beta": 0.36585, "E": 1.81686}
@@ -22,7 +22,7 @@ def test_constants_are_recovered_inside_their_intervals(fitted):
     inside = [low <= TRUTH[k] <= high for k in TRUTH for low, high in [fitted.interval(k, 0.99)]]
     assert all(inside)
     assert fitted.fitted.log_rmse == pytest.approx(0.003, rel=0.4)
-    assert kinds(fitted.cautions).isdisjoint(
+    assert kinds(fitted.warnings).isdisjoint(
         {"at_bound", "lack_of_fit", "starts_disagree", "not_in_data"}
     )
 
@@ -32,8 +32,8 @@ def test_held_out_rows_are_not_fitted(fitted, table):
     changed = table.with_columns(loss=np.where(table["params"] > 5e8, 9.0, table["loss"]))
     again = fit("chinchilla", changed, holdout="largest", draws=2)
     assert again.values == fitted.values
-    assert "held_out" in kinds(again.cautions)
-    assert "not_covered" in kinds(again.cautions)
+    assert "held_out" in kinds(again.warnings)
+    assert "not_covered" in kinds(again.warnings)
 
 
 def test_prediction_of_a_run_is_wider_than_of_the_mean(fitted):
@@ -41,14 +41,14 @@ def test_prediction_of_a_run_is_wider_than_of_the_mean(fitted):
     mean = fitted.predict(3e8, 6e9, of="mean")
     assert run.loss == mean.loss
     assert run.high[0] - run.low[0] > mean.high[0] - mean.low[0] > 0
-    assert not run.cautions
+    assert not run.warnings
     with pytest.raises(FitError, match="cannot predict the interval of 'model'"):
         fitted.predict(1e8, 1e9, of="model")
 
 
 def test_extrapolation_is_said(fitted):
     far = fitted.predict(1e11, 1e13)
-    assert kinds(far.cautions) == {"extrapolation"}
+    assert kinds(far.warnings) == {"extrapolation"}
     assert "by a factor" in str(far)
 
 
@@ -59,7 +59,7 @@ def test_exponent_of_params_is_beta_over_the_sum(fitted):
 
 
 def test_allocation_spends_the_budget_and_is_best(fitted):
-    found = fitted.allocation(1e21)
+    found = fitted.compute_split(1e21)
     assert found.params * found.tokens * 6 == pytest.approx(np.full(len(found.params), 1e21))
     n = found.params[0]
     here, less, more = (fitted.law(n * f, 1e21 / 6 / (n * f)) for f in (1.0, 0.97, 1.03))
@@ -93,7 +93,7 @@ def test_a_base_per_source_shares_precision_constants(quantised):
 def test_constants_that_no_run_touches_are_named(quantised):
     found = fit("kumar2024", quantised, draws=10)
     assert {"C_T", "gamma_post"} <= set(found.absent)
-    assert "not_in_data" in kinds(found.cautions)
+    assert "not_in_data" in kinds(found.warnings)
     assert "not in the data" in str(found)
 
 
@@ -102,11 +102,11 @@ def test_wrong_base_is_found_and_the_exponent_withheld(table):
         A=1.52e5, alpha=0.589, B=5.25e5, beta=0.544, E=1.35, kappa=0.274
     )
     found = fit("chinchilla", draw_runs(truth, table, noise=0.003, seed=0), draws=20)
-    assert "lack_of_fit" in kinds(found.cautions)
+    assert "lack_of_fit" in kinds(found.warnings)
     assert found.withheld is not None
     assert "withheld" in str(found)
     right = fit("busbridge2025", draw_runs(truth, table, noise=0.003, seed=0), draws=20)
-    assert "lack_of_fit" not in kinds(right.cautions)
+    assert "lack_of_fit" not in kinds(right.warnings)
 
 
 def test_flat_designs_and_bounds_are_warned_of(table):
@@ -115,9 +115,9 @@ def test_flat_designs_and_bounds_are_warned_of(table):
         np.flatnonzero(ratio < 6)
     ).with_columns(seed=1)
     found = fit("chinchilla_tied", flat, draws=5)
-    assert {"collinear_design", "few_runs"} & kinds(found.cautions)
+    assert {"collinear_design", "few_runs"} & kinds(found.warnings)
     bounded = fit(preset("chinchilla").bounded(E=(0.0, 1.0)), table, draws=5)
-    assert "at_bound" in kinds(bounded.cautions)
+    assert "at_bound" in kinds(bounded.warnings)
     assert "AT BOUND" in str(bounded)
 
 

@@ -1,11 +1,11 @@
-"""What may be pooled, and which rows are held out."""
+"""What may be pooled in one fit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from isoloss.fits import RULES, FitError, as_sample, fit, rollout, split
+from isoloss.fits import FitError, as_sample, fit
 from isoloss.runs import RunsWarning
 
 
@@ -46,57 +46,6 @@ def test_per_separates_sources_but_not_corpora_within_one(table):
     mixed = both.with_columns(corpus=["c4", "c4", "pile"] * (len(table) // 3))
     with pytest.raises(FitError, match="differ in corpus within source 'one'"):
         as_sample(mixed, "source")
-
-
-@pytest.mark.parametrize(
-    ("rule", "check"),
-    [
-        ("largest", lambda x, held: x.params[held].min() > x.params[~held].max()),
-        (
-            "longest",
-            lambda x, held: (x.tokens / x.params)[held].min() > (x.tokens / x.params)[~held].max(),
-        ),
-        ("most_tokens", lambda x, held: x.tokens[held].min() > x.tokens[~held].max()),
-        (
-            "params>=1e8",
-            lambda x, held: (x.params[held] >= 1e8).all() and (x.params[~held] < 1e8).all(),
-        ),
-        ("random", lambda x, held: held.sum() == len(held) // 5),
-    ],
-)
-def test_hold_outs_hold_out_what_they_say(table, rule, check):
-    sample = as_sample(table)
-    rows = split(sample, rule)
-    held = np.zeros(len(sample), dtype=bool)
-    held[rows.test] = True
-    assert check(sample.x, held)
-    assert sorted([*rows.train, *rows.test]) == list(range(len(sample)))
-
-
-def test_format_and_lowest_bits_hold_outs(quantised):
-    sample = as_sample(quantised)
-    for rule, name in (("lowest_bits", "w3"), ("format=a4", "a4")):
-        held = split(sample, rule).test
-        assert {str(sample.x.levels.items[k].precision) for k in sample.x.level[held]} == {name}
-
-
-def test_own_rule_and_bad_rules(table):
-    sample = as_sample(table)
-    assert len(split(sample, lambda s: s.x.params > 5e8).test) == 6
-    with pytest.raises(FitError, match="unknown hold-out 'biggest'; there are largest"):
-        split(sample, "biggest")
-    with pytest.raises(FitError, match="holds out 0 of 30"):
-        split(sample, "format=w9")
-    assert "largest" in RULES
-
-
-def test_rollout_expands(table):
-    sample = as_sample(table)
-    steps = list(rollout(sample))
-    assert [len(s.train) for s in steps] == [18, 24]
-    assert all(sample.x.params[s.train].max() < sample.x.params[s.test].min() for s in steps)
-    with pytest.raises(FitError, match="by is params or tokens"):
-        list(rollout(sample, "bits"))
 
 
 def test_too_few_runs_for_the_constants(table):

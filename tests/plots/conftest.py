@@ -53,4 +53,4 @@ def comparison(runs: Runs) -> Comparison:
 def alpha_profile(base_fit: Fit) -> Profile:
     assert base_fit.optimum is not None
     assert base_fit.sample is not None
-    return profile(base_fit.optimum, base_fit.sample, "alpha", 0.9, points=11)
+    return profile(base_fit, "alpha", 0.9, grid=11)

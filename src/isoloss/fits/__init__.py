@@ -1,32 +1,47 @@
-"""Laws fitted to runs: objective, solver, uncertainty, hold-outs, comparison, report."""
+"""Laws fitted to runs: objective, solver, uncertainty, hold-outs, comparison, report.
 
-from isoloss.fits.caution import Caution
+``fit`` takes a law and runs and gives a `Fit`, the law with its evidence; ``compare`` ranks
+several laws by what they predict unseen. Read in this order: `arguments` and `sample` (what comes
+in), `solve` (the least objective), `doubt` (intervals), `paired_gaps` (no law needed), `evidence`
+(hold-outs, warnings, report), `result` (the fit), `compare_laws`. Open sets: hold-out rules
+(`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
+
+Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
+"few_groups", "held_out", "not_covered", "at_bound", "small_alpha", "collinear_design",
+"base_misfit", "starts_disagree", "not_in_data", "duplicate_rows", "few_runs", "negative_gaps",
+"undefined_draws", "extrapolation", "no_interval", "laws_disagree".
+"""
+
+from isoloss.fits.arguments import FitError
 from isoloss.fits.compare_laws import Comparison, Entry, compare
-from isoloss.fits.doubt import (
-    Allocation,
-    LackOfFit,
-    Noise,
-    Prediction,
-    Profile,
-    profile,
-    profile_prediction,
-)
+from isoloss.fits.doubt import ComputeSplit, LackOfFit, Noise, Prediction, Profile
+from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
-from isoloss.fits.holdout import RULES, Split, rollout, split
 from isoloss.fits.paired_gaps import CellGap, Gaps, GapTable, Growth, PrecisionGap, gap_table, gaps
 from isoloss.fits.predicting import predict
-from isoloss.fits.report import Section, text
-from isoloss.fits.result import Errors, Fit, HeldOut, Points
-from isoloss.fits.sample import FitError, Sample, as_sample
+from isoloss.fits.profiling import profile, profile_prediction
+from isoloss.fits.result import Fit
+from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.saving import load, save
+from isoloss.fits.sections import Section, text
 from isoloss.fits.simulating import draw_runs
-from isoloss.fits.solve import Certificate, Objective, log_slopes
+from isoloss.fits.solve import (
+    OBJECTIVES,
+    RESIDUAL_LOSSES,
+    Certificate,
+    Objective,
+    ResidualLoss,
+    log_slopes,
+)
+from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind
 
 # fmt: off
 __all__ = [
-    "RULES", "Allocation", "Caution", "CellGap", "Certificate", "Comparison", "Entry", "Errors", "Fit",
-    "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
-    "Prediction", "Profile", "Sample", "Section", "Split", "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps",
-    "load", "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
+    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "CellGap", "Certificate", "Comparison",
+    "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut",
+    "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
+    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "WarningKind",
+    "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
+    "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
 ]
 # fmt: on

@@ -3,57 +3,67 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from isoloss.fits.caution import Caution
+from isoloss.fits.arguments import FitError, check_fixed
 from isoloss.fits.doubt import (
     Draws,
+    Noise,
     Resample,
-    allocation,
-    check_level,
     efficiencies,
     lack_of_fit,
     loss_draws,
     noise,
     resample,
+    split_compute,
     summarise,
     with_noise,
 )
-from isoloss.fits.holdout import Split, split
-from isoloss.fits.paired_gaps import gaps
-from isoloss.fits.result import Facts, Fit, HeldOut, Points, Sensitivity
-from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
+from isoloss.fits.evidence import (
+    Facts,
+    HeldOut,
+    HoldOut,
+    Points,
+    Sensitivity,
+    Split,
+    check_rule,
+    errors_of,
+    judge,
+    split,
+)
+from isoloss.fits.law_arguments import LawLike, as_law
+from isoloss.fits.paired_gaps import gaps_of
+from isoloss.fits.result import Fit
+from isoloss.fits.sample import Sample, as_runs, as_sample
+from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import (
     BASE,
     HUBER,
     SQUARES,
     Objective,
     Optimum,
-    as_objective,
     optimise,
     pose,
     unheld,
 )
-from isoloss.fits.warnings_of_fit import errors, judge
-from isoloss.laws import Array, Box, Law, Mask, preset
+from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
-Tick = Callable[[int], None]
 #: Where a row stands, at the end of the reason for which it is excluded.
 _PLACE = re.compile(r" \([^()]*row \d+\)$")
 
 
 def fit(
-    law: str | Law,
+    law: LawLike,
     runs: Runs | Any,
     *,
     objective: str | Objective = "huber",
-    holdout: str | Callable[[Sample], Mask] | None = None,
+    holdout: HoldOut | None = None,
     per: str | None = None,
     fixed: Mapping[str, float] | None = None,
     draws: int = 400,
@@ -61,32 +71,77 @@ def fit(
     starts: int = 24,
     level: float = 0.9,
     seed: int = 0,
-    tick: Tick | None = None,
+    callback: Callback | None = None,
 ) -> Fit:
-    """The law fitted to the usable runs, with intervals, hold-out, certificate and warnings.
+    """Fit a law to the usable runs, with intervals, hold-out, certificate and warnings.
 
-    ``law``: a preset's name or a Law. ``runs``: Runs, or anything that runs.read takes. ``objective``: "huber" (1e-3 on log loss, summed), "squares" (log loss),
-    "student", "plain" (squares of the loss) or an Objective. ``holdout``: a rule of fits.holdout.RULES; these rows
-    are predicted, never fitted. ``per``: a column whose values each get a base of their own, precision constants
-    shared. ``fixed``: constants held at a value. ``how``: resampling ("runs", "groups", "fractional", "wild"; by
-    default groups where runs are grouped). ``tick`` is called with the number of refits just finished.
+    Parameters
+    ----------
+    law
+        The name of a published law, a law, or a fit, whose law is fitted again.
+    runs
+        Runs, a list of Run, a data frame, a path, or the name of a public table.
+    objective
+        "huber" (1e-3 on log loss, summed), "squares" (log loss), "student", "plain" (squares of the
+        loss), or an Objective.
+    holdout
+        A rule of `RULES`, as "largest", or a function from the sample to a mask; these rows are
+        predicted, never fitted.
+    per
+        A column: E, A, B, alpha, beta and kappa are fitted per value of it, and the constants of
+        precision are shared.
+    fixed
+        Constants held at a value.
+    draws
+        Bootstrap replicates, from which intervals are read.
+    how
+        Resampling: "runs", "groups", "fractional" or "wild"; by default what the runs allow.
+    starts
+        Walks from random starts.
+    level
+        Coverage of intervals, 0.9 = 90%.
+    seed
+        The seed of starts, replicates and random hold-outs.
+    callback
+        Called with the number of replicates just finished.
 
-    Raises FitError, DomainError or ValueError with one sentence where the fit cannot be made, also where held-out
-    runs depend on constants that no fitted run holds. Reference: Hoffmann et al. 2022,
-    section 3.3 for the objective; Besiroglu et al. 2024 for refits of resampled tables.
+    Returns
+    -------
+    Fit
+        The law with its evidence; printing it is the report.
+
+    Raises
+    ------
+    FitError
+        An argument is not accepted, the fit cannot be made, or held-out runs depend on constants
+        that no fitted run holds.
+    ValueError
+        No law has this name, the runs cannot be read, or the law is not defined on them
+        (DomainError).
+
+    Notes
+    -----
+    Reference: Hoffmann et al. 2022, section 3.3, for the objective; Besiroglu et al. 2024 for
+    bootstrap replicates.
     """
-    check_level(level)
+    chosen = as_law(law)
+    held = check_fixed(fixed)
+    if holdout is not None:
+        check_rule(holdout)
+    asked = settings(objective, per, draws, how, starts, level, seed, callback)
     runs = as_runs(runs)
-    sample = as_sample(runs, per)
-    law = preset(law) if isinstance(law, str) else law
-    law = law.fix(**fixed) if fixed else law
-    law = with_bases(law, sample) if per is not None else law
-    objective = as_objective(objective)
-    rows = split(sample, holdout, seed) if holdout is not None else None
+    return fit_checked(chosen.fix(**held) if held else chosen, runs, holdout, asked)
+
+
+def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) -> Fit:
+    """As ``fit``, of arguments that were checked."""
+    sample = as_sample(runs, asked.per)
+    law = with_bases(law, sample) if asked.per is not None else law
+    rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
-    optimum = optimum_of(law, train, objective, starts, seed)
-    spread = resample(train, optimum, draws, how, seed + 1, tick)
-    return _assemble(runs, sample, rows, train, optimum, spread, level, seed)
+    optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
+    spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
+    return _assemble(runs, sample, rows, optimum, spread, asked)
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -94,7 +149,8 @@ def with_bases(law: Law, sample: Sample) -> Law:
     names = [k.name for k in law.constants if k.name in BASE]
     if not names:
         raise FitError(
-            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ between groups"
+            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ "
+            "between groups"
         )
     return law.per(names, sample.x.groups)
 
@@ -112,13 +168,14 @@ def held_out(
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
-    Raises FitError where they depend on constants that no fitted row holds: such a prediction would be a guess.
+    Raises FitError where they depend on constants that no fitted row holds: that would be a guess.
     """
     law = optimum.law
     guessed = unheld(law, optimum.absent, test.x)
     if guessed:
         raise FitError(
-            f"runs held out by {rule!r} depend on {', '.join(guessed)}, which no other run holds: law {law.name!r} cannot predict them"
+            f"runs held out by {rule!r} depend on {', '.join(guessed)}, which no other run holds: "
+            f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
     residual = optimum.problem.residuals(optimum.theta[None, :])[0]
@@ -126,42 +183,30 @@ def held_out(
     drawn = with_noise(mean, residual, len(optimum.theta), seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law.box)
     covered = float(prediction.covers(test.loss).mean())
-    return HeldOut(rule, errors(test.loss, centre, covered), prediction, test.loss)
+    return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
 
 def _assemble(
-    runs: Runs,
-    sample: Sample,
-    rows: Split | None,
-    train: Sample,
-    optimum: Optimum,
-    spread: Draws,
-    level: float,
-    seed: int,
+    runs: Runs, sample: Sample, rows: Split | None, optimum: Optimum, spread: Draws, asked: Settings
 ) -> Fit:
-    objective = optimum.problem.objective
+    """The fit of an optimum and its replicates: everything that is told of them."""
+    train = sample.take(rows.train) if rows is not None else sample
     law = replace(optimum.law, box=box_of(train), evidence="F")
-    residual = np.log(law.loss(train.x) / train.loss)
-    fitted = errors(train.loss, law.loss(train.x))
-    held = (
-        None
-        if rows is None
-        else held_out(optimum, spread, sample.take(rows.test), rows.rule, level, seed)
-    )
+    fitted = errors_of(train.loss, law.loss(train.x))
+    held = None
+    if rows is not None:
+        test = sample.take(rows.test)
+        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed)
     jacobian = optimum.problem.jacobian(optimum.theta)
     score = optimum.problem.residuals(optimum.theta[None, :])[0]
-    lack = lack_of_fit(train.x, jacobian, score, objective, train.clusters)
-    paired = gaps(train)
+    lack = lack_of_fit(train.x, jacobian, score, asked.objective, train.clusters)
+    paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
-    failed = Caution(
-        "undefined_draws",
-        f"{spread.failed} refits ended nowhere and are left out of every interval",
-    )
     return Fit(
         law=law,
-        objective=objective,
-        level=level,
+        objective=asked.objective,
+        level=asked.level,
         draws=spread.theta,
         resample=spread.how,
         certificate=optimum.certificate,
@@ -170,20 +215,24 @@ def _assemble(
         fitted=fitted,
         held_out=held,
         flop=flop,
-        exponent=_with_interval(exponents, level),
+        exponent=_with_interval(exponents, asked.level),
         exponent_draws=exponents[1:],
         sensitivity=_sensitivity(optimum, flop),
         lack_of_fit=lack,
-        noise=noise(train.cells, residual, len(optimum.theta)),
+        noise=_noise(law, train, len(optimum.theta)),
         gaps=paired,
         gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        cautions=judge(train, optimum, fitted, held, lack, paired)
-        + ((failed,) if spread.failed else ()),
-        facts=_facts(runs, sample, seed),
+        warnings=judge(train, optimum, fitted, held, lack, paired, spread.failed),
+        facts=_facts(runs, sample, asked.seed),
         optimum=optimum,
         sample=train,
     )
+
+
+def _noise(law: Law, train: Sample, constants: int) -> Noise | None:
+    residual = np.log(law.loss(train.x) / train.loss)
+    return noise(train.cells, residual, constants)
 
 
 def box_of(sample: Sample) -> Box:
@@ -208,9 +257,9 @@ def _points(law: Law, sample: Sample, rows: Split | None) -> Points:
 
 
 def _exponent(optimum: Optimum, draws: Array, flop: float) -> Array:
-    """The compute-optimal exponent of params, at the optimum and then for every refit."""
+    """The compute-optimal exponent of params, at the optimum and then for every replicate."""
     group = optimum.problem.x.groups[0] if optimum.problem.x.groups else None
-    return allocation(
+    return split_compute(
         optimum.problem.coordinates, np.vstack([optimum.theta, draws]), flop, group
     ).exponent
 
@@ -224,14 +273,16 @@ def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
 
 
 def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
-    """What the other usual objective gives for the same law and runs."""
-    other = SQUARES if optimum.problem.objective.kind != "squares" else HUBER
+    """The same law and runs under the other usual objective."""
+    other = SQUARES if optimum.problem.objective.kind != SQUARES.kind else HUBER
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):
         return None
     again = optimise(problem, optimum.absent, 8, 0)
     group = problem.x.groups[0] if problem.x.groups else None
-    exponent = float(allocation(problem.coordinates, again.theta[None, :], flop, group).exponent[0])
+    exponent = float(
+        split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]
+    )
     return Sensitivity(str(other), problem.coordinates.values(again.theta), exponent)
 
 

@@ -6,32 +6,64 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from isoloss.fits.arguments import FitError, Of, check_level, check_of, shown
 from isoloss.fits.compare_laws import Comparison
-from isoloss.fits.doubt import Of, Prediction, of_law, points
+from isoloss.fits.doubt import Prediction, points, prediction_of_law
+from isoloss.fits.law_arguments import LawLike, as_law
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
-from isoloss.laws import Law, preset
+from isoloss.laws import Law
 
 
 def predict(
-    thing: Fit | Comparison | Law | str,
+    law: LawLike | Comparison,
     params: ArrayLike,
     tokens: ArrayLike,
     precision: str | Precision | Sequence[str | Precision] = "fp",
     *,
-    level: float = 0.9,
+    level: float | None = None,
     of: Of = "run",
     group: str | None = None,
     sparsity: str | None = None,
 ) -> Prediction:
-    """The predicted loss in nats; of a fit or a comparison with its interval, of a bare law without.
+    """The predicted loss in nats per token: of a fit or a comparison with its interval.
 
-    Params and tokens are counts or texts such as "1.3B". Raises DomainError where the law is not defined, ValueError
-    for an unknown law.
+    Parameters
+    ----------
+    law
+        A fit, a comparison, a law or the name of one; a bare law has no interval.
+    params, tokens
+        Counts, or texts such as "1.3B"; they broadcast, with precision too.
+    precision
+        One spelling, or one for each point.
+    level
+        Coverage of the interval, 0.9 = 90%; by default that of the fit or comparison.
+    of
+        "run" for a new run, seed noise and misfit included; "mean" for the law's mean.
+    group
+        Whose base, where a fit has one for each group.
+    sparsity
+        Sparsity of the weights, as "2:4".
+
+    Returns
+    -------
+    Prediction
+        Losses with intervals and warnings.
+
+    Raises
+    ------
+    DomainError
+        The law is not defined at a point.
+    ValueError
+        No law has this name, or an argument is not accepted (FitError).
     """
-    if isinstance(thing, Fit | Comparison):
-        return thing.predict(
-            params, tokens, precision, level=level, of=of, group=group, sparsity=sparsity
+    if not isinstance(law, str | Law | Fit | Comparison):
+        raise FitError(
+            f"cannot predict from {shown(law)}; give a fit, a comparison, a law or the name of one"
         )
-    law = preset(thing) if isinstance(thing, str) else thing
-    return of_law(law, points(params, tokens, precision, group, sparsity), level)
+    check_of(of)
+    level = None if level is None else check_level(level)
+    x = points(params, tokens, precision, group, sparsity)
+    if isinstance(law, Fit | Comparison):
+        return law.predict_inputs(x, level, of)
+    return prediction_of_law(as_law(law), x, 0.9 if level is None else level)

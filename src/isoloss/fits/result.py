@@ -2,107 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, save
-from isoloss.fits.caution import Caution
+from isoloss.files import UNSAVED, save, was
+from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
-    Allocation,
+    ComputeSplit,
     Efficiencies,
     LackOfFit,
     Noise,
-    Of,
     Prediction,
-    allocation,
     loss_draws,
     points,
+    split_compute,
     summarise,
     with_noise,
 )
+from isoloss.fits.evidence import (
+    Errors,
+    Facts,
+    HeldOut,
+    Points,
+    Sensitivity,
+    constants_section,
+    efficiencies_sections,
+    errors_section,
+    exponent_section,
+    gaps_sections,
+    held_out_sections,
+    lines_of_facts,
+    lines_of_misfit,
+    sensitivity_sections,
+)
 from isoloss.fits.paired_gaps import Gaps, GapScore
-from isoloss.fits.report import Section, html, sections, text
-from isoloss.fits.sample import FitError, Sample
-from isoloss.fits.solve import Certificate, Coordinates, Objective, unheld
+from isoloss.fits.sample import Sample
+from isoloss.fits.sections import Section, html, text
+from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs, Law, Mask
-
-if TYPE_CHECKING:
-    from isoloss.fits.solve import Optimum
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was fitted: counts, the hash of the table, where it came from, and the seed."""
-
-    runs: int
-    excluded: Mapping[str, int]
-    hash: str
-    sources: tuple[str, ...]
-    seed: int
-    version: str
-
-
-@dataclass(frozen=True)
-class Points:
-    """Observed and predicted losses of the runs, held-out ones marked; arrays of shape (n,)."""
-
-    params: Array
-    tokens: Array
-    precision: tuple[str, ...]
-    observed: Array
-    predicted: Array
-    held_out: Mask
-
-    @property
-    def residual(self) -> Array:
-        """Log predicted less log observed loss."""
-        return np.asarray(np.log(self.predicted / self.observed))
-
-
-@dataclass(frozen=True)
-class Errors:
-    """How far predictions lie from losses: root mean square and mean of log residuals, r2, and interval coverage."""
-
-    rows: int
-    log_rmse: float
-    log_bias: float
-    r2: float
-    covered: float | None = None
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What a hold-out showed: its rule, the errors there, and the prediction of each held-out run.
-
-    The law was fitted without these rows; nothing else about the fit has seen them.
-    """
-
-    rule: str
-    errors: Errors
-    prediction: Prediction
-    observed: Array
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The constants and the allocation exponent under another objective."""
-
-    objective: str
-    values: Mapping[str, float]
-    exponent: float
+from isoloss.laws import Array, Inputs, Law
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A law fitted to runs: constants with doubt, errors, optimum certificate, typed warnings. Prints itself.
+    """A law fitted to runs: constants with doubt, errors, typed warnings; prints itself.
 
-    ``draws`` (S, p) are refits of resampled tables in the solver's coordinates, in the order of ``law.free``.
+    Attributes
+    ----------
+    law
+        The law with the fitted constants; constants that no run depends on are fixed.
+    objective
+        What was minimised.
+    level
+        Coverage of the printed intervals, 0.9 = 90%.
+    draws
+        Bootstrap replicates in the solver's coordinates, shape (S, p), columns as ``law.free``.
+    resample
+        How tables were drawn again: "runs", "groups", "fractional" or "wild".
+    certificate
+        Evidence that the optimum is the global one.
+    absent
+        Constants on which no fitted run depends: not estimated.
+    points
+        Observed and predicted losses of the runs, held-out ones marked.
+    fitted
+        Errors of the fitted runs.
+    held_out
+        Errors and predictions of the held-out runs; None without a hold-out.
+    flop
+        Training FLOPs (6 N D) at which the exponent is taken.
+    exponent
+        Compute-optimal exponent of params, d log N / d log C: value, low, high.
+    exponent_draws
+        The same of each bootstrap replicate, shape (S,).
+    sensitivity
+        Constants and exponent under another objective; None where nothing is free.
+    lack_of_fit
+        Score test for a curve in the residuals; None where it cannot be made.
+    noise
+        Seed noise beside misfit; None where no cell was run twice.
+    gaps
+        Paired gaps of the fitted runs; None where too few are positive.
+    gap_score
+        How well the law predicts them.
+    efficiencies
+        Efficiencies at several floors E; None for a law without any.
+    warnings
+        What must be known before the fit is used; kinds are listed in `WarningKind`.
+    facts
+        Counts, hash of the table, sources, seed, version.
+    optimum
+        The solved problem; None in a fit that was loaded.
+    sample
+        The fitted runs; None in a fit that was loaded.
     """
 
     law: Law
@@ -124,7 +121,7 @@ class Fit:
     gaps: Gaps | None
     gap_score: GapScore | None
     efficiencies: Efficiencies | None
-    cautions: tuple[Caution, ...]
+    warnings: tuple[ResultWarning, ...] = field(metadata=was("cautions"))
     facts: Facts
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
@@ -141,25 +138,44 @@ class Fit:
 
     @property
     def constant_draws(self) -> dict[str, Array]:
-        """The refitted values of every free constant, arrays of shape (S,)."""
+        """Values of every free constant over the bootstrap replicates, arrays of shape (S,)."""
         table = self.coordinates.table(self.draws)
         return {k.name: table[:, i] for i, k in enumerate(self.law.free)}
 
     def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
-        """The percentile interval of a constant; a fixed one has none and raises FitError."""
+        """The percentile interval of a constant over the bootstrap replicates.
+
+        Parameters
+        ----------
+        name
+            A constant; a tied one has the interval of the constant that it equals.
+        level
+            Coverage; that of the fit by default.
+
+        Returns
+        -------
+        tuple of float
+            Low and high end.
+
+        Raises
+        ------
+        FitError
+            The constant was not estimated in this fit.
+        """
         name = self.law.ties.get(name, name)
         draws = self.constant_draws
         if name not in draws:
             raise FitError(
-                f"constant {name!r} was not estimated in this fit; estimated were {', '.join(draws)}"
+                f"constant {name!r} was not estimated in this fit; estimated were "
+                f"{', '.join(draws)}"
             )
-        level = self.level if level is None else level
+        level = self.level if level is None else check_level(level)
         low, high = np.quantile(draws[name], [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
     @property
     def correlations(self) -> Array:
-        """Correlations of the free constants over the draws, (p, p)."""
+        """Correlations of the free constants over the bootstrap replicates, shape (p, p)."""
         spread = self.draws.std(axis=0)
         safe = np.where(spread > 0, spread, 1.0)
         centred = (self.draws - self.draws.mean(axis=0)) / safe
@@ -167,21 +183,23 @@ class Fit:
 
     @property
     def withheld(self) -> str | None:
-        """Why the allocation exponent should not be used, or None: a misfit or a design that cannot tell it."""
-        found = [
-            c.text
-            for c in self.cautions
-            if c.kind in ("lack_of_fit", "collinear_design", "small_alpha")
-        ]
+        """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
+        found = [each.text for each in self.warnings if each.kind in WITHHOLDING]
         if not found and self.exponent_by_form:
-            return f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing about it"
+            return (
+                f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing "
+                "about it"
+            )
         if not found and not np.isfinite(self.exponent[0]):
-            return "the law has no compute-optimal split: its loss falls for ever with params or with tokens alone"
+            return (
+                "the law has no compute-optimal split: its loss falls for ever with params or with "
+                "tokens alone"
+            )
         return found[0] if found else None
 
     @property
     def exponent_by_form(self) -> bool:
-        """Whether the law allows one allocation exponent only, as with alpha = beta: an assumption, no finding."""
+        """Whether the law allows one exponent only, as with alpha = beta: assumed, not found."""
         drawn = self.exponent_draws[np.isfinite(self.exponent_draws)]
         return bool(len(drawn) and np.ptp(drawn) < 1e-3)
 
@@ -196,66 +214,117 @@ class Fit:
         group: str | None = None,
         sparsity: str | None = None,
     ) -> Prediction:
-        """The loss with its interval, of a new run (the default) or of the law's mean; arguments broadcast.
+        """The loss with its interval; params, tokens and precision broadcast.
 
-        Raises DomainError where the law is not defined, FitError for an unknown ``of``.
+        Parameters
+        ----------
+        params, tokens
+            Counts, or texts such as "1.3B".
+        precision
+            One spelling, or one for each point.
+        level
+            Coverage of the interval; that of the fit by default.
+        of
+            "run" for a new run, seed noise and misfit included; "mean" for the law's mean.
+        group
+            Whose base, where the fit has one for each group.
+        sparsity
+            Sparsity of the weights, as "2:4".
+
+        Returns
+        -------
+        Prediction
+            Losses in nats per token with intervals and warnings.
+
+        Raises
+        ------
+        DomainError
+            The law is not defined at a point.
+        FitError
+            An argument is not accepted.
         """
         x = points(params, tokens, precision, group, sparsity)
         return self.predict_inputs(x, level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
-        level = self.level if level is None else level
-        return summarise(
-            x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, self.doubts(x)
-        )
+        level = self.level if level is None else check_level(level)
+        doubts = self.doubts(x)
+        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, doubts)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
-        """Losses under every refit, (S, n): of the mean, or of new runs with noise."""
-        if of not in ("run", "mean"):
-            raise FitError(f"cannot predict the interval of {of!r}; of is 'run' or 'mean'")
+        """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
+        check_of(of)
         draws = loss_draws(self.coordinates, self.draws, x)
         if of == "mean":
             return draws
         residual = self.points.residual[~self.points.held_out]
-        return with_noise(
-            draws, residual, self.draws.shape[1], self.facts.seed if seed is None else seed
-        )
+        seed = self.facts.seed if seed is None else seed
+        return with_noise(draws, residual, self.draws.shape[1], seed)
 
-    def doubts(self, x: Inputs) -> tuple[Caution, ...]:
-        """What no fitted run says about these points: constants that are absent, precisions that were not run."""
+    def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
+        """Warnings of what no fitted run tells of points: absent constants, new precisions."""
         found = []
         missing = unheld(self.law, self.absent, x)
         if missing:
-            text = f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it was not estimated, and the interval leaves it out"
-            found.append(Caution("not_in_data", text, missing))
-        fitted = {
-            p
-            for p, held in zip(self.points.precision, self.points.held_out, strict=True)
-            if not held
-        }
-        new = sorted({str(x.levels.items[k]) for k in np.unique(x.level)} - fitted - {"fp"})
-        if new:
-            found.append(
-                Caution(
-                    "extrapolation",
-                    f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}",
-                )
+            said = (
+                f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it "
+                "was not estimated, and the interval leaves it out"
             )
+            found.append(ResultWarning(WarningKind.NOT_IN_DATA, said, missing))
+        asked = {str(x.levels.items[k]) for k in np.unique(x.level)}
+        new = sorted(asked - self.points.fitted_precisions - {"fp"})
+        if new:
+            said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
+            found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
         return tuple(found)
 
-    def allocation(self, flop: float, group: str | None = None) -> Allocation:
-        """Compute-optimal params and tokens at a budget, at the optimum (first) and for every draw."""
+    def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
+        """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
         theta = np.vstack([self.coordinates.theta(self.values), self.draws])
-        return allocation(self.coordinates, theta, flop, group)
+        return split_compute(self.coordinates, theta, check_budget(flop), group)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write the fit as a JSON file, which `load` reads, and return its path; see `isoloss.files.save`."""
+        """Save the fit as a JSON file, which `load` reads, and return its path."""
         return save(self, path, force)
 
     def sections(self) -> list[Section]:
-        """The report as titled sections, for whoever prints it."""
-        return sections(self)
+        """The report as titled sections, most needed first, for whoever prints it."""
+        estimated = set(self.constant_draws)
+        named = [k.name for k in self.law.constants]
+        intervals = {
+            name: self.interval(name)
+            for name in named
+            if self.law.ties.get(name, name) in estimated
+        }
+        warned = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
+        at_bound = {name for each in warned for name in each.about}
+        groups = self.optimum.problem.x.groups if self.optimum else ()
+        return [
+            Section(f"{self.law.name}: {self.law.title or 'a law'}", tuple(self._about())),
+            constants_section(self.law, self.absent, intervals, self.correlations, at_bound),
+            errors_section(self.fitted, self.held_out),
+            *held_out_sections(self.held_out),
+            exponent_section(
+                self.exponent, self.flop, self.withheld, groups[0] if groups else None
+            ),
+            *sensitivity_sections(
+                self.sensitivity, self.law, str(self.objective), self.exponent[0]
+            ),
+            *efficiencies_sections(self.efficiencies),
+            *gaps_sections(self.gaps, self.gap_score),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+        ]
+
+    def _about(self) -> Iterator[str]:
+        yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
+        yield (
+            f"objective: {self.objective}; {100 * self.level:.0f}% intervals from "
+            f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"
+        )
+        yield f"optimum: {self.certificate}"
+        yield from lines_of_misfit(self.noise, self.lack_of_fit)
+        yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:
         return text(self.sections())

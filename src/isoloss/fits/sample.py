@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.laws import Array, Inputs, as_inputs
-from isoloss.runs import Runs, read
+from isoloss.fits.arguments import FitError, shown
+from isoloss.laws import Array, Inputs, Law, as_inputs
+from isoloss.runs import Run, Runs, read
 
-#: Rows that differ in one of these have different losses for the same model, so one base cannot hold for them.
+#: Rows that differ in one of these have different losses for the same model: no common base.
 POOLED = ("metric", "source", "corpus", "eval_set", "tokenizer", "family", "params_kind")
 
 #: Columns in which runs of one cell agree, beside params, tokens, precision and sparsity.
@@ -28,13 +29,21 @@ SAME = (
 )
 
 
-class FitError(ValueError):
-    """A fit that cannot be made, with the reason in one sentence."""
-
-
 @dataclass(frozen=True)
 class Sample:
-    """Usable runs with their inputs, losses (n,) and, where runs are grouped, the group of each."""
+    """Usable runs as numbers.
+
+    Attributes
+    ----------
+    runs
+        The usable rows of the table.
+    x
+        Params, tokens and precision of each, as laws take them.
+    loss
+        Losses in nats per token (or excess risk), shape (n,).
+    clusters
+        Index of the group of each run, shape (n,); None where runs are not grouped.
+    """
 
     runs: Runs
     x: Inputs
@@ -67,15 +76,53 @@ class Sample:
 
 
 def as_runs(runs: Runs | Any) -> Runs:
-    """Runs as they are, or read from a path, a table's name or a data frame."""
-    return runs if isinstance(runs, Runs) else read(runs)
+    """Runs as they are, or read from a path, a table's name, a data frame or a list of Run.
+
+    Raises
+    ------
+    ValueError
+        It is none of these, or holds no row.
+    """
+    if isinstance(runs, Law):
+        raise FitError(f"runs is {shown(runs)}; it is a table of runs, and the law comes first")
+    found = runs if isinstance(runs, Runs) else _read(runs)
+    if not len(found):
+        raise FitError("the table has no rows; give at least one run")
+    return found
 
 
-def as_sample(runs: Runs, per: str | None = None) -> Sample:
+def _read(runs: Any) -> Runs:
+    if isinstance(runs, list | tuple) and runs and all(isinstance(run, Run) for run in runs):
+        return Runs(runs)
+    try:
+        return read(runs)
+    except OSError as error:
+        raise FitError(f"cannot read runs from {shown(str(runs))}: {error.strerror}") from error
+
+
+def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:
     """The usable rows of a table, ready to be fitted.
 
-    Raises FitError when no row is usable, or when rows differ in a column of POOLED and ``per`` does not separate them.
+    Parameters
+    ----------
+    runs
+        Runs, what `isoloss.runs.read` takes, or a sample, which is returned as it is.
+    per
+        A column with a base of its own for each value.
+
+    Returns
+    -------
+    Sample
+        Usable rows with their inputs and losses.
+
+    Raises
+    ------
+    FitError
+        No row is usable, or rows differ in a column of POOLED that ``per`` does not separate.
     """
+    if isinstance(runs, Sample):
+        return runs
+    runs = as_runs(runs)
     usable = runs.usable
     if not len(usable):
         raise FitError(
@@ -100,13 +147,14 @@ def _labels(runs: Runs, per: str | None) -> list[str] | None:
         return None
     if per not in runs.columns:
         raise FitError(
-            f"runs have no column {per!r} to have a base per; they have {', '.join(runs.columns)}"
+            f"runs have no column {shown(per)} for per; they have {', '.join(runs.columns)}"
         )
     values = list(runs[per])
     unknown = sum(v is None for v in values)
     if unknown:
         raise FitError(
-            f"{unknown} of {len(values)} runs have no {per}, so they cannot have a base per {per}; fill it or leave them out"
+            f"column {per!r} is missing in {unknown} of {len(values)} runs; fill it or drop them "
+            f"to use per={per!r}"
         )
     return [str(v) for v in values]
 
@@ -123,8 +171,9 @@ def _check_pooled(runs: Runs, column: str, labels: list[str] | None, per: str | 
             inside = f" within {per} {label!r}" if per else ""
             listed = ", ".join(sorted(found))
             raise FitError(
-                f"runs differ in {column}{inside} ({listed}), so one base cannot hold for all; "
-                f"fit them with per={column!r}, a base for each, or select some with where({column}=...)"
+                f"runs differ in {column}{inside} ({listed}), so one base cannot hold for all; fit "
+                f"them with per={column!r}, a base for each, or select some with "
+                f"where({column}=...)"
             )
 
 
@@ -142,7 +191,8 @@ def _numbers(runs: Runs, column: str) -> Array | None:
     unknown = int((~np.isfinite(values)).sum())
     if 0 < unknown < len(values):
         raise FitError(
-            f"{column} is known for {len(values) - unknown} runs and unknown for {unknown}; fill it in or leave these out"
+            f"{column} is known for {len(values) - unknown} runs and unknown for {unknown}; fill "
+            "it in or leave these out"
         )
     return None if unknown else values
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isoloss.fits import Caution, Comparison, Fit
+from isoloss.fits import Comparison, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Levels, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
@@ -100,11 +100,11 @@ def plan(
     choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
     by_law = tuple(_of_law(m, levels, budget, space) for m in members)
     outside = outside_of(members, choices[0])
-    told = laws.cautions if isinstance(laws, Comparison) else ()
+    told = laws.warnings if isinstance(laws, Comparison) else ()
     own = warnings_of(members, choices[0], device, space, order[0])
     warnings = (*silent, *told, *disagreeing(by_law), *own)
     withheld = None if extrapolate else outside
-    extra = (Caution("extrapolation", outside),) if outside and extrapolate else ()
+    extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
     return Plan(
         choices,
@@ -168,7 +168,7 @@ def _known(
 
 def _seeing(
     members: Sequence[Member], candidates: Sequence[Precision]
-) -> tuple[tuple[Member, ...], tuple[Caution, ...]]:
+) -> tuple[tuple[Member, ...], tuple[ResultWarning, ...]]:
     """The laws that tell the candidates apart, with weights; warnings about the others."""
     deaf = [m for m in members if blind(m, candidates)]
     if len(deaf) == len(members):
@@ -178,8 +178,8 @@ def _seeing(
     left = [m for m in members if m not in deaf]
     total = sum(m.weight for m in left)
     words = tuple(
-        Caution(
-            "untested",
+        ResultWarning(
+            WarningKind.UNTESTED,
             f"law {m.law.name} (weight {m.weight:.2g}) has no precision term and is left out",
         )
         for m in deaf

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save, was
-from isoloss.fits import Caution, Section, text
+from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
@@ -54,7 +54,7 @@ class Plan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    warnings: tuple[Caution, ...] = field(metadata=was("cautions"))
+    warnings: tuple[ResultWarning, ...] = field(metadata=was("cautions"))
     question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import Caution
+from isoloss.fits import ResultWarning, WarningKind
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
@@ -33,24 +33,24 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
 
 def warnings_of(
     members: Sequence[Member], first: Choice, device: Hardware, space: Space, k: int
-) -> tuple[Caution, ...]:
+) -> tuple[ResultWarning, ...]:
     """Warnings about the first choice, precision `k` of the space."""
     found = []
     if not device.is_abstract and first.rate != "measured":
         text = (
             f"throughput is {first.rate}, optimistic: no kernel was measured; give a measured table"
         )
-        found.append(Caution("untested", text))
+        found.append(ResultWarning(WarningKind.UNTESTED, text))
     if first.emulated:
         names = ", ".join(first.emulated)
         text = (
             f"{device.name} does not compute in {names}: products run wider, only memory is saved"
         )
-        found.append(Caution("untested", text))
+        found.append(ResultWarning(WarningKind.UNTESTED, text))
     if space.spendings and not first.binding:
         found.append(
-            Caution(
-                "untested",
+            ResultWarning(
+                WarningKind.UNTESTED,
                 f"more tokens would raise the loss in '{first.precision}': "
                 f"{_shares_left(first)} stays unspent",
             )
@@ -64,24 +64,24 @@ def warnings_of(
                 f"law {m.law.name} has no term for {', '.join(unseen)} in '{precision}': "
                 "what they cost is missing from the loss"
             )
-            found.append(Caution("untested", text))
+            found.append(ResultWarning(WarningKind.UNTESTED, text))
         if m.fit is not None:
             found += [
                 c
-                for c in m.fit.cautions
+                for c in m.fit.warnings
                 if c.kind in ("lack_of_fit", "collinear_design", "at_bound")
             ]
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 
-def taken_as_exact(members: Sequence[Member]) -> list[Caution]:
+def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:
     """A warning about laws that have no bootstrap replicates."""
     bare = ", ".join(m.law.name for m in members if m.fit is None)
     text = f"laws without bootstrap replicates, their constants taken as exact: {bare}"
-    return [Caution("no_interval", text)] if bare else []
+    return [ResultWarning(WarningKind.NO_INTERVAL, text)] if bare else []
 
 
-def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
+def disagreeing(by_law: Sequence[LawPlan]) -> tuple[ResultWarning, ...]:
     """A warning where laws of weight, each alone, would train sizes that lie far apart."""
     told = [each for each in by_law if each.weight >= HEARD]
     least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
@@ -91,7 +91,7 @@ def disagreeing(by_law: Sequence[LawPlan]) -> tuple[Caution, ...]:
         f"laws of weight would train from {least.params:.3g} params ({least.law}) "
         f"to {most.params:.3g} ({most.law}), so an average of them is no law's optimum"
     )
-    return (Caution("laws_disagree", text),)
+    return (ResultWarning(WarningKind.LAWS_DISAGREE, text),)
 
 
 def _shares_left(first: Choice) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from isoloss.files import FilesError
 from isoloss.fits import FitError, compare, draw_runs, fit, load, predict, save
-from isoloss.fits.caution import kinds
 from isoloss.fits.compare_laws.stacking import stack, stack_in_doubt
+from isoloss.fits.warning import kinds
 from isoloss.laws import preset
 
 
@@ -48,14 +48,14 @@ def test_average_lies_between_laws_and_its_interval_spans_them(compared):
     average = compared.predict("5B", "100B", of="mean")
     assert min(losses) <= average.loss[0] <= max(losses)
     assert average.low[0] < average.loss[0] < average.high[0]
-    assert kinds(average.cautions) == {"extrapolation"}
+    assert kinds(average.warnings) == {"extrapolation"}
     value, low, high = compared.exponent()
     assert low <= value <= high
 
 
 def test_wrong_laws_alone_are_said_to_be_wrong(curved):
     found = compare(["chinchilla", "chinchilla_tied"], curved, draws=20, starts=8)
-    assert "lack_of_fit" in kinds(found.cautions)
+    assert "lack_of_fit" in kinds(found.warnings)
     assert "every law of weight leaves a curve" in str(found)
 
 
@@ -83,7 +83,7 @@ def test_stacking_finds_the_mixture_that_made_the_data():
 
 
 def test_laws_that_few_runs_cannot_tell_apart_share_the_weight():
-    """The maximum alone gives all to one by a hair; a law that is plainly better keeps nearly all."""
+    """The maximum alone gives all to one by a hair; a plainly better law keeps nearly all."""
     rng = np.random.default_rng(0)
     one = rng.normal(0, 1, 20)
     near = one + rng.normal(0, 0.3, 20)
@@ -131,8 +131,8 @@ def test_a_comparison_and_a_law_survive_files(compared, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is not a law, fit, .* saved by isoloss"),
-        ('{"a": 1}', "is not a law, fit, .* saved by isoloss"),
+        ("not json", "is not a law, fit"),
+        ('{"a": 1}', "is not a law, fit"),
         ('{"type": "fit", "schema": 99, "value": {}}', "has schema 99 but this isoloss"),
         (
             '{"type": "risk", "schema": 1, "value": {}}',
@@ -156,7 +156,7 @@ def test_predict_takes_a_name_a_law_or_a_fit(table):
     bare = predict("epoch2024", "1B", "20B")
     assert bare.loss[0] == pytest.approx(float(preset("epoch2024")(1e9, 2e10)))
     assert np.isnan(bare.low).all()
-    assert "no_interval" in kinds(bare.cautions)
+    assert "no_interval" in kinds(bare.warnings)
     found = fit("chinchilla", table, draws=20)
     assert predict(found, 1e9, 2e10).low[0] < predict(found, 1e9, 2e10).high[0]
 

@@ -1,4 +1,4 @@
-"""Intervals: resampling against a plain loop, profiles against bootstrap, coverage on a small case."""
+"""Intervals: resampling against a plain loop, profiles against bootstrap, coverage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from isoloss.fits import FitError, fit
 from isoloss.fits.doubt.resampling import weights, wild
-from isoloss.fits.doubt.uncertainty import refits, resample
+from isoloss.fits.doubt.uncertainty import replicates, resample
 from isoloss.fits.fitting import optimum_of
 from isoloss.fits.sample import as_sample
 from isoloss.fits.solve.objective import HUBER
@@ -24,7 +24,7 @@ def best(table):
 
 
 def plain_objective(theta, n, d, log_loss, weight):
-    """Written again from the definition, in other coordinates: the independent oracle of the refits."""
+    """Written again from the definition, in other coordinates: the oracle of replicates."""
     a, alpha, b, beta, e = theta
     r = np.logaddexp(np.logaddexp(a - alpha * n, b - beta * d), e) - log_loss
     rows = np.where(np.abs(r) < 1e-3, r * r / 2, 1e-3 * (np.abs(r) - 5e-4))
@@ -35,7 +35,7 @@ def test_refits_agree_with_a_scipy_loop(best):
     sample, optimum = best
     rng = np.random.default_rng(0)
     drawn = weights("runs", len(sample), None, 12, rng)
-    ours = refits(replace(optimum.problem, weights=drawn), optimum.theta, 12, "runs").theta
+    ours = replicates(replace(optimum.problem, weights=drawn), optimum.theta, 12, "runs").theta
     start = optimum.theta * [1, 1, 1, 1, 0] + [0, 0, 0, 0, np.log(optimum.theta[4])]
     for weight, theta in zip(drawn, ours, strict=True):
         given = (sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), weight)
@@ -86,7 +86,7 @@ def test_the_default_resample_follows_the_runs(table):
 
 
 def test_unknown_resample(best):
-    with pytest.raises(FitError, match="unknown resample 'jackknife'; there are runs"):
+    with pytest.raises(FitError, match="unknown resample 'jackknife'; accepted are runs"):
         resample(*best, draws=2, how="jackknife")
 
 

@@ -1,4 +1,4 @@
-"""The table of paired gaps: means and errors by hand, exponents against another solver, coverage, what is refused."""
+"""The table of paired gaps: means and errors by hand, exponents against another solver."""
 
 import math
 from typing import Any
@@ -22,8 +22,10 @@ def table(rows: list[tuple[float, float, str, int, float]], **more: Any) -> Runs
 
 
 SMALL = [
-    (1e5, 1e6, "fp", 0, 3.0), (1e5, 1e6, "fp", 1, 3.2), (1e5, 1e6, "w3", 0, 3.1), (1e5, 1e6, "w3", 1, 3.4),
-    (1e5, 4e6, "fp", 0, 2.5), (1e5, 4e6, "fp", 1, 2.6), (1e5, 4e6, "w3", 0, 2.8), (1e5, 4e6, "w3", 1, 2.8),
+    (1e5, 1e6, "fp", 0, 3.0), (1e5, 1e6, "fp", 1, 3.2),
+    (1e5, 1e6, "w3", 0, 3.1), (1e5, 1e6, "w3", 1, 3.4),
+    (1e5, 4e6, "fp", 0, 2.5), (1e5, 4e6, "fp", 1, 2.6),
+    (1e5, 4e6, "w3", 0, 2.8), (1e5, 4e6, "w3", 1, 2.8),
 ]  # fmt: skip
 
 
@@ -33,7 +35,8 @@ def test_means_errors_and_noise_by_hand() -> None:
     assert (one.tokens, two.tokens, one.pairs) == (1e6, 4e6, 2)
     assert (one.mean, two.mean) == pytest.approx((0.15, 0.25))
     assert (one.error, two.error) == pytest.approx((0.05, 0.05))
-    # Gaps less their cell's mean: -.05 and .05, then .05 and -.05; they cancel along each seed's trajectory.
+    # Gaps less their cell's mean: -.05 and .05, then .05 and -.05; they cancel along each seed's
+    # trajectory.
     assert found.of("w3").mean == pytest.approx(0.2)
     assert found.of("w3").error == pytest.approx(0.0, abs=1e-12)
     pooled = math.sqrt((2 * 0.05**2 + 2 * 0.05**2) / 2)
@@ -43,7 +46,7 @@ def test_means_errors_and_noise_by_hand() -> None:
 
 
 def test_the_error_of_a_mean_counts_trajectories() -> None:
-    """The same noise all along a trajectory: the mean of many lengths is no surer than one length."""
+    """The same noise all along a trajectory: many lengths are no surer than one."""
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, 5)
     rows = []
@@ -104,7 +107,7 @@ def test_tokens_per_param_where_both_move_as_one() -> None:
 
 
 def test_one_exponent_where_tokens_grow_with_params() -> None:
-    """Twenty tokens a param, whole batches: what is left of the ratio is rounding, and no exponent is read off it."""
+    """Twenty tokens a param, whole batches: the rest of the ratio is rounding, no exponent."""
     n = np.repeat([1e4, 1e5, 1e6], 4)
     seeds = [f"{a} {b}" for a, b in zip(n, [0, 1, 2, 3] * 3, strict=True)]
     both = growth(1e-3 * n**0.2, n, np.round(20 * n / 1024) * 1024, seeds)
@@ -195,5 +198,5 @@ def test_the_report_holds_what_was_asked() -> None:
 def test_tables_without_pairs_are_refused(rows: list[Any], message: str) -> None:
     with pytest.raises(FitError, match=message):
         gap_table(table(rows))
-    with pytest.raises(FitError, match="level is 2; accepted is a share above 0 and below 1"):
+    with pytest.raises(FitError, match="level is 2; it is a share between 0 and 1"):
         gap_table(table(SMALL), level=2)

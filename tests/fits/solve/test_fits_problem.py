@@ -9,17 +9,17 @@ import pytest
 from scipy.optimize import approx_fprime, minimize
 
 from isoloss.fits.sample import as_sample
-from isoloss.fits.solve.objective import NAMED, Objective, as_objective
+from isoloss.fits.solve.objective import OBJECTIVES, Objective, as_objective
 from isoloss.fits.solve.optimum import feasible_starts, optimise, pose
 from isoloss.fits.solve.problem import Coordinates, Problem
 from isoloss.fits.solve.solver import solve
 from isoloss.fits.solve.starts import descend, draw, with_amplitudes
 from isoloss.laws import preset
 
-OBJECTIVES = [*NAMED.values(), Objective("huber", 0.05)]
+EVERY = [*OBJECTIVES.values(), Objective("huber", 0.05)]
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
+@pytest.mark.parametrize("objective", EVERY, ids=str)
 def test_slope_and_curvature_are_derivatives(objective):
     r = np.linspace(-0.2, 0.2, 101) + 3.3e-4
     step = 1e-7
@@ -38,7 +38,7 @@ def test_huber_joins_its_two_branches():
 
 def test_unknown_objective_lists_the_known():
     with pytest.raises(
-        ValueError, match=r"unknown objective 'l7'; there are huber, squares, student, plain"
+        ValueError, match=r"unknown objective 'l7'; accepted are huber, squares, student, plain"
     ):
         as_objective("l7")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from isoloss.fits import Caution, Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile
+from isoloss.fits import Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile, ResultWarning
 from isoloss.plans import Plan
 
 LOSS = "nats/token"
@@ -51,7 +51,7 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
         "profiles": [
             {"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles
         ],
-        "warnings": _cautions(fit.cautions),
+        "warnings": _warnings(fit.warnings),
     }
 
 
@@ -76,7 +76,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "laws": [_entry(each) for each in comparison.entries],
         "refused": dict(comparison.refused),
         "exponent_of_params": {"value": value, "low": low, "high": high},
-        "warnings": _cautions(comparison.cautions),
+        "warnings": _warnings(comparison.warnings),
     }
 
 
@@ -102,7 +102,7 @@ def of_prediction(prediction: Prediction) -> dict[str, Any]:
             "high": LOSS,
         },
         "points": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
-        "warnings": _cautions(prediction.cautions),
+        "warnings": _warnings(prediction.warnings),
     }
 
 
@@ -153,9 +153,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "aicc": entry.aicc,
         "misses": entry.misses,
         "held_out": [_held(each) for each in entry.held_out],
-        "warnings": _cautions(entry.fit.cautions),
+        "warnings": _warnings(entry.fit.warnings),
     }
 
 
-def _cautions(cautions: Iterable[Caution]) -> list[dict[str, str]]:
-    return [{"kind": each.kind, "text": each.text} for each in cautions]
+def _warnings(warnings: Iterable[ResultWarning]) -> list[dict[str, str]]:
+    return [{"kind": each.kind, "text": each.text} for each in warnings]

@@ -27,7 +27,12 @@ from isoloss.cli.output import counted, say, show, show_json, waiting
 if TYPE_CHECKING:
     from isoloss.fits import Comparison, Fit, Profile, Section
 
-DRAWS = "Refits of resampled tables, from which the intervals are read."
+DRAWS = "Bootstrap replicates (resampled tables), from which intervals are read."
+
+HOLDOUT = (
+    "Runs to predict, not to fit: largest, longest, most_tokens, lowest_bits, format=w4, "
+    "source=S, group=G, params>=1e9, tokens>=1e11 or random."
+)
 
 
 def fit(
@@ -45,8 +50,7 @@ def fit(
             "--holdout",
             metavar="RULE",
             rich_help_panel=FITTING,
-            help="Runs to predict, not to fit: largest, longest, most_tokens, lowest_bits, format=w4, source=S, "
-            "group=G, params>=1e9 or random.",
+            help=HOLDOUT,
         ),
     ] = None,
     fitting: Fitting,
@@ -56,7 +60,8 @@ def fit(
         typer.Option(
             "--how",
             rich_help_panel=DOUBT,
-            help="What is drawn again; without it fractional where a constant rests on few runs, else groups where runs are grouped, else runs.",
+            help="What is drawn again; without it fractional where a constant rests on few runs, "
+            "else groups where runs are grouped, else runs.",
             show_default=False,
         ),
     ] = None,
@@ -74,12 +79,13 @@ def fit(
 ) -> None:
     """Fit a law to tables of runs, and say how far it can be trusted.
 
-    The report gives constants with intervals, errors on runs that were not fitted, and warnings in words.
+    The report gives constants with intervals, errors on runs that were not fitted, and warnings in
+    words.
     """
     _check_targets(saving)
     (chosen,) = chosen_laws([law], fitting)
     runs = read_tables(tables, reading)
-    with counted(f"fitting {law}", draws) as tick:
+    with counted(f"fitting {law}", draws) as callback:
         found = il.fit(
             chosen,
             runs,
@@ -91,7 +97,7 @@ def fit(
             starts=fitting.starts,
             level=fitting.level,
             seed=fitting.seed,
-            tick=tick,
+            callback=callback,
         )
     profiles = [_profiled(found, name) for name in listed(profile, "--profile")]
     _keep(found, saving)
@@ -133,15 +139,15 @@ def compare(
 ) -> None:
     """Rank laws by what they predict unseen, and weigh them for an average.
 
-    Each law is fitted to all runs and again without those of each hold-out. No single law is right: the saved
-    comparison predicts as the weighted average.
+    Each law is fitted to all runs and again without those of each hold-out. No single law is
+    right: the saved comparison predicts as the weighted average.
     """
     _check_targets(saving)
     names = listed(law, "--law")
     chosen = chosen_laws(names, fitting)
     rules = holdout or ["largest", "longest"]
     runs = read_tables(tables, reading)
-    with counted(f"comparing {len(names)} laws", len(names) * (1 + len(rules)) * draws) as tick:
+    with counted(f"comparing {len(names)} laws", len(names) * (1 + len(rules)) * draws) as callback:
         found = il.compare(
             chosen,
             runs,
@@ -152,7 +158,7 @@ def compare(
             starts=fitting.starts,
             level=fitting.level,
             seed=fitting.seed,
-            tick=tick,
+            callback=callback,
         )
     _keep(found, saving)
     if saving.as_json:
@@ -177,10 +183,8 @@ def _keep(found: Fit | Comparison, saving: Saving) -> None:
 
 
 def _profiled(found: Fit, name: str) -> Profile:
-    assert found.optimum is not None
-    assert found.sample is not None
     with waiting(f"profiling {name}"):
-        return il.fits.profile(found.optimum, found.sample, name, found.level)
+        return il.fits.profile(found, name)
 
 
 def _profile_section(profiles: list[Profile]) -> list[Section]:

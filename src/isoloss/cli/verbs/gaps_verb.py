@@ -1,4 +1,4 @@
-"""``isoloss gaps``: what each precision costs in tables of runs, with errors over seeds, and how that grows."""
+"""``isoloss gaps``: what each precision costs in tables of runs, and how that grows."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def gaps(
 ) -> None:
     """Say what each precision costs: the loss of runs less that of equal runs at full precision.
 
-    No law is fitted: means of paired runs with errors over seeds, the smallest gap the runs can resolve, and the exponents
-    with which a gap grows with tokens and params, decayed and undecayed runs apart.
+    No law is fitted: means of paired runs with errors over seeds, the smallest gap the runs can
+    resolve, and the exponents with which a gap grows with tokens and params, decayed and undecayed
+    runs apart.
     """
     check_target(drawing, FIGURES, force)
     found = il.fits.gap_table(read_tables(tables, reading), level)
@@ -50,7 +51,7 @@ def gaps(
 
 
 def of_gaps(found: GapTable) -> dict[str, Any]:
-    """The table as JSON has it; an exponent as value, error, degrees of freedom, or the sentence why it has none."""
+    """The table as JSON; an exponent is value, error, degrees of freedom, or why it has none."""
     precisions = []
     for each in found.precisions:
         grown = (

@@ -28,7 +28,7 @@ Counts = Annotated[
 
 
 def predict(
-    thing: Annotated[
+    law: Annotated[
         str,
         typer.Argument(
             metavar="FIT_OR_LAW",
@@ -71,7 +71,7 @@ def predict(
         typer.Option(
             "--of",
             rich_help_panel=DOUBT,
-            help="What the interval is to cover: a new run (noise and misfit included) or the law's mean.",
+            help="Interval of a new run (noise and misfit included) or of the law's mean.",
         ),
     ] = OfName.run,
     level: Annotated[
@@ -81,7 +81,7 @@ def predict(
             min=0.01,
             max=0.999,
             rich_help_panel=DOUBT,
-            help="Share that the interval is to cover.",
+            help="Coverage of the interval, 0.9 = 90%.",
             show_default="that of the fit",
         ),
     ] = None,
@@ -91,7 +91,7 @@ def predict(
 
     From a saved fit or comparison with intervals, from a published law without.
     """
-    known = saved_or_law(thing)
+    known = saved_or_law(law)
     rows = list(
         product(
             map(il.runs.number, listed(params, "--params")),
@@ -103,9 +103,9 @@ def predict(
     if as_json:
         from isoloss.cli.output.results_data import of_prediction
 
-        show_json("prediction", {"from": thing, **of_prediction(found)})
+        show_json("prediction", {"from": law, **of_prediction(found)})
     else:
-        show(_sections(thing, found))
+        show(_sections(law, found))
 
 
 def _predicted(
@@ -133,7 +133,7 @@ def _predicted(
     return known.predict_inputs(x, level, of.value)
 
 
-def _sections(thing: str, found: Prediction) -> list[Section]:
+def _sections(name: str, found: Prediction) -> list[Section]:
     compact = il.runs.compact
     bare = all(low != low for _, low, _ in found)
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
@@ -155,8 +155,8 @@ def _sections(thing: str, found: Prediction) -> list[Section]:
     ]
     head = ("params", "tokens", "precision", "loss") + (() if bare else ("low", "high"))
     warned = (
-        [il.fits.Section("Warnings", tuple(str(each) for each in found.cautions))]
-        if found.cautions
+        [il.fits.Section("Warnings", tuple(str(each) for each in found.warnings))]
+        if found.warnings
         else []
     )
-    return [il.fits.Section(f"Loss predicted by {thing}", (line,), head, tuple(rows)), *warned]
+    return [il.fits.Section(f"Loss predicted by {name}", (line,), head, tuple(rows)), *warned]

@@ -326,5 +326,5 @@ def _fitted(runs: Runs, laws: list[Law], level: float) -> Fit | Comparison:
         f"fitting {', '.join(law.name for law in laws)}", DRAWS if one else 3 * len(laws) * DRAWS
     ) as tick:
         if one:
-            return il.fit(laws[0], runs, draws=DRAWS, level=level, tick=tick)
-        return il.compare(laws, runs, draws=DRAWS, level=level, tick=tick)
+            return il.fit(laws[0], runs, draws=DRAWS, level=level, callback=tick)
+        return il.compare(laws, runs, draws=DRAWS, level=level, callback=tick)

@@ -1,17 +1,13 @@
-"""What a comparison says when it is printed."""
+"""The parts of a comparison's printed report: ranking, average, residuals, warnings of the fits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
-from isoloss.fits.report import Section, number
-
-if TYPE_CHECKING:
-    from isoloss.fits.compare_laws.comparison import Comparison
-    from isoloss.fits.compare_laws.ranking import Entry
-    from isoloss.fits.result import Fit
+from isoloss.fits.compare_laws.ranking import Entry
+from isoloss.fits.sections import Section, number
 
 HEAD = (
     "law",
@@ -28,83 +24,56 @@ HEAD = (
 )
 
 
-def mean_residuals(fit: Fit) -> dict[str, float]:
-    """The mean log residual of every precision, in the order of the runs."""
-    names = np.array(fit.points.precision)
-    return {
-        str(name): float(fit.points.residual[names == name].mean())
-        for name in dict.fromkeys(fit.points.precision)
-    }
-
-
-def sections(comparison: Comparison) -> list[Section]:
-    """The ranking, the average, what could not be compared, and the warnings."""
-    least = min(e.aicc for e in comparison.entries)
-    out = [
-        Section(
-            f"{len(comparison.entries)} laws on {comparison.best.facts.runs} runs, ranked by held-out error",
-            (
-                f"held out: {', '.join(comparison.rules)}; objective: {comparison.best.objective}; a is the compute-optimal exponent of params",
-            ),
-            HEAD,
-            tuple(_row(e, least) for e in comparison.entries),
-        ),
-        Section("Average over laws by weight", (_average(comparison),)),
-    ]
-    out += _residuals(comparison)
-    if comparison.refused:
-        out.append(
-            Section(
-                "Not defined on these runs",
-                tuple(f"{k}: {v}" for k, v in comparison.refused.items()),
-            )
-        )
-    out.append(
-        Section(
-            "Warnings", (*(str(c) for c in comparison.cautions), *_own(comparison)) or ("none",)
-        )
+def ranking_section(entries: Sequence[Entry], rules: Sequence[str]) -> Section:
+    """The laws by held-out error."""
+    best = entries[0].fit
+    least = min(e.aicc for e in entries)
+    line = (
+        f"held out: {', '.join(rules)}; objective: {best.objective}; a is the compute-optimal "
+        "exponent of params"
     )
-    return out
+    title = f"{len(entries)} laws on {best.facts.runs} runs, ranked by held-out error"
+    return Section(title, (line,), HEAD, tuple(_row(e, least) for e in entries))
 
 
-def _average(comparison: Comparison) -> str:
+def average_section(
+    entries: Sequence[Entry], exponent: tuple[float, float, float], level: float
+) -> Section:
     """The averaged exponent in words, withheld where no law of weight stands for its own."""
-    value, low, high = comparison.exponent()
-    if np.isnan(value):
-        return "compute-optimal exponent of params withheld: no law of weight finds one, they set it by their form or have none"
-    said = (
-        f"{number(value, 3)} ({number(low, 3)} to {number(high, 3)}, {100 * comparison.level:.0f}%)"
-    )
-    if all(e.fit.withheld is not None for e in comparison.entries if e.weight > 0):
-        return f"compute-optimal exponent of params withheld: every law of weight withholds its own; they would say {said}"
-    return f"compute-optimal exponent of params {said}"
+    value, low, high = (number(each, 3) for each in exponent)
+    found = f"{value} ({low} to {high}, {100 * level:.0f}%)"
+    if np.isnan(exponent[0]):
+        said = "withheld: no law of weight finds one, they set it by their form or have none"
+    elif all(e.fit.withheld is not None for e in entries if e.weight > 0):
+        said = f"withheld: every law of weight withholds its own; they would say {found}"
+    else:
+        said = found
+    line = f"compute-optimal exponent of params {said}"
+    return Section("Average over laws by weight", (line,))
 
 
-def _residuals(comparison: Comparison, most: int = 8) -> list[Section]:
+def residual_sections(entries: Sequence[Entry], most: int = 8) -> list[Section]:
     """Mean residual of each law at the precisions where laws differ most: why a law ranks low."""
-    means = [mean_residuals(e.fit) for e in comparison.entries]
+    means = [e.fit.points.mean_residuals for e in entries]
     levels = sorted(means[0], key=lambda name: -max(abs(m.get(name, 0.0)) for m in means))[:most]
     if len(means[0]) < 2:
         return []
     rows = tuple(
         (name, *(f"{100 * m[name]:+.2f}" if name in m else "-" for m in means)) for name in levels
     )
-    head = ("precision", *(e.fit.law.name for e in comparison.entries))
-    return [
-        Section(
-            "Mean residual by precision, % of the loss (predicted less observed)", (), head, rows
-        )
-    ]
+    head = ("precision", *(e.fit.law.name for e in entries))
+    title = "Mean residual by precision, % of the loss (predicted less observed)"
+    return [Section(title, (), head, rows)]
 
 
-def _own(comparison: Comparison) -> list[str]:
+def warnings_of_laws(entries: Sequence[Entry]) -> list[str]:
     """Warnings of the single fits, one line for laws that share a sentence."""
     said: dict[str, list[str]] = {}
-    for e in comparison.entries:
-        for c in e.fit.cautions:
-            said.setdefault(str(c), []).append(e.fit.law.name)
+    for e in entries:
+        for warning in e.fit.warnings:
+            said.setdefault(str(warning), []).append(e.fit.law.name)
     return [
-        f"{', '.join(names) if len(names) < len(comparison.entries) else 'every law'}: {text}"
+        f"{', '.join(names) if len(names) < len(entries) else 'every law'}: {text}"
         for text, names in said.items()
     ]
 

@@ -1,4 +1,4 @@
-"""How laws are ranked: errors on unseen runs with their interval, win rate, weights, and what speaks against all."""
+"""How laws are ranked: errors on unseen runs with intervals, win rates, weights, warnings."""
 
 from __future__ import annotations
 
@@ -8,21 +8,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.fits.caution import Caution
-from isoloss.fits.compare_laws.comparison_report import mean_residuals
 from isoloss.fits.compare_laws.stacking import log_density, stack_in_doubt
-from isoloss.fits.result import Fit, HeldOut
+from isoloss.fits.evidence import HeldOut, not_covered
+from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
-from isoloss.fits.warnings_of_fit import not_covered
+from isoloss.fits.warning import ResultWarning, WarningKind, kinds
 
 
 @dataclass(frozen=True)
 class Entry:
     """One law in a comparison.
 
-    ``held_out_rmse`` is of log loss over all held-out rows, with its interval over resampled rows; ``win_rate`` the
-    share of those resamples in which the law is best; ``weight`` its share in an average;
-    ``misses`` the level with the largest mean residual, the reason of a low rank.
+    Attributes
+    ----------
+    fit
+        The law fitted to all runs.
+    held_out
+        What each hold-out showed, of the law fitted without its rows.
+    held_out_rmse
+        Root mean square of log residuals over all held-out rows.
+    low, high
+        Its interval over resampled rows.
+    aicc
+        Akaike's criterion with the small-sample term.
+    win_rate
+        Share of the resamples in which the law is best.
+    weight
+        Its share in an average, by stacking.
+    misses
+        The precision of the largest mean residual, and that residual.
     """
 
     fit: Fit
@@ -45,8 +59,8 @@ def ranked(
 ) -> tuple[Entry, ...]:
     """Entries, the smallest held-out error first.
 
-    Intervals and win rates resample runs, or groups where runs are grouped; a run that several hold-outs hold out
-    counts as one in the weights.
+    Intervals and win rates resample runs, or groups where runs are grouped; a run that several
+    hold-outs hold out counts as one in the weights.
     """
     rows = np.concatenate(list(tests))
     units = np.unique(
@@ -70,31 +84,38 @@ def ranked(
     total = np.sqrt(np.mean(residual**2, axis=1))
     entries = [
         Entry(
-            fit, unseen, float(total[k]), float(low[k]), float(high[k]), aicc(fit), float(wins[k]), float(weight[k]),
+            fit,
+            unseen,
+            float(total[k]),
+            float(low[k]),
+            float(high[k]),
+            aicc(fit),
+            float(wins[k]),
+            float(weight[k]),
             _misses(fit),
         )
         for k, (fit, unseen) in enumerate(found)
-    ]  # fmt: skip
+    ]
     return tuple(sorted(entries, key=lambda e: e.held_out_rmse))
 
 
 def aicc(fit: Fit) -> float:
     """Akaike's criterion with the small-sample term; infinite where there are too few runs for it.
 
-    The likelihood is Laplace's for Huber and a normal one otherwise, on log residuals.
+    The likelihood is Laplace's for a kinked one (Huber), else a normal one, on log residuals.
     """
     r = fit.points.residual[~fit.points.held_out]
     n, k = len(r), fit.draws.shape[1] + 1
     if n - k - 1 <= 0:
         return float("inf")
-    if fit.objective.kind == "huber":
+    if fit.objective.residual_loss.kinked:
         deviance = 2 * n * np.log(2 * np.mean(np.abs(r))) + 2 * n
     else:
         deviance = n * np.log(2 * np.pi * np.mean(r**2)) + n
     return float(deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1))
 
 
-def judge(entries: Sequence[Entry]) -> tuple[Caution, ...]:
+def judge_comparison(entries: Sequence[Entry]) -> tuple[ResultWarning, ...]:
     """What speaks against the comparison as a whole."""
     out = []
     top = [e for e in entries if e.weight >= 0.05]
@@ -103,19 +124,19 @@ def judge(entries: Sequence[Entry]) -> tuple[Caution, ...]:
     if len(told) > 1 and max(lows) > min(highs):
         spread = ", ".join(f"{e.fit.law.name} {e.fit.exponent[0]:.3f}" for e in told)
         text = f"laws of weight give exponents of params whose intervals do not meet: {spread}"
-        out.append(Caution("laws_disagree", text))
-    if all("lack_of_fit" in {c.kind for c in e.fit.cautions} for e in top):
+        out.append(ResultWarning(WarningKind.LAWS_DISAGREE, text))
+    if all(WarningKind.LACK_OF_FIT in kinds(e.fit.warnings) for e in top):
         text = (
-            "every law of weight leaves a curve in its residuals: add a law of another base (an outer exponent kappa) "
-            "before trusting an interval"
+            "every law of weight leaves a curve in its residuals: add a law of another base (an "
+            "outer exponent kappa) before trusting an interval"
         )
-        out.append(Caution("lack_of_fit", text))
+        out.append(ResultWarning(WarningKind.LACK_OF_FIT, text))
     for held in top[0].held_out if top else ():
         out += not_covered(held)
     return tuple(out)
 
 
 def _misses(fit: Fit) -> str:
-    mean = mean_residuals(fit)
+    mean = fit.points.mean_residuals
     worst = max(mean, key=lambda name: abs(mean[name]))
     return f"{worst} by {100 * mean[worst]:+.2g}%"

@@ -1,4 +1,4 @@
-"""Weights for averaging over laws: the mixture that would have predicted the held-out losses best."""
+"""Weights for averaging over laws: the mixture that predicts held-out losses best."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.fits.result import HeldOut
+from isoloss.fits.evidence import HeldOut
 from isoloss.laws import Array
 
 
 def log_density(held: HeldOut) -> Array:
-    """Log density of each held-out log loss under its prediction, a normal law of the interval's width, shape (n,)."""
+    """Log density of each held-out log loss under its prediction, shape (n,).
+
+    The prediction is taken as a normal law of the interval's width.
+    """
     p = held.prediction
     z = float(stats.norm.ppf((1 + p.level) / 2))
     width = np.maximum((np.log(p.high) - np.log(p.low)) / (2 * z), 1e-6)
@@ -20,9 +23,11 @@ def log_density(held: HeldOut) -> Array:
 
 
 def stack(density: Array, counts: Array | None = None, steps: int = 2000) -> Array:
-    """Weights (laws,) that maximise the summed log of the mixture density; ``density`` is its log, (laws, rows).
+    """Weights (laws,) that maximise the summed log of the mixture density.
 
-    ``counts`` says how much each row counts (1 unless given). Expectation-maximisation from equal weights: concave, so the end does not depend on the start.
+    ``density`` is the log density of each law, (laws, rows); ``counts`` says how much each row
+    counts (1 unless given). Expectation-maximisation from equal weights: the score is concave, so
+    the end does not depend on the start.
     Reference: Yao, Vehtari, Simpson and Gelman 2018, eq. 4.
     """
     likelihood = np.exp(density - density.max(axis=0))
@@ -43,9 +48,11 @@ def stack_in_doubt(
 ) -> Array:
     """Stacking weights (laws,) averaged over Bayesian bootstraps of the held-out units.
 
-    The maximum alone gives all weight to one of two laws that some tens of runs cannot tell apart; the average keeps
-    as much of each as the runs leave open. ``units`` (rows,) says which rows are resampled together.
-    Reference: Yao, Vehtari, Simpson and Gelman 2018, section 3.4 (the bootstrap, there of pseudo-BMA weights).
+    The maximum alone gives all weight to one of two laws that some tens of runs cannot tell apart;
+    the average keeps as much of each as the runs leave open. ``units`` (rows,) says which rows are
+    resampled together.
+    Reference: Yao, Vehtari, Simpson and Gelman 2018, section 3.4 (the bootstrap, there of
+    pseudo-BMA weights).
     """
     rng = np.random.default_rng(seed)
     drawn = rng.exponential(size=(repeats, int(units.max()) + 1))[:, units]

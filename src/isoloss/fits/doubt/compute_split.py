@@ -1,4 +1,4 @@
-"""How a law splits compute: the params and tokens of least loss at a budget, and the exponent of params."""
+"""How a law splits compute: params and tokens of least loss at a budget, and their exponent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from isoloss.fits.solve import Coordinates
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Level, Levels, plain
 
-#: Fineness and reach of the search grid in log params; a parabola through the best three points refines it.
+#: Fineness and reach of the search grid in log params; a parabola through the best three points
+#: refines it.
 GRID = np.arange(np.log(1e3), np.log(1e16), 0.02)
 
 
 @dataclass(frozen=True)
-class Allocation:
-    """Compute-optimal params and tokens at a budget (6 N D flop), and a = d log N / d log C; arrays over draws."""
+class ComputeSplit:
+    """Compute-optimal params and tokens at a budget, over draws.
+
+    Attributes
+    ----------
+    flop
+        The budget, 6 N D FLOPs.
+    params, tokens
+        Counts of least loss, shape (S,).
+    exponent
+        d log N / d log C there, shape (S,).
+    """
 
     flop: float
     params: Array
@@ -24,18 +35,20 @@ class Allocation:
     exponent: Array
 
 
-def allocation(
+def split_compute(
     coordinates: Coordinates, theta: Array, flop: float, group: str | None = None
-) -> Allocation:
-    """The compute-optimal split at the reference precision for each of many constants (S, p); NaN where the grid's
-    edge is best (no optimum inside 1e3 to 1e16 params)."""
+) -> ComputeSplit:
+    """The compute-optimal split at the reference precision for each of many constants (S, p).
+
+    NaN where the edge of the grid is best: no optimum inside 1e3 to 1e16 params.
+    """
     best = [
         np.array([_best(coordinates, row[None, :], f, group) for row in theta])
         for f in (flop / 2, flop, flop * 2)
     ]
     exponent = (best[2] - best[0]) / np.log(4.0)
     params = np.exp(best[1])
-    return Allocation(flop, params, flop / (6 * params), exponent)
+    return ComputeSplit(flop, params, flop / (6 * params), exponent)
 
 
 def _best(coordinates: Coordinates, theta: Array, flop: float, group: str | None) -> float:

@@ -1,4 +1,4 @@
-"""Efficiencies beside their base: eff has no meaning without the base, so it is printed for several floors E."""
+"""Efficiencies at several floors E: an efficiency has no meaning without its base."""
 
 from __future__ import annotations
 
@@ -17,9 +17,18 @@ FLOORS = (0.0, 1.0, 1.5)
 
 @dataclass(frozen=True)
 class Efficiencies:
-    """Factors of every level with E held at several floors, and the loss gap of each at a reference size.
+    """Efficiencies with E held at several floors, and the loss gap of each at a reference size.
 
-    ``values[name]`` and ``gaps[name]`` hold one number a floor; ``objective`` is the objective reached at each.
+    Attributes
+    ----------
+    params, tokens
+        The reference size: medians over the runs.
+    floors
+        Values of E, nats per token.
+    objective
+        The least objective at each floor.
+    values, gaps
+        The efficiency and its loss gap in nats by constant, one number a floor.
     """
 
     params: float
@@ -31,7 +40,7 @@ class Efficiencies:
 
 
 def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
-    """The table of efficiencies at several floors, at the median params and tokens; None for a law without one."""
+    """Efficiencies at several floors, at median params and tokens; None for a law without any."""
     law = optimum.problem.coordinates.law
     names = [
         k.name
@@ -59,7 +68,7 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
 
 
 def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
-    """The loss that the level of an entry costs, in nats; the sparsity pattern stands last in a label.
+    """The loss that the level of an entry costs, in nats; its label may end with a sparsity.
 
     NaN where the law needs more than a label says, as the group size that Chen's labels leave out.
     """

@@ -14,9 +14,18 @@ from isoloss.laws import Array, Inputs
 
 @dataclass(frozen=True)
 class LackOfFit:
-    """A score test that residuals hold no curve in log params and log tokens: statistic, degrees of freedom, p-value.
+    """Score test that residuals hold no curve in log params and log tokens.
 
-    ``size`` is the root mean square of the curve found in the residuals, in relative loss.
+    Attributes
+    ----------
+    statistic
+        Chi-squared; F where runs are grouped.
+    freedom
+        Its degrees of freedom: directions of the curve.
+    p_value
+        Chance of such a statistic under a right law.
+    size
+        Root mean square of the curve found in the residuals, in relative loss.
     """
 
     statistic: float
@@ -29,7 +38,16 @@ class LackOfFit:
 class Noise:
     """Seed noise of log loss from repeated cells, and what the law adds on top of it.
 
-    ``seed`` and ``misfit`` are standard deviations; ``p_value`` that of the F test that misfit is zero.
+    Attributes
+    ----------
+    seed, misfit
+        Standard deviations of log loss.
+    repeated_cells
+        Cells that were run more than once.
+    freedom
+        Degrees of freedom of the seed noise.
+    p_value
+        Of the F test that the misfit is zero.
     """
 
     seed: float
@@ -46,13 +64,15 @@ def lack_of_fit(
     objective: Objective,
     clusters: NDArray[np.intp] | None,
 ) -> LackOfFit | None:
-    """The score test for a smooth curve in log params and log tokens that the law leaves in its residuals.
+    """Score test for a smooth curve in log params and log tokens left in the residuals.
 
-    Polynomials of order two and three that the fitted constants cannot absorb are correlated with the influence of
-    each residual (chi-squared). Where runs are grouped the group is the unit and the test is Hotelling's on the
-    groups' scores, with so few directions, the quadratic ones first, that five groups stand behind each. None when
-    fewer than ten runs, or five groups, are left over.
-    Reference: Ramsey's RESET in the score form for M-estimators (Davidson & MacKinnon 1993, chapter 6).
+    Polynomials of order two and three that the fitted constants cannot absorb are correlated with
+    the influence of each residual (chi-squared). Where runs are grouped the group is the unit and
+    the test is Hotelling's on the groups' scores, with so few directions, the quadratic ones
+    first, that five groups stand behind each. None when fewer than ten runs, or five groups, are
+    left over.
+    Reference: Ramsey's RESET in the score form for M-estimators (Davidson & MacKinnon 1993,
+    chapter 6).
     """
     groups = None if clusters is None else int(clusters.max()) + 1
     most = 7 if groups is None else min(7, groups // 5)
@@ -111,7 +131,7 @@ def _standard(values: Array) -> Array:
 
 
 def _orthogonal(columns: Array, jacobian: Array) -> Array:
-    """An orthonormal basis of what the columns hold beyond a constant and the span of the Jacobian."""
+    """Orthonormal basis of the columns beyond a constant and the span of the Jacobian."""
     known = np.column_stack(
         [np.ones(len(jacobian)), jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)]
     )

@@ -1,28 +1,43 @@
-"""Losses predicted by many refits of a law, with intervals for the law's mean or for a new run."""
+"""Losses predicted by bootstrap replicates of a law, with intervals of its mean or of a new run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.fits.caution import Caution
+from isoloss.files import was
+from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.solve import Coordinates
+from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
 from isoloss.runs import number
 
-Of = Literal["run", "mean"]
-
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicted losses in nats, each with an interval: arrays of shape (n,) beside the points they are for.
+    """Predicted losses in nats per token, each with an interval; iterates over (loss, low, high).
 
-    ``of`` says what the interval covers: a new "run" (seed noise and misfit included) or the law's "mean".
+    Attributes
+    ----------
+    params, tokens
+        The points, shape (n,).
+    precision
+        Their spellings, n texts.
+    loss
+        Predicted losses, shape (n,).
+    low, high
+        Ends of the intervals, shape (n,); NaN where there is none.
+    level
+        Coverage of the intervals, 0.9 = 90%.
+    of
+        What an interval is of: a new "run" (seed noise and misfit included) or the law's "mean".
+    warnings
+        What the fitted runs do not tell of these points.
     """
 
     params: Array
@@ -33,7 +48,7 @@ class Prediction:
     high: Array
     level: float
     of: Of
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -46,23 +61,34 @@ class Prediction:
         return np.asarray((observed >= self.low) & (observed <= self.high))
 
     def __str__(self) -> str:
-        head = f"{'params':>10} {'tokens':>10} {'precision':<24} {'loss':>8}   {100 * self.level:.0f}% interval of a {self.of}"
+        head = (
+            f"{'params':>10} {'tokens':>10} {'precision':<24} {'loss':>8}   "
+            f"{100 * self.level:.0f}% interval of a {self.of}"
+        )
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8.4f}   {low:.4f} to {high:.4f}"
             for n, d, p, (loss, low, high) in zip(
                 self.params, self.tokens, self.precision, self, strict=True
             )
         ]
-        return "\n".join([head, *rows, *(f"warning, {c}" for c in self.cautions)])
+        return "\n".join([head, *rows, *(f"warning, {each}" for each in self.warnings)])
 
 
 def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
-    """Params and tokens as arrays, from numbers or from texts such as "1.3B" (or lists of them)."""
-    first, second = (
-        np.array([number(v) if isinstance(v, str) else v for v in np.ravel(w)], float)
-        for w in (params, tokens)
-    )
-    return first, second
+    """Params and tokens as arrays of shape (n,), from numbers or texts such as "1.3B"."""
+    return _counted("params", params), _counted("tokens", tokens)
+
+
+def _counted(name: str, values: Any) -> Array:
+    if isinstance(values, str):
+        return np.array([number(values)])
+    try:
+        found = np.array([number(v) if isinstance(v, str) else v for v in np.ravel(values)], float)
+    except (TypeError, ValueError) as error:
+        raise FitError(f"{name} is {shown(values)}; it is a count or a list of counts") from error
+    if not len(found):
+        raise FitError(f"{name} is empty; give at least one count, as '1.3B'")
+    return found
 
 
 def points(
@@ -72,37 +98,59 @@ def points(
     group: str | None = None,
     sparsity: str | None = None,
 ) -> Inputs:
-    """The inputs of points to predict: params, tokens and precisions broadcast, one group and sparsity for all."""
+    """The inputs of points to predict: params, tokens and precisions broadcast to shape (n,).
+
+    One group and one sparsity hold for all points.
+
+    Raises
+    ------
+    FitError
+        Params, tokens or precisions are empty, no counts, or of lengths that do not broadcast.
+    """
+    check_text("group", group, "'a'")
+    check_text("sparsity", sparsity, "'2:4'")
     n, d = counts(params, tokens)
+    if not isinstance(precision, str | Precision) and not (
+        isinstance(precision, Sequence | np.ndarray) and len(precision)
+    ):
+        raise FitError(
+            f"precision is {shown(precision)}; it is a spelling as 'w4 a8', or a list of them"
+        )
     names = [precision] if isinstance(precision, str | Precision) else list(precision)
-    rows = np.broadcast(n, d, np.empty(len(names))).size
-    return as_inputs(
-        n, d, names, group=None if group is None else [group] * rows, sparsity=[sparsity] * rows
-    )
+    lengths = {len(n), len(d), len(names)} - {1}
+    if len(lengths) > 1:
+        raise FitError(
+            f"there are {len(n)} params, {len(d)} tokens and {len(names)} precisions; each is one "
+            "value or as many as the others"
+        )
+    rows = max(lengths, default=1)
+    groups = None if group is None else [group] * rows
+    return as_inputs(n, d, names, group=groups, sparsity=[sparsity] * rows)
 
 
-def of_law(law: Law, x: Inputs, level: float) -> Prediction:
-    """The prediction of a law without draws: no interval, and a warning that says so."""
+def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
+    """The prediction of a law without replicates: no interval, and a warning that says so."""
     loss = law.loss(x)
     none = np.full(len(x), np.nan)
-    missing = Caution(
-        "no_interval", f"{law.name} is a law without refits, so this loss has no interval"
+    missing = ResultWarning(
+        WarningKind.NO_INTERVAL,
+        f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
     )
     return summarise(x, loss, np.vstack([none, none]), level, "mean", law.box, (missing,))
 
 
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
-    """Losses of every run under many constants, shape (S, n); NaN where a draw lies outside the law's domain."""
+    """Losses of runs under many constants, shape (S, n); NaN outside the law's domain."""
     with np.errstate(all="ignore"):
         loss = plain(coordinates.law.formula.loss(coordinates.constants(theta), x))
     return np.array(np.broadcast_to(loss, (len(theta), len(x))))
 
 
 def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Array:
-    """Draws of new runs: draws of the mean times fitted residuals, inflated for the constants spent.
+    """Draws of new runs: draws of the mean times residuals, inflated for the constants spent.
 
-    Draws are repeated up to at least two thousand, each with residuals of its own, so that few refits do not make
-    the interval of a run narrow.
+    Draws are repeated up to at least two thousand, each with residuals of its own, so that few of
+    them do not make the interval of a run narrow.
     """
     rng = np.random.default_rng(seed)
     draws = np.tile(draws, (-(-2000 // max(1, len(draws))), 1))
@@ -118,9 +166,9 @@ def summarise(
     level: float,
     of: Of,
     box: Box | None,
-    extra: tuple[Caution, ...] = (),
+    extra: tuple[ResultWarning, ...] = (),
 ) -> Prediction:
-    """The prediction at a level from draws (S, n), with warnings for what the draws and the fitted runs do not hold.
+    """The prediction at a level from draws (S, n), with warnings for what they do not hold.
 
     A point has no interval (NaN) where more draws are undefined than a tail of the interval holds.
     """
@@ -130,38 +178,34 @@ def summarise(
     ends = np.full((2, len(x)), np.nan)
     ends[:, known] = np.nanquantile(draws[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
     names = tuple(str(x.levels.items[k]) for k in x.level)
-    cautions = (*_outside(x, box), *_undefined(undefined, known), *extra)
-    return Prediction(x.params, x.tokens, names, centre, ends[0], ends[1], level, of, cautions)
+    warnings = (*_outside(x, box), *_undefined(undefined, known), *extra)
+    return Prediction(x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings)
 
 
-def check_level(level: float) -> None:
-    """Raises ValueError unless a level is a share between zero and one."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level:g}; it is a share between 0 and 1, as 0.9")
-
-
-def _undefined(share: Array, known: Mask) -> tuple[Caution, ...]:
+def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:
     worst = float(share.max(initial=0.0))
     if worst <= 0.01 or worst == 1.0:
         return ()
-    text = f"up to {100 * worst:.0f}% of the refits are not defined at a point"
+    text = f"up to {100 * worst:.0f}% of the bootstrap replicates are not defined at a point"
     lost = int((~known).sum())
     return (
-        Caution("undefined_draws", text + (f"; {lost} points have no interval" if lost else "")),
+        ResultWarning(
+            WarningKind.UNDEFINED_DRAWS,
+            text + (f"; {lost} points have no interval" if lost else ""),
+        ),
     )
 
 
-def _outside(x: Inputs, box: Box | None) -> tuple[Caution, ...]:
+def _outside(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
     if box is None:
         return ()
     far = box.outside(x)
     if far.max() <= 1.0:
         return ()
     k = int(np.argmax(far))
-    return (
-        Caution(
-            "extrapolation",
-            f"{int((far > 1).sum())} of {len(far)} points lie outside the fitted runs, {x.params[k]:.3g} params on "
-            f"{x.tokens[k]:.3g} tokens by a factor {far[k]:.1f}; intervals do not hold a misfit that shows only there",
-        ),
+    text = (
+        f"{int((far > 1).sum())} of {len(far)} points lie outside the fitted runs, "
+        f"{x.params[k]:.3g} params on {x.tokens[k]:.3g} tokens by a factor {far[k]:.1f}; intervals "
+        "do not hold a misfit that shows only there"
     )
+    return (ResultWarning(WarningKind.EXTRAPOLATION, text),)

@@ -1,4 +1,4 @@
-"""Profiles: the objective against one constant or one prediction, everything else refitted, and the interval it gives."""
+"""Profiles: the objective against one constant or one loss, all else fitted again."""
 
 from __future__ import annotations
 
@@ -9,21 +9,34 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from isoloss.fits.doubt.prediction import counts
-from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.arguments import FitError
+from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Coordinates, Optimum, Problem, solve
-from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, as_inputs
 
-#: Weight of the row that holds a prediction at a value: so heavy that the rest gives way to within 1e-6.
+#: Weight of the row that holds a prediction at a value: so heavy that the rest gives way to within
+#: 1e-6.
 HOLD = 1e6
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The objective against one constant or prediction, all else refitted: values (k,), objective (k,), the interval.
+    """The objective against one constant or one loss, all else fitted again, and the interval.
 
-    An end of the interval is the edge of the grid where the objective does not rise enough before it.
+    Attributes
+    ----------
+    name
+        The constant, or the point.
+    values
+        The grid, shape (k,), in the constant's own unit or in nats per token.
+    objective
+        The least objective at each value, shape (k,).
+    low, high
+        Ends of the interval; the edge of the grid where the objective does not rise enough.
+    level
+        Coverage of the interval, 0.9 = 90%.
+    kind
+        "constant" or "prediction".
     """
 
     name: str
@@ -36,27 +49,23 @@ class Profile:
 
     @property
     def open(self) -> tuple[bool, bool]:
-        """Whether the objective does not rise enough on the left, on the right: that end is the grid's edge."""
+        """Whether the left, the right end is the grid's edge: the objective rises too little."""
         return bool(self.low <= self.values[0]), bool(self.high >= self.values[-1])
 
     def __str__(self) -> str:
         low, high = (" (not closed)" if edge else "" for edge in self.open)
-        return f"{self.name}: {self.low:.5g}{low} to {self.high:.5g}{high}, {100 * self.level:.0f}% by profile"
+        interval = f"{self.low:.5g}{low} to {self.high:.5g}{high}"
+        return f"{self.name}: {interval}, {100 * self.level:.0f}% by profile"
 
 
-def profile(
-    optimum: Optimum,
-    sample: Sample,
-    name: str,
-    level: float = 0.9,
-    points: int = 41,
-    reach: float = 4.0,
+def profile_of_constant(
+    optimum: Optimum, sample: Sample, name: str, level: float, points: int = 41, reach: float = 4.0
 ) -> Profile:
     """The profile-likelihood interval of one constant.
 
-    Twice the rise of the objective over ``likelihood_scale`` is chi-squared of one degree of freedom for least
-    squares and, in large samples, for Huber. The grid spans ``reach`` standard errors to both sides. Raises FitError
-    for a constant that is not free, and for runs in groups: a profile takes runs as independent.
+    Twice the rise of the objective over ``likelihood_scale`` is chi-squared of one degree of
+    freedom for least squares and, in large samples, for Huber. The grid has ``points`` values and
+    spans ``reach`` standard errors to both sides.
     """
     _independent(sample)
     problem = optimum.problem
@@ -82,27 +91,21 @@ def profile(
     return Profile(name, natural(grid), height, float(natural(low)), float(natural(high)), level)
 
 
-def profile_prediction(
+def profile_of_loss(
     optimum: Optimum,
     sample: Sample,
-    params: float | str,
-    tokens: float | str,
-    precision: str | Precision = "fp",
-    level: float = 0.9,
-    *,
-    sparsity: str | None = None,
-    group: str | None = None,
+    at: Inputs,
+    name: str,
+    level: float,
     points: int = 41,
     reach: float = 4.0,
 ) -> Profile:
-    """The profile-likelihood interval of the law's loss at one point: as ``profile``, for a prediction of the mean.
+    """The profile-likelihood interval of the law's mean loss at one point, as of a constant.
 
-    Raises DomainError where the law is not defined at the point, FitError for runs in groups.
+    The point is added to the runs with a weight so heavy that the fit goes through it.
     """
     _independent(sample)
     problem = optimum.problem
-    n, d = counts(params, tokens)
-    at = as_inputs(n, d, [precision], sparsity=[sparsity], group=None if group is None else [group])
     centre = float(np.log(optimum.law.loss(at)[0]))
     gradient = replace(problem, x=at, observed=np.exp([centre]), weights=None).jacobian(
         optimum.theta
@@ -123,7 +126,6 @@ def profile_prediction(
     span = centre + reach * spread * np.linspace(-1, 1, points)
     grid, height = _walk(at_value, optimum.theta, centre, span)
     low, high = _interval(optimum, grid, height, centre, level)
-    name = f"loss at {n[0]:.3g} params, {d[0]:.3g} tokens, {precision}"
     return Profile(
         name, np.exp(grid), height, float(np.exp(low)), float(np.exp(high)), level, "prediction"
     )
@@ -132,32 +134,33 @@ def profile_prediction(
 def _independent(sample: Sample) -> None:
     if sample.clusters is not None:
         raise FitError(
-            "a profile takes runs as independent but these are in groups; use the intervals of the refits"
+            "a profile takes runs as independent but these are in groups; use bootstrap intervals"
         )
 
 
 def likelihood_scale(problem: Problem, theta: Array) -> float:
-    """What a rise of the objective is divided by to be half a chi-squared: variance of slopes over mean curvature."""
+    """Scale that makes a rise half a chi-squared: variance of slopes over curvature."""
     slope, curvature = _moments(problem, theta)
     return slope / max(curvature, 1e-300)
 
 
 def _moments(problem: Problem, theta: Array) -> tuple[float, float]:
-    """The mean squared slope, for the constants spent, and the mean curvature of the objective at the residuals.
+    """Mean squared slope, corrected for the constants spent, and mean curvature at the residuals.
 
-    The curvature of Huber is the density of residuals at zero, from a window that holds a fifth of them.
+    The curvature of Huber is the density of residuals at zero, from a window that holds a fifth of
+    them.
     """
     r = problem.residuals(theta[None, :])[0]
     objective = problem.objective
     slope = float(np.mean(objective.slope(r) ** 2)) * len(r) / max(1, len(r) - len(theta))
-    if objective.kind != "huber":
+    if not objective.residual_loss.kinked:
         return slope, float(np.mean(objective.curvature(r)))
     window = max(objective.delta, float(np.quantile(np.abs(r), 0.2)))
     return slope, float(np.mean(np.abs(r) <= window)) * objective.delta / window
 
 
 def _covariance(problem: Problem, theta: Array) -> Array:
-    """Asymptotic covariance of theta: the scale of a profile's grid, not an interval that is reported."""
+    """Asymptotic covariance of theta: it scales a profile's grid and is never reported."""
     slope, curvature = _moments(problem, theta)
     jacobian = problem.jacobian(theta)
     inverse = np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-14, hermitian=True)
@@ -165,7 +168,7 @@ def _covariance(problem: Problem, theta: Array) -> Array:
 
 
 def _with_constant(problem: Problem, theta: Array, i: int, value: float) -> tuple[Array, float]:
-    """Theta and objective refitted with one coordinate held."""
+    """Theta and objective fitted again with one coordinate held."""
     coordinates = problem.coordinates
     k = coordinates.free[i]
     number = float(np.exp(value)) if k.scale == "log" else value
@@ -179,7 +182,7 @@ def _with_constant(problem: Problem, theta: Array, i: int, value: float) -> tupl
 def _walk(
     held: Callable[[Array, float], tuple[Array, float]], theta: Array, centre: float, grid: Array
 ) -> tuple[Array, Array]:
-    """The objective at every value of the grid, each from the end of its neighbour nearer to the centre."""
+    """The objective on the grid, each walk from the end of its neighbour nearer the centre."""
     grid = np.unique(grid)
     height = np.empty(len(grid))
     for side in (np.flatnonzero(grid >= centre), np.flatnonzero(grid < centre)[::-1]):
@@ -192,7 +195,7 @@ def _walk(
 def _interval(
     optimum: Optimum, grid: Array, height: Array, centre: float, level: float
 ) -> tuple[float, float]:
-    """Where the rise crosses its limit nearest to the centre on both sides; the grid's edge where it does not."""
+    """Where the rise crosses its limit nearest the centre on both sides, else the edge."""
     limit = 0.5 * float(stats.chi2.ppf(level, 1)) * likelihood_scale(optimum.problem, optimum.theta)
     rise = height - min(float(height.min()), optimum.certificate.objective) - limit
     low, high = float(grid[0]), float(grid[-1])

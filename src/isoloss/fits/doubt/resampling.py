@@ -1,20 +1,28 @@
-"""Ways to draw a table again: by runs, by groups, with fractional weights, or with signs on the residuals (wild)."""
+"""Ways to draw a table again: runs, groups, fractional weights, or signs of residuals (wild)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, assert_never, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.fits.arguments import FitError, shown
 from isoloss.laws import Array
 
+#: What is drawn again: runs, whole groups, fractional weights, or signs of residuals.
 Resample = Literal["runs", "groups", "fractional", "wild"]
-NAMES: tuple[Resample, ...] = ("runs", "groups", "fractional", "wild")
+
+
+def check_resample(how: Any) -> None:
+    """FitError unless ``how`` is None or names a way of resampling."""
+    if how is not None and how not in get_args(Resample):
+        names = ", ".join(get_args(Resample))
+        raise FitError(f"unknown resample {shown(how)}; accepted are {names}")
 
 
 def weights(
-    how: Resample,
+    how: Literal["runs", "groups", "fractional"],
     rows: int,
     clusters: NDArray[np.intp] | None,
     draws: int,
@@ -22,15 +30,19 @@ def weights(
 ) -> Array:
     """Weights of rows in each of many resamples, shape (draws, rows).
 
-    "runs": how often each row is drawn with replacement; "groups": the same for whole groups; "fractional":
-    exponential weights of mean one, by group where there are groups (no row is ever lost, for levels of few rows).
+    "runs": how often each row is drawn with replacement; "groups": the same for whole groups;
+    "fractional": exponential weights of mean one, by group where there are groups (no row is ever
+    lost, for levels of few rows).
     """
     units = rows if clusters is None or how == "runs" else int(clusters.max()) + 1
-    if how == "fractional":
-        drawn = rng.exponential(size=(draws, units))
-        drawn *= units / drawn.sum(axis=1, keepdims=True)
-    else:
-        drawn = rng.multinomial(units, np.full(units, 1.0 / units), size=draws).astype(float)
+    match how:
+        case "fractional":
+            drawn = rng.exponential(size=(draws, units))
+            drawn *= units / drawn.sum(axis=1, keepdims=True)
+        case "runs" | "groups":
+            drawn = rng.multinomial(units, np.full(units, 1.0 / units), size=draws).astype(float)
+        case _:
+            assert_never(how)
     return drawn if units == rows else drawn[:, clusters]
 
 
@@ -42,10 +54,11 @@ def wild(
     rng: np.random.Generator,
     exponent: bool = False,
 ) -> Array:
-    """Losses drawn again by flipping signs of residuals, a sign a group where there are groups, (draws, rows).
+    """Losses with signs of residuals flipped, shape (draws, rows); one sign a group where grouped.
 
-    ``exponent`` says that both are logarithms of losses. Signs of equal chance keep the median of every residual,
-    which makes the wild bootstrap valid for absolute errors too. Reference: Feng, He and Hu 2011, Biometrika 98.
+    ``exponent`` says that both are logarithms of losses. Signs of equal chance keep the median of
+    every residual, which makes the wild bootstrap valid for absolute errors too.
+    Reference: Feng, He and Hu 2011, Biometrika 98.
     """
     units = len(fitted) if clusters is None else int(clusters.max()) + 1
     signs = rng.choice([-1.0, 1.0], size=(draws, units))

@@ -1,4 +1,4 @@
-"""How sure a fit is: refits of resampled tables."""
+"""Bootstrap replicates: a law fitted again to resampled tables."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits.doubt.resampling import NAMES, Resample, weights, wild
-from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.arguments import FitError, check_count
+from isoloss.fits.doubt.resampling import Resample, check_resample, weights, wild
+from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum, Problem, solve
 from isoloss.laws import Array
 
-#: What rests on fewer runs (or groups) than this may vanish from a resample of whole ones: weights are then fractional.
+#: What rests on fewer runs (or groups) than this may vanish from a resample of whole ones: weights
+#: are then fractional.
 SCARCE = 10
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Constants refitted on resampled tables: theta (S, p), how they were drawn, and how many refits failed."""
+    """Bootstrap replicates of the constants.
+
+    Attributes
+    ----------
+    theta
+        Constants in the solver's coordinates, shape (S, p).
+    how
+        How tables were drawn again.
+    failed
+        Replicates without a finite optimum, which are left out.
+    """
 
     theta: Array
     how: Resample
@@ -26,10 +38,12 @@ class Draws:
 
 
 def default_resample(sample: Sample, optimum: Optimum) -> Resample:
-    """Groups where runs are grouped, fractional weights where some constant rests on few runs or groups, else runs.
+    """The way of resampling that the runs allow.
 
-    Under Huber with a delta far below the noise, intervals from whole runs are somewhat wide; wild ones are right for
-    constants of precision and too narrow for those of the base (docs/results.md, Recovery), so they are no default.
+    Fractional weights where some constant rests on few runs or groups, else groups where runs are
+    grouped, else runs. Under Huber with a delta far below the noise, intervals from whole runs are
+    somewhat wide; wild ones are right for constants of precision and too narrow for those of the
+    base (docs/results.md, Recovery), so they are no default.
     """
     if _least_support(sample, optimum) < SCARCE:
         return "fractional"
@@ -52,17 +66,16 @@ def resample(
     draws: int,
     how: Resample | None = None,
     seed: int = 0,
-    tick: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> Draws:
-    """Refits of many resampled tables, each from the optimum.
+    """Bootstrap replicates on many resampled tables, each solved from the optimum.
 
-    Raises FitError for an unknown way of resampling, for groups where there are none, and for fewer than two draws.
+    Raises FitError for an unknown way of resampling, for groups where there are none, and for fewer
+    than two draws.
     """
+    check_count("draws", draws, 2)
+    check_resample(how)
     how = how or default_resample(sample, optimum)
-    if draws < 2:
-        raise FitError(f"draws is {draws}; an interval needs at least 2 refits")
-    if how not in NAMES:
-        raise FitError(f"unknown resample {how!r}; there are {', '.join(NAMES)}")
     if how == "groups" and sample.clusters is None:
         raise FitError(
             "runs are not grouped: no value of the column group is shared; resample by 'runs'"
@@ -73,7 +86,7 @@ def resample(
     else:
         drawn = weights(how, len(sample), sample.clusters, draws, rng)
         problem = replace(optimum.problem, weights=drawn)
-    return refits(problem, optimum.theta, draws, how, tick)
+    return replicates(problem, optimum.theta, draws, how, callback)
 
 
 def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator) -> Array:
@@ -92,16 +105,16 @@ def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator
     return wild(sample.loss + residual, grown, sample.clusters, draws, rng)
 
 
-def refits(
+def replicates(
     problem: Problem,
     theta: Array,
     draws: int,
     how: Resample,
-    tick: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> Draws:
-    """Walks from theta on each of many resampled tables; those that end nowhere finite are counted and left out."""
+    """Walks from theta on many resampled tables; those without a finite end are left out."""
     if not len(theta):
         return Draws(np.zeros((draws, 0)), how, 0)
-    found = solve(problem, np.tile(theta, (draws, 1)), tolerance=1e-6, tick=tick)
+    found = solve(problem, np.tile(theta, (draws, 1)), tolerance=1e-6, callback=callback)
     good = np.isfinite(found.value)
     return Draws(found.theta[good], how, int((~good).sum()))

@@ -8,6 +8,7 @@ from isoloss.fits.paired_gaps.paired import (
     LevelGap,
     Slope,
     gaps,
+    gaps_of,
     is_reference,
     reference_mask,
 )
@@ -15,6 +16,6 @@ from isoloss.fits.paired_gaps.paired import (
 # fmt: off
 __all__ = [
     "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
-    "gap_table", "gaps", "is_reference", "reference_mask",
+    "gap_table", "gaps", "gaps_of", "is_reference", "reference_mask",
 ]
 # fmt: on

@@ -2,9 +2,10 @@
 
     gap = c N^-n D^d,  by  sum_i (gap_i - mu_i) x_i = 0,  mu_i = exp(x_i b),  x = (1, log N, log D)
 
-This is Poisson pseudo-maximum likelihood (Santos Silva and Tenreyro 2006, eq. 11): consistent whatever the variance, and
-without the bias that logarithms of noisy gaps have, which must leave out what is not positive. Its errors are by jackknife over
-clusters, runs that share their noise: those of one size, seed and learning rate, whose lengths lie on one trajectory.
+This is Poisson pseudo-maximum likelihood (Santos Silva and Tenreyro 2006, eq. 11): consistent
+whatever the variance, and without the bias that logarithms of noisy gaps have, which must leave
+out what is not positive. Its errors are by jackknife over clusters, runs that share their noise:
+those of one size, seed and learning rate, whose lengths lie on one trajectory.
 """
 
 from __future__ import annotations
@@ -29,9 +30,17 @@ FAINTEST = 2.0
 
 @dataclass(frozen=True)
 class Growth:
-    """Exponents of a gap by name ("tokens", "params"; where the two move as one, "together" in tokens, or "tokens per param").
+    """Exponents of a gap.
 
-    slopes: each with its jackknife error; left: the exponents with each cluster left out, shape (clusters, slopes).
+    Attributes
+    ----------
+    slopes
+        Exponents with jackknife errors by name: "tokens" and "params"; where the two move as one,
+        "together" in tokens, or "tokens per param".
+    clusters
+        Names of the clusters.
+    left
+        The exponents with each cluster left out, shape (clusters, slopes).
     """
 
     slopes: dict[str, Slope]
@@ -39,7 +48,10 @@ class Growth:
     left: Array
 
     def less(self, other: Growth, name: str) -> Slope | None:
-        """The exponent of this less that of another, their clusters left out together; None where they share too few."""
+        """The exponent of this less that of another, their clusters left out together.
+
+        None where they share too few clusters.
+        """
         if name not in self.slopes or name not in other.slopes:
             return None
         shared = [c for c in self.clusters if c in other.clusters]
@@ -53,9 +65,10 @@ class Growth:
 
 
 def growth(gap: Array, params: Array, tokens: Array, clusters: Sequence[str]) -> Growth | str:
-    """The exponents of gaps, shape (n,), at params and tokens, runs of one cluster sharing their noise.
+    """The exponents of gaps of shape (n,) at params and tokens; runs of a cluster share noise.
 
-    A sentence instead, where there is nothing to be known: neither varies, too few clusters, or gaps of about zero.
+    A sentence instead where they cannot be known: neither varies, too few clusters, or gaps of
+    about zero.
     """
     names, columns = _varying(np.log(params), np.log(tokens))
     if not names:

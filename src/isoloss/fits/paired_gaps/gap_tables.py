@@ -1,4 +1,4 @@
-"""What each precision costs, cell by cell, with errors over seeds, how it grows, and the smallest gap the runs can resolve."""
+"""What each precision costs, cell by cell: errors over seeds, growth, the smallest resolved gap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.fits.arguments import FitError, check_level
 from isoloss.fits.paired_gaps.gap_growth import Growth, growth
 from isoloss.fits.paired_gaps.paired import PAIRED, Slope, is_reference, pairs, reach
-from isoloss.fits.report import Section, number, text
-from isoloss.fits.sample import FitError, Sample, as_runs, as_sample
+from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.sections import Section, number, text
 from isoloss.laws import Array
 from isoloss.runs import Runs, compact
 
@@ -29,7 +30,21 @@ WORDS = {"together": "tokens, params growing with them", "tokens per param": "to
 
 @dataclass(frozen=True)
 class CellGap:
-    """The mean gap of a precision in one cell, nats a token, and its standard error over seeds (NaN with one seed)."""
+    """The mean gap of a precision in one cell.
+
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    params, tokens, schedule
+        The cell.
+    pairs
+        Pairs of runs, one a seed.
+    mean
+        Mean gap, nats per token.
+    error
+        Its standard error over seeds; NaN with one seed.
+    """
 
     precision: str
     params: float
@@ -42,8 +57,23 @@ class CellGap:
 
 @dataclass(frozen=True)
 class PrecisionGap:
-    """The gaps of a precision under one schedule: the mean of its cells with its error, what one cell can resolve
-    (nats), and how the gap grows, or why that is not known."""
+    """The gaps of a precision under one schedule.
+
+    Attributes
+    ----------
+    precision, schedule
+        Their spelling and name.
+    cells, pairs
+        Counts.
+    mean
+        Mean of the cells, nats per token.
+    error
+        Its standard error over paired seeds; NaN where a cell has one seed.
+    resolved
+        The smallest gap, in nats, that one cell would tell from none.
+    growth
+        How the gap grows with tokens and params, or the sentence why that is not known.
+    """
 
     precision: str
     schedule: str
@@ -62,10 +92,24 @@ class PrecisionGap:
 
 @dataclass(frozen=True, repr=False)
 class GapTable:
-    """Paired gaps of a table of runs: loss at a precision less loss at the reference, all else equal.
+    """Paired gaps: loss at a precision less loss at the reference, all else equal.
 
-    noise: standard deviation over seeds of the loss of reference runs in one cell, and its degrees of freedom.
-    differences: exponents under the first schedule less those under the second, by precision and name.
+    Attributes
+    ----------
+    level
+        Coverage of intervals, 0.9 = 90%.
+    noise
+        Standard deviation over seeds of the loss of reference runs in one cell, nats per token.
+    freedom
+        Its degrees of freedom.
+    cells
+        The gaps cell by cell.
+    precisions
+        The gaps by precision and schedule.
+    schedules
+        Names of the learning-rate schedules.
+    differences
+        Exponents under the first schedule less those under the second, by precision and name.
     """
 
     level: float
@@ -82,16 +126,20 @@ class GapTable:
             if each.precision == precision and schedule in (None, each.schedule):
                 return each
         raise KeyError(
-            f"there are no pairs of {precision!r}; precisions are {', '.join(p.precision for p in self.precisions)}"
+            f"there are no pairs of {precision!r}; precisions are "
+            f"{', '.join(p.precision for p in self.precisions)}"
         )
 
     def sections(self) -> list[Section]:
-        """The report: what each precision costs in training and after it, how that grows, and cell by cell."""
+        """The report: costs in training and after it, how they grow, and cell by cell."""
         return [*self._stages(), *self._differences(), self._by_cell()]
 
     def _stages(self) -> Iterator[Section]:
         if math.isfinite(self.noise):
-            seeds = f"losses of equal reference runs differ by {self.noise:.4f} nats between seeds ({self.freedom} degrees of freedom)"
+            seeds = (
+                f"losses of equal reference runs differ by {self.noise:.4f} nats between seeds "
+                f"({self.freedom} degrees of freedom)"
+            )
         else:
             seeds = "one seed: neither the noise between seeds nor any error over them is known"
         for after, title in (
@@ -102,9 +150,10 @@ class GapTable:
             if rows:
                 lines = (
                     seeds,
-                    "mean of the cells with its standard error over paired seeds; resolved: the smallest gap that one cell would tell "
-                    f"from none ({TEST:.0%}, two-sided)",
-                    f"gap ~ tokens^d params^-n by Poisson pseudo-likelihood, {self.level:.0%} intervals by jackknife over trajectories",
+                    "mean of the cells with its standard error over paired seeds; resolved: the "
+                    f"smallest gap that one cell would tell from none ({TEST:.0%}, two-sided)",
+                    f"gap ~ tokens^d params^-n by Poisson pseudo-likelihood, {self.level:.0%} "
+                    "intervals by jackknife over trajectories",
                 )
                 head = (
                     "precision",
@@ -127,7 +176,8 @@ class GapTable:
                 for (precision, name), slope in self.differences.items()
             )
             lines = (
-                f"exponent under {one} less exponent under {two}, the same trajectories left out of both",
+                f"exponent under {one} less exponent under {two}, the same trajectories left out "
+                "of both",
             )
             yield Section(
                 "Decay against none", lines, ("precision", "exponent of", "difference"), rows
@@ -165,18 +215,34 @@ class GapTable:
     __repr__ = __str__
 
 
-def gap_table(runs: Runs | Any, level: float = 0.9) -> GapTable:
-    """The paired gaps of a table of runs, with errors over seeds and exponents with intervals of `level`.
+def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
+    """The paired gaps of a table of runs, with errors over seeds and exponents with intervals.
 
-    Raises FitError where no run has a partner at the reference that shares all but precision.
+    Parameters
+    ----------
+    runs
+        Runs, a list of Run, a data frame, a path, or the name of a public table.
+    level
+        Coverage of intervals, 0.9 = 90%.
+
+    Returns
+    -------
+    GapTable
+        Gaps by cell and by precision; printing it is the report.
+
+    Raises
+    ------
+    FitError
+        No run has a partner at the reference that shares all but precision, or an argument is not
+        accepted.
     """
-    if not 0 < level < 1:
-        raise FitError(f"level is {level:g}; accepted is a share above 0 and below 1")
-    sample = as_sample(as_runs(runs))
+    level = check_level(level)
+    sample = as_sample(runs)
     row, reference = pairs(sample)
     if not len(row):
         raise FitError(
-            "no run has a partner at full precision or bf16 that shares its params, tokens and all else but precision"
+            "no run has a partner at full precision or bf16 that shares its params, tokens and all "
+            "else but precision"
         )
     noise, freedom = _noise(sample)
     gaps = _Gaps(sample, row, sample.loss[row] - sample.loss[reference])
@@ -220,7 +286,7 @@ class _Gaps:
         self.apart = gap - (np.bincount(self.cell, gap) / np.maximum(1, count))[self.cell]
 
     def kinds(self) -> list[tuple[str, str]]:
-        """Precision and schedule of every group of gaps, in training before after, largest mean gap first."""
+        """Precision and schedule of every group: in training first, largest mean gap first."""
         found = sorted(set(zip(self.precision.tolist(), self.schedule.tolist(), strict=True)))
         return sorted(found, key=lambda k: ("->" in k[0], -self._mean(*k)))
 
@@ -235,8 +301,9 @@ class _Gaps:
     def of(self, precision: str, schedule: str, level: float) -> PrecisionGap:
         """The gaps of a precision under a schedule.
 
-        The error of the mean of C cells: sqrt(sum over trajectories (sum e / (C n))^2 n / (n - 1)), e a gap less its cell's
-        mean over n seeds; trajectories are runs of one size and seed, whose noise is shared.
+        The error of the mean of C cells: sqrt(sum over trajectories (sum e / (C n))^2 n / (n - 1)),
+        e a gap less its cell's mean over n seeds; trajectories are runs of one size and seed, whose
+        noise is shared.
         """
         mask = self._of(precision, schedule)
         cells = len(np.unique(self.cell[mask]))
@@ -275,12 +342,18 @@ class _Gaps:
                 gap = self.gap[self.cell == self.cell[at]]
                 error = float(gap.std(ddof=1) / math.sqrt(len(gap))) if len(gap) > 1 else math.nan
                 yield CellGap(
-                    precision, float(self.params[at]), float(self.tokens[at]), schedule, len(gap), float(gap.mean()), error
-                )  # fmt: skip
+                    precision,
+                    float(self.params[at]),
+                    float(self.tokens[at]),
+                    schedule,
+                    len(gap),
+                    float(gap.mean()),
+                    error,
+                )
 
 
 def _noise(sample: Sample) -> tuple[float, int]:
-    """The standard deviation of reference losses over the seeds of a cell, pooled, and its degrees of freedom."""
+    """Pooled standard deviation of reference losses over seeds, and its degrees of freedom."""
     mask = is_reference(sample)
     loss, cell = sample.loss[mask], np.unique(sample.cells[mask], return_inverse=True)[1]
     count = np.bincount(cell)
@@ -316,9 +389,8 @@ def _row(p: PrecisionGap, level: float) -> tuple[str, ...]:
         d, n = (p.growth.slopes.get(name) for name in ("tokens", "params"))
         minus = None if n is None else Slope(-n.value, n.error, n.freedom)
         grown = (_interval(d, level), _interval(minus, level))
-    return (
-        p.precision, p.schedule, str(p.cells), str(p.pairs), f"{p.mean:+.4f}", number(p.error, 2), number(p.resolved, 2), *grown,
-    )  # fmt: skip
+    counts = p.precision, p.schedule, str(p.cells), str(p.pairs)
+    return (*counts, f"{p.mean:+.4f}", number(p.error, 2), number(p.resolved, 2), *grown)
 
 
 def _interval(slope: Slope | None, level: float) -> str:

@@ -1,15 +1,17 @@
-"""Paired gaps: loss at a precision less loss at the reference in runs that share everything else, without a base law."""
+"""Paired gaps: loss at a precision less loss at the reference, without a base law."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.fits.sample import Sample
+from isoloss.fits.sample import Sample, as_sample
 from isoloss.laws import Array, Inputs, Law, Mask
+from isoloss.runs import Runs
 
 #: Columns in which two runs of a pair must agree, beside params and tokens.
 PAIRED = (
@@ -26,20 +28,28 @@ PAIRED = (
 )
 
 
-def reach(freedom: float, level: float) -> float:
-    """How many standard errors an interval of this level reaches to each side; NaN without degrees of freedom."""
-    return float(stats.t.ppf((1 + level) / 2, freedom)) if freedom > 0 else float("nan")
-
-
 #: A logarithm that spreads less does not vary.
 LEAST = 1e-6
 
 
+def reach(freedom: float, level: float) -> float:
+    """Standard errors that an interval of this level reaches to each side; NaN without freedom."""
+    return float(stats.t.ppf((1 + level) / 2, freedom)) if freedom > 0 else float("nan")
+
+
 @dataclass(frozen=True)
 class Slope:
-    """An exponent of the gap, its standard error by cells, and the degrees of freedom of that error.
+    """An exponent of the gap.
 
-    The error is the larger of the clustered one and that of cell means, NaN where there are too few cells for any.
+    Attributes
+    ----------
+    value
+        The exponent.
+    error
+        Its standard error by cells, the larger of the clustered one and that of cell means; NaN
+        where there are too few cells for any.
+    freedom
+        Degrees of freedom of that error.
     """
 
     value: float
@@ -54,7 +64,19 @@ class Slope:
 
 @dataclass(frozen=True)
 class LevelGap:
-    """The gaps of one precision: pairs, how many are not positive, and the geometric mean in nats."""
+    """The gaps of one precision.
+
+    Attributes
+    ----------
+    precision
+        Its spelling.
+    pairs
+        Pairs of runs.
+    negative
+        How many gaps are not positive.
+    mean
+        Geometric mean of the positive gaps, nats per token.
+    """
 
     precision: str
     pairs: int
@@ -64,11 +86,25 @@ class LevelGap:
 
 @dataclass(frozen=True)
 class Gaps:
-    """log gap = level + d log tokens - n log params over all pairs with a positive gap.
+    """Paired gaps and a law of them: log gap = level + d log tokens - n log params.
 
-    ``tokens`` is d, ``params`` is -n; a slope is None where the paired runs do not vary in it. Where the pairs have
-    nearly constant tokens per param the two cannot be told apart: then both are None and ``together`` is the one
-    exponent along that line.
+    Attributes
+    ----------
+    pairs
+        Pairs of runs.
+    negative
+        Gaps that are not positive: they have no logarithm, and the exponents rest on the others.
+    levels
+        The gaps of each precision.
+    tokens, params
+        The exponents d and -n; None where the paired runs do not vary in it.
+    together
+        The one exponent where tokens per param are nearly constant in the pairs, so that d and n
+        cannot be told apart: both are None then.
+    spread
+        Root mean square of what the exponents leave of log gaps.
+    row, reference
+        Rows of the sample that are paired, shape (pairs,).
     """
 
     pairs: int
@@ -99,8 +135,19 @@ class Gaps:
 
 @dataclass(frozen=True)
 class GapScore:
-    """How well a law predicts paired gaps: the root mean square error of all in nats, and the factor by which it
-    misses those ``scored`` that are positive in the runs and in the law."""
+    """How well a law predicts paired gaps.
+
+    Attributes
+    ----------
+    scored
+        Pairs whose gap is positive in the runs and in the law.
+    pairs
+        All pairs.
+    factor
+        The factor by which the law misses the scored gaps, by the root mean square of logarithms.
+    nats
+        Root mean square error of all gaps, nats per token.
+    """
 
     scored: int
     pairs: int
@@ -108,7 +155,28 @@ class GapScore:
     nats: float
 
 
-def gaps(sample: Sample) -> Gaps | None:
+def gaps(runs: Sample | Runs | Any) -> Gaps | None:
+    """The gaps of every pair of runs, and the exponents with which they grow.
+
+    Parameters
+    ----------
+    runs
+        Runs, what `isoloss.runs.read` takes, or a sample.
+
+    Returns
+    -------
+    Gaps or None
+        None where fewer than three pairs are positive.
+
+    Raises
+    ------
+    FitError
+        No run is usable, or runs that must not be pooled are mixed.
+    """
+    return gaps_of(as_sample(runs))
+
+
+def gaps_of(sample: Sample) -> Gaps | None:
     """The gaps of every pair in a sample; None where fewer than three pairs are positive."""
     row, reference = pairs(sample)
     if len(row) < 3:
@@ -139,7 +207,7 @@ def is_reference(sample: Sample) -> Mask:
 
 
 def reference_mask(x: Inputs) -> Mask:
-    """Which points are at the reference: no part rounded below 16 bits, in training or in serving, and dense."""
+    """Points at the reference: dense, no part below 16 bits in training or serving."""
     wide = []
     for level in x.levels.items:
         formats = [*level.precision.train.values(), *level.precision.serve.values()]
@@ -151,7 +219,7 @@ def reference_mask(x: Inputs) -> Mask:
 
 
 def pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows that have a partner at the reference which shares all but precision, and those partners."""
+    """Rows with a partner at the reference that shares all but precision, and those partners."""
     known = [c for c in PAIRED if c in sample.runs.columns]
     columns = [[str(v) for v in sample.runs[c]] for c in known]
     keys = list(zip(sample.x.params.tolist(), sample.x.tokens.tolist(), *columns, strict=True))
@@ -175,7 +243,8 @@ def _regress(
 ) -> tuple[dict[str, Slope | None], float]:
     """Least squares on the means of cells (params, tokens), the mean of each level taken out.
 
-    Runs of a cell share its noise, so the cell is the unit: errors have cells - slopes - 1 degrees of freedom.
+    Runs of a cell share its noise, so the cell is the unit: errors have cells - slopes - 1 degrees
+    of freedom.
     """
     level = np.unique(sample.x.level[row], return_inverse=True)[1]
     log_n, log_d = sample.x.log_params[row], sample.x.log_tokens[row]
@@ -216,7 +285,7 @@ def _regressors(n: Array, d: Array) -> tuple[list[str], list[Array]]:
 
 
 def as_one(n: Array, d: Array) -> int:
-    """1 where centred log params and log tokens rise as one, -1 where one falls as the other rises, else 0."""
+    """1 where centred log params and log tokens rise as one, -1 where one falls, else 0."""
     spread = _spread(n), _spread(d)
     moved = float(np.mean(n * d))
     return (

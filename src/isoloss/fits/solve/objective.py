@@ -2,89 +2,175 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from isoloss.files import Registry
+from isoloss.fits.arguments import FitError, shown
 from isoloss.laws import Array
-
-Kind = Literal["huber", "squares", "student"]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Summed loss of residuals r, observed against predicted.
+    """Summed loss of residuals r, predicted less observed.
 
-    ``huber``: r^2/2 up to delta, delta (|r| - delta/2) beyond; ``squares``: r^2/2; ``student``: the negative
-    log-likelihood of a Student-t of ``nu`` degrees of freedom and scale delta, less its constant. With ``log``
-    residuals are log predicted - log observed loss, otherwise they are in nats.
+    Attributes
+    ----------
+    kind
+        The loss of a residual, a name in `RESIDUAL_LOSSES`: "huber", "squares" or "student".
+    delta
+        Where "huber" turns from square to linear; the scale of "student".
+    log
+        Residuals of log loss, which are relative; otherwise in nats per token.
+    nu
+        Degrees of freedom of "student".
+
+    Raises
+    ------
+    FitError
+        The kind is unknown, or delta or nu is no number above zero.
+
+    Notes
+    -----
     Reference: Hoffmann et al. 2022, section 3.3 (Huber 1e-3 on log loss).
     """
 
-    kind: Kind = "huber"
+    kind: str = "huber"
     delta: float = 1e-3
     log: bool = True
     nu: float = 4.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str):
+            raise FitError(f"kind of objective is {shown(self.kind)}; it is one of {_names()}")
+        RESIDUAL_LOSSES[self.kind]  # an unknown one is refused here, before any work
+        for name, value in (("delta", self.delta), ("nu", self.nu)):
+            if not 0 < value < np.inf:
+                raise FitError(f"{name} of an objective is {shown(value)}; it is above 0")
+
+    @property
+    def residual_loss(self) -> ResidualLoss:
+        """The residual loss of this kind."""
+        return RESIDUAL_LOSSES[self.kind]
+
     def value(self, r: Array) -> Array:
         """The loss of each residual."""
-        if self.kind == "squares":
-            return 0.5 * r * r
-        if self.kind == "student":
-            return 0.5 * (self.nu + 1) * np.log1p(np.square(r / self.delta) / self.nu)
-        size = np.abs(r)
-        inner = np.minimum(size, self.delta)
-        return inner * (size - 0.5 * inner)
+        return self.residual_loss.value(self, r)
 
     def slope(self, r: Array) -> Array:
         """Its first derivative by the residual."""
-        if self.kind == "squares":
-            return r
-        if self.kind == "student":
-            return (self.nu + 1) * r / (self.nu * self.delta**2 + r * r)
-        return np.clip(r, -self.delta, self.delta)
+        return self.residual_loss.slope(self, r)
 
     def curvature(self, r: Array) -> Array:
         """Its second derivative by the residual."""
-        if self.kind == "squares":
-            return np.ones_like(r)
-        if self.kind == "student":
-            wide = self.nu * self.delta**2
-            return (self.nu + 1) * (wide - r * r) / np.square(wide + r * r)
-        return (np.abs(r) < self.delta).astype(float)
+        return self.residual_loss.curvature(self, r)
 
     def weight(self, r: Array) -> Array:
         """Slope over residual: the weight of a least-squares step that stands for it."""
-        if self.kind == "squares":
-            return np.ones_like(r)
-        if self.kind == "student":
-            return (self.nu + 1) / (self.nu * self.delta**2 + r * r)
-        return self.delta / np.maximum(np.abs(r), self.delta)
+        return self.residual_loss.weight(self, r)
 
     def __str__(self) -> str:
-        on = "log loss" if self.log else "loss"
-        if self.kind == "squares":
-            return f"least squares on {on}"
-        if self.kind == "student":
-            return f"Student-t({self.nu:g}), scale {self.delta:g}, on {on}"
-        return f"Huber({self.delta:g}) on {on}, summed"
+        return self.residual_loss.title(self, "log loss" if self.log else "loss")
 
+
+Part = Callable[[Objective, Array], Array]
+
+
+@dataclass(frozen=True)
+class ResidualLoss:
+    """How one residual counts: functions of an objective (for its delta and nu) and residuals.
+
+    Attributes
+    ----------
+    value, slope, curvature, weight
+        The loss, its derivatives, and slope over residual; arrays as the residuals.
+    title
+        The objective in words, from it and what residuals are of.
+    kinked
+        Whether it is an absolute value but for a narrow middle: its optimum is reached through
+        wider deltas, its curvature is a density of residuals, and its likelihood is Laplace's.
+    """
+
+    value: Part
+    slope: Part
+    curvature: Part
+    weight: Part
+    title: Callable[[Objective, str], str]
+    kinked: bool = False
+
+
+def _huber(o: Objective, r: Array) -> Array:
+    """r^2/2 up to delta, delta (|r| - delta/2) beyond."""
+    size = np.abs(r)
+    inner = np.minimum(size, o.delta)
+    return inner * (size - 0.5 * inner)
+
+
+def _student(o: Objective, r: Array) -> Array:
+    """Negative log-likelihood of a Student-t of nu degrees of freedom, less its constant."""
+    return np.asarray(0.5 * (o.nu + 1) * np.log1p(np.square(r / o.delta) / o.nu))
+
+
+def _student_curvature(o: Objective, r: Array) -> Array:
+    wide = o.nu * o.delta**2
+    return np.asarray((o.nu + 1) * (wide - r * r) / np.square(wide + r * r))
+
+
+#: Residual losses by name; one more is ``RESIDUAL_LOSSES.register("cauchy", ResidualLoss(...))``.
+RESIDUAL_LOSSES: Registry[ResidualLoss] = Registry("kind of objective", FitError)
+RESIDUAL_LOSSES.register(
+    "huber",
+    ResidualLoss(
+        value=_huber,
+        slope=lambda o, r: np.clip(r, -o.delta, o.delta),
+        curvature=lambda o, r: (np.abs(r) < o.delta).astype(float),
+        weight=lambda o, r: o.delta / np.maximum(np.abs(r), o.delta),
+        title=lambda o, on: f"Huber({o.delta:g}) on {on}, summed",
+        kinked=True,
+    ),
+)
+RESIDUAL_LOSSES.register(
+    "squares",
+    ResidualLoss(
+        value=lambda o, r: 0.5 * r * r,
+        slope=lambda o, r: r,
+        curvature=lambda o, r: np.ones_like(r),
+        weight=lambda o, r: np.ones_like(r),
+        title=lambda o, on: f"least squares on {on}",
+    ),
+)
+RESIDUAL_LOSSES.register(
+    "student",
+    ResidualLoss(
+        value=_student,
+        slope=lambda o, r: (o.nu + 1) * r / (o.nu * o.delta**2 + r * r),
+        curvature=_student_curvature,
+        weight=lambda o, r: (o.nu + 1) / (o.nu * o.delta**2 + r * r),
+        title=lambda o, on: f"Student-t({o.nu:g}), scale {o.delta:g}, on {on}",
+    ),
+)
 
 HUBER = Objective()
 SQUARES = Objective("squares")
-NAMED = {
-    "huber": HUBER,
-    "squares": SQUARES,
-    "student": Objective("student", delta=5e-3),
-    "plain": Objective("squares", log=False),
-}
+#: Objectives by name, as ``fit(objective=...)`` takes them.
+OBJECTIVES: Registry[Objective] = Registry("objective", FitError)
+OBJECTIVES.register("huber", HUBER)
+OBJECTIVES.register("squares", SQUARES)
+OBJECTIVES.register("student", Objective("student", delta=5e-3))
+OBJECTIVES.register("plain", Objective("squares", log=False))
 
 
 def as_objective(objective: str | Objective) -> Objective:
-    """The objective of a name, or itself."""
+    """The objective of a name, or itself; FitError for anything else."""
     if isinstance(objective, Objective):
         return objective
-    if objective not in NAMED:
-        raise ValueError(f"unknown objective {objective!r}; there are {', '.join(NAMED)}")
-    return NAMED[objective]
+    if not isinstance(objective, str):
+        names = ", ".join(OBJECTIVES)
+        raise FitError(f"objective is {shown(objective)}; it is an Objective or one of {names}")
+    return OBJECTIVES[objective]
+
+
+def _names() -> str:
+    return ", ".join(RESIDUAL_LOSSES)

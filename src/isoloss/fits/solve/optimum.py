@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from isoloss.fits.arguments import FitError
 from isoloss.fits.paired_gaps import reference_mask
-from isoloss.fits.sample import FitError, Sample
+from isoloss.fits.sample import Sample
 from isoloss.fits.solve.objective import SQUARES, Objective
 from isoloss.fits.solve.problem import Coordinates, Problem
 from isoloss.fits.solve.solver import Solution
@@ -20,12 +21,21 @@ BASE = ("A", "alpha", "B", "beta", "E", "kappa")
 
 @dataclass(frozen=True)
 class Certificate:
-    """Evidence that an optimum is global and what is flat around it.
+    """Evidence that an optimum is global, and what is flat around it.
 
-    ``agree`` of ``starts`` ended within 1e-6 of the best objective; ``gradient`` is the norm of the gradient in
-    units of the least-squares metric, relative to the objective; ``condition`` the condition number of the scaled
-    Hessian; ``ridge`` the change of every free constant along the flattest direction that raises the objective
-    by 0.1%.
+    Attributes
+    ----------
+    objective
+        The least objective.
+    starts, agree
+        Walks, and how many ended within 1e-6 of the best objective.
+    gradient
+        Norm of the gradient in units of the least-squares metric, relative to the objective.
+    condition
+        Condition number of the scaled Hessian.
+    ridge
+        Change of every free constant along the flattest direction that raises the objective by
+        0.1%, relative where it spans decades.
     """
 
     objective: float
@@ -41,14 +51,27 @@ class Certificate:
             for name, v in sorted(self.ridge.items(), key=lambda kv: -kv[1])[:3]
         )
         return (
-            f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative gradient {self.gradient:.1e}; "
-            f"condition {self.condition:.1e}; along the ridge 0.1% of the objective moves {flat or 'nothing'}"
+            f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative "
+            f"gradient {self.gradient:.1e}; condition {self.condition:.1e}; along the ridge 0.1% of the "
+            f"objective moves {flat or 'nothing'}"
         )
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """Theta (p,) of the best start, its problem and its certificate; ``absent`` constants are not in the data."""
+    """The best of many walks.
+
+    Attributes
+    ----------
+    problem
+        What was solved.
+    theta
+        The best constants in the solver's coordinates, shape (p,).
+    certificate
+        Evidence that they are the global optimum.
+    absent
+        Constants that no run depends on.
+    """
 
     problem: Problem
     theta: Array
@@ -64,11 +87,14 @@ class Optimum:
 
 
 def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple[str, ...]]:
-    """The problem of a law on a sample, and the constants on which no row depends: they are held at the value they
-    have, or at NaN, so that nothing that needs them can be said. (One that only 16-bit parts touch, where its effect
-    is least, and that has no value stands in the middle of its range.)
+    """The problem of a law on a sample, and the constants on which no row depends.
 
-    Raises FitError where a term of the law cannot take a base for every group, and for too few runs.
+    Those are held at the value they have, or at NaN, so that nothing that needs them can be said.
+    (One that only 16-bit parts touch, where its effect is least, and that has no value stands in
+    the middle of its range.)
+
+    Raises FitError where a term of the law cannot take a base for every group, and for too few
+    runs.
     """
     law = law.bind(sample.x.levels)
     problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
@@ -85,8 +111,8 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
         problem = replace(problem, coordinates=Coordinates(law.with_values(held).fix(*absent)))
     if len(problem.coordinates.free) > len(sample):
         raise FitError(
-            f"law {law.name!r} has {len(problem.coordinates.free)} free constants but there are {len(sample)} usable runs; "
-            "fix some constants or add runs"
+            f"law {law.name!r} has {len(problem.coordinates.free)} free constants but there are "
+            f"{len(sample)} usable runs; fix some constants or add runs"
         )
     return problem, absent
 
@@ -96,7 +122,8 @@ def _check_grouped(law: Law, x: Inputs) -> None:
         law.formula.loss(Coordinates(law).constants(np.zeros((1, len(law.free)))), x)
     except (ValueError, IndexError) as error:
         raise FitError(
-            f"law {law.name!r} cannot have a base for every group: one of its terms reads a constant of the base"
+            f"law {law.name!r} cannot have a base for every group: one of its terms reads a "
+            "constant of the base"
         ) from error
 
 
@@ -115,7 +142,8 @@ def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) 
         best = int(np.argmin(walks.value))
     if not np.isfinite(walks.value[best]):
         raise FitError(
-            f"law {problem.coordinates.law.name!r} is undefined on these runs at every start; check its precision terms"
+            f"law {problem.coordinates.law.name!r} is undefined on these runs at every start; "
+            "check its precision terms"
         )
     return Optimum(problem, walks.theta[best], certify(problem, walks), absent)
 
@@ -131,7 +159,7 @@ def _is_defined(problem: Problem, theta: Array) -> bool:
 
 
 def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -> Array:
-    """Start vectors at which the law is defined on every row, (count, p) or fewer where the domain is narrow.
+    """Starts at which the law is defined on every row, (count, p), fewer in a narrow domain.
 
     Raises FitError when none is found: some precision in the table lies outside the law's domain.
     """
@@ -145,8 +173,9 @@ def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -
     starts = np.concatenate(found)[:count]
     if not len(starts):
         raise FitError(
-            f"law {problem.coordinates.law.name!r} is undefined on some of these runs at each of {rounds * count} starts; "
-            "leave out the lowest precisions or take a law that admits them"
+            f"law {problem.coordinates.law.name!r} is undefined on some of these runs at each of "
+            f"{rounds * count} starts; leave out the lowest precisions or take a law that admits "
+            "them"
         )
     return starts
 
@@ -181,8 +210,9 @@ def certify(problem: Problem, walks: Solution) -> Certificate:
 def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) -> set[str]:
     """The free constants on which some run depends, at theta (S, p) or at random points.
 
-    A part that is 16 bits wide wherever it is named says nothing about the constants of its rounding: for constants
-    other than those of the base, runs at the reference do not count where there are others.
+    A part that is 16 bits wide wherever it is named says nothing about the constants of its
+    rounding: for constants other than those of the base, runs at the reference do not count where
+    there are others.
     """
     coordinates = Coordinates(law)
     problem = Problem(coordinates, x, np.ones(len(x)), SQUARES)
@@ -197,7 +227,8 @@ def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) ->
             slope = np.broadcast_to(grad[i], (len(theta), len(x)))
             slope = slope if is_base(k.name) else slope[:, counted]
             known = np.isfinite(slope)
-            # Outside the law's domain nothing is known; a constant that is unknown everywhere is taken as touched.
+            # Outside the law's domain nothing is known; a constant that is unknown everywhere is
+            # taken as touched.
             if np.any(slope[known]) or not known.any():
                 found.add(k.name)
     return found
@@ -209,7 +240,7 @@ def is_base(name: str) -> bool:
 
 
 def unheld(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
-    """Those of the absent constants on which these runs depend: what is said of them rests on no fitted run."""
+    """The absent constants on which these runs depend: no fitted run tells of them."""
     if not absent:
         return ()
     open_law = law.release(*absent)

@@ -1,4 +1,4 @@
-"""A fit as numbers: constants as a vector in bounds, and the objective with its exact derivatives, many vectors at once."""
+"""A fit as numbers: bounded constants, and the objective with exact derivatives, in batches."""
 
 from __future__ import annotations
 
@@ -76,7 +76,21 @@ class Coordinates:
 
 @dataclass(frozen=True)
 class Problem:
-    """A law on runs: inputs, observed losses (n,) or (S, n), weights of rows (n,) or (S, n), an objective."""
+    """A law on runs, for many vectors of constants at once.
+
+    Attributes
+    ----------
+    coordinates
+        The law and its free constants.
+    x
+        The n runs.
+    observed
+        Their losses, shape (n,), or (S, n) with one row a vector.
+    objective
+        What is minimised.
+    weights
+        Weights of rows, shape (n,) or (S, n); None for equal ones.
+    """
 
     coordinates: Coordinates
     x: Inputs
@@ -85,7 +99,7 @@ class Problem:
     weights: Array | None = None
 
     def part(self, rows: slice | NDArray[np.intp]) -> Problem:
-        """The problem of some of the S vectors, where observations or weights differ between them."""
+        """The problem of some of the S vectors, where losses or weights differ between them."""
         observed = self.observed[rows] if self.observed.ndim == 2 else self.observed
         weights = (
             self.weights[rows]
@@ -106,7 +120,7 @@ class Problem:
         return np.where(np.isfinite(total), total, np.inf)
 
     def derivatives(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        """Objective (S,), gradient (S, p), Hessian (S, p, p), and the metric: diagonal of J' W J (S, p)."""
+        """Objective (S,), gradient (S, p), Hessian (S, p, p), metric diag(J' W J) (S, p)."""
         loss = self._loss(self.coordinates.jets(theta))
         shape = (len(theta), len(self.x))
         p = theta.shape[1]

@@ -1,8 +1,9 @@
 """A projected Newton method with damping that walks many parameter vectors at once.
 
-Every vector has its own damping and stops on its own; finished ones leave the batch. Each step minimises the local
-quadratic model (exact Hessian, negative curvature turned positive) plus damping in the metric of the weighted
-least-squares step, within the bounds: a constant at its bound whose gradient points outward is held there.
+Every vector has its own damping and stops on its own; finished ones leave the batch. Each step
+minimises the local quadratic model (exact Hessian, negative curvature turned positive) plus
+damping in the metric of the weighted least-squares step, within the bounds: a constant at its
+bound whose gradient points outward is held there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,21 @@ BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class Solution:
-    """Where many walks ended: theta (S, p), objective (S,), projected gradient (S,), and whether each converged."""
+    """Where many walks ended.
+
+    Attributes
+    ----------
+    theta
+        Constants in the solver's coordinates, shape (S, p).
+    value
+        The objective there, shape (S,).
+    gradient
+        Norm of the projected gradient, shape (S,).
+    converged
+        Whether each walk converged, shape (S,).
+    steps
+        Steps of each walk, shape (S,).
+    """
 
     theta: Array
     value: Array
@@ -38,16 +53,16 @@ def solve(
     *,
     tolerance: float = 1e-9,
     max_steps: int = 200,
-    tick: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> Solution:
-    """The end of a walk downhill from each of theta (S, p): the objective falls by less than tolerance x itself."""
+    """Ends of walks downhill from theta (S, p), each until the relative fall is below tolerance."""
     size = max(1, BLOCK // max(1, len(problem.x)))
     blocks = [slice(start, start + size) for start in range(0, len(theta), size)]
 
     def walk(rows: slice) -> Solution:
         part = _walk(problem.part(rows), theta[rows], tolerance, max_steps)
-        if tick is not None:
-            tick(len(part.value))
+        if callback is not None:
+            callback(len(part.value))
         return part
 
     with ThreadPoolExecutor(min(len(blocks), _cores())) as pool:
@@ -59,7 +74,7 @@ def solve(
 
 
 def _cores() -> int:
-    """The cores this process may use (threads share them: numpy lets go of the interpreter in long loops)."""
+    """Cores that this process may use; numpy releases the interpreter in long loops."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -107,7 +122,7 @@ def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> S
 def _step(
     problem: Problem, s: _State, lower: Array, upper: Array, tolerance: float
 ) -> tuple[Mask, Array]:
-    """Moves the state one accepted or refused step; returns which walks are done and their scaled gradients."""
+    """Move the state by one step, accepted or refused; which walks are done, scaled gradients."""
     with np.errstate(all="ignore"):
         _, gradient, hessian, metric = problem.derivatives(s.theta)
     held = ((s.theta <= lower) & (gradient > 0)) | ((s.theta >= upper) & (gradient < 0))

@@ -1,4 +1,4 @@
-"""Where walks begin: shapes drawn from each constant's range, amplitudes solved from them by non-negative least squares."""
+"""Where walks begin: shapes drawn from their ranges, amplitudes solved from them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from isoloss.fits.solve.problem import Problem
 from isoloss.fits.solve.solver import Solution, solve
 from isoloss.laws import Array, Constant, plain
 
-#: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the robust optimum.
+#: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the
+#: robust optimum.
 LEAD = (30.0, 5.0)
 
 
 def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
-    """Start vectors of shape (count, p): a Latin hypercube over the shape constants, amplitudes solved from each."""
+    """Starts (count, p): a Latin hypercube over shape constants, amplitudes solved from each."""
     free = problem.coordinates.free
     grid = (
         np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))
@@ -32,7 +33,7 @@ def with_amplitudes(
     share: Array | None = None,
     count: int | None = None,
 ) -> Array:
-    """Start vectors from arrays of shape constants (each of shape (S,)); amplitudes follow from the losses."""
+    """Starts (S, p) from shape constants, each of shape (S,); amplitudes follow from losses."""
     coordinates = problem.coordinates
     count = len(next(iter(shapes.values()))) if count is None else count
     theta = np.empty((count, len(coordinates.free)))
@@ -51,12 +52,12 @@ def with_amplitudes(
 
 
 def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> Solution:
-    """Where walks from theta end: first by least squares, then led to the objective, each on its own."""
+    """Ends of walks from theta: first by least squares, then led to the objective."""
     objective = problem.objective
     squares = replace(objective, kind="squares")
     rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6)
     theta = rough.theta
-    if objective.kind == "huber":
+    if objective.residual_loss.kinked:
         for factor in LEAD:
             wide = replace(objective, delta=objective.delta * factor)
             theta = solve(replace(problem, objective=wide), theta, tolerance=1e-6).theta
@@ -73,10 +74,10 @@ def _between(k: Constant, share: Array) -> Array:
 
 
 def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> dict[str, float]:
-    """Amplitudes for given shapes: non-negative least squares on relative residuals, with kappa undone.
+    """Amplitudes for given shapes by non-negative least squares on relative residuals.
 
-    With an outer exponent the loss is not linear in A and B but (L - E)^(1/kappa) is, so the floor E is then taken
-    as a share of the least loss and penalties are left out.
+    With an outer exponent the loss is not linear in A and B but (L - E)^(1/kappa) is, so the floor
+    E is then taken as a share of the least loss and penalties are left out.
     """
     coordinates = problem.coordinates
     names = [k.name for k in coordinates.free if k.amplitude]
@@ -110,7 +111,7 @@ def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> 
 def _column(
     problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str
 ) -> Array:
-    """The loss when one amplitude is one (none, for no name) and all others are zero, shape (n,)."""
+    """The loss when one amplitude (or none) is one and all others are zero, shape (n,)."""
     ties = problem.coordinates.law.ties
     c = {
         k: (1.0 if ties.get(k, k) == name else 0.0) if ties.get(k, k) in names else v

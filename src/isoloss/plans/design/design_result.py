@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.fits import Caution, Section, text
+from isoloss.fits import ResultWarning, Section, text
 from isoloss.runs import compact, save_frame
 
 
@@ -93,7 +93,7 @@ class NextRuns:
     grid_runs: int
     noise: float
     level: float
-    warnings: tuple[Caution, ...]
+    warnings: tuple[ResultWarning, ...]
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)

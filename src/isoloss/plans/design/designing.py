@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isoloss.fits import Caution, Fit
+from isoloss.fits import INHERITED, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs
 from isoloss.plans.budget import BudgetLike, as_budget
@@ -220,9 +220,9 @@ def _runs(bought: Candidates, counts: Counts) -> tuple[NextRun, ...]:
 
 def _warnings(
     fit: Fit, bought: Candidates, counts: Counts, limits: Limits, left_out: Sequence[str]
-) -> tuple[Caution, ...]:
-    found = [Caution("untested", why) for why in left_out]
-    found += [c for c in fit.cautions if c.kind in ("lack_of_fit", "collinear_design", "at_bound")]
+) -> tuple[ResultWarning, ...]:
+    found = [ResultWarning(WarningKind.UNTESTED, why) for why in left_out]
+    found += [c for c in fit.warnings if c.kind in INHERITED]
     assert fit.law.box is not None
     far = fit.law.box.outside(as_inputs(bought.params, bought.tokens))
     if (far > 1).any():
@@ -231,7 +231,7 @@ def _warnings(
             f"ones, by a factor of up to {far.max():.3g}: a misfit of the law there is not in the "
             "expectation, and these runs will show it"
         )
-        found.append(Caution("extrapolation", text))
+        found.append(ResultWarning(WarningKind.EXTRAPOLATION, text))
     left = 1 - float(bought.cost @ counts) / limits.most
     if left > 0.05:
         full = (
@@ -239,5 +239,9 @@ def _warnings(
             if counts.sum() >= limits.runs
             else "no other run helps"
         )
-        found.append(Caution("untested", f"{100 * left:.3g}% of the budget stays unspent: {full}"))
+        found.append(
+            ResultWarning(
+                WarningKind.UNTESTED, f"{100 * left:.3g}% of the budget stays unspent: {full}"
+            )
+        )
     return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isoloss.fits import Caution, Section, text
+from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.doubt import place
 from isoloss.runs import compact
 
@@ -84,7 +84,7 @@ class ServingPlan:
     level: float
     withheld: str | None
     dropped: Mapping[str, str]
-    warnings: tuple[Caution, ...]
+    warnings: tuple[ResultWarning, ...]
 
     @property
     def best(self) -> ServingChoice | None:

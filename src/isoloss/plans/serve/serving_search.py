@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from isoloss.fits import Caution
+from isoloss.fits import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
@@ -131,7 +131,7 @@ def _spelled(formats: Spellings, trained: str | Precision) -> list[Precision]:
 
 def _telling(
     members: Sequence[Member], asked: Sequence[Precision]
-) -> tuple[list[Member], tuple[Caution, ...]]:
+) -> tuple[list[Member], tuple[ResultWarning, ...]]:
     """The laws that see what is served, weights adding up to one; warnings about the others.
 
     Laws are comparable only on the same candidates, so one that is undefined at a candidate where
@@ -152,8 +152,9 @@ def _telling(
     kept = [m for m, known in heard if len(known) == most]
     total = sum(m.weight for m in kept)
     words = [
-        Caution(
-            "untested", f"law {m.law.name} is undefined at {_missing(known, asked)} and left out"
+        ResultWarning(
+            WarningKind.UNTESTED,
+            f"law {m.law.name} is undefined at {_missing(known, asked)} and left out",
         )
         for m, known in heard
         if len(known) < most
@@ -243,12 +244,12 @@ def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, .
 
 def _warnings(
     members: Sequence[Member], asked: Sequence[Precision], device: Hardware
-) -> list[Caution]:
+) -> list[ResultWarning]:
     found = []
     if not device.is_abstract and not device.decoding:
         found.append(
-            Caution(
-                "untested",
+            ResultWarning(
+                WarningKind.UNTESTED,
                 "decode speed is bandwidth over bytes read (optimistic; no kernel measured)",
             )
         )
@@ -258,8 +259,8 @@ def _warnings(
             unseen |= dict.fromkeys(f"-> {s}" for s in p.serve if f"-> {s}" not in m.sees(p))
         if unseen:
             found.append(
-                Caution(
-                    "untested",
+                ResultWarning(
+                    WarningKind.UNTESTED,
                     f"law {m.law.name} has no term for {', '.join(unseen)}: "
                     "what they cost is missing from the gap",
                 )
@@ -270,15 +271,15 @@ def _warnings(
                 f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
                 "scale groups, scales or methods do not enter it"
             )
-            found.append(Caution("untested", same))
+            found.append(ResultWarning(WarningKind.UNTESTED, same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
     ):
         if not device.is_abstract:
             found.append(
-                Caution(
-                    "untested",
+                ResultWarning(
+                    WarningKind.UNTESTED,
                     f"{device.name} does not compute in {each}: "
                     "only memory and bandwidth are saved",
                 )

@@ -29,8 +29,8 @@ def ranking_figure(comparison: Comparison) -> Figure:
     )
     if comparison.refused:
         text += f" Not defined on these runs: {', '.join(comparison.refused)}."
-    if comparison.cautions:
-        text += f" Warnings: {', '.join(dict.fromkeys(c.kind for c in comparison.cautions))}."
+    if comparison.warnings:
+        text += f" Warnings: {', '.join(dict.fromkeys(c.kind for c in comparison.warnings))}."
     legend: list[tuple[Artist, str]] = [
         (Line2D([], [], color=INK, marker="o", linestyle="-"), "held-out error"),
         (

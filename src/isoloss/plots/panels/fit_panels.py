@@ -65,7 +65,7 @@ def caption(fit: Fit) -> str:
     counts = f"{fit.facts.runs - held} runs fitted" + (f", {held} held out" if held else "")
     counts += f", {excluded} excluded" if excluded else ""
     sure = f"{100 * fit.level:.0f}% intervals from {len(fit.draws)} refits ({fit.resample})"
-    kinds = ", ".join(dict.fromkeys(c.kind for c in fit.cautions)) or "none"
+    kinds = ", ".join(dict.fromkeys(c.kind for c in fit.warnings)) or "none"
     sure = sure if len(fit.draws) else "no refits, so no intervals"
     return f"{counts}; {fit.objective}; {sure}. Warnings: {kinds}."
 

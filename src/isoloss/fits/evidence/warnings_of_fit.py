@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from isoloss.fits.caution import Caution
 from isoloss.fits.doubt import LackOfFit
+from isoloss.fits.evidence.parts import Errors, HeldOut
 from isoloss.fits.paired_gaps import Gaps, is_reference
-from isoloss.fits.result import Errors, HeldOut
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Coordinates, Optimum
-from isoloss.laws import Array
+from isoloss.fits.warning import ResultWarning, WarningKind
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
 MISSES = 0.01
@@ -26,8 +25,9 @@ def judge(
     held: HeldOut | None,
     lack: LackOfFit | None,
     gaps: Gaps | None,
-) -> tuple[Caution, ...]:
-    """Every warning that applies, the gravest kinds first."""
+    failed: int,
+) -> tuple[ResultWarning, ...]:
+    """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),
@@ -36,46 +36,48 @@ def judge(
         *_base_misfit(sample, optimum, fitted),
         *_search(sample, optimum),
         *_negative(gaps),
+        *_failed(failed),
     )
 
 
-def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[Caution]:
+def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
     groups = len(sample) if sample.clusters is None else int(sample.clusters.max()) + 1
     if lack is None:
-        what = (
+        few = (
             f"{groups} groups"
             if sample.clusters is not None
             else f"{groups} runs, or sizes and lengths as few,"
         )
-        yield Caution("untested", f"{what} do not allow a test of whether the law misses something")
+        text = f"{few} do not allow a test of whether the law misses something"
+        yield ResultWarning(WarningKind.UNTESTED, text)
     elif lack.p_value < MISSES:
-        yield Caution(
-            "lack_of_fit",
-            f"residuals hold a curve in params and tokens that this law cannot take (p = {lack.p_value:.2g}, "
-            f"{100 * lack.size:.2g}% of the loss): intervals that assume the law are too narrow and the allocation "
-            "exponent is withheld; compare with laws of another base",
+        yield ResultWarning(
+            WarningKind.LACK_OF_FIT,
+            "residuals hold a curve in params and tokens that this law cannot take "
+            f"(p = {lack.p_value:.2g}, {100 * lack.size:.2g}% of the loss): intervals that assume "
+            "the law are too narrow and the compute-optimal exponent is withheld; compare with "
+            "laws of another base",
         )
     if sample.clusters is not None and groups < 10:
-        yield Caution(
-            "few_groups", f"runs come in {groups} groups: intervals from so few are too narrow"
-        )
+        text = f"runs come in {groups} groups: intervals from so few are too narrow"
+        yield ResultWarning(WarningKind.FEW_GROUPS, text)
 
 
-def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[Caution]:
+def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[ResultWarning]:
     if held is None:
         return
     ratio = held.errors.log_rmse / max(fitted.log_rmse, 1e-300)
     if ratio > 2:
-        yield Caution(
-            "held_out", f"the held-out error is {ratio:.1f} times the fitted error ({held.rule})"
-        )
+        text = f"the held-out error is {ratio:.1f} times the fitted error ({held.rule})"
+        yield ResultWarning(WarningKind.HELD_OUT, text)
     yield from not_covered(held)
 
 
-def not_covered(held: HeldOut) -> Iterator[Caution]:
+def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     """A warning where fewer held-out runs lie inside their intervals than the level says.
 
-    Up to twenty runs any shortfall is said, with how often a right law shows it; above, one rarer than 5%.
+    Up to twenty runs any shortfall is said, with how often a right law shows it; above, one rarer
+    than 5%.
     """
     p, inside = held.prediction, held.prediction.covers(held.observed)
     hits, rows = int(inside.sum()), len(inside)
@@ -83,11 +85,12 @@ def not_covered(held: HeldOut) -> Iterator[Caution]:
     if hits >= p.level * rows or (rows > 20 and chance > 0.05):
         return
     k = int(np.argmax(np.abs(np.log(p.loss / held.observed)) * ~inside))
-    yield Caution(
-        "not_covered",
-        f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% intervals, which a right law "
-        f"shows in {100 * chance:.2g}% of cases; worst is {p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed "
-        f"{held.observed[k]:.4f}, predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
+    yield ResultWarning(
+        WarningKind.NOT_COVERED,
+        f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% "
+        f"intervals, which a right law shows in {100 * chance:.2g}% of cases; worst is "
+        f"{p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed {held.observed[k]:.4f}, "
+        f"predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
     )
 
 
@@ -99,14 +102,15 @@ def at_bound(coordinates: Coordinates, i: int, theta: float) -> list[float]:
     return [bound for edge, bound in edges if abs(theta - edge) <= near]
 
 
-def _bounds(optimum: Optimum) -> Iterator[Caution]:
+def _bounds(optimum: Optimum) -> Iterator[ResultWarning]:
     coordinates = optimum.problem.coordinates
     values = coordinates.values(optimum.theta) if len(optimum.theta) else {}
     for i, k in enumerate(coordinates.free):
         for bound in at_bound(coordinates, i, float(optimum.theta[i])):
-            yield Caution(
-                "at_bound",
-                f"{k.name} is at its bound {bound:g}: the data do not hold it, and what leans on it is not to be trusted",
+            yield ResultWarning(
+                WarningKind.AT_BOUND,
+                f"{k.name} is at its bound {bound:g}: the data do not hold it, and what leans on "
+                "it is not to be trusted",
                 (k.name,),
             )
     for name, value in values.items():
@@ -115,14 +119,15 @@ def _bounds(optimum: Optimum) -> Iterator[Caution]:
             and value < 0.1
             and name not in coordinates.law.ties
         ):
-            yield Caution(
-                "small_alpha",
-                f"{name} = {value:.3g} is below 0.1: efficiencies and effective sizes act through it and mean little without the base",
+            yield ResultWarning(
+                WarningKind.SMALL_ALPHA,
+                f"{name} = {value:.3g} is below 0.1: efficiencies and effective sizes act through "
+                "it and mean little without the base",
                 (name,),
             )
 
 
-def _design(sample: Sample) -> Iterator[Caution]:
+def _design(sample: Sample) -> Iterator[ResultWarning]:
     """Designs that cannot tell params from tokens, once a group where there is a base for each."""
     x = sample.x
     base = is_reference(sample)
@@ -135,19 +140,21 @@ def _design(sample: Sample) -> Iterator[Caution]:
         ratio = x.tokens[rows] / x.params[rows]
         for word, values in (("params", x.params[rows]), ("tokens", x.tokens[rows])):
             if values.max() / values.min() < 1 + 1e-9:
-                yield Caution(
-                    "collinear_design",
-                    f"{word} of the {int(rows.sum())} {which} are all {values[0]:.3g}: their term and E cannot be told apart",
+                yield ResultWarning(
+                    WarningKind.COLLINEAR_DESIGN,
+                    f"{word} of the {int(rows.sum())} {which} are all {values[0]:.3g}: their term "
+                    "and E cannot be told apart",
                 )
         if ratio.max() / ratio.min() < 2.0:
-            yield Caution(
-                "collinear_design",
-                f"tokens per param of the {int(rows.sum())} {which} are nearly constant ({ratio.min():.3g} to {ratio.max():.3g}): "
-                "params and tokens cannot be told apart, so E, alpha and beta are weakly held",
+            yield ResultWarning(
+                WarningKind.COLLINEAR_DESIGN,
+                f"tokens per param of the {int(rows.sum())} {which} are nearly constant "
+                f"({ratio.min():.3g} to {ratio.max():.3g}): params and tokens cannot be told "
+                "apart, so E, alpha and beta are weakly held",
             )
 
 
-def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[Caution]:
+def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[ResultWarning]:
     base = is_reference(sample)
     if base.all():
         return
@@ -159,52 +166,55 @@ def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[C
         if rows.any() and np.median(effect[rows]) < fitted.log_rmse:
             small.append(f"{level} ({100 * float(np.median(effect[rows])):.2g}%)")
     if small:
-        yield Caution(
-            "base_misfit",
-            f"the misfit of the law ({100 * fitted.log_rmse:.2g}% of the loss) is larger than the effect of {_some(small)}",
+        yield ResultWarning(
+            WarningKind.BASE_MISFIT,
+            f"the misfit of the law ({100 * fitted.log_rmse:.2g}% of the loss) is larger than the "
+            f"effect of {_some(small)}",
         )
 
 
-def _search(sample: Sample, optimum: Optimum) -> Iterator[Caution]:
+def _search(sample: Sample, optimum: Optimum) -> Iterator[ResultWarning]:
     c = optimum.certificate
     if c.starts and c.agree < max(2, 0.1 * c.starts):
-        yield Caution(
-            "starts_disagree",
+        yield ResultWarning(
+            WarningKind.STARTS_DISAGREE,
             f"{c.agree} of {c.starts} starts agree on the optimum; raise starts or fix constants",
         )
     if optimum.absent:
-        yield Caution(
-            "not_in_data",
-            f"no run depends on {', '.join(optimum.absent)}: not estimated, and held at the value they had, if any",
+        yield ResultWarning(
+            WarningKind.NOT_IN_DATA,
+            f"no run depends on {', '.join(optimum.absent)}: not estimated, and held at the value "
+            "they had, if any",
             optimum.absent,
         )
     twice = len(sample) - len({*zip(sample.cells.tolist(), sample.loss.tolist(), strict=True)})
     if twice:
-        yield Caution(
-            "duplicate_rows",
-            f"{twice} runs repeat another to the last digit of the loss; as copies they make intervals too narrow",
+        yield ResultWarning(
+            WarningKind.DUPLICATE_ROWS,
+            f"{twice} runs repeat another to the last digit of the loss; as copies they make "
+            "intervals too narrow",
         )
     if len(sample) < 3 * len(optimum.theta):
-        yield Caution(
-            "few_runs",
-            f"{len(sample)} runs for {len(optimum.theta)} constants; intervals of so few runs are rough",
+        yield ResultWarning(
+            WarningKind.FEW_RUNS,
+            f"{len(sample)} runs for {len(optimum.theta)} constants; intervals of so few runs are "
+            "rough",
         )
 
 
-def _negative(gaps: Gaps | None) -> Iterator[Caution]:
+def _negative(gaps: Gaps | None) -> Iterator[ResultWarning]:
     if gaps is not None and gaps.negative:
-        yield Caution(
-            "negative_gaps",
-            f"{gaps.negative} of {gaps.pairs} paired gaps are not positive and have no logarithm; slopes rest on the others",
+        yield ResultWarning(
+            WarningKind.NEGATIVE_GAPS,
+            f"{gaps.negative} of {gaps.pairs} paired gaps are not positive and have no logarithm; "
+            "slopes rest on the others",
         )
 
 
-def errors(observed: Array, predicted: Array, covered: float | None = None) -> Errors:
-    """The errors of predictions."""
-    r = np.log(predicted / observed)
-    spread = float(np.sum((observed - observed.mean()) ** 2))
-    r2 = 1.0 - float(np.sum((observed - predicted) ** 2)) / spread if spread > 0 else float("nan")
-    return Errors(len(r), float(np.sqrt(np.mean(r**2))), float(r.mean()), r2, covered)
+def _failed(failed: int) -> Iterator[ResultWarning]:
+    if failed:
+        text = f"{failed} bootstrap replicates ended nowhere and are left out of every interval"
+        yield ResultWarning(WarningKind.UNDEFINED_DRAWS, text)
 
 
 def _some(names: list[str], most: int = 6) -> str:

@@ -1,0 +1,104 @@
+"""Checks of the numbers and words given to a verb, each a sentence before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from isoloss.laws import Law
+
+#: What an interval is of: a new run, or the law's mean.
+Of = Literal["run", "mean"]
+
+
+#: The largest seed that a random generator of every machine takes.
+MOST_SEED = 2**63 - 1
+
+
+class FitError(ValueError):
+    """What a verb of fits refuses, with the reason in one sentence."""
+
+
+def check_level(level: Any) -> float:
+    """The coverage of an interval as a number; FitError unless 0 < level < 1."""
+    if not 0 < _real(level) < 1:
+        raise FitError(f"level is {shown(level)}; it is a share between 0 and 1, as 0.9")
+    return float(level)
+
+
+def check_count(name: str, value: Any, least: int, most: int = 1_000_000) -> int:
+    """A whole number of at least ``least`` and at most ``most``; FitError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise FitError(f"{name} is {shown(value)}; it is a whole number of at least {least}")
+    if int(value) > most:
+        raise FitError(f"{name} is {shown(value)}; it is a whole number of at most {most}")
+    return int(value)
+
+
+def check_text(name: str, value: Any, example: str) -> str | None:
+    """A text or None; FitError for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise FitError(f"{name} is {shown(value)}; it is text as {example}, or None")
+    return value
+
+
+def check_share(name: str, value: Any) -> float:
+    """A finite number of zero or more; FitError for anything else."""
+    if not 0 <= _real(value) < np.inf:
+        raise FitError(f"{name} is {shown(value)}; it is a number of zero or more")
+    return float(value)
+
+
+def check_budget(flop: Any) -> float:
+    """A budget of FLOPs as a number; FitError unless it is finite and above zero."""
+    if not 0 < _real(flop) < np.inf:
+        raise FitError(f"flop is {shown(flop)}; it is a number of FLOPs above 0, as 1e21")
+    return float(flop)
+
+
+def check_of(of: Any) -> None:
+    """FitError unless an interval is asked of a "run" or of the "mean"."""
+    if not isinstance(of, str) or of not in get_args(Of):
+        raise FitError(f"cannot predict the interval of {shown(of)}; of is 'run' or 'mean'")
+
+
+def check_callback(callback: Any) -> None:
+    """FitError for a callback that cannot be called."""
+    if callback is not None and not callable(callback):
+        raise FitError(
+            f"callback is {shown(callback)}; it is a function of the replicates finished, or None"
+        )
+
+
+def check_fixed(fixed: Any) -> dict[str, float]:
+    """The values at which constants are held; FitError unless it maps names to finite numbers."""
+    if fixed is None:
+        return {}
+    if not isinstance(fixed, Mapping):
+        raise FitError(f"fixed is {shown(fixed)}; it maps names of constants to values")
+    for name, value in fixed.items():
+        if not isinstance(name, str) or not np.isfinite(_real(value)):
+            raise FitError(f"fixed holds {shown(name)} at {shown(value)}; a value is a number")
+    return {name: float(value) for name, value in fixed.items()}
+
+
+def _real(value: Any) -> float:
+    """A real number as it is, NaN for anything else."""
+    real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    return float(value) if real else float("nan")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, and large ones by what they are."""
+    if isinstance(value, str | bool | Real) or value is None:
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, Law):
+        return f"the law {value.name!r}"
+    kind = type(value).__name__
+    if isinstance(value, Sized) and len(value) == 0:
+        return f"an empty {kind}"
+    return f"a table of {len(value)} runs" if kind == "Runs" else f"a value of type {kind}"

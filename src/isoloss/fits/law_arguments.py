@@ -1,0 +1,50 @@
+"""What a verb takes where a law is meant: a name, a law or a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from isoloss.fits.arguments import FitError, shown
+from isoloss.fits.result import Fit
+from isoloss.laws import Law, preset
+
+#: What a verb takes where one law is meant.
+LawLike = str | Law | Fit
+
+
+def as_law(law: LawLike) -> Law:
+    """The law of a name, itself, or that of a fit, whose absent constants may be estimated again.
+
+    Raises
+    ------
+    FitError
+        It is none of these.
+    ValueError
+        No law has this name.
+    """
+    if isinstance(law, str):
+        return preset(law)
+    if isinstance(law, Law):
+        return law
+    if isinstance(law, Fit):
+        return law.law.release(*law.absent)
+    raise FitError(f"law is {shown(law)}; it is a law, the name of one, or a fit")
+
+
+def as_laws(laws: Any) -> list[Law]:
+    """One law or several as a list; FitError for none, or for two of one name."""
+    one = isinstance(laws, str | Law | Fit)
+    if not one and not isinstance(laws, Iterable):
+        raise FitError(f"laws is {shown(laws)}; it is a list of laws, names of laws or fits")
+    chosen = [as_law(each) for each in ([laws] if one else laws)]
+    if not chosen:
+        raise FitError("laws is empty; name at least one law")
+    names = [law.name for law in chosen]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise FitError(
+            f"two laws are named {twice[0]!r}; give one another name with "
+            "dataclasses.replace(law, name=...)"
+        )
+    return chosen

@@ -1,0 +1,77 @@
+"""Titled parts of a report: facts and a table, printed as text or as HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+#: A cell that is a number (with a unit sign at most), or empty: a column of these is right-aligned.
+_NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?[kMBT%]?|-|nan|inf|")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a report: lines of text, then a table of strings.
+
+    Attributes
+    ----------
+    title
+        The heading.
+    lines
+        Text above the table.
+    head, rows
+        Column heads, and rows of as many strings; columns of numbers are right-aligned.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def text(parts: Sequence[Section]) -> str:
+    """Sections as plain text with aligned columns."""
+    out: list[str] = []
+    for part in parts:
+        out += [part.title, *(f"  {line}" for line in part.lines)]
+        if part.rows:
+            widths = [
+                max(len(row[i]) for row in (part.head, *part.rows)) for i in range(len(part.head))
+            ]
+            for row in (part.head, *part.rows):
+                cells = [
+                    c.rjust(w) if _numeric(part, i) else c.ljust(w)
+                    for i, (c, w) in enumerate(zip(row, widths, strict=True))
+                ]
+                out.append("  " + "  ".join(cells).rstrip())
+        out.append("")
+    return "\n".join(out).rstrip()
+
+
+def html(parts: Sequence[Section]) -> str:
+    """Sections as HTML for a notebook."""
+    out: list[str] = []
+    for part in parts:
+        out.append(f"<h4>{escape(part.title)}</h4>")
+        out += [f"<div>{escape(line)}</div>" for line in part.lines]
+        if part.rows:
+            head = "".join(f"<th>{escape(h)}</th>" for h in part.head)
+            body = "".join(
+                "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>"
+                for row in part.rows
+            )
+            out.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return "".join(out)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for a reader: significant digits, a dash where there is none."""
+    return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}g}"
+
+
+def _numeric(part: Section, column: int) -> bool:
+    return all(_NUMBER.fullmatch(row[column]) for row in part.rows)

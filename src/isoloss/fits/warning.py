@@ -1,0 +1,177 @@
+"""Warnings that a result carries: what a careful reader must know before using it, as typed values.
+
+A warning is not an error. Every kind is listed once, in `WarningKind`, with its usual cause and
+what to change; what a warning says of one result, with the numbers, is the text of a
+`ResultWarning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from isoloss.files import formerly
+
+
+class WarningKind(StrEnum):
+    """The kinds of warnings, each with its cause and what to change; a kind equals its spelling.
+
+    Attributes
+    ----------
+    cause
+        What was found, in one sentence.
+    change
+        What to do about it, in one sentence.
+    """
+
+    LACK_OF_FIT = (
+        "lack_of_fit",
+        "The residuals hold a curve in params and tokens that the law cannot take.",
+        "Compare with laws of another base, as one with an outer exponent.",
+    )
+    UNTESTED = (
+        "untested",
+        "Something a result takes for granted was not tested, or could not be.",
+        "Add runs, or a measured table of rates, that test it.",
+    )
+    FEW_GROUPS = (
+        "few_groups",
+        "Runs come in fewer than ten groups, so their intervals are too narrow.",
+        "Add trajectories or models.",
+    )
+    HELD_OUT = (
+        "held_out",
+        "The error of the held-out runs is more than twice that of the fitted runs.",
+        "Distrust extrapolation, and compare with other laws.",
+    )
+    NOT_COVERED = (
+        "not_covered",
+        "Fewer held-out runs lie inside their intervals than the level says.",
+        "Take wider intervals than those printed, or another law.",
+    )
+    AT_BOUND = (
+        "at_bound",
+        "A constant ends at its bound: the runs do not hold it.",
+        "Fix it, bound it otherwise, or add runs that depend on it.",
+    )
+    SMALL_ALPHA = (
+        "small_alpha",
+        "An exponent of the base is below 0.1: what acts through it means little alone.",
+        "Read gaps in nats instead of efficiencies, and vary params and tokens more.",
+    )
+    COLLINEAR_DESIGN = (
+        "collinear_design",
+        "Params, tokens or their ratio hardly vary, so their terms cannot be told apart.",
+        "Add runs at other tokens per param.",
+    )
+    BASE_MISFIT = (
+        "base_misfit",
+        "The misfit of the law is larger than the effect of some precisions.",
+        "Use paired gaps, which need no base, or a better base.",
+    )
+    STARTS_DISAGREE = (
+        "starts_disagree",
+        "Few starts end at the best objective, so the optimum may be a local one.",
+        "Raise starts, or fix constants.",
+    )
+    NOT_IN_DATA = (
+        "not_in_data",
+        "No fitted run depends on a constant, so it was not estimated.",
+        "Add runs in that precision, or fix the constant at a known value.",
+    )
+    DUPLICATE_ROWS = (
+        "duplicate_rows",
+        "Runs repeat others to the last digit of the loss, which makes intervals too narrow.",
+        "Remove the copies.",
+    )
+    FEW_RUNS = (
+        "few_runs",
+        "There are fewer than three runs for each constant, so intervals are rough.",
+        "Add runs, or fix constants.",
+    )
+    NEGATIVE_GAPS = (
+        "negative_gaps",
+        "Some paired gaps are not positive and have no logarithm; slopes rest on the others.",
+        "Use gap_table, whose exponents take every gap, or add seeds.",
+    )
+    UNDEFINED_DRAWS = (
+        "undefined_draws",
+        "Some bootstrap replicates failed, or have no loss at a point.",
+        "Add runs near that point, or fix constants.",
+    )
+    EXTRAPOLATION = (
+        "extrapolation",
+        "A point lies outside the fitted runs, where misfit may show that no run could show.",
+        "Add runs nearer to it.",
+    )
+    NO_INTERVAL = (
+        "no_interval",
+        "A bare law has no bootstrap replicates, so its losses have no interval.",
+        "Fit the law to runs.",
+    )
+    LAWS_DISAGREE = (
+        "laws_disagree",
+        "Laws of weight contradict each other, so an average is no law's own answer.",
+        "Add runs that tell them apart.",
+    )
+
+    cause: str
+    change: str
+
+    def __new__(cls, value: str, cause: str = "", change: str = "") -> WarningKind:
+        """A member that is its spelling, with its cause and what to change."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.cause, member.change = cause, change
+        return member
+
+
+#: Kinds that withhold the compute-optimal exponent of a fit.
+WITHHOLDING = frozenset(
+    {WarningKind.LACK_OF_FIT, WarningKind.COLLINEAR_DESIGN, WarningKind.SMALL_ALPHA}
+)
+#: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
+INHERITED = frozenset({WarningKind.LACK_OF_FIT, WarningKind.COLLINEAR_DESIGN, WarningKind.AT_BOUND})
+
+
+@formerly("Caution")
+@dataclass(frozen=True)
+class ResultWarning:
+    """One warning of a fit, a prediction, a comparison or a plan.
+
+    Attributes
+    ----------
+    kind
+        Its kind, by which programs filter; text such as "at_bound" becomes the kind of that
+        spelling.
+    text
+        What it says of this result, in one sentence.
+    about
+        The constants that it is about.
+
+    Raises
+    ------
+    ValueError
+        The kind is none of `WarningKind`.
+    """
+
+    kind: WarningKind
+    text: str
+    about: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = [each.value for each in WarningKind]
+        if self.kind not in known:
+            raise ValueError(
+                f"unknown kind of warning {self.kind!r}; accepted are {', '.join(known)}"
+            )
+        object.__setattr__(self, "kind", WarningKind(self.kind))
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:
+    """The kinds among some warnings."""
+    return {each.kind for each in warnings}
