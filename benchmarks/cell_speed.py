@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks.timing import repeats, table
 from benchmarks.training_speed import LONG, at_hand, step_seconds
 from isoloss.lm import Language, Recipe, model_of
-from isoloss.lm.training.cell_trainer import CellTrainer
+from isoloss.lm.training.batched_trainer import CellTrainer
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.one_run import finished
 from isoloss.lm.training.trainer import Trainer

@@ -145,7 +145,7 @@ def test_compiled_rounding_changes_nothing() -> None:
         ("w4 d8", "the model has no part 'd' ('w4 d8'); it has w a kv q g"),
         ("w.fc9:4", "the model has no 'w.fc9' ('w.fc9:int4'); it has w.qkv, w.out, w.fc1, w.fc2, w.embedding, w.head"),
         ("a.embedding:4", "the model has no 'a.embedding' ('a.embedding:int4'); it has a.qkv, a.out, a.fc1, a.fc2, a.head"),
-        ("w4@gptq a8", "training knows no method 'gptq' ('w:int4@gptq'); it has ste, clipped, lsq, quest"),
+        ("w4@gptq a8", "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in 'w:int4@gptq')"),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),
     ],
 )  # fmt: skip

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError, degradation, quantised
-from isoloss.lm.after.gptq import gptq
 from isoloss.lm.after.hub import Windows, load_hub, windows
+from isoloss.lm.after.methods.gptq import gptq
 
 WIDTH, VOCAB = 16, 40
 
@@ -140,7 +140,7 @@ def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
     [
         ("kv4", "'kv' of a Causal is out of reach ('fp -> kv4'); its linear layers have w a"),
         ("w.fc9:int4", "the model has no 'w.fc9' ('fp -> w.fc9:int4'); it has w.q_proj, w.k_proj"),
-        ("w4@awq", "unknown method 'awq'"),
+        ("w4@awq", "unknown method after training 'awq'"),
         ("fp", "nothing is named to quantise"),
         ("w4@gptq", "@gptq looks at how inputs vary: pass calibration"),
     ],

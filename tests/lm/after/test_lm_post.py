@@ -28,7 +28,7 @@ from isoloss.lm import (
     train_one,
 )
 from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.gptq import gptq
+from isoloss.lm.after.methods.gptq import gptq
 from isoloss.runs import Decoder
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -290,8 +290,9 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
     [
         ("g4", "serving has no part 'g' ('fp -> g4'); it has w a kv q"),
         ("d:int4", "serving has no part 'd'"),
-        ("w4@awq", "unknown method 'awq' ('fp -> w4@awq'); known are rtn, gptq"),
-        ("a8@gptq", "'a:int8@gptq' cannot be: @gptq is for weights, and 'a' is rounded as it comes"),
+        ("w4@awq", "unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w4@awq')"),
+        ("a8@gptq", "'a:int8@gptq' cannot be: @gptq applies to weights only; activations are rounded at run time"),
+        ("w.embedding:int4@gptq", "an embedding is looked up, so @gptq sees no inputs of it"),
         ("w4~sr@gptq", "'w:int4~sr@gptq' cannot be: @gptq takes formats that round to nearest on a grid"),
         ("w.fc9:int4", "the model has no 'w.fc9'"),
         ("w8 -> w4", "'w8 -> w4' has an arrow; name the formats of serving alone, such as 'w4 a8'"),
@@ -313,7 +314,7 @@ def test_a_model_is_quantised_once() -> None:
         quantised(quantised(model(), "w4"), "w3")
 
 
-@pytest.mark.parametrize("post", ["w.head:int4", "w.head:int4@gptq w.embedding:int4@gptq"])
+@pytest.mark.parametrize("post", ["w.head:int4", "w.head:int4@gptq w.embedding:int4"])
 def test_half_a_tied_head_is_refused(post: str) -> None:
     with pytest.raises(ModelError, match="a tied head is the embedding"):
         quantised(model(tied=True), post)

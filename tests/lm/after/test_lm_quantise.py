@@ -129,7 +129,7 @@ def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
 
 
 @pytest.mark.parametrize(("post", "said"), [([], r"post is \[\]"), (["w4", "w4"], "several different ones"),
-                                            (["w4", "w3@awq"], "unknown method 'awq'"), ("w8 -> w4", "has an arrow")])  # fmt: skip
+                                            (["w4", "w3@awq"], "unknown method after training 'awq'"), ("w8 -> w4", "has an arrow")])  # fmt: skip
 def test_what_is_asked_for_is_checked_before_anything_is_measured(
     trained: Trained, post: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.after.serving_weights import DRAWS, check_scope, round_weights, served, weights_of
+from isoloss.lm.after.serving_weights import (
+    DRAWS,
+    check_scope,
+    plain,
+    round_weights,
+    served,
+    weights_of,
+)
 from isoloss.lm.rounding import LearnedStep, Rounding, rounding_of
 from isoloss.lm.shape import ModelError
 
@@ -31,7 +38,7 @@ def quantised_layers(
     precision, rounded = served(Precision("fp"), post), copy.deepcopy(model).requires_grad_(False)
     layers = linear_layers(rounded)
     _check(precision, layers, rounded)
-    serve = Precision(precision.serve)
+    serve = plain(precision)
     random = torch.Generator(next(rounded.parameters()).device).manual_seed(DRAWS)
     matrices: dict[nn.Module, Format] = {}
     for layer, name in layers.items():

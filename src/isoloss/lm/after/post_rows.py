@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
+from isoloss.lm.after.post_method import calibrated_methods, label_of
 from isoloss.lm.after.post_training import check_post, quantised
-from isoloss.lm.after.serving_weights import served, uses_gptq
+from isoloss.lm.after.serving_weights import served
 from isoloss.lm.data import Corpus, Language
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training import Recipe, key_of
@@ -49,7 +50,7 @@ def post_key(
 ) -> str:
     """The key of a run's row after quantising; `precision` has the arrow. Known before the run is trained."""
     precision, looked_at = Precision.parse(precision), None
-    if any(uses_gptq(known) for known in precision.serve.values()):
+    if calibrated_methods(precision.serve.values()):
         looked_at = asdict(calibration or Calibration())
     return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
 
@@ -81,13 +82,13 @@ def post_run(
     """
     start, calibration = time.perf_counter(), calibration or Calibration()
     precision = served(Precision.parse(run.precision), post)
-    by_gptq = any(uses_gptq(known) for known in precision.serve.values())
+    formats = precision.serve.values()
     row = replace(
         run,
         precision=str(precision),
         loss_se=None,
         kernels="simulated",
-        method=f"gptq on {calibration.sequences} sequences" if by_gptq else "rtn",
+        method=label_of(formats, calibration.sequences),
         parent=run.key,
         key=post_key(run.key or "", precision, calibration),
     )
@@ -96,7 +97,8 @@ def post_run(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
+    sees = calibration.tokens(corpus or Language()) if calibrated_methods(formats) else None
+    small = quantised(model, post, sees)
     found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):

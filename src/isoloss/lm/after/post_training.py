@@ -19,10 +19,10 @@ from isoloss.lm.after.linear_layers import quantised_layers
 from isoloss.lm.after.serving_weights import (
     DRAWS,
     check_scope,
-    nearest,
+    plain,
     round_weights,
+    rounded_weight,
     served,
-    uses_gptq,
     weights_of,
 )
 from isoloss.lm.model import Block, Linear, Model
@@ -65,7 +65,7 @@ def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | 
     embedding = weights_of(precision, "embedding")
     if embedding is not None:
         rounded.round_embedding = None
-        rounded.embedding.copy_(nearest(rounded.embedding, embedding, "w.embedding"))
+        rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
     if model.shape.tied:  # the head is the embedding, which has just been rounded
         matrices.pop(rounded.head, None)
     round_weights(rounded, cast("dict[nn.Module, Format]", matrices), calibration)
@@ -80,15 +80,11 @@ def check_post(precision: Precision, tied: bool = False) -> None:
         )
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
-    plain = {
-        scope: known.marked(known.marks._replace(method=None))
-        for scope, known in precision.serve.items()
-    }
-    check_precision(Precision(plain))
+    check_precision(plain(precision))
     head, embedding = (precision.serve.get(f"w.{name}") for name in ("head", "embedding"))
-    if tied and (head != embedding or uses_gptq(head)):
+    if tied and head != embedding:
         raise ModelError(
-            f"a tied head is the embedding, which is looked up: set w.head and w.embedding alike, without @gptq, not '{precision}'"
+            f"a tied head is the embedding, which is looked up: set w.head and w.embedding alike, not '{precision}'"
         )
 
 
@@ -104,7 +100,7 @@ def _matrices(model: Model) -> list[tuple[str, Linear]]:
 
 def _set_activations(model: Model, precision: Precision) -> None:
     """Put the roundings of serving where it names activations, keys and values, or queries."""
-    serve = Precision(precision.serve)
+    serve = plain(precision)
 
     def put(module: Any, part: str, name: str = "") -> None:
         scopes = {f"{part}.{name}"} | ({part} if name not in ENDS else set())

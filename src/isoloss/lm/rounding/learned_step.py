@@ -1,8 +1,18 @@
-"""A learned step size ('@lsq'): the scale of a rounding as a parameter of the model, with its own gradient.
+"""A learned step size ('@lsq'): the scale of a rounding is a parameter of the model, with its own gradient.
 
-The rule stands in straight_through.py, with its source. A step is unset (NaN) until numbers that are not all zero pass
-with gradients on: weights set theirs in the first step of training, activations by its first batch, and a head that starts at
-zero in the second. The step used is |s|, so that an update through zero does no harm.
+With Q_N = 2^(b-1), Q_P = 2^(b-1) - 1 and u = x / s,
+
+    y     = s round(clip(u, -Q_N, Q_P))
+    dL/dx = g where -Q_N < u < Q_P, else 0
+    dL/ds = c sum g t,   t = -Q_N where u <= -Q_N, Q_P where u >= Q_P, else round(u) - u
+    c     = 1 / sqrt(n Q_P),   and at first   s = 2 mean|x| / sqrt(Q_P)
+
+the sum and the mean over the n numbers that share s; for activations n counts one sequence of the batch, as the paper's
+number of features does. Weights have a step a row, a group or a tensor; activations, keys, values and queries one for the
+tensor, set by the first batch. A step is unset (NaN) until numbers that are not all zero pass with gradients on: weights
+set theirs in the first step of training, activations by its first batch, and a head that starts at zero in the second.
+The step used is |s|, so that an update through zero does no harm. Source: Esser et al. 2020, Learned step size
+quantization, equations 1 to 3.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from isoloss.formats import Format, power_of_two
 from isoloss.lm.rounding.fake_quant import compiled_as, fused_or, straight
-from isoloss.lm.rounding.straight_through import PLAIN
+from isoloss.lm.rounding.gradient_rule import rule_of
 
 #: Numbers above it are not all in float32.
 LARGEST = 2.0**24
@@ -31,11 +31,7 @@ LARGEST = 2.0**24
 def is_plain(known: Format) -> bool:
     """Whether the rule above is all that a format does: to nearest, with the gradient straight through."""
     marked = (
-        known.hadamard
-        or known.clip
-        or known.pow2
-        or known.rounding
-        or known.method not in (None, PLAIN)
+        known.hadamard or known.clip or known.pow2 or known.rounding or not rule_of(known).plain
     )
     grid = known.kind in ("int", "float") and known.is_scaled and known.span != "shifted"
     return (

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.lm.rounding.gradient_rule import check_method, rule_of, without_method
 from isoloss.lm.rounding.learned_step import LearnedStep
-from isoloss.lm.rounding.straight_through import check_method, clipped, quest
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder, compact
 
@@ -31,11 +30,9 @@ class Rounding:
         """What the format makes of x, with the gradient that its method gives it."""
         needs = self.known.rounding or self.known.kind == "noise"
         drawn = random if needs else None
-        if self.known.method == "clipped":
-            return clipped(x, self.known, drawn, self.compiled)
-        if self.known.method == "quest":
-            return quest(x, self.known)
-        return fake_quantise(x, self.known, random=drawn, check=False, compiled=self.compiled)
+        apply = rule_of(self.known).apply
+        assert apply is not None  # rules with parameters make modules of their own
+        return apply(x, without_method(self.known), drawn, self.compiled)
 
 
 def check_precision(precision: Precision) -> None:
@@ -109,8 +106,19 @@ def rounding_of(
 ) -> Rounding | LearnedStep | None:
     """What rounds `part` of matrix `name` in training; None where nothing does.
 
-    The default granularity is filled in: weights and keys and values a row, all others the tensor. `shape` is that of
-    weights, which have learned steps of their own.
+    `shape` is that of weights, which have learned steps of their own.
+    """
+    found = filled_format(precision, part, name)
+    if found is None:
+        return None
+    make = rule_of(found).module
+    return Rounding(found, compiled) if make is None else make(found, shape, compiled)
+
+
+def filled_format(precision: Precision, part: str, name: str = "") -> Format | None:
+    """The format of `part` of matrix `name`; None where nothing is rounded.
+
+    The default granularity is filled in: weights and keys and values a row, all others the tensor.
     """
     scope = f"{part}.{name}" if name else part
     found = precision.train.get(scope) if name in ENDS else precision.format(scope)
@@ -124,7 +132,4 @@ def rounding_of(
         and found.is_scaled
     ):
         share = precision.granularity(scope)
-    found = replace(found, granularity=share)
-    if found.method == "lsq":
-        return LearnedStep(found, shape, compiled)
-    return Rounding(found, compiled)
+    return replace(found, granularity=share)

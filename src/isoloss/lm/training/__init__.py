@@ -1,6 +1,6 @@
 """One run: its recipe, its steps alone or in a cell, its checkpoints."""
 
-from isoloss.lm.training.cell_trainer import trainer_of
+from isoloss.lm.training.batched_trainer import trainer_of
 from isoloss.lm.training.checkpoints import (
     Checkpoint,
     CheckpointError,

@@ -12,7 +12,7 @@ from typing import Any
 from isoloss.formats import Precision
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of
+from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of, rule_of
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.lm.training.recipe import Recipe
 from isoloss.runs import Decoder, Run, compact, number
@@ -179,7 +179,7 @@ def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:
     for learned steps, which are parameters that not all members have.
     """
     for job in jobs:
-        if any(known.method == "lsq" for known in job.precision.train.values()):
+        if any(rule_of(known).learned for known in job.precision.train.values()):
             raise ModelError(
                 f"'{job.precision}' learns its steps, which a cell cannot; train it without cells"
             )

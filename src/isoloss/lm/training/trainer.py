@@ -14,7 +14,7 @@ from torch import Tensor
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import Model, loss_of
 from isoloss.lm.shape import ModelError
-from isoloss.lm.training.cell import Cell
+from isoloss.lm.training.batched_model import Cell
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
 

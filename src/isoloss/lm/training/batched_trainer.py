@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isoloss.lm.model import Model
-from isoloss.lm.training.cell import Cell
+from isoloss.lm.training.batched_model import Cell
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
 from isoloss.lm.training.trainer import Trainer, batch_of

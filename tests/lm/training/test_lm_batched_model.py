@@ -12,17 +12,16 @@ import pytest
 import torch
 from torch._dynamo.exc import FailOnRecompileLimitHit
 
-import isoloss as il
 from isoloss.formats import Format
 from isoloss.lm import Language, Model, ModelError, Recipe, fake_quantise, foreseen, train
 from isoloss.lm.model import loss_of
 from isoloss.lm.rounding.many_grids import Grids, is_plain
-from isoloss.lm.sweeps import jobs_of
-from isoloss.lm.training.cell import Cell
-from isoloss.lm.training.cell_trainer import CellTrainer
+from isoloss.lm.sweeps import jobs_of, shared_prefix
+from isoloss.lm.sweeps.shared_prefix import Trunk
+from isoloss.lm.training.batched_model import Cell
+from isoloss.lm.training.batched_trainer import CellTrainer
 from isoloss.lm.training.job import Job, in_cells
 from isoloss.lm.training.trainer import Trainer
-from isoloss.lm.trunk import Trunk
 from isoloss.runs import Decoder, Grid, Runs, RunsWarning, StoreError
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -275,14 +274,14 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
 def test_one_member_that_fails_costs_the_others_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = il.lm.trunk.finished
+    usual = shared_prefix.finished
 
     def failing(ended: Any, job: Job) -> Any:
         if (job.seed, str(job.precision)) == (1, "w4"):
             raise MemoryError("no room")
         return usual(ended, job)
 
-    monkeypatch.setattr("isoloss.lm.trunk.finished", failing)
+    monkeypatch.setattr("isoloss.lm.sweeps.shared_prefix.finished", failing)
     with pytest.warns(RunsWarning, match=r"cell of 4, cosine failed: MemoryError: no room"):
         runs = swept(tmp_path / "runs.db", cells=True)
     assert len(runs) == 6

@@ -15,9 +15,10 @@ from scipy.stats import norm
 from isoloss import formats
 from isoloss.formats import Format, Precision
 from isoloss.lm import Language, Model, ModelError, Recipe, quantised, train_one
+from isoloss.lm.rounding.gradient_rule import RULES, method_of
 from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.parts import Rounding, rounding_of
-from isoloss.lm.rounding.straight_through import GAUSSIAN_CLIP, METHODS, method_of
+from isoloss.lm.rounding.rules.quest import GAUSSIAN_CLIP
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.trainer import Trainer
 from isoloss.runs import Decoder
@@ -373,17 +374,17 @@ def test_compiled_learned_steps_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("precision", "message"),
     [
-        ("w4@gptq a8", "training knows no method 'gptq' ('w:int4@gptq'); it has ste, clipped, lsq, quest"),
+        ("w4@gptq a8", "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in 'w:int4@gptq')"),
         ("w4 g8@clipped", "'g:int8@clipped' has no gradient to pass on; output gradients take no method"),
         ("w4@clipped", "'w:int4@clipped' cannot be: its scale is the largest magnitude, so nothing is clipped; add +clip"),
         ("w:uint4@clipped", "'w:uint4@clipped' cannot be: @clipped takes scaled grids around zero, without +had"),
         ("w4+had+clip@clipped", "'w:int4+had+clip@clipped' cannot be: @clipped takes scaled grids around zero, without +had"),
-        ("w:e4m3@lsq", "'w:e4m3@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no mark but a granularity"),
-        ("w4~sr@lsq", "'w:int4~sr@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no mark but a granularity"),
+        ("w:e4m3@lsq", "'w:e4m3@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no modifier but a granularity"),
+        ("w4~sr@lsq", "'w:int4~sr@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no modifier but a granularity"),
         ("kv4@lsq", "'kv:int4@lsq' cannot be: numbers that change with every batch have one learned step a tensor; write kv:int4/tensor@lsq"),
         ("a4/row@lsq", "'a:int4/row@lsq' cannot be: numbers that change with every batch have one learned step a tensor; write a:int4/tensor@lsq"),
-        ("w4+had@quest", "'w:int4+had@quest' cannot be: @quest takes binary and int2 to int8, with no mark but a granularity (it rotates by itself)"),
-        ("w:nvfp4@quest", "'w:nvfp4@quest' cannot be: @quest takes binary and int2 to int8, with no mark but a granularity (it rotates by itself)"),
+        ("w4+had@quest", "'w:int4+had@quest' cannot be: @quest takes binary and int2 to int8, with no modifier but a granularity (it rotates by itself)"),
+        ("w:nvfp4@quest", "'w:nvfp4@quest' cannot be: @quest takes binary and int2 to int8, with no modifier but a granularity (it rotates by itself)"),
     ],
 )  # fmt: skip
 def test_what_is_refused(precision: str, message: str) -> None:
@@ -393,7 +394,7 @@ def test_what_is_refused(precision: str, message: str) -> None:
 
 
 def test_every_method_is_spelled_and_read_back() -> None:
-    for method in METHODS:
+    for method in RULES:
         name = "w4+clip@clipped" if method == "clipped" else f"w4@{method}"
         assert str(Precision(name)) == name
         assert rounding_of(Precision(name), "w", "fc1", shape=(4, 8)) is not None

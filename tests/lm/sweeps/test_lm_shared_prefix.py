@@ -8,8 +8,8 @@ import pytest
 
 from isoloss.formats import Precision
 from isoloss.lm import Language, Recipe, load_checkpoint, post_run, train_one
+from isoloss.lm.sweeps.shared_prefix import Trunk
 from isoloss.lm.training.job import Job, in_cells
-from isoloss.lm.trunk import Trunk
 from isoloss.runs import Decoder, Run
 
 LANGUAGE = Language(vocab=64, context=16)

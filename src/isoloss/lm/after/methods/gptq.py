@@ -34,11 +34,13 @@ fixed order of columns; the order by H_ii and scales taken before are options of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from isoloss.formats import Format, frozen, hadamard
+from isoloss.lm.after.post_method import PostMethod
 from isoloss.lm.shape import ModelError
 
 DAMPING = 0.01
@@ -55,6 +57,7 @@ def gptq(weight: Tensor, hessian: Tensor, known: Format, damping: float = DAMPIN
     Granularity is that of the format: row, tensor, a group (the last one is smaller where it does not divide the
     inputs) or its block. Raises ModelError where H is not finite, ValueError for formats without a fixed grid.
     """
+    known = replace(known, method=None)
     if not bool(torch.isfinite(hessian).all()):
         raise ModelError(
             "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
@@ -132,3 +135,17 @@ def _rule(rows: Tensor, known: Format, top: Tensor) -> Rule:
 
 def _unrotated(known: Format) -> Format:
     return known.marked(known.marks._replace(hadamard=False))
+
+
+def _by_hessian(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
+    assert seen is not None  # a method that sees the Hessian is given one
+    return gptq(weight, seen, known)
+
+
+def _refusal(known: Format) -> str | None:
+    """GPTQ makes good the error of each column, which only a fixed grid leaves."""
+    drawn = known.kind in ("noise", "own") or known.rounding
+    return "@gptq takes formats that round to nearest on a grid" if drawn else None
+
+
+METHOD = PostMethod("gptq", _by_hessian, sees="hessian", refusal=_refusal)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError
-from isoloss.lm.after.gptq import DAMPING, gptq, inverse_factor
+from isoloss.lm.after.methods.gptq import DAMPING, gptq, inverse_factor
 
 FORMATS = ("int3/row", "int4/8", "uint3/8", "int3_full/row", "e2m1/16", "mxfp4", "nvfp4", "ternary/row", "binary/8",
            "int3+clip/row", "int4/tensor", "int4+pow2/8", "e5m10/row", "bf16")  # fmt: skip
