@@ -1,4 +1,4 @@
-"""A folder whose files are entries of a registry: each file has its record under one name."""
+"""Entries of the open sets: a folder whose files each hold a record, and names that can stand behind an @."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import pkgutil
 from typing import TypeVar
 
 from isoloss.files import Registry
+from isoloss.formats import Format
+from isoloss.lm.shape import ModelError
 
 T = TypeVar("T")
 
@@ -27,3 +29,15 @@ def register_folder(registry: Registry[T], package: str, constant: str) -> None:
         module = f"{package}.{entry.name}"
         record = getattr(importlib.import_module(module), constant)
         registry.register(record.name, record, home=module)
+
+
+def check_name(kind: str, name: object) -> None:
+    """Raise ModelError for the name of a `kind` that no precision could spell as ``@name``."""
+    try:
+        if isinstance(name, str) and Format.parse(f"int4@{name}").method == name:
+            return
+    except ValueError:
+        pass  # the sentence below says what is accepted
+    raise ModelError(
+        f"a {kind} cannot be named {name!r}; use lower-case letters, digits and single '_'"
+    )

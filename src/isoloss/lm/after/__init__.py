@@ -8,7 +8,12 @@ the loss and the divergence of predictions, ``post_run`` makes a row of it, ``qu
 
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
 from isoloss.lm.after.hub import Windows, load_hub, windows
-from isoloss.lm.after.post_method import PostMethod, calibrated_methods, register_method
+from isoloss.lm.after.post_method import (
+    PostMethod,
+    calibrated_methods,
+    own_methods,
+    register_method,
+)
 from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.after.post_training import quantised
 from isoloss.lm.after.quantising import quantise
@@ -16,7 +21,7 @@ from isoloss.lm.after.quantising import quantise
 # fmt: off
 __all__ = [
     "Calibration", "Degradation", "PostMethod", "Predictions", "Windows", "calibrated_methods",
-    "degradation", "load_hub", "post_key", "post_precision", "post_run", "quantise", "quantised",
+    "degradation", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise", "quantised",
     "register_method", "windows",
 ]
 # fmt: on

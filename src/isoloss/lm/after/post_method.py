@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isoloss.files import Registry
 from isoloss.formats import Format
-from isoloss.lm.entries import register_folder
+from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.shape import ModelError
 
 Sees = Literal["nothing", "hessian", "inputs"]
@@ -42,8 +42,8 @@ class PostMethod:
         What of the calibration inputs X, shape (tokens, inputs), it is given: "nothing" (seen is None), "hessian"
         (H = 2 X^T X in float64, (inputs, inputs)) or "inputs" (X itself, at least in float32).
     layer_by_layer
-        True: X is what the layers before give once they are rounded. False: what they give as they were trained.
-        Without meaning where it sees nothing.
+        True: X is what the layers before give once they are rounded. False: what they give with their weights as they
+        were trained (an embedding that is named, and activations, are rounded in both). Unused where it sees nothing.
     refusal
         Why a format cannot be rounded by it, as the end of a sentence, or None.
     run_time
@@ -63,7 +63,7 @@ class PostMethod:
     run_time: bool = False
 
     def __post_init__(self) -> None:
-        check_spelled(self.name)
+        check_name("method after training", self.name)
         if not callable(self.round) or not callable(self.refusal):
             raise ModelError(
                 f"the method '{self.name}' rounds by {self.round!r} and refuses by {self.refusal!r}; both are functions"
@@ -132,20 +132,14 @@ def calibrated_methods(formats: Iterable[Format]) -> list[PostMethod]:
     return [method for method in found if method.calibrated]
 
 
+def own_methods(formats: Iterable[Format]) -> tuple[PostMethod, ...]:
+    """The methods among those of some formats that isoloss does not ship: what a worker must be sent."""
+    found = dict.fromkeys(method_of_format(known) for known in formats)
+    return tuple(m for m in found if not METHODS.is_shipped(METHODS.home(m.name)))
+
+
 def label_of(formats: Iterable[Format], sequences: int) -> str:
     """What the row of a quantised run says of its method: all that were named, or that it was rounded to nearest."""
     named = dict.fromkeys(method_of_format(known) for known in formats)
     others = [method for method in named if method.name != NEAREST]
     return ", ".join(method.label(sequences) for method in others) or NEAREST
-
-
-def check_spelled(name: str) -> None:
-    """Raise ModelError for a name that cannot stand behind an @."""
-    try:
-        if isinstance(name, str) and Format.parse(f"int4@{name}").method == name:
-            return
-    except ValueError:
-        pass
-    raise ModelError(
-        f"a method cannot be named {name!r}; use lower-case letters, digits and single '_'"
-    )

@@ -15,7 +15,7 @@ The backward products see the rounded operand in every rule: dx = g Q(W), dW = g
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from isoloss.files import Registry
 from isoloss.formats import Format, Precision
-from isoloss.lm.entries import register_folder
+from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
 
@@ -68,6 +68,7 @@ class GradientRule:
     plain: bool = False
 
     def __post_init__(self) -> None:
+        check_name("training method", self.name)
         if (self.apply is None) == (self.module is None):
             raise ModelError(
                 f"the training method '{self.name}' needs either a function 'apply' or one that makes its 'module'"
@@ -120,6 +121,12 @@ def rule_of(known: Format) -> GradientRule:
         There is no such rule; the sentence has those that there are.
     """
     return RULES[known.method or PLAIN]
+
+
+def own_rules(formats: Iterable[Format]) -> tuple[GradientRule, ...]:
+    """The rules among those of some formats that isoloss does not ship: what a worker must be sent."""
+    found = dict.fromkeys(rule_of(known) for known in formats)
+    return tuple(rule for rule in found if not RULES.is_shipped(RULES.home(rule.name)))
 
 
 def without_method(known: Format) -> Format:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.formats import Precision
-from isoloss.lm.after import Calibration, calibrated_methods, post_precision
+from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_precision
 from isoloss.lm.data import Corpus, corpus_of
+from isoloss.lm.rounding import own_rules
 from isoloss.lm.shape import ModelError, check_memory, model_of
 from isoloss.lm.sweeps.shared_prefix import Trunk
 from isoloss.lm.training import Job, Recipe, by_trunk, in_cells
@@ -57,7 +58,11 @@ def _trunks(jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bo
             Calibration().tokens(corpus)  # a text may be too short for it
     folder = None if keep is None else Path(keep).absolute()
     together = in_cells(jobs) if cells else by_trunk(jobs)
-    return [Trunk(tuple(of_one), wanted, folder) for of_one in together]
+    methods = own_methods(known for after in wanted for known in after.train.values())
+    rules = own_rules(known for job in jobs for known in job.precision.train.values())
+    return [
+        Trunk(tuple(of_one), wanted, folder, methods=methods, rules=rules) for of_one in together
+    ]
 
 
 def checked_tasks(

@@ -20,8 +20,16 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
-from isoloss.lm.after import Predictions, post_key, post_precision, post_run
+from isoloss.lm.after import (
+    PostMethod,
+    Predictions,
+    post_key,
+    post_precision,
+    post_run,
+    register_method,
+)
 from isoloss.lm.model import Model
+from isoloss.lm.rounding import GradientRule, register_rule
 from isoloss.lm.shape import training_bytes
 from isoloss.lm.training import (
     CheckpointError,
@@ -53,6 +61,9 @@ class Trunk:
     post: tuple[Precision, ...] = ()
     keep: Path | None = None
     every: float = EVERY
+    #: Methods and gradient rules of a user's own that precisions name, so that another process knows them too.
+    methods: tuple[PostMethod, ...] = ()
+    rules: tuple[GradientRule, ...] = ()
 
     @property
     def key(self) -> str:
@@ -105,6 +116,10 @@ class Trunk:
     def __call__(self, watch: Watch) -> None:
         """Nothing; leaves every missing row with the watch."""
         torch.set_num_threads(1)
+        for method in self.methods:
+            register_method(method, replace=True)
+        for rule in self.rules:
+            register_rule(rule, replace=True)
         _Growing(self, watch).grow()
 
 
