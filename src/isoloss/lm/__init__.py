@@ -1,4 +1,11 @@
-"""Small language models with quantised parts: what they learn from, the model, training, and what is kept of it."""
+"""Small language models with quantised parts: data, the model, training, and quantising after
+training.
+
+`train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder of
+shapes (shape.py). A `Corpus` hands out batches (data). Parts are rounded by a gradient rule in
+training (rounding), and by a method when the model is quantised for serving (after).
+`register_rule` and `register_method` add your own.
+"""
 
 from isoloss.lm.after import (
     Calibration,

@@ -1,4 +1,6 @@
-"""Entries of the open sets: a folder whose files each hold a record, and names that can stand behind an @."""
+"""Entries of the open sets: a folder whose files each hold a record, and names that can stand
+behind an @.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ T = TypeVar("T")
 
 
 def register_folder(registry: Registry[T], package: str, constant: str) -> None:
-    """Register the record that each module of `package` has under the name `constant`, in order of file names.
+    """Register the record that each module of `package` has under the name `constant`, in order of
+    file names.
 
     Parameters
     ----------

@@ -18,10 +18,15 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True, init=False, repr=False)
 class Grid:
-    """Every combination of the given lists: Grid(params=["1M", "4M"], tokens="9M", precision=["fp", "w4"]).
+    """Every combination of the given lists: Grid(params=["1M", "4M"], tokens="9M", precision=["fp",
+    "w4"]).
 
-    One value is as good as a list of one. Numbers may be text with a suffix, precisions any spelling.
-    Iterating gives the cells as dictionaries, the last list running fastest.
+    One value is as good as a list of one. Numbers may be text with a suffix, precisions any
+    spelling. Iterating gives the combinations as dictionaries, the last list running fastest.
+
+    `train` takes the lists params, tied, tokens, tokens_per_param, precision, seed, and the
+    settings of its recipe: lr, sequences, schedule (cosine, wsd, constant), warmup, decay, lr_end,
+    weight_decay, beta1, beta2, eps, clip, dtype (float32, bfloat16) and validation.
     """
 
     axes: Mapping[str, tuple[Any, ...]]

@@ -1,4 +1,6 @@
-"""Any model with linear layers: which are found, GPTQ through blocks that share inputs, and what is refused."""
+"""Any model with linear layers: which are found, GPTQ through blocks that share inputs, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ WIDTH, VOCAB = 16, 40
 
 
 class Block(nn.Module):
-    """Three layers with one input, a gate, and a settings argument by name, as decoders of Hugging Face have."""
+    """Three layers with one input, a gate, and a settings argument by name, as decoders of Hugging
+    Face have.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +40,9 @@ class Block(nn.Module):
 
 
 class Causal(nn.Module):
-    """A causal language model in the form of those of Hugging Face; every block has its own scale."""
+    """A causal language model in the form of those of Hugging Face; every block has its own
+    scale.
+    """
 
     def __init__(self, tied: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""A gradient rule of a user's own: registered from outside, spelled as the others, in the run's method."""
+"""A gradient rule of a user's own: registered from outside, spelled as the others, in the run's
+method.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_it_rounds_and_passes_its_own_gradient() -> None:
 
 
 def test_a_model_trains_with_it_and_its_row_says_so() -> None:
-    done = train_one(SHAPE, 5 * 8 * 16, "w4@damped", corpus=Language(vocab=64, context=16), recipe=RECIPE)  # fmt: skip
+    done = train_one(
+        SHAPE, 5 * 8 * 16, "w4@damped", corpus=Language(vocab=64, context=16), recipe=RECIPE
+    )
     plain = train_one(SHAPE, 5 * 8 * 16, "w4", corpus=Language(vocab=64, context=16), recipe=RECIPE)
     assert (done.run.method, done.run.status) == ("damped", "ok")
     assert done.run.loss != plain.run.loss
@@ -63,9 +67,13 @@ def test_batched_sweeps_and_workers_take_it_by_its_record(rule: GradientRule) ->
     ("precision", "said"),
     [
         ("w:e4m3@damped", "'w:e4m3@damped' cannot be: @damped takes integers"),
-        ("w4@dampd", "unknown training method 'dampd'; did you mean 'damped'? accepted are clipped, lsq, quest, ste, damped"),
+        (
+            "w4@dampd",
+            "unknown training method 'dampd'; did you mean 'damped'? accepted are clipped, lsq, "
+            "quest, ste, damped",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_it_does_not_take_is_refused_before_training(precision: str, said: str) -> None:
     with pytest.raises(ModelError) as caught:
         train_one(SHAPE, "10k", Precision(precision), corpus=Language(vocab=64, context=16))

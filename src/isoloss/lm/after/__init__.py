@@ -1,9 +1,10 @@
 """After training: a trained model rounded for serving, by any method, and what that costs.
 
-A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised`` reads what serving names,
-gives every matrix its format and method, and rounds: a model of ours part by part (post_training.py), any other by its linear
-layers (linear_layers.py), methods that are calibrated on the inputs that layer_by_layer.py hands them. ``degradation`` measures
-the loss and the divergence of predictions, ``post_run`` makes a row of it, ``quantise`` a table.
+A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised``
+reads what serving names, gives every matrix its format and method, and rounds: a model of ours part
+by part (post_training.py), any other by its linear layers (linear_layers.py), methods that are
+calibrated on the inputs that layer_by_layer.py hands them. ``degradation`` measures the loss and
+the divergence of predictions, ``post_run`` makes a row of it, ``quantise`` a table.
 """
 
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
@@ -21,7 +22,8 @@ from isoloss.lm.after.quantising import quantise
 # fmt: off
 __all__ = [
     "Calibration", "Degradation", "PostMethod", "Predictions", "Windows", "calibrated_methods",
-    "degradation", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise", "quantised",
+    "degradation", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise",
+    "quantised",
     "register_method", "windows",
 ]
 # fmt: on

@@ -1,7 +1,8 @@
-"""Calibration inputs of a whole model: one matrix after the other, each as the ones before it are by then.
+"""Calibration inputs of a whole model: one matrix after the other, each as the ones before it are
+by then.
 
-Only the inputs of one block are kept at a time. Every block is run once for each group of matrices that share an
-input, as far as that group and no further, and once to its end.
+Only the inputs of one block are kept at a time. Every block is run once for each group of matrices
+that share an input, as far as that group and no further, and once to its end.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any, NamedTuple, assert_never, cast
 import torch
 from torch import Tensor, nn
 
-from isoloss.lm.after.degrading import check_tokens, logits_of
+from isoloss.lm.after.degrading import logits_of
 from isoloss.lm.after.post_method import Sees
+from isoloss.lm.arguments import check_tokens, shown
 from isoloss.lm.shape import ModelError
 
 #: Rows of calibration tokens that pass a block together.
@@ -37,19 +39,26 @@ class _Call(NamedTuple):
 def walked(
     model: nn.Module, matrices: Mapping[nn.Module, Sees], tokens: Tensor
 ) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Each matrix with what it is to see of its inputs, in the order in which tokens (rows, context) pass them.
+    """Each matrix with what it is to see of its inputs, in the order in which tokens (rows,
+    context) pass them.
 
-    The inputs of a matrix are taken when it is asked for: whoever rounds the weights of one before asking for the
-    next has the inputs that rounded layers give.
+    The inputs of a matrix are taken when it is asked for: whoever rounds the weights of one before
+    asking for the next has the inputs that rounded layers give.
 
     Raises
     ------
     ModelError
         Tokens are no table of whole numbers, or do not pass one of the matrices.
     """
+    if not isinstance(tokens, Tensor):
+        raise ModelError(
+            f"calibration is {shown(tokens)}; accepted are tokens as a torch tensor, (rows, "
+            "context)"
+        )
     if tokens.dim() != 2 or tokens.is_floating_point() or not tokens.numel():
         raise ModelError(
-            f"calibration is {tokens.dtype} of shape {tuple(tokens.shape)}; accepted are whole numbers, (rows, context)"
+            f"calibration is {tokens.dtype} of shape {tuple(tokens.shape)}; accepted are whole "
+            "numbers, (rows, context)"
         )
     check_tokens(model, tokens)
     batches = tokens.split(CALIBRATED_TOGETHER)  # type: ignore[no-untyped-call]
@@ -62,7 +71,9 @@ def walked(
 
 
 class _Walk:
-    """Where in the model the calibration tokens stand: at its start, or before one of its blocks."""
+    """Where in the model the calibration tokens stand: at its start, or before one of its
+    blocks.
+    """
 
     def __init__(self, model: nn.Module, blocks: list[nn.Module], batches: list[Tensor]):
         self.model, self.blocks, self.batches = model, blocks, batches
@@ -72,13 +83,16 @@ class _Walk:
         self.now = 0
 
     def seen(self, module: nn.Module, sees: Sees) -> Tensor:
-        """The inputs of a matrix, (tokens, inputs), or H = 2 X^T X of them in float64, (inputs, inputs)."""
+        """The inputs of a matrix, (tokens, inputs), or H = 2 X^T X of them in float64, (inputs,
+        inputs).
+        """
         home = self.home.get(module)
         if home is None:
             runs = [partial(logits_of, self.model, batch) for batch in self.batches]
         else:
             if not self.calls:
                 self._arrive()
+            # Blocks before are done by now, so the stream moves on through them as they are.
             while self.now < home:
                 for number, stream in enumerate(self.streams):
                     self.streams[number] = self._pass(number, stream)
@@ -96,7 +110,9 @@ class _Walk:
                 assert_never(sees)
 
     def _inputs(self, module: nn.Module, runs: Sequence[Callable[[], Any]]) -> Iterator[Tensor]:
-        """What reaches a module in each of these passes, which end there: (tokens, inputs), float32 at least."""
+        """What reaches a module in each of these passes, which end there: (tokens, inputs), float32
+        at least.
+        """
         inputs, caught = cast(Tensor, module.weight).shape[1], []
 
         def take(_: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -133,6 +149,8 @@ class _Walk:
             if block is self.blocks[-1]:
                 raise _Enough
 
+        # One pass of each batch, which ends where the last block begins, notes all that blocks
+        # share.
         hooks = [block.register_forward_pre_hook(note, with_kwargs=True) for block in self.blocks]
         try:
             for batch in self.batches:
@@ -152,7 +170,9 @@ class _Walk:
 
 
 def _hessian(weight: Tensor, parts: Iterable[Tensor]) -> Tensor:
-    """H = 2 X^T X, added up batch by batch in float64, so that no two batches of inputs are held at once."""
+    """H = 2 X^T X, added up batch by batch in float64, so that no two batches of inputs are held at
+    once.
+    """
     inputs = weight.shape[1]
     total = torch.zeros(inputs, inputs, dtype=torch.float64, device=weight.device)
     for x in parts:
@@ -178,13 +198,16 @@ def _blocks(model: nn.Module, matrices: Iterable[nn.Module]) -> list[nn.Module]:
 def _in_order(
     model: nn.Module, matrices: Iterable[nn.Module], tokens: Tensor
 ) -> list[list[nn.Module]]:
-    """The matrices in the order in which tokens pass them, those that get the same input one after another as one."""
+    """The matrices in the order in which tokens pass them, those that get the same input one after
+    another as one.
+    """
     groups: list[list[nn.Module]] = []
     last: list[Tensor] = []
 
     def meet(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         if any(module in group for group in groups):
             return
+        # The same tensor object: q, k and v of a model that has them apart, gate and up likewise.
         if last and last[0] is args[0]:
             groups[-1].append(module)
         else:

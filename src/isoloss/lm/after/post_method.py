@@ -1,7 +1,10 @@
-"""A method after training as a value: how it rounds a matrix and what it must see, and the open set of all methods.
+"""A method after training as a value: how it rounds a matrix and what it must see, and the open set
+of all methods.
 
-``w4@name`` in what serving names is looked up here. A method is one file in methods/ with its record under METHOD; one of
-your own is registered from outside by `register_method`, and is then spelled ``@name`` wherever the others are.
+``w4@name`` in what serving names is looked up here. A method is one file in methods/ with its
+record under METHOD; one of
+your own is registered from outside by `register_method`, and is then spelled ``@name`` wherever the
+others are.
 """
 
 from __future__ import annotations
@@ -36,23 +39,27 @@ class PostMethod:
     name
         How it is spelled behind the @: lower-case letters, digits and single underscores.
     round
-        A function of (weight, known, seen) that returns the rounded matrix. weight: shape (outputs, inputs), on its
-        device and in its dtype; known: the format, its granularity filled in, without a method; seen: what `sees` says.
+        A function of (weight, known, seen) that returns the rounded matrix. weight: shape (outputs,
+        inputs), on its device and in its dtype; known: the format, its granularity filled in,
+        without a method; seen: what `sees` says.
     sees
-        What of the calibration inputs X, shape (tokens, inputs), it is given: "nothing" (seen is None), "hessian"
-        (H = 2 X^T X in float64, (inputs, inputs)) or "inputs" (X itself, at least in float32).
+        What of the calibration inputs X, shape (tokens, inputs), it is given: "nothing" (seen is
+        None), "hessian" (H = 2 X^T X in float64, (inputs, inputs)) or "inputs" (X itself, at least
+        in float32).
     layer_by_layer
-        True: X is what the layers before give once they are rounded. False: what they give with their weights as they
-        were trained (an embedding that is named, and activations, are rounded in both). Unused where it sees nothing.
+        True: X is what the layers before give once they are rounded. False: what they give with
+        their weights as they were trained (an embedding that is named, and activations, are rounded
+        in both). Unused where it sees nothing.
     refusal
         Why a format cannot be rounded by it, as the end of a sentence, or None.
     run_time
-        Whether activations, keys, values and queries may name it. They are rounded to nearest as they come, so a
-        method that does more to weights says False.
+        Whether activations, keys, values and queries may name it. They are rounded to nearest as
+        they come, so a method that does more to weights says False.
 
     Examples
     --------
-    A row's label is the name, with the number of sequences where it is calibrated: "gptq on 128 sequences".
+    A row's label is the name, with the number of sequences where it is calibrated: "gptq on 128
+    sequences".
     """
 
     name: str
@@ -66,11 +73,13 @@ class PostMethod:
         check_name("method after training", self.name)
         if not callable(self.round) or not callable(self.refusal):
             raise ModelError(
-                f"the method '{self.name}' rounds by {self.round!r} and refuses by {self.refusal!r}; both are functions"
+                f"the method '{self.name}' rounds by {self.round!r} and refuses by "
+                f"{self.refusal!r}; both are functions"
             )
         if self.sees not in get_args(Sees):
             raise ModelError(
-                f"the method '{self.name}' sees {self.sees!r}; accepted are {', '.join(get_args(Sees))}"
+                f"the method '{self.name}' sees {self.sees!r}; accepted are "
+                f"{', '.join(get_args(Sees))}"
             )
 
     @property
@@ -79,7 +88,9 @@ class PostMethod:
         return self.sees != "nothing"
 
     def label(self, sequences: int) -> str:
-        """What the column `method` of a run says: the name, and how many sequences it was calibrated on."""
+        """What the column `method` of a run says: the name, and how many sequences it was
+        calibrated on.
+        """
         return f"{self.name} on {sequences} sequences" if self.calibrated else self.name
 
 
@@ -91,13 +102,14 @@ METHODS: Registry[PostMethod] = Registry("method after training", ModelError, _s
 
 
 def register_method(method: PostMethod, *, replace: bool = False) -> PostMethod:
-    """Make a method of your own known as ``@name``, in `quantise`, `train(post=...)` and on the command line.
+    """Make a method of your own known as ``@name``, in `quantise`, `train(post=...)` and on the
+    command line.
 
     Parameters
     ----------
     method
-        The record. Processes of a sweep are sent its functions by reference, so they stand at the top level of a
-        module; the command line learns of the module by ``--use``.
+        The record. Processes of a sweep are sent its functions by reference, so they stand at the
+        top level of a module; the command line learns of the module by ``--use``.
     replace
         Give a taken name to this method, as when the cell of a notebook runs again.
 
@@ -133,13 +145,17 @@ def calibrated_methods(formats: Iterable[Format]) -> list[PostMethod]:
 
 
 def own_methods(formats: Iterable[Format]) -> tuple[PostMethod, ...]:
-    """The methods among those of some formats that isoloss does not ship: what a worker must be sent."""
+    """The methods among those of some formats that isoloss does not ship: what a worker must be
+    sent.
+    """
     found = dict.fromkeys(method_of_format(known) for known in formats)
     return tuple(m for m in found if not METHODS.is_shipped(METHODS.home(m.name)))
 
 
 def label_of(formats: Iterable[Format], sequences: int) -> str:
-    """What the row of a quantised run says of its method: all that were named, or that it was rounded to nearest."""
+    """What the row of a quantised run says of its method: all that were named, or that it was
+    rounded to nearest.
+    """
     named = dict.fromkeys(method_of_format(known) for known in formats)
     others = [method for method in named if method.name != NEAREST]
     return ", ".join(method.label(sequences) for method in others) or NEAREST

@@ -1,4 +1,4 @@
-"""What serving rounds and by which method: the spelling read, and weights rounded in place.
+"""Serving: the spelling read, and weights rounded in place by the methods that it names.
 
 Of any model: its matrices are modules with a `weight` (outputs, inputs).
 """
@@ -44,14 +44,16 @@ def served(trained: Precision, post: str | Precision) -> Precision:
 
 
 def plain(precision: Precision) -> Precision:
-    """What serving rounds at run time, where no method has a say: the served side with no method named."""
+    """The served side without methods, as activations are rounded at run time."""
     return Precision(
         {scope: replace(known, method=None) for scope, known in precision.serve.items()}
     )
 
 
 def check_scope(scope: str, known: Format, precision: Precision) -> None:
-    """Raise ModelError for a part that serving lacks, or a method that is unknown or not for part and format."""
+    """Raise ModelError for a part that serving lacks, or a method that is unknown or not for part
+    and format.
+    """
     part, _, name = scope.partition(".")
     if part not in SERVED:
         raise ModelError(f"serving has no part '{part}' ('{precision}'); it has {' '.join(SERVED)}")
@@ -66,7 +68,8 @@ def check_scope(scope: str, known: Format, precision: Precision) -> None:
         )
     if name == "embedding" and method.calibrated:
         raise ModelError(
-            f"'{scope}:{known}' cannot be: an embedding is looked up, so @{method.name} sees no inputs of it"
+            f"'{scope}:{known}' cannot be: an embedding is looked up, so @{method.name} sees no "
+            "inputs of it"
         )
     if reason := method.refusal(known):
         raise ModelError(f"'{scope}:{known}' cannot be: {reason}")
@@ -78,14 +81,16 @@ def round_weights(
 ) -> None:
     """Round the weight of each matrix in place, by the method that its format names.
 
-    Methods that see the model as it was trained take their inputs first, those that see rounded layers last.
+    Methods that see the model as it was trained take their inputs first, those that see rounded
+    layers last.
     """
     names = {module: name for name, module in model.named_modules()}
     for module, known in matrices.items():
         check_ragged(cast(Tensor, module.weight), known, names[module])
     if calibration is None and (blind := calibrated_methods(matrices.values())):
         raise ModelError(
-            f"@{blind[0].name} looks at how inputs vary: pass calibration, tokens of shape (rows, context)"
+            f"@{blind[0].name} looks at how inputs vary: pass calibration, tokens of shape (rows, "
+            "context)"
         )
     methods = {module: method_of_format(known) for module, known in matrices.items()}
 
@@ -101,21 +106,25 @@ def round_weights(
         }
         return iter(()) if calibration is None or not sees else walked(model, sees, calibration)
 
+    # Taken before any weight is rounded, and written only then.
     new = {module: rounded(module, seen) for module, seen in inputs(layer_by_layer=False)}
     new |= {module: rounded(module) for module, method in methods.items() if not method.calibrated}
     for module, weight in new.items():
         cast(Tensor, module.weight).data = weight
+    # Each is written before the inputs of the next are taken.
     for module, seen in inputs(layer_by_layer=True):
         cast(Tensor, module.weight).data = rounded(module, seen)
 
 
 def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None = None) -> Tensor:
-    """The matrix (outputs, inputs) rounded by the method of its format; `seen` is what the method looks at.
+    """The matrix (outputs, inputs) rounded by the method of its format; `seen` is what the method
+    looks at.
 
     Raises
     ------
     ModelError
-        The matrix cannot be rounded so, or the method gives a tensor of another shape; the sentence names it.
+        The matrix cannot be rounded so, or the method gives a tensor of another shape; the sentence
+        names it.
     """
     check_ragged(weight, known, name)
     method = method_of_format(known)
@@ -128,7 +137,8 @@ def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None
     if not isinstance(found, Tensor) or found.shape != weight.shape:
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise ModelError(
-            f"{name}: @{method.name} gave {shape} for a matrix of shape {tuple(weight.shape)}; both must be alike"
+            f"{name}: @{method.name} gave {shape} for a matrix of shape {tuple(weight.shape)}; "
+            "both must be alike"
         )
     return found.to(weight.dtype)
 
@@ -141,13 +151,15 @@ def check_ragged(weight: Tensor, known: Format, name: str) -> None:
         and (known.hadamard or known.kind in ("ternary", "binary"))
     ):
         raise ModelError(
-            f"groups of {known.group} in '{known}' do not divide the {weight.shape[-1]} inputs of {name}; "
+            f"groups of {known.group} in '{known}' do not divide the {weight.shape[-1]} inputs of "
+            f"{name}; "
             "choose a group that does, or '/row'"
         )
 
 
 def weights_of(precision: Precision, name: str) -> Format | None:
-    """The format that the weights of a matrix are rounded to anew, granularity filled in; None: as trained.
+    """The format that the weights of a matrix are rounded to anew, granularity filled in; None: as
+    trained.
 
     A scope names the matrix itself, 'w' all of them but the ends.
     """

@@ -1,8 +1,9 @@
 """Rounding inside a model: which part gets which format, and how its gradient passes.
 
-A precision names a format for each part and scope (parts.py). A format's method is a gradient rule (gradient_rule.py; rules/
-holds one file each): a function with a gradient of its own, or a module whose step is learned (learned_step.py). fake_quant.py
-is the rule of `formats`, compiled; many_grids.py rounds many plain formats of a batched sweep in one pass.
+A precision names a format for each part and scope (parts.py). A format's method is a gradient rule
+(gradient_rule.py; rules/ holds one file each): a function with a gradient of its own, or a module
+whose step is learned (learned_step.py). fake_quant.py is the rule of `formats`, compiled;
+many_grids.py rounds many plain formats of a batched sweep in one pass.
 """
 
 from isoloss.lm.rounding.fake_quant import fake_quantise
@@ -28,7 +29,8 @@ from isoloss.lm.rounding.parts import (
 # fmt: off
 __all__ = [
     "ENDS", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding", "check_groups",
-    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "method_of", "own_rules",
+    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "method_of",
+    "own_rules",
     "register_rule", "rounding_of", "rule_of",
 ]
 # fmt: on

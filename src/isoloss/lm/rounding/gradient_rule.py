@@ -1,8 +1,9 @@
-"""How a gradient passes a rounding: a rule as a value, and the open set of the rules that training knows.
+"""How a gradient passes a rounding: a rule as a value, and the open set of the rules that training
+knows.
 
-Rounding Q is flat almost everywhere, so its true gradient is 0 and teaches nothing. Every rule puts something in its
-place: with y = Q(x) and g = dL/dy it says what dL/dx is, and sometimes rounds to a grid of its own. Each is one file in
-rules/, with its formula and source at the top:
+Rounding Q is flat almost everywhere, so its true gradient is 0 and teaches nothing. Every rule puts
+something in its place: with y = Q(x) and g = dL/dy it says what dL/dx is, and sometimes rounds to a
+grid of its own. Each is one file in rules/, with its formula and source at the top:
 
     @ste       dL/dx = g everywhere; the rule where none is named
     @clipped   dL/dx = g inside the grid, 0 where x was clipped
@@ -44,20 +45,22 @@ class GradientRule:
     name
         How it is spelled behind the @: lower-case letters, digits and single underscores.
     apply
-        A function of (x, known, random, compiled) that returns x rounded, with the gradient of the rule, shape and
-        dtype of x. known: the format, its granularity filled in, without a method; random: a torch.Generator where
-        the format draws, else None; compiled: whether torch.compile may fuse the rounding.
+        A function of (x, known, random, compiled) that returns x rounded, with the gradient of the
+        rule, shape and dtype of x. known: the format, its granularity filled in, without a method;
+        random: a torch.Generator where the format draws, else None; compiled: whether torch.compile
+        may fuse the rounding.
     module
-        In place of `apply`, for a rule whose step is learned: a function of (known, shape, compiled) that makes the
-        module, a `LearnedStep`; shape is that of weights (outputs, inputs), None for what comes in batches.
+        In place of `apply`, for a rule whose step is learned: a function of (known, shape,
+        compiled) that makes the module, a `LearnedStep`; shape is that of weights (outputs,
+        inputs), None for what comes in batches.
     refusal
-        Why a part cannot have it, as the end of a sentence, or None: of the format, the scope ("w.fc1") and what
-        shares a scale ("row", "tensor" or a group's size).
+        Why a part cannot have it, as the end of a sentence, or None: of the format, the scope
+        ("w.fc1") and what shares a scale ("row", "tensor" or a group's size).
     label
         What the column `method` of a run says; the name unless given.
     plain
-        Whether it rounds as `formats` does and passes the gradient whole, so that batched sweeps may round many
-        formats in one pass.
+        Whether it rounds as `formats` does and passes the gradient whole, so that batched sweeps
+        may round many formats in one pass.
     """
 
     name: str
@@ -71,7 +74,8 @@ class GradientRule:
         check_name("training method", self.name)
         if (self.apply is None) == (self.module is None):
             raise ModelError(
-                f"the training method '{self.name}' needs either a function 'apply' or one that makes its 'module'"
+                f"the training method '{self.name}' needs either a function 'apply' or one that "
+                "makes its 'module'"
             )
 
     @property
@@ -93,8 +97,8 @@ def register_rule(rule: GradientRule, *, replace: bool = False) -> GradientRule:
     Parameters
     ----------
     rule
-        The record. Processes of a sweep are sent its functions by reference, so they stand at the top level of a
-        module; the command line learns of the module by ``--use``.
+        The record. Processes of a sweep are sent its functions by reference, so they stand at the
+        top level of a module; the command line learns of the module by ``--use``.
     replace
         Give a taken name to this rule, as when the cell of a notebook runs again.
 
@@ -124,7 +128,9 @@ def rule_of(known: Format) -> GradientRule:
 
 
 def own_rules(formats: Iterable[Format]) -> tuple[GradientRule, ...]:
-    """The rules among those of some formats that isoloss does not ship: what a worker must be sent."""
+    """The rules among those of some formats that isoloss does not ship: what a worker must be
+    sent.
+    """
     found = dict.fromkeys(rule_of(known) for known in formats)
     return tuple(rule for rule in found if not RULES.is_shipped(RULES.home(rule.name)))
 
@@ -135,7 +141,9 @@ def without_method(known: Format) -> Format:
 
 
 def method_of(precision: Precision) -> str | None:
-    """What a table of runs calls the way gradients take in training: one word, or one for each part that is set."""
+    """What a table of runs calls the way gradients take in training: one word, or one for each part
+    that is set.
+    """
     words = {
         scope: rule_of(known).label or rule_of(known).name
         for scope, known in precision.train.items()
@@ -147,7 +155,9 @@ def method_of(precision: Precision) -> str | None:
 
 
 def check_method(known: Format, scope: str, share: str | int | None) -> None:
-    """Raise ModelError for a training method that is unknown, or that the format and part cannot have."""
+    """Raise ModelError for a training method that is unknown, or that the format and part cannot
+    have.
+    """
     try:
         rule = rule_of(known)
     except ModelError as error:

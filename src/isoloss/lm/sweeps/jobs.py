@@ -1,4 +1,6 @@
-"""From grids to the work of a sweep: the jobs of every combination, and one task for each shared prefix."""
+"""From grids to the work of a sweep: the jobs of every combination, and one task for each shared
+prefix.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from isoloss.formats import Precision
 from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_precision
+from isoloss.lm.arguments import Posts, check_kind, posts_of, shown
 from isoloss.lm.data import Corpus, corpus_of
 from isoloss.lm.rounding import own_rules
 from isoloss.lm.shape import ModelError, check_memory, model_of
-from isoloss.lm.sweeps.shared_prefix import Trunk
-from isoloss.lm.training import Job, Recipe, by_trunk, in_cells
+from isoloss.lm.sweeps.shared_prefix import SharedPrefix
+from isoloss.lm.training import Job, Recipe, by_prefix, in_batches
 from isoloss.runs import Grid, Task, cores, number
 
-Posts = str | Precision | Sequence[str | Precision]
 Grids = Grid | Mapping[str, Any] | Iterable[Grid | Mapping[str, Any]]
-#: What a grid may vary beside the settings of the recipe.
+_ACCEPTED = "accepted is a Grid, such as Grid(params='0.1M', tokens='1M'), or several in a list"
+#: Lists that a grid may have beside the settings of the recipe.
 OF_MODEL = ("params", "tied")
 OF_RUN = ("tokens", "tokens_per_param", "precision", "seed")
 OF_RECIPE = tuple(
@@ -30,12 +32,13 @@ def jobs_of(
     grid: Grids, corpus: str | Path | Corpus = "synthetic", recipe: Recipe | None = None
 ) -> list[Job]:
     """The different jobs of one or more grids, in their order. Raises as `train` does."""
+    check_kind("recipe", recipe, (Recipe, type(None)), "a Recipe, or None")
     from_where = corpus_of(corpus)
     found: dict[str, Job] = {}
-    for cells in _grids(grid):
-        _check_lists(cells)
-        for cell in cells:
-            job = _job(cell, from_where, recipe or Recipe())
+    for each in _grids(grid):
+        _check_lists(each)
+        for values in each:
+            job = _job(values, from_where, recipe or Recipe())
             found.setdefault(job.key, job)
     return list(found.values())
 
@@ -43,13 +46,16 @@ def jobs_of(
 def tasks_of(
     jobs: Sequence[Job], post: Posts = (), keep: str | Path | None = None, cells: bool = False
 ) -> list[Task]:
-    """The tasks of a sweep: one for each trunk, or cell of trunks, with its branches and what they are quantised to."""
-    return [_task(trunk) for trunk in _trunks(jobs, post, keep, cells)]
+    """The tasks of a sweep: one for each shared prefix, or batched sweep of them, with its
+    branches.
+    """
+    return [_task(prefix) for prefix in _prefixes(jobs, post, keep, cells)]
 
 
-def _trunks(jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bool) -> list[Trunk]:
-    listed = [post] if isinstance(post, str | Precision) else list(post)
-    wanted = tuple(Precision.parse(each) for each in listed)
+def _prefixes(
+    jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bool
+) -> list[SharedPrefix]:
+    wanted = tuple(posts_of(post))
     for job in jobs:
         for after in wanted:
             post_precision(job.precision, after)  # refused before anything is trained
@@ -57,11 +63,12 @@ def _trunks(jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bo
         for corpus in {id(job.corpus): job.corpus for job in jobs}.values():
             Calibration().tokens(corpus)  # a text may be too short for it
     folder = None if keep is None else Path(keep).absolute()
-    together = in_cells(jobs) if cells else by_trunk(jobs)
+    together = in_batches(jobs) if cells else by_prefix(jobs)
     methods = own_methods(known for after in wanted for known in after.train.values())
     rules = own_rules(known for job in jobs for known in job.precision.train.values())
     return [
-        Trunk(tuple(of_one), wanted, folder, methods=methods, rules=rules) for of_one in together
+        SharedPrefix(tuple(of_one), wanted, folder, methods=methods, rules=rules)
+        for of_one in together
     ]
 
 
@@ -69,37 +76,53 @@ def checked_tasks(
     jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None, cells: bool
 ) -> list[Task]:
     """The tasks of jobs that fit into memory side by side."""
-    trunks = _trunks(jobs, post, keep, cells)
-    largest = max(trunks, key=lambda trunk: trunk.memory)
+    prefixes = _prefixes(jobs, post, keep, cells)
+    largest = max(prefixes, key=lambda prefix: prefix.memory)
     first = largest.jobs[0]
-    check_memory(first.shape, first.batch, min(workers or cores(), len(trunks)), largest.members)
-    return [_task(trunk) for trunk in trunks]
+    check_memory(first.shape, first.batch, min(workers or cores(), len(prefixes)), largest.members)
+    return [_task(prefix) for prefix in prefixes]
 
 
-def _task(trunk: Trunk) -> Task:
-    longest = max(trunk.jobs, key=lambda job: job.steps)
+def _task(prefix: SharedPrefix) -> Task:
+    longest = max(prefix.jobs, key=lambda job: job.steps)
     what = (
-        f"{longest.size}, cell of {trunk.members}, {longest.recipe.schedule}"
-        if trunk.members > 1
+        f"{longest.size}, batched sweep of {prefix.members}, {longest.recipe.schedule}"
+        if prefix.members > 1
         else str(longest)
     )
-    ends = "" if len(trunk.branches) == 1 else f" ({len(trunk.branches)} token counts on one trunk)"
+    ends = (
+        ""
+        if len(prefix.branches) == 1
+        else f" ({len(prefix.branches)} token counts share a prefix)"
+    )
     return Task(
-        key=trunk.key,
-        rows=tuple(key for job in trunk.jobs for key in trunk.rows(job)),
-        work=trunk,
+        key=prefix.key,
+        rows=tuple(key for job in prefix.jobs for key in prefix.rows(job)),
+        work=prefix,
         label=f"{what}{ends}",
-        flops=trunk.flops,
-        memory=trunk.memory,
+        flops=prefix.flops,
+        memory=prefix.memory,
     )
 
 
 def _grids(grid: Grids) -> list[Grid]:
-    if isinstance(grid, Grid):
-        return [grid]
-    if isinstance(grid, Mapping):
-        return [Grid(**grid)]
-    return [each if isinstance(each, Grid) else Grid(**each) for each in grid]
+    """The grids that were given as one, as dictionaries or several.
+
+    Raises
+    ------
+    ModelError
+        Something else was given.
+    """
+    listed = [grid] if isinstance(grid, Grid | Mapping) else grid
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        raise ModelError(f"grid is {shown(grid)}; {_ACCEPTED}")
+    found = []
+    for each in listed:
+        check_kind("grid", each, (Grid, Mapping), _ACCEPTED.removeprefix("accepted is "))
+        found.append(each if isinstance(each, Grid) else Grid(**each))
+    if not found:
+        raise ModelError(f"grid is {shown(grid)}; {_ACCEPTED}")
+    return found
 
 
 def _check_lists(grid: Grid) -> None:
@@ -117,13 +140,13 @@ def _check_lists(grid: Grid) -> None:
             )
 
 
-def _job(cell: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
-    shape = model_of(cell["params"], corpus.vocab, bool(cell.get("tied", False)))
-    tokens = cell.get("tokens") or cell["tokens_per_param"] * shape.non_embedding_params
-    settings = {name: _as_in(recipe, name, cell[name]) for name in OF_RECIPE if name in cell}
+def _job(values: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
+    shape = model_of(values["params"], corpus.vocab, bool(values.get("tied", False)))
+    tokens = values.get("tokens") or values["tokens_per_param"] * shape.non_embedding_params
+    settings = {name: _as_in(recipe, name, values[name]) for name in OF_RECIPE if name in values}
     used = replace(recipe, **settings) if settings else recipe
     return Job.of(
-        shape, number(tokens), cell.get("precision", "fp"), corpus, used, cell.get("seed", 0)
+        shape, number(tokens), values.get("precision", "fp"), corpus, used, values.get("seed", 0)
     )
 
 

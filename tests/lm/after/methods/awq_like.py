@@ -1,4 +1,6 @@
-"""A method in the manner of AWQ, as a user would write it: one file that registers itself (Lin et al. 2023, section 3.2)."""
+"""A method in the manner of AWQ, as a user would write it: one file that registers itself (Lin et
+al. 2023, section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ STEPS = 20
 
 
 def scaled_channels(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
-    """W (outputs, inputs) rounded as Q(W s) / s, s = (mean |x_i|)^a of the input channels, a the best of twenty."""
+    """W (outputs, inputs) rounded as Q(W s) / s, s = (mean |x_i|)^a of the input channels, a the
+    best of twenty.
+    """
     assert seen is not None
     size = seen.abs().mean(0).clamp_min(1e-8).to(weight.dtype)
     tried = []

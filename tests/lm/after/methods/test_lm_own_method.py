@@ -1,4 +1,6 @@
-"""Methods of a user's own: registered from outside, spelled as the others, in rows, sweeps and other processes."""
+"""Methods of a user's own: registered from outside, spelled as the others, in rows, sweeps and
+other processes.
+"""
 
 from __future__ import annotations
 
@@ -121,9 +123,14 @@ def test_any_model_with_linear_layers_takes_it(half: PostMethod) -> None:
 def test_a_sweep_of_processes_knows_it(awq: str, tmp_path: Path) -> None:
     grid = il.Grid(params="4k", tokens=20 * 8 * 16)
     runs = il.train(
-        grid, corpus=LANGUAGE, recipe=RECIPE, post=["w3@awq"], workers=1, show=False,
+        grid,
+        corpus=LANGUAGE,
+        recipe=RECIPE,
+        post=["w3@awq"],
+        workers=1,
+        show=False,
         store=tmp_path / "runs.db",
-    )  # fmt: skip
+    )
     assert list(runs["method"])[1:] == ["awq on 128 sequences"]
     assert math.isfinite(runs["loss"][1])
 
@@ -138,12 +145,21 @@ def test_degradation_takes_the_model(half: PostMethod) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: PostMethod("No good", halved), "a method after training cannot be named 'No good'; use lower-case"),
-        (lambda: PostMethod("x", halved, sees="all"), "sees 'all'; accepted are nothing, hessian, inputs"),  # type: ignore[arg-type]
-        (lambda: PostMethod("x", 3), "rounds by 3"),  # type: ignore[arg-type]
-        (lambda: register_method(PostMethod("gptq", halved)), "the method after training 'gptq' is already registered"),
+        (
+            lambda: PostMethod("No good", halved),
+            "a method after training cannot be named 'No good'; use lower-case",
+        ),
+        (
+            lambda: PostMethod("x", halved, sees="all"),
+            "sees 'all'; accepted are nothing, hessian, inputs",
+        ),
+        (lambda: PostMethod("x", 3), "rounds by 3"),
+        (
+            lambda: register_method(PostMethod("gptq", halved)),
+            "the method after training 'gptq' is already registered",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_method_is_refused(make: object, said: str) -> None:
     with pytest.raises(ModelError) as caught:
         make()  # type: ignore[operator]
@@ -153,14 +169,29 @@ def test_what_is_no_method_is_refused(make: object, said: str) -> None:
 @pytest.mark.parametrize(
     ("method", "post", "said"),
     [
-        (PostMethod("bad", lambda w, known, x: w[:1]), "w4@bad",
-         r"blocks\.0\.qkv: @bad gave \(1, 32\) for a matrix of shape \(96, 32\)"),
-        (PostMethod("bad", lambda w, known, x: 3), "w4@bad", "@bad gave int for a matrix"),  # type: ignore[arg-type,return-value]
-        (PostMethod("bad", halved, refusal=lambda known: "no"), "w4@bad", "'w:int4@bad' cannot be: no"),
-        (PostMethod("bad", halved), "w4 a4@bad", "@bad applies to weights only; activations are rounded"),
-        (PostMethod("bad", halved, sees="inputs"), "w4@bad", "@bad looks at how inputs vary: pass calib"),
+        (
+            PostMethod("bad", lambda w, known, x: w[:1]),
+            "w4@bad",
+            r"blocks\.0\.qkv: @bad gave \(1, 32\) for a matrix of shape \(96, 32\)",
+        ),
+        (PostMethod("bad", lambda w, known, x: 3), "w4@bad", "@bad gave int for a matrix"),
+        (
+            PostMethod("bad", halved, refusal=lambda known: "no"),
+            "w4@bad",
+            "'w:int4@bad' cannot be: no",
+        ),
+        (
+            PostMethod("bad", halved),
+            "w4 a4@bad",
+            "@bad applies to weights only; activations are rounded",
+        ),
+        (
+            PostMethod("bad", halved, sees="inputs"),
+            "w4@bad",
+            "@bad looks at how inputs vary: pass calib",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_method_cannot_do_is_said(method: PostMethod, post: str, said: str) -> None:
     register_method(method, replace=True)
     try:

@@ -1,4 +1,6 @@
-"""Rounding to nearest: every number to the nearest of its grid, whatever its inputs; the method where none is named."""
+"""Rounding to nearest: every number to the nearest of its grid, whatever its inputs; the method
+where none is named.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ DRAWS = 0
 
 
 def to_nearest(weight: Tensor, known: Format, seen: Tensor | None = None) -> Tensor:
-    """The matrix (outputs, inputs) rounded to nearest; zeros fill up a last group that is smaller."""
+    """The matrix (outputs, inputs) rounded to nearest; zeros fill up a last group that is
+    smaller.
+    """
     # Zeros change no largest magnitude, so the group keeps the scale of the numbers that it has.
     missing = -weight.shape[-1] % (known.group or 1) if known.is_scaled else 0
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight

@@ -1,12 +1,14 @@
-"""The clipped rule ('@clipped'): what was clipped learns nothing, since moving it a little changes nothing.
+"""The clipped rule ('@clipped'): what was clipped learns nothing, since moving it a little changes
+nothing.
 
 With s the scale of a group, u = x / s, and bottom and top the ends of the grid,
 
     dL/dx = g where bottom <= u <= top, else 0
 
-Only formats that can clip take it: '+clip', full-range integers, ternary, binary, block formats, whose scale may lie
-below the largest magnitude. The ends count as inside up to a part in a million, the rounding of x / s. Source: Hubara et
-al. 2016, Quantized neural networks, section 2.3; the clipping of PACT, Choi et al. 2018.
+Only formats that can clip take it: '+clip', full-range integers, ternary, binary, block formats,
+whose scale may lie below the largest magnitude. The ends count as inside up to a part in a million,
+the rounding of x / s. Source: Hubara et al. 2016, Quantized neural networks, section 2.3; the
+clipping of PACT, Choi et al. 2018.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The learned-step rule ('@lsq'): the step of an integer grid is trained with the weights (formulas: learned_step.py)."""
+"""The learned-step rule ('@lsq'): the step of an integer grid is trained with the weights
+(formulas: learned_step.py).
+"""
 
 from __future__ import annotations
 

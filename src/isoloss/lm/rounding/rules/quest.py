@@ -1,16 +1,18 @@
-"""QuEST ('@quest'): rounding in a rotated basis at the clip that suits a normal variable, and a gradient that trusts.
+"""QuEST ('@quest'): rounding in a rotated basis at the clip that suits a normal variable, and a
+gradient that trusts.
 
-With H the orthonormal Hadamard matrix of every 128 neighbours (or the largest power of two that divides them), sigma the
-root mean square of a group of h = x H, and a_b the clip that makes the mean squared error of 2^b equal steps on a
-standard normal variable smallest,
+With H the orthonormal Hadamard matrix of every 128 neighbours (or the largest power of two that
+divides them), sigma the root mean square of a group of h = x H, and a_b the clip that makes the
+mean squared error of 2^b equal steps on a standard normal variable smallest,
 
     d     = 2 a_b sigma / (2^b - 1)
     q     = d (floor(h / d) + 1/2), at most a_b sigma to either side;   y = q H^T
     dL/dx = (m * (g H)) H^T,   m = 1 where |q - h| <= d / 2, else 0   ("trust")
 
-The grid has all 2^b levels and none at 0: it is not that of 'int4' in `formats`, though it has its bits. |q - h| <= d / 2
-is computed as |h| <= 2^(b-1) d, which is the same without the error of a subtraction. The paper shares sigma in a row of
-weights and in a token of activations: 'w4@quest a4/row@quest'. Source: Panferov et al. 2025, QuEST, section 3.
+The grid has all 2^b levels and none at 0: it is not that of 'int4' in `formats`, though it has its
+bits. |q - h| <= d / 2 is computed as |h| <= 2^(b-1) d, which is the same without the error of a
+subtraction. The paper shares sigma in a row of weights and in a token of activations: 'w4@quest
+a4/row@quest'. Source: Panferov et al. 2025, QuEST, section 3.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class _Quest(torch.autograd.Function):
         group = known.granularity if isinstance(known.granularity, int) else x.shape[-1]
         size = min(group & -group, ROTATED)
         levels = 2 ** int(known.bits)
-        h = rotated(x, size)
+        h = rotated(x, size)  # in a rotated basis outliers are spread over their neighbours
         parts = (
             h.reshape(1, -1)
             if known.granularity == "tensor"
@@ -60,8 +62,10 @@ class _Quest(torch.autograd.Function):
         sigma = parts.square().mean(-1, keepdim=True).sqrt()
         step = (sigma * (2 * GAUSSIAN_CLIP[int(known.bits)] / (levels - 1))).clamp_min(2.0**-126)
         u = parts / step
+        # Beyond half a step outside of the grid the error is larger than half a step: not trusted.
         ctx.save_for_backward((u.abs() <= levels / 2).reshape(x.shape))
         ctx.size = size
+        # Levels stand at half steps, so floor + 1/2 is the nearest of them.
         q = (u.floor() + 0.5).clamp(-(levels - 1) / 2, (levels - 1) / 2) * step
         return rotated(q.reshape(x.shape), size).to(x.dtype)
 
@@ -73,7 +77,9 @@ class _Quest(torch.autograd.Function):
 
 
 def rotated(x: Tensor, size: int) -> Tensor:
-    """x times the orthonormal Hadamard matrix of every `size` neighbours, at least in float32; its own inverse."""
+    """x times the orthonormal Hadamard matrix of every `size` neighbours, at least in float32; its
+    own inverse.
+    """
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     with torch.autocast(x.device.type, enabled=False):
         pieces = wide.reshape(*wide.shape[:-1], -1, size) @ _hadamard(size, wide.dtype, wide.device)
@@ -97,7 +103,10 @@ def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
     )
     if plain and bare == known.bare:
         return None
-    return "@quest takes binary and int2 to int8, with no modifier but a granularity (it rotates by itself)"
+    return (
+        "@quest takes binary and int2 to int8, with no modifier but a granularity "
+        "(it rotates by itself)"
+    )
 
 
 RULE = GradientRule("quest", quest, refusal=_refusal)
