@@ -1,5 +1,4 @@
-"""Small language models with quantised parts: data, the model, training, and quantising after
-training.
+"""Small language models with quantised parts: data, the model, training, quantising after it.
 
 `train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder of
 shapes (shape.py). A `Corpus` hands out batches (data). Parts are rounded by a gradient rule in

@@ -1,6 +1,4 @@
-"""Arguments of the verbs, checked before any work: each of a wrong kind is refused in one
-sentence.
-"""
+"""Arguments of the verbs, checked before any work: a wrong kind is refused in one sentence."""
 
 from __future__ import annotations
 

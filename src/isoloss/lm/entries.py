@@ -1,6 +1,4 @@
-"""Entries of the open sets: a folder whose files each hold a record, and names that can stand
-behind an @.
-"""
+"""Entries of open sets: a folder of files with a record each, and names that an @ can spell."""
 
 from __future__ import annotations
 

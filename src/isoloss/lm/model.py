@@ -1,5 +1,4 @@
-"""The model: a decoder of our own (RMSNorm, rotary positions, SwiGLU), each of whose parts can be
-rounded.
+"""The model: a decoder of our own (RMSNorm, rotary positions, SwiGLU) whose parts are rounded.
 
 Shapes: B sequences, T tokens, C width, H heads, D head width, F feed-forward width, V vocabulary.
 

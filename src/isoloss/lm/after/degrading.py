@@ -1,6 +1,4 @@
-"""The cost of quantising: the loss of two models on the same tokens, and how far their predictions
-lie apart.
-"""
+"""The cost of quantising: loss and predictions of two models on the same tokens."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Models of Hugging Face: read from a folder, with text cut into windows of their own tokens (extra
-`hub`).
-"""
+"""Models of Hugging Face (extra `hub`), with text cut into windows of their own tokens."""
 
 from __future__ import annotations
 

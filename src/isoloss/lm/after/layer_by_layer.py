@@ -1,5 +1,4 @@
-"""Calibration inputs of a whole model: one matrix after the other, each as the ones before it are
-by then.
+"""Calibration inputs of a whole model: of each matrix, as those before it are by then.
 
 Only the inputs of one block are kept at a time. Every block is run once for each group of matrices
 that share an input, as far as that group and no further, and once to its end.

@@ -1,5 +1,4 @@
-"""Post-training quantisation of any model with linear layers, such as a causal language model of
-Hugging Face.
+"""Post-training quantisation of any model with linear layers, such as one of Hugging Face.
 
 Weights of every torch.nn.Linear of the model are rounded, but for its head; a scope is the last
 name on the way to a layer (`w.down_proj` is that layer of all blocks), and `w.head` the output

@@ -1,10 +1,8 @@
-"""A method after training as a value: how it rounds a matrix and what it must see, and the open set
-of all methods.
+"""A method after training as a value: how it rounds a matrix, what it sees; the set of all.
 
 ``w4@name`` in what serving names is looked up here. A method is one file in methods/ with its
-record under METHOD; one of
-your own is registered from outside by `register_method`, and is then spelled ``@name`` wherever the
-others are.
+record under METHOD; one of your own is registered from outside by `register_method`, and is then
+spelled ``@name`` wherever the others are.
 """
 
 from __future__ import annotations

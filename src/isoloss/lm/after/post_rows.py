@@ -1,6 +1,4 @@
-"""A trained run quantised to one more row of the table: its parent, its cost, and a key to find it
-by.
-"""
+"""The row of a quantised run: its parent, its gap, and a key to find it by."""
 
 from __future__ import annotations
 

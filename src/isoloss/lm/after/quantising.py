@@ -16,6 +16,7 @@ from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows
 from isoloss.lm.after.post_rows import Calibration, post_precision, post_run
+from isoloss.lm.after.serving_weights import check_scope, served
 from isoloss.lm.arguments import Posts, check_kind, posts_of, shown
 from isoloss.lm.data import Corpus, Language, corpus_of
 from isoloss.lm.model import Model
@@ -92,6 +93,12 @@ def quantise(
             f"post is {[str(each) for each in posts]}; accepted is a precision such as 'w4', or "
             "several different ones"
         )
+    for (
+        each
+    ) in posts:  # before a model is read: scopes that serving lacks, methods that there are not
+        precision = served(Precision("fp"), each)
+        for scope, known in precision.serve.items():
+            check_scope(scope, known, precision)
     _check(calibration, trained_on, callback)
     rows: list[dict[str, Any]] = []
     for given in _given(model, corpus, trained_on):

@@ -1,6 +1,4 @@
-"""A corpus, what models are trained on: anything that hands out batches by seed and step, and a
-validation set.
-"""
+"""A corpus, what models are trained on: batches by seed and step, and a validation set."""
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
-"""A synthetic language whose entropy is known: a Zipf mixture of context rules, unlimited and
-seeded.
+"""A synthetic language of known entropy: a Zipf mixture of context rules, unlimited and seeded.
 
 Each token is drawn in two steps. First a rule family is chosen, family j with probability weight_j.
 Then
 
     family "base":      x_t = a word drawn from the vocabulary, whose frequencies follow Zipf's law
-    family (o1, o2...): x_t = the favourite word of the context (x_{t-o1}, x_{t-o2}, ...), the same
-    for ever
+    family (o1, o2...): x_t = the favourite word of the context (x_{t-o1}, x_{t-o2}, ...)
 
-The favourite of a context is itself drawn from the vocabulary once, by a hash. So every context
-that occurs is one rule to be learnt; contexts of Zipf words are Zipf-like themselves, and a model
-that has room for K rules, or tokens enough to have met them, lacks the mass of the rarer ones: a
-power law in params and in tokens. Longer and farther contexts need attention and are many more. The
-conditional distribution is a short sum,
+The favourite of a context is the same for ever: it is drawn from the vocabulary once, by a hash. So
+every context that occurs is one rule to be learnt; contexts of Zipf words are Zipf-like themselves,
+and a model that has room for K rules, or tokens enough to have met them, lacks the mass of the
+rarer ones: a power law in params and in tokens. Longer and farther contexts need attention and are
+many more. The conditional distribution is a short sum,
 
     P(x | past) = weight_base u(x) + sum_j weight_j [x is the favourite of context j],
 

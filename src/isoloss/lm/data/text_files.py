@@ -1,6 +1,4 @@
-"""The documents of a text, one after the other: files and folders of .txt, .jsonl and .parquet, or
-a data set of the hub.
-"""
+"""Documents of a text, one by one: .txt, .jsonl and .parquet files, or a hub data set."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""From text to tokens and back: raw bytes, or the library `tokenizers` (trained here, or read from
-its file).
-"""
+"""From text to tokens and back: raw bytes, or the library `tokenizers`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Tokens on disk, written once and mapped into memory by every worker: one safetensors file for a
-text and tokeniser.
+"""Tokens on disk, written once and mapped into memory by every worker of a sweep.
 
 It holds two arrays, "training" and "validation", and about them the key of what they were made
 from, the tokeniser and the sha256 of each. A file is made beside its place and moved there in one

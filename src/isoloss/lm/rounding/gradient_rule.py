@@ -1,5 +1,4 @@
-"""How a gradient passes a rounding: a rule as a value, and the open set of the rules that training
-knows.
+"""How a gradient passes a rounding: a rule as a value, and the open set of all rules.
 
 Rounding Q is flat almost everywhere, so its true gradient is 0 and teaches nothing. Every rule puts
 something in its place: with y = Q(x) and g = dL/dy it says what dL/dx is, and sometimes rounds to a

@@ -1,5 +1,4 @@
-"""A learned step size ('@lsq'): the scale of a rounding is a parameter of the model, with its own
-gradient.
+"""A learned step size ('@lsq'): the scale of a rounding as a parameter with its own gradient.
 
 With Q_N = 2^(b-1), Q_P = 2^(b-1) - 1 and u = x / s,
 

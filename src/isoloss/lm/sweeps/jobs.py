@@ -1,6 +1,4 @@
-"""From grids to the work of a sweep: the jobs of every combination, and one task for each shared
-prefix.
-"""
+"""From grids to the work of a sweep: a job a combination, a task a shared prefix."""
 
 from __future__ import annotations
 

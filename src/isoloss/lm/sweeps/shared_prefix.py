@@ -1,5 +1,4 @@
-"""The work of one task of a sweep: runs that share their first steps, trained once as far as they
-do.
+"""The work of one task of a sweep: runs that share their first steps, trained once.
 
 A warm-up-stable-decay run equals the constant run until its decay begins. So the shared prefix is
 trained once; where a run branches off, the state is copied, the branch decays, is evaluated and

@@ -1,6 +1,4 @@
-"""The verb ``train``: a grid of models, trained and quantised by a resumable sweep, as a table of
-runs.
-"""
+"""The verb ``train``: a grid of models, trained and quantised by a resumable sweep."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Training of a batched model: several jobs at once, each with the batches, clipping and random
-numbers it has alone.
-"""
+"""Training of a batched model: each job with the batches, clipping and draws it has alone."""
 
 from __future__ import annotations
 

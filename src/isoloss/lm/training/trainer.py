@@ -1,6 +1,4 @@
-"""A model in training: steps of AdamW that can be stopped anywhere, kept, and gone on with to the
-last bit.
-"""
+"""A model in training: steps of AdamW that can be stopped, kept and resumed to the last bit."""
 
 from __future__ import annotations
 

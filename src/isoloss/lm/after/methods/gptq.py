@@ -1,5 +1,4 @@
-"""GPTQ: a matrix rounded column by column, each error made good by the columns that are still to
-come.
+"""GPTQ: a matrix rounded column by column, each error made good by the columns to come.
 
 A layer turns inputs x into W x. Rounding W to Q changes its outputs on calibration inputs X, shape
 (tokens, inputs), by
@@ -11,14 +10,12 @@ distance of the weights, as if H were the identity. Optimal brain surgery does b
 has been rounded with the error e = w_i - q_i, the change of the columns after it that makes the
 form least is
 
-    w_j <- w_j - e (F^-1)_ij / (F^-1)_ii,        F = the part of H of the columns i, i + 1, ... that
-    were still free.
+    w_j <- w_j - e (F^-1)_ij / (F^-1)_ii,        F = the part of H of the columns i, i + 1, ...
 
-The rows of all these inverses are one Cholesky factor: with H^-1 = U^T U, U upper triangular, row i
-of U is row i of F^-1 over the root of (F^-1)_ii. So
+that were still free. The rows of all these inverses are one Cholesky factor: with H^-1 = U^T U, U
+upper triangular, row i of U is row i of F^-1 over the root of (F^-1)_ii. So
 
-    for each column i:   q_i = round(w_i);   w_j <- w_j - (w_i - q_i) / U_ii U_ij   for all j after
-    i
+    for each column i:   q_i = round(w_i);   w_j <- w_j - (w_i - q_i) / U_ii U_ij   for all j > i
 
 and as long as errors stay inside a block of columns, the columns behind it can wait and take the
 whole block's errors as one product of matrices. Inputs of calibration may span less than the space:

@@ -1,6 +1,4 @@
-"""Rounding to nearest: every number to the nearest of its grid, whatever its inputs; the method
-where none is named.
-"""
+"""Rounding to nearest, whatever the inputs; the method where none is named."""
 
 from __future__ import annotations
 

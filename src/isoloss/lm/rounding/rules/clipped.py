@@ -1,5 +1,4 @@
-"""The clipped rule ('@clipped'): what was clipped learns nothing, since moving it a little changes
-nothing.
+"""The clipped rule ('@clipped'): what was clipped has no gradient, as small moves do nothing.
 
 With s the scale of a group, u = x / s, and bottom and top the ends of the grid,
 

@@ -1,5 +1,4 @@
-"""QuEST ('@quest'): rounding in a rotated basis at the clip that suits a normal variable, and a
-gradient that trusts.
+"""QuEST ('@quest'): rounding in a rotated basis, with a gradient where the error is small.
 
 With H the orthonormal Hadamard matrix of every 128 neighbours (or the largest power of two that
 divides them), sigma the root mean square of a group of h = x H, and a_b the clip that makes the

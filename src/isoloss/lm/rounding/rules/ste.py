@@ -1,5 +1,4 @@
-"""The plain straight-through rule ('@ste', or no method): the gradient passes as if nothing had
-been rounded.
+"""The plain straight-through rule ('@ste', or no method): the gradient passes as if unrounded.
 
     dL/dx = g, whether x was rounded or clipped
 
