@@ -50,11 +50,10 @@ from isoloss.lm.training import (
 # fmt: off
 __all__ = [
     "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy",
-    "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError",
-    "PostMethod", "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained",
-    "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
-    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run",
-    "quantise", "quantised", "register_method", "register_rule", "train", "train_one",
-    "windows",
+    "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError", "PostMethod",
+    "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained", "Windows", "corpus_of",
+    "degradation", "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "load_hub",
+    "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised",
+    "register_method", "register_rule", "train", "train_one", "windows",
 ]
 # fmt: on

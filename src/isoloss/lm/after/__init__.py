@@ -12,6 +12,7 @@ from isoloss.lm.after.hub import Windows, load_hub, windows
 from isoloss.lm.after.post_method import (
     PostMethod,
     calibrated_methods,
+    know_methods,
     own_methods,
     register_method,
 )
@@ -22,8 +23,7 @@ from isoloss.lm.after.quantising import quantise
 # fmt: off
 __all__ = [
     "Calibration", "Degradation", "PostMethod", "Predictions", "Windows", "calibrated_methods",
-    "degradation", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise",
-    "quantised",
-    "register_method", "windows",
+    "degradation", "know_methods", "load_hub", "own_methods", "post_key", "post_precision",
+    "post_run", "quantise", "quantised", "register_method", "windows",
 ]
 # fmt: on

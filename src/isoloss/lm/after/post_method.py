@@ -150,6 +150,13 @@ def own_methods(formats: Iterable[Format]) -> tuple[PostMethod, ...]:
     return tuple(m for m in found if not METHODS.is_shipped(METHODS.home(m.name)))
 
 
+def know_methods(methods: Iterable[PostMethod]) -> None:
+    """Register methods that another process sent; those that are known already keep their home."""
+    for method in methods:
+        if METHODS.find(method.name) != method:
+            METHODS.register(method.name, method, replace=True, home=method.round.__module__)
+
+
 def label_of(formats: Iterable[Format], sequences: int) -> str:
     """What the row of a quantised run says of its method: all that were named, or that it was
     rounded to nearest.

@@ -15,7 +15,6 @@ from isoloss.lm.data.text_files import TextError, documents
 # fmt: off
 __all__ = [
     "Corpus", "Entropy", "Language", "LanguageError", "Text", "TextError", "TextWarning", "Tokens",
-    "corpus_of",
-    "documents",
+    "corpus_of", "documents",
 ]
 # fmt: on

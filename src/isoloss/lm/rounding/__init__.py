@@ -9,6 +9,7 @@ many_grids.py rounds many plain formats of a batched sweep in one pass.
 from isoloss.lm.rounding.fake_quant import fake_quantise
 from isoloss.lm.rounding.gradient_rule import (
     GradientRule,
+    know_rules,
     method_of,
     own_rules,
     register_rule,
@@ -29,8 +30,7 @@ from isoloss.lm.rounding.parts import (
 # fmt: off
 __all__ = [
     "ENDS", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding", "check_groups",
-    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "method_of",
-    "own_rules",
-    "register_rule", "rounding_of", "rule_of",
+    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "know_rules",
+    "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
 ]
 # fmt: on

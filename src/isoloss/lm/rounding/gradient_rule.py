@@ -134,6 +134,14 @@ def own_rules(formats: Iterable[Format]) -> tuple[GradientRule, ...]:
     return tuple(rule for rule in found if not RULES.is_shipped(RULES.home(rule.name)))
 
 
+def know_rules(rules: Iterable[GradientRule]) -> None:
+    """Register rules that another process sent; those that are known already keep their home."""
+    for rule in rules:
+        if RULES.find(rule.name) != rule:
+            home = (rule.apply or rule.module).__module__
+            RULES.register(rule.name, rule, replace=True, home=home)
+
+
 def without_method(known: Format) -> Format:
     """The format itself, as its rule rounds to it."""
     return known if known.method is None else replace(known, method=None)

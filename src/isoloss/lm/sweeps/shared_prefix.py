@@ -25,13 +25,13 @@ from isoloss.formats import Precision
 from isoloss.lm.after import (
     PostMethod,
     Predictions,
+    know_methods,
     post_key,
     post_precision,
     post_run,
-    register_method,
 )
 from isoloss.lm.model import Model
-from isoloss.lm.rounding import GradientRule, register_rule
+from isoloss.lm.rounding import GradientRule, know_rules
 from isoloss.lm.shape import training_bytes
 from isoloss.lm.training import (
     CheckpointError,
@@ -131,10 +131,8 @@ class SharedPrefix:
     def __call__(self, watch: Watch) -> None:
         """Train what is missing, and leave every row with the watch."""
         torch.set_num_threads(1)
-        for method in self.methods:
-            register_method(method, replace=True)
-        for rule in self.rules:
-            register_rule(rule, replace=True)
+        know_methods(self.methods)
+        know_rules(self.rules)
         _Training(self, watch).run()
 
 

@@ -28,7 +28,7 @@ from isoloss.lm import (
     register_method,
     train_one,
 )
-from isoloss.lm.after.post_method import METHODS
+from isoloss.lm.after.post_method import METHODS, know_methods, own_methods
 from isoloss.runs import Decoder
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -139,6 +139,18 @@ def test_degradation_takes_the_model(half: PostMethod) -> None:
     before = model()
     found = degradation(before, quantised(before, "w4@half"), LANGUAGE.validation(8))
     assert found.kl > degradation(before, quantised(before, "w4"), LANGUAGE.validation(8)).kl
+
+
+def test_work_that_comes_back_to_its_own_process_keeps_the_home(half: PostMethod) -> None:
+    """Else the next sweep would take it for one that every process has."""
+    home = METHODS.home("half")
+    know_methods([half])
+    assert METHODS.home("half") == home
+    assert own_methods([Format.parse("int4@half"), Format.parse("int4@gptq")]) == (half,)
+    METHODS.remove("half")
+    know_methods([half])
+    assert METHODS["half"] == half
+    assert not METHODS.is_shipped(METHODS.home("half"))
 
 
 # ---- bad input
