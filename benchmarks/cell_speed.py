@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks.timing import repeats, table
 from benchmarks.training_speed import LONG, at_hand, step_seconds
 from isoloss.lm import Language, Recipe, model_of
-from isoloss.lm.training.cell_trainer import CellTrainer
+from isoloss.lm.training.batched_trainer import BatchedTrainer
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.one_run import finished
 from isoloss.lm.training.trainer import Trainer
@@ -80,7 +80,7 @@ def _jobs(size: str, device: str, steps: int, compiled: bool) -> list[Job]:
 
 def _alike(jobs: Sequence[Job]) -> str:
     """How far each member is from its run alone, and how far another seed is."""
-    cell, rows, apart = CellTrainer(*jobs), [], []
+    cell, rows, apart = BatchedTrainer(*jobs), [], []
     cell.advance(COMPARED, COMPARED, jobs[0].recipe)
     together = np.array(cell.losses)
     for k, (job, ended) in enumerate(zip(jobs, cell.ended(), strict=True)):
@@ -116,7 +116,7 @@ def _alike(jobs: Sequence[Job]) -> str:
 def _operations(jobs: Sequence[Job]) -> tuple[int, int]:
     """Of a step: those of the cell, and those of all jobs one by one."""
     counts = []
-    for trainer in (CellTrainer(*jobs), *(Trainer(job) for job in jobs)):
+    for trainer in (BatchedTrainer(*jobs), *(Trainer(job) for job in jobs)):
         trainer.advance(1, LONG, jobs[0].recipe)
         with Operations() as operations:
             trainer.advance(2, LONG, jobs[0].recipe)
@@ -126,7 +126,7 @@ def _operations(jobs: Sequence[Job]) -> tuple[int, int]:
 
 def _times(jobs: Sequence[Job]) -> np.ndarray:
     """The time of a step of all one by one over that of the cell, shape (rounds,)."""
-    trainers = [CellTrainer(*jobs), *(Trainer(job) for job in jobs)]
+    trainers = [BatchedTrainer(*jobs), *(Trainer(job) for job in jobs)]
     rounds = [
         [step_seconds(trainer, STEPS) for trainer in trainers] for _ in range(max(5, repeats(9)))
     ]

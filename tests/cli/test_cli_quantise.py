@@ -57,7 +57,7 @@ def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("{}", "--post", "w4@awq"), "unknown method 'awq' ('fp -> w4@awq'); known are rtn, gptq"),
+        (("{}", "--post", "w4@awq"), "unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w4@awq')"),
         (("{}", "--post", "g4"), "serving has no part 'g'"),
         (("{}", "--post", "w8 -> w4"), "has an arrow"),
         (("nothing", "--post", "w4"), "say what to measure it on and how many tokens it was trained on: --corpus texts/ and --trained-on 2T"),

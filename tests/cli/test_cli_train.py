@@ -95,9 +95,9 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
         "fp,w3",
         "--cells",
     )
-    assert shell(*line, "--numbers", "bfloat16", "--workers", "1").exit_code == 0
-    assert "nothing to do: all 2 rows of 1 task" in shell(*line, "--numbers", "bfloat16").stderr
-    assert "learns its steps" in shell(*line[:-2], "fp,w3@lsq", "--cells").stderr
+    assert shell(*line, "--dtype", "bfloat16", "--workers", "1").exit_code == 0
+    assert "nothing to do: all 2 rows of 1 task" in shell(*line, "--dtype", "bfloat16").stderr
+    assert "has learned steps" in shell(*line[:-2], "fp,w3@lsq", "--cells").stderr
     absent = shell(*line, "--device", "tpu9")
     assert (
         absent.exit_code,
@@ -113,7 +113,7 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
         (("--tokens", "1k", "--tokenizer", "bytes"), 1, "error: --tokenizer is of a text, which the synthetic language is not; name one with --corpus\n"),
         (("--tokens", "1k", "--precision", "w4 l8"), 1, "error: the model has no part 'l' ('w4 l8'); it has w a kv q g\n"),
         (("--tokens", "1k", "--schedule", "linear"), 1, "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
-        (("--tokens", "1k", "--post", "w3@awq"), 1, "error: unknown method 'awq' ('fp -> w3@awq'); known are rtn, gptq\n"),
+        (("--tokens", "1k", "--post", "w3@awq"), 1, "error: unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w3@awq')\n"),
         (("--tokens", "1k", "--corpus", "nowhere.txt"), 1, "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
         (("--tokens", "1k", "--law", "kumar2042"), 1, "error: unknown law 'kumar2042'; did you mean 'kumar2024'"),
         (("--tokens", "10"), 1, "error: 10 tokens are less than half a batch of 1024; ask for more\n"),

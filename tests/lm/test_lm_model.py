@@ -1,4 +1,6 @@
-"""The model: its size, its rounding against the specification, gradients against their definition, refusals."""
+"""The model: its size, its rounding against the specification, gradients against their definition,
+refusals.
+"""
 
 import shutil
 from typing import Any
@@ -143,12 +145,24 @@ def test_compiled_rounding_changes_nothing() -> None:
     ("precision", "message"),
     [
         ("w4 d8", "the model has no part 'd' ('w4 d8'); it has w a kv q g"),
-        ("w.fc9:4", "the model has no 'w.fc9' ('w.fc9:int4'); it has w.qkv, w.out, w.fc1, w.fc2, w.embedding, w.head"),
-        ("a.embedding:4", "the model has no 'a.embedding' ('a.embedding:int4'); it has a.qkv, a.out, a.fc1, a.fc2, a.head"),
-        ("w4@gptq a8", "training knows no method 'gptq' ('w:int4@gptq'); it has ste, clipped, lsq, quest"),
+        (
+            "w.fc9:4",
+            "the model has no 'w.fc9' ('w.fc9:int4'); it has w.qkv, w.out, w.fc1, w.fc2, "
+            "w.embedding, w.head",
+        ),
+        (
+            "a.embedding:4",
+            "the model has no 'a.embedding' ('a.embedding:int4'); it has a.qkv, a.out, a.fc1, "
+            "a.fc2, a.head",
+        ),
+        (
+            "w4@gptq a8",
+            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in "
+            "'w:int4@gptq')",
+        ),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),
     ],
-)  # fmt: skip
+)
 def test_parts_that_the_model_lacks(precision: str, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         Model(SMALL, precision)
@@ -178,7 +192,8 @@ def test_sizes_that_do_not_fit() -> None:
     with pytest.raises(ModelError) as caught:
         check_memory(model_of("0.1M"), 1024, workers=2, available=1e7)
     assert str(caught.value) == (
-        "a model of 133k params on batches of 1024 tokens needs 0.0557 GB to train in 2 workers at once "
+        "a model of 133k params on batches of 1024 tokens needs 0.0557 GB to train in 2 workers at "
+        "once "
         "and 0.01 GB are free; choose a smaller one"
     )
 

@@ -1,8 +1,15 @@
-"""Small language models with quantised parts: what they learn from, the model, training, and what is kept of it."""
+"""Small language models with quantised parts: data, the model, training, quantising after it.
+
+`train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder of
+shapes (shape.py). A `Corpus` hands out batches (data). Parts are rounded by a gradient rule in
+training (rounding), and by a method when the model is quantised for serving (after).
+`register_rule` and `register_method` add your own.
+"""
 
 from isoloss.lm.after import (
     Calibration,
     Degradation,
+    PostMethod,
     Predictions,
     Windows,
     degradation,
@@ -12,6 +19,7 @@ from isoloss.lm.after import (
     post_run,
     quantise,
     quantised,
+    register_method,
     windows,
 )
 from isoloss.lm.data import (
@@ -25,7 +33,7 @@ from isoloss.lm.data import (
     corpus_of,
 )
 from isoloss.lm.model import Model
-from isoloss.lm.rounding import fake_quantise
+from isoloss.lm.rounding import GradientRule, fake_quantise, register_rule
 from isoloss.lm.shape import ModelError, model_of
 from isoloss.lm.sweeps import foreseen, train
 from isoloss.lm.training import (
@@ -41,10 +49,11 @@ from isoloss.lm.training import (
 
 # fmt: off
 __all__ = [
-    "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation",
-    "Language", "LanguageError", "Model", "ModelError", "Predictions", "Recipe", "Text", "TextError",
-    "TextWarning", "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
-    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
-    "quantised", "train", "train_one", "windows",
+    "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy",
+    "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError", "PostMethod",
+    "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained", "Windows", "corpus_of",
+    "degradation", "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "load_hub",
+    "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised",
+    "register_method", "register_rule", "train", "train_one", "windows",
 ]
 # fmt: on

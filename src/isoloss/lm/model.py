@@ -1,14 +1,16 @@
-"""The model: a decoder of our own (RMSNorm, rotary positions, SwiGLU), each of whose parts can be rounded.
+"""The model: a decoder of our own (RMSNorm, rotary positions, SwiGLU) whose parts are rounded.
 
 Shapes: B sequences, T tokens, C width, H heads, D head width, F feed-forward width, V vocabulary.
 
-Every product of the blocks is `Linear`: y = Q_a(x) Q_w(W)^T, the gradient through both roundings straight
-(dx = g Q_w(W), dW = g^T Q_a(x)), with g = Q_g(dy) where g is set. Keys and values are rounded after the
-rotation, as they would be stored, a row being one head's vector of one token; queries beside them.
+Every product of the blocks is `Linear`: y = Q_a(x) Q_w(W)^T, the gradient through both roundings
+straight (dx = g Q_w(W), dW = g^T Q_a(x)), with g = Q_g(dy) where g is set. Keys and values are
+rounded after the rotation, as they would be stored, a row being one head's vector of one token;
+queries beside them.
 
-Initial weights and learning rates follow the width (mu-parametrisation for Adam): a matrix starts at 1/sqrt(inputs)
-and learns at lr base_width / inputs; embeddings and norms learn at lr; the head starts at zero, so that the first
-loss is log V. A tied head is the embedding, its logits times base_width / C.
+Initial weights and learning rates follow the width (mu-parametrisation for Adam): a matrix starts
+at 1/sqrt(inputs) and learns at lr base_width / inputs; embeddings and norms learn at lr; the head
+starts at zero, so that the first loss is log V. A tied head is the embedding, its logits times
+base_width / C.
 """
 
 from __future__ import annotations
@@ -60,14 +62,15 @@ class Linear(nn.Module):
         """Outputs (..., outputs) of x (..., inputs)."""
         weight = self.weight if self.w is None else self.w(self.weight, self.random)
         y = functional.linear(x if self.a is None else self.a(x, self.random), weight)
-        # The output gradient enters both backward products, so it is rounded once, where it arrives.
+        # The output gradient enters both backward products, so it is rounded once, where it
+        # arrives.
         if self.g is not None:
             y = _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call]
         return y
 
 
 def linear_of(precision: Precision, name: str, outputs: int, inputs: int, compiled: bool) -> Linear:
-    """The matrix of a name with what a precision rounds in it."""
+    """The matrix of a name with the roundings that a precision names in it."""
     shapes = {"w": (outputs, inputs), "a": None, "g": None}
     return Linear(
         outputs,
@@ -94,8 +97,8 @@ class _RoundedGradient(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: Any, y: Tensor, rounding: Any, random: Any) -> tuple[Tensor, int]:
         y = y.movedim(in_dims[0], 0)
-        result: Tensor = _RoundedGradient.apply(y, rounding.stacked, random)  # type: ignore[no-untyped-call]
-        return result, 0
+        apply: Any = _RoundedGradient.apply
+        return apply(y, rounding.stacked, random), 0
 
 
 class Norm(nn.Module):
@@ -126,6 +129,7 @@ class Block(nn.Module):
         self.qkv, self.out = matrix("qkv", queries + 2 * keys, width), matrix("out", width, queries)
         self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
         self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
+        # Keys and values are rounded by one format, as one store holds both.
         # A learned step belongs to one tensor, so values have one beside that of the keys.
         self.v = (
             rounding_of(precision, "kv", compiled=compiled)
@@ -141,12 +145,13 @@ class Block(nn.Module):
         return added
 
     def attention(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
-        """What the tokens before it add to each token, (B, T, C)."""
+        """The update of each token by the tokens before it, (B, T, C)."""
         batch, length, _ = x.shape  # B T C
         sizes = [self.heads, self.kv_heads, self.kv_heads]
         q, k, v = (
             self.qkv(x).view(batch, length, sum(sizes), self.head).transpose(1, 2).split(sizes, 1)
         )  # B H T D
+        # Rounded after the rotation, as a server stores them; queries beside them.
         q, k = rotated(q, turns), rotated(k, turns)
         random = self.qkv.random
         if self.q is not None:
@@ -165,11 +170,34 @@ class Block(nn.Module):
 
 
 class Model(nn.Module):
-    """The decoder of a shape and precision; params of `shape` are its own, to the last one.
+    """A decoder whose parts can be rounded; its params are those of `shape`, to the last one.
 
-    precision: any of w a kv q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (likewise a. and g.); fc1
-    holds gate and up, embedding and head stay in full precision unless named. compiled: whether torch.compile
-    fuses the rounding. Raises ModelError for parts and shapes that it lacks.
+    Parameters
+    ----------
+    shape
+        Layers, width, heads, feed-forward width and vocabulary; gated, without biases, an even head
+        width.
+    precision
+        Any of w a kv q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (likewise a. and
+        g.); fc1 holds gate and up, embedding and head stay in full precision unless named.
+    seed
+        Of the first weights, which are the same for every precision.
+    compiled
+        Whether torch.compile may fuse the rounding; the numbers are the same.
+
+    Attributes
+    ----------
+    shape, precision
+        As given.
+    embedding
+        Shape (vocab, width); that of the head where it is tied.
+    blocks, norm, head
+        The layers, the last norm, and the output matrix (vocab, width).
+
+    Raises
+    ------
+    ModelError
+        The decoder lacks a part, or cannot have the shape.
     """
 
     def __init__(
@@ -180,9 +208,15 @@ class Model(nn.Module):
         compiled: bool = True,
     ):
         super().__init__()
+        if not isinstance(shape, Decoder):
+            raise ModelError(
+                f"shape is a {type(shape).__name__}; accepted is a Decoder, as model_of('0.1M') "
+                "gives it"
+            )
         if not shape.gated or shape.biases or shape.positions or (shape.head_dim or 0) % 2:
             raise ModelError(
-                f"the model is gated, without biases, with rotary positions and an even head width, and {shape} is not"
+                "the model is gated, without biases, with rotary positions and an even head "
+                f"width, and {shape} is not"
             )
         precision = Precision.parse(precision)
         check_precision(precision)
@@ -206,6 +240,7 @@ class Model(nn.Module):
             if isinstance(module, LearnedStep):
                 module.reset()
         for name, parameter in self.weights():
+            # Drawn in one order from one generator: runs that differ in precision start alike.
             if name == "embedding":
                 parameter.normal_(0, EMBEDDING_SCALE, generator=draw)
             elif name == "head.weight":
@@ -231,7 +266,9 @@ class Model(nn.Module):
         return (pair for pair in self.named_parameters() if id(pair[1]) not in steps)
 
     def _steps(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """The learned steps, each with the learning rate of what it rounds over that of the recipe."""
+        """The learned steps, each with the learning rate of what it rounds over that of the
+        recipe.
+        """
         for name, module in self.named_modules():
             if isinstance(module, LearnedStep):
                 matrix = name.endswith(".w")
@@ -244,7 +281,9 @@ class Model(nn.Module):
                 module.random = random
 
     def groups(self, lr: float, decay: float) -> list[dict[str, Any]]:
-        """The parameter groups of AdamW, learning rates by width; norms, embeddings and learned steps do not decay."""
+        """The parameter groups of AdamW, learning rates by width; norms, embeddings and learned
+        steps do not decay.
+        """
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for step, share in self._steps():
             groups.setdefault((lr * share * STEP_RATE, 0.0), []).append(step)
@@ -266,7 +305,7 @@ class Model(nn.Module):
 
 def loss_of(model: Callable[[Tensor], Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
     """The mean nats a token of a model on tokens (B, T), summed up in float32 at least."""
-    logits = model(inputs).flatten(0, 1)
+    logits = model(inputs).flatten(0, 1)  # B T V to (B T) V
     wide = torch.promote_types(logits.dtype, torch.float32)
     return functional.cross_entropy(logits.to(wide), targets.reshape(-1))
 

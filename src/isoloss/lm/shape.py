@@ -9,29 +9,50 @@ from isoloss.runs import Decoder, compact, number
 
 #: Width over layers: the ladder keeps it near this, so that 12 layers width^2 params fix both.
 ASPECT = 32
-#: Bytes a parameter in training: float32 weight, gradient and two moments, and what the optimiser needs beside them.
+#: Bytes a parameter in training: float32 weight, gradient and two moments, and what the optimiser
+#: needs beside them.
 TRAINING_BYTES = 20
 SMALLEST = 3_000
-#: The feed-forward width is a multiple of the first of these that keeps the size, so that groups of formats fit into it.
+#: The feed-forward width is a multiple of the first of these that keeps the size, so that groups of
+#: formats fit into it.
 FFN_STEPS = (32, 16, 8, 4)
 TOLERANCE = 0.05
 
 
 class ModelError(ValueError):
-    """One sentence: what a model cannot be or do, with the value and what is accepted."""
+    """A model cannot be or do something: one sentence with the value and what is accepted."""
 
 
 def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decoder:
-    """The decoder of the ladder with about `params` parameters without embeddings ("0.1M"), within 5%.
+    """The decoder of the ladder with about `params` parameters without embeddings, within 5%.
 
-    layers = the nearest to (params / (12 aspect^2))^(1/3), at least 2; the width follows in steps of a head, the
-    feed-forward width takes up the rest, in steps of 32 where that is near enough. Raises ModelError for a size too small for the ladder, or one whose
-    training state does not fit in memory.
+    layers = the nearest to (params / (12 aspect^2))^(1/3), at least 2; the width follows in steps
+    of a head, the feed-forward width takes up the rest, in steps of 32 where that is near enough.
+
+    Parameters
+    ----------
+    params
+        Parameters without embeddings, as 100_000 or "0.1M".
+    vocab
+        Different tokens; that of the corpus.
+    tied
+        Whether the head is the embedding.
+
+    Returns
+    -------
+    Decoder
+        Layers, width, heads and feed-forward width.
+
+    Raises
+    ------
+    ModelError
+        The size is too small for the ladder, or its training state does not fit in memory.
     """
     wanted = number(params)
     if wanted < SMALLEST:
         raise ModelError(
-            f"a model of {params} params is below the ladder; accepted is at least {compact(SMALLEST)}"
+            f"a model of {params} params is below the ladder; accepted is at least "
+            f"{compact(SMALLEST)}"
         )
     layers = max(2, round((wanted / (12 * ASPECT**2)) ** (1 / 3)))
     ideal = math.sqrt(wanted / (12 * layers))
@@ -49,12 +70,14 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
 
 
 def training_bytes(shape: Decoder, batch: int = 0, members: int = 1) -> float:
-    """About the bytes that training takes: weights, gradients and moments, and what a batch of tokens leaves to go back.
+    """About the bytes that training takes: weights, gradients and moments, and what a batch of
+    tokens leaves to go back.
 
     members: models trained at once, each of which then has its weights twice.
 
-    A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all float32: the peak
-    of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens, within a tenth (a throw-away script).
+    A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all
+    float32: the peak of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens,
+    within a tenth (a throw-away script).
     """
     left = shape.layers * (18 * shape.width + 8 * (shape.ffn or 0)) + 4 * shape.vocab
     weights = TRAINING_BYTES + (4 if members > 1 else 0)
@@ -68,7 +91,7 @@ def check_memory(
     members: int = 1,
     available: float | None = None,
 ) -> None:
-    """None, or ModelError where training on batches of so many tokens takes more memory than is free.
+    """Raise ModelError if training on batches of so many tokens takes more memory than is free.
 
     members: models that a worker trains at once.
     """
@@ -77,8 +100,8 @@ def check_memory(
     if needed > free:
         many = f" in {workers} workers at once" if workers > 1 else ""
         batches = f" on batches of {batch} tokens" if batch else ""
-        fewer = ", fewer precisions or seeds, or no cells" if members > 1 else ""
-        what = f"a cell of {members} models" if members > 1 else "a model"
+        fewer = ", fewer precisions or seeds, or cells=False" if members > 1 else ""
+        what = f"a batched sweep of {members} models" if members > 1 else "a model"
         raise ModelError(
             f"{what} of {compact(shape.params)} params{batches} needs {needed / 1e9:.3g} GB "
             f"to train{many} and {free / 1e9:.3g} GB are free; choose a smaller one{fewer}"

@@ -65,9 +65,10 @@ class Grid:
     step_size
         Step sizes of the descent in linear regression.
     **others
-        Whatever else the verb varies: settings of a recipe (lr, schedule, sequences ...) in
-        `train`, of the problem, the descent and the reading (dim, decay, batch, iterate, inputs
-        ...) in `simulate`.
+        Whatever else the verb varies. In `train`: tied, and the settings of its recipe: lr,
+        sequences, schedule (cosine, wsd, constant), warmup, decay, lr_end, weight_decay, beta1,
+        beta2, eps, clip, dtype (float32, bfloat16) and validation. In `simulate`: settings of the
+        problem, the descent and the reading (dim, decay, batch, iterate, inputs ...).
 
     Attributes
     ----------

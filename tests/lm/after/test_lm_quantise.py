@@ -1,4 +1,6 @@
-"""The verb quantise: from a trained model, a checkpoint and a folder of them to rows, and what it refuses."""
+"""The verb quantise: from a trained model, a checkpoint and a folder of them to rows, and what it
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def folder(trained: Trained, tmp_path: Path) -> Path:
 def test_a_row_for_each_precision_with_what_it_cost(trained: Trained) -> None:
     done: list[int] = []
     runs = quantise(
-        trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), tick=done.append
+        trained, ["w3", Precision("w4@gptq kv8")], calibration=Calibration(32), callback=done.append
     )
     assert (len(runs), done) == (2, [1, 1])
     assert list(runs["precision"]) == ["fp -> w3", "fp -> w4@gptq kv8"]
@@ -97,8 +99,11 @@ def test_a_checkpoint_gives_the_rows_of_its_model(trained: Trained, folder: Path
 def test_a_folder_of_checkpoints_gives_the_rows_of_all(folder: Path) -> None:
     runs = quantise(folder, ["w3", "w4"])
     assert list(zip(runs["seed"], runs["precision"], strict=True)) == [
-        (0, "fp -> w3"), (0, "fp -> w4"), (1, "fp -> w3"), (1, "fp -> w4"),
-    ]  # fmt: skip
+        (0, "fp -> w3"),
+        (0, "fp -> w4"),
+        (1, "fp -> w3"),
+        (1, "fp -> w4"),
+    ]
 
 
 def test_a_model_trained_on_text_needs_that_text(tmp_path: Path) -> None:
@@ -128,8 +133,15 @@ def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
         quantise(trained, "w3", corpus=replace(LANGUAGE, seed=1))
 
 
-@pytest.mark.parametrize(("post", "said"), [([], r"post is \[\]"), (["w4", "w4"], "several different ones"),
-                                            (["w4", "w3@awq"], "unknown method 'awq'"), ("w8 -> w4", "has an arrow")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("post", "said"),
+    [
+        ([], r"post is \[\]"),
+        (["w4", "w4"], "several different ones"),
+        (["w4", "w3@awq"], "unknown method after training 'awq'"),
+        ("w8 -> w4", "has an arrow"),
+    ],
+)
 def test_what_is_asked_for_is_checked_before_anything_is_measured(
     trained: Trained, post: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +152,7 @@ def test_what_is_asked_for_is_checked_before_anything_is_measured(
 
 def test_what_is_no_model_is_refused(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot quantise a int; accepted are"):
-        quantise(3, "w4")  # type: ignore[arg-type]
+        quantise(3, "w4")
     with pytest.raises(
         ModelError, match=r"is no checkpoint of isoloss; of a model of Hugging Face say"
     ):

@@ -1,4 +1,6 @@
-"""The synthetic language: its entropy against what is drawn, its batches, its frequencies, and what it refuses."""
+"""The synthetic language: its entropy against what is drawn, its batches, its frequencies, and what
+it refuses.
+"""
 
 import json
 import math
@@ -37,7 +39,9 @@ def test_tokens_come_as_often_as_the_conditional_says() -> None:
 
 
 def test_a_small_language_has_the_entropy_of_its_chain() -> None:
-    """One rule that looks one token back is a Markov chain: its entropy by matrix powers, from START on."""
+    """One rule that looks one token back is a Markov chain: its entropy by matrix powers, from
+    START on.
+    """
     small = Language(vocab=12, contexts=((1,),), context=16)
     pairs = np.array([[0, token] for token in range(12)])
     # The conditional after token v, read off sequences (START, v, anything).
@@ -81,7 +85,8 @@ def test_word_frequencies_follow_zipfs_law() -> None:
     assert slope == pytest.approx(-LANGUAGE.zipf, abs=0.01)
     came = np.sort(np.bincount(TOKENS[:, 1:].ravel()))[::-1][2:100]
     drawn = np.polyfit(np.log(np.arange(3, 101) + LANGUAGE.shift), np.log(came), 1)[0]
-    # Favourites of frequent contexts are few, so that what is drawn is somewhat steeper than the vocabulary.
+    # Favourites of frequent contexts are few, so that what is drawn is somewhat steeper than the
+    # vocabulary.
     assert drawn == pytest.approx(-LANGUAGE.zipf, abs=0.35)
 
 

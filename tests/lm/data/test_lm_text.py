@@ -1,4 +1,6 @@
-"""Text: every window once an epoch, pure batches, disjoint validation, round trips, the stored tokens, refusals."""
+"""Text: every window once an epoch, pure batches, disjoint validation, round trips, the stored
+tokens, refusals.
+"""
 
 import json
 import pickle
@@ -224,7 +226,8 @@ def test_a_bpe_is_the_same_in_another_process_and_sees_the_training_part_only(
 ) -> None:
     text = Text(book, "bpe:320", context=16)
     code = (
-        f"from isoloss.lm import Text; t = Text({str(book)!r}, 'bpe:320', context=16, folder={str(tmp_path / 'other')!r});"
+        f"from isoloss.lm import Text; t = Text({str(book)!r}, 'bpe:320', context=16, "
+        f"folder={str(tmp_path / 'other')!r});"
         "print(t.settings()['tokens_sha256'], t.settings()['tokenizer_sha256'])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -332,29 +335,72 @@ def test_too_few_tokens_are_refused_before_training(book: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"path": "none.txt"}, "there is no file or folder none.txt; give one, or hub:NAME for a data set of the hub"),
-        ({"path": "bare"}, "the folder bare holds no texts; accepted are files .txt .jsonl .parquet"),
+        (
+            {"path": "none.txt"},
+            "there is no file or folder none.txt; give one, or hub:NAME for a data set of the hub",
+        ),
+        (
+            {"path": "bare"},
+            "the folder bare holds no texts; accepted are files .txt .jsonl .parquet",
+        ),
         ({"path": "x.pdf"}, "cannot read x.pdf as text; accepted are files .txt .jsonl .parquet"),
         ({"path": ()}, "path is (); accepted are files and folders, or one hub:NAME"),
         ({"path": "bad.jsonl"}, "bad.jsonl, line 2 is no JSON: Expecting value at column 1"),
         ({"path": "list.jsonl"}, 'list.jsonl, line 1 is no JSON object such as {"text": ...}'),
-        ({"path": "good.jsonl"}, "good.jsonl, line 1 has no field 'text'; it has 'story', 'n': say field=..."),
-        ({"path": "good.jsonl", "field": "n"}, "good.jsonl, line 1: 'n' is int, and a text is wanted"),
-        ({"path": "half.jsonl"}, "half.jsonl, line 1: 'text' holds half a character (a lone surrogate); write whole ones"),
-        ({"path": "rows.parquet"}, "rows.parquet has no field 'text'; it has 'story': say field=..."),
-        ({"path": "rows.parquet", "field": "story"}, "rows.parquet, row 2: 'story' is NoneType, and a text is wanted"),
+        (
+            {"path": "good.jsonl"},
+            "good.jsonl, line 1 has no field 'text'; it has 'story', 'n': say field=...",
+        ),
+        (
+            {"path": "good.jsonl", "field": "n"},
+            "good.jsonl, line 1: 'n' is int, and a text is wanted",
+        ),
+        (
+            {"path": "half.jsonl"},
+            "half.jsonl, line 1: 'text' holds half a character (a lone surrogate); write whole "
+            "ones",
+        ),
+        (
+            {"path": "rows.parquet"},
+            "rows.parquet has no field 'text'; it has 'story': say field=...",
+        ),
+        (
+            {"path": "rows.parquet", "field": "story"},
+            "rows.parquet, row 2: 'story' is NoneType, and a text is wanted",
+        ),
         ({"path": "latin.txt"}, "latin.txt is no UTF-8: byte 3 is 0xe9; save it as UTF-8"),
         ({"path": "empty.txt"}, "empty.txt holds no text: 1 documents without a character"),
-        ({"path": "short.txt"}, "the validation part of short.txt has 6 tokens, and one sequence of 64 takes 65; give more text"),
-        ({"tokenizer": "words"}, "unknown tokenizer 'words'; accepted are 'bytes', 'bpe:1024' (or another size) or the path of a tokenizer.json"),
-        ({"tokenizer": "bpe:100"}, "tokenizer 'bpe:100' is too small; accepted is bpe:257 (256 bytes and an end) or more"),
-        ({"tokenizer": "latin.txt"}, "cannot read the tokenizer latin.txt: stream did not contain valid UTF-8"),
+        (
+            {"path": "short.txt"},
+            "the validation part of short.txt has 6 tokens, and one sequence of 64 takes 65; give "
+            "more text",
+        ),
+        (
+            {"tokenizer": "words"},
+            "unknown tokenizer 'words'; accepted are 'bytes', 'bpe:1024' (or another size) or the "
+            "path of a tokenizer.json",
+        ),
+        (
+            {"tokenizer": "bpe:100"},
+            "tokenizer 'bpe:100' is too small; accepted is bpe:257 (256 bytes and an end) or more",
+        ),
+        (
+            {"tokenizer": "latin.txt"},
+            "cannot read the tokenizer latin.txt: stream did not contain valid UTF-8",
+        ),
         ({"context": 1}, "context is 1; accepted is at least 2 tokens"),
-        ({"validation_share": 0.0}, "validation_share is 0; accepted is a share above 0 and below 1"),
+        (
+            {"validation_share": 0.0},
+            "validation_share is 0; accepted is a share above 0 and below 1",
+        ),
         ({"seed": -1}, "seed is -1; accepted is 0 or more"),
-        ({"unique_tokens": "9M"}, "unique_tokens is 9M; accepted is from one sequence of 64 to the 6.21k tokens of fine.txt"),
+        (
+            {"unique_tokens": "9M"},
+            "unique_tokens is 9M; accepted is from one sequence of 64 to the 6.21k tokens of "
+            "fine.txt",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], message: str
 ) -> None:
@@ -379,7 +425,8 @@ def test_more_validation_than_there_is(book: Path) -> None:
     with pytest.raises(TextError) as caught:
         Text(book, context=16).validation(512)
     assert str(caught.value) == (
-        "the validation part of book.txt has 20 sequences of 16 tokens and 512 are asked for; ask for fewer, "
+        "the validation part of book.txt has 20 sequences of 16 tokens and 512 are asked for; ask "
+        "for fewer, "
         "give more text or a larger validation_share than 0.05"
     )
 

@@ -59,7 +59,7 @@ def test_a_branch_of_a_trunk_is_the_whole_run() -> None:
     alone.
     """
     trunk, branch = job(20, schedule="constant"), job(10, schedule="wsd", decay=0.4)
-    assert (branch.shared, trunk.shared, trunk.trunk) == (6, 20, branch.trunk)
+    assert (branch.shared, trunk.shared, trunk.prefix) == (6, 20, branch.prefix)
     alone = Trainer(branch)
     alone.advance(10, 10, branch.recipe)
     shared = Trainer(trunk)
@@ -76,13 +76,13 @@ def test_a_branch_of_a_trunk_is_the_whole_run() -> None:
 
 def test_trunks_are_shared_by_what_is_equal_alone() -> None:
     wsd = job(10, schedule="wsd")
-    assert wsd.trunk == job(30, schedule="wsd", lr_end=0.1, decay=0.5).trunk
+    assert wsd.prefix == job(30, schedule="wsd", lr_end=0.1, decay=0.5).prefix
     others = [job(10, schedule="wsd", lr=0.02), job(10, "w4", schedule="wsd"), job(10), job(11)]
-    assert len({wsd.trunk, *(other.trunk for other in others)}) == 5
-    assert job(10).trunk == job(10).key
+    assert len({wsd.prefix, *(other.prefix for other in others)}) == 5
+    assert job(10).prefix == job(10).key
     share = job(100, schedule="wsd", warmup=0.1), job(200, schedule="wsd", warmup=0.05)
-    assert share[0].trunk == share[1].trunk  # both warm up for ten steps
-    assert share[0].trunk != job(200, schedule="wsd", warmup=0.1).trunk
+    assert share[0].prefix == share[1].prefix  # both warm up for ten steps
+    assert share[0].prefix != job(200, schedule="wsd", warmup=0.1).prefix
 
 
 def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:

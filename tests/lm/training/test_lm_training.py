@@ -1,4 +1,6 @@
-"""The trainer: equal to a plain PyTorch model written here, paired seeds, schedules, divergence, the row it returns."""
+"""The trainer: equal to a plain PyTorch model written here, paired seeds, schedules, divergence,
+the row it returns.
+"""
 
 import math
 import warnings
@@ -23,7 +25,9 @@ STEP = 8 * 16
 
 
 class Plain(nn.Module):
-    """The same decoder from torch's own pieces: complex rotations, explicit masked attention, separate matrices."""
+    """The same decoder from torch's own pieces: complex rotations, explicit masked attention,
+    separate matrices.
+    """
 
     def __init__(self, shape: Decoder, weights: dict[str, torch.Tensor]):
         super().__init__()
@@ -69,7 +73,9 @@ def turn(x: torch.Tensor) -> torch.Tensor:
 
 
 def plain_losses(model: Plain, steps: int, recipe: Recipe, seed: int) -> list[float]:
-    """AdamW by its formula, with warm-up, cosine, clipping and rates by width, one parameter at a time."""
+    """AdamW by its formula, with warm-up, cosine, clipping and rates by width, one parameter at a
+    time.
+    """
     moments = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in model.w.items()}
     warm, losses = max(1, round(0.05 * steps)), []
     for step in range(steps):
@@ -124,7 +130,9 @@ def test_full_precision_equals_plain_torch() -> None:
 
 
 def test_full_precision_equals_plain_torch_for_long() -> None:
-    """At a small rate: at lr 0.01, float32 sums taken in another order are 3e-4 apart by step 200."""
+    """At a small rate: at lr 0.01, float32 sums taken in another order are 3e-4 apart by step
+    200.
+    """
     assert furthest(200, replace(RECIPE, lr=1e-3)) < 1e-5
 
 
@@ -168,7 +176,9 @@ def test_the_same_run_twice_is_the_same_run() -> None:
 
 
 def test_seeds_are_paired_across_precisions() -> None:
-    """One seed: the same first weights and batches, so that 16 bits train as full precision does."""
+    """One seed: the same first weights and batches, so that 16 bits train as full precision
+    does.
+    """
     fp, w16 = (
         train_one(SHAPE, 6 * STEP, p, corpus=LANGUAGE, recipe=RECIPE, seed=4)
         for p in ("fp", "w16 a16")
@@ -189,9 +199,16 @@ def test_random_rounding_is_seeded_too() -> None:
 def test_products_in_bf16_train_nearly_as_well() -> None:
     """Each loss within bf16's resolution of float32's at first, and not the same numbers."""
     fp, bf = (
-        train_one(SHAPE, 40 * STEP, "w8 a8", corpus=LANGUAGE, recipe=replace(RECIPE, numbers=numbers, lr=3e-3), seed=4)
+        train_one(
+            SHAPE,
+            40 * STEP,
+            "w8 a8",
+            corpus=LANGUAGE,
+            recipe=replace(RECIPE, dtype=numbers, lr=3e-3),
+            seed=4,
+        )
         for numbers in ("float32", "bfloat16")
-    )  # fmt: skip
+    )
     assert bf.run.key != fp.run.key
     assert bf.losses[:5] == pytest.approx(fp.losses[:5], rel=2**-7)
     assert 0 < abs(bf.run.loss - fp.run.loss) < 0.02
@@ -221,25 +238,59 @@ def test_a_diverged_run_is_recorded_as_one(settings: dict[str, Any]) -> None:
 def test_schedules(schedule: Any, rates: list[float]) -> None:
     recipe = Recipe(schedule=schedule, warmup=0.1, decay=0.2)
     found = [recipe.rate(step, 20) for step in (0, 1, 2, 2 + 18 // 8, 11, 18)]
-    expected = rates if schedule != "cosine" else [0.5, 1.0, 1.0, 0.5 * (1 + math.cos(math.pi * 2 / 18)), 0.5, 0.5 * (1 + math.cos(math.pi * 16 / 18))]  # fmt: skip
+    expected = (
+        rates
+        if schedule != "cosine"
+        else [
+            0.5,
+            1.0,
+            1.0,
+            0.5 * (1 + math.cos(math.pi * 2 / 18)),
+            0.5,
+            0.5 * (1 + math.cos(math.pi * 16 / 18)),
+        ]
+    )
     assert found == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: train_one(SHAPE, 10, corpus=LANGUAGE, recipe=RECIPE), "10 tokens are less than half a batch of 128; ask for more"),
-        (lambda: train_one(model_of("20k"), "1k", corpus=LANGUAGE), "the model has 256 tokens and the corpus 64; make them equal"),
-        (lambda: train_one(SHAPE, "1k", "w4 l4", corpus=LANGUAGE), "the model has no part 'l' ('w4 l4'); it has w a kv q g"),
-        (lambda: train_one(SHAPE, "1k", "w8 -> w4", corpus=LANGUAGE), "'w8 -> w4' says how to serve; training takes 'w8' alone"),
-        (lambda: Recipe(schedule="linear"), "unknown schedule 'linear'; accepted are cosine, wsd, constant"),
+        (
+            lambda: train_one(SHAPE, 10, corpus=LANGUAGE, recipe=RECIPE),
+            "10 tokens are less than half a batch of 128; ask for more",
+        ),
+        (
+            lambda: train_one(model_of("20k"), "1k", corpus=LANGUAGE),
+            "the model has 256 tokens and the corpus 64; make them equal",
+        ),
+        (
+            lambda: train_one(SHAPE, "1k", "w4 l4", corpus=LANGUAGE),
+            "the model has no part 'l' ('w4 l4'); it has w a kv q g",
+        ),
+        (
+            lambda: train_one(SHAPE, "1k", "w8 -> w4", corpus=LANGUAGE),
+            "'w8 -> w4' says how to serve; training takes 'w8' alone",
+        ),
+        (
+            lambda: Recipe(schedule="linear"),
+            "unknown schedule 'linear'; accepted are cosine, wsd, constant",
+        ),
         (lambda: Recipe(lr=-1), "lr is -1; accepted is a number above 0"),
         (lambda: Recipe(warmup=-1), "warmup is -1; accepted is a number of 0 or more"),
-        (lambda: Recipe(numbers="fp8"), "unknown numbers 'fp8'; accepted are float32, bfloat16"),
-        (lambda: Recipe(validation=1), "validation is 1; accepted are 2 sequences or more, for a standard error"),
-        (lambda: train_one(SHAPE, "1k", corpus=LANGUAGE, recipe=replace(RECIPE, device="abacus")), "cannot train on device 'abacus': "),
+        (lambda: Recipe(dtype="fp8"), "unknown dtype 'fp8'; accepted are float32, bfloat16"),
+        (
+            lambda: Recipe(validation=1),
+            "validation is 1; accepted are 2 sequences or more, for a standard error",
+        ),
+        (
+            lambda: train_one(
+                SHAPE, "1k", corpus=LANGUAGE, recipe=replace(RECIPE, device="abacus")
+            ),
+            "cannot train on device 'abacus': ",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         call()

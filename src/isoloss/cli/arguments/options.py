@@ -1,4 +1,6 @@
-"""Every option that more than one command takes, with its help: written once, shown wherever it applies."""
+"""Every option that more than one command takes, with its help: written once, shown wherever it
+applies.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +58,32 @@ Level = Annotated[
 ]
 
 
-def many(flag: str, metavar: str, panel: str, text: str, default: str | bool = False) -> Any:
-    """The option of a setting that may be a list: several values with commas between, or repeated."""
+def many(
+    flag: str,
+    metavar: str,
+    panel: str,
+    text: str,
+    default: str | bool = False,
+    words: tuple[str, ...] = (),
+) -> Any:
+    """The option of a setting that may be a list: several values with commas between, or repeated.
+
+    `words` are the accepted ones, where there are few: the help begins with them, and the shell
+    completes them.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        # Of "cosine,w" the last word is still to be completed.
+        head, comma, last = incomplete.rpartition(",")
+        return [f"{head}{comma}{word}" for word in words if word.startswith(last)]
+
     return typer.Option(
-        flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=default
+        flag,
+        metavar=metavar,
+        rich_help_panel=panel,
+        help=f"Any of {', '.join(words)}. {text}" if words else text,
+        show_default=default,
+        autocompletion=complete if words else None,
     )
 
 

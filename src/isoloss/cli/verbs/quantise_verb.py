@@ -1,4 +1,4 @@
-"""``isoloss quantise``: trained models rounded for serving, and what that costs them."""
+"""``isoloss quantise``: trained models rounded for serving, and the gap that this leaves."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def quantise(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' leaves it, or the folder or hub "
-            "name of a causal language model of Hugging Face.",
+            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' leaves "
+            "it, or the folder or hub name of a causal language model of Hugging Face.",
         ),
     ],
     post: Annotated[
@@ -31,7 +31,8 @@ def quantise(
         typer.Option(
             "--post",
             metavar="P,P...",
-            help="What is rounded to which format, as w4,w3/32@gptq,'w4 a8 kv8'.",
+            help="Precisions to serve in, as w4,w3/32@gptq,'w4 a8 kv8'; methods are @rtn "
+            "(to nearest) and @gptq.",
             show_default=False,
         ),
     ],
@@ -41,8 +42,9 @@ def quantise(
             "--corpus",
             metavar="NAME",
             rich_help_panel=MEASURED,
-            help="Text to measure on: of a model trained on text the same, of one of Hugging Face any (.txt .jsonl .parquet).",
-            show_default="what it was trained on",
+            help="Text to measure on (.txt .jsonl .parquet): the same that a model was trained on, "
+            "any for one of Hugging Face.",
+            show_default="the corpus of training",
         ),
     ] = None,
     tokenizer: Annotated[
@@ -71,7 +73,7 @@ def quantise(
             "--calibration",
             min=1,
             rich_help_panel=MEASURED,
-            help="Sequences that GPTQ looks at, none of them measured on.",
+            help="Sequences that calibrated methods look at, none of them measured on.",
         ),
     ] = 128,
     trained_on: Annotated[
@@ -90,8 +92,9 @@ def quantise(
 ) -> None:
     """Quantise trained models, and measure the loss it costs and how far predictions move.
 
-    Gap and KL divergence are nats a token between the model and its quantised self on the same validation tokens, with
-    standard errors over sequences. The rows are runs like any other: 'isoloss fit' takes them.
+    Gap and KL divergence are nats a token between the model and its quantised self on the same
+    validation tokens, with standard errors over sequences. The rows are runs like any other:
+    'isoloss fit' takes them.
     """
     check_target(output, TABLES, force)
     wanted = listed(post, "--post")
@@ -111,7 +114,7 @@ def quantise(
             corpus=text,
             calibration=il.lm.Calibration(calibration),
             trained_on=trained_on,
-            tick=tick,
+            callback=tick,
         )
     if output is not None:
         say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
@@ -122,7 +125,7 @@ def quantise(
 
 
 def _section(runs: Runs, what: str) -> Any:
-    """The rows as a table: what was quantised to what, and what it cost."""
+    """The rows as a table: models, precisions and gaps."""
     several = len(set(runs["parent"])) > 1
     compact = il.runs.compact
     rows = []

@@ -1,4 +1,4 @@
-"""``isoloss train``: a sweep of small language models, quantised after training, to a table of runs and fitted laws."""
+"""``isoloss train``: a sweep of small language models, their table of runs, and fitted laws."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from isoloss.laws import Law
     from isoloss.runs import Runs
 
-#: Refits of resampled tables, for the intervals.
+#: Bootstrap replicates, for the intervals.
 DRAWS = 200
+#: Words of the lists below, which the help shows without loading torch.
+SCHEDULES, DTYPES = ("cosine", "wsd", "constant"), ("float32", "bfloat16")
 MODELS, TRAINING, SWEEP, AFTER = "What is trained", "How", "The sweep", "When all is done"
 
 
@@ -66,13 +68,15 @@ class Lists:
             "--schedule",
             "S,S...",
             TRAINING,
-            "cosine, wsd (constant, then a decay) or constant; token counts of the last two share a trunk.",
+            "wsd is constant, then decays; token counts of wsd and constant share their first "
+            "steps.",
             "cosine",
+            SCHEDULES,
         ),
     ] = None
-    numbers: Annotated[
+    dtype: Annotated[
         list[str] | None,
-        many("--numbers", "T,T...", TRAINING, "Type of products: float32 or bfloat16.", "float32"),
+        many("--dtype", "T,T...", TRAINING, "Type of products.", "float32", DTYPES),
     ] = None
 
 
@@ -90,7 +94,7 @@ class Teaching:
             "--corpus",
             metavar="NAME",
             rich_help_panel=TRAINING,
-            help="What is learnt: synthetic, a file or folder of text (.txt .jsonl .parquet), or hub:NAME.",
+            help="Corpus: synthetic, a file or folder of text (.txt .jsonl .parquet), or hub:NAME.",
         ),
     ] = "synthetic"
     tokenizer: Annotated[
@@ -127,7 +131,7 @@ class Teaching:
             "--validation",
             min=2,
             rich_help_panel=TRAINING,
-            help="Held-out sequences that losses are of.",
+            help="Held-out sequences that are evaluated.",
         ),
     ] = 512
     warmup: Annotated[
@@ -160,7 +164,7 @@ class Sweeping:
             "--post",
             "P,P...",
             SWEEP,
-            "What every model is quantised to after training, as w4,w3,w4/32@gptq.",
+            "Precisions that every model is quantised to after training, as w4,w3,w4/32@gptq.",
         ),
     ] = None
     store: Annotated[
@@ -169,7 +173,7 @@ class Sweeping:
             "--store",
             metavar="FILE",
             rich_help_panel=SWEEP,
-            help="Where every run is kept (.db); the same command again goes on from there.",
+            help="File that keeps every run (.db); rerunning resumes, finished runs are skipped.",
         ),
     ] = Path("runs.db")
     keep: Annotated[
@@ -197,7 +201,8 @@ class Sweeping:
         typer.Option(
             "--cells",
             rich_help_panel=SWEEP,
-            help="Train all precisions and seeds of a size with the same token counts as one batched model, for a GPU.",
+            help="Batched sweep: train all precisions and seeds of a size with the same token "
+            "counts as one model, for a GPU.",
             show_default=False,
         ),
     ] = False
@@ -206,7 +211,7 @@ class Sweeping:
         typer.Option(
             "--dry-run",
             rich_help_panel=SWEEP,
-            help="Say what would be trained, its flop, memory and time, and stop.",
+            help="Print what would be trained, its FLOPs, memory and time, and stop.",
             show_default=False,
         ),
     ] = False
@@ -232,7 +237,7 @@ def train(
         typer.Option(
             "--gaps",
             rich_help_panel=AFTER,
-            help="Also what each precision costs, as 'isoloss gaps' tells it.",
+            help="Also print the gap of each precision, as 'isoloss gaps' does.",
             show_default=False,
         ),
     ] = False,
@@ -242,11 +247,12 @@ def train(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train small language models in many precisions, quantise them, and fit laws to what they lost.
+    """Train small language models in many precisions, quantise them, and fit laws to what they
+    lost.
 
-    Every combination of the lists is one run; runs that differ in precision alone see the same batches. All is kept in one
-    file: killed at any moment, the same command goes on, and once all is done it does nothing. Runs that fail stop no
-    others; with any, the exit code is 1.
+    Every combination of the lists is one run; runs that differ in precision alone see the same
+    batches. All is kept in one file: killed at any moment, the same command goes on, and once all
+    is done it does nothing. Runs that fail stop no others; with any, the exit code is 1.
     """
     check_target(drawing, FIGURES, force)
     check_target(output, TABLES, force)
@@ -291,9 +297,9 @@ def train(
 
 
 def _grid(lists: Lists, teaching: Teaching) -> Any:
-    """The grid that the options ask for."""
+    """The grid of the options."""
     axes: dict[str, Any] = {"params": listed(lists.params, "--params")}
-    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule", "numbers"):
+    for name in ("tokens", "tokens_per_param", "precision", "lr", "schedule", "dtype"):
         given = getattr(lists, name)
         if given:
             axes[name] = listed(given, f"--{name.replace('_', '-')}")
@@ -307,7 +313,7 @@ def _grid(lists: Lists, teaching: Teaching) -> Any:
 
 
 def _corpus(teaching: Teaching) -> Any:
-    """What the options say is learnt."""
+    """The corpus of the options."""
     settings: dict[str, Any] = {"context": teaching.context}
     of_text = {"tokenizer": teaching.tokenizer, "unique_tokens": teaching.unique_tokens}
     given = {name: value for name, value in of_text.items() if value is not None}

@@ -1,15 +1,29 @@
-"""After training: a trained model rounded for serving, by any method, and what that costs."""
+"""After training: a trained model rounded for serving, by any method, and what that costs.
+
+A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised``
+reads what serving names, gives every matrix its format and method, and rounds: a model of ours part
+by part (post_training.py), any other by its linear layers (linear_layers.py), methods that are
+calibrated on the inputs that layer_by_layer.py hands them. ``degradation`` measures the loss and
+the divergence of predictions, ``post_run`` makes a row of it, ``quantise`` a table.
+"""
 
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
 from isoloss.lm.after.hub import Windows, load_hub, windows
+from isoloss.lm.after.post_method import (
+    PostMethod,
+    calibrated_methods,
+    know_methods,
+    own_methods,
+    register_method,
+)
 from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.after.post_training import quantised
 from isoloss.lm.after.quantising import quantise
-from isoloss.lm.after.serving_weights import uses_gptq
 
 # fmt: off
 __all__ = [
-    "Calibration", "Degradation", "Predictions", "Windows", "degradation", "load_hub", "post_key",
-    "post_precision", "post_run", "quantise", "quantised", "uses_gptq", "windows",
+    "Calibration", "Degradation", "PostMethod", "Predictions", "Windows", "calibrated_methods",
+    "degradation", "know_methods", "load_hub", "own_methods", "post_key", "post_precision",
+    "post_run", "quantise", "quantised", "register_method", "windows",
 ]
 # fmt: on

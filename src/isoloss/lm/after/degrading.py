@@ -1,4 +1,4 @@
-"""What quantising cost: the loss of two models on the same tokens, and how far their predictions lie apart."""
+"""The cost of quantising: loss and predictions of two models on the same tokens."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isoloss.lm.arguments import check_kind, check_module, check_tokens, token_table, vocabulary
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
-from isoloss.lm.training import EVALUATED_TOGETHER, Recipe, numbers_of
+from isoloss.lm.training import EVALUATED_TOGETHER, Recipe, products_in
 
 #: Logits of other models that are held at once.
 BYTES_TOGETHER = 1 << 28
@@ -21,9 +22,17 @@ BYTES_TOGETHER = 1 << 28
 
 @dataclass(frozen=True)
 class Degradation:
-    """Loss of the quantised model, its gap to the model before, and KL(before || after), in nats a token.
+    """How a quantised model does beside the one before, in nats a token.
 
-    Standard errors are over sequences; those of gap and KL are of differences on the same tokens.
+    Attributes
+    ----------
+    loss, loss_se
+        Mean cross entropy of the quantised model, and its standard error over sequences.
+    gap, gap_se
+        Loss after minus loss before, on the same tokens, and the standard error of the difference.
+    kl, kl_se
+        KL(before || after) of the predictions, averaged over tokens, and its standard error over
+        sequences.
     """
 
     loss: float
@@ -35,21 +44,28 @@ class Degradation:
 
     def __str__(self) -> str:
         return (
-            f"loss {self.loss:.4f} +- {self.loss_se:.4f}, gap {self.gap:+.3g} +- {self.gap_se:.2g}, "
+            f"loss {self.loss:.4f} +- {self.loss_se:.4f}, gap {self.gap:+.3g} +- "
+            f"{self.gap_se:.2g}, "
             f"KL {self.kl:.3g} +- {self.kl_se:.2g} nats a token"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of tokens, kept for several comparisons: log p by batch, each (rows, vocabulary, context)."""
+    """Predictions of a model on some tokens, kept for several comparisons.
+
+    Attributes
+    ----------
+    log_p
+        Log probabilities by batch, each (rows, vocabulary, context): 4 bytes a token and word.
+    """
 
     log_p: tuple[Tensor, ...]
 
     @classmethod
     @torch.no_grad()
     def of(cls, model: nn.Module, tokens: np.ndarray, recipe: Recipe | None = None) -> Predictions:
-        """The predictions of a model on tokens of shape (rows, context + 1): 4 bytes a token and word."""
+        """The predictions of a model on tokens of shape (rows, context + 1)."""
         return cls(tuple(_log_p(model, part[:, :-1], recipe) for part in _batches(model, tokens)))
 
     def loss(self, tokens: np.ndarray) -> float:
@@ -71,14 +87,39 @@ def degradation(
     tokens: np.ndarray,
     recipe: Recipe | None = None,
 ) -> Degradation:
-    """How a quantised model does beside the one before, on tokens of shape (rows, context + 1).
+    """Compare a quantised model with the one before, on the same tokens.
 
-    KL is sum_v p(v) log(p(v) / q(v)) at every token, p the model's and q the quantised one's. Rows are taken
-    32 at a time as in `evaluate`, in the numbers of the recipe: its loss is the same to the last bit. `Predictions` of
-    the model before, on the same tokens, spare its part of the work. Models of Hugging Face are taken as well, in
-    batches whose logits fill a quarter of a GB. Raises ModelError for tokens that the model lacks and for fewer than
-    two rows, which have no standard error.
+    KL is sum_v p(v) log(p(v) / q(v)) at every token, p the model's and q the quantised one's. Rows
+    are taken 32 at a time as in `evaluate`, with products in the dtype of the recipe: its loss is
+    the same to the last bit. Models of Hugging Face are taken as well, in batches whose logits fill
+    a quarter of a GB.
+
+    Parameters
+    ----------
+    model
+        The model before, or its `Predictions` of the same tokens, which spare its part of the work.
+    quantised
+        The model after, as `quantised` gives it.
+    tokens
+        Held-out sequences, shape (rows, context + 1), two rows or more.
+    recipe
+        The recipe of training, for the dtype of products; float32 unless given.
+
+    Returns
+    -------
+    Degradation
+        Loss, gap and divergence in nats a token, each with its standard error.
+
+    Raises
+    ------
+    ModelError
+        An argument is of another kind, tokens are not in the vocabulary, fewer than two rows (which
+        have no standard error), or the predictions are of other tokens.
     """
+    if not isinstance(model, Predictions):
+        check_module("model", model)
+    check_module("quantised", quantised)
+    check_kind("recipe", recipe, (Recipe, type(None)), "a Recipe, or None")
     batches, found = _batches(quantised, tokens), []
     if isinstance(model, Predictions) and [len(p) for p in model.log_p] != [
         len(part) for part in batches
@@ -93,19 +134,18 @@ def degradation(
         losses = [
             functional.nll_loss(p, targets.to(p.device), reduction="none") for p in (before, after)
         ]
+        # Log probabilities are R V T (rows, vocabulary, tokens); KL sums over V.
         apart = (before.exp() * (before - after)).sum(1)
         found.append(torch.stack([losses[1], losses[1] - losses[0], apart]).double().mean(2).cpu())
+    # Rows of (loss, gap, kl): paired by sequence, so that what both models share cancels in the
+    # gap.
     each = torch.cat(found, 1).numpy()
     errors = each.std(1, ddof=1) / math.sqrt(each.shape[1])
     return Degradation(*(float(x) for pair in zip(each.mean(1), errors, strict=True) for x in pair))
 
 
 def _batches(model: nn.Module, tokens: np.ndarray) -> tuple[Tensor, ...]:
-    if tokens.ndim != 2 or len(tokens) < 2 or tokens.shape[1] < 2:
-        raise ModelError(
-            f"tokens have the shape {tokens.shape}; accepted are 2 rows or more of 2 tokens or more"
-        )
-    whole = torch.from_numpy(np.array(tokens, np.int64))
+    whole = token_table(tokens, rows=2)
     check_tokens(model, whole)
     many = EVALUATED_TOGETHER
     if not isinstance(model, Model):
@@ -115,8 +155,10 @@ def _batches(model: nn.Module, tokens: np.ndarray) -> tuple[Tensor, ...]:
 
 
 def _log_p(model: nn.Module, inputs: Tensor, recipe: Recipe | None) -> Tensor:
-    """Log probabilities (rows, vocabulary, context); for models of ours by the operations of `evaluate`."""
-    with numbers_of(recipe or Recipe(), next(model.parameters()).device):
+    """Log probabilities (rows, vocabulary, context); for models of ours by the operations of
+    `evaluate`.
+    """
+    with products_in(recipe or Recipe(), next(model.parameters()).device):
         logits = logits_of(model, inputs)
         if isinstance(model, Model):
             return functional.log_softmax(logits.transpose(1, 2), 1)
@@ -125,27 +167,10 @@ def _log_p(model: nn.Module, inputs: Tensor, recipe: Recipe | None) -> Tensor:
 
 
 def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits (rows, tokens, vocabulary) of a model of ours or of Hugging Face, for inputs (rows, tokens)."""
+    """Logits (rows, tokens, vocabulary) of a model of ours or of Hugging Face, for inputs (rows,
+    tokens).
+    """
     inputs = inputs.to(next(model.parameters()).device)
     out: Any = model(inputs, use_cache=False) if hasattr(model, "config") else model(inputs)
     logits: Tensor = out.logits if hasattr(out, "logits") else out
     return logits
-
-
-def check_tokens(model: nn.Module, tokens: Tensor) -> None:
-    """None, or ModelError where some are not in the model's vocabulary."""
-    vocab = vocabulary(model)
-    if vocab is not None and not bool(((tokens >= 0) & (tokens < vocab)).all()):
-        raise ModelError(
-            f"tokens go from {tokens.min()} to {tokens.max()}; the model's are 0 to {vocab - 1}"
-        )
-
-
-def vocabulary(model: nn.Module) -> int | None:
-    """How many tokens a model knows, None where it does not say."""
-    known: Any = (
-        model.shape.vocab
-        if isinstance(model, Model)
-        else getattr(getattr(model, "config", None), "vocab_size", None)
-    )
-    return None if known is None else int(known)

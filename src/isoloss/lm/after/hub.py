@@ -1,4 +1,4 @@
-"""Models of Hugging Face: read from a folder, with text cut into windows of their own tokens (extra `hub`)."""
+"""Models of Hugging Face (extra `hub`), with text cut into windows of their own tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,19 @@ CONTEXT = 256
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Texts as a corpus: windows of tokens to calibrate on, (rows, context + 1), and others that are held out."""
+    """Texts as a corpus, cut into windows of tokens.
+
+    Attributes
+    ----------
+    name
+        What a table of runs calls it.
+    vocab
+        Different tokens.
+    training
+        Windows to calibrate on, (rows, context + 1).
+    held_out
+        Windows to measure on, (rows, context + 1).
+    """
 
     name: str
     vocab: int
@@ -42,14 +54,17 @@ class Windows:
         ]
         if len(chosen) < sequences:
             raise ModelError(
-                f"{self.name} has {len(self.training)} windows of {self.context} tokens to calibrate on, and "
+                f"{self.name} has {len(self.training)} windows of {self.context} tokens to "
+                "calibrate on, and "
                 f"{(step + 1) * sequences} are asked for; give more text, or fewer sequences"
             )
         found: Tokens = self.training[chosen]
         return found
 
     def validation(self, sequences: int = 512) -> Tokens:
-        """As many held-out windows as there are, at most `sequences`, spread evenly, shape (rows, context + 1)."""
+        """As many held-out windows as there are, at most `sequences`, spread evenly, shape (rows,
+        context + 1).
+        """
         rows = np.linspace(0, len(self.held_out) - 1, min(sequences, len(self.held_out)))
         found: Tokens = self.held_out[rows.round().astype(int)]
         return found
@@ -66,7 +81,8 @@ class Windows:
 
 
 def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
-    """The causal language model and the tokenizer of a folder (its own files, or one .gguf) or of a name on the hub.
+    """The causal language model and the tokenizer of a folder (its own files, or one .gguf) or of a
+    name on the hub.
 
     Raises ModelError, in one sentence, where the extra `hub` is missing or nothing can be read.
     """
@@ -84,7 +100,8 @@ def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
             options["gguf_file"] = _only_gguf(folder).name
     elif folder.is_absolute() or str(source).count("/") > 1:
         raise ModelError(
-            f"there is no folder {str(source)!r}; accepted are a model's folder or its name on the hub"
+            f"there is no folder {str(source)!r}; accepted are a model's folder or its name on the "
+            "hub"
         )
     try:
         model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32, **options)
@@ -104,7 +121,8 @@ def windows(
     context: int = CONTEXT,
     name: str = "text",
 ) -> Windows:
-    """Texts cut into windows of context + 1 tokens, each text by itself; what is left of a text at its end is not used.
+    """Texts cut into windows of context + 1 tokens, each text by itself; a rest at its end is not
+    used.
 
     Raises ModelError where a part has fewer than two windows.
     """
@@ -125,7 +143,7 @@ def text_windows(tokenizer: Any, path: str | Path, context: int = CONTEXT) -> Wi
 
 
 def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: float | str) -> Run:
-    """What is known of a model of Hugging Face, as a row without a loss; `trained_on` tokens."""
+    """The row of a model of Hugging Face, without a loss; `trained_on` tokens."""
     ends = {id(p): p.numel() for end in _ends(model) for p in end.parameters()}
     params = sum(p.numel() for p in model.parameters())
     name = Path(source).resolve().name if Path(source).is_dir() else str(source)
@@ -154,7 +172,9 @@ def _ends(model: nn.Module) -> list[nn.Module]:
 
 
 def _cut(tokenizer: Any, texts: Iterable[str], context: int) -> Tokens:
-    """Windows of context + 1 tokens that overlap by one, so that each token but a text's first is predicted once."""
+    """Windows of context + 1 tokens that overlap by one, so that each token but a text's first is
+    predicted once.
+    """
     found = [np.empty((0, context + 1), np.int64)]
     for text in texts:
         tokens = np.array(tokenizer(text)["input_ids"], np.int64)
@@ -166,7 +186,8 @@ def _cut(tokenizer: Any, texts: Iterable[str], context: int) -> Tokens:
 def _checked_windows(name: str, vocab: int, training: Tokens, held_out: Tokens) -> Windows:
     if min(len(training), len(held_out)) < 2:
         raise ModelError(
-            f"{name} has {len(training)} windows of {training.shape[1]} tokens to calibrate on and {len(held_out)} held out; "
+            f"{name} has {len(training)} windows of {training.shape[1]} tokens to calibrate on and "
+            f"{len(held_out)} held out; "
             "accepted are 2 or more of each"
         )
     return Windows(name, vocab, training, held_out)
@@ -176,7 +197,8 @@ def _only_gguf(folder: Path) -> Path:
     found = sorted(folder.glob("*.gguf"))
     if len(found) != 1:
         raise ModelError(
-            f"the folder {folder} has no config.json and {len(found)} .gguf files; accepted is one model"
+            f"the folder {folder} has no config.json and {len(found)} .gguf files; accepted is one "
+            "model"
         )
     return found[0]
 

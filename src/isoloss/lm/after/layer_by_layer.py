@@ -1,21 +1,21 @@
-"""GPTQ of a whole model: one matrix after the other, each on the inputs that the rounded ones before it give.
+"""Calibration inputs of a whole model: of each matrix, as those before it are by then.
 
-Only the inputs of one block are kept at a time. Every block is run once for each group of matrices that share an
-input, as far as that group and no further, and once to its end.
+Only the inputs of one block are kept at a time. Every block is run once for each group of matrices
+that share an input, as far as that group and no further, and once to its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, assert_never, cast
 
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format
-from isoloss.lm.after.degrading import check_tokens, logits_of
-from isoloss.lm.after.gptq import gptq
+from isoloss.lm.after.degrading import logits_of
+from isoloss.lm.after.post_method import Sees
+from isoloss.lm.arguments import check_tokens, shown
 from isoloss.lm.shape import ModelError
 
 #: Rows of calibration tokens that pass a block together.
@@ -35,28 +35,44 @@ class _Call(NamedTuple):
 
 
 @torch.no_grad()
-def gptq_in_order(model: nn.Module, matrices: Mapping[nn.Module, Format], tokens: Tensor) -> None:
-    """Round the weights of these matrices in place, in the order in which tokens (rows, context) pass them.
+def walked(
+    model: nn.Module, matrices: Mapping[nn.Module, Sees], tokens: Tensor
+) -> Iterator[tuple[nn.Module, Tensor]]:
+    """Each matrix with what it is to see of its inputs, in the order in which tokens (rows,
+    context) pass them.
 
-    Raises ModelError for tokens that are no table of whole numbers, and for a matrix that they do not pass.
+    The inputs of a matrix are taken when it is asked for: whoever rounds the weights of one before
+    asking for the next has the inputs that rounded layers give.
+
+    Raises
+    ------
+    ModelError
+        Tokens are no table of whole numbers, or do not pass one of the matrices.
     """
+    if not isinstance(tokens, Tensor):
+        raise ModelError(
+            f"calibration is {shown(tokens)}; accepted are tokens as a torch tensor, (rows, "
+            "context)"
+        )
     if tokens.dim() != 2 or tokens.is_floating_point() or not tokens.numel():
         raise ModelError(
-            f"calibration is {tokens.dtype} of shape {tuple(tokens.shape)}; accepted are whole numbers, (rows, context)"
+            f"calibration is {tokens.dtype} of shape {tuple(tokens.shape)}; accepted are whole "
+            "numbers, (rows, context)"
         )
     check_tokens(model, tokens)
     batches = tokens.split(CALIBRATED_TOGETHER)  # type: ignore[no-untyped-call]
     walk = _Walk(model, _blocks(model, matrices), list(batches))
-    groups = _in_order(model, matrices, batches[0][:1])
-    for group in groups:
-        hessian = walk.hessian(group)
-        for module in group:
-            weight = cast(Tensor, module.weight)
-            weight.data = gptq(weight, hessian, matrices[module])
+    for group in _in_order(model, matrices, batches[0][:1]):
+        # Matrices that share an input share what is seen of it; each kind of it takes one pass.
+        kinds = dict.fromkeys(matrices[module] for module in group)
+        seen = {sees: walk.seen(group[0], sees) for sees in kinds}
+        yield from ((module, seen[matrices[module]]) for module in group)
 
 
 class _Walk:
-    """Where in the model the calibration tokens stand: at its start, or before one of its blocks."""
+    """Where in the model the calibration tokens stand: at its start, or before one of its
+    blocks.
+    """
 
     def __init__(self, model: nn.Module, blocks: list[nn.Module], batches: list[Tensor]):
         self.model, self.blocks, self.batches = model, blocks, batches
@@ -65,47 +81,57 @@ class _Walk:
         self.streams: list[Tensor] = []
         self.now = 0
 
-    def hessian(self, group: list[nn.Module]) -> Tensor:
-        """H = 2 X^T X of the inputs that a group of matrices shares, in float64, (inputs, inputs)."""
-        home = self.home.get(group[0])
+    def seen(self, module: nn.Module, sees: Sees) -> Tensor:
+        """The inputs of a matrix, (tokens, inputs), or H = 2 X^T X of them in float64, (inputs,
+        inputs).
+        """
+        home = self.home.get(module)
         if home is None:
-            return self._sum(
-                group[0], [partial(logits_of, self.model, batch) for batch in self.batches]
-            )
-        if not self.calls:
-            self._arrive()
-        while self.now < home:
-            for number, stream in enumerate(self.streams):
-                self.streams[number] = self._pass(number, stream)
-            self.now += 1
-        runs = [partial(self._pass, number, stream) for number, stream in enumerate(self.streams)]
-        return self._sum(group[0], runs)
+            runs = [partial(logits_of, self.model, batch) for batch in self.batches]
+        else:
+            if not self.calls:
+                self._arrive()
+            # Blocks before are done by now, so the stream moves on through them as they are.
+            while self.now < home:
+                for number, stream in enumerate(self.streams):
+                    self.streams[number] = self._pass(number, stream)
+                self.now += 1
+            runs = [partial(self._pass, number, x) for number, x in enumerate(self.streams)]
+        parts = self._inputs(module, runs)
+        match sees:
+            case "inputs":
+                return torch.cat(list(parts))
+            case "hessian":
+                return _hessian(cast(Tensor, module.weight), parts)
+            case "nothing":
+                raise AssertionError("a method that sees nothing is not walked for")
+            case _:
+                assert_never(sees)
 
-    def _sum(self, module: nn.Module, runs: Sequence[Callable[[], Any]]) -> Tensor:
-        """H of what reaches a module in these passes, each of which ends there."""
-        inputs = cast(Tensor, module.weight).shape[1]
-        total = torch.zeros(
-            inputs, inputs, dtype=torch.float64, device=cast(Tensor, module.weight).device
-        )
+    def _inputs(self, module: nn.Module, runs: Sequence[Callable[[], Any]]) -> Iterator[Tensor]:
+        """What reaches a module in each of these passes, which end there: (tokens, inputs), float32
+        at least.
+        """
+        inputs, caught = cast(Tensor, module.weight).shape[1], []
 
         def take(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+            # Activations are rounded before the product, so the weights meet the rounded ones.
             x = (
                 args[0]
                 if getattr(module, "a", None) is None
                 else cast(Any, module).a(args[0], cast(Any, module).random)
             )
             x = x.reshape(-1, inputs)
-            x = x if x.dtype == torch.float64 else x.float()
-            total.add_(x.T @ x, alpha=2)
+            caught.append(x if x.dtype == torch.float64 else x.float())
             raise _Enough
 
-        hook = module.register_forward_pre_hook(take)
-        try:
-            for run in runs:
+        for run in runs:
+            hook = module.register_forward_pre_hook(take)
+            try:
                 _until_enough(run)
-        finally:
-            hook.remove()
-        return total
+            finally:
+                hook.remove()
+            yield caught.pop()
 
     def _arrive(self) -> None:
         """Note what each block is called with; the stream itself only before the first."""
@@ -122,6 +148,8 @@ class _Walk:
             if block is self.blocks[-1]:
                 raise _Enough
 
+        # One pass of each batch, which ends where the last block begins, notes all that blocks
+        # share.
         hooks = [block.register_forward_pre_hook(note, with_kwargs=True) for block in self.blocks]
         try:
             for batch in self.batches:
@@ -140,6 +168,17 @@ class _Walk:
         return after
 
 
+def _hessian(weight: Tensor, parts: Iterable[Tensor]) -> Tensor:
+    """H = 2 X^T X, added up batch by batch in float64, so that no two batches of inputs are held at
+    once.
+    """
+    inputs = weight.shape[1]
+    total = torch.zeros(inputs, inputs, dtype=torch.float64, device=weight.device)
+    for x in parts:
+        total.add_(x.T @ x, alpha=2)
+    return total
+
+
 def _until_enough(run: Callable[[], Any]) -> None:
     try:
         run()
@@ -147,23 +186,27 @@ def _until_enough(run: Callable[[], Any]) -> None:
         return
 
 
-def _blocks(model: nn.Module, matrices: Mapping[nn.Module, Format]) -> list[nn.Module]:
+def _blocks(model: nn.Module, matrices: Iterable[nn.Module]) -> list[nn.Module]:
     """The list of blocks that holds most of the matrices; none where no list holds two."""
+    wanted = set(matrices)
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    held = [sum(module in matrices for module in one.modules()) for one in lists]
+    held = [sum(module in wanted for module in one.modules()) for one in lists]
     return list(lists[held.index(max(held))]) if held and max(held) > 1 else []
 
 
 def _in_order(
-    model: nn.Module, matrices: Mapping[nn.Module, Format], tokens: Tensor
+    model: nn.Module, matrices: Iterable[nn.Module], tokens: Tensor
 ) -> list[list[nn.Module]]:
-    """The matrices in the order in which tokens pass them, those that get the same input one after another as one."""
+    """The matrices in the order in which tokens pass them, those that get the same input one after
+    another as one.
+    """
     groups: list[list[nn.Module]] = []
     last: list[Tensor] = []
 
     def meet(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         if any(module in group for group in groups):
             return
+        # The same tensor object: q, k and v of a model that has them apart, gate and up likewise.
         if last and last[0] is args[0]:
             groups[-1].append(module)
         else:
@@ -176,8 +219,6 @@ def _in_order(
     finally:
         for hook in hooks:
             hook.remove()
-    if missed := len(matrices) - sum(map(len, groups)):
-        raise ModelError(
-            f"{missed} of {len(matrices)} matrices are not passed by tokens; name others"
-        )
+    if missed := len(hooks) - sum(map(len, groups)):
+        raise ModelError(f"{missed} of {len(hooks)} matrices are not passed by tokens; name others")
     return groups

@@ -1,7 +1,8 @@
-"""Post-training quantisation of any model with linear layers, such as a causal language model of Hugging Face.
+"""Post-training quantisation of any model with linear layers, such as one of Hugging Face.
 
-What is rounded are the weights of every torch.nn.Linear that is found by walking the model, but for its head; a scope
-is the last name on the way to a layer (`w.down_proj` is that layer of all blocks), and `w.head` the output layer.
+Weights of every torch.nn.Linear of the model are rounded, but for its head; a scope is the last
+name on the way to a layer (`w.down_proj` is that layer of all blocks), and `w.head` the output
+layer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.after.serving_weights import DRAWS, check_scope, round_weights, served, weights_of
+from isoloss.lm.after.serving_weights import (
+    DRAWS,
+    check_scope,
+    plain,
+    round_weights,
+    served,
+    weights_of,
+)
 from isoloss.lm.rounding import LearnedStep, Rounding, rounding_of
 from isoloss.lm.shape import ModelError
 
@@ -24,14 +32,15 @@ PARTS = ("w", "a")
 def quantised_layers(
     model: AnyModel, post: str | Precision, calibration: Tensor | None = None
 ) -> AnyModel:
-    """A copy of the model whose linear layers are rounded as `post` says: "w4/64@gptq", "w4 a8 w.head:int8".
+    """A copy of the model whose linear layers are rounded as `post` says: "w4/64@gptq", "w4 a8
+    w.head:int8".
 
     Calibration is tokens of shape (rows, context). Raises ModelError for what the model lacks.
     """
     precision, rounded = served(Precision("fp"), post), copy.deepcopy(model).requires_grad_(False)
     layers = linear_layers(rounded)
     _check(precision, layers, rounded)
-    serve = Precision(precision.serve)
+    serve = plain(precision)
     random = torch.Generator(next(rounded.parameters()).device).manual_seed(DRAWS)
     matrices: dict[nn.Module, Format] = {}
     for layer, name in layers.items():
@@ -76,7 +85,8 @@ def _check(precision: Precision, layers: dict[nn.Module, str], model: nn.Module)
         part, _, name = scope.partition(".")
         if part not in PARTS:
             raise ModelError(
-                f"'{part}' of a {type(model).__name__} is out of reach ('{precision}'); its linear layers have {' '.join(PARTS)}"
+                f"'{part}' of a {type(model).__name__} is out of reach ('{precision}'); its linear "
+                f"layers have {' '.join(PARTS)}"
             )
         if name and name not in layers.values():
             has = ", ".join(f"{part}.{each}" for each in dict.fromkeys(layers.values()))

@@ -1,4 +1,4 @@
-"""A trained run quantised to one more row of the table: its parent, what it cost, and a key to find it by."""
+"""The row of a quantised run: its parent, its gap, and a key to find it by."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
+from isoloss.lm.after.post_method import calibrated_methods, label_of
 from isoloss.lm.after.post_training import check_post, quantised
-from isoloss.lm.after.serving_weights import served, uses_gptq
+from isoloss.lm.after.serving_weights import served
+from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus, Language
-from isoloss.lm.shape import ModelError
 from isoloss.lm.training import Recipe, key_of
 from isoloss.runs import Run
 
@@ -25,19 +26,32 @@ CALIBRATION_SEED = 1 << 21
 
 @dataclass(frozen=True)
 class Calibration:
-    """Which sequences GPTQ looks at: the first of one stream of the corpus.
+    """Sequences that methods such as '@gptq' look at: the first of one stream of the corpus.
 
-    The stream is the training distribution but nobody's training batches, and the same for every run of a corpus: runs
-    that differ in seed, length or precision are calibrated alike, so their gaps stay paired. A text that is short
-    hands out its training part in an order of this seed.
+    The stream has the training distribution but nobody's training batches, and is the same for
+    every run of a corpus: runs that differ in seed, length or precision are calibrated alike, so
+    their gaps stay paired. A text that is short hands out its training part in an order of this
+    seed.
+
+    Attributes
+    ----------
+    sequences
+        How many, 1 or more.
+    seed
+        Of the stream; the default lies above the seeds of runs.
+
+    Raises
+    ------
+    ModelError
+        A setting is no whole number, or out of range.
     """
 
     sequences: int = 128
     seed: int = CALIBRATION_SEED
 
     def __post_init__(self) -> None:
-        if self.sequences < 1:
-            raise ModelError(f"calibration on {self.sequences} sequences; accepted is 1 or more")
+        check_whole("calibration on sequences", self.sequences, 1)
+        check_whole("seed", self.seed)
 
     def tokens(self, corpus: Corpus) -> Tensor:
         """The tokens, shape (sequences, context)."""
@@ -47,15 +61,19 @@ class Calibration:
 def post_key(
     run_key: str, precision: str | Precision, calibration: Calibration | None = None
 ) -> str:
-    """The key of a run's row after quantising; `precision` has the arrow. Known before the run is trained."""
+    """The key of a run's row after quantising; `precision` has the arrow. Known before the run is
+    trained.
+    """
     precision, looked_at = Precision.parse(precision), None
-    if any(uses_gptq(known) for known in precision.serve.values()):
+    if calibrated_methods(precision.serve.values()):
         looked_at = asdict(calibration or Calibration())
     return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
-    """The spelling of a row after quantising, "w8 a8 -> w4@gptq"; ModelError for what serving lacks."""
+    """The spelling of a row after quantising, "w8 a8 -> w4@gptq"; ModelError for what serving
+    lacks.
+    """
     precision = served(Precision.parse(trained), post)
     check_post(precision)
     return precision
@@ -71,23 +89,52 @@ def post_run(
     before: Predictions | None = None,
     recipe: Recipe | None = None,
 ) -> tuple[Run, dict[str, float]]:
-    """The row of a run whose model is quantised as `post` says, and the columns gap, gap_se, kl and kl_se.
+    """Quantise the model of a run, and make the row of it.
 
-    `tokens` are the validation sequences that the run was evaluated on, shape (rows, context + 1); `corpus` (the
-    synthetic language unless given) is where GPTQ's calibration comes from; `before`, the
-    model's own predictions of the tokens, spare computing them for every `post`; `recipe` says in which
-    numbers products are computed. A run that diverged gives a row that
-    says so, with no model quantised.
+    Parameters
+    ----------
+    run
+        The run of the model; one that diverged gives a row that says so, and no model is quantised.
+    post
+        What is rounded to which format, as "w3/32@gptq".
+    model
+        The model that the run left.
+    tokens
+        The validation sequences that the run was evaluated on, shape (rows, context + 1).
+    corpus
+        Where calibration comes from; the synthetic language unless given.
+    calibration
+        The sequences that methods such as '@gptq' look at.
+    before
+        The model's own predictions of `tokens`, which spare computing them for every `post`.
+    recipe
+        The recipe of training, for the dtype of products.
+
+    Returns
+    -------
+    run : Run
+        The row after quantising: its parent, key, method, loss and status.
+    columns : dict
+        gap, gap_se, kl and kl_se in nats a token; empty where the loss is no number.
+
+    Raises
+    ------
+    ModelError
+        An argument is of another kind, or the model has no such part or method.
     """
+    check_kind("run", run, Run, "a Run, such as train_one(...).run")
+    check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
+    check_kind("corpus", corpus, (Corpus, type(None)), "a Corpus, or None")
+    check_kind("before", before, (Predictions, type(None)), "Predictions of the tokens, or None")
     start, calibration = time.perf_counter(), calibration or Calibration()
     precision = served(Precision.parse(run.precision), post)
-    by_gptq = any(uses_gptq(known) for known in precision.serve.values())
+    formats = precision.serve.values()
     row = replace(
         run,
         precision=str(precision),
         loss_se=None,
         kernels="simulated",
-        method=f"gptq on {calibration.sequences} sequences" if by_gptq else "rtn",
+        method=label_of(formats, calibration.sequences),
         parent=run.key,
         key=post_key(run.key or "", precision, calibration),
     )
@@ -96,7 +143,8 @@ def post_run(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    small = quantised(model, post, calibration.tokens(corpus or Language()) if by_gptq else None)
+    sees = calibration.tokens(corpus or Language()) if calibrated_methods(formats) else None
+    small = quantised(model, post, sees)
     found = degradation(before or model, small, tokens, recipe)
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):

@@ -1,9 +1,9 @@
 """Post-training quantisation: a trained model whose parts are rounded anew, for serving.
 
-What is rounded are the weights as the optimiser holds them (a checkpoint's), whatever rounding the forward pass of
-training gave them; so a model served in the format it was trained in is the model itself. Parts that are not named
-stay as training had them: the activations of "w8 a8" stay int8. Embedding and head keep full precision unless a scope
-names them.
+Weights are rounded as the optimiser holds them (a checkpoint's), whatever rounding the forward pass
+of training gave them: served in the format that it was trained in, a model is itself. Parts that
+are not named stay as training had them: the activations of "w8 a8" stay int8. Embedding and head
+keep full precision unless a scope names them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from isoloss.lm.after.linear_layers import quantised_layers
 from isoloss.lm.after.serving_weights import (
     DRAWS,
     check_scope,
-    nearest,
+    plain,
     round_weights,
+    rounded_weight,
     served,
-    uses_gptq,
     weights_of,
 )
+from isoloss.lm.arguments import check_module
 from isoloss.lm.model import Block, Linear, Model
 from isoloss.lm.rounding import ENDS, LearnedStep, Rounding, check_precision, rounding_of
 from isoloss.lm.shape import ModelError
@@ -36,13 +37,32 @@ AnyModel = TypeVar("AnyModel", bound=nn.Module)
 def quantised(
     model: AnyModel, post: str | Precision, calibration: Tensor | None = None
 ) -> AnyModel:
-    """A new model with the parts that `post` names rounded anew: "w3", "w4/32@gptq", "w4+clip a8 kv4".
+    """Round a trained model for serving.
 
-    Weights go to the nearest number ('@rtn', the default) or by GPTQ ('@gptq'), which needs `calibration`, tokens of
-    shape (rows, context). A last group of inputs may be smaller than the others. Any other torch module is taken by
-    its linear layers, weights and activations (linear_layers.py). The given model stays as it is. Raises
-    ModelError, in one sentence, for what cannot be served.
+    Parameters
+    ----------
+    model
+        A model of this package, or any torch module, of which linear layers are rounded in weights
+        and activations. It stays as it is.
+    post
+        What is rounded anew: "w3", "w4/32@gptq", "w4+clip a8 kv4". Weights take the method that the
+        format names, to the nearest number ('@rtn') where it names none. A last group of inputs may
+        be smaller than the others.
+    calibration
+        Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq'.
+
+    Returns
+    -------
+    torch.nn.Module
+        A copy of the model's own type, rounded.
+
+    Raises
+    ------
+    ModelError
+        An argument is of another kind, the model has no such part, the method is unknown or not for
+        it, or calibration is missing.
     """
+    check_module("model", model)
     if isinstance(model, Model):
         return cast(AnyModel, _quantised_model(model, post, calibration))
     return quantised_layers(model, post, calibration)
@@ -65,7 +85,7 @@ def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | 
     embedding = weights_of(precision, "embedding")
     if embedding is not None:
         rounded.round_embedding = None
-        rounded.embedding.copy_(nearest(rounded.embedding, embedding, "w.embedding"))
+        rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
     if model.shape.tied:  # the head is the embedding, which has just been rounded
         matrices.pop(rounded.head, None)
     round_weights(rounded, cast("dict[nn.Module, Format]", matrices), calibration)
@@ -73,22 +93,19 @@ def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | 
 
 
 def check_post(precision: Precision, tied: bool = False) -> None:
-    """None, or ModelError where the served side speaks of a part, scope or method that there is none of."""
+    """Raise ModelError for unknown parts, scopes or methods on the served side."""
     if not precision.serve:
         raise ModelError(
             f"serving differs in nothing from '{precision}'; name parts such as 'w4' or 'w4 a8 kv4'"
         )
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
-    plain = {
-        scope: known.marked(known.marks._replace(method=None))
-        for scope, known in precision.serve.items()
-    }
-    check_precision(Precision(plain))
+    check_precision(plain(precision))
     head, embedding = (precision.serve.get(f"w.{name}") for name in ("head", "embedding"))
-    if tied and (head != embedding or uses_gptq(head)):
+    if tied and head != embedding:
         raise ModelError(
-            f"a tied head is the embedding, which is looked up: set w.head and w.embedding alike, without @gptq, not '{precision}'"
+            "a tied head is the embedding, which is looked up: set w.head and w.embedding alike, "
+            f"not '{precision}'"
         )
 
 
@@ -104,7 +121,7 @@ def _matrices(model: Model) -> list[tuple[str, Linear]]:
 
 def _set_activations(model: Model, precision: Precision) -> None:
     """Put the roundings of serving where it names activations, keys and values, or queries."""
-    serve = Precision(precision.serve)
+    serve = plain(precision)
 
     def put(module: Any, part: str, name: str = "") -> None:
         scopes = {f"{part}.{name}"} | ({part} if name not in ENDS else set())

@@ -1,4 +1,4 @@
-"""The verb ``quantise``: trained models rounded for serving, as a table of runs with what that cost."""
+"""The verb ``quantise``: trained models rounded for serving, as a table of runs with their gaps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows
 from isoloss.lm.after.post_rows import Calibration, post_precision, post_run
+from isoloss.lm.after.serving_weights import check_scope, served
+from isoloss.lm.arguments import Posts, check_kind, posts_of, shown
 from isoloss.lm.data import Corpus, Language, corpus_of
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training import Checkpoint, Recipe, Trained, load_checkpoint
 from isoloss.runs import Run, Runs
 
-#: What can be quantised: a trained model, its file, a folder of such files, or a model of Hugging Face.
+#: A subject of quantising: a trained model, its file, a folder of such files, or a model of Hugging
+#: Face.
 Subject = Trained | Checkpoint | str | Path
 #: Predictions of the model before are kept for all precisions up to so many bytes.
 KEPT_BYTES = 1 << 31
@@ -41,41 +44,81 @@ class _Given:
 
 
 def quantise(
-    what: Subject,
-    post: str | Precision | Sequence[str | Precision],
+    model: Subject,
+    post: Posts,
     *,
     corpus: Corpus | str | Path | None = None,
     calibration: Calibration | None = None,
     trained_on: float | str | None = None,
-    tick: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> Runs:
-    """A row for each model and precision of `post`: its loss, and columns gap, gap_se, kl, kl_se in nats a token.
+    """Round trained models for serving, and measure what that costs.
 
-    what: what `train_one` gave, a checkpoint, a folder of checkpoints, or the folder or hub name of a causal language
-    model of Hugging Face (extra `hub`), which needs `corpus`, text of your own, and `trained_on`, the tokens that
-    it has seen. post: "w4", "w3/32@gptq", "w4 a8 kv8" ..., or a list. corpus: as the model was trained on, which a
-    checkpoint knows unless it was text. calibration: the sequences that GPTQ looks at. tick: called with 1 after each row.
+    Gap and divergence are paired: both models see the same validation tokens.
 
-    Gap and divergence are paired: both models see the same validation tokens. Raises ModelError, in one sentence, for
-    what cannot be quantised, before anything is.
+    Parameters
+    ----------
+    model
+        What `train_one` gave, a checkpoint, a folder of checkpoints, or the folder or hub name of a
+        causal language model of Hugging Face (extra `hub`), which needs `corpus` and `trained_on`.
+    post
+        What is rounded to which format, as "w4", "w3/32@gptq" or "w4 a8 kv8", or a list of these.
+    corpus
+        What to measure and calibrate on: the corpus of training, which a checkpoint knows unless it
+        was text; text of your own for a model of Hugging Face.
+    calibration
+        The sequences that methods such as '@gptq' look at; 128 of a stream that no run trains on
+        unless given.
+    trained_on
+        Tokens that a model of Hugging Face has seen, as "2T".
+    callback
+        Called with 1 after each row.
+
+    Returns
+    -------
+    Runs
+        A row for each model and precision, with its loss, its `parent`, and the columns gap,
+        gap_se, kl and kl_se in nats a token.
+
+    Raises
+    ------
+    ModelError
+        Something cannot be quantised, before anything is.
+    CheckpointError, TextError
+        A file cannot be read.
     """
-    posts = [post] if isinstance(post, str | Precision) else list(post)
-    spelled = [str(each) for each in posts]
-    if not spelled or len(set(spelled)) < len(spelled):
+    posts = posts_of(post)
+    if not posts or len(set(posts)) < len(posts):
         raise ModelError(
-            f"post is {spelled}; accepted is a precision such as 'w4', or several different ones"
+            f"post is {[str(each) for each in posts]}; accepted is a precision such as 'w4', or "
+            "several different ones"
         )
+    for (
+        each
+    ) in posts:  # before a model is read: scopes that serving lacks, methods that there are not
+        precision = served(Precision("fp"), each)
+        for scope, known in precision.serve.items():
+            check_scope(scope, known, precision)
+    _check(calibration, trained_on, callback)
     rows: list[dict[str, Any]] = []
-    for given in _given(what, corpus, trained_on):
-        rows += _rows(given, posts, calibration, tick or (lambda _: None))
+    for given in _given(model, corpus, trained_on):
+        rows += _rows(given, posts, calibration, callback or (lambda _: None))
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
+
+
+def _check(calibration: object, trained_on: object, callback: object) -> None:
+    """Raise ModelError for arguments of another kind."""
+    check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
+    check_kind("trained_on", trained_on, (int, float, str, type(None)), "a number such as '2T'")
+    if callback is not None and not callable(callback):
+        raise ModelError(f"callback is {shown(callback)}; accepted is a function of a count")
 
 
 def _rows(
     given: _Given,
-    posts: Sequence[str | Precision],
+    posts: Sequence[Precision],
     calibration: Calibration | None,
-    tick: Callable[[int], None],
+    callback: Callable[[int], None],
 ) -> list[dict[str, Any]]:
     if isinstance(given.model, Model):
         for post in posts:
@@ -93,12 +136,14 @@ def _rows(
         rows.append(
             {name: value for name, value in asdict(run).items() if value is not None} | extra
         )
-        tick(1)
+        callback(1)
     return rows
 
 
 def _check_loss(run: Run, before: Predictions, tokens: np.ndarray) -> None:
-    """None, or ModelError where a run has another loss than its model: the corpus is not the one it was trained on."""
+    """Raise ModelError if a run has another loss than its model: the corpus is not the one it was
+    trained on.
+    """
     found = before.loss(tokens)
     if run.status == "ok" and math.isfinite(run.loss) and abs(found - run.loss) > SAME_LOSS:
         raise ModelError(
@@ -108,22 +153,23 @@ def _check_loss(run: Run, before: Predictions, tokens: np.ndarray) -> None:
 
 
 def _given(
-    what: Subject, corpus: Corpus | str | Path | None, trained_on: float | str | None
+    model: Subject, corpus: Corpus | str | Path | None, trained_on: float | str | None
 ) -> Iterator[_Given]:
-    """The models that `what` names, one after the other."""
-    if isinstance(what, Trained):
-        yield _Given(what.model, what.run, _corpus(corpus) or what.job.corpus, what.job.recipe)
-    elif isinstance(what, Checkpoint):
-        yield _from_checkpoint(what, _corpus(corpus))
-    elif not isinstance(what, str | Path):
+    """The models that `model` names, one after the other."""
+    if isinstance(model, Trained):
+        yield _Given(model.model, model.run, _corpus(corpus) or model.job.corpus, model.job.recipe)
+    elif isinstance(model, Checkpoint):
+        yield _from_checkpoint(model, _corpus(corpus))
+    elif not isinstance(model, str | Path):
         raise ModelError(
-            f"cannot quantise a {type(what).__name__}; accepted are a trained model, its file or a folder"
+            f"cannot quantise a {type(model).__name__}; accepted are a trained model, its file or "
+            "a folder"
         )
-    elif files := _checkpoints(Path(what)):
+    elif files := _checkpoints(Path(model)):
         for file in files:
             yield _from_checkpoint(load_checkpoint(file), _corpus(corpus))
     else:
-        yield _from_hub(what, corpus, trained_on)
+        yield _from_hub(model, corpus, trained_on)
 
 
 def _from_checkpoint(found: Checkpoint, corpus: Corpus | None) -> _Given:
@@ -131,14 +177,16 @@ def _from_checkpoint(found: Checkpoint, corpus: Corpus | None) -> _Given:
     if corpus is None:
         if known.pop("kind") != "synthetic":
             raise ModelError(
-                f"the model was trained on the text '{found.run.corpus}'; pass it as corpus=..., which its file does not hold"
+                f"the model was trained on the text '{found.run.corpus}'; pass it as corpus=..., "
+                "which its file does not hold"
             )
         corpus = Language(**known)
     elif corpus.settings() != known:
         raise ModelError(
-            f"the model was trained on other tokens than those of '{corpus.name}'; pass its own corpus"
+            f"the model was trained on other tokens than those of '{corpus.name}'; pass its own "
+            "corpus"
         )
-    return _Given(found.model, found.run, corpus, Recipe(**found.settings["recipe"]))
+    return _Given(found.model, found.run, corpus, Recipe.of_settings(found.settings["recipe"]))
 
 
 def _from_hub(
@@ -146,7 +194,8 @@ def _from_hub(
 ) -> _Given:
     if corpus is None or trained_on is None:
         raise ModelError(
-            f"'{source}' is no checkpoint of isoloss; of a model of Hugging Face say what to measure it on and how many tokens "
+            f"'{source}' is no checkpoint of isoloss; of a model of Hugging Face say what to "
+            "measure it on and how many tokens "
             "it was trained on: corpus='texts/' and trained_on='2T'"
         )
     model, tokenizer = load_hub(source)
@@ -159,7 +208,9 @@ def _corpus(corpus: Corpus | str | Path | None) -> Corpus | None:
 
 
 def _checkpoints(path: Path) -> list[Path]:
-    """The files of a checkpoint, or of a folder that holds nothing but checkpoints; none where it is something else."""
+    """The files of a checkpoint, or of a folder that holds nothing but checkpoints; none where it
+    is something else.
+    """
     if path.is_dir() and not (path / "config.json").exists():
         return sorted(path.glob("*.safetensors"))
     return [path] if path.is_file() or path.suffix == ".safetensors" else []

@@ -1,19 +1,21 @@
-"""A synthetic language whose entropy is known: a Zipf mixture of context rules, unlimited and seeded.
+"""A synthetic language of known entropy: a Zipf mixture of context rules, unlimited and seeded.
 
-Each token is drawn in two steps. First a rule family is chosen, family j with probability weight_j. Then
+Each token is drawn in two steps. First a rule family is chosen, family j with probability weight_j.
+Then
 
     family "base":      x_t = a word drawn from the vocabulary, whose frequencies follow Zipf's law
-    family (o1, o2...): x_t = the favourite word of the context (x_{t-o1}, x_{t-o2}, ...), the same for ever
+    family (o1, o2...): x_t = the favourite word of the context (x_{t-o1}, x_{t-o2}, ...)
 
-The favourite of a context is itself drawn from the vocabulary once, by a hash. So every context that occurs is one rule to
-be learnt; contexts of Zipf words are Zipf-like themselves, and a model that has room for K rules, or tokens enough to
-have met them, lacks the mass of the rarer ones: a power law in params and in tokens. Longer and farther contexts need
-attention and are many more. The conditional distribution is a short sum,
+The favourite of a context is the same for ever: it is drawn from the vocabulary once, by a hash. So
+every context that occurs is one rule to be learnt; contexts of Zipf words are Zipf-like themselves,
+and a model that has room for K rules, or tokens enough to have met them, lacks the mass of the
+rarer ones: a power law in params and in tokens. Longer and farther contexts need attention and are
+many more. The conditional distribution is a short sum,
 
     P(x | past) = weight_base u(x) + sum_j weight_j [x is the favourite of context j],
 
-so the entropy is known. A sequence starts after one token 0 (START), which stands for everything before it too: with the
-input (START, x_1 .. x_{T-1}) a model can know all that the language knows.
+so the entropy is known. A sequence starts after one token 0 (START), which stands for everything
+before it too: with the input (START, x_1 .. x_{T-1}) a model can know all that the language knows.
 """
 
 from __future__ import annotations
@@ -43,12 +45,20 @@ _ODD = np.array(
 
 
 class LanguageError(ValueError):
-    """One sentence: what a language cannot be or do, with the value and what is accepted."""
+    """A language cannot be or do something: one sentence with the value and what is accepted."""
 
 
 @dataclass(frozen=True)
 class Entropy:
-    """Nats a token, with its standard error (over whole sequences)."""
+    """Entropy of the next token.
+
+    Attributes
+    ----------
+    value
+        Nats a token.
+    se
+        Its standard error, over whole sequences.
+    """
 
     value: float
     se: float
@@ -59,11 +69,29 @@ class Entropy:
 
 @dataclass(frozen=True)
 class Language:
-    """A language, by its settings: the same settings are the same language for ever.
+    """A synthetic language, by its settings: the same settings are the same language for ever.
 
-    vocab: tokens, START among them. zipf: exponent of word frequencies, (rank + shift)^-zipf. base: probability of a
-    word without a rule. contexts: the families, each the distances it looks back, nearest first. decay: family
-    weights fall as (1 + j)^-decay. context: tokens of a sequence. seed: which language of this kind.
+    Attributes
+    ----------
+    vocab
+        Different tokens, START among them: 2 to 16384.
+    zipf, shift
+        Word frequencies are (rank + shift)^-zipf.
+    base
+        Probability of a word without a rule.
+    contexts
+        The rule families, each the distances it looks back, nearest first.
+    decay
+        Family weights fall as (1 + j)^-decay.
+    context
+        Tokens of a sequence.
+    seed
+        Which language of this kind.
+
+    Raises
+    ------
+    LanguageError
+        A setting is out of its range.
     """
 
     vocab: int = 256
@@ -104,10 +132,11 @@ class Language:
                 or len(set(offsets)) < len(offsets)
             ):
                 raise LanguageError(
-                    f"a rule looks back {offsets}; accepted are 1 to {len(_ODD)} different distances of at least 1"
+                    f"a rule looks back {offsets}; accepted are 1 to {len(_ODD)} different "
+                    "distances of at least 1"
                 )
 
-    # ---- what it is
+    # ---- properties
     @property
     def name(self) -> str:
         """What a table of runs calls it."""
@@ -134,7 +163,9 @@ class Language:
 
     @cached_property
     def _words(self) -> Tokens:
-        """The token of each slot, shape (65536,): a token owns slots in proportion to its frequency."""
+        """The token of each slot, shape (65536,): a token owns slots in proportion to its
+        frequency.
+        """
         share = (np.arange(1, self.vocab) + self.shift) ** -self.zipf
         ends = np.rint(np.cumsum(share) / share.sum() * _SLOTS).astype(np.int64)
         return np.searchsorted(ends, np.arange(_SLOTS), side="right").astype(np.int64) + 1
@@ -153,19 +184,23 @@ class Language:
 
     # ---- sampling
     def batch(self, step: int, sequences: int, seed: int = 0) -> Tokens:
-        """Sequences step * sequences onwards of stream `seed`, shape (sequences, context + 1), START first.
+        """Sequences step * sequences onwards of stream `seed`, shape (sequences, context + 1),
+        START first.
 
         A pure function: the same for every run, machine and order of asking.
         """
         if step < 0 or sequences < 1 or not 0 <= seed < _SEEDS:
             raise LanguageError(
-                f"batch {step} of {sequences} sequences, seed {seed}: accepted are steps of at least 0, "
+                f"batch {step} of {sequences} sequences, seed {seed}: accepted are steps of at "
+                "least 0, "
                 f"1 sequence or more, seeds from 0 to {_SEEDS - 1}"
             )
         return self._rows(2 * seed, step * sequences, sequences)
 
     def validation(self, sequences: int = 512) -> Tokens:
-        """The first sequences of the stream that no seed trains on, shape (sequences, context + 1)."""
+        """The first sequences of the stream that no seed trains on, shape (sequences, context +
+        1).
+        """
         return self._rows(1, 0, sequences)
 
     def _rows(self, stream: int, start: int, count: int) -> Tokens:
@@ -174,7 +209,9 @@ class Language:
         return blocks[start - first * _BLOCK :][:count]
 
     def _favourites(self, families: Tokens, past: Tokens) -> Tokens:
-        """The favourite words of contexts: families (n,), past (n, longest) the tokens looked at, nearest first."""
+        """The favourite words of contexts: families (n,), past (n, longest) the tokens looked at,
+        nearest first.
+        """
         key = (families.astype(np.uint64) + np.uint64(1 + 1009 * self.seed)) * _MIX[0]
         for place in range(past.shape[-1]):
             key ^= (past[..., place].astype(np.uint64) + np.uint64(1)) * _ODD[place]
@@ -183,9 +220,11 @@ class Language:
         key *= _MIX[2]
         return self._words[(key >> np.uint64(48)).astype(np.int64)]
 
-    # ---- what is known of it
+    # ---- its distribution
     def candidates(self, tokens: Tokens) -> Tokens:
-        """The favourite of each family at each predicted position, shape (rows, context, families)."""
+        """The favourite of each family at each predicted position, shape (rows, context,
+        families).
+        """
         tokens = np.asarray(tokens, np.int64)
         rows, width = tokens.shape
         padded = np.concatenate([np.full((rows, self._reach), START), tokens], axis=1)
@@ -200,7 +239,9 @@ class Language:
         return found
 
     def conditional(self, tokens: Tokens) -> Array:
-        """P(x_t = v | what came before), shape (rows, context, vocab), of sequences that begin with START."""
+        """P(x_t = v | what came before), shape (rows, context, vocab), of sequences that begin with
+        START.
+        """
         found = self.candidates(tokens)
         out = np.broadcast_to(
             self.weights[0] * self.frequencies, (*found.shape[:2], self.vocab)
@@ -217,7 +258,8 @@ class Language:
         return np.asarray(np.log(self.weights[0] * self.frequencies[came] + ruled))
 
     def entropy(self, tokens: Tokens | None = None) -> Entropy:
-        """The entropy of the next token, averaged over the contexts of these sequences (validation: None).
+        """The entropy of the next token, averaged over the contexts of these sequences (validation:
+        None).
 
         Exact for these contexts; the standard error is that of their choice, over sequences.
         """
@@ -251,6 +293,7 @@ def _block(language: Language, stream: int, number: int) -> Tokens:
         looks = language._looks[
             chosen
         ]  # the base, -1, looks somewhere too; its word is taken below
+        # Offset 0 stands for "no further token": a shorter context is padded with START.
         past = np.where(looks > 0, out[now - looks, lanes], 0)
         out[now] = np.where(chosen < 0, words[t], language._favourites(chosen, past))
     block = np.ascontiguousarray(out[reach:].T)

@@ -1,10 +1,11 @@
-"""Your own text as what a model is trained on: files, a folder or a data set of the hub, cut into tokens and windows.
+"""Your own text as a corpus: files, a folder or a data set of the hub, cut into tokens and windows.
 
-The order of things: documents are read in a fixed order; some are held out for validation (whole ones, drawn by `seed`,
-until they hold their share of the characters; the one that crosses it is cut in two); the tokeniser sees the training part only; each
-part becomes one row of tokens, an end token after each document. Window i of a part is its tokens i T .. (i+1) T, one more than
-T, so each token is predicted once. A run goes through all windows in the order of its seed, and again in another
-order where `unique_tokens` lets it.
+The order of things: documents are read in a fixed order; some are held out for validation (whole
+ones, drawn by `seed`, until they hold their share of the characters; the one that crosses it is cut
+in two); the tokeniser sees the training part only; each part becomes one row of tokens, an end
+token after each document. Window i of a part is its tokens i T .. (i+1) T, one more than T, so each
+token is predicted once. A run goes through all windows in the order of its seed, and again in
+another order where `unique_tokens` lets it.
 """
 
 from __future__ import annotations
@@ -40,13 +41,31 @@ class TextWarning(UserWarning):
 class Text:
     """A text by where it is and how it is cut; nothing is read before it is needed.
 
-    path: files or folders of .txt, .jsonl and .parquet (documents in `field`), or hub:NAME (hub:NAME:CONFIGURATION).
-    tokenizer: "bytes" (257 tokens), "bpe:1024" (trained on the training part), or the path of a tokenizer.json.
-    context: tokens that a sequence predicts. unique_tokens: how many different tokens runs see, repeated when they are
-    used up (whole sequences of them, drawn by `seed`); None refuses to repeat. validation_share: of the characters.
-    seed: which documents are held out. folder: where tokens are kept (ISOLOSS_CACHE, else the user's cache folder).
+    Attributes
+    ----------
+    path
+        Files or folders of .txt, .jsonl and .parquet, or hub:NAME (hub:NAME:CONFIGURATION).
+    tokenizer
+        "bytes" (257 tokens), "bpe:1024" (trained on the training part), or the path of a
+        tokenizer.json.
+    context
+        Tokens that a sequence predicts.
+    unique_tokens
+        How many different tokens runs see, repeated when they are used up (whole sequences of them,
+        drawn by `seed`); None refuses to repeat.
+    field
+        The field of a .jsonl line or .parquet row that holds a document.
+    validation_share
+        Share of the characters that is held out.
+    seed
+        Which documents are held out.
+    folder
+        Where tokens are kept: ISOLOSS_CACHE unless given, else the user's cache folder.
 
-    Raises TextError, in one sentence, for settings that cannot be; what is wrong with the text is found when it is read.
+    Raises
+    ------
+    TextError
+        A setting is out of its range; faults of the text are found when it is read.
     """
 
     path: str | Path | tuple[str | Path, ...]
@@ -69,7 +88,8 @@ class Text:
             raise TextError(f"context is {self.context}; accepted is at least 2 tokens")
         if not 0 < self.validation_share < 1:
             raise TextError(
-                f"validation_share is {self.validation_share:g}; accepted is a share above 0 and below 1"
+                f"validation_share is {self.validation_share:g}; accepted is a share above 0 and "
+                "below 1"
             )
         if self.seed < 0:
             raise TextError(f"seed is {self.seed}; accepted is 0 or more")
@@ -77,15 +97,18 @@ class Text:
             object.__setattr__(self, "unique_tokens", number(self.unique_tokens))
 
     def __getstate__(self) -> dict[str, Any]:
-        """The settings and the key of the tokens: a worker maps the file that is there and reads no text."""
+        """The settings and the key of the tokens: a worker maps the file that is there and reads no
+        text.
+        """
         kept = {each.name for each in fields(self)} | {"_key"}
         return {name: value for name, value in self.__dict__.items() if name in kept}
 
     def __str__(self) -> str:
         held = compact(len(self._opened.validation))
-        return f"{self.name}: {compact(self.tokens)} tokens to train on and {held} held out, {self.vocab} different ones"
+        seen = f"{compact(self.tokens)} tokens to train on and {held} held out"
+        return f"{self.name}: {seen}, {self.vocab} different ones"
 
-    # ---- what it is
+    # ---- properties
     @property
     def name(self) -> str:
         """The name of the file, folder or data set; of several, with a plus between."""
@@ -126,24 +149,28 @@ class Text:
     def unique(self, tokens: float) -> float:
         """How many different tokens a run of so many sees.
 
-        Raises TextError where that is more than there are and `unique_tokens` does not say to repeat them.
+        Raises TextError where that is more than there are and `unique_tokens` does not say to
+        repeat them.
         """
         if self.unique_tokens is None and tokens > self.tokens:
             raise TextError(
-                f"{self.name} has {compact(self.tokens)} tokens and the run asks for {compact(tokens)}; "
+                f"{self.name} has {compact(self.tokens)} tokens and the run asks for "
+                f"{compact(tokens)}; "
                 "give more text, or unique_tokens=... to repeat them"
             )
         return float(min(tokens, self._kept * self.context))
 
     # ---- sequences
     def batch(self, step: int, sequences: int, seed: int = 0) -> Tokens:
-        """The sequences of a step, shape (sequences, context + 1): a pure function, the same for every run.
+        """The sequences of a step, shape (sequences, context + 1): a pure function, the same for
+        every run.
 
         Raises TextError where the text is used up and `unique_tokens` does not say to repeat it.
         """
         if step < 0 or sequences < 1 or seed < 0:
             raise TextError(
-                f"batch {step} of {sequences} sequences, seed {seed}: accepted are steps and seeds of at least 0, "
+                f"batch {step} of {sequences} sequences, seed {seed}: accepted are steps and seeds "
+                "of at least 0, "
                 "1 sequence or more"
             )
         places = np.arange(step * sequences, (step + 1) * sequences)
@@ -158,13 +185,17 @@ class Text:
         return self._cut(self._opened.training, chosen)
 
     def validation(self, sequences: int = 512) -> Tokens:
-        """Sequences of the part held out, in an order of their own, shape (sequences, context + 1)."""
+        """Sequences of the part held out, in an order of their own, shape (sequences, context +
+        1).
+        """
         held = self._opened.validation
         there = (len(held) - 1) // self.context
         if sequences > there:
             raise TextError(
-                f"the validation part of {self.name} has {there} sequences of {self.context} tokens and {sequences} "
-                f"are asked for; ask for fewer, give more text or a larger validation_share than {self.validation_share:g}"
+                f"the validation part of {self.name} has {there} sequences of {self.context} "
+                f"tokens and {sequences} "
+                "are asked for; ask for fewer, give more text or a larger validation_share than "
+                f"{self.validation_share:g}"
             )
         return self._cut(held, shuffled(np.arange(sequences), there, _VALIDATION))
 
@@ -184,7 +215,8 @@ class Text:
         kept = round(number(self.unique_tokens) / self.context)
         if not 1 <= kept <= self._windows:
             raise TextError(
-                f"unique_tokens is {compact(number(self.unique_tokens))}; accepted is from one sequence of "
+                f"unique_tokens is {compact(number(self.unique_tokens))}; accepted is from one "
+                "sequence of "
                 f"{self.context} to the {compact(self.tokens)} tokens of {self.name}"
             )
         return kept
@@ -223,7 +255,8 @@ class Text:
             have = len(getattr(found, part))
             if have <= self.context:
                 raise TextError(
-                    f"the {part} part of {self.name} has {have} tokens, and one sequence of {self.context} takes "
+                    f"the {part} part of {self.name} has {have} tokens, and one sequence of "
+                    f"{self.context} takes "
                     f"{self.context + 1}; give more text"
                 )
         return found
@@ -245,7 +278,9 @@ class Text:
         return documents(self._paths, self.field)
 
     def _training_lengths(self, texts: Iterable[str]) -> NDArray[np.int64]:
-        """How many characters of each document are trained on, shape (documents,); what follows is held out."""
+        """How many characters of each document are trained on, shape (documents,); what follows is
+        held out.
+        """
         lengths = np.array([len(each) for each in texts], np.int64)
         if not lengths.sum():
             raise TextError(

@@ -1,4 +1,4 @@
-"""The documents of a text, one after the other: files and folders of .txt, .jsonl and .parquet, or a data set of the hub."""
+"""Documents of a text, one by one: .txt, .jsonl and .parquet files, or a hub data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HUB = "hub:"
 
 
 class TextError(ValueError):
-    """One sentence: what a text cannot be read or used for, with the place and what is accepted."""
+    """A text cannot be read or used: one sentence with the place and what is accepted."""
 
 
 def files_of(paths: tuple[str, ...]) -> list[Path]:
@@ -36,7 +36,8 @@ def files_of(paths: tuple[str, ...]) -> list[Path]:
             found += sorted(inside, key=lambda each: each.relative_to(path).as_posix())
         elif not path.is_file():
             raise TextError(
-                f"there is no file or folder {path}; give one, or hub:NAME for a data set of the hub"
+                f"there is no file or folder {path}; give one, or hub:NAME for a data set of the "
+                "hub"
             )
         elif path.suffix.lower() not in ENDINGS:
             raise TextError(f"cannot read {path} as text; accepted are files {_endings()}")
@@ -46,9 +47,10 @@ def files_of(paths: tuple[str, ...]) -> list[Path]:
 
 
 def documents(paths: tuple[str, ...], field: str) -> Iterator[str]:
-    """The documents: a .txt file is one, a line of .jsonl and a row of .parquet hold one in `field`.
+    """The documents: a .txt file is one, a line of .jsonl and a row of .parquet hold one in
+    `field`.
 
-    Raises TextError, with file and line, for what is no document.
+    Raises TextError, with file and line, for a line or row without a document.
     """
     if paths[0].startswith(HUB):
         yield from _of_hub(paths[0].removeprefix(HUB), field)
@@ -62,7 +64,7 @@ def documents(paths: tuple[str, ...], field: str) -> Iterator[str]:
 
 
 def digest_of(paths: tuple[str, ...], field: str) -> str:
-    """The sha256 of what is read: of the files' bytes in order, of a hub data set's documents."""
+    """The sha256 of the text: of the files' bytes in order, or of a hub data set's documents."""
     total = hashlib.sha256()
     if paths[0].startswith(HUB):
         for document in documents(paths, field):
@@ -145,7 +147,8 @@ def _text_in(row: dict[str, Any], field: str, place: str) -> str:
 
 
 def _without_field(place: str, field: str, fields: Any) -> str:
-    return f"{place} has no field {field!r}; it has {', '.join(map(repr, fields)) or 'none'}: say field=..."
+    has = ", ".join(map(repr, fields)) or "none"
+    return f"{place} has no field {field!r}; it has {has}: say field=..."
 
 
 def _decoded(data: bytes, place: str) -> str:
@@ -153,7 +156,8 @@ def _decoded(data: bytes, place: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TextError(
-            f"{place} is no UTF-8: byte {error.start} is 0x{data[error.start]:02x}; save it as UTF-8"
+            f"{place} is no UTF-8: byte {error.start} is 0x{data[error.start]:02x}; save it as "
+            "UTF-8"
         ) from None
 
 

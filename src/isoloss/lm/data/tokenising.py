@@ -1,4 +1,4 @@
-"""From text to tokens and back: raw bytes, or the library `tokenizers` (trained here, or read from its file)."""
+"""From text to tokens and back: raw bytes, or the library `tokenizers`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Tokeniser:
         return hashlib.sha256((self.text or "bytes").encode()).hexdigest()
 
     def encoded(self, texts: Iterable[str]) -> Iterator[NDArray[Any]]:
-        """The tokens of each text, without an end; a special token spelled out in a text is text."""
+        """The tokens of each text, without an end; a special token spelled out in a text is
+        text.
+        """
         rest = iter(texts)
         while some := list(islice(rest, _TOGETHER)):
             if self.text is None:
@@ -71,7 +73,8 @@ class Tokeniser:
 def tokeniser_of(name: str, training: Callable[[], Iterable[str]]) -> Tokeniser:
     """The tokeniser that a name asks for; `training` gives the documents that a BPE is trained on.
 
-    Raises TextError for other names, tokenisers without an end token, and texts too small for the size asked.
+    Raises TextError for other names, tokenisers without an end token, and texts too small for the
+    size asked.
     """
     if name == "bytes":
         return Tokeniser()
@@ -81,7 +84,7 @@ def tokeniser_of(name: str, training: Callable[[], Iterable[str]]) -> Tokeniser:
 
 
 def check_name(name: str) -> None:
-    """None, or TextError where a name is no tokeniser's."""
+    """Raise TextError for a name that is no tokeniser's."""
     size = re.fullmatch(r"bpe:(\d+)", name)
     if size and int(size[1]) < 257:
         raise TextError(
@@ -122,7 +125,8 @@ def _from_file(path: Path) -> Tokeniser:
     ends = [made.token_to_id(each) for each in ENDS if made.token_to_id(each) is not None]
     if not ends:
         raise TextError(
-            f"the tokenizer {path} has no token that ends a document; accepted is one of {' '.join(ENDS)}"
+            f"the tokenizer {path} has no token that ends a document; accepted is one of "
+            f"{' '.join(ENDS)}"
         )
     made.no_truncation()
     made.no_padding()

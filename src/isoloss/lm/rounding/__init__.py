@@ -1,6 +1,20 @@
-"""Rounding inside a model: compiled, straight through, with learned steps, many grids side by side."""
+"""Rounding inside a model: which part gets which format, and how its gradient passes.
+
+A precision names a format for each part and scope (parts.py). A format's method is a gradient rule
+(gradient_rule.py; rules/ holds one file each): a function with a gradient of its own, or a module
+whose step is learned (learned_step.py). fake_quant.py is the rule of `formats`, compiled;
+many_grids.py rounds many plain formats of a batched sweep in one pass.
+"""
 
 from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.lm.rounding.gradient_rule import (
+    GradientRule,
+    know_rules,
+    method_of,
+    own_rules,
+    register_rule,
+    rule_of,
+)
 from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.many_grids import Grids, is_plain
 from isoloss.lm.rounding.parts import (
@@ -9,13 +23,14 @@ from isoloss.lm.rounding.parts import (
     check_groups,
     check_precision,
     check_tied,
+    filled_format,
     rounding_of,
 )
-from isoloss.lm.rounding.straight_through import method_of
 
 # fmt: off
 __all__ = [
-    "ENDS", "STEP_RATE", "Grids", "LearnedStep", "Rounding", "check_groups", "check_precision",
-    "check_tied", "fake_quantise", "is_plain", "method_of", "rounding_of",
+    "ENDS", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding", "check_groups",
+    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "know_rules",
+    "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
 ]
 # fmt: on

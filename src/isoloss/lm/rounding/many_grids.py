@@ -1,14 +1,14 @@
 """Plain formats side by side: one pass that rounds each part of a stack to a grid of its own.
 
-Integers and floats follow one rule (isoloss/formats/rounding.py) whose numbers alone differ: with m the largest magnitude
-of a granule, s = m / d its scale, u = x / s within [-b, t], and g = max(2^floor(log2 |u|), 2^l) 2^-p the distance of
-neighbours at u,
+Integers and floats follow one rule (isoloss/formats/rounding.py) whose numbers alone differ: with m
+the largest magnitude of a scale group, s = m / d its scale, u = x / s within [-b, t], and g =
+max(2^floor(log2 |u|), 2^l) 2^-p the distance of neighbours at u,
 
     Q(x) = s g round(u / g)
 
-An integer is the float whose lowest binade, l = p, is above its largest number: g is 1 everywhere. So members of a
-cell that differ in format are rounded together, in as many passes over memory as one format takes. Tests hold every
-plain format to the specification, to the last bit.
+An integer is the float whose lowest binade, l = p, is above its largest number: g is 1 everywhere.
+So members of a batched sweep that differ in format are rounded together, in as many passes over
+memory as one format takes. Tests hold every plain format to the specification, to the last bit.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ from torch import Tensor
 
 from isoloss.formats import Format, power_of_two
 from isoloss.lm.rounding.fake_quant import compiled_as, fused_or, straight
-from isoloss.lm.rounding.straight_through import PLAIN
+from isoloss.lm.rounding.gradient_rule import rule_of
 
 #: Numbers above it are not all in float32.
 LARGEST = 2.0**24
 
 
 def is_plain(known: Format) -> bool:
-    """Whether the rule above is all that a format does: to nearest, with the gradient straight through."""
+    """Whether the rule above is all that a format does: to nearest, with the gradient straight
+    through.
+    """
     marked = (
-        known.hadamard
-        or known.clip
-        or known.pow2
-        or known.rounding
-        or known.method not in (None, PLAIN)
+        known.hadamard or known.clip or known.pow2 or known.rounding or not rule_of(known).plain
     )
     grid = known.kind in ("int", "float") and known.is_scaled and known.span != "shifted"
     return (
@@ -84,12 +82,15 @@ class Grids:
 
 
 def _numbers(known: Format | None) -> tuple[float, ...]:
-    """What the rule needs of a format: d, t, b, 2^l, 2^-p, whether a tensor shares a scale, whether anything is rounded."""
+    """The numbers of a format in the rule: d, t, b, 2^l, 2^-p, whether a tensor shares a scale,
+    whether anything is rounded.
+    """
     if known is None:
         return 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0
     top, whole = known.max, float(known.granularity == "tensor")
     if known.mantissa is not None and known.lowest_exponent is not None:
         return top, top, top, 2.0**known.lowest_exponent, 2.0**-known.mantissa, whole, 1.0
+    # The lowest binade of an integer lies above its largest number, so its steps are 1 everywhere.
     above = 2.0 ** math.ceil(math.log2(top + 1))
     divisor = top + 0.5 if known.span == "full" else top
     return divisor, top, top + 1, above, 1 / above, whole, 1.0
@@ -105,11 +106,14 @@ def _rounded(
     whole: Tensor,
     rounds: Tensor,
 ) -> Tensor:
+    # x: M R n, the others M 1 1, so that each member meets the numbers of its own format.
     rows = x.abs().amax(-1, keepdim=True)
     largest = torch.where(whole, rows.amax(1, keepdim=True), rows)
+    # The smallest normal number stands for a scale of 0, which all zeros would give.
     scale = (largest / divisor).clamp_min(torch.finfo(x.dtype).tiny)
     u = (x / scale).clamp(-bottom, top)
     gap = power_of_two(torch, u).clamp_min(lowest) * fraction
+    # torch.round takes ties to even, as the specification does.
     return torch.where(rounds, (u / gap).round() * gap * scale, x)
 
 

@@ -1,4 +1,4 @@
-"""Which rounding each matrix of the model gets: a Precision read once, for parts and scopes that the model has."""
+"""The rounding of each matrix of the model: a Precision read once, for its parts and scopes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.lm.rounding.gradient_rule import check_method, rule_of, without_method
 from isoloss.lm.rounding.learned_step import LearnedStep
-from isoloss.lm.rounding.straight_through import check_method, clipped, quest
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder, compact
 
@@ -22,24 +21,31 @@ ENDS = ("embedding", "head")
 
 @dataclass(frozen=True)
 class Rounding:
-    """One part of one matrix: its format with the granularity filled in, and whether it draws random numbers."""
+    """Rounding of one part of one matrix.
+
+    Attributes
+    ----------
+    known
+        The format, its granularity filled in; its method names the gradient rule.
+    compiled
+        Whether torch.compile may fuse it.
+    """
 
     known: Format
     compiled: bool = True
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """What the format makes of x, with the gradient that its method gives it."""
+        """x rounded to the format, with the gradient of its rule."""
+        # A generator is passed only where the format draws, so that others leave its state alone.
         needs = self.known.rounding or self.known.kind == "noise"
         drawn = random if needs else None
-        if self.known.method == "clipped":
-            return clipped(x, self.known, drawn, self.compiled)
-        if self.known.method == "quest":
-            return quest(x, self.known)
-        return fake_quantise(x, self.known, random=drawn, check=False, compiled=self.compiled)
+        apply = rule_of(self.known).apply
+        assert apply is not None  # rules with parameters make modules of their own
+        return apply(x, without_method(self.known), drawn, self.compiled)
 
 
 def check_precision(precision: Precision) -> None:
-    """None, or ModelError where the precision speaks of a part, scope or method that the decoder lacks."""
+    """Raise ModelError for parts, scopes or methods that the decoder lacks."""
     if precision.serve:
         raise ModelError(
             f"'{precision}' says how to serve; training takes '{precision.trained}' alone"
@@ -58,7 +64,7 @@ def check_precision(precision: Precision) -> None:
 
 
 def check_tied(precision: Precision, shape: Decoder) -> None:
-    """None, or ModelError where a head that is the embedding is to be rounded otherwise than it."""
+    """Raise ModelError if a tied head and embedding get different formats."""
     if shape.tied and precision.train.get("w.head") != precision.train.get("w.embedding"):
         raise ModelError(
             f"a tied head is the embedding: set w.head and w.embedding alike, not '{precision}'"
@@ -66,7 +72,9 @@ def check_tied(precision: Precision, shape: Decoder) -> None:
 
 
 def check_groups(precision: Precision, shape: Decoder) -> None:
-    """None, or ModelError where a part's groups do not divide what it rounds (the last axis: inputs, or a head's width)."""
+    """Raise ModelError if a part's groups do not divide the last axis (inputs, or a head's
+    width).
+    """
     head, ffn = shape.head_dim or 0, shape.ffn or 0
     queries, keys = shape.heads * head, (shape.kv_heads or 0) * head
     inputs = {
@@ -95,7 +103,8 @@ def check_groups(precision: Precision, shape: Decoder) -> None:
         group = None if rounding is None else rounding.known.granularity or rounding.known.block
         if isinstance(group, int) and length % group:
             raise ModelError(
-                f"'{precision}' rounds {scope} in groups of {group}, and a model of {compact(shape.non_embedding_params)} "
+                f"'{precision}' rounds {scope} in groups of {group}, and a model of "
+                f"{compact(shape.non_embedding_params)} "
                 f"params has {length} there; choose a size or a group that divides"
             )
 
@@ -107,10 +116,21 @@ def rounding_of(
     compiled: bool = True,
     shape: tuple[int, int] | None = None,
 ) -> Rounding | LearnedStep | None:
-    """What rounds `part` of matrix `name` in training; None where nothing does.
+    """The rounding of `part` of matrix `name` in training; None where nothing is rounded.
 
-    The default granularity is filled in: weights and keys and values a row, all others the tensor. `shape` is that of
-    weights, which have learned steps of their own.
+    `shape` is that of weights, which have learned steps of their own.
+    """
+    found = filled_format(precision, part, name)
+    if found is None:
+        return None
+    make = rule_of(found).module
+    return Rounding(found, compiled) if make is None else make(found, shape, compiled)
+
+
+def filled_format(precision: Precision, part: str, name: str = "") -> Format | None:
+    """The format of `part` of matrix `name`; None where nothing is rounded.
+
+    The default granularity is filled in: weights and keys and values a row, all others the tensor.
     """
     scope = f"{part}.{name}" if name else part
     found = precision.train.get(scope) if name in ENDS else precision.format(scope)
@@ -124,7 +144,4 @@ def rounding_of(
         and found.is_scaled
     ):
         share = precision.granularity(scope)
-    found = replace(found, granularity=share)
-    if found.method == "lsq":
-        return LearnedStep(found, shape, compiled)
-    return Rounding(found, compiled)
+    return replace(found, granularity=share)

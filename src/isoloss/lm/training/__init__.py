@@ -1,6 +1,12 @@
-"""One run: its recipe, its steps alone or in a cell, its checkpoints."""
+"""Training of one run, alone or in a batched sweep: its recipe, its steps, its checkpoints.
 
-from isoloss.lm.training.cell_trainer import trainer_of
+A `Job` is all that determines a run, and so its key (job.py). A `Trainer` takes its steps of AdamW
+and can be stopped and restored anywhere (trainer.py); several jobs that differ in precision and
+seed alone are one batched model (batched_model.py, batched_trainer.py). `train_one` trains a job
+and evaluates it (one_run.py); checkpoints.py keeps it.
+"""
+
+from isoloss.lm.training.batched_trainer import trainer_of
 from isoloss.lm.training.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -9,7 +15,7 @@ from isoloss.lm.training.checkpoints import (
     save_checkpoint,
     save_model,
 )
-from isoloss.lm.training.job import Job, by_trunk, in_cells, key_of
+from isoloss.lm.training.job import Job, by_prefix, in_batches, key_of
 from isoloss.lm.training.one_run import (
     EVALUATED_TOGETHER,
     Evaluation,
@@ -19,13 +25,13 @@ from isoloss.lm.training.one_run import (
     train_one,
 )
 from isoloss.lm.training.recipe import Recipe
-from isoloss.lm.training.trainer import Ended, Trainer, device_of, numbers_of
+from isoloss.lm.training.trainer import Ended, Trainer, device_of, products_in
 
 # fmt: off
 __all__ = [
     "EVALUATED_TOGETHER", "Checkpoint", "CheckpointError", "Ended", "Evaluation", "Job", "Recipe",
-    "Trained", "Trainer", "by_trunk", "device_of", "evaluate", "finished", "in_cells", "key_of",
-    "load_checkpoint", "numbers_of", "read_checkpoint", "save_checkpoint", "save_model",
+    "Trained", "Trainer", "by_prefix", "device_of", "evaluate", "finished", "in_batches", "key_of",
+    "load_checkpoint", "products_in", "read_checkpoint", "save_checkpoint", "save_model",
     "train_one", "trainer_of",
 ]
 # fmt: on

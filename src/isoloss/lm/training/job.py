@@ -1,4 +1,4 @@
-"""One run that is asked for: everything that determines its result, and so its key."""
+"""A job: everything that determines the result of one run, and so its key."""
 
 from __future__ import annotations
 
@@ -10,27 +10,47 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from isoloss.formats import Precision
+from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of
+from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of, rule_of
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.lm.training.recipe import Recipe
 from isoloss.runs import Decoder, Run, compact, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
-#: Flop of training (some seconds of a core) from which the seconds that fused rounding takes to compile are worth it.
+#: FLOPs of training (some seconds of a core) from which the seconds that fused rounding takes to
+#: compile are worth it.
 WORTH_COMPILING = 3e11
-#: What a run with a trunk does not share with it.
+#: Settings of the recipe in which runs on one shared prefix differ.
 _BRANCH = ("schedule", "decay", "lr_end", "validation")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A shape trained for some steps of a recipe on a corpus: the batches and first weights depend on the seed alone.
+    """A shape trained for some steps of a recipe on a corpus.
 
-    cell: the key of the cell that it is trained in, None where it is trained alone. Products of a cell are added up in
-    another order, so a run in a cell is another run than the one alone.
+    Batches and first weights depend on the seed alone.
+
+    Attributes
+    ----------
+    shape
+        The decoder.
+    steps
+        Steps of the optimiser, one batch each.
+    precision
+        What training rounds.
+    corpus
+        What it is trained on.
+    recipe
+        Learning rate, schedule, batch and the like.
+    seed
+        Of first weights, batches and random numbers.
+    cell
+        The key of the batched sweep that it is trained in, None where it is trained alone. Products
+        of a batched model are added up in another order, so a run in one is another run than the
+        one alone.
     """
 
     shape: Decoder
@@ -53,9 +73,19 @@ class Job:
     ) -> Job:
         """The job that trains on `tokens` tokens, rounded to whole batches.
 
-        Raises ModelError where the shape, the precision or the memory does not allow it, ValueError where the corpus
-        has too few tokens: all before anything is trained.
+        Raises
+        ------
+        ModelError
+            An argument is of another kind, or the shape, precision or memory does not allow the
+            training.
+        ValueError
+            The corpus has too few tokens.
         """
+        check_kind("shape", shape, Decoder, "a Decoder, as model_of('0.1M') gives it")
+        check_kind("corpus", corpus, Corpus, "a Corpus, such as Language() or Text('texts/')")
+        check_kind("recipe", recipe, Recipe, "a Recipe")
+        check_kind("precision", precision, (str, Precision), "a precision, such as 'w4 a8'")
+        check_whole("seed", seed)
         precision = Precision.parse(precision)
         check_precision(precision)
         check_groups(precision, shape)
@@ -94,7 +124,7 @@ class Job:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that determines the result, as JSON can hold it."""
+        """All that determines the result, as JSON can hold it; "cell" is the batched sweep."""
         return {
             "trainer": TRAINER,
             "shape": asdict(self.shape),
@@ -113,17 +143,21 @@ class Job:
 
     @property
     def apart(self) -> str:
-        """What tells it from other jobs beside precision and seed: members of a cell that end together have it in common."""
+        """A key of all but precision and seed: members of a batched sweep that end together have it
+        in common.
+        """
         return replace(self, precision=Precision("fp"), seed=0, cell=None).key
 
     @property
     def shared(self) -> int:
-        """The steps that it shares with others of its trunk."""
+        """Steps that it shares with the other runs on its prefix."""
         return self.recipe.shared(self.steps)
 
     @property
-    def trunk(self) -> str:
-        """The key of what it shares with others: runs on one trunk differ in how long it is and how it ends."""
+    def prefix(self) -> str:
+        """Key of the shared prefix: runs on one prefix differ in how long it is and how they
+        end.
+        """
         if not self.shared:
             return self.key
         settings = self.settings
@@ -152,12 +186,13 @@ class Job:
             corpus=self.corpus.name,
             eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",
             family="isoloss",
-            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
+            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} "
+            f"decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
             batch_tokens=self.batch,
             lr_peak=recipe.lr,
             lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
             schedule=recipe.schedule,
-            group=self.trunk,
+            group=self.prefix,
             key=self.key,
         )
 
@@ -172,37 +207,44 @@ class Job:
         )
 
 
-def in_cells(jobs: Sequence[Job]) -> list[list[Job]]:
-    """The jobs of each cell: trunks that differ in precision and seed alone, and end alike, are trained at once.
+def in_batches(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each batched sweep: prefixes that differ in precision and seed alone, and end
+    alike.
 
-    What stands alone stays as it is. The members, in whatever order they come, are the cell's identity. Raises ModelError
-    for learned steps, which are parameters that not all members have.
+    A prefix that stands alone stays as it is. The members, in whatever order they come, are the
+    identity of the sweep.
+
+    Raises
+    ------
+    ModelError
+        A job has learned steps, which are parameters that not all members have.
     """
     for job in jobs:
-        if any(known.method == "lsq" for known in job.precision.train.values()):
+        if any(rule_of(known).learned for known in job.precision.train.values()):
             raise ModelError(
-                f"'{job.precision}' learns its steps, which a cell cannot; train it without cells"
+                f"'{job.precision}' has learned steps, which are not supported with cells=True; "
+                "train it without"
             )
-    cells: dict[tuple[str, ...], list[list[Job]]] = {}
-    for trunk in by_trunk(jobs):
-        cells.setdefault(tuple(sorted(job.apart for job in trunk)), []).append(trunk)
-    return [_cell(trunks) for trunks in cells.values()]
+    batches: dict[tuple[str, ...], list[list[Job]]] = {}
+    for prefix in by_prefix(jobs):
+        batches.setdefault(tuple(sorted(job.apart for job in prefix)), []).append(prefix)
+    return [_batched(prefixes) for prefixes in batches.values()]
 
 
-def _cell(trunks: list[list[Job]]) -> list[Job]:
-    if len(trunks) == 1:
-        return trunks[0]
-    trunks = sorted(trunks, key=lambda trunk: (str(trunk[0].precision), trunk[0].seed))
-    key = key_of({"cell": [trunk[0].trunk for trunk in trunks]})
-    return [replace(job, cell=key) for trunk in trunks for job in trunk]
+def _batched(prefixes: list[list[Job]]) -> list[Job]:
+    if len(prefixes) == 1:
+        return prefixes[0]
+    prefixes = sorted(prefixes, key=lambda prefix: (str(prefix[0].precision), prefix[0].seed))
+    key = key_of({"cell": [prefix[0].prefix for prefix in prefixes]})
+    return [replace(job, cell=key) for prefix in prefixes for job in prefix]
 
 
-def by_trunk(jobs: Sequence[Job]) -> list[list[Job]]:
-    """The jobs of each trunk."""
-    trunks: dict[str, list[Job]] = {}
+def by_prefix(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs of each shared prefix."""
+    prefixes: dict[str, list[Job]] = {}
     for job in jobs:
-        trunks.setdefault(job.trunk, []).append(job)
-    return list(trunks.values())
+        prefixes.setdefault(job.prefix, []).append(job)
+    return list(prefixes.values())
 
 
 def key_of(settings: Mapping[str, Any]) -> str:

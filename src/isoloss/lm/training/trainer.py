@@ -1,4 +1,4 @@
-"""A model in training: steps of AdamW that can be stopped anywhere, kept, and gone on with to the last bit."""
+"""A model in training: steps of AdamW that can be stopped, kept and resumed to the last bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import Model, loss_of
 from isoloss.lm.shape import ModelError
-from isoloss.lm.training.cell import Cell
+from isoloss.lm.training.batched_model import BatchedModel
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
 
@@ -25,7 +25,17 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """What training leaves of a job: its model, the loss of each step (the last may be no number), and the seconds."""
+    """The end of a job's training.
+
+    Attributes
+    ----------
+    model
+        The model after its last step.
+    losses
+        Training loss of each step, nats a token; the last may be no number.
+    seconds
+        Time of training.
+    """
 
     model: Model
     losses: list[float]
@@ -40,12 +50,14 @@ class Ended:
 
 
 class Trainer:
-    """The model of a job at some step. `tensors` is all that its future depends on; `restore` takes it back.
+    """Training of a job, at some step. `tensors` is all that its future depends on; `restore` takes
+    it back.
 
-    What goes by job is for `CellTrainer`, which trains several at once; here there is one.
+    Methods that go by job are for `BatchedTrainer`, which trains several at once; here there is
+    one.
     """
 
-    model: Model | Cell
+    model: Model | BatchedModel
 
     def __init__(self, *jobs: Job):
         self.jobs, recipe = jobs, jobs[0].recipe
@@ -83,21 +95,26 @@ class Trainer:
         return len(self.broken) == len(self.jobs)
 
     def advance(self, until: int, steps: int, recipe: Recipe, each: Each | None = None) -> None:
-        """Nothing; takes the steps before `until` as a run of `steps` steps does, or stops where the loss is no number.
+        """Take the steps before `until` as a run of `steps` steps does; stop where the loss is no
+        number.
 
-        recipe: the schedule; trunks take theirs as "constant" whatever the job's.
+        recipe: whose schedule is taken; a shared prefix has a constant one, whatever that of its
+        jobs.
         """
         begun = time.perf_counter()
         while self.step < until and not self.over:
             step = self.step
             for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
                 group["lr"] = peak * recipe.rate(step, steps)
-            with numbers_of(recipe, self.device):
+            # Weights stay in float32; autocast has products alone in the dtype of the recipe.
+            with products_in(recipe, self.device):
                 loss = self._loss(step, recipe)
             self._note(loss)
             if self.over:
                 break
             self.optimiser.zero_grad()
+            # Members of a batched model share no parameter, so the gradient of the sum is each
+            # one's own.
             loss.sum().backward()  # type: ignore[no-untyped-call]
             self._update(recipe.clip)
             if each is not None:
@@ -107,7 +124,7 @@ class Trainer:
         self.seconds += time.perf_counter() - begun
 
     def ended(self) -> list[Ended]:
-        """What training leaves of each job."""
+        """The end of each job's training."""
         seconds = self.seconds / len(self.jobs)
         return [Ended(self._trained(k), self._history(k), seconds) for k in range(len(self.jobs))]
 
@@ -122,8 +139,8 @@ class Trainer:
         ends = next((i for i, loss in enumerate(losses, 1) if not math.isfinite(loss)), None)
         return losses[:ends]
 
-    # ---- what differs where there are several jobs
-    def _model(self) -> Model | Cell:
+    # ---- overridden where there are several jobs
+    def _model(self) -> Model | BatchedModel:
         (job,) = self.jobs
         model = Model(job.shape, job.precision, job.seed, job.compiled)
         model.draw_from(self.random[0])
@@ -138,7 +155,7 @@ class Trainer:
         return loss_of(self._trained(0), inputs, targets)
 
     def _update(self, clip: float) -> None:
-        """Nothing; a step of the optimiser after the gradients of each job were clipped."""
+        """Clip the gradients of each job and take a step of the optimiser."""
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip, foreach=True)
         self.optimiser.step()
 
@@ -147,7 +164,7 @@ class Trainer:
         assert isinstance(self.model, Model)
         return self.model
 
-    # ---- what a checkpoint keeps
+    # ---- the state in a checkpoint
     def tensors(self) -> dict[str, Tensor]:
         """Copies of weights, moments, losses, random numbers and time, by name, on the CPU."""
         kept: dict[str, Tensor] = {f"model.{name}": p for name, p in self.model.named_parameters()}
@@ -164,7 +181,7 @@ class Trainer:
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Nothing; goes back to where `tensors` were taken."""
+        """Go back to the step at which `tensors` were taken."""
         self.losses = tensors["losses"].reshape(-1, len(self.jobs)).tolist()
         for name, p in self.model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
@@ -187,13 +204,13 @@ def batch_of(corpus: Corpus, step: int, recipe: Recipe, seed: int) -> tuple[Tens
     return tokens[:, :-1], tokens[:, 1:]
 
 
-def numbers_of(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context in which products are computed in the recipe's numbers."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.numbers == "bfloat16")
+def products_in(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The context in which products are computed in the recipe's dtype."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.dtype == "bfloat16")
 
 
 def device_of(name: str) -> torch.device:
-    """The device of a name. Raises ModelError where there is none such."""
+    """The device of a name; ModelError if it is not there."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()

@@ -1,4 +1,6 @@
-"""GPTQ on one matrix: the textbook loop with explicit inverses, brute force, diagonal H, every kind of format."""
+"""GPTQ on one matrix: the textbook loop with explicit inverses, brute force, diagonal H, every kind
+of format.
+"""
 
 from itertools import product
 
@@ -9,10 +11,24 @@ from torch import Tensor
 
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError
-from isoloss.lm.after.gptq import DAMPING, gptq, inverse_factor
+from isoloss.lm.after.methods.gptq import DAMPING, gptq, inverse_factor
 
-FORMATS = ("int3/row", "int4/8", "uint3/8", "int3_full/row", "e2m1/16", "mxfp4", "nvfp4", "ternary/row", "binary/8",
-           "int3+clip/row", "int4/tensor", "int4+pow2/8", "e5m10/row", "bf16")  # fmt: skip
+FORMATS = (
+    "int3/row",
+    "int4/8",
+    "uint3/8",
+    "int3_full/row",
+    "e2m1/16",
+    "mxfp4",
+    "nvfp4",
+    "ternary/row",
+    "binary/8",
+    "int3+clip/row",
+    "int4/tensor",
+    "int4+pow2/8",
+    "e5m10/row",
+    "bf16",
+)
 
 
 def problem(
@@ -33,7 +49,9 @@ def cost(w: Tensor, q: Tensor, h: Tensor) -> float:
 
 
 def textbook(w: np.ndarray, h: np.ndarray, known: Format) -> np.ndarray:
-    """Optimal brain surgery column by column: the inverse of what is free, taken afresh for every column."""
+    """Optimal brain surgery column by column: the inverse of what is free, taken afresh for every
+    column.
+    """
     w, rounded, group = w.copy(), np.empty_like(w), known.group or w.shape[1]
     steps = np.abs(w.reshape(len(w), -1, group)).max(2).repeat(group, 1) / known.max
     free = sorted(range(w.shape[1]), key=lambda i: -h[i, i])
@@ -63,7 +81,8 @@ def test_the_factor_is_that_of_the_inverse() -> None:
 
 
 def test_the_last_column_takes_the_best_number_that_is_left() -> None:
-    # With two columns the one of larger inputs is rounded alone and the other can be tried out: no number does better.
+    # With two columns the one of larger inputs is rounded alone and the other can be tried out: no
+    # number does better.
     known, (w, h) = Format.parse("int3/row"), problem(20, 2, seed=3)
     found, last = gptq(w, h, known), torch.arange(2) == h.diagonal().argmin()
     metric = torch.from_numpy(damped(h))

@@ -1,9 +1,9 @@
-"""A cell: models of one shape that differ in precision and first weights, run as one batched model.
+"""A batched model: models of one shape that differ in precision and first weights, run as one.
 
-With M members every parameter has an axis of M in front, and torch.func runs the code of `Model` over it: there is no
-second model to keep equal. What must know its members gets all M at once: roundings, which differ between them, and
-attention, which takes them as further sequences. Products are batched, and so added up in another order than those of a
-model alone.
+With M members every parameter has an axis of M in front, and torch.func runs the code of `Model`
+over it: there is no second model to keep equal. What must know its members gets all M at once:
+roundings, which differ between them, and attention, which takes them as further sequences. Products
+are batched, and so added up in another order than those of a model alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from isoloss.lm.model import Block, Model, loss_of
 from isoloss.lm.rounding import Grids, Rounding, is_plain
 
 
-class Cell:
-    """Models of one shape as one: parameters of the same names, each (M, ...), its members' side by side.
+class BatchedModel:
+    """Models of one shape as one: parameters of the same names, each (M, ...), members side by
+    side.
 
-    members: without learned steps, which are parameters that not all have; their weights stay as they were at first
-    until `member` is asked for one.
+    members: without learned steps, which are parameters that not all have; their weights stay as
+    they were at first until `member` is asked for one.
     """
 
     def __init__(self, members: Sequence[Model]):
+        # M members, each parameter (M, ...): torch.func runs the code of one model over the first
+        # axis.
         self.members = list(members)
         weights = [dict(model.named_parameters()) for model in members]
         self._parameters = {
@@ -89,15 +92,17 @@ class Cell:
             for group in groups
         ]
 
-    def to(self, device: torch.device) -> Cell:
-        """The cell itself, with its parameters on a device."""
+    def to(self, device: torch.device) -> BatchedModel:
+        """The batched model itself, with its parameters on a device."""
         for p in self.parameters():
             p.data = p.data.to(device)
         return self
 
 
 class Together:
-    """One rounding of each member, or none: called in the code of one model, it rounds what all have there."""
+    """One rounding of each member, or none: called in the code of one model, it rounds what all
+    have there.
+    """
 
     def __init__(self, roundings: Sequence[Rounding | None]):
         self.random: list[torch.Generator | None] = [None] * len(roundings)
@@ -118,11 +123,13 @@ class Together:
         return _stacked(self.stacked)(x)
 
     def stacked(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """x of all members (M, ...), rounded: those of plain formats in one pass, the others one by one."""
+        """x of all members (M, ...), rounded: those of plain formats in one pass, the others one by
+        one.
+        """
         y = x if self._grids is None else self._grids(x)
         if not self._others:
             return y
-        parts = list(y)
+        parts = list(y)  # M of (...): what no pass over all takes is rounded member by member
         for k, rounding in self._others.items():
             parts[k] = rounding(x[k], self.random[k])
         return torch.stack(parts)
@@ -132,6 +139,7 @@ def _as_sequences(attention: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Attention with all members' sequences as one batch."""
 
     def folded(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        # q, k, v: M B H T D. Attention treats sequences alike, whoever's they are.
         y = attention(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1))
         return y.reshape(*q.shape[:2], *y.shape[1:])
 
@@ -149,7 +157,9 @@ def _stacked(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 class _Stacked(torch.autograd.Function):
-    """Calls a function with the whole of tensors that vmap runs over; the gradient is the function's own."""
+    """Calls a function with the whole of tensors that vmap runs over; the gradient is the
+    function's own.
+    """
 
     @staticmethod
     def forward(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
@@ -157,7 +167,7 @@ class _Stacked(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing is kept."""
+        """Keep nothing: the gradient is never taken through this function itself."""
 
     @staticmethod
     def vmap(

@@ -1,4 +1,6 @@
-"""Straight-through rules, each against its formula written out in numpy with float64; learned steps in the model; refusals."""
+"""Straight-through rules, each against its formula written out in numpy with float64; learned steps
+in the model; refusals.
+"""
 
 import math
 import shutil
@@ -15,9 +17,10 @@ from scipy.stats import norm
 from isoloss import formats
 from isoloss.formats import Format, Precision
 from isoloss.lm import Language, Model, ModelError, Recipe, quantised, train_one
+from isoloss.lm.rounding.gradient_rule import RULES, method_of
 from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.parts import Rounding, rounding_of
-from isoloss.lm.rounding.straight_through import GAUSSIAN_CLIP, METHODS, method_of
+from isoloss.lm.rounding.rules.quest import GAUSSIAN_CLIP
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.trainer import Trainer
 from isoloss.runs import Decoder
@@ -96,7 +99,7 @@ def test_the_largest_magnitude_is_inside_in_float32() -> None:
     )
     x.requires_grad_()
     Rounding(Format.parse("int2/row+clip@clipped"), compiled=False)(x).sum().backward()
-    assert torch.equal(x.grad, torch.ones_like(x))  # type: ignore[arg-type]
+    assert torch.equal(x.grad, torch.ones_like(x))
 
 
 # ---- learned steps
@@ -138,7 +141,9 @@ def test_learned_steps_follow_their_formula(bits: int, share: str) -> None:
 
 @pytest.mark.parametrize("bits", [2, 4])
 def test_the_gradient_of_a_step_is_that_of_the_relaxed_rounding(bits: int) -> None:
-    """With the rounding error of u held fixed, y = s (clip(u) + error) has a true derivative: by finite differences."""
+    """With the rounding error of u held fixed, y = s (clip(u) + error) has a true derivative: by
+    finite differences.
+    """
     rule = LearnedStep(Format.parse(f"int{bits}/tensor@lsq"), (6, 32), compiled=False).double()
     passed(rule)
     s, low, high = rule.step.item(), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
@@ -294,7 +299,8 @@ def test_learned_steps_are_parameters_beside_those_that_count() -> None:
     for name, p in plain.named_parameters():
         assert torch.equal(weights[name], p)  # the same first weights: runs are paired
     steps = {name: p for name, p in learned.state_dict().items() if name not in weights}
-    # A layer has 4 matrices with a step a row and one for their inputs, and one step for keys and one for values.
+    # A layer has 4 matrices with a step a row and one for their inputs, and one step for keys and
+    # one for values.
     rows = SHAPE.layers * (3 * 16 + 16 + 2 * 24 + 16)
     assert sum(p.numel() for p in steps.values()) == rows + SHAPE.layers * 6
     learned(torch.ones(2, 8, dtype=torch.long))
@@ -366,26 +372,68 @@ def test_compiled_learned_steps_change_nothing() -> None:
         y = rule(x)
         y.backward(torch.tensor(G, dtype=torch.float32))
         ends.append((y, x.grad, rule.step.grad))
-    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))  # type: ignore[arg-type]
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
 # ---- what is refused
 @pytest.mark.parametrize(
     ("precision", "message"),
     [
-        ("w4@gptq a8", "training knows no method 'gptq' ('w:int4@gptq'); it has ste, clipped, lsq, quest"),
-        ("w4 g8@clipped", "'g:int8@clipped' has no gradient to pass on; output gradients take no method"),
-        ("w4@clipped", "'w:int4@clipped' cannot be: its scale is the largest magnitude, so nothing is clipped; add +clip"),
-        ("w:uint4@clipped", "'w:uint4@clipped' cannot be: @clipped takes scaled grids around zero, without +had"),
-        ("w4+had+clip@clipped", "'w:int4+had+clip@clipped' cannot be: @clipped takes scaled grids around zero, without +had"),
-        ("w:e4m3@lsq", "'w:e4m3@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no mark but a granularity"),
-        ("w4~sr@lsq", "'w:int4~sr@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no mark but a granularity"),
-        ("kv4@lsq", "'kv:int4@lsq' cannot be: numbers that change with every batch have one learned step a tensor; write kv:int4/tensor@lsq"),
-        ("a4/row@lsq", "'a:int4/row@lsq' cannot be: numbers that change with every batch have one learned step a tensor; write a:int4/tensor@lsq"),
-        ("w4+had@quest", "'w:int4+had@quest' cannot be: @quest takes binary and int2 to int8, with no mark but a granularity (it rotates by itself)"),
-        ("w:nvfp4@quest", "'w:nvfp4@quest' cannot be: @quest takes binary and int2 to int8, with no mark but a granularity (it rotates by itself)"),
+        (
+            "w4@gptq a8",
+            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in "
+            "'w:int4@gptq')",
+        ),
+        (
+            "w4 g8@clipped",
+            "'g:int8@clipped' has no gradient to pass on; output gradients take no method",
+        ),
+        (
+            "w4@clipped",
+            "'w:int4@clipped' cannot be: its scale is the largest magnitude, so nothing is "
+            "clipped; add +clip",
+        ),
+        (
+            "w:uint4@clipped",
+            "'w:uint4@clipped' cannot be: @clipped takes scaled grids around zero, without +had",
+        ),
+        (
+            "w4+had+clip@clipped",
+            "'w:int4+had+clip@clipped' cannot be: @clipped takes scaled grids around zero, without "
+            "+had",
+        ),
+        (
+            "w:e4m3@lsq",
+            "'w:e4m3@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no modifier but a "
+            "granularity",
+        ),
+        (
+            "w4~sr@lsq",
+            "'w:int4~sr@lsq' cannot be: @lsq takes int2, int3, ... to nearest, with no modifier "
+            "but a granularity",
+        ),
+        (
+            "kv4@lsq",
+            "'kv:int4@lsq' cannot be: numbers that change with every batch have one learned step a "
+            "tensor; write kv:int4/tensor@lsq",
+        ),
+        (
+            "a4/row@lsq",
+            "'a:int4/row@lsq' cannot be: numbers that change with every batch have one learned "
+            "step a tensor; write a:int4/tensor@lsq",
+        ),
+        (
+            "w4+had@quest",
+            "'w:int4+had@quest' cannot be: @quest takes binary and int2 to int8, with no modifier "
+            "but a granularity (it rotates by itself)",
+        ),
+        (
+            "w:nvfp4@quest",
+            "'w:nvfp4@quest' cannot be: @quest takes binary and int2 to int8, with no modifier but "
+            "a granularity (it rotates by itself)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(precision: str, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         Model(SHAPE, precision)
@@ -393,7 +441,7 @@ def test_what_is_refused(precision: str, message: str) -> None:
 
 
 def test_every_method_is_spelled_and_read_back() -> None:
-    for method in METHODS:
+    for method in RULES:
         name = "w4+clip@clipped" if method == "clipped" else f"w4@{method}"
         assert str(Precision(name)) == name
         assert rounding_of(Precision(name), "w", "fc1", shape=(4, 8)) is not None

@@ -1,4 +1,6 @@
-"""Cells: every member has the losses, gradients and steps that it has alone, and the cell is part of what a run is."""
+"""Cells: every member has the losses, gradients and steps that it has alone, and the cell is part
+of what a run is.
+"""
 
 import math
 import shutil
@@ -12,17 +14,16 @@ import pytest
 import torch
 from torch._dynamo.exc import FailOnRecompileLimitHit
 
-import isoloss as il
 from isoloss.formats import Format
 from isoloss.lm import Language, Model, ModelError, Recipe, fake_quantise, foreseen, train
 from isoloss.lm.model import loss_of
 from isoloss.lm.rounding.many_grids import Grids, is_plain
-from isoloss.lm.sweeps import jobs_of
-from isoloss.lm.training.cell import Cell
-from isoloss.lm.training.cell_trainer import CellTrainer
-from isoloss.lm.training.job import Job, in_cells
+from isoloss.lm.sweeps import jobs_of, shared_prefix
+from isoloss.lm.sweeps.shared_prefix import SharedPrefix
+from isoloss.lm.training.batched_model import BatchedModel
+from isoloss.lm.training.batched_trainer import BatchedTrainer
+from isoloss.lm.training.job import Job, in_batches
 from isoloss.lm.training.trainer import Trainer
-from isoloss.lm.trunk import Trunk
 from isoloss.runs import Decoder, Grid, Runs, RunsWarning, StoreError
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -31,10 +32,23 @@ RECIPE = Recipe(sequences=4, validation=16, compiled=False)
 STEP = 4 * 16
 #: Every kind of rounding, those of plain formats and those that go one by one.
 PRECISIONS = (
-    "fp", "fp", "w3", "w3", "w4 a4 kv4 q8", "w4 a4 kv4 q8", "w:e2m1 a:e4m3", "w4/16 a:uint8 g8", "w:nvfp4 a:mxfp4",
-    "w4+clip@clipped a4/row", "w4@quest a4/row@quest", "w4~sr a4~sr g4~sr", "w4~sr a4~sr g4~sr", "w4+had",
-    "w3 w.head:4 w.embedding:4 a.fc2:2", "w:ternary a:e5m2",
-)  # fmt: skip
+    "fp",
+    "fp",
+    "w3",
+    "w3",
+    "w4 a4 kv4 q8",
+    "w4 a4 kv4 q8",
+    "w:e2m1 a:e4m3",
+    "w4/16 a:uint8 g8",
+    "w:nvfp4 a:mxfp4",
+    "w4+clip@clipped a4/row",
+    "w4@quest a4/row@quest",
+    "w4~sr a4~sr g4~sr",
+    "w4~sr a4~sr g4~sr",
+    "w4+had",
+    "w3 w.head:4 w.embedding:4 a.fc2:2",
+    "w:ternary a:e5m2",
+)
 
 
 @pytest.fixture
@@ -66,7 +80,7 @@ def test_losses_and_gradients_are_those_of_each_model_alone(tied: bool) -> None:
         with torch.no_grad():  # a head that starts at zero passes no gradient on
             model.head.weight.normal_(0, 0.1, generator=draw)
     tokens = torch.randint(64, (len(models), 4, 17), generator=draw)
-    cell = Cell(models)
+    cell = BatchedModel(models)
     cell.draw_from([torch.Generator().manual_seed(k) for k in range(len(models))])
     losses = cell.losses(tokens[..., :-1], tokens[..., 1:])
     losses.sum().backward()
@@ -91,7 +105,7 @@ def test_members_take_the_steps_that_they_take_alone() -> None:
     jobs = [
         job(p, seed=seed, lr=0.03) for p in ("fp", "w3 a4 kv4", "w4~sr g4~sr") for seed in (0, 1)
     ]
-    cell = trained(CellTrainer(*jobs))
+    cell = trained(BatchedTrainer(*jobs))
     for k, (one, ended) in enumerate(zip(jobs, cell.ended(), strict=True)):
         alone = trained(Trainer(one))
         assert [now[k] for now in cell.losses] == pytest.approx(
@@ -105,8 +119,8 @@ def test_members_take_the_steps_that_they_take_alone() -> None:
 @pytest.mark.parametrize("numbers", ["float32", "bfloat16"])
 def test_in_float32_the_order_of_sums_is_all_that_differs(numbers: str) -> None:
     """Before a sum's last bit turns a rounding over, the losses are equal to it."""
-    jobs = [job(p, numbers=numbers) for p in ("fp", "w4 a8", "w:e2m1")]
-    cell = trained(CellTrainer(*jobs), 6)
+    jobs = [job(p, dtype=numbers) for p in ("fp", "w4 a8", "w:e2m1")]
+    cell = trained(BatchedTrainer(*jobs), 6)
     for k, one in enumerate(jobs):
         alone = trained(Trainer(one), 6)
         assert [now[k] for now in cell.losses] == pytest.approx(
@@ -121,14 +135,14 @@ def test_fused_rounding_changes_nothing() -> None:
         jobs = [
             job(p, 3, seed, compiled=compiled) for p in ("w3 a4", "w:e2m1 a4") for seed in (0, 1)
         ]
-        ends.append(trained(CellTrainer(*jobs), 3).losses)
+        ends.append(trained(BatchedTrainer(*jobs), 3).losses)
     assert ends[0] == ends[1]
 
 
 @pytest.mark.usefixtures("wide")
 def test_a_member_that_breaks_stays_as_it_is_and_the_others_learn_on() -> None:
     jobs = [job("w4", seed=seed) for seed in range(3)]
-    cell, alone = CellTrainer(*jobs), [Trainer(one) for one in jobs]
+    cell, alone = BatchedTrainer(*jobs), [Trainer(one) for one in jobs]
     for trainer in (cell, *alone):
         trainer.advance(4, 12, RECIPE)
     with torch.no_grad():
@@ -157,7 +171,7 @@ def test_a_member_that_breaks_stays_as_it_is_and_the_others_learn_on() -> None:
 def test_a_loss_that_was_no_number_once_ends_a_member_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cell = CellTrainer(*[job("w4", seed=seed) for seed in range(3)])
+    cell = BatchedTrainer(*[job("w4", seed=seed) for seed in range(3)])
     usual, third = cell.model.losses, torch.tensor([1.0, math.inf, 1.0])
     monkeypatch.setattr(
         cell.model, "losses", lambda *t: usual(*t) * (third if cell.step == 2 else 1.0)
@@ -174,11 +188,11 @@ def test_a_loss_that_was_no_number_once_ends_a_member_for_good(
 
 def test_a_cell_goes_on_to_the_last_bit() -> None:
     jobs = [job(p, 9, seed) for p in ("w3 a4", "w4~sr g4~sr") for seed in (0, 1)]
-    whole = trained(CellTrainer(*jobs), 9)
+    whole = trained(BatchedTrainer(*jobs), 9)
     for at in (0, 1, 5):
-        first = CellTrainer(*jobs)
+        first = BatchedTrainer(*jobs)
         first.advance(at, 9, RECIPE)
-        second = CellTrainer(*jobs)
+        second = BatchedTrainer(*jobs)
         second.restore(first.tensors())
         assert trained(second, 9).losses == whole.losses
 
@@ -192,7 +206,7 @@ def test_cells_are_trunks_that_differ_in_precision_and_seed_alone() -> None:
         schedule="wsd",
     )
     jobs = jobs_of(grid, Language(vocab=32, context=16), replace(RECIPE, warmup=3))
-    cells = in_cells(jobs)
+    cells = in_batches(jobs)
     assert [len(cell) for cell in cells] == [
         8,
         8,
@@ -201,7 +215,7 @@ def test_cells_are_trunks_that_differ_in_precision_and_seed_alone() -> None:
         (p, s) for p in ("fp", "w4") for s in (0, 1)
     }
     assert len({one.cell for cell in cells for one in cell}) == 2
-    again = in_cells(jobs[::-1])
+    again = in_batches(jobs[::-1])
     assert {one.key for cell in again for one in cell} == {
         one.key for cell in cells for one in cell
     }
@@ -209,11 +223,11 @@ def test_cells_are_trunks_that_differ_in_precision_and_seed_alone() -> None:
 
 def test_the_cell_is_part_of_what_a_run_is() -> None:
     two, three = ([job(p) for p in ps] for ps in (["fp", "w4"], ["fp", "w4", "w3"]))
-    keys = [{one.key for one in jobs} for jobs in (two, *in_cells(two), *in_cells(three))]
+    keys = [{one.key for one in jobs} for jobs in (two, *in_batches(two), *in_batches(three))]
     assert len(set.union(*keys)) == 2 + 2 + 3
-    assert in_cells(two[:1]) == [two[:1]]  # one alone is no cell
+    assert in_batches(two[:1]) == [two[:1]]  # one alone is no cell
     ends_elsewhere = job("w3", 20)
-    assert in_cells([*two, ends_elsewhere]) == [*in_cells(two), [ends_elsewhere]]
+    assert in_batches([*two, ends_elsewhere]) == [*in_batches(two), [ends_elsewhere]]
 
 
 def test_members_whose_settings_are_spelled_otherwise_are_still_members() -> None:
@@ -223,16 +237,16 @@ def test_members_whose_settings_are_spelled_otherwise_are_still_members() -> Non
         job("fp", seed=1, schedule="wsd"),
         job("w4", schedule="wsd"),
     ]
-    (cell,) = in_cells(jobs)
-    assert [len(branch) for branch in Trunk(tuple(cell)).branches] == [3]
+    (cell,) = in_batches(jobs)
+    assert [len(branch) for branch in SharedPrefix(tuple(cell)).branches] == [3]
 
 
 def test_learned_steps_are_refused() -> None:
     with pytest.raises(
         ModelError,
-        match=r"^'w4@lsq' learns its steps, which a cell cannot; train it without cells$",
+        match=r"^'w4@lsq' has learned steps, which are not supported with cells=True; train it without$",
     ):
-        in_cells([job("w4@lsq"), job("fp")])
+        in_batches([job("w4@lsq"), job("fp")])
 
 
 # ---- in sweeps
@@ -275,15 +289,17 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
 def test_one_member_that_fails_costs_the_others_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = il.lm.trunk.finished
+    usual = shared_prefix.finished
 
     def failing(ended: Any, job: Job) -> Any:
         if (job.seed, str(job.precision)) == (1, "w4"):
             raise MemoryError("no room")
         return usual(ended, job)
 
-    monkeypatch.setattr("isoloss.lm.trunk.finished", failing)
-    with pytest.warns(RunsWarning, match=r"cell of 4, cosine failed: MemoryError: no room"):
+    monkeypatch.setattr("isoloss.lm.sweeps.shared_prefix.finished", failing)
+    with pytest.warns(
+        RunsWarning, match=r"batched sweep of 4, cosine failed: MemoryError: no room"
+    ):
         runs = swept(tmp_path / "runs.db", cells=True)
     assert len(runs) == 6
     monkeypatch.undo()
@@ -373,9 +389,23 @@ def test_more_programs_than_torch_keeps_round_without_one(monkeypatch: pytest.Mo
 
 PLAIN = [
     f"{name}/{share}"
-    for name in ("int2", "int3", "int4", "int8", "int16", "int3_full", "int8_full", "e2m1", "e2m3", "e3m2", "e4m3", "e5m2", "e3m4")
+    for name in (
+        "int2",
+        "int3",
+        "int4",
+        "int8",
+        "int16",
+        "int3_full",
+        "int8_full",
+        "e2m1",
+        "e2m3",
+        "e3m2",
+        "e4m3",
+        "e5m2",
+        "e3m4",
+    )
     for share in ("row", "tensor")
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -402,7 +432,17 @@ def test_formats_side_by_side_round_as_each_alone_to_the_last_bit(dtype: torch.d
 
 @pytest.mark.parametrize(
     "name",
-    ["int4/16", "uint4/row", "int4/row~sr", "int4/row+had", "int4/row+clip", "int4/row+pow2", "bf16", "mxfp4", "int4/row@lsq"],
-)  # fmt: skip
+    [
+        "int4/16",
+        "uint4/row",
+        "int4/row~sr",
+        "int4/row+had",
+        "int4/row+clip",
+        "int4/row+pow2",
+        "bf16",
+        "mxfp4",
+        "int4/row@lsq",
+    ],
+)
 def test_formats_with_a_rule_of_their_own_are_not_plain(name: str) -> None:
     assert not is_plain(Format.parse(name))

@@ -1,4 +1,4 @@
-"""A cell in training: several jobs as one batched model, each member with the batches, clipping and random numbers it has alone."""
+"""Training of a batched model: each job with the batches, clipping and draws it has alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isoloss.lm.model import Model
-from isoloss.lm.training.cell import Cell
+from isoloss.lm.training.batched_model import BatchedModel
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
 from isoloss.lm.training.trainer import Trainer, batch_of
@@ -17,18 +17,21 @@ from isoloss.lm.training.trainer import Trainer, batch_of
 CLIP_EPS = 1e-6
 
 
-class CellTrainer(Trainer):
-    """The models of jobs that differ in precision and seed, at some step of training.
+class BatchedTrainer(Trainer):
+    """Trainer of jobs that differ in precision and seed, as one batched model.
 
-    A member whose loss is no number stays as it is from then on; the others learn on. Seconds are shared out evenly.
+    A member whose loss is no number stays as it is from then on; the others learn on. Seconds are
+    shared out evenly.
     """
 
-    model: Cell
+    model: BatchedModel
 
-    def _model(self) -> Cell:
-        cell = Cell([Model(job.shape, job.precision, job.seed, job.compiled) for job in self.jobs])
-        cell.draw_from(self.random)
-        return cell
+    def _model(self) -> BatchedModel:
+        model = BatchedModel(
+            [Model(job.shape, job.precision, job.seed, job.compiled) for job in self.jobs]
+        )
+        model.draw_from(self.random)
+        return model
 
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         by_seed = {job.seed: batch_of(job.corpus, step, recipe, job.seed) for job in self.jobs}
@@ -39,6 +42,7 @@ class CellTrainer(Trainer):
 
     def _update(self, clip: float) -> None:
         params, still = list(self.model.parameters()), self.broken
+        # A member that diverged stays as it is: its parameters are put back after the step of all.
         before = [p[still].detach() for p in params] if still else []
         self._clip(params, clip)
         self.optimiser.step()
@@ -47,7 +51,8 @@ class CellTrainer(Trainer):
                 p[still] = old
 
     def _clip(self, params: Sequence[Tensor], limit: float) -> None:
-        """Nothing; scales the gradients of each member down to a norm of `limit`."""
+        """Scale the gradients of each member down to a norm of `limit`."""
+        # One norm for each member, over all its parameters, as `clip_grad_norm_` takes it alone.
         gradients = [p.grad for p in params if p.grad is not None]
         norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
         shares = (limit / (norms + CLIP_EPS)).clamp(max=1.0)
@@ -59,5 +64,5 @@ class CellTrainer(Trainer):
 
 
 def trainer_of(jobs: tuple[Job, ...]) -> Trainer:
-    """What trains jobs at once; they differ in precision and seed alone."""
-    return Trainer(*jobs) if len(jobs) == 1 else CellTrainer(*jobs)
+    """The trainer of one job, or of several that differ in precision and seed alone."""
+    return Trainer(*jobs) if len(jobs) == 1 else BatchedTrainer(*jobs)

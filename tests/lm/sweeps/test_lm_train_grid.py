@@ -1,5 +1,8 @@
-"""The verb train: what a grid becomes, that the same call does nothing, what is refused before anything is trained."""
+"""The verb train: what a grid becomes, that the same call does nothing, what is refused before
+anything is trained.
+"""
 
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,7 +23,7 @@ from isoloss.lm import (
     train,
     train_one,
 )
-from isoloss.lm.sweeps import jobs_of, tasks_of
+from isoloss.lm.sweeps import jobs_of, shared_prefix, tasks_of
 from isoloss.runs import Grid, Runs, RunsError, RunsWarning
 
 RECIPE = Recipe(sequences=4, validation=8, compiled=False)
@@ -99,14 +102,14 @@ def test_without_a_store_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_fails_is_warned_of_and_the_rest_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = il.lm.trunk.finished
+    usual = shared_prefix.finished
 
     def failing(trainer: Any, job: Any) -> Trained:
         if job.seed == 1:
             raise MemoryError("no room")
         return usual(trainer, job)
 
-    monkeypatch.setattr("isoloss.lm.trunk.finished", failing)
+    monkeypatch.setattr("isoloss.lm.sweeps.shared_prefix.finished", failing)
     with pytest.warns(RunsWarning, match=r"seed 1, cosine failed: MemoryError: no room"):
         runs = trained(Grid(params="4k", tokens=5 * STEP, seed=[0, 1]), tmp_path / "runs.db")
     assert [run.seed for run in runs] == [0]
@@ -126,7 +129,7 @@ def test_lists_of_the_recipe_and_tokens_per_param() -> None:
     }
     params = model_of("4k", 32).non_embedding_params
     assert sorted({job.tokens / params for job in jobs}) == pytest.approx([2, 4], rel=0.01)
-    assert len(tasks_of(jobs)) == 2  # a trunk for each rate
+    assert len(tasks_of(jobs)) == 2  # a prefix for each rate
     assert len(jobs_of([GRID, GRID], CORPUS, RECIPE)) == 8
 
 
@@ -158,18 +161,42 @@ def test_a_text_is_a_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("grid", "more", "message"),
     [
-        ({"params": "4k"}, {}, "a grid of training needs either tokens or tokens_per_param; its lists are params"),
+        (
+            {"params": "4k"},
+            {},
+            "a grid of training needs either tokens or tokens_per_param; its lists are params",
+        ),
         ({"tokens": "1k"}, {}, "a grid of training needs params; its lists are tokens"),
-        ({"params": "4k", "tokens": "1k", "depth": 2}, {}, "a grid cannot vary 'depth' in training; lists are params, tied, tokens,"),
-        ({"params": "4k", "tokens": "1k", "sequences": [2.5]}, {}, "sequences is 2.5; accepted is a whole number"),
-        ({"params": "4k", "tokens": "1k", "schedule": "linear"}, {}, "unknown schedule 'linear'; accepted are cosine, wsd, constant"),
-        ({"params": "4k", "tokens": "1k", "precision": "w4 l3"}, {}, "the model has no part 'l' ('w4 l3'); it has w a kv q g"),
+        (
+            {"params": "4k", "tokens": "1k", "depth": 2},
+            {},
+            "a grid cannot vary 'depth' in training; lists are params, tied, tokens,",
+        ),
+        (
+            {"params": "4k", "tokens": "1k", "sequences": [2.5]},
+            {},
+            "sequences is 2.5; accepted is a whole number",
+        ),
+        (
+            {"params": "4k", "tokens": "1k", "schedule": "linear"},
+            {},
+            "unknown schedule 'linear'; accepted are cosine, wsd, constant",
+        ),
+        (
+            {"params": "4k", "tokens": "1k", "precision": "w4 l3"},
+            {},
+            "the model has no part 'l' ('w4 l3'); it has w a kv q g",
+        ),
         ({"params": "4k", "tokens": "1k"}, {"post": "w4 -> w3"}, "'w4 -> w3' has an arrow"),
         ({"params": "4k", "tokens": "1k"}, {"post": "g4"}, "serving has no part 'g'"),
         ({"params": "1000T", "tokens": "1k"}, {}, "a model of 1e+15 params needs"),
-        ({"params": "4k", "tokens": "1k"}, {"corpus": "nowhere.txt"}, "there is no file or folder nowhere.txt"),
+        (
+            {"params": "4k", "tokens": "1k"},
+            {"corpus": "nowhere.txt"},
+            "there is no file or folder nowhere.txt",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_before_anything_is_trained(
     tmp_path: Path, grid: dict[str, Any], more: dict[str, Any], message: str
 ) -> None:
@@ -200,10 +227,19 @@ def test_too_little_text_is_said_before_training(
 @pytest.mark.parametrize(
     ("recipe", "post", "message"),
     [
-        (replace(RECIPE, validation=400), "w3", "the validation part of short.txt has 16 sequences of 16 tokens and 400 are"),
-        (RECIPE, "w3@gptq", "short.txt has 1.81k tokens and the run asks for 2.05k; give more text, or unique_tokens="),
+        (
+            replace(RECIPE, validation=400),
+            "w3",
+            "the validation part of short.txt has 16 sequences of 16 tokens and 400 are",
+        ),
+        (
+            RECIPE,
+            "w3@gptq",
+            "short.txt has 1.81k tokens and the run asks for 2.05k; give more text, or "
+            "unique_tokens=",
+        ),
     ],
-)  # fmt: skip
+)
 def test_too_little_to_measure_or_calibrate_on_is_said_before_training(
     recipe: Recipe, post: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,3 +257,14 @@ def test_too_little_to_measure_or_calibrate_on_is_said_before_training(
         )
     assert message in str(caught.value)
     assert not (tmp_path / "runs.db").exists()
+
+
+def test_the_help_shows_the_words_that_are_accepted() -> None:
+    """Written out where torch is not loaded, so they are compared here."""
+    from isoloss.cli.verbs import train_verb
+    from isoloss.lm.sweeps import jobs
+    from isoloss.lm.training import recipe
+
+    assert (train_verb.SCHEDULES, train_verb.DTYPES) == (recipe.SCHEDULES, recipe.DTYPES)
+    told = set(re.findall(r"\w+", Grid.__doc__ or ""))
+    assert {*jobs.OF_MODEL, *jobs.OF_RUN, *jobs.OF_RECIPE} <= told

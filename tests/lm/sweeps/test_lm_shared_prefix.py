@@ -1,4 +1,6 @@
-"""Trunks: every run has the numbers that it has alone, wherever the work was cut off and taken up again."""
+"""Trunks: every run has the numbers that it has alone, wherever the work was cut off and taken up
+again.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +10,8 @@ import pytest
 
 from isoloss.formats import Precision
 from isoloss.lm import Language, Recipe, load_checkpoint, post_run, train_one
-from isoloss.lm.training.job import Job, in_cells
-from isoloss.lm.trunk import Trunk
+from isoloss.lm.sweeps.shared_prefix import SharedPrefix
+from isoloss.lm.training.job import Job, in_batches
 from isoloss.runs import Decoder, Run
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -27,10 +29,16 @@ class Notebook:
     """A watch that keeps rows in a dictionary, and can break off at a moment."""
 
     def __init__(
-        self, trunk: Trunk, folder: Path, rows: dict[str, Any] | None = None, cut: int | None = None
+        self,
+        prefix: SharedPrefix,
+        folder: Path,
+        rows: dict[str, Any] | None = None,
+        cut: int | None = None,
     ):
         self.rows: dict[str, Any] = {} if rows is None else rows
-        self.missing = frozenset(k for job in trunk.jobs for k in trunk.rows(job)) - set(self.rows)
+        self.missing = frozenset(k for job in prefix.jobs for k in prefix.rows(job)) - set(
+            self.rows
+        )
         self.folder, self.cut, self.said, self.shares = folder, cut, [], [0.0]
 
     def add(self, run: Run, **extra: Any) -> None:
@@ -54,7 +62,7 @@ class Notebook:
 
 
 def jobs(precision: str = "w4 a8", **settings: Any) -> tuple[Job, ...]:
-    """Three decayed token counts and an undecayed one on one trunk."""
+    """Three decayed token counts and an undecayed one on one prefix."""
     wanted = [(10, "wsd"), (15, "wsd"), (20, "wsd"), (9, "constant")]
     recipes = [
         (steps, replace(RECIPE, schedule=schedule, **settings)) for steps, schedule in wanted
@@ -76,11 +84,11 @@ def alone() -> dict[str, Any]:
 
 
 def test_runs_of_a_trunk_are_the_runs_alone(tmp_path: Path, alone: dict[str, Any]) -> None:
-    trunk = Trunk(jobs(), POST)
-    assert len({job.trunk for job in jobs()}) == 1
-    assert trunk.steps == 12 + 4 + 6 + 8
-    watch = Notebook(trunk, tmp_path)
-    trunk(watch)
+    prefix = SharedPrefix(jobs(), POST)
+    assert len({job.prefix for job in jobs()}) == 1
+    assert prefix.steps == 12 + 4 + 6 + 8
+    watch = Notebook(prefix, tmp_path)
+    prefix(watch)
     assert watch.rows == alone
     assert watch.shares == sorted(watch.shares)
     assert watch.shares[-1] == 1.0
@@ -90,12 +98,14 @@ def test_runs_of_a_trunk_are_the_runs_alone(tmp_path: Path, alone: dict[str, Any
 def test_cut_off_anywhere_it_ends_with_the_same_rows(
     tmp_path: Path, alone: dict[str, Any], every: float
 ) -> None:
-    """Cut off every few moments, each time later: at every step of trunk and branches, and between rows."""
-    trunk, rows, cuts = Trunk(jobs(), POST, every=every), {}, 0
+    """Cut off every few moments, each time later: at every step of prefix and branches, and between
+    rows.
+    """
+    prefix, rows, cuts = SharedPrefix(jobs(), POST, every=every), {}, 0
     while True:
-        watch = Notebook(trunk, tmp_path, rows, cut=3 + cuts)
+        watch = Notebook(prefix, tmp_path, rows, cut=3 + cuts)
         try:
-            trunk(watch)
+            prefix(watch)
             break
         except Cut:
             cuts += 1
@@ -105,15 +115,15 @@ def test_cut_off_anywhere_it_ends_with_the_same_rows(
 
 
 def test_a_cell_cut_off_anywhere_ends_with_the_same_rows(tmp_path: Path) -> None:
-    (cell,) = in_cells([*jobs(), *jobs("w3~sr")])
-    undisturbed = Notebook(trunk := Trunk(tuple(cell), POST), tmp_path / "undisturbed")
-    trunk(undisturbed)
+    (cell,) = in_batches([*jobs(), *jobs("w3~sr")])
+    undisturbed = Notebook(prefix := SharedPrefix(tuple(cell), POST), tmp_path / "undisturbed")
+    prefix(undisturbed)
     assert len(undisturbed.rows) == 2 * 4 * 3
     assert undisturbed.shares == sorted(undisturbed.shares)
-    trunk, rows, cuts = Trunk(tuple(cell), POST, every=0.0), {}, 0
+    prefix, rows, cuts = SharedPrefix(tuple(cell), POST, every=0.0), {}, 0
     while True:
         try:
-            trunk(Notebook(trunk, tmp_path / "cut", rows, cut=3 + 2 * cuts))
+            prefix(Notebook(prefix, tmp_path / "cut", rows, cut=3 + 2 * cuts))
             break
         except Cut:
             cuts += 1
@@ -124,15 +134,15 @@ def test_a_cell_cut_off_anywhere_ends_with_the_same_rows(tmp_path: Path) -> None
 def test_a_damaged_state_is_said_and_its_steps_taken_again(
     tmp_path: Path, alone: dict[str, Any]
 ) -> None:
-    trunk, rows = Trunk(jobs(), POST, every=0.0), {}
+    prefix, rows = SharedPrefix(jobs(), POST, every=0.0), {}
     with pytest.raises(Cut):
-        trunk(Notebook(trunk, tmp_path, rows, cut=14))
+        prefix(Notebook(prefix, tmp_path, rows, cut=14))
     files = sorted(tmp_path.iterdir())
     assert files
     for file in files:
         file.write_bytes(file.read_bytes()[:-7])
-    watch = Notebook(trunk, tmp_path, rows)
-    trunk(watch)
+    watch = Notebook(prefix, tmp_path, rows)
+    prefix(watch)
     assert rows == alone
     assert all(
         "is damaged" in said and said.endswith("; its steps are taken again") for said in watch.said
@@ -147,26 +157,27 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    watch = Notebook(trunk := Trunk(jobs(), POST, every=0.0), tmp_path)
-    trunk(watch)
+    watch = Notebook(prefix := SharedPrefix(jobs(), POST, every=0.0), tmp_path)
+    prefix(watch)
     assert watch.rows == alone
     assert watch.said == [
-        "cannot write the checkpoint trunk.safetensors: No space left on device; training goes on without one"
+        "cannot write the checkpoint prefix.safetensors: No space left on device; training goes on "
+        "without one"
     ]
 
 
 def test_models_that_were_kept_are_not_trained_again(tmp_path: Path, alone: dict[str, Any]) -> None:
     keep = tmp_path / "models"
-    first = Notebook(trunk := Trunk(jobs(), keep=keep), tmp_path)
-    trunk(first)
+    first = Notebook(prefix := SharedPrefix(jobs(), keep=keep), tmp_path)
+    prefix(first)
     assert {key: alone[key] for key in first.rows} == first.rows
     for key in first.rows:
         assert (
             replace(load_checkpoint(keep / f"{key}.safetensors").run, cost=None)
             == first.rows[key][0]
         )
-    later = Notebook(trunk := Trunk(jobs(), POST, keep=keep), tmp_path, first.rows)
-    trunk(later)
+    later = Notebook(prefix := SharedPrefix(jobs(), POST, keep=keep), tmp_path, first.rows)
+    prefix(later)
     assert later.rows == alone
     assert later.shares == [0.0]  # not a step
 
@@ -177,16 +188,16 @@ def test_a_kept_model_that_is_damaged_is_trained_again(
     (job,) = jobs()[:1]
     file = tmp_path / f"{job.key}.safetensors"
     file.write_bytes(b"no model")
-    watch = Notebook(trunk := Trunk((job,), POST, keep=tmp_path), tmp_path / "work")
-    trunk(watch)
-    assert watch.rows == {key: alone[key] for key in trunk.rows(job)}
+    watch = Notebook(prefix := SharedPrefix((job,), POST, keep=tmp_path), tmp_path / "work")
+    prefix(watch)
+    assert watch.rows == {key: alone[key] for key in prefix.rows(job)}
     assert "is damaged" in watch.said[0]
     assert load_checkpoint(file).run.key == job.key
 
 
 def test_a_diverged_trunk_gives_diverged_rows(tmp_path: Path) -> None:
-    trunk = Trunk(jobs("fp", lr=1e6, clip=1e9), POST)
-    watch = Notebook(trunk, tmp_path)
-    trunk(watch)
+    prefix = SharedPrefix(jobs("fp", lr=1e6, clip=1e9), POST)
+    watch = Notebook(prefix, tmp_path)
+    prefix(watch)
     assert len(watch.rows) == 12
     assert {run.status for run, _ in watch.rows.values()} == {"diverged"}

@@ -1,12 +1,14 @@
-"""The work of one claim in a sweep: runs that share their first steps, trained as one trunk with its branches.
+"""The work of one task of a sweep: runs that share their first steps, trained once.
 
-A warm-up-stable-decay run equals the constant run until its decay begins. So a trunk is trained once; where a run
-branches off, its state is copied, the branch decays, is evaluated and quantised, and the trunk goes on. Every run has the
-same numbers, to the last bit, as if it had been trained alone. A cosine run is a trunk of no steps with one branch.
-Trunks that differ in precision and seed may grow side by side, as the members of a cell, which adds sums up in another order.
+A warm-up-stable-decay run equals the constant run until its decay begins. So the shared prefix is
+trained once; where a run branches off, the state is copied, the branch decays, is evaluated and
+quantised, and the prefix goes on. Every run has the same numbers, to the last bit, as if it had
+been trained alone. A cosine run is a prefix of no steps with one branch. Prefixes that differ in
+precision and seed may be trained side by side as one batched model, which adds sums up in another
+order.
 
-What is done is written down as it is done: each row when it is known, the states of trunk and branch every half a minute.
-Whoever takes the work up again, in whatever state, ends with the same rows.
+Work is written down as it is done: each row when it is known, the states of prefix and branch every
+half a minute. Whoever takes the work up again, in whatever state, ends with the same rows.
 """
 
 from __future__ import annotations
@@ -20,8 +22,16 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
-from isoloss.lm.after import Predictions, post_key, post_precision, post_run
+from isoloss.lm.after import (
+    PostMethod,
+    Predictions,
+    know_methods,
+    post_key,
+    post_precision,
+    post_run,
+)
 from isoloss.lm.model import Model
+from isoloss.lm.rounding import GradientRule, know_rules
 from isoloss.lm.shape import training_bytes
 from isoloss.lm.training import (
     CheckpointError,
@@ -43,25 +53,41 @@ State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Trunk:
-    """Jobs of one trunk, or of a cell of trunks, and what each model is quantised to after training.
+class SharedPrefix:
+    """Jobs that share a prefix, or stand in one batched sweep, and what each model is quantised to.
 
-    Models are kept in the folder `keep`, if given, and those that are there already are not trained again.
+    Attributes
+    ----------
+    jobs
+        The jobs, each with the same `prefix` key, or the same `cell`.
+    post
+        What each model is quantised to after training.
+    keep
+        A folder for the models; those that are there already are not trained again.
+    every
+        Seconds of training between two states that are kept.
+    methods, rules
+        Methods after training and gradient rules of a user's own that precisions name: sent along,
+        so that another process knows them too.
     """
 
     jobs: tuple[Job, ...]
     post: tuple[Precision, ...] = ()
     keep: Path | None = None
     every: float = EVERY
+    methods: tuple[PostMethod, ...] = ()
+    rules: tuple[GradientRule, ...] = ()
 
     @property
     def key(self) -> str:
-        """The key of the trunk or cell, which its jobs have in common."""
-        return self.jobs[0].cell or self.jobs[0].trunk
+        """The key of the prefix or batched sweep, which its jobs have in common."""
+        return self.jobs[0].cell or self.jobs[0].prefix
 
     @property
     def branches(self) -> list[tuple[Job, ...]]:
-        """The jobs that end together, those that branch off first before the others: one each, or one of each member."""
+        """The jobs that end together, those that branch off first before the others: one each, or
+        one of each member.
+        """
         found: dict[str, list[Job]] = {}
         for job in self.jobs:
             found.setdefault(job.apart, []).append(job)
@@ -81,7 +107,7 @@ class Trunk:
 
     @property
     def flops(self) -> float:
-        """Flop of training in all."""
+        """FLOPs of training in all."""
         first = self.jobs[0]
         return self.members * first.shape.training_flops(
             self.steps * first.batch, first.corpus.context
@@ -103,9 +129,11 @@ class Trunk:
         ]
 
     def __call__(self, watch: Watch) -> None:
-        """Nothing; leaves every missing row with the watch."""
+        """Train what is missing, and leave every row with the watch."""
         torch.set_num_threads(1)
-        _Growing(self, watch).grow()
+        know_methods(self.methods)
+        know_rules(self.rules)
+        _Training(self, watch).run()
 
 
 def _steps(branches: Sequence[Sequence[Job]]) -> int:
@@ -113,22 +141,24 @@ def _steps(branches: Sequence[Sequence[Job]]) -> int:
     return max(job.shared for job in jobs) + sum(job.steps - job.shared for job in jobs)
 
 
-class _Growing:
-    """A trunk at work: where it is, and what it says of it."""
+class _Training:
+    """A shared prefix in training: how far it is, and what it tells the watch."""
 
-    def __init__(self, trunk: Trunk, watch: Watch):
-        self.trunk, self.watch = trunk, watch
+    def __init__(self, prefix: SharedPrefix, watch: Watch):
+        self.prefix, self.watch = prefix, watch
         self.done = 0  # steps of branches that have ended
         self.saved = time.monotonic()
         self.mute = False
         self.branches = [
             branch
-            for branch in trunk.branches
-            if not watch.missing.isdisjoint(key for job in branch for key in trunk.rows(job))
+            for branch in prefix.branches
+            if not watch.missing.isdisjoint(key for job in branch for key in prefix.rows(job))
         ]
 
-    def grow(self) -> None:
-        """Nothing, after every branch was harvested; a member that fails stops no other, and is raised at the end."""
+    def run(self) -> None:
+        """Train and record every branch; a member that fails stops no other, and is raised at the
+        end.
+        """
         stem: State | None = None
         problems: list[Exception] = []
         for branch in self.branches:
@@ -151,7 +181,9 @@ class _Growing:
             raise problems[0]
 
     def _trained(self, branch: tuple[Job, ...], stem: State | None) -> tuple[Trainer, State | None]:
-        """The trainer at the end of a branch, and the state of the trunk where it branched off, if it was gone through."""
+        """The trainer at the end of a branch, and the state of the prefix where it branched off, if
+        known.
+        """
         trainer, job = trainer_of(branch), branch[0]
         state = self._read(self._path(job.key))
         if state is not None:
@@ -181,7 +213,7 @@ class _Growing:
         """Keep the rows of a trained model that are missing, its own first."""
         if job.key in self.watch.missing:
             self.watch.add(run, **({"cell": job.cell} if job.cell else {}))
-        wanted = [post for key, post in self.trunk.afters(job) if key in self.watch.missing]
+        wanted = [post for key, post in self.prefix.afters(job) if key in self.watch.missing]
         if not wanted:
             return
         tokens = job.corpus.validation(job.recipe.validation)
@@ -195,7 +227,7 @@ class _Growing:
     # ---- models in files
     def _kept(self, job: Job) -> tuple[Run, Model] | None:
         """The run and the model of a job where an earlier sweep kept it."""
-        path = None if self.trunk.keep is None else self.trunk.keep / f"{job.key}.safetensors"
+        path = None if self.prefix.keep is None else self.prefix.keep / f"{job.key}.safetensors"
         if path is None or not path.exists():
             return None
         try:
@@ -206,24 +238,24 @@ class _Growing:
         return found.run, found.model
 
     def _keep(self, job: Job, run: Run, model: Model) -> None:
-        if self.trunk.keep is None:
+        if self.prefix.keep is None:
             return
         try:
-            save_model(self.trunk.keep / f"{job.key}.safetensors", model, job, run)
+            save_model(self.prefix.keep / f"{job.key}.safetensors", model, job, run)
         except CheckpointError as error:
             self.watch.say(f"{error}; the run itself is kept")
 
-    # ---- states in files
+    # ---- states in files; "trunk" is the file name of the prefix, as older sweeps left it
     def _path(self, name: str) -> Path:
         return self.watch.folder / f"{name}.safetensors"
 
     def _telling(self, trainer: Trainer, name: str, before: int) -> Callable[[int, float], None]:
-        """What is done after each step: say how far it is, and keep the state now and then."""
+        """A callback after each step: tell how far it is, and keep the state now and then."""
         total = _steps(self.branches)
 
         def each(step: int, loss: float) -> None:
             self.watch.tell(min(1.0, (before + step) / total), loss)
-            if time.monotonic() - self.saved >= self.trunk.every:
+            if time.monotonic() - self.saved >= self.prefix.every:
                 self._save(trainer, name)
 
         return each
@@ -238,7 +270,7 @@ class _Growing:
         self.saved = time.monotonic()
 
     def _read(self, path: Path) -> State | None:
-        """The state in a file, None where there is none or, said in a sentence, none that can be used."""
+        """The state in a file; None if there is none, or none that can be used, which is said."""
         if not path.exists():
             return None
         try:

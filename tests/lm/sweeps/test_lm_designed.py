@@ -55,7 +55,9 @@ def _trained(parents: object, table: Runs) -> list[str]:
 
 
 def test_losses_lie_above_the_entropy_and_fall_with_tokens(table: Runs) -> None:
-    """The truth itself scores 1.9675 on the validation tokens (benchmarks/synthetic_language.py)."""
+    """The truth itself scores 1.9675 on the validation tokens
+    (benchmarks/synthetic_language.py).
+    """
     assert table["loss"].min() > 1.9675
     full = table.where(precision="fp", schedule="wsd", lr_peak=0.01, seed=0)
     for n in set(full["params"]):

@@ -1,0 +1,169 @@
+"""GPTQ: a matrix rounded column by column, each error made good by the columns to come.
+
+A layer turns inputs x into W x. Rounding W to Q changes its outputs on calibration inputs X, shape
+(tokens, inputs), by
+
+    |X (W - Q)^T|^2 = 1/2 tr((W - Q) H (W - Q)^T),        H = 2 X^T X,
+
+one quadratic form for each row of W, all with the same H. Rounding to nearest minimises the
+distance of the weights, as if H were the identity. Optimal brain surgery does better: if column i
+has been rounded with the error e = w_i - q_i, the change of the columns after it that makes the
+form least is
+
+    w_j <- w_j - e (F^-1)_ij / (F^-1)_ii,        F = the part of H of the columns i, i + 1, ...
+
+that were still free. The rows of all these inverses are one Cholesky factor: with H^-1 = U^T U, U
+upper triangular, row i of U is row i of F^-1 over the root of (F^-1)_ii. So
+
+    for each column i:   q_i = round(w_i);   w_j <- w_j - (w_i - q_i) / U_ii U_ij   for all j > i
+
+and as long as errors stay inside a block of columns, the columns behind it can wait and take the
+whole block's errors as one product of matrices. Inputs of calibration may span less than the space:
+1% of the mean diagonal is added to the diagonal of H. Where H is diagonal nothing is fed forward,
+and GPTQ is rounding to nearest.
+
+The order is free. The column whose inputs are largest (H_ii) comes first: its error costs most, and
+early columns have most others to make it good; in pretrained models, a few of whose inputs are
+huge, this takes the form down to a half or a third of what the order of the inputs leaves. Scales
+are those of W before anything is rounded, so that a group keeps one scale whenever its columns
+come; taking a group's scale when it is reached would want the order of the inputs, and gains
+nothing without it. U is found in float64; the columns are kept in the type of W (16-bit types in
+float32), so that the rounding is, bit by bit, that of `formats`.
+
+Source: Frantar, Ashkboos, Hoefler, Alistarh 2022, GPTQ (arXiv 2210.17323), equations 2 and 3 and
+algorithm 1, for a fixed order of columns; the order by H_ii and scales taken before are options of
+their published code ("act-order", "static groups").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from isoloss.formats import Format, frozen, hadamard
+from isoloss.lm.after.post_method import PostMethod
+from isoloss.lm.shape import ModelError
+
+DAMPING = 0.01
+#: Columns whose errors are fed forward one by one before the rest takes them together.
+TOGETHER = 128
+
+Rule = Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def gptq(weight: Tensor, hessian: Tensor, known: Format, damping: float = DAMPING) -> Tensor:
+    """The matrix (outputs, inputs) rounded to a format so that its outputs change least: H is
+    (inputs, inputs).
+
+    Granularity is that of the format: row, tensor, a group (the last one is smaller where it does
+    not divide the inputs) or its block. Raises ModelError where H is not finite, ValueError for
+    formats without a fixed grid.
+    """
+    known = replace(known, method=None)
+    if not bool(torch.isfinite(hessian).all()):
+        raise ModelError(
+            "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
+        )
+    w = (
+        weight.detach()
+        if weight.dtype in (torch.float32, torch.float64)
+        else weight.detach().float()
+    )
+    if known.hadamard:
+        turned = hadamard(hadamard(hessian, known).T.contiguous(), known).T
+        back: Tensor = hadamard(gptq(hadamard(w, known), turned, _unrotated(known), damping), known)
+        return back.to(weight.dtype)
+    # Large inputs first: their errors cost most, and most columns are left to make them good.
+    order = hessian.diagonal().argsort(descending=True, stable=True)
+    factor = inverse_factor(hessian[order][:, order], damping).to(w.dtype)
+    # Columns are rows of the transpose: memory that lies together.
+    rounded = torch.empty_like(w.T, memory_format=torch.contiguous_format)
+    rounded[order] = _fed_forward(w.T[order], factor, _rules(w, known), order.tolist())
+    return rounded.T.contiguous().to(weight.dtype)
+
+
+def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
+    """U, upper triangular, with (H + damping mean(diag H) 1)^-1 = U^T U, in float64; for H = 0 the
+    identity.
+    """
+    h = hessian.double()
+    mean = h.diagonal().mean()
+    if mean <= 0:
+        return torch.eye(len(h), dtype=h.dtype, device=h.device)
+    # In units of the mean diagonal, which change no ratio U_ij / U_ii and keep the numbers near 1.
+    h = h / mean + damping * torch.eye(len(h), dtype=h.dtype, device=h.device)
+    lower, failed = torch.linalg.cholesky_ex(h)
+    if failed:
+        raise ModelError(
+            f"H has no Cholesky factor with {damping:g} of its mean diagonal added; accepted is "
+            "more damping"
+        )
+    upper: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(lower), upper=True)
+    return upper
+
+
+def _fed_forward(w: Tensor, factor: Tensor, rules: Sequence[Rule], order: list[int]) -> Tensor:
+    """The loop of the essay: w is (inputs, outputs) in their order, and is changed; rules are by
+    input; returns it rounded.
+    """
+    inputs, rounded = len(w), torch.empty_like(w)
+    for start in range(0, inputs, TOGETHER):
+        end = min(start + TOGETHER, inputs)
+        errors = torch.empty_like(w[start:end])
+        for i in range(start, end):
+            # The scale of the column was taken before any column was rounded.
+            rounded[i] = rules[order[i]](w[i].unsqueeze(1)).squeeze(1)
+            errors[i - start] = (w[i] - rounded[i]) / factor[i, i]
+            w[i + 1 : end].addr_(factor[i, i + 1 : end], errors[i - start], alpha=-1)
+        # The columns behind the block take its errors as one product of matrices.
+        w[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
+    return rounded
+
+
+def _rules(w: Tensor, known: Format) -> list[Rule]:
+    """For each input of w (outputs, inputs) what rounds its column (outputs, 1): one rule a group,
+    or one for all.
+    """
+    size = known.group if known.is_scaled else None
+    if size is None:
+        return [
+            _rule(w if known.granularity == "row" else w.reshape(1, -1), known, w.abs().max())
+        ] * w.shape[1]
+    parts: tuple[Tensor, ...] = w.split(size, 1)  # type: ignore[no-untyped-call]
+    by_group = [_rule(part, known, w.abs().max()) for part in parts]
+    return [by_group[i // size] for i in range(w.shape[1])]
+
+
+def _rule(rows: Tensor, known: Format, top: Tensor) -> Rule:
+    """What rounds a column to the scales of these rows (outputs, group); `top` is the largest of
+    the matrix.
+
+    The scales of NV blocks are numbers of E4M3 times one number of the whole tensor: a row of its
+    largest magnitude goes along.
+    """
+    if known.scale != "e4m3":
+        return frozen(rows.contiguous(), known)
+    whole = frozen(torch.cat([rows, torch.full_like(rows[:1], top.item())]), known)
+    return lambda column: whole(torch.cat([column, column[:1]]))[:-1]
+
+
+def _unrotated(known: Format) -> Format:
+    return known.marked(known.marks._replace(hadamard=False))
+
+
+def _by_hessian(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
+    assert seen is not None  # a method that sees the Hessian is given one
+    return gptq(weight, seen, known)
+
+
+def _refusal(known: Format) -> str | None:
+    """GPTQ makes good the error of each column, which only a fixed grid leaves."""
+    drawn = known.kind in ("noise", "own") or known.rounding
+    return "@gptq takes formats that round to nearest on a grid" if drawn else None
+
+
+METHOD = PostMethod("gptq", _by_hessian, sees="hessian", refusal=_refusal)

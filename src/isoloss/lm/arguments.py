@@ -1,0 +1,114 @@
+"""Arguments of the verbs, checked before any work: a wrong kind is refused in one sentence."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isoloss.formats import Precision
+from isoloss.lm.model import Model
+from isoloss.lm.shape import ModelError
+
+Posts = str | Precision | Sequence[str | Precision]
+
+
+def check_kind(name: str, value: object, kind: type | tuple[type, ...], accepted: str) -> None:
+    """Raise ModelError unless a value is of a kind; `accepted` says in words what is."""
+    if not isinstance(value, kind):
+        raise ModelError(f"{name} is {shown(value)}; accepted is {accepted}")
+
+
+def check_whole(name: str, value: object, least: int = 0) -> None:
+    """Raise ModelError unless a value is a whole number of at least `least`."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < least:  # type: ignore[call-overload]
+        raise ModelError(f"{name} is {shown(value)}; accepted is a whole number from {least} on")
+
+
+def check_path(name: str, value: object) -> None:
+    """Raise ModelError unless a value is None or the path of a file or folder."""
+    check_kind(name, value, (str, Path, type(None)), "a path, or None")
+
+
+def check_module(name: str, value: object) -> None:
+    """Raise ModelError unless a value is a torch module with parameters."""
+    if not isinstance(value, nn.Module) or next(value.parameters(), None) is None:
+        accepted = "a model: a torch.nn.Module with parameters"
+        raise ModelError(f"{name} is {shown(value)}; accepted is {accepted}")
+
+
+def posts_of(post: Posts) -> list[Precision]:
+    """The precisions that models are quantised to, from one or several.
+
+    Raises
+    ------
+    ModelError
+        Something else than precisions was given, or one cannot be read.
+    """
+    listed = [post] if isinstance(post, str | Precision) else post
+    if not isinstance(listed, Sequence) or not all(isinstance(p, str | Precision) for p in listed):
+        raise ModelError(
+            f"post is {shown(post)}; accepted is a precision such as 'w4', or a list of them"
+        )
+    try:
+        return [Precision.parse(each) for each in listed]
+    except ValueError as error:
+        raise ModelError(str(error)) from None
+
+
+def token_table(tokens: Any, rows: int = 1) -> Tensor:
+    """Tokens (rows, context + 1) as a tensor of int64.
+
+    Raises
+    ------
+    ModelError
+        They are no array of whole numbers, fewer rows than `rows`, or rows of fewer than two
+        tokens.
+    """
+    if not isinstance(tokens, np.ndarray | Tensor):
+        raise ModelError(
+            f"tokens are {shown(tokens)}; accepted is an array of whole numbers, (rows, context + "
+            "1)"
+        )
+    if tokens.ndim != 2 or len(tokens) < rows or tokens.shape[1] < 2:
+        least = f"{rows} row{'s' if rows > 1 else ''} or more"
+        raise ModelError(
+            f"tokens have the shape {tuple(tokens.shape)}; accepted are {least} of 2 tokens or more"
+        )
+    whole = torch.from_numpy(tokens.copy()) if isinstance(tokens, np.ndarray) else tokens
+    if whole.is_floating_point() or whole.is_complex() or whole.dtype == torch.bool:
+        raise ModelError(f"tokens are {whole.dtype}; accepted are whole numbers")
+    return whole.to(torch.int64)
+
+
+def check_tokens(model: nn.Module, tokens: Tensor) -> None:
+    """Raise ModelError if some tokens are not in the model's vocabulary."""
+    vocab = vocabulary(model)
+    if vocab is not None and not bool(((tokens >= 0) & (tokens < vocab)).all()):
+        raise ModelError(
+            f"tokens go from {tokens.min()} to {tokens.max()}; the model's are 0 to {vocab - 1}"
+        )
+
+
+def vocabulary(model: nn.Module) -> int | None:
+    """How many tokens a model knows, None where it does not say."""
+    known: Any = (
+        model.shape.vocab
+        if isinstance(model, Model)
+        else getattr(getattr(model, "config", None), "vocab_size", None)
+    )
+    return None if known is None else int(known)
+
+
+def shown(value: object) -> str:
+    """A value in an error: a number, text or list as it is written, anything else by its type."""
+    if value is None or isinstance(value, bool | int | float | str | list | tuple | dict):
+        return reprlib.repr(value)
+    return f"a {type(value).__name__}"

@@ -1,0 +1,64 @@
+"""The clipped rule ('@clipped'): what was clipped has no gradient, as small moves do nothing.
+
+With s the scale of a group, u = x / s, and bottom and top the ends of the grid,
+
+    dL/dx = g where bottom <= u <= top, else 0
+
+Only formats that can clip take it: '+clip', full-range integers, ternary, binary, block formats,
+whose scale may lie below the largest magnitude. The ends count as inside up to a part in a million,
+the rounding of x / s. Source: Hubara et al. 2016, Quantized neural networks, section 2.3; the
+clipping of PACT, Choi et al. 2018.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isoloss.formats import Format, scales
+from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.lm.rounding.gradient_rule import GradientRule
+
+#: The ends of a grid count as inside up to this share.
+ENDS = 1 + 2.0**-20
+
+
+def clipped(x: Tensor, known: Format, random: Any = None, compiled: bool = True) -> Tensor:
+    """What a format makes of x, with no gradient where x was clipped."""
+    result: Tensor = _Clipped.apply(x, known, random, compiled)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Clipped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, known: Format, random: Any, compiled: bool) -> Tensor:
+        scale = scales(x, known)
+        if not bool(scale.isfinite().all()):  # a run that has diverged, which its loss will say
+            ctx.save_for_backward(torch.ones_like(x, dtype=torch.bool))
+            return torch.full_like(x, torch.nan)
+        top = known.max * ENDS
+        bottom = -(2.0 ** (known.bits - 1)) * ENDS if known.kind == "int" else -top
+        u = x.to(scale.dtype) / scale
+        ctx.save_for_backward((u >= bottom) & (u <= top))
+        return fake_quantise(x, known, random=random, scale=scale, check=False, compiled=compiled)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None, None, None
+
+
+def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
+    if known.hadamard or not known.is_scaled or known.span == "shifted":
+        return "@clipped takes scaled grids around zero, without +had"
+    can_clip = (
+        known.clip or known.span == "full" or known.kind in ("ternary", "binary") or known.scale
+    )
+    return (
+        None if can_clip else "its scale is the largest magnitude, so nothing is clipped; add +clip"
+    )
+
+
+RULE = GradientRule("clipped", clipped, refusal=_refusal)

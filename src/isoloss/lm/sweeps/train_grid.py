@@ -1,0 +1,156 @@
+"""The verb ``train``: a grid of models, trained and quantised by a resumable sweep."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from isoloss.lm.arguments import Posts, check_kind, check_path, check_whole
+from isoloss.lm.data import Corpus
+from isoloss.lm.sweeps.jobs import Grids, checked_tasks, jobs_of
+from isoloss.lm.training import Job, Recipe, device_of
+from isoloss.runs import STORES, Outlook, Runs, RunsWarning, StoreError, cores, outlook, sweep
+
+
+def train(
+    grid: Grids,
+    *,
+    corpus: str | Path | Corpus = "synthetic",
+    post: Posts = (),
+    store: str | Path | None = None,
+    recipe: Recipe | None = None,
+    keep: str | Path | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    cells: bool = False,
+    show: bool = True,
+) -> Runs:
+    """Train every model of a grid, evaluate it, and quantise it to each precision of `post`.
+
+    Runs that are equal but for precision see the same batches. With schedule "wsd" or "constant"
+    and a number of warm-up steps, token counts share their first steps, which are trained once.
+
+    Parameters
+    ----------
+    grid
+        Its lists are params (of the ladder, "0.1M"), tokens or tokens_per_param, precision, seed,
+        tied, and any setting of the recipe (lr, schedule, sequences ...); several grids are run as
+        one, equal runs once.
+    corpus
+        "synthetic", a path of your own text, or any `Corpus`.
+    post
+        Precisions that every model is quantised to after training, as "w4" or ["w4", "w3/32@gptq"].
+    store
+        A file that keeps every run (".db"). Rerunning resumes; finished runs are skipped. Without
+        it nothing is kept.
+    recipe
+        Settings that the grid does not vary.
+    keep
+        A folder for the trained models.
+    workers
+        Processes of one thread; one a core, or one for a GPU, unless given.
+    executor
+        Any other of concurrent.futures, in place of workers.
+    cells
+        Train all precisions and seeds of one size and the same token counts as one batched model (a
+        batched sweep), which keeps a GPU busy with small models; a CPU gains nothing. Losses are
+        those of the run alone but for rounding errors of sums, and the other members are part of a
+        run's key. `@lsq` is not supported with cells=True.
+    show
+        Whether progress and a summary go to stderr.
+
+    Returns
+    -------
+    Runs
+        A row for each trained model and one for each model after training.
+
+    Raises
+    ------
+    ModelError, ValueError
+        Something cannot be trained or quantised, before anything is.
+
+    Warns
+    -----
+    RunsWarning
+        A run failed, with its reason; the others are there.
+    """
+    check_path("keep", keep)
+    if workers is not None:
+        check_whole("workers", workers, 1)
+    check_kind("executor", executor, (Executor, type(None)), "an Executor of concurrent.futures")
+    check_kind("cells", cells, bool, "True or False")
+    _check_store(store)
+    jobs = jobs_of(grid, corpus, recipe)
+    if executor is None:
+        workers = _workers(jobs, workers)
+    tasks = checked_tasks(jobs, post, keep, workers, cells)
+    if store is None:
+        with tempfile.TemporaryDirectory() as folder:
+            swept = sweep(
+                tasks, Path(folder) / "runs.db", workers=workers, executor=executor, show=show
+            )
+    else:
+        swept = sweep(tasks, store, workers=workers, executor=executor, show=show)
+    if show:
+        print(swept, file=sys.stderr)
+    for label, reason in swept.failures:
+        warnings.warn(RunsWarning(f"{label} failed: {reason}"), stacklevel=2)
+    return swept.runs
+
+
+def foreseen(
+    grid: Grids,
+    *,
+    corpus: str | Path | Corpus = "synthetic",
+    post: Posts = (),
+    store: str | Path = "runs.db",
+    recipe: Recipe | None = None,
+    workers: int | None = None,
+    cells: bool = False,
+) -> Outlook:
+    """Foresee a sweep without training: runs, FLOPs, memory, and the time where the store tells it.
+
+    Parameters
+    ----------
+    grid, corpus, post, store, recipe, workers, cells
+        As `train` takes them.
+
+    Returns
+    -------
+    Outlook
+        Rows in all and those there already, FLOPs, memory, and seconds or None.
+
+    Raises
+    ------
+    ModelError, ValueError
+        As `train` does.
+    """
+    if workers is not None:
+        check_whole("workers", workers, 1)
+    check_kind("cells", cells, bool, "True or False")
+    _check_store(store)
+    jobs = jobs_of(grid, corpus, recipe)
+    workers = _workers(jobs, workers)
+    return outlook(checked_tasks(jobs, post, None, workers, cells), store, workers)
+
+
+def _check_store(store: str | Path | None) -> None:
+    check_path("store", store)
+    if store is not None and Path(store).suffix.lower() not in STORES:
+        raise StoreError(f"cannot keep runs in '{store}': accepted endings are {', '.join(STORES)}")
+
+
+def _workers(jobs: Sequence[Job], workers: int | None) -> int:
+    """Workers of this machine, where none are given one a core, or one for a device that they would
+    wait for.
+
+    Raises ModelError where the device is not there.
+    """
+    devices = {device_of(name).type for name in {job.recipe.device for job in jobs}}
+    if workers is not None:
+        return workers
+    return cores() if devices == {"cpu"} else 1
