@@ -12,7 +12,8 @@ from isoloss.files import load as load
 from isoloss.files import save as save
 from isoloss.fits.compare_laws import Comparison
 from isoloss.fits.doubt import Prediction
-from isoloss.fits.result import Fit, HeldOut
+from isoloss.fits.evidence import HeldOut
+from isoloss.fits.result import Fit
 
 
 def check_fit(fit: Fit) -> None:
