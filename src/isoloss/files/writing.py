@@ -117,7 +117,7 @@ def write(
             f"{shown(path)} exists; give another name or force=True (--force) to replace it"
         ) from None
     except OSError as error:
-        raise problem(f"cannot write {shown(path)}: {reason(error)}") from None
+        raise problem(f"cannot write {shown(path)}: {reason(error)}") from error
     return path
 
 

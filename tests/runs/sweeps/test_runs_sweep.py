@@ -283,7 +283,9 @@ def test_a_script_may_mix_work_of_its_own_and_of_others(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
     words = [sys.executable, "script.py"]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("runs.db: 21 rows of 6 tasks, 6 done now\n", "")
+    assert done.stdout == "runs.db: 21 rows of 6 tasks, 6 done now\n"
+    # On a busy machine it takes long enough for lines of progress.
+    assert [line for line in done.stderr.splitlines() if "of 6 tasks done" not in line] == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from isoloss.files import decode, from_fields, read_json, reason, write
+from isoloss.files import FilesError, decode, from_fields, read_json, reason, write
 from isoloss.lm.model import Model
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.tensor_header import check_layout, header_of
@@ -68,11 +68,10 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[st
     whole = save(kept, metadata=head | {"sha256": _digest(save(kept, metadata=head))})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write the checkpoint {path}: {error.strerror or error}"
-        ) from None
-    write(path, whole, force=True, problem=CheckpointError)
+        write(path, whole, force=True)
+    except (OSError, FilesError) as error:
+        why = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise CheckpointError(f"cannot write the checkpoint {path.name}: {reason(why)}") from None
 
 
 def read_checkpoint(
