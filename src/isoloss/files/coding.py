@@ -1,13 +1,13 @@
 """Values as JSON that other programs can read, and back, directed by the types of their fields.
 
-A dataclass is {"Name": {field: value}}, an array {"array": lists, "dtype": name}, a mapping {"map":
-{key: value}}, a number that JSON lacks {"number": "nan"}, a tuple a list. What is read must have
-the types that the fields declare. A class or field that had another name in older files says so:
-``@formerly("Caution")``, ``metadata=was("cautions")``.
+A dataclass is {"Name": {field: value}}, an array {"array": lists, "dtype": name}, a mapping {"map": {key: value}}, a
+number that JSON lacks {"number": "nan"}, a tuple a list. What is read must have the types that the fields declare.
+A class or field that had another name in older files says so: ``@formerly("Caution")``, ``metadata=was("cautions")``.
 """
 
 from __future__ import annotations
 
+import enum
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -30,9 +30,7 @@ _MOST_DIMENSIONS = 4
 
 
 class Mismatch(ValueError):
-    """A value in a file that has not the type of its field: where, what it is, and what it must
-    be.
-    """
+    """A value in a file that has not the type of its field: where, what it is, and what it must be."""
 
 
 def formerly(*names: str) -> Callable[[type[T]], type[T]]:
@@ -106,6 +104,8 @@ def decode(hint: Any, value: Any, where: str) -> Any:
             key: decode(get_args(hint)[1], item, f"{where}.{key[:40]}")
             for key, item in inner.items()
         }
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return _member(hint, value, where)
     if hint in _SCALARS:
         return _SCALARS[hint](value, where)
     return _instance(hint, value, where)
@@ -147,6 +147,14 @@ def _instance(cls: type[Any], value: Any, where: str) -> Any:
     return found
 
 
+def _member(hint: type[enum.Enum], value: Any, where: str) -> enum.Enum:
+    """The member of an enumeration that has this value."""
+    known = [each.value for each in hint]
+    if value not in known:
+        raise _mismatch(where, value, f"one of {', '.join(map(str, known))}")
+    return hint(value)
+
+
 def _union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     """The one option that is not None, where the value is not null."""
     if value is None and type(None) in options:
@@ -167,9 +175,7 @@ def _tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
 
 
 def _array(hint: Any, value: Any, where: str) -> Any:
-    """An array whose element type agrees with the declared one; its size is that of the lists in
-    the file.
-    """
+    """An array whose element type agrees with the declared one; its size is that of the lists in the file."""
     if not (isinstance(value, dict) and value.keys() == {"array", "dtype"}):
         raise _mismatch(where, value, "an array")
     wanted = np.dtype(get_args(get_args(hint)[1])[0])
@@ -262,9 +268,7 @@ def _saved(cls: type[Any]) -> tuple[Field[Any], ...]:
 
 
 def _hint(cls: type[Any], name: str) -> Any:
-    """The type of a field; only that of a saved one is looked up, so others may name types not
-    loaded here.
-    """
+    """The type of a field; only that of a saved one is looked up, so others may name types not loaded here."""
     hint = next(field.type for field in fields(cls) if field.name == name)
     if not isinstance(hint, str):
         return hint
