@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from isoloss.files import KINDS, FilesError
+from isoloss.files import FilesError
 from isoloss.plans import load
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -123,10 +123,8 @@ def _survives(seeds: range, folder: Path) -> int:
         rng = random.Random(seed)
         path.write_bytes(rng.choice(MUTATIONS)(rng.choice(contents), rng))
         try:
-            found = load(path)
+            str(load(path))
             loaded += 1
-            if KINDS["law"].schema > 1:  # laws of before are read without their types
-                str(found)
         except FilesError as error:
             text = str(error)
             assert "\n" not in text, (seed, text)

@@ -25,7 +25,9 @@ def _floats(texts: Any) -> Any:
 
 
 def _same(found: Any, kind: str, name: str) -> None:
-    """Numbers that are computed may differ by what another processor rounds; stored ones may not."""
+    """Numbers that are computed may differ by what another processor rounds; stored ones may
+    not.
+    """
     np.testing.assert_allclose(np.atleast_1d(found), _floats(EXPECTED[kind][name]), rtol=1e-12)
 
 

@@ -1,8 +1,9 @@
 """Values as JSON that other programs can read, and back, directed by the types of their fields.
 
-A dataclass is {"Name": {field: value}}, an array {"array": lists, "dtype": name}, a mapping {"map": {key: value}}, a
-number that JSON lacks {"number": "nan"}, a tuple a list. What is read must have the types that the fields declare.
-A class or field that had another name in older files says so: ``@formerly("Caution")``, ``metadata=was("cautions")``.
+A dataclass is {"Name": {field: value}}, an array {"array": lists, "dtype": name}, a mapping {"map":
+{key: value}}, a number that JSON lacks {"number": "nan"}, a tuple a list. What is read must have
+the types that the fields declare. A class or field that had another name in older files says so:
+``@formerly("Caution")``, ``metadata=was("cautions")``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _MOST_DIMENSIONS = 4
 
 
 class Mismatch(ValueError):
-    """A value in a file that has not the type of its field: where, what it is, and what it must be."""
+    """A value in a file that has not the type of its field: where, what it is, and what it must
+    be.
+    """
 
 
 def formerly(*names: str) -> Callable[[type[T]], type[T]]:
@@ -175,7 +178,9 @@ def _tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
 
 
 def _array(hint: Any, value: Any, where: str) -> Any:
-    """An array whose element type agrees with the declared one; its size is that of the lists in the file."""
+    """An array whose element type agrees with the declared one; its size is that of the lists in
+    the file.
+    """
     if not (isinstance(value, dict) and value.keys() == {"array", "dtype"}):
         raise _mismatch(where, value, "an array")
     wanted = np.dtype(get_args(get_args(hint)[1])[0])
@@ -268,7 +273,9 @@ def _saved(cls: type[Any]) -> tuple[Field[Any], ...]:
 
 
 def _hint(cls: type[Any], name: str) -> Any:
-    """The type of a field; only that of a saved one is looked up, so others may name types not loaded here."""
+    """The type of a field; only that of a saved one is looked up, so others may name types not
+    loaded here.
+    """
     hint = next(field.type for field in fields(cls) if field.name == name)
     if not isinstance(hint, str):
         return hint

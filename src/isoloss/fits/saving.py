@@ -1,6 +1,4 @@
-"""Fits and comparisons as kinds of files, and what must hold between the fields of one that is
-read.
-"""
+"""Fits and comparisons as kinds of files, and what must hold between their fields."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from isoloss.fits.result import Fit
 
 
 def check_fit(fit: Fit) -> None:
-    """Raise ValueError where fields of a fit do not belong together: they were edited or are of
-    several fits.
-    """
+    """Raise ValueError where fields of a fit do not belong together, as after an edit."""
     p = fit.points
     _same_length("points", p.params, p.tokens, p.precision, p.observed, p.predicted, p.held_out)
     if not all(

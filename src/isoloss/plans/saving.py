@@ -1,4 +1,6 @@
-"""Plans as a kind of file: the charts of a plan go with it, so that it is drawn without its laws."""
+"""Plans as a kind of file: the charts of a plan go with it, so that it is drawn without its
+laws.
+"""
 
 from __future__ import annotations
 

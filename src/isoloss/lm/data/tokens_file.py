@@ -1,7 +1,9 @@
-"""Tokens on disk, written once and mapped into memory by every worker: one safetensors file for a text and tokeniser.
+"""Tokens on disk, written once and mapped into memory by every worker: one safetensors file for a
+text and tokeniser.
 
-It holds two arrays, "training" and "validation", and about them the key of what they were made from, the tokeniser and the
-sha256 of each. A file is made beside its place and moved there in one step, so that no reader meets half of one.
+It holds two arrays, "training" and "validation", and about them the key of what they were made
+from, the tokeniser and the sha256 of each. A file is made beside its place and moved there in one
+step, so that no reader meets half of one.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ def stored_tokens(
 ) -> Tokenised:
     """The tokens in a file, which `make` makes where there is none that holds them.
 
-    A file that is no longer what was written is made again, and `warn` is told. Raises TextError where nothing
-    can be written.
+    A file that is no longer what was written is made again, and `warn` is told. Raises TextError
+    where nothing can be written.
     """
     if path.is_file():
         try:
@@ -72,7 +74,9 @@ class _Unlike(ValueError):
 
 
 def read_tokens(path: Path, key: str) -> Tokenised:
-    """The tokens in a file, mapped; ValueError where they are not those that were written for this key."""
+    """The tokens in a file, mapped; ValueError where they are not those that were written for this
+    key.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length < _LONGEST_HEADER:

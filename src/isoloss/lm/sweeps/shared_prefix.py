@@ -185,11 +185,11 @@ class _Training:
         known.
         """
         trainer, job = trainer_of(branch), branch[0]
-        state = self._read(self._path(job.key))
+        state = self._read(self._path(job.key), trainer)
         if state is not None:
             trainer.restore(state)
         else:
-            state = stem if stem is not None else self._read(self._path("trunk"))
+            state = stem if stem is not None else self._read(self._path("trunk"), trainer)
             if state is not None and len(state["losses"]) <= job.shared:
                 trainer.restore(state)
             constant = replace(job.recipe, schedule="constant")
@@ -269,12 +269,12 @@ class _Training:
             self.mute = True
         self.saved = time.monotonic()
 
-    def _read(self, path: Path) -> State | None:
+    def _read(self, path: Path, trainer: Trainer) -> State | None:
         """The state in a file; None if there is none, or none that can be used, which is said."""
         if not path.exists():
             return None
         try:
-            return read_checkpoint(path)[0]
+            return read_checkpoint(path, trainer.tensors())[0]
         except CheckpointError as error:
             self.watch.say(f"{error}; its steps are taken again")
             path.unlink(missing_ok=True)
