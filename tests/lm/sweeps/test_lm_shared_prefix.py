@@ -161,8 +161,8 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost(
     prefix(watch)
     assert watch.rows == alone
     assert watch.said == [
-        "cannot write the checkpoint trunk.safetensors: No space left on device; training goes on "
-        "without one"
+        f"cannot write '{tmp_path / 'trunk.safetensors'}': No space left on device; "
+        "training goes on without one"
     ]
 
 
