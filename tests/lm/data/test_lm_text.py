@@ -434,7 +434,8 @@ def test_more_validation_than_there_is(book: Path) -> None:
 def test_a_bpe_larger_than_the_text(book: Path) -> None:
     with pytest.raises(
         TextError,
-        match=r"^the text gives a BPE of \d+ tokens and bpe:5000 asks for more; ask for bpe:\d+, or give more text$",
+        match=r"^the text gives a BPE of \d+ tokens and bpe:5000 asks for more; ask for bpe:\d+, "
+        r"or give more text$",
     ):
         Text(book, "bpe:5000", context=16).batch(0, 1)
 

@@ -24,7 +24,7 @@ from isoloss.lm.training.batched_model import BatchedModel
 from isoloss.lm.training.batched_trainer import BatchedTrainer
 from isoloss.lm.training.job import Job, in_batches
 from isoloss.lm.training.trainer import Trainer
-from isoloss.runs import Decoder, Grid, Runs, RunsWarning, StoreError
+from isoloss.runs import Decoder, Grid, Runs, RunsWarning
 
 LANGUAGE = Language(vocab=64, context=16)
 SHAPE = Decoder(2, 32, 4, 64, kv_heads=2, ffn=64)
@@ -244,7 +244,8 @@ def test_members_whose_settings_are_spelled_otherwise_are_still_members() -> Non
 def test_learned_steps_are_refused() -> None:
     with pytest.raises(
         ModelError,
-        match=r"^'w4@lsq' has learned steps, which are not supported with cells=True; train it without$",
+        match=r"^'w4@lsq' has learned steps, which are not supported with cells=True; train it "
+        r"without$",
     ):
         in_batches([job("w4@lsq"), job("fp")])
 
@@ -349,7 +350,7 @@ def test_a_tied_head_is_refused_before_anything_is_trained(tmp_path: Path) -> No
 
 
 def test_workers_are_counted_from_one(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"^workers is 0"):
+    with pytest.raises(ModelError, match=r"^workers is 0"):
         train(GRID, store=tmp_path / "runs.db", recipe=RECIPE, workers=0, show=False)
 
 
