@@ -1,10 +1,10 @@
 """The joint choice of model size, samples, format and step size under an allowance, on exact risk.
 
 Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the
-allowance leaves and at several shares of the stability limit; the best candidate is then refined twice.
-The model sees the first M coordinates of the problem, a deterministic stand-in for a random sketch,
-whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a
-real one, at M^3 a point.
+allowance leaves and at several shares of the stability limit; the best candidate is then refined
+twice. The model sees the first M coordinates of the problem, a deterministic stand-in for a random
+sketch, whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with
+model='sketch' a real one, at M^3 a point.
 """
 
 from __future__ import annotations
