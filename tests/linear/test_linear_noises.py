@@ -85,7 +85,7 @@ def test_the_theory_says_where_it_ends() -> None:
     assert bound.lower < excess_risk(PROBLEM, SGD(1000, step_size=0.02)).value * 2 < bound.upper * 2
     with pytest.raises(ValueError, match=r"noise of one source, not 'd:both\(0\.1\)'"):
         rate_conditions(PROBLEM, SGD_, "d:both(0.1)")
-    with pytest.raises(ValueError, match="share a part of their factors, which has no theory"):
+    with pytest.raises(ValueError, match="share a part of their factors, which has no exact risk"):
         excess_risk(Regression(20, sketch=5), SGD_, "d:half(0.1)")
     with pytest.raises(ValueError, match=r"accepted are add\(eps\) and vec\(eps\)$"):
         excess_risk(Regression(20, sketch=5), SGD_, "w:half(0.1)")

@@ -62,27 +62,25 @@ DESCENTS: list[tuple[dict[str, Any], str]] = [
 PRECISIONS = [
     (
         "w4 kv8",
-        "the part 'kv' of precision 'w4 kv8' is none of linear regression; parts are d l w a g",
+        "linear regression has no part 'kv', as in precision 'w4 kv8'; parts are d l w a g",
     ),
-    ("q8", "the part 'q' of precision 'q8' is none of linear regression"),
-    ("a.fc2:int4", "the part 'a.fc2' of precision 'a.fc2:int4' is none of linear regression"),
+    ("q8", "linear regression has no part 'q', as in precision 'q8'"),
+    ("a.fc2:int4", "linear regression has no part 'a.fc2', as in precision 'a.fc2:int4'"),
     (
         "d4 -> d2",
         "'d' after the arrow of precision 'd4 -> d2' is not known here; only the result is rounded",
     ),
     (
         "d:mxfp4",
-        "the format 'mxfp4' of precision 'd:mxfp4' has no theory in linear regression; accepted "
-        "are add",
+        "no exact risk for format 'mxfp4' in precision 'd:mxfp4'; accepted are add",
     ),
-    ("d1.58", "the format 'ternary' of precision 'd1.58' has no theory"),
+    ("d1.58", "no exact risk for format 'ternary' in precision 'd1.58'"),
     (
         "w4/128",
-        "the marks '/128' of precision 'w4/128' have no theory in linear regression; accepted is "
-        "'~sr'",
+        "no exact risk for the modifiers '/128' in precision 'w4/128'; accepted is '~sr'",
     ),
-    ("w4@gptq", "the marks '@gptq' of precision 'w4@gptq' have no theory"),
-    ("d4+had~sr", r"the marks '\+had~sr' of precision"),
+    ("w4@gptq", "no exact risk for the modifiers '@gptq' in precision 'w4@gptq'"),
+    ("d4+had~sr", r"the modifiers '\+had~sr' in precision"),
     ("d:add(-1)", "the noise level -1.0 is out of range"),
 ]
 

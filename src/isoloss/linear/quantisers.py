@@ -90,7 +90,7 @@ def quantisers_of(precision: Precision | str) -> Quantisers:
     """The quantisers of a precision or its spelling.
 
     Raises ValueError for parts other than d l w a g (and w after the arrow), for kinds of format
-    other than ideal noise, integers and floats, and for marks other than ~sr.
+    other than ideal noise, integers and floats, and for modifiers other than ~sr.
     """
     return _read(Precision.parse(precision))
 
@@ -102,7 +102,7 @@ def _read(precision: Precision) -> Quantisers:
     for scope in found:
         if scope not in PARTS:
             raise ValueError(
-                f"the part '{scope}' of precision '{precision}' is none of linear regression; "
+                f"linear regression has no part '{scope}', as in precision '{precision}'; "
                 f"parts are {' '.join(PARTS)}"
             )
     for scope in after:
@@ -119,7 +119,7 @@ def _read(precision: Precision) -> Quantisers:
 def _check(known: Format, precision: Precision) -> None:
     if known.kind not in ("noise", "int", "float") or known.span != "symmetric":
         raise ValueError(
-            f"the format '{known}' of precision '{precision}' has no theory in linear regression; "
+            f"no exact risk for format '{known}' in precision '{precision}'; "
             f"accepted are {spelled_noises()}, integers and floats"
         )
     marks = known.marks
@@ -129,8 +129,8 @@ def _check(known: Format, precision: Precision) -> None:
         or marks.rounding == "dither"
     ):
         raise ValueError(
-            f"the marks '{marks}' of precision '{precision}' have no theory in linear "
-            "regression; accepted is '~sr'"
+            f"no exact risk for the modifiers '{marks}' in precision '{precision}'; "
+            "accepted is '~sr'"
         )
 
 

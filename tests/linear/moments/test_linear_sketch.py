@@ -132,6 +132,6 @@ def test_directions_and_training_of_a_sketch() -> None:
 @pytest.mark.parametrize("precision", ["w:coord(0.1)", "w4~sr", "fp -> w:coord(0.1)", "fp -> w4"])
 def test_rounding_that_depends_on_the_basis_is_refused(precision: str) -> None:
     with pytest.raises(
-        ValueError, match=r"of a sketch depends on its basis and has no theory; accepted are add"
+        ValueError, match=r"of a sketch depends on its basis, no exact risk; accepted are add"
     ):
         excess_risk(problem(), SGD(10), precision)

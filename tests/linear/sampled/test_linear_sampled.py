@@ -204,10 +204,10 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"passes": 4}, "15 steps do not make 4 passes; give steps that are a multiple of passes"),
         ({"error_feedback": True}, "error_feedback keeps the rounding error of stored weights; "
                                    "give their format"),
-        ({"stored": "ternary"}, "the format 'ternary' of precision 'w1.58' has no theory"),
+        ({"stored": "ternary"}, "no exact risk for format 'ternary' in precision 'w1.58'"),
         ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers"),
         ({"precision": "a:mxfp4"}, "'a:mxfp4' cannot be sampled: scales are shared along rows"),
-        ({"precision": "d:int4/3+had"}, "the marks '/3\\+had' of 'd:int4/3\\+had' are not sampled"),
+        ({"precision": "d:int4/3+had"}, "the modifiers '/3\\+had' of 'd:int4/3"),
         ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' "
                                                            "is not known"),
         ({"precision": "d:int4/3", "sgd": SGD(15)}, "the stability limit under 'int4/3' is not "

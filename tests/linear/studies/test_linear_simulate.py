@@ -114,7 +114,7 @@ def test_laws_fit_simulated_runs() -> None:
             {"samples": [10], "batch": [20]},
             "10 samples do not fill one batch of 20; give at least 20",
         ),
-        ({"precision": ["kv4"]}, "the part 'kv' of precision 'kv4' is none of linear regression"),
+        ({"precision": ["kv4"]}, "linear regression has no part 'kv', as in precision 'kv4'"),
         ({"inputs": ["dirty"]}, "unknown inputs 'dirty'; accepted are 'clean', 'quantised'"),
     ],
 )

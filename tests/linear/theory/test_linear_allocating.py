@@ -169,7 +169,7 @@ def test_step_sizes_may_be_fixed() -> None:
             lambda: allocate(SMALL, Allowance(compute=9, weigh_bits=True), ["d:vec(0.1)"]),
             "the bits of 'd:vec",
         ),
-        (lambda: allocate(SMALL, Allowance(compute=1e4), ["kv4"]), "the part 'kv'"),
+        (lambda: allocate(SMALL, Allowance(compute=1e4), ["kv4"]), "no part 'kv'"),
         (
             lambda: allocate(Regression(9, sketch=3), Allowance(compute=1e4), ["fp"]),
             "leave sketch out",

@@ -89,7 +89,7 @@ def _check_sketched(quantisers: Quantisers) -> None:
     for part, known in (("w", quantisers.w), ("-> w", quantisers.post)):
         if known is not None and not _is_basis_free(known):
             raise ValueError(
-                f"'{part}:{known}' of a sketch depends on its basis and has no theory; "
+                f"'{part}:{known}' of a sketch depends on its basis, no exact risk; "
                 f"accepted are {spelled_noises(basis_free=True)}"
             )
 

@@ -57,7 +57,8 @@ def sketched_setting(problem: Regression, data: Format | None, scale: float | No
     noise = noise_levels(data)
     if noise is not None and noise.shared and not noise.one_factor:
         raise ValueError(
-            f"data rounded to '{data}' share a part of their factors, which has no theory with a "
+            f"data rounded to '{data}' share a part of their factors, which has no exact risk "
+            "with a "
             "sketch; leave sketch out"
         )
     if data is None or (noise is not None and noise.one_factor):

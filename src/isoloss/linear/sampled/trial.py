@@ -106,7 +106,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.rounding == "dither"
         ):
             raise ValueError(
-                f"the marks '{known.marks}' of '{scope}:{known}' are not sampled; accepted are "
+                f"the modifiers '{known.marks}' of '{scope}:{known}' cannot be sampled; accepted "
+                "are "
                 "groups and '~sr'"
             )
         if (

@@ -16,32 +16,37 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.simulating import simulate
 from isoloss.linear.studies.question import Study, answered, in_use, said, slope, with_gap
 
+_INTEGERS = (
+    "additive noise of step^2 / 6",
+    "real integers, stochastic",
+    "real integers, nearest",
+)
+
+
+def _integers(step: float, inputs: str) -> list[pl.DataFrame]:
+    """Rows of the integers of one step, real ones and the additive model of them."""
+    noise = (f"d:add({step**2 / 6!r})", Scales())
+    stochastic, nearest = (("d:int16~sr", Scales(d=step)), ("d:int16", Scales(d=step)))
+    tables = []
+    for name, (precision, scales) in zip(_INTEGERS, (noise, stochastic, nearest), strict=True):
+        sgd = SGD(50_000, step_size=0.02)
+        runs = simulate(
+            Regression(200), {"precision": precision}, sgd, inputs=inputs, scales=scales
+        )
+        table = said(in_use(runs.frame()), way=name, on=f"{inputs} inputs")
+        tables.append(table.with_columns(step=step))
+    return tables
+
 
 def integers_study() -> Study:
     """When real integers with stochastic rounding are not additive noise."""
     steps = np.geomspace(0.02, 1.0, 12)
-    tables = []
-    for inputs in ("clean", "quantised"):
-        for step in steps:
-            eps = float(step**2 / 6)
-            ways = {
-                "additive noise of step^2 / 6": (f"d:add({eps!r})", Scales()),
-                "real integers, stochastic": ("d:int16~sr", Scales(d=float(step))),
-                "real integers, nearest": ("d:int16", Scales(d=float(step))),
-            }
-            for name, (precision, scales) in ways.items():
-                runs = simulate(
-                    Regression(200),
-                    {"precision": precision},
-                    SGD(50_000, step_size=0.02),
-                    inputs=inputs,
-                    scales=scales,
-                )
-                tables.append(
-                    said(in_use(runs.frame()), way=name, on=f"{inputs} inputs").with_columns(
-                        step=float(step)
-                    )
-                )
+    tables = [
+        table
+        for inputs in ("clean", "quantised")
+        for step in steps
+        for table in _integers(float(step), inputs)
+    ]
     study = Study(
         "integers",
         "When is rounding data to integers not additive noise? The step of the grid against the "
@@ -53,7 +58,7 @@ def integers_study() -> Study:
     )  # fmt: skip
     found = []
     for panel in ("clean inputs", "quantised inputs"):
-        model, real, nearest = (study.at(panel, name)[1] for name in ways)
+        model, real, nearest = (study.at(panel, name)[1] for name in _INTEGERS)
         off = [
             f"{100 * (m / r - 1):+.0f}% at step {s:.2g}"
             for s, m, r in zip(steps, model, real, strict=True)

@@ -1,10 +1,10 @@
 """The joint choice of model size, samples, format and step size under an allowance, on exact risk.
 
 Every precision is tried at sizes evenly spaced in the logarithm, each with all the samples that the
-allowance leaves and at several shares of the stability limit; the best cell is then divided twice.
-The model sees the first M coordinates of the problem, a deterministic stand-in for a random sketch,
-whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with model='sketch' a
-real one, at M^3 a point.
+allowance leaves and at several shares of the stability limit; the best candidate is then refined
+twice. The model sees the first M coordinates of the problem, a deterministic stand-in for a random
+sketch, whose eigenvalues have the same order i^-a (Lin et al. 2024, 2406.08466), or with
+model='sketch' a real one, at M^3 a point.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from isoloss.linear.theory.model_sizes import Model, Seen, View, seen_risks, vie
 
 SHARES = (0.02, 0.06, 0.15, 0.35, 0.65, 0.95)
 ROUNDS = 2
-#: Sizes and shares that divide a cell.
+#: Sizes and shares around a candidate.
 FINE = (9, 5)
 
 
 @dataclass(frozen=True)
 class _Try:
-    """One cell of the search."""
+    """One candidate of the search."""
 
     precision: Precision
     size: int
@@ -58,7 +58,7 @@ class _Search:
     view: View
 
     def risks(self, tries: Sequence[_Try]) -> list[Seen]:
-        """The risks of cells."""
+        """The risks of candidates."""
         points = [(self.problem, each.size, self._descent(each), each.precision) for each in tries]
         return seen_risks(points, self.view)
 
@@ -66,7 +66,7 @@ class _Search:
         return SGD(at.samples // self.batch, self.batch, f"{at.share!r} limit", self.schedule)
 
     def at(self, precision: Precision, size: int, share: float) -> _Try:
-        """A cell with all the samples that are left."""
+        """A candidate with all the samples that are left."""
         return _Try(precision, size, self.allowance.samples_for(precision, size), share)
 
     def best(
@@ -99,7 +99,7 @@ class _Search:
         return [min(((each, next(risks)) for each in row), key=_risk) for row in tries]
 
     def choice(self, at: _Try, seen: Seen) -> Choice:
-        """A cell with its risk as a choice."""
+        """A candidate with its risk as a choice."""
         steps = at.samples // self.batch
         most = self.allowance.largest(at.precision, self.problem.dim, self.batch)
         return Choice(
@@ -192,7 +192,7 @@ def _whole_sizes(low: int, high: int, count: int) -> list[int]:
 
 
 def _divided(grid: tuple[list[int], list[float]], at: _Try) -> tuple[list[int], list[float]]:
-    """Sizes and shares between the neighbours of a cell."""
+    """Sizes and shares between the neighbours of a candidate."""
     sizes, shares = grid
     low, high = _around(sizes, at.size)
     least, most = _around(shares, at.share)
