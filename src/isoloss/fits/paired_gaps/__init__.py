@@ -1,7 +1,8 @@
 """What a precision costs: gaps of paired runs, and how they grow."""
 
 from isoloss.fits.paired_gaps.gap_growth import Growth
-from isoloss.fits.paired_gaps.gap_tables import CellGap, GapTable, PrecisionGap, gap_table
+from isoloss.fits.paired_gaps.gap_tables import gap_table
+from isoloss.fits.paired_gaps.gap_values import CellGap, GapTable, PrecisionGap
 from isoloss.fits.paired_gaps.paired import (
     Gaps,
     GapScore,
