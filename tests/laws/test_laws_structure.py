@@ -55,7 +55,6 @@ def test_every_published_formula_comes_back_bound_and_grouped(law: Any) -> None:
         halving("a", K[0]),
         bits_power("w", K[0]), *float_fields("w", K[0], K[1]), tanh_error("w", *K),
     ],
-    ids=str,
 )  # fmt: skip
 def test_every_link_that_is_offered_can_be_saved(link: FormatLink) -> None:
     assert again(Composed(params_factor=(link,))).params_factor == (link,)
