@@ -51,3 +51,24 @@ def int_grid(bits: int, step: float = 1.0) -> NDArray[np.float64]:
     """The two's complement numbers of `bits` bits times `step`, ascending."""
     half = 2 ** (bits - 1)
     return np.arange(-half, half, dtype=np.float64) * step
+
+
+def check_numbers(name: str, numbers: tuple[float, ...] | None, is_grid: bool) -> None:
+    """Raise ValueError unless a grid lists 2 to 65,536 finite numbers, ascending, and others none."""
+    if (numbers is not None) != is_grid:
+        raise ValueError(
+            f"'{name}' {'is a grid without' if is_grid else 'is no grid but has'} numbers"
+        )
+    if numbers is None:
+        return
+    listed = np.asarray(numbers, dtype=np.float64)
+    if not 2 <= listed.size <= LARGEST_GRID or not np.isfinite(listed).all():
+        raise ValueError(
+            f"the grid of '{name}' has {listed.size} numbers; it takes 2 to {LARGEST_GRID} finite ones"
+        )
+    wrong = np.flatnonzero(np.diff(listed) <= 0)
+    if wrong.size:
+        first, second = listed[wrong[0]], listed[wrong[0] + 1]
+        raise ValueError(
+            f"the grid of '{name}' has {second:g} after {first:g}; its numbers ascend, each once"
+        )

@@ -1,5 +1,6 @@
 """Small language models with quantised parts: what they learn from, the model, training, and what is kept of it."""
 
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.after import (
     Calibration,
     Degradation,
@@ -25,7 +26,6 @@ from isoloss.lm.data import (
     corpus_of,
 )
 from isoloss.lm.model import Model
-from isoloss.lm.rounding import fake_quantise
 from isoloss.lm.shape import ModelError, model_of
 from isoloss.lm.sweeps import foreseen, train
 from isoloss.lm.training import (

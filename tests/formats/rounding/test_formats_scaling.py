@@ -8,11 +8,12 @@ import torch
 
 from isoloss.formats import (
     Format,
-    Marks,
+    Modifiers,
     catalogue,
     fake_quantise,
     frozen,
     hadamard,
+    relative_error,
     round_elements,
     scales,
 )
@@ -159,9 +160,7 @@ def test_the_clip_search_never_does_worse_and_helps_few_bits(name: str) -> None:
 def test_the_clip_search_comes_near_the_best_scale_of_a_normal_variable() -> None:
     x = np.random.default_rng(1).standard_normal((64, 4096))
     error = np.mean((fake_quantise(x, "int4/row+clip") - x) ** 2)
-    assert error == pytest.approx(
-        Format.parse("int4").relative_error, rel=0.04
-    )  # 16 levels, one side longer
+    assert error == pytest.approx(relative_error("int4"), rel=0.04)  # 16 levels, one side longer
 
 
 @pytest.mark.parametrize(
@@ -317,7 +316,8 @@ def test_without_checks_a_nan_stays_in_its_granule() -> None:
 
 def test_default_granularity_is_the_tensor() -> None:
     assert np.array_equal(
-        fake_quantise(X, "int4"), fake_quantise(X, Format.parse("int4").marked(Marks("tensor")))
+        fake_quantise(X, "int4"),
+        fake_quantise(X, Format.parse("int4").modified(Modifiers("tensor"))),
     )
 
 
@@ -365,8 +365,11 @@ def test_scales_are_what_rounding_divides_by(name: str) -> None:
     assert np.array_equal(fake_quantise(x, name, scale=found), fake_quantise(x, name))
 
 
-@pytest.mark.parametrize("name", ["uint4", "bf16", "fp"])
-def test_scales_of_what_has_none(name: str) -> None:
-    message = rf"^'{name}' is not rounded by a scale alone; accepted are scaled grids around zero$"
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("uint4", "has a zero point"), ("bf16", "has no scale"), ("fp", "has no scale")],
+)
+def test_scales_of_what_has_none(name: str, why: str) -> None:
+    message = rf"^'{name}' {why}; scales\(\) supports scaled grids around zero$"
     with pytest.raises(ValueError, match=message):
         scales(np.ones(4), name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from isoloss.formats.errors.distributions import NORMAL, Array, Distribution
-from isoloss.formats.marks import Rounding
+from isoloss.formats.modifiers import Rounding
 
 _NODES, _WEIGHTS = (
     np.polynomial.legendre.leggauss(10)[row] / 2 for row in (0, 1)
@@ -23,13 +23,13 @@ def grid_error(
 ) -> float:
     """E[(Q(x) - x)^2; |x| <= limit] for a symmetric grid.
 
-    `levels` are the grid's numbers >= 0, ascending. Gauss-Legendre with 10 nodes on every piece where the
-    rounded value is one number.
+    `levels` are the grid's numbers >= 0, ascending, and before them the neighbour below zero where that is not
+    the mirror image of the first. Gauss-Legendre with 10 nodes on every piece where the rounded value is one number.
     """
     limit = min(limit, x.reach)
     middles = (levels[1:] + levels[:-1]) / 2
     cuts = np.concatenate([[0.0, limit], levels, middles, np.arange(0.0, x.reach, 0.5)])
-    cuts = np.unique(cuts[cuts <= limit])
+    cuts = np.unique(cuts[(cuts >= 0) & (cuts <= limit)])
     widths = np.diff(cuts)
     centres = cuts[:-1] + widths / 2
     nodes = centres[:, None] + widths[:, None] * _NODES
@@ -94,7 +94,7 @@ def _squares(
     squares: Array
     if rounding == "sr":
         # Below the smallest positive level of a grid without zero, the lower neighbour is its mirror image.
-        ladder = np.concatenate([[-levels[0]], levels])
+        ladder = levels if levels[0] < 0 else np.concatenate([[-levels[0]], levels])
         above = np.clip(np.searchsorted(ladder, centres), 1, len(ladder) - 1)
         squares = (nodes - ladder[above - 1, None]) * (ladder[above, None] - nodes)
         squares = np.where(centres[:, None] > levels[-1], (nodes - levels[-1]) ** 2, squares)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.formats.errors.distributions import Array
-from isoloss.formats.number import Format
+from isoloss.formats.number import Format, as_format
 from isoloss.formats.rounding import AnyArray, checked, fake_quantise
 
 BINS = 24
@@ -32,11 +32,26 @@ BINS = 24
 class ErrorStructure:
     """The error of a format on an array.
 
-    `relative` is the sum of e^2 over that of x^2; `bias` the sum of e x over that of x^2 (0: unbiased).
-    `additive` is a variance in units of x^2, `elementwise` and `shared` are relative variances. `shares` are the
-    parts of the squared error that these three and the bias explain, in this order. `magnitudes` and `errors` are mean |x| and
-    mean e^2 in bins of |x|, `fitted` what the three make of each; `misfit` is the root mean square of
-    log2(errors / fitted), weighed by the error in each bin.
+    Attributes
+    ----------
+    format
+        The format.
+    relative
+        The sum of e^2 over that of x^2.
+    bias
+        The sum of e x over that of x^2 (0: unbiased).
+    additive
+        The level of the additive model, a variance in units of x^2.
+    elementwise, shared
+        The levels of the multiplicative models, relative variances.
+    shares
+        The parts of the squared error that additive, elementwise, shared and bias explain, in this order.
+    magnitudes, errors
+        Mean |x| and mean e^2 in bins of |x|, shape (bins,).
+    fitted
+        What the three models make of each bin, shape (bins,).
+    misfit
+        The root mean square of log2(errors / fitted), weighed by the error in each bin.
     """
 
     format: Format
@@ -77,10 +92,19 @@ def error_structure(
 ) -> ErrorStructure:
     """How far a format acts on the rows of x as each of the theory's three error models.
 
-    x is rounded by `fake_quantise` with these arguments; its last axis holds the vectors. Raises ValueError as
-    that does, and where there is nothing to measure: rows of one number, or no error at all.
+    Parameters
+    ----------
+    x
+        An array whose last axis holds the vectors.
+    known, random, scale
+        As for `fake_quantise`, which rounds x.
+
+    Raises
+    ------
+    ValueError
+        x cannot be rounded, or there is nothing to measure: rows of one number, or no error at all.
     """
-    known = Format.parse(known)
+    known = as_format(known)
     rows, errors = _rounded_rows(x, known, random, scale)
     total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     bias = float(np.sum(errors * rows)) / power
@@ -118,8 +142,7 @@ def _rounded_rows(x: AnyArray, known: Format, random: Any, scale: Any) -> tuple[
         raise ValueError(
             f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}"
         )
-    draws = known.rounding is not None or known.kind == "noise"
-    out = fake_quantise(x, known, random=random if draws else None, scale=scale)
+    out = fake_quantise(x, known, random=random if known.is_random else None, scale=scale)
     rows = _double(x).reshape(-1, x.shape[-1])
     errors = _double(out).reshape(rows.shape) - rows
     with np.errstate(over="ignore"):

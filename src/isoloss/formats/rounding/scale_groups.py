@@ -1,4 +1,4 @@
-"""Granules: the numbers that share a scale, brought to the last axis and back, and their rotation."""
+"""Scale groups (blocks): the numbers that share a scale, brought to the last axis and back, and their rotation."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ from math import prod, sqrt
 from typing import Any
 
 from isoloss.formats.number import Format
+from isoloss.formats.parts import unexecuted
 from isoloss.formats.rounding.arrays import AnyArray
 
 
 def granularity_of(known: Format) -> str | int:
-    """What shares a scale where no part of a model says: the mark, else the block, else the tensor."""
+    """What shares a scale where no part of a model says: the modifier, else the block, else the tensor.
+
+    Raises
+    ------
+    ValueError
+        Tiles, channels and tokens, which need to know what the axes of an array are.
+    """
+    if why := unexecuted(known):
+        raise ValueError(f"'{known}' cannot be rounded: {why}")
     return known.granularity or known.block or "tensor"
 
 
-def check_granules(x: AnyArray, known: Format) -> None:
-    """None, or ValueError where x cannot be cut into the granules of a format, or these not be rotated."""
+def check_groups(x: AnyArray, known: Format) -> None:
+    """Raise ValueError where x cannot be cut into the scale groups of a format, or these not be rotated."""
     share = granularity_of(known)
     if share != "tensor" and len(x.shape) == 0:
         raise ValueError(
@@ -33,7 +42,7 @@ def check_granules(x: AnyArray, known: Format) -> None:
         )
 
 
-def granules(x: AnyArray, share: str | int) -> AnyArray:
+def grouped(x: AnyArray, share: str | int) -> AnyArray:
     """x with the numbers that share a scale along its last axis: shape (1, all), x's own, or (..., groups, size)."""
     if share == "tensor":
         return x.reshape((1, prod(x.shape)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format
+from isoloss.formats import Format, relative_error
 from isoloss.linear.moments.grid_moments import symmetric_moments
 from isoloss.linear.quantisers import default_step, is_listed, levels_of
 
@@ -64,7 +64,7 @@ def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tup
 
 def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format, float | None]:
     """Ideal noise as large as that of a grid too fine to be listed: added for integers, relative for floats."""
-    if known.kind == "int":
+    if known.is_integer:
         step = scale or default_step(known, size)
         return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
-    return Format.parse(f"coord({known.relative_error!r})"), None
+    return Format.parse(f"coord({relative_error(known)!r})"), None

@@ -113,7 +113,7 @@ def as_noise(known: Format, scale: float | None, largest: float) -> tuple[str, f
     """'added' or 'relative', and eps, of a format of the data; see `data_noise`."""
     if known.eps is not None:
         return "added" if known.noise == "add" else "relative", known.eps
-    if known.kind == "int":
+    if known.is_integer:
         step = scale or default_step(known, largest)
         return "added", step**2 / (6 if known.rounding == "sr" else 12)
     return "relative", relative_error(known)

@@ -184,7 +184,7 @@ def _closed_size(problem: Regression, size: int, precision: Spelled, view: View)
     nan for noise that a sketch changes: before it, or by element.
     """
     source, known = _source(problem), quantisers_of(precision).d
-    by_element = known is not None and (known.noise == "coord" or known.kind == "float")
+    by_element = known is not None and (known.noise == "coord" or known.is_float)
     if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
         return math.nan
     if problem.spectrum is not None or problem.decay <= 1 or source is None:

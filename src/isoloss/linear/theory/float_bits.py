@@ -60,10 +60,10 @@ def format_constant(known: Format | str, largest: float = 1.0) -> float:
     Stochastic: 10.7 for long integers, 0.0905 for floats. Nearest: 5.3 and 0.0452.
     """
     known = Format.parse(known)
-    if known.kind not in ("int", "float"):
+    if not (known.is_integer or known.is_float):
         raise ValueError(f"'{known}' has no bits to count; accepted are integers and floats")
     _, eps = as_noise(known, None, largest)
-    return float(eps * 4.0 ** (known.bits if known.kind == "int" else known.mantissa or 0))
+    return float(eps * 4.0 ** (known.bits if known.is_integer else known.mantissa or 0))
 
 
 def equal_risk_bits(

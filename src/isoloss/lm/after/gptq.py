@@ -131,4 +131,4 @@ def _rule(rows: Tensor, known: Format, top: Tensor) -> Rule:
 
 
 def _unrotated(known: Format) -> Format:
-    return known.marked(known.marks._replace(hadamard=False))
+    return known.modified(known.modifiers._replace(hadamard=False))

@@ -81,7 +81,7 @@ def check_post(precision: Precision, tied: bool = False) -> None:
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
     plain = {
-        scope: known.marked(known.marks._replace(method=None))
+        scope: known.modified(known.modifiers._replace(method=None))
         for scope, known in precision.serve.items()
     }
     check_precision(Precision(plain))

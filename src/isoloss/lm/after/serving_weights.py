@@ -55,7 +55,7 @@ def check_scope(scope: str, known: Format, precision: Precision) -> None:
             raise ModelError(
                 f"'{scope}:{known}' cannot be: @gptq is for weights, and '{part}' is rounded as it comes"
             )
-        if known.kind in ("noise", "own") or known.rounding:
+        if known.is_random or known.function:
             raise ModelError(
                 f"'{scope}:{known}' cannot be: @gptq takes formats that round to nearest on a grid"
             )
@@ -85,11 +85,7 @@ def nearest(weight: Tensor, known: Format, name: str) -> Tensor:
     check_ragged(weight, known, name)
     missing = -weight.shape[-1] % (known.group or 1) if known.is_scaled else 0
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight
-    random = (
-        torch.Generator(weight.device).manual_seed(DRAWS)
-        if known.rounding or known.kind == "noise"
-        else None
-    )
+    random = torch.Generator(weight.device).manual_seed(DRAWS) if known.is_random else None
     try:
         found: Tensor = specified(filled, known, random=random)
     except ValueError as error:
@@ -99,11 +95,7 @@ def nearest(weight: Tensor, known: Format, name: str) -> Tensor:
 
 def check_ragged(weight: Tensor, known: Format, name: str) -> None:
     """None, or ModelError where a last, smaller group would not have the scale that the format means."""
-    if (
-        known.group
-        and weight.shape[-1] % known.group
-        and (known.hadamard or known.kind in ("ternary", "binary"))
-    ):
+    if known.group and weight.shape[-1] % known.group and (known.hadamard or known.scales_by_mean):
         raise ModelError(
             f"groups of {known.group} in '{known}' do not divide the {weight.shape[-1]} inputs of {name}; "
             "choose a group that does, or '/row'"

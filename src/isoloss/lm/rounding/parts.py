@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from isoloss.formats import Format, Precision
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats import Format, Precision, unexecuted
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.rounding.straight_through import check_method, clipped, quest
 from isoloss.lm.shape import ModelError
@@ -29,8 +29,7 @@ class Rounding:
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
         """What the format makes of x, with the gradient that its method gives it."""
-        needs = self.known.rounding or self.known.kind == "noise"
-        drawn = random if needs else None
+        drawn = random if self.known.is_random else None
         if self.known.method == "clipped":
             return clipped(x, self.known, drawn, self.compiled)
         if self.known.method == "quest":
@@ -44,7 +43,14 @@ def check_precision(precision: Precision) -> None:
         raise ModelError(
             f"'{precision}' says how to serve; training takes '{precision.trained}' alone"
         )
+    if precision.changes:
+        raise ModelError(
+            f"'{precision}' changes during training, which this trainer does not do yet; "
+            "take one precision for the whole of it"
+        )
     for scope, known in precision.train.items():
+        if why := unexecuted(known):
+            raise ModelError(f"'{scope}:{known}' cannot be: {why}")
         part, _, name = scope.partition(".")
         if part not in PARTS:
             raise ModelError(
@@ -117,12 +123,7 @@ def rounding_of(
     if found is None or found.is_exact:
         return None
     share = found.granularity
-    if (
-        share is None
-        and found.kind not in ("noise", "own")
-        and found.block is None
-        and found.is_scaled
-    ):
+    if share is None and found.block is None and found.is_scaled:
         share = precision.granularity(scope)
     found = replace(found, granularity=share)
     if found.method == "lsq":

@@ -48,7 +48,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, Precision, scales
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.shape import ModelError
 
 PLAIN = "ste"
@@ -108,9 +108,7 @@ def check_method(known: Format, scope: str, share: str | int | None) -> None:
 def _not_clipped(known: Format) -> str | None:
     if known.hadamard or not known.is_scaled or known.span == "shifted":
         return "@clipped takes scaled grids around zero, without +had"
-    can_clip = (
-        known.clip or known.span == "full" or known.kind in ("ternary", "binary") or known.scale
-    )
+    can_clip = known.clip or known.span == "full" or known.scales_by_mean or known.scale
     return (
         None if can_clip else "its scale is the largest magnitude, so nothing is clipped; add +clip"
     )
@@ -118,15 +116,15 @@ def _not_clipped(known: Format) -> str | None:
 
 def _not_learned(known: Format) -> str | None:
     bare = replace(known, granularity=None, method=None)
-    if known.kind == "int" and known.span == "symmetric" and bare == known.bare:
+    if known.is_integer and known.span == "symmetric" and bare == known.bare:
         return None
     return "@lsq takes int2, int3, ... to nearest, with no mark but a granularity"
 
 
 def _not_quest(known: Format) -> str | None:
     bare = replace(known, granularity=None, method=None)
-    plain = known.kind == "binary" or (
-        known.kind == "int" and known.span == "symmetric" and known.bits <= 8
+    plain = known.name == "binary" or (
+        known.is_integer and known.span == "symmetric" and known.bits <= 8
     )
     if plain and bare == known.bare:
         return None
@@ -149,7 +147,8 @@ class _Clipped(torch.autograd.Function):
             ctx.save_for_backward(torch.ones_like(x, dtype=torch.bool))
             return torch.full_like(x, torch.nan)
         top = known.max * ENDS
-        bottom = -(2.0 ** (known.bits - 1)) * ENDS if known.kind == "int" else -top
+        # Blocks keep the symmetric end that their published losses were made with.
+        bottom = (known.min if known.scale is None else -known.max) * ENDS
         u = x.to(scale.dtype) / scale
         ctx.save_for_backward((u >= bottom) & (u <= top))
         return fake_quantise(x, plain, random=random, scale=scale, check=False, compiled=compiled)

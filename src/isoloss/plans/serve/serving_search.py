@@ -12,7 +12,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
 from isoloss.plans.cautions import taken_as_exact
-from isoloss.plans.costs import Hardware, machine, own_class
+from isoloss.plans.costs import Hardware, machine
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, check_level, interval
 from isoloss.plans.problems import PlanError
@@ -221,7 +221,7 @@ def _cautions(
             found.append(Caution("untested", same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
-        str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
+        str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks
     ):
         if not device.is_abstract:
             found.append(

@@ -1,6 +1,6 @@
-"""Fake quantisation in torch: the rule of `formats`, compiled into one pass, with gradients straight through.
+"""Fake quantisation in torch: the specification compiled into one pass, with gradients straight through.
 
-The arithmetic is `formats.rounded` itself, traced by torch.compile once for each format, so there is no second
+The arithmetic is `rounded` of rule.py itself, traced by torch.compile once for each format, so there is no second
 rule to keep equal; tests hold the compiled code to the specification on every code and midpoint all the same.
 A fresh result of some megabytes costs more than the rounding, because the system hands out its pages one by one:
 `out=` writes into memory that is there.
@@ -9,6 +9,7 @@ A fresh result of some megabytes costs more than the rounding, because the syste
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from types import FunctionType
 from typing import Any
@@ -16,13 +17,19 @@ from typing import Any
 try:
     import torch
 except ModuleNotFoundError:
-    raise ModuleNotFoundError("isoloss.lm needs torch; pip install 'isoloss[lm]'") from None
+    raise ModuleNotFoundError(
+        "isoloss.lm and isoloss.formats.torch_twin need torch; pip install 'isoloss[lm]'"
+    ) from None
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._inductor.exc import InductorError
 
-from isoloss.formats import Format, rounded
-from isoloss.formats import fake_quantise as specified
+from isoloss.formats.number import Format, as_format
+from isoloss.formats.rounding import NEAREST, check_nearest, rounded
+from isoloss.formats.rounding import fake_quantise as specified
+
+#: The methods that rounding with this gradient is: to nearest, straight through.
+STRAIGHT = (*NEAREST, "ste")
 
 
 def fake_quantise(
@@ -38,23 +45,45 @@ def fake_quantise(
     """x rounded to a format, as `isoloss.formats.fake_quantise`, several times faster and with a gradient.
 
     The gradient passes straight through: it is that of x, wherever x was rounded or clipped to; `scale` has none.
-    `out` is a tensor like x that the result is written into; such a call has no gradient. `compiled=False` runs
-    the same operations one by one; so do formats with '+clip' (a search) or '+had' (whose butterflies torch compiles
-    for minutes), own quantisers (the user's code), and more shapes than torch keeps programs for.
 
-    Raises ValueError as the specification does, where `out` is not like x or needs a gradient, and where there is
-    no C++ compiler.
+    Parameters
+    ----------
+    x
+        A tensor of float16, bfloat16, float32 or float64, any shape, on any device.
+    known, random, scale, check
+        As in `isoloss.formats.fake_quantise`; besides '@rtn' the format may say '@ste', which this gradient is.
+    out
+        A contiguous tensor like x that the result is written into, x itself too; such a call has no gradient.
+    compiled
+        False runs the same operations one by one; so do formats with '+clip' (a search) or '+had' (whose butterflies
+        torch compiles for minutes), custom functions, and more shapes than torch keeps programs for.
+
+    Returns
+    -------
+    Tensor
+        Like x, or `out`.
+
+    Raises
+    ------
+    ValueError
+        The specification refuses the arguments, `out` is not like x or needs a gradient, or there is no C++ compiler.
     """
-    known = Format.parse(known)
+    known = as_format(known)
+    check_nearest(known, STRAIGHT)
+    known = replace(known, method=None)
     if not isinstance(x, Tensor):
         raise ValueError(
             f"cannot round a {type(x).__name__} here; isoloss.formats.fake_quantise takes arrays"
         )
     if out is not None:
         _check_out(x, out)
+        # A program that reads x while it writes x could read what it has written: it gets memory of its own.
+        apart = out.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
     arithmetic = rounded
     if compiled and not (known.clip or known.hadamard or known.function):
-        arithmetic = _fused(None if out is None or out.dtype != torch.float32 else out)
+        arithmetic = _fused(
+            out if out is not None and apart and out.dtype == torch.float32 else None
+        )
     settings = {"random": random, "scale": scale, "check": check, "by": arithmetic}
     if out is not None:
         with torch.no_grad():
