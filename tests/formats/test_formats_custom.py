@@ -44,7 +44,7 @@ def test_it_rounds_arrays_and_tensors() -> None:
 @pytest.mark.parametrize(
     ("mark", "shape"), [("", (1, 128)), ("/row", (4, 32)), ("/16", (4, 2, 16))]
 )
-def test_the_function_sees_granules(mark: str, shape: tuple[int, ...]) -> None:
+def test_the_function_sees_groups(mark: str, shape: tuple[int, ...]) -> None:
     seen = []
     custom_format("spy", 4, lambda x: seen.append(x.shape) or x, replace=True)
     fake_quantise(X, f"spy{mark}")
@@ -68,13 +68,18 @@ def test_storage_is_above_nothing() -> None:
 def test_a_pickle_brings_its_name_along(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def f(x):\n    return x * 0\n")
     script = (
-        "import sys, pickle; sys.path.insert(0, sys.argv[1]); import mine; from isoloss.formats import custom_format\n"
-        "sys.stdout.buffer.write(pickle.dumps(custom_format('zero', 2, mine.f).modified(custom_format('zero', 2, mine.f).modifiers._replace(granularity=8))))"
+        "import sys, pickle; sys.path.insert(0, sys.argv[1]); import mine; from isoloss.formats "
+        "import custom_format\n"
+        "sys.stdout.buffer.write(pickle.dumps(custom_format('zero', 2, "
+        "mine.f).modified(custom_format('zero', 2, mine.f).modifiers._replace(granularity=8))))"
     )
     dumped = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True
     ).stdout
-    load = "import sys, pickle; sys.path.insert(0, sys.argv[1]); from isoloss.formats import Precision\nprint(pickle.loads(sys.stdin.buffer.read()), Precision('w:zero'))"
+    load = (
+        "import sys, pickle; sys.path.insert(0, sys.argv[1]); from isoloss.formats import Precision\n"
+        "print(pickle.loads(sys.stdin.buffer.read()), Precision('w:zero'))"
+    )
     said = subprocess.run(
         [sys.executable, "-c", load, str(tmp_path)], input=dumped, capture_output=True, check=True
     )
@@ -96,15 +101,36 @@ def test_a_name_is_given_once_unless_replaced() -> None:
 @pytest.mark.parametrize(
     ("name", "bits", "function", "message"),
     [
-        ("My Format", 4, np.round, "cannot name a format 'My Format'; use lower-case letters, digits and '_', a letter first"),
-        ("int4", 4, np.round, "the name 'int4' already means another format; choose one that is free"),
+        (
+            "My Format",
+            4,
+            np.round,
+            "cannot name a format 'My Format'; use lower-case letters, digits and '_', a letter "
+            "first",
+        ),
+        (
+            "int4",
+            4,
+            np.round,
+            "the name 'int4' already means another format; choose one that is free",
+        ),
         ("w4", 4, np.round, "the name 'w4' already means another format; choose one that is free"),
-        ("fp8", 4, np.round, "the name 'fp8' already means another format; choose one that is free"),
-        ("new", 0, np.round, "'new' of 0 bits, 0 stored, is no format; both are above 0 and finite"),
+        (
+            "fp8",
+            4,
+            np.round,
+            "the name 'fp8' already means another format; choose one that is free",
+        ),
+        (
+            "new",
+            0,
+            np.round,
+            "'new' of 0 bits, 0 stored, is no format; both are above 0 and finite",
+        ),
         ("new", "4", np.round, "'new' of '4' bits, '4' stored, is no format; both are numbers"),
         ("new", 4, "round", "the quantiser of 'new' is 'round'; it is a function of an array"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_format(name: str, bits: float, function: object, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         custom_format(name, bits, function)  # type: ignore[arg-type]
@@ -114,12 +140,26 @@ def test_what_is_no_format(name: str, bits: float, function: object, message: st
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x[..., :2], "the function of 'odd' returned float64 of shape (4, 2); it must return float64 of shape (4, 32)"),
-        (lambda x: x.astype(np.float32), "the function of 'odd' returned float32 of shape (4, 32); it must return float64 of shape (4, 32)"),
-        (lambda x: None, "the function of 'odd' returned a NoneType; it must return float64 of shape (4, 32)"),
-        (lambda x: x * np.inf, "rounding to 'odd/row' left the range of float64; scale the array down first"),
+        (
+            lambda x: x[..., :2],
+            "the function of 'odd' returned float64 of shape (4, 2); it must return float64 of "
+            "shape (4, 32)",
+        ),
+        (
+            lambda x: x.astype(np.float32),
+            "the function of 'odd' returned float32 of shape (4, 32); it must return float64 of "
+            "shape (4, 32)",
+        ),
+        (
+            lambda x: None,
+            "the function of 'odd' returned a NoneType; it must return float64 of shape (4, 32)",
+        ),
+        (
+            lambda x: x * np.inf,
+            "rounding to 'odd/row' left the range of float64; scale the array down first",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_function_that_returns_something_else(function: object, message: str) -> None:
     custom_format("odd", 4, function, replace=True)  # type: ignore[arg-type]
     with pytest.raises(ValueError) as caught:

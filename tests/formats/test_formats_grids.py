@@ -1,4 +1,5 @@
-"""Formats that are a list of numbers: NF4 and a user's own, against rounding by argmin and against sampling."""
+"""Formats that are a list of numbers: NF4 and a user's own, against rounding by argmin and against
+sampling."""
 
 import pickle
 import subprocess
@@ -147,15 +148,27 @@ def test_what_a_grid_is_for_others() -> None:
     ("options", "message"),
     [
         ({"grid": [0.0]}, "the grid of 'odd' has 1 numbers; it takes 2 to 65536 finite ones"),
-        ({"grid": [0.0, np.inf]}, "the grid of 'odd' has 2 numbers; it takes 2 to 65536 finite ones"),
-        ({"grid": [0.0, 1.0, 1.0]}, "the grid of 'odd' has 1 after 1; its numbers ascend, each once"),
+        (
+            {"grid": [0.0, np.inf]},
+            "the grid of 'odd' has 2 numbers; it takes 2 to 65536 finite ones",
+        ),
+        (
+            {"grid": [0.0, 1.0, 1.0]},
+            "the grid of 'odd' has 1 after 1; its numbers ascend, each once",
+        ),
         ({"grid": ["a"]}, "the grid of 'odd' is ['a']; it is a list of numbers"),
         ({"grid": [0, 1], "block": 1}, "block=1 of 'odd' is none; it is a whole number, 2 or more"),
-        ({"grid": [0, 1], "bits": 0}, "'odd' of 0 bits, 1 stored, is no format; both are above 0 and finite"),
+        (
+            {"grid": [0, 1], "bits": 0},
+            "'odd' of 0 bits, 1 stored, is no format; both are above 0 and finite",
+        ),
         ({}, "'odd' takes one of function= and grid=, not none"),
-        ({"grid": [0, 1], "function": np.round}, "'odd' takes one of function= and grid=, not both"),
+        (
+            {"grid": [0, 1], "function": np.round},
+            "'odd' takes one of function= and grid=, not both",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_grid(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         custom_format("odd", **options)  # type: ignore[arg-type]
@@ -174,7 +187,8 @@ def test_a_literal_must_list_its_numbers() -> None:
 
 def test_a_grid_travels_with_its_name_and_the_module_it_comes_from(tmp_path: Path) -> None:
     (tmp_path / "my_grids.py").write_text(
-        "from isoloss.formats import custom_format\ncustom_format('third', grid=[-1, 0, 2], block=8)\n"
+        "from isoloss.formats import custom_format\ncustom_format('third', grid=[-1, 0, 2], "
+        "block=8)\n"
     )
     code = (
         "import sys, pickle; sys.path.insert(0, sys.argv[1])\n"

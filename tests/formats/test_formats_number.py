@@ -244,7 +244,8 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
         ("bf61", "unknown format 'bf61'; did you mean 'bf16'?"),
         (
             "xyz",
-            "unknown format 'xyz'; formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, binary, add(0.001) "
+            "unknown format 'xyz'; formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, "
+            "binary, add(0.001) "
             "and others of the catalogue; use('module') or --use module loads a custom one",
         ),
         ("int0", "an integer of 0 bits is out of range; bits go from 1 to 32"),
@@ -278,19 +279,23 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
         ("fp/row", "'fp' takes no modifiers, but has '/row'"),
         (
             "int4/1",
-            "unknown granularity 1; it is 'tensor', 'row', 'channel', 'token', a group size of 2 or more, or a tile as '128x128'",
+            "unknown granularity 1; it is 'tensor', 'row', 'channel', 'token', a group size of 2 "
+            "or more, or a tile as '128x128'",
         ),
         (
             "int4/col",
-            "unknown granularity 'col'; it is 'tensor', 'row', 'channel', 'token', a group size of 2 or more, or a tile as '128x128'",
+            "unknown granularity 'col'; it is 'tensor', 'row', 'channel', 'token', a group size of "
+            "2 or more, or a tile as '128x128'",
         ),
         (
             "int4+foo",
-            "unknown modifier '+foo'; modifiers are /granularity +had +clip +pow2 ~sr ~dither @method",
+            "unknown modifier '+foo'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
+            "@method",
         ),
         (
             "int4~rn",
-            "unknown modifier '~rn'; modifiers are /granularity +had +clip +pow2 ~sr ~dither @method",
+            "unknown modifier '~rn'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
+            "@method",
         ),
         (
             "int4@a-b",

@@ -274,18 +274,21 @@ HOW = "write parts like 'w4 a8 kv:e4m3'"
         ),
         (
             "z:int4",
-            "cannot read 'z:int4' in precision 'z:int4': unknown part 'z'; parts are w a kv k v q g d l, "
+            "cannot read 'z:int4' in precision 'z:int4': unknown part 'z'; parts are w a kv k v q "
+            "g d l, "
             "narrowed as in a.fc2 or w.head",
         ),
         (
             "w.:4",
-            "cannot read 'w.:4' in precision 'w.:4': unknown part 'w.'; parts are w a kv k v q g d l, "
+            "cannot read 'w.:4' in precision 'w.:4': unknown part 'w.'; parts are w a kv k v q g d "
+            "l, "
             "narrowed as in a.fc2 or w.head",
         ),
         (
             "w4/col",
             "cannot read 'w4/col' in precision 'w4/col': unknown granularity 'col'; "
-            "it is 'tensor', 'row', 'channel', 'token', a group size of 2 or more, or a tile as '128x128'",
+            "it is 'tensor', 'row', 'channel', 'token', a group size of 2 or more, or a tile as "
+            "'128x128'",
         ),
         (
             "w4~rn",
@@ -329,7 +332,10 @@ def test_unknown_parts_are_refused_in_questions() -> None:
 
 
 def test_the_room_loads_no_scipy() -> None:
-    code = "import sys, isoloss.formats as f; f.Precision('w4 -> w3').slug; print('scipy' in sys.modules)"
+    code = (
+        "import sys, isoloss.formats as f; f.Precision('w4 -> w3').slug; "
+        "print('scipy' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -367,20 +373,36 @@ def test_ieee_floats_are_those_of_ml_dtypes(name: str, dtype: str) -> None:
     ("text", "said"),
     [
         ("bf16-mixed", "'bf16-mixed' is no format; it is a way to train (autocast), not a format"),
-        ("4bit", "'4bit' is no format; it counts bits and names no format; write one such as 'int4'"),
+        (
+            "4bit",
+            "'4bit' is no format; it counts bits and names no format; write one such as 'int4'",
+        ),
         ("w:load_in_8bit", "'load_in_8bit' is no format; it counts bits"),
         ("q4_k_m", "'q4_k_m' is no format; it is a file format of GGUF"),
         ("nf3", "'nf3' is no format; only 'nf4' is a normal float here"),
         ("float8_e8m0fnu", "'float8_e8m0fnu' is no format; it is the format of a scale"),
         ("w4/token", "'w:int4/token' cannot be: weights have no tokens; write '/channel'"),
-        ("w.dw:e4m3", "unknown operand 'w.dw'; operands of the backward products are w.dx a.dw g.dx g.dw"),
+        (
+            "w.dw:e4m3",
+            "unknown operand 'w.dw'; operands of the backward products are w.dx a.dw g.dx g.dw",
+        ),
         ("g.dx.fc2:e4m3", "unknown operand 'g.dx.fc2'"),
-        ("w4 then bf16", "cannot read the change in precision 'w4 then bf16'; write it as in 'w4 a4 then bf16 from 80%'"),
-        ("w4 then bf16 from 80% then w8 from 20%", "changes at 20%; changes come one after the other, above 0% and below 100%"),
+        (
+            "w4 then bf16",
+            "cannot read the change in precision 'w4 then bf16'; write it as in 'w4 a4 then bf16 "
+            "from 80%'",
+        ),
+        (
+            "w4 then bf16 from 80% then w8 from 20%",
+            "changes at 20%; changes come one after the other, above 0% and below 100%",
+        ),
         ("w4 then bf16 from 100%", "changes at 100%;"),
-        ("w4 -> w3 then w2 from 5%", "changes after its arrow; a change belongs to training, before the arrow"),
+        (
+            "w4 -> w3 then w2 from 5%",
+            "changes after its arrow; a change belongs to training, before the arrow",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_other_tools_write_and_what_cannot_be(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         Precision(text)
@@ -395,12 +417,20 @@ def test_what_other_tools_write_and_what_cannot_be(text: str, said: str) -> None
         ("v4 k4 w4", "w4 kv4", "w4-kv4"),
         ("w4/channel a8/token", "w4 a8/row", "w4-a8__row"),
         ("w:e4m3/128x128 a:e4m3/1x128", "w:e4m3/128x128 a:e4m3/128", "w.e4m3__128x128-a.e4m3__128"),
-        ("a.dw:e4m3 w.dx:e4m3 g.fc2.dw:e5m2", "w.dx:e4m3 a.dw:e4m3 g.fc2.dw:e5m2", "w.dx.e4m3-a.dw.e4m3-g.fc2.dw.e5m2"),
-        ("W4 A4 THEN bf16 FROM 80.50 % -> w3", "w4 a4 then bf16 from 80.5% -> w3", "w4-a4-then-bf16-from-80.5--w3"),
+        (
+            "a.dw:e4m3 w.dx:e4m3 g.fc2.dw:e5m2",
+            "w.dx:e4m3 a.dw:e4m3 g.fc2.dw:e5m2",
+            "w.dx.e4m3-a.dw.e4m3-g.fc2.dw.e5m2",
+        ),
+        (
+            "W4 A4 THEN bf16 FROM 80.50 % -> w3",
+            "w4 a4 then bf16 from 80.5% -> w3",
+            "w4-a4-then-bf16-from-80.5--w3",
+        ),
         ("w4 then w4 from 10% then fp from 50%", "w4 then fp from 50%", "w4-then-fp-from-50"),
         ("w4 then w4 from 10%", "w4", "w4"),
     ],
-)  # fmt: skip
+)
 def test_the_grammar_of_later_work(text: str, canonical: str, slug: str) -> None:
     precision = Precision(text)
     assert (str(precision), precision.slug) == (canonical, slug)

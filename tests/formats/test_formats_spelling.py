@@ -27,7 +27,7 @@ bare_formats = st.one_of(
     st.integers(1, 32).map(int_format),
     st.tuples(st.integers(1, 8), st.integers(1, 23)).map(lambda sizes: float_format(*sizes)),
 )
-marks = st.builds(
+every_modifier = st.builds(
     Modifiers,
     st.one_of(
         st.none(),
@@ -46,18 +46,18 @@ marks = st.builds(
 )
 
 
-def _marked(known: Format, its_marks: Modifiers) -> Format:
-    """The format with marks; dither only where steps are equal."""
-    if its_marks.rounding == "dither" and not known.is_uniform:
-        its_marks = its_marks._replace(rounding="sr")
-    return known.modified(its_marks)
+def _modified(known: Format, modifiers: Modifiers) -> Format:
+    """The format with modifiers; dither only where steps are equal."""
+    if modifiers.rounding == "dither" and not known.is_uniform:
+        modifiers = modifiers._replace(rounding="sr")
+    return known.modified(modifiers)
 
 
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 formats = st.one_of(
     st.just(Format.parse("fp")),
     bare_formats,
-    st.builds(_marked, bare_formats, marks),
+    st.builds(_modified, bare_formats, every_modifier),
     st.builds(noise_format, st.sampled_from(["add", "vec", "coord"]), positive),
 )
 # Names that look like formats and few of them, so that scopes nest, repeat and could be mistaken.
@@ -79,8 +79,10 @@ stages = st.one_of(st.dictionaries(scopes, formats, max_size=6), everywhere)
 staying = st.builds(Precision, stages, stages)
 percents = st.lists(
     st.one_of(st.integers(1, 99), st.floats(0.01, 99.99).map(lambda x: round(x, 6))),
-    unique=True, min_size=1, max_size=2,
-).map(sorted)  # fmt: skip
+    unique=True,
+    min_size=1,
+    max_size=2,
+).map(sorted)
 
 
 @st.composite
@@ -136,7 +138,8 @@ EXACT = Format.parse("fp")
 
 
 def _meaning(scope: str, tables: list[dict[str, Format]]) -> Format:
-    """The format that the innermost scope sets, 'fp' where none does, by the words of the manual."""
+    """The format that the innermost scope sets, 'fp' where none does, by the words of the
+    manual."""
     part, *names = scope.split(".")
     product = [names.pop()] if names and names[-1] in ("dx", "dw") else []
     places = [names[:length] for length in range(len(names), -1, -1)]
@@ -148,7 +151,8 @@ def _meaning(scope: str, tables: list[dict[str, Format]]) -> Format:
 
 
 def _spelled(slug: str) -> str:
-    """The spelling of a slug, read by rules of its own: none is lost, so no two precisions share a slug."""
+    """The spelling of a slug, read by rules of its own: none is lost, so no two precisions share a
+    slug."""
     sides = []
     for side in slug.split("--"):
         side = re.sub(r"-from-([0-9.]+)", r"-from \1%", side)

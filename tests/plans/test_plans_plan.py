@@ -171,6 +171,20 @@ def test_products_run_at_the_wider_operand() -> None:
     assert rate_of(h100, Precision("w:e2m1 a:e2m1")).emulated == ("e2m1",)
 
 
+def test_a_grid_of_numbers_is_dequantised_and_saves_memory_only() -> None:
+    h100 = machine("h100")
+    for spelled in ("w:nf4", "w:nf4 a:nf4", "w:nf4 a8", "w:nf4 a:e4m3"):
+        rate = rate_of(h100, Precision(spelled))
+        assert (rate.cost, rate.emulated) == (1, ("nf4",))
+
+
+def test_operands_of_each_product_have_a_rate_of_their_own() -> None:
+    h100 = machine("h100")
+    forward, backward = Precision("e4m3 g:e5m2 w.dx:bf16"), Precision("e4m3 g:bf16 g.dw:e5m2")
+    for precision in (forward, backward):
+        assert rate_of(h100, precision).cost == pytest.approx((2 * 989.4 / 1978.9 + 1) / 3)
+
+
 def test_measured_rates_come_before_peaks(tmp_path) -> None:
     table = tmp_path / "rates.csv"
     table.write_text("precision,tokens_per_s,params\nbf16,10000,8B\ne4m3 g:e5m2,14000,8B\n")

@@ -27,9 +27,10 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "FORMATS", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers", "Precision", "RoundedTwice",
-    "as_format", "as_precision", "catalogue", "custom_format", "error_structure", "fake_quantise", "float_format",
-    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "noise_format", "power_of_two",
-    "relative_error", "round_elements", "rounded", "scales", "unexecuted",
+    "FORMATS", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers", "Precision",
+    "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
+    "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",
+    "integer_bits", "noise_format", "power_of_two", "relative_error", "round_elements", "rounded",
+    "scales", "unexecuted",
 ]
 # fmt: on

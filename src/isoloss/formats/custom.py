@@ -1,4 +1,5 @@
-"""A user's own quantiser as a format: a function on arrays or a grid of numbers, under a name like any other."""
+"""A user's own quantiser as a format: a function on arrays or a grid of numbers, under a name like
+any other."""
 
 from __future__ import annotations
 
@@ -34,19 +35,21 @@ def custom_format(
     name
         Lower-case letters, digits and '_', a letter first; it must not mean anything yet.
     bits
-        Bits of an element as a law sees them; for a grid by default the logarithm of how many numbers it has.
+        Bits of an element as a law sees them; for a grid by default the logarithm of how many
+        numbers it has.
     function
-        The quantiser: it takes a numpy array or torch tensor whose last axis holds the numbers of one scale group
-        (a group, a row, or the whole tensor flat) and returns the rounded array, same shape and dtype.
+        The quantiser: it takes a numpy array or torch tensor whose last axis holds the numbers of
+        one scale group (a group, a row, or the whole tensor flat) and returns the rounded array,
+        same shape and dtype.
     storage_bits
-        Bits of memory an element takes, scales counted. By default `bits` for a function; for a grid its bits
-        and 16 for the scale of a group.
+        Bits of memory an element takes, scales counted. By default `bits` for a function; for a
+        grid its bits and 16 for the scale of a group.
     replace
         Give the name of a custom format to this one, as when the cell of a notebook runs again.
     grid
-        The numbers of an element before scaling, ascending. The largest magnitude of a scale group is mapped to
-        the largest magnitude of the grid; a number between two of them goes to the nearer one, at a midpoint to
-        the lower.
+        The numbers of an element before scaling, ascending. The largest magnitude of a scale group
+        is mapped to the largest magnitude of the grid; a number between two of them goes to the
+        nearer one, at a midpoint to the lower.
     block
         How many neighbours share a scale where the spelling says nothing (for a grid).
 
@@ -58,8 +61,8 @@ def custom_format(
     Raises
     ------
     ValueError
-        The name is no name or already means something, bits are not above 0, there is neither or both of
-        `function` and `grid`, or the numbers do not ascend.
+        The name is no name or already means something, bits are not above 0, there is neither or
+        both of `function` and `grid`, or the numbers do not ascend.
     """
     _check_name(name)
     if (function is None) == (grid is None):
@@ -91,7 +94,8 @@ def _function_format(
         raise ValueError(f"the quantiser of '{name}' is {function!r}; it is a function of an array")
     if block is not None:
         raise ValueError(
-            f"block={block!r} of '{name}' is for grids; spell the group of a function, as '{name}/128'"
+            f"block={block!r} of '{name}' is for grids; spell the group of a function, as "
+            f"'{name}/128'"
         )
     stored = bits if storage_bits is None else storage_bits
     _check_bits(name, bits, stored)
@@ -129,7 +133,8 @@ def _check_bits(name: str, bits: Any, stored: Any) -> None:
         )
     if not (0 < bits < math.inf and 0 < stored < math.inf):
         raise ValueError(
-            f"'{name}' of {bits} bits, {float(stored):g} stored, is no format; both are above 0 and finite"
+            f"'{name}' of {bits} bits, {float(stored):g} stored, is no format; both are above 0 "
+            "and finite"
         )
 
 

@@ -1,4 +1,5 @@
-"""The modifiers behind the name of a format, `/128 +had +clip +pow2 ~sr @gptq`: read and printed."""
+"""The modifiers behind the name of a format, `/128 +had +clip +pow2 ~sr @gptq`: read and
+printed."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def split_modifiers(text: str) -> tuple[str, Modifiers]:
     ValueError
         A modifier is unknown or given twice, or a method or granularity is none.
     """
-    # The exponent of a noise level, as in add(1e+16), is no modifier: they start behind the bracket.
+    # The exponent of a noise level, as in add(1e+16), is no modifier: they start behind the
+    # bracket.
     start = text.find(")") + 1
     first = re.search(r"[/+~@]", text[start:])
     if first is None:
@@ -121,6 +123,7 @@ def _read_modifier(sign: str, word: str) -> tuple[str, str | int | bool]:
         return "method", word
     if sign + word not in _WORDS:
         raise ValueError(
-            f"unknown modifier '{sign}{word}'; modifiers are /granularity {' '.join(_WORDS)} @method"
+            f"unknown modifier '{sign}{word}'; modifiers are /granularity {' '.join(_WORDS)} "
+            "@method"
         )
     return _WORDS[sign + word]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from isoloss.formats.grids import Span
 from isoloss.formats.names import (
     FORMATS,
-    Span,
     float_fields,
     int_fields,
     noise_fields,
@@ -48,7 +48,9 @@ _BLOCKS = (
     Format("mxfp6", "block", 6, exponent=2, mantissa=3, block=32, scale="e8m0"),
     Format("mxfp6_e3m2", "block", 6, exponent=3, mantissa=2, block=32, scale="e8m0"),
     Format("mxfp8", "block", 8, exponent=4, mantissa=3, special="nan", block=32, scale="e8m0"),
-    Format("mxfp8_e5m2", "block", 8, exponent=5, mantissa=2, special="ieee", block=32, scale="e8m0"),
+    Format(
+        "mxfp8_e5m2", "block", 8, exponent=5, mantissa=2, special="ieee", block=32, scale="e8m0"
+    ),
     Format("mxint4", "block", 4, block=32, scale="e8m0"),
     Format("mxint8", "block", 8, block=32, scale="e8m0"),
     Format("nvfp4", "block", 4, exponent=2, mantissa=1, block=16, scale="e4m3"),
@@ -91,7 +93,8 @@ def spanned_format(bits: int, span: Span) -> Format:
 
 
 def float_format(exponent: int, mantissa: int) -> Format:
-    """The float of a sign, `exponent` and `mantissa` bits; where unnamed, all its codes are numbers.
+    """The float of a sign, `exponent` and `mantissa` bits; where unnamed, all its codes are
+    numbers.
 
     Raises
     ------
@@ -104,7 +107,8 @@ def float_format(exponent: int, mantissa: int) -> Format:
 
 
 def noise_format(noise: str, eps: float) -> Format:
-    """Ideal noise of relative size `eps`: added ('add'), one factor a vector ('vec') or an element ('coord').
+    """Ideal noise of relative size `eps`: added ('add'), one factor a vector ('vec') or an element
+    ('coord').
 
     No noise (eps 0) is 'fp'.
 
@@ -117,7 +121,8 @@ def noise_format(noise: str, eps: float) -> Format:
 
 
 def format_of_bits(text: str) -> Format:
-    """The format that a bare number stands for: 1 binary, 1.58 ternary, 16 bf16, 32 fp32, others intN."""
+    """The format that a bare number stands for: 1 binary, 1.58 ternary, 16 bf16, 32 fp32, others
+    intN."""
     if text in ("1.58", "1.585"):
         return TERNARY
     whole = text.removesuffix(".0")  # a column of bits read as floats

@@ -1,7 +1,9 @@
-"""How a bare name is read: the patterns intN, eXmY and add(0.001), aliases, and names that are refused.
+"""How a bare name is read: the patterns intN, eXmY and add(0.001), aliases, and names that are
+refused.
 
-A pattern gives the fields of a format, so this file stands below `Format`, which reads names by it. Formats with a
-name of their own are records of a registry, which named.py fills with ours and custom.py with a user's.
+A pattern gives the fields of a format, so this file stands below `Format`, which reads names by it.
+Formats with a name of their own are records of a registry, which named.py fills with ours and
+custom.py with a user's.
 """
 
 from __future__ import annotations
@@ -9,14 +11,11 @@ from __future__ import annotations
 import math
 import re
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 from isoloss.files import Registry
+from isoloss.formats.grids import Span
 
-# What of its range an integer uses: the 2^bits - 1 levels around zero; all of them, the largest
-# magnitude lying half a step beyond the last; or all of them between the least and the largest
-# number, with a zero point.
-Span = Literal["symmetric", "full", "shifted"]
 Fields = dict[str, Any]
 
 #: Formats by name; the records are `Format` values.
@@ -30,7 +29,8 @@ FLOAT_MANTISSAS = range(24)
 #: OCP, vLLM) mean the numbers that they mean there.
 ALIASES = {
     "fp4": "e2m1", "fp6": "e2m3", "fp8": "e4m3", "float8": "e4m3",
-    "fp4_e2m1": "e2m1", "fp6_e2m3": "e2m3", "fp6_e3m2": "e3m2", "fp8_e4m3": "e4m3", "fp8_e5m2": "e5m2",
+    "fp4_e2m1": "e2m1", "fp6_e2m3": "e2m3", "fp6_e3m2": "e3m2",
+    "fp8_e4m3": "e4m3", "fp8_e5m2": "e5m2",
     "e4m3fn": "e4m3", "float8_e4m3fn": "e4m3", "fp8_e4m3fn": "e4m3", "float8_e5m2": "e5m2",
     "float8_e4m3fnuz": "e4m3fnuz", "float8_e5m2fnuz": "e5m2fnuz",
     "float8_e4m3": "e4m3_ieee", "float8_e3m4": "e3m4_ieee",
@@ -46,31 +46,41 @@ ALIASES = {
 _REFUSED = (
     (
         r"(?:bf16|16|32|64|fp16)-(?:mixed|true)",
-        "it is a way to train (autocast), not a format; write the format that products run in, 'bf16' or 'fp16'",
+        "it is a way to train (autocast), not a format; write the format that products run in, "
+        "'bf16' or 'fp16'",
     ),
     (
         r"(?:load_in_)?([0-9]+)[-_ ]?bits?",
         "it counts bits and names no format; write one such as 'int4', 'nf4', 'mxfp4' or 'e4m3'",
     ),
-    (r"fp4_bnb|bnb_fp4", "its numbers are not those of 'e2m1'; spell them with custom_format(grid=[...])"),
+    (
+        r"fp4_bnb|bnb_fp4",
+        "its numbers are not those of 'e2m1'; spell them with custom_format(name, grid=[...])",
+    ),
     (
         r"nf([0-9]+)",
         "only 'nf4' is a normal float here; spell others with custom_format(name, grid=[...])",
     ),
     (
         r"i?q[0-9]_(?:[0-9k](?:_[sml])?|xx?s|nl)",
-        "it is a file format of GGUF with scales of its own; write the nearest, such as 'int4_full/32' or 'uint4/32'",
+        "it is a file format of GGUF with scales of its own; write the nearest, such as "
+        "'int4_full/32' or 'uint4/32'",
     ),
     (
         r"(?:float8_|fp8_)?e4m3b11(?:fnuz)?",
-        "its exponent bias of 11 is not in the catalogue; spell its numbers with custom_format(grid=[...])",
+        "its exponent bias of 11 is not in the catalogue; spell its numbers with "
+        "custom_format(grid=[...])",
     ),
-    (r"float8_e8m0fnu|e8m0fnu", "it is the format of a scale, not of elements; write 'mxfp8' or '+pow2'"),
+    (
+        r"float8_e8m0fnu|e8m0fnu",
+        "it is the format of a scale, not of elements; write 'mxfp8' or '+pow2'",
+    ),
 )  # fmt: skip
 
 
 def look_up(name: str) -> Any:
-    """What a bare lower-case name means: a registered format, or the fields that its pattern spells.
+    """What a bare lower-case name means: a registered format, or the fields that its pattern
+    spells.
 
     Raises
     ------
@@ -140,8 +150,8 @@ def spanned_fields(bits: int, span: Span) -> Fields:
 def float_fields(exponent: int, mantissa: int, is_ieee: bool = False) -> Fields:
     """The float of a sign, `exponent` and `mantissa` bits.
 
-    All its codes are numbers, as in OCP MX; with `is_ieee` the top exponent holds infinities and NaNs, as in
-    IEEE 754 and in the types of ml_dtypes without a suffix.
+    All its codes are numbers, as in OCP MX; with `is_ieee` the top exponent holds infinities and
+    NaNs, as in IEEE 754 and in the types of ml_dtypes without a suffix.
     """
     if (
         exponent not in FLOAT_EXPONENTS
@@ -150,7 +160,8 @@ def float_fields(exponent: int, mantissa: int, is_ieee: bool = False) -> Fields:
         or (is_ieee and (exponent == 1 or mantissa == 0))
     ):
         raise ValueError(
-            f"a float e{exponent}m{mantissa} is out of range; exponents have 1 to {FLOAT_EXPONENTS[-1]} "
+            f"a float e{exponent}m{mantissa} is out of range; exponents have 1 to "
+            f"{FLOAT_EXPONENTS[-1]} "
             f"bits, mantissas 0 to {FLOAT_MANTISSAS[-1]}, and e8m0 is a scale"
         )
     return {
@@ -185,7 +196,8 @@ def _suggestion(name: str) -> str:
     if near := near_names(name):
         return "did you mean " + " or ".join(f"'{each}'" for each in near) + "?"
     return (
-        "formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, binary, add(0.001) and others of the "
+        "formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, binary, add(0.001) and others "
+        "of the "
         "catalogue; use('module') or --use module loads a custom one"
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any, Literal, assert_never
 
 import numpy as np
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 
 from isoloss.formats.grids import (
     LARGEST_GRID,
+    Elements,
+    Kind,
+    Span,
     Special,
     check_numbers,
+    elements_of,
     float_grid,
-    float_levels,
-    float_max,
-    float_step,
-    int_grid,
+    uniform_grid,
     usual_bias,
 )
 from isoloss.formats.modifiers import (
@@ -30,11 +30,8 @@ from isoloss.formats.modifiers import (
     split_modifiers,
     tile_of,
 )
-from isoloss.formats.names import FORMATS, Span, look_up
+from isoloss.formats.names import FORMATS, look_up
 
-Kind = Literal[
-    "exact", "int", "float", "block", "grid", "ternary", "binary", "noise", "custom"
-]  # fmt: skip
 #: Unset parts and ideal noise are kept in bf16 as far as memory and cost go.
 REFERENCE_BITS = 16.0
 #: A group of a plain format carries one bf16 or fp16 scale; a power of two has one byte, and so
@@ -49,16 +46,16 @@ _INTEGER_CLASSES = (("int4", 4), ("int8", 8), ("bf16", 16))
 
 @dataclass(frozen=True)
 class Format:
-    """How one number is rounded. `Format.parse("int4/128+had@gptq")` reads one, `str` prints it back.
+    """How one number is rounded; `Format.parse("int4/128+had@gptq")` reads one, `str` prints it.
 
     Attributes
     ----------
     name
         The spelling without modifiers; it reads back as this very format.
     kind
-        'int', 'float' (a sign, exponent and mantissa), 'block' (integers or floats with a scale of a
-        block), 'grid' (a list of numbers), 'ternary', 'binary', 'custom' (a function), 'noise' (ideal)
-        or 'exact' ('fp', no rounding). Ask the properties below before asking the kind.
+        'int', 'float' (a sign, exponent and mantissa), 'block' (integers or floats with a scale of
+        a block), 'grid' (a list of numbers), 'ternary', 'binary', 'custom' (a function), 'noise'
+        (ideal) or 'exact' ('fp', no rounding). Ask the properties below before asking the kind.
     bits
         Bits of one element with its sign, as a law sees them (int4 4, bf16 16, ternary log2 3);
         infinite for 'fp', nan for ideal noise, which has none.
@@ -77,13 +74,13 @@ class Format:
     noise, eps
         The model of ideal noise ('add', 'vec', 'coord') and its level.
     granularity, hadamard, clip, pow2, rounding, method
-        The modifiers, see `Modifiers`. Granularity None is the default of the part that the format is
-        used for: weights, keys and values a row, all others the tensor, block formats their block.
+        The modifiers, see `Modifiers`. Granularity None is the default of the part: the block of
+        a block format, a row of weights, keys and values, the tensor of all others.
     function
         The quantiser of a custom format (custom.py).
     stored
-        Bits of memory an element of a custom format takes, scales counted; None: what `storage_bits`
-        counts.
+        Bits of memory an element of a custom format takes, scales counted; None: what
+        `storage_bits` counts.
     numbers
         The numbers of a 'grid', ascending, before any scale.
     """
@@ -148,7 +145,8 @@ class Format:
         return known.modified(modifiers)
 
     def __reduce__(self) -> tuple[Callable[..., Format], tuple[object, ...]]:
-        """Pickling goes through the constructor, and makes a custom format's name readable again."""
+        """Pickling goes through the constructor, and makes a custom format's name readable
+        again."""
         values = tuple(getattr(self.bare, each.name) for each in fields(self))
         home = FORMATS.home(self.name) if self.name in FORMATS else None
         if home is None or FORMATS.is_shipped(home):
@@ -242,7 +240,8 @@ class Format:
 
     @property
     def short(self) -> str | None:
-        """The bare number that stands for this format behind a part (w4); None: it needs its name."""
+        """The bare number that stands for this format behind a part (w4); None: it needs its
+        name."""
         match self.kind:
             case "ternary":
                 return "1.58"
@@ -258,10 +257,12 @@ class Format:
 
     @property
     def computes_in(self) -> str | None:
-        """The class of arithmetic that holds the format: 'int4', 'int8', 'fp4', 'fp6', 'fp8', 'bf16', ...
+        """The class of arithmetic that holds the format: 'int4', 'int8', 'fp4', 'fp6', 'fp8',
+        'bf16', ...
 
-        None where no machine computes in the format itself (grids of numbers, custom functions): products
-        then run in the reference precision on dequantised numbers, and only memory is saved.
+        None where no machine computes in the format itself (grids of numbers, custom functions):
+        products then run in the reference precision on dequantised numbers, and only memory is
+        saved.
         """
         match self.kind:
             case "exact" | "noise":
@@ -277,7 +278,8 @@ class Format:
     # ---- bits
     @property
     def compute_bits(self) -> float:
-        """Bits that a cost by bits sees: the format's, and the reference's for 'fp' and ideal noise."""
+        """Bits that a cost by bits sees: the format's, and the reference's for 'fp' and ideal
+        noise."""
         return REFERENCE_BITS if self.is_ideal else self.bits
 
     @property
@@ -291,17 +293,19 @@ class Format:
 
     @property
     def scale_bits(self) -> float:
-        """Bits of one shared scale: 16, a byte in blocks and with '+pow2', and a zero point's beside it."""
+        """Bits of one shared scale: 16, a byte in blocks and with '+pow2', and a zero point's
+        beside it."""
         is_byte = self.scale is not None or self.pow2
         zero = self.bits if self.span == "shifted" else 0.0
         return (BYTE_SCALE_BITS if is_byte else GROUP_SCALE_BITS) + zero
 
     @property
     def storage_bits(self) -> float:
-        """Bits of memory an element, scales counted: MXFP4 4.25, NVFP4 4.5, int4/128 4.125, NF4 4.25.
+        """Bits of memory an element, scales counted: MXFP4 4.25, NVFP4 4.5, int4/128 4.125, NF4
+        4.25.
 
-        Scales of a row or a tensor count as 0, and so does NVFP4's second scale, of the tensor. 'fp' and ideal
-        noise are kept in the reference, 16 bits.
+        Scales of a row or a tensor count as 0, and so does NVFP4's second scale, of the tensor.
+        'fp' and ideal noise are kept in the reference, 16 bits.
         """
         if self.is_ideal:
             return REFERENCE_BITS
@@ -324,65 +328,40 @@ class Format:
         return None if self._float is None else 1 - self._float[3]
 
     @property
+    def _elements(self) -> Elements | None:
+        """How many numbers, the ends and the smallest step; None where there is no grid."""
+        return elements_of(self.kind, self.bits, self.span, self._float, self.numbers)
+
+    @property
     def levels(self) -> int | None:
         """How many different numbers an element can be; None where that is unlimited."""
-        if not self.has_grid:
-            return None
-        if self.numbers is not None:
-            return len(self.numbers)
-        if self._float is not None:
-            return float_levels(*self._float[:3])
-        return 3 if self.kind == "ternary" else int(2**self.bits)
+        return None if self._elements is None else self._elements.levels
 
     @property
     def max(self) -> float:
         """The largest element (int4 7, e4m3 448); infinite for fp, noise and custom functions."""
-        if not self.has_grid:
-            return math.inf
-        if self.numbers is not None:
-            return self.numbers[-1]
-        if self._float is not None:
-            return float_max(*self._float)
-        if self.scales_by_mean:
-            return 1.0
-        if self.span == "shifted":
-            return float(2.0**self.bits - 1)
-        return float(2.0 ** (self.bits - 1) - 1) * self.smallest_step
+        return math.inf if self._elements is None else self._elements.max
 
     @property
     def min(self) -> float:
-        """The smallest element: two's complement reaches a step further below zero than above it."""
-        if self.numbers is not None:
-            return self.numbers[0]
-        if self.span == "shifted":
-            return 0.0
-        is_complement = self.kind in ("int", "block") and self.exponent is None
-        return -(self.max + (self.smallest_step if is_complement else 0.0))
+        """The smallest element: two's complement reaches a step further below zero (int4 -8)."""
+        return -math.inf if self._elements is None else self._elements.min
+
+    @property
+    def smallest_step(self) -> float:
+        """The smallest distance of two neighbouring elements; 0 where there is no grid."""
+        return 0.0 if self._elements is None else self._elements.step
 
     @property
     def scaled_max(self) -> float:
         """The element that a scale made of the largest magnitude maps that magnitude to.
 
-        The largest, so that nothing saturates; half a step beyond it where the range is full; the largest
-        magnitude of a grid of numbers.
+        The largest, so that nothing saturates; half a step beyond it where the range is full; the
+        largest magnitude of a grid of numbers.
         """
         if self.numbers is not None:
             return max(self.numbers[-1], -self.numbers[0])
         return self.max + (self.smallest_step / 2 if self.span == "full" else 0.0)
-
-    @property
-    def smallest_step(self) -> float:
-        """The smallest distance of two neighbouring elements; 0 where there is no grid."""
-        if not self.has_grid:
-            return 0.0
-        if self.numbers is not None:
-            return min(b - a for a, b in pairwise(self.numbers))
-        if self._float is not None:
-            return float_step(self._float[1], self._float[3])
-        # Integers of MX are fixed point with one bit before the point and the sign.
-        if self.kind == "block":
-            return float(2.0 ** (2 - self.bits))
-        return 2.0 if self.kind == "binary" else 1.0
 
     @property
     def grid(self) -> NDArray[np.float64]:
@@ -403,11 +382,7 @@ class Format:
             return np.array(self.numbers)
         if self._float is not None:
             return float_grid(*self._float)
-        if self.scales_by_mean:
-            return np.linspace(-1.0, 1.0, self.levels)
-        if self.span == "shifted":
-            return np.arange(2.0**self.bits)
-        return int_grid(int(self.bits), self.smallest_step)
+        return uniform_grid(self.levels, self.min, self.smallest_step)
 
 
 def as_format(given: str | Format) -> Format:

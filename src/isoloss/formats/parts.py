@@ -46,7 +46,8 @@ def read_scope(text: str) -> str:
     products = [name for name in names if name in _PRODUCTS]
     if products and (products != names[-1:] or f"{part}.{names[-1]}" not in OPERANDS):
         raise ValueError(
-            f"unknown operand {text!r}; operands of the backward products are {' '.join(OPERANDS)}, "
+            f"unknown operand {text!r}; operands of the backward products are "
+            f"{' '.join(OPERANDS)}, "
             "of one layer as in g.fc2.dw"
         )
     return scope
@@ -65,8 +66,9 @@ def is_operand(scope: str) -> bool:
 def outer_scopes(scope: str) -> list[str]:
     """The scope itself and those around it, innermost first: ['a.fc2', 'a'].
 
-    Keys and values fall back to both together at each place: ['k.fc2', 'kv.fc2', 'k', 'kv']; an operand of a
-    layer to the operand everywhere and then to the layer: ['w.fc2.dx', 'w.dx', 'w.fc2', 'w'].
+    Keys and values fall back to both together at each place: ['k.fc2', 'kv.fc2', 'k', 'kv']; an
+    operand of a layer to the operand everywhere and then to the layer: ['w.fc2.dx', 'w.dx',
+    'w.fc2', 'w'].
     """
     names = scope.split(".")
     product = names.pop() if is_operand(scope) else None
@@ -84,17 +86,19 @@ def scope_order(scope: str) -> tuple[int, list[str]]:
 
 
 def default_granularity(scope: str, known: Format) -> str | int:
-    """What shares a scale where the spelling says nothing: a block, a row of w and kv, else the tensor."""
+    """What shares a scale where the spelling says nothing: a block, a row of w and kv, else the
+    tensor."""
     if known.block is not None:
         return known.block
     return "row" if part_of(scope) in _ROW_PARTS else "tensor"
 
 
 def plain_granularity(scope: str, known: Format) -> str | int | None:
-    """The granularity of a part in its first spelling: a channel of weights and a token of others is a row.
+    """The granularity of a part in its first spelling: a channel of weights and a token of others
+    is a row.
 
-    Weights are (outputs, inputs), activations and gradients (tokens, features): a row is an output channel of the
-    first and a token of the others.
+    Weights are (outputs, inputs), activations and gradients (tokens, features): a row is an output
+    channel of the first and a token of the others.
 
     Raises
     ------
@@ -110,7 +114,8 @@ def plain_granularity(scope: str, known: Format) -> str | int | None:
 
 
 def unexecuted(known: Format) -> str | None:
-    """Why no code rounds with these scales yet, where a format is spelled with tiles, channels or tokens."""
+    """Why no code rounds with these scales yet, where a format is spelled with tiles, channels or
+    tokens."""
     share = known.granularity
     if share in ("channel", "token") or tile_of(share):
         return (

@@ -29,19 +29,21 @@ Formats = Mapping[str, Format]
 @total_ordering
 @dataclass(frozen=True, init=False, repr=False)
 class Precision:
-    """Which part uses which format: `Precision("w4 a8 kv:e4m3")`, `Precision("w8 a8 -> w4/128@gptq")`.
+    """Which part uses which format: `Precision("w4 a8 kv:e4m3")`, `Precision("w8 a8 ->
+    w4/128@gptq")`.
 
-    Parts that are not set stay in the reference precision. Values are equal where they mean the same: default
-    modifiers are left out, 'w4/row' is 'w4' and 'k4 v4' is 'kv4'. `str` prints the canonical spelling, which reads
-    back as the same value. They sort by bits, fewest first.
+    Parts that are not set stay in the reference precision. Values are equal where they mean the
+    same: default modifiers are left out, 'w4/row' is 'w4' and 'k4 v4' is 'kv4'. `str` prints the
+    canonical spelling, which reads back as the same value. They sort by bits, fewest first.
 
     Attributes
     ----------
     phases
-        The percent of training where each phase begins, and its formats by scope: one phase, at 0, unless the
-        precision changes during training ('w4 a4 then bf16 from 80%').
+        The percent of training where each phase begins, and its formats by scope: one phase, at 0,
+        unless the precision changes during training ('w4 a4 then bf16 from 80%').
     serve
-        What the arrow changes after training: formats by scope; other parts are served as they were trained.
+        What the arrow changes after training: formats by scope; other parts are served as they were
+        trained.
     """
 
     phases: tuple[tuple[float, Formats], ...]
@@ -52,7 +54,8 @@ class Precision:
         train: str | Precision | Mapping[str, Format | str] = "fp",
         serve: Mapping[str, Format | str] | None = None,
     ) -> None:
-        """Take a spelling (arrow and all), or formats by scope; `serve` replaces what follows the arrow.
+        """Take a spelling (arrow and all), or formats by scope; `serve` replaces what follows the
+        arrow.
 
         Raises
         ------
@@ -109,13 +112,14 @@ class Precision:
     def format(self, part: str, stage: Stage = "train") -> Format | None:
         """The format of a part or dotted scope, or None where it is unset.
 
-        A scope falls back to what is around it ('a.fc2' to 'a', 'k' to 'kv'); serving falls back to the end of
-        training.
+        A scope falls back to what is around it ('a.fc2' to 'a', 'k' to 'kv'); serving falls back to
+        the end of training.
 
         Raises
         ------
         ValueError
-            The part is unknown, it is 'kv' and keys and values differ, or the precision changes during training.
+            The part is unknown, it is 'kv' and keys and values differ, or the precision changes
+            during training.
         """
         scope = read_scope(part)
         stages = (self.serve, self.phases[-1][1]) if stage == "serve" else (self.train,)
@@ -126,31 +130,36 @@ class Precision:
                     outer_scopes(scope), stages
                 ):
                     raise ValueError(
-                        f"'{self}' rounds keys and values apart, which no code does yet; set both as 'kv'"
+                        f"'{self}' rounds keys and values apart, which no code does yet; set both "
+                        "as 'kv'"
                     )
         return _inherited(outer_scopes(scope), stages)
 
     def check_one_format_a_part(self) -> None:
         """Raise ValueError unless each part has one format: what laws and plans can read.
 
-        Refused are a precision that changes during training, keys and values apart, operands of the backward
-        products and single layers ('w.layers.3'), which no trainer here makes and no law here knows.
+        Refused are a precision that changes during training, keys and values apart, operands of the
+        backward products and single layers ('w.layers.3'), which no trainer here makes and no law
+        here knows.
         """
         for scope in (*self.train, *self.serve):
             part, *names = scope.split(".")
             whole = "kv" if part in ("k", "v") else part
             if part != whole or is_operand(scope) or "layers" in names:
                 raise ValueError(
-                    f"'{self}' sets '{scope}', which no law reads yet; set the whole part, as '{whole}'"
+                    f"'{self}' sets '{scope}', which no law reads yet; set the whole part, as "
+                    f"'{whole}'"
                 )
 
     def bits(self, part: str, stage: Stage = "train") -> float | None:
-        """The bits of a part as a law sees them, or None where it is unset or 'fp'; nan for ideal noise."""
+        """The bits of a part as a law sees them, or None where it is unset or 'fp'; nan for ideal
+        noise."""
         found = self.format(part, stage)
         return None if found is None or found.is_exact else found.bits
 
     def granularity(self, part: str, stage: Stage = "train") -> str | int | None:
-        """What shares a scale, defaults filled in ('row', 'tensor', a group size); None where it is unset."""
+        """What shares a scale, defaults filled in ('row', 'tensor', a group size); None where it is
+        unset."""
         found = self.format(part, stage)
         if found is None or found.is_ideal:
             return None
@@ -158,7 +167,8 @@ class Precision:
 
     @property
     def slug(self) -> str:
-        """The spelling for file names, one for each precision: letters, digits, '_', '-' and '.' only."""
+        """The spelling for file names, one for each precision: letters, digits, '_', '-' and '.'
+        only."""
         return slug_of(str(self))
 
     def __str__(self) -> str:
@@ -175,7 +185,8 @@ class Precision:
         return self._key() < other._key() if isinstance(other, Precision) else NotImplemented
 
     def __reduce__(self) -> tuple[Callable[..., Precision], tuple[object, ...]]:
-        """Formats go along, so that the name of a custom one is readable where the pickle is loaded."""
+        """Formats go along, so that the name of a custom one is readable where the pickle is
+        loaded."""
         phases = tuple((start, dict(each)) for start, each in self.phases)
         return _restored, (phases, dict(self.serve))
 
@@ -230,7 +241,8 @@ def _checked(formats: Mapping[str, Format | str]) -> dict[str, Format]:
 
 
 def _distinct(phases: list[tuple[float, Formats]]) -> tuple[tuple[float, Formats], ...]:
-    """The phases, each once: one that begins with the formats of the phase before it is that phase."""
+    """The phases, each once: one that begins with the formats of the phase before it is that
+    phase."""
     kept: list[tuple[float, Formats]] = []
     for start, formats in phases:
         if not kept or kept[-1][1] != formats:
@@ -239,7 +251,8 @@ def _distinct(phases: list[tuple[float, Formats]]) -> tuple[tuple[float, Formats
 
 
 def _normal(formats: Formats) -> dict[str, Format]:
-    """The formats in canonical order, a default granularity left out, keys and values told apart where they are."""
+    """The formats in canonical order, a default granularity left out, keys and values told apart
+    where they are."""
     plain: dict[str, Format] = {}
     for scope, known in formats.items():
         share = plain_granularity(scope, known)
@@ -262,7 +275,8 @@ def _inherited(scopes: list[str], stages: Sequence[Formats]) -> Format | None:
 def _without_idle_fp(formats: dict[str, Format], trained: Formats) -> dict[str, Format]:
     """The formats of a stage without each 'fp' that changes nothing: unset parts are 'fp' already.
 
-    In 'w4 w.head:fp' the fp stays, since it lifts the head out of w4; so does the one in 'w4 -> w:fp'.
+    In 'w4 w.head:fp' the fp stays, since it lifts the head out of w4; so does the one in 'w4 ->
+    w:fp'.
     """
     kept: dict[str, Format] = {}
     for scope, known in formats.items():  # an outer scope comes before its inner ones
@@ -275,7 +289,8 @@ def _without_idle_fp(formats: dict[str, Format], trained: Formats) -> dict[str, 
 
 
 def _lifts_others(scope: str, formats: Formats, trained: Formats) -> bool:
-    """Whether 'fp' here may lift scopes that lie beside it: keys and values out of 'k4', operands of a layer."""
+    """Whether 'fp' here may lift scopes that lie beside it: keys and values out of 'k4', operands
+    of a layer."""
     part = part_of(scope)
     beside = {"kv": ("k", "v")}.get(part, (part,) if is_operand(scope) else ())
     rounded = {

@@ -29,7 +29,8 @@ _EXAMPLE = "write parts like 'w4 a8 kv:e4m3'"
 def read_precision(text: str) -> tuple[list[Phase], dict[str, Format]]:
     """The phases of training and the formats of serving that `text` spells, by scope.
 
-    A phase is the percent of training where it begins and its formats: one at 0 for a precision that stays.
+    A phase is the percent of training where it begins and its formats: one at 0 for a precision
+    that stays.
 
     Raises
     ------
@@ -59,8 +60,9 @@ def print_precision(
 def slug_of(spelling: str) -> str:
     """The canonical spelling in letters, digits, '_', '-' and '.', one for each spelling.
 
-    A blank becomes '-', the arrow '--', a colon '.', each modifier and bracket starts with '__', which no name
-    holds, and a method with '__by_'; the sign of a percent goes, since a number follows 'from' nowhere else.
+    A blank becomes '-', the arrow '--', a colon '.', each modifier and bracket starts with '__',
+    which no name holds, and a method with '__by_'; the sign of a percent goes, since a number
+    follows 'from' nowhere else.
     """
     slug = spelling.replace(" -> ", "--").replace(" ", "-").replace(":", ".")
     slug = slug.replace("@", "__by_").replace("e+", "e").replace(")", "").replace("%", "")
@@ -80,7 +82,8 @@ def _read_both(text: str) -> tuple[_Phases, _Formats]:
         raise ValueError(f"precision {text!r} has {what}; {_EXAMPLE}, or 'fp' for the reference")
     if len(sides) == 2 and _THEN.search(sides[1]):
         raise ValueError(
-            f"precision {text!r} changes after its arrow; a change belongs to training, before the arrow"
+            f"precision {text!r} changes after its arrow; a change belongs to training, before the "
+            "arrow"
         )
     served = _read_stage(sides[1], text) if len(sides) == 2 else {}
     return _read_phases(sides[0], text), tuple(served.items())
@@ -94,12 +97,14 @@ def _read_phases(side: str, text: str) -> _Phases:
         match = _FROM.fullmatch(piece)
         if match is None or not first.strip():
             raise ValueError(
-                f"cannot read the change in precision {text!r}; write it as in 'w4 a4 then bf16 from 80%'"
+                f"cannot read the change in precision {text!r}; write it as in 'w4 a4 then bf16 "
+                "from 80%'"
             )
         start = float(match[2])
         if not phases[-1][0] < start < 100:
             raise ValueError(
-                f"precision {text!r} changes at {match[2]}%; changes come one after the other, above 0% and below 100%"
+                f"precision {text!r} changes at {match[2]}%; changes come one after the other, "
+                "above 0% and below 100%"
             )
         phases.append((start, tuple(_read_stage(match[1], text).items())))
     return tuple(phases)
@@ -122,7 +127,8 @@ def _read_stage(side: str, text: str) -> dict[str, Format]:
 
 
 def _read_token(token: str) -> list[tuple[str, Format]]:
-    """Scopes and formats of one blank-free word; the message of a ValueError continues a sentence."""
+    """Scopes and formats of one blank-free word; the message of a ValueError continues a
+    sentence."""
     try:
         scope, colon, spelled = token.partition(":")
         if colon:

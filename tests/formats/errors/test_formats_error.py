@@ -71,9 +71,27 @@ def _rounded(x: np.ndarray, grid: np.ndarray, stochastic: bool) -> np.ndarray:
 
 
 BLOCKS = [
-    "e6m1+pow2", "int4", "int8", "int4_full", "int2_full", "int4+pow2", "int4~sr", "int3~dither", "e2m1", "e2m1~sr", "e4m3",
-    "mxfp4", "mxfp4~sr", "mxfp6", "mxfp8_e5m2", "mxint4", "mxint8", "mxint8~sr", "nvfp4", "nvint4",
-]  # fmt: skip
+    "e6m1+pow2",
+    "int4",
+    "int8",
+    "int4_full",
+    "int2_full",
+    "int4+pow2",
+    "int4~sr",
+    "int3~dither",
+    "e2m1",
+    "e2m1~sr",
+    "e4m3",
+    "mxfp4",
+    "mxfp4~sr",
+    "mxfp6",
+    "mxfp8_e5m2",
+    "mxint4",
+    "mxint8",
+    "mxint8~sr",
+    "nvfp4",
+    "nvint4",
+]
 
 
 @pytest.mark.parametrize("distribution", ["normal", "laplace", "uniform"])
@@ -118,7 +136,7 @@ def test_block_formats_have_the_error_of_their_own_block(name: str) -> None:
         ("binary", "laplace", 1 / 2),  # best level E|x|: 1 - (E|x|)^2 / E x^2
         ("int2_full", "uniform", 1 / 4**2),
     ],
-)  # fmt: skip
+)
 def test_other_distributions_in_closed_form(name: str, distribution: str, error: float) -> None:
     assert relative_error(name, distribution) == pytest.approx(error, rel=1e-6)
 
@@ -141,14 +159,33 @@ def test_integer_bits_lie_between() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("int4", {"distribution": "cauchy"}, "unknown distribution 'cauchy'; there are normal, laplace, uniform"),
+        (
+            "int4",
+            {"distribution": "cauchy"},
+            "unknown distribution 'cauchy'; there are normal, laplace, uniform",
+        ),
         ("int4", {"block": 1}, "a block of 1 numbers is none; it is a whole number, 2 or more"),
         ("int4", {"block": 2.5}, "a block of 2.5 numbers is none; it is a whole number, 2 or more"),
-        ("uint4", {"block": 32}, "'uint4' has no absmax scale to compute an error of; error_structure measures it on an array"),
-        ("bf16", {"block": 32}, "'bf16' has no absmax scale to compute an error of; error_structure measures it on an array"),
-        ("int4+clip", {"block": 32}, "'int4+clip' has no absmax scale to compute an error of; error_structure measures it on an array"),
+        (
+            "uint4",
+            {"block": 32},
+            "'uint4' has no absmax scale to compute an error of; error_structure measures it on an "
+            "array",
+        ),
+        (
+            "bf16",
+            {"block": 32},
+            "'bf16' has no absmax scale to compute an error of; error_structure measures it on an "
+            "array",
+        ),
+        (
+            "int4+clip",
+            {"block": 32},
+            "'int4+clip' has no absmax scale to compute an error of; error_structure measures it "
+            "on an array",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors_that_cannot_be_computed(
     name: str, options: dict[str, object], message: str
 ) -> None:

@@ -1,4 +1,5 @@
-"""The compiled twin against the specification: every code, every midpoint, their neighbours; scales, gradients, refusals."""
+"""The compiled twin against the specification: every code, every midpoint, their neighbours;
+scales, gradients, refusals."""
 
 import shutil
 
@@ -149,13 +150,31 @@ def test_own_quantisers_run_as_they_are() -> None:
     ("x", "options", "message"),
     [
         (np.ones(3), {}, "cannot round a ndarray here; isoloss.formats.fake_quantise takes arrays"),
-        (X, {"out": X[:2]}, "out is torch.float32 of shape (2, 64) on cpu; it must be torch.float32 of shape (16, 64) on cpu"),
-        (X[:, :16], {"out": X.clone()[:, :16]}, "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"),
-        (X.clone().requires_grad_(), {"out": X.clone()}, "a result written into out has no gradient; leave out= away, or use torch.no_grad()"),
+        (
+            X,
+            {"out": X[:2]},
+            "out is torch.float32 of shape (2, 64) on cpu; it must be torch.float32 of shape (16, "
+            "64) on cpu",
+        ),
+        (
+            X[:, :16],
+            {"out": X.clone()[:, :16]},
+            "out is not contiguous, so nothing can be written into it row by row; pass "
+            "out.contiguous()",
+        ),
+        (
+            X.clone().requires_grad_(),
+            {"out": X.clone()},
+            "a result written into out has no gradient; leave out= away, or use torch.no_grad()",
+        ),
         (X * float("nan"), {}, "cannot round to 'int4/row': the array holds NaN or infinity"),
-        (torch.arange(4), {}, "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
+        (
+            torch.arange(4),
+            {},
+            "cannot round numbers of type int64; types are float16, bfloat16, float32, float64",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(x: torch.Tensor, options: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         fake_quantise(x, "int4/row", **options)  # type: ignore[arg-type]

@@ -33,8 +33,9 @@ def block_error(known: Format, block: int, x: Distribution) -> float:
 def absmax_error(known: Format, block: int, x: Distribution) -> float:
     """The error where the scale is in proportion to the maximum m of the block.
 
-    The mean over m of the error of the others, I_m / F(m) each, and of the maximum itself. With f the density of
-    |x|: the integral of F^(n-2) f ((n - 1) I_m + F e_m), e_m being the error of the maximum.
+    The mean over m of the error of the others, I_m / F(m) each, and of the maximum itself. With f
+    the density of |x|: the integral of F^(n-2) f ((n - 1) I_m + F e_m), e_m being the error of the
+    maximum.
     """
     top = known.scaled_max
     sides = sides_of(known)
@@ -42,10 +43,12 @@ def absmax_error(known: Format, block: int, x: Distribution) -> float:
     def of(m: float) -> float:
         scaled = [levels * (m / top) for levels in sides]
         below = float(x.below(m))
+        # All but the largest lie below it, and are distributed as the variable cut off there.
         others = (block - 1) * two_sided_error(scaled, known.rounding, m, x)
         own = below * _error_at_top(known, m / top)
         return below ** (block - 2) * float(x.density(np.array(m))) * (others + own)
 
+    # Beyond these ends lie maxima so rare that they weigh nothing in double precision.
     low, high = _where_maxima_lie(block, x)
     return integral(of, low, high, 0.5)
 
@@ -53,8 +56,8 @@ def absmax_error(known: Format, block: int, x: Distribution) -> float:
 def sides_of(known: Format) -> tuple[Array, Array]:
     """The numbers of a grid as seen from above zero, and the magnitudes as seen from below it.
 
-    A grid of numbers without a zero shows each side its neighbour across zero too, as a negative number: a small
-    positive number may be nearest to it.
+    A grid of numbers without a zero shows each side its neighbour across zero too, as a negative
+    number: a small positive number may be nearest to it.
     """
     grid = known.grid
     above, below = grid[grid >= 0], -grid[grid <= 0][::-1]
@@ -67,7 +70,8 @@ def sides_of(known: Format) -> tuple[Array, Array]:
 def _error_at_top(known: Format, step: float) -> float:
     """The squared error of the maximum itself, the mean of both signs.
 
-    None where both ends reach it, half a step where the range is full, what an end of a grid of numbers lacks.
+    None where both ends reach it, half a step where the range is full, what an end of a grid of
+    numbers lacks.
     """
     missed = 0.0
     if known.numbers is not None:
@@ -103,6 +107,7 @@ def _scale_pieces(known: Format, x: Distribution) -> Iterator[tuple[float, float
     # MX takes the power of two below the maximum, '+pow2' the one above maximum / max.
     is_mx = known.scale == "e8m0"
     unit = 1.0 if is_mx else known.scaled_max
+    # 36 octaves below the largest a maximum of a block is too rare and too small to weigh.
     last = math.ceil(math.log2(x.reach / unit))
     for power in range(last - 36, last + 1):
         low = 2.0**power * unit

@@ -15,7 +15,7 @@ from isoloss.formats.rounding.rule import (
 
 # fmt: off
 __all__ = [
-    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "frozen", "hadamard",
-    "power_of_two", "round_elements", "rounded", "scales",
+    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "frozen",
+    "hadamard", "power_of_two", "round_elements", "rounded", "scales",
 ]
 # fmt: on

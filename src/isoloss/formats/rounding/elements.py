@@ -14,8 +14,8 @@ def to_grid(
 ) -> AnyArray:
     """x rounded to the grid of a format, by the rules of the essay in rule.py.
 
-    x is float32 or float64 of any shape, `uniform` of the same; with `saturate=False` what lies beyond the grid
-    becomes what the standard of the format says.
+    x is float32 or float64 of any shape, `uniform` of the same; with `saturate=False` what lies
+    beyond the grid becomes what the standard of the format says.
     """
     if known.numbers is not None:
         return _listed(xp, x, known.numbers, uniform)
@@ -26,7 +26,8 @@ def to_grid(
     if known.rounding == "dither" and uniform is not None:
         step, shift = known.smallest_step, uniform - 0.5
         return xp.clip(xp.round(x / step + shift) * step, bottom, top) - shift * step
-    # Both ends lie on the grid, so clipping first gives the same as clipping last, and cannot overflow.
+    # Both ends lie on the grid, so clipping first gives the same as clipping last, and cannot
+    # overflow.
     if saturate:
         x = xp.clip(x, bottom, top)
     out = _on_steps(xp, x, _step_at(xp, x, known), uniform)
@@ -41,7 +42,8 @@ def _on_steps(
     """x as a multiple of its step: the nearest, or the one above or below it at random."""
     if step is None:
         return x
-    # The step is a power of two (or one), so the division is exact: the only rounding is the one asked for.
+    # The step is a power of two (or one), so the division is exact: the only rounding is the one
+    # asked for.
     if uniform is None:
         return xp.round(x / step) * step
     multiple = xp.abs(x) / step
@@ -51,7 +53,8 @@ def _on_steps(
 
 
 def _listed(xp: Any, x: AnyArray, numbers: tuple[float, ...], uniform: AnyArray | None) -> AnyArray:
-    """x as one of a list of numbers: the nearest, at a midpoint the lower; or a neighbour at random."""
+    """x as one of a list of numbers: the nearest, at a midpoint the lower; or a neighbour at
+    random."""
     levels = xp.asarray(numbers, dtype=xp.float64, device=x.device)
     # In float64 the midpoint of two float32 numbers is exact, and so is every comparison with it.
     wide = xp.astype(x, xp.float64)
@@ -77,6 +80,7 @@ def _listed(xp: Any, x: AnyArray, numbers: tuple[float, ...], uniform: AnyArray 
 def _binary(xp: Any, x: AnyArray, uniform: AnyArray | None) -> AnyArray:
     """-1 or 1: the sign (0 counts as positive), or at random with mean x where |x| <= 1."""
     down = x < 0 if uniform is None else uniform >= (x + 1) / 2
+    # NaN is neither side of zero; it stays itself.
     one = xp.ones_like(x)
     return xp.where(xp.isnan(x), x, xp.where(down, -one, one))
 
@@ -85,6 +89,7 @@ def _step_at(xp: Any, x: AnyArray, known: Format) -> AnyArray | float | None:
     """The distance of neighbours at x; None where the type of x is no finer than the format."""
     if known.mantissa is None or known.lowest_exponent is None:
         return known.smallest_step
+    # A format at least as fine as the type of x changes nothing, and its step could be subnormal.
     width, lowest = (23, -126) if x.dtype == xp.float32 else (52, -1022)
     if known.mantissa >= width and known.lowest_exponent <= lowest:
         return None
@@ -94,7 +99,9 @@ def _step_at(xp: Any, x: AnyArray, known: Format) -> AnyArray | float | None:
 def _unsaturated(
     xp: Any, x: AnyArray, out: AnyArray, known: Format, bottom: float, top: float
 ) -> AnyArray:
-    """What a cast by the standard gives beyond the largest number, `out` being x rounded without an end."""
+    """What a cast by the standard gives beyond the largest number, `out` being x rounded without an
+    end."""
+    # An infinity times its step is no number; it is set back before ends are looked at.
     out = xp.where(xp.isinf(x), x, out)
     if known.special == "none":
         return xp.clip(out, bottom, top)

@@ -1,38 +1,44 @@
-"""Rounding: the one rule by which isoloss turns numbers into the numbers of a format, for numpy and torch.
+"""Rounding: the one rule by which isoloss turns numbers into the numbers of a format, for numpy and
+torch.
 
-This file is the specification, elements.py and scaling.py its two halves. What computes faster (torch's compiled twin
-in torch_twin, numba's in `linear`) is tested equal to it on every code, every midpoint and their neighbours.
+This file is the specification, elements.py and scaling.py its two halves. What computes faster
+(torch's compiled twin in torch_twin, numba's in `linear`) is tested equal to it on every code,
+every midpoint and their neighbours.
 
-1. The grid. A format is a set of numbers (`Format.grid`): equal steps for integers, a step for each binade for
-   floats, a list for NF4 and grids of a user's own. At a number x the step of a float with M mantissa bits is
-   2^(e - M), where e is the exponent of x but at least that of the smallest normal number: below it steps stay equal,
-   and these are the subnormals. So
+1. The grid. A format is a set of numbers (`Format.grid`): equal steps for integers, a step for each
+   binade for floats, a list for NF4 and grids of a user's own. At a number x the step of a float
+   with M mantissa bits is 2^(e - M), where e is the exponent of x but at least that of the smallest
+   normal number: below it steps stay equal, and these are the subnormals. So
 
        step(x) = max(2^floor(log2 |x|), 2^lowest) * 2^-M
 
    and 2^floor(log2 |x|) is read off the exponent bits of x: no logarithm, no table, no error.
-2. Nearest, the default: round(x / step) * step, ties to the even multiple, as IEEE 754 has it. A number that
-   rounds up over the top of its binade lands on the first number of the next one, as it should. Dividing by a
-   power of two is exact, so the only rounding that happens is the one asked for. In a list of numbers no multiple is
-   even: a midpoint goes to the lower number, as in bitsandbytes, and midpoints are compared in float64, where they
-   are exact for numbers of float32.
-3. Stochastic ('~sr'): with u uniform on [0, 1), the magnitude goes up to the next multiple of its step where
-   u < |x| / step - floor(|x| / step), else down; in a list of numbers, to its upper neighbour likewise. The mean is
-   x: E Q(x) = x, Var Q(x) = step^2 f (1 - f) with f that fraction; numbers on the grid stay.
-4. Subtractive dither ('~dither', equal steps only): round(x / step + u - 1/2) - (u - 1/2), times the step. The
-   error is uniform on half a step to either side whatever x is, so its variance is step^2 / 12 exactly: this is
-   the additive model of the theory made real. The result does not lie on the grid.
+2. Nearest, the default: round(x / step) * step, ties to the even multiple, as IEEE 754 has it. A
+   number that rounds up over the top of its binade lands on the first number of the next one, as it
+   should. Dividing by a power of two is exact, so the only rounding that happens is the one asked
+   for. In a list of numbers no multiple is even: a midpoint goes to the lower number, as in
+   bitsandbytes, and midpoints are compared in float64, where they are exact for numbers of float32.
+3. Stochastic ('~sr'): with u uniform on [0, 1), the magnitude goes up to the next multiple of its
+   step where u < |x| / step - floor(|x| / step), else down; in a list of numbers, to its upper
+   neighbour likewise. The mean is x: E Q(x) = x, Var Q(x) = step^2 f (1 - f) with f that fraction;
+   numbers on the grid stay.
+4. Subtractive dither ('~dither', equal steps only): round(x / step + u - 1/2) - (u - 1/2), times
+   the step. The error is uniform on half a step to either side whatever x is, so its variance is
+   step^2 / 12 exactly: this is the additive model of the theory made real. The result does not lie
+   on the grid.
 5. Saturation: what lies beyond the largest number becomes the largest number, infinities too. With
-   `saturate=False` the standard of the format speaks: IEEE formats (e5m2, fp16, bf16, ...) give infinities, e4m3
-   gives its NaN, FNUZ formats theirs, and formats all of whose codes are numbers saturate (OCP OFP8 and MX 1.0).
-   NaN stays NaN: an element of e2m1 cannot hold one, but hiding it would.
-6. Scales (scaling.py) come before, one for each scale group (scale_groups.py): Q(x) = s * grid(x / s). A shifted
-   integer adds its zero point between the two.
+   `saturate=False` the standard of the format speaks: IEEE formats (e5m2, fp16, bf16, ...) give
+   infinities, e4m3 gives its NaN, FNUZ formats theirs, and formats all of whose codes are numbers
+   saturate (OCP OFP8 and MX 1.0). NaN stays NaN: an element of e2m1 cannot hold one, but hiding it
+   would.
+6. Scales (scaling.py) come before, one for each scale group (scale_groups.py): Q(x) = s * grid(x /
+   s). A shifted integer adds its zero point between the two.
 
-Arithmetic is done in the type of the array, 16-bit types in float32, and each operation is one that IEEE 754
-rounds correctly: the same input gives the same bits in numpy and in torch, on any processor. On a GPU, not measured, a scale
-may lose its last bit: there torch multiplies by the reciprocal of a number. Where a sum decides (the mean magnitude of
-ternary and binary, the clip search) it is taken in float64, since its order is not fixed.
+Arithmetic is done in the type of the array, 16-bit types in float32, and each operation is one that
+IEEE 754 rounds correctly: the same input gives the same bits in numpy and in torch, on any
+processor. On a GPU, not measured, a scale may lose its last bit: there torch multiplies by the
+reciprocal of a number. Where a sum decides (the mean magnitude of ternary and binary, the clip
+search) it is taken in float64, since its order is not fixed.
 """
 
 from __future__ import annotations
@@ -63,7 +69,8 @@ from isoloss.formats.rounding.scale_groups import (
 )
 from isoloss.formats.rounding.scaling import Scale, scale_of
 
-#: `rounded` or a compiled twin of it: (namespace, x, format, uniform numbers or None, scale or None) to an array.
+#: `rounded` or a compiled twin of it: (namespace, x, format, uniform numbers or None, scale or
+#: None) to an array.
 Arithmetic = Callable[[Any, AnyArray, Format, AnyArray | None, AnyArray | None], AnyArray]
 
 
@@ -86,8 +93,9 @@ def fake_quantise(
 ) -> AnyArray:
     """x with every number replaced by what a format makes of it: same shape, type and device.
 
-    Scales are shared as the modifiers of the format say ('/row' is the last axis, '/128' groups along it), in
-    blocks for block formats, else by the whole tensor. There is no gradient; `isoloss.lm.fake_quantise` has one.
+    Scales are shared as the modifiers of the format say ('/row' is the last axis, '/128' groups
+    along it), in blocks for block formats, else by the whole tensor. There is no gradient;
+    `isoloss.lm.fake_quantise` has one.
 
     Parameters
     ----------
@@ -96,27 +104,27 @@ def fake_quantise(
     known
         The format or its spelling.
     random
-        Needed by '~sr', '~dither' and ideal noise: a seed (the same numbers for numpy and torch), a generator, or
-        the numbers themselves, uniform on [0, 1), normal for noise.
+        Needed by '~sr', '~dither' and ideal noise: a seed (the same numbers for numpy and torch), a
+        generator, or the numbers themselves, uniform on [0, 1), normal for noise.
     scale
         Replaces the scales: a positive number, or an array that broadcasts against x.
     check
-        False leaves out the passes that look for numbers that are not finite, and the warning of 16-bit types: a
-        NaN then makes its whole scale group NaN.
+        False leaves out the passes that look for numbers that are not finite, and the warning of
+        16-bit types: a NaN then makes its whole scale group NaN.
     by
         Does the arithmetic in place of `rounded`: a compiled twin of it.
 
     Returns
     -------
     array
-        Like x. A 16-bit type often cannot hold the numbers of a scaled grid; the result is then rounded twice, and
-        a `RoundedTwice` warning says so.
+        Like x. A 16-bit type often cannot hold the numbers of a scaled grid; the result is then
+        rounded twice, and a `RoundedTwice` warning says so.
 
     Raises
     ------
     ValueError
-        x or the arguments cannot be used: other types, empty arrays, groups that do not divide the last axis,
-        numbers that are not finite, a method other than '@rtn'.
+        x or the arguments cannot be used: other types, empty arrays, groups that do not divide the
+        last axis, numbers that are not finite, a method other than '@rtn'.
     """
     known = as_format(known)
     check_nearest(known, NEAREST)
@@ -151,7 +159,8 @@ def check_nearest(known: Format, methods: tuple[str, ...]) -> None:
     if known.method is not None and known.method not in methods:
         named = " or ".join(f"@{each}" for each in methods)
         raise ValueError(
-            f"fake_quantise rounds to nearest ({named}), not by '@{known.method}' as '{known}' says; "
+            f"fake_quantise rounds to nearest ({named}), not by '@{known.method}' as '{known}' "
+            "says; "
             "methods belong to training and to quantise"
         )
 
@@ -166,8 +175,9 @@ def round_elements(
     x, known, random
         As for `fake_quantise`.
     saturate
-        Whether what lies beyond the largest number becomes that number; else what the standard of the format says,
-        infinity or NaN. On a CPU torch 2.13 saturates in e4m3 and gives infinity in e5m2.
+        Whether what lies beyond the largest number becomes that number; else what the standard of
+        the format says, infinity or NaN. On a CPU torch 2.13 saturates in e4m3 and gives infinity
+        in e5m2.
 
     Raises
     ------
@@ -192,11 +202,13 @@ def round_elements(
 
 
 def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
-    """The rule that rounds other numbers with the scales of x, one for each row along its last axis.
+    """The rule that rounds other numbers with the scales of x, one for each row along its last
+    axis.
 
-    frozen(x, known)(x) is x rounded a row at a time, whatever granularity the format says; the rule takes arrays
-    that broadcast against those scales, such as one column of x after it changed: so a quantiser can round numbers
-    one by one and keep them on one grid. The method of the format is the caller's own business.
+    frozen(x, known)(x) is x rounded a row at a time, whatever granularity the format says; the rule
+    takes arrays that broadcast against those scales, such as one column of x after it changed: so a
+    quantiser can round numbers one by one and keep them on one grid. The method of the format is
+    the caller's own business.
 
     Raises
     ------
@@ -219,7 +231,8 @@ def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
 
 
 def hadamard(x: AnyArray, known: Format | str) -> AnyArray:
-    """x rotated along its last axis as '+had' of a format rotates it before rounding; its own inverse."""
+    """x rotated along its last axis as '+had' of a format rotates it before rounding; its own
+    inverse."""
     known = as_format(known)
     check_groups(x, known)
     return rotated(checked(x), x, rotated_size(x.shape, granularity_of(known)))
@@ -262,6 +275,7 @@ def rounded(
     x is float32 or float64, `uniform` of its shape, `step` broadcasts against it.
     """
     share = granularity_of(known)
+    # The rotation is its own inverse, so the same call turns the result back.
     size = rotated_size(x.shape, share) if known.hadamard else 1
     y = rotated(xp, x, size) if known.hadamard else x
     if step is not None:
@@ -277,6 +291,7 @@ def rounded(
 
 def _at(xp: Any, y: AnyArray, known: Format, scale: Scale, uniform: AnyArray | None) -> AnyArray:
     """y rounded with a scale."""
+    # A zero point is added in units of the step: it is a whole number, and so stays exact.
     if scale.zero is None:
         return to_grid(xp, y / scale.step, known, uniform) * scale.step
     return (to_grid(xp, y / scale.step + scale.zero, known, uniform) - scale.zero) * scale.step
@@ -284,13 +299,15 @@ def _at(xp: Any, y: AnyArray, known: Format, scale: Scale, uniform: AnyArray | N
 
 def _in_groups(xp: Any, y: AnyArray, known: Format, uniform: AnyArray | None) -> AnyArray:
     if known.function is not None:
+        # A copy, since the function of a user may work in place.
         return _as_given(known.function(xp.asarray(y, copy=True)), y, known)
     scale = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None))
     return _at(xp, y, known, scale, uniform)
 
 
 def _middle(xp: Any, step: AnyArray, known: Format) -> AnyArray | None:
-    """The zero point that goes with a step given from outside: the middle code of shifted integers."""
+    """The zero point that goes with a step given from outside: the middle code of shifted
+    integers."""
     return xp.ones_like(step) * 2.0 ** (known.bits - 1) if known.span == "shifted" else None
 
 
@@ -304,7 +321,8 @@ def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
         fits = False
     if not fits:
         raise ValueError(
-            f"the scale of '{known}' must be a number or an array that broadcasts to shape {tuple(x.shape)}"
+            f"the scale of '{known}' must be a number or an array that broadcasts to shape "
+            f"{tuple(x.shape)}"
         )
     if not bool(xp.all(xp.isfinite(step) & (step > 0))):
         raise ValueError(
@@ -314,7 +332,8 @@ def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
 
 
 def _as_given(out: AnyArray, y: AnyArray, known: Format) -> AnyArray:
-    """What a quantiser of the user returned, once it is known to be an array like the one it got."""
+    """What a quantiser of the user returned, once it is known to be an array like the one it
+    got."""
     if not hasattr(out, "dtype") or tuple(out.shape) != tuple(y.shape) or out.dtype != y.dtype:
         got = (
             f"{out.dtype} of shape {tuple(out.shape)}"
@@ -322,13 +341,15 @@ def _as_given(out: AnyArray, y: AnyArray, known: Format) -> AnyArray:
             else f"a {type(out).__name__}"
         )
         raise ValueError(
-            f"the function of '{known.name}' returned {got}; it must return {y.dtype} of shape {tuple(y.shape)}"
+            f"the function of '{known.name}' returned {got}; it must return {y.dtype} of shape "
+            f"{tuple(y.shape)}"
         )
     return out
 
 
 def _narrowed(xp: Any, wide: AnyArray, x: AnyArray, known: Format, check: bool) -> AnyArray:
-    """The result in the type of x, once it is known to have stayed finite where that is to be checked."""
+    """The result in the type of x, once it is known to have stayed finite where that is to be
+    checked."""
     with np.errstate(over="ignore"):
         out = xp.astype(wide, x.dtype, copy=False)
     if check and not all_finite(xp, out):
@@ -339,7 +360,8 @@ def _narrowed(xp: Any, wide: AnyArray, x: AnyArray, known: Format, check: bool) 
     is_grid = known.has_grid and known.rounding != "dither"
     if check and is_grid and out is not wide and bool(xp.any(xp.astype(out, wide.dtype) != wide)):
         warnings.warn(
-            f"numbers of '{known}' times their scale are no numbers of {dtype_name(x)}, so the result is rounded "
+            f"numbers of '{known}' times their scale are no numbers of {dtype_name(x)}, so the "
+            "result is rounded "
             "twice; pass a float32 array to keep it on the grid",
             RoundedTwice,
             stacklevel=3,
@@ -348,7 +370,8 @@ def _narrowed(xp: Any, wide: AnyArray, x: AnyArray, known: Format, check: bool) 
 
 
 def _check_range(xp: Any, x: AnyArray, known: Format) -> None:
-    """Raise ValueError where numbers are not finite, or too large for the scales of their blocks."""
+    """Raise ValueError where numbers are not finite, or too large for the scales of their
+    blocks."""
     if not all_finite(xp, x):
         raise ValueError(f"cannot round to '{known}': the array holds NaN or infinity")
     if (
@@ -357,5 +380,6 @@ def _check_range(xp: Any, x: AnyArray, known: Format) -> None:
         and bool(xp.max(xp.abs(x)) >= known.max * 2.0**127)
     ):
         raise ValueError(
-            f"cannot round to '{known}': its scales end at 2^127, and the array holds larger numbers"
+            f"cannot round to '{known}': its scales end at 2^127, and the array holds larger "
+            "numbers"
         )

@@ -1,23 +1,30 @@
-"""Scales: what the numbers of a scale group are divided by before they are rounded to the grid of a format.
+"""Scales: what the numbers of a scale group are divided by before they are rounded to the grid of a
+format.
 
 Each rule maps the largest magnitude m of a scale group to a scale s:
 
 - symmetric integers and floats up to 8 bits: s = m / max, so that nothing saturates;
-- grids of numbers: s = m over the largest magnitude of the grid (absmax, as bitsandbytes scales NF4);
-- full-range integers: s = m / (max + 1/2), so that all 2^bits levels are used and m saturates by half a step;
-- shifted integers: s = (high - low) / max over the range with 0 in it, and a zero point round(-low / s);
-- MX: s = 2^(floor(log2 m) - floor(log2 max)), the rule of the OCP specification 1.0: the top may saturate;
-- NV: s = e4m3((m / max) / t) t with t = M / (448 max) for the largest magnitude M of the tensor, and e4m3 of a
-  positive number at least its smallest, 2^-9;
-- ternary and binary: s is the mean magnitude, since m would make nearly all of a scale group 0 or far too large; it is
-  the best scale of binary (Rastegari et al. 2016, XNOR-Net) and that of BitNet b1.58 (arXiv 2402.17764);
+- grids of numbers: s = m over the largest magnitude of the grid (absmax, as bitsandbytes scales
+  NF4);
+- full-range integers: s = m / (max + 1/2), so that all 2^bits levels are used and m saturates by
+  half a step;
+- shifted integers: s = (high - low) / max over the range with 0 in it, and a zero point round(-low
+  / s);
+- MX: s = 2^(floor(log2 m) - floor(log2 max)), the rule of the OCP specification 1.0: the top may
+  saturate;
+- NV: s = e4m3((m / max) / t) t with t = M / (448 max) for the largest magnitude M of the tensor,
+  and e4m3 of a positive number at least its smallest, 2^-9;
+- ternary and binary: s is the mean magnitude, since m would make nearly all of a scale group 0 or
+  far too large; it is the best scale of binary (Rastegari et al. 2016, XNOR-Net) and that of BitNet
+  b1.58 (arXiv 2402.17764);
 - '+pow2': the power of two at or above s;
-- '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to nearest.
+- '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to
+  nearest.
 
-A scale is at least the smallest normal number of its type (in MX 2^-127): groups of zeros, and of numbers below
-it, round to finite numbers no larger than that. Scales themselves stay in the type of the array; storage counts them
-as 16 bits (8 in blocks and for powers of two), whose own rounding changes an error by less than a part in a thousand
-and is left out.
+A scale is at least the smallest normal number of its type (in MX 2^-127): groups of zeros, and of
+numbers below it, round to finite numbers no larger than that. Scales themselves stay in the type of
+the array; storage counts them as 16 bits (8 in blocks and for powers of two), whose own rounding
+changes an error by less than a part in a thousand and is left out.
 """
 
 from __future__ import annotations
@@ -50,12 +57,14 @@ def scale_of(
     """
     if not known.clip or round_at is None:
         return _scaled(xp, y, known, 1.0)
+    # Errors are compared in units of the peak, which floats of any size share.
     peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
     best = _scaled(xp, y, known, 2.0 ** (CLIP_STEPS[0] / 16))
     least = _squares(xp, round_at(best) - y, peak)
     for k in CLIP_STEPS[1:]:
         found = _scaled(xp, y, known, 2.0 ** (k / 16))
         squares = _squares(xp, round_at(found) - y, peak)
+        # Strictly less: of equal errors the larger scale stays, which clips less.
         better = squares < least
         least = xp.where(better, squares, least)
         best = Scale(
@@ -72,6 +81,8 @@ def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
     if known.span == "shifted":
         return _shifted(xp, y, known, ratio)
     if known.scales_by_mean:
+        # The order of a sum is not fixed, so it is taken where its rounding does not reach the
+        # result.
         mean = xp.mean(xp.astype(xp.abs(y), xp.float64), axis=-1, keepdims=True)
         return Scale(_finished(xp, xp.astype(mean, y.dtype) * ratio, known))
     largest = xp.max(xp.abs(y), axis=-1, keepdims=True)
@@ -85,6 +96,7 @@ def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
 
 
 def _shifted(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
+    # Zero is always inside the range, so that it stays exact.
     low = xp.clip(xp.min(y, axis=-1, keepdims=True), None, 0.0) * ratio
     high = xp.clip(xp.max(y, axis=-1, keepdims=True), 0.0, None) * ratio
     step = _finished(xp, (high - low) / known.max, known)
@@ -97,11 +109,13 @@ def _finished(xp: Any, step: AnyArray, known: Format) -> AnyArray:
     if not known.pow2:
         return step
     power = power_of_two(xp, step)
+    # Up, never down: below the step the largest magnitude would saturate.
     return xp.where(power < step, power * 2, power)
 
 
 def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: float) -> AnyArray:
     """The scales of NV blocks, products of an E4M3 number and one number of the tensor."""
+    # A block of zeros next to large ones still gets a scale that divides without a NaN.
     tiny = smallest_normal(xp, largest)
     tensor = xp.clip(xp.max(largest) / (known.max * E4M3.max), tiny / E4M3.smallest_step, None)
     blocks = to_grid(xp, largest / known.max / tensor * ratio, E4M3)
