@@ -75,7 +75,7 @@ def formats(
 def as_data(known: Format, distribution: str, block: int | None) -> dict[str, Any]:
     """One format for programs."""
     error = il.formats.relative_error(known, distribution)
-    size = block or (known.group if known.scale is None else None)
+    size = block or (known.group if known.block is None else None)
     computable = size is not None and il.formats.has_absmax_scale(known)
     computable = computable and (known.levels or 0) <= MOST_NUMBERS
     return {
