@@ -167,7 +167,7 @@ def _formats() -> Figures:
     for name in FORMATS:
         known = il.Format.parse(name)
         error = (
-            _hex(known.relative_error)
+            _hex(il.formats.relative_error(known))
             if known.granularity != "tensor" and not known.hadamard
             else ""
         )

@@ -34,7 +34,9 @@ FLOORS = {
     "cli": 8,
 }
 # Heavy or optional libraries, and the only rooms that may name them.
-HOMES = {"torch": {"lm"}, "matplotlib": {"plots"}, "numba": {"linear"}}
+HOMES = {"torch": {"lm", "formats"}, "matplotlib": {"plots"}, "numba": {"linear"}}
+#: Wings that other rooms enter by a face of their own, since it loads a library that the room itself does without.
+DOORS = {"formats.torch_twin"}
 TYPES = [
     "Budget",
     "Comparison",
@@ -127,6 +129,8 @@ def _reason(target: str, room: str, whole: bool) -> str | None:
         return None
     if FLOORS[rest[0]] >= FLOORS[room]:
         return f"{rest[0]} is not below {room}"
+    if ".".join(rest[:2]) in DOORS and len(rest) == (2 if whole else 3):
+        return "private to its room" if rest[-1].startswith("_") else None
     if len(rest) > (1 if whole else 2) or SOURCE.joinpath(*rest[:2]).with_suffix(".py").is_file():
         return "only the face of another room may be imported"
     return "private to its room" if rest[-1].startswith("_") else None
@@ -151,6 +155,8 @@ def test_imports_run_one_way(path: Path) -> None:
         ("fits", "import isoloss.runs.table", "only the face"),
         ("fits", "import_module('isoloss.runs.table')", "only the face"),
         ("fits", "from isoloss.runs import _checked", "private to its room"),
+        ("lm", "from isoloss.formats.torch_twin.compiled import straight", "only the face"),
+        ("runs", "def f():\n    import torch", "only ['formats', 'lm'] may import it"),
         ("plots", "import isoloss as il", "the package root is for users"),
         ("plots", "from isoloss import Runs", "the package root is for users"),
         ("plots", "from isoloss import fits", "not the room from the package root"),
@@ -169,6 +175,7 @@ def test_a_crooked_import_is_seen(room: str, line: str, why: str) -> None:
         ("fits", "from ..laws import Law"),
         ("fits", "from ._draws import _resample"),
         ("fits", "import isoloss.formats"),
+        ("lm", "from isoloss.formats.torch_twin import fake_quantise"),
         ("cli", "import isoloss as il"),
         ("cli", "from isoloss.fits import fit"),
         ("plots", "import matplotlib.pyplot as plt"),
@@ -353,7 +360,11 @@ def _offered(room: str) -> set[str]:
     own = [
         node
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and f"isoloss.{room}." in f"{node.module}."
+        if isinstance(node, ast.ImportFrom)
+        and (
+            f"isoloss.{room}." in f"{node.module}."
+            or str(node.module).removeprefix(f"{FRONT}.") in DOORS
+        )
     ]
     near = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 1]
     names = {alias.asname or alias.name for node in [*own, *near] for alias in node.names}

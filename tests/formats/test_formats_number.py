@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from isoloss.formats import Format, Marks, catalogue, float_format, int_format, noise_format
+from isoloss.formats import Format, Modifiers, catalogue, float_format, int_format, noise_format
 
 
 @pytest.mark.parametrize("known", catalogue(), ids=str)
@@ -229,9 +229,9 @@ def test_formats_survive_copies(name: str) -> None:
 
 def test_marks_are_taken_off_and_put_on() -> None:
     known = Format.parse("int4/128+had~sr@gptq")
-    assert known.marks == Marks(128, hadamard=True, rounding="sr", method="gptq")
+    assert known.modifiers == Modifiers(128, hadamard=True, rounding="sr", method="gptq")
     assert known.bare == int_format(4)
-    assert int_format(4).marked(known.marks) == known
+    assert int_format(4).modified(known.modifiers) == known
 
 
 FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
@@ -244,8 +244,9 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
         ("bf61", "unknown format 'bf61'; did you mean 'bf16'?"),
         (
             "xyz",
-            "unknown format 'xyz'; formats are intN, eXmY, bf16, mxfp4, nvfp4, ternary, binary, add(0.001) "
-            "and others of the catalogue",
+            "unknown format 'xyz'; formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, "
+            "binary, add(0.001) "
+            "and others of the catalogue; use('module') or --use module loads a custom one",
         ),
         ("int0", "an integer of 0 bits is out of range; bits go from 1 to 32"),
         ("int33", "an integer of 33 bits is out of range; bits go from 1 to 32"),
@@ -274,26 +275,33 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
         ("int33_full", "'int33_full' is out of range; bits go from 2 to 32"),
         ("vec(-1)", "the noise level -1.0 is out of range; it is a finite number, 0 or above"),
         ("coord(nan)", "the noise level nan is out of range; it is a finite number, 0 or above"),
-        ("add(0.1)+had", "'add(0.1)' takes no marks, but has '+had'"),
-        ("fp/row", "'fp' takes no marks, but has '/row'"),
-        ("int4/1", "unknown granularity 1; it is 'tensor', 'row' or a group size of 2 or more"),
+        ("add(0.1)+had", "'add(0.1)' takes no modifiers, but has '+had'"),
+        ("fp/row", "'fp' takes no modifiers, but has '/row'"),
+        (
+            "int4/1",
+            "unknown granularity 1; it is 'tensor', 'row', 'channel', 'token', a group size of 2 "
+            "or more, or a tile as '128x128'",
+        ),
         (
             "int4/col",
-            "unknown granularity 'col'; it is 'tensor', 'row' or a group size of 2 or more",
+            "unknown granularity 'col'; it is 'tensor', 'row', 'channel', 'token', a group size of "
+            "2 or more, or a tile as '128x128'",
         ),
         (
             "int4+foo",
-            "unknown mark '+foo'; marks are /granularity +had +clip +pow2 ~sr ~dither @method",
+            "unknown modifier '+foo'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
+            "@method",
         ),
         (
             "int4~rn",
-            "unknown mark '~rn'; marks are /granularity +had +clip +pow2 ~sr ~dither @method",
+            "unknown modifier '~rn'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
+            "@method",
         ),
         (
             "int4@a-b",
             "unknown method 'a-b'; name it with lower-case letters, digits and single '_'",
         ),
-        ("int4@a@b", "the mark '@b' comes after another of its kind"),
+        ("int4@a@b", "the modifier '@b' comes after another of its kind"),
         (4, "a format is a text such as 'int4', not 4"),
     ],
 )

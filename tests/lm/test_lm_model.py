@@ -161,6 +161,23 @@ def test_compiled_rounding_changes_nothing() -> None:
             "'w:int4@gptq')",
         ),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),
+        ("k4", "the model has no part 'k' ('k4'); it has w a kv q g"),
+        (
+            "w.layers.3:4",
+            "the model has no 'w.layers.3' ('w.layers.3:int4'); it has w.qkv, w.out, w.fc1, w.fc2, w.embedding, w.head",
+        ),
+        (
+            "g.dx:e4m3",
+            "the model has no 'g.dx' ('g.dx:e4m3'); it has g.qkv, g.out, g.fc1, g.fc2, g.head",
+        ),
+        (
+            "w4/128x128",
+            "'w:int4/128x128' cannot be: no code shares scales by '/128x128' yet; accepted are /tensor, /row and a group size",
+        ),
+        (
+            "w4 then bf16 from 80%",
+            "'w4 then bf16 from 80%' changes during training, which this trainer does not do yet; take one precision for the whole of it",
+        ),
     ],
 )
 def test_parts_that_the_model_lacks(precision: str, message: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from isoloss.fits import draw_runs, fit
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans import Budget, as_machine, plan
+from isoloss.plans import Budget, as_machine, plan, rate_of
 from isoloss.plans.search.weighted_laws import members_of
 from isoloss.runs import Runs, read
 
@@ -225,3 +225,17 @@ def test_laws_that_would_train_other_sizes_are_said_to_disagree() -> None:
         extrapolate=True,
     )
     assert "laws_disagree" not in {c.kind for c in near.warnings}
+
+
+def test_a_grid_of_numbers_is_dequantised_and_saves_memory_only() -> None:
+    h100 = as_machine("h100")
+    for spelled in ("w:nf4", "w:nf4 a:nf4", "w:nf4 a8", "w:nf4 a:e4m3"):
+        rate = rate_of(h100, Precision(spelled))
+        assert (rate.cost, rate.emulated) == (1, ("nf4",))
+
+
+def test_operands_of_each_product_have_a_rate_of_their_own() -> None:
+    h100 = as_machine("h100")
+    forward, backward = Precision("e4m3 g:e5m2 w.dx:bf16"), Precision("e4m3 g:bf16 g.dw:e5m2")
+    for precision in (forward, backward):
+        assert rate_of(h100, precision).cost == pytest.approx((2 * 989.4 / 1978.9 + 1) / 3)

@@ -1,14 +1,22 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
-from isoloss.formats.errors import ErrorStructure, error_structure, integer_bits, relative_error
-from isoloss.formats.marks import Marks
-from isoloss.formats.names import catalogue, float_format, int_format, noise_format
+from isoloss.formats.custom import custom_format
+from isoloss.formats.errors import (
+    ErrorStructure,
+    error_structure,
+    has_absmax_scale,
+    integer_bits,
+    relative_error,
+)
+from isoloss.formats.modifiers import Modifiers
+from isoloss.formats.named import catalogue, float_format, int_format, noise_format
+from isoloss.formats.names import FORMATS
 from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel
-from isoloss.formats.number import Format
-from isoloss.formats.own import own_format
-from isoloss.formats.parts import PARTS
-from isoloss.formats.precision import Precision
+from isoloss.formats.number import Format, as_format
+from isoloss.formats.parts import OPERANDS, PARTS, unexecuted
+from isoloss.formats.precision import Precision, as_precision
 from isoloss.formats.rounding import (
+    RoundedTwice,
     fake_quantise,
     frozen,
     hadamard,
@@ -18,28 +26,13 @@ from isoloss.formats.rounding import (
     scales,
 )
 
+# fmt: off
 __all__ = [
-    "NOISES",
-    "PARTS",
-    "ErrorStructure",
-    "Format",
-    "Marks",
-    "NoiseLevels",
-    "NoiseModel",
-    "Precision",
-    "catalogue",
-    "error_structure",
-    "fake_quantise",
-    "float_format",
-    "frozen",
-    "hadamard",
-    "int_format",
-    "integer_bits",
-    "noise_format",
-    "own_format",
-    "power_of_two",
-    "relative_error",
-    "round_elements",
-    "rounded",
-    "scales",
+    "FORMATS", "NOISES", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers", "NoiseLevels",
+    "NoiseModel", "Precision",
+    "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
+    "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",
+    "integer_bits", "noise_format", "power_of_two", "relative_error", "round_elements", "rounded",
+    "scales", "unexecuted",
 ]
+# fmt: on

@@ -5,45 +5,84 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
 
 from isoloss.formats.grids import (
     LARGEST_GRID,
+    Elements,
+    Kind,
+    Span,
     Special,
+    check_numbers,
+    elements_of,
     float_grid,
-    float_levels,
-    float_max,
-    float_step,
-    int_grid,
+    uniform_grid,
     usual_bias,
 )
-from isoloss.formats.marks import Marks, Rounding, check_granularity, check_method
+from isoloss.formats.modifiers import (
+    Modifiers,
+    Rounding,
+    check_granularity,
+    check_method,
+    split_modifiers,
+    tile_of,
+)
+from isoloss.formats.names import FORMATS, look_up
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Kind = Literal["exact", "int", "float", "block", "ternary", "binary", "noise", "own"]
-# What of its range an integer uses: the 2^bits - 1 levels around zero; all of them, the largest magnitude lying
-# half a step beyond the last; or all of them between the least and the largest number, with a zero point.
-Span = Literal["symmetric", "full", "shifted"]
-# Unset parts and ideal noise are kept in bf16 as far as memory and cost go.
+#: Unset parts and ideal noise are kept in bf16 as far as memory and cost go.
 REFERENCE_BITS = 16.0
-# A group of a plain format carries one bf16 or fp16 scale; the scales of MX and NV blocks have one byte.
+#: A group of a plain format carries one bf16 or fp16 scale; a power of two has one byte, and so
+#: have the scales of MX and NV blocks.
 GROUP_SCALE_BITS = 16.0
-BLOCK_SCALE_BITS = 8.0
+BYTE_SCALE_BITS = 8.0
+
+#: Classes of arithmetic by the most bits that they hold.
+_FLOAT_CLASSES = (("fp4", 4), ("fp6", 6), ("fp8", 8), ("bf16", 16), ("tf32", 19))
+_INTEGER_CLASSES = (("int4", 4), ("int8", 8), ("bf16", 16))
 
 
 @dataclass(frozen=True)
 class Format:
-    """How one number is rounded. `Format.parse("int4/128+had@gptq")` reads one, `str` prints it back.
+    """How one number is rounded; `Format.parse("int4/128+had@gptq")` reads one, `str` prints it.
 
-    `bits` counts one element with its sign, as a law sees it (int4 4, bf16 16, ternary log2 3); it is
-    infinite for 'fp' (no rounding at all) and nan for ideal noise, which has no bits.
-    `scale` is the format of a block's shared scale, `bias` the exponent's where it is not the usual one.
-    `granularity` None is the default of the part that the format is used for (weights and keys and values a
-    row, all others the tensor, block formats their block). `function` is a user's own quantiser (own.py), which
-    takes `stored` bits of memory an element.
+    Attributes
+    ----------
+    name
+        The spelling without modifiers; it reads back as this very format.
+    kind
+        'int', 'float' (a sign, exponent and mantissa), 'block' (integers or floats with a scale of
+        a block), 'grid' (a list of numbers), 'ternary', 'binary', 'custom' (a function), 'noise'
+        (ideal) or 'exact' ('fp', no rounding). Ask the properties below before asking the kind.
+    bits
+        Bits of one element with its sign, as a law sees them (int4 4, bf16 16, ternary log2 3);
+        infinite for 'fp', nan for ideal noise, which has none.
+    exponent, mantissa
+        Bits of the fields of a float; None for other kinds.
+    special
+        What the top codes of a float say: 'none' (all are numbers), 'nan', 'ieee' or 'fnuz'.
+    bias
+        The bias of the exponent where it is not the usual one.
+    span
+        What of its range an integer uses: 'symmetric', 'full' or 'shifted' (with a zero point).
+    block
+        How many neighbours share a scale where no modifier says otherwise; None for plain formats.
+    scale
+        The format of a block's shared scale.
+    noise, eps
+        The model of ideal noise ('add', 'vec', 'coord') and its level.
+    granularity, hadamard, clip, pow2, rounding, method
+        The modifiers, see `Modifiers`. Granularity None is the default of the part: the block of
+        a block format, a row of weights, keys and values, the tensor of all others.
+    function
+        The quantiser of a custom format (custom.py).
+    stored
+        Bits of memory an element of a custom format takes, scales counted; None: what
+        `storage_bits` counts.
+    numbers
+        The numbers of a 'grid', ascending, before any scale.
     """
 
     name: str
@@ -66,179 +105,305 @@ class Format:
     method: str | None = None
     function: Callable[[Any], Any] | None = None
     stored: float | None = None
+    numbers: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         check_granularity(self.granularity)
         check_method(self.method)
+        check_numbers(self.name, self.numbers, self.kind == "grid")
         # One nan object for all, or formats of equal noise would differ.
         object.__setattr__(self, "bits", math.nan if math.isnan(self.bits) else float(self.bits))
         if self.block is not None and self.granularity == self.block:
             object.__setattr__(self, "granularity", None)
-        if self.kind in ("exact", "noise") and self.marks != Marks():
-            raise ValueError(f"'{self.name}' takes no marks, but has '{self.marks}'")
-        if self.kind == "own" and (self.clip or self.pow2 or self.rounding):
+        if self.is_ideal and self.modifiers != Modifiers():
+            raise ValueError(f"'{self.name}' takes no modifiers, but has '{self.modifiers}'")
+        if self.function and (self.clip or self.pow2 or self.rounding):
             raise ValueError(
-                f"'{self.name}' rounds by its own function: '{self.marks}' would change nothing"
+                f"'{self.name}' rounds by its own function: '{self.modifiers}' would change nothing"
             )
-        if self.rounding == "dither" and (self.exponent is not None or self.kind == "binary"):
+        if self.rounding == "dither" and not self.is_uniform:
             raise ValueError(
                 f"'{self}' cannot be: dither needs equal steps around zero, which integers have"
             )
 
     @classmethod
     def parse(cls, text: str | Format) -> Format:
-        """The format that `text` spells, such as 'int4', 'E4M3', 'mxfp4+had~sr' or 'add(0.001)'.
+        """The format of a spelling such as 'int4', 'E4M3', 'mxfp4+had~sr' or 'add(0.001)'.
 
-        Raises ValueError with one sentence that says what is accepted.
+        Raises
+        ------
+        ValueError
+            The spelling cannot be read; the sentence says what is accepted.
         """
-        from isoloss.formats.names import read_format  # the names are formats themselves
-
         if isinstance(text, Format):
             return text
         if not isinstance(text, str):
             raise ValueError(f"a format is a text such as 'int4', not {text!r}")
-        return read_format(text)
+        name, modifiers = split_modifiers(text.strip().lower())
+        found = look_up(name)
+        known = cls(**found) if isinstance(found, dict) else found
+        return known.modified(modifiers)
 
     def __reduce__(self) -> tuple[Callable[..., Format], tuple[object, ...]]:
-        """Pickling goes through the constructor, and makes the name of an own quantiser readable again."""
-        if self.function is not None:
-            from isoloss.formats.own import restored  # it makes formats
-
-            return restored, (self.bare.name, self.bits, self.function, self.stored, self.marks)
-        return Format, tuple(getattr(self, each.name) for each in fields(self))
+        """Pickling goes through the constructor, and makes a custom format's name readable
+        again."""
+        values = tuple(getattr(self.bare, each.name) for each in fields(self))
+        home = FORMATS.home(self.name) if self.name in FORMATS else None
+        if home is None or FORMATS.is_shipped(home):
+            home = getattr(self.function, "__module__", None)
+        return _restored, (home, values, self.modifiers)
 
     def __str__(self) -> str:
-        """The name with its marks."""
-        return f"{self.name}{self.marks}"
+        """The name with its modifiers."""
+        return f"{self.name}{self.modifiers}"
 
+    # ---- modifiers
     @property
-    def marks(self) -> Marks:
+    def modifiers(self) -> Modifiers:
         """Granularity, Hadamard, clip search, power-of-two scale, rounding and method."""
-        return Marks(
+        return Modifiers(
             self.granularity, self.hadamard, self.clip, self.pow2, self.rounding, self.method
         )
 
     @property
     def bare(self) -> Format:
-        """The same format without marks."""
-        return self.marked(Marks())
+        """The same format without modifiers."""
+        return self.modified(Modifiers())
 
-    def marked(self, marks: Marks) -> Format:
-        """The same format with these marks instead of its own."""
-        return replace(self, **marks._asdict())
+    def modified(self, modifiers: Modifiers) -> Format:
+        """The same format with these modifiers instead of its own."""
+        return replace(self, **modifiers._asdict())
 
+    # ---- questions about the kind
     @property
     def is_exact(self) -> bool:
         """True for 'fp', which rounds nothing."""
         return self.kind == "exact"
 
     @property
+    def is_noise(self) -> bool:
+        """True for ideal noise: add(eps), vec(eps), coord(eps)."""
+        return self.noise is not None
+
+    @property
+    def is_ideal(self) -> bool:
+        """True for 'fp' and ideal noise: kept in the reference precision for memory and cost."""
+        return self.is_exact or self.is_noise
+
+    @property
+    def is_integer(self) -> bool:
+        """True for intN, intN_full and uintN, whose elements are whole numbers."""
+        return self.kind == "int"
+
+    @property
+    def is_float(self) -> bool:
+        """True for floats that stand alone; those in blocks (mxfp4, nvfp4) are 'block'."""
+        return self.kind == "float"
+
+    @property
+    def is_wide(self) -> bool:
+        """True where a law counts no rounding: 'fp' and floats of 16 bits and more."""
+        return self.is_exact or (self.is_float and self.bits >= REFERENCE_BITS)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether rounding draws random numbers: '~sr', '~dither' and ideal noise."""
+        return self.rounding is not None or self.is_noise
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether an element is one of finitely many numbers before scaling."""
+        return not (self.is_ideal or self.function)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all steps are equal around zero: integers, in blocks too, and ternary."""
+        match self.kind:
+            case "int" | "ternary":
+                return True
+            case "block":
+                return self.exponent is None
+            case "exact" | "float" | "grid" | "binary" | "noise" | "custom":
+                return False
+            case _:
+                assert_never(self.kind)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether elements are divided by a scale before rounding; floats above 8 bits are not."""
+        return self.has_grid and not (self.is_float and self.bits > 8)
+
+    @property
+    def scales_by_mean(self) -> bool:
+        """Whether the scale is the mean magnitude (ternary, binary) instead of the largest."""
+        return self.kind in ("ternary", "binary")
+
+    @property
+    def short(self) -> str | None:
+        """The bare number that stands for this format behind a part (w4); None: it needs its
+        name."""
+        match self.kind:
+            case "ternary":
+                return "1.58"
+            case "binary":
+                return "1"
+            case "int":
+                is_short = self.span == "symmetric" and self.bits not in (16, 32)
+                return f"{self.bits:.0f}" if is_short else None
+            case "exact" | "float" | "block" | "grid" | "noise" | "custom":
+                return None
+            case _:
+                assert_never(self.kind)
+
+    @property
+    def computes_in(self) -> str | None:
+        """The class of arithmetic that holds the format: 'int4', 'int8', 'fp4', 'fp6', 'fp8',
+        'bf16', ...
+
+        None where no machine computes in the format itself (grids of numbers, custom functions):
+        products then run in the reference precision on dequantised numbers, and only memory is
+        saved.
+        """
+        match self.kind:
+            case "exact" | "noise":
+                return "bf16"
+            case "grid" | "custom":
+                return None
+            case "int" | "float" | "block" | "ternary" | "binary":
+                classes = _INTEGER_CLASSES if self.exponent is None else _FLOAT_CLASSES
+                return next((name for name, most in classes if self.bits <= most), self.name)
+            case _:
+                assert_never(self.kind)
+
+    # ---- bits
+    @property
+    def compute_bits(self) -> float:
+        """Bits that a cost by bits sees: the format's, and the reference's for 'fp' and ideal
+        noise."""
+        return REFERENCE_BITS if self.is_ideal else self.bits
+
+    @property
     def group(self) -> int | None:
-        """How many elements share one scale, or None where a row or a tensor does."""
+        """How many elements share one scale, or None where a row, channel, token or tensor does."""
+        if tile := tile_of(self.granularity):
+            return tile[0] * tile[1]
         if isinstance(self.granularity, int):
             return self.granularity
         return self.block if self.granularity is None else None
 
     @property
-    def storage_bits(self) -> float:
-        """Bits of memory an element, scales counted: MXFP4 4.25, NVFP4 4.5, int4/128 4.125.
+    def scale_bits(self) -> float:
+        """Bits of one shared scale: 16, a byte in blocks and with '+pow2', and a zero point's
+        beside it."""
+        is_byte = self.scale is not None or self.pow2
+        zero = self.bits if self.span == "shifted" else 0.0
+        return (BYTE_SCALE_BITS if is_byte else GROUP_SCALE_BITS) + zero
 
-        A group of a plain format shares 16 bits, and its zero point where it has one; a block shares 8. Scales
-        of a row or a tensor count as 0, and so does NVFP4's second scale, of the tensor. 'fp' and ideal noise
-        are kept in the reference, 16 bits.
+    @property
+    def storage_bits(self) -> float:
+        """Bits of memory an element, scales counted: MXFP4 4.25, NVFP4 4.5, int4/128 4.125, NF4
+        4.25.
+
+        Scales of a row or a tensor count as 0, and so does NVFP4's second scale, of the tensor.
+        'fp' and ideal noise are kept in the reference, 16 bits.
         """
-        if self.kind in ("exact", "noise"):
+        if self.is_ideal:
             return REFERENCE_BITS
         if self.stored is not None:
             return self.stored
-        shared = BLOCK_SCALE_BITS if self.kind == "block" else GROUP_SCALE_BITS
-        shared += self.bits if self.span == "shifted" else 0.0
-        return self.bits + (shared / self.group if self.group else 0.0)
+        return self.bits + (self.scale_bits / self.group if self.group else 0.0)
 
+    # ---- the grid, before scaling
     @property
-    def is_scaled(self) -> bool:
-        """True where elements are divided by a scale before they are rounded; floats above 8 bits are not."""
-        return self.kind not in ("exact", "noise", "own") and not (
-            self.kind == "float" and self.bits > 8
-        )
+    def _float(self) -> tuple[int, int, Special, int] | None:
+        """Exponent bits, mantissa bits, special codes and bias of a float; None for other kinds."""
+        if self.exponent is None or self.mantissa is None:
+            return None
+        bias = usual_bias(self.exponent) if self.bias is None else self.bias
+        return self.exponent, self.mantissa, self.special, bias
 
     @property
     def lowest_exponent(self) -> int | None:
         """The power of two of a float's smallest normal number; None for other kinds."""
-        if self.exponent is None:
-            return None
-        return 1 - (usual_bias(self.exponent) if self.bias is None else self.bias)
+        return None if self._float is None else 1 - self._float[3]
+
+    @property
+    def _elements(self) -> Elements | None:
+        """How many numbers, the ends and the smallest step; None where there is no grid."""
+        return elements_of(self.kind, self.bits, self.span, self._float, self.numbers)
 
     @property
     def levels(self) -> int | None:
         """How many different numbers an element can be; None where that is unlimited."""
-        if self.kind in ("exact", "noise", "own"):
-            return None
-        if self.exponent is not None and self.mantissa is not None:
-            return float_levels(self.exponent, self.mantissa, self.special)
-        return 3 if self.kind == "ternary" else int(2**self.bits)
+        return None if self._elements is None else self._elements.levels
 
     @property
     def max(self) -> float:
-        """The largest element before scaling (int4 7, e4m3 448); infinite for fp, noise and own quantisers."""
-        if self.kind in ("exact", "noise", "own"):
-            return math.inf
-        if (
-            self.exponent is not None
-            and self.mantissa is not None
-            and self.lowest_exponent is not None
-        ):
-            return float_max(self.exponent, self.mantissa, self.special, 1 - self.lowest_exponent)
-        if self.kind in ("ternary", "binary"):
-            return 1.0
-        if self.span == "shifted":
-            return float(2.0**self.bits - 1)
-        return float(2.0 ** (self.bits - 1) - 1) * self.smallest_step
+        """The largest element (int4 7, e4m3 448); infinite for fp, noise and custom functions."""
+        return math.inf if self._elements is None else self._elements.max
+
+    @property
+    def min(self) -> float:
+        """The smallest element: two's complement reaches a step further below zero (int4 -8)."""
+        return -math.inf if self._elements is None else self._elements.min
 
     @property
     def smallest_step(self) -> float:
-        """The smallest distance of two neighbouring elements before scaling; 0 where there is no grid."""
-        if self.kind in ("exact", "noise", "own"):
-            return 0.0
-        if self.mantissa is not None and self.lowest_exponent is not None:
-            return float_step(self.mantissa, 1 - self.lowest_exponent)
-        if (
-            self.kind == "block"
-        ):  # integers of MX are fixed point with one bit before the point and the sign
-            return float(2.0 ** (2 - self.bits))
-        return 2.0 if self.kind == "binary" else 1.0
+        """The smallest distance of two neighbouring elements; 0 where there is no grid."""
+        return 0.0 if self._elements is None else self._elements.step
+
+    @property
+    def scaled_max(self) -> float:
+        """The element that a scale made of the largest magnitude maps that magnitude to.
+
+        The largest, so that nothing saturates; half a step beyond it where the range is full; the
+        largest magnitude of a grid of numbers.
+        """
+        if self.numbers is not None:
+            return max(self.numbers[-1], -self.numbers[0])
+        return self.max + (self.smallest_step / 2 if self.span == "full" else 0.0)
 
     @property
     def grid(self) -> NDArray[np.float64]:
-        """All numbers that an element can be before scaling, ascending; integers are two's complement.
+        """All numbers that an element can be, ascending; integers are two's complement.
 
-        Raises ValueError for fp, noise and own quantisers, which have none, and above 65,536 numbers.
+        Raises
+        ------
+        ValueError
+            The format has no grid (fp, noise, custom functions), or more than 65,536 numbers.
         """
-        import numpy as np
-
         if self.levels is None:
             raise ValueError(f"'{self.name}' has no grid of numbers")
         if self.levels > LARGEST_GRID:
             raise ValueError(
                 f"the grid of '{self.name}' has {self.levels} numbers; at most 65536 are listed"
             )
-        if (
-            self.exponent is not None
-            and self.mantissa is not None
-            and self.lowest_exponent is not None
-        ):
-            return float_grid(self.exponent, self.mantissa, self.special, 1 - self.lowest_exponent)
-        if self.kind in ("ternary", "binary"):
-            return np.linspace(-1.0, 1.0, self.levels)
-        if self.span == "shifted":
-            return np.arange(2.0**self.bits)
-        return int_grid(int(self.bits), self.smallest_step)
+        if self.numbers is not None:
+            return np.array(self.numbers)
+        if self._float is not None:
+            return float_grid(*self._float)
+        return uniform_grid(self.levels, self.min, self.smallest_step)
 
-    @property
-    def relative_error(self) -> float:
-        """Mean squared error of rounding a normal variable, divided by its variance (rules: error.py)."""
-        from isoloss.formats.errors.relative import (
-            relative_error,
-        )  # scipy only where an error is asked for
 
-        return relative_error(self)
+def as_format(given: str | Format) -> Format:
+    """The format that is meant: a Format as it is, or the one that a name or spelling says.
+
+    Parameters
+    ----------
+    given
+        A Format, or a text such as 'int4/128+had', 'E4M3', 'nf4' or 'add(0.001)'.
+
+    Raises
+    ------
+    ValueError
+        The spelling cannot be read, or it is no text.
+    """
+    return Format.parse(given)
+
+
+def _restored(home: str | None, values: tuple[Any, ...], modifiers: Modifiers) -> Format:
+    """The format that was pickled, the name of a custom one readable in this process too."""
+    known = Format(*values)
+    if home is not None:
+        FORMATS.register(known.name, known, home=home)
+    return known.modified(modifiers)

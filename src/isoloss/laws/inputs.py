@@ -38,6 +38,9 @@ class Level:
     precision: Precision
     sparsity: str | None = None
 
+    def __post_init__(self) -> None:
+        self.precision.check_one_format_a_part()
+
     def __str__(self) -> str:
         return f"{self.precision} {self.sparsity}" if self.sparsity else str(self.precision)
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import NOISES, Format, Marks, Precision
+from isoloss.formats import NOISES, Format, Modifiers, Precision
 from isoloss.linear.checks import finite
 
 Array = NDArray[np.float64]
@@ -117,14 +117,15 @@ def _read(precision: Precision) -> Quantisers:
 
 
 def _check(known: Format, precision: Precision) -> None:
-    if known.kind not in ("noise", "int", "float") or known.span != "symmetric":
+    is_known = known.is_noise or known.is_integer or known.is_float
+    if not is_known or known.span != "symmetric":
         raise ValueError(
             f"no exact risk for format '{known}' in precision '{precision}'; "
             f"accepted are {spelled_noises()}, integers and floats"
         )
-    marks = known.marks
+    marks = known.modifiers
     if (
-        marks._replace(granularity=None, rounding=None) != Marks()
+        marks._replace(granularity=None, rounding=None) != Modifiers()
         or marks.granularity not in (None, "tensor")
         or marks.rounding == "dither"
     ):
@@ -153,7 +154,7 @@ def levels_of(known: Format, scale: float | None, size: float) -> Array:
     `size` is the root mean square of the largest element, which the default step of an integer is
     made from.
     """
-    if known.kind == "int":
+    if known.is_integer:
         step = scale or default_step(known, size)
         return np.arange(2.0 ** (known.bits - 1)) * step
     grid = known.grid

@@ -6,6 +6,7 @@ training (rounding), and by a method when the model is quantised for serving (af
 `register_rule` and `register_method` add your own.
 """
 
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.after import (
     Calibration,
     Degradation,
@@ -33,7 +34,7 @@ from isoloss.lm.data import (
     corpus_of,
 )
 from isoloss.lm.model import Model
-from isoloss.lm.rounding import GradientRule, fake_quantise, register_rule
+from isoloss.lm.rounding import GradientRule, register_rule
 from isoloss.lm.shape import ModelError, model_of
 from isoloss.lm.sweeps import foreseen, train
 from isoloss.lm.training import (

@@ -56,9 +56,9 @@ class Level:
     def _words(self) -> Iterator[str]:
         for stage, formats in (("", self.precision.train), ("-> ", self.precision.serve)):
             for part, known in formats.items():
-                kind = "" if known.kind in ("int", "ternary", "binary") else f":{known.kind}"
+                kind = "" if known.is_integer or known.scales_by_mean else f":{known.kind}"
                 wider = "+" if _bits(known) > self.bits else ""
-                yield f"{stage}{part}{kind}{wider}{known.marks._replace(method=None)}"
+                yield f"{stage}{part}{kind}{wider}{known.modifiers._replace(method=None)}"
         yield from [self.sparsity] if self.sparsity else []
 
 

@@ -217,6 +217,4 @@ def _own(precision: Precision, scope: str) -> Format | None:
 
 def _bits(known: Format | None) -> float:
     """Bits an element in memory; ideal noise and 'fp' are held in the reference format."""
-    if known is None or known.kind in ("exact", "noise"):
-        return REFERENCE_BITS
-    return known.storage_bits
+    return REFERENCE_BITS if known is None else known.storage_bits

@@ -1,4 +1,5 @@
-"""Rounding and noise that draw: means and variances on 1e7 draws a format, and where the numbers come from."""
+"""Rounding and noise that draw: means and variances on 1e7 draws a format, and where the numbers
+come from."""
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def neighbours(known: Format, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def places(known: Format) -> np.ndarray:
-    """Twenty numbers inside the range: on the grid, at midpoints, below the smallest, in every size."""
+    """Twenty numbers inside the range: on the grid, at midpoints, below the smallest, in every
+    size."""
     rng = np.random.default_rng(0)
     inside = known.grid[np.abs(known.grid) < known.max]
     on = rng.choice(inside, 5)
@@ -168,18 +170,34 @@ def test_numbers_of_the_caller_are_used() -> None:
 @pytest.mark.parametrize(
     ("random", "message"),
     [
-        (None, "'int4~sr' draws random numbers; pass random= a seed, a generator or the uniform numbers"),
+        (
+            None,
+            "'int4~sr' draws random numbers; pass random= a seed, a generator or the uniform "
+            "numbers",
+        ),
         ("seed", "'int4~sr' cannot draw from a str; pass a seed, a generator or an array like x"),
-        (torch.zeros(4), "'int4~sr' cannot draw from a Tensor; pass a seed, a generator or an array like x"),
-        (torch.Generator(), "'int4~sr' cannot draw from a Generator; pass a seed, a generator or an array like x"),
+        (
+            torch.zeros(4),
+            "'int4~sr' cannot draw from a Tensor; pass a seed, a generator or an array like x",
+        ),
+        (
+            torch.Generator(),
+            "'int4~sr' cannot draw from a Generator; pass a seed, a generator or an array like x",
+        ),
         (np.zeros(3), "'int4~sr' needs uniform numbers of shape (4,), not (3,)"),
-        (np.array([0, 0, 0, 1.0]), "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside"),
-        (np.array([0, 0, 0, np.nan]), "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside"),
+        (
+            np.array([0, 0, 0, 1.0]),
+            "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside",
+        ),
+        (
+            np.array([0, 0, 0, np.nan]),
+            "'int4~sr' needs uniform numbers in [0, 1) as float64; some lie outside",
+        ),
         (np.zeros(4, dtype=int), "'int4~sr' needs uniform numbers of a float type, not int64"),
         (-1, "'int4~sr' cannot draw from the seed -1; a seed is a whole number, 0 or more"),
         (True, "'int4~sr' cannot draw from the seed True; a seed is a whole number, 0 or more"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_drawn_from(random: object, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         fake_quantise(np.zeros(4), "int4~sr", random=random)

@@ -207,6 +207,10 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"stored": "ternary"}, "no exact risk for format 'ternary' in precision 'w1.58'"),
         ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers"),
         ({"precision": "a:mxfp4"}, "'a:mxfp4' cannot be sampled: scales are shared along rows"),
+        ({"precision": "d:nf4"}, "'d:nf4' cannot be sampled: scales are shared along rows"),
+        ({"precision": "d:int4/2x3"}, "'d:int4/2x3' cannot be sampled: no code shares scales"),
+        ({"precision": "w4 then w8 from 50%"}, "'w4 then w8 from 50%' changes during training"),
+        ({"precision": "w.dx:e4m3"}, "linear regression has no part 'w.dx'"),
         ({"precision": "d:int4/3+had"}, "the modifiers '/3\\+had' of 'd:int4/3"),
         ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' "
                                                            "is not known"),

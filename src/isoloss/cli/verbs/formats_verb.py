@@ -75,14 +75,9 @@ def formats(
 def as_data(known: Format, distribution: str, block: int | None) -> dict[str, Any]:
     """One format for programs."""
     error = il.formats.relative_error(known, distribution)
-    size = block or (known.group if known.kind != "block" else None)
-    computable = size is not None and known.is_scaled and known.kind not in ("ternary", "binary")
-    computable = (
-        computable
-        and known.span != "shifted"
-        and not known.clip
-        and (known.levels or 0) <= MOST_NUMBERS
-    )
+    size = block or (known.group if known.block is None else None)
+    computable = size is not None and il.formats.has_absmax_scale(known)
+    computable = computable and (known.levels or 0) <= MOST_NUMBERS
     return {
         "name": str(known),
         "kind": known.kind,

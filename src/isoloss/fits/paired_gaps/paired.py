@@ -211,10 +211,7 @@ def reference_mask(x: Inputs) -> Mask:
     wide = []
     for level in x.levels.items:
         formats = [*level.precision.train.values(), *level.precision.serve.values()]
-        wide.append(
-            not level.sparsity
-            and all(f.is_exact or (f.kind == "float" and f.bits >= 16) for f in formats)
-        )
+        wide.append(not level.sparsity and all(f.is_wide for f in formats))
     return np.array(wide, dtype=bool)[x.level]
 
 

@@ -14,7 +14,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Distribution:
-    """How |x| is distributed: its density, P(|x| <= m), and where a share below 1e-30 lies beyond."""
+    """How |x| is distributed: its density, P(|x| <= m), and where a share below 1e-30 lies
+    beyond."""
 
     name: str
     density: Callable[[Array], Array]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from isoloss.formats.errors.distributions import NORMAL, Array, Distribution
-from isoloss.formats.marks import Rounding
+from isoloss.formats.modifiers import Rounding
 
 _NODES, _WEIGHTS = (
     np.polynomial.legendre.leggauss(10)[row] / 2 for row in (0, 1)
@@ -23,13 +23,15 @@ def grid_error(
 ) -> float:
     """E[(Q(x) - x)^2; |x| <= limit] for a symmetric grid.
 
-    `levels` are the grid's numbers >= 0, ascending. Gauss-Legendre with 10 nodes on every piece where the
+    `levels` are the grid's numbers >= 0, ascending, and before them the neighbour below zero where
+    that is not the mirror image of the first. Gauss-Legendre with 10 nodes on every piece where the
     rounded value is one number.
     """
     limit = min(limit, x.reach)
+    # Between two cuts the rounded value is one number, so the integrand is smooth there.
     middles = (levels[1:] + levels[:-1]) / 2
     cuts = np.concatenate([[0.0, limit], levels, middles, np.arange(0.0, x.reach, 0.5)])
-    cuts = np.unique(cuts[cuts <= limit])
+    cuts = np.unique(cuts[(cuts >= 0) & (cuts <= limit)])
     widths = np.diff(cuts)
     centres = cuts[:-1] + widths / 2
     nodes = centres[:, None] + widths[:, None] * _NODES
@@ -40,12 +42,14 @@ def grid_error(
 def two_sided_error(
     sides: Sequence[Array], rounding: Rounding | None, limit: float, x: Distribution
 ) -> float:
-    """`grid_error` where the numbers above zero and the magnitudes below it differ: the mean of both."""
+    """`grid_error` where the numbers above zero and the magnitudes below it differ: the mean of
+    both."""
     return float(np.mean([grid_error(levels, rounding, limit, x) for levels in sides]))
 
 
 def best_error(error_at: Callable[[float], float]) -> float:
-    """The smallest error over the scale, where `error_at` takes the largest number of the scaled grid.
+    """The smallest error over the scale, where `error_at` takes the largest number of the scaled
+    grid.
 
     Floats have a local best in every octave, so the scale is scanned before it is refined.
     """
@@ -53,6 +57,7 @@ def best_error(error_at: Callable[[float], float]) -> float:
         minimize_scalar,
     )  # formats are read everywhere, errors computed seldom
 
+    # 24 scales an octave, from half a standard deviation to far outside any of them.
     tops = np.geomspace(0.5, 64.0, 169)
     at = int(np.argmin([error_at(top) for top in tops[:-1]]))
     bounds = (tops[max(at - 1, 0)], tops[at + 1])
@@ -61,7 +66,8 @@ def best_error(error_at: Callable[[float], float]) -> float:
 
 
 def fine_error(top: float, step: float, rounding: Rounding | None, x: Distribution) -> float:
-    """The error of a uniform grid of small steps: step^2 / 12 (6 when stochastic), and saturation outside."""
+    """The error of a uniform grid of small steps: step^2 / 12 (6 when stochastic), and saturation
+    outside."""
     return float(step**2 / (6 if rounding == "sr" else 12) * x.below(top)) + saturation(top, x)
 
 
@@ -93,8 +99,9 @@ def _squares(
     """E[(Q(x) - x)^2 | x] at the nodes of each piece."""
     squares: Array
     if rounding == "sr":
-        # Below the smallest positive level of a grid without zero, the lower neighbour is its mirror image.
-        ladder = np.concatenate([[-levels[0]], levels])
+        # Below the smallest positive level of a grid without zero, the lower neighbour is its
+        # mirror image.
+        ladder = levels if levels[0] < 0 else np.concatenate([[-levels[0]], levels])
         above = np.clip(np.searchsorted(ladder, centres), 1, len(ladder) - 1)
         squares = (nodes - ladder[above - 1, None]) * (ladder[above, None] - nodes)
         squares = np.where(centres[:, None] > levels[-1], (nodes - levels[-1]) ** 2, squares)

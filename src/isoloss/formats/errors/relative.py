@@ -2,21 +2,24 @@
 
 `relative_error` returns E(Q(x) - x)^2 / E x^2, by quadrature. The rules, in one place:
 
-- Integers, ternary, binary: the best uniform grid of 2^bits (ternary 3) levels, that is, the best scale and
-  zero point. For a normal variable the best one is symmetric, so an even number of levels lies at the odd
-  multiples of half a step. These are the optimum uniform quantisers of Max (1960), and the grid of QuEST:
-  0.3634, 0.11885, 0.03744, 0.011543 for 1 to 4 bits. At 8 bits the best is 8.769e-5; the 8.78e-5 that goes
-  with QuEST comes from its tabulated scale, which is 1% off the best.
-- Floats up to 8 bits: their own grid with the best scale (e2m1 0.012685). Wider floats: scale 1, since nobody
-  scales them.
-- Block formats: the largest magnitude of the block makes the scale, as rounding does (scaling.py), the tensor's
-  second scale of NV taken as 1. With '/row' or '/tensor' the best scale instead.
+- Integers, ternary, binary: the best uniform grid of 2^bits (ternary 3) levels, that is, the best
+  scale and zero point. For a normal variable the best one is symmetric, so an even number of levels
+  lies at the odd multiples of half a step. These are the optimum uniform quantisers of Max (1960),
+  and the grid of QuEST: 0.3634, 0.11885, 0.03744, 0.011543 for 1 to 4 bits. At 8 bits the best is
+  8.769e-5; the 8.78e-5 that goes with QuEST comes from its tabulated scale, which is 1% off the
+  best.
+- Floats up to 8 bits: their own grid with the best scale (e2m1 0.012685). Wider floats: scale 1,
+  since nobody scales them.
+- Grids of numbers: their own numbers with the scale that the largest magnitude of the block makes;
+  a grid without a block, or with '/row' or '/tensor', with the best scale.
+- Block formats: the largest magnitude of the block makes the scale, as rounding does (scaling.py),
+  the tensor's second scale of NV taken as 1. With '/row' or '/tensor' the best scale instead.
 - `block` asks for the scale that the largest of so many numbers makes (absmax), for any format.
-- Ideal noise: its eps. 'fp': 0. A user's own quantiser is measured on 2^20 draws.
-- '~sr' rounds to one of the two neighbours so that the mean is kept, '~dither' adds step^2 / 12 everywhere; what
-  lies beyond the grid saturates.
-- Groups of plain formats, rows, Hadamard, clip search and methods do not enter: the numbers are alike
-  everywhere, and the best scale is the bound for every way to find one.
+- Ideal noise: its eps. 'fp': 0. A user's own function is measured on 2^20 draws.
+- '~sr' rounds to one of the two neighbours so that the mean is kept, '~dither' adds step^2 / 12
+  everywhere; what lies beyond the grid saturates.
+- Groups of plain formats, rows, Hadamard, clip search and methods do not enter: the numbers are
+  alike everywhere, and the best scale is the bound for every way to find one.
 """
 
 from __future__ import annotations
@@ -26,15 +29,23 @@ from functools import lru_cache
 
 import numpy as np
 
-from isoloss.formats.errors.block_error import absmax_error, block_error
+from isoloss.formats.errors.block_error import absmax_error, block_error, sides_of
 from isoloss.formats.errors.distributions import Array, Distribution, distribution
-from isoloss.formats.errors.quadrature import best_error, fine_error, grid_error, saturation
-from isoloss.formats.number import Format
+from isoloss.formats.errors.quadrature import (
+    best_error,
+    fine_error,
+    grid_error,
+    saturation,
+    two_sided_error,
+)
+from isoloss.formats.named import int_format
+from isoloss.formats.number import Format, as_format
+from isoloss.formats.rounding import fake_quantise
 
 # Finer grids are so fine that step^2 / 12 is exact to a part in a million.
 _SUMMED_BITS = 12
 _SUMMED_MANTISSA = 10
-_OWN_ROWS = 256
+_DRAWN_ROWS = 256
 
 
 def relative_error(
@@ -42,33 +53,55 @@ def relative_error(
 ) -> float:
     """The mean squared error of rounding, over the variance, by the rules at the top of this file.
 
-    `distribution` is 'normal', 'laplace' or 'uniform'; `block` is how many numbers share an absmax scale.
-    Raises ValueError for an unknown one, a block below 2, and blocks of formats whose scale is not absmax alone.
+    Parameters
+    ----------
+    known
+        The format or its spelling.
+    distribution
+        That of the numbers: 'normal', 'laplace' or 'uniform'.
+    block
+        How many numbers share an absmax scale; None: the best scale, or the block of the format.
+
+    Returns
+    -------
+    float
+        E(Q(x) - x)^2 / E x^2, no unit.
+
+    Raises
+    ------
+    ValueError
+        The distribution is unknown, the block is below 2, or the scale of the format is not absmax
+        alone.
     """
-    known = Format.parse(known)
+    known = as_format(known)
     if block is None:
-        plain = known.marks._replace(hadamard=False, clip=False, method=None)
-        return _error_of(known.marked(plain), distribution)
+        plain = known.modifiers._replace(hadamard=False, clip=False, method=None)
+        return _error_of(known.modified(plain), distribution)
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 2:
         raise ValueError(f"a block of {block!r} numbers is none; it is a whole number, 2 or more")
-    if (
-        not known.is_scaled
-        or known.clip
-        or known.span == "shifted"
-        or known.kind in ("ternary", "binary")
-    ):
+    if not has_absmax_scale(known):
         raise ValueError(
-            f"'{known}' has no absmax scale to compute an error of; error_structure measures it on an array"
+            f"'{known}' has no absmax scale to compute an error of; error_structure measures it on "
+            "an array"
         )
     return _absmax_error_of(known, distribution, int(block))
 
 
+def has_absmax_scale(known: Format) -> bool:
+    """Whether the largest magnitude of a block makes the scale, so that `block` can be asked
+    for."""
+    is_around_zero = known.is_scaled and known.span != "shifted"
+    return is_around_zero and not (known.clip or known.scales_by_mean)
+
+
 def integer_bits(error: float) -> float:
-    """The bits of the integer format with this normal error; between two whole numbers, linear in the logarithm."""
+    """The bits of the integer format with this normal error; between two whole numbers, linear in
+    the logarithm."""
     if not 0 < error < 1:
         return math.inf if error == 0 else math.nan
     bits = np.arange(1, 17)
-    logs = [math.log(_error_of(Format.parse(f"int{b}"), "normal")) for b in bits]
+    # Errors fall by a factor of about four a bit, so their logarithms are nearly a line.
+    logs = [math.log(_error_of(int_format(int(b)), "normal")) for b in bits]
     at = int(np.clip(np.searchsorted(-np.array(logs), -math.log(error)), 1, len(bits) - 1))
     share = (math.log(error) - logs[at - 1]) / (logs[at] - logs[at - 1])
     return float(bits[at - 1] + share)
@@ -81,13 +114,15 @@ def _error_of(known: Format, name: str) -> float:
         return 0.0
     if known.eps is not None:
         return known.eps
-    if known.kind == "own":
+    if known.function:
         return _measured(known, x)
     if known.scale is not None and known.group is not None:
         return block_error(known, known.group, x)
-    if known.kind == "float" and known.bits > 8:
+    if not known.is_scaled:
         return _wide_float_error(known, x)
-    if known.kind == "int" and known.bits > _SUMMED_BITS:
+    if known.numbers is not None:
+        return _listed_error(known, x)
+    if known.is_integer and known.bits > _SUMMED_BITS:
         return best_error(
             lambda top: fine_error(top, 2 * top / (2**known.bits - 1), known.rounding, x)
         )
@@ -102,18 +137,33 @@ def _absmax_error_of(known: Format, name: str, block: int) -> float:
     return block_error(known, block, x) if is_piecewise else absmax_error(known, block, x)
 
 
+def _listed_error(known: Format, x: Distribution) -> float:
+    """The error of a grid of numbers: absmax of its block, or the best scale where there is
+    none."""
+    if known.group is not None and known.block is not None:
+        return _absmax_error_of(known, x.name, known.group)
+    sides, top = sides_of(known), known.scaled_max
+    return best_error(
+        lambda at: two_sided_error(
+            [side * (at / top) for side in sides], known.rounding, math.inf, x
+        )
+    )
+
+
 def _element_levels(known: Format) -> Array:
-    """The numbers >= 0 of an element's grid, up to a factor; integers at odd halves, as stated above."""
+    """The numbers >= 0 of an element's grid, up to a factor; integers at odd halves, as stated
+    above."""
     if known.exponent is not None:
         grid = known.grid
         return grid[grid >= 0]
-    if known.kind == "ternary":
+    if known.levels == 3:
         return np.array([0.0, 1.0])
     return np.arange(2 ** (int(known.bits) - 1)) + 0.5
 
 
 def _wide_float_error(known: Format, x: Distribution) -> float:
-    """The error of a float at scale 1; for long mantissas step^2 / 12 (6 when stochastic) in each binade."""
+    """The error of a float at scale 1; for long mantissas step^2 / 12 (6 when stochastic) in each
+    binade."""
     mantissa, top = known.mantissa or 0, min(known.max, 2.0**6)
     normal = max(known.smallest_step * 2.0**mantissa, 2.0**-30)  # below 2^-30 an error weighs 1e-27
     powers = np.exp2(np.arange(math.log2(normal), math.ceil(math.log2(top)) + 1))
@@ -121,6 +171,7 @@ def _wide_float_error(known: Format, x: Distribution) -> float:
         fractions = np.arange(2.0**mantissa) / 2.0**mantissa
         levels = np.concatenate([fractions * normal, (powers[:, None] * (1 + fractions)).ravel()])
         return grid_error(levels[levels <= top], known.rounding, x=x)
+    # In a binade of so many numbers the error is step^2 / 12 to more digits than are asked for.
     edges = powers[powers <= 2 * top]
     steps = np.concatenate([edges[:1], edges[:-1]]) * 2.0**-mantissa
     weights = np.diff(x.below(np.concatenate([[0.0], edges])))
@@ -129,12 +180,9 @@ def _wide_float_error(known: Format, x: Distribution) -> float:
 
 
 def _measured(known: Format, x: Distribution) -> float:
-    """The error of a user's own quantiser on 2^20 draws of a fixed seed, in rows (or groups) as it shares scales."""
-    from isoloss.formats.rounding.rule import (
-        fake_quantise,
-    )  # the rule, which the quadrature does not need
-
+    """The error of a user's own quantiser on 2^20 draws of a fixed seed, in rows (or groups) as it
+    shares scales."""
     numbers = x.draw(np.random.default_rng(0), 2**20)
-    width = known.granularity if isinstance(known.granularity, int) else 2**20 // _OWN_ROWS
+    width = known.granularity if isinstance(known.granularity, int) else 2**20 // _DRAWN_ROWS
     numbers = numbers[: numbers.size // width * width].reshape(-1, width)
     return float(np.mean((fake_quantise(numbers, known) - numbers) ** 2) / np.mean(numbers**2))

@@ -1,16 +1,18 @@
-"""What kind of noise rounding is on given data: additive, multiplicative by element, or by one factor a vector.
+"""What kind of noise rounding is on given data: additive, multiplicative by element, or by one
+factor a vector.
 
-The theory of quantised training knows three error models (`noise.py`). On rows x with errors e = Q(x) - x they
-differ in their second moments:
+The theory of quantised training knows three error models (`noise.py`). On rows x with errors e =
+Q(x) - x they differ in their second moments:
 
     E[e_i^2 | x]   = additive + (elementwise + shared) x_i^2
     E[e_i e_j | x] = shared x_i x_j                            for i not j
 
-so the diagonal holds the additive level and the sum of the other two, and the products of different elements of
-a row hold the shared one. Rounding that saturates or drops small numbers also shrinks all of x by one factor
-1 + bias, which is no noise: its square is taken out of the shared level and stands alone.
-`error_structure` fits these numbers, each no less than 0, and says what share of the whole squared error each
-explains and how far the errors of single magnitudes lie from the fit: a real format is none of them exactly.
+so the diagonal holds the additive level and the sum of the other two, and the products of different
+elements of a row hold the shared one. Rounding that saturates or drops small numbers also shrinks
+all of x by one factor 1 + bias, which is no noise: its square is taken out of the shared level and
+stands alone. `error_structure` fits these numbers, each no less than 0, and says what share of the
+whole squared error each explains and how far the errors of single magnitudes lie from the fit: a
+real format is none of them exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.formats.errors.distributions import Array
-from isoloss.formats.number import Format
+from isoloss.formats.number import Format, as_format
 from isoloss.formats.rounding import AnyArray, checked, fake_quantise
 
 BINS = 24
@@ -32,11 +34,27 @@ BINS = 24
 class ErrorStructure:
     """The error of a format on an array.
 
-    `relative` is the sum of e^2 over that of x^2; `bias` the sum of e x over that of x^2 (0: unbiased).
-    `additive` is a variance in units of x^2, `elementwise` and `shared` are relative variances. `shares` are the
-    parts of the squared error that these three and the bias explain, in this order. `magnitudes` and `errors` are mean |x| and
-    mean e^2 in bins of |x|, `fitted` what the three make of each; `misfit` is the root mean square of
-    log2(errors / fitted), weighed by the error in each bin.
+    Attributes
+    ----------
+    format
+        The format.
+    relative
+        The sum of e^2 over that of x^2.
+    bias
+        The sum of e x over that of x^2 (0: unbiased).
+    additive
+        The level of the additive model, a variance in units of x^2.
+    elementwise, shared
+        The levels of the multiplicative models, relative variances.
+    shares
+        The parts of the squared error that additive, elementwise, shared and bias explain, in this
+        order.
+    magnitudes, errors
+        Mean |x| and mean e^2 in bins of |x|, shape (bins,).
+    fitted
+        What the three models make of each bin, shape (bins,).
+    misfit
+        The root mean square of log2(errors / fitted), weighed by the error in each bin.
     """
 
     format: Format
@@ -65,9 +83,11 @@ class ErrorStructure:
         ]
         return "\n".join(
             [
-                f"{self.format}: squared error {self.relative:.4g} of the data, bias {self.bias:+.2g}",
+                f"{self.format}: squared error {self.relative:.4g} of the data, bias "
+                f"{self.bias:+.2g}",
                 *rows,
-                f"  errors of single magnitudes lie a factor 2^{self.misfit:.2f} from these together",
+                f"  errors of single magnitudes lie a factor 2^{self.misfit:.2f} from these "
+                "together",
             ]
         )
 
@@ -77,15 +97,25 @@ def error_structure(
 ) -> ErrorStructure:
     """How far a format acts on the rows of x as each of the theory's three error models.
 
-    x is rounded by `fake_quantise` with these arguments; its last axis holds the vectors. Raises ValueError as
-    that does, and where there is nothing to measure: rows of one number, or no error at all.
+    Parameters
+    ----------
+    x
+        An array whose last axis holds the vectors.
+    known, random, scale
+        As for `fake_quantise`, which rounds x.
+
+    Raises
+    ------
+    ValueError
+        x cannot be rounded, or there is nothing to measure: rows of one number, or no error at all.
     """
-    known = Format.parse(known)
+    known = as_format(known)
     rows, errors = _rounded_rows(x, known, random, scale)
     total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     bias = float(np.sum(errors * rows)) / power
     magnitudes, means, counts = _binned(np.abs(rows).ravel(), errors.ravel() ** 2)
     additive, multiplicative = _fitted(magnitudes, means, counts)
+    # A factor that all elements share is no noise: its square is not counted as the shared level.
     systematic = min(bias**2, multiplicative)
     shared = min(max(_shared(rows, errors) - systematic, 0.0), multiplicative - systematic)
     elementwise = multiplicative - systematic - shared
@@ -118,15 +148,15 @@ def _rounded_rows(x: AnyArray, known: Format, random: Any, scale: Any) -> tuple[
         raise ValueError(
             f"the error structure needs rows of 2 numbers or more, not shape {tuple(x.shape)}"
         )
-    draws = known.rounding is not None or known.kind == "noise"
-    out = fake_quantise(x, known, random=random if draws else None, scale=scale)
+    out = fake_quantise(x, known, random=random if known.is_random else None, scale=scale)
     rows = _double(x).reshape(-1, x.shape[-1])
     errors = _double(out).reshape(rows.shape) - rows
     with np.errstate(over="ignore"):
         total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     if not (0 < power < math.inf and total < math.inf):
         raise ValueError(
-            f"the squares of this array sum to {power:g}; an error structure needs a finite sum above 0"
+            f"the squares of this array sum to {power:g}; an error structure needs a finite sum "
+            "above 0"
         )
     if total == 0:
         raise ValueError(f"'{known}' rounds nothing in this array, so its error has no structure")
@@ -141,7 +171,8 @@ def _double(x: AnyArray) -> Array:
 
 
 def _shared(rows: Array, errors: Array) -> float:
-    """The level of the factor shared by a row: sums of e_i e_j x_i x_j over those of x_i^2 x_j^2, i not j."""
+    """The level of the factor shared by a row: sums of e_i e_j x_i x_j over those of x_i^2 x_j^2, i
+    not j."""
     squares, products = rows**2, errors * rows
     over = np.sum(np.sum(products, axis=1) ** 2 - np.sum(products**2, axis=1))
     under = np.sum(np.sum(squares, axis=1) ** 2 - np.sum(squares**2, axis=1))
@@ -149,7 +180,9 @@ def _shared(rows: Array, errors: Array) -> float:
 
 
 def _binned(magnitudes: Array, squares: Array) -> tuple[Array, Array, Array]:
-    """Root mean square magnitude, mean squared error and number of elements, in bins of equal count."""
+    """Root mean square magnitude, mean squared error and number of elements, in bins of equal
+    count."""
+    # Bins of equal count: equal widths would leave the rare large magnitudes to a few numbers.
     order = np.argsort(magnitudes)
     parts = [part for part in np.array_split(order, BINS) if part.size]
     means = (
@@ -162,7 +195,8 @@ def _binned(magnitudes: Array, squares: Array) -> tuple[Array, Array, Array]:
 def _fitted(magnitudes: Array, means: Array, counts: Array) -> tuple[float, float]:
     """The additive and the multiplicative level, no less than 0, that give the whole error.
 
-    Least squares over the bins, with the total as one more equation of so much weight that it holds.
+    Least squares over the bins, with the total as one more equation of so much weight that it
+    holds.
     """
     from scipy.optimize import nnls  # formats are read everywhere, errors computed seldom
 

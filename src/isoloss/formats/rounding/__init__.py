@@ -2,6 +2,9 @@
 
 from isoloss.formats.rounding.arrays import AnyArray, checked, power_of_two
 from isoloss.formats.rounding.rule import (
+    NEAREST,
+    RoundedTwice,
+    check_nearest,
     fake_quantise,
     frozen,
     hadamard,
@@ -12,7 +15,7 @@ from isoloss.formats.rounding.rule import (
 
 # fmt: off
 __all__ = [
-    "AnyArray", "checked", "fake_quantise", "frozen", "hadamard", "power_of_two", "round_elements",
-    "rounded", "scales",
+    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "frozen",
+    "hadamard", "power_of_two", "round_elements", "rounded", "scales",
 ]
 # fmt: on

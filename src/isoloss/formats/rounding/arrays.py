@@ -44,24 +44,29 @@ def widened(xp: Any, x: AnyArray) -> AnyArray:
 
 
 def power_of_two(xp: Any, x: AnyArray) -> AnyArray:
-    """The largest power of two not above |x|, read off the exponent bits; 0 below the normal numbers."""
+    """The largest power of two not above |x|, read off the exponent bits; 0 below the normal
+    numbers."""
+    # The mask keeps the eight (eleven) exponent bits: a power of two without a logarithm.
     if x.dtype == xp.float32:
         return (x.view(xp.int32) & 0x7F800000).view(xp.float32)
     return (x.view(xp.int64) & 0x7FF0000000000000).view(xp.float64)
 
 
 def all_finite(xp: Any, x: AnyArray) -> bool:
-    """Whether no number is NaN or infinite; a finite sum, which takes one pass and no memory, says so already."""
+    """Whether no number is NaN or infinite; a finite sum, which takes one pass and no memory, says
+    so already."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(xp.isfinite(xp.sum(x))) or bool(xp.all(xp.isfinite(x)))
 
 
 def below_or_at(xp: Any, value: float, x: AnyArray) -> float:
-    """The largest number of x's type that is not above a positive value: a whole number, or one of 24 bits."""
+    """The largest number of x's type that is not above a positive value: a whole number, or one of
+    24 bits."""
     if x.dtype == xp.float64 or value < 2**24:
         return value
     if value >= 2.0**128:
         return 2.0**128 - 2.0**104
+    # Python's whole numbers are exact, so the bits that float32 lacks are cut off, not rounded up.
     whole = int(value)
     spare = whole.bit_length() - 24
     return float(whole >> spare << spare)
@@ -82,8 +87,8 @@ def draws(
 ) -> AnyArray:
     """Random numbers of x's type: uniform on [0, 1) or standard normal.
 
-    `random` is a seed (the same numbers for numpy and torch), a generator of either library, or the numbers
-    themselves. Raises ValueError where there is none, or where numbers do not fit.
+    `random` is a seed (the same numbers for numpy and torch), a generator of either library, or the
+    numbers themselves. Raises ValueError where there is none, or where numbers do not fit.
     """
     if random is None:
         raise ValueError(
@@ -94,10 +99,12 @@ def draws(
             f"'{why}' cannot draw from the seed {random!r}; a seed is a whole number, 0 or more"
         )
     if isinstance(random, int | np.integer | np.random.Generator):
-        # A seed opens a stream of its own, or x drawn from the same seed would be the very same numbers.
+        # A seed opens a stream of its own, or x drawn from the same seed would be the very same
+        # numbers.
         own = random if isinstance(random, np.random.Generator) else [int(random), _STREAM]
         source = np.random.default_rng(own)
         draw = source.random if kind == "uniform" else source.standard_normal
+        # Drawn by numpy for torch too, so that one seed is the same numbers in both.
         made = draw(shape, dtype=np.float64 if x.dtype == xp.float64 else np.float32)
         return made if is_numpy_array(x) else xp.asarray(made, device=x.device)
     if is_torch_array(x) and hasattr(random, "manual_seed"):
@@ -116,7 +123,8 @@ def _given(
     """The caller's own numbers, once their kind, shape and range are known to be right."""
     if not (is_numpy_array(random) or is_torch_array(random)) or array_namespace(random) is not xp:
         raise ValueError(
-            f"'{why}' cannot draw from a {type(random).__name__}; pass a seed, a generator or an array like x"
+            f"'{why}' cannot draw from a {type(random).__name__}; pass a seed, a generator or an "
+            "array like x"
         )
     if tuple(random.shape) != shape:
         raise ValueError(

@@ -1,21 +1,30 @@
-"""Scales: what the numbers of a granule are divided by before they are rounded to the grid of a format.
+"""Scales: what the numbers of a scale group are divided by before they are rounded to the grid of a
+format.
 
-Each rule maps the largest magnitude m of a granule to a scale s:
+Each rule maps the largest magnitude m of a scale group to a scale s:
 
 - symmetric integers and floats up to 8 bits: s = m / max, so that nothing saturates;
-- full-range integers: s = m / (max + 1/2), so that all 2^bits levels are used and m saturates by half a step;
-- shifted integers: s = (high - low) / max over the range with 0 in it, and a zero point round(-low / s);
-- MX: s = 2^(floor(log2 m) - floor(log2 max)), the rule of the OCP specification 1.0: the top may saturate;
-- NV: s = e4m3((m / max) / t) t with t = M / (448 max) for the largest magnitude M of the tensor, and e4m3 of a
-  positive number at least its smallest, 2^-9;
-- ternary and binary: s is the mean magnitude, since m would make nearly all of a granule 0 or far too large; it is
-  the best scale of binary (Rastegari et al. 2016, XNOR-Net) and that of BitNet b1.58 (arXiv 2402.17764);
+- grids of numbers: s = m over the largest magnitude of the grid (absmax, as bitsandbytes scales
+  NF4);
+- full-range integers: s = m / (max + 1/2), so that all 2^bits levels are used and m saturates by
+  half a step;
+- shifted integers: s = (high - low) / max over the range with 0 in it, and a zero point round(-low
+  / s);
+- MX: s = 2^(floor(log2 m) - floor(log2 max)), the rule of the OCP specification 1.0: the top may
+  saturate;
+- NV: s = e4m3((m / max) / t) t with t = M / (448 max) for the largest magnitude M of the tensor,
+  and e4m3 of a positive number at least its smallest, 2^-9;
+- ternary and binary: s is the mean magnitude, since m would make nearly all of a scale group 0 or
+  far too large; it is the best scale of binary (Rastegari et al. 2016, XNOR-Net) and that of BitNet
+  b1.58 (arXiv 2402.17764);
 - '+pow2': the power of two at or above s;
-- '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to nearest.
+- '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to
+  nearest.
 
-A scale is at least the smallest normal number of its type (in MX 2^-127): granules of zeros, and of numbers below
-it, round to finite numbers no larger than that. Scales themselves stay in the type of the array; storage counts them as 16 bits (8 in
-blocks), whose own rounding changes an error by less than a part in a thousand and is left out.
+A scale is at least the smallest normal number of its type (in MX 2^-127): groups of zeros, and of
+numbers below it, round to finite numbers no larger than that. Scales themselves stay in the type of
+the array; storage counts them as 16 bits (8 in blocks and for powers of two), whose own rounding
+changes an error by less than a part in a thousand and is left out.
 """
 
 from __future__ import annotations
@@ -24,14 +33,16 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from isoloss.formats.named import E4M3
 from isoloss.formats.number import Format
 from isoloss.formats.rounding.arrays import AnyArray, power_of_two, smallest_normal
+from isoloss.formats.rounding.elements import to_grid
 
 CLIP_STEPS = range(16, -65, -1)
 
 
 class Scale(NamedTuple):
-    """The step of each granule, and the code that stands for 0 where the codes are shifted."""
+    """The step of each scale group, and the code that stands for 0 where the codes are shifted."""
 
     step: AnyArray
     zero: AnyArray | None = None
@@ -40,18 +51,20 @@ class Scale(NamedTuple):
 def scale_of(
     xp: Any, y: AnyArray, known: Format, round_at: Callable[[Scale], AnyArray] | None = None
 ) -> Scale:
-    """The scale of each granule (last axis of y, kept with length 1).
+    """The scale of each scale group (last axis of y, kept with length 1).
 
     `round_at` returns y rounded with a scale; the clip search calls it.
     """
     if not known.clip or round_at is None:
         return _scaled(xp, y, known, 1.0)
+    # Errors are compared in units of the peak, which floats of any size share.
     peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
     best = _scaled(xp, y, known, 2.0 ** (CLIP_STEPS[0] / 16))
     least = _squares(xp, round_at(best) - y, peak)
     for k in CLIP_STEPS[1:]:
         found = _scaled(xp, y, known, 2.0 ** (k / 16))
         squares = _squares(xp, round_at(found) - y, peak)
+        # Strictly less: of equal errors the larger scale stays, which clips less.
         better = squares < least
         least = xp.where(better, squares, least)
         best = Scale(
@@ -67,7 +80,9 @@ def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
     """The scale where the largest magnitude counts `ratio` times."""
     if known.span == "shifted":
         return _shifted(xp, y, known, ratio)
-    if known.kind in ("ternary", "binary"):
+    if known.scales_by_mean:
+        # The order of a sum is not fixed, so it is taken where its rounding does not reach the
+        # result.
         mean = xp.mean(xp.astype(xp.abs(y), xp.float64), axis=-1, keepdims=True)
         return Scale(_finished(xp, xp.astype(mean, y.dtype) * ratio, known))
     largest = xp.max(xp.abs(y), axis=-1, keepdims=True)
@@ -77,11 +92,11 @@ def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
     if known.scale == "e8m0":
         power = power_of_two(xp, largest) / 2.0 ** math.floor(math.log2(known.max))
         return Scale(xp.clip(power, 2.0**-127, None))
-    top = known.max + (known.smallest_step / 2 if known.span == "full" else 0.0)
-    return Scale(_finished(xp, largest / top, known))
+    return Scale(_finished(xp, largest / known.scaled_max, known))
 
 
 def _shifted(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
+    # Zero is always inside the range, so that it stays exact.
     low = xp.clip(xp.min(y, axis=-1, keepdims=True), None, 0.0) * ratio
     high = xp.clip(xp.max(y, axis=-1, keepdims=True), 0.0, None) * ratio
     step = _finished(xp, (high - low) / known.max, known)
@@ -94,18 +109,17 @@ def _finished(xp: Any, step: AnyArray, known: Format) -> AnyArray:
     if not known.pow2:
         return step
     power = power_of_two(xp, step)
+    # Up, never down: below the step the largest magnitude would saturate.
     return xp.where(power < step, power * 2, power)
 
 
 def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: float) -> AnyArray:
     """The scales of NV blocks, products of an E4M3 number and one number of the tensor."""
-    from isoloss.formats.rounding.rule import to_grid  # the scales are rounded by the same rule
-
-    e4m3 = Format.parse("e4m3")
+    # A block of zeros next to large ones still gets a scale that divides without a NaN.
     tiny = smallest_normal(xp, largest)
-    tensor = xp.clip(xp.max(largest) / (known.max * e4m3.max), tiny / e4m3.smallest_step, None)
-    blocks = to_grid(xp, largest / known.max / tensor * ratio, e4m3)
-    return xp.clip(blocks, e4m3.smallest_step, None) * tensor
+    tensor = xp.clip(xp.max(largest) / (known.max * E4M3.max), tiny / E4M3.smallest_step, None)
+    blocks = to_grid(xp, largest / known.max / tensor * ratio, E4M3)
+    return xp.clip(blocks, E4M3.smallest_step, None) * tensor
 
 
 def _squares(xp: Any, errors: AnyArray, peak: AnyArray) -> AnyArray:

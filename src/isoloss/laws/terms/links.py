@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.formats import NOISES, Format
+from isoloss.formats import NOISES, Format, relative_error
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Constants, takes
 from isoloss.laws.inputs import Levels, Mask, Stage, bits_of
@@ -283,4 +283,4 @@ def _mantissa_bits(known: Format) -> float:
 
 
 def _quarterings(known: Format) -> float:
-    return -math.log(known.relative_error) / math.log(4.0)
+    return -math.log(relative_error(known)) / math.log(4.0)

@@ -139,4 +139,4 @@ def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula
 
 def _is_wide(known: Format) -> bool:
     """Whether a format counts as the reference: exact, or a float of 16 bits and more."""
-    return known.is_exact or (known.kind == "float" and known.bits >= 16)
+    return known.is_wide

@@ -193,7 +193,7 @@ def _in_units(
         # none.
         own = ideal(known)
         return Noise(own.add / scale**2, own.mul, own.shared)
-    if known.kind == "float" and floats_relative and sd > 0:
+    if known.is_float and floats_relative and sd > 0:
         return Noise(mul=found.noise / sd**2 / (scale if relative is None else relative) ** 2)
     return Noise(add=found.noise / scale**2)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import NOISES, Format, NoiseLevels
+from isoloss.formats import NOISES, Format, NoiseLevels, relative_error
 from isoloss.linear.moments.grid_moments import symmetric_moments
 from isoloss.linear.quantisers import default_step, is_listed, levels_of
 
@@ -95,9 +95,9 @@ def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format,
     """Ideal noise as large as that of a grid too fine to be listed: added for integers, relative
     for floats.
     """
-    if known.kind == "int":
+    if known.is_integer:
         # Uniform error in a cell of width step: step^2 / 12 to nearest; stochastic, p (1 - p)
         # step^2 in the mean, step^2 / 6.
         step = scale or default_step(known, size)
         return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
-    return Format.parse(f"coord({known.relative_error!r})"), None
+    return Format.parse(f"coord({relative_error(known)!r})"), None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Marks, Precision
+from isoloss.formats import Format, Modifiers, Precision, unexecuted
 from isoloss.linear.asked import Asked, Spelled
 from isoloss.linear.checks import shown, whole
 from isoloss.linear.descent import SGD, first_averaged
@@ -101,19 +101,21 @@ def read(precision: Spelled) -> Quantisers:
     shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
     after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
     for scope, known in (*shared.items(), *after.items()):
+        if why := unexecuted(known):
+            raise ValueError(f"'{scope}:{known}' cannot be sampled: {why}")
         if (
-            known.marks._replace(granularity=None, rounding=None) != Marks()
+            known.modifiers._replace(granularity=None, rounding=None) != Modifiers()
             or known.rounding == "dither"
         ):
             raise ValueError(
-                f"the modifiers '{known.marks}' of '{scope}:{known}' cannot be sampled; accepted "
+                f"the modifiers '{known.modifiers}' of '{scope}:{known}' cannot be sampled; accepted "
                 "are "
                 "groups and '~sr'"
             )
         if (
             scope not in ("d", "w")
             or (scope in after and scope != "w")
-            or known.kind not in ("block", "int", "float")
+            or not (known.scale is not None or known.is_integer or known.is_float)
         ):
             raise ValueError(
                 f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers "

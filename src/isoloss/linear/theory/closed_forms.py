@@ -222,7 +222,7 @@ def as_noise(known: Format, scale: float | None, largest: float) -> tuple[str, f
                 "both"
             )
         return ("added", noise.add) if noise.only_added else ("relative", noise.mul)
-    if known.kind == "int":
+    if known.is_integer:
         step = scale or default_step(known, largest)
         return "added", step**2 / (6 if known.rounding == "sr" else 12)
     return "relative", relative_error(known)

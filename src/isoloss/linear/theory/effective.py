@@ -254,7 +254,7 @@ def _closed_size(problem: Regression, size: int, precision: Spelled, view: View)
     source, known = _source(problem), quantisers_of(precision).d
     noise = noise_levels(known)
     by_element = (noise is not None and not noise.basis_free) or (
-        known is not None and known.kind == "float"
+        known is not None and known.is_float
     )
     if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
         return math.nan

@@ -111,10 +111,10 @@ def format_constant(known: Format | str, largest: float = 1.0) -> float:
     if not isinstance(known, Format | str):
         raise ValueError(f"known is {shown(known)}; accepted is a format such as 'int8' or 'e4m3'")
     known, largest = Format.parse(known), finite("largest", largest, 0.0, above=True)
-    if known.kind not in ("int", "float"):
+    if not (known.is_integer or known.is_float):
         raise ValueError(f"'{known}' has no bits to count; accepted are integers and floats")
     _, eps = as_noise(known, None, largest)
-    return float(eps * 4.0 ** (known.bits if known.kind == "int" else known.mantissa or 0))
+    return float(eps * 4.0 ** (known.bits if known.is_integer else known.mantissa or 0))
 
 
 def equal_risk_bits(

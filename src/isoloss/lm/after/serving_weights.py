@@ -145,11 +145,7 @@ def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None
 
 def check_ragged(weight: Tensor, known: Format, name: str) -> None:
     """Raise ModelError if a last, smaller group would not have the scale that the format means."""
-    if (
-        known.group
-        and weight.shape[-1] % known.group
-        and (known.hadamard or known.kind in ("ternary", "binary"))
-    ):
+    if known.group and weight.shape[-1] % known.group and (known.hadamard or known.scales_by_mean):
         raise ModelError(
             f"groups of {known.group} in '{known}' do not divide the {weight.shape[-1]} inputs of "
             f"{name}; "

@@ -6,7 +6,7 @@ whose step is learned (learned_step.py). fake_quant.py is the rule of `formats`,
 many_grids.py rounds many plain formats of a batched sweep in one pass.
 """
 
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.rounding.gradient_rule import (
     GradientRule,
     know_rules,
@@ -30,7 +30,7 @@ from isoloss.lm.rounding.parts import (
 # fmt: off
 __all__ = [
     "ENDS", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding", "check_groups",
-    "check_precision", "check_tied", "fake_quantise", "filled_format", "is_plain", "know_rules",
+    "check_precision", "check_tied", "filled_format", "is_plain", "know_rules",
     "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
 ]
 # fmt: on

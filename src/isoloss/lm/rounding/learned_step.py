@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats.torch_twin import fake_quantise
 
 #: The learning rate of steps over that of the matrix that they round: they are few, and everything
 #: hangs on them.

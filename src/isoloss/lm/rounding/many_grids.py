@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, power_of_two
-from isoloss.lm.rounding.fake_quant import compiled_as, fused_or, straight
+from isoloss.formats.torch_twin import compiled_as, fused_or, straight
 from isoloss.lm.rounding.gradient_rule import rule_of
 
 #: Numbers above it are not all in float32.
@@ -35,7 +35,7 @@ def is_plain(known: Format) -> bool:
     marked = (
         known.hadamard or known.clip or known.pow2 or known.rounding or not rule_of(known).plain
     )
-    grid = known.kind in ("int", "float") and known.is_scaled and known.span != "shifted"
+    grid = (known.is_integer or known.is_float) and known.is_scaled and known.span != "shifted"
     return (
         grid
         and not marked
@@ -92,8 +92,7 @@ def _numbers(known: Format | None) -> tuple[float, ...]:
         return top, top, top, 2.0**known.lowest_exponent, 2.0**-known.mantissa, whole, 1.0
     # The lowest binade of an integer lies above its largest number, so its steps are 1 everywhere.
     above = 2.0 ** math.ceil(math.log2(top + 1))
-    divisor = top + 0.5 if known.span == "full" else top
-    return divisor, top, top + 1, above, 1 / above, whole, 1.0
+    return known.scaled_max, top, top + 1, above, 1 / above, whole, 1.0
 
 
 def _rounded(

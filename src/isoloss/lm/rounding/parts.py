@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format, Precision, unexecuted
 from isoloss.lm.rounding.gradient_rule import check_method, rule_of, without_method
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
@@ -37,8 +37,7 @@ class Rounding:
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
         """x rounded to the format, with the gradient of its rule."""
         # A generator is passed only where the format draws, so that others leave its state alone.
-        needs = self.known.rounding or self.known.kind == "noise"
-        drawn = random if needs else None
+        drawn = random if self.known.is_random else None
         apply = rule_of(self.known).apply
         assert apply is not None  # rules with parameters make modules of their own
         return apply(x, without_method(self.known), drawn, self.compiled)
@@ -50,7 +49,14 @@ def check_precision(precision: Precision) -> None:
         raise ModelError(
             f"'{precision}' says how to serve; training takes '{precision.trained}' alone"
         )
+    if precision.changes:
+        raise ModelError(
+            f"'{precision}' changes during training, which this trainer does not do yet; "
+            "take one precision for the whole of it"
+        )
     for scope, known in precision.train.items():
+        if why := unexecuted(known):
+            raise ModelError(f"'{scope}:{known}' cannot be: {why}")
         part, _, name = scope.partition(".")
         if part not in PARTS:
             raise ModelError(
@@ -137,11 +143,6 @@ def filled_format(precision: Precision, part: str, name: str = "") -> Format | N
     if found is None or found.is_exact:
         return None
     share = found.granularity
-    if (
-        share is None
-        and found.kind not in ("noise", "own")
-        and found.block is None
-        and found.is_scaled
-    ):
+    if share is None and found.block is None and found.is_scaled:
         share = precision.granularity(scope)
     return replace(found, granularity=share)

@@ -15,7 +15,12 @@ FLOATS = ("fp4", "fp6", "fp8", "bf16", "tf32")
 INTEGERS = ("int4", "int8", "bf16", "tf32")
 #: The products of a training step and their operands, 2 N FLOPs a token each: forward, then the
 #: gradients of activations and of weights.
-PRODUCTS = {"forward": ("w", "a"), "input gradient": ("g", "w"), "weight gradient": ("g", "a")}
+PRODUCTS = {
+    "forward": ("w", "a"),
+    "input gradient": ("g.dx", "w.dx"),
+    "weight gradient": ("g.dw", "a.dw"),
+}
+OPERANDS = tuple(dict.fromkeys(operand for product in PRODUCTS.values() for operand in product))
 
 
 @dataclass(frozen=True)
@@ -128,15 +133,13 @@ def product_class(
 
 
 def own_class(known: Format | None) -> str:
-    """The narrowest class that holds a format: fp8 for e4m3, bf16 for no rounding."""
-    if known is None or known.kind in ("exact", "noise", "own"):
-        return "bf16"
-    if known.exponent is not None:
-        widths = (("fp4", 4), ("fp6", 6), ("fp8", 8), ("bf16", 16), ("tf32", 19))
-        return next((name for name, most in widths if known.bits <= most), known.name)
-    if known.bits > 16:
-        return known.name
-    return "int4" if known.bits <= 4 else "int8" if known.bits <= 8 else "bf16"
+    """The narrowest class that holds a format: fp8 for e4m3, int4 for ternary; bf16 where nothing
+    is rounded.
+
+    So do formats that no machine computes in, such as nf4: their numbers are dequantised, and only
+    memory is saved.
+    """
+    return "bf16" if known is None else known.computes_in or "bf16"
 
 
 def _class_of(machine: Hardware, known: Format | None) -> str:
@@ -152,16 +155,16 @@ def _class_of(machine: Hardware, known: Format | None) -> str:
 
 def _emulated(machine: Hardware, precision: Precision) -> tuple[str, ...]:
     """The formats of operands that the machine has no rate for, by name."""
-    found = (precision.format(part) for part in ("w", "a", "g"))
+    found = (precision.format(part) for part in OPERANDS)
     return tuple(
         dict.fromkeys(
-            str(f.bare) for f in found if f is not None and own_class(f) not in machine.peaks
+            str(f.bare) for f in found if f is not None and f.computes_in not in machine.peaks
         )
     )
 
 
 def _bits(known: Format | None) -> float:
-    return 16.0 if known is None or known.kind in ("exact", "noise") else known.bits
+    return 16.0 if known is None else known.compute_bits
 
 
 BF16 = str(Precision("bf16"))

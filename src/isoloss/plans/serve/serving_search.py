@@ -19,7 +19,7 @@ from isoloss.plans.checks import (
     check_switch,
     one_precision,
 )
-from isoloss.plans.costs import Hardware, as_machine, own_class
+from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, interval
 from isoloss.plans.problems import PlanError
@@ -274,7 +274,7 @@ def _warnings(
             found.append(ResultWarning(WarningKind.UNTESTED, same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
-        str(f.bare) for p in asked for f in p.serve.values() if own_class(f) not in device.peaks
+        str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks
     ):
         if not device.is_abstract:
             found.append(

@@ -135,7 +135,7 @@ def _grouped(name: str) -> str:
     except ValueError:
         return name
     formats = {
-        scope: f if f.granularity or f.block else f.marked(f.marks._replace(granularity=128))
+        scope: f if f.granularity or f.block else f.modified(f.modifiers._replace(granularity=128))
         for scope, f in known.train.items()
     }
     return str(Precision(formats, dict(known.serve)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Marks, NoiseLevels
+from isoloss.formats import Format, Modifiers, NoiseLevels
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import default_step
 
@@ -98,7 +98,7 @@ def shares_scales(known: Format | None) -> bool:
     """
     if known is None or not known.is_scaled or known.span != "symmetric":
         return False
-    return known.kind == "block" or known.granularity not in (None, "tensor")
+    return known.block is not None or known.granularity not in (None, "tensor")
 
 
 def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[Any]:
@@ -114,7 +114,7 @@ def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[
     # step more.
     step = 1.0 if known.exponent is not None else known.smallest_step
     end = known.max if known.exponent is not None else known.max + step
-    rule = rule_of(known.marked(Marks(rounding=known.rounding)), 1.0, 1.0, dtype, -end)
+    rule = rule_of(known.modified(Modifiers(rounding=known.rounding)), 1.0, 1.0, dtype, -end)
     rule[LOW], rule[TOP] = rule[LOW] / step, rule[TOP] / step
     rule[GROUP], rule[STEP], rule[SCALE] = group, step, np.finfo(dtype).tiny  # the least scale
     rule[SCALING] = {"e8m0": POWER, "e4m3": TWO_LEVELS}.get(known.scale or "", LARGEST)

@@ -152,7 +152,7 @@ def _rule(rows: Tensor, known: Format, top: Tensor) -> Rule:
 
 
 def _unrotated(known: Format) -> Format:
-    return known.marked(known.marks._replace(hadamard=False))
+    return known.modified(known.modifiers._replace(hadamard=False))
 
 
 def _by_hessian(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
@@ -162,7 +162,7 @@ def _by_hessian(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
 
 def _refusal(known: Format) -> str | None:
     """GPTQ makes good the error of each column, which only a fixed grid leaves."""
-    drawn = known.kind in ("noise", "own") or known.rounding
+    drawn = known.is_random or known.function
     return "@gptq takes formats that round to nearest on a grid" if drawn else None
 
 

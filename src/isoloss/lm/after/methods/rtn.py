@@ -19,11 +19,7 @@ def to_nearest(weight: Tensor, known: Format, seen: Tensor | None = None) -> Ten
     # Zeros change no largest magnitude, so the group keeps the scale of the numbers that it has.
     missing = -weight.shape[-1] % (known.group or 1) if known.is_scaled else 0
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight
-    random = (
-        torch.Generator(weight.device).manual_seed(DRAWS)
-        if known.rounding or known.kind == "noise"
-        else None
-    )
+    random = torch.Generator(weight.device).manual_seed(DRAWS) if known.is_random else None
     found: Tensor = fake_quantise(filled, known, random=random)
     return found[..., : weight.shape[-1]].contiguous()
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, scales
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.rounding.gradient_rule import GradientRule
 
 #: The ends of a grid count as inside up to this share.
@@ -39,7 +39,8 @@ class _Clipped(torch.autograd.Function):
             ctx.save_for_backward(torch.ones_like(x, dtype=torch.bool))
             return torch.full_like(x, torch.nan)
         top = known.max * ENDS
-        bottom = -(2.0 ** (known.bits - 1)) * ENDS if known.kind == "int" else -top
+        # Blocks keep the symmetric end that their published losses were made with.
+        bottom = (known.min if known.scale is None else -known.max) * ENDS
         u = x.to(scale.dtype) / scale
         ctx.save_for_backward((u >= bottom) & (u <= top))
         return fake_quantise(x, known, random=random, scale=scale, check=False, compiled=compiled)
@@ -53,9 +54,7 @@ class _Clipped(torch.autograd.Function):
 def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
     if known.hadamard or not known.is_scaled or known.span == "shifted":
         return "@clipped takes scaled grids around zero, without +had"
-    can_clip = (
-        known.clip or known.span == "full" or known.kind in ("ternary", "binary") or known.scale
-    )
+    can_clip = known.clip or known.span == "full" or known.scales_by_mean or known.scale
     return (
         None if can_clip else "its scale is the largest magnitude, so nothing is clipped; add +clip"
     )

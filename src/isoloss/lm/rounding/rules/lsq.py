@@ -13,7 +13,7 @@ from isoloss.lm.rounding.learned_step import LearnedStep
 
 def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
     bare = replace(known, granularity=None, method=None)
-    if known.kind != "int" or known.span != "symmetric" or bare != known.bare:
+    if not known.is_integer or known.span != "symmetric" or bare != known.bare:
         return "@lsq takes int2, int3, ... to nearest, with no modifier but a granularity"
     if scope.partition(".")[0] != "w" and share != "tensor":
         return (

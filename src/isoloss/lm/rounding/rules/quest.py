@@ -97,8 +97,8 @@ def _hadamard(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
     bare = replace(known, granularity=None, method=None)
-    plain = known.kind == "binary" or (
-        known.kind == "int" and known.span == "symmetric" and known.bits <= 8
+    plain = known.name == "binary" or (
+        known.is_integer and known.span == "symmetric" and known.bits <= 8
     )
     if plain and bare == known.bare:
         return None

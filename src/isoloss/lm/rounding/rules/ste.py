@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from isoloss.formats import Format
-from isoloss.lm.rounding.fake_quant import fake_quantise
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.rounding.gradient_rule import PLAIN, GradientRule
 
 

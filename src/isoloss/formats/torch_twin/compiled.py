@@ -1,14 +1,16 @@
-"""Fake quantisation in torch: the rule of `formats`, compiled into one pass, with gradients straight through.
+"""Fake quantisation in torch: the specification compiled into one pass, with gradients straight
+through.
 
-The arithmetic is `formats.rounded` itself, traced by torch.compile once for each format, so there is no second
-rule to keep equal; tests hold the compiled code to the specification on every code and midpoint all the same.
-A fresh result of some megabytes costs more than the rounding, because the system hands out its pages one by one:
-`out=` writes into memory that is there.
+The arithmetic is `rounded` of rule.py itself, traced by torch.compile once for each format, so
+there is no second rule to keep equal; tests hold the compiled code to the specification on every
+code and midpoint all the same. A fresh result of some megabytes costs more than the rounding,
+because the system hands out its pages one by one: `out=` writes into memory that is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from types import FunctionType
 from typing import Any
@@ -16,13 +18,19 @@ from typing import Any
 try:
     import torch
 except ModuleNotFoundError:
-    raise ModuleNotFoundError("isoloss.lm needs torch; pip install 'isoloss[lm]'") from None
+    raise ModuleNotFoundError(
+        "isoloss.lm and isoloss.formats.torch_twin need torch; pip install 'isoloss[lm]'"
+    ) from None
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._inductor.exc import InductorError
 
-from isoloss.formats import Format, rounded
-from isoloss.formats import fake_quantise as specified
+from isoloss.formats.number import Format, as_format
+from isoloss.formats.rounding import NEAREST, check_nearest, rounded
+from isoloss.formats.rounding import fake_quantise as specified
+
+#: The methods that rounding with this gradient is: to nearest, straight through.
+STRAIGHT = (*NEAREST, "ste")
 
 
 def fake_quantise(
@@ -35,27 +43,57 @@ def fake_quantise(
     out: Tensor | None = None,
     compiled: bool = True,
 ) -> Tensor:
-    """x rounded to a format, as `isoloss.formats.fake_quantise`, several times faster and with a gradient.
+    """x rounded to a format, as `isoloss.formats.fake_quantise`, several times faster and with a
+    gradient.
 
-    The gradient passes straight through: it is that of x, wherever x was rounded or clipped to; `scale` has none.
-    `out` is a tensor like x that the result is written into; such a call has no gradient. `compiled=False` runs
-    the same operations one by one; so do formats with '+clip' (a search) or '+had' (whose butterflies torch compiles
-    for minutes), own quantisers (the user's code), and more shapes than torch keeps programs for.
+    The gradient passes straight through: it is that of x, wherever x was rounded or clipped to;
+    `scale` has none.
 
-    Raises ValueError as the specification does, where `out` is not like x or needs a gradient, and where there is
-    no C++ compiler.
+    Parameters
+    ----------
+    x
+        A tensor of float16, bfloat16, float32 or float64, any shape, on any device.
+    known, random, scale, check
+        As in `isoloss.formats.fake_quantise`; besides '@rtn' the format may say '@ste', which this
+        gradient is.
+    out
+        A contiguous tensor like x that the result is written into, x itself too; such a call has no
+        gradient.
+    compiled
+        False runs the same operations one by one; so do formats with '+clip' (a search) or '+had'
+        (whose butterflies torch compiles for minutes), custom functions, and more shapes than torch
+        keeps programs for.
+
+    Returns
+    -------
+    Tensor
+        Like x, or `out`.
+
+    Raises
+    ------
+    ValueError
+        The specification refuses the arguments, `out` is not like x or needs a gradient, or there
+        is no C++ compiler.
     """
-    known = Format.parse(known)
+    known = as_format(known)
+    check_nearest(known, STRAIGHT)
+    known = replace(known, method=None)
     if not isinstance(x, Tensor):
         raise ValueError(
             f"cannot round a {type(x).__name__} here; isoloss.formats.fake_quantise takes arrays"
         )
     if out is not None:
         _check_out(x, out)
+        # A program that reads x while it writes x could read what it has written: it gets memory of
+        # its own.
+        apart = out.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
     arithmetic = rounded
     if compiled and not (known.clip or known.hadamard or known.function):
-        arithmetic = _fused(None if out is None or out.dtype != torch.float32 else out)
+        arithmetic = _fused(
+            out if out is not None and apart and out.dtype == torch.float32 else None
+        )
     settings = {"random": random, "scale": scale, "check": check, "by": arithmetic}
+    # Writing into memory that is there has no place in a graph of gradients.
     if out is not None:
         with torch.no_grad():
             result = specified(x, known, **settings)
@@ -87,6 +125,7 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
     def arithmetic(
         xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None
     ) -> Tensor:
+        # Two axes for all, so that one program serves tensors of any number of axes.
         rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
         if step is not None:
             step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
@@ -107,7 +146,8 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
 
 
 def fused_or(fused: Callable[[], Tensor], plain: Callable[[], Tensor]) -> Tensor:
-    """What a compiled program gives, or `plain` where torch keeps no more programs for other shapes.
+    """What a compiled program gives, or `plain` where torch keeps no more programs for other
+    shapes.
 
     Raises ValueError where there is no C++ compiler.
     """
@@ -148,8 +188,8 @@ def _as_rows(x: Tensor) -> Tensor:
 def compiled_as(name: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The function compiled under a name of its own.
 
-    Torch keeps what it learns by code object: under one name it would take what differs between two formats for
-    variables, and stop compiling after the eighth.
+    Torch keeps what it learns by code object: under one name it would take what differs between two
+    formats for variables, and stop compiling after the eighth.
     """
     assert isinstance(function, FunctionType)
     code = function.__code__.replace(co_name=f"{function.__name__} {name}")
@@ -165,7 +205,8 @@ def _check_out(x: Tensor, out: Tensor) -> None:
         )
     if not out.is_contiguous():
         raise ValueError(
-            "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"
+            "out is not contiguous, so nothing can be written into it row by row; pass "
+            "out.contiguous()"
         )
     if torch.is_grad_enabled() and (x.requires_grad or out.requires_grad):
         raise ValueError(

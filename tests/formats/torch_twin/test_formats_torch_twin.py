@@ -1,4 +1,5 @@
-"""The compiled twin against the specification: every code, every midpoint, their neighbours; scales, gradients, refusals."""
+"""The compiled twin against the specification: every code, every midpoint, their neighbours;
+scales, gradients, refusals."""
 
 import shutil
 
@@ -8,8 +9,8 @@ import torch
 from torch._inductor import config
 
 from isoloss import formats
-from isoloss.formats import Format, catalogue, own_format
-from isoloss.lm import fake_quantise
+from isoloss.formats import Format, catalogue, custom_format
+from isoloss.formats.torch_twin import fake_quantise
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
 SCALED = [known for known in catalogue() if known.is_scaled]
@@ -39,7 +40,7 @@ def test_every_code_and_midpoint(known: Format) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["bf16", "fp16", "tf32", "e3m4", "int4~sr", "e2m1~sr", "int4~dither"]
+    "name", ["bf16", "fp16", "tf32", "e3m4", "int4~sr", "e2m1~sr", "int4~dither", "nf4~sr"]
 )
 def test_formats_without_a_scale_and_random_rounding(name: str) -> None:
     known = Format.parse(name)
@@ -56,15 +57,27 @@ def test_formats_without_a_scale_and_random_rounding(name: str) -> None:
 @pytest.mark.parametrize("mark", ["", "/row", "/16"])
 @pytest.mark.parametrize(
     "name",
-    ["int4", "e4m3", "uint4", "ternary", "mxfp4", "nvfp4", "int3+pow2", "int4+had", "int3+clip"],
+    [
+        "int4",
+        "e4m3",
+        "uint4",
+        "ternary",
+        "mxfp4",
+        "nvfp4",
+        "nf4",
+        "int3+pow2",
+        "int4+had",
+        "nf4+clip",
+    ],
 )
-def test_scales_of_granules(name: str, mark: str) -> None:
+def test_scales_of_groups(name: str, mark: str) -> None:
     name, _, rest = name.partition("+")
     known = Format.parse(f"{name}{mark}{'+' if rest else ''}{rest}")
     assert torch.equal(fake_quantise(X, known), formats.fake_quantise(X, known))
     assert torch.equal(fake_quantise(X, known, compiled=False), formats.fake_quantise(X, known))
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 def test_shapes_and_types_may_change_from_call_to_call() -> None:
     for shape in [(8, 32), (4, 8, 16), (64,), (3, 7), (1, 128), (5, 5, 5)]:
         x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
@@ -100,6 +113,7 @@ def test_the_gradient_passes_straight_through() -> None:
     assert torch.equal(x.grad, weights)  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["int4/row", "vec(0.1)", "fp", "int4/row+clip"])
 def test_a_result_can_be_written_into_memory_that_is_there(name: str, dtype: torch.dtype) -> None:
@@ -109,8 +123,26 @@ def test_a_result_can_be_written_into_memory_that_is_there(name: str, dtype: tor
     assert torch.equal(out, formats.fake_quantise(x, name, random=seed))
 
 
+@pytest.mark.parametrize("name", ["int4/row", "nf4", "e4m3", "int4/row+clip"])
+def test_a_tensor_can_be_rounded_in_place(name: str) -> None:
+    x = torch.randn((512, 512), generator=torch.Generator().manual_seed(0))
+    want = formats.fake_quantise(x, name)
+    assert fake_quantise(x, name, out=x) is x
+    assert torch.equal(x, want)
+
+
+@pytest.mark.parametrize("name", ["int4@quest", "int4/row@lsq", "int4@foo", "nf4@gptq"])
+def test_methods_of_others_are_refused(name: str) -> None:
+    method = name.partition("@")[2]
+    with pytest.raises(
+        ValueError, match=rf"^fake_quantise rounds to nearest \(@rtn or @ste\), not by '@{method}'"
+    ):
+        fake_quantise(X, name)
+    assert torch.equal(fake_quantise(X, "int4@ste"), fake_quantise(X, "int4@rtn"))
+
+
 def test_own_quantisers_run_as_they_are() -> None:
-    own_format("tenths", 8, lambda x: (x * 10).round() / 10, replace=True)
+    custom_format("tenths", 8, lambda x: (x * 10).round() / 10, replace=True)
     assert torch.equal(fake_quantise(X, "tenths"), (X * 10).round() / 10)
 
 
@@ -118,13 +150,31 @@ def test_own_quantisers_run_as_they_are() -> None:
     ("x", "options", "message"),
     [
         (np.ones(3), {}, "cannot round a ndarray here; isoloss.formats.fake_quantise takes arrays"),
-        (X, {"out": X[:2]}, "out is torch.float32 of shape (2, 64) on cpu; it must be torch.float32 of shape (16, 64) on cpu"),
-        (X[:, :16], {"out": X.clone()[:, :16]}, "out is not contiguous, so nothing can be written into it row by row; pass out.contiguous()"),
-        (X.clone().requires_grad_(), {"out": X.clone()}, "a result written into out has no gradient; leave out= away, or use torch.no_grad()"),
+        (
+            X,
+            {"out": X[:2]},
+            "out is torch.float32 of shape (2, 64) on cpu; it must be torch.float32 of shape (16, "
+            "64) on cpu",
+        ),
+        (
+            X[:, :16],
+            {"out": X.clone()[:, :16]},
+            "out is not contiguous, so nothing can be written into it row by row; pass "
+            "out.contiguous()",
+        ),
+        (
+            X.clone().requires_grad_(),
+            {"out": X.clone()},
+            "a result written into out has no gradient; leave out= away, or use torch.no_grad()",
+        ),
         (X * float("nan"), {}, "cannot round to 'int4/row': the array holds NaN or infinity"),
-        (torch.arange(4), {}, "cannot round numbers of type int64; types are float16, bfloat16, float32, float64"),
+        (
+            torch.arange(4),
+            {},
+            "cannot round numbers of type int64; types are float16, bfloat16, float32, float64",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(x: torch.Tensor, options: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         fake_quantise(x, "int4/row", **options)  # type: ignore[arg-type]
