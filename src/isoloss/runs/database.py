@@ -35,8 +35,8 @@ _NUMBERS = ", ".join(f'"{c.name}"' for c in COLUMNS if c.kind != "text" and c.na
 _TEXTS = ", ".join(f'"{c.name}" TEXT' for c in COLUMNS if c.kind == "text" and c.name != "key")
 TABLES = (
     """CREATE TABLE tasks (key TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL,
-    claim TEXT, owner TEXT, beat REAL, share REAL NOT NULL DEFAULT 0, loss REAL, reason TEXT, traceback TEXT,
-    flops REAL, memory REAL, seconds REAL NOT NULL DEFAULT 0)""",
+    claim TEXT, owner TEXT, beat REAL, share REAL NOT NULL DEFAULT 0, loss REAL, reason TEXT,
+    traceback TEXT, flops REAL, memory REAL, seconds REAL NOT NULL DEFAULT 0)""",
     f"CREATE TABLE rows (key TEXT PRIMARY KEY, task TEXT NOT NULL, {_NUMBERS}, {_TEXTS})",
     "CREATE TABLE extras (key TEXT, name TEXT, value, PRIMARY KEY (key, name))",
     "CREATE TABLE notes (id INTEGER PRIMARY KEY, task TEXT NOT NULL, said TEXT NOT NULL)",

@@ -39,7 +39,7 @@ def _as_written(init: Callable[P, None]) -> Callable[P, None]:
 
 @dataclass(frozen=True, init=False, repr=False)
 class Grid:
-    """Every combination of lists of settings: ``Grid(params=["1M", "4M"], precision=["fp", "w4"])``.
+    """Every combination of lists: ``Grid(params=["1M", "4M"], precision=["fp", "w4"])``.
 
     Iterating gives each combination as a dictionary, the last list that was written running
     fastest. One value is as good as a list of one. Numbers may be text with a suffix ("1.3B"),
