@@ -6,7 +6,6 @@ whose step is learned (learned_step.py). fake_quant.py is the rule of `formats`,
 many_grids.py rounds many plain formats of a batched sweep in one pass.
 """
 
-from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.rounding.gradient_rule import (
     GradientRule,
     know_rules,
