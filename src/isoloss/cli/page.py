@@ -45,7 +45,8 @@ def _examples(name: str) -> Iterator[str]:
     yield "\n".join(["```sh", *(f"{each.line}  # {each.does}" for each in ready), "```"])
     for each in EXAMPLES[name]:
         if each.needs:
-            yield f"```sh no-test needs {each.needs}\n{each.line}  # {each.does}\n```"
+            why = f"<!-- no-test: needs {each.needs} -->"
+            yield f"{why}\n```sh\n{each.line}  # {each.does}\n```"
 
 
 def _panels(verb: Callable[..., None]) -> Iterator[str]:
