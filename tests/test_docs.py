@@ -141,6 +141,25 @@ def test_the_blocks_of_a_page_run_in_order(
             missing -= block.gives
 
 
+def test_the_answers_of_the_front_page_are_those_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    """Commands of the first table, in order; code in the third column stands in what they print."""
+    from isoloss.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    table = (ROOT / "README.md").read_text("utf-8").partition("\n![")[0]
+    rows = re.findall(r"^\| [^|]+ \| `(isoloss [^`|]+)` \| ([^|]+) \|$", table, re.MULTILINE)
+    assert len(rows) == table.count("\n|") - 2
+    for command, answer in rows:
+        with subtests.test(command):
+            result = CliRunner().invoke(app, shlex.split(command)[1:], prog_name="isoloss")
+            printed = " ".join(result.stdout.split())
+            told = re.findall(r"`([^`]+)`", answer)
+            assert told
+            assert [each for each in told if each not in printed] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_a_block_that_does_not_run_says_why(page: Path) -> None:
     text = page.read_text("utf-8")
