@@ -65,6 +65,12 @@ def test_pages_of_results_written_again_are_the_same(tmp_path: Path) -> None:
     assert differ == []
 
 
+def test_every_room_has_its_page_of_reference() -> None:
+    rooms = {path.parent.name for path in (ROOT / "src" / "isoloss").glob("*/__init__.py")}
+    pages = {path.stem for path in (ROOT / "docs" / "api").glob("*.md")}
+    assert rooms - pages == {"cli"}  # which has the page of commands
+
+
 def test_the_pictures_of_the_front_page_are_in_the_tree() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)

@@ -38,7 +38,7 @@ def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
         "runs laws formats simulate train quantise fit compare gaps predict plan disagree "
         "next-runs plot"
     )
-    assert words.split() == NAMES
+    assert [name for name in words.split() if name not in NAMES] == []
     assert [verb.name for verb in VERBS if not verb.examples] == []
     text = shell("--help").stdout
     assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []
