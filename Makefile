@@ -28,7 +28,7 @@ test: .venv/installed       ## every test that needs no more than numpy to torch
 # The house and what is fast of every room: a change is seen to stand before the whole suite is run.
 QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_formats_number.py \
   tests/laws/test_laws_law.py tests/runs/test_*.py tests/linear/test_linear_values.py \
-  tests/linear/test_linear_refused.py tests/lm/test_lm_designed.py tests/fits/test_fits_fit.py \
+  tests/linear/test_linear_refused.py tests/lm/sweeps/test_lm_designed.py tests/fits/test_fits_fit.py \
   tests/plans/test_plans_saving.py tests/plots/test_plots_look.py tests/cli/test_cli_help.py
 quick: .venv/installed      ## the house and the fast tests of every room, under a minute
 	$(BIN)/python -m pytest -n 2 $(QUICK)
