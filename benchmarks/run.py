@@ -1,47 +1,69 @@
-"""Every study, one after the other, into docs/results.md (make bench); a name or more runs just
-those.
+"""Every study, one after the other, into docs/results (make bench); names of some run just those.
 
 Each prints to stdout what it measured. Long ones repeat ISOLOSS_REPEATS times (200 unless set).
+A study is one file of this folder and one line here, under the room whose page it stands on.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import io
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from isoloss.runs import RunsError
 
-STUDIES = (
-    "imports",
-    "rounding",
-    "exact_risk",
-    "exact_against_sampled",
-    "sampled_sgd",
-    "regression_studies",
-    "theory_bounds",
-    "fit_speed",
-    "plan_speed",
-    "next_runs",
-    "decision_quality",
-    "quest",
-    "extrapolation",
-    "recovery",
-    "wrong_law",
-    "sweep_killed",
-    "synthetic_language",
-    "gptq",
-    "training_speed",
-    "cell_speed",
-    "sweep_of_72",
-    "measured2026",
-    "gap_intervals",
-)
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+#: Room -> study -> its title on the page.
+PAGES: Mapping[str, Mapping[str, str]] = {
+    "formats": {"rounding": "Speed of fake quantisation"},
+    "runs": {"sweep_killed": "Sweeps that are killed"},
+    "linear": {
+        "exact_risk": "Speed and digits of the exact risk",
+        "exact_against_sampled": "Exact risk against simulation",
+        "sampled_sgd": "Speed of sampled SGD",
+        "regression_studies": "Studies of quantised SGD",
+        "theory_bounds": "Bounds, effective sizes, the best allocation",
+    },
+    "fits": {
+        "fit_speed": "Speed of the fit",
+        "quest": "quest2025: published efficiencies and Kumar's form",
+        "extrapolation": "Blind extrapolation",
+        "recovery": "Recovery of known constants",
+        "wrong_law": "Coverage under a wrong law",
+        "gap_intervals": "Coverage of the gap table",
+    },
+    "plans": {
+        "plan_speed": "Speed of a plan",
+        "next_runs": "What the next runs teach",
+        "decision_quality": "Decisions under a truth that nobody fitted",
+    },
+    "lm": {
+        "synthetic_language": "The synthetic language",
+        "gptq": "GPTQ beside rounding to nearest",
+        "training_speed": "Speed of quantised training",
+        "cell_speed": "Many precisions as one batched model",
+        "sweep_of_72": "72 runs on two cores",
+        "measured2026": "What the bundled table isoloss2026 says",
+    },
+    "house": {"imports": "What an import costs"},
+}
+STUDIES = tuple(name for studies in PAGES.values() for name in studies)
+TITLES = {
+    "formats": "number formats",
+    "runs": "runs and sweeps",
+    "linear": "linear regression",
+    "fits": "fits",
+    "plans": "plans",
+    "lm": "language models",
+    "house": "the package",
+}
+BENCHMARKS = Path(__file__).parent
+DOCS = BENCHMARKS.parent / "docs"
 
 
 def main() -> None:
@@ -49,7 +71,7 @@ def main() -> None:
     unknown = [name for name in wanted if name not in STUDIES]
     if unknown:
         raise SystemExit(f"unknown study {unknown[0]!r}; there are {', '.join(STUDIES)}")
-    parts = {name: _kept(name) for name in STUDIES}
+    parts = kept(DOCS)
     for name in wanted:
         print(f"{name} ...", file=sys.stderr, flush=True)
         said = io.StringIO()
@@ -61,22 +83,64 @@ def main() -> None:
             continue
         parts[name] = said.getvalue().strip()
         print(parts[name], flush=True)
-        _write(parts)
+        write(DOCS, parts, machine())
 
 
-def _write(parts: dict[str, str]) -> None:
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
-    head = f"# What isoloss measured\n\nWritten by `make bench` ({machine}). Seconds are of one run on one machine: read them as ratios.\n"
-    body = [f"<!-- {name} -->\n\n{text}\n" for name, text in parts.items() if text]
-    PAGE.write_text("\n".join([head, *body]))
+def machine() -> str:
+    """The sentence that says where the numbers were measured."""
+    threads = os.environ.get("OMP_NUM_THREADS", "unset")
+    where = f"{os.cpu_count()} cores, Python {platform.python_version()}, OMP_NUM_THREADS={threads}"
+    return (
+        f"Written by `make bench` ({where}). "
+        "Seconds are of one run on one machine: read them as ratios."
+    )
 
 
-def _kept(name: str) -> str:
-    """What an earlier run wrote for a study."""
-    if not PAGE.exists():
-        return ""
-    _, found, rest = PAGE.read_text().partition(f"<!-- {name} -->\n\n")
-    return rest.partition("\n\n<!-- ")[0].strip() if found else ""
+def write(docs: Path, parts: Mapping[str, str], said: str) -> None:
+    """Write the overview and a page a room, from what each study printed."""
+    (docs / "results").mkdir(exist_ok=True)
+    index = [f"# What isoloss measured\n\n{said}\n"]
+    for room, studies in PAGES.items():
+        present = {name: title for name, title in studies.items() if parts.get(name)}
+        if not present:
+            continue
+        link = f"results/{room}.md"
+        body = [_section(name, title, parts[name]) for name, title in present.items()]
+        head = f"# Measured: {TITLES[room]}\n\n{said}\n"
+        (docs / link).write_text("\n".join([head, *body]), encoding="utf-8")
+        rows = [
+            f"| [{title}]({link}#{anchor(title)}) | `python -m benchmarks.{name}` |"
+            for name, title in present.items()
+        ]
+        table = "\n".join(["| study | command |", "|---|---|", *rows])
+        index.append(f"## {TITLES[room].capitalize()}\n\n{table}\n")
+    (docs / "results.md").write_text("\n".join(index), encoding="utf-8")
+
+
+def kept(docs: Path) -> dict[str, str]:
+    """What earlier runs wrote, by study."""
+    found = {}
+    for room, studies in PAGES.items():
+        page = docs / "results" / f"{room}.md"
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        for name in studies:
+            _, mark, rest = text.partition(f"<!-- {name} -->\n\n")
+            if mark:
+                found[name] = rest.partition("\n## ")[0].strip()
+    return found
+
+
+def anchor(title: str) -> str:
+    """The anchor that the site gives to a heading of plain words."""
+    plain = "".join(each for each in title.lower() if each.isalnum() or each in " -_")
+    return "-".join(plain.split())
+
+
+def _section(name: str, title: str, text: str) -> str:
+    source = ast.parse((BENCHMARKS / f"{name}.py").read_text(encoding="utf-8"))
+    says = " ".join((ast.get_docstring(source) or "").split("\n\n")[0].split())
+    says = says.replace("``", "`")
+    return f"## {title}\n\n{says} `python -m benchmarks.{name}`\n\n<!-- {name} -->\n\n{text}\n"
 
 
 if __name__ == "__main__":

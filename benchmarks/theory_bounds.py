@@ -168,7 +168,7 @@ def allocation() -> None:
                     problem, Allowance(compute=compute), precisions, inputs=inputs
                 )
             )
-            print(f"```text\n{found}\n```\n{took:.2f} s\n")
+            print(f"```text\n{found}\n```\n\n{took:.2f} s\n")
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""Fixtures for the tests of the commands: the shell, small simulated tables, a saved fit and a saved comparison."""
+"""Fixtures for the tests of the commands: the shell, small simulated tables, a saved fit and a
+saved comparison.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -18,7 +20,9 @@ def run(*words: object) -> Result:
 
 
 def rows(sources: tuple[str, ...] = ("mine",), seed: int = 0) -> list[str]:
-    """A design of four sizes, four lengths and three precisions, with 0.5% noise; w4 counts as 0.7 of the params."""
+    """A design of four sizes, four lengths and three precisions, with 0.5% noise; w4 counts as
+    0.7 of the params.
+    """
     rng = np.random.default_rng(seed)
     design = itertools.product(
         sources, (2e7, 5e7, 1e8, 2e8), (1e9, 2e9, 5e9, 1e10), ("bf16", "w4", "w8")

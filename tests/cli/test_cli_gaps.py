@@ -26,8 +26,10 @@ def test_gaps_of_a_table(shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--where", "precision=w3,w4"), "error: no run has a partner at full precision or bf16 that shares its params"),
-        (("--plot", "gaps.txt"), "error: cannot write 'gaps.txt': accepted endings are .svg, .png, .pdf\n"),
+        (("--where", "precision=w3,w4"),
+         "error: no run has a partner at full precision or bf16 that shares its params"),
+        (("--plot", "gaps.txt"),
+         "error: cannot write 'gaps.txt': accepted endings are .svg, .png, .pdf\n"),
     ],
 )  # fmt: skip
 def test_what_is_refused(words: tuple[str, ...], message: str, shell) -> None:

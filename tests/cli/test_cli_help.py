@@ -12,14 +12,15 @@ from typing import get_args
 import pytest
 
 import isoloss as il
-from isoloss.cli.entry import VERBS, named
-from isoloss.cli.manual.examples import EXAMPLES
+from isoloss.cli.arguments import FIGURES, READ, TABLES
+from isoloss.cli.entry import VERBS, Verb
+from isoloss.cli.manual.examples import FIRST
 from isoloss.cli.manual.signature import spread
 from isoloss.cli.page import page
 
 ROOT = Path(__file__).parents[2]
-NAMES = [named(verb) for verb in VERBS]
-LINES = [example.line for examples in EXAMPLES.values() for example in examples]
+NAMES = [verb.name for verb in VERBS]
+LINES = [each.line for examples in (FIRST, *(v.examples for v in VERBS)) for each in examples]
 
 
 def test_version(shell) -> None:
@@ -33,31 +34,43 @@ def test_the_page_of_commands_is_current() -> None:
 
 
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
-    words = "runs laws formats simulate train quantise fit compare gaps predict plan disagree next-runs plot"
-    assert words.split() == NAMES
-    assert sorted(EXAMPLES) == sorted(["", *NAMES])
+    words = (
+        "runs laws formats simulate train quantise fit compare gaps predict plan disagree "
+        "next-runs plot"
+    )
+    assert [name for name in words.split() if name not in NAMES] == []
+    assert [verb.name for verb in VERBS if not verb.examples] == []
     text = shell("--help").stdout
     assert [name for name in NAMES if not re.search(rf"│ {name} ", text)] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("verb", VERBS, ids=NAMES)
 def test_help_shows_examples_and_defaults(
-    name: str, shell, monkeypatch: pytest.MonkeyPatch
+    verb: Verb, shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    text = shell(name, "--help").stdout
-    assert [example.line for example in EXAMPLES[name] if f"$ {example.line}" not in text] == []
+    text = shell(verb.name, "--help").stdout
+    assert [example.line for example in verb.examples if f"$ {example.line}" not in text] == []
     assert ("[default: 0.9]" in text) == (
-        name in ("train", "fit", "compare", "gaps", "plan", "next-runs")
+        verb.name in ("train", "fit", "compare", "gaps", "plan", "next-runs")
     )
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)
 def test_every_option_is_explained(verb) -> None:
     options = [
-        get_args(each.annotation)[1] for each in inspect.signature(spread(verb)).parameters.values()
+        get_args(each.annotation)[1]
+        for each in inspect.signature(spread(verb.run)).parameters.values()
     ]
     assert [option for option in options if not (option.help or "").endswith((".", "law."))] == []
+
+
+def test_lists_in_a_help_are_those_of_the_rooms(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    kinds = il.plots.kinds()
+    assert f"of Plan: {', '.join(kinds['Plan'])}" in shell("plot", "--help").stdout
+    assert tuple(il.plots.SUFFIXES) == FIGURES
+    assert set(TABLES) < set(READ)
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -1,4 +1,6 @@
-"""``isoloss next-runs``: its report, its table, its JSON, and one sentence for each question without an answer."""
+"""``isoloss next-runs``: its report, its table, its JSON, and one sentence for each question
+without an answer.
+"""
 
 import json
 from pathlib import Path
@@ -42,10 +44,13 @@ def test_json_and_the_table_hold_the_same_runs(shell, saved_fit: Path, tmp_path:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--train", "1e12", "--hardware", "h100", "--target", "1e22"), "1e+12 FLOPs pay for no run: the cheapest"),
+        (("--train", "1e12", "--hardware", "h100", "--target", "1e22"),
+         "1e+12 FLOPs pay for no run: the cheapest"),
         (("--hardware", "h100", "--target", "1e22"), "the budget pays for no run; give train"),
-        (("--hours", "3h", "--hardware", "h100", "--target", "1e22"), "hours need the number of devices"),
-        (("--train", "1e20", "--hardware", "h100", "--target", "a lot"), "cannot read 'a lot' as train"),
+        (("--hours", "3h", "--hardware", "h100", "--target", "1e22"),
+         "hours need the number of devices"),
+        (("--train", "1e20", "--hardware", "h100", "--target", "a lot"),
+         "cannot read 'a lot' as train"),
         ((*ASK, "--precision", "w5"), "w5"),
         ((*ASK, "-o", "runs.doc"), "cannot write 'runs.doc'"),
     ],

@@ -1,4 +1,6 @@
-"""``isoloss quantise``: a kept model to rows on the terminal, in a file and as JSON, and what it refuses."""
+"""``isoloss quantise``: a kept model to rows on the terminal, in a file and as JSON, and what it
+refuses.
+"""
 
 import json
 from pathlib import Path
@@ -60,7 +62,9 @@ def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
         (("{}", "--post", "w4@awq"), "unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w4@awq')"),
         (("{}", "--post", "g4"), "serving has no part 'g'"),
         (("{}", "--post", "w8 -> w4"), "has an arrow"),
-        (("nothing", "--post", "w4"), "say what to measure it on and how many tokens it was trained on: --corpus texts/ and --trained-on 2T"),
+        (("nothing", "--post", "w4"),
+         "say what to measure it on and how many tokens it was trained on: --corpus texts/ and "
+         "--trained-on 2T"),
         (("none.safetensors", "--post", "w4"), "cannot read the checkpoint none.safetensors"),
         (("{}", "--post", "w4", "--corpus", "none.txt"), "there is no file or folder none.txt"),
     ],

@@ -38,11 +38,13 @@ REFUSED = {
     ),
     "mixed sources": (
         ["fit", "{two_sources}", *FIT],
-        "runs differ in source (mine, other), so one base cannot hold for all; fit them with --per source, ",
+        "runs differ in source (mine, other), so one base cannot hold for all; fit them with "
+        "--per source, ",
     ),
     "--where without value": (
         ["runs", "{table}", "--where", "source"],
-        "error: cannot read --where 'source'; write it like source=mine, precision=bf16,w4 or params=10M..1B\n",
+        "error: cannot read --where 'source'; write it like source=mine, precision=bf16,w4 or "
+        "params=10M..1B\n",
     ),
     "--where on no column": (
         ["runs", "{table}", "--where", "colour=red"],
@@ -139,7 +141,8 @@ REFUSED = {
     ),
     "figure of nothing": (
         ["plot", "kumer2024", "-o", "x.svg"],
-        "'kumer2024' is neither a file nor the name of a table, a law or a format; did you mean kumar2024",
+        "'kumer2024' is neither a file nor the name of a table, a law or a format; did you mean "
+        "kumar2024",
     ),
     "figure of a name of two things": (
         ["plot", "quest2025", "-o", "x.svg"],

@@ -489,13 +489,18 @@ def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
     [
         ((), "say how long it descends: --samples 1e3,1e6 or --steps 1000"),
         (("--samples", "x"), "samples is 'x'; accepted is a whole number of at least 1"),
-        (("--samples", "10", "--precision", "kv4"), "linear regression has no part 'kv', as in precision 'kv4'; parts are d l w a g"),
-        (("--study", "batch", "--dim", "10"), "a study has its own settings; leave the others out, or leave out --study"),
+        (("--samples", "10", "--precision", "kv4"),
+         "linear regression has no part 'kv', as in precision 'kv4'; parts are d l w a g"),
+        (("--study", "batch", "--dim", "10"),
+         "a study has its own settings; leave the others out, or leave out --study"),
         (("--study", "bach"), "unknown study 'bach'; did you mean 'batch'? accepted are samples, dims, batch, dimension, "
          "spectrum, sketch, divergence, integers, elementwise, momentum, biased, passes, bounds"),
-        (("--samples", "10", "--sketch", "200"), "a sketch of 200 rows is larger than dim 100; accepted is 1 to 100"),
+        (("--samples", "10", "--sketch", "200"),
+         "a sketch of 200 rows is larger than dim 100; accepted is 1 to 100"),
         (("--samples", "10", "--noise-var", "-1"), None),
-        (("--samples", "10", "--step-size", "9"), "the step size 9 is unstable; the limit for this problem, batch, momentum and precision is 0.611809"),
+        (("--samples", "10", "--step-size", "9"),
+         "the step size 9 is unstable; the limit for this problem, batch, momentum and precision "
+         "is 0.611809"),
     ],
 )  # fmt: skip
 def test_what_simulate_refuses(shell, words: tuple[str, ...], message: str | None) -> None:

@@ -100,5 +100,6 @@ def test_a_file_that_is_no_store(shell) -> None:
     result = shell("runs", "runs.db")
     assert result.exit_code == 1
     assert result.stderr == (
-        "error: 'runs.db' is no store, or damaged (file is not a database); accepted is a store made by isoloss\n"
+        "error: 'runs.db' is no store, or damaged (file is not a database); accepted is a store "
+        "made by isoloss\n"
     )

@@ -108,17 +108,28 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--tokens", "1k", "--tokens-per-param", "20"), 2, "give one of --tokens and --tokens-per-param"),
+        (("--tokens", "1k", "--tokens-per-param", "20"), 2,
+         "give one of --tokens and --tokens-per-param"),
         ((), 2, "give one of --tokens and --tokens-per-param"),
-        (("--tokens", "1k", "--tokenizer", "bytes"), 1, "error: --tokenizer is of a text, which the synthetic language is not; name one with --corpus\n"),
-        (("--tokens", "1k", "--precision", "w4 l8"), 1, "error: the model has no part 'l' ('w4 l8'); it has w a kv q g\n"),
-        (("--tokens", "1k", "--schedule", "linear"), 1, "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
-        (("--tokens", "1k", "--post", "w3@awq"), 1, "error: unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w3@awq')\n"),
-        (("--tokens", "1k", "--corpus", "nowhere.txt"), 1, "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
-        (("--tokens", "1k", "--law", "kumar2042"), 1, "error: unknown law 'kumar2042'; did you mean 'kumar2024'"),
-        (("--tokens", "10"), 1, "error: 10 tokens are less than half a batch of 1024; ask for more\n"),
+        (("--tokens", "1k", "--tokenizer", "bytes"), 1,
+         "error: --tokenizer is of a text, which the synthetic language is not; name one with "
+         "--corpus\n"),
+        (("--tokens", "1k", "--precision", "w4 l8"), 1,
+         "error: the model has no part 'l' ('w4 l8'); it has w a kv q g\n"),
+        (("--tokens", "1k", "--schedule", "linear"), 1,
+         "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
+        (("--tokens", "1k", "--post", "w3@awq"), 1,
+         "error: unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> "
+         "w3@awq')\n"),
+        (("--tokens", "1k", "--corpus", "nowhere.txt"), 1,
+         "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
+        (("--tokens", "1k", "--law", "kumar2042"), 1,
+         "error: unknown law 'kumar2042'; did you mean 'kumar2024'"),
+        (("--tokens", "10"), 1,
+         "error: 10 tokens are less than half a batch of 1024; ask for more\n"),
         (("--tokens", "1k", "--store", "absent/runs.db"), 1, "error: "),
-        (("--tokens", "1k", "--store", "runs.txt"), 1, "error: cannot keep runs in 'runs.txt': accepted endings are .db, .sqlite\n"),
+        (("--tokens", "1k", "--store", "runs.txt"), 1,
+         "error: cannot keep runs in 'runs.txt': accepted endings are .db, .sqlite\n"),
     ],
 )  # fmt: skip
 def test_what_is_refused(

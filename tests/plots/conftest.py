@@ -11,7 +11,9 @@ LEVELS = ("bf16", "w3", "w4@quest", "w4@quest a8@quest")
 
 
 def simulated(levels: tuple[str, ...] = LEVELS, noise: float = 0.003) -> Runs:
-    """Runs of Kumar's law on four sizes and four lengths, one of them diverged and one unfinished."""
+    """Runs of Kumar's law on four sizes and four lengths, one of them diverged and one
+    unfinished.
+    """
     law, rng = preset("kumar2024"), np.random.default_rng(0)
     rows = [
         Run(n, d, p, float(law(n, d, p)) * float(np.exp(noise * rng.normal())), source="simulated")

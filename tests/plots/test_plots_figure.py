@@ -1,4 +1,6 @@
-"""A figure as a value: files by suffix, the same bytes, one-sentence refusals, nothing of matplotlib's own state."""
+"""A figure as a value: files by suffix, the same bytes, one-sentence refusals, nothing of
+matplotlib's own state.
+"""
 
 import dataclasses
 import subprocess
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from isoloss.laws import preset
-from isoloss.plots import KINDS, Figure, PlotError, plot
+from isoloss.plots import FIGURES, Figure, PlotError, draws, kinds, plot
 from isoloss.runs import Runs
 
 
@@ -93,7 +95,10 @@ def test_what_cannot_be_plotted_is_named(thing: object) -> None:
     kind = type(thing).__name__
     with pytest.raises(
         PlotError,
-        match=rf"^cannot plot a {kind}; plot takes Runs, Fit, Comparison, GapTable, Plan, Law, Profile, Study, Format, or",
+        match=(
+            rf"^cannot plot a {kind}; plot takes Comparison, Fit, Format, GapTable, Law, Plan, "
+            r"Profile, Runs, Study, or"
+        ),
     ):
         plot(thing)  # type: ignore[arg-type]
 
@@ -104,16 +109,42 @@ def test_an_unknown_kind_lists_those_there_are(runs: Runs) -> None:
     ):
         plot(runs, kind="pie")
     with pytest.raises(
-        PlotError, match=r"^cannot plot kind 'loss_' of a Law; kinds are factors, gap, loss$"
+        PlotError, match=r"^cannot plot kind 'loss_' of a Law; kinds are law, factors, gap, loss$"
     ):
         plot("kumar2024", kind="loss_")
 
 
 def test_every_kind_is_in_the_docstring() -> None:
     assert plot.__doc__ is not None
-    for type_, kinds in KINDS.items():
-        assert type_.__name__ in plot.__doc__
-        assert [kind for kind in kinds if f'"{kind}"' not in plot.__doc__] == []
+    for name, found in kinds().items():
+        assert name in plot.__doc__
+        assert [kind for kind in found if f'"{kind}"' not in plot.__doc__] == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Gauge:
+    """A value of somebody else's."""
+
+    reading: float
+
+
+def test_a_figure_of_a_type_of_ones_own() -> None:
+    with pytest.raises(PlotError, match=r"^cannot plot a Gauge; "):
+        plot(Gauge(0.5))  # type: ignore[arg-type]
+
+    @draws(Gauge, "dial", "where the hand is", first=True)
+    def dial_figure(gauge: Gauge) -> Figure:
+        canvas = matplotlib.figure.Figure()
+        canvas.add_subplot().plot([0, gauge.reading])
+        return Figure(canvas, "dial", "a hand")
+
+    try:
+        assert plot(Gauge(0.5)).kind == "dial"  # type: ignore[arg-type]
+        assert kinds()["Gauge"] == {"dial": "where the hand is"}
+        with pytest.raises(PlotError, match="the figure 'Gauge dial' is already registered by"):
+            draws(Gauge, "dial", "another")(lambda gauge: dial_figure(gauge))
+    finally:
+        FIGURES.remove("Gauge dial")
 
 
 def test_a_figure_is_frozen_and_says_what_it_is(figure: Figure) -> None:
@@ -135,7 +166,8 @@ def test_settings_of_the_user_neither_matter_nor_change(figure: Figure) -> None:
 
 def test_pyplot_is_never_loaded_and_matplotlib_only_here() -> None:
     code = (
-        "import sys, isoloss, isoloss.fits, isoloss.laws, isoloss.runs; print('matplotlib' in sys.modules);"
+        "import sys, isoloss, isoloss.fits, isoloss.laws, isoloss.runs; print('matplotlib' in "
+        "sys.modules);"
         "isoloss.plots.plot('kumar2024')._repr_svg_();"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )

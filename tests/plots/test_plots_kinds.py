@@ -1,4 +1,6 @@
-"""What each kind of figure shows: its words, its points, and what it says where it cannot be drawn."""
+"""What each kind of figure shows: its words, its points, and what it says where it cannot be
+drawn.
+"""
 
 import itertools
 from dataclasses import replace
@@ -32,7 +34,7 @@ def panels(figure: Figure) -> list[Axes]:
 def points(axes: Axes, marker: str) -> list[tuple[float, float]]:
     """The points that were drawn with a marker."""
     lines = [line for line in axes.lines if line.get_marker() == marker]
-    return [(float(x), float(y)) for line in lines for x, y in line.get_xydata()]  # type: ignore[union-attr]
+    return [(float(x), float(y)) for line in lines for x, y in np.asarray(line.get_xydata())]
 
 
 # ---- runs
@@ -137,7 +139,8 @@ def test_fit_rings_exactly_the_held_out_runs(fitted: Fit) -> None:
     observed = panels(plot(fitted))[0]
     ring = [line for line in observed.lines if line.get_markersize() == 5.6]
     held = fitted.points.held_out
-    assert [np.allclose(line.get_xydata(), np.c_[fitted.points.observed[held], fitted.points.predicted[held]]) for line in ring] == [True]  # fmt: skip
+    places = np.c_[fitted.points.observed[held], fitted.points.predicted[held]]
+    assert [np.allclose(line.get_xydata(), places) for line in ring] == [True]
 
 
 def test_fit_writes_each_constant_with_its_interval(fitted: Fit) -> None:
@@ -294,7 +297,8 @@ def test_tables_of_a_law_have_a_row_a_level() -> None:
 def test_a_law_of_exponent_and_mantissa_has_a_row_a_float() -> None:
     figure = plot("sun2025")
     assert figure.kind == "gap"
-    assert [t.get_text() for t in panels(figure)[0].get_yticklabels()] == ["w:e4m3", "w:e5m2", "w:e2m3", "w:e3m2", "w:e2m1"]  # fmt: skip
+    labels = [t.get_text() for t in panels(figure)[0].get_yticklabels()]
+    assert labels == ["w:e4m3", "w:e5m2", "w:e2m3", "w:e3m2", "w:e2m1"]
 
 
 def test_a_law_of_groups_is_drawn_at_128() -> None:

@@ -100,7 +100,10 @@ def test_more_levels_than_can_be_told_apart_share_the_style_of_their_bits() -> N
 
 @pytest.mark.parametrize(
     ("name", "bits", "sparsity"),
-    [("w4 a8", 4, None), ("w4+had a4+had 2:4", 4, "2:4"), ("bf16", 16, None), ("fp", np.inf, None), ("d:add(0.00390625)", 4, None), ("fp -> w3", 3, None)],
+    [
+        ("w4 a8", 4, None), ("w4+had a4+had 2:4", 4, "2:4"), ("bf16", 16, None),
+        ("fp", np.inf, None), ("d:add(0.00390625)", 4, None), ("fp -> w3", 3, None),
+    ],
 )  # fmt: skip
 def test_a_label_is_read_back(name: str, bits: float, sparsity: str | None) -> None:
     level = as_level(name)

@@ -11,7 +11,7 @@ from isoloss.fits import Fit
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans import Budget, Plan, PlanError, load, plan
-from isoloss.plots import KINDS, Figure, PlotError, plot
+from isoloss.plots import Figure, PlotError, kinds, plot
 
 BITS = ["w4 a4 kv4", "w6 a6 kv6", "w7 a7 kv7", "bf16"]
 SERVED = ["bf16", *(f"bf16 -> w{b}" for b in (3, 4, 6))]
@@ -38,7 +38,7 @@ def words(figure: Figure) -> str:
 
 def drawable(found: Plan) -> list[str]:
     absent = {"frontier": found.charts.frontier is None, "tokens": found.charts.serving is None}
-    return [kind for kind in KINDS[Plan] if not absent.get(kind, False)]
+    return [kind for kind in kinds()["Plan"] if not absent.get(kind, False)]
 
 
 @pytest.mark.parametrize(

@@ -4,52 +4,56 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 import isoloss as il
-from isoloss.cli.manual import EXAMPLES, as_epilog, spread
+from isoloss.cli.manual import FIRST, Command, Example, as_epilog, spread
 from isoloss.cli.refusing import in_one_sentence
-from isoloss.cli.verbs import (
-    compare,
-    disagree,
-    fit,
-    formats,
-    gaps,
-    laws,
-    next_runs,
-    plan,
-    plot,
-    predict,
-    quantise,
-    runs,
-    simulate,
-    train,
-)
 
-#: The verbs in the order of a day's work.
-VERBS: tuple[Callable[..., None], ...] = (
-    runs,
-    laws,
-    formats,
-    simulate,
-    train,
-    quantise,
-    fit,
-    compare,
-    gaps,
-    predict,
-    plan,
-    disagree,
-    next_runs,
-    plot,
-)
+#: The commands in the order of a day's work, each with its file in `verbs`.
+FILES = {
+    "runs": "runs_verb",
+    "laws": "laws_verb",
+    "formats": "formats_verb",
+    "simulate": "simulate_verb",
+    "train": "train_verb",
+    "quantise": "quantise_verb",
+    "fit": "fit_verbs",
+    "compare": "fit_verbs",
+    "gaps": "gaps_verb",
+    "predict": "predict_verb",
+    "plan": "plan_verb",
+    "disagree": "disagree_verb",
+    "next-runs": "next_runs_verb",
+    "plot": "plot_verb",
+}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: its word in the shell, the function that it runs, and its examples."""
+
+    name: str
+    run: Callable[..., None]
+    examples: tuple[Example, ...]
+
+
+def _verb(name: str, file: str) -> Verb:
+    """The command in a file: the function of its name, and what EXAMPLES there has of it."""
+    module = import_module(f"isoloss.cli.verbs.{file}")
+    return Verb(name, getattr(module, name.replace("-", "_")), module.EXAMPLES[name])
+
+
+VERBS = tuple(_verb(name, file) for name, file in FILES.items())
 
 app = typer.Typer(
     name="isoloss",
     help="Precision-aware scaling laws: how large, how long, and in how many bits.",
-    epilog=as_epilog(EXAMPLES[""]),
+    epilog=as_epilog(FIRST),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -62,19 +66,25 @@ def _version(asked: bool) -> None:
         raise typer.Exit()
 
 
-def flowing(verb: Callable[..., None]) -> str:
-    """The docstring with each paragraph on one line, which the help breaks where the terminal ends."""
-    paragraphs = (inspect.getdoc(verb) or "").split("\n\n")
+def flowing(verb: Verb) -> str:
+    """The docstring with each paragraph on one line; the help breaks it where a terminal ends."""
+    paragraphs = (inspect.getdoc(verb.run) or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def named(verb: Callable[..., None]) -> str:
-    """The word of the shell for a verb."""
-    return verb.__name__.replace("_", "-")
-
-
 @app.callback()
+@in_one_sentence
 def _isoloss(
+    use: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--use",
+            metavar="MODULE",
+            help="Import a module, or a file that ends in .py, which registers formats, methods, "
+            "laws or machines of your own. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -82,14 +92,16 @@ def _isoloss(
         ),
     ] = False,
 ) -> None:
-    pass
+    if use:
+        il.use(*use)
 
 
 for verb in VERBS:
-    command = in_one_sentence(spread(verb))
-    app.command(named(verb), help=flowing(verb), epilog=as_epilog(EXAMPLES[named(verb)]))(command)
+    app.command(verb.name, cls=Command, help=flowing(verb), epilog=as_epilog(verb.examples))(
+        in_one_sentence(spread(verb.run))
+    )
 
 
 def main() -> None:
-    """Nothing; runs the command that the shell's words name, and ends the process with its exit code."""
+    """Run the command that the shell's words name; the process ends with its exit code."""
     app(prog_name="isoloss")

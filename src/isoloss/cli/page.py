@@ -1,21 +1,25 @@
-"""docs/commands.md, made from the commands themselves: ``python -m isoloss.cli.page > docs/commands.md``."""
+"""docs/commands.md, made from the commands themselves: ``python -m isoloss.cli.page >
+docs/commands.md``.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, get_args
 
 from typer.models import ArgumentInfo
 
-from isoloss.cli.entry import VERBS, flowing, named
-from isoloss.cli.manual import EXAMPLES, spread
+from isoloss.cli.entry import VERBS, Verb, flowing
+from isoloss.cli.manual import filled, spread
 
 OPENING = """# Commands
 
-The verbs of the notebook are the commands of the shell. Results go to stdout, messages and progress to stderr, and `--json`
-prints JSON and nothing else. A file that exists is replaced only with `--force`.
+The verbs of the notebook are the commands of the shell. Results go to stdout, messages and progress
+to stderr, and `--json` prints JSON and nothing else. A file that exists is replaced only with
+`--force`. `isoloss --use MODULE ...` first imports a module, or a file that ends in .py, which
+registers formats, methods, laws or machines of your own ([adding your own](extending.md)).
 
 | exit code | meaning |
 |---|---|
@@ -31,32 +35,33 @@ def page() -> str:
     parts = [OPENING]
     for verb in VERBS:
         parts += [
-            f"## isoloss {named(verb)}",
+            f"## isoloss {verb.name}",
             flowing(verb),
-            *_examples(named(verb)),
+            *_examples(verb),
             *_panels(verb),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-def _examples(name: str) -> Iterator[str]:
-    """Blocks of examples: those that anyone can run, then those that need a file of the reader's own."""
-    ready = [each for each in EXAMPLES[name] if not each.needs]
+def _examples(verb: Verb) -> Iterator[str]:
+    """Blocks of examples: those that anyone can run, then those that need a file of the reader's
+    own.
+    """
+    ready = [each for each in verb.examples if not each.needs]
     yield "\n".join(["```sh", *(f"{each.line}  # {each.does}" for each in ready), "```"])
-    for each in EXAMPLES[name]:
+    for each in verb.examples:
         if each.needs:
-            yield f"```sh no-test needs {each.needs}\n{each.line}  # {each.does}\n```"
+            why = f"<!-- no-test: needs {each.needs} -->"
+            yield f"{why}\n```sh\n{each.line}  # {each.does}\n```"
 
 
-def _panels(verb: Callable[..., None]) -> Iterator[str]:
+def _panels(verb: Verb) -> Iterator[str]:
     """A table of options for each group, in the order in which the help shows them."""
     panels: dict[str, list[str]] = {"Arguments": [], "Options": []}
-    for parameter in inspect.signature(spread(verb)).parameters.values():
+    for parameter in inspect.signature(spread(verb.run)).parameters.values():
         kind, option = get_args(parameter.annotation)
         usual = "Arguments" if isinstance(option, ArgumentInfo) else "Options"
-        row = (
-            f"| {_spelled(kind, option)} | {option.help} | {_default(parameter.default, option)} |"
-        )
+        row = f"| {_spelled(kind, option)} | {filled(option.help)} | {_default(parameter.default, option)} |"
         panels.setdefault(option.rich_help_panel or usual, []).append(row.replace(" |  |", " | |"))
     for title, rows in panels.items():
         if rows:

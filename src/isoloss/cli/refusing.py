@@ -30,7 +30,8 @@ class Refused(ValueError):
 
 
 def in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with errors of its input as one sentence on stderr and exit code 1, without a traceback.
+    """The command, with errors of its input as one sentence on stderr and exit code 1, without a
+    traceback.
 
     The rooms raise subclasses of ValueError for input they refuse; files raise OSError.
     """
@@ -59,6 +60,7 @@ def sentence(problem: Exception | Warning | str) -> str:
             else problem.strerror
         )
     text = " ".join(text.split())
+    text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
     for python, shell in SPOKEN:
         text = re.sub(python, shell, text)
     return text
@@ -66,7 +68,9 @@ def sentence(problem: Exception | Warning | str) -> str:
 
 @contextmanager
 def _warnings_on_stderr() -> Iterator[None]:
-    """Shows what the rooms warn of as one line each; warnings of libraries keep the form they have."""
+    """Shows what the rooms warn of as one line each; warnings of libraries keep the form they
+    have.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         usual = warnings.showwarning

@@ -1,7 +1,13 @@
-"""One look for every figure: ``plot`` draws runs, fits, comparisons, laws, profiles and number formats."""
+"""One look for every figure: ``plot`` draws runs, fits, comparisons, laws, plans and formats."""
 
-from isoloss.plots.figure import Figure
-from isoloss.plots.plotting import KINDS, named_formats, plot
+from isoloss.plots.drawing import FIGURES, Drawing, draws
+from isoloss.plots.figure import SUFFIXES, Figure
+from isoloss.plots.plotting import kinds, named_formats, plot
 from isoloss.plots.problems import PlotError
 
-__all__ = ["KINDS", "Figure", "PlotError", "named_formats", "plot"]
+# fmt: off
+__all__ = [
+    "FIGURES", "SUFFIXES", "Drawing", "Figure", "PlotError", "draws", "kinds", "named_formats",
+    "plot",
+]
+# fmt: on

@@ -23,17 +23,41 @@ SUFFIXES: dict[str, dict[str, None]] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: ``figure`` is matplotlib's own, ``kind`` what it shows, ``caption`` the note below it."""
+    """A drawn figure: saved by suffix, shown by notebooks.
+
+    Attributes
+    ----------
+    figure
+        The figure of matplotlib.
+    kind
+        What it shows, as in ``plot(value, kind=...)``.
+    caption
+        The note below it: what was left out, and what the marks mean.
+    """
 
     figure: Canvas
     kind: str
     caption: str
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """The path, after the figure was written there: SVG, PNG or PDF by its suffix.
+        """Write the figure: SVG, PNG or PDF by the suffix; the same figure gives the same bytes.
 
-        The same figure gives the same bytes. Raises PlotError for another suffix, for a file that exists unless
-        ``force``, and where the path cannot be written.
+        Parameters
+        ----------
+        path
+            Where to.
+        force
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            The path that was written.
+
+        Raises
+        ------
+        PlotError
+            The suffix is another, the file exists, or the path cannot be written.
         """
         path = check_target(path, force)
         content = self._rendered(path.suffix.lower())

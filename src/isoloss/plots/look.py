@@ -1,4 +1,6 @@
-"""One look for every figure: light, small type that stays legible at paper width, and the same bytes every time."""
+"""One look for every figure: light, small type that stays legible at paper width, and the same
+bytes every time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ NARROW, WIDE = 4.6, 7.0
 INK, FAINT = "#141414", "#9a9a9a"
 SMALL, NORMAL, TITLE = 6.5, 7.5, 9.0
 
-#: Settings of matplotlib that differ from its own defaults; those of the user do not reach a figure.
+#: Settings of matplotlib that differ from its own defaults; those of the user do not reach a
+#: figure.
 SETTINGS: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -69,7 +72,9 @@ def applied() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What surrounds the panels of a figure: a title above, legend and caption below; sizes in inches."""
+    """What surrounds the panels of a figure: a title above, legend and caption below; sizes in
+    inches.
+    """
 
     title: str
     caption: str
@@ -80,7 +85,9 @@ class Sheet:
     def open(
         self, rows: int = 1, columns: int = 1, widths: Sequence[float] | None = None
     ) -> tuple[Canvas, GridSpecFromSubplotSpec]:
-        """The canvas with title, legend and caption on it, and the grid that the panels stand on."""
+        """The canvas with title, legend and caption on it, and the grid that the panels stand
+        on.
+        """
         lines = textwrap.wrap(self.caption, int(self.width / 0.052))
         across = self._across()
         deep = -(-len(self.legend) // across) if self.legend else 0

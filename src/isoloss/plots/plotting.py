@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import pkgutil
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import isoloss.plots.panels as panels
 from isoloss.fits import Comparison, Fit, GapTable, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, preset
 from isoloss.linear import Study
 from isoloss.plans import Plan
+from isoloss.plots.drawing import Drawing, by_type, kinds_of
 from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.look import applied
-from isoloss.plots.panels import (
-    curves_figure,
-    design_figure,
-    factors_figure,
-    fit_figure,
-    frontier_figure,
-    gap_figure,
-    gaps_figure,
-    grids_figure,
-    law_figure,
-    law_loss_figure,
-    laws_figure,
-    levels_figure,
-    loss_figure,
-    plan_figure,
-    profile_figure,
-    ranking_figure,
-    study_figure,
-    tokens_figure,
-)
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
 
@@ -49,53 +33,57 @@ Drawn = (
     | Sequence[Format]
     | str
 )
-#: What can be drawn of each type; the first kind is the default.
-KINDS: Mapping[type, Mapping[str, Callable[[Any], Figure]]] = {
-    Runs: {"loss": loss_figure, "design": design_figure},
-    Fit: {"fit": fit_figure, "curves": curves_figure},
-    Comparison: {"ranking": ranking_figure, "levels": levels_figure},
-    GapTable: {"gaps": gaps_figure},
-    Plan: {
-        "plan": plan_figure,
-        "frontier": frontier_figure,
-        "laws": laws_figure,
-        "tokens": tokens_figure,
-    },
-    Law: {"factors": factors_figure, "gap": gap_figure, "loss": law_loss_figure},
-    Profile: {"profile": profile_figure},
-    Study: {"study": study_figure},
-    Format: {"grids": grids_figure},
-}
 
 
 def plot(
-    thing: Drawn, path: str | Path | None = None, *, kind: str | None = None, force: bool = False
+    value: Drawn, path: str | Path | None = None, *, kind: str | None = None, force: bool = False
 ) -> Figure:
-    """The figure of a thing, saved too where a path is given (SVG, PNG or PDF by its suffix).
+    """Draw a value, and save the figure where a path is given.
 
-    What there is, the first kind of each being the default:
+    Parameters
+    ----------
+    value
+        What to draw; a text names a preset law, or formats, as "e2m1 int4 nvfp4".
+    path
+        Where to save it: SVG, PNG or PDF by its suffix.
+    kind
+        Which figure of the value; the first of its type by default:
 
-    - Runs: "loss" against tokens; "design", its params and tokens.
-    - Fit: "fit", its predictions, residuals and constants; "curves", its loss curves over the runs.
-    - Comparison: "ranking", errors and weights; "levels", the residual of each law at each precision.
-    - GapTable: "gaps", what each precision costs against tokens per param.
-    - Plan: "plan", equal losses over params and tokens, the budget, the choices; "frontier", loss against what is
-      spent; "laws", what each law alone would do; "tokens", where more of them hurt what is rounded after training.
-    - Law, or the name of a preset: "factors", effective over nominal params against bits; "gap", the loss gap
-      against bits; "loss" against tokens; by default the first of these that it has.
-    - Profile: "profile", the objective along one constant.
-    - Study, of regression: "study", its answer.
-    - Format, a list of them, or their names, as "e2m1 int4 nvfp4": "grids", their numbers and errors by magnitude.
+        - Runs: "loss" against tokens; "design", its params and tokens.
+        - Fit: "fit", its predictions, residuals and constants; "curves", its loss curves over
+          the runs.
+        - Comparison: "ranking", errors and weights; "levels", the residual of each law at each
+          precision.
+        - GapTable: "gaps", what each precision costs against tokens per param.
+        - Plan: "plan", equal losses over params and tokens, the budget, the choices; "frontier",
+          loss against what is spent; "laws", what each law alone would do; "tokens", where more
+          of them hurt what is rounded after training.
+        - Law: "law", the first of these that it has: "factors", effective over nominal params
+          against bits; "gap", the loss gap against bits; "loss" against tokens.
+        - Profile: "profile", the objective along one constant.
+        - Study, of regression: "study", its answer.
+        - Format, or a list of them: "grids", their numbers and errors by magnitude.
 
-    Raises PlotError, in one sentence, for what cannot be drawn or saved; an existing file is replaced only with
-    ``force``.
+        A module of your own adds one with `draws`.
+    force
+        Replace a file that exists.
+
+    Returns
+    -------
+    Figure
+        The figure, shown by a notebook.
+
+    Raises
+    ------
+    PlotError
+        The value has no figure, or none of this kind; the file cannot be written.
     """
     target = None if path is None else check_target(path, force)
-    drawn: object = _named(thing) if isinstance(thing, str) else thing
+    drawn: object = _named(value) if isinstance(value, str) else value
     several = isinstance(drawn, list | tuple) and all(isinstance(each, Format) for each in drawn)
-    draw = _drawer(drawn[0] if several and drawn else drawn, kind)  # type: ignore[index]
+    drawing = _drawing(drawn[0] if several and drawn else drawn, kind)  # type: ignore[index]
     with applied():
-        figure = draw(drawn)
+        figure = drawing.draw(drawn)
     if target is not None:
         figure.save(target, force)
     return figure
@@ -109,6 +97,19 @@ def named_formats(text: str) -> list[Format] | None:
         return None
 
 
+def kinds() -> dict[str, dict[str, str]]:
+    """All kinds of figures: type, kind and what it shows; the default of each type first."""
+    _read_panels()
+    return {name: {each.kind: each.shows for each in found} for name, found in by_type().items()}
+
+
+@cache
+def _read_panels() -> None:
+    """Import the folder of figures, each of which registers itself."""
+    for each in pkgutil.iter_modules(panels.__path__, f"{panels.__name__}."):
+        import_module(each.name)
+
+
 def _named(text: str) -> Law | list[Format]:
     """The preset law of a name, or the formats of some."""
     if (found := named_formats(text)) is not None:
@@ -118,18 +119,16 @@ def _named(text: str) -> Law | list[Format]:
     return preset(text)
 
 
-def _drawer(thing: object, kind: str | None) -> Callable[[Any], Figure]:
-    found = next((kinds for type_, kinds in KINDS.items() if isinstance(thing, type_)), None)
-    if found is None:
-        accepted = ", ".join(t.__name__ for t in KINDS)
+def _drawing(value: object, kind: str | None) -> Drawing:
+    """The default figure of a value, or that of a kind."""
+    _read_panels()
+    found = kinds_of(value)
+    name = type(value).__name__
+    if not found:
         raise PlotError(
-            f"cannot plot a {type(thing).__name__}; plot takes {accepted}, or the name of a preset law or of formats"
+            f"cannot plot a {name}; plot takes {', '.join(by_type())}, "
+            "or the name of a preset law or of formats"
         )
-    if kind is None and isinstance(thing, Law):
-        return law_figure
-    if kind is None:
-        return next(iter(found.values()))
-    if kind not in found:
-        name = type(thing).__name__
+    if kind is not None and kind not in found:
         raise PlotError(f"cannot plot kind {kind!r} of a {name}; kinds are {', '.join(found)}")
-    return found[kind]
+    return found[kind] if kind is not None else next(iter(found.values()))

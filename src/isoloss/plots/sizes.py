@@ -1,4 +1,6 @@
-"""How model sizes look: one colour each, light for small and dark for large, or a colour scale where they are many."""
+"""How model sizes look: one colour each, light for small and dark for large, or a colour scale
+where they are many.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,12 @@ class Sizes:
     def _handle(self, params: float, line: bool) -> Line2D:
         style = self.line(params) if line else ""
         return Line2D(
-            [], [], color=self.colour(params), marker=self.marker(params), linestyle=style
-        )  # type: ignore[arg-type]
+            [],
+            [],
+            color=self.colour(params),
+            marker=self.marker(params),
+            linestyle=style,  # type: ignore[arg-type]
+        )
 
     @property
     def _map(self) -> ScalarMappable:

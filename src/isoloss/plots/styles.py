@@ -1,4 +1,6 @@
-"""How a precision looks in every figure: colour by its fewest bits, marker and line by which parts are rounded and how."""
+"""How a precision looks in every figure: colour by its fewest bits, marker and line by which parts
+are rounded and how.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from isoloss.plots.look import INK
 #: More levels than this are shown by their bits alone.
 MOST = 18
 REFERENCE_BITS = 16.0
-#: Bits, and where on the map of colours they lie: most of the map goes to the bits that people compare.
+#: Bits, and where on the map of colours they lie: most of the map goes to the bits that people
+#: compare.
 SHADES = ((1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0), (0.86, 0.73, 0.59, 0.44, 0.26, 0.12, 0.02))
 #: What the commonest ways of rounding look like; others take the rest in order.
 PREFERRED = {"": "o", "w": "s", "a": "^", "w a": "o", "w a kv": "D", "kv": "v"}
@@ -35,7 +38,9 @@ class Level:
 
     @property
     def bits(self) -> float:
-        """The fewest bits that any part has, in training or serving; noise as the integer of about that error."""
+        """The fewest bits that any part has, in training or serving; noise as the integer of about
+        that error.
+        """
         return min((_bits(f) for f in self.formats), default=math.inf)
 
     @property
@@ -50,7 +55,9 @@ class Level:
 
     @property
     def signature(self) -> str:
-        """Everything but the bits: which parts, what kind of format, marks, sparsity; empty for the reference."""
+        """Everything but the bits: which parts, what kind of format, marks, sparsity; empty for the
+        reference.
+        """
         return "" if self.is_reference else " ".join(self._words())
 
     def _words(self) -> Iterator[str]:
@@ -76,8 +83,13 @@ class Style:
         """The legend's picture of it."""
         style = self.line if line else ""
         return Line2D(
-            [], [], color=self.colour, marker=self.marker, linestyle=style, markeredgewidth=0.3
-        )  # type: ignore[arg-type]
+            [],
+            [],
+            color=self.colour,
+            marker=self.marker,
+            linestyle=style,  # type: ignore[arg-type]
+            markeredgewidth=0.3,
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -112,7 +124,9 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
 
 
 def apart(style: Mapping[str, Style]) -> dict[str, Style]:
-    """The same labels, each with a marker and a line of its own: for a few lines that must be told apart in grey."""
+    """The same labels, each with a marker and a line of its own: for a few lines that must be told
+    apart in grey.
+    """
     return {
         name: replace(s, marker=MARKERS[i % len(MARKERS)], line=LINES[i % len(LINES)])
         for i, (name, s) in enumerate(style.items())
@@ -120,12 +134,16 @@ def apart(style: Mapping[str, Style]) -> dict[str, Style]:
 
 
 def are_coarse(style: Mapping[str, Style]) -> bool:
-    """Whether there are too many levels to tell apart, so that they are shown by their bits alone."""
+    """Whether there are too many levels to tell apart, so that they are shown by their bits
+    alone.
+    """
     return len(style) > MOST
 
 
 def how_drawn(names: Sequence[str]) -> str:
-    """What a caption must say of the labels: the method that they share, and whether bits stand for levels."""
+    """What a caption must say of the labels: the method that they share, and whether bits stand for
+    levels.
+    """
     method = shared_method(names)
     said = f" All rounding is {method}." if method else ""
     many = len(set(names))
@@ -148,7 +166,9 @@ def shorten(text: str, names: Sequence[str]) -> str:
 
 
 def colour_of(bits: float) -> str:
-    """Dark for many bits and bright for few, black for the reference: ordered in grey and for the colour-blind too."""
+    """Dark for many bits and bright for few, black for the reference: ordered in grey and for the
+    colour-blind too.
+    """
     if bits >= REFERENCE_BITS:
         return INK
     return to_hex(matplotlib.colormaps["plasma"](float(np.interp(bits, *SHADES))))

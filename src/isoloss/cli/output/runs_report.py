@@ -1,4 +1,6 @@
-"""What a table of runs holds, in sections and as data: its columns, its precisions, its excluded rows."""
+"""What a table of runs holds, in sections and as data: its columns, its precisions, its excluded
+rows.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ KINDS = {column.name: column.kind for column in COLUMNS}
 
 
 def sections(runs: Runs, title: str, every_reason: bool = False) -> list[Section]:
-    """The report: counts and sources, columns with units, rows by precision, and why rows are excluded."""
+    """The report: counts and sources, columns with units, rows by precision, and why rows are
+    excluded.
+    """
     usable, excluded = len(runs.usable), len(runs.excluded)
     counted = f"{len(runs)} runs, {usable} usable" + (f", {excluded} excluded" if excluded else "")
     out = [Section(f"{title}: {counted}", tuple(_origins(runs)))]

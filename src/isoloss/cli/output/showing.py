@@ -1,4 +1,6 @@
-"""Results on stdout: sections as rich tables on a terminal and as plain text elsewhere, or as JSON."""
+"""Results on stdout: sections as rich tables on a terminal and as plain text elsewhere, or as
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def show(parts: Sequence[Section], console: Console | None = None) -> None:
-    """Prints the sections: rich tables within the width of a terminal, aligned text that is never cut elsewhere."""
+    """Prints the sections: rich tables within the width of a terminal, aligned text that is
+    never cut elsewhere.
+    """
     console = console or Console()
     if not console.is_terminal:
         typer.echo(il.fits.text(parts))
@@ -69,7 +73,9 @@ def _table(part: Section) -> Table:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell belongs in a column that is aligned on its right end: 0.41, +3.2%, 1.3B, or nothing."""
+    """Whether a cell belongs in a column that is aligned on its right end: 0.41, +3.2%, 1.3B, or
+    nothing.
+    """
     return re.fullmatch(r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-|nan|", cell) is not None
 
 

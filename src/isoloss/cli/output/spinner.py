@@ -20,7 +20,9 @@ from rich.progress import (
 def counted(
     what: str, total: int, console: Console | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """A function to call with how many more of the total are done; the bar leaves nothing behind."""
+    """A function to call with how many more of the total are done; the bar leaves nothing
+    behind.
+    """
     console = console or Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
@@ -36,7 +38,7 @@ def counted(
 
 @contextmanager
 def waiting(what: str, console: Console | None = None) -> Iterator[None]:
-    """Nothing but a sign of life while something of unknown length runs."""
+    """Show a sign of life on a terminal while something of unknown length runs."""
     console = console or Console(stderr=True)
     if console.is_terminal:
         with console.status(what):

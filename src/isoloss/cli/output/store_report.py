@@ -1,4 +1,6 @@
-"""How far the sweep of a store is, in sections and as data: tasks done, running, failed, and what workers said."""
+"""How far the sweep of a store is, in sections and as data: tasks done, running, failed, and
+what workers said.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def nothing_finished(tables: Sequence[str]) -> bool:
 
 
 def task_sections(tables: Sequence[str]) -> list[Section]:
-    """The tasks of every store among the tables: how many there are, those under way, those that failed, notes."""
+    """The tasks of every store among the tables: how many there are, those under way, those that
+    failed, notes.
+    """
     return [section for store in _stores(tables) for section in _sections(store)]
 
 

@@ -9,6 +9,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import AsJson, listed
+from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 from isoloss.cli.refusing import Refused
 
@@ -93,3 +94,17 @@ def _whole(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 16:
         raise Refused(f"--bits is '{text}'; accepted is a whole number from 1 to 16")
     return int(text)
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "disagree": (
+        Example(
+            "isoloss disagree --params 7B --tokens 2T --bits 4", "what 4 bits cost, by every law"
+        ),
+        Example(
+            "isoloss disagree --train 1e21flop --hardware linear-bits,h100",
+            "what each law would do with a budget",
+        ),
+    ),
+}

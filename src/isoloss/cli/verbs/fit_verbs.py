@@ -22,6 +22,7 @@ from isoloss.cli.arguments import (
     listed,
     read_tables,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json, waiting
 
 if TYPE_CHECKING:
@@ -193,3 +194,29 @@ def _profile_section(profiles: list[Profile]) -> list[Section]:
     rows = tuple((each.name, f"{each.low:.5g}", f"{each.high:.5g}") for each in profiles)
     title = f"Profile likelihood, {100 * profiles[0].level:.0f}% intervals"
     return [il.fits.Section(title, (), ("", "low", "high"), rows)]
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "fit": (
+        Example("isoloss fit quest2025 --law kumar2024", "fit a published form to a public table"),
+        Example(
+            "isoloss fit quest2025 --law frantar2025 --holdout largest --draws 100 -o fit.json",
+            "hold out the largest models, keep the fit",
+        ),
+        Example(
+            "isoloss fit gadre2024_c4 --law chinchilla --free kappa --profile alpha --draws 100",
+            "free a constant, profile another",
+        ),
+        Example(
+            "isoloss fit mine.csv quest2025 --per source", "a base for each source", "mine.csv"
+        ),
+    ),
+    "compare": (
+        Example(
+            "isoloss compare quest2025 --law chinchilla,kumar2024,frantar2025 --draws 50 -o "
+            "laws.json",
+            "rank three laws by what they predict unseen",
+        ),
+    ),
+}

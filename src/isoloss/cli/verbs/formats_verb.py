@@ -1,4 +1,6 @@
-"""``isoloss formats``: number formats side by side: bits, range, and what rounding to them costs."""
+"""``isoloss formats``: number formats side by side: bits, range, and what rounding to them
+costs.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import AsJson
+from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 
 if TYPE_CHECKING:
@@ -47,16 +50,21 @@ def formats(
             "--block",
             metavar="N",
             min=2,
-            help="Also the error where the largest of N numbers makes the scale; a group such as /128 says N itself.",
+            help=(
+                "Also the error where the largest of N numbers makes the scale; a group such as "
+                "/128 says N itself."
+            ),
             show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare number formats: bits with scales counted, range, error, and the integers of the same error.
+    """Compare number formats: bits with scales counted, range, error, and the integers of the same
+    error.
 
-    The error is E(Q(x) - x)^2 / E x^2 at the best scale, or of a block with its own scale: 0.01 is one percent of the
-    variance. "As integer bits" reads it as the bits of the integer format with that normal error.
+    The error is E(Q(x) - x)^2 / E x^2 at the best scale, or of a block with its own scale: 0.01 is
+    one percent of the variance. "As integer bits" reads it as the bits of the integer format with
+    that normal error.
     """
     known = [il.Format.parse(name) for name in names] if names else list(il.formats.catalogue())
     rows = [as_data(each, distribution.value, block) for each in known]
@@ -66,7 +74,8 @@ def formats(
     head = (*HEAD, MARKED) if any(row["absmax_error"] is not None for row in rows) else HEAD
     lines = (
         f"error of {distribution.value} numbers over their variance; '-': unlimited or none",
-        "that of integers is of the best grid of as many numbers, wherever it lies; absmax error is of their own grid",
+        "that of integers is of the best grid of as many numbers, wherever it lies; absmax error "
+        "is of their own grid",
     )
     table = tuple(_cells(row)[: len(head)] for row in rows)
     show([il.fits.Section(f"{len(rows)} formats" if not names else "Formats", lines, head, table)])
@@ -113,3 +122,16 @@ def _number(value: float | None) -> str:
     if value is None or value != value or value in (0, float("inf")):
         return "-"
     return f"{value:.4g}"
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "formats": (
+        Example("isoloss formats", "every named format"),
+        Example("isoloss formats int4/128 e2m1 mxfp4 nvfp4 int4~sr", "some of them, with marks"),
+        Example(
+            "isoloss formats int4 e4m3 --distribution laplace --block 64",
+            "heavier tails, scales of 64",
+        ),
+    ),
+}

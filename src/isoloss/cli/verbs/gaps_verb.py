@@ -18,6 +18,7 @@ from isoloss.cli.arguments import (
     drawn,
     read_tables,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 
 if TYPE_CHECKING:
@@ -75,3 +76,15 @@ def of_gaps(found: GapTable) -> dict[str, Any]:
             for (precision, name), slope in found.differences.items()
         ],
     }
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "gaps": (
+        Example("isoloss gaps quest2025", "what each precision costs in a public table"),
+        Example(
+            "isoloss gaps simulated2024 --where precision=bf16,w3,w4 --plot gaps.svg",
+            "two of them, drawn",
+        ),
+    ),
+}

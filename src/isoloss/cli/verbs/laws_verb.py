@@ -8,6 +8,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import AsJson, saved_or_law
+from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 
 if TYPE_CHECKING:
@@ -142,3 +143,12 @@ def _covered(box: Box) -> str:
     return f"params {params}, tokens {tokens}, tokens per param {ratio}" + (
         f"; {box.formats}" if box.formats else ""
     )
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "laws": (
+        Example("isoloss laws", "every law by name"),
+        Example("isoloss laws kumar2024", "one law: constants, units, notes"),
+    ),
+}

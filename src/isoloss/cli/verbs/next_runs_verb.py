@@ -20,6 +20,7 @@ from isoloss.cli.arguments import (
     check_target,
     listed,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 from isoloss.cli.refusing import Refused
 
@@ -186,3 +187,20 @@ def _ends(text: str | None, what: str) -> tuple[str, str] | None:
             f"{text!r} has {len(ends)} values; give least and most", param_hint=what
         )
     return ends[0], ends[1]
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "next-runs": (
+        Example(
+            "isoloss next-runs fit.json --train 1e20flop --hardware h100 --target 1e22flop",
+            "the runs for 1e20 flop that teach most about the params of a plan for 1e22",
+        ),
+        Example(
+            "isoloss next-runs fit.json --hours 24h --devices 8 --hardware h100 --target 1e22flop "
+            "--target-precision bf16 "
+            "--params 10M,400M --max-runs 12 -o runs.csv",
+            "a day on 8 devices, for a model of one precision, kept as a table to fill in",
+        ),
+    ),
+}

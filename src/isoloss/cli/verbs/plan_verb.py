@@ -21,6 +21,7 @@ from isoloss.cli.arguments import (
     listed,
     saved_or_law,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 from isoloss.cli.refusing import Refused
 
@@ -231,3 +232,25 @@ def _rank(
         show_json("serving", {"from": named, "units": units, **asdict(found)})
     else:
         show(found.sections())
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "plan": (
+        Example(
+            "isoloss plan kumar2024 --train 1e18flop --hardware linear-bits --precision 'w6 a6 "
+            "kv6,w7 a7 kv7,bf16'",
+            "inside the runs of a published law",
+        ),
+        Example(
+            "isoloss plan fit.json --train 1e21flop --hardware h100 --memory 16GB --extrapolate "
+            "-o plan.json",
+            "a saved fit beyond its runs, under a limit on serving; kept",
+        ),
+        Example(
+            "isoloss plan kumar2024 --params 70B --tokens 15T --serve e4m3,w4/128,mxfp4 "
+            "--hardware h100",
+            "a model that exists: how to serve it",
+        ),
+    ),
+}

@@ -21,6 +21,7 @@ from isoloss.cli.arguments import (
     names_a_file,
     read_tables,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say
 from isoloss.cli.refusing import Refused
 
@@ -38,7 +39,10 @@ def plot(
         str,
         typer.Argument(
             metavar="THING",
-            help="A saved fit, comparison or plan, a table of runs, a law of 'isoloss laws', or formats, as 'int4 e2m1'.",
+            help=(
+                "A saved fit, comparison or plan, a table of runs, a law of 'isoloss laws', or "
+                "formats, as 'int4 e2m1'."
+            ),
             show_default=False,
         ),
     ],
@@ -49,7 +53,7 @@ def plot(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Where to draw (.svg .png .pdf).",
+            help=f"Where to draw ({' '.join(FIGURES)}).",
             show_default=False,
         ),
     ],
@@ -58,8 +62,7 @@ def plot(
         typer.Option(
             "--kind",
             metavar="KIND",
-            help="Which figure of runs: loss, design; of a fit: fit, curves; of a comparison: ranking, levels; "
-            "of a plan: plan, frontier, laws, tokens; of a law: factors, gap, loss; of formats: grids.",
+            help="Which figure, {figure kinds}.",
             show_default="the first of these",
         ),
     ] = None,
@@ -116,3 +119,18 @@ def _law(word: str, asked: bool) -> Any:
 
 def _is_law(word: str) -> bool:
     return word in il.laws.LAWS
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "plot": (
+        Example("isoloss plot quest2025 --as runs -o runs.svg", "draw a table"),
+        Example("isoloss plot kumar2024 -o law.svg", "draw a law"),
+        Example("isoloss plot 'e2m1 int4 nvfp4' -o grids.svg", "draw number formats"),
+        Example("isoloss plot fit.json -o fit.svg", "draw a saved fit"),
+        Example(
+            "isoloss plot plan.json --kind frontier -o frontier.svg",
+            "draw what a saved plan would do with more",
+        ),
+    ),
+}

@@ -9,6 +9,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import DOUBT, AsJson, OfName, listed, saved_or_law
+from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 from isoloss.cli.refusing import Refused
 
@@ -160,3 +161,19 @@ def _sections(name: str, found: Prediction) -> list[Section]:
         else []
     )
     return [il.fits.Section(f"Loss predicted by {name}", (line,), head, tuple(rows)), *warned]
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "predict": (
+        Example(
+            "isoloss predict kumar2024 --params 200M --tokens 20B --precision 'w4 a8,w8 a8,bf16'",
+            "a law",
+        ),
+        Example(
+            "isoloss predict fit.json --params 500M,1B --tokens 50B --precision 'w4+had@quest "
+            "a4+had@quest'",
+            "a saved fit, with intervals",
+        ),
+    ),
+}

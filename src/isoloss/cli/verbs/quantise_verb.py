@@ -9,6 +9,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import TABLES, AsJson, Force, KeptTable, check_target, listed
+from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json
 
 if TYPE_CHECKING:
@@ -162,3 +163,23 @@ def _section(runs: Runs, what: str) -> Any:
 
 def _count(value: float) -> str:
     return "-" if value != value else f"{value:.0f}"
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "quantise": (
+        Example(
+            "isoloss train --params 4k,8k --tokens 20k --store kept.db --keep models",
+            "two tiny models, kept",
+        ),
+        Example(
+            "isoloss quantise models --post w4,w3,w3@gptq -o quantised.csv",
+            "what rounding their weights costs",
+        ),
+        Example(
+            "isoloss quantise SmolLM2-135M --post w:uint4/64@gptq --corpus texts --trained-on 2T",
+            "a model of Hugging Face on your own text",
+            "SmolLM2-135M",
+        ),
+    ),
+}

@@ -1,4 +1,6 @@
-"""``isoloss runs``: what a table holds, which of its rows cannot be used and why; or the tables there are."""
+"""``isoloss runs``: what a table holds, which of its rows cannot be used and why; or the tables
+there are.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import (
+    READ,
     TABLES,
     AsJson,
     Force,
@@ -18,6 +21,7 @@ from isoloss.cli.arguments import (
     check_target,
     read_tables,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 
 
@@ -27,7 +31,7 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="TABLE",
-            help="Files (.csv .tsv .json .jsonl .parquet .db) or public tables by name; none: list those by name.",
+            help=f"Files ({' '.join(READ)}) or public tables by name; none: list those by name.",
             show_default=False,
         ),
     ] = None,
@@ -99,6 +103,25 @@ def _list_tables(as_json: bool) -> None:
         show_json("tables", {"tables": [dict(zip(head, row, strict=True)) for row in rows]})
         return
     lines = (
-        "downloaded once from the repository that published them; a folder named by ISOLOSS_DATA is looked into first",
+        "downloaded once from the repository that published them; a folder named by ISOLOSS_DATA "
+        "is looked into first",
     )
     show([il.fits.Section("Tables that can be read by name", lines, head, tuple(rows))])
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "runs": (
+        Example("isoloss runs", "the tables that can be read by name"),
+        Example("isoloss runs quest2025", "what a table holds"),
+        Example("isoloss runs hoffmann2022 --excluded", "the rows that cannot be used, and why"),
+        Example(
+            "isoloss runs quest2025 --where params=..200M -o small.parquet", "keep some of its rows"
+        ),
+        Example(
+            "isoloss runs export.csv --column loss=val_loss --precision 'w{w_bits} a{a_bits}'",
+            "read an export of a tracker",
+            "export.csv",
+        ),
+    ),
+}

@@ -23,6 +23,7 @@ from isoloss.cli.arguments import (
     listed,
     many,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 
@@ -261,3 +262,27 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
     title = f"{len(runs)} runs of quantised SGD on linear regression"
     lines = (f"excess risk, {runs['iterate'][0]} iterate, {runs['inputs'][0]} inputs", *why)
     return [il.fits.Section(title, lines, head, tuple(rows))]
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "simulate": (
+        Example(
+            "isoloss simulate --dim 1e4 --samples 1e3,1e4,1e5 --precision fp,d:int6,d:e4m3 -o "
+            "risk.parquet",
+            "exact risk of three precisions, kept as a table of runs",
+        ),
+        Example(
+            "isoloss simulate --steps 1000 --batch 1,16 --step-size 0.1 --precision "
+            "'fp,a:add(0.1),a:vec(0.1)'",
+            "two noise models, two batches",
+        ),
+        Example(
+            "isoloss simulate --dim 50 --steps 500 --precision fp,w:int4,g:e5m2~sr --method "
+            "sampled --replicates 200",
+            "real rounding, simulated",
+        ),
+        Example("isoloss simulate --study list", "the ready-made studies"),
+        Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
+    ),
+}

@@ -23,6 +23,7 @@ from isoloss.cli.arguments import (
     listed,
     many,
 )
+from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json, show_text
 from isoloss.cli.refusing import Refused
 
@@ -334,3 +335,27 @@ def _fitted(runs: Runs, laws: list[Law], level: float) -> Fit | Comparison:
         if one:
             return il.fit(laws[0], runs, draws=DRAWS, level=level, callback=tick)
         return il.compare(laws, runs, draws=DRAWS, level=level, callback=tick)
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "train": (
+        Example(
+            "isoloss train --params 4k,8k --tokens 20k,40k --precision fp,w4 --schedule wsd "
+            "--warmup 3 --post w4,w3 --store tiny.db",
+            "eight tiny models, each quantised twice after training; the same line again does "
+            "nothing",
+        ),
+        Example(
+            "isoloss train --params 0.08M,0.4M --tokens 0.5M,1M,2M --precision 'fp,w2,w3,w4,w8,w4 "
+            "a4 kv4' --seeds 2 "
+            "--schedule wsd --post w2,w3,w4,w6,w8 --store runs.db --dry-run",
+            "what half an hour on two cores would train",
+        ),
+        Example(
+            "isoloss train --params 4k --tokens 20k --precision fp,w4,w:e2m1 --seeds 2 --cells "
+            "--store cells.db",
+            "six runs as one batched model, as for a GPU with --device cuda",
+        ),
+    ),
+}

@@ -1,4 +1,6 @@
-"""Panels of a number that depends on the precision: lines against bits, or a row for each level of a table."""
+"""Panels of a number that depends on the precision: lines against bits, or a row for each level of
+a table.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ SMALLEST = 1e-5
 
 @dataclass(frozen=True)
 class Panel:
-    """A number of a level: its name, how it is had, the levels of the law's tables, and its value without rounding."""
+    """A number of a level: its name, how it is had, the levels of the law's tables, and its value
+    without rounding.
+    """
 
     label: str
     measure: Callable[[str], float]
@@ -73,7 +77,9 @@ class Series:
 
 
 def draw_panels(law: Law, kind: str, title: str, panels: Sequence[Panel]) -> Figure:
-    """The panels as one figure: lines against bits, or rows of levels where the law has tables or looks at floats."""
+    """The panels as one figure: lines against bits, or rows of levels where the law has tables or
+    looks at floats.
+    """
     rows = [_rows(p) for p in panels]
     lines = [_series(p) if not row else [] for p, row in zip(panels, rows, strict=True)]
     if any(len(s.undefined) < len(BITS) - 1 for found in lines for s in found):
@@ -92,12 +98,17 @@ def cited(law: Law) -> str:
 def _nothing(law: Law) -> str:
     missing = ", ".join(k.name for k in law.constants if k.value is None)
     if missing:
-        return f"law {law.name!r} has no value for {missing}, so what rounding costs in it cannot be drawn; fit it or give values with at()"
+        return (
+            f"law {law.name!r} has no value for {missing}, so what rounding costs in it cannot be "
+            "drawn; fit it or give values with at()"
+        )
     return f"law {law.name!r} says nothing of precision; kind 'loss' draws it"
 
 
 def _series(panel: Panel) -> list[Series]:
-    """One series for each part that acts, then all of them together, then weights rounded after training."""
+    """One series for each part that acts, then all of them together, then weights rounded after
+    training.
+    """
 
     def read(name: str, label: str, spelling: str) -> Series:
         return Series(name, label, np.array([panel.at(spelling.format(b=b)) for b in BITS]))
@@ -117,7 +128,9 @@ def _series(panel: Panel) -> list[Series]:
 
 
 def _rows(panel: Panel) -> dict[str, float]:
-    """The number at every level of the law's tables; in groups of 128 where it is not defined without groups."""
+    """The number at every level of the law's tables; in groups of 128 where it is not defined
+    without groups.
+    """
     found = {}
     for name in panel.levels:
         for spelling in (name, _grouped(name)):
@@ -183,7 +196,9 @@ def _handle(name: str) -> Line2D:
 
 
 def _lines(axes: Axes, panel: Panel, series: Sequence[Series]) -> None:
-    """Lines against bits; a cross at the foot for every number of bits at which the law is not defined."""
+    """Lines against bits; a cross at the foot for every number of bits at which the law is not
+    defined.
+    """
     gap = panel.neutral == 0.0
     for k, s in enumerate(series):
         colour, marker, line = PARTS[s.name]

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from isoloss.fits import Comparison, Entry, Fit
 from isoloss.laws import Array
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.styles import shared_method, shorten, styles
@@ -20,12 +21,15 @@ from isoloss.plots.ticks import fixed, linear_ticks, log_axis, plain_number
 BLUE = "#0072B2"
 
 
+@draws(Comparison, "ranking", "errors and weights of the laws", first=True)
 def ranking_figure(comparison: Comparison) -> Figure:
     """Held-out error of each law with its interval and its fitted error; beside it the weights."""
     entries = comparison.entries
     text = (
-        f"{comparison.best.facts.runs} runs; held out in turn: {', '.join(comparison.rules)}; bars: "
-        f"{100 * comparison.level:.0f}% intervals over held-out runs; weights: stacking on held-out predictions."
+        f"{comparison.best.facts.runs} runs; held out in turn: {', '.join(comparison.rules)}; "
+        "bars: "
+        f"{100 * comparison.level:.0f}% intervals over held-out runs; weights: stacking on "
+        "held-out predictions."
     )
     if comparison.refused:
         text += f" Not defined on these runs: {', '.join(comparison.refused)}."
@@ -85,14 +89,18 @@ def _laws(axes: Axes, names: list[str]) -> None:
     axes.grid(False, axis="y")
 
 
+@draws(Comparison, "levels", "residual of each law at each precision")
 def levels_figure(comparison: Comparison) -> Figure:
-    """Mean residual of each law at each precision, in % of the loss: where a law ranks low, this shows why."""
+    """Mean residual of each law at each precision, in % of the loss: where a law ranks low, this
+    shows why.
+    """
     entries = comparison.entries
     seen = entries[0].fit.points.precision
     names = list(styles(seen))
     table = np.column_stack([_means(e.fit, names) for e in entries])
     text = (
-        "Mean of log predicted − log observed over the runs of each precision, in %; their number is behind the name, "
+        "Mean of log predicted − log observed over the runs of each precision, in %; their number "
+        "is behind the name, "
         f"{len(seen)} in all. Positive: the law predicts too much loss."
     )
     method = shared_method(seen)

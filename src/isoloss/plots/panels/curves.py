@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isoloss.fits import Fit
 from isoloss.laws import Array, DomainError, Grouped, Inputs, as_inputs
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import NARROW, WIDE, Sheet, settle
 from isoloss.plots.panels.fit_panels import DOT, RING, ring, titled
@@ -24,14 +25,17 @@ from isoloss.plots.styles import Style, are_coarse, as_level, how_drawn, styles
 from isoloss.plots.ticks import log_axis, plain_number
 from isoloss.runs import compact
 
-#: At most this many panels (sizes) and lines in a panel (precisions, or sizes where there is one precision).
+#: At most this many panels (sizes) and lines in a panel (precisions, or sizes where there is one
+#: precision).
 PANELS, LINES = 6, 6
 POINTS = 17
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The runs that curves pass over, arrays (n,), of one group where the law has a base for each."""
+    """The runs that curves pass over, arrays (n,), of one group where the law has a base for
+    each.
+    """
 
     params: Array
     tokens: Array
@@ -52,7 +56,8 @@ class Observed:
         group = fit.law.formula.groups[0]
         if fit.sample is None:
             raise PlotError(
-                f"cannot draw the curves of a fit with a base for each of {', '.join(fit.law.formula.groups)} once it "
+                "cannot draw the curves of a fit with a base for each of "
+                f"{', '.join(fit.law.formula.groups)} once it "
                 "was saved, since the group of each run is not kept; draw kind 'fit', or fit again"
             )
         x = fit.sample.x
@@ -62,8 +67,11 @@ class Observed:
         return cls(x.params[rows], x.tokens[rows], fit.sample.loss[rows], names, none, group)
 
 
+@draws(Fit, "curves", "loss curves over the runs")
 def curves_figure(fit: Fit) -> Figure:
-    """Fitted loss against tokens over the runs: a panel a size and a line a precision, or one panel of sizes."""
+    """Fitted loss against tokens over the runs: a panel a size and a line a precision, or one panel
+    of sizes.
+    """
     seen = Observed.of(fit)
     style = styles(list(seen.level))
     text = fit_caption(fit)
@@ -163,7 +171,8 @@ def _curve(
         x = _inputs(level.precision, level.sparsity, params, tokens, seen.group)
         axes.plot(tokens, fit.law.loss(x), color=colour, linestyle=line, linewidth=0.9)
         if len(fit.draws):
-            # Point by point each interval is drawn with the same noise, so that the band is as smooth as the law.
+            # Point by point each interval is drawn with the same noise, so that the band is as
+            # smooth as the law.
             bands = [fit.predict_inputs(x.take(np.array([i]))) for i in range(len(x))]
             low, high = (
                 np.concatenate(ends) for ends in zip(*((b.low, b.high) for b in bands), strict=True)

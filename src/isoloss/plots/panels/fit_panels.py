@@ -1,4 +1,6 @@
-"""The first figure of a fit: predicted against observed, residuals, and the constants with their intervals."""
+"""The first figure of a fit: predicted against observed, residuals, and the constants with their
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,15 @@ from matplotlib.lines import Line2D
 
 from isoloss.fits import Fit
 from isoloss.laws import Array, Constant
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.runs_panels import CLOUD, style_legend
 from isoloss.plots.styles import Style, how_drawn, shorten, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_axis, plain_number, written
 
-#: Ticks of the deviation axis in %, and the deviation around which it turns from even to logarithmic.
+#: Ticks of the deviation axis in %, and the deviation around which it turns from even to
+#: logarithmic.
 DEVIATIONS = (-100.0, -30.0, -10.0, -3.0, 0.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 EVEN = 3.0
 WARN = "#c23b22"
@@ -35,8 +39,11 @@ RING: dict[str, Any] = {
 WHISKER: dict[str, Any] = {"color": INK, "linewidth": 0.6, "zorder": 1.5}
 
 
+@draws(Fit, "fit", "predictions, residuals and constants", first=True)
 def fit_figure(fit: Fit) -> Figure:
-    """Three panels: how well it predicts, what its residuals hold, and how sure its constants are."""
+    """Three panels: how well it predicts, what its residuals hold, and how sure its constants
+    are.
+    """
     p = fit.points
     style = styles(p.precision)
     legend: list[tuple[Artist, str]] = [*style_legend(style, False)]
@@ -117,7 +124,9 @@ def _residuals(axes: Axes, fit: Fit, style: dict[str, Style], aside: Array) -> N
 
 
 def _aside(ratio: Array, names: tuple[str, ...], style: dict[str, Style]) -> Array:
-    """Factors that set precisions side by side where few tokens per param would pile them up; else ones."""
+    """Factors that set precisions side by side where few tokens per param would pile them up; else
+    ones.
+    """
     steps = np.diff(np.unique(np.log(ratio)))
     gaps = steps[steps > 0.15]
     if len(gaps) > 5 or len(style) == 1:
@@ -134,7 +143,9 @@ def _at_bound(k: Constant) -> bool:
 
 
 def _constants(axes: Axes, fit: Fit, rows: list[Constant]) -> None:
-    """One row a constant: its interval as a deviation from its value, and both in numbers on the right."""
+    """One row a constant: its interval as a deviation from its value, and both in numbers on the
+    right.
+    """
     names = [shorten(k.name, fit.points.precision) for k in rows]
     numbers, reach = [], [EVEN]
     for y, k in enumerate(rows):

@@ -1,4 +1,6 @@
-"""The figure of number formats: the numbers that each can be, and how large its rounding error is at each magnitude."""
+"""The figure of number formats: the numbers that each can be, and how large its rounding error is
+at each magnitude.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from isoloss.formats import Format
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, NARROW, SMALL, Sheet, settle
 from isoloss.plots.problems import PlotError
@@ -19,10 +22,13 @@ MOST_NUMBERS = 2**16
 OCTAVES = 10
 
 
+@draws(Format, "grids", "numbers and errors by magnitude", first=True)
 def grids_figure(formats: Format | Sequence[Format]) -> Figure:
-    """Each format's numbers over its largest one, and the rms error over x against x, both before any scale.
+    """Each format's numbers over its largest one, and the rms error over x against x, both before
+    any scale.
 
-    Raises PlotError for formats without a grid: fp, ideal noise, own quantisers, and very wide ones.
+    Raises PlotError for formats without a grid: fp, ideal noise, own quantisers, and very wide
+    ones.
     """
     formats = [formats] if isinstance(formats, Format) else formats
     for known in formats:
@@ -33,8 +39,10 @@ def grids_figure(formats: Format | Sequence[Format]) -> Figure:
     names = [str(known) for known in formats]
     legend = [(style.handle(line=True), name) for name, style in styles(names).items()]
     text = (
-        "Numbers that an element can be, over the largest; a scale stretches all of them alike. Below: root mean square of "
-        "rounding to nearest over x, averaged over a factor of 2 around it: level where a format acts by factors (floats), "
+        "Numbers that an element can be, over the largest; a scale stretches all of them alike. "
+        "Below: root mean square of "
+        "rounding to nearest over x, averaged over a factor of 2 around it: level where a format "
+        "acts by factors (floats), "
         "falling where it adds noise (integers)."
     )
     height = 0.34 * len(formats) + 2.3
@@ -52,7 +60,8 @@ def _draw_numbers(axes: Axes, formats: Sequence[Format]) -> None:
         thin = 0.9 if len(over) <= 64 else 0.25
         axes.vlines(over, row - 0.32, row + 0.32, color=style[str(known)].colour, linewidth=thin)
         axes.annotate(
-            f"{len(over)}", (1, row), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            f"{len(over)}", (1, row), (4, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points",
             va="center", fontsize=SMALL, color=FAINT, annotation_clip=False,
         )  # fmt: skip
     axes.set_yticks(range(len(formats)), [str(known) for known in formats])

@@ -1,4 +1,6 @@
-"""The figure of paired gaps: what a precision costs against tokens per param, in training and after it."""
+"""The figure of paired gaps: what a precision costs against tokens per param, in training and after
+it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from isoloss.fits import CellGap, GapTable, PrecisionGap
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, NARROW, SMALL, WIDE, Sheet, settle
 from isoloss.plots.styles import Style, apart, styles
@@ -20,8 +23,11 @@ MOST = 7
 TITLES = {False: "in training", True: "after training"}
 
 
+@draws(GapTable, "gaps", "loss gaps against tokens per param", first=True)
 def gaps_figure(found: GapTable) -> Figure:
-    """Mean gap of every cell with its standard error over seeds, a line for each size; below zero none can be drawn."""
+    """Mean gap of every cell with its standard error over seeds, a line for each size; below zero
+    none can be drawn.
+    """
     schedule = found.schedules[0]
     stages = [stage for stage in (False, True) if _chosen(found, stage, schedule)]
     shown = {stage: _chosen(found, stage, schedule) for stage in stages}
@@ -65,7 +71,9 @@ def _draw(
     sizes: Sequence[float],
     floor: float | None,
 ) -> None:
-    """Nothing; draws the cells of a panel, and a line at the gap that one cell resolves, if given."""
+    """Draw the cells of a panel, and a line at the gap that one cell resolves, if
+    given.
+    """
     every: list[CellGap] = []
     for precision, look in looks.items():
         for k, n in enumerate(sizes):
@@ -75,8 +83,9 @@ def _draw(
             every += line
             error = [0.0 if math.isnan(c.error) else min(c.error, 0.9 * c.mean) for c in line]
             axes.errorbar(
-                [c.tokens / c.params for c in line], [c.mean for c in line], error, color=look.colour, marker=look.marker,
-                linestyle=look.line, markersize=2.4 + 1.1 * k, linewidth=0.8, elinewidth=0.6, markeredgewidth=0.3,
+                [c.tokens / c.params for c in line], [c.mean for c in line], error,
+                color=look.colour, marker=look.marker, linestyle=look.line,
+                markersize=2.4 + 1.1 * k, linewidth=0.8, elinewidth=0.6, markeredgewidth=0.3,
             )  # fmt: skip
     log_axis(axes, "x", np.array([c.tokens / c.params for c in every]), plain_number)
     log_axis(

@@ -1,4 +1,6 @@
-"""Figures of a law: what rounding each part costs in it, or its loss where it says nothing of precision."""
+"""Figures of a law: what rounding each part costs in it, or its loss where it says nothing of
+precision.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from isoloss.laws import (
     as_inputs,
     plain,
 )
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import NARROW, Sheet, settle
 from isoloss.plots.panels.bits_panels import Panel, cited, draw_panels
@@ -32,6 +35,7 @@ from isoloss.runs import compact
 BOX = Box((1e8, 1e11), (1e9, 1e13), (5.0, 1000.0))
 
 
+@draws(Law, "law", "the first of factors, gap and loss that the law has", first=True)
 def law_figure(law: Law) -> Figure:
     """What a law is best shown as: factors where it has them, else its gap, else its loss."""
     for draw in (factors_figure, gap_figure):
@@ -42,12 +46,16 @@ def law_figure(law: Law) -> Figure:
     return law_loss_figure(law)
 
 
+@draws(Law, "factors", "effective over nominal params against bits")
 def factors_figure(law: Law) -> Figure:
-    """Effective over nominal params (and tokens) against bits for the parts that the law knows, and their product."""
+    """Effective over nominal params (and tokens) against bits for the parts that the law knows, and
+    their product.
+    """
     inner = _composed(law)
     if inner is None or not (inner.params_factor or inner.tokens_factor):
         raise PlotError(
-            f"law {law.name!r} has no factor on params or tokens; kind 'gap' draws what rounding costs in it"
+            f"law {law.name!r} has no factor on params or tokens; kind 'gap' draws what rounding "
+            "costs in it"
         )
     panels = []
     for k, (links, noun) in enumerate(
@@ -60,8 +68,11 @@ def factors_figure(law: Law) -> Figure:
     return draw_panels(law, "factors", law.name, panels)
 
 
+@draws(Law, "gap", "loss gap against bits")
 def gap_figure(law: Law) -> Figure:
-    """Loss at each number of bits less the loss at the reference, at one size and length, in nats."""
+    """Loss at each number of bits less the loss at the reference, at one size and length, in
+    nats.
+    """
     inner = _composed(law)
     params, tokens = _place(law)
     panel = Panel(
@@ -71,6 +82,7 @@ def gap_figure(law: Law) -> Figure:
     return draw_panels(law, "gap", title, [panel])
 
 
+@draws(Law, "loss", "loss against tokens")
 def law_loss_figure(law: Law) -> Figure:
     """Loss against tokens for a few sizes inside the region of the law's runs, nothing rounded."""
     box = law.box or BOX

@@ -1,4 +1,6 @@
-"""The frontier of a plan: the least expected loss against what is spent, at budgets around the one asked for."""
+"""The frontier of a plan: the least expected loss against what is spent, at budgets around the one
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from matplotlib.patches import Patch
 
 from isoloss.laws import Array, Box, Mask
 from isoloss.plans import Frontier, Plan
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, NARROW, WIDE, Sheet, settle
 from isoloss.plots.panels.plan_panels import REGION, caption, star
@@ -22,12 +25,16 @@ from isoloss.plots.ticks import fixed, linear_ticks, log_axis
 from isoloss.runs import compact
 
 
+@draws(Plan, "frontier", "loss against what is spent")
 def frontier_figure(plan: Plan) -> Figure:
-    """The least expected loss against what is spent, by precision, and how far each lies above the best of them."""
+    """The least expected loss against what is spent, by precision, and how far each lies above the
+    best of them.
+    """
     front = plan.charts.frontier
     if front is None:
         raise PlotError(
-            "this plan spends nothing that could be more or less, so it has no frontier; plan with a budget of "
+            "this plan spends nothing that could be more or less, so it has no frontier; plan "
+            "with a budget of "
             "compute, hours or money, and hold params or tokens but not both"
         )
     names = [c.precision for c in front.curves]
@@ -95,7 +102,9 @@ def _above(
 
 
 def _inside(plan: Plan, front: Frontier) -> tuple[float, float] | None:
-    """The costs between which the best plan lies inside the runs of every law; None where it never does."""
+    """The costs between which the best plan lies inside the runs of every law; None where it never
+    does.
+    """
     boxes = plan.charts.regions
     if len(boxes) < len(plan.by_law):
         return None
@@ -123,7 +132,10 @@ def _of_frontier(plan: Plan, front: Frontier, inside: tuple[float, float] | None
     text = " All limits on spending grow together."
     text += " Right: loss above the best of these precisions." if len(front.curves) > 1 else ""
     if len(front.curves) < len(plan.choices):
-        text += f" Shown: {len(front.curves)} of {len(plan.choices)} precisions, the best of those with equally many bits."
+        text += (
+            f" Shown: {len(front.curves)} of {len(plan.choices)} precisions, "
+            "the best of those with equally many bits."
+        )
     if any((c.high > c.low).any() for c in front.curves):
         text += f" Bands: {100 * plan.level:g}% intervals over laws and refits."
     return text + ("" if inside else " No plan here lies inside the runs of every law.")

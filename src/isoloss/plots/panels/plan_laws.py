@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from isoloss.plans import LawPlan, Plan
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.plan_panels import REGION, caption
@@ -25,12 +26,16 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 
 
+@draws(Plan, "laws", "what each law alone would do")
 def laws_figure(plan: Plan) -> Figure:
-    """What each law alone would do with the budget: params, tokens and loss, and whether that is inside its runs."""
+    """What each law alone would do with the budget: params, tokens and loss, and whether that is
+    inside its runs.
+    """
     laws = sorted(plan.by_law, key=lambda each: -each.params)
     first = plan.choices[0]
     text = caption(plan) + (
-        " A row a law, with the precision it would choose; line and band: the plan over all laws and its "
+        " A row a law, with the precision it would choose; line and band: the plan over all laws "
+        "and its "
         f"{100 * plan.level:g}% interval."
     )
     text += " Losses on different corpora are not comparable." if len(laws) > 1 else ""

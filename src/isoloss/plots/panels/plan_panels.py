@@ -1,4 +1,6 @@
-"""The figure of a plan: equal losses over params and tokens, the budget across them, and the choices by precision."""
+"""The figure of a plan: equal losses over params and tokens, the budget across them, and the
+choices by precision.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from isoloss.laws import Array, Box
 from isoloss.plans import Charts, Choice, Plan, Surface
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.runs_panels import HALO, NOTE
@@ -45,8 +48,11 @@ RUN: dict[str, Any] = {
 PATH: dict[str, Any] = {"color": BLUE, "linestyle": "--", "linewidth": 1.0}
 
 
+@draws(Plan, "plan", "equal losses over params and tokens, the budget, the choices", first=True)
 def plan_figure(plan: Plan) -> Figure:
-    """Loss over params and tokens with the budget and the optimum; beside it the choices by precision."""
+    """Loss over params and tokens with the budget and the optimum; beside it the choices by
+    precision.
+    """
     charts, names = plan.charts, [c.precision for c in plan.choices[:ROWS]]
     text = caption(plan) + _counted(plan, charts) + how_drawn(names)
     height = max(3.1, 0.2 * len(names) + 0.8)
@@ -123,7 +129,9 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
 
 
 def star(plan: Plan, x: float | None = None, y: float | None = None) -> Line2D:
-    """The marker of the plan, hollow where no recommendation is given; without a place that of a legend."""
+    """The marker of the plan, hollow where no recommendation is given; without a place that of a
+    legend.
+    """
     face, edge = ("white", INK) if plan.withheld else (INK, "white")
     look = {**STAR, "markerfacecolor": face, "markeredgecolor": edge, "linestyle": "", "zorder": 4}
     return Line2D([] if x is None else [x], [] if y is None else [y], **look)
@@ -171,7 +179,9 @@ def _contours(axes: Axes, s: Surface) -> None:
 
 
 def _levels(low: float, high: float) -> list[float]:
-    """Round losses, closer together where loss is low: evenly many on a scale of the logarithm above the least."""
+    """Round losses, closer together where loss is low: evenly many on a scale of the logarithm
+    above the least.
+    """
     floor = low - 0.15 * (high - low)
     found = {
         float(f"{floor + v:.3g}") for v in np.geomspace(low - floor, high - floor, CONTOURS + 1)[1:]
@@ -180,7 +190,9 @@ def _levels(low: float, high: float) -> list[float]:
 
 
 def _limits(axes: Axes, s: Surface) -> None:
-    """The most tokens at each params under the budget and its parts; a line up where memory or speed end it."""
+    """The most tokens at each params under the budget and its parts; a line up where memory or
+    speed end it.
+    """
     for factor, tokens in zip(s.factors, s.limits, strict=True):
         good = s.limit_params <= s.most_params
         width = 1.4 if factor == 1 else 0.6
@@ -188,13 +200,16 @@ def _limits(axes: Axes, s: Surface) -> None:
     if s.params[0] < s.most_params < s.params[-1]:
         axes.axvline(s.most_params, color=INK, linewidth=1.4, linestyle="-.", zorder=2)
         axes.annotate(
-            "most that can be served", (s.most_params, 0.02), (-3, 0), xycoords=axes.get_xaxis_transform(),
+            "most that can be served", (s.most_params, 0.02), (-3, 0),
+            xycoords=axes.get_xaxis_transform(),
             textcoords="offset points", rotation=90, ha="right", va="bottom", bbox=HALO, **NOTE,
         )  # fmt: skip
 
 
 def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
-    """A row a precision: its loss with interval, and beside it params, tokens and how often it is the best."""
+    """A row a precision: its loss with interval, and beside it params, tokens and how often it is
+    the best.
+    """
     shown, style = plan.choices[: len(names)], styles(names)
     for y, c in enumerate(shown):
         s = style[c.precision]
@@ -219,7 +234,8 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
     right.spines["left"].set_visible(False)
     right.spines["right"].set_visible(False)
     right.annotate(
-        "params, tokens" + (", best in" if sure else ""), (1.0, 1.0), (3.5, 2), xycoords="axes fraction",
+        "params, tokens" + (", best in" if sure else ""), (1.0, 1.0), (3.5, 2),
+        xycoords="axes fraction",
         textcoords="offset points", ha="left", va="bottom", **NOTE,
     )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""A plan whose models are rounded after training: loss against tokens, and from which on more of them hurt."""
+"""A plan whose models are rounded after training: loss against tokens, and from which on more of
+them hurt.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from isoloss.laws import Array
 from isoloss.plans import Plan, Served, Serving
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, WIDE, Sheet, settle
 from isoloss.plots.panels.bits_panels import SMALLEST
@@ -23,12 +26,14 @@ from isoloss.plots.ticks import fixed, linear_ticks, log_axis, plain_number, wri
 from isoloss.runs import compact
 
 
+@draws(Plan, "tokens", "where more tokens hurt what is rounded after training")
 def tokens_figure(plan: Plan) -> Figure:
     """Loss against tokens per param once rounded after training, and what the rounding costs."""
     serving = plan.charts.serving
     if serving is None:
         raise PlotError(
-            "no precision of this plan is rounded after training; give some that are, as 'bf16 -> w4', for kind 'tokens'"
+            "no precision of this plan is rounded after training; give some that are, as 'bf16 -> "
+            "w4', for kind 'tokens'"
         )
     drawn = [*serving.before, *serving.after]
     names = [s.precision for s in drawn]
@@ -60,7 +65,9 @@ def tokens_figure(plan: Plan) -> Figure:
 
 
 def _losses(axes: Axes, drawn: Sequence[Served]) -> None:
-    """The loss axis: all of what is not rounded, and as much of the rest as leaves that readable."""
+    """The loss axis: all of what is not rounded, and as much of the rest as leaves that
+    readable.
+    """
     known = np.concatenate([s.loss[np.isfinite(s.loss)] for s in drawn])
     low, most = float(known.min()), float(drawn[0].loss[0])
     axes.set_ylim(low - 0.04 * (most - low), most + 0.04 * (most - low))

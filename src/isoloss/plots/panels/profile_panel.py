@@ -1,10 +1,13 @@
-"""The figure of a profile: how much worse the fit gets as one constant is held away from its best value."""
+"""The figure of a profile: how much worse the fit gets as one constant is held away from its best
+value.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from isoloss.fits import Profile
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, NARROW, Sheet, settle
 from isoloss.plots.ticks import fixed, linear_ticks
@@ -12,13 +15,17 @@ from isoloss.plots.ticks import fixed, linear_ticks
 BLUE = "#0072B2"
 
 
+@draws(Profile, "profile", "objective along one constant", first=True)
 def profile_figure(profile: Profile) -> Figure:
-    """The rise of the objective against the value, with the interval shaded where the rise is small enough."""
+    """The rise of the objective against the value, with the interval shaded where the rise is small
+    enough.
+    """
     order = np.argsort(profile.values)
     value, rise = profile.values[order], profile.objective[order] - profile.objective.min()
     level = f"{100 * profile.level:.0f}%"
     text = (
-        f"All other constants are fitted again at each value. {level} interval {profile.low:.4g} to {profile.high:.4g}; "
+        f"All other constants are fitted again at each value. {level} interval {profile.low:.4g} "
+        f"to {profile.high:.4g}; "
         f"lowest at {value[np.argmin(rise)]:.4g}."
     )
     canvas, grid = Sheet(f"Profile of {profile.name}", text, (), NARROW, 2.6).open()
@@ -35,5 +42,14 @@ def profile_figure(profile: Profile) -> Figure:
     fixed(axes.xaxis, linear_ticks(*axes.get_xlim(), 6))
     fixed(axes.yaxis, linear_ticks(0, top, 5))
     axes.set(xlabel=profile.name, ylabel="rise of the objective")
-    axes.annotate(level, ((profile.low + profile.high) / 2, 1), (0, -8), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", color=BLUE)  # fmt: skip
+    middle = (profile.low + profile.high) / 2
+    axes.annotate(
+        level,
+        (middle, 1),
+        (0, -8),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        color=BLUE,
+    )
     return Figure(settle(canvas), "profile", text)

@@ -1,4 +1,6 @@
-"""Figures of a table of runs: loss against tokens, and the design of the table in params and tokens."""
+"""Figures of a table of runs: loss against tokens, and the design of the table in params and
+tokens.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from isoloss.laws import Array
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, NARROW, SMALL, WIDE, Sheet, settle
 from isoloss.plots.problems import PlotError
@@ -34,7 +37,9 @@ METRICS = {"nats": "loss (nats per token)", "excess_risk": "excess risk"}
 
 @dataclass(frozen=True)
 class Rows:
-    """The usable rows of a table as arrays (n,), with the label of each row's precision and sparsity."""
+    """The usable rows of a table as arrays (n,), with the label of each row's precision and
+    sparsity.
+    """
 
     params: Array
     tokens: Array
@@ -51,7 +56,8 @@ class Rows:
         usable = runs.usable
         if not len(usable):
             raise PlotError(
-                f"none of the {len(runs)} runs is usable, so there is nothing to draw; see runs.excluded"
+                f"none of the {len(runs)} runs is usable, so there is nothing to draw; see "
+                "runs.excluded"
             )
         sparsity = usable["sparsity"]
         names = [
@@ -73,7 +79,9 @@ class Rows:
 
 
 def _trails(runs: Runs) -> NDArray[Any]:
-    """What a line may join beside equal params: one model's checkpoints where groups are that, anything otherwise."""
+    """What a line may join beside equal params: one model's checkpoints where groups are that,
+    anything otherwise.
+    """
     groups = runs["group"]
     return (
         groups if 0 < len(set(groups)) < len(runs) / 2 else np.full(len(runs), None, dtype=object)
@@ -89,8 +97,11 @@ def counted(runs: Runs) -> str:
     )
 
 
+@draws(Runs, "loss", "loss against tokens", first=True)
 def loss_figure(runs: Runs) -> Figure:
-    """Loss against tokens: colour and marker say the precision, or the params where only one precision is there."""
+    """Loss against tokens: colour and marker say the precision, or the params where only one
+    precision is there.
+    """
     table = Rows.of(runs)
     style = styles(table.names)
     one = len(style) == 1
@@ -114,8 +125,11 @@ def loss_figure(runs: Runs) -> Figure:
     return Figure(settle(canvas), "loss", caption)
 
 
+@draws(Runs, "design", "params and tokens of the runs")
 def design_figure(runs: Runs) -> Figure:
-    """Params against tokens: the area of a point counts its runs, a filled one has a run at the reference."""
+    """Params against tokens: the area of a point counts its runs, a filled one has a run at the
+    reference.
+    """
     table = Rows.of(runs)
     cells: dict[tuple[float, float], list[str]] = {}
     for n, d, name in zip(table.params, table.tokens, table.names, strict=True):
@@ -202,7 +216,9 @@ def _by_size(axes: Axes, table: Rows, sizes: Sizes) -> None:
 
 
 def _joined(axes: Axes, table: Rows, rows: NDArray[np.intp], least: int, **look: Any) -> None:
-    """A thin line for each size and trail, through the mean loss at each of at least that many numbers of tokens."""
+    """A thin line for each size and trail, through the mean loss at each of at least that many
+    numbers of tokens.
+    """
     for key in sorted({(table.params[i], str(table.trail[i])) for i in rows}):
         line = [i for i in rows if (table.params[i], str(table.trail[i])) == key]
         tokens, which = np.unique(table.tokens[line], return_inverse=True)

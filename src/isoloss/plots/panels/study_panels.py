@@ -1,4 +1,6 @@
-"""The figure of a study of regression: its column y against its column x, a panel and a line for each case."""
+"""The figure of a study of regression: its column y against its column x, a panel and a line for
+each case.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from isoloss.linear import Study
+from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, NARROW, WIDE, Sheet, settle
 from isoloss.plots.styles import LINES, MARKERS
@@ -20,8 +23,11 @@ ACROSS = 3
 FEW = 4
 
 
+@draws(Study, "study", "the answer of a study of regression", first=True)
 def study_figure(study: Study) -> Figure:
-    """Every line of the study on logarithmic axes; what is zero or negative has no place on them and is left out."""
+    """Every line of the study on logarithmic axes; what is zero or negative has no place on them
+    and is left out.
+    """
     lines = list(study.lines())
     panels = list(dict.fromkeys(panel for panel, *_ in lines))
     series = list(dict.fromkeys(name for _, name, *_ in lines))
