@@ -1,6 +1,7 @@
 """What a strict build does not see: lost headings, fences read as text, dead links of a site.
 
-``python docs/check_site.py site`` prints one line for each fault and exits with 1 where there is any.
+``python docs/check_site.py site`` prints one line for each fault and exits with 1 where there is
+any.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Every code block of README and docs runs: Python as it is, shell lines that start with isoloss."""
+"""Every code block of README and docs runs: Python as it is, shell lines that start with
+isoloss.
+"""
 
 import ast
 import os

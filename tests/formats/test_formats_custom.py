@@ -77,7 +77,8 @@ def test_a_pickle_brings_its_name_along(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True
     ).stdout
     load = (
-        "import sys, pickle; sys.path.insert(0, sys.argv[1]); from isoloss.formats import Precision\n"
+        "import sys, pickle; sys.path.insert(0, sys.argv[1]); from isoloss.formats import "
+        "Precision\n"
         "print(pickle.loads(sys.stdin.buffer.read()), Precision('w:zero'))"
     )
     said = subprocess.run(

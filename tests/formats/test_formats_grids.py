@@ -147,33 +147,33 @@ def test_what_a_grid_is_for_others() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"grid": [0.0]}, "the grid of 'odd' has 1 numbers; it takes 2 to 65536 finite ones"),
+        ({"grid": [0.0]}, "the grid of 'uneven' has 1 numbers; it takes 2 to 65536 finite ones"),
         (
             {"grid": [0.0, np.inf]},
-            "the grid of 'odd' has 2 numbers; it takes 2 to 65536 finite ones",
+            "the grid of 'uneven' has 2 numbers; it takes 2 to 65536 finite ones",
         ),
         (
             {"grid": [0.0, 1.0, 1.0]},
-            "the grid of 'odd' has 1 after 1; its numbers ascend, each once",
+            "the grid of 'uneven' has 1 after 1; its numbers ascend, each once",
         ),
-        ({"grid": ["a"]}, "the grid of 'odd' is ['a']; it is a list of numbers"),
-        ({"grid": [0, 1], "block": 1}, "block=1 of 'odd' is none; it is a whole number, 2 or more"),
+        ({"grid": ["a"]}, "the grid of 'uneven' is ['a']; it is a list of numbers"),
+        ({"grid": [0, 1], "block": 1}, "block=1 of 'uneven' is none; it is a whole number, 2 or more"),
         (
             {"grid": [0, 1], "bits": 0},
-            "'odd' of 0 bits, 1 stored, is no format; both are above 0 and finite",
+            "'uneven' of 0 bits, 1 stored, is no format; both are above 0 and finite",
         ),
-        ({}, "'odd' takes one of function= and grid=, not none"),
+        ({}, "'uneven' takes one of function= and grid=, not none"),
         (
             {"grid": [0, 1], "function": np.round},
-            "'odd' takes one of function= and grid=, not both",
+            "'uneven' takes one of function= and grid=, not both",
         ),
     ],
 )
 def test_what_is_no_grid(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        custom_format("odd", **options)  # type: ignore[arg-type]
+        custom_format("uneven", **options)  # type: ignore[arg-type]
     assert str(caught.value) == message
-    assert "odd" not in FORMATS
+    assert "uneven" not in FORMATS
 
 
 def test_a_literal_must_list_its_numbers() -> None:

@@ -164,7 +164,8 @@ def test_compiled_rounding_changes_nothing() -> None:
         ("k4", "the model has no part 'k' ('k4'); it has w a kv q g"),
         (
             "w.layers.3:4",
-            "the model has no 'w.layers.3' ('w.layers.3:int4'); it has w.qkv, w.out, w.fc1, w.fc2, w.embedding, w.head",
+            "the model has no 'w.layers.3' ('w.layers.3:int4'); it has w.qkv, w.out, w.fc1, w.fc2, "
+            "w.embedding, w.head",
         ),
         (
             "g.dx:e4m3",
@@ -172,11 +173,13 @@ def test_compiled_rounding_changes_nothing() -> None:
         ),
         (
             "w4/128x128",
-            "'w:int4/128x128' cannot be: no code shares scales by '/128x128' yet; accepted are /tensor, /row and a group size",
+            "'w:int4/128x128' cannot be: no code shares scales by '/128x128' yet; accepted are "
+            "/tensor, /row and a group size",
         ),
         (
             "w4 then bf16 from 80%",
-            "'w4 then bf16 from 80%' changes during training, which this trainer does not do yet; take one precision for the whole of it",
+            "'w4 then bf16 from 80%' changes during training, which this trainer does not do yet; "
+            "take one precision for the whole of it",
         ),
     ],
 )

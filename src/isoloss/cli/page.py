@@ -61,7 +61,8 @@ def _panels(verb: Verb) -> Iterator[str]:
     for parameter in inspect.signature(spread(verb.run)).parameters.values():
         kind, option = get_args(parameter.annotation)
         usual = "Arguments" if isinstance(option, ArgumentInfo) else "Options"
-        row = f"| {_spelled(kind, option)} | {filled(option.help)} | {_default(parameter.default, option)} |"
+        default = _default(parameter.default, option)
+        row = f"| {_spelled(kind, option)} | {filled(option.help)} | {default} |"
         panels.setdefault(option.rich_help_panel or usual, []).append(row.replace(" |  |", " | |"))
     for title, rows in panels.items():
         if rows:

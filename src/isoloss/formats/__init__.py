@@ -28,7 +28,8 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "FORMATS", "NOISES", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers", "NoiseLevels",
+    "FORMATS", "NOISES", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers",
+    "NoiseLevels",
     "NoiseModel", "Precision",
     "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
     "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",

@@ -31,10 +31,15 @@ from isoloss.laws.terms import (
 )
 
 __all__ = [
-    "EVIDENCE", "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed", "Condition", "Constant", "Constants",
-    "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level",
-    "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sparse",
-    "Table", "Value", "amplitude", "as_inputs", "as_law", "bits_power", "decaying", "exponent", "float_fields",
-    "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term", "saturating", "scale", "select",
+    "EVIDENCE", "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed",
+    "Condition", "Constant", "Constants",
+    "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law",
+    "Level",
+    "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale",
+    "Sparse",
+    "Table", "Value", "amplitude", "as_inputs", "as_law", "bits_power", "decaying", "exponent",
+    "float_fields",
+    "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term",
+    "saturating", "scale", "select",
     "take", "tanh_error",
 ]  # fmt: skip

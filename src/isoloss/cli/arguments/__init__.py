@@ -26,7 +26,8 @@ from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
-    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsJson", "Fitting",
+    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsJson",
+    "Fitting",
     "Force", "KeptTable", "Level", "OfName", "Reading", "ResampleName", "Saving", "Spending",
     "Tables", "check_target", "chosen_laws", "drawn", "is_saved", "is_table", "listed", "many",
     "names_a_file", "read_tables", "saved_or_law",

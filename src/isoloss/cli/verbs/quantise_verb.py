@@ -23,7 +23,8 @@ def quantise(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' leaves "
+            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' "
+            "leaves "
             "it, or the folder or hub name of a causal language model of Hugging Face.",
         ),
     ],

@@ -52,7 +52,8 @@ class Certificate:
         )
         return (
             f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative "
-            f"gradient {self.gradient:.1e}; condition {self.condition:.1e}; along the ridge 0.1% of the "
+            f"gradient {self.gradient:.1e}; condition {self.condition:.1e}; along the ridge 0.1% "
+            "of the "
             f"objective moves {flat or 'nothing'}"
         )
 

@@ -98,7 +98,8 @@ def noise_of(known: Format) -> tuple[str, float]:
         model = NOISES[str(known.noise)]
         if model.kind == "mixed":
             raise ValueError(
-                f"a law of noise takes noise that is added or relative, not '{known}', which is both"
+                f"a law of noise takes noise that is added or relative, not '{known}', which is "
+                "both"
             )
         add, mul, _ = model.levels(known.eps)
         return ("additive", add) if model.kind == "added" else ("multiplicative", mul)

@@ -108,7 +108,8 @@ def read(precision: Spelled) -> Quantisers:
             or known.rounding == "dither"
         ):
             raise ValueError(
-                f"the modifiers '{known.modifiers}' of '{scope}:{known}' cannot be sampled; accepted "
+                f"the modifiers '{known.modifiers}' of '{scope}:{known}' cannot be sampled; "
+                "accepted "
                 "are "
                 "groups and '~sr'"
             )

@@ -4,7 +4,7 @@ size, samples and bits.
 
 from isoloss.linear.theory.allocating import allocate
 from isoloss.linear.theory.allocation_budget import Allowance
-from isoloss.linear.theory.allocation_result import Allocation, Choice
+from isoloss.linear.theory.allocation_result import Allocation, AllocationChoice
 from isoloss.linear.theory.bounds import Bound, risk_bound
 from isoloss.linear.theory.closed_forms import (
     best_size,
@@ -12,7 +12,7 @@ from isoloss.linear.theory.closed_forms import (
     effective_size,
     size_constant,
 )
-from isoloss.linear.theory.conditions import Condition, rate_conditions
+from isoloss.linear.theory.conditions import RateCondition, rate_conditions
 from isoloss.linear.theory.effective import EffectiveSize, effective_data_size, effective_model_size
 from isoloss.linear.theory.float_bits import EqualBits, bit_rule, equal_risk_bits, format_constant
 from isoloss.linear.theory.gradient_noise import GradientNoise, NoiseSources
@@ -21,10 +21,29 @@ from isoloss.linear.theory.tightness import Tightness, bound_tightness
 
 # fmt: off
 __all__ = [
-    "Allocation", "Allowance", "Bound", "Choice", "Condition", "EffectiveSize", "EqualBits",
-    "GradientNoise", "NoiseSources", "Tightness", "allocate", "best_size", "bit_rule",
-    "bound_tightness", "effective_data_size", "effective_model_size", "effective_samples",
-    "effective_size", "equal_risk_bits", "first_coordinates", "format_constant", "rate_conditions",
-    "risk_bound", "size_constant",
+    "Allocation",
+    "AllocationChoice",
+    "Allowance",
+    "Bound",
+    "EffectiveSize",
+    "EqualBits",
+    "GradientNoise",
+    "NoiseSources",
+    "RateCondition",
+    "Tightness",
+    "allocate",
+    "best_size",
+    "bit_rule",
+    "bound_tightness",
+    "effective_data_size",
+    "effective_model_size",
+    "effective_samples",
+    "effective_size",
+    "equal_risk_bits",
+    "first_coordinates",
+    "format_constant",
+    "rate_conditions",
+    "risk_bound",
+    "size_constant",
 ]
 # fmt: on

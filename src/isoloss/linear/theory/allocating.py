@@ -23,7 +23,7 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
-from isoloss.linear.theory.allocation_result import Allocation, Choice
+from isoloss.linear.theory.allocation_result import Allocation, AllocationChoice
 from isoloss.linear.theory.closed_forms import (
     best_size,
     data_noise,
@@ -71,7 +71,7 @@ class _Search:
 
     def best(
         self, precisions: Sequence[Precision], count: int, shares: Sequence[float]
-    ) -> list[Choice]:
+    ) -> list[AllocationChoice]:
         """The best choice of each precision."""
         grids: list[tuple[list[int], list[float]]] = []
         for precision in precisions:
@@ -98,11 +98,11 @@ class _Search:
         risks = iter(self.risks([each for row in tries for each in row]))
         return [min(((each, next(risks)) for each in row), key=_risk) for row in tries]
 
-    def choice(self, at: _Try, seen: Seen) -> Choice:
+    def choice(self, at: _Try, seen: Seen) -> AllocationChoice:
         """A candidate with its risk as a choice."""
         steps = at.samples // self.batch
         most = self.allowance.largest(at.precision, self.problem.dim, self.batch)
-        return Choice(
+        return AllocationChoice(
             str(at.precision), self.allowance.width(at.precision), at.size, steps * self.batch,
             steps, seen.step_size, at.share, seen.total, seen.approximation, seen.floor,
             seen.trained, edge=at.size == most,
@@ -245,7 +245,9 @@ def _fitted(search: _Search, count: int, shares: Sequence[float]) -> tuple[float
     return float(np.exp(np.mean(logs - theory * spans))), float(np.polyfit(spans, logs, 1)[0])
 
 
-def _closed(search: _Search, choice: Choice, constant: float, shares: Sequence[float]) -> Choice:
+def _closed(
+    search: _Search, choice: AllocationChoice, constant: float, shares: Sequence[float]
+) -> AllocationChoice:
     """The choice with the closed form of its size beside it."""
     problem, view = search.problem, search.view
     precision = Precision.parse(choice.precision)

@@ -10,7 +10,7 @@ from isoloss.linear.theory.allocation_budget import Allowance
 
 
 @dataclass(frozen=True)
-class Choice:
+class AllocationChoice:
     """The best model of one precision; risk = approximation + floor + trained.
 
     Attributes
@@ -64,7 +64,7 @@ class Choice:
         """What the closed form of the size costs, as a share of the risk."""
         return self.closed_risk / self.risk - 1
 
-    def with_closed(self, closed: float, risk: float) -> Choice:
+    def with_closed(self, closed: float, risk: float) -> AllocationChoice:
         """The choice with a closed form of its size."""
         return replace(self, closed=closed, closed_risk=risk)
 
@@ -75,7 +75,7 @@ class Allocation:
 
     Attributes
     ----------
-    choices : tuple of Choice
+    choices : tuple of AllocationChoice
         By risk, ascending.
     allowance : Allowance
         What a training may cost.
@@ -92,7 +92,7 @@ class Allocation:
         1/(a+1).
     """
 
-    choices: tuple[Choice, ...]
+    choices: tuple[AllocationChoice, ...]
     allowance: Allowance
     model: str
     inputs: Inputs
@@ -101,7 +101,7 @@ class Allocation:
     theory: float
 
     @property
-    def best(self) -> Choice:
+    def best(self) -> AllocationChoice:
         """The choice of least risk."""
         return self.choices[0]
 
@@ -130,7 +130,7 @@ class Allocation:
         marks = ["* the largest size there is"] if any(each.edge for each in self.choices) else []
         return "\n".join([first, *lines, *tail, *marks])
 
-    def _row(self, at: Choice) -> tuple[str, ...]:
+    def _row(self, at: AllocationChoice) -> tuple[str, ...]:
         return (
             at.precision,
             f"{at.bits:.4g}",

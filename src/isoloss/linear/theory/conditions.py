@@ -18,7 +18,7 @@ from isoloss.linear.risk_of import excess_risk
 
 
 @dataclass(frozen=True)
-class Condition:
+class RateCondition:
     """A condition left <= right, up to a constant that nobody has stated; `holds` takes it as one.
 
     Attributes
@@ -53,7 +53,7 @@ class Condition:
 
 def rate_conditions(
     problem: Regression, sgd: SGD, precision: Precision | str, iterate: str = "average"
-) -> tuple[Condition, ...]:
+) -> tuple[RateCondition, ...]:
     """Conditions under which each ideal noise of a precision leaves the full-precision rate as it
     is.
 
@@ -67,7 +67,7 @@ def rate_conditions(
 
     Returns
     -------
-    tuple of Condition
+    tuple of RateCondition
         In the order d, l, w, a, g.
 
     Raises
@@ -80,7 +80,7 @@ def rate_conditions(
     if problem.sketch is not None:
         raise ValueError("the conditions are those of a problem without sketch; leave sketch out")
     quantisers = quantisers_of(precision)
-    found: list[Condition] = []
+    found: list[RateCondition] = []
     reference = excess_risk(problem, sgd, "fp", iterate)
     for part in PARTS:
         known = getattr(quantisers, part)
@@ -110,42 +110,48 @@ def _noise_of(part: str, known: Format) -> NoiseLevels:
     return noise
 
 
-def _of_data(problem: Regression, noise: NoiseLevels, rate: float, span: float) -> list[Condition]:
+def _of_data(
+    problem: Regression, noise: NoiseLevels, rate: float, span: float
+) -> list[RateCondition]:
     """Of the data quantiser: approximation and spectrum; span = N gamma."""
     lam, squares, eps = problem.lam, problem.target_squares, noise.add or noise.mul
     if not noise.only_added:
         return [
-            Condition("d", "approximation, eps ||w*||^2 <= R_0", eps * float(lam @ squares), rate),
-            Condition("d", "spectrum, eps <= 1", eps, 1.0),
+            RateCondition(
+                "d", "approximation, eps ||w*||^2 <= R_0", eps * float(lam @ squares), rate
+            ),
+            RateCondition("d", "spectrum, eps <= 1", eps, 1.0),
         ]
     floor = float(np.sum(eps * lam * squares / (lam + eps)))
     head = int(np.sum(lam * span >= 1))
     lifted = (problem.dim - head) * (span * eps) ** 2
     return [
-        Condition("d", "approximation, sum eps lam w*^2 / (lam + eps) <= R_0", floor, rate),
-        Condition("d", "spectrum, eps <= 1/(N gamma)", eps, 1 / span),
-        Condition("d", "spectrum, (d - k*) (N gamma eps)^2 <= k*", lifted, float(head)),
+        RateCondition("d", "approximation, sum eps lam w*^2 / (lam + eps) <= R_0", floor, rate),
+        RateCondition("d", "spectrum, eps <= 1/(N gamma)", eps, 1 / span),
+        RateCondition("d", "spectrum, (d - k*) (N gamma eps)^2 <= k*", lifted, float(head)),
     ]
 
 
-def _of_noise(problem: Regression, part: str, noise: NoiseLevels, batch: int) -> Condition:
+def _of_noise(problem: Regression, part: str, noise: NoiseLevels, batch: int) -> RateCondition:
     """Of the quantisers of labels, parameter, activations and gradients."""
     eps, noise_var = noise.add or noise.mul, problem.noise_var
     signal, trace = float(problem.lam @ problem.target_squares), float(np.sum(problem.lam))
     if part == "w":
         if noise.only_added:
-            return Condition(part, "eps <= sigma^2 / (B tr H)", eps, noise_var / (batch * trace))
-        return Condition(
+            return RateCondition(
+                part, "eps <= sigma^2 / (B tr H)", eps, noise_var / (batch * trace)
+            )
+        return RateCondition(
             part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal)
         )
     source = "ours" if part == "l" else "notes"
     if noise.only_added:
-        return Condition(part, "eps <= sigma^2", eps, noise_var, source)
+        return RateCondition(part, "eps <= sigma^2", eps, noise_var, source)
     if noise.one_factor:
-        return Condition(
+        return RateCondition(
             part, "eps <= sigma^2 / (B ||w*||^2)", eps, _ratio(noise_var, batch * signal), source
         )
-    return Condition(part, "eps <= sigma^2 / ||w*||^2", eps, _ratio(noise_var, signal), "ours")
+    return RateCondition(part, "eps <= sigma^2 / ||w*||^2", eps, _ratio(noise_var, signal), "ours")
 
 
 def _ratio(above: float, below: float) -> float:

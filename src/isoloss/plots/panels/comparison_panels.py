@@ -99,7 +99,8 @@ def levels_figure(comparison: Comparison) -> Figure:
     names = list(styles(seen))
     table = np.column_stack([_means(e.fit, names) for e in entries])
     text = (
-        "Mean of log predicted − log observed over the runs of each precision, in %; their number "
+        "Mean of log predicted − log observed over the runs of each precision, in %; "
+        "their number "
         "is behind the name, "
         f"{len(seen)} in all. Positive: the law predicts too much loss."
     )
