@@ -157,7 +157,10 @@ def test_what_a_grid_is_for_others() -> None:
             "the grid of 'uneven' has 1 after 1; its numbers ascend, each once",
         ),
         ({"grid": ["a"]}, "the grid of 'uneven' is ['a']; it is a list of numbers"),
-        ({"grid": [0, 1], "block": 1}, "block=1 of 'uneven' is none; it is a whole number, 2 or more"),
+        (
+            {"grid": [0, 1], "block": 1},
+            "block=1 of 'uneven' is none; it is a whole number, 2 or more",
+        ),
         (
             {"grid": [0, 1], "bits": 0},
             "'uneven' of 0 bits, 1 stored, is no format; both are above 0 and finite",

@@ -75,6 +75,8 @@ def load(path: str | Path) -> Any:
         There is no such file, it is no file of isoloss, it has a newer schema or a kind that is not
         registered, or its content does not have the types of its fields.
     """
+    if not isinstance(path, str | Path) or not str(path):
+        raise FilesError(f"cannot load {path!r}; accepted is the path of a file that was saved")
     path = Path(path)
     content = _content(path)
     name, schema = content["type"], content["schema"]

@@ -13,7 +13,7 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from isoloss.files import Registry
+from isoloss.files import Registry, shown
 from isoloss.formats.grids import Span
 from isoloss.formats.noises import NOISES
 
@@ -98,7 +98,7 @@ def look_up(name: str) -> Any:
         raise ValueError(
             f"'{name}' is no format; {why}"
             if why
-            else f"unknown format '{name}'; {_suggestion(name)}"
+            else f"unknown format {shown(name)}; {_suggestion(name)}"
         )
     return found
 

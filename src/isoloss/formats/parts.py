@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from isoloss.files import shown
 from isoloss.formats.modifiers import tile_of
 from isoloss.formats.number import Format
 
@@ -40,13 +41,14 @@ def read_scope(text: str) -> str:
     match = _SCOPE.fullmatch(scope)
     if match is None:
         raise ValueError(
-            f"unknown part {text!r}; parts are {' '.join(PARTS)}, narrowed as in a.fc2 or w.head"
+            f"unknown part {shown(text)}; parts are {' '.join(PARTS)}, "
+            "narrowed as in a.fc2 or w.head"
         )
     part, *names = scope.split(".")
     products = [name for name in names if name in _PRODUCTS]
     if products and (products != names[-1:] or f"{part}.{names[-1]}" not in OPERANDS):
         raise ValueError(
-            f"unknown operand {text!r}; operands of the backward products are "
+            f"unknown operand {shown(text)}; operands of the backward products are "
             f"{' '.join(OPERANDS)}, "
             "of one layer as in g.fc2.dw"
         )

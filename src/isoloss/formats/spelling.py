@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
+from isoloss.files import shown
 from isoloss.formats.modifiers import split_modifiers
 from isoloss.formats.named import format_of_bits
 from isoloss.formats.names import near_names, refusal
@@ -75,15 +76,17 @@ def _read_both(text: str) -> tuple[_Phases, _Formats]:
     sides = re.split(r"->|→", text)
     if len(sides) > 2:
         raise ValueError(
-            f"precision {text!r} has more than one arrow; write it as in 'w8 a8 -> w4'"
+            f"precision {shown(text)} has more than one arrow; write it as in 'w8 a8 -> w4'"
         )
     if not sides[-1].strip():
         what = "nothing after its arrow" if len(sides) == 2 else "no parts"
-        raise ValueError(f"precision {text!r} has {what}; {_EXAMPLE}, or 'fp' for the reference")
+        raise ValueError(
+            f"precision {shown(text)} has {what}; {_EXAMPLE}, or 'fp' for the reference"
+        )
     if len(sides) == 2 and _THEN.search(sides[1]):
         raise ValueError(
-            f"precision {text!r} changes after its arrow; a change belongs to training, before the "
-            "arrow"
+            f"precision {shown(text)} changes after its arrow; a change belongs to training, "
+            "before the arrow"
         )
     served = _read_stage(sides[1], text) if len(sides) == 2 else {}
     return _read_phases(sides[0], text), tuple(served.items())
@@ -97,14 +100,14 @@ def _read_phases(side: str, text: str) -> _Phases:
         match = _FROM.fullmatch(piece)
         if match is None or not first.strip():
             raise ValueError(
-                f"cannot read the change in precision {text!r}; write it as in 'w4 a4 then bf16 "
-                "from 80%'"
+                f"cannot read the change in precision {shown(text)}; write it as in "
+                "'w4 a4 then bf16 from 80%'"
             )
         start = float(match[2])
         if not phases[-1][0] < start < 100:
             raise ValueError(
-                f"precision {text!r} changes at {match[2]}%; changes come one after the other, "
-                "above 0% and below 100%"
+                f"precision {shown(text)} changes at {match[2]}%; changes come one after "
+                "the other, above 0% and below 100%"
             )
         phases.append((start, tuple(_read_stage(match[1], text).items())))
     return tuple(phases)
@@ -116,11 +119,13 @@ def _read_stage(side: str, text: str) -> dict[str, Format]:
         try:
             pairs = _read_token(token.lower())
         except ValueError as error:
-            raise ValueError(f"cannot read {token!r} in precision {text!r}{error}") from None
+            raise ValueError(
+                f"cannot read {shown(token)} in precision {shown(text)}{error}"
+            ) from None
         for scope, known in pairs:
             if scope in formats:
                 raise ValueError(
-                    f"'{scope}' is set twice in precision {text!r}; set each part once"
+                    f"'{scope}' is set twice in precision {shown(text)}; set each part once"
                 )
             formats[scope] = known
     return formats

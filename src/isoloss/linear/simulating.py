@@ -12,7 +12,7 @@ import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.linear.asked import check_descent, check_problem, check_reading
-from isoloss.linear.checks import shown
+from isoloss.linear.checks import shown, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
@@ -76,6 +76,8 @@ def simulate(
     check_problem(problem)
     base = SGD(1) if sgd is None else check_descent(sgd)
     check_reading(iterate, inputs, scales)
+    whole("replicates", replicates, 4)
+    whole("seed", seed, 0)
     cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0])
     points = [_point(problem, base, cell) for cell in cells]

@@ -49,13 +49,13 @@ _DRAWN_ROWS = 256
 
 
 def relative_error(
-    known: Format | str, distribution: str = "normal", block: int | None = None
+    format: Format | str, distribution: str = "normal", block: int | None = None
 ) -> float:
     """The mean squared error of rounding, over the variance, by the rules at the top of this file.
 
     Parameters
     ----------
-    known
+    format
         The format or its spelling.
     distribution
         That of the numbers: 'normal', 'laplace' or 'uniform'.
@@ -73,7 +73,7 @@ def relative_error(
         The distribution is unknown, the block is below 2, or the scale of the format is not absmax
         alone.
     """
-    known = as_format(known)
+    known = as_format(format)
     if block is None:
         plain = known.modifiers._replace(hadamard=False, clip=False, method=None)
         return _error_of(known.modified(plain), distribution)

@@ -93,7 +93,7 @@ class ErrorStructure:
 
 
 def error_structure(
-    x: AnyArray, known: Format | str, *, random: Any = 0, scale: Any = None
+    x: AnyArray, format: Format | str, *, random: Any = 0, scale: Any = None
 ) -> ErrorStructure:
     """How far a format acts on the rows of x as each of the theory's three error models.
 
@@ -109,7 +109,7 @@ def error_structure(
     ValueError
         x cannot be rounded, or there is nothing to measure: rows of one number, or no error at all.
     """
-    known = as_format(known)
+    known = as_format(format)
     rows, errors = _rounded_rows(x, known, random, scale)
     total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     bias = float(np.sum(errors * rows)) / power

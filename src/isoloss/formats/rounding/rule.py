@@ -84,7 +84,7 @@ class RoundedTwice(UserWarning):
 
 def fake_quantise(
     x: AnyArray,
-    known: Format | str,
+    format: Format | str,
     *,
     random: Any = None,
     scale: Any = None,
@@ -101,7 +101,7 @@ def fake_quantise(
     ----------
     x
         A numpy array or torch tensor of float16, bfloat16, float32 or float64, any shape.
-    known
+    format
         The format or its spelling.
     random
         Needed by '~sr', '~dither' and ideal noise: a seed (the same numbers for numpy and torch), a
@@ -126,7 +126,7 @@ def fake_quantise(
         x or the arguments cannot be used: other types, empty arrays, groups that do not divide the
         last axis, numbers that are not finite, a method other than '@rtn'.
     """
-    known = as_format(known)
+    known = as_format(format)
     check_nearest(known, NEAREST)
     xp = checked(x)
     x = x.detach() if hasattr(x, "detach") else x
@@ -166,7 +166,7 @@ def check_nearest(known: Format, methods: tuple[str, ...]) -> None:
 
 
 def round_elements(
-    x: AnyArray, known: Format | str, *, random: Any = None, saturate: bool = True
+    x: AnyArray, format: Format | str, *, random: Any = None, saturate: bool = True
 ) -> AnyArray:
     """x rounded to the grid of a format as it stands, without a scale: what a cast does.
 
@@ -184,7 +184,7 @@ def round_elements(
     ValueError
         x cannot be rounded, or the format has no grid.
     """
-    known = as_format(known)
+    known = as_format(format)
     xp = checked(x)
     x = x.detach() if hasattr(x, "detach") else x
     check_nearest(known, NEAREST)
@@ -201,7 +201,7 @@ def round_elements(
         return _narrowed(xp, out, x, known, check=saturate and all_finite(xp, wide))
 
 
-def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
+def frozen(x: AnyArray, format: Format | str) -> Callable[[AnyArray], AnyArray]:
     """The rule that rounds other numbers with the scales of x, one for each row along its last
     axis.
 
@@ -215,7 +215,7 @@ def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
     ValueError
         Rounding is more than a grid and a scale: noise, custom functions, '+had', '~sr', '~dither'.
     """
-    known = as_format(known)
+    known = as_format(format)
     if known.is_random or known.function or known.hadamard:
         raise ValueError(
             f"'{known}' has no fixed grid; accepted are formats that round to nearest, without +had"
@@ -230,15 +230,15 @@ def frozen(x: AnyArray, known: Format | str) -> Callable[[AnyArray], AnyArray]:
     return lambda z: _at(xp, z, known, scale, None)
 
 
-def hadamard(x: AnyArray, known: Format | str) -> AnyArray:
+def hadamard(x: AnyArray, format: Format | str) -> AnyArray:
     """x rotated along its last axis as '+had' of a format rotates it before rounding; its own
     inverse."""
-    known = as_format(known)
+    known = as_format(format)
     check_groups(x, known)
     return rotated(checked(x), x, rotated_size(x.shape, granularity_of(known)))
 
 
-def scales(x: AnyArray, known: Format | str) -> AnyArray:
+def scales(x: AnyArray, format: Format | str) -> AnyArray:
     """What each number of x is divided by before it is rounded, an array that broadcasts against x.
 
     fake_quantise(x, known, scale=scales(x, known)) is fake_quantise(x, known).
@@ -248,7 +248,7 @@ def scales(x: AnyArray, known: Format | str) -> AnyArray:
     ValueError
         The format has no scale, or a zero point beside it, which a scale alone does not say.
     """
-    known = as_format(known)
+    known = as_format(format)
     xp = checked(x)
     if not known.is_scaled or known.span == "shifted":
         why = "has a zero point" if known.span == "shifted" else "has no scale"

@@ -35,7 +35,7 @@ STRAIGHT = (*NEAREST, "ste")
 
 def fake_quantise(
     x: Tensor,
-    known: Format | str,
+    format: Format | str,
     *,
     random: Any = None,
     scale: Any = None,
@@ -75,7 +75,7 @@ def fake_quantise(
         The specification refuses the arguments, `out` is not like x or needs a gradient, or there
         is no C++ compiler.
     """
-    known = as_format(known)
+    known = as_format(format)
     check_nearest(known, STRAIGHT)
     known = replace(known, method=None)
     if not isinstance(x, Tensor):

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from torch import nn
 
+from isoloss.files import reason
+from isoloss.files import shown as shown_path
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows
@@ -211,6 +213,9 @@ def _checkpoints(path: Path) -> list[Path]:
     """The files of a checkpoint, or of a folder that holds nothing but checkpoints; none where it
     is something else.
     """
-    if path.is_dir() and not (path / "config.json").exists():
-        return sorted(path.glob("*.safetensors"))
-    return [path] if path.is_file() or path.suffix == ".safetensors" else []
+    try:
+        if path.is_dir() and not (path / "config.json").exists():
+            return sorted(path.glob("*.safetensors"))
+        return [path] if path.is_file() or path.suffix == ".safetensors" else []
+    except OSError as error:  # a name that is too long for the system
+        raise ModelError(f"cannot read {shown_path(path)}: {reason(error)}") from None
