@@ -194,7 +194,7 @@ EXAMPLES = {
     "next-runs": (
         Example(
             "isoloss next-runs fit.json --train 1e20flop --hardware h100 --target 1e22flop",
-            "the runs for 1e20 flop that teach most about the params of a plan for 1e22",
+            "the runs for 1e20 FLOPs that teach most about the params of a plan for 1e22",
         ),
         Example(
             "isoloss next-runs fit.json --hours 24h --devices 8 --hardware h100 --target 1e22flop "
