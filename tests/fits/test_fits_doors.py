@@ -79,10 +79,10 @@ def test_the_level_of_a_fit_is_that_of_its_predictions(table):
 
 
 REFUSED = [
-    (lambda t, f: fit(t, "chinchilla"), "law is a table of 30 runs; it is a law"),
+    (lambda t, f: fit(t, "chinchilla"), "cannot take a Runs for a law; accepted are a law's name"),
     (lambda t, f: fit("chinchilla", preset("chinchilla")), "runs is the law 'chinchilla'"),
     (lambda t, f: fit("chinchilla", f), "cannot read runs from an object of type Fit"),
-    (lambda t, f: fit(None, t), "law is None; it is a law"),
+    (lambda t, f: fit(None, t), "cannot take None for a law"),
     (lambda t, f: fit("chinchila", t), "did you mean 'chinchilla'"),
     (lambda t, f: fit("chinchilla", []), "no source to read"),
     (lambda t, f: fit("chinchilla", Runs()), "the table has no rows"),
@@ -121,8 +121,8 @@ REFUSED = [
     (lambda t, f: draw_runs("epoch2024", t, source=3), "source is 3"),
     (lambda t, f: compare([], t), "laws is empty"),
     (lambda t, f: compare(3, t), "laws is 3; it is a list of laws"),
-    (lambda t, f: compare([t], t), "law is a table of 30 runs"),
-    (lambda t, f: compare(t, ["chinchilla"]), "law is a value of type Run"),
+    (lambda t, f: compare([t], t), "cannot take a Runs for a law"),
+    (lambda t, f: compare(t, ["chinchilla"]), "cannot take a Run for a law"),
     (lambda t, f: compare(["chinchilla"], t, holdouts=3), "holdouts is 3; it is a rule"),
     (lambda t, f: compare(["chinchilla"], t, holdouts=[3]), "hold-out is 3"),
     (lambda t, f: compare(["chinchilla"], t, draws=0), "draws is 0"),

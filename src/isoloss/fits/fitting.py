@@ -36,7 +36,7 @@ from isoloss.fits.evidence import (
     judge,
     split,
 )
-from isoloss.fits.law_arguments import LawLike, as_law
+from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_runs, as_sample
@@ -124,7 +124,7 @@ def fit(
     Reference: Hoffmann et al. 2022, section 3.3, for the objective; Besiroglu et al. 2024 for
     bootstrap replicates.
     """
-    chosen = as_law(law)
+    chosen = law_to_fit(law)
     held = check_fixed(fixed)
     if holdout is not None:
         check_rule(holdout)

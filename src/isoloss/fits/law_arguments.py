@@ -7,29 +7,22 @@ from typing import Any
 
 from isoloss.fits.arguments import FitError, shown
 from isoloss.fits.result import Fit
-from isoloss.laws import Law, preset
+from isoloss.laws import Law, as_law
 
 #: What a verb takes where one law is meant.
 LawLike = str | Law | Fit
 
 
-def as_law(law: LawLike) -> Law:
-    """The law of a name, itself, or that of a fit, whose absent constants may be estimated again.
+def law_to_fit(law: LawLike) -> Law:
+    """The law that stands for one in any verb (`laws.as_law`); of a fit with its absent constants
+    free, so that they may be estimated again.
 
     Raises
     ------
-    FitError
-        It is none of these.
     ValueError
-        No law has this name.
+        An unknown name, or a value of another kind.
     """
-    if isinstance(law, str):
-        return preset(law)
-    if isinstance(law, Law):
-        return law
-    if isinstance(law, Fit):
-        return law.law.release(*law.absent)
-    raise FitError(f"law is {shown(law)}; it is a law, the name of one, or a fit")
+    return law.law.release(*law.absent) if isinstance(law, Fit) else as_law(law)
 
 
 def as_laws(laws: Any) -> list[Law]:
@@ -37,7 +30,7 @@ def as_laws(laws: Any) -> list[Law]:
     one = isinstance(laws, str | Law | Fit)
     if not one and not isinstance(laws, Iterable):
         raise FitError(f"laws is {shown(laws)}; it is a list of laws, names of laws or fits")
-    chosen = [as_law(each) for each in ([laws] if one else laws)]
+    chosen = [law_to_fit(each) for each in ([laws] if one else laws)]
     if not chosen:
         raise FitError("laws is empty; name at least one law")
     names = [law.name for law in chosen]

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from isoloss.fits.arguments import FitError, Of, check_level, check_of, shown
 from isoloss.fits.compare_laws import Comparison
 from isoloss.fits.doubt import Prediction, points, prediction_of_law
-from isoloss.fits.law_arguments import LawLike, as_law
+from isoloss.fits.law_arguments import LawLike
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
-from isoloss.laws import Law
+from isoloss.laws import Law, as_law
 
 
 def predict(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError, shown
 from isoloss.laws import Array, Inputs, Law, as_inputs
-from isoloss.runs import Run, Runs, read
+from isoloss.runs import Runs
+from isoloss.runs import as_runs as read_runs
 
 #: Rows that differ in one of these have different losses for the same model: no common base.
 POOLED = ("metric", "source", "corpus", "eval_set", "tokenizer", "family", "params_kind")
@@ -85,19 +86,10 @@ def as_runs(runs: Runs | Any) -> Runs:
     """
     if isinstance(runs, Law):
         raise FitError(f"runs is {shown(runs)}; it is a table of runs, and the law comes first")
-    found = runs if isinstance(runs, Runs) else _read(runs)
+    found = read_runs(runs)
     if not len(found):
         raise FitError("the table has no rows; give at least one run")
     return found
-
-
-def _read(runs: Any) -> Runs:
-    if isinstance(runs, list | tuple) and runs and all(isinstance(run, Run) for run in runs):
-        return Runs(runs)
-    try:
-        return read(runs)
-    except OSError as error:
-        raise FitError(f"cannot read runs from {shown(str(runs))}: {error.strerror}") from error
 
 
 def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.fits.arguments import MOST_SEED, check_count, check_share, check_text
-from isoloss.fits.law_arguments import LawLike, as_law
+from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.sample import as_runs
 from isoloss.laws import as_inputs
 from isoloss.runs import Runs
@@ -47,7 +47,7 @@ def draw_runs(
     FitError
         An argument is not accepted.
     """
-    law = as_law(law)
+    law = law_to_fit(law)
     check_text("source", source, "'mine'")
     noise, seed = check_share("noise", noise), check_count("seed", seed, 0, MOST_SEED)
     runs = as_runs(runs)

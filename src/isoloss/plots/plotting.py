@@ -11,7 +11,7 @@ from pathlib import Path
 import isoloss.plots.panels as panels
 from isoloss.fits import Comparison, Fit, GapTable, Profile
 from isoloss.formats import Format
-from isoloss.laws import Law, preset
+from isoloss.laws import Law, as_law
 from isoloss.linear import Study
 from isoloss.plans import Plan
 from isoloss.plots.drawing import Drawing, by_type, kinds_of
@@ -116,7 +116,7 @@ def _named(text: str) -> Law | list[Format]:
         return found
     if len(text.split()) > 1:
         return [Format.parse(word) for word in text.split()]  # which says what cannot be read
-    return preset(text)
+    return as_law(text)
 
 
 def _drawing(value: object, kind: str | None) -> Drawing:

@@ -20,6 +20,7 @@ from isoloss.laws import (
     Repetition,
     Value,
     as_inputs,
+    as_law,
     preset,
     presets,
 )
@@ -262,12 +263,7 @@ def _members(given: LawLike, group: str | None) -> list[Member]:
             unknown = float("nan") if k.value is None else float(k.value)
             drawn[k.name] = unknown if value is None else value[:, None]
         return [Member(law, 1.0, drawn, given, _group(law, group))]
-    law = preset(given) if isinstance(given, str) else given
-    if not isinstance(law, Law):
-        raise PlanError(
-            f"a {type(given).__name__} is no law; "
-            "accepted are fits, comparisons, laws and their names"
-        )
+    law = as_law(given)
     return [Member(law, group=_group(law, group))]
 
 
