@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import ResultWarning, WarningKind
+from isoloss.fits import INHERITED, ResultWarning, WarningKind
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
@@ -66,11 +66,7 @@ def warnings_of(
             )
             found.append(ResultWarning(WarningKind.UNTESTED, text))
         if m.fit is not None:
-            found += [
-                c
-                for c in m.fit.warnings
-                if c.kind in ("lack_of_fit", "collinear_design", "at_bound")
-            ]
+            found += [c for c in m.fit.warnings if c.kind in INHERITED]
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 

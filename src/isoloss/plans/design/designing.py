@@ -177,7 +177,7 @@ def _precisions_of(
 
 def _check_held(fit: Fit, member: Member, new: Precision) -> None:
     for doubt in fit.doubts(member.point(new, 1e9, 1e11)):
-        if doubt.kind == "not_in_data":
+        if doubt.kind == WarningKind.NOT_IN_DATA:
             raise PlanError(
                 f"'{new}' rests on {', '.join(doubt.about)}, which no fitted run holds, so what "
                 "such runs would teach is unknown; train a few and fit again"
