@@ -23,6 +23,16 @@ def test_what_is_shipped_is_there_at_the_first_look(colours: Registry[int]) -> N
     assert colours.home("red") == "isoloss.colours"
 
 
+def test_a_load_that_fails_says_so_at_every_look() -> None:
+    def broken() -> None:
+        raise OSError("not there")
+
+    made: Registry[int] = Registry("colour", load=broken)
+    for _ in range(2):
+        with pytest.raises(OSError, match="not there"):
+            made.find("red")
+
+
 def test_one_more_is_registered_with_its_home(colours: Registry[int]) -> None:
     assert colours.register("blue", 2) == 2
     assert colours.home("blue") == __name__

@@ -154,8 +154,13 @@ class Registry(Generic[T]):
 
     def _ready(self) -> None:
         load, self._load = self._load, None
-        if load is not None:
+        if load is None:
+            return
+        try:
             load()
+        except BaseException:
+            self._load = load  # a second look says the same, and not that there are no names
+            raise
 
 
 def _calling_module() -> str:
