@@ -21,7 +21,6 @@ from isoloss.laws.shipped import shipped
 
 Piece = type[Any] | Callable[..., Any]
 P = TypeVar("P", bound=Piece)
-HOME = "isoloss.laws"
 
 
 def _load() -> None:
@@ -30,7 +29,7 @@ def _load() -> None:
     types = [each for each in offered if isinstance(each, type) and is_dataclass(each)]
     used = (piece for law in shipped() for piece in _pieces_of(law.formula))
     for piece in (Constant, Grouped, *types, *used):
-        _add(piece, HOME)
+        _add(piece, piece.__module__)
 
 
 PIECES: Registry[Piece] = Registry("term or function", load=_load)

@@ -7,11 +7,12 @@ import re
 
 from isoloss.files import Registry
 from isoloss.laws.law import Law
-from isoloss.laws.pieces import HOME, register_pieces
+from isoloss.laws.pieces import register_pieces
 from isoloss.laws.shipped import shipped
 
 #: Words that mean something else where a law is named.
 RESERVED = ("published",)
+HOME = "isoloss.laws"
 
 
 def _load() -> None:
