@@ -96,7 +96,8 @@ def laws() -> tuple[Law, ...]:
         tokens_factor=(saturating("a", lost),),
         penalties=(Penalty(floor, None, None, (decaying("w", fall),), Rounded("w")),),
     )
-    return (Law("stranger2026", formula, title="three terms, to be fitted").fix(kappa=1.0),)
+    law = Law("stranger2026", formula, title="three terms, to be fitted", source="2601.00001")
+    return (law.fix(kappa=1.0),)
 '''
 
 METHOD = '''"""AWQ-like: the inputs that are large get finer steps."""
@@ -270,9 +271,12 @@ refused(lambda: il.plans.as_machine("chip-xs"), "chip-x", "h100")
         edits=(
             (
                 f"{PACKAGE}/plans/costs/machines.py",
-                "# A100 SXM 80 GB.\n",
-                'register_machine(Hardware("chip-x", {"bf16": 5e14}, 64e9, 2e12))\n'
-                "# A100 SXM 80 GB.\n",
+                'register_machine(\n    Hardware(\n        "linear-bits",\n',
+                'register_machine(\n    Hardware(\n        "chip-x",\n        {"bf16": 5e14},\n'
+                "        64e9,\n        2e12,\n"
+                '        pages={"https://chip-x.example": ("bf16", "memory", "bandwidth")},\n'
+                "    )\n)\n"
+                'register_machine(\n    Hardware(\n        "linear-bits",\n',
             ),
         ),
     ),
