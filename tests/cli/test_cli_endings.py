@@ -5,7 +5,8 @@ import re
 import pytest
 
 from isoloss.cli.arguments.options import KeptTable, Tables
-from isoloss.cli.arguments.targets import TABLES
+from isoloss.cli.arguments.targets import TABLES, check_target
+from isoloss.cli.refusing import Refused
 from isoloss.runs import READERS, STORES, WRITERS
 
 
@@ -22,5 +23,11 @@ def test_help_lists_the_endings(option, known) -> None:
     assert set(_endings(option)) == set(known) - set(STORES[1:])  # one name of stores is enough
 
 
-def test_a_target_has_an_ending_that_is_written() -> None:
+def test_a_target_has_an_ending_that_is_written(tmp_path) -> None:
     assert set(TABLES) == set(WRITERS)
+    target = tmp_path / "runs.psv"
+    with pytest.raises(Refused, match=r"\.psv"):
+        check_target(target, TABLES, force=False)
+    WRITERS.register(".psv", lambda frame, path: frame.write_csv(path, separator="|"))
+    check_target(target, TABLES, force=False)
+    WRITERS.remove(".psv")

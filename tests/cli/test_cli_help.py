@@ -69,6 +69,8 @@ def test_lists_in_a_help_are_those_of_the_rooms(shell, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "400")
     kinds = il.plots.kinds()
     assert f"of Plan: {', '.join(kinds['Plan'])}" in shell("plot", "--help").stdout
+    for verb in ("plan", "next-runs", "disagree"):
+        assert ", ".join(il.plans.MACHINES) in shell(verb, "--help").stdout
     assert tuple(il.plots.SUFFIXES) == FIGURES
     assert set(TABLES) < set(READ)
 

@@ -23,6 +23,16 @@ def test_what_is_shipped_is_there_at_the_first_look(colours: Registry[int]) -> N
     assert colours.home("red") == "isoloss.colours"
 
 
+def test_a_load_that_fails_says_so_at_every_look() -> None:
+    def broken() -> None:
+        raise OSError("not there")
+
+    made: Registry[int] = Registry("colour", load=broken)
+    for _ in range(2):
+        with pytest.raises(OSError, match="not there"):
+            made.find("red")
+
+
 def test_one_more_is_registered_with_its_home(colours: Registry[int]) -> None:
     assert colours.register("blue", 2) == 2
     assert colours.home("blue") == __name__
@@ -72,7 +82,7 @@ def test_entry_points_are_loaded_at_a_look_for_an_unknown_name(
     monkeypatch.syspath_prepend(str(tmp_path))
     point = importlib.metadata.EntryPoint("mine", "my_colours_2", plugins.GROUP)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
-    load_entry_points.cache_clear()
+    plugins._load_once.cache_clear()
     colours["red"]
     assert "my_colours_2" not in sys.modules
     assert colours.find("green") is None
@@ -82,7 +92,78 @@ def test_entry_points_are_loaded_at_a_look_for_an_unknown_name(
 def test_an_entry_point_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     point = importlib.metadata.EntryPoint("mine", "no_such_module_here", plugins.GROUP)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
-    load_entry_points.cache_clear()
+    plugins._load_once.cache_clear()
     with pytest.raises(ValueError, match="the plugin 'mine'"):
         load_entry_points()
-    load_entry_points.cache_clear()
+    plugins._load_once.cache_clear()
+
+
+def test_a_plugin_may_look_up_and_register_while_it_is_loaded(
+    colours: Registry[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int | None] = []
+
+    class Plugin:
+        name, value = "mine", "my_colours_3:start"
+
+        def load(self) -> None:
+            looks.append(colours.find("green"))
+            colours.register("green", 7)
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [Plugin()])
+    plugins._load_once.cache_clear()
+    assert colours.find("green") == 7
+    assert looks == [None]
+    plugins._load_once.cache_clear()
+
+
+WRAPPER = """
+def register_colour(registry, name, record):
+    def inner():
+        return registry.register(name, record)
+    return inner()
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "home"),
+    [("isoloss.wrapping", __name__), ("isolossary", "isolossary"), ("theirs", "theirs")],
+)
+def test_home_is_the_module_that_called_a_wrapper_of_isoloss(
+    colours: Registry[int], wrapper: str, home: str
+) -> None:
+    room = {"__name__": wrapper}
+    exec(compile(WRAPPER, "wrapper", "exec"), room)
+    room["register_colour"](colours, "blue", 2)  # type: ignore[operator]
+    assert colours.home("blue") == home
+
+
+def test_a_shipped_file_that_registers_at_its_top_is_the_home(colours: Registry[int]) -> None:
+    room = {"__name__": "isoloss.shades", "colours": colours}
+    exec(compile("colours.register('pink', 3)", "shades", "exec"), room)
+    assert colours.home("pink") == "isoloss.shades"
+
+
+def test_every_verb_that_registers_notes_the_module_that_called_it() -> None:
+    import isoloss as il
+    from isoloss.lm.after.post_method import METHODS
+    from isoloss.lm.rounding.gradient_rule import RULES
+
+    method = il.lm.PostMethod("wrapped", lambda weight, known, seen: weight)
+    rule = il.lm.GradientRule("wrapped", lambda x, known: x)
+    machine = il.plans.Hardware("wrapped", {"bf16": 1e12})
+    made = [
+        (METHODS, "wrapped", lambda: il.lm.register_method(method)),
+        (RULES, "wrapped", lambda: il.lm.register_rule(rule)),
+        (il.plans.MACHINES, "wrapped", lambda: il.plans.register_machine(machine)),
+        (il.formats.FORMATS, "wrapped", lambda: il.formats.custom_format("wrapped", grid=[-1, 1])),
+        (
+            il.laws.LAWS,
+            "wrapped",
+            lambda: il.laws.register(il.laws.Law("wrapped", il.laws.Composed())),
+        ),
+    ]
+    for registry, name, call in made:
+        call()
+        assert registry.home(name) == __name__
+        registry.remove(name)

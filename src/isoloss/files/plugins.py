@@ -11,11 +11,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
 GROUP = "isoloss"
 _USED: list[str] = []
+_HERE = threading.local()
 
 
 def use(*modules: str) -> None:
@@ -50,7 +52,6 @@ def used() -> tuple[str, ...]:
     return tuple(_USED)
 
 
-@cache
 def load_entry_points() -> None:
     """Import the entry points of installed packages in the group "isoloss", once.
 
@@ -59,6 +60,19 @@ def load_entry_points() -> None:
     ValueError
         One fails while it is imported; the message names it.
     """
+    # A module that registers looks names up while it is imported; it must not be loaded again
+    # before it is whole. Another thread waits for the import instead.
+    if getattr(_HERE, "loading", False):
+        return
+    _HERE.loading = True
+    try:
+        _load_once()
+    finally:
+        _HERE.loading = False
+
+
+@cache
+def _load_once() -> None:
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
             point.load()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from types import FrameType
 from typing import Generic, TypeVar
 
 from isoloss.files.plugins import load_entry_points
@@ -59,7 +60,8 @@ class Registry(Generic[T]):
         replace
             Give a taken name to this record, as when the cell of a notebook runs again.
         home
-            The module that registers it; by default the caller's.
+            The module that registers it; by default that of the caller, found through the
+            functions of isoloss that registered on its behalf (`register_method` and the like).
 
         Raises
         ------
@@ -73,7 +75,7 @@ class Registry(Generic[T]):
                 "choose another name or say replace=True"
             )
         self._records[name] = record
-        self._homes[name] = home or str(sys._getframe(1).f_globals.get("__name__", "__main__"))
+        self._homes[name] = home or _calling_module()
         return record
 
     def remove(self, name: str) -> None:
@@ -152,5 +154,28 @@ class Registry(Generic[T]):
 
     def _ready(self) -> None:
         load, self._load = self._load, None
-        if load is not None:
+        if load is None:
+            return
+        try:
             load()
+        except BaseException:
+            self._load = load  # a second look says the same, and not that there are no names
+            raise
+
+
+def _calling_module() -> str:
+    """The module that a call came from, past functions of isoloss.
+
+    The body of a file of isoloss is where the way ends: a shipped file that registers at its top
+    is the home itself, whoever had it imported.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name != "<module>":
+        if not Registry.is_shipped(_module_of(frame)):
+            break
+        frame = frame.f_back
+    return _module_of(frame)
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "__main__"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,8 +81,7 @@ def custom_format(
         )
     # A spelling that was read before must not keep the format that the name had then.
     forget_spellings()
-    home = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
-    FORMATS.register(name, mine, replace=True, home=home)
+    FORMATS.register(name, mine, replace=True)
     return mine
 
 

@@ -56,8 +56,10 @@ _BLOCKS = (
     Format("nvfp4", "block", 4, exponent=2, mantissa=1, block=16, scale="e4m3"),
     Format("nvint4", "block", 4, block=16, scale="e4m3"),
 )
+_GRIDS = (
+    Format("nf4", "grid", 4, block=64, numbers=NF4),
+)
 # fmt: on
-_GRIDS = (Format("nf4", "grid", 4, block=64, numbers=NF4),)
 _CATALOGUE = (
     EXACT,
     BINARY,

@@ -21,7 +21,6 @@ from isoloss.laws.shipped import shipped
 
 Piece = type[Any] | Callable[..., Any]
 P = TypeVar("P", bound=Piece)
-HOME = "isoloss.laws"
 
 
 def _load() -> None:
@@ -30,7 +29,7 @@ def _load() -> None:
     types = [each for each in offered if isinstance(each, type) and is_dataclass(each)]
     used = (piece for law in shipped() for piece in _pieces_of(law.formula))
     for piece in (Constant, Grouped, *types, *used):
-        _add(piece, HOME)
+        _add(piece, piece.__module__)
 
 
 PIECES: Registry[Piece] = Registry("term or function", load=_load)
@@ -56,11 +55,11 @@ def register_term(piece: P) -> P:
     ValueError
         It is neither, or has no name at the top of a module.
     """
-    _add(piece, str(sys._getframe(1).f_globals.get("__name__", "__main__")))
+    _add(piece)
     return piece
 
 
-def register_pieces(formula: object, home: str) -> None:
+def register_pieces(formula: object, home: str | None) -> None:
     """Register every term type and function that a formula is made of."""
     for piece in dict.fromkeys(_pieces_of(formula)):
         if not (_is_shipped(piece) and PIECES.find(key_of(piece)) is piece):
@@ -117,7 +116,7 @@ def piece(name: str, home: str | None = None) -> Piece:
     raise ValueError(PIECES.unknown(name, home))
 
 
-def _add(piece: Piece, home: str) -> None:
+def _add(piece: Piece, home: str | None = None) -> None:
     if isinstance(piece, type):
         settings = getattr(piece, "__dataclass_params__", None)
         if settings is None or not settings.frozen:

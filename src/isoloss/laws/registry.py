@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 
 from isoloss.files import Registry
 from isoloss.laws.law import Law
-from isoloss.laws.pieces import HOME, register_pieces
+from isoloss.laws.pieces import register_pieces
 from isoloss.laws.shipped import shipped
 
 #: Words that mean something else where a law is named.
 RESERVED = ("published",)
+HOME = "isoloss.laws"
 
 
 def _load() -> None:
@@ -54,7 +54,6 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
             f"a law cannot be named {law.name[:60]!r}; begin with a letter and go on with letters, "
             f"digits, '_' and '-', and leave out {', '.join(map(repr, RESERVED))}"
         )
-    home = home or str(sys._getframe(1).f_globals.get("__name__", "__main__"))
     register_pieces(law.formula, home)
     return LAWS.register(law.name, law, replace=replace, home=home)
 

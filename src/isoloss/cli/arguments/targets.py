@@ -18,4 +18,6 @@ READ = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".db")
 def check_target(path: Path | None, endings: tuple[str, ...], force: bool) -> None:
     """Raise Refused, in one sentence, where a result cannot be written to the path."""
     if path is not None:
-        il.files.check_target(path, force, endings, Refused)
+        # Help lists what isoloss writes; a module that --use loads may write more.
+        accepted = tuple(il.runs.WRITERS) if endings is TABLES else endings
+        il.files.check_target(path, force, accepted, Refused)

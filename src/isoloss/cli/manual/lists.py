@@ -14,8 +14,15 @@ def _figure_kinds() -> str:
     return "; ".join(f"of {name}: {', '.join(kinds)}" for name, kinds in il.plots.kinds().items())
 
 
+def _machines() -> str:
+    return ", ".join(il.plans.MACHINES)
+
+
 #: What stands in a help text, and what is shown there.
-LISTS: Mapping[str, Callable[[], str]] = {"{figure kinds}": _figure_kinds}
+LISTS: Mapping[str, Callable[[], str]] = {
+    "{figure kinds}": _figure_kinds,
+    "{machines}": _machines,
+}
 
 
 def filled(text: str) -> str:

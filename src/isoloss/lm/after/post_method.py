@@ -7,7 +7,6 @@ spelled ``@name`` wherever the others are.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -121,8 +120,7 @@ def register_method(method: PostMethod, *, replace: bool = False) -> PostMethod:
     ModelError
         The name is taken by another method.
     """
-    home = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
-    return METHODS.register(method.name, method, replace=replace, home=home)
+    return METHODS.register(method.name, method, replace=replace)
 
 
 def method_of_format(known: Format) -> PostMethod:

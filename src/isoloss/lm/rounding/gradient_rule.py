@@ -14,7 +14,6 @@ The backward products see the rounded operand in every rule: dx = g Q(W), dW = g
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,8 +110,7 @@ def register_rule(rule: GradientRule, *, replace: bool = False) -> GradientRule:
     ModelError
         The name is taken by another rule.
     """
-    home = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
-    return RULES.register(rule.name, rule, replace=replace, home=home)
+    return RULES.register(rule.name, rule, replace=replace)
 
 
 def rule_of(known: Format) -> GradientRule:

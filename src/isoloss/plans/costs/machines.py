@@ -6,8 +6,6 @@ Peaks are dense, without sparsity. A plan made of them is an upper bound; measur
 
 from __future__ import annotations
 
-import sys
-
 from isoloss.files import Registry
 from isoloss.plans.costs.hardware import Hardware
 from isoloss.plans.problems import PlanError
@@ -38,8 +36,7 @@ def register_machine(hardware: Hardware, *, replace: bool = False) -> Hardware:
     """
     if not isinstance(hardware, Hardware):
         raise PlanError(f"machine is {hardware!r}; give a Hardware, as Hardware('mine', peaks=...)")
-    home = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
-    return MACHINES.register(_spelled(hardware.name), hardware, replace=replace, home=home)
+    return MACHINES.register(_spelled(hardware.name), hardware, replace=replace)
 
 
 def as_machine(hardware: str | Hardware) -> Hardware:
