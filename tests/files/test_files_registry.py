@@ -167,3 +167,32 @@ def test_every_verb_that_registers_notes_the_module_that_called_it() -> None:
         call()
         assert registry.home(name) == __name__
         registry.remove(name)
+
+
+def test_what_a_failing_module_registered_goes(tmp_path: Path) -> None:
+    colours: Registry[int] = Registry("shade")
+    path = tmp_path / "my_colours_3.py"
+    made = (
+        "from isoloss.files import plugins\n"
+        "c, = [r for r in plugins.REGISTRIES if r.kind == 'shade']\n"
+    )
+    path.write_text(f"{made}c.register('mauve', 7)\n1 / 0\n")
+    with pytest.raises(ValueError, match="ZeroDivisionError"):
+        use(str(path))
+    assert colours.find("mauve") is None
+    path.write_text(f"{made}c.register('mauve', 8)\n")
+    use(str(path))
+    assert colours["mauve"] == 8
+
+
+@pytest.mark.parametrize("name", ["json.py", "isoloss.py", "my.colours.py", "pytest.py"])
+def test_a_file_with_the_name_of_another_module_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(ValueError, match=r"rename the file$"):
+        use(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("given", [None, 3, "", [], Path("a.py")])
+def test_what_is_no_name_of_a_module_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match="accepted are names of modules"):
+        use(given)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from isoloss.laws import (
     float_fields,
     halving,
     presets,
+    register,
     register_term,
     saturating,
     scale,
@@ -224,3 +225,9 @@ def test_terms_nested_too_deep_are_refused() -> None:
         saved = {"term": {"name": "Grouped"}, "fields": {"inner": saved, "names": [], "groups": []}}
     with pytest.raises(ValueError, match=f"nests terms deeper than {DEEPEST} levels"):
         formula_from_json(saved)
+
+
+@pytest.mark.parametrize("given", ["chinchilla", None, 3])
+def test_what_is_no_law_is_not_registered(given: Any) -> None:
+    with pytest.raises(ValueError, match="as a law; it takes a Law"):
+        register(given)

@@ -10,12 +10,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import sys
 import threading
 from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakSet
 
 GROUP = "isoloss"
+
+
+class Restorable(Protocol):
+    """A registry, as far as a module that fails while it is imported concerns it."""
+
+    def state(self) -> Any:
+        """What it holds now."""
+
+    def restore(self, state: Any) -> None:
+        """Hold that again."""
+
+
+#: Every registry of this process.
+REGISTRIES: WeakSet[Restorable] = WeakSet()
 _USED: list[str] = []
 _HERE = threading.local()
 
@@ -34,13 +51,21 @@ def use(*modules: str) -> None:
         A module cannot be found, or fails while it is imported; the message has the reason.
     """
     for given in modules:
+        if not isinstance(given, str) or not given:
+            raise ValueError(
+                f"cannot use {given!r}; accepted are names of modules and paths of .py files"
+            )
         # A path is kept whole, so that a worker in another folder finds it.
         name = str(Path(given).resolve()) if given.endswith(".py") else given
         if name in _USED:
             continue
+        kept = [(registry, registry.state()) for registry in REGISTRIES]
         try:
             _import(name)
         except Exception as error:
+            # What a module registered before it failed goes, so that the mended one can register.
+            for registry, state in kept:
+                registry.restore(state)
             raise ValueError(
                 f"cannot use module '{given}': {type(error).__name__}: {error}"
             ) from error
@@ -90,7 +115,27 @@ def _import(name: str) -> None:
     path = Path(name).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{name}'")
+    _check_stem(path)
     # A file stands for the module of its name, so that workers and pickles find it under one name.
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
-    importlib.import_module(path.stem)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"'{name}' is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+
+
+def _check_stem(path: Path) -> None:
+    """Raise ValueError for a file whose name is no module's, or that of another module."""
+    if not path.stem.isidentifier():
+        raise ValueError(f"'{path.stem}' cannot be the name of a module; rename the file")
+    there = sys.modules.get(path.stem)
+    taken = path.stem in sys.stdlib_module_names or (
+        there is not None and getattr(there, "__file__", None) != str(path)
+    )
+    if taken or path.stem == GROUP:
+        raise ValueError(f"another module is named '{path.stem}'; rename the file")

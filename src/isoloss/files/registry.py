@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from types import FrameType
 from typing import Generic, TypeVar
 
-from isoloss.files.plugins import load_entry_points
+from isoloss.files.plugins import REGISTRIES, load_entry_points
 
 T = TypeVar("T")
 OWN = "isoloss"
@@ -45,6 +45,7 @@ class Registry(Generic[T]):
         self._load = load
         self._records: dict[str, T] = {}
         self._homes: dict[str, str] = {}
+        REGISTRIES.add(self)
 
     def register(
         self, name: str, record: T, *, replace: bool = False, home: str | None = None
@@ -77,6 +78,15 @@ class Registry(Generic[T]):
         self._records[name] = record
         self._homes[name] = home or _calling_module()
         return record
+
+    def state(self) -> tuple[dict[str, T], dict[str, str]]:
+        """Records and homes as they are now, for `restore`."""
+        self._ready()
+        return dict(self._records), dict(self._homes)
+
+    def restore(self, state: tuple[dict[str, T], dict[str, str]]) -> None:
+        """Hold what `state` gave, as before a module that failed while it registered."""
+        self._records, self._homes = state
 
     def remove(self, name: str) -> None:
         """Forget a record; unknown names are ignored."""

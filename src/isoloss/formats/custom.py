@@ -105,7 +105,7 @@ def _grid_format(
 ) -> Format:
     try:
         numbers = tuple(float(each) for each in grid)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"the grid of '{name}' is {grid!r}; it is a list of numbers") from None
     if bits is None:
         bits = math.log2(len(numbers)) if numbers else 0.0

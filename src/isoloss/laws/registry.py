@@ -49,6 +49,8 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
         The name is taken or cannot be one, or a term is no frozen dataclass or a function has no
         name.
     """
+    if not isinstance(law, Law):
+        raise ValueError(f"cannot register a {type(law).__name__} as a law; it takes a Law")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", law.name) or law.name in RESERVED:
         raise ValueError(
             f"a law cannot be named {law.name[:60]!r}; begin with a letter and go on with letters, "

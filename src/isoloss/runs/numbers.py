@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from numbers import Real
 
 from isoloss.runs.problems import RunsError
@@ -45,7 +45,7 @@ def _value(text: object) -> float | None:
     # roundings.
     try:
         return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
-    except (InvalidOperation, OverflowError):  # an exponent beyond that of any number here
+    except ArithmeticError:  # an exponent beyond that of any number here
         return None
 
 

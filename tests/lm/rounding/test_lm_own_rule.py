@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, Precision
+from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm import GradientRule, Language, ModelError, Recipe, register_rule, train_one
-from isoloss.lm.rounding import fake_quantise, own_rules
+from isoloss.lm.rounding import own_rules
 from isoloss.lm.rounding.gradient_rule import RULES
 from isoloss.lm.rounding.many_grids import is_plain
 from isoloss.lm.rounding.parts import Rounding

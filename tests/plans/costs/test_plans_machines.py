@@ -1,5 +1,8 @@
 """Machines as an open set: every number has its page, and one line adds one more."""
 
+import re
+from typing import Any
+
 import pytest
 
 from isoloss.formats import Precision
@@ -95,3 +98,22 @@ def test_what_is_no_machine_is_one_sentence(given: object) -> None:
         as_machine(given)
     with pytest.raises(PlanError, match=r"^machine is .*; give a Hardware, as"):
         register_machine(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": ""}, "a machine cannot be named ''"),
+        ({"name": "../x"}, "a machine cannot be named '../x'"),
+        ({"name": "\x1b[31mred"}, "a machine cannot be named"),
+        ({"name": None}, "a machine cannot be named None"),
+        ({"peaks": None}, "peaks of mine are None"),
+        ({"peaks": {"bf16": float("inf")}}, "bf16 of mine is inf; accepted is a number above 0"),
+        ({"peaks": {"bf16": 10**400}}, "bf16 of mine is 1000"),
+        ({"bandwidth": float("nan")}, "bandwidth of mine is nan"),
+    ],
+)
+def test_a_machine_that_cannot_be_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(said)) as caught:
+        Hardware(**({"name": "mine", "peaks": {"bf16": 1e14}} | given))
+    assert "\n" not in str(caught.value)

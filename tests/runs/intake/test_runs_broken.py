@@ -288,3 +288,14 @@ def test_what_is_no_source_is_refused(source, message):
     with pytest.raises(RunsError) as error:
         read(source)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("digits", [401, 5001])
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_a_whole_number_of_hundreds_of_digits_costs_its_row_alone(tmp_path, digits):
+    path = tmp_path / "long.jsonl"
+    row = '{"params": %s, "tokens": 1e9, "loss": 3.0, "precision": "fp"}\n'
+    path.write_text(row % ("9" * digits) + row % "1e7")
+    found = read(path)
+    assert [run.params for run in found.usable] == [1e7]
+    assert "params" in str(next(run.reason for run in found if run.reason))

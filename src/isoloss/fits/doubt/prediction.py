@@ -84,7 +84,7 @@ def _counted(name: str, values: Any) -> Array:
         return np.array([number(values)])
     try:
         found = np.array([number(v) if isinstance(v, str) else v for v in np.ravel(values)], float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FitError(f"{name} is {shown(values)}; it is a count or a list of counts") from error
     if not len(found):
         raise FitError(f"{name} is empty; give at least one count, as '1.3B'")

@@ -120,6 +120,10 @@ def register_method(method: PostMethod, *, replace: bool = False) -> PostMethod:
     ModelError
         The name is taken by another method.
     """
+    if not isinstance(method, PostMethod):
+        raise ModelError(
+            f"cannot register a {type(method).__name__} as a method; it takes a PostMethod"
+        )
     return METHODS.register(method.name, method, replace=replace)
 
 

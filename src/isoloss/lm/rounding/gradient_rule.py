@@ -110,6 +110,10 @@ def register_rule(rule: GradientRule, *, replace: bool = False) -> GradientRule:
     ModelError
         The name is taken by another rule.
     """
+    if not isinstance(rule, GradientRule):
+        raise ModelError(
+            f"cannot register a {type(rule).__name__} as a rule; it takes a GradientRule"
+        )
     return RULES.register(rule.name, rule, replace=replace)
 
 

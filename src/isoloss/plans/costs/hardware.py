@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -11,6 +13,8 @@ from isoloss.plans.problems import PlanError
 Rule = Literal["rates", "linear-bits", "memory-bits"]
 #: Share of the peak that training reaches where nobody says otherwise, the same in every format.
 MFU = 0.4
+#: FLOP/s that no device has: a larger peak is a slip of units.
+LARGEST_PEAK = 1e21
 #: The classes of formats that a machine may have a peak rate for.
 CLASSES = ("fp4", "fp6", "fp8", "bf16", "tf32", "int4", "int8")
 DESCRIBED: dict[Rule, str] = {
@@ -67,6 +71,12 @@ class Hardware:
     decoding: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and re.fullmatch(r"[\w.+-]+", self.name, re.ASCII)):
+            raise PlanError(
+                f"a machine cannot be named {self.name!r}; use letters, digits and any of '-_.+'"
+            )
+        if not isinstance(self.peaks, Mapping):
+            raise PlanError(f"peaks of {self.name} are {self.peaks!r}; accepted is a mapping")
         if self.rule not in get_args(Rule):
             raise PlanError(
                 f"rule of {self.name} is {self.rule!r}; accepted are {', '.join(get_args(Rule))}"
@@ -82,7 +92,12 @@ class Hardware:
                 f"{self.name} has no peak for bf16, which the FLOPs of a budget are counted in"
             )
         for name, value in self.numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            unlimited = name not in self.peaks  # memory and bandwidth of a cost model
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 < value <= (math.inf if unlimited else LARGEST_PEAK)
+            ):
                 raise PlanError(f"{name} of {self.name} is {value!r}; accepted is a number above 0")
         told = {name for names in self.pages.values() for name in names}
         if odd := sorted(told - {*self.numbers, "rule", "measured"}):

@@ -65,8 +65,16 @@ def _flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[st
 def _series(name: str, values: list[Any]) -> pl.Series:
     known = [value for value in values if value is not None]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
-        return pl.Series(name, [None if v is None else float(v) for v in values], dtype=pl.Float64)
+        return pl.Series(name, [None if v is None else _float(v) for v in values], dtype=pl.Float64)
     return pl.Series(name, [None if v is None else str(v) for v in values], dtype=pl.String)
+
+
+def _float(value: float) -> float:
+    """The value as a float; infinite beyond the largest, which no column accepts."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def _native(value: Any) -> Any:

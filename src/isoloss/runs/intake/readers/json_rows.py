@@ -12,6 +12,9 @@ from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.intake.texts import text_of
 from isoloss.runs.problems import RunsError
 
+#: Digits of a whole number that a float still holds.
+MOST_DIGITS = 300
+
 
 def open_json(data: bytes, name: str) -> Opened:
     """A list of rows, or an object of equally long columns."""
@@ -44,17 +47,20 @@ def open_json_lines(data: bytes, name: str) -> Opened:
     return Opened(from_rows(records, name, rows), Origin(name, rows))
 
 
+def _integer(digits: str) -> int | float:
+    """A whole number; as a float beyond any that is a count, so that its row alone is refused."""
+    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
+
+
 def _parsed(text: str, name: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise RunsError(
             f"cannot read {name} as JSON: {error.msg} at column {error.colno}"
         ) from None
     except RecursionError:
         raise RunsError(f"cannot read {name} as JSON: it is nested too deeply") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise RunsError(f"cannot read {name} as JSON: {error}") from None
 
 
 READERS.register(".json", Reader(open_json))
