@@ -96,7 +96,8 @@ def laws() -> tuple[Law, ...]:
         tokens_factor=(saturating("a", lost),),
         penalties=(Penalty(floor, None, None, (decaying("w", fall),), Rounded("w")),),
     )
-    law = Law("stranger2026", formula, title="three terms, to be fitted", source="2601.00001")
+    title = "three terms, to be fitted"
+    law = Law("stranger2026", formula, title=title, source="2601.00001", evidence="M")
     return (law.fix(kappa=1.0),)
 '''
 
