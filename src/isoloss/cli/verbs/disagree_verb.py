@@ -47,7 +47,7 @@ def disagree(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="Machines and cost models, with --train.",
+            help="Machines and cost models, with --train: {machines}.",
             show_default="linear-bits and all",
         ),
     ] = None,

@@ -41,7 +41,7 @@ def next_runs(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="The machine of the runs and of the plan, as h100 or linear-bits.",
+            help="The machine of the runs and of the plan: {machines}.",
             show_default=False,
         ),
     ],

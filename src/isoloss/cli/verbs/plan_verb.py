@@ -46,7 +46,7 @@ def plan(
         typer.Option(
             "--hardware",
             metavar="NAME",
-            help="A machine or cost model, as h100 or linear-bits; an unknown name lists all.",
+            help="A machine or cost model: {machines}.",
             show_default=False,
         ),
     ],
