@@ -4,8 +4,7 @@ a D-optimal design.
 Teams have a truth near a published law, half of them with rounded weights, 12 to 20 pilot runs at
 random sizes and lengths, and money for more: each design spends it within the same region, its runs
 are drawn from the truth, everything is fitted again, and every replicate is planned again. Widths
-are
-those of the interval of log params that il.plan gives.
+are those of the interval of log params that il.plan gives.
 """
 
 from __future__ import annotations

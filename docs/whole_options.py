@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-#: The code of a cell, an option in it (`--law`, `-o`), and what an option takes (`NAME=VALUE`).
+#: The code of a cell, an option in it (`--law`, `-o`), what an option takes (`NAME=VALUE`), and the
+#: arrow of a precision.
 CODE = re.compile(r"(?<=<code>)[^<]+(?=</code>)")
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
-WORD = re.compile(r"(?<![\w-])(--?[a-z][\w-]*|[A-Z][A-Z_]+(?:=[A-Z_]+)?)(?![\w-])")
+WORD = re.compile(r"(-&gt;)|(?<![\w-])(--?[a-z][\w-]*|[A-Z][A-Z_]+(?:=[A-Z_]+)?)(?![\w-])")
 
 
 def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
@@ -15,4 +16,4 @@ def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
 
 
 def _whole(code: str) -> str:
-    return WORD.sub(r'<span style="white-space:nowrap">\1</span>', code)
+    return WORD.sub(r'<span style="white-space:nowrap">\g<0></span>', code)

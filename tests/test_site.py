@@ -86,8 +86,10 @@ def test_options_in_tables_are_words_that_do_not_wrap() -> None:
         "<p><code>--law</code></p><td>a-b <code>x-y --law NAME=V 'w4 -&gt; w3' -o</code></td>",
         page=None, config=None, files=None,
     )  # fmt: skip
-    marked = [f'<span style="white-space:nowrap">{w}</span>' for w in ("--law", "NAME=V", "-o")]
+    marked = [
+        f'<span style="white-space:nowrap">{w}</span>' for w in ("--law", "NAME=V", "-&gt;", "-o")
+    ]
     assert whole == (
-        f"<p><code>--law</code></p><td>a-b <code>x-y {marked[0]} {marked[1]} 'w4 -&gt; w3' "
-        f"{marked[2]}</code></td>"
+        f"<p><code>--law</code></p><td>a-b <code>x-y {marked[0]} {marked[1]} 'w4 {marked[2]} w3' "
+        f"{marked[3]}</code></td>"
     )
