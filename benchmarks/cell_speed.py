@@ -1,4 +1,4 @@
-"""A cell at once: 16 precisions as one batched model against one by one: how alike, operations a
+"""A batched sweep: 16 precisions as one batched model against one by one: how alike, operations a
 step, time a step.
 
 On a GPU, where there is one, the models have 3M params; else 80k on one thread of the processor.
@@ -57,11 +57,11 @@ def main() -> None:
     torch.set_num_threads(1)
     device, where = at_hand()
     size = SIZES[device]
-    print(f"### A cell of {len(PRECISIONS)} precisions at once, {size} params, {where}\n")
+    print(f"### {len(PRECISIONS)} precisions at once, {size} params, {where}\n")
     print(_alike(_jobs(size, device, COMPARED, compiled=False)), "\n")
     cell, alone = _operations(_jobs(size, device, LONG, compiled=False))
     print(
-        f"Operations that torch starts in a step, rounding not fused: {cell} for the cell, {alone} "
+        f"Operations that torch starts in a step, rounding not fused: {cell} batched, {alone} "
         f"one by one: {alone / cell:.1f} times.\n"
     )
     ratio = _times(_jobs(size, device, LONG, compiled=True))
@@ -102,7 +102,7 @@ def _alike(jobs: Sequence[Job]) -> str:
         "precision",
         f"steps of {COMPARED} with losses within {WITHIN:g}",
         "loss alone",
-        "in the cell less that",
+        "batched less that",
         "other seed less that",
     ]
     return (

@@ -167,7 +167,7 @@ def single_fit(sample: Sample) -> list[list[object]]:
 
 
 def many_replicates(sample: Sample) -> list[list[object]]:
-    """1000 refits on the same resamples: ours and scipy's, seconds and standard deviations."""
+    """1000 replicates, the same resamples: ours and scipy's, seconds and standard deviations."""
     optimum = optimum_of(preset("chinchilla"), sample, HUBER)
     drawn = weights("runs", len(sample), None, 1000, np.random.default_rng(0))
     problem = replace(optimum.problem, weights=drawn)
@@ -202,7 +202,7 @@ def many_replicates(sample: Sample) -> list[list[object]]:
 
 
 def kumar_fit(objective: Objective) -> list[object]:
-    """Kumar's law with offsets and kappa free on 465 simulated rows: fit and 1000 refits."""
+    """Kumar's law with offsets and kappa free on 465 simulated rows: fit and 1000 replicates."""
     sample = as_sample(draw_runs("kumar2024", design(), noise=0.02, seed=1))
     fit, optimum = seconds(
         lambda: optimum_of(preset("kumar2024").release("kappa"), sample, objective)
@@ -230,7 +230,7 @@ def main() -> None:
     )
     print(table(["tool", "seconds", "objective x 1e3", "times ours"], single_fit(sample)), "\n")
     print(table(["starts", "end at the optimum", "bar"], starts_that_agree(sample)), "\n")
-    print("### 1000 robust bootstrap refits (bar: 1.0 s, standard deviations within 5%)\n")
+    print("### 1000 robust bootstrap replicates (bar: 1.0 s, standard deviations within 5%)\n")
     print(
         table(
             [
@@ -247,10 +247,10 @@ def main() -> None:
         ),
         "\n",
     )
-    print("### Kumar's law, offsets and kappa free, 465 rows: global fit and 1000 refits\n")
+    print("### Kumar's law, offsets and kappa free, 465 rows: global fit and 1000 replicates\n")
     print(
         table(
-            ["objective", "constants", "fit, s", "1000 refits, s", "together, s", "bar, s"],
+            ["objective", "constants", "fit, s", "1000 replicates, s", "together, s", "bar, s"],
             [kumar_fit(HUBER), kumar_fit(SQUARES)],
         )
     )

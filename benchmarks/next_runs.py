@@ -3,8 +3,8 @@ a D-optimal design.
 
 Teams have a truth near a published law, half of them with rounded weights, 12 to 20 pilot runs at
 random sizes and lengths, and money for more: each design spends it within the same region, its runs
-are drawn from the truth, everything is fitted again, and every refit is planned again. Widths are
-those of the interval of log params that il.plan gives.
+are drawn from the truth, everything is fitted again, and every replicate is planned again. Widths
+are those of the interval of log params that il.plan gives.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from isoloss.runs import Runs
 #: Published laws that truths are near, and by how much (log) their constants are moved.
 BASES, MOVED = ("hoffmann2022", "epoch2024", "kumar2024"), 0.1
 DEVICE: Hardware = as_machine("h100")
-#: Most new runs and most of one kind, the target's compute over the pilot's, refits, and sides of
-#: grids.
+#: Most new runs and most of one kind, the target's compute over the pilot's, replicates, and sides
+#: of grids.
 RUNS, SEEDS, FAR, DRAWS, SIDES = 32, 8, 100.0, 200, (3, 4, 5)
 #: What is spent on new runs, over the compute of the pilot.
 SPENDINGS = (3.0, 10.0)
 DESIGNS = {
     "regular": "regular grid, of 3, 4 or 5 sizes and lengths in every precision, "
     "whichever is expected to be best",
-    "greedy": "D-optimal, greedy by log det per flop",
+    "greedy": "D-optimal, greedy by log det per FLOP",
     "volume": "D-optimal, by the same search as the proposal",
     "proposed": "proposed",
 }

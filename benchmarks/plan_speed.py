@@ -1,4 +1,4 @@
-"""How fast a plan is: one law over 40 precisions, and 1000 refits of it, each planned again."""
+"""How fast a plan is: one law over 40 precisions, and 1000 replicates of it, each planned again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     many = replace(fitted, draws=fitted.draws[rng.integers(0, len(fitted.draws), 1000)])
     rows = []
-    for name, thing, bar in (("a law", preset("kumar2024"), 50), ("1000 refits", many, 1000)):
+    for name, thing, bar in (("a law", preset("kumar2024"), 50), ("1000 replicates", many, 1000)):
 
         def call(thing=thing) -> object:
             return plan(

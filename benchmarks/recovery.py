@@ -99,7 +99,7 @@ def study(objective: str, how: Resample, count: int) -> str:
     summary = (
         f"{objective}, {how}: gammas and offsets pooled {100 * pooled.mean():.1f}% "
         f"(se {100 * pooled.std() / np.sqrt(count):.1f}; bar 87-93%), {count} repeats, {DRAWS} "
-        "refits each, "
+        "replicates each, "
         f"gammas at a bound: {int(stuck[:, : len(NAMES) : 2].sum())} of {3 * count}"
     )
     return f"{table(head, rows)}\n\n{summary}"

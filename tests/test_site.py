@@ -7,6 +7,7 @@ import pytest
 from benchmarks import run
 
 import check_site
+import whole_options
 
 ROOT = Path(__file__).parents[1]
 PAGE = """<h1 id="a">A page<a class="headerlink" href="#a">¶</a></h1><p>A <code>b</code>, c.</p>
@@ -78,3 +79,17 @@ def test_the_pictures_of_the_front_page_are_in_the_tree() -> None:
     assert shown
     assert [link for link in shown if not link.startswith(kept)] == []
     assert [link for link in shown if not (ROOT / link.removeprefix(kept)).is_file()] == []
+
+
+def test_options_in_tables_are_words_that_do_not_wrap() -> None:
+    whole = whole_options.on_page_content(
+        "<p><code>--law</code></p><td>a-b <code>x-y --law NAME=V 'w4 -&gt; w3' -o</code></td>",
+        page=None, config=None, files=None,
+    )  # fmt: skip
+    marked = [
+        f'<span style="white-space:nowrap">{w}</span>' for w in ("--law", "NAME=V", "-&gt;", "-o")
+    ]
+    assert whole == (
+        f"<p><code>--law</code></p><td>a-b <code>x-y {marked[0]} {marked[1]} 'w4 {marked[2]} w3' "
+        f"{marked[3]}</code></td>"
+    )

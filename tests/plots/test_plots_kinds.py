@@ -131,7 +131,7 @@ def test_fit_shows_predictions_residuals_and_constants(fitted: Fit) -> None:
     )
     assert "C_T" not in words(figure)  # not in the data, so not estimated
     assert "48 runs fitted, 16 held out, 2 excluded" in figure.caption
-    assert "90% intervals from 20 refits" in figure.caption
+    assert "90% intervals from 20 bootstrap replicates" in figure.caption
     assert "not_in_data" in figure.caption
 
 
@@ -157,9 +157,9 @@ def test_fit_marks_a_constant_at_its_bound(base_fit: Fit) -> None:
     assert labels["alpha"] != labels["beta"] == labels["E"]
 
 
-def test_fit_without_refits_has_no_intervals(base_fit: Fit) -> None:
+def test_fit_without_replicates_has_no_intervals(base_fit: Fit) -> None:
     bare = replace(base_fit, draws=base_fit.draws[:0])
-    assert "no refits, so no intervals" in plot(bare).caption
+    assert "no bootstrap replicates, so no intervals" in plot(bare).caption
     assert "Bands" not in plot(bare, kind="curves").caption
 
 

@@ -65,9 +65,9 @@ def test_the_default_names_the_recommendation(plans) -> None:
     assert "best in" not in text
 
 
-def test_a_fitted_plan_shows_its_refits_and_runs(plans) -> None:
+def test_a_fitted_plan_shows_its_replicates_and_runs(plans) -> None:
     text = words(plot(plans["fitted"]))
-    for said in ("each refit planned again", "fitted runs", "params, tokens, best in"):
+    for said in ("each replicate planned again", "fitted runs", "params, tokens, best in"):
         assert said in text
 
 

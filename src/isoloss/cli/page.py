@@ -62,7 +62,7 @@ def _panels(verb: Verb) -> Iterator[str]:
         kind, option = get_args(parameter.annotation)
         usual = "Arguments" if isinstance(option, ArgumentInfo) else "Options"
         default = _default(parameter.default, option)
-        row = f"| {_spelled(kind, option)} | {filled(option.help)} | {default} |"
+        row = f"| {_spelled(kind, option)} | {filled(option.help, shipped=True)} | {default} |"
         panels.setdefault(option.rich_help_panel or usual, []).append(row.replace(" |  |", " | |"))
     for title, rows in panels.items():
         if rows:

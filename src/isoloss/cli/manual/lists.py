@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
 import isoloss as il
 
-
-def _figure_kinds() -> str:
-    return "; ".join(f"of {name}: {', '.join(kinds)}" for name, kinds in il.plots.kinds().items())
-
-
-def _machines() -> str:
-    return ", ".join(il.plans.MACHINES)
+if TYPE_CHECKING:
+    from isoloss.files import Registry
 
 
-#: What stands in a help text, and what is shown there.
-LISTS: Mapping[str, Callable[[], str]] = {
+def _figure_kinds(shipped: bool) -> str:
+    of_type = {
+        name: [kind for kind in kinds if _is_listed(il.plots.FIGURES, f"{name} {kind}", shipped)]
+        for name, kinds in il.plots.kinds().items()
+    }
+    return "; ".join(f"of {name}: {', '.join(kinds)}" for name, kinds in of_type.items() if kinds)
+
+
+def _machines(shipped: bool) -> str:
+    return _names(il.plans.MACHINES, shipped)
+
+
+def _laws(shipped: bool) -> str:
+    return _names(il.laws.LAWS, shipped)
+
+
+def _names(registry: Registry[Any], shipped: bool) -> str:
+    return ", ".join(name for name in registry if _is_listed(registry, name, shipped))
+
+
+def _is_listed(registry: Registry[Any], name: str, shipped: bool) -> bool:
+    return not shipped or registry.is_shipped(registry.home(name))
+
+
+#: What stands in a help text, and what is shown there: all that is registered, or what isoloss
+#: ships.
+LISTS: Mapping[str, Callable[[bool], str]] = {
     "{figure kinds}": _figure_kinds,
     "{machines}": _machines,
+    "{laws}": _laws,
 }
 
 
-def filled(text: str) -> str:
-    """The text with each list in its place."""
+def filled(text: str, *, shipped: bool = False) -> str:
+    """The text with each list in its place.
+
+    Parameters
+    ----------
+    text
+        A help text, as "A machine: {machines}."
+    shipped
+        Leave out what a user's own modules registered, as a page of the manual does.
+    """
     for place, content in LISTS.items():
         if place in text:
-            text = text.replace(place, content())
+            text = text.replace(place, content(shipped))
     return text
 
 

@@ -1,4 +1,4 @@
-"""What a waiting user sees: a bar of refits, on stderr and only on a terminal."""
+"""What a waiting user sees: a bar of bootstrap replicates, on stderr and only on a terminal."""
 
 from __future__ import annotations
 

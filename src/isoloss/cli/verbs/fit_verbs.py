@@ -42,7 +42,10 @@ def fit(
     law: Annotated[
         str,
         typer.Option(
-            "--law", metavar="NAME", rich_help_panel=FITTING, help="A law of 'isoloss laws'."
+            "--law",
+            metavar="NAME",
+            rich_help_panel=FITTING,
+            help="A law, which 'isoloss laws NAME' describes: {laws}.",
         ),
     ] = "kumar2024",
     holdout: Annotated[
@@ -119,7 +122,7 @@ def compare(
             "--law",
             metavar="NAME,NAME...",
             rich_help_panel=FITTING,
-            help="Laws of 'isoloss laws', separated by commas or given one by one.",
+            help="Laws, separated by commas or given one by one: {laws}.",
             show_default=False,
         ),
     ],

@@ -128,7 +128,9 @@ def _number(value: float | None) -> str:
 EXAMPLES = {
     "formats": (
         Example("isoloss formats", "every named format"),
-        Example("isoloss formats int4/128 e2m1 mxfp4 nvfp4 int4~sr", "some of them, with marks"),
+        Example(
+            "isoloss formats int4/128 e2m1 mxfp4 nvfp4 int4~sr", "some of them, with modifiers"
+        ),
         Example(
             "isoloss formats int4 e4m3 --distribution laplace --block 64",
             "heavier tails, scales of 64",

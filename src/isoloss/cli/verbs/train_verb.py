@@ -229,7 +229,7 @@ def train(
             "--law",
             metavar="NAME,NAME...",
             rich_help_panel=AFTER,
-            help="Fit laws to the runs, and rank them where there are several.",
+            help="Fit laws to the runs, and rank them where there are several: {laws}.",
             show_default=False,
         ),
     ] = None,

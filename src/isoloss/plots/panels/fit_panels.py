@@ -71,9 +71,10 @@ def caption(fit: Fit) -> str:
     held, excluded = int(fit.points.held_out.sum()), sum(fit.facts.excluded.values())
     counts = f"{fit.facts.runs - held} runs fitted" + (f", {held} held out" if held else "")
     counts += f", {excluded} excluded" if excluded else ""
-    sure = f"{100 * fit.level:.0f}% intervals from {len(fit.draws)} refits ({fit.resample})"
+    sure = f"{100 * fit.level:.0f}% intervals from {len(fit.draws)} bootstrap replicates"
+    sure += f" ({fit.resample})"
     kinds = ", ".join(dict.fromkeys(c.kind for c in fit.warnings)) or "none"
-    sure = sure if len(fit.draws) else "no refits, so no intervals"
+    sure = sure if len(fit.draws) else "no bootstrap replicates, so no intervals"
     return f"{counts}; {fit.objective}; {sure}. Warnings: {kinds}."
 
 

@@ -137,7 +137,7 @@ def _of_frontier(plan: Plan, front: Frontier, inside: tuple[float, float] | None
             "the best of those with equally many bits."
         )
     if any((c.high > c.low).any() for c in front.curves):
-        text += f" Bands: {100 * plan.level:g}% intervals over laws and refits."
+        text += f" Bands: {100 * plan.level:g}% intervals over laws and bootstrap replicates."
     return text + ("" if inside else " No plan here lies inside the runs of every law.")
 
 

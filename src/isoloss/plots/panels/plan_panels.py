@@ -98,7 +98,7 @@ def _counted(plan: Plan, charts: Charts) -> str:
     """What the picture holds that its legend does not say."""
     text = f" Contours: expected loss (nats) in '{plan.choices[0].precision}'."
     text += (
-        f" Intervals: {100 * plan.level:g}% over laws and refits."
+        f" Intervals: {100 * plan.level:g}% over laws and bootstrap replicates."
         if len(charts.surface.cloud_params) > 1
         else ""
     )
@@ -120,7 +120,7 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
     if charts.frontier is not None:
         found.append((Line2D([], [], **PATH), "best at each budget"))
     if len(charts.surface.cloud_params) > 1:
-        found.append((Line2D([], [], **CLOUD), "each refit planned again"))
+        found.append((Line2D([], [], **CLOUD), "each replicate planned again"))
     if charts.regions:
         found.append((Patch(facecolor=REGION), "region of the runs"))
     if len(charts.runs_params):
