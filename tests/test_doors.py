@@ -281,7 +281,8 @@ CASES = cases()
 
 def _named(case: Case, argument: str, value: object) -> str:
     verb = getattr(case.verb, "__name__", "read").replace("<lambda>", "read")
-    shown = type(value).__name__ if isinstance(value, list | tuple) else repr(value)
+    plain = value is None or isinstance(value, str | int | float)
+    shown = repr(value) if plain else type(value).__name__
     return f"{verb} {argument} {shown[:30]}"
 
 
