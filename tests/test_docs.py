@@ -6,12 +6,16 @@ import ast
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+import isoloss
+from isoloss.files import plugins
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -115,6 +119,20 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@pytest.fixture
+def as_shipped() -> Iterator[None]:
+    """What a page registers is gone after it: other tests of this process list what is shipped."""
+    for room in isoloss.__all__:
+        getattr(isoloss, room)  # its registries are there
+    kept = [(registry, registry.state()) for registry in plugins.REGISTRIES]
+    used = plugins._USED[:]
+    yield
+    for registry, state in kept:
+        registry.restore(state)
+    plugins._USED[:] = used
+
+
+@pytest.mark.usefixtures("as_shipped")
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if any(b.runs for b in _blocks(page.read_text("utf-8")))],
