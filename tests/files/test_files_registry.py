@@ -196,3 +196,12 @@ def test_a_file_with_the_name_of_another_module_is_refused(name: str, tmp_path: 
 def test_what_is_no_name_of_a_module_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match="accepted are names of modules"):
         use(given)  # type: ignore[arg-type]
+
+
+def test_what_isoloss_loads_meanwhile_stays(colours: Registry[int]) -> None:
+    before = colours.state()
+    colours.register("blue", 2, home="isoloss.more_colours")
+    colours.register("mauve", 3)
+    colours.register("red", 9, replace=True)
+    colours.restore(before)
+    assert colours.items() == (("red", 1), ("blue", 2))

@@ -85,8 +85,15 @@ class Registry(Generic[T]):
         return dict(self._records), dict(self._homes)
 
     def restore(self, state: tuple[dict[str, T], dict[str, str]]) -> None:
-        """Hold what `state` gave, as before a module that failed while it registered."""
-        self._records, self._homes = state
+        """Hold of a user's own what `state` gave; what isoloss loaded since then stays."""
+        records, homes = state
+        for name, home in list(self._homes.items()):
+            if self.is_shipped(home):
+                continue
+            if name in records:
+                self._records[name], self._homes[name] = records[name], homes[name]
+            else:
+                self.remove(name)
 
     def remove(self, name: str) -> None:
         """Forget a record; unknown names are ignored."""
