@@ -44,7 +44,7 @@ class Kind:
 
 
 #: Every kind that the loaded rooms and modules keep, by its name in the file.
-KINDS: Registry[Kind] = Registry("kind of file", FilesError)
+KINDS: Registry[Kind] = Registry("kind of file", FilesError, of=Kind)
 
 
 def kind_of(cls: type[Any]) -> Kind | None:

@@ -32,6 +32,8 @@ class Registry(Generic[T]):
         The ValueError to raise, so that a room keeps its own type.
     load
         Called once before the first look-up, to register what isoloss itself ships.
+    of
+        The type of its records; anything else is refused.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Registry(Generic[T]):
         kind: str,
         problem: type[ValueError] = ValueError,
         load: Callable[[], None] | None = None,
+        of: type[T] | None = None,
     ) -> None:
         self.kind = kind
         self.problem = problem
         self._load = load
+        self._of = of
         self._records: dict[str, T] = {}
         self._homes: dict[str, str] = {}
         REGISTRIES.add(self)
@@ -67,8 +71,9 @@ class Registry(Generic[T]):
         Raises
         ------
         ValueError
-            The name is taken by another record.
+            The name is taken by another record, or the record is of another type.
         """
+        self.check(record)
         self._ready()
         if not replace and name in self._records and self._records[name] != record:
             raise self.problem(
@@ -78,6 +83,20 @@ class Registry(Generic[T]):
         self._records[name] = record
         self._homes[name] = home or _calling_module()
         return record
+
+    def add(self, record: T, *, replace: bool = False, home: str | None = None) -> T:
+        """Register a record under the name that it has itself; arguments as of `register`."""
+        self.check(record)
+        name: str = record.name  # type: ignore[attr-defined]
+        return self.register(name, record, replace=replace, home=home)
+
+    def check(self, record: object) -> None:
+        """Raise the registry's ValueError for a record of another type than its own."""
+        if self._of is not None and not isinstance(record, self._of):
+            raise self.problem(
+                f"cannot register a {type(record).__name__} as a {self.kind}; "
+                f"it takes a {self._of.__name__}"
+            )
 
     def state(self) -> tuple[dict[str, T], dict[str, str]]:
         """Records and homes as they are now, for `restore`."""

@@ -1,6 +1,7 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
 from isoloss.formats.custom import custom_format
+from isoloss.formats.doors import as_format, as_precision
 from isoloss.formats.errors import (
     ErrorStructure,
     error_structure,
@@ -12,9 +13,9 @@ from isoloss.formats.modifiers import Modifiers
 from isoloss.formats.named import catalogue, float_format, int_format, noise_format
 from isoloss.formats.names import FORMATS
 from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.parts import OPERANDS, PARTS, unexecuted
-from isoloss.formats.precision import Precision, as_precision
+from isoloss.formats.precision import Precision
 from isoloss.formats.rounding import (
     RoundedTwice,
     fake_quantise,

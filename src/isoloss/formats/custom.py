@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from isoloss.formats.names import FORMATS
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.precision import Precision
 from isoloss.formats.spelling import forget_spellings
 
@@ -138,7 +138,7 @@ def _check_bits(name: str, bits: Any, stored: Any) -> None:
 
 def _means_something(name: str) -> bool:
     """Whether a name already spells a format, or parts of a precision."""
-    for read in (as_format, Precision):
+    for read in (Format.parse, Precision):
         try:
             read(name)
         except ValueError:

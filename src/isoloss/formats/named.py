@@ -12,7 +12,7 @@ from isoloss.formats.names import (
     noise_fields,
     spanned_fields,
 )
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 
 EXACT = Format("fp", "exact", math.inf)
 BINARY = Format("binary", "binary", 1)
@@ -105,7 +105,7 @@ def float_format(exponent: int, mantissa: int) -> Format:
     """
     if (exponent, mantissa) != (11, 52):  # fp64, the only one beyond the range of the pattern
         float_fields(exponent, mantissa)
-    return as_format(f"e{exponent}m{mantissa}")
+    return Format.parse(f"e{exponent}m{mantissa}")
 
 
 def noise_format(noise: str, eps: float) -> Format:
@@ -134,4 +134,4 @@ def format_of_bits(text: str) -> Format:
         )
     bits = int(whole)
     wide = {16: "bf16", 32: "fp32"}.get(bits)
-    return int_format(bits) if wide is None else as_format(wide)
+    return int_format(bits) if wide is None else Format.parse(wide)

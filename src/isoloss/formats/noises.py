@@ -118,4 +118,4 @@ def _shipped() -> None:
 
 
 #: The noise models by name; their spelling is the name with a level, `add(1e-3)`.
-NOISES: Registry[NoiseModel] = Registry("noise model", load=_shipped)
+NOISES: Registry[NoiseModel] = Registry("noise model", load=_shipped, of=NoiseModel)

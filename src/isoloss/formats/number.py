@@ -385,22 +385,6 @@ class Format:
         return uniform_grid(self.levels, self.min, self.smallest_step)
 
 
-def as_format(given: str | Format) -> Format:
-    """The format that is meant: a Format as it is, or the one that a name or spelling says.
-
-    Parameters
-    ----------
-    given
-        A Format, or a text such as 'int4/128+had', 'E4M3', 'nf4' or 'add(0.001)'.
-
-    Raises
-    ------
-    ValueError
-        The spelling cannot be read, or it is no text.
-    """
-    return Format.parse(given)
-
-
 def _restored(home: str | None, values: tuple[Any, ...], modifiers: Modifiers) -> Format:
     """The format that was pickled, the name of a custom one readable in this process too."""
     known = Format(*values)

@@ -9,7 +9,7 @@ from functools import total_ordering
 from types import MappingProxyType
 from typing import Literal
 
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.parts import (
     PARTS,
     default_granularity,
@@ -195,22 +195,6 @@ class Precision:
         return [_rank(formats.get(part)) for formats in stages for part in PARTS], str(self)
 
 
-def as_precision(given: str | Precision) -> Precision:
-    """The precision that is meant: a Precision as it is, or the one that a spelling says.
-
-    Parameters
-    ----------
-    given
-        A Precision, or a text such as 'w4 a8', 'bf16' or 'w8 a8 -> w4/128@gptq'.
-
-    Raises
-    ------
-    ValueError
-        The spelling cannot be read, or it is no text.
-    """
-    return Precision.parse(given)
-
-
 def _restored(
     phases: Sequence[tuple[float, dict[str, Format]]], serve: dict[str, Format]
 ) -> Precision:
@@ -229,10 +213,10 @@ def _checked(formats: Mapping[str, Format | str]) -> dict[str, Format]:
     """The formats by lower-case scope, once each is known to be what its name spells."""
     checked: dict[str, Format] = {}
     for text, given in formats.items():
-        scope, known = read_scope(text), as_format(given)
+        scope, known = read_scope(text), Format.parse(given)
         if scope in checked:
             raise ValueError(f"'{scope}' is set twice; set each part once")
-        if as_format(str(known)) != known:
+        if Format.parse(str(known)) != known:
             raise ValueError(
                 f"the format of '{scope}' is not the one that its name '{known.name}' spells"
             )

@@ -11,7 +11,7 @@ from isoloss.files import shown
 from isoloss.formats.modifiers import split_modifiers
 from isoloss.formats.named import format_of_bits
 from isoloss.formats.names import near_names, refusal
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.parts import MODEL_PARTS, read_scope
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -162,7 +162,7 @@ def _read_alone(token: str) -> Format:
     """A format without a part."""
     name, modifiers = split_modifiers(token)
     try:
-        return as_format(name).modified(modifiers)
+        return Format.parse(name).modified(modifiers)
     except ValueError:
         resembles_format = re.match(r"int\d|e\d+m\d|[a-z]\w*\(", name) or near_names(name)
         if resembles_format or refusal(name) or not name:
@@ -173,7 +173,7 @@ def _read_alone(token: str) -> Format:
 def _read_value(spelled: str) -> Format:
     """A format behind a part, where a bare number counts bits."""
     name, modifiers = split_modifiers(spelled)
-    bare = format_of_bits(name) if re.fullmatch(_NUMBER, name) else as_format(name)
+    bare = format_of_bits(name) if re.fullmatch(_NUMBER, name) else Format.parse(name)
     return bare.modified(modifiers)
 
 

@@ -20,7 +20,7 @@ def _load() -> None:
         LAWS.register(law.name, law, home=HOME)
 
 
-LAWS: Registry[Law] = Registry("law", load=_load)
+LAWS: Registry[Law] = Registry("law", load=_load, of=Law)
 
 
 def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law:
@@ -49,15 +49,14 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
         The name is taken or cannot be one, or a term is no frozen dataclass or a function has no
         name.
     """
-    if not isinstance(law, Law):
-        raise ValueError(f"cannot register a {type(law).__name__} as a law; it takes a Law")
+    LAWS.check(law)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", law.name) or law.name in RESERVED:
         raise ValueError(
             f"a law cannot be named {law.name[:60]!r}; begin with a letter and go on with letters, "
             f"digits, '_' and '-', and leave out {', '.join(map(repr, RESERVED))}"
         )
     register_pieces(law.formula, home)
-    return LAWS.register(law.name, law, replace=replace, home=home)
+    return LAWS.add(law, replace=replace, home=home)
 
 
 def presets() -> tuple[Law, ...]:

@@ -120,4 +120,4 @@ def _shipped() -> None:
 
 
 #: The schedules by name, as `SGD` takes them.
-SCHEDULES: Registry[Schedule] = Registry("schedule", load=_shipped)
+SCHEDULES: Registry[Schedule] = Registry("schedule", load=_shipped, of=Schedule)

@@ -28,8 +28,7 @@ def register_folder(registry: Registry[T], package: str, constant: str) -> None:
     """
     for entry in pkgutil.iter_modules(importlib.import_module(package).__path__):
         module = f"{package}.{entry.name}"
-        record = getattr(importlib.import_module(module), constant)
-        registry.register(record.name, record, home=module)
+        registry.add(getattr(importlib.import_module(module), constant), home=module)
 
 
 def check_name(kind: str, name: object) -> None:

@@ -39,7 +39,7 @@ class Drawing:
 
 
 #: All figures, as "Runs design"; `draws` adds one.
-FIGURES: Registry[Drawing] = Registry("figure", PlotError)
+FIGURES: Registry[Drawing] = Registry("figure", PlotError, of=Drawing)
 
 
 def draws(of: type, kind: str, shows: str, *, first: bool = False) -> Callable[[Draw], Draw]:

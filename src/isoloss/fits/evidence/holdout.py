@@ -57,7 +57,7 @@ class Rule:
 
 
 #: Rules by the word before "="; one more is ``RULES.register("word", Rule(...))``.
-RULES: Registry[Rule] = Registry("hold-out", FitError)
+RULES: Registry[Rule] = Registry("hold-out", FitError, of=Rule)
 
 
 def split(sample: Sample | Runs | Any, rule: HoldOut, seed: int = 0) -> Split:

@@ -119,7 +119,7 @@ def _student_curvature(o: Objective, r: Array) -> Array:
 
 
 #: Residual losses by name; one more is ``RESIDUAL_LOSSES.register("cauchy", ResidualLoss(...))``.
-RESIDUAL_LOSSES: Registry[ResidualLoss] = Registry("kind of objective", FitError)
+RESIDUAL_LOSSES: Registry[ResidualLoss] = Registry("kind of objective", FitError, of=ResidualLoss)
 RESIDUAL_LOSSES.register(
     "huber",
     ResidualLoss(
@@ -155,7 +155,7 @@ RESIDUAL_LOSSES.register(
 HUBER = Objective()
 SQUARES = Objective("squares")
 #: Objectives by name, as ``fit(objective=...)`` takes them.
-OBJECTIVES: Registry[Objective] = Registry("objective", FitError)
+OBJECTIVES: Registry[Objective] = Registry("objective", FitError, of=Objective)
 OBJECTIVES.register("huber", HUBER)
 OBJECTIVES.register("squares", SQUARES)
 OBJECTIVES.register("student", Objective("student", delta=5e-3))

@@ -39,7 +39,7 @@ from isoloss.formats.errors.quadrature import (
     two_sided_error,
 )
 from isoloss.formats.named import int_format
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.rounding import fake_quantise
 
 # Finer grids are so fine that step^2 / 12 is exact to a part in a million.
@@ -73,7 +73,7 @@ def relative_error(
         The distribution is unknown, the block is below 2, or the scale of the format is not absmax
         alone.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     if block is None:
         plain = known.modifiers._replace(hadamard=False, clip=False, method=None)
         return _error_of(known.modified(plain), distribution)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.formats.errors.distributions import Array
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.rounding import AnyArray, checked, fake_quantise
 
 BINS = 24
@@ -109,7 +109,7 @@ def error_structure(
     ValueError
         x cannot be rounded, or there is nothing to measure: rows of one number, or no error at all.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     rows, errors = _rounded_rows(x, known, random, scale)
     total, power = float(np.sum(errors**2)), float(np.sum(rows**2))
     bias = float(np.sum(errors * rows)) / power

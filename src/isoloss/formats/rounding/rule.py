@@ -49,7 +49,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.rounding.arrays import (
     AnyArray,
     all_finite,
@@ -126,7 +126,7 @@ def fake_quantise(
         x or the arguments cannot be used: other types, empty arrays, groups that do not divide the
         last axis, numbers that are not finite, a method other than '@rtn'.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     check_nearest(known, NEAREST)
     xp = checked(x)
     x = x.detach() if hasattr(x, "detach") else x
@@ -184,7 +184,7 @@ def round_elements(
     ValueError
         x cannot be rounded, or the format has no grid.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     xp = checked(x)
     x = x.detach() if hasattr(x, "detach") else x
     check_nearest(known, NEAREST)
@@ -215,7 +215,7 @@ def frozen(x: AnyArray, format: Format | str) -> Callable[[AnyArray], AnyArray]:
     ValueError
         Rounding is more than a grid and a scale: noise, custom functions, '+had', '~sr', '~dither'.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     if known.is_random or known.function or known.hadamard:
         raise ValueError(
             f"'{known}' has no fixed grid; accepted are formats that round to nearest, without +had"
@@ -233,7 +233,7 @@ def frozen(x: AnyArray, format: Format | str) -> Callable[[AnyArray], AnyArray]:
 def hadamard(x: AnyArray, format: Format | str) -> AnyArray:
     """x rotated along its last axis as '+had' of a format rotates it before rounding; its own
     inverse."""
-    known = as_format(format)
+    known = Format.parse(format)
     check_groups(x, known)
     return rotated(checked(x), x, rotated_size(x.shape, granularity_of(known)))
 
@@ -248,7 +248,7 @@ def scales(x: AnyArray, format: Format | str) -> AnyArray:
     ValueError
         The format has no scale, or a zero point beside it, which a scale alone does not say.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     xp = checked(x)
     if not known.is_scaled or known.span == "shifted":
         why = "has a zero point" if known.span == "shifted" else "has no scale"

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._inductor.exc import InductorError
 
-from isoloss.formats.number import Format, as_format
+from isoloss.formats.number import Format
 from isoloss.formats.rounding import NEAREST, check_nearest, rounded
 from isoloss.formats.rounding import fake_quantise as specified
 
@@ -75,7 +75,7 @@ def fake_quantise(
         The specification refuses the arguments, `out` is not like x or needs a gradient, or there
         is no C++ compiler.
     """
-    known = as_format(format)
+    known = Format.parse(format)
     check_nearest(known, STRAIGHT)
     known = replace(known, method=None)
     if not isinstance(x, Tensor):

@@ -95,7 +95,9 @@ def _shipped() -> None:
     register_folder(METHODS, "isoloss.lm.after.methods", "METHOD")
 
 
-METHODS: Registry[PostMethod] = Registry("method after training", ModelError, _shipped)
+METHODS: Registry[PostMethod] = Registry(
+    "method after training", ModelError, _shipped, of=PostMethod
+)
 
 
 def register_method(method: PostMethod, *, replace: bool = False) -> PostMethod:
@@ -120,11 +122,7 @@ def register_method(method: PostMethod, *, replace: bool = False) -> PostMethod:
     ModelError
         The name is taken by another method.
     """
-    if not isinstance(method, PostMethod):
-        raise ModelError(
-            f"cannot register a {type(method).__name__} as a method; it takes a PostMethod"
-        )
-    return METHODS.register(method.name, method, replace=replace)
+    return METHODS.add(method, replace=replace)
 
 
 def method_of_format(known: Format) -> PostMethod:

@@ -86,7 +86,7 @@ def _shipped() -> None:
     register_folder(RULES, "isoloss.lm.rounding.rules", "RULE")
 
 
-RULES: Registry[GradientRule] = Registry("training method", ModelError, _shipped)
+RULES: Registry[GradientRule] = Registry("training method", ModelError, _shipped, of=GradientRule)
 
 
 def register_rule(rule: GradientRule, *, replace: bool = False) -> GradientRule:
@@ -110,11 +110,7 @@ def register_rule(rule: GradientRule, *, replace: bool = False) -> GradientRule:
     ModelError
         The name is taken by another rule.
     """
-    if not isinstance(rule, GradientRule):
-        raise ModelError(
-            f"cannot register a {type(rule).__name__} as a rule; it takes a GradientRule"
-        )
-    return RULES.register(rule.name, rule, replace=replace)
+    return RULES.add(rule, replace=replace)
 
 
 def rule_of(known: Format) -> GradientRule:

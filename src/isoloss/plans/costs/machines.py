@@ -11,7 +11,7 @@ from isoloss.plans.costs.hardware import Hardware
 from isoloss.plans.problems import PlanError
 
 #: Every machine by name, in the order in which help and errors list them.
-MACHINES: Registry[Hardware] = Registry("machine", PlanError)
+MACHINES: Registry[Hardware] = Registry("machine", PlanError, of=Hardware)
 
 
 def register_machine(hardware: Hardware, *, replace: bool = False) -> Hardware:
@@ -34,8 +34,7 @@ def register_machine(hardware: Hardware, *, replace: bool = False) -> Hardware:
     PlanError
         It is no Hardware, or another machine has its name.
     """
-    if not isinstance(hardware, Hardware):
-        raise PlanError(f"machine is {hardware!r}; give a Hardware, as Hardware('mine', peaks=...)")
+    MACHINES.check(hardware)
     return MACHINES.register(_spelled(hardware.name), hardware, replace=replace)
 
 

@@ -60,4 +60,4 @@ def _shipped() -> None:
 
 
 #: Every reader by the ending of its files, lower case with the dot.
-READERS: Registry[Reader] = Registry("ending", RunsError, _shipped)
+READERS: Registry[Reader] = Registry("ending", RunsError, _shipped, of=Reader)
