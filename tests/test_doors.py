@@ -50,6 +50,10 @@ class Case:
     right: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     wrong: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        return getattr(self.verb, "__name__", "read").replace("<lambda>", "read")
+
 
 def runs() -> il.Runs:
     return il.read("simulated2024")
@@ -64,7 +68,7 @@ LAW = il.laws.preset("kumar2024")
 BUDGET = il.Budget(train="1e21 flop")
 PROBLEM, SGD = il.Regression(dim=8, decay=1.5, noise_var=1.0), il.SGD(steps=10, step_size=0.05)
 MODEL = il.Budget(params="1B", tokens="20B")
-TINY = il.lm.Model(il.lm.model_of("4k", 64))
+TINY = il.lm.train_one(il.lm.model_of("4k"), 2048)
 
 
 def cases() -> list[Case]:
@@ -256,7 +260,7 @@ def cases() -> list[Case]:
         ),
         Case(
             il.lm.train_one,
-            lambda: {"shape": il.lm.model_of("4k", 64), "tokens": 2048},
+            lambda: {"shape": il.lm.model_of("4k"), "tokens": 2048},
             wrong={
                 "shape": [3, None, object()],
                 "tokens": NOT_A_COUNT,
@@ -280,14 +284,22 @@ CASES = cases()
 
 
 def _named(case: Case, argument: str, value: object) -> str:
-    verb = getattr(case.verb, "__name__", "read").replace("<lambda>", "read")
     plain = value is None or isinstance(value, str | int | float)
     shown = repr(value) if plain else type(value).__name__
-    return f"{verb} {argument} {shown[:30]}"
+    return f"{case.name} {argument} {shown[:30]}"
 
 
 WRONG = [(c, name, value) for c in CASES for name, values in c.wrong.items() for value in values]
 RIGHT = [(c, name, value) for c in CASES for name, values in c.right.items() for value in values]
+
+
+def _signs(argument: str, value: object) -> set[str]:
+    """What a refusal may say so that the user finds the argument: its name, the value (an entry of
+    it), or the type of the value."""
+    inside = [*value, *value.values()] if isinstance(value, dict) else value
+    entries = inside if isinstance(inside, list) else [value]
+    shown = {str(entry)[:20] for entry in entries} or {"no ", "empty"}
+    return {argument.rstrip("s"), type(value).__name__, *shown}
 
 
 @pytest.mark.parametrize(("case", "argument", "value"), WRONG, ids=[_named(*w) for w in WRONG])
@@ -298,11 +310,17 @@ def test_a_wrong_kind_is_refused_in_one_sentence(
     with pytest.raises((ValueError, TypeError)) as caught:
         case.verb(**{**case.works(), argument: value})
     said = str(caught.value)
-    assert said
+    assert any(sign in said.replace("hold-out", "holdout") for sign in _signs(argument, value))
     assert "\n" not in said
     assert len(said) <= 600
     assert not PYTHON.search(said), said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.works()], ids=lambda c: c.name)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_call_that_others_vary_works(case: Case) -> None:
+    assert case.verb(**case.works()) is not None
 
 
 @pytest.mark.parametrize(("case", "argument", "value"), RIGHT, ids=[_named(*r) for r in RIGHT])

@@ -9,7 +9,7 @@ from typing import Any
 
 from isoloss.files.coding import decode, encode
 from isoloss.files.json_text import read_json
-from isoloss.files.kinds import KINDS
+from isoloss.files.kinds import KINDS, kind_named
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
 from isoloss.files.writing import check_target, write
@@ -80,7 +80,7 @@ def load(path: str | Path) -> Any:
     path = Path(path)
     content = _content(path)
     name, schema = content["type"], content["schema"]
-    kind = KINDS.find(name)
+    kind = kind_named(name)
     if kind is None:
         module = content.get("module")
         why = KINDS.unknown(name, module if isinstance(module, str) else None)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from isoloss.files.problems import FilesError
-from isoloss.files.registry import Registry
+from isoloss.files.registry import OWN, Registry
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class Kind:
 
 #: Every kind that the loaded rooms and modules keep, by its name in the file.
 KINDS: Registry[Kind] = Registry("kind of file", FilesError, of=Kind)
+
+
+#: Rooms that keep values of their own; a program that imports one room alone may load what
+#: another wrote.
+ROOMS = ("laws", "fits", "plans")
+
+
+def kind_named(name: str) -> Kind | None:
+    """The kind of a name in a file, after loading the rooms of isoloss that keep values."""
+    if name not in KINDS:
+        for room in ROOMS:
+            import_module(f"{OWN}.{room}")
+    return KINDS.find(name)
 
 
 def kind_of(cls: type[Any]) -> Kind | None:

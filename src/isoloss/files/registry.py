@@ -47,6 +47,7 @@ class Registry(Generic[T]):
         self.problem = problem
         self._load = load
         self._of = of
+        self._watchers: list[Callable[[], None]] = []
         self._records: dict[str, T] = {}
         self._homes: dict[str, str] = {}
         REGISTRIES.add(self)
@@ -74,14 +75,10 @@ class Registry(Generic[T]):
             The name is taken by another record, or the record is of another type.
         """
         self.check(record)
-        self._ready()
-        if not replace and name in self._records and self._records[name] != record:
-            raise self.problem(
-                f"the {self.kind} '{name}' is already registered by {self._homes[name]}; "
-                "choose another name or say replace=True"
-            )
+        self.check_free(name, record, replace)
         self._records[name] = record
         self._homes[name] = home or _calling_module()
+        self._changed()
         return record
 
     def add(self, record: T, *, replace: bool = False, home: str | None = None) -> T:
@@ -98,6 +95,23 @@ class Registry(Generic[T]):
                 f"it takes a {self._of.__name__}"
             )
 
+    def when_changed(self, call: Callable[[], None]) -> None:
+        """Call a function whenever a name gets another meaning, as to empty a cache of names."""
+        self._watchers.append(call)
+
+    def _changed(self) -> None:
+        for call in self._watchers:
+            call()
+
+    def check_free(self, name: str, record: T, replace: bool = False) -> None:
+        """Raise the registry's ValueError if the name is taken by another record."""
+        self._ready()
+        if not replace and name in self._records and self._records[name] != record:
+            raise self.problem(
+                f"the {self.kind} '{name}' is already registered by {self._homes[name]}; "
+                "choose another name or say replace=True"
+            )
+
     def state(self) -> tuple[dict[str, T], dict[str, str]]:
         """Records and homes as they are now, for `restore`."""
         self._ready()
@@ -111,6 +125,7 @@ class Registry(Generic[T]):
                 continue
             if name in records:
                 self._records[name], self._homes[name] = records[name], homes[name]
+                self._changed()
             else:
                 self.remove(name)
 
@@ -118,6 +133,7 @@ class Registry(Generic[T]):
         """Forget a record; unknown names are ignored."""
         self._records.pop(name, None)
         self._homes.pop(name, None)
+        self._changed()
 
     def find(self, name: str) -> T | None:
         """The record of a name, or None; plugins of installed packages are loaded before giving

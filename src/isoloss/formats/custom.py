@@ -11,7 +11,6 @@ from typing import Any
 from isoloss.formats.names import FORMATS
 from isoloss.formats.number import Format
 from isoloss.formats.precision import Precision
-from isoloss.formats.spelling import forget_spellings
 
 #: Words of the spelling of a precision, which no format may be named.
 _WORDS = ("then", "from")
@@ -66,7 +65,7 @@ def custom_format(
     _check_name(name)
     if (function is None) == (grid is None):
         raise ValueError(
-            f"'{name}' takes one of function= and grid=, not {'both' if grid else 'none'}"
+            f"'{name}' takes one of function= and grid=, not {'none' if grid is None else 'both'}"
         )
     if grid is None:
         mine = _function_format(name, bits, function, storage_bits, block)
@@ -79,8 +78,6 @@ def custom_format(
         raise ValueError(
             f"the name '{name}' already means another format; choose one that is free{hint}"
         )
-    # A spelling that was read before must not keep the format that the name had then.
-    forget_spellings()
     FORMATS.register(name, mine, replace=True)
     return mine
 

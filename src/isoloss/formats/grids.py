@@ -114,8 +114,10 @@ def elements_of(
             return Elements(3, -1.0, 1.0, 1.0)
         case "binary":
             return Elements(2, -1.0, 1.0, 2.0)
-        case "int" | "float":
+        case "int":
             return int_elements(bits, 1.0, span == "shifted")
+        case "float":
+            raise AssertionError("the numbers of a float come from its exponent and mantissa")
         case "block":
             # Integers of MX are fixed point with one bit before the point and the sign.
             return int_elements(bits, float(2.0 ** (2 - bits)), is_shifted=False)

@@ -111,6 +111,8 @@ class Format:
         check_granularity(self.granularity)
         check_method(self.method)
         check_numbers(self.name, self.numbers, self.kind == "grid")
+        if self.kind == "float" and (self.exponent is None or self.mantissa is None):
+            raise ValueError(f"'{self.name}' is a float without exponent or mantissa bits")
         # One nan object for all, or formats of equal noise would differ.
         object.__setattr__(self, "bits", math.nan if math.isnan(self.bits) else float(self.bits))
         if self.block is not None and self.granularity == self.block:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from isoloss.files import shown
 from isoloss.formats.modifiers import split_modifiers
 from isoloss.formats.named import format_of_bits
-from isoloss.formats.names import near_names, refusal
+from isoloss.formats.names import FORMATS, near_names, refusal
+from isoloss.formats.noises import NOISES
 from isoloss.formats.number import Format
 from isoloss.formats.parts import MODEL_PARTS, read_scope
 
@@ -40,11 +41,6 @@ def read_precision(text: str) -> tuple[list[Phase], dict[str, Format]]:
     """
     phases, serve = _read_both(text)
     return [(start, dict(formats)) for start, formats in phases], dict(serve)
-
-
-def forget_spellings() -> None:
-    """Read each spelling anew from now on: a name may stand for another format."""
-    _read_both.cache_clear()
 
 
 def print_precision(
@@ -195,3 +191,8 @@ def _print_part(scope: str, known: Format) -> str:
 def _percent(start: float) -> str:
     """The shortest decimal number that reads back as this percent."""
     return format(Decimal(repr(start)), "f").removesuffix(".0")
+
+
+# A spelling that was read before must not keep the format that a name had then.
+FORMATS.when_changed(_read_both.cache_clear)
+NOISES.when_changed(_read_both.cache_clear)

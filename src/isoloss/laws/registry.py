@@ -55,6 +55,7 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
             f"a law cannot be named {law.name[:60]!r}; begin with a letter and go on with letters, "
             f"digits, '_' and '-', and leave out {', '.join(map(repr, RESERVED))}"
         )
+    LAWS.check_free(law.name, law, replace)
     register_pieces(law.formula, home)
     return LAWS.add(law, replace=replace, home=home)
 

@@ -133,7 +133,13 @@ class Budget:
         if self.hours is not None and self.devices is None:
             raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
         if self.decoder is not None:
-            object.__setattr__(self, "params", float(self.decoder.non_embedding_params))
+            own = float(self.decoder.non_embedding_params)
+            if self.params not in (None, own):
+                raise PlanError(
+                    f"params is {compact(self.params or 0)} and the decoder has {compact(own)}; "
+                    "give one of the two"
+                )
+            object.__setattr__(self, "params", own)
 
     @property
     def limits(self) -> tuple[str, ...]:
