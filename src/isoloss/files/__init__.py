@@ -1,6 +1,7 @@
 """How a value is named and kept: open sets, modules that add to them, files written whole."""
 
 from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, from_fields, was
+from isoloss.files.folders import modules_of
 from isoloss.files.json_text import read_json
 from isoloss.files.keeping import load, save
 from isoloss.files.kinds import KINDS, Kind
@@ -25,6 +26,7 @@ __all__ = [
     "from_fields",
     "load",
     "load_entry_points",
+    "modules_of",
     "read_json",
     "reason",
     "save",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
-from importlib import import_module
 from math import inf
 from types import ModuleType
 
-from isoloss.laws import families
+from isoloss.files import modules_of
 from isoloss.laws.law import Law
 
 
@@ -21,9 +19,8 @@ def shipped() -> tuple[Law, ...]:
     tuple of Law
         One instance a process: what a user gets is a copy (`preset`).
     """
-    names = sorted(found.name for found in pkgutil.iter_modules(families.__path__))
-    modules = [import_module(f"{families.__name__}.{name}") for name in names]
-    return tuple(law for module in sorted(modules, key=_place) for law in module.laws())
+    modules = sorted(modules_of("isoloss.laws.families"), key=_place)
+    return tuple(law for module in modules for law in module.laws())
 
 
 def _place(module: ModuleType) -> float:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import TypeVar
 
-from isoloss.files import Registry
+from isoloss.files import Registry, modules_of
 from isoloss.formats import Format
 from isoloss.lm.shape import ModelError
 
@@ -26,9 +24,8 @@ def register_folder(registry: Registry[T], package: str, constant: str) -> None:
     constant
         The name of the record in every file, as METHOD.
     """
-    for entry in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        module = f"{package}.{entry.name}"
-        registry.add(getattr(importlib.import_module(module), constant), home=module)
+    for module in modules_of(package):
+        registry.add(getattr(module, constant), home=module.__name__)
 
 
 def check_name(kind: str, name: object) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
-import isoloss.plots.panels as panels
+from isoloss.files import modules_of
 from isoloss.fits import Comparison, Fit, GapTable, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, as_law
@@ -106,8 +104,7 @@ def kinds() -> dict[str, dict[str, str]]:
 @cache
 def _read_panels() -> None:
     """Import the folder of figures, each of which registers itself."""
-    for each in pkgutil.iter_modules(panels.__path__, f"{panels.__name__}."):
-        import_module(each.name)
+    modules_of("isoloss.plots.panels")
 
 
 def _named(text: str) -> Law | list[Format]:

@@ -85,11 +85,10 @@ def read(
                 f"'{source}' is a public table; columns, precision and perplexity are for your own"
             )
         return _with_constants(source, constants, strict)
+    named = _named(columns, perplexity, constants)
     opened = _opened(source)
-    given = _pairs(columns)
-    frame, found = _arranged(opened, given, precision, perplexity, constants)
-    called = {**given, **({"loss": perplexity} if isinstance(perplexity, str) else {})}
-    origin = Origin(opened.origin.name, opened.origin.rows, called)
+    frame, found = _arranged(opened, named, precision, bool(perplexity), constants)
+    origin = Origin(opened.origin.name, opened.origin.rows, named)
     table = checked(frame, origin, strict, found)
     before = source.provenance if isinstance(source, Runs) else {}
     return Runs.from_checked(table, {**before, **_provenance(table)})
@@ -151,6 +150,8 @@ def _with_constants(name: str, constants: Mapping[str, Any], strict: bool) -> Ru
     """A public table, with the constants that are not options of its own filled in."""
     own = {key: value for key, value in constants.items() if key in (TABLES[name].options or {})}
     rest = {key: value for key, value in constants.items() if key not in own}
+    for key, value in rest.items():
+        _check_constant(key, value)
     frame = load_table(TABLES[name], own)
     for key, value in rest.items():
         frame = _constant(frame, key, value, name)
@@ -180,31 +181,45 @@ def _pairs(columns: ColumnNames | None) -> dict[str, str]:
     return pairs
 
 
+def _named(
+    columns: ColumnNames | None, perplexity: bool | str, constants: Mapping[str, Any]
+) -> dict[str, str]:
+    """The column of the table that each canonical one is taken from, checked before it is opened.
+
+    Raises RunsError for a canonical name that is unknown or given twice.
+    """
+    named = _pairs(columns)
+    if isinstance(perplexity, str) and named.setdefault("loss", perplexity) != perplexity:
+        raise RunsError(f"two columns, '{named['loss']}' and '{perplexity}', are named as loss")
+    for canonical in named:
+        _known_column(canonical)
+    for key, value in constants.items():
+        _check_constant(key, value)
+        if key in named:
+            raise RunsError(
+                f"'{key}' is given twice: as the column '{named[key]}' and as the constant "
+                f"{value!r}"
+            )
+    return named
+
+
 def _arranged(
     opened: Opened,
-    columns: Mapping[str, str],
+    named: Mapping[str, str],
     precision: str | None,
-    perplexity: bool | str,
+    is_perplexity: bool,
     constants: Mapping[str, Any],
 ) -> tuple[pl.DataFrame, dict[str, dict[int, str]]]:
     """The raw frame under canonical names, and what is already known to be wrong in it."""
     name = opened.origin.name
     spelled = None if precision is None else filled(precision, opened.frame, name)
-    given = {**columns, **({"loss": perplexity} if isinstance(perplexity, str) else {})}
-    if isinstance(perplexity, str) and columns.get("loss", perplexity) != perplexity:
-        raise RunsError(f"two columns, '{columns['loss']}' and '{perplexity}', are named as loss")
-    frame = _renamed(opened.frame, given, name)
-    if spelled is not None:
-        frame = _set_precision(frame, spelled, precision or "", name)
+    frame = _renamed(opened.frame, named, name)
+    if precision is not None and spelled is not None:
+        frame = _set_precision(frame, spelled, precision, name)
     found: dict[str, dict[int, str]] = {}
-    if perplexity and "loss" in frame.columns:
+    if is_perplexity and "loss" in frame.columns:
         frame, found["loss"] = _loss_from_perplexity(frame)
     for key, value in constants.items():
-        if key in given:
-            raise RunsError(
-                f"'{key}' is given twice: as the column '{given[key]}' and as the constant "
-                f"{value!r}"
-            )
         frame = _constant(frame, key, value, name)
     return _with_typed_extras(frame), found
 
@@ -214,7 +229,6 @@ def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.D
     '_in_file'.
     """
     for canonical, own in columns.items():
-        _known_column(canonical)
         if own not in frame.columns:
             there = ", ".join(frame.columns)
             raise RunsError(
@@ -271,9 +285,6 @@ def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, 
 
 def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
     """The frame with a value filled in where the column is absent or unknown."""
-    _known_column(key)
-    if key in NUMERIC:
-        number(value)
     present = frame[key].to_list() if key in frame.columns else [None] * frame.height
     differ = [one for one in present if one not in (None, "") and not _same(one, value)]
     if differ:
@@ -281,6 +292,13 @@ def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFr
             f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
         )
     return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
+
+
+def _check_constant(key: str, value: Any) -> None:
+    """Raise RunsError for a column that is unknown, or text where a number is due."""
+    _known_column(key)
+    if key in NUMERIC:
+        number(value)
 
 
 def _same(one: object, other: object) -> bool:

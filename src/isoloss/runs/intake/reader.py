@@ -6,15 +6,13 @@ One more is a file in ``readers`` (or a module of a user's own) that ends with
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from isoloss.files import Registry
+from isoloss.files import Registry, modules_of
 from isoloss.runs.intake.check import Origin
 from isoloss.runs.problems import RunsError
 
@@ -54,9 +52,7 @@ class Reader:
 
 
 def _shipped() -> None:
-    folder = importlib.import_module(f"{__package__}.readers")
-    for module in pkgutil.iter_modules(folder.__path__):
-        importlib.import_module(f"{folder.__name__}.{module.name}")
+    modules_of(f"{__package__}.readers")
 
 
 #: Every reader by the ending of its files, lower case with the dot.
