@@ -125,11 +125,9 @@ def as_shipped() -> Iterator[None]:
     for room in isoloss.__all__:
         getattr(isoloss, room)  # its registries are there
     kept = [(registry, registry.state()) for registry in plugins.REGISTRIES]
-    used = plugins._USED[:]
     yield
     for registry, state in kept:
         registry.restore(state)
-    plugins._USED[:] = used
 
 
 @pytest.mark.usefixtures("as_shipped")

@@ -1,6 +1,7 @@
 """Open sets: names, homes, plugins by module, by file and by entry point."""
 
 import importlib.metadata
+import subprocess
 import sys
 from pathlib import Path
 
@@ -205,3 +206,30 @@ def test_what_isoloss_loads_meanwhile_stays(colours: Registry[int]) -> None:
     colours.register("red", 9, replace=True)
     colours.restore(before)
     assert colours.items() == (("red", 1), ("blue", 2))
+
+
+def test_a_module_that_ends_the_process_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "my_end.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(ValueError, match=r"cannot use module .*my_end.py': SystemExit: 3"):
+        use(str(tmp_path / "my_end.py"))
+
+
+def test_what_came_with_a_registry_of_a_failing_module_goes_too(tmp_path: Path) -> None:
+    """In a new process, where no room was loaded before the module loaded it."""
+    (tmp_path / "my_late.py").write_text(
+        "import isoloss as il\n"
+        "il.formats.custom_format('onlyc', grid=[-1, 0, 1], block=32)\n"
+        "1 / 0\n"
+    )
+    code = (
+        "import isoloss as il\n"
+        "for call in (lambda: il.use('my_late.py'), lambda: il.Precision('w:onlyc')):\n"
+        "    try: call()\n"
+        "    except ValueError as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    first, second = run.stdout.splitlines()
+    assert "ZeroDivisionError" in first
+    assert "unknown format 'onlyc'" in second

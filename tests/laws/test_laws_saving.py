@@ -201,7 +201,8 @@ def test_a_process_without_the_module_says_which_it_needs(own: Law, tmp_path: Pa
     run = in_a_new_process("import isoloss as il; il.load('own.json')", folder=tmp_path)
     assert run.stderr.splitlines()[-1].endswith(
         "the term or function 'own_laws:rising' was registered by the module 'own_laws', which "
-        "is not loaded here; use('own_laws') or --use own_laws loads it"
+        "is not loaded here; use('own_laws') or --use own_laws loads it, or the path of its .py "
+        "file in place of the name"
     )
 
 

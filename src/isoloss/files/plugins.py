@@ -59,13 +59,14 @@ def use(*modules: str) -> None:
         name = str(Path(given).resolve()) if given.endswith(".py") else given
         if name in _USED:
             continue
-        kept = [(registry, registry.state()) for registry in REGISTRIES]
+        kept = {registry: registry.state() for registry in REGISTRIES}
         try:
             _import(name)
-        except Exception as error:
-            # What a module registered before it failed goes, so that the mended one can register.
-            for registry, state in kept:
-                registry.restore(state)
+        except (Exception, SystemExit) as error:
+            # What a module registered before it failed goes, so that the mended one can register;
+            # in registries that came with it, all that is not isoloss's own.
+            for registry in list(REGISTRIES):
+                registry.restore(kept.get(registry, ({}, {})))
             raise ValueError(
                 f"cannot use module '{given}': {type(error).__name__}: {error}"
             ) from error
@@ -116,6 +117,8 @@ def _import(name: str) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{name}'")
     _check_stem(path)
+    if path.stem in sys.modules:  # this very file, imported before
+        return
     # A file stands for the module of its name, so that workers and pickles find it under one name.
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

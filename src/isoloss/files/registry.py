@@ -166,7 +166,8 @@ class Registry(Generic[T]):
             return (
                 f"the {self.kind} {shown} was registered by the module '{home}', which is not "
                 "loaded here; "
-                f"use('{home}') or --use {home} loads it"
+                f"use('{home}') or --use {home} loads it, or the path of its .py file in place of "
+                "the name"
             )
         near = get_close_matches(name, self._records, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
