@@ -88,17 +88,23 @@ def check_fixed(fixed: Any) -> dict[str, float]:
 def _real(value: Any) -> float:
     """A real number as it is, NaN for anything else."""
     real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    return float(value) if real else float("nan")
+    try:
+        return float(value) if real else float("nan")
+    except OverflowError:  # a whole number beyond the largest float
+        return float("nan")
 
 
 def shown(value: Any) -> str:
     """A value as a message shows it: short, and large ones by what they are."""
     if isinstance(value, str | bool | Real) or value is None:
-        text = repr(value.item() if isinstance(value, np.generic) else value)
+        try:
+            text = repr(value.item() if isinstance(value, np.generic) else value)
+        except ValueError:  # a whole number of more digits than Python prints
+            return "a whole number of thousands of digits"
         return text if len(text) <= 60 else f"{text[:57]}..."
     if isinstance(value, Law):
         return f"the law {value.name!r}"
     kind = type(value).__name__
-    if isinstance(value, Sized) and len(value) == 0:
+    if isinstance(value, Sized) and getattr(value, "shape", None) != () and len(value) == 0:
         return f"an empty {kind}"
     return f"a table of {len(value)} runs" if kind == "Runs" else f"a value of type {kind}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -39,7 +38,7 @@ from isoloss.fits.evidence import (
 from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
-from isoloss.fits.sample import Sample, as_runs, as_sample
+from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import (
     BASE,
@@ -53,9 +52,6 @@ from isoloss.fits.solve import (
 )
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
-
-#: Where a row stands, at the end of the reason for which it is excluded.
-_PLACE = re.compile(r" \([^()]*row \d+\)$")
 
 
 def fit(
@@ -287,10 +283,7 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
 
 
 def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:
-    reasons: dict[str, int] = {}
-    for reason in runs.excluded["reason"] if len(runs.excluded) else ():
-        kind = _PLACE.sub("", str(reason))
-        reasons[kind] = reasons.get(kind, 0) + 1
+    reasons = excluded_by_reason(runs)
     sources = (
         sorted({str(s) for s in runs["source"] if s is not None})
         if "source" in runs.columns

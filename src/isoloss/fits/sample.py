@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,9 @@ SAME = (
     "batch_tokens",
     "method",
 )
+
+#: Where a row stands, at the end of the reason for which it is excluded.
+_PLACE = re.compile(r" \([^()]*row \d+\)$")
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,15 @@ def as_runs(runs: Runs | Any) -> Runs:
     if not len(found):
         raise FitError("the table has no rows; give at least one run")
     return found
+
+
+def excluded_by_reason(runs: Runs) -> dict[str, int]:
+    """How many rows are excluded for each reason, whatever row it names."""
+    reasons: dict[str, int] = {}
+    for reason in runs.excluded["reason"] if len(runs.excluded) else ():
+        kind = _PLACE.sub("", str(reason))
+        reasons[kind] = reasons.get(kind, 0) + 1
+    return reasons
 
 
 def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:

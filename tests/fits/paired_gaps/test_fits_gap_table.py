@@ -11,7 +11,7 @@ from scipy import optimize
 
 from isoloss.fits import FitError, Growth, gap_table
 from isoloss.fits.paired_gaps.gap_growth import growth
-from isoloss.runs import Runs
+from isoloss.runs import Runs, read
 
 
 def table(rows: list[tuple[float, float, str, int, float]], **more: Any) -> Runs:
@@ -200,3 +200,17 @@ def test_tables_without_pairs_are_refused(rows: list[Any], message: str) -> None
         gap_table(table(rows))
     with pytest.raises(FitError, match="level is 2; it is a share between 0 and 1"):
         gap_table(table(SMALL), level=2)
+
+
+def test_runs_without_a_gap_are_counted_by_the_reason() -> None:
+    rows = [(1e6, 2e7, "fp", 3.0), (1e6, 2e7, "w4", 3.1), (2e6, 2e7, "w4", 3.0)]
+    table = pl.DataFrame(rows, schema=["params", "tokens", "precision", "loss"], orient="row")
+    bad = pl.DataFrame([(1e6, 2e7, "w:zzz", 3.3)], schema=table.columns, orient="row")
+    found = gap_table(read(pl.concat([table, bad])))
+    why, alone = found.left_out
+    assert "unknown format 'zzz'" in why
+    assert alone.startswith("no partner")
+    assert list(found.left_out.values()) == [1, 1]
+    assert "1 left out: " in str(found)
+    with pytest.raises(FitError, match=r"no run has a partner .*; 1 are excluded: .*zzz"):
+        gap_table(read(pl.concat([table[:1], bad])))

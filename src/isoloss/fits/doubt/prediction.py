@@ -82,6 +82,8 @@ def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
 def _counted(name: str, values: Any) -> Array:
     if isinstance(values, str):
         return np.array([number(values)])
+    if values is None:
+        raise FitError(f"{name} is None; it is a count or a list of counts")
     try:
         found = np.array([number(v) if isinstance(v, str) else v for v in np.ravel(values)], float)
     except (TypeError, ValueError, OverflowError) as error:

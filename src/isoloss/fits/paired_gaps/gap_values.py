@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
@@ -99,6 +99,8 @@ class GapTable:
         Names of the learning-rate schedules.
     differences
         Exponents under the first schedule less those under the second, by precision and name.
+    left_out
+        How many runs no gap is made of, by the reason.
     """
 
     level: float
@@ -108,6 +110,7 @@ class GapTable:
     precisions: tuple[PrecisionGap, ...]
     schedules: tuple[str, ...]
     differences: dict[tuple[str, str], Slope]
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def of(self, precision: str, schedule: str | None = None) -> PrecisionGap:
         """The gaps of one precision. Raises KeyError for one that the table lacks."""
@@ -131,6 +134,7 @@ class GapTable:
             )
         else:
             seeds = "one seed: neither the noise between seeds nor any error over them is known"
+        missing = tuple(f"{count} left out: {why}" for why, count in self.left_out.items())
         for after, title in (
             (False, "What a precision costs in training"),
             (True, "What it costs after training"),
@@ -138,6 +142,7 @@ class GapTable:
             rows = [p for p in self.precisions if p.after == after]
             if rows:
                 lines = (
+                    *missing,
                     seeds,
                     "mean of the cells with its standard error over paired seeds; resolved: the "
                     f"smallest gap that one cell would tell from none ({TEST:.0%}, two-sided)",
