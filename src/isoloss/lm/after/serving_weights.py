@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.layer_by_layer import walked
-from isoloss.lm.after.post_method import calibrated_methods, method_of_format
+from isoloss.lm.after.post_method import METHODS, calibrated_methods, method_of_format
 from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 
@@ -134,12 +134,20 @@ def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None
         raise
     except ValueError as error:
         raise ModelError(f"{name}: {error}") from None
+    except Exception as error:
+        if METHODS.is_shipped(METHODS.home(method.name)):
+            raise
+        raise ModelError(
+            f"{name}: @{method.name} failed with {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, Tensor) or found.shape != weight.shape:
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise ModelError(
             f"{name}: @{method.name} gave {shape} for a matrix of shape {tuple(weight.shape)}; "
             "both must be alike"
         )
+    if bool(torch.isfinite(weight).all()) and not bool(torch.isfinite(found).all()):
+        raise ModelError(f"{name}: @{method.name} gave numbers that are not finite")
     return found.to(weight.dtype)
 
 

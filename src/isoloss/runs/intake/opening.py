@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from isoloss.files import reason, shown
+import polars as pl
+
+from isoloss.files import Registry, reason, shown
+from isoloss.runs.intake.check import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.problems import RunsError
 
@@ -29,7 +34,7 @@ def open_file(path: Path) -> Opened:
             )
         reader = _reader_of(path)
         if reader.in_place is not None:
-            return reader.in_place(path)
+            return _as_read(reader.in_place, path)
         data = path.read_bytes()
     except OSError as error:
         raise RunsError(f"cannot read {shown(path)}: {reason(error)}") from None
@@ -43,10 +48,32 @@ def open_bytes(data: bytes, name: str) -> Opened:
     reader = _reader_of(Path(name))
     if reader.open is None:
         raise RunsError(f"cannot read {name} from its content alone; give the path of the file")
-    opened = reader.open(data, name)
+    opened = _as_read(reader.open, data, name)
     if opened.frame.height == 0:
         raise RunsError(f"{name} has columns but no rows")
     return opened
+
+
+def _as_read(reader: Callable[..., Opened], *given: Any) -> Opened:
+    """What a reader gives; RunsError where one of a user's own fails or gives something else."""
+    own = not Registry.is_shipped(str(getattr(reader, "__module__", None)))
+    try:
+        found = reader(*given)
+    except (RunsError, OSError):
+        raise
+    except Exception as error:
+        if not own:
+            raise
+        raise RunsError(
+            f"cannot read {given[-1]}: its reader failed with {type(error).__name__}: {error}"
+        ) from error
+    whole = isinstance(found, Opened) and isinstance(found.frame, pl.DataFrame)
+    if own and not (whole and isinstance(found.origin, Origin)):
+        raise RunsError(
+            f"cannot read {given[-1]}: its reader gave a {type(found).__name__}; it gives "
+            "Opened(a polars DataFrame, Origin(name))"
+        )
+    return found
 
 
 def _reader_of(path: Path) -> Reader:
