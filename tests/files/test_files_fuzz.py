@@ -143,8 +143,6 @@ def test_a_mutated_file_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("bounded")
 def test_two_thousand_mutated_files_are_one_sentence_each(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path,
 ) -> None:
-    if "slow" not in request.config.getoption("markexpr"):
-        pytest.skip("run with -m slow")
     assert 0 < _survives(range(2_000), tmp_path) < 1_000
