@@ -17,9 +17,9 @@ from isoloss.linear import (
     Tightness,
     allocate,
     bound_tightness,
-    effective_data_size,
-    effective_model_size,
     equal_risk_bits,
+    equal_risk_samples,
+    equal_risk_size,
 )
 
 HEAD = ["d", "noise", "eps", "steps", "B", "exact", "upper", "upper / exact", "lower / exact"]
@@ -108,8 +108,8 @@ def sizes() -> None:
     for size in (80, 1000):
         for inputs in ("clean", "quantised"):
             for each in spelled:
-                model = effective_model_size(problem, size, sgd, each, inputs=inputs)
-                data = effective_data_size(problem, sgd, each, size=size, inputs=inputs)
+                model = equal_risk_size(problem, size, sgd, each, inputs=inputs)
+                data = equal_risk_samples(problem, sgd, each, size=size, inputs=inputs)
                 share = model.doubling / model.full_doubling
                 values = (model.value, model.closed, share, data.value, data.closed)
                 rows.append([size, inputs, each, *map(number, values)])

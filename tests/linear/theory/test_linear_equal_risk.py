@@ -1,4 +1,4 @@
-"""Effective sizes and the bit rule: closed forms against the exact risk, and the figures of the
+"""Sizes of equal risk and the bit rule: closed forms against the exact risk, and the figures of the
 notes.
 """
 
@@ -14,11 +14,11 @@ from isoloss.linear import (
     Regression,
     best_size,
     bit_rule,
-    effective_data_size,
-    effective_model_size,
     effective_samples,
     effective_size,
     equal_risk_bits,
+    equal_risk_samples,
+    equal_risk_size,
     excess_risk,
     first_coordinates,
     format_constant,
@@ -61,14 +61,14 @@ def test_what_is_not_seen_is_label_noise(target: object) -> None:
     assert (whole.noise_var, nothing) == pytest.approx((0.3, 0.0), abs=1e-15)
 
 
-# ---- effective model size
+# ---- model size of equal risk
 def test_full_precision_is_worth_itself() -> None:
-    assert effective_model_size(PROBLEM, 80, DESCENT, "fp").value == pytest.approx(80)
-    assert effective_data_size(PROBLEM, DESCENT, "fp", size=80).value == pytest.approx(8000)
+    assert equal_risk_size(PROBLEM, 80, DESCENT, "fp").value == pytest.approx(80)
+    assert equal_risk_samples(PROBLEM, DESCENT, "fp", size=80).value == pytest.approx(8000)
 
 
 def test_the_equal_risk_size_has_the_same_risk() -> None:
-    found = effective_model_size(PROBLEM, 80, DESCENT, "d:add(1e-3)")
+    found = equal_risk_size(PROBLEM, 80, DESCENT, "d:add(1e-3)")
     low, high = (
         missed + excess_risk(seen, DESCENT).value
         for seen, missed in (first_coordinates(PROBLEM, size) for size in (32, 33))
@@ -82,7 +82,7 @@ def test_the_equal_risk_size_has_the_same_risk() -> None:
 def test_added_noise_hides_all_but_a_power_of_eps(decay: float, inputs: str) -> None:
     """Exact risk at 10^9 samples against c eps^(-1/a) with the derived c."""
     problem, sgd = Regression(1_000_000, decay), SGD(10**9, 1, 1e-4)
-    found = effective_model_size(problem, 1000, sgd, "d:add(1e-3)", inputs=inputs)
+    found = equal_risk_size(problem, 1000, sgd, "d:add(1e-3)", inputs=inputs)
     assert found.closed == pytest.approx(size_constant(decay, inputs) * 1e-3 ** (-1 / decay))
     assert found.value == pytest.approx(found.closed, rel=0.05)
 
@@ -108,9 +108,7 @@ def test_relative_noise_keeps_what_the_last_doubling_gains_and_added_noise_does_
     factor.
     """
     found = {
-        spelled: effective_model_size(
-            PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised"
-        )
+        spelled: equal_risk_size(PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised")
         for spelled in ("d:vec(0.02)", "d:add(1e-3)")
     }
     share = {spelled: each.doubling / each.full_doubling for spelled, each in found.items()}
@@ -123,7 +121,7 @@ def test_no_size_gives_a_risk_below_the_floor_and_the_result_says_so() -> None:
     """Noise on the data acts like a ridge: with little data it does better than any full-precision
     model.
     """
-    found = effective_model_size(Regression(5, 0.0, 500.0), 5, SGD(400, 1, 0.02), "d:add(1)")
+    found = equal_risk_size(Regression(5, 0.0, 500.0), 5, SGD(400, 1, 0.02), "d:add(1)")
     assert math.isnan(found.value)
     assert (
         found.reason
@@ -133,15 +131,15 @@ def test_no_size_gives_a_risk_below_the_floor_and_the_result_says_so() -> None:
 
 
 def test_a_size_prints_itself() -> None:
-    assert str(effective_model_size(PROBLEM, 80, DESCENT, "d:add(1e-3)")) == (
-        "effective model size at 'd:add(0.001)': 32.52 of 80 (closed form 40.26); risk 0.01757, "
+    assert str(equal_risk_size(PROBLEM, 80, DESCENT, "d:add(1e-3)")) == (
+        "equal-risk model size at 'd:add(0.001)': 32.52 of 80 (closed form 40.26); risk 0.01757, "
         "at full precision 0.0133; the last doubling gains 0.00163, there 0.00245"
     )
 
 
-# ---- effective data size
+# ---- samples of equal risk
 def test_the_equal_risk_samples_have_the_same_bias_and_variance() -> None:
-    found = effective_data_size(PROBLEM, SGD(2000, 4, 0.2), "a:add(1)", size=80)
+    found = equal_risk_samples(PROBLEM, SGD(2000, 4, 0.2), "a:add(1)", size=80)
     seen, _ = first_coordinates(PROBLEM, 80)
     risks = [
         excess_risk(seen, SGD(steps, 4, 0.2)).value
@@ -152,13 +150,13 @@ def test_the_equal_risk_samples_have_the_same_bias_and_variance() -> None:
 
 
 def test_the_closed_form_of_samples_is_near_where_noise_only_adds_variance() -> None:
-    found = effective_data_size(PROBLEM, SGD(8000, 1, 0.1), "a:add(1)", size=1000)
+    found = equal_risk_samples(PROBLEM, SGD(8000, 1, 0.1), "a:add(1)", size=1000)
     assert (found.value, found.closed) == pytest.approx((6939, 6711), abs=1)
 
 
 def test_the_floor_counts_where_that_is_asked_for() -> None:
     apart, within = (
-        effective_data_size(
+        equal_risk_samples(
             PROBLEM, SGD(8000, 1, 0.1), "d:add(1e-3)", size=80, inputs="quantised", whole_risk=each
         )
         for each in (False, True)
@@ -222,9 +220,9 @@ def test_for_an_even_target_the_gap_does_not_grow_with_the_dimension() -> None:
             "a model of 11 coordinates is larger than dim 10",
         ),
         (lambda: first_coordinates(Regression(10, sketch=5), 5), "without sketch"),
-        (lambda: effective_model_size(PROBLEM, 0, DESCENT, "fp"), "size is 0"),
+        (lambda: equal_risk_size(PROBLEM, 0, DESCENT, "fp"), "size is 0"),
         (
-            lambda: effective_model_size(PROBLEM, 5, DESCENT, "fp", model="all"),
+            lambda: equal_risk_size(PROBLEM, 5, DESCENT, "fp", model="all"),
             "unknown model 'all'",
         ),  # type: ignore[arg-type]
         (lambda: effective_size(10, 0.1, 1.0), "decay is 1.0; the closed forms need"),
