@@ -151,7 +151,7 @@ def seen_by(at: Setting, size: int) -> tuple[Regression, float]:
 
 # ---- definitions
 def definitions(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
-    """Share of settings with an N_eff up to N by three definitions, and by equal risk."""
+    """Share of settings with an N_eff up to N by three definitions."""
     print("\n### The same settings by other definitions: share with N_eff <= N\n")
     ways: dict[str, Callable[[Setting, EffectiveSizes], bool]] = {
         "sum g / max g; bias to w_q* and variance; step size gamma": lambda at, each: (
@@ -159,12 +159,6 @@ def definitions(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
         ),
         "sum g / max g; what more samples remove; step size gamma": lambda at, each: (
             by_shares(at)[1] >= 1
-        ),
-        "equal risk, M coordinates": lambda at, each: (
-            equal_risk_samples(
-                at.problem, at.sgd, at.precision, size=at.size, iterate=at.iterate
-            ).ratio
-            <= 1
         ),
         "joint definition, common scale off": lambda at, each: each.data.ratio <= 1,
     }

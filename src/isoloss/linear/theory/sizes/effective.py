@@ -60,6 +60,8 @@ from isoloss.linear.theory.sizes.rescaled import (
 
 #: What the engine calls equal: digits of the exact risk.
 EQUAL = 1e-9
+#: Numbers of steps looked at in one pass.
+POINTS = 12
 
 
 def effective_sizes(
@@ -220,4 +222,4 @@ def _steps(run: Learnt, model_size: float, sgd: SGD, iterate: str) -> tuple[floa
             f"{who} has {first:.4g} left to learn after one step, the rounded run {aim:.4g} after "
             "all of them"
         )
-    return crossing(curve, max(aim, last), sgd.steps, lambda: sgd.steps, who)
+    return crossing(curve, max(aim, last), sgd.steps, lambda: sgd.steps, who, POINTS)
