@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from isoloss.linear import (
 )
 
 SETTINGS, SEED = 500, 0
+INPUTS: tuple[Literal["clean", "in use"], ...] = ("clean", "in use")
+#: Errors of this share of the risk are zero to the digits of the engine.
+ZERO = 1e-9
 OTHERS, RELATIVE, ADDED = "l, a, g, w", "d relative", "d additive"
 
 
@@ -89,11 +92,20 @@ def found(at: Setting) -> EffectiveSizes:
     return effective_sizes(at.problem, at.sgd, at.precision, size=at.size, iterate=at.iterate)
 
 
+def in_use(at: Setting) -> float:
+    """What features rounded in use add to the risk, and so to the additive error."""
+    seen = seen_by(at, at.size)[0]
+    clean, used = (
+        excess_risk(seen, at.sgd, at.precision, at.iterate, inputs).value for inputs in INPUTS
+    )
+    return used - clean
+
+
 # ---- the bars
 def bars(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
     """N_eff against N, how often there is none, and the sign of the error."""
     print(f"### {len(pairs)} random settings, seed {SEED}\n")
-    rows = []
+    used, rows = [in_use(at) for at, _ in pairs], []
     for kind in (OTHERS, RELATIVE, ADDED, "all"):
         group = [each for at, each in pairs if kind in (at.kind, "all")]
         ratios = np.array([each.data.ratio for each in group])
@@ -106,11 +118,18 @@ def bars(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
                 int(np.sum(known > 1)),
                 share(np.isnan(ratios)),
                 f"{known.min():.3g}, {np.median(known):.3g}, {known.max():.6g}",
-                share([each.additive_error >= -1e-12 * each.risk for each in group]),
+                share([each.additive_error >= -ZERO * each.risk for each in group]),
+                share(
+                    [
+                        each.additive_error + more >= -ZERO * each.risk
+                        for (at, each), more in zip(pairs, used, strict=True)
+                        if kind in (at.kind, "all")
+                    ]
+                ),
             ]
         )
     head = ["noise on", "settings", "N_eff <= N", "N_eff > N", "no N_eff"]
-    print(table([*head, "N_eff / N: least, median, most", "error >= 0"], rows))
+    print(table([*head, "N_eff / N: least, median, most", "error >= 0", "the same in use"], rows))
 
 
 def worst(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
@@ -203,14 +222,29 @@ def model_sizes(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
     head = ["a", "b of the target", "M", "eps", "M_eff", "fitted exponent", "-1/a", "apart"]
     print(table([*head, "M_eff / closed form"], rows))
     local = slopes([at for at, _ in pairs if at.kind == ADDED])
+    close = [abs(gap) <= 0.03 for gap, _, _ in local]
+    large = [near for near, (_, size, _) in zip(close, local, strict=True) if size >= 10]
     print(
         f"\nOf the random settings with additive noise {len(local)} have M >= 30 eps^(-1/a). The "
         f"exponent between eps / 2 and 2 eps is within .03 of -1/a in "
-        f"{share([abs(each[0]) <= 0.03 for each in local])}. Farthest off:\n"
+        f"{share(close)} of them, and in {share(large)} of those {len(large)} with M_eff >= 10; "
+        f"all together: {pooled(pairs)}. Farthest off:\n"
     )
     far = sorted(local, key=lambda row: -abs(row[0]))[:5]
     rows = [[f"{gap:+.3f}", f"{size:.4g}", at.data[1], at] for gap, size, at in far]
     print(table(["exponent + 1/a", "M_eff", "eps", "setting"], rows))
+
+
+def pooled(pairs: list[tuple[Setting, EffectiveSizes]]) -> str:
+    """One exponent of all settings with M >= 30 eps^(-1/a): log M_eff / c against log eps / a."""
+    rows = [
+        (math.log(at.data[1]) / at.problem.decay, math.log(each.model_size / constant))
+        for at, each in pairs
+        if at.kind == ADDED and at.size >= 30 * at.data[1] ** (-1 / at.problem.decay)
+        for constant in [each.closed_size * at.data[1] ** (1 / at.problem.decay)]
+    ]
+    slope = np.polyfit(*np.array(rows).T, 1)[0]
+    return f"M_eff / c falls as (eps^(1/a))^({slope:.3f})"
 
 
 def exponent(decay: float, source: float) -> list[object]:
@@ -248,6 +282,31 @@ def slopes(added: list[Setting]) -> list[tuple[float, float, Setting]]:
     return rows
 
 
+# ---- sketches
+def sketches(count: int = 60) -> None:
+    """The same of random sketches, which count their own directions."""
+    rng, rows = np.random.default_rng(SEED), []
+    words = {"d:vec": RELATIVE, "d:add": ADDED, "a:add": OTHERS, "w:vec": OTHERS}
+    found_by: dict[str, list[EffectiveSizes]] = {kind: [] for kind in (OTHERS, RELATIVE, ADDED)}
+    for k in range(count):
+        word = list(words)[k % len(words)]
+        dim = int(10 ** rng.uniform(2, 3.3))
+        problem = Regression(
+            dim, rng.uniform(1.1, 3), 10 ** rng.uniform(-2, 1), sketch=int(rng.integers(5, 80)),
+            seed=k,
+        )  # fmt: skip
+        sgd = SGD(int(10 ** rng.uniform(2, 5)), 1, f"{10 ** rng.uniform(-2, -0.1):.3g} limit")
+        precision = f"{word}({10 ** rng.uniform(-5, -0.3):.3g})"
+        found_by[words[word]].append(effective_sizes(problem, sgd, precision, model="sketch"))
+    for kind, group in found_by.items():
+        ratios = np.array([each.data.ratio for each in group])
+        sizes = [each.size.ratio for each in group]
+        spread = f"{min(sizes):.4f} to {max(sizes):.4f}"
+        rows.append([kind, len(group), share(ratios <= 1), share(np.isnan(ratios)), spread])
+    print(f"\n### {count} random sketches of 5 to 80 rows, seed {SEED}\n")
+    print(table(["noise on", "sketches", "N_eff <= N", "no N_eff", "M_eff / M"], rows))
+
+
 # ---- examples
 def examples() -> None:
     """Settings that equal risk reads wrongly, on clean inputs and in use."""
@@ -261,11 +320,9 @@ def examples() -> None:
         model = equal_risk_size(problem, size, sgd, precision)
         data = equal_risk_samples(problem, sgd, precision, size=size)
         trained = equal_risk_samples(problem, sgd, precision, size=size, whole_risk=False)
-        rows.append(
-            [f"`{precision}`", size, f"{one.model_size:.4g}", f"{one.samples:.4g}"]
-            + [f"{one.additive_error:+.3g}", f"{model.value:.4g}", f"{data.value:.4g}"]
-            + [f"{trained.value:.4g}"]
-        )
+        values = (one.model_size, one.samples, one.additive_error)
+        others = (model.value, data.value, trained.value)
+        rows.append([f"`{precision}`", size, *[f"{each:.4g}" for each in (*values, *others)]])
     head = ["precision", "M", "M_eff", "N_eff of 10,000", "error", "size of equal risk"]
     print(table([*head, "samples of equal risk", "of equal bias and variance"], rows))
 
@@ -279,6 +336,7 @@ def main() -> None:
     worst(pairs)
     definitions(pairs)
     model_sizes(pairs)
+    sketches()
     examples()
 
 

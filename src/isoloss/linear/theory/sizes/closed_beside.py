@@ -78,7 +78,7 @@ def closed_samples(
     span = sgd.steps * float(sgd.step_size)
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     if kind == "added" and view.inputs == "clean":
-        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of quantised inputs
+        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of H_q
     dims = [effective_dims(size, span, problem.decay, kind, level) for level in (0.0, eps)]
     samples = float(sgd.steps * sgd.batch)
     return effective_samples(

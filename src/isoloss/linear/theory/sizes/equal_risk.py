@@ -98,7 +98,7 @@ def equal_risk_size(
 ) -> EqualRisk:
     """Size of the full-precision model whose risk, same steps, is that of a size at a precision.
 
-    The whole risk is matched: approximation, bias, variance and, on quantised inputs, the floor.
+    The whole risk is matched: approximation, bias, variance and, in use, the floor.
     Sizes are searched upwards from 1, so where more coordinates would only add variance the smaller
     of two answers counts; between whole sizes log risk is linear in log size. Full precision takes
     the step size of the quantised run.
