@@ -1,4 +1,4 @@
-"""Theory against exact risk: how loose the bounds are, what a precision is worth, the bit rule, the
+"""Theory against exact risk: how loose the bounds are, sizes of equal risk, the bit rule, the
 best allocation.
 """
 
@@ -91,8 +91,8 @@ def spread(group: list[Tightness]) -> list[object]:
 
 def sizes() -> None:
     print(
-        "\n### Effective size of 80 and 1000 coordinates and of 8000 samples (a = 2, noise 0.25, "
-        "step size 0.1)\n"
+        "\n### Sizes of equal risk of 80 and 1000 coordinates and of 8000 samples (a = 2, noise "
+        "0.25, step size 0.1)\n"
     )
     problem, sgd = Regression(100_000, noise_var=0.25), SGD(8000, 1, 0.1)
     rows = []
@@ -113,7 +113,7 @@ def sizes() -> None:
                 share = model.doubling / model.full_doubling
                 values = (model.value, model.closed, share, data.value, data.closed)
                 rows.append([size, inputs, each, *map(number, values)])
-    head = ["M", "inputs", "precision", "M_eff", "closed", "gain of doubling", "N_eff", "closed"]
+    head = ["M", "inputs", "precision", "size", "closed", "gain of doubling", "samples", "closed"]
     print(table(head, rows))
 
 

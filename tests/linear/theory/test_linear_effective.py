@@ -180,6 +180,14 @@ def test_the_sizes_are_those_of_clean_inputs_and_the_error_is_not() -> None:
     assert risks[1] > risks[0]
 
 
+@pytest.mark.parametrize("precision", ["d:vec(0.1)", "d:coord(0.3) w:add(1e-3)"])
+def test_the_error_in_use_of_relative_noise(precision: str) -> None:
+    """(1 - 1/s) (R(0) - R(s w)): R_use(w) = s |w|^2 / 2 - w'Hw* + |w*|^2 / 2, with |.| of H."""
+    found = effective_sizes(PROBLEM, DESCENT, precision, inputs="in use")
+    gained = np.sum(PROBLEM.lam) / 2 - found.trained
+    assert found.additive_error == pytest.approx((1 - 1 / found.scale) * gained)
+
+
 def test_the_error_may_be_negative() -> None:
     """Relative noise shrinks the result by 1 + eps, which helps one that is mostly noise."""
     problem = Regression(100, 1.5, 50.0, 0.1)
@@ -203,11 +211,21 @@ def test_a_run_with_less_left_than_all_samples_leave_has_no_effective_samples() 
     assert f"none of {350_509 * 32:.6g}: full precision of size 12" in str(found)
 
 
-def test_a_run_that_is_worse_than_no_training_has_none() -> None:
-    problem = Regression(20, 1.5, 100.0, 0.01)
-    found = effective_sizes(problem, SGD(500, step_size="0.5 limit"), "a:add(50)", iterate="last")
-    assert math.isnan(found.samples)
-    assert "after one step, the rounded run" in found.reason
+def test_a_run_that_is_worse_than_no_training_is_worth_no_samples() -> None:
+    """Labels of noise 100 and a target of 0.01: every step does harm."""
+    problem, sgd = Regression(20, 1.5, 100.0, 0.01), SGD(500)
+    found = effective_sizes(problem, sgd, "a:add(0.05)", iterate="last")
+    assert found.trained > 1e-4 * np.sum(problem.lam) / 2
+    assert (found.samples, found.reason) == (0.0, "")
+
+
+def test_less_than_one_step_is_a_share_of_it() -> None:
+    """Noise that undoes nearly all: left to learn lies between none and one step of 4 samples."""
+    problem, sgd = Regression(20, 1.5, 0.1), SGD(500, 4, 0.3)
+    found = effective_sizes(problem, sgd, "a:add(20)", iterate="last")
+    start, once = np.sum(problem.lam) / 2, excess_risk(problem, SGD(1, 4, 0.3), "fp", "last").value
+    assert once < found.trained < start
+    assert found.samples == pytest.approx(4 * (start - found.trained) / (start - once))
 
 
 # ---- sketches, real grids, views

@@ -8,7 +8,8 @@ A run of M coordinates and N samples at a precision has the clean risk
 Take the common scale s of the rounded data off (rescaled.py): the run is read as s w. Then
 
     M_eff   A(M_eff) = A(M) + floor of s w_q*: full precision of this size has an optimum as good;
-    N_eff   full precision of size M_eff and step size gamma s has as much left to learn;
+    N_eff   the fewest samples after which full precision of size M_eff and step size gamma s has
+            no more left to learn: none for a run that is worse than w_0 = 0;
     error   R - A(M_eff) - what is left to learn, signed: what reading w as it stands costs beside
             s w, and rounding of the result; with inputs in use, 0.5 E ||w||_D^2 too.
 
@@ -28,7 +29,9 @@ Of three wishes, N_eff <= N, error >= 0, and one M_eff for clean inputs and inpu
 second gives. Where training has not come to the hidden directions, rounding has cost nothing yet: a
 smaller M_eff, a larger error and a larger N_eff are the same statement there, so wherever one of
 them is held fixed the others must move. Here M_eff takes the floor, N_eff what is left to learn,
-and the error changes sign: shrinking helps a run that is mostly variance.
+and the error changes sign: on clean inputs shrinking by 1 / s helps a run that is mostly variance.
+In use the error of a relative noise is (1 - 1/s) (R(0) - R(s w)), with R of clean inputs: at least
+0 wherever training has been of use.
 
 Source: derived here. The words are those of Zhang et al. 2026 (2602.19241), whose own factors are
 not known here.
@@ -56,6 +59,7 @@ from isoloss.linear.theory.sizes.rescaled import (
     learnt,
     most_stable,
     size_of_optimum,
+    untaught,
 )
 
 #: What the engine calls equal: digits of the exact risk.
@@ -99,8 +103,9 @@ def effective_sizes(
     EffectiveSizes
         Fractional sizes are between whole ones: the model of 4.3 coordinates is 0.7 of that of 4
         and 0.3 of that of 5; between whole numbers of steps log T is linear in log N. Where T is
-        not monotone the fewest samples count. `samples` is nan, with a reason, where full precision
-        has more left to learn than the rounded run at all samples up to N, or less at all.
+        not monotone the fewest samples count, 0 for a run that is worse than no training. `samples`
+        is nan, with a reason, where full precision has more left to learn than the rounded run even
+        after all N samples.
 
     Raises
     ------
@@ -218,8 +223,6 @@ def _steps(run: Learnt, model_size: float, sgd: SGD, iterate: str) -> tuple[floa
             "noise on the data acts as a ridge"
         )
     if first < aim:
-        return math.nan, (
-            f"{who} has {first:.4g} left to learn after one step, the rounded run {aim:.4g} after "
-            "all of them"
-        )
+        # Between none and one step, where there is no logarithm; none for a run worse than w_0.
+        return max(untaught(run, model_size) - aim, 0.0) / (untaught(run, model_size) - first), ""
     return crossing(curve, max(aim, last), sgd.steps, lambda: sgd.steps, who, POINTS)

@@ -120,6 +120,13 @@ def _never(run: Learnt, size: int) -> float:
     return run.approximation + beyond
 
 
+def untaught(run: Learnt, model_size: float) -> float:
+    """What full precision of a size has to learn before any step: its share of the signal."""
+    return sum(
+        share * (_never(run, 0) - _never(run, size)) for size, share in _whole_sizes(model_size)
+    )
+
+
 def full_curve(run: Learnt, model_size: float, sgd: SGD, iterate: str) -> Curve:
     """What full precision of a size, perhaps between two whole ones, has left to learn.
 
