@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from isoloss.files import encode, save
 from isoloss.formats import Precision
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Composed, Constants, Formula, Grouped
+from isoloss.laws.formula import Composed, Constants, Formula, Grouped, check
 from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
 from isoloss.laws.jet import Array, plain
 from isoloss.laws.provenance import Box, Evidence
@@ -200,7 +200,7 @@ class Law:
 
     def loss(self, x: Inputs) -> Array:
         """The loss of every run of an Inputs, shape (n,)."""
-        self.formula.check(self._known(), x)
+        check(self.name, self.formula, self._known(), x)
         loss = self._evaluated(self._known(), x)
         bad = np.flatnonzero(~np.isfinite(loss))
         if len(bad):

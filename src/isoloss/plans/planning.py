@@ -35,6 +35,9 @@ from isoloss.plans.search import (
     space_of,
 )
 from isoloss.plans.warnings_of_plan import disagreeing, outside_of, warnings_of
+from isoloss.plans.what_laws_see import cannot_tell_apart, left_out, not_told_apart
+
+INSTEAD = "use a precision-aware law or one precision"
 
 
 def plan(
@@ -104,7 +107,8 @@ def plan(
     outside = outside_of(members, choices[0])
     told = laws.warnings if isinstance(laws, Comparison) else ()
     own = warnings_of(members, choices[0], device, space, order[0])
-    warnings = (*silent, *told, *disagreeing(by_law), *own)
+    ties = not_told_apart(members, candidates)
+    warnings = (*silent, *told, *disagreeing(by_law), *ties, *own)
     withheld = None if extrapolate else outside
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
@@ -176,28 +180,12 @@ def _seeing(
     deaf = [m for m in members if blind(m, candidates)]
     if len(deaf) == len(members):
         if len(candidates) > 1:
-            raise PlanError(_no_precision_term([m.law.name for m in deaf]))
+            raise PlanError(cannot_tell_apart([m.law for m in deaf], "the candidates", INSTEAD))
         return tuple(members), ()
     left = [m for m in members if m not in deaf]
     total = sum(m.weight for m in left)
-    words = tuple(
-        ResultWarning(
-            WarningKind.UNTESTED,
-            f"law {m.law.name} (weight {m.weight:.2g}) has no precision term and is left out",
-        )
-        for m in deaf
-    )
+    words = tuple(map(left_out, deaf))
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
-
-
-def _no_precision_term(names: Sequence[str]) -> str:
-    what = (
-        f"law {names[0]!r} has" if len(names) == 1 else f"laws {', '.join(map(repr, names))} have"
-    )
-    return (
-        f"{what} no precision term that tells the candidates apart: all get the same loss; "
-        "use a precision-aware law or one precision"
-    )
 
 
 def _choice(

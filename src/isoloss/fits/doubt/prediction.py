@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.solve import Coordinates
+from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
@@ -141,7 +142,8 @@ def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
         WarningKind.NO_INTERVAL,
         f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
     )
-    return summarise(x, loss, np.vstack([none, none]), level, "mean", law, (missing,))
+    extra = (missing, *unseen_at_points(law, x))
+    return summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
 
 
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:

@@ -268,13 +268,14 @@ def _warnings(
     for m in members:
         unseen: dict[str, None] = {}
         for p in (p for p in asked if m.knows(p) is None):
-            unseen |= dict.fromkeys(f"-> {s}" for s in p.serve if f"-> {s}" not in m.sees(p))
+            unseen |= dict.fromkeys(s for s in m.unseen(p) if s.startswith("->"))
         if unseen:
             found.append(
                 ResultWarning(
-                    WarningKind.UNTESTED,
+                    WarningKind.UNSEEN_PARTS,
                     f"law {m.law.name} has no term for {', '.join(unseen)}: "
                     "what they cost is missing from the gap",
+                    tuple(unseen),
                 )
             )
         alike = _alike(m, asked)
@@ -283,7 +284,7 @@ def _warnings(
                 f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
                 "scale groups, scales or methods do not enter it"
             )
-            found.append(ResultWarning(WarningKind.UNTESTED, same))
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks
