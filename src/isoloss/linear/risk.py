@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 How = Literal["exact", "closure", "sampled"]
 Inputs = Literal["clean", "quantised"]
+#: Directions of a risk that are printed.
+SHOWN = 12
 INPUTS = ("clean", "quantised")
 
 
@@ -44,6 +46,9 @@ class Parts:
     def total(self) -> float:
         """bias + variance + approximation + rounding."""
         return self.bias + self.variance + self.approximation + self.rounding
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each.name} {getattr(self, each.name):.4g}" for each in fields(self))
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,17 @@ class Directions:
     def risk(self) -> Array:
         """Bias and variance together."""
         return self.bias + self.variance
+
+    def __str__(self) -> str:
+        rows = [f"{'eigenvalue':>12} {'bias':>12} {'variance':>12} {'share':>8}"]
+        whole = float(np.sum(self.risk)) or 1.0
+        columns = (self.eigenvalue, self.bias, self.variance, self.risk / whole)
+        for low, *rest in list(zip(*columns, strict=True))[:SHOWN]:
+            rows.append(f"{low:>12.4g} {rest[0]:>12.4g} {rest[1]:>12.4g} {rest[2]:>8.1%}")
+        more = len(self.risk) - SHOWN
+        rows += [f"and {more} more directions"] if more > 0 else []
+        first = f"risk {whole:.6g} by direction, bias {np.sum(self.bias):.4g} + variance "
+        return "\n".join([f"{first}{np.sum(self.variance):.4g}", *rows])
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,15 @@ class Tightness:
         """lower / exact."""
         return self.lower / self.exact
 
+    def __str__(self) -> str:
+        noise = self.noise if self.noise == "none" else f"{self.noise}({self.eps:g})"
+        return (
+            f"dim {self.dim}, {self.steps} steps, batch {self.batch}, noise {noise}: excess risk "
+            f"{self.exact:.4g}, bounds {self.reach:.3g} and {self.looseness:.3g} times it"
+        )
+
+    __repr__ = __str__
+
 
 def bound_tightness(
     dims: Sequence[int] = (50, 200),
