@@ -83,7 +83,8 @@ class Risk:
     value : float
         The risk, in squared units of the label: `parts.total`.
     standard_error : float
-        Of the value; 0 unless `how` is 'sampled'.
+        Of the value: over replicates where `how` is 'sampled', over sketches in a `SketchRisk`; 0
+        otherwise.
     how : str
         'exact': no approximation (1e-10 of the larger of the risk and a thousandth of the risk at
         w_0); 'closure': real grids or sketches where second moments close only approximately;
