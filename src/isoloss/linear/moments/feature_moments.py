@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format, NoiseLevels, noise_model, relative_error
-from isoloss.linear.moments.grid_moments import symmetric_moments
+from isoloss.linear.moments.mixtures import moments_on_grid
 from isoloss.linear.quantisers import default_step, is_listed, levels_of
 
 Array = NDArray[np.float64]
-NORMAL = 3.0
 #: Second moments of u below this are zero: they would be denormal.
 VANISHING = 1e-290
 
@@ -73,17 +72,10 @@ def shared_factors(data: Format | None) -> tuple[float, float]:
 
 def _grid(lam: Array, kurtosis: float, data: Format, scale: float | None) -> tuple[Array, ...]:
     """The moments on a real grid; too fine ones as noise of their mean size, which is a closure."""
-    if kurtosis != NORMAL:
-        raise ValueError(
-            f"data on the grid '{data}' need normal features, kurtosis 3, not {kurtosis!r}; use "
-            "ideal noise"
-        )
     # An integer's default step is made for the largest feature.
     largest = float(np.sqrt(np.max(lam)))
     if is_listed(data):
-        moments = symmetric_moments(
-            levels_of(data, scale, largest), data.rounding == "sr", np.sqrt(lam)
-        )
+        moments = moments_on_grid(data, levels_of(data, scale, largest), kurtosis, np.sqrt(lam))
         # Denormal moments would make quotients such as g / h noise; they are zero together.
         return tuple(np.where(moments.h > VANISHING, each, 0.0) for each in moments)
     return data_moments(lam, kurtosis, *fine_noise(data, scale, largest))
@@ -97,5 +89,6 @@ def fine_noise(known: Format, scale: float | None, size: float) -> tuple[Format,
         # Uniform error in a cell of width step: step^2 / 12 to nearest; stochastic, p (1 - p)
         # step^2 in the mean, step^2 / 6.
         step = scale or default_step(known, size)
-        return Format.parse(f"add({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
+        noise = "add_uniform" if known.rounding == "dither" else "add"
+        return Format.parse(f"{noise}({step**2 / (6 if known.rounding == 'sr' else 12)!r})"), None
     return Format.parse(f"coord({relative_error(known)!r})"), None

@@ -26,12 +26,8 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Format, NoiseLevels
 from isoloss.linear.checks import fits_in_memory
-from isoloss.linear.moments.feature_moments import (
-    NORMAL,
-    data_moments,
-    noise_levels,
-    shared_factors,
-)
+from isoloss.linear.moments.feature_moments import data_moments, noise_levels, shared_factors
+from isoloss.linear.moments.mixtures import NORMAL
 from isoloss.linear.moments.setting import Setting, scalar
 from isoloss.linear.regression import Regression
 

@@ -16,7 +16,7 @@ from isoloss.linear.quantisers import default_step
 
 #: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element, by
 #: more than one of these; whole numbers, to the nearest or at random; floats likewise; a grid finer
-#: than the numbers it is given, which only clips.
+#: than the numbers it is given, which only clips; whole numbers with subtractive dither.
 (
     NONE,
     ADD,
@@ -28,7 +28,8 @@ from isoloss.linear.quantisers import default_step
     NEAREST_FLOAT,
     RANDOM_FLOAT,
     CLIP,
-) = range(10)
+    DITHER_EQUAL,
+) = range(11)
 #: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for,
 #: the ends of the grid, a float's smallest normal number, 2^-mantissa; where scales follow what is
 #: rounded, how many neighbours share one, the rule it follows, and the step of an integer's grid;
@@ -67,6 +68,8 @@ def rule_of(
     rule[LOW], rule[TOP] = -top if low is None else -_within(-low, dtype), top
     if known.mantissa is None or known.lowest_exponent is None:
         rule[CODE] = RANDOM_EQUAL if at_random else NEAREST_EQUAL
+        if known.rounding == "dither":
+            rule[CODE] = DITHER_EQUAL
         rule[SCALE] = scale or default_step(known, size)
         return rule
     rule[SMALLEST], rule[UNIT], rule[SCALE] = (

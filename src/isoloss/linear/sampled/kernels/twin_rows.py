@@ -21,6 +21,7 @@ from isoloss.linear.sampled.kernels.rules import (
     CODE,
     COMMON,
     COORD,
+    DITHER_EQUAL,
     GROUP,
     LOW,
     MIXED,
@@ -40,6 +41,7 @@ from isoloss.linear.sampled.kernels.rules import (
 )
 from isoloss.linear.sampled.kernels.twin import (
     clipped,
+    dithered_equal,
     nearest_equal,
     nearest_float,
     random_equal,
@@ -64,7 +66,7 @@ def round_row(out: Any, x: Any, rule: Any, key: Any, noise: Any) -> None:
         _noisy_row(out, x, code, rule, key, noise)
     elif code == MIXED:
         _mixed_row(out, x, rule, key, noise)
-    elif code in (NEAREST_EQUAL, RANDOM_EQUAL):
+    elif code in (NEAREST_EQUAL, RANDOM_EQUAL, DITHER_EQUAL):
         _equal_row(out, x, code, rule[SCALE], rule[LOW], rule[TOP], key)
     else:
         _float_row(out, x, code, rule, key)
@@ -123,6 +125,9 @@ def _equal_row(out: Any, x: Any, code: int, scale: Any, low: Any, top: Any, key:
     if code == NEAREST_EQUAL:
         for i in range(x.size):
             out[i] = nearest_equal(x[i] / scale, low, top) * scale
+    elif code == DITHER_EQUAL:
+        for i in range(x.size):
+            out[i] = dithered_equal(x[i] / scale, low, top, uniform(i, key)) * scale
     else:
         for i in range(x.size):
             out[i] = random_equal(x[i] / scale, low, top, uniform(i, key)) * scale
@@ -162,6 +167,8 @@ def rounded_one(x: Any, rule: Any, key: Any, shared: Any) -> Any:
         return nearest_equal(x / scale, low, top) * scale
     if code == RANDOM_EQUAL:
         return random_equal(x / scale, low, top, uniform(0, key)) * scale
+    if code == DITHER_EQUAL:
+        return dithered_equal(x / scale, low, top, uniform(0, key)) * scale
     if code == NEAREST_FLOAT:
         return nearest_float(x / scale, low, top, rule[SMALLEST], rule[UNIT]) * scale
     if code == RANDOM_FLOAT:
