@@ -36,12 +36,14 @@ from isoloss.linear.theory import (
     risk_bound,
     size_constant,
 )
+from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
     "SCHEDULES",
     "SGD",
     "STUDIES",
+    "UPDATE_RULES",
     "Allocation",
     "AllocationChoice",
     "Allowance",
@@ -62,6 +64,7 @@ __all__ = [
     "Study",
     "Tightness",
     "TrainingRisk",
+    "UpdateRule",
     "allocate",
     "best_size",
     "bit_rule",

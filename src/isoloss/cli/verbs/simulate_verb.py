@@ -99,7 +99,17 @@ class Lists:
         many("--schedule", "S,S...", DESCENT, "constant, geometric or cosine.", "constant"),
     ] = None
     momentum: Annotated[
-        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the heavy ball.", "0")
+        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the update rule.", "0")
+    ] = None
+    rule: Annotated[
+        list[str] | None,
+        many(
+            "--rule",
+            "R,R...",
+            DESCENT,
+            "How gradients move w: heavy ball, nesterov, ema.",
+            "heavy ball",
+        ),
     ] = None
     precision: Annotated[
         list[str] | None,

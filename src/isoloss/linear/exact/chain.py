@@ -21,6 +21,7 @@ from isoloss.linear.exact.contour import (
 from isoloss.linear.exact.heavy_ball import ball_advanced, ball_holds
 from isoloss.linear.exact.state import Seen, State, start, state_of, stepped
 from isoloss.linear.exact.step_operator import Operator
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
 Way = Literal["jump", "step"]
@@ -49,7 +50,7 @@ class Course:
 
     stretches: tuple[Stretch, ...]
     averaged: int
-    momentum: float
+    rule: Coefficients
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -58,15 +59,15 @@ class Course:
             (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0)
             for each in self.stretches
         )
-        return sizes, self.momentum > 0
+        return sizes, self.rule.still, self.rule.heavy
 
     @property
     def smooth(self) -> bool:
-        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in
+        """Whether the result is smooth in the eigenvalue: with rule, what turns has died in
         every stretch.
         """
         fewest = min(each.steps for each in self.stretches)
-        return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
+        return self.rule.keep == 0 or fewest * math.log(self.rule.keep) < 2 * math.log(TURNING)
 
     def scaled(self, size: float) -> Course:
         """The course with all step sizes times `size`."""
@@ -98,7 +99,7 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
                 if part
             ]
             at += steps
-    return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.momentum)
+    return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.coefficients)
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,16 @@ def run(
 ) -> Outcome:
     """The result of courses of one shape under stacked operators."""
     # Points of one shape run side by side: arrays (P, n), a row a point.
-    momentum = np.array([[each.momentum] for each in courses])
-    at = start(op, bool(courses[0].momentum))
+    rule = Coefficients(*np.array([each.rule for each in courses], dtype=float).T[:, :, None])
+    at = start(op, not courses[0].rule.still)
     count = len(courses[0].stretches)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
         # Of the last stretch only the total spread is asked, which costs one inversion and no
         # state.
-        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
+        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, rule, way):
             return _ended(at, op, stretches, courses, norm)
-        at = advanced(at, op, stretches, momentum, way)
+        at = advanced(at, op, stretches, rule, way)
     return _read(at, op, courses, norm)
 
 
@@ -134,7 +135,7 @@ def advanced(
     at: State,
     op: Operator,
     stretches: list[Stretch],
-    momentum: Array,
+    rule: Coefficients,
     way: Way,
     seen: Seen | None = None,
 ) -> State:
@@ -145,21 +146,21 @@ def advanced(
     steps = np.array([each.steps for each in stretches])
     summing = stretches[0].summing
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
-        return _varied(at, op, stretches, momentum, summing, seen)
+        return _varied(at, op, stretches, rule, summing, seen)
     gamma = np.array([[each.size] for each in stretches])
     # Some points of a stack may jump while others have to walk; each keeps its row.
-    jump = _jumps(op, gamma, momentum, steps, way)
+    jump = _jumps(op, gamma, rule, steps, way)
     if jump.all():
-        return _jumped(at, op, gamma, momentum, steps, summing)
+        return _jumped(at, op, gamma, rule, steps, summing)
     merged = [None if each is None else each.copy() for each in at.arrays()]
     for chosen, far in ((np.flatnonzero(jump), True), (np.flatnonzero(~jump), False)):
         if not len(chosen):
             continue
         part, here = at.rows(chosen), op.rows(chosen)
         moved = (
-            _jumped(part, here, gamma[chosen], momentum[chosen], steps[chosen], summing)
+            _jumped(part, here, gamma[chosen], rule.rows(chosen), steps[chosen], summing)
             if far
-            else walked(part, here, gamma[chosen], steps[chosen], momentum[chosen], summing)
+            else walked(part, here, gamma[chosen], steps[chosen], rule.rows(chosen), summing)
         )
         for into, new in zip(merged, moved.arrays(), strict=True):
             if into is not None and new is not None:
@@ -168,7 +169,12 @@ def advanced(
 
 
 def walked(
-    at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
+    at: State,
+    op: Operator,
+    gamma: Array,
+    steps: NDArray[np.int64],
+    rule: Coefficients,
+    summing: bool,
 ) -> State:
     """The state behind `steps` (P,) steps, one after the other; who is there waits for the
     others.
@@ -180,16 +186,16 @@ def walked(
     done = 0
     for goal in np.unique(steps):
         for _ in range(goal - done):
-            at = stepped(at, op, gamma, momentum, summing)
+            at = stepped(at, op, gamma, rule, summing)
         done = int(goal)
         here = steps[left] == goal
         parts.append((left[here], at.rows(np.flatnonzero(here))))
         rest = np.flatnonzero(~here)
-        at, op, gamma, momentum, left = (
+        at, op, gamma, rule, left = (
             at.rows(rest),
             op.rows(rest),
             gamma[rest],
-            momentum[rest],
+            rule.rows(rest),
             left[rest],
         )
     # Back to the order of the points.
@@ -212,42 +218,45 @@ def _varied(
     at: State,
     op: Operator,
     stretches: list[Stretch],
-    momentum: Array,
+    rule: Coefficients,
     summing: bool,
     seen: Seen | None,
 ) -> State:
     """The state behind stretches of as many steps each, whose size may differ from step to step."""
     sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
     for size in sizes.T:
-        at = stepped(at, op, size[:, None], momentum, summing, seen)
+        at = stepped(at, op, size[:, None], rule, summing, seen)
     return at
 
 
 def _jumped(
-    at: State, op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], summing: bool
+    at: State,
+    op: Operator,
+    gamma: Array,
+    rule: Coefficients,
+    steps: NDArray[np.int64],
+    summing: bool,
 ) -> State:
     if at.speed is None:
         return contour_advanced(at, op, gamma, steps, summing)
-    return ball_advanced(at, op, gamma, momentum, steps, summing)
+    return ball_advanced(at, op, gamma, rule, steps, summing)
 
 
 def _jumps(
-    op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], way: Way
+    op: Operator, gamma: Array, rule: Coefficients, steps: NDArray[np.int64], way: Way
 ) -> NDArray[np.bool_]:
     if way == "step":
         return np.zeros(len(steps), dtype=bool)
-    if momentum.any():
-        return ball_holds(op, gamma, momentum, steps)
+    if not rule.still:
+        return ball_holds(op, gamma, rule, steps)
     return contour_holds(op, gamma, steps)
 
 
-def _all_jump(op: Operator, stretches: list[Stretch], momentum: Array, way: Way) -> bool:
-    if isinstance(stretches[0].size, np.ndarray) or momentum.any():
+def _all_jump(op: Operator, stretches: list[Stretch], rule: Coefficients, way: Way) -> bool:
+    if isinstance(stretches[0].size, np.ndarray) or not rule.still:
         return False
     gamma = np.array([[each.size] for each in stretches])
-    return bool(
-        _jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all()
-    )
+    return bool(_jumps(op, gamma, rule, np.array([each.steps for each in stretches]), way).all())
 
 
 def _ended(

@@ -29,6 +29,7 @@ from isoloss.linear.exact.state import Seen, State, start
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
 from isoloss.linear.moments import Setting, fine_noise, rounded_moments, symmetric_moments
 from isoloss.linear.quantisers import Quantisers, Scales, is_grid, is_listed, levels_of
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
 #: Length of a piece, relative to the steps before it.
@@ -209,8 +210,11 @@ class Closed:
     centre: Array
 
 
-def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, way: Way) -> Closed:
+def closed(
+    closure: Closure, stretches: tuple[Stretch, ...], rule: Coefficients, way: Way
+) -> Closed:
     """The state after all stretches, the levels set again at each piece."""
+    each_rule = Coefficients(*(np.array([[value]]) for value in rule))
     levels, at, centre = None, None, np.zeros_like(closure.setting.h)
     done = summed = 0
     for stretch in stretches:
@@ -223,16 +227,14 @@ def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, wa
             noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
             op = operator(levels.trained(closure.setting), noises, closure.batch)
             at = (
-                start(op, momentum > 0)
+                start(op, not rule.still)
                 if at is None
                 else _recentred(at, centre - op.centre, summed)
             )
             centre = op.centre
             seen = closure.seen(at.mean + centre, at.var, centre)
             gain = levels.gain * levels.gradient_gain
-            at = advanced(
-                at, op, [replace(piece, size=piece.size * gain)], np.array([[momentum]]), way, seen
-            )
+            at = advanced(at, op, [replace(piece, size=piece.size * gain)], each_rule, way, seen)
             done += piece.steps
             summed += piece.steps if piece.summing else 0
     if at is None or levels is None:

@@ -136,10 +136,8 @@ def risk_bound(
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
     _check(sgd, point.quantisers, precision)
     at = point.setting
-    _, op, momentum = stack([point])
-    gamma = (
-        float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, momentum)[0])
-    )
+    _, op, rule = stack([point])
+    gamma = float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, rule)[0])
     noise = gradient_noise(at, point.quantisers, sgd.batch)
     head = at.h * gamma * sgd.steps >= 1
     trace = float(at.total(at.h)[0])
@@ -163,10 +161,10 @@ def risk_bound(
 
 
 def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None:
-    if sgd.schedule != "constant" or sgd.momentum:
+    if sgd.schedule != "constant" or sgd.updating:
         raise ValueError(
             "the bound holds for constant steps without momentum, not for schedule "
-            f"'{sgd.schedule}' with momentum {sgd.momentum:g}"
+            f"'{sgd.schedule}' with {sgd.updating or 'momentum 0'}"
         )
     for part in "lwag":
         if is_grid(getattr(quantisers, part)):
