@@ -40,6 +40,8 @@ from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
 from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
+    JUMP,
+    STEP,
     Point,
     Way,
     limit_of,
@@ -57,10 +59,10 @@ Array = NDArray[np.float64]
 Method = Literal["exact", "contour", "full", "steps", "sampled"]
 #: Which coordinates and which way each exact method takes: compressed or all, jumping or stepping.
 METHODS: dict[str, tuple[bool, Way]] = {
-    "exact": (True, "jump"),
-    "contour": (True, "jump"),
-    "full": (False, "jump"),
-    "steps": (False, "step"),
+    "exact": (True, JUMP),
+    "contour": (True, JUMP),
+    "full": (False, JUMP),
+    "steps": (False, STEP),
 }
 #: Numbers of one array of a stack of points.
 STACK = 16_384

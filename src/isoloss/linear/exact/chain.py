@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,12 @@ from isoloss.linear.exact.contour import (
     contour_spread,
 )
 from isoloss.linear.exact.heavy_ball import ball_advanced, ball_holds
-from isoloss.linear.exact.state import Seen, State, start, state_of, stepped
+from isoloss.linear.exact.state import Seen, State, start, state_of
 from isoloss.linear.exact.step_operator import Operator
+from isoloss.linear.exact.walking import Way, announced, check_walk, varied, walked
 from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
-Way = Literal["jump", "step"]
-#: Steps that are still taken one by one, some hours of them.
-LONGEST = 10**8
 #: Size of what still turns below which few coordinates stand for all.
 TURNING = 1e-13
 
@@ -121,6 +118,7 @@ def run(
     rule = Coefficients(*np.array([each.rule for each in courses], dtype=float).T[:, :, None])
     at = start(op, not courses[0].rule.still)
     count = len(courses[0].stretches)
+    announced(_steps_to_walk(op, courses, rule, way), op.h.shape[1], way)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
         # Of the last stretch only the total spread is asked, which costs one inversion and no
@@ -129,6 +127,18 @@ def run(
             return _ended(at, op, stretches, courses, norm)
         at = advanced(at, op, stretches, rule, way)
     return _read(at, op, courses, norm)
+
+
+def _steps_to_walk(op: Operator, courses: list[Course], rule: Coefficients, way: Way) -> int:
+    """The steps, over all points, that have to be taken one by one."""
+    count = 0
+    for stretches in zip(*(each.stretches for each in courses), strict=True):
+        steps = np.array([each.steps for each in stretches])
+        if way.jump and not isinstance(stretches[0].size, np.ndarray):
+            gamma = np.array([[each.size] for each in stretches])
+            steps = steps[~_jumps(op, gamma, rule, steps, way)]
+        count += int(steps.sum())
+    return count
 
 
 def advanced(
@@ -146,7 +156,8 @@ def advanced(
     steps = np.array([each.steps for each in stretches])
     summing = stretches[0].summing
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
-        return _varied(at, op, stretches, rule, summing, seen)
+        sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
+        return varied(at, op, sizes, rule, summing, way, seen)
     gamma = np.array([[each.size] for each in stretches])
     # Some points of a stack may jump while others have to walk; each keeps its row.
     jump = _jumps(op, gamma, rule, steps, way)
@@ -160,73 +171,12 @@ def advanced(
         moved = (
             _jumped(part, here, gamma[chosen], rule.rows(chosen), steps[chosen], summing)
             if far
-            else walked(part, here, gamma[chosen], steps[chosen], rule.rows(chosen), summing)
+            else walked(part, here, gamma[chosen], steps[chosen], rule.rows(chosen), summing, way)
         )
         for into, new in zip(merged, moved.arrays(), strict=True):
             if into is not None and new is not None:
                 into[chosen] = new
     return state_of(merged)
-
-
-def walked(
-    at: State,
-    op: Operator,
-    gamma: Array,
-    steps: NDArray[np.int64],
-    rule: Coefficients,
-    summing: bool,
-) -> State:
-    """The state behind `steps` (P,) steps, one after the other; who is there waits for the
-    others.
-    """
-    check_walk(int(steps.max()))
-    left = np.arange(len(steps))
-    # Points with fewer steps leave the stack when theirs are done, so none is computed in vain.
-    parts: list[tuple[NDArray[np.intp], State]] = []
-    done = 0
-    for goal in np.unique(steps):
-        for _ in range(goal - done):
-            at = stepped(at, op, gamma, rule, summing)
-        done = int(goal)
-        here = steps[left] == goal
-        parts.append((left[here], at.rows(np.flatnonzero(here))))
-        rest = np.flatnonzero(~here)
-        at, op, gamma, rule, left = (
-            at.rows(rest),
-            op.rows(rest),
-            gamma[rest],
-            rule.rows(rest),
-            left[rest],
-        )
-    # Back to the order of the points.
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-    columns = zip(*(state.arrays() for _, state in parts), strict=True)
-    return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
-
-
-def check_walk(steps: int) -> None:
-    """Raise ValueError if steps are too many to be taken one by one."""
-    if steps > LONGEST:
-        raise ValueError(
-            f"{steps} steps have to be taken one by one here, which is too many; accepted are at "
-            f"most {LONGEST}, "
-            "or a constant or geometric schedule well below the stability limit with method 'exact'"
-        )
-
-
-def _varied(
-    at: State,
-    op: Operator,
-    stretches: list[Stretch],
-    rule: Coefficients,
-    summing: bool,
-    seen: Seen | None,
-) -> State:
-    """The state behind stretches of as many steps each, whose size may differ from step to step."""
-    sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
-    for size in sizes.T:
-        at = stepped(at, op, size[:, None], rule, summing, seen)
-    return at
 
 
 def _jumped(
@@ -245,7 +195,7 @@ def _jumped(
 def _jumps(
     op: Operator, gamma: Array, rule: Coefficients, steps: NDArray[np.int64], way: Way
 ) -> NDArray[np.bool_]:
-    if way == "step":
+    if not way.jump:
         return np.zeros(len(steps), dtype=bool)
     if not rule.still:
         return ball_holds(op, gamma, rule, steps)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from isoloss.formats import Format
 from isoloss.linear.asked import Spelled, check_point, check_scales
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact.chain import Course, Way, course_of, run
+from isoloss.linear.exact.chain import Course, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
 from isoloss.linear.exact.measuring import Solved, norm_of
 from isoloss.linear.exact.stability import limits, stable
 from isoloss.linear.exact.step_operator import Operator, noises_of, operator
+from isoloss.linear.exact.walking import Way
 from isoloss.linear.moments import Setting, noise_levels, setting_of, stacked
 from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of, spelled_noises
 from isoloss.linear.regression import Regression
