@@ -1,10 +1,10 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
+from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
@@ -40,6 +40,7 @@ from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
+    "INPUT_WORDS",
     "SCHEDULES",
     "SGD",
     "STUDIES",
@@ -53,6 +54,7 @@ __all__ = [
     "EffectiveSize",
     "EqualBits",
     "GradientNoise",
+    "LongWalk",
     "NoiseSources",
     "Parts",
     "RateCondition",

@@ -7,7 +7,7 @@ How it works, in five steps, each in a file of its own.
    for a real grid on the data sums of partial moments of the normal density
    (moments/grid_moments.py).
 2. exact/step_operator.py. In one step of SGD the second moments of w - c, with c the optimum on
-   quantised inputs, move by a map that is diagonal plus rank one. Nothing off the diagonal is
+   rounded features, move by a map that is diagonal plus rank one. Nothing off the diagonal is
    needed, since coordinates are independent and symmetric, so d numbers say what d^2 would. All
    five quantisers, any batch, any kurtosis: exact.
 3. exact/contour.py. The generating function of T such steps is d scalar divisions at one point of
@@ -30,7 +30,8 @@ al. 2026 (2602.19241), whose full texts were not at hand.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -76,6 +77,7 @@ def excess_risk(
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
+    callback: Callable[[float], None] | None = None,
 ) -> Risk:
     """Expected excess risk of w after SGD with the parts of a precision rounded.
 
@@ -92,13 +94,16 @@ def excess_risk(
         'last' (w_T), 'average' (of w_0..w_{T-1}), 'tail' (of the last half of these) or 'tail
         0.25'.
     inputs : str
-        'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor
-        beside it.
+        'clean': 0.5 E ||w - w*||_H^2. 'in use': the features are rounded where w is used too, 0.5 E
+        ||w - w_q*||_{H_q}^2 + floor; both are parts.
     method : str
         'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps'
         steps through all of them; 'sampled' simulates (`sample_risk`).
     scales : Scales
         Of real grids.
+    callback : callable, optional
+        Called with the share that is done, 0 to 1, while steps are taken one by one. What takes
+        more than a few seconds is said before it starts, by a warning (`LongWalk`).
 
     Returns
     -------
@@ -110,7 +115,7 @@ def excess_risk(
     ValueError
         Bad input, or an unstable step size; the message has the limit.
     """
-    return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales)[0]
+    return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales, callback)[0]
 
 
 def excess_risks(
@@ -119,6 +124,7 @@ def excess_risks(
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
+    callback: Callable[[float], None] | None = None,
 ) -> list[Risk]:
     """Excess risk of many points at once; those of one shape run side by side.
 
@@ -126,7 +132,7 @@ def excess_risks(
     ----------
     points : iterable of (Regression, SGD, Precision or str)
         What `excess_risk` takes first.
-    iterate, inputs, method, scales
+    iterate, inputs, method, scales, callback
         As in `excess_risk`.
 
     Returns
@@ -144,6 +150,7 @@ def excess_risks(
     if one_of("method", method, (*METHODS, "sampled")) == "sampled":
         return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
     compressed, way = METHODS[method]
+    way, done = replace(way, told=callback), 0
     made = [point_of(*each, iterate, scales, compressed) for each in points]
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for at, point in enumerate(made):
@@ -153,10 +160,14 @@ def excess_risks(
         some = max(1, STACK // len(made[members[0]].setting.weight))
         for low in range(0, len(members), some):
             chosen = members[low : low + some]
+            here = way.part(done / len(made), (done + len(chosen)) / len(made))
             for at, risk in zip(
-                chosen, _risks([made[i] for i in chosen], inputs, way), strict=True
+                chosen, _risks([made[i] for i in chosen], inputs, here), strict=True
             ):
                 risks[at] = risk
+            done += len(chosen)
+            if callback is not None:
+                callback(done / len(made))
     return risks  # type: ignore[return-value]
 
 
@@ -192,6 +203,11 @@ def _risks(points: Sequence[Point], inputs: Inputs, way: Way) -> list[Risk]:
         rows = np.flatnonzero([each.quantisers.post == known for each in points])
         rounding[rows] = rounding_of(known, points[rows[0]].scales.post, done, inputs)[rows]
     parts = measured(done.setting, done.mean, done.spread, inputs, rounding)
-    columns = zip(*(column.tolist() for column in parts), done.sizes, done.hows, strict=True)
-    made = ((Parts(*row[:5]), row[5], row[6]) for row in columns)
-    return [Risk(part.total, 0.0, how, part, inputs, size) for part, size, how in made]
+    # The norm of H_q is not measured on clean inputs.
+    norms = parts.quantised_norm.tolist() if inputs == "in use" else [None] * len(points)
+    columns = zip(*(column.tolist() for column in parts[:-1]), norms, strict=True)
+    made = [Parts(*row) for row in columns]
+    return [
+        Risk(part.total, 0.0, how, part, inputs, size)
+        for part, size, how in zip(made, done.sizes, done.hows, strict=True)
+    ]

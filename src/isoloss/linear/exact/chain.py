@@ -125,7 +125,7 @@ def run(
         # state.
         if k == count - 1 and not by_coordinate and _all_jump(op, stretches, rule, way):
             return _ended(at, op, stretches, courses, norm)
-        at = advanced(at, op, stretches, rule, way)
+        at = advanced(at, op, stretches, rule, way.part(k / count, (k + 1) / count))
     return _read(at, op, courses, norm)
 
 

@@ -133,7 +133,7 @@ class Closure:
         )
 
     def at_the_optimum(self) -> Levels:
-        """The levels at the optimum on quantised inputs, which the stability limit is judged at."""
+        """The levels at the optimum on rounded features, which the stability limit is judged at."""
         return self.at(self.setting.centre, np.zeros_like(self.setting.h))
 
     @property
@@ -233,11 +233,12 @@ def closed(
 ) -> Closed:
     """The state after all stretches, the levels set again at each piece."""
     steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
-    if closure.biased:
+    if closure.biased or isinstance(stretches[0].size, np.ndarray):
         check_walk(steps)
-        announced(steps, numbers, way, nearest=True)
-        if pace_of(steps, numbers, way, nearest=True).compiled:
-            return _closed_by_machine(closure, stretches, rule, way)
+        announced(steps, numbers, way, closure.biased)
+    if closure.biased and pace_of(steps, numbers, way, nearest=True).compiled:
+        return _closed_by_machine(closure, stretches, rule, way)
+    told, way = way.told, replace(way, told=None, whole=steps)
     each_rule = Coefficients(*(np.array([[value]]) for value in rule))
     levels, at, centre = None, None, np.zeros_like(closure.setting.h)
     done = summed = 0
@@ -258,8 +259,17 @@ def closed(
             centre = op.centre
             seen = closure.seen(at.mean + centre, at.var, centre)
             gain = levels.gain * levels.gradient_gain
-            at = advanced(at, op, [replace(piece, size=piece.size * gain)], each_rule, way, seen)
+            at = advanced(
+                at,
+                op,
+                [replace(piece, size=piece.size * gain)],
+                each_rule,
+                replace(way, told=None),
+                seen,
+            )
             done += piece.steps
+            if told is not None:
+                told(done / steps)
             summed += piece.steps if piece.summing else 0
     if at is None or levels is None:
         raise AssertionError("a descent has at least one step")
@@ -271,11 +281,12 @@ def _closed_by_machine(
 ) -> Closed:
     """The same for nearest rounding, whose pieces are single steps, in machine code."""
     nearest, summed = closure.compiled(), 0
-    state = np.zeros((9, closure.setting.h.shape[1]))
-    for stretch in stretches:
+    state, count = np.zeros((9, closure.setting.h.shape[1])), len(stretches)
+    for k, stretch in enumerate(stretches):
+        here = way.part(k / count, (k + 1) / count)
         sizes = np.broadcast_to(stretch.size, stretch.steps)
         # The levels of the last step, which moved the optimum, are asked for after it.
-        state = nearest_walked(nearest, state, sizes[:-1], rule, stretch.summing, way)
+        state = nearest_walked(nearest, state, sizes[:-1], rule, stretch.summing, here)
         last = closure.at(state[:1], state[1:2])
         state = nearest_walked(nearest, state, sizes[-1:], rule, stretch.summing, Way())
         summed += stretch.steps if stretch.summing else 0

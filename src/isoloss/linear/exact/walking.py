@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,20 @@ class LongWalk(UserWarning):
 @dataclass(frozen=True)
 class Way:
     """How the engine gets through a stretch: jumping where that holds, or always step by step in
-    numpy, the reference; and who is told the share of a walk that is done.
+    numpy, the reference; who is told the share of a walk that is done; and the steps of the
+    whole walk, where a closure cuts it into pieces.
     """
 
     jump: bool = True
     told: Callable[[float], None] | None = None
+    whole: int = 0
+
+    def part(self, first: float, last: float) -> Way:
+        """The way through a part of the whole, from one share of it to another."""
+        told = self.told
+        if told is None:
+            return self
+        return replace(self, told=lambda share: told(first + share * (last - first)))
 
 
 JUMP, STEP = Way(), Way(jump=False)
@@ -64,7 +73,8 @@ def pace_of(steps: int, numbers: int, way: Way, nearest: bool = False) -> Pace:
     """The pace of steps on so many coordinates."""
     each = (NUMPY_NEAREST, COMPILED_NEAREST) if nearest else (NUMPY, COMPILED)
     slow, fast = (steps * (step + numbers * one) for step, one in each)
-    pays = way.jump and slow > LOADING + fast
+    share = steps / max(way.whole, steps, 1)
+    pays = way.jump and slow > share * LOADING + fast
     return Pace(slow, fast, pays and importlib.util.find_spec("numba") is not None)
 
 
@@ -121,12 +131,34 @@ def walked(
 ) -> State:
     """The state behind `steps` (P,) steps of size gamma (P, 1), one after the other."""
     check_walk(int(steps.max()))
-    pace = pace_of(int(steps.sum()), op.h.shape[1], way)
-    if pace.compiled:
+    # Each point by itself, so that its digits do not depend on those beside it.
+    fast = np.array([pace_of(int(each), op.h.shape[1], way).compiled for each in steps])
+    if fast.all():
         sizes = [
             np.broadcast_to(size, count) for size, count in zip(gamma[:, 0], steps, strict=True)
         ]
-        return _machine_walked(at, op, sizes, rule, summing, way, pace)
+        return _machine_walked(at, op, sizes, rule, summing, way)
+    if fast.any():
+        rows = np.argsort(fast, kind="stable")
+        parts_of = [
+            walked(at.rows(some), op.rows(some), gamma[some], steps[some], rule.rows(some),
+                   summing, way)
+            for some in (np.flatnonzero(~fast), np.flatnonzero(fast))
+        ]  # fmt: skip
+        return _joined(parts_of, rows)
+    return _waiting(at, op, gamma, steps, rule, summing, way)
+
+
+def _waiting(
+    at: State,
+    op: Operator,
+    gamma: Array,
+    steps: NDArray[np.int64],
+    rule: Coefficients,
+    summing: bool,
+    way: Way,
+) -> State:
+    """The same in numpy, side by side; who is there waits for the others."""
     left = np.arange(len(steps))
     # Points with fewer steps leave the stack when theirs are done, so none is computed in vain.
     parts: list[tuple[NDArray[np.intp], State]] = []
@@ -145,9 +177,13 @@ def walked(
             rule.rows(rest),
             left[rest],
         )
-    # Back to the order of the points.
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-    columns = zip(*(state.arrays() for _, state in parts), strict=True)
+    return _joined([state for _, state in parts], np.concatenate([rows for rows, _ in parts]))
+
+
+def _joined(parts: list[State], rows: NDArray[np.intp]) -> State:
+    """States of some points each as one, back in the order of the points."""
+    order = np.argsort(rows)
+    columns = zip(*(state.arrays() for state in parts), strict=True)
     return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
 
 
@@ -161,9 +197,8 @@ def varied(
     seen: Seen | None = None,
 ) -> State:
     """The state behind steps whose size (P, T) may differ from step to step."""
-    pace = pace_of(sizes.size, op.h.shape[1], way)
-    if pace.compiled and seen is None:
-        return _machine_walked(at, op, list(sizes), rule, summing, way, pace)
+    if pace_of(sizes.shape[1], op.h.shape[1], way).compiled and seen is None:
+        return _machine_walked(at, op, list(sizes), rule, summing, way)
     return _numpy_walked(at, op, sizes, rule, summing, way, seen)
 
 
@@ -192,7 +227,6 @@ def _machine_walked(
     rule: Coefficients,
     summing: bool,
     way: Way,
-    pace: Pace,
 ) -> State:
     """The state behind steps of sizes (T,) of every point, one point after the other."""
     kernels, done = kernels_of("compiled_walk"), 0
@@ -201,7 +235,7 @@ def _machine_walked(
     for row, mine in enumerate(sizes):
         here = slice(row, row + 1)
         state, known, three = _laid_out(at.rows(here), op.rows(here), rule.rows(here))
-        for piece in pieces_of(len(mine), pace.machine * len(mine) / everything):
+        for piece in pieces_of(len(mine), pace_of(len(mine), known.shape[1], way).machine):
             now = np.ascontiguousarray(mine[piece])
             if at.speed is None:
                 kernels.walk_plain(now, known, state, summing)
