@@ -1,4 +1,5 @@
-"""Walks in machine code agree with numpy, say their time before, tell how far they are, and stop."""
+"""Walks in machine code agree with numpy, say their time before, tell how far they are, and
+stop."""
 
 from __future__ import annotations
 

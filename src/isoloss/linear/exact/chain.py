@@ -137,6 +137,8 @@ def _steps_to_walk(op: Operator, courses: list[Course], rule: Coefficients, way:
         if way.jump and not isinstance(stretches[0].size, np.ndarray):
             gamma = np.array([[each.size] for each in stretches])
             steps = steps[~_jumps(op, gamma, rule, steps, way)]
+        if len(steps):
+            check_walk(int(steps.max()))
         count += int(steps.sum())
     return count
 
