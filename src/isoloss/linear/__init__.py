@@ -1,7 +1,7 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
 from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
@@ -43,6 +43,7 @@ from isoloss.linear.theory import (
     risk_bound,
     size_constant,
 )
+from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "STUDIES",
+    "UPDATE_RULES",
     "Allocation",
     "AllocationChoice",
     "Allowance",
@@ -61,6 +63,7 @@ __all__ = [
     "EqualBits",
     "EqualRisk",
     "GradientNoise",
+    "LongWalk",
     "NoiseSources",
     "Parts",
     "RateCondition",
@@ -74,6 +77,7 @@ __all__ = [
     "Study",
     "Tightness",
     "TrainingRisk",
+    "UpdateRule",
     "allocate",
     "best_size",
     "bit_rule",

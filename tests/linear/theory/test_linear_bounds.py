@@ -255,3 +255,10 @@ def test_conditions_refuse_what_they_do_not_know() -> None:
         rate_conditions(Regression(10, sketch=5), SGD(100, 1, 0.1), "d:add(0.1)")
     with pytest.raises(ValueError, match="unknown part 'x'"):
         bound_tightness(parts="dx")
+
+
+def test_bounds_speak_of_the_heavy_ball_only() -> None:
+    with pytest.raises(ValueError, match="for the heavy ball, not for the rule 'nesterov'"):
+        risk_bound(Regression(20), SGD(100, step_size=0.02, momentum=0.5, rule="nesterov"))
+    plain = risk_bound(Regression(20), SGD(100, step_size=0.02, rule="nesterov"))
+    assert plain.upper == risk_bound(Regression(20), SGD(100, step_size=0.02)).upper

@@ -143,10 +143,8 @@ def risk_bound(
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
     _check(sgd, point.quantisers, precision)
     at = point.setting
-    _, op, momentum = stack([point])
-    gamma = (
-        float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, momentum)[0])
-    )
+    _, op, rule = stack([point])
+    gamma = float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, rule)[0])
     noise = gradient_noise(at, point.quantisers, sgd.batch)
     reach = gamma / (1 - sgd.momentum)  # of a step in the long run
     head = at.h * reach * sgd.steps >= 1
@@ -176,6 +174,8 @@ def risk_bound(
 def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None:
     if sgd.schedule != "constant":
         raise ValueError(f"the bound holds for constant steps, not for schedule '{sgd.schedule}'")
+    if sgd.rule != "heavy ball" and not sgd.coefficients.still:
+        raise ValueError(f"the bound holds for the heavy ball, not for the rule '{sgd.rule}'")
     for part in "lwag":
         if is_grid(getattr(quantisers, part)):
             raise ValueError(
