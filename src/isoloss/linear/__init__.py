@@ -9,7 +9,7 @@ from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
 from isoloss.linear.simulating import simulate
-from isoloss.linear.studies import STUDIES, Study, study
+from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
     AllocationChoice,
@@ -52,8 +52,10 @@ __all__ = [
     "EqualBits",
     "GradientNoise",
     "NoiseSources",
+    "Parameter",
     "Parts",
     "RateCondition",
+    "Reference",
     "Regression",
     "Replicates",
     "Risk",
@@ -84,5 +86,6 @@ __all__ = [
     "size_constant",
     "stability_limit",
     "study",
+    "study_parameters",
     "training_risk",
 ]
