@@ -74,7 +74,7 @@ def _given(settings: Sequence[str]) -> dict[str, Any]:
     for name, value in given_options().items():
         if name not in OWN:
             plain = getattr(value, "value", value)
-            given[name] = listed(plain, name) if isinstance(plain, list | tuple) else plain
+            given[name] = listed(list(plain), name) if isinstance(plain, list | tuple) else plain
     for text in settings:
         name, sign, value = (part.strip() for part in text.partition("="))
         if not (name.isidentifier() and sign and value):

@@ -4,19 +4,21 @@ laws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import polars as pl
 
+from isoloss.files import shown_value
 from isoloss.formats import Precision
 from isoloss.linear.asked import check_descent, check_problem, check_reading
-from isoloss.linear.checks import shown, whole
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Inputs, Risk
+from isoloss.linear.risk import INPUT_WORDS, Inputs, Parts, Risk
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.sampled import REPLICATES, sample_risk
 from isoloss.runs import Grid, Runs
@@ -29,7 +31,7 @@ OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
 OF_READING = ("iterate", "inputs")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
-_PARTS = ("bias", "variance", "approximation", "rounding", "floor")
+_PARTS = tuple(each.name for each in fields(Parts))
 
 
 def simulate(
@@ -65,7 +67,8 @@ def simulate(
     -------
     Runs
         One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
-        (excess risk) and its parts in columns of their own. An unstable step size stays as a
+        (excess risk) and its parts in columns of their own; the first five sum to the loss,
+        `quantised_norm` is null on clean inputs. An unstable step size stays as a
         diverged row with the limit as its reason.
 
     Raises
@@ -104,7 +107,8 @@ def _grid_of(grid: object) -> Grid:
     if isinstance(grid, Mapping) and all(isinstance(name, str) for name in grid):
         return Grid(**grid)
     raise ValueError(
-        f"grid is {shown(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or a dict"
+        f"grid is {shown_value(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or "
+        "a dict"
     )
 
 
@@ -195,7 +199,7 @@ def _row(
 ) -> Cell:
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
     setting = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}"
-    family = f"{setting}, {iterate} iterate, {inputs} inputs"
+    family = f"{setting}, {iterate} iterate, {INPUT_WORDS[inputs]}"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),
@@ -217,7 +221,9 @@ def _row(
 
 
 def _measured(risk: Risk) -> Cell:
-    parts = {name: getattr(risk.parts, name) for name in _PARTS}
+    # What is not known, or not measured, is null in a table.
+    values = ((name, getattr(risk.parts, name)) for name in _PARTS)
+    parts = {name: None if value is None or math.isnan(value) else value for name, value in values}
     return {
         "loss": risk.value,
         "loss_se": risk.standard_error or None,

@@ -10,12 +10,12 @@ import polars as pl
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
+from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
 from isoloss.linear.studies.tables import (
     GAP,
     compared,
     gapped,
-    grid_point,
     noise_name,
     power,
     shared,
@@ -23,6 +23,7 @@ from isoloss.linear.studies.tables import (
 )
 from isoloss.linear.studies.work import Work
 
+BATCHES = tuple(2**k for k in range(11))
 SHARED = noise_name("vec")
 PART_NAMES = {
     "d": "data",
@@ -41,7 +42,7 @@ def batch_study(
     noise: tuple[str, ...] = ("add", "vec", "coord"),
     eps: float = 0.1,
     part: tuple[str, ...] = tuple(PART_NAMES),
-    batch: tuple[int, ...] = tuple(2**k for k in range(11)),
+    batch: tuple[int, ...] = BATCHES,
     steps: int = 1000,
     step_size: float | str = 0.1,
     schedule: str = "constant",

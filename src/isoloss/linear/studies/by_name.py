@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from isoloss.files import Registry
+from isoloss.files import Registry, shown_value
 from isoloss.linear.studies import sampled_studies
 from isoloss.linear.studies.batch_studies import batch_study, momentum_study
 from isoloss.linear.studies.bounds_study import bounds_study
@@ -78,9 +78,7 @@ def study(
         There is no study of this name; the message has the nearest names and all that there are.
         Or it has no such parameter, a value is out of range, or the store is of another question.
     """
-    if not isinstance(name, str):
-        raise ValueError(f"a study is named by a text such as 'batch', not {name!r}")
-    maker = STUDIES[name]
+    maker = _maker(name)
     given = checked(name, maker, parameters)
     if not accepts(maker, WORK):
         return maker(**given)
@@ -117,4 +115,10 @@ def study_parameters(name: str) -> tuple[Parameter, ...]:
     ValueError
         There is no study of this name.
     """
-    return tuple(parameters_of(STUDIES[name]).values())
+    return tuple(parameters_of(_maker(name)).values())
+
+
+def _maker(name: object) -> Maker:
+    if not isinstance(name, str):
+        raise ValueError(f"a study is named by a text such as 'batch', not {shown_value(name)}")
+    return STUDIES[name]

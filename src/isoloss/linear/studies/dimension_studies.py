@@ -16,17 +16,20 @@ import numpy as np
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS
+from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
-from isoloss.linear.studies.tables import INPUTS, RISK, compared, grid_point, shared
+from isoloss.linear.studies.tables import RISK, compared, shared
 from isoloss.linear.studies.work import Work
 
+DIMS = tuple(round(dim) for dim in np.geomspace(100, 300_000, 12))
 NOISY, REAL = "additive noise", "real integers, stochastic"
 LINEAR = "theory, linear in $d$"
 
 
 def dimension_study(
     *,
-    dim: tuple[int, ...] = tuple(round(d) for d in np.geomspace(100, 300_000, 12)),
+    dim: tuple[int, ...] = DIMS,
     decay: float = 2.0,
     noise_var: float = 1.0,
     eps: float = 1e-4,
@@ -55,7 +58,7 @@ def dimension_study(
             problem,
             {"dim": dim, "precision": precision},
             sgd,
-            {"way": name, "on": INPUTS.get(reading, reading)},
+            {"way": name, "on": INPUT_WORDS.get(reading, reading)},
             iterate=iterate,
             inputs=reading,
             scales=scales,
@@ -96,7 +99,7 @@ def _linear(study: Study, slope: float, noise_var: float) -> Iterator[Reference]
     # From the middle of the axis, where the coordinates of full precision are all there.
     first = len(x) // 2
     line = y[first] + slope * power[first] * (x[first:] - x[first])
-    yield Reference(LINEAR, tuple(x[first:]), tuple(line), INPUTS["in use"])
+    yield Reference(LINEAR, tuple(x[first:]), tuple(line), INPUT_WORDS["in use"])
 
 
 def _grown(study: Study, ways: list[str]) -> Iterator[str]:
@@ -178,7 +181,7 @@ def _diverging(study: Study, batch: int, slope: float, noise_var: float) -> Iter
 def _apart(study: Study, ways: list[str]) -> Iterator[str]:
     for name in ways:
         for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
-            names = [f"{name}, {each}" for each in INPUTS]
+            names = [f"{name}, {each}" for each in INPUT_WORDS]
             x, clean, used = shared(study, panel, *names)
             if len(x) > 1:
                 yield (

@@ -14,10 +14,13 @@ import numpy as np
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS
+from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
-from isoloss.linear.studies.tables import INPUTS, RISK, compared, grid_point, power, shared
+from isoloss.linear.studies.tables import RISK, compared, power, shared
 from isoloss.linear.studies.work import Work
 
+STEPS = tuple(np.geomspace(0.02, 1.0, 12).tolist())
 MODEL, STOCHASTIC, NEAREST = (
     "additive noise of step^2 / 6",
     "real integers, stochastic",
@@ -30,7 +33,7 @@ def integers_study(
     dim: int = 200,
     decay: float = 2.0,
     noise_var: float = 1.0,
-    grid_step: tuple[float, ...] = tuple(float(step) for step in np.geomspace(0.02, 1.0, 12)),
+    grid_step: tuple[float, ...] = STEPS,
     samples: int = 50_000,
     batch: int = 1,
     step_size: float | str = 0.02,
@@ -47,7 +50,7 @@ def integers_study(
             problem,
             {"precision": precision},
             sgd,
-            {"way": name, "on": INPUTS.get(reading, reading), "step": step},
+            {"way": name, "on": INPUT_WORDS.get(reading, reading), "step": step},
             iterate=iterate,
             inputs=reading,
             scales=scales,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from isoloss.linear.checks import finite, several, shown, whole
+from isoloss.files import shown_value
+from isoloss.linear.checks import finite, several, whole
 from isoloss.linear.studies.question import Maker
 from isoloss.runs import number
 
@@ -52,7 +53,7 @@ class Parameter:
         if not values or (len(values) > 1 and not self.many):
             wanted = "one value or more" if self.many else "one value"
             raise ValueError(
-                f"{self.name} of the study '{study}' takes {wanted}, not {shown(given)}"
+                f"{self.name} of the study '{study}' takes {wanted}, not {shown_value(given)}"
             )
         read = [self._one(each) for each in values]
         return tuple(read) if self.many else read[0]
@@ -63,14 +64,14 @@ class Parameter:
         if bool in self.kinds:
             if isinstance(value, bool):
                 return value
-            raise ValueError(f"{self.name} is {shown(value)}; accepted is True or False")
+            raise ValueError(f"{self.name} is {shown_value(value)}; accepted is True or False")
         if str in self.kinds and isinstance(value, str):
             return _number(value) if float in self.kinds else value
         if float in self.kinds:
             return finite(self.name, value, 0.0)
         if int in self.kinds:
             return whole(self.name, value, 0 if self.name == "seed" else 1)
-        raise ValueError(f"{self.name} is {shown(value)}; accepted is a text")
+        raise ValueError(f"{self.name} is {shown_value(value)}; accepted is a text")
 
 
 def parameters_of(maker: Maker) -> dict[str, Parameter]:

@@ -15,15 +15,15 @@ import polars as pl
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS
+from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
 from isoloss.linear.studies.tables import (
     GAP,
-    INPUTS,
     RISK,
     all_parts,
     compared,
     gapped,
-    grid_point,
     noise_name,
     power,
     shared,
@@ -67,7 +67,7 @@ def samples_study(
         "samples",
         f"How does rounding change the risk as samples grow? d = {dim}, eigenvalues i^-{decay:g}, "
         f"w* = 1, noise {noise_var:g}, batch {batch}, step {step_size}, {iterate} iterate, "
-        f"{INPUTS[inputs]}; the same noise on all five quantisers.",
+        f"{INPUT_WORDS[inputs]}; the same noise on all five quantisers.",
         (work or Work()).table(points),
         "tokens", "loss", "eps", "noise", ("samples", RISK), (), against="eps 0",
     )  # fmt: skip
@@ -126,7 +126,7 @@ def dims_study(
             problem,
             {"dim": dim, "precision": ["fp", all_parts(each, eps)], "samples": samples},
             sgd,
-            {"noise": f"{noise_name(each)}, {INPUTS.get(reading, reading)}"},
+            {"noise": f"{noise_name(each)}, {INPUT_WORDS.get(reading, reading)}"},
             iterate=iterate,
             inputs=reading,
         )

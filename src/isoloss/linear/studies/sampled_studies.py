@@ -22,11 +22,13 @@ from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.sampled import Replicates, sample_risks
+from isoloss.linear.studies.points import or_diverged, paired
 from isoloss.linear.studies.question import Study
-from isoloss.linear.studies.tables import RISK, or_diverged, paired, power, said
+from isoloss.linear.studies.tables import RISK, power, said
 from isoloss.linear.studies.work import Point, Work
 
 FULL = "full precision"
+STEPS = tuple(np.geomspace(0.05, 1.6, 6).tolist())
 PLACES = {"w": "parameter in use", "a": "activations", "g": "output gradients"}
 STORED = "stored weights"
 #: How weights are rounded that are kept without a copy: format, and whether the error is kept.
@@ -49,7 +51,7 @@ def biased_study(
     dim: int = 50,
     decay: float = 2.0,
     noise_var: float = 1.0,
-    grid_step: tuple[float, ...] = tuple(float(step) for step in np.geomspace(0.05, 1.6, 6)),
+    grid_step: tuple[float, ...] = STEPS,
     steps: int = 2000,
     batch: int = 4,
     step_size: float | str = 0.1,
@@ -80,7 +82,8 @@ def biased_study(
     points = []
     for place, step in product((*PLACES.values(), STORED), grid_step):
         names = list(KEPT) if place == STORED else ["nearest", "stochastic"]
-        asked = {FULL: exact, **{name: sampled(place, step, name) for name in names}}
+        asked: dict[str, Callable[[], Replicates]] = {FULL: exact}
+        asked |= {name: sampled(place, step, name) for name in names}
         points.append(_point(asked, {"step": step, "on": place}))
     study = Study(
         "biased",
@@ -112,7 +115,8 @@ def _point(asked: Mapping[str, Callable[[], Replicates]], columns: Mapping[str, 
 
     def rows() -> pl.DataFrame:
         first, *_ = asked
-        found, failed = {}, []
+        found: dict[str, Replicates] = {}
+        failed = []
         for name, sample in asked.items():
             each, why = or_diverged(sample, name)
             if each is None and name == first:

@@ -15,12 +15,12 @@ import numpy as np
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS
+from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
 from isoloss.linear.studies.tables import (
-    INPUTS,
     RISK,
     compared,
-    grid_point,
     over_seeds,
     power,
     shared,
@@ -65,7 +65,7 @@ def sketch_study(
             problem,
             {"sketch": sketch, "precision": precision, "seed": seed},
             sgd,
-            {"way": name, "on": INPUTS.get(reading, reading)},
+            {"way": name, "on": INPUT_WORDS.get(reading, reading)},
             iterate=iterate,
             inputs=reading,
         )
@@ -143,7 +143,7 @@ def elementwise_study(
             Regression(dim, decay, noise_var, sketch=rows),
             {"precision": precision or f"d:add({factor * trace / rows!r})", "seed": seed},
             sgd,
-            {"way": name, "on": INPUTS.get(inputs, inputs)},
+            {"way": name, "on": INPUT_WORDS.get(inputs, inputs)},
             iterate=iterate,
             inputs=inputs,
         )
@@ -159,7 +159,7 @@ def elementwise_study(
         over_seeds((work or Work()).table(points), ALIKE),
         "params", "loss", "way", "on", ("rows of the sketch M", RISK), (), against=FULL,
     )  # fmt: skip
-    panel = INPUTS.get(inputs, inputs)
+    panel = INPUT_WORDS.get(inputs, inputs)
     theory = (
         *power(study, panel, FULL, 1 - decay, "$M^{-(a-1)}$", span=(0.1, 0.7), lift=0.6),
         # A floor of eps tr H / M leaves (M / (eps tr H))^(1/a) directions.

@@ -56,6 +56,10 @@ class Lines:
             )
         return found  # type: ignore[return-value]
 
+    def of(self, panel: str) -> list[tuple[str, Array, Array]]:
+        """Series, x and y of the lines of a panel."""
+        return [(name, x, y) for place, name, x, y in self.all if place == panel and len(x)]
+
     @cached_property
     def panels(self) -> list[str]:
         """Names of the panels that have a point, in order of appearance."""
@@ -151,7 +155,7 @@ def _panel(
     """A panel, with its ratios below where there is a second place; the axes from above."""
     axes = canvas.add_subplot(places[0])
     study = lines.study
-    for name, x, y in [each for where, *each in lines.all if where == panel and len(each[1])]:
+    for name, x, y in lines.of(panel):
         _curve(axes, lines, name, x, y, lines.bars(panel, name, len(x)))
     log_axis(axes, "x", lines.values()[0])
     log_axis(axes, "y", lines.values("" if lines.shares_axis else panel)[1], plain_number)

@@ -83,7 +83,7 @@ def _write(axes: Axes, label: str, x: Array, y: Array, inked: Array) -> Array:
                 best, where = room, (at, right, above)
     at, right, above = where
     axes.annotate(
-        label, axes.transData.inverted().transform(at), xytext=(right * GAP, above * GAP),
+        label, tuple(axes.transData.inverted().transform(at)), xytext=(right * GAP, above * GAP),
         textcoords="offset points", ha="left" if right > 0 else "right",
         va="bottom" if above > 0 else "top", fontsize=SMALL, color=GREY, path_effects=HALO,
         zorder=4,
