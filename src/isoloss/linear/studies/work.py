@@ -56,21 +56,23 @@ class Work:
     def table(self, points: Sequence[Point]) -> pl.DataFrame:
         """The rows of all points in their order; those that the store has are not done again."""
         frames: list[pl.DataFrame] = []
-        written = time.monotonic()
+        written, known = time.monotonic(), len(self._kept)
         try:
             for k, point in enumerate(points):
                 self._say(k, len(points))
-                if k < len(self._kept):
+                if k < known:
                     frames.append(_frame(self._kept[k]))
                     continue
                 frames.append(point())
                 self._kept.append(_rows(frames[-1]))
                 if time.monotonic() - written > EVERY:
                     self._write()
-                    written = time.monotonic()
+                    written, known = time.monotonic(), k + 1
         except BaseException:  # Ctrl-C above all: what is done is not lost
             self._write()
             raise
+        if 0 < known < len(points):  # the store is there: it holds all, should saving fail
+            self._write()
         self._say(len(points), len(points))
         return pl.concat(frames, how="diagonal_relaxed")
 
