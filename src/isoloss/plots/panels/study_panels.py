@@ -135,7 +135,7 @@ def study_figure(study: Study) -> Figure:
 
 def _caption(study: Study, compared: bool) -> str:
     said = study.answer if sum(map(len, study.answer)) <= SHORT else ()
-    parts = [study.setting, *(f"{line[0].upper()}{line[1:]}." for line in said)]
+    parts = [study.setting, *(f"{line[:1].upper()}{line[1:].rstrip('.')}." for line in said)]
     if compared:
         parts.append(f"Lower panels: ratio to {study.against}.")
     if any(study.errors(panel, name) is not None for panel, name, *_ in study.lines()):
