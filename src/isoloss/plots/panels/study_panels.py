@@ -189,7 +189,8 @@ def _ratios(axes: Axes, lines: Lines, panel: str) -> None:
     axes.axhline(1.0, color=INK, linewidth=0.6)
     values = _seen(lines, panel, shown)
     if not SMALL_RANGE[0] < values.min() < values.max() < SMALL_RANGE[1]:
-        values = _seen(lines, panel, lines.close(panel) or shown)
+        below = [ratio[(ratio < 1) & (ratio > SMALL_RANGE[0])] for *_, ratio in shown]
+        values = np.concatenate([_seen(lines, panel, lines.close(panel) or shown), *below])
     low, high = float(values.min()), float(values.max())
     if low < 0.5 or high > 2:
         log_axis(axes, "y", values, plain_number, most=4)
