@@ -10,7 +10,7 @@ from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
 from isoloss.linear.simulating import simulate
-from isoloss.linear.studies import STUDIES, Study, study
+from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
     AllocationChoice,
@@ -65,9 +65,11 @@ __all__ = [
     "GradientNoise",
     "LongWalk",
     "NoiseSources",
+    "Parameter",
     "Parts",
     "RateCondition",
     "RateConditions",
+    "Reference",
     "Regression",
     "Replicates",
     "Risk",
@@ -104,5 +106,6 @@ __all__ = [
     "sketch_risk",
     "stability_limit",
     "study",
+    "study_parameters",
     "training_risk",
 ]

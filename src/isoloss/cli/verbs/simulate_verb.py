@@ -26,6 +26,7 @@ from isoloss.cli.arguments import (
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json, waiting
 from isoloss.cli.refusing import Refused
+from isoloss.cli.study_command import list_studies, run_study
 
 if TYPE_CHECKING:
     from isoloss.runs import Runs
@@ -144,7 +145,18 @@ def simulate(
         typer.Option(
             "--study",
             metavar="NAME",
-            help="A ready-made study instead, of which 'list' shows all.",
+            help="A ready-made study instead, of which 'list' shows all with their parameters; "
+            "options that are given change them.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A parameter of the study that has no option, as eps=0.01 or noise=add,vec. "
+            "Repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -158,6 +170,9 @@ def simulate(
     Lists are combined. The table has params (features, or rows of the sketch), tokens (samples) and
     loss (risk), so 'isoloss fit' and 'isoloss plot' take it like any other.
     """  # fmt: skip
+    if study == "list":
+        list_studies()
+        return
     check_target(output, TABLES, force)
     check_target(drawing, FIGURES, force)
     given = {
@@ -166,8 +181,12 @@ def simulate(
         if getattr(lists, each.name)
     }
     if study is not None:
-        _study(study, bool(given), output, drawing, force, as_json)
+        run_study(study, settings, output, drawing, force, as_json)
         return
+    if settings:
+        raise Refused(
+            "--set is for the parameters of a --study; settings have options of their own"
+        )
     if not ("samples" in given or "steps" in given):
         raise Refused("say how long it descends: --samples 1e3,1e6 or --steps 1000")
     runs = _simulated(
@@ -190,37 +209,6 @@ def _simulated(*asked: Any, **given: Any) -> Runs:
     """The runs, with a sign of life while they are made; long walks are said by a warning."""
     with waiting("risks"):
         return il.simulate(*asked, **given)
-
-
-def _study(
-    name: str, also: bool, output: Path | None, drawing: Path | None, force: bool, as_json: bool
-) -> None:
-    if also:
-        raise Refused("a study has its own settings; leave the others out, or leave out --study")
-    if name == "list":
-        rows = tuple((each, maker.__doc__ or "") for each, maker in il.linear.STUDIES.items())
-        show([il.fits.Section(f"{len(rows)} studies", (), ("name", "what it shows"), rows)])
-        return
-    with waiting(f"study {name}"):
-        found = il.linear.study(name)
-    _keep(found, found.runs if output is not None else None, output, drawing, force)
-    if as_json:
-        show_json(
-            "study",
-            {
-                "name": name,
-                "question": found.question,
-                "answer": found.answer,
-                "table": found.table.to_dicts(),
-            },
-        )
-    else:
-        show(
-            [
-                il.fits.Section(name, (found.question,)),
-                il.fits.Section("What the table shows", found.answer),
-            ]
-        )
 
 
 def _keep(
@@ -298,6 +286,9 @@ EXAMPLES = {
             "real rounding, simulated",
         ),
         Example("isoloss simulate --study list", "the ready-made studies"),
-        Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
+        Example(
+            "isoloss simulate --study batch --dim 500 --decay 1.5 -o batch.csv --plot batch.svg",
+            "one of them with other parameters, kept and drawn",
+        ),
     ),
 }
