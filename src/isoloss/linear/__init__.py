@@ -8,7 +8,7 @@ from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
-from isoloss.linear.simulating import simulate
+from isoloss.linear.simulating import grid_points, simulate
 from isoloss.linear.studies import STUDIES, Study, study
 from isoloss.linear.theory import (
     Allocation,
@@ -75,6 +75,7 @@ __all__ = [
     "excess_risks",
     "first_coordinates",
     "format_constant",
+    "grid_points",
     "rate_conditions",
     "risk_bound",
     "risk_by_direction",

@@ -27,6 +27,7 @@ Cell = dict[str, Any]
 OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
 OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
 OF_READING = ("iterate", "inputs")
+KNOWN = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
 _PARTS = ("bias", "variance", "approximation", "rounding", "floor")
@@ -98,6 +99,33 @@ def simulate(
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 
 
+def grid_points(
+    problem: Regression, grid: Grid | Mapping[str, Any], sgd: SGD | None = None
+) -> list[tuple[Regression, SGD, Precision]]:
+    """Every combination of a grid as a point, which `excess_risks` and the bounds take.
+
+    Parameters
+    ----------
+    problem, grid, sgd
+        As in `simulate`; lists of the problem, the descent and precision.
+
+    Returns
+    -------
+    list of (Regression, SGD, Precision)
+        The last list that was written runs fastest.
+
+    Raises
+    ------
+    ValueError
+        An unknown list, or a value that is out of range.
+    """
+    check_problem(problem)
+    base = SGD(1) if sgd is None else check_descent(sgd)
+    cells = [dict(cell) for cell in _grid_of(grid)]
+    _check_lists(cells[0], ("precision", *OF_DESCENT, *OF_PROBLEM))
+    return [_point(problem, base, cell) for cell in cells]
+
+
 def _grid_of(grid: object) -> Grid:
     if isinstance(grid, Grid):
         return grid
@@ -108,8 +136,7 @@ def _grid_of(grid: object) -> Grid:
     )
 
 
-def _check_lists(cell: Cell) -> None:
-    known = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
+def _check_lists(cell: Cell, known: tuple[str, ...] = KNOWN) -> None:
     for name in cell:
         if name not in known:
             raise ValueError(f"cannot vary '{name}' in regression; lists are {', '.join(known)}")
