@@ -4,7 +4,6 @@ some settings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +15,18 @@ from isoloss.cli.arguments import (
     FIGURES,
     TABLES,
     AsJson,
+    AsScales,
+    DescentLists,
     Force,
     KeptTable,
+    ProblemLists,
+    SamplingLists,
     check_target,
+    descent_of,
     drawn,
-    listed,
-    many,
+    given,
+    regression_of,
+    scales_of,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json, waiting
@@ -30,7 +35,6 @@ from isoloss.cli.refusing import Refused
 if TYPE_CHECKING:
     from isoloss.runs import Runs
 
-PROBLEM, DESCENT = "The problem", "The descent"
 #: A table of more rows is summed up, not printed.
 MOST_ROWS = 60
 
@@ -49,74 +53,12 @@ class MethodName(StrEnum):
     sampled = "sampled"
 
 
-@dataclass(frozen=True)
-class Lists:
-    """Settings that may be lists; every combination is simulated."""
-
-    dim: Annotated[
-        list[str] | None, many("--dim", "D,D...", PROBLEM, "Number of features.", "100")
-    ] = None
-    decay: Annotated[
-        list[str] | None, many("--decay", "A,A...", PROBLEM, "Eigenvalues i^-A.", "2")
-    ] = None
-    noise_var: Annotated[
-        list[str] | None, many("--noise-var", "V,V...", PROBLEM, "Variance of the noise.", "1")
-    ] = None
-    target: Annotated[
-        list[str] | None,
-        many(
-            "--target",
-            "W,W...",
-            PROBLEM,
-            "Coordinates of w*: a number, isotropic, or 'source B'.",
-            "1",
-        ),
-    ] = None
-    sketch: Annotated[
-        list[str] | None, many("--sketch", "M,M...", PROBLEM, "Rows of a Gaussian sketch.", "none")
-    ] = None
-    samples: Annotated[
-        list[str] | None, many("--samples", "N,N...", DESCENT, "Samples seen, as 1e3,1e9.")
-    ] = None
-    steps: Annotated[
-        list[str] | None, many("--steps", "T,T...", DESCENT, "Steps, instead of samples.")
-    ] = None
-    batch: Annotated[
-        list[str] | None, many("--batch", "B,B...", DESCENT, "Samples of a step.", "1")
-    ] = None
-    step_size: Annotated[
-        list[str] | None,
-        many(
-            "--step-size",
-            "G,G...",
-            DESCENT,
-            "A number, or a share of the largest stable one.",
-            "0.5 limit",
-        ),
-    ] = None
-    schedule: Annotated[
-        list[str] | None,
-        many("--schedule", "S,S...", DESCENT, "constant, geometric or cosine.", "constant"),
-    ] = None
-    momentum: Annotated[
-        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the heavy ball.", "0")
-    ] = None
-    precision: Annotated[
-        list[str] | None,
-        many(
-            "--precision",
-            "SPELLING,...",
-            DESCENT,
-            "Formats of data d, labels l, parameter w, activations a, output gradients g; '-> "
-            "w4' rounds the result.",
-            "fp",
-        ),
-    ] = None
-
-
 def simulate(
     *,
-    lists: Lists,
+    problem: ProblemLists,
+    descent: DescentLists,
+    sampling: SamplingLists,
+    scales: AsScales = None,
     iterate: Annotated[
         str,
         typer.Option("--iterate", help="What is returned: last, average, tail, or 'tail 0.25'."),
@@ -156,25 +98,23 @@ def simulate(
     """  # fmt: skip
     check_target(output, TABLES, force)
     check_target(drawing, FIGURES, force)
-    given = {
-        each.name: listed(getattr(lists, each.name), each.name)
-        for each in fields(lists)
-        if getattr(lists, each.name)
-    }
     if study is not None:
-        _study(study, bool(given), output, drawing, force, as_json)
+        also = any(given(each) for each in (problem, descent, sampling))
+        _study(study, also, output, drawing, force, as_json)
         return
-    if not ("samples" in given or "steps" in given):
-        raise Refused("say how long it descends: --samples 1e3,1e6 or --steps 1000")
-    runs = il.simulate(
-        il.Regression(100),
-        il.Grid(**given),
-        iterate=iterate,
-        inputs=inputs.value,
-        method=method.value,
-        replicates=replicates,
-        seed=seed,
-    )
+    posed, lists = regression_of(problem)
+    lists |= descent_of(descent) | given(sampling)
+    with waiting("simulating"):
+        runs = il.simulate(
+            posed,
+            il.Grid(**lists),
+            iterate=iterate,
+            inputs=inputs.value,
+            method=method.value,
+            scales=scales_of(scales),
+            replicates=replicates,
+            seed=seed,
+        )
     _keep(runs, runs, output, drawing, force)
     if as_json:
         show_json("runs", {"runs": runs.frame().to_dicts()})
@@ -281,6 +221,11 @@ EXAMPLES = {
             "isoloss simulate --dim 50 --steps 500 --precision fp,w:int4,g:e5m2~sr --method "
             "sampled --replicates 200",
             "real rounding, simulated",
+        ),
+        Example(
+            "isoloss simulate --dim 50 --steps 400 --passes 1,4 --stored fp,int8 --method sampled "
+            "--replicates 200",
+            "several passes, weights without a copy in full precision",
         ),
         Example("isoloss simulate --study list", "the ready-made studies"),
         Example("isoloss simulate --study batch --plot batch.svg", "one of them, drawn"),
