@@ -35,9 +35,6 @@ from isoloss.cli.refusing import Refused
 if TYPE_CHECKING:
     from isoloss.runs import Runs
 
-#: A table of more rows is summed up, not printed.
-MOST_ROWS = 60
-
 
 class InputsName(StrEnum):
     """On which inputs the risk is taken."""
@@ -119,7 +116,9 @@ def simulate(
     if as_json:
         show_json("runs", {"runs": runs.frame().to_dicts()})
     else:
-        show(_sections(runs))
+        from isoloss.cli.output.simulated_report import simulated_sections
+
+        show(simulated_sections(runs))
 
 
 def _study(
@@ -161,47 +160,6 @@ def _keep(
     if drawing is not None:
         il.plot(thing, drawing, force=force)  # type: ignore[arg-type]
         say(f"drew {drawing}")
-
-
-def _sections(runs: Runs) -> list[il.fits.Section]:
-    from isoloss.cli.output.runs_report import sections
-
-    if len(runs) > MOST_ROWS:
-        return sections(runs, "regression")
-    sketched = any(value > 0 for value in runs["approximation"])
-    error = ("loss_se",) if any(value > 0 for value in runs["loss_se"]) else ()
-    parts = (*error, "bias", "variance", *(("approximation",) if sketched else ()), "floor")
-    head = (
-        "params",
-        "samples",
-        "batch",
-        "step size",
-        "precision",
-        "risk",
-        *("+-" if part == "loss_se" else part for part in parts),
-        "how",
-    )
-    columns = [
-        runs[name] for name in ("params", "tokens", "batch_tokens", "lr_peak", "loss", *parts)
-    ]
-    rows = []
-    for k, precision in enumerate(runs["precision"]):
-        params, tokens, batch, step, *values = (float(column[k]) for column in columns)
-        counts = [il.runs.compact(each) for each in (params, tokens, batch)]
-        numbers = ["-" if v != v else f"{v:.4g}" for v in (step, *values)]
-        rows.append(
-            (
-                *counts,
-                numbers[0],
-                str(precision),
-                *numbers[1:],
-                str(runs["how"][k] or runs["status"][k]),
-            )
-        )
-    why = tuple(dict.fromkeys(str(reason) for reason in runs.excluded["reason"]))
-    title = f"{len(runs)} runs of quantised SGD on linear regression"
-    lines = (f"excess risk, {runs['iterate'][0]} iterate, {runs['inputs'][0]} inputs", *why)
-    return [il.fits.Section(title, lines, head, tuple(rows))]
 
 
 #: Shown below the help and on the page of commands, and run by the tests.
