@@ -4,19 +4,21 @@ laws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import polars as pl
 
+from isoloss.files import shown_value
 from isoloss.formats import Format, Precision
 from isoloss.linear.asked import check_descent, check_problem, check_reading
-from isoloss.linear.checks import shown, whole
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Inputs, Risk
+from isoloss.linear.risk import INPUT_WORDS, Inputs, Parts, Risk
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.sampled import REPLICATES, Manner, Sampling, manner_of, swept_risks
 from isoloss.runs import Grid, Runs
@@ -33,7 +35,7 @@ KNOWN = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING, *OF_MANNER)
 IN_COLUMNS = ("noise_var", "target", "kurtosis", "site", "momentum")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
-_PARTS = ("bias", "variance", "approximation", "rounding", "floor")
+_PARTS = tuple(each.name for each in fields(Parts))
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def simulate(
     -------
     Runs
         One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
-        (excess risk) and its parts in columns of their own. An unstable step size stays as a
+        (excess risk) and its parts in columns of their own; the first five sum to the loss,
+        `quantised_norm` is null on clean inputs. An unstable step size stays as a
         diverged row with the limit as its reason.
 
     Raises
@@ -153,7 +156,8 @@ def _grid_of(grid: object) -> Grid:
     if isinstance(grid, Mapping) and all(isinstance(name, str) for name in grid):
         return Grid(**grid)
     raise ValueError(
-        f"grid is {shown(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or a dict"
+        f"grid is {shown_value(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or "
+        "a dict"
     )
 
 
@@ -171,7 +175,7 @@ def _setting(problem: Regression, base: SGD, cell: Cell, usual: Cell, method: st
     check_reading(said["iterate"], said["inputs"], DEFAULT_SCALES)
     if not isinstance(said["error_feedback"], bool):
         raise ValueError(
-            f"error_feedback is {shown(said['error_feedback'])}; accepted are True and False"
+            f"error_feedback is {shown_value(said['error_feedback'])}; accepted are True and False"
         )
     manner = manner_of(point[1], *(said[name] for name in OF_MANNER))
     if manner != Manner() and method != "sampled":
@@ -247,7 +251,7 @@ def _row(asked: _Setting, risk: Risk | str) -> Cell:
     (problem, sgd, precision), iterate, inputs = asked.point, asked.iterate, asked.inputs
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
     setting = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}"
-    family = f"{setting}, {iterate} iterate, {inputs} inputs{_spoken(asked.manner)}"
+    family = f"{setting}, {iterate} iterate, {INPUT_WORDS[inputs]}{_spoken(asked.manner)}"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),
@@ -276,7 +280,9 @@ def _spoken(manner: Manner) -> str:
 
 
 def _measured(risk: Risk) -> Cell:
-    parts = {name: getattr(risk.parts, name) for name in _PARTS}
+    # What is not known, or not measured, is null in a table.
+    values = ((name, getattr(risk.parts, name)) for name in _PARTS)
+    parts = {name: None if value is None or math.isnan(value) else value for name, value in values}
     return {
         "loss": risk.value,
         "loss_se": risk.standard_error or None,

@@ -127,6 +127,32 @@ class DescentLists:
 
 
 @dataclass(frozen=True)
+class ReadingLists:
+    """How the risk is read."""
+
+    iterate: Annotated[
+        list[str] | None,
+        many(
+            "--iterate",
+            "W,W...",
+            DESCENT,
+            "What is returned: last, average, tail, or 'tail 0.25'.",
+            "average",
+        ),
+    ] = None
+    inputs: Annotated[
+        list[str] | None,
+        many(
+            "--inputs",
+            "W,W...",
+            DESCENT,
+            "Where w is used: on 'clean' features, or rounded 'in use' too.",
+            "clean",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class SamplingLists:
     """What only a simulation knows."""
 
@@ -211,7 +237,9 @@ def descent_of(descent: DescentLists) -> dict[str, list[Any]]:
     return given(descent)
 
 
-def given(lists: ProblemLists | DescentLists | SamplingLists) -> dict[str, list[Any]]:
+def given(
+    lists: ProblemLists | DescentLists | ReadingLists | SamplingLists,
+) -> dict[str, list[Any]]:
     """The lists that were given, by name, as a Grid takes them."""
     found: dict[str, list[Any]] = {}
     for each in fields(lists):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import isoloss as il
 from isoloss.cli.output.runs_report import sections
 from isoloss.fits import Section
 from isoloss.runs import Runs, compact
@@ -31,7 +32,10 @@ def simulated_sections(runs: Runs) -> list[Section]:
     columns["how"] = [str(how or status) for how, status in pairs]
     why = tuple(dict.fromkeys(str(reason) for reason in runs.excluded["reason"]))
     title = f"{len(runs)} runs of quantised SGD on linear regression"
-    lines = (f"excess risk, {runs['iterate'][0]} iterate, {runs['inputs'][0]} inputs", *why)
+    iterates, inputs = (tuple(dict.fromkeys(runs[name])) for name in ("iterate", "inputs"))
+    read = [f"{iterates[0]} iterate"] if len(iterates) == 1 else []
+    read += [il.linear.INPUT_WORDS[inputs[0]]] if len(inputs) == 1 else []
+    lines = (", ".join(["excess risk", *read]), *why)
     return [Section(title, lines, tuple(columns), tuple(zip(*columns.values(), strict=True)))]
 
 
@@ -53,7 +57,10 @@ def _parts(runs: Runs) -> Iterator[tuple[str, str]]:
     yield from (("bias", "bias"), ("variance", "variance"))
     if any(value > 0 for value in runs["approximation"]):
         yield "approximation", "approximation"
-    yield "floor", "floor"
+    if "clean" in runs["inputs"]:
+        yield "asymptotic_bias", "asymptotic bias"
+    if "in use" in runs["inputs"]:
+        yield from (("floor", "floor"), ("quantised_norm", "quantised norm"))
 
 
 def _numbers(runs: Runs, name: str) -> list[str]:

@@ -20,6 +20,7 @@ from isoloss.cli.arguments import (
     Force,
     KeptTable,
     ProblemLists,
+    ReadingLists,
     SamplingLists,
     check_target,
     descent_of,
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
     from isoloss.runs import Runs
 
 
-class InputsName(StrEnum):
-    """On which inputs the risk is taken."""
-
-    clean = "clean"
-    quantised = "quantised"
-
-
 class MethodName(StrEnum):
     """How the risk is found."""
 
@@ -54,18 +48,9 @@ def simulate(
     *,
     problem: ProblemLists,
     descent: DescentLists,
+    reading: ReadingLists,
     sampling: SamplingLists,
     scales: AsScales = None,
-    iterate: Annotated[
-        str,
-        typer.Option("--iterate", help="What is returned: last, average, tail, or 'tail 0.25'."),
-    ] = "average",
-    inputs: Annotated[
-        InputsName,
-        typer.Option(
-            "--inputs", help="Whether the risk is that of clean features or of rounded ones."
-        ),
-    ] = InputsName.clean,
     method: Annotated[
         MethodName,
         typer.Option(
@@ -96,17 +81,15 @@ def simulate(
     check_target(output, TABLES, force)
     check_target(drawing, FIGURES, force)
     if study is not None:
-        also = any(given(each) for each in (problem, descent, sampling))
+        also = any(given(each) for each in (problem, descent, reading, sampling))
         _study(study, also, output, drawing, force, as_json)
         return
     posed, lists = regression_of(problem)
-    lists |= descent_of(descent) | given(sampling)
+    lists |= descent_of(descent) | given(reading) | given(sampling)
     with waiting("simulating"):
         runs = il.simulate(
             posed,
             il.Grid(**lists),
-            iterate=iterate,
-            inputs=inputs.value,
             method=method.value,
             scales=scales_of(scales),
             replicates=replicates,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import shown_value
 from isoloss.formats import Format, Modifiers, Precision, unexecuted
 from isoloss.linear.asked import Asked, Spelled
-from isoloss.linear.checks import shown, whole
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.exact import limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
@@ -55,6 +56,13 @@ class Trial:
         """Samples of the data set that is used again; 0 where none is."""
         passes = self.manner.passes
         return self.sgd.steps // passes * self.sgd.batch if passes > 1 else 0
+
+    def floor(self, targets: Array) -> Array:
+        """0.5 w*'H(H+D)^-1 D w* for targets (R, dim), (R,); 0 on clean inputs."""
+        if self.inputs == "clean":
+            return np.zeros(len(targets))
+        clean, used = self.source.clean.best(targets), self.norm.best(targets)
+        return self.source.clean.half(clean, clean) - self.norm.half(used, used)
 
     def rules(self) -> dict[str, NDArray[Any]]:
         """The rule of every quantiser, by its field of a task."""
@@ -141,7 +149,7 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
             "passes"
         )
     if not isinstance(stored, Format | str | None):
-        raise ValueError(f"stored is {shown(stored)}; accepted is a format such as 'int8'")
+        raise ValueError(f"stored is {shown_value(stored)}; accepted is a format such as 'int8'")
     kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(
@@ -162,7 +170,7 @@ def trial_of(
     problem, sgd, precision = point
     quantisers = read(precision)
     shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
-    if inputs == "quantised" and shares_scales(quantisers.d):
+    if inputs == "in use" and shares_scales(quantisers.d):
         raise ValueError(
             f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'"
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.files import shown_value
 from isoloss.formats import Format
 from isoloss.linear.asked import check_point
-from isoloss.linear.checks import finite, one_of, several, shown, whole
+from isoloss.linear.checks import finite, one_of, several, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -109,7 +110,9 @@ def format_constant(known: Format | str, largest: float = 1.0) -> float:
         The format is neither an integer nor a float.
     """
     if not isinstance(known, Format | str):
-        raise ValueError(f"known is {shown(known)}; accepted is a format such as 'int8' or 'e4m3'")
+        raise ValueError(
+            f"known is {shown_value(known)}; accepted is a format such as 'int8' or 'e4m3'"
+        )
     known, largest = Format.parse(known), finite("largest", largest, 0.0, above=True)
     if not (known.is_integer or known.is_float):
         raise ValueError(f"'{known}' has no bits to count; accepted are integers and floats")
@@ -129,7 +132,7 @@ def equal_risk_bits(
 ) -> list[EqualBits]:
     """For each integer format, the mantissa of the float whose exact risk is the same, as data.
 
-    On quantised inputs the floor is added to the risk. Integers have their default scale.
+    Integers have their default scale.
 
     Parameters
     ----------
@@ -167,9 +170,7 @@ def equal_risk_bits(
     integers = [f"int{b}{rounding}" for b in bits]
     spelled = ["fp", *(f"d:{each}" for each in (*integers, *floats))]
     risks = excess_risks([(problem, sgd, each) for each in spelled], iterate, inputs)
-    total = np.array(
-        [each.value + (each.parts.floor if inputs == "quantised" else 0.0) for each in risks]
-    )
+    total = np.array([each.value for each in risks])
     costs = total[1:] - total[0]
     found = []
     for b, name, cost in zip(bits, integers, costs, strict=False):

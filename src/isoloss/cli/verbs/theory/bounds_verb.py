@@ -72,7 +72,7 @@ def bounds(
         "effective_dim": "effective dim",
     }
     why = tuple(dict.fromkeys(str(each) for each in runs.excluded["reason"]))
-    title = f"Bounds on the excess risk of the average, {inputs} inputs"
+    title = f"Bounds on the excess risk of the average, {il.linear.INPUT_WORDS[inputs]}"
     answer("bounds", Answers(title, points, rows, texts, shown, why), output, force, as_json)
 
 

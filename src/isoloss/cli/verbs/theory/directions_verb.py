@@ -68,8 +68,8 @@ def directions(
     )
     lines = (
         str(points[0][0]),
-        f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, {inputs} "
-        f"inputs; the {len(rows)} shown are {share:.1%} of it",
+        f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, "
+        f"{il.linear.INPUT_WORDS[inputs]}; the {len(rows)} shown are {share:.1%} of it",
     )
     title = f"Risk by direction: {len(frame)} directions"
     show([il.fits.Section(title, lines, tuple(frame.columns), rows)])
