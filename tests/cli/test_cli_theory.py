@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import isoloss as il
@@ -214,3 +215,48 @@ def test_an_array_of_two_columns_is_no_spectrum(shell, tmp_path: Path) -> None:
         "error: 'lam.npy' holds an array of shape (2, 3) and type float64; accepted is one row of "
         "numbers\n"
     )
+
+
+# ---- a problem from data
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(40, 3)) * [2, 1, 0.5]
+    np.save(tmp_path / "x.npy", data)
+    table = pl.DataFrame(data, schema=["a", "b", "c"])
+    table = table.with_columns(y=table["a"] - table["c"] + rng.normal(size=40))
+    table.write_csv(tmp_path / "x.csv")
+    table.with_columns(word=pl.lit("x")).write_parquet(tmp_path / "words.parquet")
+    return tmp_path
+
+
+def test_data_give_spectrum_target_and_noise(shell, sample: Path) -> None:
+    table = pl.read_csv(sample / "x.csv")
+    features = table.drop("y").to_numpy()
+    plain, fitted = Regression.from_data(features), Regression.from_data(features, table["y"])
+    found = il.simulate(fitted, {"steps": [50]})["loss"][0]
+    words = ("--features", "x.csv", "--labels", "y", "--steps", "50", "--json")
+    assert json.loads(shell("simulate", *words).stdout)["runs"][0]["loss"] == pytest.approx(found)
+    (row,) = data(shell, "limit", "--features", "x.npy")["limit"]
+    assert row["limit"] == pytest.approx(il.linear.stability_limit(plain, SGD(1)))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--labels", "y"), "--labels is a column of --features; give the file too"),
+        (("--features", "x.csv", "--labels", "z"),
+         "'x.csv' has no column 'z'; there are a, b, c, y"),
+        (("--features", "x.npy", "--labels", "z"),
+         "'x.npy' has no column 'z'; labels are a column of a table"),
+        (("--features", "words.parquet"),
+         "column 'word' of 'words.parquet' is no number; leave it out of the file"),
+        (("--features", "x.txt"), "cannot read 'x.txt'; data are .npy .csv .tsv .parquet"),
+        (("--features", "none.csv"), "cannot use 'none.csv': No such file or directory"),
+        (("--features", "x.npy", "--dim", "5"), "--dim 5 is not the 3 of 'x.npy'; leave --dim out"),
+        (("--features", "x.npy", "--spectrum", "exp 1"),
+         "--spectrum and --features both give the eigenvalues; give one"),
+    ],
+)  # fmt: skip
+def test_what_data_are_refused(words: tuple[str, ...], message: str, shell, sample: Path) -> None:
+    assert shell("theory", "limit", *words).stderr == f"error: {message}\n"

@@ -23,8 +23,10 @@ from isoloss.cli.arguments.options import (
 from isoloss.cli.arguments.regression_options import (
     AsInputs,
     AsIterate,
+    AsModel,
     AsScales,
     DescentLists,
+    ModelName,
     ProblemLists,
     ReadingLists,
     SamplingLists,
@@ -42,10 +44,10 @@ from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 # fmt: off
 __all__ = [
     "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsInputs",
-    "AsIterate", "AsJson", "AsScales", "DescentLists", "Fitting", "Force", "KeptTable", "Level",
-    "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving",
-    "Spending", "Tables", "check_target", "chosen_laws", "descent_of", "drawn", "given",
-    "is_saved", "is_table", "listed", "many", "names_a_file", "only", "read_tables",
-    "regression_of", "saved_or_law", "scales_of", "whole_numbers",
+    "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists", "Fitting", "Force", "KeptTable",
+    "Level", "ModelName", "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName",
+    "SamplingLists", "Saving", "Spending", "Tables", "check_target", "chosen_laws", "descent_of",
+    "drawn", "given", "is_saved", "is_table", "listed", "many", "names_a_file", "only",
+    "read_tables", "regression_of", "saved_or_law", "scales_of", "whole_numbers",
 ]
 # fmt: on

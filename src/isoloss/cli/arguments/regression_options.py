@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +14,13 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments.options import listed, many
-from isoloss.cli.arguments.spectrum_file import eigenvalues
+from isoloss.cli.arguments.regression_files import eigenvalues, regression_of_data
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
     from isoloss.linear import Regression, Scales
 
-PROBLEM, DESCENT = "The problem", "The descent"
+PROBLEM, DESCENT, MODEL = "The problem", "The descent", "The model"
 SAMPLING = "How it is sampled (--method sampled)"
 #: Features where nothing says how many.
 DIM = 100
@@ -44,6 +45,28 @@ class ProblemLists:
             rich_help_panel=PROBLEM,
             help="Eigenvalues in place of --decay: a file of numbers (.npy, or text with commas or "
             "lines between), or 'exp R' for e^(-R (i-1)).",
+            show_default=False,
+        ),
+    ] = None
+    features: Annotated[
+        str | None,
+        typer.Option(
+            "--features",
+            metavar="FILE",
+            rich_help_panel=PROBLEM,
+            help="Data whose spectrum it is, in place of --decay: a row a sample, a column a "
+            "feature (.npy .csv .tsv .parquet).",
+            show_default=False,
+        ),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="COLUMN",
+            rich_help_panel=PROBLEM,
+            help="Column of --features with the labels: their least-squares fit is the target, "
+            "what it leaves the noise.",
             show_default=False,
         ),
     ] = None
@@ -183,6 +206,21 @@ class SamplingLists:
     ] = None
 
 
+class ModelName(StrEnum):
+    """What a model of M sees."""
+
+    first = "first"
+    sketch = "sketch"
+
+
+AsModel = Annotated[
+    ModelName,
+    typer.Option(
+        "--model",
+        rich_help_panel=MODEL,
+        help="A model of M sees the first M coordinates, or a random sketch of M rows.",
+    ),
+]
 AsInputs = Annotated[
     str,
     typer.Option("--inputs", help="Where w is used: on 'clean' features, or rounded 'in use' too."),
@@ -205,29 +243,47 @@ AsScales = Annotated[
 def regression_of(problem: ProblemLists) -> tuple[Regression, dict[str, list[Any]]]:
     """The problem that the lists start from, and the lists of a Grid.
 
-    Raises Refused for a spectrum beside --decay or a --dim that is not its own.
+    Raises Refused for two ways to a spectrum, or a --dim that is not that of the file.
     """
     lists = given(problem)
     if "sketch_seed" in lists:
         lists["seed"] = lists.pop("sketch_seed")
+    if problem.labels is not None and problem.features is None:
+        raise Refused("--labels is a column of --features; give the file too")
+    ways = {"--spectrum": problem.spectrum, "--features": problem.features}
+    used = [flag for flag, text in ways.items() if text is not None]
+    if "decay" in lists:
+        used.append("--decay")
+    if len(used) > 1:
+        raise Refused(f"{used[0]} and {used[1]} both give the eigenvalues; give one")
+    if problem.features is not None:
+        return _sized(regression_of_data(Path(problem.features), problem.labels), problem, lists)
     if problem.spectrum is None:
         return il.Regression(DIM), lists
-    if "decay" in lists:
-        raise Refused("--spectrum and --decay both give the eigenvalues; give one")
-    dims = lists.pop("dim", [])
     if problem.spectrum.split()[:1] == ["exp"]:
-        rate = problem.spectrum.removeprefix("exp").strip()
-        if len(dims) > 1:
-            raise Refused(f"--spectrum '{problem.spectrum}' goes with one --dim, not {len(dims)}")
-        dim = _whole("--dim", dims[0]) if dims else DIM
-        return il.Regression.exponential(dim, il.runs.number(rate)), lists
+        return _exponential(problem.spectrum, lists.pop("dim", [str(DIM)])), lists
     values = eigenvalues(Path(problem.spectrum))
-    if dims and [il.runs.number(each) for each in dims] != [len(values)]:
+    return _sized(il.Regression(len(values), spectrum=values), problem, lists)
+
+
+def _exponential(text: str, dims: list[str]) -> Regression:
+    if len(dims) > 1:
+        raise Refused(f"--spectrum '{text}' goes with one --dim, not {len(dims)}")
+    rate = il.runs.number(text.removeprefix("exp").strip())
+    return il.Regression.exponential(_whole("--dim", dims[0]), rate)
+
+
+def _sized(
+    posed: Regression, problem: ProblemLists, lists: dict[str, list[Any]]
+) -> tuple[Regression, dict[str, list[Any]]]:
+    """The problem of a file and the lists, without a --dim that says what the file says."""
+    dims = lists.pop("dim", [])
+    if dims and [il.runs.number(each) for each in dims] != [posed.dim]:
         raise Refused(
-            f"--dim {','.join(dims)} is not the {len(values)} numbers of '{problem.spectrum}'; "
-            "leave --dim out"
+            f"--dim {','.join(dims)} is not the {posed.dim} of "
+            f"'{problem.spectrum or problem.features}'; leave --dim out"
         )
-    return il.Regression(len(values), spectrum=values), lists
+    return posed, lists
 
 
 def descent_of(descent: DescentLists) -> dict[str, list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,9 +13,11 @@ from isoloss.cli.arguments import (
     AsInputs,
     AsIterate,
     AsJson,
+    AsModel,
     AsScales,
     Force,
     KeptTable,
+    ModelName,
     ProblemLists,
     check_target,
     listed,
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from isoloss.linear import Allocation, Allowance
 
 ALLOWANCE, SEARCH = "The allowance", "The search"
-
-
-class ModelName(StrEnum):
-    """What a model of M sees."""
-
-    first = "first"
-    sketch = "sketch"
 
 
 @dataclass(frozen=True)
@@ -107,14 +101,7 @@ def allocate(
         str,
         typer.Option("--schedule", rich_help_panel=SEARCH, help="constant, geometric or cosine."),
     ] = "constant",
-    model: Annotated[
-        ModelName,
-        typer.Option(
-            "--model",
-            rich_help_panel=SEARCH,
-            help="A model of M sees the first M coordinates, or a random sketch of M rows.",
-        ),
-    ] = ModelName.first,
+    model: AsModel = ModelName.first,
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
