@@ -20,7 +20,7 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Inputs, Parts, Risk
 from isoloss.linear.risk_of import excess_risks
-from isoloss.linear.sampled import REPLICATES, Manner, Sampling, manner_of, swept_risks
+from isoloss.linear.sampled import REPLICATES, Manner, Replicates, Sampling, manner_of, swept_risks
 from isoloss.runs import Grid, Runs
 
 Cell = dict[str, Any]
@@ -90,7 +90,8 @@ def simulate(
         One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
         (excess risk) and its parts in columns of their own; the first five sum to the loss,
         `quantised_norm` is null on clean inputs. An unstable step size stays as a
-        diverged row with the limit as its reason.
+        diverged row with the limit as its reason. Sampled rows that have full precision beside them
+        say what they cost more, `gap`, by pairs of replicates, with its standard error `gap_se`.
 
     Raises
     ------
@@ -114,10 +115,12 @@ def simulate(
     asked = [_setting(problem, base, cell, usual, method) for cell in cells]
     if method == "sampled":
         drawn = [Sampling(each.point, each.iterate, each.inputs, each.manner) for each in asked]
-        risks = swept_risks(drawn, scales, replicates, seed)
+        found = swept_risks(drawn, scales, replicates, seed)
+        risks = [each if isinstance(each, str) else each.risk for each in found]
+        beside = _gaps(asked, found)
     else:
-        risks = _exact(asked, method, scales)
-    rows = [_row(each, risk) for each, risk in zip(asked, risks, strict=True)]
+        risks, beside = _exact(asked, method, scales), [{}] * len(asked)
+    rows = [_row(*each[:2]) | each[2] for each in zip(asked, risks, beside, strict=True)]
     if all(row["status"] == "diverged" for row in rows):
         raise ValueError(rows[0]["reason"])
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
@@ -225,6 +228,23 @@ def _exact(asked: Sequence[_Setting], method: str, scales: Scales) -> list[Risk 
         risks = _risks([asked[k].point for k in members], *reading, method, scales)
         found |= dict(zip(members, risks, strict=True))
     return [found[k] for k in range(len(asked))]
+
+
+def _gaps(asked: Sequence[_Setting], found: Sequence[Replicates | str]) -> list[Cell]:
+    """What each costs beside the full precision of the same setting, by pairs of replicates."""
+    settings = [(*each.point[:2], each.iterate, each.inputs, each.manner) for each in asked]
+    exact = {
+        setting: one
+        for setting, each, one in zip(settings, asked, found, strict=True)
+        if str(each.point[2]) == "fp" and not isinstance(one, str)
+    }
+    gaps = [
+        None if isinstance(one, str) or setting not in exact else one.minus(exact[setting])
+        for setting, one in zip(settings, found, strict=True)
+    ]
+    if all(str(each.point[2]) == "fp" for each in asked) or not exact:
+        return [{}] * len(asked)
+    return [{"gap": gap and gap.value, "gap_se": gap and gap.standard_error} for gap in gaps]
 
 
 def _risks(

@@ -13,6 +13,7 @@ from isoloss.linear import (
     excess_risk,
     grid_points,
     sample_risk,
+    sample_risks,
     simulate,
     study,
 )
@@ -237,6 +238,18 @@ def test_a_sampled_cell_that_diverges_keeps_its_reason() -> None:
     runs = simulate(Regression(20), grid, SGD(400), method="sampled", replicates=8)
     assert runs["status"].tolist() == ["ok", "diverged"]
     assert "replicates diverged" in runs["reason"][1]
+
+
+def test_a_sampled_row_is_compared_with_full_precision_by_pairs() -> None:
+    problem, sgd = Regression(20), SGD(40, step_size=0.05)
+    grid = {"dim": [10, 20], "precision": ["fp", "w:int4"], "stored": ["fp", "int8"]}
+    table = simulate(problem, grid, sgd, method="sampled", replicates=20).frame()
+    for row in table.iter_rows(named=True):
+        manner = {"stored": None if row["stored"] == "fp" else "int8"}
+        points = [(Regression(row["dim"]), sgd, each) for each in (row["precision"], "fp")]
+        one, exact = sample_risks(points, replicates=20, **manner)
+        assert (row["gap"], row["gap_se"]) == tuple(one.minus(exact))
+    assert "gap" not in simulate(problem, {"dim": [9]}, sgd, method="sampled", replicates=8).columns
 
 
 # ---- points of a grid

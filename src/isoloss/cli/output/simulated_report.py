@@ -54,6 +54,8 @@ def _parts(runs: Runs) -> Iterator[tuple[str, str]]:
     """Columns of the risk's parts with their heads; those that no row has are left out."""
     if any(value > 0 for value in runs["loss_se"]):
         yield "loss_se", "+-"
+    if "gap" in runs.columns:
+        yield from (("gap", "over fp"), ("gap_se", "+- paired"))
     yield from (("bias", "bias"), ("variance", "variance"))
     if any(value > 0 for value in runs["approximation"]):
         yield "approximation", "approximation"
