@@ -2,6 +2,7 @@
 cannot be asked is refused in one sentence.
 """
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -163,6 +164,9 @@ def test_an_allocation_is_that_of_the_notebook(shell, tmp_path: Path) -> None:
         (("conditions", *WORDS), "say which noise: --precision 'd:add(0.001) a:vec(0.1)'"),
         (("conditions", *WORDS, "--precision", "fp"),
          "full precision has no conditions to meet; give a --precision with noise"),
+        (("sizes", *WORDS), "say which precision: --precision 'd:add(0.01),a:vec(0.1)'"),
+        (("sizes", *WORDS, "--precision", NOISE, "--size", "60"),
+         "a model of 60 coordinates is larger than dim 50"),
         (("directions", *WORDS, "--batch", "1,2"),
          "directions are those of one setting, not of 2; give no lists"),
         (("bits", "--bits", "6.5"), "--bits is '6.5'; accepted is a whole number"),
@@ -260,3 +264,46 @@ def test_data_give_spectrum_target_and_noise(shell, sample: Path) -> None:
 )  # fmt: skip
 def test_what_data_are_refused(words: tuple[str, ...], message: str, shell, sample: Path) -> None:
     assert shell("theory", "limit", *words).stderr == f"error: {message}\n"
+
+
+# ---- effective sizes
+def test_effective_sizes_are_those_of_the_notebook(shell) -> None:
+    words = (*WORDS, "--size", "10,20", "--precision", "d:add(0.01),a:vec(0.1)")
+    found = data(shell, "sizes", *words)["sizes"]
+    for row, (precision, size) in zip(
+        found, itertools.product(("d:add(0.01)", "a:vec(0.1)"), (10, 20)), strict=True
+    ):
+        expected = il.linear.effective_sizes(P, D, precision, size=size)
+        assert row["precision"] == precision
+        assert (row["effective_size"], row["effective_samples"], row["additive_error"]) == (
+            expected.model_size, expected.samples, expected.additive_error,
+        )  # fmt: skip
+    one = shell("theory", "sizes", *WORDS, "--precision", "d:add(0.01)").stdout
+    expected = str(il.linear.effective_sizes(P, D, "d:add(0.01)"))
+    assert [line for line in expected.splitlines() if line not in one] == []
+
+
+def test_sizes_of_equal_risk_are_those_of_the_notebook(shell) -> None:
+    words = (*WORDS, "--size", "20", "--precision", "d:add(0.01)", "--equal-risk")
+    text = shell("theory", "sizes", *words).stdout
+    assert str(il.linear.equal_risk_size(P, 20, D, "d:add(0.01)")) in text
+    assert str(il.linear.equal_risk_samples(P, D, "d:add(0.01)", size=20)) in text
+    (row,) = data(shell, "sizes", *words)["sizes"]
+    assert row["equal_size"] == il.linear.equal_risk_size(P, 20, D, "d:add(0.01)").value
+
+
+def test_samples_that_are_none_say_why(shell) -> None:
+    words = ("--dim", "979", "--decay", "2.29", "--noise-var", "2.5", "--target", "source 2.09",
+             "--steps", "350509", "--batch", "32", "--step-size", "0.111 limit", "--schedule",
+             "geometric", "--size", "13", "--iterate", "last", "--precision",
+             "d:add(0.0011)")  # fmt: skip
+    (none,) = data(shell, "sizes", *words)["sizes"]
+    assert none["effective_samples"] is None
+    assert none["reason"] in shell("theory", "sizes", *words).stdout
+
+
+def test_a_run_worse_than_no_training_is_worth_none(shell) -> None:
+    words = ("--dim", "20", "--decay", "1.5", "--noise-var", "100", "--target", "0.01", "--steps",
+             "500", "--precision", "a:add(50)", "--iterate", "last")  # fmt: skip
+    (row,) = data(shell, "sizes", *words)["sizes"]
+    assert (row["effective_samples"], row["effective_size"]) == (0, 20)

@@ -22,6 +22,7 @@ FILES = {
     "simulate": "simulate_verb",
     "theory bounds": "theory.bounds_verb",
     "theory conditions": "theory.conditions_verb",
+    "theory sizes": "theory.sizes_verb",
     "theory limit": "theory.limit_verb",
     "theory directions": "theory.directions_verb",
     "theory training": "theory.training_verb",
