@@ -89,7 +89,7 @@ def test_conditions_are_those_of_the_notebook(shell) -> None:
         (each.part, each.left, each.right, each.holds) for each in expected
     ]
     text = shell("theory", "conditions", *WORDS, "--precision", spelled).stdout
-    assert [str(each) for each in expected if str(each) not in text] == []
+    assert [line for line in str(expected).splitlines() if line not in text] == []
 
 
 def test_training_loss_and_its_parts(shell) -> None:
@@ -153,6 +153,31 @@ def test_an_allocation_is_that_of_the_notebook(shell, tmp_path: Path) -> None:
     assert il.read(path)["loss"] == pytest.approx([each.risk for each in expected.choices])
 
 
+def test_a_precision_that_cannot_be_costed_is_said(shell) -> None:
+    words = ("allocate", "--dim", "50", "--compute", "1e3", "--weigh-bits", "--sizes", "3",
+             "--precision", "fp,d:vec(0.01)")  # fmt: skip
+    (name, why) = next(iter(data(shell, *words)["dropped"].items()))
+    assert name == "d:vec(0.01)"
+    assert f"dropped {name}: {why}" in shell("theory", *words).stdout
+
+
+# ---- several sketches
+def test_risk_over_sketches_with_paired_differences(shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    words = ("--dim", "30", "--sketch", "6", "--steps", "40", "--step-size", "0.05", "--sketches",
+             "4", "--precision", "fp,d:add(0.01)", "-o", str(path))  # fmt: skip
+    rows = data(shell, "sketches", *words)["sketches"]
+    problem, sgd = Regression(30, sketch=6), SGD(40, step_size=0.05)
+    exact, one = (
+        il.linear.sketch_risk(problem, sgd, each, sketches=4) for each in ("fp", "d:add(0.01)")
+    )
+    assert (rows[1]["loss"], rows[1]["loss_se"]) == (one.risk.value, one.risk.standard_error)
+    assert (rows[1]["low"], rows[1]["high"]) == one.interval(0.9)
+    assert (rows[1]["gap"], rows[1]["gap_se"]) == tuple(one.minus(exact))
+    assert il.read(path)["tokens"].tolist() == [40, 40]
+    assert str(one) in shell("theory", "sketches", *words[:-3], "d:add(0.01)").stdout
+
+
 # ---- refusals
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -167,6 +192,7 @@ def test_an_allocation_is_that_of_the_notebook(shell, tmp_path: Path) -> None:
         (("sizes", *WORDS), "say which precision: --precision 'd:add(0.01),a:vec(0.1)'"),
         (("sizes", *WORDS, "--precision", NOISE, "--size", "60"),
          "a model of 60 coordinates is larger than dim 50"),
+        (("sketches", *WORDS), "say how many rows a sketch has: --sketch 20"),
         (("directions", *WORDS, "--batch", "1,2"),
          "directions are those of one setting, not of 2; give no lists"),
         (("bits", "--bits", "6.5"), "--bits is '6.5'; accepted is a whole number"),

@@ -23,6 +23,7 @@ FILES = {
     "theory bounds": "theory.bounds_verb",
     "theory conditions": "theory.conditions_verb",
     "theory sizes": "theory.sizes_verb",
+    "theory sketches": "theory.sketches_verb",
     "theory limit": "theory.limit_verb",
     "theory directions": "theory.directions_verb",
     "theory training": "theory.training_verb",
@@ -43,8 +44,8 @@ FILES = {
 
 #: Words with commands of their own, each with its help.
 GROUPS = {
-    "theory": "What the theory says of quantised SGD on linear regression: bounds, limits, bits, "
-    "the best allocation.",
+    "theory": "What the theory says of quantised SGD on linear regression: bounds, effective "
+    "sizes, limits, bits, the best allocation.",
 }
 
 

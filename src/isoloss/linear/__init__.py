@@ -2,6 +2,7 @@
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
@@ -22,6 +23,7 @@ from isoloss.linear.theory import (
     GradientNoise,
     NoiseSources,
     RateCondition,
+    RateConditions,
     Tightness,
     allocate,
     best_size,
@@ -62,11 +64,13 @@ __all__ = [
     "NoiseSources",
     "Parts",
     "RateCondition",
+    "RateConditions",
     "Regression",
     "Replicates",
     "Risk",
     "Scales",
     "Schedule",
+    "SketchRisk",
     "Study",
     "Tightness",
     "TrainingRisk",
@@ -94,6 +98,7 @@ __all__ = [
     "sample_risks",
     "simulate",
     "size_constant",
+    "sketch_risk",
     "stability_limit",
     "study",
     "training_risk",

@@ -14,6 +14,7 @@ from isoloss.linear import (
     excess_risk,
     rate_conditions,
     risk_bound,
+    risk_by_direction,
 )
 from isoloss.linear.exact.solving import point_of, stack
 from isoloss.linear.quantisers import DEFAULT_SCALES
@@ -180,6 +181,28 @@ def test_conditions_side_by_side() -> None:
     assert (found[("a", 4)].holds, found[("g", 5)].holds) == (True, False)
     assert found[("l", 0)].right == pytest.approx(0.5 / (8 * trace))
     assert str(found[("g", 5)]) == "g: eps <= sigma^2: 0.6 > 0.5, fails (notes)"
+
+
+def test_conditions_print_themselves() -> None:
+    found = rate_conditions(Regression(50), SGD(1000, 8, 0.1), "a:add(2) g:add(0.5)")
+    lines = str(found).splitlines()
+    assert lines[0].startswith("conditions under which 'a:add(2.0) g:add(0.5)' keeps the rate")
+    assert lines[0].endswith("1 of 2 hold, constants taken as 1")
+    assert lines[1] == "  a: eps <= sigma^2: 2 > 1, fails (notes)"
+    assert (len(found), found[1].part, found.hold) == (2, "g", False)
+    assert found.reference == excess_risk(Regression(50), SGD(1000, 8, 0.1)).value
+
+
+def test_other_results_print_themselves() -> None:
+    problem, sgd = Regression(20), SGD(500, step_size=0.05)
+    lines = str(risk_by_direction(problem, sgd)).splitlines()
+    assert lines[0].startswith(f"risk {excess_risk(problem, sgd).value:.6g} by direction, bias")
+    assert (len(lines), lines[-1]) == (15, "and 8 more directions")
+    assert str(excess_risk(problem, sgd).parts).startswith("bias 0.")
+    (row,) = bound_tightness((20,), (0.0,), (100,))
+    assert str([row]).startswith("[dim 20, 100 steps, batch 1, noise none: excess risk 0.2043")
+    noise = risk_bound(problem, sgd, "d:add(0.1)").noise
+    assert str(noise).startswith("gradient noise: alpha 3, sigma_G^2 ")
 
 
 def test_batches_tighten_the_condition_of_a_shared_factor_only() -> None:

@@ -188,6 +188,7 @@ def _as_json(found: Allocation) -> None:
             "exponent": found.exponent,
             "theory": found.theory,
             "choices": [asdict(each) for each in found.choices],
+            "dropped": dict(found.dropped),
         },
     )
 

@@ -39,11 +39,8 @@ def conditions(
         raise Refused("say which noise: --precision 'd:add(0.001) a:vec(0.1)'")
     posed, lists = regression_of(problem)
     points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
-    each = [
-        (point, one)
-        for point in points
-        for one in il.linear.rate_conditions(*point, iterate=iterate)
-    ]
+    found = [il.linear.rate_conditions(*point, iterate=iterate) for point in points]
+    each = [(point, one) for point, some in zip(points, found, strict=True) for one in some]
     if not each:
         raise Refused("full precision has no conditions to meet; give a --precision with noise")
     rows = [
@@ -57,14 +54,14 @@ def conditions(
         }
         for _, one in each
     ]
-    found = Answers(
+    told = Answers(
         "Conditions under which the rate stays that of full precision",
         [point for point, _ in each],
         rows,
-        [str(one) for _, one in each],
+        [str(some) for some in found],
         {name: name for name in ("part", "condition", "left", "right", "holds")},
     )
-    answer("conditions", found, output, force, as_json)
+    answer("conditions", told, output, force, as_json)
 
 
 #: Shown below the help and on the page of commands, and run by the tests.
