@@ -70,11 +70,8 @@ def test_rows_say_what_differs(shell, tmp_path: Path) -> None:
          "a sketch needs normal features, kurtosis 3, not 6.0"),
         (("--scales", "0.1"),
          "cannot read --scales '0.1'; write it like w=0.1, with a part of d, l, w, a, g, post"),
-        (("--study", "batch", "--kurtosis", "6"),
-         "a study has its own settings; leave the others out, or leave out --study"),
     ],
 )  # fmt: skip
 def test_what_simulate_refuses(shell, words: tuple[str, ...], message: str) -> None:
-    steps = () if "--study" in words else ("--steps", "40")
-    result = shell("simulate", *steps, *words)
+    result = shell("simulate", "--steps", "40", *words)
     assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")

@@ -1,5 +1,5 @@
-"""Grids of sampled runs: passes, stored weights and error feedback as lists, checked before anything
-is drawn, and compared by pairs; the points of a grid.
+"""Grids of sampled runs: passes, stored weights and error feedback as lists, checked before the
+first is drawn, and compared by pairs; the points of a grid.
 """
 
 import pytest
