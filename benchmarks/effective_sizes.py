@@ -130,6 +130,8 @@ def bars(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
         )
     head = ["noise on", "settings", "N_eff <= N", "N_eff > N", "no N_eff"]
     print(table([*head, "N_eff / N: least, median, most", "error >= 0", "the same in use"], rows))
+    alike = [each.data.ratio == 1.0 for _, each in pairs]
+    print(f"\nN_eff is N to the nine digits of the engine in {sum(alike)} of them.", end="")
 
 
 def worst(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
@@ -223,12 +225,14 @@ def model_sizes(pairs: list[tuple[Setting, EffectiveSizes]]) -> None:
     print(table([*head, "M_eff / closed form"], rows))
     local = slopes([at for at, _ in pairs if at.kind == ADDED])
     close = [abs(gap) <= 0.03 for gap, _, _ in local]
+    by_sum = [abs(slope_of_shares(at)) <= 0.03 for _, _, at in local]
     large = [near for near, (_, size, _) in zip(close, local, strict=True) if size >= 10]
     print(
         f"\nOf the random settings with additive noise {len(local)} have M >= 30 eps^(-1/a). The "
         f"exponent between eps / 2 and 2 eps is within .03 of -1/a in "
         f"{share(close)} of them, and in {share(large)} of those {len(large)} with M_eff >= 10; "
-        f"all together: {pooled(pairs)}. Farthest off:\n"
+        f"all together: {pooled(pairs)}. Of sum g / max g it is in {share(by_sum)}. Farthest off, "
+        "where eps is not small beside the leading eigenvalue 1:\n"
     )
     far = sorted(local, key=lambda row: -abs(row[0]))[:5]
     rows = [[f"{gap:+.3f}", f"{size:.4g}", at.data[1], at] for gap, size, at in far]
@@ -268,7 +272,7 @@ def exponent(decay: float, source: float) -> list[object]:
 
 
 def slopes(added: list[Setting]) -> list[tuple[float, float, Setting]]:
-    """d log M_eff / d log eps + 1/a of settings with M >= 30 eps^(-1/a) at eps / 2."""
+    """The exponent of M_eff in eps, + 1/a, of settings with M >= 30 eps^(-1/a) at eps / 2."""
     rows = []
     for at in added:
         eps, decay = at.data[1], at.problem.decay
@@ -280,6 +284,14 @@ def slopes(added: list[Setting]) -> list[tuple[float, float, Setting]]:
         )
         rows.append((math.log(high / low) / math.log(4) + 1 / decay, math.sqrt(low * high), at))
     return rows
+
+
+def slope_of_shares(at: Setting) -> float:
+    """d log (sum g / max g) / d log eps + 1/a."""
+    eps, decay = at.data[1], at.problem.decay
+    lam = seen_by(at, at.size)[0].lam
+    low, high = (float(np.sum(lam / (lam + e)) * (1 + e)) for e in (eps / 2, 2 * eps))
+    return math.log(high / low) / math.log(4) + 1 / decay
 
 
 # ---- sketches
@@ -332,7 +344,7 @@ def main() -> None:
     took, sizes = seconds(lambda: [found(at) for at in drawn_settings])
     pairs = list(zip(drawn_settings, sizes, strict=True))
     bars(pairs)
-    print(f"\n{1000 * took / len(pairs):.0f} ms a setting.")
+    print(f" {1000 * took / len(pairs):.0f} ms a setting.")
     worst(pairs)
     definitions(pairs)
     model_sizes(pairs)

@@ -29,6 +29,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "regression_studies": "Studies of quantised SGD",
         "effective_sizes": "Effective sizes",
         "theory_bounds": "Bounds, sizes of equal risk, the best allocation",
+        "laws_on_exact_runs": "Laws on exact runs",
     },
     "fits": {
         "fit_speed": "Speed of the fit",

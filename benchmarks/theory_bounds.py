@@ -111,9 +111,9 @@ def sizes() -> None:
                 model = equal_risk_size(problem, size, sgd, each, inputs=inputs)
                 data = equal_risk_samples(problem, sgd, each, size=size, inputs=inputs)
                 share = model.doubling / model.full_doubling
-                values = (model.value, model.closed, share, data.value, data.closed)
+                values = (model.value, model.closed, share, data.value)
                 rows.append([size, inputs, each, *map(number, values)])
-    head = ["M", "inputs", "precision", "size", "closed", "gain of doubling", "samples", "closed"]
+    head = ["M", "inputs", "precision", "size", "closed", "gain of doubling", "samples"]
     print(table(head, rows))
 
 

@@ -203,7 +203,8 @@ def equal_risk_samples(
         return [each.trained for each in seen_risks(points, view)]
 
     steps, reason = crossing(risks, aim, sgd.steps, lambda: MORE * sgd.steps, "full precision")
-    closed = closed_samples(problem, size, sgd, precision, full, view)
+    # The closed form is of bias and variance alone.
+    closed = math.nan if whole_risk else closed_samples(problem, size, sgd, precision, full, view)
     name, samples = str(Precision.parse(precision)), float(sgd.steps * sgd.batch)
     return EqualRisk(
         "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, reason=reason
