@@ -9,7 +9,7 @@ from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRi
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
-from isoloss.linear.simulating import simulate
+from isoloss.linear.simulating import grid_points, simulate
 from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
@@ -96,6 +96,7 @@ __all__ = [
     "excess_risks",
     "first_coordinates",
     "format_constant",
+    "grid_points",
     "rate_conditions",
     "risk_bound",
     "risk_by_direction",
