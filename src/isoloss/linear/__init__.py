@@ -1,7 +1,8 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
+from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
@@ -22,6 +23,7 @@ from isoloss.linear.theory import (
     GradientNoise,
     NoiseSources,
     RateCondition,
+    RateConditions,
     Tightness,
     allocate,
     best_size,
@@ -41,6 +43,7 @@ from isoloss.linear.theory import (
     risk_bound,
     size_constant,
 )
+from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "STUDIES",
+    "UPDATE_RULES",
     "Allocation",
     "AllocationChoice",
     "Allowance",
@@ -59,17 +63,21 @@ __all__ = [
     "EqualBits",
     "EqualRisk",
     "GradientNoise",
+    "LongWalk",
     "NoiseSources",
     "Parts",
     "RateCondition",
+    "RateConditions",
     "Regression",
     "Replicates",
     "Risk",
     "Scales",
     "Schedule",
+    "SketchRisk",
     "Study",
     "Tightness",
     "TrainingRisk",
+    "UpdateRule",
     "allocate",
     "best_size",
     "bit_rule",
@@ -93,6 +101,7 @@ __all__ = [
     "sample_risks",
     "simulate",
     "size_constant",
+    "sketch_risk",
     "stability_limit",
     "study",
     "training_risk",
