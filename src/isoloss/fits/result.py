@@ -251,7 +251,7 @@ class Fit:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
-        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, doubts)
+        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
@@ -313,8 +313,8 @@ class Fit:
             *sensitivity_sections(
                 self.sensitivity, self.law, str(self.objective), self.exponent[0]
             ),
-            *efficiencies_sections(self.efficiencies),
-            *gaps_sections(self.gaps, self.gap_score),
+            *efficiencies_sections(self.efficiencies, self.law.metric),
+            *gaps_sections(self.gaps, self.gap_score, self.law.metric),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 

@@ -63,7 +63,7 @@ class WarningKind(StrEnum):
     SMALL_ALPHA = (
         "small_alpha",
         "An exponent of the base is below 0.1: what acts through it means little alone.",
-        "Read gaps in nats instead of efficiencies, and vary params and tokens more.",
+        "Read gaps in the loss instead of efficiencies, and vary params and tokens more.",
     )
     COLLINEAR_DESIGN = (
         "collinear_design",

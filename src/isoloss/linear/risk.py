@@ -8,7 +8,8 @@ the rounded features, H_q = E u u' = H + D and w_q* = H_q^-1 E u y,
              = 0.5 E ||w - w_q*||_{H_q}^2 + floor,   floor = 0.5 w*'H(H+D)^-1 D w*
 
 (approximation counted in both where there is a sketch). The floor is the ApproxErr of Zhang et al.
-2025 (2510.18259), and the other summand the norm that their bounds are proved in: `quantised_norm`.
+2025 (2510.18259), through secondary notes; the other summand is `quantised_norm`, the norm that
+theory/bounds.py bounds before it adds the floor.
 """
 
 from __future__ import annotations

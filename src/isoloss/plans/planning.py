@@ -27,6 +27,7 @@ from isoloss.plans.search import (
     loss_of,
     mean_loss,
     members_of,
+    metric_of_all,
     replanned,
     search,
     serving_bytes,
@@ -90,6 +91,7 @@ def plan(
     draws = as_count("draws", draws)
     asked, sparse = candidates_of(laws, precision)
     members = members_of(laws, group, budget.unique_tokens is not None)
+    metric = metric_of_all(members)
     candidates, unknown = _known(members, asked)
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
@@ -120,6 +122,7 @@ def plan(
         dropped,
         (*extra, *warnings),
         question=question,
+        metric=metric,
     )
 
 

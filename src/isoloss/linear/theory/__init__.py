@@ -13,10 +13,19 @@ from isoloss.linear.theory.closed_forms import (
     size_constant,
 )
 from isoloss.linear.theory.conditions import RateCondition, rate_conditions
-from isoloss.linear.theory.effective import EffectiveSize, effective_data_size, effective_model_size
 from isoloss.linear.theory.float_bits import EqualBits, bit_rule, equal_risk_bits, format_constant
 from isoloss.linear.theory.gradient_noise import GradientNoise, NoiseSources
 from isoloss.linear.theory.model_sizes import first_coordinates
+from isoloss.linear.theory.sizes import (
+    EffectiveSize,
+    EffectiveSizes,
+    EqualRisk,
+    effective_data_size,
+    effective_model_size,
+    effective_sizes,
+    equal_risk_samples,
+    equal_risk_size,
+)
 from isoloss.linear.theory.tightness import Tightness, bound_tightness
 
 # fmt: off
@@ -26,7 +35,9 @@ __all__ = [
     "Allowance",
     "Bound",
     "EffectiveSize",
+    "EffectiveSizes",
     "EqualBits",
+    "EqualRisk",
     "GradientNoise",
     "NoiseSources",
     "RateCondition",
@@ -39,7 +50,10 @@ __all__ = [
     "effective_model_size",
     "effective_samples",
     "effective_size",
+    "effective_sizes",
     "equal_risk_bits",
+    "equal_risk_samples",
+    "equal_risk_size",
     "first_coordinates",
     "format_constant",
     "rate_conditions",

@@ -102,7 +102,8 @@ def gradient_noise(at: Setting, quantisers: Quantisers, batch: int) -> GradientN
         ideal(each) for each in (quantisers.w, quantisers.a, quantisers.g, quantisers.l)
     )
     there = at.h > 0
-    curve = float(np.max(at.f[there] / at.h[there] ** 2, initial=1.0))
+    # Divided twice: h^2 is zero in floats where nearest rounding leaves little of a feature.
+    curve = float(np.max(at.f[there] / at.h[there] / at.h[there], initial=1.0))
     alpha_1 = max(float(at.rho4[0]), curve)
     alpha = alpha_1 / batch + 1 - 1 / batch
     trace, size = _sum(at, at.h), _sum(at, at.h * at.centre**2)

@@ -201,6 +201,18 @@ def _named(members: Sequence[Member]) -> str:
     return f"law {names} has" if len(members) == 1 else f"laws {names} have"
 
 
+def metric_of_all(members: Sequence[Member]) -> str:
+    """What the losses of some laws are. Raises PlanError where laws differ in it."""
+    found = sorted({member.law.metric for member in members})
+    if len(found) > 1:
+        named = {member.law.metric: member.law.name for member in members}
+        raise PlanError(
+            f"the loss of law {named[found[0]]} is {found[0]} and that of {named[found[1]]} "
+            f"{found[1]}, which have no common mean; give laws of one metric"
+        )
+    return found[0]
+
+
 def member_of(law: LawLike, group: str | None = None) -> Member:
     """The one law that a verb is asked about: a name, a Law, or a fit.
 

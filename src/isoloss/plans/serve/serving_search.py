@@ -23,7 +23,16 @@ from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, interval
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import LawsLike, Member, far, losses_at, members_of, serving_bytes, shares
+from isoloss.plans.search import (
+    LawsLike,
+    Member,
+    far,
+    losses_at,
+    members_of,
+    metric_of_all,
+    serving_bytes,
+    shares,
+)
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import taken_as_exact
 
@@ -85,6 +94,7 @@ def rank_serving(
     draws = as_count("draws", draws)
     asked = _spelled(formats, trained)
     members, silent = _telling(members_of(laws, group), asked)
+    metric = metric_of_all(members)
     counts = shares(members, draws)
     losses, weights = losses_at(members, counts, asked, n, d, budget)
     before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
@@ -99,7 +109,9 @@ def rank_serving(
     reasons = [beyond("the model", law, away) for law, away in outside.items()]
     withheld = None if extrapolate else next(filter(None, reasons), None)
     warnings = (*silent, *_warnings(members, asked, device))
-    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings)
+    return ServingPlan(
+        n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings, metric
+    )
 
 
 def _model(budget: Budget) -> tuple[float, float]:
