@@ -24,6 +24,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "runs": {"sweep_killed": "Sweeps that are killed"},
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
+        "walked_risk": "Risks that are stepped through",
         "exact_against_sampled": "Exact risk against simulation",
         "sampled_sgd": "Speed of sampled SGD",
         "regression_studies": "Studies of quantised SGD",

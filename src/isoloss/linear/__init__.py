@@ -1,15 +1,16 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
+from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
-from isoloss.linear.simulating import simulate
-from isoloss.linear.studies import STUDIES, Study, study
+from isoloss.linear.simulating import grid_points, simulate
+from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
     AllocationChoice,
@@ -22,6 +23,7 @@ from isoloss.linear.theory import (
     GradientNoise,
     NoiseSources,
     RateCondition,
+    RateConditions,
     Tightness,
     allocate,
     best_size,
@@ -41,6 +43,7 @@ from isoloss.linear.theory import (
     risk_bound,
     size_constant,
 )
+from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "STUDIES",
+    "UPDATE_RULES",
     "Allocation",
     "AllocationChoice",
     "Allowance",
@@ -59,17 +63,23 @@ __all__ = [
     "EqualBits",
     "EqualRisk",
     "GradientNoise",
+    "LongWalk",
     "NoiseSources",
+    "Parameter",
     "Parts",
     "RateCondition",
+    "RateConditions",
+    "Reference",
     "Regression",
     "Replicates",
     "Risk",
     "Scales",
     "Schedule",
+    "SketchRisk",
     "Study",
     "Tightness",
     "TrainingRisk",
+    "UpdateRule",
     "allocate",
     "best_size",
     "bit_rule",
@@ -86,6 +96,7 @@ __all__ = [
     "excess_risks",
     "first_coordinates",
     "format_constant",
+    "grid_points",
     "rate_conditions",
     "risk_bound",
     "risk_by_direction",
@@ -93,7 +104,9 @@ __all__ = [
     "sample_risks",
     "simulate",
     "size_constant",
+    "sketch_risk",
     "stability_limit",
     "study",
+    "study_parameters",
     "training_risk",
 ]

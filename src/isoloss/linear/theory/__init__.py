@@ -12,7 +12,7 @@ from isoloss.linear.theory.closed_forms import (
     effective_size,
     size_constant,
 )
-from isoloss.linear.theory.conditions import RateCondition, rate_conditions
+from isoloss.linear.theory.conditions import RateCondition, RateConditions, rate_conditions
 from isoloss.linear.theory.float_bits import EqualBits, bit_rule, equal_risk_bits, format_constant
 from isoloss.linear.theory.gradient_noise import GradientNoise, NoiseSources
 from isoloss.linear.theory.model_sizes import first_coordinates
@@ -41,6 +41,7 @@ __all__ = [
     "GradientNoise",
     "NoiseSources",
     "RateCondition",
+    "RateConditions",
     "Tightness",
     "allocate",
     "best_size",

@@ -74,6 +74,10 @@ class GradientNoise:
         """sigma_G^2."""
         return self.sources.total
 
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {at:.4g}" for name, at in self.sources._asdict().items() if at)
+        return f"gradient noise: alpha {self.alpha:.4g}, sigma_G^2 {self.level:.4g} ({parts})"
+
 
 def gradient_noise(at: Setting, quantisers: Quantisers, batch: int) -> GradientNoise:
     """alpha and sigma_G^2 from above, per source.

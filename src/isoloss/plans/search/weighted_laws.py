@@ -196,11 +196,6 @@ def members_of(
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
 
 
-def _named(members: Sequence[Member]) -> str:
-    names = ", ".join(repr(m.law.name) for m in members[:4]) + (" ..." if len(members) > 4 else "")
-    return f"law {names} has" if len(members) == 1 else f"laws {names} have"
-
-
 def metric_of_all(members: Sequence[Member]) -> str:
     """What the losses of some laws are. Raises PlanError where laws differ in it."""
     found = sorted({member.law.metric for member in members})
@@ -211,6 +206,11 @@ def metric_of_all(members: Sequence[Member]) -> str:
             f"{found[1]}, which have no common mean; give laws of one metric"
         )
     return found[0]
+
+
+def _named(members: Sequence[Member]) -> str:
+    names = ", ".join(repr(m.law.name) for m in members[:4]) + (" ..." if len(members) > 4 else "")
+    return f"law {names} has" if len(members) == 1 else f"laws {names} have"
 
 
 def member_of(law: LawLike, group: str | None = None) -> Member:

@@ -19,7 +19,7 @@ import numpy as np
 
 from isoloss.linear.asked import Spelled
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import measured, point_of, rounding_of, solved
+from isoloss.linear.exact import JUMP, measured, point_of, rounding_of, solved
 from isoloss.linear.moments import setting_of
 from isoloss.linear.quantisers import is_grid
 from isoloss.linear.regression import Regression
@@ -64,7 +64,7 @@ def learnt(problem: Regression, size: int, sgd: SGD, precision: Spelled, view: V
     """
     here, missed = of_size(problem, size, view.model)
     point = point_of(here, sgd, precision, view.iterate, view.scales, True)
-    done = solved([point], "clean", "jump", is_grid(point.quantisers.post))
+    done = solved([point], "clean", JUMP, is_grid(point.quantisers.post))
     at, nothing = done.setting, np.zeros(1)
     leading = int(np.argmax(at.norm[0]))
     largest, inflated = float(at.norm[0, leading]), float(at.h[0, leading])
