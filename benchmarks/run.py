@@ -28,7 +28,9 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "exact_against_sampled": "Exact risk against simulation",
         "sampled_sgd": "Speed of sampled SGD",
         "regression_studies": "Studies of quantised SGD",
-        "theory_bounds": "Bounds, effective sizes, the best allocation",
+        "effective_sizes": "Effective sizes",
+        "theory_bounds": "Bounds, sizes of equal risk, the best allocation",
+        "laws_on_exact_runs": "Laws on exact runs",
     },
     "fits": {
         "fit_speed": "Speed of the fit",

@@ -2,24 +2,28 @@
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
+from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
-from isoloss.linear.simulating import simulate
-from isoloss.linear.studies import STUDIES, Study, study
+from isoloss.linear.simulating import grid_points, simulate
+from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
     AllocationChoice,
     Allowance,
     Bound,
     EffectiveSize,
+    EffectiveSizes,
     EqualBits,
+    EqualRisk,
     GradientNoise,
     NoiseSources,
     RateCondition,
+    RateConditions,
     Tightness,
     allocate,
     best_size,
@@ -29,7 +33,10 @@ from isoloss.linear.theory import (
     effective_model_size,
     effective_samples,
     effective_size,
+    effective_sizes,
     equal_risk_bits,
+    equal_risk_samples,
+    equal_risk_size,
     first_coordinates,
     format_constant,
     rate_conditions,
@@ -52,17 +59,23 @@ __all__ = [
     "Difference",
     "Directions",
     "EffectiveSize",
+    "EffectiveSizes",
     "EqualBits",
+    "EqualRisk",
     "GradientNoise",
     "LongWalk",
     "NoiseSources",
+    "Parameter",
     "Parts",
     "RateCondition",
+    "RateConditions",
+    "Reference",
     "Regression",
     "Replicates",
     "Risk",
     "Scales",
     "Schedule",
+    "SketchRisk",
     "Study",
     "Tightness",
     "TrainingRisk",
@@ -75,11 +88,15 @@ __all__ = [
     "effective_model_size",
     "effective_samples",
     "effective_size",
+    "effective_sizes",
     "equal_risk_bits",
+    "equal_risk_samples",
+    "equal_risk_size",
     "excess_risk",
     "excess_risks",
     "first_coordinates",
     "format_constant",
+    "grid_points",
     "rate_conditions",
     "risk_bound",
     "risk_by_direction",
@@ -87,7 +104,9 @@ __all__ = [
     "sample_risks",
     "simulate",
     "size_constant",
+    "sketch_risk",
     "stability_limit",
     "study",
+    "study_parameters",
     "training_risk",
 ]
