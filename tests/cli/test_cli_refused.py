@@ -142,7 +142,7 @@ REFUSED = {
     "figure of nothing": (
         ["plot", "kumer2024", "-o", "x.svg"],
         "'kumer2024' is neither a file nor the name of a table, a law or a format; did you mean "
-        "kumar2024",
+        "'kumar2024'",
     ),
     "figure of a name of two things": (
         ["plot", "quest2025", "-o", "x.svg"],

@@ -63,6 +63,15 @@ def check_points(points: object) -> list[Asked]:
     return [check_point(each) for each in points]
 
 
+def check_callback(callback: object) -> None:
+    """Raise ValueError for a callback that cannot be called."""
+    if callback is not None and not callable(callback):
+        raise ValueError(
+            f"callback is {shown_value(callback)}; accepted is a function of the share that is "
+            "done, or None"
+        )
+
+
 def check_inputs(inputs: str) -> Inputs:
     """The inputs; raises ValueError for other words, and for the old one, which meant less."""
     if inputs == "quantised":

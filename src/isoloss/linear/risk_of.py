@@ -37,7 +37,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
+from isoloss.linear.asked import Asked, Spelled, check_callback, check_points, check_reading
 from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
@@ -147,6 +147,7 @@ def excess_risks(
     """
     points = check_points(points)
     check_reading(iterate, inputs, scales)
+    check_callback(callback)
     if one_of("method", method, (*METHODS, "sampled")) == "sampled":
         return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
     compressed, way = METHODS[method]

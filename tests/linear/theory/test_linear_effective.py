@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,15 +269,19 @@ def test_the_views_show_one_size() -> None:
     ]
 
 
+WRONG: Any = "all"
+THREE: Any = 3
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: effective_sizes(PROBLEM, DESCENT, "fp", size=0), "size is 0"),
         (lambda: effective_sizes(PROBLEM, DESCENT, "fp", size=201), "larger than dim 200"),
-        (lambda: effective_sizes(PROBLEM, DESCENT, "fp", model="all"), "unknown model 'all'"),  # type: ignore[arg-type]
+        (lambda: effective_sizes(PROBLEM, DESCENT, "fp", model=WRONG), "unknown model 'all'"),
         (lambda: effective_sizes(PROBLEM, DESCENT, "fp", iterate="best"), "iterate"),
         (lambda: effective_sizes(PROBLEM, SGD(10, step_size=9.0), "fp"), "unstable"),
-        (lambda: effective_data_size(PROBLEM, DESCENT, 3), "precision is 3"),  # type: ignore[arg-type]
+        (lambda: effective_data_size(PROBLEM, DESCENT, THREE), "precision is 3"),
         (lambda: effective_model_size(Regression(9, sketch=3), 3, DESCENT, "fp"), "without sketch"),
     ],
 )

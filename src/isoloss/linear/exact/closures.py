@@ -258,15 +258,8 @@ def closed(
             )
             centre = op.centre
             seen = closure.seen(at.mean + centre, at.var, centre)
-            gain = levels.gain * levels.gradient_gain
-            at = advanced(
-                at,
-                op,
-                [replace(piece, size=piece.size * gain)],
-                each_rule,
-                replace(way, told=None),
-                seen,
-            )
+            scaled = replace(piece, size=piece.size * levels.gain * levels.gradient_gain)
+            at = advanced(at, op, [scaled], each_rule, way, seen)
             done += piece.steps
             if told is not None:
                 told(done / steps)

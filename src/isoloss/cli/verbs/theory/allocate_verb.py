@@ -150,10 +150,12 @@ def _allowance(limits: Limits) -> Allowance:
         if not sign:
             raise Refused(f"cannot read --bits {text!r}; write it like 'd:vec(0.01)=8'")
         bits[spelling] = il.runs.number(value)
-    known = {name: il.runs.number(text) for name, text in given.items() if text is not None}
+    known: dict[str, Any] = {
+        name: il.runs.number(text) for name, text in given.items() if text is not None
+    }
     if "compute" not in known and "samples" not in known:
         raise Refused("nothing limits the samples; give --compute or --samples")
-    return il.linear.Allowance(weigh_bits=limits.weigh_bits, bits=bits, **known)  # type: ignore[arg-type]
+    return il.linear.Allowance(weigh_bits=limits.weigh_bits, bits=bits, **known)
 
 
 def _rows(found: Allocation) -> list[dict[str, Any]]:

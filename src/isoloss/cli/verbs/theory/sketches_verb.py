@@ -59,10 +59,8 @@ def sketches(
     points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
     read = scales_of(scales)
     with waiting("sketches"):
-        found = [
-            il.linear.sketch_risk(*point, iterate, inputs, sketches=count, scales=read)  # type: ignore[arg-type]
-            for point in points
-        ]
+        how: Any = {"iterate": iterate, "inputs": inputs, "sketches": count, "scales": read}
+        found = [il.linear.sketch_risk(*point, **how) for point in points]
     shown = {"loss": "risk", "loss_se": "+-", "low": "low", "high": "high", "how": "how"}
     exact = {point[:2]: each for point, each in zip(points, found, strict=True) if _is_fp(point)}
     rows = [
