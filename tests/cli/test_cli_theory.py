@@ -72,6 +72,18 @@ def test_the_limit_is_that_of_the_notebook(
     assert f"{row['limit']:.6g}" in shell("theory", "limit", *words).stdout
 
 
+def test_the_limits_of_update_rules_stand_in_rows_of_their_own(shell) -> None:
+    rules = ("heavy ball", "nesterov")
+    words = ("--momentum", "0.9", "--rule", ",".join(rules))
+    found = data(shell, "limit", *words)["limit"]
+    assert [row["rule"] for row in found] == list(rules)
+    for row in found:
+        sgd = SGD(1, momentum=0.9, rule=row["rule"])
+        assert row["limit"] == il.linear.stability_limit(Regression(100), sgd)
+    text = shell("theory", "limit", *words).stdout
+    assert [rule for rule in rules if rule not in text] == []
+
+
 def test_a_spectrum_is_read_from_text_and_from_an_array(shell, tmp_path: Path) -> None:
     (tmp_path / "lam.txt").write_text("1, 0.5 0.25\n1e-1\n", encoding="utf-8")
     np.save(tmp_path / "lam.npy", np.array([1, 0.5, 0.25, 0.1]))
@@ -183,9 +195,8 @@ def test_risk_over_sketches_with_paired_differences(shell, tmp_path: Path) -> No
     ("words", "message"),
     [
         (("bounds",), "say how long it descends: --samples 1e3,1e6 or --steps 1000"),
-        (("bounds", *WORDS, "--momentum", "0.5"),
-         "the bound holds for constant steps without momentum, not for schedule 'constant' with "
-         "momentum 0.5"),
+        (("bounds", *WORDS, "--schedule", "cosine"),
+         "the bound holds for constant steps, not for schedule 'cosine'"),
         (("conditions", *WORDS), "say which noise: --precision 'd:add(0.001) a:vec(0.1)'"),
         (("conditions", *WORDS, "--precision", "fp"),
          "full precision has no conditions to meet; give a --precision with noise"),

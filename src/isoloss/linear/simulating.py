@@ -32,7 +32,7 @@ OF_READING = ("iterate", "inputs")
 OF_MANNER = ("passes", "stored", "error_feedback")
 KNOWN = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING, *OF_MANNER)
 #: Lists with a column of their own wherever they are given.
-IN_COLUMNS = ("noise_var", "target", "kurtosis", "site", "momentum")
+IN_COLUMNS = ("noise_var", "target", "kurtosis", "site", "momentum", "rule")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
 _PARTS = tuple(each.name for each in fields(Parts))

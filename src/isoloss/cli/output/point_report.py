@@ -76,6 +76,7 @@ def setting(point: Point) -> dict[str, Any]:
         "step_size": _number(sgd.step_size),
         "schedule": sgd.schedule,
         "momentum": sgd.momentum,
+        "rule": sgd.rule,
         "precision": str(precision),
     }
 
@@ -112,7 +113,7 @@ def _said(point: Point, hidden: tuple[str, ...]) -> str:
         "batch": f"batch {sgd.batch}",
         "step_size": f"step size {_number(sgd.step_size)}",
         "schedule": "" if sgd.schedule == "constant" else sgd.schedule,
-        "momentum": f"momentum {sgd.momentum:g}" if sgd.momentum else "",
+        "momentum": f"{sgd.rule} of {sgd.momentum:g}" if sgd.momentum else "",
     }
     said = ", ".join(text for name, text in parts.items() if text and name not in hidden)
     return f"{problem}; {said}; '{precision}'"

@@ -17,8 +17,8 @@ MOST_ROWS = 60
 COUNTS = {"params": "params", "tokens": "samples", "batch_tokens": "batch"}
 #: Settings that are shown where rows differ in them.
 DIFFERING = (
-    "decay", "noise_var", "target", "kurtosis", "site", "seed", "schedule", "momentum", "iterate",
-    "inputs", "passes", "stored", "error_feedback",
+    "decay", "noise_var", "target", "kurtosis", "site", "seed", "schedule", "momentum", "rule",
+    "iterate", "inputs", "passes", "stored", "error_feedback",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ one.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import isoloss as il
@@ -40,8 +41,8 @@ def bounds(
 ) -> None:
     """Bound the excess risk of averaged SGD from above and below, and say how loose the bounds are.
 
-    Constant steps without momentum. The table that is kept has the exact risk as its loss, so it
-    is a table of runs like any other.
+    Constant steps; with momentum from below only. The table that is kept has the exact risk as its
+    loss, so it is a table of runs like any other.
     """
     check_target(output, TABLES, force)
     posed, lists = regression_of(problem)
@@ -101,10 +102,8 @@ def _kept(bound: Bound, risk: float) -> dict[str, Any]:
 def _beside(bound: Bound, risk: float, reason: str | None) -> str:
     if reason is not None:
         return f"no exact risk: {reason}"
-    return (
-        f"exact risk {risk:.6g}: upper / exact {bound.upper / risk:.4g}, lower / exact "
-        f"{bound.lower / risk:.4g}"
-    )
+    above = "" if math.isinf(bound.upper) else f"upper / exact {bound.upper / risk:.4g}, "
+    return f"exact risk {risk:.6g}: {above}lower / exact {bound.lower / risk:.4g}"
 
 
 #: Shown below the help and on the page of commands, and run by the tests.
