@@ -7,7 +7,7 @@ dimension; lengths and step sizes are choices of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -77,7 +77,7 @@ def dimension_study(
     )  # fmt: skip
     # What the variance of coordinates that noise lifts to the eigenvalue eps adds to an average.
     each = eps**2 * sgd.steps / batch / 6
-    theory: Sequence[Reference] = ()
+    theory: Iterable[Reference] = ()
     if iterate == "average" and schedule == "constant" and not isinstance(step_size, str):
         theory = _linear(study, each * step_size**2, noise_var)
     return replace(compared(study), answer=tuple(_grown(study, list(ways))), theory=tuple(theory))
