@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isoloss.files import Registry
-from isoloss.linear.studies import open_studies, sampled_studies
+from isoloss.linear.studies import on_networks, open_studies, sampled_studies
 from isoloss.linear.studies import paper_studies as paper
 from isoloss.linear.studies.question import Maker, Study
 
@@ -23,6 +23,11 @@ def _shipped() -> None:
         ("biased", sampled_studies.biased_study),
         ("passes", sampled_studies.passes_study),
         ("bounds", sampled_studies.bounds_study),
+        ("network-spectrum", on_networks.network_spectrum),
+        ("network-batch", on_networks.network_batch),
+        ("network-dimension", on_networks.network_dimension),
+        ("network-floor", on_networks.network_floor),
+        ("network-width", on_networks.network_width),
     ):
         STUDIES.register(name, maker, home=maker.__module__)
 

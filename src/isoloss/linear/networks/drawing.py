@@ -1,0 +1,80 @@
+"""What a replicate is made of: its teacher, its first weights, and its stream of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isoloss.linear.networks.network import Network
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Weights of networks side by side: first (..., m, d) and second (..., m)."""
+
+    first: Tensor
+    second: Tensor
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where tensors live and what numbers they hold."""
+
+    dtype: torch.dtype
+    device: torch.device
+
+    def normal(self, random: torch.Generator, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(shape, generator=random, dtype=self.dtype, device=self.device)
+
+    def signs(self, random: torch.Generator, *shape: int) -> Tensor:
+        """+1 and -1, each as often."""
+        drawn = torch.randint(0, 2, shape, generator=random, device=self.device)
+        return (2 * drawn - 1).to(self.dtype)
+
+    def generator(self, seed: int) -> torch.Generator:
+        """A generator of its own for a seed."""
+        return torch.Generator(self.device).manual_seed(seed)
+
+
+def forward(network: Network, layers: Layers, x: Tensor) -> Tensor:
+    """f(x) (..., n) of networks in full precision at inputs (..., n, d)."""
+    hidden = x @ layers.first.mT
+    if network.activation == "relu":
+        hidden = hidden.relu()
+    made: Tensor = (hidden @ layers.second[..., None])[..., 0]
+    return made / layers.second.shape[-1] ** 0.5
+
+
+def teachers(network: Network, replicates: int, seed: int, kind: Kind) -> Layers:
+    """A teacher for each replicate, (R, k, d) and (R, k)."""
+    random = kind.generator(8 * seed + 6)
+    first = kind.normal(random, replicates, network.teacher_width, network.dim)
+    return Layers(first, kind.signs(random, replicates, network.teacher_width))
+
+
+def first_weights(network: Network, replicates: int, seed: int, kind: Kind) -> Layers:
+    """Initial students, (R, m, d) and (R, m); in pairs of opposite sign where the width is even."""
+    random, width = kind.generator(8 * seed + 7), network.width
+    half = width if width % 2 else width // 2
+    first = network.init * kind.normal(random, replicates, half, network.dim)
+    second = kind.signs(random, replicates, half)
+    if half < width:
+        first, second = torch.cat([first, first], 1), torch.cat([second, -second], 1)
+    return Layers(first, second)
+
+
+def samples(
+    network: Network, teacher: Layers, batch: int, seed: int, kind: Kind
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches without end, inputs (R, B, d) and noisy labels (R, B)."""
+    random = kind.generator(8 * seed)
+    deviations = torch.as_tensor(network.lam, dtype=kind.dtype, device=kind.device).sqrt()
+    replicates = len(teacher.first)
+    while True:
+        x = deviations * kind.normal(random, replicates, batch, network.dim)
+        noise = network.noise_var**0.5 * kind.normal(random, replicates, batch)
+        yield x, forward(network, teacher, x) + noise
