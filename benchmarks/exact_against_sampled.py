@@ -51,12 +51,12 @@ def ideal_cases() -> list[Case]:
     alone = [(part, kind) for part in "dlwag" for kind in KINDS]
     cases = [Case("alone", PROBLEM, SHORT, f"{part}:{kind}(0.1)") for part, kind in alone]
     cases += [
-        Case("alone", PROBLEM, SGD(40, 3, 0.15), f"{p}:{k}(0.3)", "last", "quantised")
+        Case("alone", PROBLEM, SGD(40, 3, 0.15), f"{p}:{k}(0.3)", "last", "in use")
         for p, k in alone
     ]
     for kind in KINDS:
         for batch in (1, 8):
-            both = (("average", "clean"), ("last", "quantised"))
+            both = (("average", "clean"), ("last", "in use"))
             cases += [
                 Case("together", PROBLEM, SGD(60, batch, 0.08), together(kind), *way)
                 for way in both
@@ -78,7 +78,7 @@ def data_cases() -> list[Case]:
         ("e2m1", 0.5), ("e2m1~sr", 0.5), ("e4m3", 1.0), ("e4m3~sr", 1.0), ("e3m2", 0.1),
         ("e5m2~sr", 1.0), ("bf16", 1.0),
     ):  # fmt: skip
-        way = ("last", "quantised") if "sr" in name else ("average", "clean")
+        way = ("last", "in use") if "sr" in name else ("average", "clean")
         found.append(
             Case("real grids on data", PROBLEM, SHORT, f"d:{name}", *way, scales=Scales(d=scale))
         )
@@ -112,7 +112,7 @@ def other_cases() -> list[Case]:
     before = Regression(48, 1.5, 0.5, sketch=12, seed=3, site="before")
     found = [Case("sketch", each, SHORT, "fp", "last") for each in sketch]
     found += [
-        Case("sketch", sketch[0], SHORT, p, "average", "quantised")
+        Case("sketch", sketch[0], SHORT, p, "average", "in use")
         for p in ("d:add(0.02)", "d:vec(0.1) g:add(0.1)")
     ]
     found += [
@@ -120,7 +120,7 @@ def other_cases() -> list[Case]:
         Case("sketch", sketch[0], SHORT, together("vec")),
     ]
     found += [
-        Case("sketch", before, SHORT, p, "last", "quantised", share=0.3)
+        Case("sketch", before, SHORT, p, "last", "in use", share=0.3)
         for p in ("d:add(0.02)", "d:vec(0.1)")
     ]
     for post in ("add(0.02)", "vec(0.1)", "coord(0.1)"):
@@ -132,7 +132,7 @@ def other_cases() -> list[Case]:
                 SHORT,
                 f"d:int4~sr -> w:{post}",
                 "average",
-                "quantised",
+                "in use",
                 Scales(d=0.4),
             )
         )
@@ -185,7 +185,7 @@ def closure_cases() -> list[Case]:
     for name, scale in (("int4", 0.3), ("int4~sr", 0.3), ("e2m1", 0.3), ("coord(0.1)", None)):
         found += [
             Case("d of a sketch", sketch, SHORT, f"d:{name}", "average", inputs, Scales(d=scale))
-            for inputs in ("clean", "quantised")
+            for inputs in ("clean", "in use")
         ]
     five = " ".join(f"{part}:int6~sr" for part in "dlwag")
     found += [Case("all five", PROBLEM, SHORT, five, way) for way in ("last", "average")]

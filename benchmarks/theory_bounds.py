@@ -45,11 +45,11 @@ def bounds() -> None:
         )
     )
     print(
-        "\n### The same by noise, on clean and on quantised inputs: smallest, median and largest "
-        "ratio\n"
+        "\n### The same by noise, clean inputs and features rounded in use: smallest, median and "
+        "largest ratio\n"
     )
     rows = []
-    for inputs in ("clean", "quantised"):
+    for inputs in ("clean", "in use"):
         found: dict[tuple[str, float], list[Tightness]] = defaultdict(list)
         for row in bound_tightness(
             dims=(50, 200, 1000),
@@ -106,7 +106,7 @@ def sizes() -> None:
         "a:vec(0.1) g:vec(0.1)",
     )
     for size in (80, 1000):
-        for inputs in ("clean", "quantised"):
+        for inputs in ("clean", "in use"):
             for each in spelled:
                 model = effective_model_size(problem, size, sgd, each, inputs=inputs)
                 data = effective_data_size(problem, sgd, each, size=size, inputs=inputs)
@@ -132,7 +132,7 @@ def bits() -> None:
                     target = np.zeros(dim)
                     target[-1] = dim ** (decay / 2)
                 problem = Regression(dim, decay, target=target)
-                for inputs in ("clean", "quantised"):
+                for inputs in ("clean", "in use"):
                     found = equal_risk_bits(problem, SGD(10_000, 1, 0.05), inputs=inputs)
                     gaps = [each.bits - each.mantissa for each in found]
                     known = [gap for gap in gaps if not math.isnan(gap)]
@@ -161,7 +161,7 @@ def allocation() -> None:
         "\n### The best allocation, 40 sizes x 6 step sizes x 8 formats, two refinements and the "
         "closed form\n"
     )
-    for inputs in ("clean", "quantised"):
+    for inputs in ("clean", "in use"):
         for compute in (1e6, 1e7):
             took, found = seconds(
                 lambda compute=compute, inputs=inputs: allocate(

@@ -114,13 +114,15 @@ def _risks() -> Figures:
     settings = {
         "fp": ("fp", {}), "data": ("d:add(1e-3)", {}),
         "five": ("d:add(1e-3) l:vec(0.1) w:coord(0.02) a:vec(0.02) g:add(1e-2)", {}),
-        "integers": ("d:int6", {}), "in use": ("d:add(1e-3)", {"inputs": "quantised"}),
+        "integers": ("d:int6", {}), "in use": ("d:add(1e-3)", {"inputs": "in use"}),
     }  # fmt: skip
     for name, (precision, words) in settings.items():
         for iterate in ("last", "average", "tail"):
             sgd = il.SGD(steps=400, batch=2, step_size=0.05)
             risk = il.linear.excess_risk(problem, sgd, precision, iterate=iterate, **words)
-            yield f"{name} {iterate}", _hex(risk.value)
+            # In use the value holds the floor; the norm is what older versions called the value.
+            norm = getattr(risk.parts, "quantised_norm", None)
+            yield f"{name} {iterate}", _hex(risk.value if norm is None else norm)
     walked = il.SGD(steps=200, step_size=0.05, schedule="cosine")
     yield "cosine", _hex(il.linear.excess_risk(problem, walked, "d:add(1e-3)").value)
     sgd = il.SGD(steps=50, step_size=0.05)

@@ -23,14 +23,13 @@ RELATIVE = ("fp", "d:vec(1e-3)", "d:vec(1e-2)", "d:vec(3e-2)", "d:vec(0.1)")
 
 @lru_cache
 def exact_runs(precisions: tuple[str, ...], inputs: str) -> Runs:
-    """Runs over sizes, steps and precisions; the loss is the exact risk, with the floor on
-    quantised inputs.
+    """Runs over sizes, steps and precisions; the loss is the exact risk, with the floor of
+    features rounded in use.
     """
     cells = [(size, steps, each) for each in precisions for size in SIZES for steps in STEPS]
     seen = {size: first_coordinates(PROBLEM, size) for size in SIZES}
     points = [(seen[size][0], SGD(steps, 1, 0.1), each) for size, steps, each in cells]
     risks = excess_risks(points, inputs=inputs)  # type: ignore[arg-type]
-    beside = 1.0 if inputs == "quantised" else 0.0
     return Runs.from_frame(
         pl.DataFrame(
             {
@@ -38,7 +37,7 @@ def exact_runs(precisions: tuple[str, ...], inputs: str) -> Runs:
                 "tokens": [float(steps) for _, steps, _ in cells],
                 "precision": [each for _, _, each in cells],
                 "loss": [
-                    risk.value + beside * risk.parts.floor + seen[size][1]
+                    risk.value + seen[size][1]
                     for (size, _, _), risk in zip(cells, risks, strict=True)
                 ],
                 "metric": ["excess_risk"] * len(cells),
@@ -56,10 +55,10 @@ def fitted(precisions: tuple[str, ...], inputs: str) -> Fit:
     ("precisions", "inputs", "rmse"),
     [
         (("fp",), "clean", 0.010),
-        (RELATIVE, "quantised", 0.015),
+        (RELATIVE, "in use", 0.015),
         (RELATIVE, "clean", 0.020),
         (ADDED, "clean", 0.055),
-        (ADDED, "quantised", 0.080),
+        (ADDED, "in use", 0.080),
     ],
 )
 def test_the_law_holds_to_a_few_percent(
@@ -77,14 +76,14 @@ def test_the_floor_of_relative_noise_is_of_first_order_in_use_and_of_second_on_c
     None
 ):
     signal = float(np.sum(PROBLEM.lam)) / 2
-    for inputs, power, near in (("quantised", 1.0, 0.02), ("clean", 2.0, 0.2)):
+    for inputs, power, near in (("in use", 1.0, 0.02), ("clean", 2.0, 0.2)):
         law = fitted(RELATIVE, inputs).law
         found = {k.name: float(k.value or 0.0) for k in law.constants}
         assert found["p"] == pytest.approx(power, abs=near)
         assert found["F"] == pytest.approx(signal, rel=0.3)
 
 
-@pytest.mark.parametrize(("inputs", "constant"), [("clean", 4 / np.pi), ("quantised", 2 / np.pi)])
+@pytest.mark.parametrize(("inputs", "constant"), [("clean", 4 / np.pi), ("in use", 2 / np.pi)])
 def test_the_cap_comes_out_as_derived(inputs: str, constant: float) -> None:
     found = {k.name: float(k.value or 0.0) for k in fitted(ADDED, inputs).law.constants}
     assert found["a"] == pytest.approx(2.0, abs=0.05)

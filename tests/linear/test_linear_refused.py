@@ -118,7 +118,7 @@ def test_precisions(precision: str, message: str) -> None:
             {"iterate": "tail x"},
             "the share of the tail is 'x'; accepted is a finite number above 0",
         ),
-        ({"inputs": "noisy"}, "unknown inputs 'noisy'; accepted are 'clean', 'quantised'"),
+        ({"inputs": "noisy"}, "unknown inputs 'noisy'; accepted are 'clean', 'in use'"),
         (
             {"method": "fast"},
             "unknown method 'fast'; accepted are 'exact', 'contour', 'full', 'steps'",

@@ -105,12 +105,14 @@ def test_the_first_iterate_that_is_averaged(iterate: str, steps: int, first: int
 
 def test_what_prints_itself() -> None:
     risk = excess_risk(
-        Regression(200), SGD(1000, 1, 0.1), "d:add(0.01) -> w:add(1e-3)", inputs="quantised"
+        Regression(200), SGD(1000, 1, 0.1), "d:add(0.01) -> w:add(1e-3)", inputs="in use"
     )
-    assert str(risk).startswith("excess risk 0.0375783 ")
-    assert "(exact, quantised inputs) = bias 0.007315 + variance 0.02844 + rounding" in str(risk)
-    assert str(risk).endswith("; floor 0.07355 beside it")
+    assert str(risk).startswith("excess risk 0.111126 (exact, features rounded in")
+    assert str(risk).endswith(
+        "in use) = bias 0.007315 + variance 0.02844 + rounding 0.00182 + floor 0.07355"
+    )
     assert float(risk) == risk.value
-    assert "of it" in str(excess_risk(Regression(200), SGD(1000, 1, 0.1), "d:add(0.01)"))
+    clean = excess_risk(Regression(200), SGD(1000, 1, 0.1), "d:add(0.01)")
+    assert str(clean).endswith("of the bias is asymptotic")
     assert str(Regression(5, sketch=2)).endswith("sketched to 2 (quantised after)")
     assert str(training_risk(Regression(5), SGD(10, 1, 0.1))).startswith("training risk")

@@ -4,7 +4,7 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.exact import risk_by_direction, training_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Directions, Parts, Risk, TrainingRisk
+from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
@@ -39,6 +39,7 @@ from isoloss.linear.theory import (
 
 # fmt: off
 __all__ = [
+    "INPUT_WORDS",
     "SCHEDULES",
     "SGD",
     "STUDIES",

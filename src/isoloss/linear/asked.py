@@ -11,7 +11,7 @@ from isoloss.linear.checks import of_type, one_of, shown
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS
+from isoloss.linear.risk import INPUTS, Inputs
 
 Spelled = Precision | str
 Asked = tuple[Regression, SGD, Spelled]
@@ -61,8 +61,18 @@ def check_points(points: object) -> list[Asked]:
     return [check_point(each) for each in points]
 
 
+def check_inputs(inputs: str) -> Inputs:
+    """The inputs; raises ValueError for other words, and for the old one, which meant less."""
+    if inputs == "quantised":
+        raise ValueError(
+            "inputs 'quantised' is now 'in use', whose value holds the floor; what it was is "
+            "parts.quantised_norm"
+        )
+    return one_of("inputs", inputs, INPUTS)  # type: ignore[return-value]
+
+
 def check_reading(iterate: str, inputs: str, scales: object) -> None:
     """Raise ValueError for an unknown iterate or inputs, or for what is no Scales."""
     first_averaged(iterate, 1)
-    one_of("inputs", inputs, INPUTS)
+    check_inputs(inputs)
     check_scales(scales)

@@ -1,4 +1,15 @@
-"""What a calculation of the risk returns: the value, its parts and how it was found."""
+"""What a calculation of the risk returns: the value, its parts and how it was found.
+
+A risk is always a true excess risk, 0.5 E (<w, x> - y)^2 less that of w* on clean features. With u
+the rounded features, H_q = E u u' = H + D and w_q* = H_q^-1 E u y,
+
+    clean    0.5 E ||w - w*||_H^2
+    in use   0.5 E ||w||_{H_q}^2 - E <w, E u y> + 0.5 ||w*||_H^2
+             = 0.5 E ||w - w_q*||_{H_q}^2 + floor,   floor = 0.5 w*'H(H+D)^-1 D w*
+
+(approximation counted in both where there is a sketch). The floor is the ApproxErr of Zhang et al.
+2025 (2510.18259), and the other summand the norm that their bounds are proved in: `quantised_norm`.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +21,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 How = Literal["exact", "closure", "sampled"]
-Inputs = Literal["clean", "quantised"]
-INPUTS = ("clean", "quantised")
+Inputs = Literal["clean", "in use"]
+INPUTS: tuple[Inputs, ...] = ("clean", "in use")
+#: What each of them says in a sentence or a title.
+INPUT_WORDS = {"clean": "clean inputs", "in use": "features rounded in use"}
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Parts of an excess risk, in squared units of the label; all but `floor` sum to its value.
+    """Parts of an excess risk, in squared units of the label; the first five sum to its value.
 
     Attributes
     ----------
@@ -29,9 +42,16 @@ class Parts:
     rounding : float
         Added by rounding the result after training ('-> w:...').
     floor : float
-        On clean inputs the share of the bias that training never removes, 0.5 ||w_q* - w*||_H^2; on
-        quantised inputs what features quantised in use cost, 0.5 w*'H(H+D)^-1 D w* (ApproxErr of
-        2510.18259), which is not in the value.
+        What features rounded in use cost the best w, 0.5 w*'H(H+D)^-1 D w* (ApproxErr of
+        2510.18259). 0 on clean inputs, where no feature is rounded in use.
+    asymptotic_bias : float
+        The share of the bias that training on rounded features never removes, 0.5 ||w_q* -
+        w*||_H^2, on clean inputs. 0 in use, where training ends at the optimum of that very risk.
+        Not a summand: it is within `bias`.
+    quantised_norm : float or None
+        0.5 E ||w - w_q*||_{H_q}^2, which is bias + variance + rounding of features rounded in use.
+        Not a risk: full precision does not bound it from below. None on clean inputs, where nothing
+        is summed in the norm of H_q; ask for inputs 'in use'.
     """
 
     bias: float
@@ -39,22 +59,23 @@ class Parts:
     approximation: float = 0.0
     rounding: float = 0.0
     floor: float = 0.0
+    asymptotic_bias: float = 0.0
+    quantised_norm: float | None = None
 
     @property
     def total(self) -> float:
-        """bias + variance + approximation + rounding."""
-        return self.bias + self.variance + self.approximation + self.rounding
+        """bias + variance + approximation + rounding + floor."""
+        return self.bias + self.variance + self.approximation + self.rounding + self.floor
 
 
 @dataclass(frozen=True)
 class Risk:
-    """Excess risk of the result, 0.5 E ||w - w*||_H^2 (clean) or 0.5 E ||w - w_q*||_{H_q}^2
-    (quantised).
+    """Excess risk of the result over w* on clean features, whichever inputs it is used on.
 
     Attributes
     ----------
     value : float
-        The risk, in squared units of the label.
+        The risk, in squared units of the label: `parts.total`.
     standard_error : float
         Of the value; 0 unless `how` is 'sampled'.
     how : str
@@ -64,7 +85,7 @@ class Risk:
     parts : Parts
         What the value is made of.
     inputs : str
-        'clean' or 'quantised': whether features are rounded in use too.
+        'clean' or 'in use': whether features are rounded in training only, or in use too.
     step_size : float
         The largest step size gamma, as a number.
     """
@@ -81,15 +102,16 @@ class Risk:
 
     def __str__(self) -> str:
         error = f" +- {self.standard_error:.1g}" if self.standard_error else ""
-        names = ("bias", "variance", "approximation", "rounding")
+        names = ("bias", "variance", "approximation", "rounding", "floor")
         shown = [(name, getattr(self.parts, name)) for name in names]
         sums = " + ".join(
             f"{name} {value:.4g}" for name, value in shown if value or name in names[:2]
         )
-        where = "of it" if self.inputs == "clean" else "beside it"
-        floor = f"; floor {self.parts.floor:.4g} {where}" if self.parts.floor else ""
-        head = f"excess risk {self.value:.6g}{error} ({self.how}, {self.inputs} inputs)"
-        return f"{head} = {sums}{floor}"
+        lasting = self.parts.asymptotic_bias
+        known = f"{lasting:.4g} of the bias is" if lasting == lasting else "unknown how much is"
+        tail = f"; {known} asymptotic" if lasting else ""
+        head = f"excess risk {self.value:.6g}{error} ({self.how}, {INPUT_WORDS[self.inputs]})"
+        return f"{head} = {sums}{tail}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ class Directions:
     Attributes
     ----------
     eigenvalue : array (n,)
-        Of the features as the model sees them (on quantised inputs, of H_q).
+        Of the features as the model sees them (rounded in use, of H_q).
     bias : array (n,)
         From the mean of the iterate.
     variance : array (n,)
@@ -133,7 +155,7 @@ class TrainingRisk:
     approximation : float
         What no model of the sketch can learn.
     excess : float
-        0.5 E ||w - w_q*||^2 in the norm of quantised inputs.
+        0.5 E ||w - w_q*||^2 in the norm of H_q.
     how : str
         'exact' or 'closure'.
     """

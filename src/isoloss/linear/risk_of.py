@@ -7,7 +7,7 @@ How it works, in five steps, each in a file of its own.
    for a real grid on the data sums of partial moments of the normal density
    (moments/grid_moments.py).
 2. exact/step_operator.py. In one step of SGD the second moments of w - c, with c the optimum on
-   quantised inputs, move by a map that is diagonal plus rank one. Nothing off the diagonal is
+   rounded features, move by a map that is diagonal plus rank one. Nothing off the diagonal is
    needed, since coordinates are independent and symmetric, so d numbers say what d^2 would. All
    five quantisers, any batch, any kurtosis: exact.
 3. exact/contour.py. The generating function of T such steps is d scalar divisions at one point of
@@ -90,8 +90,8 @@ def excess_risk(
         'last' (w_T), 'average' (of w_0..w_{T-1}), 'tail' (of the last half of these) or 'tail
         0.25'.
     inputs : str
-        'clean': 0.5 E ||w - w*||_H^2. 'quantised': 0.5 E ||w - w_q*||_{H_q}^2, with parts.floor
-        beside it.
+        'clean': 0.5 E ||w - w*||_H^2. 'in use': the features are rounded where w is used too, 0.5 E
+        ||w - w_q*||_{H_q}^2 + floor; both are parts.
     method : str
         'exact' chooses; 'contour' jumps on compressed modes, 'full' on all coordinates, 'steps'
         steps through all of them; 'sampled' simulates (`sample_risk`).
@@ -190,6 +190,11 @@ def _risks(points: Sequence[Point], inputs: Inputs, way: Way) -> list[Risk]:
         rows = np.flatnonzero([each.quantisers.post == known for each in points])
         rounding[rows] = rounding_of(known, points[rows[0]].scales.post, done, inputs)[rows]
     parts = measured(done.setting, done.mean, done.spread, inputs, rounding)
-    columns = zip(*(column.tolist() for column in parts), done.sizes, done.hows, strict=True)
-    made = ((Parts(*row[:5]), row[5], row[6]) for row in columns)
-    return [Risk(part.total, 0.0, how, part, inputs, size) for part, size, how in made]
+    # The norm of H_q is not measured on clean inputs.
+    norms = parts.quantised_norm.tolist() if inputs == "in use" else [None] * len(points)
+    columns = zip(*(column.tolist() for column in parts[:-1]), norms, strict=True)
+    made = [Parts(*row) for row in columns]
+    return [
+        Risk(part.total, 0.0, how, part, inputs, size)
+        for part, size, how in zip(made, done.sizes, done.hows, strict=True)
+    ]

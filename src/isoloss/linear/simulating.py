@@ -4,6 +4,7 @@ laws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -16,7 +17,7 @@ from isoloss.linear.checks import shown, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import Inputs, Risk
+from isoloss.linear.risk import INPUT_WORDS, Inputs, Parts, Risk
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.sampled import REPLICATES, sample_risk
 from isoloss.runs import Grid, Runs
@@ -29,7 +30,7 @@ OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
 OF_READING = ("iterate", "inputs")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
-_PARTS = ("bias", "variance", "approximation", "rounding", "floor")
+_PARTS = tuple(each.name for each in fields(Parts))
 
 
 def simulate(
@@ -65,7 +66,8 @@ def simulate(
     -------
     Runs
         One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
-        (excess risk) and its parts in columns of their own. An unstable step size stays as a
+        (excess risk) and its parts in columns of their own; the first five sum to the loss,
+        `quantised_norm` is null on clean inputs. An unstable step size stays as a
         diverged row with the limit as its reason.
 
     Raises
@@ -195,7 +197,7 @@ def _row(
 ) -> Cell:
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
     setting = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}"
-    family = f"{setting}, {iterate} iterate, {inputs} inputs"
+    family = f"{setting}, {iterate} iterate, {INPUT_WORDS[inputs]}"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),
@@ -217,7 +219,9 @@ def _row(
 
 
 def _measured(risk: Risk) -> Cell:
-    parts = {name: getattr(risk.parts, name) for name in _PARTS}
+    # What is not known, or not measured, is null in a table.
+    values = ((name, getattr(risk.parts, name)) for name in _PARTS)
+    parts = {name: None if value is None or math.isnan(value) else value for name, value in values}
     return {
         "loss": risk.value,
         "loss_se": risk.standard_error or None,

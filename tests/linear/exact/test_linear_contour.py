@@ -55,7 +55,7 @@ def agree(
 
 
 @settings(deadline=None, max_examples=80, derandomize=True)
-@given(problems(), descents(), precisions(), ITERATES, st.sampled_from(["clean", "quantised"]))
+@given(problems(), descents(), precisions(), ITERATES, st.sampled_from(["clean", "in use"]))
 def test_jumping_is_stepping(
     problem: Regression, sgd: SGD, precision: str, iterate: str, inputs: str
 ) -> None:

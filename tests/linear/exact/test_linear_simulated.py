@@ -26,11 +26,10 @@ def scores(
     iterate: str,
     features: str = "normal",
 ) -> tuple[float, float]:
-    """z on clean and on quantised inputs."""
+    """z on clean and of features rounded in use."""
     first = {"last": None, "average": 0, "tail": sgd.steps - round(sgd.steps / 2)}[iterate]
-    clean, quantised = (
-        excess_risk(problem, sgd, spelled(parts), iterate, inputs)
-        for inputs in ("clean", "quantised")
+    clean, used = (
+        excess_risk(problem, sgd, spelled(parts), iterate, inputs) for inputs in ("clean", "in use")
     )
     sizes = sgd.step_sizes(clean.step_size)
     sim = Simulation(
@@ -41,9 +40,9 @@ def scores(
     extra = np.full(DIM, eps) if kind == "add" else eps * LAM
     centre = LAM * TARGET / (LAM + extra)
     floor = 0.5 * np.sum(extra * LAM / (LAM + extra) * TARGET**2)
-    assert quantised.parts.floor == pytest.approx(floor, rel=1e-9, abs=1e-15)
+    assert used.parts.floor == pytest.approx(floor, rel=1e-9, abs=1e-15)
     one = score(0.5 * (w - TARGET) ** 2 @ LAM, clean.value)
-    return one, score(0.5 * (w - centre) ** 2 @ (LAM + extra), quantised.value)
+    return one, score(0.5 * (w - centre) ** 2 @ (LAM + extra) + floor, used.value)
 
 
 @pytest.mark.parametrize(("part", "kind", "batch"), ALONE)
@@ -120,7 +119,7 @@ def test_full_matrices(steps: int, batch: int) -> None:
             SGD(steps, batch, 0.15),
             precision,
             iterate,
-            "quantised",
+            "in use",
         )
         assert risk.value == pytest.approx(0.5 * h @ np.diag(matrix), rel=1e-10)
 

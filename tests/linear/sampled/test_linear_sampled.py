@@ -52,7 +52,7 @@ CASES = [
 @pytest.mark.parametrize("at", range(len(CASES)))
 def test_sampled_means_are_the_exact_risks(at: int) -> None:
     problem, sgd, precision, iterate = CASES[at]
-    for inputs in ("clean", "quantised"):
+    for inputs in ("clean", "in use"):
         exact = excess_risk(problem, sgd, precision, iterate, inputs, scales=GRIDS)
         found = sample_risk(
             problem, sgd, precision, iterate, inputs, scales=GRIDS, replicates=20_000, seed=at
@@ -63,15 +63,22 @@ def test_sampled_means_are_the_exact_risks(at: int) -> None:
         for name in ("bias", "variance", "approximation", "rounding"):
             near = 5 * found.standard_error + 0.01 * exact.value
             assert getattr(found.parts, name) == pytest.approx(getattr(exact.parts, name), abs=near)
-        assert found.parts.floor == pytest.approx(exact.parts.floor, rel=1e-6, abs=1e-12)
+        for name in ("floor", "asymptotic_bias"):
+            known = pytest.approx(getattr(exact.parts, name), rel=1e-6, abs=1e-12)
+            assert getattr(found.parts, name) == known
+        assert (found.parts.quantised_norm is None) == (inputs == "clean")
+        if found.parts.quantised_norm is not None:
+            assert found.parts.quantised_norm == pytest.approx(
+                exact.parts.quantised_norm, abs=5 * found.standard_error + 0.01 * exact.value
+            )
         assert found.parts.total == pytest.approx(found.value)
 
 
 @pytest.mark.parametrize("precision", ["d:add(0.05)", "d:coord(0.1)", "d:int4", "d:int4~sr", "fp"])
 def test_a_sketch_of_rounded_features(precision: str) -> None:
-    """Site 'before': exact on quantised inputs for normal noise, a closure for the others."""
+    """Site 'before': exact in use for normal noise, a closure for the others."""
     problem = Regression(12, 1.2, 0.3, sketch=4, seed=4, site="before")
-    for inputs in ("clean", "quantised"):
+    for inputs in ("clean", "in use"):
         exact = excess_risk(problem, SGD(20, 2, 0.08), precision, "average", inputs, scales=GRIDS)
         found = sample_risk(
             problem, SGD(20, 2, 0.08), precision, "average", inputs, scales=GRIDS, replicates=20_000
@@ -212,7 +219,7 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"precision": "w4 then w8 from 50%"}, "'w4 then w8 from 50%' changes during training"),
         ({"precision": "w.dx:e4m3"}, "linear regression has no part 'w.dx'"),
         ({"precision": "d:int4/3+had"}, "the modifiers '/3\\+had' of 'd:int4/3"),
-        ({"precision": "d:int4/3", "inputs": "quantised"}, "E u u' of data rounded to 'int4/3' "
+        ({"precision": "d:int4/3", "inputs": "in use"}, "E u u' of data rounded to 'int4/3' "
                                                            "is not known"),
         ({"precision": "d:int4/3", "sgd": SGD(15)}, "the stability limit under 'int4/3' is not "
                                                     "known; give step_size"),
@@ -256,10 +263,10 @@ def test_the_room_loads_numba_only_to_sample() -> None:
 @pytest.mark.parametrize("site", ["after", "before"])
 @pytest.mark.parametrize("target", [1.0, "isotropic"])
 def test_the_closure_of_a_saturating_grid_on_a_sketch(site: str, target: float | str) -> None:
-    """Where E u x is not E x^2, the pull of clean inputs is not that of quantised ones."""
+    """Where E u x is not E x^2, the pull of clean inputs is not that of rounded ones."""
     problem = Regression(24, 1.2, 0.3, target, sketch=5, site=site, seed=4)
     scales = Scales(d=0.12)
-    for inputs in ("clean", "quantised"):
+    for inputs in ("clean", "in use"):
         closure = excess_risk(
             problem, SGD(40, 2, 0.1), "d:int4~sr", "average", inputs, scales=scales
         )

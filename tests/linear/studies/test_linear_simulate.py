@@ -7,7 +7,7 @@ import pytest
 
 import isoloss as il
 from isoloss.linear import SGD, STUDIES, Regression, excess_risk, simulate, study
-from isoloss.linear.studies.question import all_parts, in_use, with_gap
+from isoloss.linear.studies.question import all_parts, with_gap
 
 FIVE = all_parts("add", 0.01)
 
@@ -47,14 +47,14 @@ def test_risk_against_samples_of_the_notes(eps: float, noise: str, risks: list[f
     ("inputs", "gaps"),
     [
         ("clean", [0.0120, 0.0122, 0.0124, 0.0129, 0.0138]),
-        ("quantised", [0.0409, 0.0473, 0.0604, 0.0887, 0.1565]),
+        ("in use", [0.0409, 0.0473, 0.0604, 0.0887, 0.1565]),
     ],
 )
 def test_gap_against_dimension_of_the_notes(inputs: str, gaps: list[float]) -> None:
     grid = {"dim": [50, 100, 200, 400, 800], "precision": ["fp", FIVE]}
-    table = in_use(simulate(Regression(50), grid, SGD(1000, step_size=0.1), inputs=inputs).frame())
+    table = simulate(Regression(50), grid, SGD(1000, step_size=0.1), inputs=inputs).frame()
     found = (
-        with_gap(table, "in_use", ["dim"])
+        with_gap(table, "loss", ["dim"])
         .filter(precision=FIVE and str(il.Precision(FIVE)))["gap"]
         .to_numpy()
     )
@@ -76,7 +76,7 @@ def test_a_grid_without_a_stable_cell_is_refused() -> None:
 
 
 def test_readings_and_problems_may_vary_too() -> None:
-    grid = {"iterate": ["last", "average"], "inputs": ["clean", "quantised"], "decay": [1.5, 2.0]}
+    grid = {"iterate": ["last", "average"], "inputs": ["clean", "in use"], "decay": [1.5, 2.0]}
     runs = simulate(Regression(50), grid | {"precision": "d:add(0.01)"}, SGD(100, step_size=0.05))
     assert len({tuple(r) for r in runs.frame().select("iterate", "inputs", "decay").rows()}) == 8
     assert len(set(runs["family"])) == 8
@@ -115,7 +115,7 @@ def test_laws_fit_simulated_runs() -> None:
             "10 samples do not fill one batch of 20; give at least 20",
         ),
         ({"precision": ["kv4"]}, "linear regression has no part 'kv', as in precision 'kv4'"),
-        ({"inputs": ["dirty"]}, "unknown inputs 'dirty'; accepted are 'clean', 'quantised'"),
+        ({"inputs": ["dirty"]}, "unknown inputs 'dirty'; accepted are 'clean', 'in use'"),
     ],
 )
 def test_what_is_refused(grid: dict[str, object], message: str) -> None:
@@ -153,10 +153,10 @@ def test_what_a_batch_averages_away(panel: str, part: str, slope: float) -> None
 def test_clean_risk_converges_while_the_risk_in_use_diverges() -> None:
     found = study("divergence")
     clean, used = (
-        found.at("batch 1", f"additive noise (ideal integers), {i} inputs")[1]
-        for i in ("clean", "quantised")
+        found.at("batch 1", f"additive noise (ideal integers), {words}")[1]
+        for words in ("clean inputs", "features rounded in use")
     )
-    real = found.at("batch 1", "real integers, stochastic, quantised inputs")[1]
+    real = found.at("batch 1", "real integers, stochastic, features rounded in use")[1]
     assert used[-1] / used[0] > 5 > 1.5 > clean[-1] / clean[0]
     assert real[-1] / real[0] < 1.2
 

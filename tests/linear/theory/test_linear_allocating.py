@@ -23,7 +23,7 @@ LARGE = Regression(100_000, noise_var=0.25)
 
 
 @pytest.mark.parametrize("precision", ["fp", "d:add(1e-2)", "d:int5~sr"])
-@pytest.mark.parametrize("inputs", ["clean", "quantised"])
+@pytest.mark.parametrize("inputs", ["clean", "in use"])
 def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
     found = allocate(SMALL, Allowance(compute=4000), [precision], inputs=inputs).best
     cells = [
@@ -34,23 +34,20 @@ def test_as_good_as_brute_force(precision: str, inputs: str) -> None:
     points = [
         (seen, SGD(4000 // size, 1, f"{share} limit"), precision) for seen, _, size, share in cells
     ]
-    beside = 1.0 if inputs == "quantised" else 0.0
     best = min(
-        risk.value + beside * risk.parts.floor + missed
+        risk.value + missed
         for risk, (_, missed, _, _) in zip(excess_risks(points, inputs=inputs), cells, strict=True)
     )
     assert found.risk <= best * 1.001
 
 
 def test_a_choice_is_the_exact_risk_at_its_size_and_steps() -> None:
-    found = allocate(
-        LARGE, Allowance(compute=1e5), ["d:add(1e-3)"], batch=4, inputs="quantised"
-    ).best
+    found = allocate(LARGE, Allowance(compute=1e5), ["d:add(1e-3)"], batch=4, inputs="in use").best
     seen, missed = first_coordinates(LARGE, found.size)
     sgd = SGD(found.steps, 4, found.step_size)
-    risk = excess_risk(seen, sgd, "d:add(1e-3)", inputs="quantised")
+    risk = excess_risk(seen, sgd, "d:add(1e-3)", inputs="in use")
     assert found.samples == 4 * found.steps <= 1e5 / found.size
-    assert found.risk == pytest.approx(risk.value + risk.parts.floor + missed)
+    assert found.risk == pytest.approx(risk.value + missed)
     assert found.risk == pytest.approx(found.approximation + found.floor + found.trained)
 
 
@@ -86,7 +83,7 @@ def test_an_allocation_prints_itself() -> None:
     lines = str(table()).splitlines()
     assert (
         lines[0]
-        == "allocation under M N <= 1e+06; exact risk on clean inputs of the first M coordinates"
+        == "allocation under M N <= 1e+06; exact risk, clean inputs, of the first M coordinates"
     )
     assert lines[1].split("  ")[-1] == "over the best"
     assert lines[2].split() == [

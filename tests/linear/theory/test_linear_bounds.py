@@ -55,7 +55,7 @@ def drawn(seed: int) -> tuple[Regression, SGD, str]:
     return problem, sgd, spelled or "fp"
 
 
-@pytest.mark.parametrize("inputs", ["clean", "quantised"])
+@pytest.mark.parametrize("inputs", ["clean", "in use"])
 def test_no_drawn_setting_lies_outside_its_bounds(inputs: str) -> None:
     finite = 0
     for seed in range(150):
@@ -109,7 +109,7 @@ def test_a_shared_factor_does_not_fall_with_the_batch_and_one_by_element_does() 
 
 
 def test_head_and_effective_dimension_by_hand() -> None:
-    bound = risk_bound(Regression(200), SGD(3000, 1, 0.05), "d:add(1e-3)", "quantised")
+    bound = risk_bound(Regression(200), SGD(3000, 1, 0.05), "d:add(1e-3)", "in use")
     h = np.arange(1.0, 201) ** -2 + 1e-3
     head = h >= 1 / 150
     assert bound.head == head.sum() == 13
@@ -117,7 +117,7 @@ def test_head_and_effective_dimension_by_hand() -> None:
     c = (h - 1e-3) / h
     bias = np.sum((c**2 / h)[head]) / 150**2 + np.sum((h * c**2)[~head])
     assert bound.bias == pytest.approx(bias)
-    assert bound.upper == pytest.approx(2 * bound.bias + 2 * bound.variance)
+    assert bound.upper == pytest.approx(2 * bound.bias + 2 * bound.variance + bound.floor)
 
 
 def test_a_step_beyond_the_condition_has_no_upper_bound_and_says_so() -> None:

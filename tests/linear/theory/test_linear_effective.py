@@ -77,7 +77,7 @@ def test_the_equal_risk_size_has_the_same_risk() -> None:
     assert low > found.risk > high
 
 
-@pytest.mark.parametrize("inputs", ["clean", "quantised"])
+@pytest.mark.parametrize("inputs", ["clean", "in use"])
 @pytest.mark.parametrize("decay", [1.5, 2.0, 2.5])
 def test_added_noise_hides_all_but_a_power_of_eps(decay: float, inputs: str) -> None:
     """Exact risk at 10^9 samples against c eps^(-1/a) with the derived c."""
@@ -89,14 +89,14 @@ def test_added_noise_hides_all_but_a_power_of_eps(decay: float, inputs: str) -> 
 
 def test_the_constant_at_decay_two() -> None:
     assert size_constant(2.0) == pytest.approx(4 / math.pi)
-    assert size_constant(2.0, "quantised") == pytest.approx(2 / math.pi)
+    assert size_constant(2.0, "in use") == pytest.approx(2 / math.pi)
 
 
 @pytest.mark.parametrize("source", [1.3, 2.5])
 def test_the_constant_of_other_targets_by_a_sum(source: float) -> None:
     """The size has the exponent -1/a whatever the target is: floor by summation at small eps."""
     i, eps = np.arange(1.0, 3_000_001), 1e-7
-    for inputs, power in (("clean", 2), ("quantised", 1)):
+    for inputs, power in (("clean", 2), ("in use", 1)):
         floor = np.sum(i**-source * (eps * i**2 / (1 + eps * i**2)) ** power)
         floor += i[-1] ** (1 - source) / (source - 1)  # beyond the sum nothing is learnt
         seen = ((source - 1) * floor) ** (-1 / (source - 1))
@@ -108,9 +108,7 @@ def test_relative_noise_keeps_what_the_last_doubling_gains_and_added_noise_does_
     factor.
     """
     found = {
-        spelled: effective_model_size(
-            PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="quantised"
-        )
+        spelled: effective_model_size(PROBLEM, 64, SGD(100_000, 1, 0.1), spelled, inputs="in use")
         for spelled in ("d:vec(0.02)", "d:add(1e-3)")
     }
     share = {spelled: each.doubling / each.full_doubling for spelled, each in found.items()}
@@ -159,7 +157,7 @@ def test_the_closed_form_of_samples_is_near_where_noise_only_adds_variance() -> 
 def test_the_floor_counts_where_that_is_asked_for() -> None:
     apart, within = (
         effective_data_size(
-            PROBLEM, SGD(8000, 1, 0.1), "d:add(1e-3)", size=80, inputs="quantised", whole_risk=each
+            PROBLEM, SGD(8000, 1, 0.1), "d:add(1e-3)", size=80, inputs="in use", whole_risk=each
         )
         for each in (False, True)
     )
@@ -207,9 +205,7 @@ def test_for_an_even_target_the_gap_does_not_grow_with_the_dimension() -> None:
     """The rule would give 5.6 bits more from d = 200 to 10,000; the exact risk gives none."""
     gaps = []
     for dim in (200, 10_000):
-        (found,) = equal_risk_bits(
-            Regression(dim), SGD(10_000, 1, 0.05), bits=[9], inputs="quantised"
-        )
+        (found,) = equal_risk_bits(Regression(dim), SGD(10_000, 1, 0.05), bits=[9], inputs="in use")
         gaps.append(found.bits - found.mantissa)
     assert gaps == pytest.approx([5.26, 5.26], abs=0.02)
 
@@ -228,7 +224,7 @@ def test_for_an_even_target_the_gap_does_not_grow_with_the_dimension() -> None:
             "unknown model 'all'",
         ),  # type: ignore[arg-type]
         (lambda: effective_size(10, 0.1, 1.0), "decay is 1.0; the closed forms need"),
-        (lambda: size_constant(2.0, "quantised", 3.0), "the source exponent is 3"),
+        (lambda: size_constant(2.0, "in use", 3.0), "the source exponent is 3"),
         (lambda: bit_rule(8, 2.0, 0), "dim is 0"),
         (lambda: format_constant("add(0.1)"), "has no bits to count"),
         (

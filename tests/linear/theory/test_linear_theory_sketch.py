@@ -18,7 +18,7 @@ from isoloss.linear import (
 
 
 @pytest.mark.parametrize("site", ["after", "before"])
-@pytest.mark.parametrize("inputs", ["clean", "quantised"])
+@pytest.mark.parametrize("inputs", ["clean", "in use"])
 @pytest.mark.parametrize(
     "precision", ["fp", "d:add(1e-2)", "d:vec(0.02)", "d:add(1e-3) a:vec(0.05) w:add(1e-3)"]
 )
@@ -37,9 +37,7 @@ def test_bounds_hold_for_a_sketch(precision: str, inputs: str, site: str) -> Non
 def test_a_shared_factor_keeps_what_the_last_doubling_gains() -> None:
     """0.98 at eps 0.02 in dynamics.md, claim C4."""
     problem, sgd = Regression(1000, 1.5, 0.25), SGD(200_000, 1, 0.05)
-    found = effective_model_size(
-        problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="quantised"
-    )
+    found = effective_model_size(problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="in use")
     assert found.doubling / found.full_doubling == pytest.approx(1 / 1.02, abs=0.01)
     assert found.closed == 128
 

@@ -35,13 +35,6 @@ PROBLEM, DESCENT = "The problem", "The descent"
 MOST_ROWS = 60
 
 
-class InputsName(StrEnum):
-    """On which inputs the risk is taken."""
-
-    clean = "clean"
-    quantised = "quantised"
-
-
 class MethodName(StrEnum):
     """How the risk is found."""
 
@@ -122,11 +115,12 @@ def simulate(
         typer.Option("--iterate", help="What is returned: last, average, tail, or 'tail 0.25'."),
     ] = "average",
     inputs: Annotated[
-        InputsName,
+        str,
         typer.Option(
-            "--inputs", help="Whether the risk is that of clean features or of rounded ones."
+            "--inputs",
+            help="Where w is used: on 'clean' features, or rounded 'in use' too.",
         ),
-    ] = InputsName.clean,
+    ] = "clean",
     method: Annotated[
         MethodName,
         typer.Option(
@@ -170,7 +164,7 @@ def simulate(
         il.Regression(100),
         il.Grid(**given),
         iterate=iterate,
-        inputs=inputs.value,
+        inputs=inputs,
         method=method.value,
         replicates=replicates,
         seed=seed,
@@ -230,7 +224,9 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
         return sections(runs, "regression")
     sketched = any(value > 0 for value in runs["approximation"])
     error = ("loss_se",) if any(value > 0 for value in runs["loss_se"]) else ()
-    parts = (*error, "bias", "variance", *(("approximation",) if sketched else ()), "floor")
+    used = runs["inputs"][0] == "in use"
+    last = ("floor", "quantised_norm") if used else ("asymptotic_bias",)
+    parts = (*error, "bias", "variance", *(("approximation",) if sketched else ()), *last)
     head = (
         "params",
         "samples",
@@ -238,7 +234,7 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
         "step size",
         "precision",
         "risk",
-        *("+-" if part == "loss_se" else part for part in parts),
+        *("+-" if part == "loss_se" else part.replace("_", " ") for part in parts),
         "how",
     )
     columns = [
@@ -260,7 +256,10 @@ def _sections(runs: Runs) -> list[il.fits.Section]:
         )
     why = tuple(dict.fromkeys(str(reason) for reason in runs.excluded["reason"]))
     title = f"{len(runs)} runs of quantised SGD on linear regression"
-    lines = (f"excess risk, {runs['iterate'][0]} iterate, {runs['inputs'][0]} inputs", *why)
+    lines = (
+        f"excess risk, {runs['iterate'][0]} iterate, {il.linear.INPUT_WORDS[runs['inputs'][0]]}",
+        *why,
+    )
     return [il.fits.Section(title, lines, head, tuple(rows))]
 
 

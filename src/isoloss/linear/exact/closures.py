@@ -114,7 +114,7 @@ class Closure:
         return replace(levels, noises=noises._replace(g=g), gradient_gain=on_error.gain)
 
     def at_the_optimum(self) -> Levels:
-        """The levels at the optimum on quantised inputs, which the stability limit is judged at."""
+        """The levels at the optimum on rounded features, which the stability limit is judged at."""
         return self.at(self.setting.centre, np.zeros_like(self.setting.h))
 
     @property

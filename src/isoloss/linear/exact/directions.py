@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from isoloss.linear.asked import Spelled
-from isoloss.linear.checks import one_of
+from isoloss.linear.asked import Spelled, check_inputs
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact.measuring import (
     bias_by_coordinate,
     error_square,
+    floor_in_use,
     norm_of,
-    quantised_floor,
 )
 from isoloss.linear.exact.solving import point_of, solved
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Directions, Inputs, TrainingRisk
+from isoloss.linear.risk import Directions, Inputs, TrainingRisk
 
 
 def risk_by_direction(
@@ -38,14 +37,14 @@ def risk_by_direction(
     -------
     Directions
         Arrays (d,), with a sketch (M,) in the eigenbasis of what the model sees; they sum to the
-        bias and the variance of `excess_risk`.
+        bias and the variance of `excess_risk`. Floor and approximation belong to no direction.
 
     Raises
     ------
     ValueError
         Bad input; clean inputs of a quantised sketch, which mix these directions.
     """
-    one_of("inputs", inputs, INPUTS)
+    check_inputs(inputs)
     point = point_of(problem, sgd, precision, iterate, scales, compressed=False)
     done = solved([point], inputs, "jump", by_coordinate=True)
     bias = bias_by_coordinate(done.setting, done.mean, inputs)[0]
@@ -77,11 +76,11 @@ def training_risk(
         Bad input, or an unstable step size.
     """
     point = point_of(problem, sgd, precision, "last", scales, compressed=True)
-    done = solved([point], "quantised", "jump", by_coordinate=True)
+    done = solved([point], "in use", "jump", by_coordinate=True)
     at, var = done.trained, np.asarray(done.var)
     value = 0.5 * error_square(at, done.noises, done.mean, var)[0, 0]
     # A sketch has what it cannot learn, and the floor of its rounding, in its noise variance.
-    floor, missed = quantised_floor(at)[0], at.approximation[0, 0]
+    floor, missed = floor_in_use(at)[0], at.approximation[0, 0]
     excess = 0.5 * at.total(at.h * ((done.mean - at.centre) ** 2 + var))[0, 0]
     noise = value - floor - missed - excess
     scale = done.gain**2

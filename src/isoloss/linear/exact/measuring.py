@@ -25,6 +25,8 @@ class Measured(NamedTuple):
     approximation: Array
     rounding: Array
     floor: Array
+    asymptotic_bias: Array
+    quantised_norm: Array
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Solved:
 
 
 def norm_of(at: Setting, inputs: str) -> Array:
-    """The norm that the risk is measured in, (P, n): of clean or of quantised inputs."""
+    """The norm that the risk is measured in, (P, n): H of clean inputs, H_q in use."""
     return at.norm if inputs == "clean" else at.h
 
 
@@ -59,14 +61,18 @@ def optimum_of(at: Setting, inputs: str) -> Array:
 
 def measured(at: Setting, mean: Array, spread: Array, inputs: str, rounding: Array) -> Measured:
     """The parts of the risk of w with mean (P, n) and sum of norm times variance `spread` (P,)."""
-    # Bias and floor are differences of vectors squared, never differences of risks: small effects
-    # keep their digits.
-    floor = _clean_bias(at, at.centre) if inputs == "clean" else quantised_floor(at)
-    error = mean - at.centre
-    bias = _clean_bias(at, mean) if inputs == "clean" else 0.5 * at.total(at.h * error**2)[:, 0]
-    return Measured(
-        bias, 0.5 * spread, np.broadcast_to(at.approximation[:, 0], bias.shape), rounding, floor
-    )
+    # Biases are differences of vectors squared, never differences of risks: small effects keep
+    # their digits.
+    approximation, none = at.approximation[:, 0], np.zeros(len(spread))
+    missed = np.broadcast_to(approximation, none.shape)
+    if inputs == "clean":
+        bias, lasting = _clean_bias(at, mean), _clean_bias(at, at.centre)
+        # `spread` is summed with the norm of clean inputs: that of H_q is not known here.
+        unknown = np.full(len(spread), np.nan)
+        return Measured(bias, 0.5 * spread, missed, rounding, none, lasting, unknown)
+    bias, floor = 0.5 * at.total(at.h * (mean - at.centre) ** 2)[:, 0], floor_in_use(at)
+    norm = bias + 0.5 * spread + rounding
+    return Measured(bias, 0.5 * spread, missed, rounding, floor, none, norm)
 
 
 def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
@@ -76,8 +82,7 @@ def bias_by_coordinate(at: Setting, mean: Array, inputs: str) -> Array:
     """
     if inputs == "clean" and at.cross is not None:
         raise ValueError(
-            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs "
-            "'quantised'"
+            "clean inputs mix the eigendirections of this quantised sketch; ask for inputs 'in use'"
         )
     error = mean - optimum_of(at, inputs)
     return np.asarray(0.5 * at.weight * norm_of(at, inputs) * error**2)
@@ -156,7 +161,7 @@ def _clean_bias(at: Setting, mean: Array) -> Array:
     return np.asarray(0.5 * (size - 2 * at.total(mean * at.norm * at.best)[:, 0] + at.signal[:, 0]))
 
 
-def quantised_floor(at: Setting) -> Array:
+def floor_in_use(at: Setting) -> Array:
     """What rounding the features in use costs, 0.5 w*'H(H+D)^-1 D w*, of each point (P,)."""
     learned = at.h * at.centre**2
     if at.cross is None:

@@ -47,7 +47,7 @@ class Setting:
 
     @cached_property
     def centre(self) -> Array:
-        """c = g w* / h, the optimum on quantised inputs.
+        """c = g w* / h, the optimum on rounded features.
 
         Nearest rounding of features far below the first step has h = 0 in floating point; g / h
         goes to 1/2.

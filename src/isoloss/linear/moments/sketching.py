@@ -8,7 +8,7 @@ remembers the rounding.
 
 - No rounding, and a factor a sample (`vec`, which commutes with S): the eigenbasis of G, exact.
 - Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S',
-  exact on quantised inputs; on clean ones the covariance of w is taken as diagonal, a closure.
+  exact in use; on clean ones the covariance of w is taken as diagonal, a closure.
 - Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the
   gains A and the noise N of every coordinate. A closure.
 

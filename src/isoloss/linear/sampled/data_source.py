@@ -113,7 +113,7 @@ def data_source_of(problem: Regression, data: Format | None) -> DataSource:
 def quantised_norm(
     problem: Regression, data: Format | None, scale: float | None, source: DataSource
 ) -> Norm:
-    """The norm of quantised inputs, H_q = E u u' and best = H_q^-1 E u y, u the rounded data."""
+    """The norm of rounded features, H_q = E u u' and best = H_q^-1 E u y, u the rounded data."""
     if data is None:
         return source.clean
     if problem.sketch is None:

@@ -27,7 +27,8 @@ class Drawn:
     into.
 
     spread: mean of 0.5 ||w - best||^2 of the result. bias: 0.5 E ||E w - best||^2, without bias
-    itself. missed: what no model can learn.
+    itself. missed: what no model can learn. floor: what rounding the features in use costs the best
+    one. The risks hold both.
     """
 
     values: Array
@@ -35,6 +36,7 @@ class Drawn:
     spread: float
     bias: float
     missed: float
+    floor: float
 
 
 def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
@@ -48,12 +50,8 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
     rows = min(replicates, max(64, 2 * (HELD // (2 * max(n, 1)))))
     _check_memory(trial, replicates, rows)
     run = runner_of(trial, seed)
-    values, unrounded, missed, twins = (
-        np.empty(replicates),
-        np.empty(replicates),
-        np.empty(replicates),
-        [],
-    )
+    values, unrounded, missed, floor = np.empty((4, replicates))
+    twins = []
     total = np.zeros(n)
     with _bar(progress, replicates) as advance:
         for low in range(0, replicates, rows):
@@ -61,6 +59,8 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
             targets, w, rounded = run(low, here.stop - low, advance)
             best = trial.norm.best(targets)
             missed[here] = trial.source.missed(trial.problem.lam, targets)
+            # Each replicate has the floor of its own target, so that its risk is a risk.
+            floor[here] = trial.floor(targets)
             error = w - best
             with np.errstate(over="ignore", invalid="ignore"):
                 unrounded[here] = trial.norm.half(error, error)
@@ -80,7 +80,10 @@ def drawn(trial: Trial, replicates: int, seed: int, progress: bool) -> Drawn:
         bias = spread - (spread - float(trial.norm.half(mean, mean)[0])) * replicates / (
             replicates - 1
         )
-    return Drawn(values + missed, unrounded + missed, spread, bias, float(missed.mean()))
+    beside = missed + floor
+    return Drawn(
+        values + beside, unrounded + beside, spread, bias, float(missed.mean()), float(floor.mean())
+    )
 
 
 def _check_memory(trial: Trial, replicates: int, rows: int) -> None:

@@ -136,12 +136,15 @@ def sample_risks(
 def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
     """What was drawn of a trial as a risk with its parts."""
     value = float(found.values.mean())
+    clean, rounding = trial.inputs == "clean", value - float(found.unrounded.mean())
     parts = Parts(
         bias=found.bias,
         variance=found.spread - found.bias,
         approximation=found.missed,
-        rounding=value - float(found.unrounded.mean()),
-        floor=_floor(trial),
+        rounding=rounding,
+        floor=found.floor,
+        asymptotic_bias=_asymptotic_bias(trial) if clean else 0.0,
+        quantised_norm=None if clean else found.spread + rounding,
     )
     risk = Risk(
         value, standard_error(found.values), "sampled", parts, trial.inputs, trial.step_size
@@ -149,13 +152,11 @@ def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
     return Replicates(risk, found.values, seed)
 
 
-def _floor(trial: Trial) -> float:
-    """The floor of the risk, as the exact engine has it; unknown where blocks of features share
-    scales.
-    """
+def _asymptotic_bias(trial: Trial) -> float:
+    """As the exact engine has it on clean inputs; unknown where blocks of features share scales."""
     if shares_scales(trial.quantisers.d):
         return math.nan
     at = stacked([setting_of(trial.problem, trial.quantisers.d, trial.scales.d, compressed=False)])
-    # The floor is a property of the problem and the data's format; nothing is sampled for it.
+    # It is a property of the problem and the data's format; nothing is sampled for it.
     still = np.zeros(1)
-    return float(measured(at, at.centre, still, trial.inputs, still).floor[0])
+    return float(measured(at, at.centre, still, "clean", still).asymptotic_bias[0])

@@ -56,6 +56,13 @@ class Trial:
         passes = self.manner.passes
         return self.sgd.steps // passes * self.sgd.batch if passes > 1 else 0
 
+    def floor(self, targets: Array) -> Array:
+        """0.5 w*'H(H+D)^-1 D w* for targets (R, dim), (R,); 0 on clean inputs."""
+        if self.inputs == "clean":
+            return np.zeros(len(targets))
+        clean, used = self.source.clean.best(targets), self.norm.best(targets)
+        return self.source.clean.half(clean, clean) - self.norm.half(used, used)
+
     def rules(self) -> dict[str, NDArray[Any]]:
         """The rule of every quantiser, by its field of a task."""
         q, scales, source = self.quantisers, self.scales, self.source
@@ -162,7 +169,7 @@ def trial_of(
     problem, sgd, precision = point
     quantisers = read(precision)
     shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
-    if inputs == "quantised" and shares_scales(quantisers.d):
+    if inputs == "in use" and shares_scales(quantisers.d):
         raise ValueError(
             f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'"
         )

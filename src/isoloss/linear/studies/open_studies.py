@@ -13,8 +13,9 @@ import polars as pl
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS, INPUTS
 from isoloss.linear.simulating import simulate
-from isoloss.linear.studies.question import Study, answered, in_use, said, slope, with_gap
+from isoloss.linear.studies.question import Study, answered, said, slope, with_gap
 
 _INTEGERS = (
     "additive noise of step^2 / 6",
@@ -33,7 +34,7 @@ def _integers(step: float, inputs: str) -> list[pl.DataFrame]:
         runs = simulate(
             Regression(200), {"precision": precision}, sgd, inputs=inputs, scales=scales
         )
-        table = said(in_use(runs.frame()), way=name, on=f"{inputs} inputs")
+        table = said(runs.frame(), way=name, on=INPUT_WORDS[inputs])
         tables.append(table.with_columns(step=step))
     return tables
 
@@ -42,10 +43,7 @@ def integers_study() -> Study:
     """When real integers with stochastic rounding are not additive noise."""
     steps = np.geomspace(0.02, 1.0, 12)
     tables = [
-        table
-        for inputs in ("clean", "quantised")
-        for step in steps
-        for table in _integers(float(step), inputs)
+        table for inputs in INPUTS for step in steps for table in _integers(float(step), inputs)
     ]
     study = Study(
         "integers",
@@ -54,10 +52,10 @@ def integers_study() -> Study:
         "largest feature; d = 200, variances i^-2, 50000 samples, step size 0.02, averaged "
         "iterate.",
         pl.concat(tables, how="diagonal_relaxed"),
-        "step", "in_use", "way", "on", ("step of the grid / largest deviation", "excess risk"), (),
+        "step", "loss", "way", "on", ("step of the grid / largest deviation", "excess risk"), (),
     )  # fmt: skip
     found = []
-    for panel in ("clean inputs", "quantised inputs"):
+    for panel in ("clean inputs", "features rounded in use"):
         model, real, nearest = (study.at(panel, name)[1] for name in _INTEGERS)
         off = [
             f"{100 * (m / r - 1):+.0f}% at step {s:.2g}"
@@ -89,9 +87,9 @@ def elementwise_study() -> Study:
                 problem,
                 {"precision": spelled},
                 SGD(10**8, step_size="0.1 limit"),
-                inputs="quantised",
+                inputs="in use",
             )
-            tables.append(said(in_use(runs.frame()), way=name, on="quantised inputs"))
+            tables.append(said(runs.frame(), way=name, on="features rounded in use"))
     study = Study(
         "elementwise",
         "Are floats multiplicative after a dense sketch? M rows, d = 2000, eigenvalues i^-2, "
@@ -100,7 +98,7 @@ def elementwise_study() -> Study:
         "so a factor by element adds "
         "about eps tr H / M to every eigenvalue.",
         pl.concat(tables, how="diagonal_relaxed"),
-        "params", "in_use", "way", "on", ("rows of the sketch M", "excess risk"), (),
+        "params", "loss", "way", "on", ("rows of the sketch M", "excess risk"), (),
     )  # fmt: skip
     found = [
         f"{series}: risk falls as M^{slope(x[-3:], y[-3:]):.2f} from M = 128 to 512"

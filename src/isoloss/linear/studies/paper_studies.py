@@ -15,12 +15,12 @@ from isoloss.formats import fake_quantise
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS, INPUTS
 from isoloss.linear.simulating import simulate
 from isoloss.linear.studies.question import (
     Study,
     all_parts,
     answered,
-    in_use,
     said,
     slope,
     with_gap,
@@ -64,17 +64,17 @@ def dims_study() -> Study:
     """The gap to full precision against samples, at several dimensions."""
     tables = []
     for noise in ("add", "vec"):
-        for inputs in ("clean", "quantised"):
+        for inputs in INPUTS:
             grid = {
                 "dim": [50, 100, 200, 400],
                 "precision": ["fp", all_parts(noise, 0.01)],
                 "samples": SAMPLES,
             }
             runs = simulate(Regression(50), grid, SGD(1, step_size=0.1), inputs=inputs)
-            gapped = with_gap(in_use(runs.frame()), "in_use", ["dim", "tokens"]).filter(
+            gapped = with_gap(runs.frame(), "loss", ["dim", "tokens"]).filter(
                 pl.col("precision") != "fp"
             )
-            tables.append(said(gapped, noise=f"{NOISES[noise]}, {inputs} inputs"))
+            tables.append(said(gapped, noise=f"{NOISES[noise]}, {INPUT_WORDS[inputs]}"))
     table = pl.concat(tables, how="diagonal_relaxed").with_columns(
         pl.format("d = {}", "dim").alias("size")
     )
@@ -148,13 +148,13 @@ def dimension_study() -> Study:
         "real integers, stochastic": ("d:int16~sr", Scales(d=float(np.sqrt(6 * eps)))),
     }
     tables = []
-    for inputs in ("clean", "quantised"):
+    for inputs in INPUTS:
         for name, (precision, scales) in ways.items():
             grid = {"dim": dims, "precision": precision}
             runs = simulate(
                 Regression(100), grid, SGD(10_000, step_size=0.05), inputs=inputs, scales=scales
             )
-            tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
+            tables.append(said(runs.frame(), way=name, inputs_=INPUT_WORDS[inputs]))
     study = Study(
         "dimension",
         "At fixed samples, does the risk grow with the dimension? 10000 samples, step 0.05, "
@@ -162,11 +162,11 @@ def dimension_study() -> Study:
         "additive noise 1e-4, a shared factor 0.02, and a real grid whose step has step^2 / 6 = "
         "1e-4.",
         pl.concat(tables, how="diagonal_relaxed"),
-        "params", "in_use", "way", "inputs_", ("dimension", "excess risk"), (),
+        "params", "loss", "way", "inputs_", ("dimension", "excess risk"), (),
     )  # fmt: skip
     found = []
     for name in ways:
-        clean, used = (study.at(f"{inputs} inputs", name)[1] for inputs in ("clean", "quantised"))
+        clean, used = (study.at(INPUT_WORDS[inputs], name)[1] for inputs in INPUTS)
         found.append(
             f"{name}: from d = {dims[3]} to {dims[-1]} the risk grows {clean[-1] / clean[3]:.3f} "
             "times on clean inputs, "
@@ -228,24 +228,24 @@ def sketch_study() -> Study:
         "factor by element 0.02": "d:coord(0.02)",
     }
     tables = []
-    for inputs in ("clean", "quantised"):
+    for inputs in INPUTS:
         for name, precision in ways.items():
             grid = {"sketch": rows, "precision": precision}
             problem = Regression(2000, decay=1.5)
             runs = simulate(problem, grid, SGD(10**7, step_size="0.1 limit"), inputs=inputs)
-            tables.append(said(in_use(runs.frame()), way=name, inputs_=f"{inputs} inputs"))
+            tables.append(said(runs.frame(), way=name, inputs_=INPUT_WORDS[inputs]))
     study = Study(
         "sketch",
         "How large is a model in effect when its data are rounded? A Gaussian sketch of M rows, "
         "d = 2000, eigenvalues "
         "i^-1.5, data rounded after the sketch, 1e7 samples, step a tenth of the stability limit.",
         pl.concat(tables, how="diagonal_relaxed"),
-        "params", "in_use", "way", "inputs_", ("rows of the sketch M", "excess risk"), (),
+        "params", "loss", "way", "inputs_", ("rows of the sketch M", "excess risk"), (),
     )  # fmt: skip
-    full = study.at("quantised inputs", "full precision")[1]
+    full = study.at("features rounded in use", "full precision")[1]
     found = []
     for name in list(ways)[1:]:
-        risk = study.at("quantised inputs", name)[1]
+        risk = study.at("features rounded in use", name)[1]
         gain = (risk[-2] - risk[-1]) / (full[-2] - full[-1])
         found.append(
             f"{name}, rounded in use: doubling M from 256 to 512 gains {gain:.2f} of what full "
@@ -264,7 +264,7 @@ def divergence_study() -> Study:
     ways["real integers, stochastic"] = ("d:int16~sr", Scales(d=float(np.sqrt(6 * eps))))
     tables = []
     for batch in (1, 16):
-        for inputs in ("clean", "quantised"):
+        for inputs in INPUTS:
             for name, (precision, scales) in ways.items():
                 grid = {"dim": dims, "precision": precision}
                 sgd = SGD(10_000, batch, step_size=0.05)
@@ -272,9 +272,7 @@ def divergence_study() -> Study:
                     Regression(100), grid, sgd, iterate="last", inputs=inputs, scales=scales
                 )
                 tables.append(
-                    said(
-                        in_use(runs.frame()), way=f"{name}, {inputs} inputs", size=f"batch {batch}"
-                    )
+                    said(runs.frame(), way=f"{name}, {INPUT_WORDS[inputs]}", size=f"batch {batch}")
                 )
     study = Study(
         "divergence",
@@ -282,13 +280,13 @@ def divergence_study() -> Study:
         "of 0.05, last iterate, data "
         "rounded with eps 1e-3 (integers with step^2 / 6 = 1e-3).",
         pl.concat(tables, how="diagonal_relaxed"),
-        "params", "in_use", "way", "size", ("dimension", "excess risk"), (),
+        "params", "loss", "way", "size", ("dimension", "excess risk"), (),
     )  # fmt: skip
     found = []
     for name in ways:
         for batch in (1, 16):
             clean, used = (
-                study.at(f"batch {batch}", f"{name}, {i} inputs")[1] for i in ("clean", "quantised")
+                study.at(f"batch {batch}", f"{name}, {INPUT_WORDS[i]}")[1] for i in INPUTS
             )
             found.append(
                 f"{name}, batch {batch}: from d = {dims[0]} to {dims[-1]} clean {clean[0]:.4f} "

@@ -93,18 +93,6 @@ def with_gap(table: pl.DataFrame, y: str, alike: list[str]) -> pl.DataFrame:
     return joined.with_columns((pl.col(y) - pl.col("_exact")).alias("gap")).drop("_exact")
 
 
-def in_use(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with a column 'in_use': the risk with the floor that quantised inputs add to it.
-
-    On clean inputs it is the loss itself; on quantised ones loss + floor = risk + 0.5 E ||w||_D^2,
-    the risk of a model whose features are rounded when it is used too.
-    """
-    rounded = pl.col("inputs") == "quantised"
-    return table.with_columns(
-        pl.when(rounded).then(pl.col("loss") + pl.col("floor")).otherwise("loss").alias("in_use")
-    )
-
-
 def said(table: pl.DataFrame, **columns: str) -> pl.DataFrame:
     """The table with columns of one value each."""
     return table.with_columns(**{name: pl.lit(value) for name, value in columns.items()})

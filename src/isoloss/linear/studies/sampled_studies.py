@@ -10,6 +10,7 @@ import polars as pl
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
+from isoloss.linear.risk import INPUT_WORDS, INPUTS
 from isoloss.linear.sampled import sample_risk
 from isoloss.linear.studies.question import Study, answered
 from isoloss.linear.theory import bound_tightness
@@ -102,14 +103,14 @@ def bounds_study() -> Study:
     steps = [100, 300, 1000, 3000, 10_000, 30_000, 100_000]
     names = {"add": "additive", "vec": "shared factor", "none": "full precision"}
     rows = []
-    for inputs in ("clean", "quantised"):
+    for inputs in INPUTS:
         for each in bound_tightness(
             (200,), (0.0, 0.01), steps, noises=("add", "vec"), inputs=inputs
         ):
             for side, ratio in (("upper", each.looseness), ("lower", each.reach)):
                 finite = ratio if np.isfinite(ratio) and ratio > 0 else None
                 rows.append(
-                    (each.steps, finite, f"{names[each.noise]}, {side}", f"{inputs} inputs")
+                    (each.steps, finite, f"{names[each.noise]}, {side}", INPUT_WORDS[inputs])
                 )
     study = Study(
         "bounds",

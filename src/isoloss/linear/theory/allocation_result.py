@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from isoloss.linear.risk import Inputs
+from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 
 
@@ -32,7 +32,8 @@ class AllocationChoice:
     approximation : float
         What a model of this size cannot learn.
     floor : float
-        What rounding the data leaves for ever.
+        What rounding the data leaves however many samples there are: the asymptotic bias on clean
+        inputs, the floor of features rounded in use.
     trained : float
         What more samples remove: bias and variance.
     edge : bool
@@ -82,7 +83,7 @@ class Allocation:
     model : str
         'first' or 'sketch'.
     inputs : str
-        'clean' or 'quantised'.
+        'clean' or 'in use'.
     constant : float
         const of M = const C^(1/(a+1)), fitted to the best sizes of full precision at C / 16, C / 4
         and C; nan without compute or without a power law.
@@ -125,7 +126,9 @@ class Allocation:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             for row in rows
         ]
-        first = f"allocation under {self.allowance}; exact risk on {self.inputs} inputs of {seen}"
+        first = (
+            f"allocation under {self.allowance}; exact risk, {INPUT_WORDS[self.inputs]}, of {seen}"
+        )
         tail = [] if math.isnan(self.constant) else [self._fit()]
         marks = ["* the largest size there is"] if any(each.edge for each in self.choices) else []
         return "\n".join([first, *lines, *tail, *marks])

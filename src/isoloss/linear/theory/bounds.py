@@ -1,15 +1,19 @@
 """The upper bound of the papers on the risk of averaged SGD, with a lower bound beside it.
 
 Upper. With gamma the step size, N steps, h the eigenvalues of H_q (those of E u u', u the rounded
-features), c the optimum on quantised inputs, k* = #{h >= 1/(N gamma)}, "head" the k* largest,
+features), c the optimum on rounded features, k* = #{h >= 1/(N gamma)}, "head" the k* largest,
 "tail" the others:
 
     bias     = |c|^2_{1/h, head} / (gamma N)^2 + |c|^2_{h, tail}
     variance = (2 alpha (|c|^2_head + N gamma |c|^2_{h, tail}) / (N gamma) + sigma_G^2)
                / (1 - gamma alpha tr H_q) (k*/N + N gamma^2 sum_tail h^2)
-    risk on quantised inputs <= 2 bias + 2 variance,   on clean ones <= that + floor
+    0.5 E ||w - w_q*||_{H_q}^2 <= 2 bias + 2 variance
+    risk <= 2 bias + 2 variance + floor, with clean inputs and with features rounded in use
 
-floor = 0.5 w*'H(H+D)^-1 D w* is the papers' ApproxErr; alpha and sigma_G^2 are in
+The first line bounds a norm, which is no risk. With features rounded in use the risk is that norm
+plus floor = 0.5 w*'H(H+D)^-1 D w*, the papers' ApproxErr, so the floor is in the upper and in the
+lower bound. On clean inputs the risk is the norm plus the floor less 0.5 E ||w||_D^2, so the floor
+is in the upper bound only, and the lower one is derived apart. alpha and sigma_G^2 are in
 gradient_noise.py. Source: the skeleton is theorem 4.1 of Zhang et al. 2025 (2510.18259) through
 secondary notes; the terms and the constants are those of Zou et al. 2021 (2103.12692, theorem 2.1
 as recalled) with H replaced by H_q, derived, and checked against the exact risk. The papers' own
@@ -27,13 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Precision
-from isoloss.linear.checks import one_of
+from isoloss.linear.asked import check_inputs
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import limits, point_of, stack
 from isoloss.linear.moments import Setting
 from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid, spelled_noises
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS, Inputs
+from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.gradient_noise import GradientNoise, gradient_noise
 from isoloss.linear.theory.lower_bound import lower_bound
 
@@ -47,13 +51,13 @@ class Bound:
     Attributes
     ----------
     inputs : str
-        'clean' or 'quantised'.
+        'clean' or 'in use'.
     upper, lower : float
         The bounds, in squared units of the label; `upper` is infinite where it says nothing.
     bias, variance : float
         Those of the upper bound, which doubles both.
     floor : float
-        0.5 w*'H(H+D)^-1 D w*; counts on clean inputs only.
+        0.5 w*'H(H+D)^-1 D w*: in the upper bound, and of features rounded in use in the lower one.
     approximation : float
         What no model of a sketch can learn.
     head : int
@@ -92,12 +96,12 @@ class Bound:
                 f"1/(alpha tr H_q) = {self.limit:.4g}"
             )
         else:
-            beside = f" + floor {self.floor:.4g}" if self.inputs == "clean" and self.floor else ""
+            beside = f" + floor {self.floor:.4g}" if self.floor else ""
             missed = f" + approximation {self.approximation:.4g}" if self.approximation else ""
             sums = f"2 x bias {self.bias:.4g} + 2 x variance {self.variance:.4g}"
             above = f"<= {self.upper:.6g} = {sums}{beside}{missed}"
         return (
-            f"excess risk ({self.inputs} inputs) >= {self.lower:.6g}, {above}\n"
+            f"excess risk ({INPUT_WORDS[self.inputs]}) >= {self.lower:.6g}, {above}\n"
             f"  k* {self.head}, effective dimension {self.effective_dim:.4g}, alpha "
             f"{self.noise.alpha:.4g}, "
             f"sigma_G^2 {self.noise.level:.4g} ({parts})"
@@ -114,9 +118,6 @@ def risk_bound(
     """Upper and lower bound on the exact risk of the averaged iterate, as the top of this file has
     them.
 
-    On quantised inputs the floor stands beside the risk, as `excess_risk` has it, and is not in the
-    bound.
-
     Parameters
     ----------
     problem, sgd, precision, inputs, scales
@@ -132,7 +133,7 @@ def risk_bound(
     ValueError
         Another schedule, momentum, a rounded result, or real grids on other parts than the data.
     """
-    one_of("inputs", inputs, INPUTS)
+    check_inputs(inputs)
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
     _check(sgd, point.quantisers, precision)
     at = point.setting
@@ -154,9 +155,12 @@ def risk_bound(
     )
     floor = 0.5 * float((at.signal - at.total(at.h * at.centre**2))[0])
     missed = float(at.approximation[0])
-    upper = 2 * bias + 2 * variance + missed + (floor if inputs == "clean" else 0.0)
+    upper = 2 * bias + 2 * variance + missed + floor
+    # In use the floor is a summand of the risk, so it bounds from below too.
+    lower = lower_bound(at, op, noise, sgd, gamma, inputs) + missed
+    lower += floor if inputs == "in use" else 0.0
     return Bound(
-        inputs, upper, lower_bound(at, op, noise, sgd, gamma, inputs) + missed, bias, variance,
+        inputs, upper, lower, bias, variance,
         floor, missed, round(float(at.total(np.where(head, 1.0, 0.0))[0])), effective, noise, gamma,
         limit,
     )  # fmt: skip

@@ -12,17 +12,17 @@ import math
 import numpy as np
 
 from isoloss.formats import Format, Precision, relative_error
+from isoloss.linear.asked import check_inputs
 from isoloss.linear.checks import finite, one_of
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, default_step, quantisers_of
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUTS
 
 
 def effective_size(size: float, eps: float, decay: float, constant: float = 1.0) -> float:
     """Model size that added noise on the data leaves, min{M, c eps^(-1/a)}.
 
-    The order is that of approximation and floor together, for clean and for quantised inputs.
+    The order is that of approximation and floor together, for either inputs.
 
     Parameters
     ----------
@@ -57,17 +57,17 @@ def size_constant(decay: float, inputs: str = "clean", source: float | None = No
     coordinates is half of M^-(b-1) / (b-1), so c = ((b-1) I)^(-1/(b-1)), with E lam_i w*_i^2 = i^-b
     and
 
-        quantised  I = int t^(a-b) / (1 + t^a)      = pi / (a sin(pi (a-b+1)/a))
-        clean      I = int t^(2a-b) / (1 + t^a)^2   = G(s) G(2-s) / a,  s = 2 - (b-1)/a
+        in use  I = int t^(a-b) / (1 + t^a)      = pi / (a sin(pi (a-b+1)/a))
+        clean   I = int t^(2a-b) / (1 + t^a)^2   = G(s) G(2-s) / a,  s = 2 - (b-1)/a
 
-    Source: derived here. At a = 2: 4/pi on clean inputs, 2/pi on quantised ones.
+    Source: derived here. At a = 2: 4/pi on clean inputs, 2/pi in use.
 
     Parameters
     ----------
     decay : float
         a, above 1.
     inputs : str
-        'clean' or 'quantised'.
+        'clean' or 'in use'.
     source : float, optional
         b; by default a, unit targets.
 
@@ -79,14 +79,14 @@ def size_constant(decay: float, inputs: str = "clean", source: float | None = No
     Raises
     ------
     ValueError
-        The integral does not exist: b must be above 1, below a + 1 (quantised) or 2 a + 1 (clean).
+        The integral does not exist: b must be above 1, below a + 1 (in use) or 2 a + 1 (clean).
     """
     a, b = _decay(decay), finite("source", decay if source is None else source)
-    one_of("inputs", inputs, INPUTS)
-    top = a + 1 if inputs == "quantised" else 2 * a + 1
+    check_inputs(inputs)
+    top = a + 1 if inputs == "in use" else 2 * a + 1
     if not 1 < b < top:
         raise ValueError(f"the source exponent is {b:g}; accepted is above 1 and below {top:g}")
-    if inputs == "quantised":
+    if inputs == "in use":
         integral = math.pi / (a * math.sin(math.pi * (a - b + 1) / a))
     else:
         s = 2 - (b - 1) / a

@@ -110,7 +110,7 @@ def effective_model_size(
 ) -> EffectiveSize:
     """Size of the full-precision model whose risk, same steps, is that of a size at a precision.
 
-    The whole risk is matched: approximation, bias, variance and, on quantised inputs, the floor.
+    The whole risk is matched: approximation, bias, variance and, in use, the floor.
     Sizes are searched upwards from 1, so where more coordinates would only add variance the smaller
     of two answers counts; between whole sizes log risk is linear in log size. Full precision takes
     the step size of the quantised run.
@@ -298,7 +298,7 @@ def _closed_samples(
     span = sgd.steps * float(sgd.step_size)
     kind, eps = data_noise(precision, view.scales, largest_feature(problem))
     if kind == "added" and view.inputs == "clean":
-        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of quantised inputs
+        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of H_q
     dims = [effective_dims(size, span, problem.decay, kind, level) for level in (0.0, eps)]
     samples = float(sgd.steps * sgd.batch)
     return effective_samples(

@@ -129,7 +129,7 @@ def equal_risk_bits(
 ) -> list[EqualBits]:
     """For each integer format, the mantissa of the float whose exact risk is the same, as data.
 
-    On quantised inputs the floor is added to the risk. Integers have their default scale.
+    Integers have their default scale.
 
     Parameters
     ----------
@@ -167,9 +167,7 @@ def equal_risk_bits(
     integers = [f"int{b}{rounding}" for b in bits]
     spelled = ["fp", *(f"d:{each}" for each in (*integers, *floats))]
     risks = excess_risks([(problem, sgd, each) for each in spelled], iterate, inputs)
-    total = np.array(
-        [each.value + (each.parts.floor if inputs == "quantised" else 0.0) for each in risks]
-    )
+    total = np.array([each.value for each in risks])
     costs = total[1:] - total[0]
     found = []
     for b, name, cost in zip(bits, integers, costs, strict=False):

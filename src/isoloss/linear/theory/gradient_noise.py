@@ -1,7 +1,7 @@
 """How noisy a quantised gradient is, in the two numbers of the bounds: a factor alpha and a level
 sigma_G^2.
 
-The step w+ = w - gamma G(w) has E G = H_q (w - c), with c the optimum on quantised inputs. What a
+The step w+ = w - gamma G(w) has E G = H_q (w - c), with c the optimum on rounded features. What a
 bound needs of its noise is, with v = w - c and on the diagonal,
 
     E G G' <= alpha <h, v^2> H_q + sigma_G^2 H_q

@@ -33,13 +33,14 @@ def lower_bound(
     (gamma h N). From q^j <= e^(-j/N) in the head and (1 - q^j) / (gamma h) >= N (1 - e^(-j/N)) in
     the tail:
 
-        risk >= a1 bias + 0.5 (a2 s + a3 rho pull) (k*/N + N gamma^2 sum_tail h^2) + floor of clean
-        inputs a1 = 0.5 (1 - 1/e)^2 = 0.200,  a2 = mean_{j < N} (1 - e^(-j/N))^2 -> 0.168,
+        risk >= a1 bias + 0.5 (a2 s + a3 rho pull) (k*/N + N gamma^2 sum_tail h^2) + asymptotic bias
+        (clean)   a1 = 0.5 (1 - 1/e)^2 = 0.200,  a2 = mean_{j < N} (1 - e^(-j/N))^2 -> 0.168,
         a3 = 0.5 (1 - e^(-(N-1)/N)) (1 - e^(-1/2))^2 -> 0.049
 
     s is the least E (gradient noise)^2 / h over coordinates at the optimum where the noise has no
     term linear in v, else the part that does not depend on v, and rho counts in the first case
-    only. Proved in the norm of H_q; on clean inputs every coordinate is weighed by norm / h.
+    only. Proved for 0.5 E ||w - w_q*||^2 in the norm of H_q, to which the floor of features rounded
+    in use is added in bounds.py; on clean inputs every coordinate is weighed by norm / h.
     Coordinates with gamma h > 1 are left out. 0 for clean inputs whose norm mixes directions (a
     sketch quantised before it).
     """
@@ -50,7 +51,7 @@ def lower_bound(
     head = used & (h * gamma * steps >= 1)
     weight = (
         np.ones_like(h)
-        if inputs == "quantised"
+        if inputs == "in use"
         else np.divide(at.norm, h, out=np.zeros_like(h), where=used)
     )
     base, rho = _least_noise(op, noise, used)

@@ -46,8 +46,8 @@ class Seen:
     bias, variance : float
         Its two parts.
     floor : float
-        What data quantisation leaves: on clean inputs in the bias for ever, on quantised ones
-        features quantised in use.
+        What unlimited samples would leave beside the approximation: `asymptotic_bias` on clean
+        inputs, the `floor` of features rounded in use. At most one of the two is not zero.
     approximation : float
         What a model of that size cannot learn.
     step_size : float
@@ -141,11 +141,9 @@ def seen_risks(points: Sequence[tuple[Regression, int, SGD, Spelled]], view: Vie
 
 def _seen(risk: Risk, beside: float) -> Seen:
     parts = risk.parts
-    bias = parts.bias - (parts.floor if risk.inputs == "clean" else 0.0)
-    trained = bias + parts.variance + parts.rounding
-    return Seen(
-        trained, bias, parts.variance, parts.floor, parts.approximation + beside, risk.step_size
-    )
+    bias = parts.bias - parts.asymptotic_bias
+    trained, left = bias + parts.variance + parts.rounding, parts.asymptotic_bias + parts.floor
+    return Seen(trained, bias, parts.variance, left, parts.approximation + beside, risk.step_size)
 
 
 def _signal(problem: Regression, size: int | None = None) -> float:

@@ -87,7 +87,7 @@ def bound_tightness(
     decay : float
         a.
     inputs : str
-        'clean' or 'quantised'.
+        'clean' or 'in use'.
 
     Returns
     -------

@@ -90,10 +90,24 @@ def checked(
     ordered = [out[column.name] for column in COLUMNS if column.name in out.columns]
     result = pl.DataFrame(ordered + extra)
     _suspect_perplexity(result, origin)
+    _refuse_old_risk(result, origin)
     if result.height and not (result["status"] == "ok").any():
         first = result["reason"][0]
         warnings.warn(f"no row of {origin.name} can be used: {first}", NothingUsable, stacklevel=2)
     return result
+
+
+def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
+    """Raises RunsError for simulated rows of an older table, whose loss left the floor out."""
+    if "inputs" not in frame.columns or frame["inputs"].dtype != pl.String:
+        return
+    if frame.select(
+        ((pl.col("metric") == "excess_risk") & (pl.col("inputs") == "quantised")).any()
+    ).item():
+        raise RunsError(
+            f"{origin.name} has inputs 'quantised', now 'in use', whose loss holds the floor; add "
+            "column floor to the loss of these rows and write 'in use', or simulate them again"
+        )
 
 
 def _missing_column(name: str, present: Sequence[str], origin: Origin) -> str:
