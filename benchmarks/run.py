@@ -28,6 +28,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sampled_sgd": "Speed of sampled SGD",
         "regression_studies": "Studies of quantised SGD",
         "theory_bounds": "Bounds, effective sizes, the best allocation",
+        "networks": "Non-linear networks beside the theory",
     },
     "fits": {
         "fit_speed": "Speed of the fit",

@@ -9,7 +9,7 @@ from isoloss.linear.networks.training import Trained, train_networks
 
 # fmt: off
 __all__ = [
-    "Curvature", "Network", "NetworkRisks", "Trained", "gauss_newton", "input_floors", "network_limit",
-    "network_risks", "simulate_networks", "train_networks",
+    "Curvature", "Network", "NetworkRisks", "Trained", "gauss_newton", "input_floors",
+    "network_limit", "network_risks", "simulate_networks", "train_networks",
 ]
 # fmt: on

@@ -100,7 +100,7 @@ def _jacobian(network: Network, first: Tensor, second: Tensor, x: Tensor) -> Ten
     slopes = (z > 0).to(x.dtype) if network.activation == "relu" else torch.ones_like(z)
     by_first = ((slopes * second)[..., None] * x[:, None, :]).flatten(1)
     parts = [by_first, z * slopes] if network.second_layer else [by_first]
-    return torch.cat(parts, 1) / network.width**0.5
+    return torch.cat(parts, 1) / float(network.width**0.5)
 
 
 def network_limit(network: Network, batch: int = 1, seed: int = 0) -> float:

@@ -33,7 +33,8 @@ class Kind:
     def signs(self, random: torch.Generator, *shape: int) -> Tensor:
         """+1 and -1, each as often."""
         drawn = torch.randint(0, 2, shape, generator=random, device=self.device)
-        return (2 * drawn - 1).to(self.dtype)
+        one = torch.ones((), dtype=self.dtype, device=self.device)
+        return torch.where(drawn > 0, one, -one)
 
     def generator(self, seed: int) -> torch.Generator:
         """A generator of its own for a seed."""

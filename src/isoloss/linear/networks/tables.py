@@ -1,4 +1,4 @@
-"""Networks of every combination of a grid as a table of runs, like that of the linear laboratory."""
+"""Networks of every combination of a grid as a table of runs, like those of linear regression."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def simulate_networks(
         precision = str(cell.pop("precision", "fp"))
         cells.setdefault(tuple(sorted(cell.items())), []).append(precision)
     rows = []
-    for cell, precisions in cells.items():
-        posed, descent = _posed(network, base, dict(cell))
+    for key, precisions in cells.items():
+        posed, descent = _posed(network, base, dict(key))
         trained = train_networks(posed, descent, precisions, **given)
         rows += _rows(network_risks(trained, inputs))
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))

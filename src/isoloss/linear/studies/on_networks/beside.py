@@ -29,7 +29,7 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Way:
-    """How the networks of a study are trained: replicates, seed, dtype, device, step and schedule."""
+    """How the networks of a study are trained: replicates, numbers, step and schedule."""
 
     replicates: int
     seed: int
@@ -50,13 +50,12 @@ class Beside:
     linear: dict[str, Array]
 
 
-def sizes(network: Network, batch: int, way: Way, problem: Regression | None = None) -> Any:
-    """Step sizes of networks and of the linear problem."""
+def sizes(network: Network, batch: int, way: Way) -> tuple[float, float]:
+    """Step sizes of networks and of the linear problem like them."""
     from isoloss.linear.networks import network_limit
 
-    problem = problem or like(network)
-    limits = network_limit(network, batch, way.seed), stability_limit(problem, SGD(1, batch))
-    return tuple(way.share * each for each in limits)
+    linear = stability_limit(like(network), SGD(1, batch))
+    return way.share * network_limit(network, batch, way.seed), way.share * linear
 
 
 def like(network: Network) -> Regression:
@@ -73,7 +72,9 @@ def beside(
     inputs: Sequence[str] = ("clean",),
     problems: Sequence[Regression] = (),
 ) -> Beside:
-    """Networks and linear problems of one setting; linear risks are the mean of `problems`."""
+    """Networks and linear problems of one setting; linear risks are the mean of `problems`, each
+    with the share of its own limit, by default that of the problem like the network.
+    """
     from isoloss.linear.networks import network_risks, train_networks
 
     trained = train_networks(
@@ -87,13 +88,16 @@ def beside(
         device=way.device,
     )
     ours = {reading: network_risks(trained, reading) for reading in inputs}
-    descent = replace(sgd, step_size=steps[1], schedule=way.schedule)
-    posed = problems or [like(network)]
+    posed = [(each, way.share * stability_limit(each, SGD(1, sgd.batch))) for each in problems]
     theirs = {}
     for reading in inputs:
-        points = [(problem, descent, each) for problem in posed for each in precisions]
+        points = [
+            (problem, replace(sgd, step_size=size, schedule=way.schedule), each)
+            for problem, size in posed or [(like(network), steps[1])]
+            for each in precisions
+        ]
         values = [risk.value for risk in excess_risks(points, "last", reading)]  # type: ignore[arg-type]
-        theirs[reading] = np.reshape(values, (len(posed), len(precisions))).mean(axis=0)
+        theirs[reading] = np.reshape(values, (-1, len(precisions))).mean(axis=0)
     return Beside(ours, theirs)
 
 

@@ -80,11 +80,10 @@ def _eigenvalues(trained: Trained, step: int, k: int, tests: int) -> tuple[Array
     from isoloss.linear.networks import gauss_newton
 
     network, weights = trained.network, trained.weights(step, k)
-    settings = {"inputs": tests, "seed": trained.seed}
     # Rescaling a neuron's two layers against each other changes nothing: m eigenvalues are zero.
     rank = min(network.width * network.dim, tests)
-    rounded = gauss_newton(network, weights, trained.precisions[k], **settings)
-    exact = gauss_newton(network, weights, **settings)
+    rounded = gauss_newton(network, weights, trained.precisions[k], inputs=tests, seed=trained.seed)
+    exact = gauss_newton(network, weights, inputs=tests, seed=trained.seed)
     return rounded.values[:, :rank], exact.values[:, :rank]
 
 

@@ -101,7 +101,7 @@ def judged(
     means must be positive and above their noise, as logarithms need it.
     """
     allowed = TOLERANCES[quantity] if tolerance is None else tolerance
-    points, count = values.shape
+    count = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / count**0.5
     if above_noise and not (mean > ABOVE_NOISE * error).all():
         return Verdict(mechanism, quantity, np.nan, np.nan, np.nan, linear, allowed)

@@ -20,7 +20,7 @@ IN_USE = "in use"
 def network_width(
     *,
     dim: int = 64,
-    widths: Sequence[int] = (2, 4, 8, 16),
+    widths: Sequence[int] = (4, 8, 16),
     teacher_width: int = 64,
     decay: float = 2.0,
     noise_var: float = 0.05,
@@ -52,7 +52,7 @@ def network_width(
             Regression(dim, decay, noise_var, "isotropic", width, site="before", seed=each)
             for each in range(way.replicates)
         ]
-        size = sizes(network, batch, way, sketches[0])
+        size = sizes(network, batch, way)
         cell = beside(network, SGD(steps, batch), [*ways.values()], size, way, [IN_USE], sketches)
         found.append(cell)
     rows: list[dict[str, Any]] = []
