@@ -60,7 +60,8 @@ def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
     ("words", "message"),
     [
         (("{}", "--post", "w4@awq"),
-         "unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w4@awq')"),
+         "unknown method after training 'awq'; accepted are gptq, rtn, and your own with "
+            "--use or il.use (in 'fp -> w4@awq')"),
         (("{}", "--post", "g4"), "serving has no part 'g'"),
         (("{}", "--post", "w8 -> w4"), "has an arrow"),
         (("nothing", "--post", "w4"),

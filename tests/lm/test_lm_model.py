@@ -157,7 +157,9 @@ def test_compiled_rounding_changes_nothing() -> None:
         ),
         (
             "w4@gptq a8",
-            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in "
+            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste, and your "
+            "own with "
+            "--use or il.use (in "
             "'w:int4@gptq')",
         ),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),

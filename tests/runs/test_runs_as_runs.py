@@ -61,7 +61,7 @@ def test_one_run_and_a_public_table_are_runs() -> None:
         ("a" * 300, "File name too long"),
         ("a" * 300 + ".csv", "File name too long"),
         ("a\0.csv", "it is not there"),
-        ("quest2026", "did you mean quest2025"),
+        ("quest2026", "did you mean 'quest2025'"),
         ("a.xyz", "it is not there"),
         ("..", "it is a folder"),
     ],

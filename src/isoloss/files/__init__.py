@@ -9,6 +9,7 @@ from isoloss.files.names import checked_name
 from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
+from isoloss.files.values import did_you_mean, real_number, shown_value, whole_number
 from isoloss.files.writing import check_target, write
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "check_target",
     "checked_name",
     "decode",
+    "did_you_mean",
     "encode",
     "fields_of",
     "formerly",
@@ -28,11 +30,14 @@ __all__ = [
     "load_entry_points",
     "modules_of",
     "read_json",
+    "real_number",
     "reason",
     "save",
     "shown",
+    "shown_value",
     "use",
     "used",
     "was",
+    "whole_number",
     "write",
 ]

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from types import FrameType
 from typing import Generic, TypeVar
 
 from isoloss.files.plugins import REGISTRIES, load_entry_points
+from isoloss.files.values import did_you_mean
 
 T = TypeVar("T")
 OWN = "isoloss"
@@ -169,9 +169,11 @@ class Registry(Generic[T]):
                 f"use('{home}') or --use {home} loads it, or the path of its .py file in place of "
                 "the name"
             )
-        near = get_close_matches(name, self._records, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        return f"unknown {self.kind} {shown}; {hint}accepted are {', '.join(self._records)}"
+        asked = did_you_mean(name, self._records)
+        accepted = f"accepted are {', '.join(self._records)}"
+        if asked:
+            return f"unknown {self.kind} {shown}; {asked} {accepted}"
+        return f"unknown {self.kind} {shown}; {accepted}, and your own with --use or il.use"
 
     def home(self, name: str) -> str:
         """The module that registered a name: what a saved file or a task carries beside the

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
-from numbers import Integral, Real
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from isoloss.files import real_number, shown_value, whole_number
 from isoloss.laws import Law
 
 #: What an interval is of: a new run, or the law's mean.
@@ -24,18 +24,19 @@ class FitError(ValueError):
 
 def check_level(level: Any) -> float:
     """The coverage of an interval as a number; FitError unless 0 < level < 1."""
-    if not 0 < _real(level) < 1:
+    if not 0 < real_number(level) < 1:
         raise FitError(f"level is {shown(level)}; it is a share between 0 and 1, as 0.9")
     return float(level)
 
 
 def check_count(name: str, value: Any, least: int, most: int = 1_000_000) -> int:
     """A whole number of at least ``least`` and at most ``most``; FitError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+    whole = whole_number(value)
+    if whole is None or whole < least:
         raise FitError(f"{name} is {shown(value)}; it is a whole number of at least {least}")
-    if int(value) > most:
+    if whole > most:
         raise FitError(f"{name} is {shown(value)}; it is a whole number of at most {most}")
-    return int(value)
+    return whole
 
 
 def check_text(name: str, value: Any, example: str) -> str | None:
@@ -47,14 +48,14 @@ def check_text(name: str, value: Any, example: str) -> str | None:
 
 def check_share(name: str, value: Any) -> float:
     """A finite number of zero or more; FitError for anything else."""
-    if not 0 <= _real(value) < np.inf:
+    if not 0 <= real_number(value) < np.inf:
         raise FitError(f"{name} is {shown(value)}; it is a number of zero or more")
     return float(value)
 
 
 def check_budget(flop: Any) -> float:
     """A budget of FLOPs as a number; FitError unless it is finite and above zero."""
-    if not 0 < _real(flop) < np.inf:
+    if not 0 < real_number(flop) < np.inf:
         raise FitError(f"flop is {shown(flop)}; it is a number of FLOPs above 0, as 1e21")
     return float(flop)
 
@@ -80,31 +81,15 @@ def check_fixed(fixed: Any) -> dict[str, float]:
     if not isinstance(fixed, Mapping):
         raise FitError(f"fixed is {shown(fixed)}; it maps names of constants to values")
     for name, value in fixed.items():
-        if not isinstance(name, str) or not np.isfinite(_real(value)):
+        if not isinstance(name, str) or not np.isfinite(real_number(value)):
             raise FitError(f"fixed holds {shown(name)} at {shown(value)}; a value is a number")
     return {name: float(value) for name, value in fixed.items()}
 
 
-def _real(value: Any) -> float:
-    """A real number as it is, NaN for anything else."""
-    real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    try:
-        return float(value) if real else float("nan")
-    except OverflowError:  # a whole number beyond the largest float
-        return float("nan")
-
-
 def shown(value: Any) -> str:
-    """A value as a message shows it: short, and large ones by what they are."""
-    if isinstance(value, str | bool | Real) or value is None:
-        try:
-            text = repr(value.item() if isinstance(value, np.generic) else value)
-        except ValueError:  # a whole number of more digits than Python prints
-            return "a whole number of thousands of digits"
-        return text if len(text) <= 60 else f"{text[:57]}..."
+    """A value as a message shows it; laws by their names, tables by their runs."""
     if isinstance(value, Law):
         return f"the law {value.name!r}"
-    kind = type(value).__name__
-    if isinstance(value, Sized) and getattr(value, "shape", None) != () and len(value) == 0:
-        return f"an empty {kind}"
-    return f"a table of {len(value)} runs" if kind == "Runs" else f"a value of type {kind}"
+    if type(value).__name__ == "Runs" and len(value):
+        return f"a table of {len(value)} runs"
+    return shown_value(value)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import get_close_matches
 from typing import Any
 
-from isoloss.files import Registry, shown
+from isoloss.files import Registry, did_you_mean, shown
 from isoloss.formats.grids import Span
 from isoloss.formats.noises import NOISES
 
@@ -103,9 +102,9 @@ def look_up(name: str) -> Any:
     return found
 
 
-def near_names(name: str) -> list[str]:
-    """Up to three names that `name` may be a slip of."""
-    return get_close_matches(name, [*FORMATS, *ALIASES], n=3, cutoff=0.7)
+def near_names(name: str) -> str:
+    """The question whether one of up to three names was meant; empty where none is near."""
+    return did_you_mean(name, [*FORMATS, *ALIASES], cutoff=0.7)
 
 
 def fields_of(name: str) -> Fields | None:
@@ -199,9 +198,7 @@ def refusal(name: str) -> str | None:
 
 
 def _suggestion(name: str) -> str:
-    if near := near_names(name):
-        return "did you mean " + " or ".join(f"'{each}'" for each in near) + "?"
-    return (
+    return near_names(name) or (
         "formats are intN, eXmY, bf16, mxfp4, nvfp4, nf4, ternary, binary, add(0.001) and others "
         "of the "
         "catalogue; use('module') or --use module loads a custom one"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isoloss.files import load
+from isoloss.files import load, shown_value
 from isoloss.laws.law import Law
 from isoloss.laws.registry import preset
 
@@ -38,8 +38,8 @@ def as_law(law: object) -> Law:
     found = _inside(law)
     if found is None:
         raise ValueError(
-            f"cannot take {_shown(law)} for a law; accepted are a law's name, a Law, a fit, and "
-            "the path of a saved law or fit"
+            f"cannot take {shown_value(law)} for a law; accepted are a law's name, a Law, a fit, "
+            "and the path of a saved law or fit"
         )
     return found
 
@@ -52,8 +52,3 @@ def _inside(value: object) -> Law | None:
 
 def _is_path(text: str) -> bool:
     return text.endswith(".json") or len(Path(text).parts) > 1
-
-
-def _shown(value: object) -> str:
-    plain = value is None or isinstance(value, bool | int | float)
-    return str(value) if plain else f"a {type(value).__name__}"

@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 import numpy as np
 
+from isoloss.files import shown_value
 from isoloss.laws.formula import Formula, takes
 from isoloss.laws.pieces import piece, reference
 
@@ -270,5 +271,4 @@ def _shown(saved: object) -> str:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[saved]
         case _:
-            text = repr(saved)
-            return text if len(text) <= 60 else f"{text[:57]}..."
+            return shown_value(saved)

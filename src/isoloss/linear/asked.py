@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from isoloss.files import shown_value
 from isoloss.formats import Precision
-from isoloss.linear.checks import of_type, one_of, shown
+from isoloss.linear.checks import of_type, one_of
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
@@ -37,8 +38,8 @@ def check_precision(precision: object) -> Spelled:
     if isinstance(precision, Precision) or (isinstance(precision, str) and len(precision) < 1000):
         return precision
     raise ValueError(
-        f"precision is {shown(precision)}; accepted is a spelling such as 'd:int6 w:add(1e-3)' or "
-        "a Precision"
+        f"precision is {shown_value(precision)}; accepted is a spelling such as "
+        "'d:int6 w:add(1e-3)' or a Precision"
     )
 
 
@@ -46,7 +47,7 @@ def check_point(point: object) -> Asked:
     """A point; raises ValueError for what is no (problem, sgd, precision)."""
     if not isinstance(point, tuple | list) or len(point) != 3:
         raise ValueError(
-            f"a point is {shown(point)}; accepted is (Regression(...), SGD(...), precision)"
+            f"a point is {shown_value(point)}; accepted is (Regression(...), SGD(...), precision)"
         )
     problem, sgd, precision = point
     return check_problem(problem), check_descent(sgd), check_precision(precision)
@@ -56,7 +57,8 @@ def check_points(points: object) -> list[Asked]:
     """Points; raises ValueError for what is no list of them."""
     if isinstance(points, str) or not isinstance(points, Iterable):
         raise ValueError(
-            f"points is {shown(points)}; accepted are tuples (Regression(...), SGD(...), precision)"
+            f"points is {shown_value(points)}; accepted are tuples (Regression(...), SGD(...), "
+            "precision)"
         )
     return [check_point(each) for each in points]
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-import numpy as np
+from isoloss.files import shown_value, whole_number
 
 T = TypeVar("T")
 
@@ -16,44 +16,25 @@ T = TypeVar("T")
 LARGEST = 10**100
 
 
-def shown(value: object) -> str:
-    """A value as a message has it, long ones cut."""
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of more digits than Python prints
-        digits = int(value).bit_length() * 3 // 10  # type: ignore[call-overload]
-        text = f"a whole number of about {digits} digits"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def of_type(name: str, value: object, kind: type[T], such_as: str) -> T:
     """The value, which is of a type. Raises ValueError for anything else, with an example of
     one.
     """
     if isinstance(value, kind):
         return value
-    raise ValueError(f"{name} is {shown(value)}; accepted is a value such as {such_as}")
+    raise ValueError(f"{name} is {shown_value(value)}; accepted is a value such as {such_as}")
 
 
 def whole(name: str, value: object, low: int = 1) -> int:
     """A whole number of at least `low`; 1e9 counts as one. Raises ValueError for anything else."""
-    number = _as_whole(value)
+    number = whole_number(value)
     if number is not None and number >= LARGEST:
-        raise ValueError(f"{name} is {shown(value)}; accepted is a whole number below 1e100")
+        raise ValueError(f"{name} is {shown_value(value)}; accepted is a whole number below 1e100")
     if number is None or number < low:
-        raise ValueError(f"{name} is {shown(value)}; accepted is a whole number of at least {low}")
+        raise ValueError(
+            f"{name} is {shown_value(value)}; accepted is a whole number of at least {low}"
+        )
     return number
-
-
-def _as_whole(value: object) -> int | None:
-    """A whole number as an int, None for everything else."""
-    if isinstance(value, bool | np.bool_):
-        return None
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return int(value)
-    return None
 
 
 def finite(name: str, value: object, low: float = -math.inf, above: bool = False) -> float:
@@ -67,7 +48,7 @@ def finite(name: str, value: object, low: float = -math.inf, above: bool = False
     if math.isfinite(number) and (number > low if above else number >= low):
         return number
     bound = "" if low == -math.inf else f" {'above' if above else 'of at least'} {low:g}"
-    raise ValueError(f"{name} is {shown(value)}; accepted is a finite number{bound}")
+    raise ValueError(f"{name} is {shown_value(value)}; accepted is a finite number{bound}")
 
 
 def one_of(name: str, value: object, accepted: Sequence[str]) -> str:
@@ -75,7 +56,7 @@ def one_of(name: str, value: object, accepted: Sequence[str]) -> str:
     if isinstance(value, str) and value in accepted:
         return value
     raise ValueError(
-        f"unknown {name} {shown(value)}; accepted are {', '.join(map(repr, accepted))}"
+        f"unknown {name} {shown_value(value)}; accepted are {', '.join(map(repr, accepted))}"
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.linear.checks import finite, one_of, shown, whole
+from isoloss.files import shown_value
+from isoloss.linear.checks import finite, one_of, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]
@@ -306,7 +307,7 @@ def _column(
         column = np.array(values, dtype=float)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"{name} is {shown(values)}; accepted is an array of {length} finite numbers"
+            f"{name} is {shown_value(values)}; accepted is an array of {length} finite numbers"
         ) from None
     if column.shape != (length,):
         raise ValueError(f"{name} has shape {column.shape}; accepted is ({length},)")

@@ -11,9 +11,10 @@ from typing import Any
 
 import polars as pl
 
+from isoloss.files import shown_value
 from isoloss.formats import Precision
 from isoloss.linear.asked import check_descent, check_problem, check_reading
-from isoloss.linear.checks import shown, whole
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
@@ -106,7 +107,8 @@ def _grid_of(grid: object) -> Grid:
     if isinstance(grid, Mapping) and all(isinstance(name, str) for name in grid):
         return Grid(**grid)
     raise ValueError(
-        f"grid is {shown(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or a dict"
+        f"grid is {shown_value(grid)}; accepted is a Grid, such as Grid(samples=[1e3, 1e4]), or "
+        "a dict"
     )
 
 

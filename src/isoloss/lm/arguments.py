@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isoloss.files import shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
@@ -22,14 +21,16 @@ Posts = str | Precision | Sequence[str | Precision]
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], accepted: str) -> None:
     """Raise ModelError unless a value is of a kind; `accepted` says in words what is."""
     if not isinstance(value, kind):
-        raise ModelError(f"{name} is {shown(value)}; accepted is {accepted}")
+        raise ModelError(f"{name} is {shown_value(value)}; accepted is {accepted}")
 
 
 def check_whole(name: str, value: object, least: int = 0) -> None:
     """Raise ModelError unless a value is a whole number of at least `least`."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or int(value) < least:  # type: ignore[call-overload]
-        raise ModelError(f"{name} is {shown(value)}; accepted is a whole number from {least} on")
+    whole = whole_number(value)
+    if whole is None or whole < least:
+        raise ModelError(
+            f"{name} is {shown_value(value)}; accepted is a whole number from {least} on"
+        )
 
 
 def check_path(name: str, value: object) -> None:
@@ -41,7 +42,7 @@ def check_module(name: str, value: object) -> None:
     """Raise ModelError unless a value is a torch module with parameters."""
     if not isinstance(value, nn.Module) or next(value.parameters(), None) is None:
         accepted = "a model: a torch.nn.Module with parameters"
-        raise ModelError(f"{name} is {shown(value)}; accepted is {accepted}")
+        raise ModelError(f"{name} is {shown_value(value)}; accepted is {accepted}")
 
 
 def posts_of(post: Posts) -> list[Precision]:
@@ -55,7 +56,7 @@ def posts_of(post: Posts) -> list[Precision]:
     listed = [post] if isinstance(post, str | Precision) else post
     if not isinstance(listed, Sequence) or not all(isinstance(p, str | Precision) for p in listed):
         raise ModelError(
-            f"post is {shown(post)}; accepted is a precision such as 'w4', or a list of them"
+            f"post is {shown_value(post)}; accepted is a precision such as 'w4', or a list of them"
         )
     try:
         return [Precision.parse(each) for each in listed]
@@ -74,8 +75,8 @@ def token_table(tokens: Any, rows: int = 1) -> Tensor:
     """
     if not isinstance(tokens, np.ndarray | Tensor):
         raise ModelError(
-            f"tokens are {shown(tokens)}; accepted is an array of whole numbers, (rows, context + "
-            "1)"
+            f"tokens are {shown_value(tokens)}; accepted is an array of whole numbers, (rows, "
+            "context + 1)"
         )
     if tokens.ndim != 2 or len(tokens) < rows or tokens.shape[1] < 2:
         least = f"{rows} row{'s' if rows > 1 else ''} or more"
@@ -105,10 +106,3 @@ def vocabulary(model: nn.Module) -> int | None:
         else getattr(getattr(model, "config", None), "vocab_size", None)
     )
     return None if known is None else int(known)
-
-
-def shown(value: object) -> str:
-    """A value in an error: a number, text or list as it is written, anything else by its type."""
-    if value is None or isinstance(value, bool | int | float | str | list | tuple | dict):
-        return reprlib.repr(value)
-    return f"a {type(value).__name__}"

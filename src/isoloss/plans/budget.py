@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 
+from isoloss.files import did_you_mean
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import Dimension, amount
 from isoloss.plans.problems import PlanError
@@ -206,7 +206,7 @@ def _of_words(given: Mapping[str, Any], what: str) -> Budget:
         raise PlanError(f"{what} is empty; give at least one limit, as {{'train': '1e21 flop'}}")
     odd = [word for word in given if word not in words]
     if odd:
-        near = get_close_matches(str(odd[0]), words, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = did_you_mean(odd[0], words, 1)
+        hint = f"{near} " if near else ""
         raise PlanError(f"{what} has {odd[0]!r}; {hint}accepted are {', '.join(words)}")
     return Budget(**given)

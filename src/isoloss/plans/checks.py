@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from isoloss.files import real_number, shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.plans.problems import PlanError
 
@@ -13,8 +14,8 @@ Spellings = str | Precision | Iterable[str | Precision]
 
 def check_level(level: object) -> None:
     """Raise PlanError unless `level` is a number with 0 < level < 1."""
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise PlanError(f"level is {level!r}; it is a share between 0 and 1, as 0.9")
+    if not 0 < real_number(level) < 1:
+        raise PlanError(f"level is {shown_value(level)}; it is a share between 0 and 1, as 0.9")
 
 
 def check_switch(name: str, value: object) -> None:
@@ -31,10 +32,12 @@ def as_count(name: str, value: object, least: int = 1) -> int:
     PlanError
         It is a text, a boolean, NaN, a fraction or too small.
     """
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
-    if not whole or value < least:  # type: ignore[operator]
-        raise PlanError(f"{name} is {value!r}; accepted is a whole number of at least {least}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    whole = whole_number(value)
+    if whole is None or whole < least:
+        raise PlanError(
+            f"{name} is {shown_value(value)}; accepted is a whole number of at least {least}"
+        )
+    return whole
 
 
 def as_precisions(given: Spellings, what: str = "precision") -> tuple[Precision, ...]:

@@ -4,7 +4,6 @@ a list of these.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
@@ -14,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.files import reason, shown
+from isoloss.files import did_you_mean, reason, shown
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file
 from isoloss.runs.numbers import number
@@ -133,8 +132,7 @@ def _opened(source: Any) -> Opened:
         return Opened(frame_of(source), Origin("the data frame"))
     path = Path(source)
     if isinstance(source, str) and not path.suffix and not _there(path):
-        close = difflib.get_close_matches(source, TABLES, n=1)
-        meant = f"did you mean {close[0]}" if close else f"public tables are {', '.join(TABLES)}"
+        meant = did_you_mean(source, TABLES, 1, 0.6) or f"public tables are {', '.join(TABLES)}"
         raise RunsError(f"{shown(source)} is neither a file nor a public table; {meant}")
     return open_file(path)
 
@@ -250,8 +248,7 @@ def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.D
 
 def _known_column(name: str) -> None:
     if name not in BY_NAME:
-        close = difflib.get_close_matches(name, BY_NAME, n=1)
-        meant = f"did you mean '{close[0]}'" if close else f"accepted are {', '.join(BY_NAME)}"
+        meant = did_you_mean(name, BY_NAME, 1, 0.6) or f"accepted are {', '.join(BY_NAME)}"
         raise RunsError(f"runs have no column '{name}'; {meant}")
 
 

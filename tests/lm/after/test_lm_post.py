@@ -295,7 +295,8 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
         ("d:int4", "serving has no part 'd'"),
         (
             "w4@awq",
-            "unknown method after training 'awq'; accepted are gptq, rtn (in 'fp -> w4@awq')",
+            "unknown method after training 'awq'; accepted are gptq, rtn, and your own with "
+            "--use or il.use (in 'fp -> w4@awq')",
         ),
         (
             "a8@gptq",

@@ -381,7 +381,9 @@ def test_compiled_learned_steps_change_nothing() -> None:
     [
         (
             "w4@gptq a8",
-            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste (in "
+            "unknown training method 'gptq'; accepted are clipped, lsq, quest, ste, and your "
+            "own with "
+            "--use or il.use (in "
             "'w:int4@gptq')",
         ),
         (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import isoloss as il
 from isoloss.cli.arguments.options import Fitting
 from isoloss.cli.arguments.things import saved_or_law
 from isoloss.cli.refusing import Refused
+from isoloss.files import did_you_mean
 
 if TYPE_CHECKING:
     from isoloss.laws import Law
@@ -53,8 +53,7 @@ def _held(text: str) -> tuple[str, float | None]:
 def _check_known(name: str, laws: Sequence[Law]) -> None:
     known = dict.fromkeys(constant.name for law in laws for constant in law.constants)
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}" if near else f"there are {', '.join(known)}"
+        hint = did_you_mean(name, known, 1, 0.6) or f"there are {', '.join(known)}"
         raise Refused(
             f"{' and '.join(law.name for law in laws)} {'has' if len(laws) == 1 else 'have'} "
             f"no constant {name!r}; {hint}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from isoloss.cli.arguments import (
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say
 from isoloss.cli.refusing import Refused
+from isoloss.files import did_you_mean
 
 
 class Meaning(StrEnum):
@@ -105,14 +105,10 @@ def _law(word: str, asked: bool) -> Any:
             *il.laws.LAWS,
             *map(str, il.formats.catalogue()),
         ]
-        near = get_close_matches(word, names, n=2)
-        hint = (
-            f"did you mean {' or '.join(near)}"
-            if near
-            else "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
-        )
+        lists = "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
         raise Refused(
-            f"'{word}' is neither a file nor the name of a table, a law or a format; {hint}"
+            f"'{word}' is neither a file nor the name of a table, a law or a format; "
+            f"{did_you_mean(word, names, 2, 0.6) or lists}"
         )
     return il.laws.preset(word)
 

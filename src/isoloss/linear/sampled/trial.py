@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import shown_value
 from isoloss.formats import Format, Modifiers, Precision, unexecuted
 from isoloss.linear.asked import Asked, Spelled
-from isoloss.linear.checks import shown, whole
+from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.exact import limit_of, point_of
 from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
@@ -148,7 +149,7 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
             "passes"
         )
     if not isinstance(stored, Format | str | None):
-        raise ValueError(f"stored is {shown(stored)}; accepted is a format such as 'int8'")
+        raise ValueError(f"stored is {shown_value(stored)}; accepted is a format such as 'int8'")
     kept = None if stored is None else read(f"w:{stored}").w
     if error_feedback and kept is None:
         raise ValueError(

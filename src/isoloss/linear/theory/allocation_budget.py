@@ -8,9 +8,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isoloss.files import shown_value
 from isoloss.formats import Format, Precision
 from isoloss.linear.asked import check_precision
-from isoloss.linear.checks import finite, shown, whole
+from isoloss.linear.checks import finite, whole
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import Quantisers, quantisers_of
 
@@ -62,7 +63,7 @@ class Allowance:
         given = {} if self.bits is None else self.bits
         if not isinstance(given, Mapping):
             raise ValueError(
-                f"bits is {shown(given)}; accepted is a dict such as {{'d:vec(0.01)': 8}}"
+                f"bits is {shown_value(given)}; accepted is a dict such as {{'d:vec(0.01)': 8}}"
             )
         named = {str(Precision.parse(check_precision(key))): value for key, value in given.items()}
         for key, value in named.items():

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.files import shown_value
 from isoloss.formats import Format
 from isoloss.linear.asked import check_point
-from isoloss.linear.checks import finite, one_of, several, shown, whole
+from isoloss.linear.checks import finite, one_of, several, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
@@ -109,7 +110,9 @@ def format_constant(known: Format | str, largest: float = 1.0) -> float:
         The format is neither an integer nor a float.
     """
     if not isinstance(known, Format | str):
-        raise ValueError(f"known is {shown(known)}; accepted is a format such as 'int8' or 'e4m3'")
+        raise ValueError(
+            f"known is {shown_value(known)}; accepted is a format such as 'int8' or 'e4m3'"
+        )
     known, largest = Format.parse(known), finite("largest", largest, 0.0, above=True)
     if not (known.is_integer or known.is_float):
         raise ValueError(f"'{known}' has no bits to count; accepted are integers and floats")

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, assert_never, cast
 import torch
 from torch import Tensor, nn
 
+from isoloss.files import shown_value
 from isoloss.lm.after.degrading import logits_of
 from isoloss.lm.after.post_method import Sees
-from isoloss.lm.arguments import check_tokens, shown
+from isoloss.lm.arguments import check_tokens
 from isoloss.lm.shape import ModelError
 
 #: Rows of calibration tokens that pass a block together.
@@ -51,7 +52,7 @@ def walked(
     """
     if not isinstance(tokens, Tensor):
         raise ModelError(
-            f"calibration is {shown(tokens)}; accepted are tokens as a torch tensor, (rows, "
+            f"calibration is {shown_value(tokens)}; accepted are tokens as a torch tensor, (rows, "
             "context)"
         )
     if tokens.dim() != 2 or tokens.is_floating_point() or not tokens.numel():

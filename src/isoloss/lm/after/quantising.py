@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 from torch import nn
 
-from isoloss.files import reason
+from isoloss.files import reason, shown_value
 from isoloss.files import shown as shown_path
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows
 from isoloss.lm.after.post_rows import Calibration, post_precision, post_run
 from isoloss.lm.after.serving_weights import check_scope, served
-from isoloss.lm.arguments import Posts, check_kind, posts_of, shown
+from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, Language, corpus_of
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
@@ -113,7 +113,7 @@ def _check(calibration: object, trained_on: object, callback: object) -> None:
     check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
     check_kind("trained_on", trained_on, (int, float, str, type(None)), "a number such as '2T'")
     if callback is not None and not callable(callback):
-        raise ModelError(f"callback is {shown(callback)}; accepted is a function of a count")
+        raise ModelError(f"callback is {shown_value(callback)}; accepted is a function of a count")
 
 
 def _rows(

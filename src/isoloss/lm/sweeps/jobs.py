@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from isoloss.files import shown_value
 from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_precision
-from isoloss.lm.arguments import Posts, check_kind, posts_of, shown
+from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, corpus_of
 from isoloss.lm.rounding import own_rules
 from isoloss.lm.shape import ModelError, check_memory, model_of
@@ -113,13 +114,13 @@ def _grids(grid: Grids) -> list[Grid]:
     """
     listed = [grid] if isinstance(grid, Grid | Mapping) else grid
     if isinstance(listed, str) or not isinstance(listed, Iterable):
-        raise ModelError(f"grid is {shown(grid)}; {_ACCEPTED}")
+        raise ModelError(f"grid is {shown_value(grid)}; {_ACCEPTED}")
     found = []
     for each in listed:
         check_kind("grid", each, (Grid, Mapping), _ACCEPTED.removeprefix("accepted is "))
         found.append(each if isinstance(each, Grid) else Grid(**each))
     if not found:
-        raise ModelError(f"grid is {shown(grid)}; {_ACCEPTED}")
+        raise ModelError(f"grid is {shown_value(grid)}; {_ACCEPTED}")
     return found
 
 

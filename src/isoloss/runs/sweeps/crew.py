@@ -31,6 +31,10 @@ THREADS = (
 )
 
 
+#: Why this worker could not import what its parent uses.
+_MISSING: list[str] = []
+
+
 class Crew(Executor):
     """An executor of `size` places, each a pool of one process: a process that dies breaks no
     other's work.
@@ -51,12 +55,13 @@ class Crew(Executor):
         """The future of a call, made in a process that is free; one that died is replaced."""
         place = next(i for i, future in enumerate(self._futures) if future is None or future.done())
         future: Future[_Result]
+        work = pickle.dumps((call, args, named))
         with _surroundings(self._main):
             try:
-                future = self._pool(place).submit(call, *args, **named)
+                future = self._pool(place).submit(_call, work)
             except BrokenExecutor:
                 self._pools[place] = None
-                future = self._pool(place).submit(call, *args, **named)
+                future = self._pool(place).submit(_call, work)
         self._futures[place] = future
         return future
 
@@ -118,7 +123,18 @@ def _begin(watched: Connection, modules: tuple[str, ...]) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
-    use(*modules)
+    try:
+        use(*modules)
+    except ValueError as error:
+        _MISSING.append(str(error))
+
+
+def _call(work: bytes) -> Any:
+    """The result of a pickled call; StoreError in a worker without the modules it is made of."""
+    if _MISSING:
+        raise StoreError(f"a worker {_MISSING[0]}")
+    call, args, named = pickle.loads(work)
+    return call(*args, **named)
 
 
 def _end_with(watched: Connection) -> None:

@@ -216,6 +216,8 @@ class _Sweep:
             except BrokenExecutor:
                 self._died(task, progress)
                 continue
+            except StoreError as error:
+                raise StoreError(f"{error} ({self._finished()})") from None
             except Exception as error:
                 outcome = Outcome("failed", " ".join(f"{type(error).__name__}: {error}".split()))
             if outcome.how == "store":

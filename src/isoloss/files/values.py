@@ -1,0 +1,57 @@
+"""What somebody gave, as every room reads and shows it: a short text of a value, whole numbers,
+names that are nearly right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sized
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
+
+_LONGEST = 60
+#: What is written as it is; of anything else its type says more than its text.
+_WRITTEN = (str, bytes, bool, list, tuple, dict, set, type(None))
+
+
+def shown_value(value: object) -> str:
+    """A value as a message has it: numbers, text and lists as they are written, cut where long.
+
+    Other objects are named by their type.
+    """
+    if isinstance(value, Real) and hasattr(value, "item"):
+        value = value.item()  # a scalar of numpy, written as a number of Python
+    if isinstance(value, (*_WRITTEN, Real)):
+        try:
+            text = repr(value)
+        except ValueError:  # a whole number of more digits than Python prints
+            digits = math.ceil(int(value).bit_length() * math.log10(2))  # type: ignore[arg-type]
+            return f"a whole number of about {digits} digits"
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    kind = type(value).__name__
+    holds = isinstance(value, Sized) and getattr(value, "shape", None) != ()
+    return f"an empty {kind}" if holds and not len(value) else f"a {kind}"  # type: ignore[arg-type]
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number, 1e9 as well as 10**9; None for anything else, True and False included."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    real = real_number(value)
+    return None if math.isnan(real) or not real.is_integer() else int(real)
+
+
+def real_number(value: object) -> float:
+    """A real number as a float, NaN for anything else, for True and False and beyond floats."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    try:
+        return float(value) if real else math.nan  # type: ignore[arg-type]
+    except OverflowError:  # a whole number beyond the largest float
+        return math.nan
+
+
+def did_you_mean(name: Any, names: Iterable[str], most: int = 3, cutoff: float = 0.5) -> str:
+    """The question "did you mean 'a' or 'b'?" for a name nearly right; empty where none is near."""
+    near = get_close_matches(str(name), list(names), n=most, cutoff=cutoff)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
