@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isoloss.files import shown_value
+from isoloss.linear.checks import one_of
 from isoloss.linear.networks.network import Network
+
+DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,27 @@ class Kind:
         return torch.Generator(self.device).manual_seed(seed)
 
 
+def kind_of(dtype: str, device: str) -> Kind:
+    """The kind that is meant. Raises ValueError for another dtype, or a device that is not here."""
+    numbers = getattr(torch, one_of("dtype", dtype, DTYPES))
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device is {shown_value(device)}, which this torch cannot use ({why}); accepted is "
+            "one such as 'cpu' or 'cuda'"
+        ) from None
+    return Kind(numbers, torch.device(device))
+
+
 def forward(network: Network, layers: Layers, x: Tensor) -> Tensor:
     """f(x) (..., n) of networks in full precision at inputs (..., n, d)."""
     hidden = x @ layers.first.mT
     if network.activation == "relu":
         hidden = hidden.relu()
-    made: Tensor = (hidden @ layers.second[..., None])[..., 0]
-    return made / layers.second.shape[-1] ** 0.5
+    root: float = layers.second.shape[-1] ** 0.5
+    return (hidden @ layers.second[..., None])[..., 0] / root
 
 
 def teachers(network: Network, replicates: int, seed: int, kind: Kind) -> Layers:

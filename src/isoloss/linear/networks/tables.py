@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isoloss.linear.checks import of_type, shown
+from isoloss.files import shown_value
+from isoloss.linear.checks import of_type
 from isoloss.linear.descent import SGD
 from isoloss.linear.networks.network import Network
 from isoloss.linear.networks.risks import NetworkRisks, network_risks
@@ -73,7 +74,7 @@ def _posed(network: Network, sgd: SGD, cell: dict[str, Any]) -> tuple[Network, S
     for name in cell:
         if name not in (*_OF_NETWORK, *_OF_DESCENT):
             known = ", ".join(("precision", *_OF_DESCENT, *_OF_NETWORK))
-            raise ValueError(f"cannot vary {shown(name)} in networks; lists are {known}")
+            raise ValueError(f"cannot vary {shown_value(name)} in networks; lists are {known}")
     if "samples" in cell and "steps" in cell:
         raise ValueError("a grid has samples or steps, not both: samples are steps x batch")
     posed = replace(network, **{name: cell[name] for name in cell if name in _OF_NETWORK})

@@ -14,15 +14,20 @@ from torch import Tensor
 
 from isoloss.formats import Precision, as_precision
 from isoloss.linear.asked import check_descent, check_scales
-from isoloss.linear.checks import of_type, one_of, whole
+from isoloss.linear.checks import of_type, whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.networks.curvature import network_limit
-from isoloss.linear.networks.drawing import Kind, Layers, first_weights, samples, teachers
+from isoloss.linear.networks.drawing import (
+    Kind,
+    Layers,
+    first_weights,
+    kind_of,
+    samples,
+    teachers,
+)
 from isoloss.linear.networks.network import Network
 from isoloss.linear.networks.quantiser import Quantiser, formats_of
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
-
-DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +149,7 @@ def train_networks(
     read = tuple(as_precision(each) for each in precisions)
     formats = formats_of(read)
     kept = _kept(at, sgd.steps)
-    kind = Kind(getattr(torch, one_of("dtype", dtype, DTYPES)), torch.device(device))
+    kind = kind_of(dtype, device)
     teacher = teachers(network, whole("replicates", replicates), seed, kind)
     signs = _signs(both_signs, kind)
     quantisers = {
