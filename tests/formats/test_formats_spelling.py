@@ -17,12 +17,12 @@ from isoloss.formats import (
     int_format,
     noise_format,
 )
-from isoloss.formats.named import spanned_format
 
 PROPERTY = settings(max_examples=400, deadline=None, derandomize=True)
 WORD = r"[a-z0-9]{1,4}(_[a-z0-9]{1,4})?"
 bare_formats = st.one_of(
-    st.builds(spanned_format, st.integers(2, 32), st.sampled_from(["full", "shifted"])),
+    st.integers(2, 32).map(lambda bits: Format.parse(f"int{bits}_full")),
+    st.integers(2, 32).map(lambda bits: Format.parse(f"uint{bits}")),
     st.sampled_from([known for known in catalogue() if not known.is_exact]),
     st.integers(1, 32).map(int_format),
     st.tuples(st.integers(1, 8), st.integers(1, 23)).map(lambda sizes: float_format(*sizes)),

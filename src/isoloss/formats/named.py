@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-from isoloss.formats.grids import Span
 from isoloss.formats.names import (
     FORMATS,
     float_fields,
     int_fields,
     noise_fields,
-    spanned_fields,
 )
 from isoloss.formats.number import Format
 
@@ -87,11 +85,6 @@ def int_format(bits: int) -> Format:
         Bits are not from 1 to 32.
     """
     return Format(**int_fields(bits))
-
-
-def spanned_format(bits: int, span: Span) -> Format:
-    """The integer of `bits` bits that uses all its levels: 'full' is intN_full, 'shifted' uintN."""
-    return Format(**spanned_fields(bits, span))
 
 
 def float_format(exponent: int, mantissa: int) -> Format:

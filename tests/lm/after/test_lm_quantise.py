@@ -157,6 +157,8 @@ def test_what_is_no_model_is_refused(trained: Trained, tmp_path: Path) -> None:
         ModelError, match=r"is no checkpoint of isoloss; of a model of Hugging Face say"
     ):
         quantise(tmp_path, "w4")
+    with pytest.raises(ModelError, match=r"nowhere' is no file or folder; of a model of Hugging"):
+        quantise(tmp_path / "nowhere", "w4")
     with pytest.raises(ValueError, match="cannot read the checkpoint"):
         quantise(tmp_path / "none.safetensors", "w4")
 

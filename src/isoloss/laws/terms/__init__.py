@@ -13,12 +13,12 @@ from isoloss.laws.terms.links import (
 from isoloss.laws.terms.maps import Cap, Repetition
 from isoloss.laws.terms.patterns import Gate, SharedScale, Sparse
 from isoloss.laws.terms.penalties import Condition, Penalty, Requantised, Rounded
-from isoloss.laws.terms.tables import Table, bound, labelled, labels_of
+from isoloss.laws.terms.tables import Table, bound, labelled
 
 # fmt: off
 __all__ = [
     "Cap", "Condition", "FormatLink", "Gate", "Penalty", "Repetition", "Requantised", "Rounded",
     "SharedScale", "Sparse", "Table", "bits_power", "bound", "decaying", "float_fields", "halving",
-    "labelled", "labels_of", "noise_of", "saturating", "tanh_error",
+    "labelled", "noise_of", "saturating", "tanh_error",
 ]
 # fmt: on

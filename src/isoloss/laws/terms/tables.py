@@ -9,7 +9,7 @@ import numpy as np
 
 from isoloss.formats import Format, Precision
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Constants, Formula, Link, relinked
+from isoloss.laws.formula import Constants, Formula, relinked
 from isoloss.laws.inputs import Level, Levels, Mask, Stage
 from isoloss.laws.jet import Value, select
 
@@ -110,19 +110,6 @@ class Table:
 def bound(formula: Formula, levels: Levels) -> Formula:
     """The formula with every table bound to the levels of the data."""
     return relinked(formula, lambda link: link.bind(levels) if isinstance(link, Table) else link)
-
-
-def labels_of(formula: Formula) -> dict[str, tuple[str, ...]]:
-    """The labels of every table of a formula, by the name of its entry."""
-    found: dict[str, tuple[str, ...]] = {}
-
-    def look(link: Link) -> Link:
-        if isinstance(link, Table):
-            found[link.entry.name] = link.labels
-        return link
-
-    relinked(formula, look)
-    return found
 
 
 def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula:

@@ -195,10 +195,10 @@ def _from_hub(
     source: str | Path, corpus: Corpus | str | Path | None, trained_on: float | str | None
 ) -> _Given:
     if corpus is None or trained_on is None:
+        what = "is no checkpoint of isoloss" if Path(source).exists() else "is no file or folder"
         raise ModelError(
-            f"'{source}' is no checkpoint of isoloss; of a model of Hugging Face say what to "
-            "measure it on and how many tokens "
-            "it was trained on: corpus='texts/' and trained_on='2T'"
+            f"'{source}' {what}; of a model of Hugging Face say what to measure it on and how "
+            "many tokens it was trained on: corpus='texts/' and trained_on='2T'"
         )
     model, tokenizer = load_hub(source)
     text = text_windows(tokenizer, corpus) if isinstance(corpus, str | Path) else corpus

@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from isoloss.files import FilesError, decode, from_fields, read_json, reason, write
+from isoloss.formats import Precision
 from isoloss.lm.model import Model
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.tensor_header import check_layout, header_of
@@ -189,8 +190,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         # Asked before the model is made, so that no file makes one that is larger than the file.
         if shape.params > held:
             raise ValueError(f"its shape has {shape.params} params and its tensors hold {held}")
-        precision = decode(str, settings["precision"], "precision")
+        precision = _spelled(path, decode(str, settings["precision"], "precision"))
         model = Model(shape, precision, decode(int, settings["seed"], "seed"), compiled=False)
+    except CheckpointError:
+        raise
     except KeyError as error:
         raise _damaged(path, f"it does not say its {error}") from None
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
@@ -202,6 +205,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         for name, p in model.named_parameters():
             p.copy_(tensors[f"model.{name}"])
     return Checkpoint(model, run, settings)
+
+
+def _spelled(path: Path, precision: str) -> Precision:
+    """The precision of a checkpoint; whole files may name formats that are not loaded here."""
+    try:
+        return Precision.parse(precision)
+    except ValueError as error:
+        raise CheckpointError(f"the checkpoint {path} cannot be read here: {error}") from None
 
 
 def _weights(model: Model) -> dict[str, Tensor]:

@@ -105,11 +105,6 @@ def linear_bits(precision: Precision) -> float:
     return max(_bits(precision.format(part)) for part in ("w", "a"))
 
 
-def served_class(machine: Hardware, precision: Precision) -> str:
-    """The class of formats in which a served model multiplies weights and activations."""
-    return product_class(machine, precision, "w", "a", "serve")
-
-
 def product_class(
     machine: Hardware, precision: Precision, first: str, second: str, stage: str = "train"
 ) -> str:
