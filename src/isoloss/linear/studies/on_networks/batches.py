@@ -35,7 +35,7 @@ def network_batch(
     batches: Sequence[int] = (4, 16, 64, 128),
     steps: int = 400,
     share: float = 0.1,
-    replicates: int = 32,
+    replicates: int = 64,
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 QUANTITY = "lift of the tail"
 #: The head is the first sixteenth of the eigenvalues, the tail the last quarter of them.
 HEAD, TAIL = 1 / 16, 3 / 4
-#: Points of a line.
-POINTS = 24
+#: Points of a line, and the least eigenvalue that counts, in units of the largest.
+POINTS, LEAST = 24, 1e-8
 
 
 def network_spectrum(
@@ -34,7 +34,7 @@ def network_spectrum(
     eps_add: float = 0.01,
     eps_mul: float = 0.1,
     batch: int = 8,
-    at: Sequence[int] = (0, 250, 1000, 4000),
+    at: Sequence[int] = (250, 1000, 4000),
     share: float = 0.1,
     tests: int = 4096,
     replicates: int = 12,
@@ -53,7 +53,7 @@ def network_spectrum(
         "factor by element": f"d:coord({eps_mul})",
     }
     trained = train_networks(
-        network, SGD(max(at), batch, f"{share} limit"), [*ways.values()], at=at,
+        network, SGD(max(at), batch, f"{share} limit"), [*ways.values()], at=(0, *at),
         replicates=replicates, seed=seed, dtype=dtype, device=device,
     )  # fmt: skip
     rows: list[dict[str, Any]] = []
@@ -91,9 +91,9 @@ def _line(
     network: Network, text: str, name: str, panel: str, rounded: Array, exact: Array
 ) -> list[dict[str, Any]]:
     """The rows of one noise in one panel: ratios of networks, and those of the linear problem."""
-    # Below 1e-14 of the largest both are rounding errors of the eigenvalues themselves.
-    least = 1e-14 * exact[:, :1]
-    ratios = np.log(np.maximum(rounded, least) / np.maximum(exact, least))
+    # What is smaller belongs to neurons that are off for all inputs, in both matrices alike.
+    kept = (exact > LEAST * exact[:, :1]).sum(axis=1)
+    ratios = [np.log(rounded[k, :n] / exact[k, :n]) for k, n in enumerate(kept)]
     predicted = np.log(_linear(network, text) / network.lam)
     lift = _lift(predicted)
     tolerance = max(TOLERANCES[QUANTITY], lift / 2)
@@ -103,16 +103,25 @@ def _line(
         tolerance, above_noise=False,
     )  # fmt: skip
     more = {**verdict.columns, "said": str(verdict), "panel": panel, "precision": text}
-    rows = []
-    for values, series in ((ratios, name), (predicted[None], f"{name}, linear")):
-        count = values.shape[1]
-        for i in np.unique(np.linspace(0, count - 1, min(POINTS, count)).astype(int)):
-            one = values[:, i]
-            ratio = float(np.exp(one.mean()))
-            error = ratio * float(one.std(ddof=1)) / len(one) ** 0.5 if len(one) > 1 else None
-            x = (int(i) + 0.5) / count
-            rows.append({"x": x, "ratio": ratio, "ratio_se": error, "series": series, **more})
-    return rows
+    return [
+        *_points(ratios, {"series": name, **more}),
+        *_points([predicted], {"series": f"{name}, linear", **more}),
+    ]
+
+
+def _points(lines: Sequence[Array], more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Means over lines of log ratios at the same shares of their lengths."""
+    count = min(POINTS, *(len(each) for each in lines))
+    places = (np.arange(count) + 0.5) / count
+    at = np.array([each[(places * len(each)).astype(int)] for each in lines])
+    ratios = np.exp(at.mean(axis=0))
+    errors: list[float | None] = [None] * count
+    if len(lines) > 1:
+        errors = (ratios * at.std(axis=0, ddof=1) / len(lines) ** 0.5).tolist()
+    return [
+        {"x": float(x), "ratio": float(ratio), "ratio_se": error, **more}
+        for x, ratio, error in zip(places, ratios, errors, strict=True)
+    ]
 
 
 def _linear(network: Network, text: str) -> Array:
