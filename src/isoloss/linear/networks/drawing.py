@@ -70,20 +70,30 @@ def forward(network: Network, layers: Layers, x: Tensor) -> Tensor:
 
 def teachers(network: Network, replicates: int, seed: int, kind: Kind) -> Layers:
     """A teacher for each replicate, (R, k, d) and (R, k)."""
-    random = kind.generator(8 * seed + 6)
-    first = kind.normal(random, replicates, network.teacher_width, network.dim)
-    return Layers(first, kind.signs(random, replicates, network.teacher_width))
+    random, count = kind.generator(8 * seed + 6), network.teacher_width
+    second = kind.signs(random, replicates, count)
+    return Layers(_by_coordinate(kind, random, network.dim, replicates, count), second)
 
 
 def first_weights(network: Network, replicates: int, seed: int, kind: Kind) -> Layers:
     """Initial students, (R, m, d) and (R, m); in pairs of opposite sign where the width is even."""
     random, width = kind.generator(8 * seed + 7), network.width
     half = width if width % 2 else width // 2
-    first = network.init * kind.normal(random, replicates, half, network.dim)
     second = kind.signs(random, replicates, half)
+    first = network.init * _by_coordinate(kind, random, network.dim, replicates, half)
     if half < width:
         first, second = torch.cat([first, first], 1), torch.cat([second, -second], 1)
     return Layers(first, second)
+
+
+def _by_coordinate(
+    kind: Kind, random: torch.Generator, dim: int, replicates: int, count: int
+) -> Tensor:
+    """Weights (R, count, d) drawn one input after the other: those of the first inputs are the same
+    for every dimension.
+    """
+    # One draw for each, since torch orders the numbers of a large draw by its size.
+    return torch.stack([kind.normal(random, replicates, count) for _ in range(dim)], dim=-1)
 
 
 def samples(
