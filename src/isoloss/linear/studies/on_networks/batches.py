@@ -4,6 +4,7 @@ noise."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import polars as pl
 from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
-from isoloss.linear.studies.question import Study, answered
+from isoloss.linear.studies.question import Study
 
 NOISES = {"add": "additive", "vec": "shared factor", "coord": "factor by element"}
 PARTS = {
@@ -22,7 +23,12 @@ PARTS = {
     "a": "activations",
     "g": "output gradients",
 }
-ENDS = "activations, output alone"
+#: Activations again, in networks that leave out what may be between them and the linear case: the
+#: rounding between the layers, or the training of the layer whose data these activations are.
+APART: dict[str, dict[str, Any]] = {
+    "activations, output alone": {"between": False},
+    "activations, second layer fixed": {"second_layer": False},
+}
 
 
 def network_batch(
@@ -45,18 +51,18 @@ def network_batch(
 
     way = Way(replicates, seed, dtype, device, share)
     network = Network(dim, width, decay, teacher_width)
-    # Rounding at the ends alone tells what the activation between them does.
-    ends = Network(dim, width, decay, teacher_width, between=False)
     size = sizes(network, min(batches), way)
     spelled = ["fp", *(f"{part}:{noise}({eps})" for part in PARTS for noise in NOISES)]
     alone = ["fp", *(f"a:{noise}({eps})" for noise in NOISES)]
     found = [beside(network, SGD(steps, batch), spelled, size, way) for batch in batches]
-    at_ends = [beside(ends, SGD(steps, batch), alone, size, way) for batch in batches]
     rows: list[dict[str, Any]] = []
     for k, text in enumerate(spelled[1:], start=1):
         rows += _line(found, k, PARTS[text[0]], batches)
-    for k in range(1, len(alone)):
-        rows += _line(at_ends, k, ENDS, batches)
+    for panel, changes in APART.items():
+        other = replace(network, **changes)
+        found = [beside(other, SGD(steps, batch), alone, size, way) for batch in batches]
+        for k in range(1, len(alone)):
+            rows += _line(found, k, panel, batches)
     study = Study(
         "network-batch",
         f"Does a larger batch average rounding away in a ReLU network too? eps {eps:g} on one "
@@ -66,7 +72,7 @@ def network_batch(
         pl.DataFrame(rows, infer_schema_length=None),
         "x", "gap", "series", "panel", ("batch", "risk less that of full precision"), (),
     )  # fmt: skip
-    return answered(study, list(dict.fromkeys(each["said"] for each in rows)))
+    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
 
 
 def _line(found: list[Beside], k: int, panel: str, batches: Sequence[int]) -> list[dict[str, Any]]:

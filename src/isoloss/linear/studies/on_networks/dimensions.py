@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
-from isoloss.linear.studies.question import Study, answered
+from isoloss.linear.studies.question import Study
 
 READINGS = ("clean", "in use")
 
@@ -63,7 +64,7 @@ def network_dimension(
         pl.DataFrame(rows, infer_schema_length=None),
         "x", "gap", "series", "panel", ("dimension", "risk less that of full precision"), (),
     )  # fmt: skip
-    return answered(study, list(dict.fromkeys(each["said"] for each in rows)))
+    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
 
 
 def _line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, like, row, sizes
 from isoloss.linear.studies.on_networks.verdict import Verdict, judged, log_slope
-from isoloss.linear.studies.question import Study, answered
+from isoloss.linear.studies.question import Study
 
 IN_USE = "in use"
 
@@ -60,7 +61,7 @@ def network_floor(
         pl.DataFrame(rows, infer_schema_length=None),
         "x", "gap", "series", "panel", ("samples", "risk in use less that of full precision"), (),
     )  # fmt: skip
-    return answered(study, list(dict.fromkeys(each["said"] for each in rows)))
+    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
 
 
 def _against_eps(found: Beside, members: range, name: str, levels: Sequence[float]) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import FEWEST, Array
 from isoloss.linear.studies.on_networks.verdict import TOLERANCES, judged
-from isoloss.linear.studies.question import Study, answered
+from isoloss.linear.studies.question import Study
 
 if TYPE_CHECKING:
     from isoloss.linear.networks import Network, Trained
@@ -72,7 +73,7 @@ def network_spectrum(
         "x", "ratio", "series", "panel",
         ("rank / number of eigenvalues", "eigenvalue, rounded / exact"), (),
     )  # fmt: skip
-    return answered(study, list(dict.fromkeys(each["said"] for each in rows)))
+    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
 
 
 def _eigenvalues(trained: Trained, step: int, k: int, tests: int) -> tuple[Array, Array]:

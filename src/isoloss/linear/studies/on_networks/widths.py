@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
 from isoloss.linear.studies.on_networks.beside import Array, Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged
-from isoloss.linear.studies.question import Study, answered
+from isoloss.linear.studies.question import Study
 
 IN_USE = "in use"
 
@@ -70,7 +71,9 @@ def network_width(
         pl.DataFrame(rows, infer_schema_length=None),
         "x", "loss", "series", "panel", ("neurons (or rows of a sketch)", "excess risk in use"), (),
     )  # fmt: skip
-    return answered(study, list(dict.fromkeys(each["said"] for each in rows if "said" in each)))
+    return replace(
+        study, answer=tuple(dict.fromkeys(each["said"] for each in rows if "said" in each))
+    )
 
 
 def _gain(found: list[Beside], k: int, name: str) -> dict[str, Any]:
