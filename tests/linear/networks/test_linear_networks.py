@@ -230,8 +230,14 @@ def test_a_grid_becomes_a_table_of_runs() -> None:
     np.testing.assert_allclose(first["loss_se"].to_numpy(), found.standard_error[-1])
 
 
-def test_the_laboratory_loads_no_torch() -> None:
-    code = "import sys, isoloss.linear as l; print(*l.STUDIES); print('torch' in sys.modules)"
+def test_the_laboratory_loads_no_torch_and_networks_say_that_they_need_it() -> None:
+    code = (
+        "import sys, isoloss.linear as l; print(*l.STUDIES); print('torch' in sys.modules)\n"
+        "sys.modules['torch'] = None\n"
+        "try: l.study('network-batch')\nexcept ModuleNotFoundError as error: print(error)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "network-batch" in run.stdout.split()
-    assert run.stdout.split()[-1] == "False"
+    studies, loaded, said = run.stdout.splitlines()
+    assert "network-batch" in studies.split()
+    assert loaded == "False"
+    assert said.endswith("need torch; pip install 'isoloss[lm]'")

@@ -12,7 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "isoloss.linear.networks and its studies need torch; pip install 'isoloss[lm]'"
+    ) from None
 from numpy.typing import NDArray
 from torch import Tensor
 
