@@ -24,10 +24,13 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "runs": {"sweep_killed": "Sweeps that are killed"},
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
+        "walked_risk": "Risks that are stepped through",
         "exact_against_sampled": "Exact risk against simulation",
         "sampled_sgd": "Speed of sampled SGD",
         "regression_studies": "Studies of quantised SGD",
-        "theory_bounds": "Bounds, effective sizes, the best allocation",
+        "effective_sizes": "Effective sizes",
+        "theory_bounds": "Bounds, sizes of equal risk, the best allocation",
+        "laws_on_exact_runs": "Laws on exact runs",
         "networks": "Non-linear networks beside the theory",
     },
     "fits": {

@@ -1,4 +1,4 @@
-"""Theory against exact risk: how loose the bounds are, what a precision is worth, the bit rule, the
+"""Theory against exact risk: how loose the bounds are, sizes of equal risk, the bit rule, the
 best allocation.
 """
 
@@ -17,9 +17,9 @@ from isoloss.linear import (
     Tightness,
     allocate,
     bound_tightness,
-    effective_data_size,
-    effective_model_size,
     equal_risk_bits,
+    equal_risk_samples,
+    equal_risk_size,
 )
 
 HEAD = ["d", "noise", "eps", "steps", "B", "exact", "upper", "upper / exact", "lower / exact"]
@@ -91,8 +91,8 @@ def spread(group: list[Tightness]) -> list[object]:
 
 def sizes() -> None:
     print(
-        "\n### Effective size of 80 and 1000 coordinates and of 8000 samples (a = 2, noise 0.25, "
-        "step size 0.1)\n"
+        "\n### Sizes of equal risk of 80 and 1000 coordinates and of 8000 samples (a = 2, noise "
+        "0.25, step size 0.1)\n"
     )
     problem, sgd = Regression(100_000, noise_var=0.25), SGD(8000, 1, 0.1)
     rows = []
@@ -108,12 +108,12 @@ def sizes() -> None:
     for size in (80, 1000):
         for inputs in ("clean", "in use"):
             for each in spelled:
-                model = effective_model_size(problem, size, sgd, each, inputs=inputs)
-                data = effective_data_size(problem, sgd, each, size=size, inputs=inputs)
+                model = equal_risk_size(problem, size, sgd, each, inputs=inputs)
+                data = equal_risk_samples(problem, sgd, each, size=size, inputs=inputs)
                 share = model.doubling / model.full_doubling
-                values = (model.value, model.closed, share, data.value, data.closed)
+                values = (model.value, model.closed, share, data.value)
                 rows.append([size, inputs, each, *map(number, values)])
-    head = ["M", "inputs", "precision", "M_eff", "closed", "gain of doubling", "N_eff", "closed"]
+    head = ["M", "inputs", "precision", "size", "closed", "gain of doubling", "samples"]
     print(table(head, rows))
 
 

@@ -463,6 +463,24 @@ def test_a_simulated_grid_is_printed_and_kept(shell, tmp_path: Path) -> None:
     assert len(il.read(path)) == 4
 
 
+def test_features_rounded_in_use_are_told_apart_and_never_in_nats(shell, tmp_path: Path) -> None:
+    path = tmp_path / "used.csv"
+    words = ("simulate", "--dim", "20", "--samples", "100,1000", "--step-size", "0.1")
+    words += ("--precision", "fp,d:add(0.1)")
+    assert shell(*words, "--inputs", "quantised").stderr == (
+        "error: inputs 'quantised' is now 'in use', whose value holds the floor; what it was is "
+        "parts.quantised_norm\n"
+    )
+    text = shell(*words, "--inputs", "in use", "-o", str(path)).stdout
+    assert "excess risk, average iterate, features rounded in use" in text
+    assert "floor  quantised norm  how" in text
+    gaps = json.loads(shell("gaps", str(path), "--json").stdout)
+    assert gaps["units"] == {"gaps": "excess risk"}
+    runs = shell("runs", str(path)).stdout
+    assert "loss" in runs
+    assert "nats" not in runs
+
+
 def test_an_unstable_step_is_said_beside_the_others(shell) -> None:
     text = shell("simulate", "--steps", "100", "--step-size", "0.1,5").stdout
     assert "the step size 5 is unstable; the limit for this problem" in text

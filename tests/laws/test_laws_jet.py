@@ -159,6 +159,7 @@ PRECISIONS = {
     "ouyang2024_per_bit": ["fp", "fp -> w2", "fp -> w3@gptq", "w8 -> w4"],
     "quartet2025": ["fp", "w:mxfp4@quest a:mxfp4@quest", "g:mxfp4~sr", "w4@luq a4@luq g4@luq"],
     "zhang2026": ["fp", "d:add(0.1)", "d4", "d:vec(0.2)", "d:e4m3"],
+    "zhang2026_parts": ["fp", "d4 l:add(0.1) a4", "d:vec(0.2) g:vec(0.1)", "w:e4m3 a:coord(0.3)"],
     "frantar2023": ["fp"],
 }
 FREE_LEVELS = ("quest2025", "frantar2025", "chen2025_shared", "thomassen2026")

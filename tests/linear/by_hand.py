@@ -31,6 +31,8 @@ class Simulation:
     features: str = "normal"
     sketch: Array | None = None
     before: bool = False
+    carry: float = 1.0
+    direct: float = 0.0
 
 
 def noisy(values: Array, rule: Rule, shared: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -84,8 +86,9 @@ def both_iterates(
         used = noisy(w, get("w"), (replicates, 1), rng)
         activations = noisy(np.einsum("rbd,rd->rb", seen, used), get("a"), (replicates, 1), rng)
         error = noisy(labels - activations, get("g"), (replicates, 1), rng)
-        u = sim.momentum * u + size / sim.batch * np.einsum("rbd,rb->rd", seen, error)
-        w = w + u
+        pull = size / sim.batch * np.einsum("rbd,rb->rd", seen, error)
+        u = sim.momentum * u + pull
+        w = w + sim.carry * u + sim.direct * pull
     return w, total / (len(sim.sizes) - first)
 
 

@@ -97,3 +97,22 @@ def test_a_plain_sum_of_the_two_powers_fits_worse() -> None:
     runs = exact_runs(("fp",), "clean")
     plain = fit(preset("zhang2026").fix(kappa=1.0), runs, draws=2, starts=12)
     assert plain.fitted.log_rmse > 0.1
+
+
+def test_noise_of_other_parts_costs_samples_as_the_theory_orders_it() -> None:
+    """Labels, activations and gradients alike; parameters by the trace of H and its kurtosis."""
+    precisions = ("fp", *(f"{part}:add({eps})" for part in "lagw" for eps in (1, 10)))
+    runs = exact_runs(precisions, "clean")
+    known = {"alpha": 2.94, "beta": 1.5, "kappa": 0.335, "E": 0.0}
+    found = fit(preset("zhang2026_parts").fix(**known), runs, draws=2, starts=2)
+    assert found.fitted.log_rmse < 0.025
+    k = found.values
+    assert k["k_a"] == pytest.approx(k["k_l"], rel=1e-3)
+    assert k["k_g"] == pytest.approx(k["k_l"], rel=1e-3)
+    trace = float(np.sum(PROBLEM.lam))
+    assert trace < k["k_w"] / k["k_l"] < trace + 2
+    blind = fit(preset("zhang2026").fix(**known), runs, draws=2, starts=2)
+    assert blind.fitted.log_rmse > 0.1
+    assert "zhang2026 has no parts l, a, g, w: 240 of 270 runs are full precision to it" in {
+        w.text for w in blind.warnings
+    }

@@ -15,7 +15,7 @@ from isoloss.linear import (
     Allowance,
     Regression,
     allocate,
-    effective_model_size,
+    equal_risk_size,
     excess_risk,
     rate_conditions,
     risk_bound,
@@ -94,7 +94,7 @@ def test_the_theory_says_where_it_ends() -> None:
 
 def test_no_closed_form_is_made_up_for_it() -> None:
     problem = Regression(20)
-    assert np.isnan(effective_model_size(problem, 10, SGD_, "d:both(0.01)").closed)
+    assert np.isnan(equal_risk_size(problem, 10, SGD_, "d:both(0.01)").closed)
     found = allocate(problem, Allowance(compute=1e4), ["d:both(0.01)"], sizes=4)
     assert np.isnan(found.best.closed)
     assert np.isnan(found.best.bits)

@@ -16,6 +16,7 @@ from isoloss.fits import Comparison, Fit, Profile, fit, gap_table, load
 from isoloss.formats import Format
 from isoloss.laws import preset, presets
 from isoloss.linear import study
+from isoloss.plans import Budget, plan
 from isoloss.plots import Figure, PlotError, plot
 from isoloss.runs import Run, Runs
 
@@ -97,6 +98,24 @@ def test_too_many_precisions_are_shown_by_their_bits() -> None:
 def test_excess_risk_is_named(runs: Runs) -> None:
     figure = plot(Runs([Run(1e3, d, "fp", 1 / d, metric="excess_risk") for d in (1e3, 1e4, 1e5)]))
     assert {"excess risk", "1e−05", "0.001"} <= words(figure)
+
+
+@pytest.mark.parametrize("kind", ["gap", "loss", "plan", "laws", "frontier", "tokens", "gaps"])
+def test_no_axis_of_excess_risk_says_nats(kind: str) -> None:
+    law = replace(preset("kumar2024"), metric="excess_risk")
+    if kind in ("gap", "loss"):
+        figure = plot(law, kind=kind)
+    elif kind == "gaps":
+        cells = [(n, d, p) for n in (1e3, 1e4) for d in (1e4, 1e5) for p in ("fp", "w4")]
+        loss = {"fp": 0.1, "w4": 0.2}
+        runs = [Run(n, d, p, loss[p] / d**0.1, metric="excess_risk") for n, d, p in cells]
+        figure = plot(gap_table(Runs(runs)))
+    else:
+        spelled = ["w6 a6 kv6", "bf16", "bf16 -> w4"]
+        figure = plot(plan(law, Budget(train=1e18), "linear-bits", precision=spelled), kind=kind)
+    shown = words(figure)
+    assert not any("nats" in text for text in shown)
+    assert any("excess risk" in text for text in shown)
 
 
 def test_design_counts_runs_and_marks_cells_without_a_reference(runs: Runs) -> None:

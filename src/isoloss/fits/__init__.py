@@ -7,9 +7,9 @@ in), `solve` (the least objective), `doubt` (intervals), `paired_gaps` (no law n
 (`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
 
 Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
-"few_groups", "held_out", "not_covered", "at_bound", "small_alpha", "collinear_design",
-"base_misfit", "starts_disagree", "not_in_data", "duplicate_rows", "few_runs", "negative_gaps",
-"undefined_draws", "extrapolation", "no_interval", "laws_disagree".
+"unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "small_alpha",
+"collinear_design", "base_misfit", "starts_disagree", "not_in_data", "duplicate_rows", "few_runs",
+"negative_gaps", "undefined_draws", "extrapolation", "no_interval", "laws_disagree".
 """
 
 from isoloss.fits.arguments import FitError

@@ -177,7 +177,7 @@ def held_out(
     residual = optimum.problem.residuals(optimum.theta[None, :])[0]
     mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
     drawn = with_noise(mean, residual, len(optimum.theta), seed)
-    prediction = summarise(test.x, centre, drawn, level, "run", law.box)
+    prediction = summarise(test.x, centre, drawn, level, "run", law)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
@@ -187,7 +187,7 @@ def _assemble(
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
     train = sample.take(rows.train) if rows is not None else sample
-    law = replace(optimum.law, box=box_of(train), evidence="F")
+    law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
     held = None
     if rows is not None:

@@ -26,7 +26,7 @@ def predict(
     group: str | None = None,
     sparsity: str | None = None,
 ) -> Prediction:
-    """The predicted loss in nats per token: of a fit or a comparison with its interval.
+    """The predicted loss in the metric of the law: of a fit or a comparison with its interval.
 
     Parameters
     ----------

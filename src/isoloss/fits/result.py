@@ -43,6 +43,7 @@ from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law
@@ -250,7 +251,7 @@ class Fit:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
-        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law.box, doubts)
+        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
@@ -263,7 +264,8 @@ class Fit:
         return with_noise(draws, residual, self.draws.shape[1], seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
-        """Warnings of what no fitted run tells of points: absent constants, new precisions."""
+        """Warnings of what no fitted run tells of points: absent constants, new precisions, what
+        the law has no term for."""
         found = []
         missing = unheld(self.law, self.absent, x)
         if missing:
@@ -277,7 +279,7 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        return tuple(found)
+        return (*found, *unseen_at_points(self.law, x))
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
@@ -311,8 +313,8 @@ class Fit:
             *sensitivity_sections(
                 self.sensitivity, self.law, str(self.objective), self.exponent[0]
             ),
-            *efficiencies_sections(self.efficiencies),
-            *gaps_sections(self.gaps, self.gap_score),
+            *efficiencies_sections(self.efficiencies, self.law.metric),
+            *gaps_sections(self.gaps, self.gap_score, self.law.metric),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 

@@ -45,7 +45,7 @@ class Sample:
     x
         Params, tokens and precision of each, as laws take them.
     loss
-        Losses in nats per token (or excess risk), shape (n,).
+        Losses in their metric, shape (n,).
     clusters
         Index of the group of each run, shape (n,); None where runs are not grouped.
     """
@@ -57,6 +57,11 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    @property
+    def metric(self) -> str:
+        """What the losses are, as the column has it; several are joined by "and"."""
+        return " and ".join(sorted({str(each) for each in self.runs["metric"]}))
 
     def take(self, rows: NDArray[np.intp]) -> Sample:
         """The sample of some rows."""

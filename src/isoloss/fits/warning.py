@@ -35,6 +35,11 @@ class WarningKind(StrEnum):
         "Something a result takes for granted was not tested, or could not be.",
         "Add runs, or a measured table of rates, that test it.",
     )
+    UNSEEN_PARTS = (
+        "unseen_parts",
+        "Precisions set parts, modifiers or sparsity that the law has no term for.",
+        "Use a law with a term for them, or leave such runs and candidates out.",
+    )
     FEW_GROUPS = (
         "few_groups",
         "Runs come in fewer than ten groups, so their intervals are too narrow.",
@@ -58,7 +63,7 @@ class WarningKind(StrEnum):
     SMALL_ALPHA = (
         "small_alpha",
         "An exponent of the base is below 0.1: what acts through it means little alone.",
-        "Read gaps in nats instead of efficiencies, and vary params and tokens more.",
+        "Read gaps in the loss instead of efficiencies, and vary params and tokens more.",
     )
     COLLINEAR_DESIGN = (
         "collinear_design",
@@ -148,7 +153,7 @@ class ResultWarning:
     text
         What it says of this result, in one sentence.
     about
-        The constants that it is about.
+        The constants that it is about, or the parts, spelled as in `laws.Sight`.
 
     Raises
     ------

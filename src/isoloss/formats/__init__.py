@@ -1,6 +1,7 @@
 """How a number is rounded (Format), and which part of a model uses which format (Precision)."""
 
 from isoloss.formats.custom import custom_format
+from isoloss.formats.distributions import DISTRIBUTIONS, Distribution
 from isoloss.formats.doors import as_format, as_precision
 from isoloss.formats.errors import (
     ErrorStructure,
@@ -12,7 +13,7 @@ from isoloss.formats.errors import (
 from isoloss.formats.modifiers import Modifiers
 from isoloss.formats.named import catalogue, float_format, int_format, noise_format
 from isoloss.formats.names import FORMATS
-from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel
+from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel, noise_model
 from isoloss.formats.number import Format
 from isoloss.formats.parts import OPERANDS, PARTS, unexecuted
 from isoloss.formats.precision import Precision
@@ -29,12 +30,11 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "FORMATS", "NOISES", "OPERANDS", "PARTS", "ErrorStructure", "Format", "Modifiers",
-    "NoiseLevels",
-    "NoiseModel", "Precision",
+    "DISTRIBUTIONS", "FORMATS", "NOISES", "OPERANDS", "PARTS", "Distribution", "ErrorStructure",
+    "Format", "Modifiers", "NoiseLevels", "NoiseModel", "Precision",
     "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
     "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",
-    "integer_bits", "noise_format", "power_of_two", "relative_error", "round_elements", "rounded",
-    "scales", "unexecuted",
+    "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",
+    "round_elements", "rounded", "scales", "unexecuted",
 ]
 # fmt: on

@@ -14,7 +14,7 @@ from typing import Any
 
 from isoloss.files import Registry, did_you_mean, shown
 from isoloss.formats.grids import Span
-from isoloss.formats.noises import NOISES
+from isoloss.formats.noises import canonical_noise
 
 Fields = dict[str, Any]
 
@@ -179,8 +179,7 @@ def noise_fields(noise: str, eps: float) -> Fields:
 
     Raises ValueError for an unknown model and where eps is negative or not finite.
     """
-    if noise not in NOISES:
-        raise ValueError(NOISES.unknown(noise))
+    noise = canonical_noise(noise)
     if not (math.isfinite(eps) and eps >= 0):
         raise ValueError(
             f"the noise level {eps!r} is out of range; it is a finite number, 0 or above"

@@ -1,9 +1,10 @@
 """Ideal noise models by name: what stands before the level in `add(1e-3)`, one record each.
 
-A quantiser of the theory leaves x as x + n + s x, with n and s normal, of mean zero and independent
-of x. Three numbers say which noise it is, so a model is data, and whatever computes with noise
-(rounding, the exact risk, the sampler, the bounds) asks these numbers and never the name.
-`NOISES.register("name", NoiseModel(...))` adds one.
+A quantiser of the theory leaves x as x + n + s x, with n and s symmetric, of mean zero and
+independent of x. Three variances and a distribution (distributions.py), normal unless said, are all
+there is to it, so a model is data, and whatever computes with noise (rounding, the exact risk, the
+sampler, the bounds) asks these and never the name. `NOISES.register("name", NoiseModel(...))` adds
+one; `add_uniform` is `add` with that distribution instead of its own.
 
 Reference: Zhang, Su, Zou 2025 (arXiv 2510.18259), the definitions of additive and multiplicative
 quantisers; 'coord' is what element-wise rounding of floats does.
@@ -12,10 +13,11 @@ quantisers; 'coord' is what element-wise rounding of floats does.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from isoloss.files import Registry
+from isoloss.formats.distributions import DISTRIBUTIONS
 
 NoiseKind = Literal["added", "relative", "mixed"]
 
@@ -32,11 +34,26 @@ class NoiseLevels(NamedTuple):
     shared : float
         E s s' of two elements of one vector: 0 where every element has a factor of its own, `mul`
         where one factor serves the whole vector.
+    kurtosis : float
+        E n^4 / (E n^2)^2, and of s: 3 is normal.
     """
 
     add: float
     mul: float
     shared: float
+    kurtosis: float = 3.0
+
+    @property
+    def fourth(self) -> float:
+        """E s^4, s the sum of an element's own factor and of the vector's, each of the kurtosis."""
+        own, common = self.mul - self.shared, self.shared
+        return self.kurtosis * (own**2 + common**2) + 6 * own * common
+
+    @property
+    def pair(self) -> float:
+        """E s^2 s'^2 of two elements of one vector."""
+        own, common = self.mul - self.shared, self.shared
+        return own**2 + 2 * own * common + self.kurtosis * common**2
 
     @property
     def only_added(self) -> bool:
@@ -56,7 +73,7 @@ class NoiseLevels(NamedTuple):
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Normal noise x + n + s x by its variances, each in units of the level eps.
+    """Noise x + n + s x by its variances, each in units of the level eps, and its distribution.
 
     Attributes
     ----------
@@ -69,17 +86,21 @@ class NoiseModel:
     shared : float
         E s s' / eps of two elements of one vector, from 0 to `relative`. Zero where `added` is not:
         the moments of a shared factor beside added noise do not close.
+    distribution : str
+        Of n, and of an element's own and the vector's share of s: a name of `DISTRIBUTIONS`.
 
     Raises
     ------
     ValueError
-        A number is negative or not finite, none is above 0, or `shared` is out of its range.
+        A number is negative or not finite, none is above 0, `shared` is out of its range, or the
+        distribution is unknown.
     """
 
     meaning: str
     added: float = 0.0
     relative: float = 0.0
     shared: float = 0.0
+    distribution: str = "normal"
 
     def __post_init__(self) -> None:
         sizes = (self.added, self.relative, self.shared)
@@ -93,6 +114,7 @@ class NoiseModel:
                 f"shared is {self.shared!r} beside added {self.added!r} and relative "
                 f"{self.relative!r}; accepted is 0 to relative, and 0 where noise is added"
             )
+        DISTRIBUTIONS[self.distribution]  # an unknown one raises
 
     @property
     def kind(self) -> NoiseKind:
@@ -105,7 +127,46 @@ class NoiseModel:
 
     def levels(self, eps: float) -> NoiseLevels:
         """The variances at the level eps."""
-        return NoiseLevels(self.added * eps, self.relative * eps, self.shared * eps)
+        kurtosis = DISTRIBUTIONS[self.distribution].kurtosis
+        return NoiseLevels(self.added * eps, self.relative * eps, self.shared * eps, kurtosis)
+
+
+def noise_model(name: str) -> NoiseModel:
+    """The noise model of a name such as 'vec', or 'vec_uniform' of another distribution.
+
+    Raises ValueError for an unknown name.
+    """
+    known = NOISES.find(name)
+    if known is not None:
+        return known
+    model, distribution = _split(name)
+    if model is None:
+        for each in NOISES:
+            if name.startswith(f"{each}_"):
+                raise ValueError(DISTRIBUTIONS.unknown(name.removeprefix(f"{each}_")))
+        raise ValueError(NOISES.unknown(name))
+    return replace(NOISES[model], distribution=distribution)
+
+
+def canonical_noise(name: str) -> str:
+    """A name without a distribution that its model has anyway: 'add_normal' is 'add'.
+
+    Raises ValueError for an unknown name.
+    """
+    model, distribution = _split(name)
+    noise_model(name)
+    if name in NOISES or model is None or NOISES[model].distribution != distribution:
+        return name
+    return model
+
+
+def _split(name: str) -> tuple[str | None, str]:
+    """A registered model and the distribution behind it; None where the name is no such pair."""
+    for distribution in DISTRIBUTIONS:
+        model = name.removesuffix(f"_{distribution}")
+        if model != name and NOISES.find(model) is not None:
+            return model, distribution
+    return None, ""
 
 
 def _shipped() -> None:
@@ -117,5 +178,6 @@ def _shipped() -> None:
         NOISES.register(name, model, home=__name__)
 
 
-#: The noise models by name; their spelling is the name with a level, `add(1e-3)`.
+#: The noise models by name; their spelling is the name with a level, `add(1e-3)`, a distribution
+#: between them where it is another than the model's own, `add_uniform(1e-3)`.
 NOISES: Registry[NoiseModel] = Registry("noise model", load=_shipped, of=NoiseModel)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from isoloss.files import shown
+from isoloss.formats.distributions import DISTRIBUTIONS
 from isoloss.formats.modifiers import split_modifiers
 from isoloss.formats.named import format_of_bits
 from isoloss.formats.names import FORMATS, near_names, refusal
@@ -196,3 +197,4 @@ def _percent(start: float) -> str:
 # A spelling that was read before must not keep the format that a name had then.
 FORMATS.when_changed(_read_both.cache_clear)
 NOISES.when_changed(_read_both.cache_clear)
+DISTRIBUTIONS.when_changed(_read_both.cache_clear)

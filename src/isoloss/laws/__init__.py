@@ -10,6 +10,7 @@ from isoloss.laws.pieces import PIECES, register_term
 from isoloss.laws.provenance import EVIDENCE, Box, Evidence
 from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.saving import law_from_json
+from isoloss.laws.sight import Sight, alike, seen_parts, sights, unseen
 from isoloss.laws.terms import (
     Cap,
     Condition,
@@ -36,10 +37,11 @@ __all__ = [
     "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law",
     "Level",
     "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale",
-    "Sparse",
-    "Table", "Value", "amplitude", "as_inputs", "as_law", "bits_power", "decaying", "exponent",
+    "Sight", "Sparse",
+    "Table", "Value", "alike", "amplitude", "as_inputs", "as_law", "bits_power", "decaying",
+    "exponent",
     "float_fields",
     "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term",
-    "saturating", "scale", "select",
-    "take", "tanh_error",
+    "saturating", "scale", "seen_parts", "select", "sights",
+    "take", "tanh_error", "unseen",
 ]  # fmt: skip

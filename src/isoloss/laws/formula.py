@@ -232,6 +232,17 @@ class Composed:
                 _check_link(link, c, x, penalty.applies(x.levels), np.less)
 
 
+def check(name: str, formula: Formula, c: Constants, x: Inputs) -> None:
+    """Raise DomainError where the formula of a law is undefined, or it has no groups and some are
+    named."""
+    if x.groups and not hasattr(formula, "groups"):
+        raise DomainError(
+            f"group is {', '.join(map(repr, x.groups[:6]))}, and law {name!r} has one base for all "
+            "runs; leave group out, or fit the law with per= for a base a group"
+        )
+    formula.check(c, x)
+
+
 def _check_link(link: Link, c: Constants, x: Inputs, acts: Mask, wrong: np.ufunc) -> None:
     """Raise DomainError at the first level of a run where the link is no factor.
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from isoloss.files import encode, save
 from isoloss.formats import Precision
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Composed, Constants, Formula, Grouped
+from isoloss.laws.formula import Composed, Constants, Formula, Grouped, check
 from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
 from isoloss.laws.jet import Array, plain
 from isoloss.laws.provenance import Box, Evidence
@@ -25,7 +25,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Law:
-    """Named constants and an equation: ``law(params, tokens, precision)`` is the loss in nats.
+    """Named constants and an equation: ``law(params, tokens, precision)`` is the loss, in nats or
+    in the metric of the runs it was fitted to.
 
     Attributes
     ----------
@@ -51,6 +52,9 @@ class Law:
         The region that its runs cover, None where unknown.
     notes
         What a user must know: conventions, ranges, what was not published.
+    metric
+        What the loss is, as the column of runs: "nats" or "excess_risk". A fit takes that of its
+        runs; constants whose unit is nats have none in another metric.
 
     Raises
     ------
@@ -69,6 +73,7 @@ class Law:
     evidence: Evidence = "O"
     box: Box | None = None
     notes: tuple[str, ...] = ()
+    metric: str = "nats"
 
     def __post_init__(self) -> None:
         known = {k.name for k in self.formula.constants}
@@ -94,7 +99,8 @@ class Law:
             value = self.values.get(self.ties.get(k.name, k.name))
             start = (max(k.start[0], lower), min(k.start[1], upper))
             start = start if start[0] < start[1] else (lower, upper)
-            out.append(replace(k, lower=lower, upper=upper, start=start, value=value))
+            unit = "" if k.unit == "nats" and self.metric != "nats" else k.unit
+            out.append(replace(k, lower=lower, upper=upper, start=start, value=value, unit=unit))
         return tuple(out)
 
     @property
@@ -194,7 +200,7 @@ class Law:
 
     def loss(self, x: Inputs) -> Array:
         """The loss of every run of an Inputs, shape (n,)."""
-        self.formula.check(self._known(), x)
+        check(self.name, self.formula, self._known(), x)
         loss = self._evaluated(self._known(), x)
         bad = np.flatnonzero(~np.isfinite(loss))
         if len(bad):

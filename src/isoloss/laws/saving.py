@@ -61,6 +61,7 @@ def law_to_json(law: Law) -> dict[str, Any]:
         "evidence": law.evidence,
         "box": None if law.box is None else encode(asdict(law.box))["map"],
         "notes": list(law.notes),
+        "metric": law.metric,
     }
 
 
@@ -107,6 +108,8 @@ def law_from_json(saved: Mapping[str, Any]) -> Law:
         evidence=own.read("evidence", Evidence),
         box=None if own["box"] is None else _box(_Fields(own.mapping("box"), "box")),
         notes=own.read("notes", Texts),
+        # A file from before laws had a metric was of losses in nats.
+        metric=own.read("metric", str) if "metric" in saved else "nats",
     )
 
 

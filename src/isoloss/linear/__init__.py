@@ -1,7 +1,8 @@
 """Quantised SGD in linear regression: the problem, the descent, and the risk of the result."""
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import risk_by_direction, training_risk
+from isoloss.linear.exact import LongWalk, risk_by_direction, training_risk
+from isoloss.linear.over_sketches import SketchRisk, sketch_risk
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRisk
@@ -16,10 +17,13 @@ from isoloss.linear.theory import (
     Allowance,
     Bound,
     EffectiveSize,
+    EffectiveSizes,
     EqualBits,
+    EqualRisk,
     GradientNoise,
     NoiseSources,
     RateCondition,
+    RateConditions,
     Tightness,
     allocate,
     best_size,
@@ -29,13 +33,17 @@ from isoloss.linear.theory import (
     effective_model_size,
     effective_samples,
     effective_size,
+    effective_sizes,
     equal_risk_bits,
+    equal_risk_samples,
+    equal_risk_size,
     first_coordinates,
     format_constant,
     rate_conditions,
     risk_bound,
     size_constant,
 )
+from isoloss.linear.update_rules import UPDATE_RULES, UpdateRule
 
 # fmt: off
 __all__ = [
@@ -43,6 +51,7 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "STUDIES",
+    "UPDATE_RULES",
     "Allocation",
     "AllocationChoice",
     "Allowance",
@@ -50,19 +59,25 @@ __all__ = [
     "Difference",
     "Directions",
     "EffectiveSize",
+    "EffectiveSizes",
     "EqualBits",
+    "EqualRisk",
     "GradientNoise",
+    "LongWalk",
     "NoiseSources",
     "Parts",
     "RateCondition",
+    "RateConditions",
     "Regression",
     "Replicates",
     "Risk",
     "Scales",
     "Schedule",
+    "SketchRisk",
     "Study",
     "Tightness",
     "TrainingRisk",
+    "UpdateRule",
     "allocate",
     "best_size",
     "bit_rule",
@@ -71,7 +86,10 @@ __all__ = [
     "effective_model_size",
     "effective_samples",
     "effective_size",
+    "effective_sizes",
     "equal_risk_bits",
+    "equal_risk_samples",
+    "equal_risk_size",
     "excess_risk",
     "excess_risks",
     "first_coordinates",
@@ -83,6 +101,7 @@ __all__ = [
     "sample_risks",
     "simulate",
     "size_constant",
+    "sketch_risk",
     "stability_limit",
     "study",
     "training_risk",

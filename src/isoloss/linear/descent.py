@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoloss.linear.checks import finite, one_of, whole
 from isoloss.linear.schedules import SCHEDULES
+from isoloss.linear.update_rules import UPDATE_RULES, Coefficients
 
 Array = NDArray[np.float64]
 ITERATES = ("last", "average", "tail", "tail 0.25")
@@ -20,7 +21,7 @@ ITERATES = ("last", "average", "tail", "tail 0.25")
 @dataclass(frozen=True)
 class SGD:
     """One-pass SGD on fresh batches: w_{t+1} = w_t + u_{t+1}, u_{t+1} = momentum u_t - step_size
-    gradient_t.
+    gradient_t, or another rule of updating.
 
     Attributes
     ----------
@@ -37,7 +38,11 @@ class SGD:
         et al. 2024); 'cosine', step_size (1 + cos(pi t / T)) / 2 at t = 0..T-1; or a registered one
         (`SCHEDULES`).
     momentum : float
-        The heavy ball's b, from 0 to below 1.
+        The rule's b, from 0 to below 1; 0 is plain SGD under every rule that ships.
+    rule : str
+        'heavy ball', u_{t+1} as above; 'nesterov', w_{t+1} = w_t + momentum u_{t+1} - step_size
+        gradient_t; 'ema', w_{t+1} = w_t + (1 - momentum) u_{t+1}; or a registered one
+        (`UPDATE_RULES`).
 
     Raises
     ------
@@ -50,6 +55,7 @@ class SGD:
     step_size: float | str = "0.5 limit"
     schedule: str = "constant"
     momentum: float = 0.0
+    rule: str = "heavy ball"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", whole("steps", self.steps))
@@ -59,6 +65,8 @@ class SGD:
         if momentum >= 1:
             raise ValueError(f"momentum is {self.momentum!r}; accepted is 0 or more and below 1")
         object.__setattr__(self, "momentum", momentum)
+        one_of("rule", self.rule, tuple(UPDATE_RULES))
+        UPDATE_RULES[self.rule].coefficients(momentum)
         if self.share is None:
             object.__setattr__(
                 self, "step_size", finite("step_size", self.step_size, 0.0, above=True)
@@ -104,6 +112,20 @@ class SGD:
                 "'0.5 limit'"
             )
         return finite("the share of the limit", number, 0.0, above=True)
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """What the rule does at this momentum.
+
+        Raises ValueError where a registered rule makes no rule of it.
+        """
+        return UPDATE_RULES[self.rule].coefficients(self.momentum)
+
+    @property
+    def updating(self) -> str:
+        """The rule and its momentum in words, empty for plain SGD."""
+        named = "" if self.rule == "heavy ball" else f"{self.rule}, "
+        return "" if self.coefficients.still else f"{named}momentum {self.momentum:g}"
 
     def stages(self, step_size: float) -> list[tuple[float, int]] | None:
         """(step size, steps) of each stretch of constant step size; None where every step has its

@@ -86,13 +86,22 @@ def is_grid(known: Format | None) -> bool:
     return known is not None and known.noise is None
 
 
-def quantisers_of(precision: Precision | str) -> Quantisers:
-    """The quantisers of a precision or its spelling.
+def quantisers_of(precision: Precision | str, sampled: bool = False) -> Quantisers:
+    """The quantisers of a precision or its spelling, for the exact risk or for the sampler.
 
     Raises ValueError for parts other than d l w a g (and w after the arrow), for kinds of format
-    other than ideal noise, integers and floats, and for modifiers other than ~sr.
+    other than ideal noise, integers and floats, for modifiers other than ~sr and ~dither, and for
+    dither of other parts than data and the result, which only the sampler knows.
     """
-    return _read(Precision.parse(precision))
+    found = _read(Precision.parse(precision))
+    for part in "" if sampled else "lwag":
+        known = getattr(found, part)
+        if known is not None and known.rounding == "dither":
+            raise ValueError(
+                f"no exact risk for '{part}:{known}' in precision '{precision}'; where nothing "
+                f"saturates it is '{part}:add_uniform(step^2 / 12)', else use method='sampled'"
+            )
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -121,18 +130,27 @@ def _check(known: Format, precision: Precision) -> None:
     if not is_known or known.span != "symmetric":
         raise ValueError(
             f"no exact risk for format '{known}' in precision '{precision}'; "
-            f"accepted are {spelled_noises()}, integers and floats"
+            f"accepted are {spelled_noises()}, integers and floats{_sampled(known)}"
         )
     marks = known.modifiers
-    if (
-        marks._replace(granularity=None, rounding=None) != Modifiers()
-        or marks.granularity not in (None, "tensor")
-        or marks.rounding == "dither"
+    if marks._replace(granularity=None, rounding=None) != Modifiers() or marks.granularity not in (
+        None,
+        "tensor",
     ):
         raise ValueError(
             f"no exact risk for the modifiers '{marks}' in precision '{precision}'; "
-            "accepted is '~sr'"
+            f"accepted are '~sr' and '~dither'{_sampled(known)}"
         )
+
+
+def _sampled(known: Format) -> str:
+    """What a message says of scales that follow the numbers, whose coordinates do not factor."""
+    if known.block is None and known.granularity in (None, "tensor"):
+        return ""
+    return (
+        "; the coordinates that share a scale are not independent, so no moments close: on d, w "
+        "and the result use method='sampled'"
+    )
 
 
 def spelled_noises(basis_free: bool = False) -> str:

@@ -44,7 +44,9 @@ class Regression:
     spectrum : array (dim,), optional
         The eigenvalues lam, in place of i^-decay.
     kurtosis : float
-        E x_i^4 / lam_i^2; 3 is normal.
+        E x_i^4 / lam_i^2; 3 is normal. The features are, above 3, 0 but for a share 3 / k of the
+        samples, which are normal; below, a normal plus or minus a fixed number, at 1 the sign
+        alone. Real grids see that distribution, all else the kurtosis only.
     site : str
         Where the data of a sketch are quantised: 'after' it (S x is rounded) or 'before' it (x is).
     seed : int

@@ -8,12 +8,13 @@ the rounded features, H_q = E u u' = H + D and w_q* = H_q^-1 E u y,
              = 0.5 E ||w - w_q*||_{H_q}^2 + floor,   floor = 0.5 w*'H(H+D)^-1 D w*
 
 (approximation counted in both where there is a sketch). The floor is the ApproxErr of Zhang et al.
-2025 (2510.18259), and the other summand the norm that their bounds are proved in: `quantised_norm`.
+2025 (2510.18259), through secondary notes; the other summand is `quantised_norm`, the norm that
+theory/bounds.py bounds before it adds the floor.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ Inputs = Literal["clean", "in use"]
 INPUTS: tuple[Inputs, ...] = ("clean", "in use")
 #: What each of them says in a sentence or a title.
 INPUT_WORDS = {"clean": "clean inputs", "in use": "features rounded in use"}
+#: Directions of a risk that are printed.
+SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class Parts:
         """bias + variance + approximation + rounding + floor."""
         return self.bias + self.variance + self.approximation + self.rounding + self.floor
 
+    def __str__(self) -> str:
+        numbers = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return ", ".join(f"{name} {value:.4g}" for name, value in numbers if value is not None)
+
 
 @dataclass(frozen=True)
 class Risk:
@@ -77,7 +84,8 @@ class Risk:
     value : float
         The risk, in squared units of the label: `parts.total`.
     standard_error : float
-        Of the value; 0 unless `how` is 'sampled'.
+        Of the value: over replicates where `how` is 'sampled', over sketches in a `SketchRisk`; 0
+        otherwise.
     how : str
         'exact': no approximation (1e-10 of the larger of the risk and a thousandth of the risk at
         w_0); 'closure': real grids or sketches where second moments close only approximately;
@@ -136,6 +144,17 @@ class Directions:
     def risk(self) -> Array:
         """Bias and variance together."""
         return self.bias + self.variance
+
+    def __str__(self) -> str:
+        rows = [f"{'eigenvalue':>12} {'bias':>12} {'variance':>12} {'share':>8}"]
+        whole = float(np.sum(self.risk)) or 1.0
+        columns = (self.eigenvalue, self.bias, self.variance, self.risk / whole)
+        for low, *rest in list(zip(*columns, strict=True))[:SHOWN]:
+            rows.append(f"{low:>12.4g} {rest[0]:>12.4g} {rest[1]:>12.4g} {rest[2]:>8.1%}")
+        more = len(self.risk) - SHOWN
+        rows += [f"and {more} more directions"] if more > 0 else []
+        first = f"risk {whole:.6g} by direction, bias {np.sum(self.bias):.4g} + variance "
+        return "\n".join([f"{first}{np.sum(self.variance):.4g}", *rows])
 
 
 @dataclass(frozen=True)

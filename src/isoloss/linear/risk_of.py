@@ -30,7 +30,8 @@ al. 2026 (2602.19241), whose full texts were not at hand.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,8 @@ from isoloss.linear.asked import Asked, Spelled, check_points, check_reading
 from isoloss.linear.checks import one_of
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import (
+    JUMP,
+    STEP,
     Point,
     Way,
     limit_of,
@@ -57,10 +60,10 @@ Array = NDArray[np.float64]
 Method = Literal["exact", "contour", "full", "steps", "sampled"]
 #: Which coordinates and which way each exact method takes: compressed or all, jumping or stepping.
 METHODS: dict[str, tuple[bool, Way]] = {
-    "exact": (True, "jump"),
-    "contour": (True, "jump"),
-    "full": (False, "jump"),
-    "steps": (False, "step"),
+    "exact": (True, JUMP),
+    "contour": (True, JUMP),
+    "full": (False, JUMP),
+    "steps": (False, STEP),
 }
 #: Numbers of one array of a stack of points.
 STACK = 16_384
@@ -74,6 +77,7 @@ def excess_risk(
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
+    callback: Callable[[float], None] | None = None,
 ) -> Risk:
     """Expected excess risk of w after SGD with the parts of a precision rounded.
 
@@ -97,6 +101,9 @@ def excess_risk(
         steps through all of them; 'sampled' simulates (`sample_risk`).
     scales : Scales
         Of real grids.
+    callback : callable, optional
+        Called with the share that is done, 0 to 1, while steps are taken one by one. What takes
+        more than a few seconds is said before it starts, by a warning (`LongWalk`).
 
     Returns
     -------
@@ -108,7 +115,7 @@ def excess_risk(
     ValueError
         Bad input, or an unstable step size; the message has the limit.
     """
-    return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales)[0]
+    return excess_risks([(problem, sgd, precision)], iterate, inputs, method, scales, callback)[0]
 
 
 def excess_risks(
@@ -117,6 +124,7 @@ def excess_risks(
     inputs: Inputs = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
+    callback: Callable[[float], None] | None = None,
 ) -> list[Risk]:
     """Excess risk of many points at once; those of one shape run side by side.
 
@@ -124,7 +132,7 @@ def excess_risks(
     ----------
     points : iterable of (Regression, SGD, Precision or str)
         What `excess_risk` takes first.
-    iterate, inputs, method, scales
+    iterate, inputs, method, scales, callback
         As in `excess_risk`.
 
     Returns
@@ -142,6 +150,7 @@ def excess_risks(
     if one_of("method", method, (*METHODS, "sampled")) == "sampled":
         return [each.risk for each in sample_risks(points, iterate, inputs, scales=scales)]
     compressed, way = METHODS[method]
+    way, done = replace(way, told=callback), 0
     made = [point_of(*each, iterate, scales, compressed) for each in points]
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for at, point in enumerate(made):
@@ -151,10 +160,14 @@ def excess_risks(
         some = max(1, STACK // len(made[members[0]].setting.weight))
         for low in range(0, len(members), some):
             chosen = members[low : low + some]
+            here = way.part(done / len(made), (done + len(chosen)) / len(made))
             for at, risk in zip(
-                chosen, _risks([made[i] for i in chosen], inputs, way), strict=True
+                chosen, _risks([made[i] for i in chosen], inputs, here), strict=True
             ):
                 risks[at] = risk
+            done += len(chosen)
+            if callback is not None:
+                callback(done / len(made))
     return risks  # type: ignore[return-value]
 
 

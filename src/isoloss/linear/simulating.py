@@ -27,7 +27,7 @@ Cell = dict[str, Any]
 #: What a grid may vary beside precision: fields of the problem, of the descent, and how the risk is
 #: read.
 OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
-OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum")
+OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum", "rule")
 OF_READING = ("iterate", "inputs")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
@@ -53,9 +53,9 @@ def simulate(
     problem : Regression
         What the grid leaves out of the problem.
     grid : Grid or dict
-        Lists of precision; of samples or steps, batch, step_size, schedule, momentum of the
-        descent; of dim, decay, noise_var, target, sketch, kurtosis, site, seed of the problem; of
-        iterate and inputs.
+        Lists of precision; of samples or steps, batch, step_size, schedule, momentum, rule of
+        the descent; of dim, decay, noise_var, target, sketch, kurtosis, site, seed of the problem;
+        of iterate and inputs.
     sgd : SGD, optional
         What the grid leaves out of the descent; by default one step of half the stability limit.
     iterate, inputs, method, scales
@@ -208,7 +208,7 @@ def _row(
         "seed": problem.seed,
         "source": "isoloss.linear",
         "family": family,
-        "optimizer": f"sgd, momentum {sgd.momentum:g}" if sgd.momentum else "sgd",
+        "optimizer": f"sgd, {sgd.updating}" if sgd.updating else "sgd",
         "batch_tokens": float(sgd.batch),
         "schedule": sgd.schedule,
         "dim": problem.dim,

@@ -27,6 +27,7 @@ from isoloss.plans.search import (
     loss_of,
     mean_loss,
     members_of,
+    metric_of_all,
     replanned,
     search,
     serving_bytes,
@@ -34,6 +35,9 @@ from isoloss.plans.search import (
     space_of,
 )
 from isoloss.plans.warnings_of_plan import disagreeing, outside_of, warnings_of
+from isoloss.plans.what_laws_see import cannot_tell_apart, left_out, not_told_apart
+
+INSTEAD = "use a precision-aware law or one precision"
 
 
 def plan(
@@ -87,6 +91,7 @@ def plan(
     draws = as_count("draws", draws)
     asked, sparse = candidates_of(laws, precision)
     members = members_of(laws, group, budget.unique_tokens is not None)
+    metric = metric_of_all(members)
     candidates, unknown = _known(members, asked)
     members, silent = _seeing(members, candidates)
     space = space_of(budget, device, candidates)
@@ -102,7 +107,8 @@ def plan(
     outside = outside_of(members, choices[0])
     told = laws.warnings if isinstance(laws, Comparison) else ()
     own = warnings_of(members, choices[0], device, space, order[0])
-    warnings = (*silent, *told, *disagreeing(by_law), *own)
+    ties = not_told_apart(members, candidates)
+    warnings = (*silent, *told, *disagreeing(by_law), *ties, *own)
     withheld = None if extrapolate else outside
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     question = Question(members, counts, budget, device, space, *drawn)
@@ -116,6 +122,7 @@ def plan(
         dropped,
         (*extra, *warnings),
         question=question,
+        metric=metric,
     )
 
 
@@ -173,28 +180,12 @@ def _seeing(
     deaf = [m for m in members if blind(m, candidates)]
     if len(deaf) == len(members):
         if len(candidates) > 1:
-            raise PlanError(_no_precision_term([m.law.name for m in deaf]))
+            raise PlanError(cannot_tell_apart([m.law for m in deaf], "the candidates", INSTEAD))
         return tuple(members), ()
     left = [m for m in members if m not in deaf]
     total = sum(m.weight for m in left)
-    words = tuple(
-        ResultWarning(
-            WarningKind.UNTESTED,
-            f"law {m.law.name} (weight {m.weight:.2g}) has no precision term and is left out",
-        )
-        for m in deaf
-    )
+    words = tuple(map(left_out, deaf))
     return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
-
-
-def _no_precision_term(names: Sequence[str]) -> str:
-    what = (
-        f"law {names[0]!r} has" if len(names) == 1 else f"laws {', '.join(map(repr, names))} have"
-    )
-    return (
-        f"{what} no precision term that tells the candidates apart: all get the same loss; "
-        "use a precision-aware law or one precision"
-    )
 
 
 def _choice(

@@ -37,6 +37,8 @@ class Plan:
         Typed warnings.
     question
         What it was made from; None for a plan that was read from a file.
+    metric
+        What the losses are: "nats" per token or "excess_risk".
     drawn, judged
         The charts and regrets that were read from a file.
     best : Choice or None
@@ -58,6 +60,7 @@ class Plan:
     question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)
+    metric: str = "nats"
 
     @property
     def best(self) -> Choice | None:

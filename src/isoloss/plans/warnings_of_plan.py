@@ -57,14 +57,13 @@ def warnings_of(
         )
     precision = space.precisions[k]
     for m in members:
-        formats = {*precision.train, *(f"-> {s}" for s in precision.serve)}
-        unseen = sorted(formats - set(m.sees(precision)))
+        unseen = m.unseen(precision)
         if unseen:
             text = (
-                f"law {m.law.name} has no term for {', '.join(unseen)} in '{precision}': "
+                f"law {m.law.name} has no term for {', '.join(sorted(unseen))} in '{precision}': "
                 "what they cost is missing from the loss"
             )
-            found.append(ResultWarning(WarningKind.UNTESTED, text))
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, unseen))
         if m.fit is not None:
             found += [c for c in m.fit.warnings if c.kind in INHERITED]
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))

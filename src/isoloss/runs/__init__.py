@@ -6,6 +6,7 @@ from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
 from isoloss.runs.intake import READERS, Opened, Origin, Reader
+from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
     NothingUsable,
@@ -26,11 +27,12 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops", "Grid",
+    "COLUMNS", "METRICS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops",
+    "Grid", "Metric",
     "NothingUsable", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
     "RunsWarning", "Store",
     "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs",
     "bundled_table", "compact",
-    "cores", "number", "outlook", "read", "save_frame", "sweep",
+    "cores", "metric_of", "number", "outlook", "read", "save_frame", "sweep",
 ]

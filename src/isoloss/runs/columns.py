@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from isoloss.runs.metrics import METRICS
+
 Kind = Literal["count", "positive", "amount", "integer", "text"]
 
 
@@ -40,7 +42,6 @@ class Column:
 
 
 STATUSES = ("ok", "diverged", "unfinished", "excluded")
-METRICS = ("nats", "excess_risk")
 PARAMS_KINDS = ("non_embedding", "total", "nominal")
 
 COLUMNS: tuple[Column, ...] = (

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME
+from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 from isoloss.runs.provenance import Provenance
 
@@ -124,7 +125,8 @@ def _ranges(usable: pl.DataFrame) -> list[tuple[str, str]]:
     if usable.is_empty():
         return []
     kinds = _counts(usable, "params_kind") if _worth_saying(usable, "params_kind") else ""
-    metric = {"nats": "nats per token", "excess_risk": "excess risk"}.get(usable["metric"][0], "")
+    metrics = usable["metric"].unique()
+    metric = metric_of(metrics[0]).per_run if len(metrics) == 1 else ""
     return [
         ("params", f"{_range(usable['params'])}" + (f", {kinds}" if kinds else "")),
         ("tokens", _range(usable["tokens"])),

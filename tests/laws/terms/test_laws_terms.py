@@ -164,6 +164,28 @@ def test_added_noise_alone_leaves_the_floor_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("precision", "grown"),
+    [
+        ("l:add(0.5)", 1 + 2.0 * 0.5),
+        ("a:vec(0.5)", 1 + 3.0 * 0.5),
+        ("a:add(0.5)", 1 + 0.1 * 0.5),
+        ("g4", 1 + 4.0 * 4.0**-4),
+        ("w:e2m1", 1 + 5.0 / 4),
+        ("l:add(0.5) w:coord(0.1)", 2.0 * 1.5),
+        ("d:add(1e-9)", 1.0),
+    ],
+)
+def test_noise_of_a_part_costs_the_samples_that_its_variance_takes(
+    precision: str, grown: float
+) -> None:
+    """Where tokens rule, the loss grows by 1 + k eps: (B D^-beta)^kappa (1 + k eps)."""
+    sizes = {"k_l": 2.0, "r_a": 3.0, "k_a": 0.1, "k_g": 4.0, "r_w": 5.0}
+    known = {"alpha": 0.4, "B": 300.0, "beta": 0.6, "kappa": 0.5, "c": 1.0, "a": 2.0}
+    law = preset("zhang2026_parts").at(**sizes, **known, A=1e-12, E=0.0)
+    assert law(1e9, 1e4, precision) == pytest.approx(grown * law(1e9, 1e4), rel=1e-6)
+
+
+@pytest.mark.parametrize(
     ("params", "tokens", "unique"),
     [(1e8, 4e10, 1e10), (5e9, 1e10, 1e10), (5e9, 4e10, 4e9), (1e8, 1e10, 4e10)],
 )

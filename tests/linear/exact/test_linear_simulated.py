@@ -121,7 +121,9 @@ def test_full_matrices(steps: int, batch: int) -> None:
             iterate,
             "in use",
         )
-        assert risk.value == pytest.approx(0.5 * h @ np.diag(matrix), rel=1e-10)
+        norm, floor = 0.5 * h @ np.diag(matrix), 0.5 * np.sum(LAM * TARGET**2 - h * c**2)
+        assert risk.parts.quantised_norm == pytest.approx(norm, rel=1e-10)
+        assert risk.value == pytest.approx(norm + floor, rel=1e-10)
 
 
 def test_the_map_of_one_step_as_a_matrix() -> None:

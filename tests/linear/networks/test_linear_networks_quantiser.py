@@ -36,6 +36,8 @@ def _rounded(text: str, shared: int, x: torch.Tensor, scales: Scales | None = No
         ("vec(0.04)", 2, 0.36, 0.36),
         ("vec(0.04)", 1, 0.36, 0.0),
         ("both(0.04)", 1, 0.08 * 9 + 0.04, 0.0),
+        ("add_two_point(0.04)", 2, 0.04, 0.0),
+        ("vec_uniform(0.04)", 2, 0.36, 0.36),
     ],
 )
 def test_noise_has_its_variance_and_its_sharing(
@@ -82,7 +84,7 @@ def test_fixed_scales_and_stochastic_rounding_of_both_signs() -> None:
         (lambda: Network(4, init=0), "init is 0.0, where ReLU has no gradient"),
         (lambda: Network(4, activation="tanh"), "unknown activation 'tanh'"),
         (lambda: Network(4, between=1), "between is 1; accepted are True and False"),
-        (lambda: train_networks(NETWORK, SGD(3, momentum=0.5)), "momentum is 0.5; networks"),
+        (lambda: train_networks(NETWORK, SGD(3, momentum=0.5)), "momentum is 0.5 by the"),
         (lambda: train_networks(NETWORK, SGD(3), ["kv:int8"]), "a network has no part 'kv'"),
         (lambda: train_networks(NETWORK, SGD(3), ["w8 -> w4"]), "changes in or after training"),
         (lambda: train_networks(NETWORK, SGD(3), ["w4@lsq"]), "names a method"),

@@ -50,8 +50,11 @@ def points(known: Format, dtype: type) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("mark", ["", "~sr"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [(name, mark) for name in NAMES for mark in ("", "~sr")]
+    + [(name, "~dither") for name in ("int2", "int4", "int8", "int32")],
+)
 def test_the_twin_equals_the_specification(name: str, mark: str, dtype: type) -> None:
     known = Format.parse(name + mark)
     x = points(known, dtype)

@@ -176,3 +176,17 @@ def test_step_sizes_may_be_fixed() -> None:
 def test_bad_input_is_refused_in_a_sentence(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_cannot_be_costed_is_dropped_with_the_reason() -> None:
+    allowance = Allowance(compute=2e3, memory=400)
+    asked = ["fp", "d:vec(0.1)", "d:mxfp4", "d:add(0.01)", "w:e8m23"]
+    found = allocate(SMALL, allowance, asked, sizes=4)
+    assert {each.precision for each in found.choices} == {"fp", "d:add(0.01)", "w:fp32"}
+    assert found.dropped.keys() == {"d:vec(0.1)", "d:mxfp4"}
+    assert found.dropped["d:vec(0.1)"].startswith("the bits of 'd:vec(0.1)' are not known")
+    assert found.dropped["d:mxfp4"].startswith("no exact risk for format 'mxfp4'")
+    assert f"dropped d:vec(0.1): {found.dropped['d:vec(0.1)']}" in str(found)
+    alone = allocate(SMALL, allowance, ["fp", "d:add(0.01)"], sizes=4)
+    assert alone.choices == tuple(each for each in found.choices if each.precision != "w:fp32")
+    assert not alone.dropped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from isoloss.linear import (
     excess_risk,
     rate_conditions,
     risk_bound,
+    risk_by_direction,
 )
 from isoloss.linear.exact.solving import point_of, stack
 from isoloss.linear.quantisers import DEFAULT_SCALES
+from isoloss.linear.theory.lower_bound import _delayed, _early
 
 
 def test_the_bound_holds_in_the_settings_of_the_notes() -> None:
@@ -66,6 +69,39 @@ def test_no_drawn_setting_lies_outside_its_bounds(inputs: str) -> None:
         assert exact <= bound.upper * (1 + 1e-9), (seed, problem, sgd, precision)
         finite += math.isfinite(bound.upper)
     assert finite > 50
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.5, 0.9, 0.99])
+def test_the_lower_bound_carries_over_to_momentum(momentum: float) -> None:
+    """Random settings, in both readings; complex poles are left out, so it may be far below."""
+    reached = []
+    for seed in range(25):
+        problem, sgd, precision = drawn(seed)
+        sgd = replace(sgd, steps=min(sgd.steps, 1000), momentum=momentum)
+        inputs = ("clean", "in use")[seed % 2]
+        bound = risk_bound(problem, sgd, precision, inputs)  # type: ignore[arg-type]
+        exact = excess_risk(problem, sgd, precision, inputs=inputs).value  # type: ignore[arg-type]
+        assert bound.lower <= exact * (1 + 1e-9), (seed, problem, sgd, precision)
+        assert math.isinf(bound.upper)
+        reached.append(bound.lower / exact if exact else 0.0)
+    assert np.median(reached) > 0.1
+    assert f"no upper bound is known with momentum {momentum:g}" in str(bound)
+
+
+def test_momentum_tends_to_none_and_acts_as_a_longer_step() -> None:
+    problem = Regression(50, noise_var=1.0)
+    for momentum, size in ((1e-9, 0.02), (0.9, 0.0005)):
+        found = risk_bound(problem, SGD(20_000, 1, size, momentum=momentum))
+        plain = risk_bound(problem, SGD(20_000, 1, size / (1 - momentum)))
+        assert (found.head, found.bias) == pytest.approx((plain.head, plain.bias), rel=1e-6)
+        # The term of the bias's noise, a3, is claimed without momentum only.
+        assert 0.5 * plain.lower < found.lower < plain.lower
+    for b in (0.0, 0.5, 0.9, 0.999):
+        delay = np.arange(1, 301)[:, None] - np.arange(301)  # j - i
+        seen = np.where(delay >= 0, (1 - b) * b ** np.arange(301) * -np.expm1(-delay / 301), 0.0)
+        assert _delayed(301, b) == pytest.approx(np.sum(seen.sum(axis=1) ** 2) / 301, rel=1e-9)
+    assert _delayed(10**9, 0.9) == pytest.approx(_early(10**9), rel=1e-6)
+    assert _delayed(100_001, 0.99) == pytest.approx(_delayed(100_000, 0.99), rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(1000, 1040))
@@ -152,7 +188,6 @@ def test_real_grids_on_data_are_bounded_too() -> None:
         ("w:int4", {}, "real grids on data only, not 'w:int4'"),
         ("fp -> w:int4", {}, "the rounding of the result"),
         ("fp", {"schedule": "geometric"}, "schedule 'geometric'"),
-        ("fp", {"momentum": 0.5}, "momentum 0.5"),
     ],
 )
 def test_what_has_no_bound_is_refused(
@@ -182,6 +217,28 @@ def test_conditions_side_by_side() -> None:
     assert str(found[("g", 5)]) == "g: eps <= sigma^2: 0.6 > 0.5, fails (notes)"
 
 
+def test_conditions_print_themselves() -> None:
+    found = rate_conditions(Regression(50), SGD(1000, 8, 0.1), "a:add(2) g:add(0.5)")
+    lines = str(found).splitlines()
+    assert lines[0].startswith("conditions under which 'a:add(2.0) g:add(0.5)' keeps the rate")
+    assert lines[0].endswith("1 of 2 hold, constants taken as 1")
+    assert lines[1] == "  a: eps <= sigma^2: 2 > 1, fails (notes)"
+    assert (len(found), found[1].part, found.hold) == (2, "g", False)
+    assert found.reference == excess_risk(Regression(50), SGD(1000, 8, 0.1)).value
+
+
+def test_other_results_print_themselves() -> None:
+    problem, sgd = Regression(20), SGD(500, step_size=0.05)
+    lines = str(risk_by_direction(problem, sgd)).splitlines()
+    assert lines[0].startswith(f"risk {excess_risk(problem, sgd).value:.6g} by direction, bias")
+    assert (len(lines), lines[-1]) == (15, "and 8 more directions")
+    assert str(excess_risk(problem, sgd).parts).startswith("bias 0.")
+    (row,) = bound_tightness((20,), (0.0,), (100,))
+    assert str([row]).startswith("[dim 20, 100 steps, batch 1, noise none: excess risk 0.2043")
+    noise = risk_bound(problem, sgd, "d:add(0.1)").noise
+    assert str(noise).startswith("gradient noise: alpha 3, sigma_G^2 ")
+
+
 def test_batches_tighten_the_condition_of_a_shared_factor_only() -> None:
     def right(noise: str, batch: int) -> float:
         (found,) = rate_conditions(Regression(50), SGD(1000, batch, 0.1), f"a:{noise}(0.1)")
@@ -198,3 +255,10 @@ def test_conditions_refuse_what_they_do_not_know() -> None:
         rate_conditions(Regression(10, sketch=5), SGD(100, 1, 0.1), "d:add(0.1)")
     with pytest.raises(ValueError, match="unknown part 'x'"):
         bound_tightness(parts="dx")
+
+
+def test_bounds_speak_of_the_heavy_ball_only() -> None:
+    with pytest.raises(ValueError, match="for the heavy ball, not for the rule 'nesterov'"):
+        risk_bound(Regression(20), SGD(100, step_size=0.02, momentum=0.5, rule="nesterov"))
+    plain = risk_bound(Regression(20), SGD(100, step_size=0.02, rule="nesterov"))
+    assert plain.upper == risk_bound(Regression(20), SGD(100, step_size=0.02)).upper

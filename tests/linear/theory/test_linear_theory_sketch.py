@@ -11,7 +11,7 @@ from isoloss.linear import (
     Allowance,
     Regression,
     allocate,
-    effective_model_size,
+    equal_risk_size,
     excess_risk,
     risk_bound,
 )
@@ -37,7 +37,7 @@ def test_bounds_hold_for_a_sketch(precision: str, inputs: str, site: str) -> Non
 def test_a_shared_factor_keeps_what_the_last_doubling_gains() -> None:
     """0.98 at eps 0.02 in dynamics.md, claim C4."""
     problem, sgd = Regression(1000, 1.5, 0.25), SGD(200_000, 1, 0.05)
-    found = effective_model_size(problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="in use")
+    found = equal_risk_size(problem, 128, sgd, "d:vec(0.02)", model="sketch", inputs="in use")
     assert found.doubling / found.full_doubling == pytest.approx(1 / 1.02, abs=0.01)
     assert found.closed == 128
 
@@ -45,7 +45,7 @@ def test_a_shared_factor_keeps_what_the_last_doubling_gains() -> None:
 def test_a_sketch_has_no_closed_form_where_it_mixes_the_noise() -> None:
     problem, sgd = Regression(200, 1.5, 0.25, site="before"), SGD(2000, 1, 0.05)
     for precision in ("d:coord(0.02)", "d:add(1e-3)"):
-        assert math.isnan(effective_model_size(problem, 16, sgd, precision, model="sketch").closed)
+        assert math.isnan(equal_risk_size(problem, 16, sgd, precision, model="sketch").closed)
 
 
 def test_a_real_sketch_may_be_allocated() -> None:

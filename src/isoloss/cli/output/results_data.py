@@ -8,15 +8,19 @@ from typing import Any
 
 from isoloss.fits import Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile, ResultWarning
 from isoloss.plans import Plan
+from isoloss.runs import metric_of
 
-LOSS = "nats/token"
 UNITS = {
     "params": "parameters",
     "tokens": "tokens",
-    "loss": LOSS,
     "log_rmse": "log loss",
     "log_bias": "log loss",
 }
+
+
+def units_of(metric: str) -> dict[str, str]:
+    """The unit of every number, where losses are of a metric."""
+    return {"loss": metric_of(metric).short, **UNITS}
 
 
 def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
         "draws": len(fit.draws),
         "resample": fit.resample,
         "seed": fit.facts.seed,
-        "units": UNITS,
+        "units": units_of(fit.law.metric),
         "constants": [_constant(fit, k.name) for k in fit.law.constants],
         "errors": {
             "fitted": _errors(fit.fitted),
@@ -62,7 +66,7 @@ def of_plan(plan: Plan) -> dict[str, Any]:
         name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
     }
     shown["regrets"] = said["judged"]
-    return {"units": UNITS | {"flop": "FLOPs of bf16"}, **shown}
+    return {"units": units_of(plan.metric) | {"flop": "FLOPs of bf16"}, **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "rules": comparison.rules,
         "level": comparison.level,
         "seed": comparison.seed,
-        "units": UNITS,
+        "units": units_of(comparison.entries[0].fit.law.metric),
         "laws": [_entry(each) for each in comparison.entries],
         "refused": dict(comparison.refused),
         "exponent_of_params": {"value": value, "low": low, "high": high},
@@ -83,6 +87,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
 def of_prediction(prediction: Prediction) -> dict[str, Any]:
     """The predicted points, one object each."""
     names = ("params", "tokens", "precision", "loss", "low", "high")
+    unit = metric_of(prediction.metric).short
     columns = (
         prediction.params,
         prediction.tokens,
@@ -97,9 +102,9 @@ def of_prediction(prediction: Prediction) -> dict[str, Any]:
         "units": {
             "params": "parameters",
             "tokens": "tokens",
-            "loss": LOSS,
-            "low": LOSS,
-            "high": LOSS,
+            "loss": unit,
+            "low": unit,
+            "high": unit,
         },
         "points": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
         "warnings": _warnings(prediction.warnings),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits import Section
-from isoloss.runs import COLUMNS, Runs, compact
+from isoloss.runs import COLUMNS, Runs, compact, metric_of
 
 #: Reasons that are listed unless all are asked for, and values of a text column that are.
 MOST_REASONS = 10
@@ -46,12 +46,11 @@ def as_data(runs: Runs) -> dict[str, Any]:
     """The same facts for programs; every number with its unit under ``units``."""
     names = [name for name in runs.columns if name in UNITS]
     numbers = [name for name in names if runs[name].dtype != object]
-    loss_unit = "nats/token" if set(runs["metric"]) <= {"nats"} else "as metric says"
     return {
         "rows": len(runs),
         "usable": len(runs.usable),
         "excluded": [{"reason": str(reason)} for reason in runs.excluded["reason"]],
-        "units": {**{name: UNITS[name] for name in numbers}, "loss": loss_unit},
+        "units": {**{name: UNITS[name] for name in numbers}, "loss": _loss_unit(runs)},
         "ranges": {name: _ends(runs.usable[name]) for name in numbers},
         "precisions": dict(Counter(_levels(runs.usable))),
         "sources": {
@@ -83,7 +82,12 @@ def _columns(runs: Runs) -> Iterator[tuple[str, ...]]:
             continue
         count = "all" if len(known) == len(values) else str(len(known))
         shown = _texts(known) if values.dtype == object else _range(name, known)
-        yield name, UNITS.get(name, ""), count, shown
+        yield name, _loss_unit(runs) if name == "loss" else UNITS.get(name, ""), count, shown
+
+
+def _loss_unit(runs: Runs) -> str:
+    """The unit of the losses; what the column of metrics says where they are of several."""
+    return metric_of(" and ".join(sorted(set(runs["metric"])) or ["nats"])).short
 
 
 def _precisions(usable: Runs) -> Iterator[tuple[str, ...]]:

@@ -66,7 +66,7 @@ def of_gaps(found: GapTable) -> dict[str, Any]:
         }
         precisions.append({**rest, "exponents": grown})
     return {
-        "units": {"gaps": "nats/token"},
+        "units": {"gaps": il.runs.metric_of(found.metric).short},
         "level": found.level,
         "noise_between_seeds": found.noise,
         "precisions": precisions,

@@ -81,7 +81,11 @@ def as_data(law: Law) -> dict[str, Any]:
         "form": form(law),
         "source": law.source,
         "evidence": il.laws.EVIDENCE[law.evidence],
-        "units": {"loss": "nats/token", "params": "parameters", "tokens": "tokens"},
+        "units": {
+            "loss": il.runs.metric_of(law.metric).short,
+            "params": "parameters",
+            "tokens": "tokens",
+        },
         "constants": constants,
         "box": box,
         "notes": law.notes,
@@ -113,7 +117,7 @@ def _one(law: Law) -> list[Section]:
     from isoloss.cli.output.forms import form
 
     lines = [
-        f"loss = {form(law)}, nats per token",
+        f"loss = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
         f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:

@@ -228,7 +228,8 @@ def _rank(
         laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt
     )
     if saving.as_json:
-        units = {"gap": "nats/token", "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
+        gap = il.runs.metric_of(found.metric).short
+        units = {"gap": gap, "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
         show_json("serving", {"from": named, "units": units, **asdict(found)})
     else:
         show(found.sections())

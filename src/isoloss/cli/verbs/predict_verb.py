@@ -138,10 +138,9 @@ def _sections(name: str, found: Prediction) -> list[Section]:
     compact = il.runs.compact
     bare = all(low != low for _, low, _ in found)
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
+    unit = il.runs.metric_of(found.metric).per_run
     line = (
-        "nats per token"
-        if bare
-        else f"nats per token; low to high is the {100 * found.level:g}% interval of {covers}"
+        unit if bare else f"{unit}; low to high is the {100 * found.level:g}% interval of {covers}"
     )
     rows = [
         (

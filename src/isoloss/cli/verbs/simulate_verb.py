@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -92,7 +92,17 @@ class Lists:
         many("--schedule", "S,S...", DESCENT, "constant, geometric or cosine.", "constant"),
     ] = None
     momentum: Annotated[
-        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the heavy ball.", "0")
+        list[str] | None, many("--momentum", "M,M...", DESCENT, "Of the update rule.", "0")
+    ] = None
+    rule: Annotated[
+        list[str] | None,
+        many(
+            "--rule",
+            "R,R...",
+            DESCENT,
+            "How gradients move w: heavy ball, nesterov, ema.",
+            "heavy ball",
+        ),
     ] = None
     precision: Annotated[
         list[str] | None,
@@ -160,7 +170,7 @@ def simulate(
         return
     if not ("samples" in given or "steps" in given):
         raise Refused("say how long it descends: --samples 1e3,1e6 or --steps 1000")
-    runs = il.simulate(
+    runs = _simulated(
         il.Regression(100),
         il.Grid(**given),
         iterate=iterate,
@@ -174,6 +184,12 @@ def simulate(
         show_json("runs", {"runs": runs.frame().to_dicts()})
     else:
         show(_sections(runs))
+
+
+def _simulated(*asked: Any, **given: Any) -> Runs:
+    """The runs, with a sign of life while they are made; long walks are said by a warning."""
+    with waiting("risks"):
+        return il.simulate(*asked, **given)
 
 
 def _study(

@@ -107,9 +107,7 @@ class Comparison:
             [d[np.arange(n) % len(d)] for d, n in zip(pooled, shares, strict=True)]
         )
         doubts = dict.fromkeys(c for e in asked for c in e.fit.doubts(x))
-        return summarise(
-            x, np.asarray(centre), mixed, level, of, asked[0].fit.law.box, tuple(doubts)
-        )
+        return summarise(x, np.asarray(centre), mixed, level, of, asked[0].fit.law, tuple(doubts))
 
     def exponent(self, level: float | None = None) -> tuple[float, float, float]:
         """The compute-optimal exponent of params averaged over laws: value, low, high.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.solve import Coordinates
+from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
@@ -20,7 +21,7 @@ from isoloss.runs import number
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicted losses in nats per token, each with an interval; iterates over (loss, low, high).
+    """Predicted losses, each with an interval; iterates over (loss, low, high).
 
     Attributes
     ----------
@@ -38,6 +39,8 @@ class Prediction:
         What an interval is of: a new "run" (seed noise and misfit included) or the law's "mean".
     warnings
         What the fitted runs do not tell of these points.
+    metric
+        What the losses are: "nats" per token or "excess_risk".
     """
 
     params: Array
@@ -49,6 +52,7 @@ class Prediction:
     level: float
     of: Of
     warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
+    metric: str = "nats"
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -138,7 +142,8 @@ def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
         WarningKind.NO_INTERVAL,
         f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
     )
-    return summarise(x, loss, np.vstack([none, none]), level, "mean", law.box, (missing,))
+    extra = (missing, *unseen_at_points(law, x))
+    return summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
 
 
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
@@ -167,7 +172,7 @@ def summarise(
     draws: Array,
     level: float,
     of: Of,
-    box: Box | None,
+    law: Law,
     extra: tuple[ResultWarning, ...] = (),
 ) -> Prediction:
     """The prediction at a level from draws (S, n), with warnings for what they do not hold.
@@ -180,8 +185,10 @@ def summarise(
     ends = np.full((2, len(x)), np.nan)
     ends[:, known] = np.nanquantile(draws[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
     names = tuple(str(x.levels.items[k]) for k in x.level)
-    warnings = (*_outside(x, box), *_undefined(undefined, known), *extra)
-    return Prediction(x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings)
+    warnings = (*_outside(x, law.box), *_undefined(undefined, known), *extra)
+    return Prediction(
+        x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings, law.metric
+    )
 
 
 def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:

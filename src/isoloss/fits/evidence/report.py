@@ -11,6 +11,7 @@ from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
 from isoloss.fits.sections import Section, number
 from isoloss.laws import Array, Constant, Law
+from isoloss.runs import metric_of
 
 Interval = tuple[float, float]
 
@@ -163,7 +164,7 @@ def sensitivity_sections(
     return [Section("What changes with the objective", (), head, tuple(rows))]
 
 
-def efficiencies_sections(e: Efficiencies | None) -> list[Section]:
+def efficiencies_sections(e: Efficiencies | None, metric: str) -> list[Section]:
     """Efficiencies and their gaps, with the floor E held at several values."""
     if e is None:
         return []
@@ -177,14 +178,16 @@ def efficiencies_sections(e: Efficiencies | None) -> list[Section]:
         for name in e.values
     ]
     lines = (
-        "an efficiency means what its base makes it mean; the gap does not: nats at "
-        f"{e.params:.3g} params, {e.tokens:.3g} tokens",
+        "an efficiency means what its base makes it mean; the gap does not: "
+        f"{metric_of(metric).unit} at {e.params:.3g} params, {e.tokens:.3g} tokens",
         "objective at each floor: " + ", ".join(number(v, 5) for v in e.objective),
     )
     return [Section("Efficiencies with the floor E held", lines, head, tuple(rows))]
 
 
-def gaps_sections(g: Gaps | None, score: GapScore | None, most: int = 24) -> list[Section]:
+def gaps_sections(
+    g: Gaps | None, score: GapScore | None, metric: str, most: int = 24
+) -> list[Section]:
     """Paired gaps by precision, how they grow, and how well the law predicts them."""
     if g is None:
         return []
@@ -194,18 +197,19 @@ def gaps_sections(g: Gaps | None, score: GapScore | None, most: int = 24) -> lis
         f"{g.pairs} pairs of runs that share all but precision; {g.negative} gaps are not positive",
         *_slopes(g),
     ]
+    of = metric_of(metric)
     if score is not None:
         lines.append(
-            f"this law misses the gaps by {score.nats:.3g} nats (root mean square of all), and by "
-            f"a factor {score.factor:.2f} those {score.scored} of {score.pairs} that are positive "
-            "in the runs and in the law"
+            f"this law misses the gaps by {of.amount(f'{score.nats:.3g}')} (root mean square of "
+            f"all), and by a factor {score.factor:.2f} those {score.scored} of {score.pairs} that "
+            "are positive in the runs and in the law"
         )
     if len(g.levels) > most:
         lines.append(
             f"the {most} precisions of most pairs are shown; {len(g.levels) - most} more are in "
             "fit.gaps.levels"
         )
-    head = ("precision", "pairs", "not positive", "mean gap, nats")
+    head = ("precision", "pairs", "not positive", f"mean gap, {of.unit}")
     return [Section("Paired gaps (no base law)", tuple(lines), head, rows)]
 
 

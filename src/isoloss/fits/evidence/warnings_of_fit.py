@@ -12,6 +12,7 @@ from isoloss.fits.evidence.parts import Errors, HeldOut
 from isoloss.fits.paired_gaps import Gaps, is_reference
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Coordinates, Optimum
+from isoloss.fits.unseen_parts import full_precision_to, unseen_in_runs
 from isoloss.fits.warning import ResultWarning, WarningKind
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
@@ -31,6 +32,7 @@ def judge(
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),
+        *unseen_in_runs(optimum.law, sample.x),
         *_bounds(optimum),
         *_design(sample),
         *_base_misfit(sample, optimum, fitted),
@@ -161,8 +163,10 @@ def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[R
     law = optimum.law
     effect = np.abs(np.log(law.loss(sample.x) / law.loss(sample.x.at_reference())))
     small = []
+    # Of what the law has no term for, it has no effect to compare: unseen_in_runs says so.
+    unseen = full_precision_to(law, sample.x)
     for k, level in enumerate(sample.x.levels.items):
-        rows = (sample.x.level == k) & ~base
+        rows = (sample.x.level == k) & ~base & (not unseen[k])
         if rows.any() and np.median(effect[rows]) < fitted.log_rmse:
             small.append(f"{level} ({100 * float(np.median(effect[rows])):.2g}%)")
     if small:

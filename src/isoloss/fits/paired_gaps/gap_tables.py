@@ -68,6 +68,7 @@ def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
         schedules,
         _differences(found, schedules),
         left_out,
+        sample.metric,
     )
 
 

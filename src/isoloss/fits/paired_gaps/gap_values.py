@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.sections import Section, number, text
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 #: A gap is resolved where it would be found to differ from zero by a two-sided test of this level.
 TEST = 0.95
@@ -30,7 +30,7 @@ class CellGap:
     pairs
         Pairs of runs, one a seed.
     mean
-        Mean gap, nats per token.
+        Mean gap, in the unit of the loss.
     error
         Its standard error over seeds; NaN with one seed.
     """
@@ -55,11 +55,11 @@ class PrecisionGap:
     cells, pairs
         Counts.
     mean
-        Mean of the cells, nats per token.
+        Mean of the cells, in the unit of the loss.
     error
         Its standard error over paired seeds; NaN where a cell has one seed.
     resolved
-        The smallest gap, in nats, that one cell would tell from none.
+        The smallest gap that one cell would tell from none.
     growth
         How the gap grows with tokens and params, or the sentence why that is not known.
     """
@@ -88,7 +88,7 @@ class GapTable:
     level
         Coverage of intervals, 0.9 = 90%.
     noise
-        Standard deviation over seeds of the loss of reference runs in one cell, nats per token.
+        Standard deviation over seeds of the loss of reference runs in one cell.
     freedom
         Its degrees of freedom.
     cells
@@ -101,6 +101,8 @@ class GapTable:
         Exponents under the first schedule less those under the second, by precision and name.
     left_out
         How many runs no gap is made of, by the reason.
+    metric
+        What the losses are: "nats" per token or "excess_risk".
     """
 
     level: float
@@ -111,6 +113,7 @@ class GapTable:
     schedules: tuple[str, ...]
     differences: dict[tuple[str, str], Slope]
     left_out: dict[str, int] = field(default_factory=dict)
+    metric: str = "nats"
 
     def of(self, precision: str, schedule: str | None = None) -> PrecisionGap:
         """The gaps of one precision. Raises KeyError for one that the table lacks."""
@@ -127,9 +130,11 @@ class GapTable:
         return [*self._stages(), *self._differences(), self._by_cell()]
 
     def _stages(self) -> Iterator[Section]:
+        unit = metric_of(self.metric)
         if math.isfinite(self.noise):
             seeds = (
-                f"losses of equal reference runs differ by {self.noise:.4f} nats between seeds "
+                "losses of equal reference runs differ by "
+                f"{unit.amount(f'{self.noise:.4f}')} between seeds "
                 f"({self.freedom} degrees of freedom)"
             )
         else:

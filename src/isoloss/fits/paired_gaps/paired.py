@@ -75,7 +75,7 @@ class LevelGap:
     negative
         How many gaps are not positive.
     mean
-        Geometric mean of the positive gaps, nats per token.
+        Geometric mean of the positive gaps, in the unit of the loss.
     """
 
     precision: str
@@ -146,7 +146,7 @@ class GapScore:
     factor
         The factor by which the law misses the scored gaps, by the root mean square of logarithms.
     nats
-        Root mean square error of all gaps, nats per token.
+        Root mean square error of all gaps, in nats per token where that is the metric of the runs.
     """
 
     scored: int

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.formats import NOISES, Format, relative_error
+from isoloss.formats import Format, noise_model, relative_error
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Constants, takes
 from isoloss.laws.inputs import Levels, Mask, Stage, bits_of
@@ -95,14 +95,14 @@ def noise_of(known: Format) -> tuple[str, float]:
     clipping are left out).
     """
     if known.eps is not None:
-        model = NOISES[str(known.noise)]
+        model = noise_model(str(known.noise))
         if model.kind == "mixed":
             raise ValueError(
                 f"a law of noise takes noise that is added or relative, not '{known}', which is "
                 "both"
             )
-        add, mul, _ = model.levels(known.eps)
-        return ("additive", add) if model.kind == "added" else ("multiplicative", mul)
+        at = model.levels(known.eps)
+        return ("additive", at.add) if model.kind == "added" else ("multiplicative", at.mul)
     if known.mantissa is not None:
         return "multiplicative", 4.0**-known.mantissa
     return "additive", 4.0**-known.bits

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,12 @@ from isoloss.linear.exact.contour import (
     contour_spread,
 )
 from isoloss.linear.exact.heavy_ball import ball_advanced, ball_holds
-from isoloss.linear.exact.state import Seen, State, start, state_of, stepped
+from isoloss.linear.exact.state import Seen, State, start, state_of
 from isoloss.linear.exact.step_operator import Operator
+from isoloss.linear.exact.walking import Way, announced, check_walk, varied, walked
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
-Way = Literal["jump", "step"]
-#: Steps that are still taken one by one, some hours of them.
-LONGEST = 10**8
 #: Size of what still turns below which few coordinates stand for all.
 TURNING = 1e-13
 
@@ -49,7 +47,7 @@ class Course:
 
     stretches: tuple[Stretch, ...]
     averaged: int
-    momentum: float
+    rule: Coefficients
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -58,15 +56,15 @@ class Course:
             (each.summing, each.steps if isinstance(each.size, np.ndarray) else 0)
             for each in self.stretches
         )
-        return sizes, self.momentum > 0
+        return sizes, self.rule.still, self.rule.heavy
 
     @property
     def smooth(self) -> bool:
-        """Whether the result is smooth in the eigenvalue: with momentum, what turns has died in
+        """Whether the result is smooth in the eigenvalue: with rule, what turns has died in
         every stretch.
         """
         fewest = min(each.steps for each in self.stretches)
-        return self.momentum == 0 or fewest * math.log(self.momentum) < 2 * math.log(TURNING)
+        return self.rule.keep == 0 or fewest * math.log(self.rule.keep) < 2 * math.log(TURNING)
 
     def scaled(self, size: float) -> Course:
         """The course with all step sizes times `size`."""
@@ -98,7 +96,7 @@ def course_of(sgd: SGD, step_size: float, iterate: str) -> Course:
                 if part
             ]
             at += steps
-    return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.momentum)
+    return Course(tuple(stretches), 0 if first is None else sgd.steps - first, sgd.coefficients)
 
 
 @dataclass(frozen=True)
@@ -117,24 +115,39 @@ def run(
 ) -> Outcome:
     """The result of courses of one shape under stacked operators."""
     # Points of one shape run side by side: arrays (P, n), a row a point.
-    momentum = np.array([[each.momentum] for each in courses])
-    at = start(op, bool(courses[0].momentum))
+    rule = Coefficients(*np.array([each.rule for each in courses], dtype=float).T[:, :, None])
+    at = start(op, not courses[0].rule.still)
     count = len(courses[0].stretches)
+    announced(_steps_to_walk(op, courses, rule, way), op.h.shape[1], way)
     for k in range(count):
         stretches = [each.stretches[k] for each in courses]
         # Of the last stretch only the total spread is asked, which costs one inversion and no
         # state.
-        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, momentum, way):
+        if k == count - 1 and not by_coordinate and _all_jump(op, stretches, rule, way):
             return _ended(at, op, stretches, courses, norm)
-        at = advanced(at, op, stretches, momentum, way)
+        at = advanced(at, op, stretches, rule, way.part(k / count, (k + 1) / count))
     return _read(at, op, courses, norm)
+
+
+def _steps_to_walk(op: Operator, courses: list[Course], rule: Coefficients, way: Way) -> int:
+    """The steps, over all points, that have to be taken one by one."""
+    count = 0
+    for stretches in zip(*(each.stretches for each in courses), strict=True):
+        steps = np.array([each.steps for each in stretches])
+        if way.jump and not isinstance(stretches[0].size, np.ndarray):
+            gamma = np.array([[each.size] for each in stretches])
+            steps = steps[~_jumps(op, gamma, rule, steps, way)]
+        if len(steps):
+            check_walk(int(steps.max()))
+        count += int(steps.sum())
+    return count
 
 
 def advanced(
     at: State,
     op: Operator,
     stretches: list[Stretch],
-    momentum: Array,
+    rule: Coefficients,
     way: Way,
     seen: Seen | None = None,
 ) -> State:
@@ -145,21 +158,22 @@ def advanced(
     steps = np.array([each.steps for each in stretches])
     summing = stretches[0].summing
     if isinstance(stretches[0].size, np.ndarray) or seen is not None:
-        return _varied(at, op, stretches, momentum, summing, seen)
+        sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
+        return varied(at, op, sizes, rule, summing, way, seen)
     gamma = np.array([[each.size] for each in stretches])
     # Some points of a stack may jump while others have to walk; each keeps its row.
-    jump = _jumps(op, gamma, momentum, steps, way)
+    jump = _jumps(op, gamma, rule, steps, way)
     if jump.all():
-        return _jumped(at, op, gamma, momentum, steps, summing)
+        return _jumped(at, op, gamma, rule, steps, summing)
     merged = [None if each is None else each.copy() for each in at.arrays()]
     for chosen, far in ((np.flatnonzero(jump), True), (np.flatnonzero(~jump), False)):
         if not len(chosen):
             continue
         part, here = at.rows(chosen), op.rows(chosen)
         moved = (
-            _jumped(part, here, gamma[chosen], momentum[chosen], steps[chosen], summing)
+            _jumped(part, here, gamma[chosen], rule.rows(chosen), steps[chosen], summing)
             if far
-            else walked(part, here, gamma[chosen], steps[chosen], momentum[chosen], summing)
+            else walked(part, here, gamma[chosen], steps[chosen], rule.rows(chosen), summing, way)
         )
         for into, new in zip(merged, moved.arrays(), strict=True):
             if into is not None and new is not None:
@@ -167,87 +181,34 @@ def advanced(
     return state_of(merged)
 
 
-def walked(
-    at: State, op: Operator, gamma: Array, steps: NDArray[np.int64], momentum: Array, summing: bool
-) -> State:
-    """The state behind `steps` (P,) steps, one after the other; who is there waits for the
-    others.
-    """
-    check_walk(int(steps.max()))
-    left = np.arange(len(steps))
-    # Points with fewer steps leave the stack when theirs are done, so none is computed in vain.
-    parts: list[tuple[NDArray[np.intp], State]] = []
-    done = 0
-    for goal in np.unique(steps):
-        for _ in range(goal - done):
-            at = stepped(at, op, gamma, momentum, summing)
-        done = int(goal)
-        here = steps[left] == goal
-        parts.append((left[here], at.rows(np.flatnonzero(here))))
-        rest = np.flatnonzero(~here)
-        at, op, gamma, momentum, left = (
-            at.rows(rest),
-            op.rows(rest),
-            gamma[rest],
-            momentum[rest],
-            left[rest],
-        )
-    # Back to the order of the points.
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-    columns = zip(*(state.arrays() for _, state in parts), strict=True)
-    return state_of([None if c[0] is None else np.concatenate(c)[order] for c in columns])
-
-
-def check_walk(steps: int) -> None:
-    """Raise ValueError if steps are too many to be taken one by one."""
-    if steps > LONGEST:
-        raise ValueError(
-            f"{steps} steps have to be taken one by one here, which is too many; accepted are at "
-            f"most {LONGEST}, "
-            "or a constant or geometric schedule well below the stability limit with method 'exact'"
-        )
-
-
-def _varied(
+def _jumped(
     at: State,
     op: Operator,
-    stretches: list[Stretch],
-    momentum: Array,
+    gamma: Array,
+    rule: Coefficients,
+    steps: NDArray[np.int64],
     summing: bool,
-    seen: Seen | None,
-) -> State:
-    """The state behind stretches of as many steps each, whose size may differ from step to step."""
-    sizes = np.array([np.broadcast_to(each.size, each.steps) for each in stretches])
-    for size in sizes.T:
-        at = stepped(at, op, size[:, None], momentum, summing, seen)
-    return at
-
-
-def _jumped(
-    at: State, op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], summing: bool
 ) -> State:
     if at.speed is None:
         return contour_advanced(at, op, gamma, steps, summing)
-    return ball_advanced(at, op, gamma, momentum, steps, summing)
+    return ball_advanced(at, op, gamma, rule, steps, summing)
 
 
 def _jumps(
-    op: Operator, gamma: Array, momentum: Array, steps: NDArray[np.int64], way: Way
+    op: Operator, gamma: Array, rule: Coefficients, steps: NDArray[np.int64], way: Way
 ) -> NDArray[np.bool_]:
-    if way == "step":
+    if not way.jump:
         return np.zeros(len(steps), dtype=bool)
-    if momentum.any():
-        return ball_holds(op, gamma, momentum, steps)
+    if not rule.still:
+        return ball_holds(op, gamma, rule, steps)
     return contour_holds(op, gamma, steps)
 
 
-def _all_jump(op: Operator, stretches: list[Stretch], momentum: Array, way: Way) -> bool:
-    if isinstance(stretches[0].size, np.ndarray) or momentum.any():
+def _all_jump(op: Operator, stretches: list[Stretch], rule: Coefficients, way: Way) -> bool:
+    if isinstance(stretches[0].size, np.ndarray) or not rule.still:
         return False
     gamma = np.array([[each.size] for each in stretches])
-    return bool(
-        _jumps(op, gamma, momentum, np.array([each.steps for each in stretches]), way).all()
-    )
+    return bool(_jumps(op, gamma, rule, np.array([each.steps for each in stretches]), way).all())
 
 
 def _ended(

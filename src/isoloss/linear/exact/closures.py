@@ -23,12 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.exact.chain import Stretch, Way, advanced
+from isoloss.linear.exact.chain import Stretch, advanced
 from isoloss.linear.exact.measuring import error_square
+from isoloss.linear.exact.nearest_closure import Nearest, around, nearest_of, nearest_walked
 from isoloss.linear.exact.state import Seen, State, start
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
+from isoloss.linear.exact.walking import Way, announced, check_walk, pace_of
 from isoloss.linear.moments import Setting, fine_noise, rounded_moments, symmetric_moments
 from isoloss.linear.quantisers import Quantisers, Scales, is_grid, is_listed, levels_of
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
 #: Length of a piece, relative to the steps before it.
@@ -84,11 +87,8 @@ class Closure:
     def at(self, mean: Array, var: Array) -> Levels:
         """The levels where w has these means and variances (1, n)."""
         q, setting = self.quantisers, self.setting
-        # Root mean squares (1,) of what is rounded: the label, the activation, the error.
-        label = float(
-            np.sqrt(setting.noise_var + setting.total(setting.lam * setting.target**2))[0, 0]
-        )
-        signal = float(np.sqrt(setting.signal)[0, 0])
+        # Root mean squares of what is rounded: the label, the activation, the error.
+        label, signal = self._roots
         squares = mean**2 + var
         w = self._parameter(mean, var)
         seen = float(np.sqrt(setting.total(setting.h * (squares + w.add + w.mul * squares)))[0, 0])
@@ -112,6 +112,25 @@ class Closure:
         on_error = rounding(q.g, self.scales.g, error, label)
         g = _in_units(q.g, on_error, error, scale * on_error.gain, relative=on_error.gain)
         return replace(levels, noises=noises._replace(g=g), gradient_gain=on_error.gain)
+
+    @property
+    def _roots(self) -> tuple[float, float]:
+        at = self.setting
+        label = float(np.sqrt(at.noise_var + at.total(at.lam * at.target**2))[0, 0])
+        return label, float(np.sqrt(at.signal)[0, 0])
+
+    def compiled(self) -> Nearest:
+        """This closure, of nearest rounding, as compiled code takes it."""
+        q, scales, (label, signal) = self.quantisers, self.scales, self._roots
+        on_label = rounding(q.l, scales.l, label, label)
+        noise = _in_units(q.l, on_label, label, 1.0, floats_relative=False)
+        return nearest_of(
+            self.setting,
+            float(self.batch[0, 0]),
+            (on_label.gain, noise, on_label.bend / on_label.gain**2),
+            ((q.a, scales.a, signal), (q.g, scales.g, label)),
+            levels_of(q.w or Format.parse("fp"), scales.w, self._largest),
+        )
 
     def at_the_optimum(self) -> Levels:
         """The levels at the optimum on rounded features, which the stability limit is judged at."""
@@ -209,8 +228,18 @@ class Closed:
     centre: Array
 
 
-def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, way: Way) -> Closed:
+def closed(
+    closure: Closure, stretches: tuple[Stretch, ...], rule: Coefficients, way: Way
+) -> Closed:
     """The state after all stretches, the levels set again at each piece."""
+    steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
+    if closure.biased or isinstance(stretches[0].size, np.ndarray):
+        check_walk(steps)
+        announced(steps, numbers, way, closure.biased)
+    if closure.biased and pace_of(steps, numbers, way, nearest=True).compiled:
+        return _closed_by_machine(closure, stretches, rule, way)
+    told, way = way.told, replace(way, told=None, whole=steps)
+    each_rule = Coefficients(*(np.array([[value]]) for value in rule))
     levels, at, centre = None, None, np.zeros_like(closure.setting.h)
     done = summed = 0
     for stretch in stretches:
@@ -223,7 +252,7 @@ def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, wa
             noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
             op = operator(levels.trained(closure.setting), noises, closure.batch)
             at = (
-                start(op, momentum > 0)
+                start(op, not rule.still)
                 if at is None
                 else _recentred(at, centre - op.centre, summed)
             )
@@ -231,13 +260,39 @@ def closed(closure: Closure, stretches: tuple[Stretch, ...], momentum: float, wa
             seen = closure.seen(at.mean + centre, at.var, centre)
             gain = levels.gain * levels.gradient_gain
             at = advanced(
-                at, op, [replace(piece, size=piece.size * gain)], np.array([[momentum]]), way, seen
+                at,
+                op,
+                [replace(piece, size=piece.size * gain)],
+                each_rule,
+                replace(way, told=None),
+                seen,
             )
             done += piece.steps
+            if told is not None:
+                told(done / steps)
             summed += piece.steps if piece.summing else 0
     if at is None or levels is None:
         raise AssertionError("a descent has at least one step")
     return Closed(at, closure.at(at.mean + centre, at.var), centre)
+
+
+def _closed_by_machine(
+    closure: Closure, stretches: tuple[Stretch, ...], rule: Coefficients, way: Way
+) -> Closed:
+    """The same for nearest rounding, whose pieces are single steps, in machine code."""
+    nearest, summed = closure.compiled(), 0
+    state, count = np.zeros((9, closure.setting.h.shape[1])), len(stretches)
+    for k, stretch in enumerate(stretches):
+        here = way.part(k / count, (k + 1) / count)
+        sizes = np.broadcast_to(stretch.size, stretch.steps)
+        # The levels of the last step, which moved the optimum, are asked for after it.
+        state = nearest_walked(nearest, state, sizes[:-1], rule, stretch.summing, here)
+        last = closure.at(state[:1], state[1:2])
+        state = nearest_walked(nearest, state, sizes[-1:], rule, stretch.summing, Way())
+        summed += stretch.steps if stretch.summing else 0
+    ratio = last.label_gain / last.gain
+    at = around(state, ratio * closure.setting.centre, summed)
+    return Closed(at, closure.at(state[:1], state[1:2]), ratio * closure.setting.centre)
 
 
 def judged(closure: Closure) -> tuple[Operator, float]:

@@ -13,6 +13,7 @@ from isoloss.linear.exact.measuring import (
     norm_of,
 )
 from isoloss.linear.exact.solving import point_of, solved
+from isoloss.linear.exact.walking import JUMP
 from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Directions, Inputs, TrainingRisk
@@ -46,7 +47,7 @@ def risk_by_direction(
     """
     check_inputs(inputs)
     point = point_of(problem, sgd, precision, iterate, scales, compressed=False)
-    done = solved([point], inputs, "jump", by_coordinate=True)
+    done = solved([point], inputs, JUMP, by_coordinate=True)
     bias = bias_by_coordinate(done.setting, done.mean, inputs)[0]
     norm = norm_of(done.setting, inputs)[0]
     return Directions(norm, bias, 0.5 * norm * np.asarray(done.var)[0])
@@ -76,7 +77,7 @@ def training_risk(
         Bad input, or an unstable step size.
     """
     point = point_of(problem, sgd, precision, "last", scales, compressed=True)
-    done = solved([point], "in use", "jump", by_coordinate=True)
+    done = solved([point], "in use", JUMP, by_coordinate=True)
     at, var = done.trained, np.asarray(done.var)
     value = 0.5 * error_square(at, done.noises, done.mean, var)[0, 0]
     # A sketch has what it cannot learn, and the floor of its rounding, in its noise variance.

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Format
 from isoloss.linear.exact.step_operator import Noises
-from isoloss.linear.moments import Setting, fine_noise, noise_levels, rounded_moments
+from isoloss.linear.moments import (
+    Setting,
+    dithered_mean,
+    fine_noise,
+    noise_levels,
+    rounded_moments,
+)
 from isoloss.linear.quantisers import is_listed, levels_of
 from isoloss.linear.risk import How
 
@@ -124,9 +130,7 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
         known, scale = fine_noise(known, scale, largest)
     noise = noise_levels(known)
     if noise is None:
-        return _grid_rounding(
-            levels_of(known, scale, largest), known.rounding == "sr", done, inputs
-        )
+        return _grid_rounding(levels_of(known, scale, largest), known, done, inputs)
     added = 0.5 * noise.add * at.total(np.broadcast_to(norm, mean.shape))[:, 0]
     if not noise.mul:
         return np.asarray(added)
@@ -138,7 +142,7 @@ def rounding_of(known: Format | None, scale: float | None, done: Solved, inputs:
     return np.asarray(added + 0.5 * noise.mul * (size + spread))
 
 
-def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -> Array:
+def _grid_rounding(levels: Array, known: Format, done: Solved, inputs: str) -> Array:
     """0.5 E ||Q(w) - w_best||^2 - 0.5 E ||w - w_best||^2 for a result of normal coordinates."""
     if done.var is None:
         raise AssertionError("a rounded result needs the variance of every coordinate")
@@ -146,7 +150,11 @@ def _grid_rounding(levels: Array, stochastic: bool, done: Solved, inputs: str) -
     added = []
     for mean, var, optimum in zip(done.mean, done.var, best, strict=True):
         # E Q(w), E Q(w)^2 of every coordinate; the risk of w itself is taken off term by term.
-        first, second, _ = rounded_moments(levels, stochastic, mean, np.sqrt(np.maximum(var, 0.0)))
+        sd = np.sqrt(np.maximum(var, 0.0))
+        if known.rounding == "dither":
+            first, second = dithered_mean(levels, mean, sd)
+        else:
+            first, second, _ = rounded_moments(levels, known.rounding == "sr", mean, sd)
         added.append(second - 2 * optimum * first - (var + mean**2 - 2 * optimum * mean))
     return np.asarray(0.5 * at.total(norm_of(at, inputs) * np.array(added))[:, 0])
 

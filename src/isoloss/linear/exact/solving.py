@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from isoloss.formats import Format
 from isoloss.linear.asked import Spelled, check_point, check_scales
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact.chain import Course, Way, course_of, run
+from isoloss.linear.exact.chain import Course, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
 from isoloss.linear.exact.measuring import Solved, norm_of
 from isoloss.linear.exact.stability import limits, stable
 from isoloss.linear.exact.step_operator import Operator, noises_of, operator
+from isoloss.linear.exact.walking import Way
 from isoloss.linear.moments import Setting, noise_levels, setting_of, stacked
 from isoloss.linear.quantisers import Quantisers, Scales, is_grid, quantisers_of, spelled_noises
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import How, Inputs
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
 
@@ -101,19 +103,25 @@ def _is_basis_free(known: Format) -> bool:
 
 def limit_of(point: Point) -> float:
     """The largest stable step size of a point; infinite where no feature is left."""
-    momentum = np.array([[point.sgd.momentum]])
+    rule = rules_of([point])
     if point.quantisers.closed:
-        return float(limits(stack([point])[1], momentum)[0])
+        return float(limits(stack([point])[1], rule)[0])
     op, gain = judged(closure_of(point))
-    return float(limits(op, momentum)[0]) / gain
+    return float(limits(op, rule)[0]) / gain
 
 
-def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Array]:
-    """Settings, operators and momenta of points of as many coordinates each."""
+def rules_of(points: Sequence[Point]) -> Coefficients:
+    """The update rules of points, a row a point."""
+    made = np.array([each.course.rule for each in points], dtype=float)
+    return Coefficients(*made.T[:, :, None])
+
+
+def stack(points: Sequence[Point]) -> tuple[Setting, Operator, Coefficients]:
+    """Settings, operators and update rules of points of as many coordinates each."""
     setting = stacked([each.setting for each in points])
     batch = np.array([[float(each.sgd.batch)] for each in points])
     op = operator(setting, noises_of([each.quantisers for each in points]), batch)
-    return setting, op, np.array([[each.sgd.momentum] for each in points])
+    return setting, op, rules_of(points)
 
 
 def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: bool) -> Solved:
@@ -124,8 +132,8 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
     if not points[0].quantisers.closed:
         return _solved_by_closure(points[0], inputs, way)
     # One operator with a row a point; the step sizes are shares of its limits.
-    setting, op, momentum = stack(points)
-    sizes = step_sizes([each.sgd for each in points], op, momentum)
+    setting, op, rule = stack(points)
+    sizes = step_sizes([each.sgd for each in points], op, rule)
     courses = [each.course.scaled(size) for each, size in zip(points, sizes, strict=True)]
     outcome = run(op, courses, way, norm_of(setting, inputs), by_coordinate)
     hows = [each.how(inputs) for each in points]
@@ -138,10 +146,10 @@ def solved(points: Sequence[Point], inputs: Inputs, way: Way, by_coordinate: boo
 def _solved_by_closure(point: Point, inputs: Inputs, way: Way) -> Solved:
     closure = closure_of(point)
     op, gain = judged(closure)
-    (size,) = step_sizes([point.sgd], op, np.array([[point.sgd.momentum]]), gain)
+    (size,) = step_sizes([point.sgd], op, rules_of([point]), gain)
     course = point.course.scaled(size)
     # Levels of noise change along training, so a closure is its own run through the course.
-    end = closed(closure, course.stretches, course.momentum, way)
+    end = closed(closure, course.stretches, course.rule, way)
     mean, var = (end.state.mean, end.state.var)
     if course.averaged:
         # The average is around the last optimum: _recentred moved the sum with it.
@@ -161,7 +169,7 @@ def closure_of(point: Point) -> Closure:
 
 
 def step_sizes(
-    descents: Sequence[SGD], op: Operator, momentum: Array, gain: float = 1.0
+    descents: Sequence[SGD], op: Operator, rule: Coefficients, gain: float = 1.0
 ) -> list[float]:
     """The first step size of every descent as a number, once each is known to be stable.
 
@@ -171,7 +179,7 @@ def step_sizes(
     """
     shares = [each.share for each in descents]
     limit = (
-        limits(op, momentum) / gain
+        limits(op, rule) / gain
         if any(share is not None for share in shares)
         else np.zeros(len(shares))
     )
@@ -182,11 +190,11 @@ def step_sizes(
         ]
     )
     # Given sizes are judged as well; a share below one is stable by construction.
-    fine = stable(op, gain * sizes[:, None], momentum) & np.isfinite(sizes)
+    fine = stable(op, gain * sizes[:, None], rule) & np.isfinite(sizes)
     if not fine.all():
         at = int(np.argmin(fine))
         here = np.array([at])
-        most = float(limits(op.rows(here), momentum[here])[0]) / gain
+        most = float(limits(op.rows(here), rule.rows(here))[0]) / gain
         raise ValueError(
             f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, "
             f"momentum and precision is {most:.6g}"

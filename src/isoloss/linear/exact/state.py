@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.linear.exact.step_operator import Operator
+from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
 
@@ -80,11 +81,11 @@ def stepped(
     at: State,
     op: Operator,
     gamma: Array,
-    momentum: Array | float,
+    rule: Coefficients,
     summing: bool,
     seen: Seen | None = None,
 ) -> State:
-    """The state one step later; gamma and momentum (P, 1) or numbers. Source: derived."""
+    """The state one step later; gamma and the rule (P, 1) or numbers. Source: derived."""
     # Where the parameter is rounded to nearest, the gradient is taken at Q(w) and not at w: mean
     # and variance as the step sees them differ from those that it moves.
     gh, mean, var = gamma * op.h, at.mean, at.var
@@ -94,7 +95,7 @@ def stepped(
     # is V - 2 gamma h V + added and not (1 - gamma h)^2 V + added.
     added, push = gamma**2 * shock(op, mean, var), gh * mean
     gh = gh if seen is None else gh * seen.slope
-    if at.speed is None or at.var_speed is None or at.cov_speed is None or at.cov_total is None:
+    if at.speed is None:
         mean, var = at.mean - push, at.var - 2 * gh * at.var + added
         if not summing:
             return replace(at, mean=mean, var=var)
@@ -106,21 +107,52 @@ def stepped(
             # cov+ = cov(sum + v, v+), and v+ = (1 - gamma h) v + noise that is new.
             (at.cov + at.var) - gh * (at.cov + at.var),
         )
-    # u+ = b u - gradient and v+ = v + u+; second moments of (v, u) and of both with the sum.
-    b = momentum
-    speed = b * at.speed - push
-    var_speed = b * b * at.var_speed - 2 * b * gh * at.cov_speed + added
-    # cov(v, u+) before the new noise, which is independent of v.
-    drift = b * at.cov_speed - gh * at.var
-    cov_total = b * (at.cov_total + at.cov_speed) - gh * (at.cov + at.var)
-    return State(
-        at.mean + speed,
-        at.var + 2 * drift + var_speed,
-        at.total + at.mean if summing else at.total,
-        at.var_total + 2 * at.cov + at.var if summing else at.var_total,
-        at.cov + at.var + cov_total if summing else at.cov,
-        speed,
-        var_speed,
-        drift + var_speed,
-        cov_total if summing else at.cov_total,
+    return _ruled(at, rule, gh, push, added, summing)
+
+
+def _ruled(
+    at: State, rule: Coefficients, gh: Array, push: Array, added: Array, summing: bool
+) -> State:
+    """One step of a rule with a state u of its own; `push` is the mean of the gradient, `added` its
+    whole variance.
+    """
+    speed, var_speed, cov_speed, cov_total = (
+        _there(each) for each in (at.speed, at.var_speed, at.cov_speed, at.cov_total)
     )
+    # u+ = b u - g and v+ = v + c u+ - d g; second moments of (v, u) and of both with the sum.
+    b, c, d = rule
+    speed = b * speed - push
+    after = b * b * var_speed - 2 * b * gh * cov_speed + added
+    # cov(v, u+) before the new noise, which is independent of v.
+    drift = b * cov_speed - gh * at.var
+    joined = at.cov + at.var
+    cov_total = b * (cov_total + cov_speed) - gh * joined
+    mean, var = at.mean + c * speed, at.var + 2 * c * drift + c * c * after
+    both, cov = drift + c * after, joined + c * cov_total
+    if not rule.heavy:
+        # cov(u+, g), cov(v, g) = gamma h V, and var g = added.
+        pulled = b * gh * cov_speed - added
+        mean, var = (
+            mean - d * push,
+            var - 2 * d * gh * at.var - 2 * c * d * pulled + d * d * added,
+        )
+        both, cov = both - d * pulled, cov - d * gh * joined
+    if not summing:
+        return replace(at, mean=mean, var=var, speed=speed, var_speed=after, cov_speed=both)
+    return State(
+        mean,
+        var,
+        at.total + at.mean,
+        at.var_total + 2 * at.cov + at.var,
+        cov,
+        speed,
+        after,
+        both,
+        cov_total,
+    )
+
+
+def _there(array: Array | None) -> Array:
+    if array is None:
+        raise AssertionError("a rule with a state of its own has a speed")
+    return array

@@ -75,7 +75,8 @@ class Operator:
 
 def ideal(known: Format | None) -> Noise:
     """The noise of an ideal format, or none."""
-    return Noise(*(noise_levels(known) or ()))
+    levels = noise_levels(known)
+    return Noise() if levels is None else Noise(levels.add, levels.mul, levels.shared)
 
 
 def noises_of(points: Sequence[Quantisers]) -> Noises:

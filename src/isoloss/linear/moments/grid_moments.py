@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+
+from isoloss.linear.moments.partial_moments import partial_moments
 
 Array = NDArray[np.float64]
 #: Standard deviations of x beyond which a cell is left out (all but the first cells outside), and
@@ -49,12 +50,17 @@ def rounded_moments(
     """(E u, E u^2, E u x) for x ~ N(mean, sd^2) and its rounding u to the grid of +-levels; sd may
     be 0.
     """
+    mean_u, h, _, g, _, _ = signed_sums(levels, stochastic, mean, sd)
+    return mean_u, h, g
+
+
+def signed_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[Array]:
+    """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 for x ~ N(mean, sd^2) and u, its rounding."""
     # A mean other than zero breaks the symmetry: all levels, ascending, with their signs.
     signed = np.concatenate([-levels[:0:-1], levels])
     # A point mass as a very narrow normal, so that one formula serves.
     tiny = 1e-12 * (np.abs(mean) + levels[1])
-    mean_u, h, _, g, _, _ = _cell_sums(signed, stochastic, mean, np.maximum(sd, tiny))
-    return mean_u, h, g
+    return _cell_sums(signed, stochastic, mean, np.maximum(sd, tiny))
 
 
 def _cell_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list[Array]:
@@ -94,7 +100,7 @@ def _pieces(
 ) -> list[Array]:
     """The share of each level (nearest) or of the cell above it (stochastic) in the six moments."""
     low, high, u = _edges(levels, stochastic, half)
-    i0, i1, i2, i3 = _partial(low[at], high[at], mean[row], sd[row])
+    i0, i1, i2, i3 = partial_moments(low[at], high[at], mean[row], sd[row])
     # Nearest: u is the level on its cell, so E u^j x^k is a^j times the k-th partial moment.
     a = u[at]
     if not stochastic:
@@ -117,7 +123,7 @@ def _pieces(
     pieces = [np.where(end, f, g) for f, g in zip(flat, line, strict=True)]
     if not half:  # what lies below the lowest level of a signed grid saturates as well
         below = np.flatnonzero(at == 0)
-        j0, j1, j2, _ = _partial(
+        j0, j1, j2, _ = partial_moments(
             np.full(len(below), -math.inf), levels[at[below]], mean[row[below]], sd[row[below]]
         )
         c = levels[0]
@@ -135,31 +141,6 @@ def _edges(levels: Array, stochastic: bool, half: bool) -> tuple[Array, Array, A
     middles = (levels[1:] + levels[:-1]) / 2
     start = 0.0 if half else -math.inf
     return np.concatenate([[start], middles]), np.append(middles, math.inf), levels
-
-
-def _partial(low: Array, high: Array, mean: Array, sd: Array) -> tuple[Array, Array, Array, Array]:
-    """E[x^k; low < x < high] for k = 0..3, x ~ N(mean, sd^2).
-
-    Both ends are turned to the side where the tail is small, so that far cells keep their digits.
-    """
-    # Standardised ends; far from the mean the difference of two tails keeps its digits and that of
-    # two shares near one does not.
-    a, b = (low - mean) / sd, (high - mean) / sd
-    flip = a + b > 0
-    mass = np.where(flip, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
-    pa, pb = (np.exp(-each * each / 2) / math.sqrt(2 * math.pi) for each in (a, b))
-    # The ends may be infinite: x phi(x) and x^2 phi(x) are zero there.
-    with np.errstate(invalid="ignore"):
-        apa, bpb = (np.where(np.isinf(e), 0.0, e * p) for e, p in ((a, pa), (b, pb)))
-        aapa, bbpb = (np.where(np.isinf(e), 0.0, e * q) for e, q in ((a, apa), (b, bpb)))
-    # Partial moments of z, by parts: E z = phi(a) - phi(b), E z^2 = mass + a phi(a) - b phi(b), ...
-    z1 = pa - pb
-    z2 = mass + apa - bpb
-    z3 = 2 * z1 + aapa - bbpb
-    i1 = mean * mass + sd * z1
-    i2 = mean**2 * mass + 2 * mean * sd * z1 + sd**2 * z2
-    i3 = mean**3 * mass + 3 * mean**2 * sd * z1 + 3 * mean * sd**2 * z2 + sd**3 * z3
-    return mass, i1, i2, i3
 
 
 def _ramps(counts: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -45,7 +45,9 @@ def rounded_covariance(
         covariance = gram.copy()
     else:
         sd = np.sqrt(variance)
-        coefficients = _coefficients(levels_of(data, scale, largest), data.rounding == "sr", sd)
+        # Dither is, like stochastic rounding, x itself in the mean, and flat beyond the ends.
+        kept = data.rounding is not None
+        coefficients = _coefficients(levels_of(data, scale, largest), kept, sd)
         correlation = gram / np.outer(sd, sd)
         # Odd terms only, since Q is odd: r, r^3, r^5, ..., each an outer product of coefficients.
         covariance, power, square = np.zeros_like(gram), correlation.copy(), correlation**2

@@ -8,6 +8,7 @@ import numpy as np
 
 from isoloss.formats import Format
 from isoloss.linear.moments.feature_moments import data_moments, shared_factors
+from isoloss.linear.moments.mixtures import NORMAL
 from isoloss.linear.moments.modes import Modes, modes_of
 from isoloss.linear.moments.setting import Setting, scalar
 from isoloss.linear.moments.sketching import sketched_setting
@@ -23,7 +24,15 @@ def setting_of(
     """
     if problem.sketch is not None:
         return sketched_setting(problem, data, scale)
-    return (_compressed if compressed and problem.smooth else _full)(problem, data, scale)
+    few = compressed and problem.smooth and not _rugged(problem, data)
+    return (_compressed if few else _full)(problem, data, scale)
+
+
+def _rugged(problem: Regression, data: Format | None) -> bool:
+    """Whether moments jump from one eigenvalue to the next: features near plus or minus one number
+    cross the midpoints of a grid, one after the other.
+    """
+    return problem.kurtosis < NORMAL and data is not None and data.noise is None
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,8 @@ remembers the rounding.
 - No rounding, and a factor a sample (`vec`, which commutes with S): the eigenbasis of G, exact.
 - Normal noise added after the sketch: H_q = G + eps I, exact. Added before it: H_q = G + eps S S',
   exact in use; on clean ones the covariance of w is taken as diagonal, a closure.
-- Noise by element, and real grids: the normal u of the same covariance, H_q = A G A + N with the
+- Noise by element, added noise that is not normal, and real grids: the normal u of the same
+  covariance, H_q = A G A + N with the
   gains A and the noise N of every coordinate. A closure.
 
 Source: derived; setting of Lin et al. 2024 (2406.08466) and Zhang et al. 2026 (2602.19241).
@@ -23,9 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format
+from isoloss.formats import Format, NoiseLevels
 from isoloss.linear.checks import fits_in_memory
 from isoloss.linear.moments.feature_moments import data_moments, noise_levels, shared_factors
+from isoloss.linear.moments.mixtures import NORMAL
 from isoloss.linear.moments.setting import Setting, scalar
 from isoloss.linear.regression import Regression
 
@@ -135,10 +137,11 @@ def _rounded(
         h, _, g, _, _ = data_moments(problem.lam, 3.0, data, scale)
         covariance, pull = _sums(problem, h, g, g)
         reach = pull if noise is not None else _sums(problem, h, g, problem.lam)[1]
-        return covariance, pull, reach, noise is not None and noise.only_added
+        return covariance, pull, reach, _is_normal(noise)
     spread = np.diag(base.gram)
     if noise is not None and noise.only_added:
-        return base.gram + noise.add * np.eye(len(spread)), base.pull, base.pull, True
+        lifted = base.gram + noise.add * np.eye(len(spread))
+        return lifted, base.pull, base.pull, _is_normal(noise)
     h, _, g, _, _ = data_moments(spread, 3.0, data, scale)
     # Bussgang once more, a coordinate at a time: u = A z + error, with the error uncorrelated
     # between coordinates.
@@ -146,6 +149,11 @@ def _rounded(
     covariance = gain[:, None] * base.gram * gain
     covariance[np.diag_indices_from(covariance)] = h
     return covariance, gain[:, None] * base.pull * gain, gain[:, None] * base.pull, False
+
+
+def _is_normal(noise: NoiseLevels | None) -> bool:
+    """Whether normal features stay normal under a noise: normal numbers added."""
+    return noise is not None and noise.only_added and noise.kurtosis == NORMAL
 
 
 @lru_cache(maxsize=2)

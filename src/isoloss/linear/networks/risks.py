@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isoloss.formats import NOISES, Format
+from isoloss.formats import Format, noise_model
 from isoloss.linear.checks import finite, of_type, one_of, whole
 from isoloss.linear.networks.drawing import Kind, Layers, forward
 from isoloss.linear.networks.network import Network
-from isoloss.linear.networks.quantiser import Quantiser, formats_of
+from isoloss.linear.networks.quantiser import Quantiser, formats_of, levels_of_noise
 from isoloss.linear.networks.training import Trained
 
 Array = NDArray[np.float64]
@@ -144,8 +144,8 @@ def _added(known: Format | None) -> float | None:
     """The variance of noise that keeps inputs normal; None where the format does not."""
     if known is None or not known.is_noise:
         return None
-    levels = NOISES[str(known.noise)].levels(known.eps or 0.0)
-    return levels.add if levels.only_added else None
+    levels, distribution = levels_of_noise(known), noise_model(str(known.noise)).distribution
+    return levels.add if levels.only_added and distribution == "normal" else None
 
 
 def _exact(trained: Trained, layers: Layers, added: list[float]) -> Tensor:

@@ -143,8 +143,11 @@ def train_networks(
     """
     of_type("network", network, Network, "Network(dim=32)")
     check_scales(scales)
-    if check_descent(sgd).momentum:
-        raise ValueError(f"momentum is {sgd.momentum!r}; networks are trained without, momentum=0")
+    if check_descent(sgd).momentum or sgd.rule != "heavy ball":
+        raise ValueError(
+            f"momentum is {sgd.momentum!r} by the rule {sgd.rule!r}; networks are trained without, "
+            "momentum=0"
+        )
     whole("seed", seed, 0)
     read = tuple(as_precision(each) for each in precisions)
     formats = formats_of(read)

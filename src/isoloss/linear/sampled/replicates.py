@@ -21,7 +21,7 @@ class Difference(NamedTuple):
     Attributes
     ----------
     value : float
-        Its mean over pairs of replicates.
+        Its mean over pairs of replicates, or of sketches.
     standard_error : float
         Of the value.
     """

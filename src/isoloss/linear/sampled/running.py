@@ -81,6 +81,7 @@ def _kernel() -> Any:
 
 def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
     source, sgd = trial.source, trial.sgd
+    keep, carry, direct = sgd.coefficients
     kind, share, gain = _shape(trial.problem.kurtosis)
     return Task(
         deviation=source.deviation.astype(np.float32),
@@ -91,7 +92,9 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
         gain=np.float32(gain),
         sizes=sgd.step_sizes(trial.step_size),
         batch=sgd.batch,
-        momentum=sgd.momentum,
+        keep=keep,
+        carry=carry,
+        direct=direct,
         first=-1 if trial.first is None else trial.first,
         held=trial.held,
         feedback=trial.manner.feedback,

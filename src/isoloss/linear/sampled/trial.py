@@ -136,7 +136,9 @@ def read(precision: Spelled) -> Quantisers:
     )
     names = {"w": "post"}
     return replace(
-        quantisers_of(rest), **shared, **{names[scope]: known for scope, known in after.items()}
+        quantisers_of(rest, sampled=True),
+        **shared,
+        **{names[scope]: known for scope, known in after.items()},
     )
 
 

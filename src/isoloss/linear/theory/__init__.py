@@ -12,11 +12,20 @@ from isoloss.linear.theory.closed_forms import (
     effective_size,
     size_constant,
 )
-from isoloss.linear.theory.conditions import RateCondition, rate_conditions
-from isoloss.linear.theory.effective import EffectiveSize, effective_data_size, effective_model_size
+from isoloss.linear.theory.conditions import RateCondition, RateConditions, rate_conditions
 from isoloss.linear.theory.float_bits import EqualBits, bit_rule, equal_risk_bits, format_constant
 from isoloss.linear.theory.gradient_noise import GradientNoise, NoiseSources
 from isoloss.linear.theory.model_sizes import first_coordinates
+from isoloss.linear.theory.sizes import (
+    EffectiveSize,
+    EffectiveSizes,
+    EqualRisk,
+    effective_data_size,
+    effective_model_size,
+    effective_sizes,
+    equal_risk_samples,
+    equal_risk_size,
+)
 from isoloss.linear.theory.tightness import Tightness, bound_tightness
 
 # fmt: off
@@ -26,10 +35,13 @@ __all__ = [
     "Allowance",
     "Bound",
     "EffectiveSize",
+    "EffectiveSizes",
     "EqualBits",
+    "EqualRisk",
     "GradientNoise",
     "NoiseSources",
     "RateCondition",
+    "RateConditions",
     "Tightness",
     "allocate",
     "best_size",
@@ -39,7 +51,10 @@ __all__ = [
     "effective_model_size",
     "effective_samples",
     "effective_size",
+    "effective_sizes",
     "equal_risk_bits",
+    "equal_risk_samples",
+    "equal_risk_size",
     "first_coordinates",
     "format_constant",
     "rate_conditions",

@@ -148,12 +148,13 @@ def allocate(
     Returns
     -------
     Allocation
-        One choice a precision, best first.
+        One choice a precision, best first. A precision whose cost or risk is not known, or that no
+        affordable model fits, is dropped and stands there with the reason.
 
     Raises
     ------
     ValueError
-        Bad input, or a precision that no affordable model fits.
+        Bad input, or every precision is dropped.
     """
     check_problem(problem)
     of_type("allowance", allowance, Allowance, "Allowance(compute=1e9)")
@@ -168,12 +169,36 @@ def allocate(
         )
     search = _Search(problem, allowance, whole("batch", batch), schedule, view)
     count = whole("sizes", sizes, 2)
-    found = search.best(spelled, count, steps)
+    kept, dropped = _costed(search, spelled, steps[0])
+    found = search.best(kept, count, steps)
     constant, exponent = _fitted(search, count, steps)
     ranked = sorted(
         (_closed(search, each, constant, steps) for each in found), key=lambda each: each.risk
     )
-    return Allocation(tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem))
+    return Allocation(
+        tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem), dropped
+    )
+
+
+def _costed(
+    search: _Search, spelled: Sequence[Precision], share: float
+) -> tuple[list[Precision], dict[str, str]]:
+    """The precisions whose cost and risk are known, and the others with the reason.
+
+    Raises the first reason where none is left.
+    """
+    kept, dropped = [], {}
+    for each in spelled:
+        try:
+            search.allowance.largest(each, search.problem.dim, search.batch)
+            search.risks([search.at(each, 1, share)])
+        except ValueError as error:
+            dropped[str(each)] = str(error)
+        else:
+            kept.append(each)
+    if not kept:
+        raise ValueError(next(iter(dropped.values())))
+    return kept, dropped
 
 
 def _share(given: object) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
@@ -69,6 +70,13 @@ class AllocationChoice:
         """The choice with a closed form of its size."""
         return replace(self, closed=closed, closed_risk=risk)
 
+    def __str__(self) -> str:
+        return (
+            f"'{self.precision}': M {self.size}, N {self.samples}, step size {self.step_size:.3g} "
+            f"({self.share:.2f} of the limit), risk {self.risk:.4g} = approximation "
+            f"{self.approximation:.4g} + floor {self.floor:.4g} + trained {self.trained:.4g}"
+        )
+
 
 @dataclass(frozen=True)
 class Allocation:
@@ -91,6 +99,8 @@ class Allocation:
         The exponent that is seen there.
     theory : float
         1/(a+1).
+    dropped : mapping of str to str
+        The precisions that could not be costed, each with the reason.
     """
 
     choices: tuple[AllocationChoice, ...]
@@ -100,6 +110,7 @@ class Allocation:
     constant: float
     exponent: float
     theory: float
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def best(self) -> AllocationChoice:
@@ -131,7 +142,8 @@ class Allocation:
         )
         tail = [] if math.isnan(self.constant) else [self._fit()]
         marks = ["* the largest size there is"] if any(each.edge for each in self.choices) else []
-        return "\n".join([first, *lines, *tail, *marks])
+        left = [f"dropped {name}: {why}" for name, why in self.dropped.items()]
+        return "\n".join([first, *lines, *tail, *marks, *left])
 
     def _row(self, at: AllocationChoice) -> tuple[str, ...]:
         return (

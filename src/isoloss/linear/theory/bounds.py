@@ -71,6 +71,9 @@ class Bound:
     limit : float
         1 / (alpha tr H_q): at and beyond this step size the upper bound says nothing, though SGD
         may be stable.
+    momentum : float
+        b. Above 0 no upper bound is known; `head`, `effective_dim` and `bias` are then those of the
+        step size gamma / (1 - b), which the lower bound is made of (lower_bound.py).
     """
 
     inputs: Inputs
@@ -85,12 +88,15 @@ class Bound:
     noise: GradientNoise
     step_size: float
     limit: float
+    momentum: float = 0.0
 
     def __str__(self) -> str:
         parts = ", ".join(
             f"{name} {value:.4g}" for name, value in self.noise.sources._asdict().items() if value
         )
-        if math.isinf(self.upper):
+        if self.momentum:
+            above = f"no upper bound is known with momentum {self.momentum:g}"
+        elif math.isinf(self.upper):
             above = (
                 f"no upper bound: the step size {self.step_size:.4g} is not below "
                 f"1/(alpha tr H_q) = {self.limit:.4g}"
@@ -121,7 +127,7 @@ def risk_bound(
     Parameters
     ----------
     problem, sgd, precision, inputs, scales
-        As in `excess_risk`; a constant schedule without momentum.
+        As in `excess_risk`; a constant schedule. With momentum there is a lower bound only.
 
     Returns
     -------
@@ -131,26 +137,25 @@ def risk_bound(
     Raises
     ------
     ValueError
-        Another schedule, momentum, a rounded result, or real grids on other parts than the data.
+        Another schedule, a rounded result, or real grids on other parts than the data.
     """
     check_inputs(inputs)
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
     _check(sgd, point.quantisers, precision)
     at = point.setting
-    _, op, momentum = stack([point])
-    gamma = (
-        float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, momentum)[0])
-    )
+    _, op, rule = stack([point])
+    gamma = float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, rule)[0])
     noise = gradient_noise(at, point.quantisers, sgd.batch)
-    head = at.h * gamma * sgd.steps >= 1
+    reach = gamma / (1 - sgd.momentum)  # of a step in the long run
+    head = at.h * reach * sgd.steps >= 1
     trace = float(at.total(at.h)[0])
-    bias = _shape(at, head, gamma, sgd.steps, at.centre**2)
-    effective, pull = _dims(at, head, gamma * sgd.steps)
+    bias = _shape(at, head, reach, sgd.steps, at.centre**2)
+    effective, pull = _dims(at, head, reach * sgd.steps)
     limit = 1 / (noise.alpha * trace) if trace else math.inf
     room = 1 - gamma / limit
     variance = (
         (2 * noise.alpha * pull + noise.level) / room * effective / sgd.steps
-        if room > 0
+        if room > 0 and not sgd.momentum
         else math.inf
     )
     floor = 0.5 * float((at.signal - at.total(at.h * at.centre**2))[0])
@@ -162,16 +167,15 @@ def risk_bound(
     return Bound(
         inputs, upper, lower, bias, variance,
         floor, missed, round(float(at.total(np.where(head, 1.0, 0.0))[0])), effective, noise, gamma,
-        limit,
+        limit, sgd.momentum,
     )  # fmt: skip
 
 
 def _check(sgd: SGD, quantisers: Quantisers, precision: Precision | str) -> None:
-    if sgd.schedule != "constant" or sgd.momentum:
-        raise ValueError(
-            "the bound holds for constant steps without momentum, not for schedule "
-            f"'{sgd.schedule}' with momentum {sgd.momentum:g}"
-        )
+    if sgd.schedule != "constant":
+        raise ValueError(f"the bound holds for constant steps, not for schedule '{sgd.schedule}'")
+    if sgd.rule != "heavy ball" and not sgd.coefficients.still:
+        raise ValueError(f"the bound holds for the heavy ball, not for the rule '{sgd.rule}'")
     for part in "lwag":
         if is_grid(getattr(quantisers, part)):
             raise ValueError(

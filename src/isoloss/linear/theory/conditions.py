@@ -4,6 +4,7 @@ side by side.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +52,50 @@ class RateCondition:
         return f"{self.part}: {self.what}: {sides}, {word} ({self.source})"
 
 
+@dataclass(frozen=True)
+class RateConditions:
+    """The conditions of every rounded part; it is read like a tuple of them.
+
+    Attributes
+    ----------
+    precision : str
+        The spelling of what is rounded.
+    conditions : tuple of RateCondition
+        In the order d, l, w, a, g.
+    reference : float
+        R_0, the exact risk at full precision.
+    """
+
+    precision: str
+    conditions: tuple[RateCondition, ...]
+    reference: float
+
+    @property
+    def hold(self) -> bool:
+        """Whether all of them hold, constants taken as one."""
+        return all(each.holds for each in self)
+
+    def __iter__(self) -> Iterator[RateCondition]:
+        return iter(self.conditions)
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def __getitem__(self, at: int) -> RateCondition:
+        return self.conditions[at]
+
+    def __str__(self) -> str:
+        count = sum(each.holds for each in self)
+        head = (
+            f"conditions under which '{self.precision}' keeps the rate of full precision "
+            f"(R_0 {self.reference:.4g}): {count} of {len(self)} hold, constants taken as 1"
+        )
+        return "\n".join([head, *(f"  {each}" for each in self)])
+
+
 def rate_conditions(
     problem: Regression, sgd: SGD, precision: Precision | str, iterate: str = "average"
-) -> tuple[RateCondition, ...]:
+) -> RateConditions:
     """Conditions under which each ideal noise of a precision leaves the full-precision rate as it
     is.
 
@@ -67,8 +109,8 @@ def rate_conditions(
 
     Returns
     -------
-    tuple of RateCondition
-        In the order d, l, w, a, g.
+    RateConditions
+        In the order d, l, w, a, g; printed with a line for each.
 
     Raises
     ------
@@ -91,7 +133,7 @@ def rate_conditions(
             found += _of_data(problem, noise, reference.value, sgd.steps * reference.step_size)
         else:
             found.append(_of_noise(problem, part, noise, sgd.batch))
-    return tuple(found)
+    return RateConditions(str(Precision.parse(precision)), tuple(found), reference.value)
 
 
 def _noise_of(part: str, known: Format) -> NoiseLevels:

@@ -74,6 +74,10 @@ class GradientNoise:
         """sigma_G^2."""
         return self.sources.total
 
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {at:.4g}" for name, at in self.sources._asdict().items() if at)
+        return f"gradient noise: alpha {self.alpha:.4g}, sigma_G^2 {self.level:.4g} ({parts})"
+
 
 def gradient_noise(at: Setting, quantisers: Quantisers, batch: int) -> GradientNoise:
     """alpha and sigma_G^2 from above, per source.
@@ -102,7 +106,8 @@ def gradient_noise(at: Setting, quantisers: Quantisers, batch: int) -> GradientN
         ideal(each) for each in (quantisers.w, quantisers.a, quantisers.g, quantisers.l)
     )
     there = at.h > 0
-    curve = float(np.max(at.f[there] / at.h[there] ** 2, initial=1.0))
+    # Divided twice: h^2 is zero in floats where nearest rounding leaves little of a feature.
+    curve = float(np.max(at.f[there] / at.h[there] / at.h[there], initial=1.0))
     alpha_1 = max(float(at.rho4[0]), curve)
     alpha = alpha_1 / batch + 1 - 1 / batch
     trace, size = _sum(at, at.h), _sum(at, at.h * at.centre**2)

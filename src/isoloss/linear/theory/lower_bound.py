@@ -4,6 +4,17 @@ The base result (Zou et al. 2021, 2103.12692) has a lower bound of the form of i
 an absolute constant which is not known here, for E x x'A x x' - H A H >= beta tr(H A) H and noise
 independent of x. What stands here is derived instead, for H_q, from the recursion of second moments
 that exact/step_operator.py has exactly.
+
+Momentum b (heavy ball). Noise of different steps is uncorrelated, so all that changes is what a
+step becomes: with e_t = m_t / m_0 along the mean path, noise of step t enters the average with (1
+- e_(N-1-t)) / (h N), as q^j did without momentum. Where the poles of z^2 - (1 + b - gamma h) z + b
+are real, gamma h <= (1 - sqrt b)^2, f_t = (e_t - b e_(t-1)) / (1 - b) obeys the same recursion
+from f_0 = 1, f_1 = 1 - g, g = gamma h / (1 - b) <= 1, and its ratio f_(t+1) / f_t falls from 1 - g
+to the larger pole, so f_t <= (1 - g)^t: plain SGD with step size gamma / (1 - b). The average of
+e_t over N steps is (1 - f_N) / (N g), and e is f seen through a geometric delay, 1 - e_j = (1 - b)
+sum_(i <= j) b^i (1 - f_(j-i)). Both parts of the bound carry over with gamma / (1 - b) for gamma
+and 1 - e^(-j/N) delayed in the same way. Coordinates with complex poles count as nothing, and so
+does the noise that the bias makes, whose decay has no such bound from below.
 """
 
 from __future__ import annotations
@@ -20,6 +31,8 @@ from isoloss.linear.risk import Inputs
 from isoloss.linear.theory.gradient_noise import GradientNoise
 
 Array = NDArray[np.float64]
+#: Steps up to which a sum over them is taken term by term.
+SUMMED = 100_000
 
 
 def lower_bound(
@@ -39,14 +52,21 @@ def lower_bound(
 
     s is the least E (gradient noise)^2 / h over coordinates at the optimum where the noise has no
     term linear in v, else the part that does not depend on v, and rho counts in the first case
-    only. Proved for 0.5 E ||w - w_q*||^2 in the norm of H_q, to which the floor of features rounded
+    only.
+
+    With momentum, as the top of this file has it: gamma / (1 - b) for gamma, a2 delayed, no a3, and
+    coordinates with complex poles left out.
+
+    Proved for 0.5 E ||w - w_q*||^2 in the norm of H_q, to which the floor of features rounded
     in use is added in bounds.py; on clean inputs every coordinate is weighed by norm / h.
     Coordinates with gamma h > 1 are left out. 0 for clean inputs whose norm mixes directions (a
     sketch quantised before it).
     """
     if inputs == "clean" and at.cross is not None:
         return 0.0
-    used = (at.h > 0) & (gamma * at.h <= 1)
+    b = sgd.momentum
+    used = (at.h > 0) & (gamma * at.h <= (1 - math.sqrt(b)) ** 2)
+    gamma = gamma / (1 - b)  # what momentum makes of a step size in the long run
     steps, h = sgd.steps, np.where(used, at.h, 0.0)
     head = used & (h * gamma * steps >= 1)
     weight = (
@@ -56,8 +76,9 @@ def lower_bound(
     )
     base, rho = _least_noise(op, noise, used)
     pull = _pull(at, head, used, gamma * steps)
-    late = 0.5 * -math.expm1(-(steps - 1) / steps) * math.expm1(-0.5) ** 2
-    spread = 0.5 * (_early(steps) * base + late * rho * pull)
+    late = 0.0 if b else 0.5 * -math.expm1(-(steps - 1) / steps) * math.expm1(-0.5) ** 2
+    early = _delayed(steps, b) if b else _early(steps)
+    spread = 0.5 * (early * base + late * rho * pull)
     var = weight * np.where(head, 1.0, (steps * gamma * h) ** 2) / steps
     safe = np.where(head, h, 1.0)
     bias = weight * np.where(head, 1 / (safe * (gamma * steps) ** 2), h)
@@ -93,3 +114,29 @@ def _early(steps: int) -> float:
     first = (1 - math.exp(-(steps - 1) / steps)) / one
     second = (1 - math.exp(-2 * (steps - 1) / steps)) / two
     return max((steps - 1 - 2 * first + second) / steps, 0.0)
+
+
+def _delayed(steps: int, b: float) -> float:
+    """(1/N) sum over j = 1..N-1 of psi_j^2, psi_j = (1 - b) sum over i <= j of b^i (1 -
+    e^(-(j-i)/N)).
+
+    With r = e^(-1/N), psi_j = 1 - kappa r^(j+1) + (kappa - 1) b^(j+1), kappa = (1 - b) / (r - b): a
+    sum of six geometric series. 0, which is always below, where r and b nearly coincide.
+    """
+    r = math.exp(-1 / steps)
+    if abs(r - b) < 1e-6 * (1 - b):
+        return 0.0
+    kappa = (1 - b) / (r - b)
+    if steps <= SUMMED:
+        j = np.arange(2.0, steps + 1)
+        return float(np.sum((1 - kappa * r**j + (kappa - 1) * b**j) ** 2)) / steps
+    terms = ((1.0, 1.0), (-kappa, r), (kappa - 1, b))
+    total = sum(x * y * _geometric(p * q, steps) for x, p in terms for y, q in terms)
+    return max(total / steps, 0.0)
+
+
+def _geometric(ratio: float, steps: int) -> float:
+    """The sum of ratio^j over j = 2..N."""
+    if ratio in (0.0, 1.0):
+        return ratio * (steps - 1.0)
+    return ratio**2 * -math.expm1((steps - 1) * math.log(ratio)) / (1 - ratio)

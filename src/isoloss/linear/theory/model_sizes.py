@@ -109,7 +109,7 @@ def first_coordinates(problem: Regression, size: int) -> tuple[Regression, float
         target = target[:size]
     if spectrum is not None:
         spectrum = np.asarray(spectrum)[:size]
-    missed = max(_signal(problem) - _signal(problem, size), 0.0)
+    missed = max(signal_of(problem) - signal_of(problem, size), 0.0)
     seen = replace(
         problem, dim=size, target=target, spectrum=spectrum, noise_var=problem.noise_var + missed
     )
@@ -146,7 +146,7 @@ def _seen(risk: Risk, beside: float) -> Seen:
     return Seen(trained, bias, parts.variance, left, parts.approximation + beside, risk.step_size)
 
 
-def _signal(problem: Regression, size: int | None = None) -> float:
+def signal_of(problem: Regression, size: int | None = None) -> float:
     """sum lam_i w*_i^2 over the first `size` coordinates."""
     count = problem.dim if size is None else size
     if problem.smooth:

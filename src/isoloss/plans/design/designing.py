@@ -29,6 +29,7 @@ from isoloss.plans.design.refit_gradients import Replicates, Target, noise_of, r
 from isoloss.plans.planning import candidates_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, blind, member_of
+from isoloss.plans.what_laws_see import cannot_tell_apart
 
 
 def next_runs(
@@ -168,10 +169,8 @@ def _precisions_of(
     compared = [*found, fitted[0]] if new else list(found)
     if blind(member, compared):
         names = ", ".join(repr(str(p)) for p in dict.fromkeys(compared))
-        raise PlanError(
-            f"law {fit.law.name!r} has no precision term that tells {names} apart: all get "
-            "the same loss; use a precision-aware law or one precision that was fitted"
-        )
+        instead = "use a precision-aware law or one precision that was fitted"
+        raise PlanError(cannot_tell_apart([fit.law], names, instead))
     return found, tuple(sparse.values())
 
 

@@ -29,13 +29,14 @@ from isoloss.plans.search.weighted_laws import (
     levels_of,
     member_of,
     members_of,
+    metric_of_all,
 )
 
 # fmt: off
 __all__ = [
     "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike", "Loss",
     "Member", "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
-    "mean_loss", "member_of", "members_of", "minimise", "replanned", "search", "serving_bytes",
-    "shares", "space_of", "spendings_of", "thinned",
+    "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "replanned", "search",
+    "serving_bytes", "shares", "space_of", "spendings_of", "thinned",
 ]
 # fmt: on

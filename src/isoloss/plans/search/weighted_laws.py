@@ -23,6 +23,7 @@ from isoloss.laws import (
     as_law,
     preset,
     presets,
+    unseen,
 )
 from isoloss.plans.problems import PlanError
 
@@ -111,35 +112,19 @@ class Member:
             return str(error)
         return None
 
-    def sees(
-        self, precision: Precision, params: float = 1e9, tokens: float = 1e11
-    ) -> tuple[str, ...]:
-        """The scopes, as "w", "g" or "-> w", whose format makes a difference to the law.
+    def sees(self, precision: Precision) -> tuple[str, ...]:
+        """The scopes, as "w", "g" or "-> w", that the law has a term for.
 
         A format of 16 bits and more counts as seen.
         """
-        whole = self._loss_at(precision, params, tokens)
-        found = []
-        for stage, formats in (("", precision.train), ("-> ", precision.serve)):
-            for scope, known in formats.items():
-                narrower = self._changed(precision, stage, scope, params, tokens, whole)
-                if known.bits >= 16 or narrower:
-                    found.append(stage + scope)
-        return tuple(found)
+        left = self.unseen(precision)
+        inside = tuple(f"{name}." for name in left)
+        scopes = (*precision.train, *(f"-> {scope}" for scope in precision.serve))
+        return tuple(s for s in scopes if s not in left and not s.startswith(inside))
 
-    def _changed(
-        self, precision: Precision, stage: str, scope: str, n: float, d: float, whole: float
-    ) -> bool:
-        formats = precision.serve if stage else precision.train
-        rest = {k: v for k, v in formats.items() if k != scope}
-        other = Precision(precision.train, rest) if stage else Precision(rest, precision.serve)
-        try:
-            return abs(self._loss_at(other, n, d) - whole) > 1e-12
-        except DomainError:
-            return True
-
-    def _loss_at(self, precision: Precision, params: float, tokens: float) -> float:
-        return float(self.law.loss(self.point(precision, params, tokens))[0])
+    def unseen(self, precision: Precision) -> tuple[str, ...]:
+        """What of a precision the law has no term for, spelled as in `laws.Sight`."""
+        return unseen(self.law, precision)
 
     def point(self, precision: Precision, params: float, tokens: float) -> Inputs:
         """The inputs of one run at a precision."""
@@ -202,8 +187,30 @@ def members_of(
         raise PlanError(
             "no law to plan with; give a fit, a comparison, a law or a name such as 'kumar2024'"
         )
+    if group is not None and all(m.group is None for m in found):
+        raise PlanError(
+            f"group is {group!r}, and {_named(found)} one base for all runs; leave group out "
+            "(--group)"
+        )
     found = [replace(m, weight=m.weight / total) for m in found]
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+
+
+def metric_of_all(members: Sequence[Member]) -> str:
+    """What the losses of some laws are. Raises PlanError where laws differ in it."""
+    found = sorted({member.law.metric for member in members})
+    if len(found) > 1:
+        named = {member.law.metric: member.law.name for member in members}
+        raise PlanError(
+            f"the loss of law {named[found[0]]} is {found[0]} and that of {named[found[1]]} "
+            f"{found[1]}, which have no common mean; give laws of one metric"
+        )
+    return found[0]
+
+
+def _named(members: Sequence[Member]) -> str:
+    names = ", ".join(repr(m.law.name) for m in members[:4]) + (" ..." if len(members) > 4 else "")
+    return f"law {names} has" if len(members) == 1 else f"laws {names} have"
 
 
 def member_of(law: LawLike, group: str | None = None) -> Member:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.doubt import place
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class ServingPlan:
         Candidates that were left out, by spelling, each with the reason.
     warnings
         Typed warnings.
+    metric
+        What the losses are: "nats" per token or "excess_risk".
     best : ServingChoice or None
         The recommendation.
     """
@@ -85,6 +87,7 @@ class ServingPlan:
     withheld: str | None
     dropped: Mapping[str, str]
     warnings: tuple[ResultWarning, ...]
+    metric: str = "nats"
 
     @property
     def best(self) -> ServingChoice | None:
@@ -107,7 +110,7 @@ class ServingPlan:
             "beaten by",
         )
         notes = (
-            "gap in nats to the model as trained; "
+            f"gap in {metric_of(self.metric).unit} to the model as trained; "
             f"intervals of {100 * self.level:g}% over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
@@ -140,7 +143,8 @@ class ServingPlan:
         if self.best is None:
             return first, "no candidate fits in memory"
         best = self.best
-        return first, f"'{best.precision}': {best.gap:+.4f} nats in {best.bytes / 1e9:.4g} GB"
+        gap = metric_of(self.metric).amount(f"{best.gap:+.4f}")
+        return first, f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
 
     def __str__(self) -> str:
         return text(self.sections())

@@ -23,7 +23,16 @@ from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import beyond, interval
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import LawsLike, Member, far, losses_at, members_of, serving_bytes, shares
+from isoloss.plans.search import (
+    LawsLike,
+    Member,
+    far,
+    losses_at,
+    members_of,
+    metric_of_all,
+    serving_bytes,
+    shares,
+)
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import taken_as_exact
 
@@ -85,6 +94,7 @@ def rank_serving(
     draws = as_count("draws", draws)
     asked = _spelled(formats, trained)
     members, silent = _telling(members_of(laws, group), asked)
+    metric = metric_of_all(members)
     counts = shares(members, draws)
     losses, weights = losses_at(members, counts, asked, n, d, budget)
     before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
@@ -99,7 +109,9 @@ def rank_serving(
     reasons = [beyond("the model", law, away) for law, away in outside.items()]
     withheld = None if extrapolate else next(filter(None, reasons), None)
     warnings = (*silent, *_warnings(members, asked, device))
-    return ServingPlan(n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings)
+    return ServingPlan(
+        n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings, metric
+    )
 
 
 def _model(budget: Budget) -> tuple[float, float]:
@@ -256,13 +268,14 @@ def _warnings(
     for m in members:
         unseen: dict[str, None] = {}
         for p in (p for p in asked if m.knows(p) is None):
-            unseen |= dict.fromkeys(f"-> {s}" for s in p.serve if f"-> {s}" not in m.sees(p))
+            unseen |= dict.fromkeys(s for s in m.unseen(p) if s.startswith("->"))
         if unseen:
             found.append(
                 ResultWarning(
-                    WarningKind.UNTESTED,
+                    WarningKind.UNSEEN_PARTS,
                     f"law {m.law.name} has no term for {', '.join(unseen)}: "
                     "what they cost is missing from the gap",
+                    tuple(unseen),
                 )
             )
         alike = _alike(m, asked)
@@ -271,7 +284,7 @@ def _warnings(
                 f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
                 "scale groups, scales or methods do not enter it"
             )
-            found.append(ResultWarning(WarningKind.UNTESTED, same))
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, same))
     found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks

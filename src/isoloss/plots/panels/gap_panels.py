@@ -16,7 +16,7 @@ from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, NARROW, SMALL, WIDE, Sheet, settle
 from isoloss.plots.styles import Style, apart, styles
 from isoloss.plots.ticks import log_axis, plain_number
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 #: Lines beyond this cannot be told apart.
 MOST = 7
@@ -58,9 +58,8 @@ def gaps_figure(found: GapTable) -> Figure:
             None if stage or not known else float(np.median(known)),
         )
         axes.set_title(TITLES[stage])
-        axes.set(
-            xlabel="tokens per param", ylabel="loss less the reference's (nats)" if at == 0 else ""
-        )
+        label = f"loss less the reference's ({metric_of(found.metric).unit})"
+        axes.set(xlabel="tokens per param", ylabel=label if at == 0 else "")
     return Figure(settle(canvas), "gaps", caption)
 
 

@@ -29,7 +29,7 @@ from isoloss.plots.problems import PlotError
 from isoloss.plots.sizes import Sizes
 from isoloss.plots.styles import as_level
 from isoloss.plots.ticks import log_axis, plain_number
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 #: Where a law without a region of its own is drawn.
 BOX = Box((1e8, 1e11), (1e9, 1e13), (5.0, 1000.0))
@@ -70,13 +70,14 @@ def factors_figure(law: Law) -> Figure:
 
 @draws(Law, "gap", "loss gap against bits")
 def gap_figure(law: Law) -> Figure:
-    """Loss at each number of bits less the loss at the reference, at one size and length, in
-    nats.
-    """
+    """Loss at each number of bits less the loss at the reference, at one size and length."""
     inner = _composed(law)
     params, tokens = _place(law)
     panel = Panel(
-        "loss gap (nats)", _gap_of(law, params, tokens), _labels(inner.links) if inner else (), 0.0
+        f"loss gap ({metric_of(law.metric).unit})",
+        _gap_of(law, params, tokens),
+        _labels(inner.links) if inner else (),
+        0.0,
     )
     title = f"{law.name}: gap at {compact(params)} params, {compact(tokens)} tokens"
     return draw_panels(law, "gap", title, [panel])
@@ -113,7 +114,7 @@ def law_loss_figure(law: Law) -> Figure:
     limits = axes.dataLim
     log_axis(axes, "x", limits.intervalx)
     log_axis(axes, "y", limits.intervaly, plain_number)
-    axes.set(xlabel="tokens", ylabel="loss (nats per token)")
+    axes.set(xlabel="tokens", ylabel=metric_of(law.metric).axis)
     return Figure(settle(canvas), "loss", text)
 
 

@@ -22,7 +22,7 @@ from isoloss.plots.panels.runs_panels import style_legend
 from isoloss.plots.problems import PlotError
 from isoloss.plots.styles import Style, apart, how_drawn, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_axis
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 
 @draws(Plan, "frontier", "loss against what is spent")
@@ -57,10 +57,12 @@ def frontier_figure(plan: Plan) -> Figure:
             front.cost, c.low, c.high, color=style[c.precision].colour, alpha=0.14, linewidth=0
         )
     left.add_line(star(plan, front.asked, plan.choices[0].loss))
-    left.set_ylabel("least expected loss (nats per token)")
+    left.set_ylabel(f"least expected {metric_of(plan.metric).axis}")
     fixed(left.yaxis, linear_ticks(*left.get_ylim(), 6))
     if several:
-        _above(canvas.add_subplot(grid[1]), front, style, inside)
+        right = canvas.add_subplot(grid[1])
+        _above(right, front, style, inside)
+        right.set_ylabel(f"above the best ({metric_of(plan.metric).unit})")
     return Figure(settle(canvas), "frontier", text)
 
 
@@ -98,7 +100,6 @@ def _above(
     top = 1.08 * max(float(np.nanmax(gaps)), 1e-3)
     axes.set_ylim(-0.03 * top, top)
     fixed(axes.yaxis, [t for t in linear_ticks(*axes.get_ylim(), 6) if t >= 0])
-    axes.set_ylabel("above the best (nats)")
 
 
 def _inside(plan: Plan, front: Frontier) -> tuple[float, float] | None:

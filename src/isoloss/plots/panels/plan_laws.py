@@ -16,7 +16,7 @@ from isoloss.plots.figure import Figure
 from isoloss.plots.look import INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.plan_panels import REGION, caption
 from isoloss.plots.ticks import log_axis, plain_number
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 #: What the marker of a law says of the place where it would plan.
 PLACES: dict[str, dict[str, Any]] = {
@@ -49,7 +49,7 @@ def laws_figure(plan: Plan) -> Figure:
     columns: list[tuple[str, Callable[[LawPlan], float], float, tuple[float, float]]] = [
         ("params", lambda each: each.params, first.params, first.params_interval),
         ("tokens", lambda each: each.tokens, first.tokens, first.tokens_interval),
-        ("loss (nats per token)", lambda each: each.loss, first.loss, first.loss_interval),
+        (metric_of(plan.metric).axis, lambda each: each.loss, first.loss, first.loss_interval),
     ]
     for i, (label, get, at, interval) in enumerate(columns):
         axes = canvas.add_subplot(grid[i])
@@ -58,7 +58,7 @@ def laws_figure(plan: Plan) -> Figure:
         axes.set_xlim(0.9 * at, 1.1 * at)
         _column(axes, laws, values, at, interval)
         ends = np.array([v for v in (*values, at, *interval) if np.isfinite(v)])
-        log_axis(axes, "x", ends, plain_number if label.startswith("loss") else compact, most=3)
+        log_axis(axes, "x", ends, plain_number if i == 2 else compact, most=3)
         axes.set_xlabel(label)
         axes.set_yticks(
             range(len(laws)), [_named(each, laws) for each in laws] if i == 0 else [""] * len(laws)

@@ -20,7 +20,7 @@ from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.runs_panels import HALO, NOTE
 from isoloss.plots.styles import how_drawn, shorten, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_ticks, written
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 #: Contours of loss and rows of choices at most.
 CONTOURS, ROWS = 9, 12
@@ -96,7 +96,7 @@ def shade(axes: Axes, regions: tuple[Box, ...], params: Array) -> None:
 
 def _counted(plan: Plan, charts: Charts) -> str:
     """What the picture holds that its legend does not say."""
-    text = f" Contours: expected loss (nats) in '{plan.choices[0].precision}'."
+    text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
     text += (
         f" Intervals: {100 * plan.level:g}% over laws and bootstrap replicates."
         if len(charts.surface.cloud_params) > 1
@@ -222,7 +222,7 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
     room = 0.06 * max(float(np.ptp(ends)), 1e-3 * float(ends.max()))
     axes.set_xlim(ends.min() - room, ends.max() + room)
     fixed(axes.xaxis, linear_ticks(*axes.get_xlim(), 4), lambda v: written(v, 5))
-    axes.set_xlabel("expected loss (nats per token)")
+    axes.set_xlabel(f"expected {metric_of(plan.metric).axis}")
     right = axes.twinx()
     sure = len(plan.charts.surface.cloud_params) > 1
     beside = [_beside(c, sure) for c in shown]

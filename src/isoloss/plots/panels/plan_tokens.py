@@ -23,7 +23,7 @@ from isoloss.plots.panels.runs_panels import style_legend
 from isoloss.plots.problems import PlotError
 from isoloss.plots.styles import Style, apart, as_level, how_drawn, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_axis, plain_number, written
-from isoloss.runs import compact
+from isoloss.runs import compact, metric_of
 
 
 @draws(Plan, "tokens", "where more tokens hurt what is rounded after training")
@@ -58,9 +58,10 @@ def tokens_figure(plan: Plan) -> Figure:
         log_axis(axes, "x", serving.tokens / serving.params, plain_number, pad=0.02)
         axes.set_xlabel("tokens per param")
     _losses(left, drawn)
+    left.set_ylabel(f"expected {metric_of(plan.metric).axis}")
     positive = np.concatenate([gap[gap > SMALLEST] for gap in gaps])
     log_axis(right, "y", positive if len(positive) else np.array([SMALLEST, 1.0]), plain_number)
-    right.set_ylabel("loss after − before rounding (nats)")
+    right.set_ylabel(f"loss after − before rounding ({metric_of(plan.metric).unit})")
     return Figure(settle(canvas), "tokens", text)
 
 
@@ -72,7 +73,6 @@ def _losses(axes: Axes, drawn: Sequence[Served]) -> None:
     low, most = float(known.min()), float(drawn[0].loss[0])
     axes.set_ylim(low - 0.04 * (most - low), most + 0.04 * (most - low))
     fixed(axes.yaxis, linear_ticks(*axes.get_ylim(), 6), lambda v: written(v, 3))
-    axes.set_ylabel("expected loss (nats per token)")
 
 
 def _line(axes: Axes, serving: Serving, values: Array, look: Style, which: int) -> None:

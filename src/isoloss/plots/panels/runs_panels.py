@@ -21,7 +21,7 @@ from isoloss.plots.problems import PlotError
 from isoloss.plots.sizes import Sizes, spread
 from isoloss.plots.styles import Style, are_coarse, as_level, how_drawn, styles
 from isoloss.plots.ticks import log_axis, plain_number
-from isoloss.runs import Runs, compact
+from isoloss.runs import Runs, compact, metric_of
 
 #: More points than this are drawn as a picture inside the file, which would otherwise be large.
 CLOUD = 3000
@@ -32,7 +32,6 @@ HALO: dict[str, Any] = {
     "edgecolor": "none",
     "alpha": 0.75,
 }
-METRICS = {"nats": "loss (nats per token)", "excess_risk": "excess risk"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def loss_figure(runs: Runs) -> Figure:
         _name_sizes(axes, table, sizes)
     log_axis(axes, "x", table.tokens, beyond=0.0 if one else 0.08)
     log_axis(axes, "y", table.loss, plain_number)
-    axes.set(xlabel="tokens", ylabel=METRICS.get(table.metric, "loss"))
+    axes.set(xlabel="tokens", ylabel=metric_of(table.metric).axis)
     return Figure(settle(canvas), "loss", caption)
 
 

@@ -47,12 +47,16 @@ def move(
     """
     # pull is the sum of u o over the batch, o = label - activation: minus the gradient times B.
     rate = size / task.batch
-    if task.momentum > 0:
+    if task.keep > 0:
         for i in range(w.size):
-            # Heavy ball: speed is u of the theory.
-            speed[i] = task.momentum * speed[i] + rate * pull[i]
-            w[i] += speed[i]
+            # speed is u of the theory.
+            speed[i] = task.keep * speed[i] + rate * pull[i]
+            w[i] += task.carry * speed[i]
+        if task.direct > 0:
+            for i in range(w.size):
+                w[i] += task.direct * rate * pull[i]
     else:
+        rate = (task.carry + task.direct) * rate
         for i in range(w.size):
             w[i] += rate * pull[i]
     # Weights without a master copy are rounded after the step; what is cut off is kept for the next

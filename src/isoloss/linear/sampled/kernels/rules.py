@@ -1,4 +1,6 @@
-"""A quantiser as twelve numbers, the form in which compiled code reads it."""
+"""A quantiser as twelve numbers, the form in which compiled code reads it; behind them the table
+that noise is drawn from where it is not normal.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.formats import Format, Modifiers, NoiseLevels
+from isoloss.formats import DISTRIBUTIONS, Format, Modifiers, NoiseLevels, noise_model
 from isoloss.linear.moments import noise_levels
 from isoloss.linear.quantisers import default_step
 
 #: What a quantiser does: nothing; noise added, by one factor a vector, by one factor an element, by
 #: more than one of these; whole numbers, to the nearest or at random; floats likewise; a grid finer
-#: than the numbers it is given, which only clips.
+#: than the numbers it is given, which only clips; whole numbers with subtractive dither.
 (
     NONE,
     ADD,
@@ -26,12 +28,15 @@ from isoloss.linear.quantisers import default_step
     NEAREST_FLOAT,
     RANDOM_FLOAT,
     CLIP,
-) = range(10)
+    DITHER_EQUAL,
+) = range(11)
 #: Places in a rule: what it does, the deviation of its noise, what one unit of its grid stands for,
 #: the ends of the grid, a float's smallest normal number, 2^-mantissa; where scales follow what is
 #: rounded, how many neighbours share one, the rule it follows, and the step of an integer's grid;
 #: of mixed noise the deviations of an element's own factor and of the vector's.
 CODE, SPREAD, SCALE, LOW, TOP, SMALLEST, UNIT, GROUP, SCALING, STEP, OWN, COMMON = range(12)
+#: Where the table of quantiles begins (formats/distributions.py), in rules that have one.
+PLACES = 12
 #: The scale of a group: its largest magnitude over the largest number; the power of two below that
 #: (MX); that rounded to e4m3 in units of one number of the row (NV).
 LARGEST, POWER, TWO_LEVELS = range(3)
@@ -45,7 +50,7 @@ def rule_of(
     low: float | None = None,
 ) -> NDArray[Any]:
     """The rule (12,) of a format for numbers of a type; `size` is what an integer's default step is
-    made from.
+    made from. Noise that is not normal has its table behind it.
 
     `low` is the lower end of the grid in its own units; None is minus the upper end, as this room
     has it.
@@ -56,12 +61,15 @@ def rule_of(
     noise = noise_levels(known)
     if noise is not None:
         rule[[CODE, SPREAD, OWN, COMMON]] = _noise_places(noise)
-        return rule
+        table = DISTRIBUTIONS[noise_model(str(known.noise)).distribution].table
+        return rule if table is None else np.concatenate([rule, table.astype(dtype)])
     # The ends of the grid in its own units, as numbers of the type that compiled code rounds in.
     at_random, top = known.rounding == "sr", _within(known.max, dtype)
     rule[LOW], rule[TOP] = -top if low is None else -_within(-low, dtype), top
     if known.mantissa is None or known.lowest_exponent is None:
         rule[CODE] = RANDOM_EQUAL if at_random else NEAREST_EQUAL
+        if known.rounding == "dither":
+            rule[CODE] = DITHER_EQUAL
         rule[SCALE] = scale or default_step(known, size)
         return rule
     rule[SMALLEST], rule[UNIT], rule[SCALE] = (

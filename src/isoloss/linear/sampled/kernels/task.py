@@ -32,7 +32,8 @@ class Task(NamedTuple):
     """What all replicates of a point share; k inputs, n weights.
 
     deviation (k,), mix (k, n) or (0, 0): the model sees features, or features @ mix, rounded before
-    or after. kind, share, gain: distribution of the features. sizes (T,): step sizes. first: the
+    or after. kind, share, gain: distribution of the features. sizes (T,): step sizes. keep,
+    carry, direct: the rule of updating. first: the
     first iterate that is averaged, or -1. held: samples of a data set that is used again, or 0.
     Rules (7,): of data, labels, activation and gradient in float32; of the weights in use, as
     stored, and of the result in float64.
@@ -46,7 +47,9 @@ class Task(NamedTuple):
     gain: Any
     sizes: Any
     batch: int
-    momentum: float
+    keep: float
+    carry: float
+    direct: float
     first: int
     held: int
     data: Any

@@ -18,7 +18,7 @@ from numba.extending import overload
 
 from isoloss.linear.sampled.kernels.compiled import strict
 
-_ONE = np.float32(1)
+_ONE, _HALF = np.float32(1), np.float32(0.5)
 
 
 def power_of_two(x: Any) -> Any:
@@ -59,6 +59,13 @@ def random_equal(x: Any, low: Any, top: Any, u: Any) -> Any:
     fraction.
     """
     return _up_or_down(clipped(x, low, top), u)
+
+
+@strict
+def dithered_equal(x: Any, low: Any, top: Any, u: Any) -> Any:
+    """x with subtractive dither on whole numbers: x + u - 1/2 to the nearest, less u - 1/2."""
+    shift = ((low - low) + u) - _HALF  # in the type of x
+    return np.rint(clipped(x + shift, low, top)) - shift
 
 
 @strict

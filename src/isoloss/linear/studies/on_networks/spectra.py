@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from isoloss.formats import NOISES, as_precision
+from isoloss.formats import as_precision, noise_model
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import FEWEST, Array
@@ -128,7 +128,7 @@ def _points(lines: Sequence[Array], more: dict[str, Any]) -> list[dict[str, Any]
 def _linear(network: Network, text: str) -> Array:
     """The eigenvalues of H_q: the variances of the inputs, rounded."""
     known = as_precision(text).train["d"]
-    levels = NOISES[str(known.noise)].levels(known.eps or 0.0)
+    levels = noise_model(str(known.noise)).levels(known.eps or 0.0)
     return np.asarray(network.lam * (1 + levels.mul) + levels.add)
 
 

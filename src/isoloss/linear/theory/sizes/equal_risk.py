@@ -1,10 +1,9 @@
-"""What a precision is worth: the full-precision model size, or number of samples, of the same exact
-risk.
+"""The full-precision model size, or number of samples, of the same exact risk as a rounded run.
 
-Beside each stands the closed form of the theory (closed_forms.py). Source: derived in the notes on
-Zhang et al. 2026 (2602.19241), whose abstract says that relative noise keeps the model size and
-reduces the effective data size, and that added noise reduces both in the worst case; the paper's
-own factors are not known here.
+Floor, data effect and model effect fall into one number here, so these sizes are no effective sizes
+in the sense of Zhang et al. 2026 (2602.19241): a shared factor, which keeps the model size there,
+has an equal-risk size far below it, and samples may exceed the nominal ones. effective.py takes the
+three apart.
 """
 
 from __future__ import annotations
@@ -17,32 +16,21 @@ from isoloss.formats import Precision
 from isoloss.linear.asked import Spelled, check_point
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import point_of
-from isoloss.linear.moments import noise_levels
-from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, quantisers_of
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.risk_of import stability_limit
-from isoloss.linear.theory.closed_forms import (
-    data_noise,
-    effective_dims,
-    effective_samples,
-    effective_size,
-    is_mixed,
-    largest_feature,
-    size_constant,
-)
-from isoloss.linear.theory.equal_risk import crossing
-from isoloss.linear.theory.gradient_noise import gradient_noise
 from isoloss.linear.theory.model_sizes import Model, Seen, View, of_size, seen_risks, view_of
+from isoloss.linear.theory.sizes.closed_beside import closed_samples, closed_size
+from isoloss.linear.theory.sizes.crossing import crossing
 
 #: How many times the nominal steps are looked at.
 MORE = 1000
 
 
 @dataclass(frozen=True)
-class EffectiveSize:
-    """The size that gives the same risk at full precision.
+class EqualRisk:
+    """The size, or number of samples, that gives the same risk at full precision.
 
     Attributes
     ----------
@@ -81,7 +69,7 @@ class EffectiveSize:
 
     @property
     def ratio(self) -> float:
-        """Effective over nominal size."""
+        """Size of the same risk over nominal size."""
         return self.value / self.nominal
 
     def __str__(self) -> str:
@@ -91,13 +79,13 @@ class EffectiveSize:
             f"none, for {self.reason}" if self.reason else f"{self.value:.4g} of {self.nominal:.4g}"
         )
         return (
-            f"effective {self.kind} at '{self.precision}': {found}{closed}; "
+            f"equal-risk {self.kind} at '{self.precision}': {found}{closed}; "
             f"risk {self.risk:.4g}, at full precision "
             f"{self.full:.4g}{doubling if self.kind == 'model size' else ''}"
         )
 
 
-def effective_model_size(
+def equal_risk_size(
     problem: Regression,
     size: int,
     sgd: SGD,
@@ -107,7 +95,7 @@ def effective_model_size(
     iterate: str = "average",
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
-) -> EffectiveSize:
+) -> EqualRisk:
     """Size of the full-precision model whose risk, same steps, is that of a size at a precision.
 
     The whole risk is matched: approximation, bias, variance and, in use, the floor.
@@ -128,7 +116,7 @@ def effective_model_size(
 
     Returns
     -------
-    EffectiveSize
+    EqualRisk
         Of kind 'model size'.
 
     Raises
@@ -152,7 +140,7 @@ def effective_model_size(
         lambda: _most_stable(problem, sgd, size, model),
         "a full-precision model",
     )
-    closed = _closed_size(problem, size, precision, view)
+    closed = closed_size(problem, size, precision, view)
     halves = seen_risks(
         [(problem, max(size // 2, 1), sgd, each) for each in (precision, "fp")], view
     )
@@ -160,26 +148,27 @@ def effective_model_size(
         half.total - end.total for half, end in zip(halves, (seen, full), strict=True)
     )
     name = str(Precision.parse(precision))
-    return EffectiveSize(
+    return EqualRisk(
         "model size", name, size, value, closed, seen.total, full.total, gain, full_gain, reason
     )
 
 
-def effective_data_size(
+def equal_risk_samples(
     problem: Regression,
     sgd: SGD,
     precision: Spelled,
     *,
     size: int | None = None,
-    whole_risk: bool = False,
+    whole_risk: bool = True,
     model: Model = "first",
     iterate: str = "average",
     inputs: Inputs = "clean",
     scales: Scales = DEFAULT_SCALES,
-) -> EffectiveSize:
-    """Samples that give full precision, same step size and batch, the same bias and variance.
+) -> EqualRisk:
+    """Samples that give full precision of the same size, step size and batch the same risk.
 
-    Up to 1000 times the nominal steps are looked at.
+    Up to 1000 times the nominal steps are looked at, so more samples than there are can be the
+    answer.
 
     Parameters
     ----------
@@ -188,14 +177,14 @@ def effective_data_size(
     size : int, optional
         M of the model; by default all coordinates.
     whole_risk : bool
-        Match the floor too: noise on the data moves part of the bias into it, and more samples than
-        there are can then be the answer.
+        Match the floor too; without it bias and variance alone, part of which noise on the data
+        moves into the floor.
     model : str
         'first' coordinates or a 'sketch' (model_sizes.py).
 
     Returns
     -------
-    EffectiveSize
+    EqualRisk
         Of kind 'samples'.
 
     Raises
@@ -214,9 +203,10 @@ def effective_data_size(
         return [each.trained for each in seen_risks(points, view)]
 
     steps, reason = crossing(risks, aim, sgd.steps, lambda: MORE * sgd.steps, "full precision")
-    closed = _closed_samples(problem, size, sgd, precision, full, view)
+    # The closed form is of bias and variance alone.
+    closed = math.nan if whole_risk else closed_samples(problem, size, sgd, precision, full, view)
     name, samples = str(Precision.parse(precision)), float(sgd.steps * sgd.batch)
-    return EffectiveSize(
+    return EqualRisk(
         "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, reason=reason
     )
 
@@ -244,63 +234,3 @@ def _most_stable(problem: Regression, sgd: SGD, size: int, model: str) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _closed_size(problem: Regression, size: int, precision: Spelled, view: View) -> float:
-    """min{M, c eps^(-1/a)} for added noise, M for relative; c is that of the first coordinates.
-
-    nan for noise that a sketch changes: before it, or by element.
-    """
-    source, known = _source(problem), quantisers_of(precision).d
-    noise = noise_levels(known)
-    by_element = (noise is not None and not noise.basis_free) or (
-        known is not None and known.is_float
-    )
-    if view.model == "sketch" and known is not None and (problem.site == "before" or by_element):
-        return math.nan
-    if problem.spectrum is not None or problem.decay <= 1 or source is None or is_mixed(known):
-        return math.nan
-    kind, eps = data_noise(precision, view.scales, largest_feature(problem))
-    if kind == "relative":
-        return float(size)
-    try:
-        constant = size_constant(problem.decay, view.inputs, source)
-    except ValueError:  # no power of eps
-        return math.nan
-    return effective_size(size, eps, problem.decay, constant)
-
-
-def _source(problem: Regression) -> float | None:
-    """b in E lam_i w*_i^2 = i^-b, or None for other targets."""
-    if isinstance(problem.target, str) and problem.target != "isotropic":
-        return float(problem.target.split()[1])
-    return problem.decay if problem.smooth else None
-
-
-def _closed_samples(
-    problem: Regression, size: int, sgd: SGD, precision: Spelled, full: Seen, view: View
-) -> float:
-    """The closed form, with the bias and the variance of full precision those of the exact risk."""
-    if problem.spectrum is not None or problem.decay <= 1:
-        return math.nan
-    if is_mixed(quantisers_of(precision).d):
-        return math.nan
-    here, _ = of_size(problem, size, view.model)
-    levels = []
-    for each in ("fp", precision):
-        quantisers = quantisers_of(each)
-        if not quantisers.closed:
-            return math.nan
-        setting = point_of(here, sgd, each, "average", view.scales, True).setting
-        levels.append(gradient_noise(setting, quantisers, sgd.batch).level)
-    if not levels[0]:
-        return math.nan
-    span = sgd.steps * float(sgd.step_size)
-    kind, eps = data_noise(precision, view.scales, largest_feature(problem))
-    if kind == "added" and view.inputs == "clean":
-        eps = 0.0  # coordinates that added noise lifts weigh only in the norm of H_q
-    dims = [effective_dims(size, span, problem.decay, kind, level) for level in (0.0, eps)]
-    samples = float(sgd.steps * sgd.batch)
-    return effective_samples(
-        samples, problem.decay, full.bias, full.variance, levels[1] / levels[0], dims[1] / dims[0]
-    )

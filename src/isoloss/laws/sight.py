@@ -1,0 +1,273 @@
+"""What of a precision a law sees: found by asking the law, so that it holds for any formula.
+
+A part, modifier or sparsity is seen where some constants, params and tokens give another loss with
+it than without. Nothing is declared by terms, and a formula of one's own is asked like any other.
+A loss that is undefined with it counts as seen: the law refuses instead of leaving it out. Whether
+a law has a term at all is also asked of each part alone, since a term may be zero by its condition
+(weights served in more bits than they were trained in).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.formats import PARTS, Format, Modifiers, Precision
+from isoloss.laws.formula import Formula, Grouped
+from isoloss.laws.inputs import Inputs, Level, Levels, Stage
+from isoloss.laws.jet import Array, plain
+from isoloss.laws.law import Law
+from isoloss.laws.terms import bound
+
+#: Counts at which a law is asked: terms that hide at one size show at another.
+COUNTS = (1.0, 1e5, 1e12)
+#: How many sets of constants it is asked with; held ones stay at their values.
+SETS = 4
+#: Formats by which a law is asked whether it has a term for a part.
+ALONE = ("int4", "int8", "e4m3", "add(0.01)", "vec(0.01)")
+#: Losses that differ by less than this share are the same.
+SAME = 1e-11
+NOTHING = Level(Precision("fp"))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a law sees of one level.
+
+    Attributes
+    ----------
+    unseen
+        Parts, modifiers and sparsity that the law leaves out, spelled as "d", "w.head", "-> w",
+        "w@gptq", "-> w/128" or "2:4"; the outermost of each.
+    level
+        The level as the law sees it: without what it leaves out.
+    """
+
+    unseen: tuple[str, ...]
+    level: Level
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether nothing below 16 bits is left: full precision to the law."""
+        p = self.level.precision
+        formats = (*p.train.values(), *p.serve.values())
+        return self.level.sparsity is None and all(f.is_wide for f in formats)
+
+
+@dataclass(frozen=True)
+class _Feature:
+    """One thing that a level sets: its spelling, the scope that it belongs to, how to drop it."""
+
+    name: str
+    stage: Stage | None
+    scope: str
+    modifier: Modifiers | None = None
+
+    def dropped(self, level: Level) -> Level:
+        """The level without it."""
+        if self.stage is None:
+            return Level(level.precision)
+        stages = {"train": dict(level.precision.train), "serve": dict(level.precision.serve)}
+        formats = stages[self.stage]
+        known = formats.pop(self.scope, None)  # gone where a part around it was dropped
+        if known is not None and self.modifier is not None:
+            kept = known.modifiers._asdict()
+            kept |= {k: None if k not in FLAGS else False for k in _set(self.modifier)}
+            formats[self.scope] = known.modified(Modifiers(**kept))
+        return Level(Precision(stages["train"], stages["serve"]), level.sparsity)
+
+    def alone(self, level: Level) -> list[Level]:
+        """Levels with nothing but this part rounded, to ask whether the law has a term for it."""
+        if self.stage is None or self.modifier is not None:
+            return []
+        formats = level.precision.train if self.stage == "train" else level.precision.serve
+        known = [formats[self.scope], *map(Format.parse, ALONE)]
+        return [_only(self.scope, each, self.stage) for each in known if not each.is_wide]
+
+
+FLAGS = ("hadamard", "clip", "pow2")
+
+
+def unseen(law: Law, precision: str | Precision, sparsity: str | None = None) -> tuple[str, ...]:
+    """The parts, modifiers and sparsity of a precision that a law leaves out.
+
+    Parameters
+    ----------
+    law
+        A law; its constants need no values.
+    precision
+        A spelling such as "w4/128 d:add(0.1) -> w4@gptq", or a Precision.
+    sparsity
+        The pattern of pruned weights, as "2:4".
+
+    Returns
+    -------
+    tuple of str
+        As in `Sight.unseen`: ("d",) of Kumar's law at "w4 d4"; () where all is seen, or where the
+        law is not defined and says so.
+
+    Raises
+    ------
+    ValueError
+        The precision cannot be read, or no law reads it.
+    """
+    return sights(law, [Level(Precision.parse(precision), sparsity)])[0].unseen
+
+
+def sights(law: Law, levels: Sequence[Level]) -> tuple[Sight, ...]:
+    """What a law sees of each of several levels; formats of 16 bits and more are no rounding."""
+    own = [(k, each) for k, level in enumerate(levels) for each in _features(level)]
+    if not own:
+        return tuple(Sight((), level) for level in levels)
+    rows = _losses_of(law, [*levels, *(each.dropped(levels[k]) for k, each in own)])
+    defined = [bool(np.isfinite(row).any()) for row in rows]
+    idle = [
+        pair
+        for pair, row in zip(own, rows[len(levels) :], strict=True)
+        if defined[pair[0]] and _same(rows[pair[0]], row)
+    ]
+    has_term = _have_terms(law, [each.alone(levels[k]) for k, each in idle])
+    left = [pair for pair, known in zip(idle, has_term, strict=True) if not known]
+    return tuple(
+        _sight(level, [each for at, each in left if at == k]) for k, level in enumerate(levels)
+    )
+
+
+def alike(law: Law, levels: Sequence[Level]) -> tuple[tuple[int, ...], ...]:
+    """The indices of levels to which a law gives the same loss everywhere, two or more together."""
+    rows = _losses_of(law, levels)
+    groups: list[list[int]] = []
+    for k, row in enumerate(rows):
+        group = next((g for g in groups if _same(rows[g[0]], row)), None)
+        if group is None:
+            groups.append([k])
+        else:
+            group.append(k)
+    return tuple(tuple(g) for g in groups if len(g) > 1)
+
+
+def seen_parts(law: Law) -> tuple[str, ...]:
+    """The parts that a law has a term for, as "w" and, for serving, "-> w"."""
+    stages: tuple[Stage, Stage] = ("train", "serve")
+    parts = [part for part in PARTS if part not in ("k", "v")]  # laws read both as kv
+    asked = {
+        ("-> " if stage == "serve" else "") + part: [
+            _only(part, Format.parse(name), stage) for name in ALONE
+        ]
+        for stage in stages
+        for part in parts
+    }
+    known = _have_terms(law, list(asked.values()))
+    return tuple(name for name, has_term in zip(asked, known, strict=True) if has_term)
+
+
+def _have_terms(law: Law, groups: Sequence[Sequence[Level]]) -> list[bool]:
+    """Whether a law gives another loss than without rounding at some level of each group."""
+    asked = [level for group in groups for level in group]
+    if not asked:
+        return [False] * len(groups)
+    nothing, *rows = _losses_of(law, [NOTHING, *asked])
+    told = np.array([not _same(nothing, row) for row in rows])
+    ends = np.cumsum([len(group) for group in groups])
+    return [bool(part.any()) for part in np.split(told, ends[:-1])]
+
+
+def _sight(level: Level, left: Sequence[_Feature]) -> Sight:
+    """The sight of a level of which these are left out, outer ones first."""
+    seen = level
+    named: list[_Feature] = []
+    for each in left:
+        seen = each.dropped(seen)
+        if not any(g.modifier is None and _is_inside(each, g) for g in named):
+            named.append(each)
+    return Sight(tuple(each.name for each in named), seen)
+
+
+def _is_inside(inner: _Feature, outer: _Feature) -> bool:
+    if inner.stage is None or inner.stage != outer.stage:
+        return False
+    return inner.scope == outer.scope or inner.scope.startswith(f"{outer.scope}.")
+
+
+def _features(level: Level) -> Iterator[_Feature]:
+    """What a level sets below 16 bits, outer scopes first, each part before its modifiers."""
+    precision = level.precision
+    stages: tuple[tuple[Stage, str], ...] = (("train", ""), ("serve", "-> "))
+    for stage, mark in stages:
+        formats = precision.train if stage == "train" else precision.serve
+        for scope, known in formats.items():
+            part = _Feature(f"{mark}{scope}", stage, scope)
+            around = part.dropped(level).precision.format(scope, stage)
+            if known.is_wide and (around is None or around.is_wide):
+                continue
+            yield part
+            for name in _set(known.modifiers):
+                one = Modifiers(**{name: getattr(known.modifiers, name)})
+                yield _Feature(f"{mark}{scope}{one}", stage, scope, one)
+    if level.sparsity is not None:
+        yield _Feature(level.sparsity, None, "w")
+
+
+def _set(modifiers: Modifiers) -> tuple[str, ...]:
+    return tuple(name for name, value in modifiers._asdict().items() if value)
+
+
+def _only(scope: str, known: Format, stage: Stage) -> Level:
+    one = {scope: known}
+    return Level(Precision(one) if stage == "train" else Precision({}, one))
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether a law tells two levels apart nowhere."""
+    return bool(np.allclose(one, other, rtol=SAME, atol=0.0, equal_nan=True))
+
+
+def _losses_of(law: Law, levels: Sequence[Level]) -> Array:
+    """Losses (levels, sets x sizes) at COUNTS and some constants; NaN where a law is undefined."""
+    formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
+    table = Levels(tuple(levels))
+    formula = bound(formula, table)
+    try:
+        return _losses(law, formula, table)
+    except ValueError:  # a format that some term cannot read: each level by itself
+        return np.vstack([_or_undefined(law, formula, each) for each in levels])
+
+
+def _or_undefined(law: Law, formula: Formula, level: Level) -> Array:
+    try:
+        return _losses(law, formula, Levels((level,)))
+    except ValueError:
+        return np.full((1, SETS * len(COUNTS) ** 2), np.nan)
+
+
+def _losses(law: Law, formula: Formula, levels: Levels) -> Array:
+    """Losses of shape (levels, sets x sizes)."""
+    params, tokens, level = (
+        axis.ravel() for axis in np.meshgrid(COUNTS, COUNTS, np.arange(len(levels)), indexing="ij")
+    )
+    x = Inputs(params, tokens, levels, level.astype(np.intp))
+    found = []
+    with np.errstate(all="ignore"):
+        for c in _constants(law, formula):
+            loss = np.broadcast_to(plain(formula.loss(c, x)), (len(x),))
+            found.append(loss.reshape(-1, len(levels)).T)
+    return np.hstack(found)
+
+
+def _constants(law: Law, formula: Formula) -> Iterator[dict[str, float]]:
+    """Sets of constants: each drawn from the lower part of its range, held ones as they are."""
+    rng = np.random.default_rng(0)
+    held = {name: law.values[name] for name in law.fixed if name in law.values}
+    for _ in range(SETS):
+        drawn = {}
+        shares = rng.uniform(0.02, 0.6, len(formula.constants))
+        for k, share in zip(formula.constants, shares, strict=True):
+            low, high = k.start
+            is_wide = k.scale == "log" and low > 0
+            drawn[k.name] = float(
+                low * (high / low) ** share if is_wide else low + (high - low) * share
+            )
+        drawn |= {name: value for name, value in held.items() if name in drawn}
+        yield drawn | {name: drawn[to] for name, to in law.ties.items() if {name, to} <= set(drawn)}

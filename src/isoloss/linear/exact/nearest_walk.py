@@ -1,0 +1,257 @@
+"""The closure of nearest rounding, step after step in machine code.
+
+Where the parameter in use is rounded to the nearest number, its rounding is made linear around the
+mean at every single step (closures.py), and the levels of activations and gradients follow it. Here
+one step is: moments of the rounded parameter, coordinate by coordinate; from their sums the levels;
+from these, which enter the operator of step_operator.py as numbers, its coefficients and the step
+of state.py. The same numbers as in numpy, up to the order of sums.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+
+from isoloss.linear.exact.compiled_walk import NO_MEAN, NO_SQUARE, compiled
+
+#: Deviations beyond which a cell holds no mass that a float can tell.
+REACH = 8.5
+#: Deviations, in steps of an even grid, from which its rounding error is uniform to all digits.
+SMOOTH = 1.5
+#: As in closures.py and moments/grid_moments.py: variances that are none, what a point mass is
+#: taken as, the smallest gain, and where the finest numbers of a float end.
+TINY, POINT, SMALLEST_GAIN, DEPTH = 1e-20, 1e-12, 1e-6, 1e-9
+ROOT_HALF, DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
+#: Kinds of a part: ideal noise or none; noise in place of a grid too fine to list; a listed grid.
+IDEAL, FINE, LISTED = range(3)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def place(levels: Any, value: float) -> int:
+    """How many levels lie below a value."""
+    low, high = 0, levels.size
+    while low < high:
+        middle = (low + high) // 2
+        if levels[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@numba.njit(cache=True, error_model="numpy")
+def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[float, float, float]:
+    """E u, E u^2 and cov(u, x) / sd for x ~ N(mean, sd^2) and u the nearest of ascending levels.
+
+    `step` is the distance of evenly spaced levels, 0 for others.
+    """
+    wide = sd > SMOOTH * step and step > 0
+    if wide and levels[0] < mean - REACH * sd and mean + REACH * sd < levels[-1]:
+        # By Poisson's sum formula what is left out is below exp(-2 pi^2 SMOOTH^2).
+        return mean, mean * mean + sd * sd + step * step / 12, sd
+    first = max(place(levels, mean - REACH * sd) - 1, 0)
+    last = min(place(levels, mean + REACH * sd) + 1, levels.size)
+    one, two, joint = 0.0, 0.0, 0.0
+    # Walks over the edges of the cells; a tail is kept on the side where it is small.
+    below, tail, density = -math.inf, 0.0, 0.0
+    for k in range(first, last):
+        above, after, later = math.inf, 0.0, 0.0
+        if k < last - 1:
+            above = ((levels[k] + levels[k + 1]) / 2 - mean) / sd
+            after = 0.5 * math.erfc(abs(above) * ROOT_HALF)
+            later = DENSITY * math.exp(-0.5 * above * above)
+        if below > 0:
+            mass = tail - after
+        elif above < 0:
+            mass = after - tail
+        else:
+            mass = 1.0 - tail - after
+        one += levels[k] * mass
+        two += levels[k] * levels[k] * mass
+        joint += levels[k] * (density - later)
+        below, tail, density = above, after, later
+    return one, two, joint
+
+
+@numba.njit(cache=True, error_model="numpy")
+def symmetric(levels: Any, stochastic: bool, sd: float) -> tuple[float, float]:
+    """E u^2 and E u x for x ~ N(0, sd^2) and its rounding to +-levels, ascending from 0."""
+    first = max(place(levels, DEPTH * sd) - 2, 0)
+    last = min(max(place(levels, REACH * sd) + 2, 1), levels.size)
+    two, joint = 0.0, 0.0
+    for k in range(first, last):
+        a = levels[k]
+        if stochastic:
+            low = a
+            high = levels[k + 1] if k + 1 < levels.size else math.inf
+        else:
+            low = (levels[k - 1] + a) / 2 if k > 0 else 0.0
+            high = (levels[k + 1] + a) / 2 if k + 1 < levels.size else math.inf
+        x, y = low / sd, high / sd
+        px, py = DENSITY * math.exp(-0.5 * x * x), DENSITY * math.exp(-0.5 * y * y)
+        mass = 0.5 * (math.erfc(x * ROOT_HALF) - math.erfc(y * ROOT_HALF))
+        i1, ypy = sd * (px - py), 0.0 if math.isinf(y) else y * py
+        if stochastic and k + 1 < levels.size:
+            b = levels[k + 1]
+            two += (a + b) * i1 - a * b * mass
+            joint += sd * sd * (mass + x * px - ypy)
+        else:
+            two += a * a * mass
+            joint += a * i1
+    return 2 * two, 2 * joint
+
+
+@numba.njit(cache=True, error_model="numpy")
+def level(part: Any, levels: Any, sd: float) -> tuple[float, float, float]:
+    """Gain, added and relative noise of a part (kind, add, mul, shared, is float, stochastic) at a
+    deviation.
+    """
+    kind, add, mul, _, is_float, stochastic = part
+    if kind == IDEAL or sd == 0:
+        return 1.0, (add if kind == IDEAL else 0.0), (mul if kind == IDEAL else 0.0)
+    if kind == FINE:
+        gain, noise = 1.0, add + mul * sd * sd
+    else:
+        two, joint = symmetric(levels, stochastic, sd)
+        gain = max(joint / (sd * sd), SMALLEST_GAIN)
+        noise = max(two - gain * gain * sd * sd, 0.0)
+    if is_float:
+        return gain, 0.0, noise / (sd * sd)
+    return gain, noise, 0.0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def parameter_in_use(known: Any, levels: Any, step: float, state: Any, work: Any) -> float:
+    """Fill work with E Q, slope, variance seen and E (Q - w)^2 of the rounded parameter; returns
+    the sum of h E Q^2.
+    """
+    weight, h = known[0], known[1]
+    mean, var = state[0], state[1]
+    size, first = 0.0, levels[levels.size // 2 + 1]
+    for i in range(h.size):
+        v, m = max(var[i], 0.0), mean[i]
+        # A point mass is taken as a very narrow normal, as in moments/grid_moments.py.
+        sd = max(math.sqrt(v), POINT * (abs(m) + first))
+        one, two, joint = nearest_moments(levels, step, m, sd)
+        slope = joint / sd if v > TINY * (1 + m * m) else 0.0
+        work[0, i], work[1, i] = one, slope
+        work[2, i] = slope * slope * v + max(two - one * one - slope * slope * v, 0.0)
+        work[3, i] = max(two - 2 * (one * m + sd * joint) + m * m + v, 0.0)
+        size += weight[i] * h[i] * (m * m + v + work[3, i])
+    return size
+
+
+@numba.njit(cache=True, error_model="numpy")
+def levels_at(
+    size: float, known: Any, scalars: Any, parts: Any, grids: Any, state: Any, added: Any
+) -> tuple[float, float, float, float, float, float]:
+    """Gain and noise (added, relative) of activations and then of gradients, in units of the
+    former's gain; `size` is E <u, Q(w)>^2.
+    """
+    _, _, label_gain, l_add, l_mul, _, _, sum_label, sum_left = scalars
+    on_a, on_g = parts
+    weight, h, c = known[0], known[1], known[3]
+    # Activations first: their gain moves the optimum, ratio c.
+    scale, a_add, a_mul = level(on_a, grids[0], math.sqrt(size))
+    a_add, ratio = a_add / scale**2, label_gain / scale
+    a_mul = a_mul if on_a[0] == IDEAL else a_mul / scale**2
+    error = ratio**2 * (sum_left + l_mul * sum_label) + l_add / scale**2 + a_add + a_mul * size
+    for i in range(h.size):
+        off = state[0, i] - ratio * c[i]
+        error += weight[i] * h[i] * (off * off + state[1, i] + added[i])
+    gain, g_add, g_mul = level(on_g, grids[1], scale * math.sqrt(error))
+    g_mul = g_mul if on_g[0] == IDEAL else g_mul / gain**2
+    return scale, a_add, a_mul, gain, g_add / (scale * gain) ** 2, g_mul
+
+
+@numba.njit(cache=True, error_model="numpy")
+def coefficients(
+    now: Any, known: Any, scalars: Any, shared: Any, work: Any
+) -> tuple[float, float, float]:
+    """Fill work with E Q - c, beta and k of the step (step_operator.py); returns the sum of the
+    rank-one term and what multiplies `diagonal` and h^2 in D.
+    """
+    weight, h, diagonal, c, skew, off, rest, label, pulled, spread = known
+    batch, rho4, label_gain, l_add, l_mul, l_shared, bend, _, _ = scalars
+    (scale, a_add, a_mul, _, g_add, g_mul), (a_shared, g_shared) = now, shared
+    ratio = label_gain / scale
+    # Batch means of one sample with itself and of two samples.
+    own, pair = (1 + g_mul) / batch, (1 - 1 / batch) * (1 + g_shared)
+    flat, here = own * (l_add / scale**2 + a_add) + g_add / batch, 0.0
+    for i in range(h.size):
+        two_samples = pair * a_shared * h[i] * h[i] * c[i]
+        work[4, i] = h[i] * flat + ratio**2 * (
+            own * (rest[i] + l_mul * label[i] + bend * pulled[i] + a_mul * spread[i])
+            + two_samples * c[i]
+            + pair * l_shared * pulled[i]
+        )
+        work[3, i] = 2 * ratio * (own * (a_mul * diagonal[i] * c[i] - skew[i]) + two_samples)
+        eta = 2 * ratio * own * (a_mul * rho4 * h[i] * c[i] - off[i])
+        m = work[0, i] - ratio * c[i]
+        work[0, i] = m
+        rank = own * (1 + a_mul) * rho4 * h[i] * (work[2, i] + m * m)
+        here += weight[i] * (rank + eta * m)
+    return here, own * (1 + a_mul), pair * (1 + a_shared)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def moved(
+    gamma: float, sums: Any, known: Any, rule: Any, state: Any, work: Any, summing: bool
+) -> None:
+    """One step of state.py for all coordinates, in place; letters as there."""
+    (here, single, double), (b, c, d) = sums, rule
+    h, diagonal = known[1], known[2]
+    mean, var, total, var_total, cov, speed, var_speed, cov_speed, cov_total = state
+    seen_mean, slope, seen_var, beta, const = work
+    for i in range(h.size):
+        m, gh = seen_mean[i], gamma * h[i]
+        noise = (single * diagonal[i] + double * h[i] * h[i]) * (seen_var[i] + m * m)
+        noise += beta[i] * m - (h[i] * m) ** 2 + h[i] * here + const[i]
+        added, push = gamma * gamma * noise, gh * m
+        gh *= slope[i]
+        if summing:
+            total[i] += mean[i]
+            joined = cov[i] + var[i]
+            var_total[i] += cov[i] + joined
+            cov_total[i] = b * (cov_total[i] + cov_speed[i]) - gh * joined
+            cov[i] = joined + c * cov_total[i] - d * gh * joined
+        turns, drift = b * gh * cov_speed[i], b * cov_speed[i] - gh * var[i]
+        after, pulled = b * b * var_speed[i] - 2 * turns + added, turns - added
+        u = b * speed[i] - push
+        mean[i] += c * u - d * push
+        var[i] += 2 * c * drift + c * c * after - 2 * d * gh * var[i]
+        var[i] += d * d * added - 2 * c * d * pulled
+        speed[i] = u if abs(u) > NO_MEAN else 0.0
+        var_speed[i] = after if after > NO_SQUARE else 0.0
+        cov_speed[i] = drift + c * after - d * pulled
+
+
+@compiled
+def walk_nearest(
+    sizes: Any,
+    known: Any,
+    scalars: Any,
+    parts: Any,
+    grids: Any,
+    step: float,
+    rule: Any,
+    state: Any,
+    work: Any,
+    summing: bool,
+) -> None:
+    """Move state (9, n), the moments of w itself, through steps of sizes (T,).
+
+    known (10, n): weight, h, the diagonal of D, c, skew, pull, and of k at relative noise zero the
+    residual, the label, its pull and the spread of activations. scalars: batch, rho4, gain of
+    labels, their noise (added, relative, shared) and bend, and the error's sums. parts and grids:
+    of activation and gradient; the grid of the parameter, of even distance `step` or 0, comes
+    third. work (5, n).
+    """
+    shared = (parts[0][3], parts[1][3])
+    for t in range(sizes.size):
+        size = parameter_in_use(known, grids[2], step, state, work)
+        now = levels_at(size, known, scalars, parts, grids, state, work[3])
+        sums = coefficients(now, known, scalars, shared, work)
+        moved(sizes[t] * now[0] * now[3], sums, known, rule, state, work, summing)
