@@ -509,8 +509,6 @@ def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
         (("--samples", "x"), "samples is 'x'; accepted is a whole number of at least 1"),
         (("--samples", "10", "--precision", "kv4"),
          "linear regression has no part 'kv', as in precision 'kv4'; parts are d l w a g"),
-        (("--study", "batch", "--dim", "10"),
-         "a study has its own settings; leave the others out, or leave out --study"),
         (("--study", "bach"),
          "unknown study 'bach'; did you mean 'batch'? accepted are samples, dims, batch, "
          "dimension, spectrum, sketch, divergence, integers, elementwise, momentum, biased, "

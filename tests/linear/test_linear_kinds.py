@@ -19,6 +19,7 @@ RIGHT: dict[str, Any] = {
     "compute": 1e3, "eps": 0.01, "decay": 2.0, "bits": 6.0, "dim": 10, "known": "int4",
     "allowance": Allowance(compute=100.0), "precisions": ["fp"], "samples": 100, "bias": 0.1,
     "variance": 0.1, "grid": {"samples": [10]}, "steps": 5,
+    "name": "batch",
 }  # fmt: skip
 WRONG = [None, -1, np.nan, np.inf, 10**400, "x", "", [], [P], {}, P, S, True, b"x", object(), 1j]
 VERBS = [

@@ -15,7 +15,6 @@ from matplotlib.text import Text
 from isoloss.fits import Comparison, Fit, Profile, fit, gap_table, load
 from isoloss.formats import Format
 from isoloss.laws import preset, presets
-from isoloss.linear import study
 from isoloss.plans import Budget, plan
 from isoloss.plots import Figure, PlotError, plot
 from isoloss.runs import Run, Runs
@@ -405,18 +404,6 @@ def test_formats_without_a_grid_are_refused(name: str) -> None:
         PlotError, match="has no grid that can be drawn; int4, e4m3 or mxfp4 have one"
     ):
         plot(name)
-
-
-def test_a_study_has_a_panel_for_each_case_and_a_line_for_each_series() -> None:
-    figure = plot(study("batch"))
-    axes = panels(figure)
-    assert [each.get_title(loc="left") for each in axes] == [
-        "additive",
-        "shared factor",
-        "factor by element",
-    ]
-    assert [len(each.get_lines()) for each in axes] == [5, 5, 5]
-    assert {"data", "labels", "parameter", "activations", "output gradients"} <= words(figure)
 
 
 def test_gaps_have_a_panel_a_stage_and_a_line_a_size_and_precision() -> None:

@@ -20,6 +20,15 @@ FILES = {
     "laws": "laws_verb",
     "formats": "formats_verb",
     "simulate": "simulate_verb",
+    "theory bounds": "theory.bounds_verb",
+    "theory conditions": "theory.conditions_verb",
+    "theory sizes": "theory.sizes_verb",
+    "theory sketches": "theory.sketches_verb",
+    "theory limit": "theory.limit_verb",
+    "theory directions": "theory.directions_verb",
+    "theory training": "theory.training_verb",
+    "theory bits": "theory.bits_verb",
+    "theory allocate": "theory.allocate_verb",
     "train": "train_verb",
     "quantise": "quantise_verb",
     "fit": "fit_verbs",
@@ -33,9 +42,16 @@ FILES = {
 }
 
 
+#: Words with commands of their own, each with its help.
+GROUPS = {
+    "theory": "What the theory says of quantised SGD on linear regression: bounds, effective "
+    "sizes, limits, bits, the best allocation.",
+}
+
+
 @dataclass(frozen=True)
 class Verb:
-    """A command: its word in the shell, the function that it runs, and its examples."""
+    """A command: its words in the shell, the function that it runs, and its examples."""
 
     name: str
     run: Callable[..., None]
@@ -43,9 +59,9 @@ class Verb:
 
 
 def _verb(name: str, file: str) -> Verb:
-    """The command in a file: the function of its name, and what EXAMPLES there has of it."""
+    """The command in a file: the function of its last word, and what EXAMPLES there has of it."""
     module = import_module(f"isoloss.cli.verbs.{file}")
-    return Verb(name, getattr(module, name.replace("-", "_")), module.EXAMPLES[name])
+    return Verb(name, getattr(module, name.split()[-1].replace("-", "_")), module.EXAMPLES[name])
 
 
 VERBS = tuple(_verb(name, file) for name, file in FILES.items())
@@ -96,8 +112,16 @@ def _isoloss(
         il.use(*use)
 
 
+groups: dict[str, typer.Typer] = {}
 for verb in VERBS:
-    app.command(verb.name, cls=Command, help=flowing(verb), epilog=as_epilog(verb.examples))(
+    *above, word = verb.name.split()
+    room = app
+    for name in above:
+        if name not in groups:
+            groups[name] = typer.Typer(help=GROUPS[name], no_args_is_help=True)
+            app.add_typer(groups[name], name=name)
+        room = groups[name]
+    room.command(word, cls=Command, help=flowing(verb), epilog=as_epilog(verb.examples))(
         in_one_sentence(spread(verb.run))
     )
 

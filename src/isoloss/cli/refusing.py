@@ -19,6 +19,8 @@ SPOKEN = (
     (r"\bwhere\((\w+)=\.\.\.\)", r"--where \1=..."),
     (r"\bruns\.excluded\b", "'isoloss runs --excluded'"),
     (r"\bat\(\)", "'isoloss fit'"),
+    (r"\bmethod='sampled'", "--method sampled"),
+    (r"\bas stored=", "with --stored"),
     (r"\bas corpus=\.\.\.", "with --corpus"),
     (r"\bcorpus='([^']+)'", r"--corpus \1"),
     (r"\btrained_on='(\w+)'", r"--trained-on \1"),

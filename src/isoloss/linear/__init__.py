@@ -9,8 +9,8 @@ from isoloss.linear.risk import INPUT_WORDS, Directions, Parts, Risk, TrainingRi
 from isoloss.linear.risk_of import excess_risk, excess_risks, stability_limit
 from isoloss.linear.sampled import Difference, Replicates, sample_risk, sample_risks
 from isoloss.linear.schedules import SCHEDULES, Schedule
-from isoloss.linear.simulating import simulate
-from isoloss.linear.studies import STUDIES, Study, study
+from isoloss.linear.simulating import grid_points, simulate
+from isoloss.linear.studies import STUDIES, Parameter, Reference, Study, study, study_parameters
 from isoloss.linear.theory import (
     Allocation,
     AllocationChoice,
@@ -65,9 +65,11 @@ __all__ = [
     "GradientNoise",
     "LongWalk",
     "NoiseSources",
+    "Parameter",
     "Parts",
     "RateCondition",
     "RateConditions",
+    "Reference",
     "Regression",
     "Replicates",
     "Risk",
@@ -94,6 +96,7 @@ __all__ = [
     "excess_risks",
     "first_coordinates",
     "format_constant",
+    "grid_points",
     "rate_conditions",
     "risk_bound",
     "risk_by_direction",
@@ -104,5 +107,6 @@ __all__ = [
     "sketch_risk",
     "stability_limit",
     "study",
+    "study_parameters",
     "training_risk",
 ]

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import polars as pl
 
 from isoloss.files import shown_value
-from isoloss.formats import Precision
+from isoloss.formats import Format, Precision
 from isoloss.linear.asked import check_descent, check_problem, check_reading
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
@@ -20,7 +20,7 @@ from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS, Inputs, Parts, Risk
 from isoloss.linear.risk_of import excess_risks
-from isoloss.linear.sampled import REPLICATES, sample_risk
+from isoloss.linear.sampled import REPLICATES, Manner, Replicates, Sampling, manner_of, swept_risks
 from isoloss.runs import Grid, Runs
 
 Cell = dict[str, Any]
@@ -29,9 +29,24 @@ Cell = dict[str, Any]
 OF_PROBLEM = ("dim", "decay", "noise_var", "target", "sketch", "kurtosis", "site", "seed")
 OF_DESCENT = ("steps", "samples", "batch", "step_size", "schedule", "momentum", "rule")
 OF_READING = ("iterate", "inputs")
+OF_MANNER = ("passes", "stored", "error_feedback")
+KNOWN = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING, *OF_MANNER)
+#: Lists with a column of their own wherever they are given.
+IN_COLUMNS = ("noise_var", "target", "kurtosis", "site", "momentum")
 #: The largest whole number that a column of a table holds.
 LARGEST_COUNT = 2**127 - 1
 _PARTS = tuple(each.name for each in fields(Parts))
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A cell of a grid: the point, how its risk is read and sampled, and columns of its own."""
+
+    point: tuple[Regression, SGD, Precision]
+    iterate: str
+    inputs: Inputs
+    manner: Manner
+    columns: Cell = field(default_factory=dict)
 
 
 def simulate(
@@ -45,6 +60,9 @@ def simulate(
     scales: Scales = DEFAULT_SCALES,
     replicates: int = REPLICATES,
     seed: int = 0,
+    passes: int = 1,
+    stored: Format | str | None = None,
+    error_feedback: bool = False,
 ) -> Runs:
     """Excess risk of every combination of a grid, as runs that laws can be fitted to.
 
@@ -53,15 +71,18 @@ def simulate(
     problem : Regression
         What the grid leaves out of the problem.
     grid : Grid or dict
-        Lists of precision; of samples or steps, batch, step_size, schedule, momentum, rule of
-        the descent; of dim, decay, noise_var, target, sketch, kurtosis, site, seed of the problem;
-        of iterate and inputs.
+        Lists of precision; of samples or steps, batch, step_size, schedule, momentum, rule of the
+        descent; of dim, decay, noise_var, target, sketch, kurtosis, site, seed of the problem; of
+        iterate and inputs; of passes, stored and error_feedback of method 'sampled'.
     sgd : SGD, optional
         What the grid leaves out of the descent; by default one step of half the stability limit.
     iterate, inputs, method, scales
         As in `excess_risk`, where the grid does not say.
     replicates, seed : int
         Of method 'sampled'; precisions share their random numbers.
+    passes, stored, error_feedback
+        Of method 'sampled', as in `sample_risk`, where the grid does not say; a grid spells weights
+        in full precision as stored 'fp'.
 
     Returns
     -------
@@ -69,7 +90,8 @@ def simulate(
         One row a combination: params (sketch or dim), tokens (steps x batch), precision, loss
         (excess risk) and its parts in columns of their own; the first five sum to the loss,
         `quantised_norm` is null on clean inputs. An unstable step size stays as a
-        diverged row with the limit as its reason.
+        diverged row with the limit as its reason. Sampled rows that have full precision beside them
+        say what they cost more, `gap`, by pairs of replicates, with its standard error `gap_se`.
 
     Raises
     ------
@@ -81,24 +103,54 @@ def simulate(
     check_reading(iterate, inputs, scales)
     whole("replicates", replicates, 4)
     whole("seed", seed, 0)
+    usual: Cell = {
+        "iterate": iterate,
+        "inputs": inputs,
+        "passes": passes,
+        "stored": stored,
+        "error_feedback": error_feedback,
+    }
     cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0])
-    points = [_point(problem, base, cell) for cell in cells]
-    readings = [(cell.get("iterate", iterate), cell.get("inputs", inputs)) for cell in cells]
-    rows: list[Cell | None] = [None] * len(cells)
-    for reading in dict.fromkeys(readings):
-        members = [k for k, each in enumerate(readings) if each == reading]
-        chosen = [points[k] for k in members]
-        found = (
-            _risks(chosen, *reading, method, scales)
-            if method != "sampled"
-            else _sampled(chosen, *reading, scales, replicates, seed)
-        )
-        for k, risk in zip(members, found, strict=True):
-            rows[k] = _row(*points[k], *reading, risk)
-    if all(row is not None and row["status"] == "diverged" for row in rows):
-        raise ValueError(rows[0]["reason"])  # type: ignore[index]
+    asked = [_setting(problem, base, cell, usual, method) for cell in cells]
+    if method == "sampled":
+        drawn = [Sampling(each.point, each.iterate, each.inputs, each.manner) for each in asked]
+        found = swept_risks(drawn, scales, replicates, seed)
+        risks = [each if isinstance(each, str) else each.risk for each in found]
+        beside = _gaps(asked, found)
+    else:
+        risks, beside = _exact(asked, method, scales), [{}] * len(asked)
+    rows = [_row(*each[:2]) | each[2] for each in zip(asked, risks, beside, strict=True)]
+    if all(row["status"] == "diverged" for row in rows):
+        raise ValueError(rows[0]["reason"])
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
+
+
+def grid_points(
+    problem: Regression, grid: Grid | Mapping[str, Any], sgd: SGD | None = None
+) -> list[tuple[Regression, SGD, Precision]]:
+    """Every combination of a grid as a point, which `excess_risks` and the bounds take.
+
+    Parameters
+    ----------
+    problem, grid, sgd
+        As in `simulate`; lists of the problem, the descent and precision.
+
+    Returns
+    -------
+    list of (Regression, SGD, Precision)
+        The last list that was written runs fastest.
+
+    Raises
+    ------
+    ValueError
+        An unknown list, or a value that is out of range.
+    """
+    check_problem(problem)
+    base = SGD(1) if sgd is None else check_descent(sgd)
+    cells = [dict(cell) for cell in _grid_of(grid)]
+    _check_lists(cells[0], ("precision", *OF_DESCENT, *OF_PROBLEM))
+    return [_point(problem, base, cell) for cell in cells]
 
 
 def _grid_of(grid: object) -> Grid:
@@ -112,13 +164,37 @@ def _grid_of(grid: object) -> Grid:
     )
 
 
-def _check_lists(cell: Cell) -> None:
-    known = ("precision", *OF_DESCENT, *OF_PROBLEM, *OF_READING)
+def _check_lists(cell: Cell, known: tuple[str, ...] = KNOWN) -> None:
     for name in cell:
         if name not in known:
             raise ValueError(f"cannot vary '{name}' in regression; lists are {', '.join(known)}")
     if "samples" in cell and "steps" in cell:
         raise ValueError("a grid has samples or steps, not both: samples are steps x batch")
+
+
+def _setting(problem: Regression, base: SGD, cell: Cell, usual: Cell, method: str) -> _Setting:
+    """A cell checked. Raises ValueError for a value out of range, or what only sampling knows."""
+    point, said = _point(problem, base, cell), usual | cell
+    check_reading(said["iterate"], said["inputs"], DEFAULT_SCALES)
+    if not isinstance(said["error_feedback"], bool):
+        raise ValueError(
+            f"error_feedback is {shown_value(said['error_feedback'])}; accepted are True and False"
+        )
+    manner = manner_of(point[1], *(said[name] for name in OF_MANNER))
+    if manner != Manner() and method != "sampled":
+        raise ValueError(
+            "several passes, stored weights and error feedback have no exact risk; use "
+            "method='sampled'"
+        )
+    columns = {name: cell[name] for name in IN_COLUMNS if name in cell}
+    if "target" in columns:
+        columns["target"] = str(columns["target"])
+    if any(name in cell or usual[name] not in (1, None, False) for name in OF_MANNER):
+        columns["passes"] = manner.passes
+        columns["unique_tokens"] = float(point[1].steps * point[1].batch // manner.passes)
+        columns["stored"] = str(manner.stored or "fp")
+        columns["error_feedback"] = manner.feedback
+    return _Setting(point, said["iterate"], said["inputs"], manner, columns)
 
 
 def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, Precision]:
@@ -143,6 +219,34 @@ def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, 
     return posed, descent, precision
 
 
+def _exact(asked: Sequence[_Setting], method: str, scales: Scales) -> list[Risk | str]:
+    """The exact risk of each; those of one reading run side by side."""
+    found: dict[int, Risk | str] = {}
+    readings = [(each.iterate, each.inputs) for each in asked]
+    for reading in dict.fromkeys(readings):
+        members = [k for k, each in enumerate(readings) if each == reading]
+        risks = _risks([asked[k].point for k in members], *reading, method, scales)
+        found |= dict(zip(members, risks, strict=True))
+    return [found[k] for k in range(len(asked))]
+
+
+def _gaps(asked: Sequence[_Setting], found: Sequence[Replicates | str]) -> list[Cell]:
+    """What each costs beside the full precision of the same setting, by pairs of replicates."""
+    settings = [(*each.point[:2], each.iterate, each.inputs, each.manner) for each in asked]
+    exact = {
+        setting: one
+        for setting, each, one in zip(settings, asked, found, strict=True)
+        if str(each.point[2]) == "fp" and not isinstance(one, str)
+    }
+    gaps = [
+        None if isinstance(one, str) or setting not in exact else one.minus(exact[setting])
+        for setting, one in zip(settings, found, strict=True)
+    ]
+    if all(str(each.point[2]) == "fp" for each in asked) or not exact:
+        return [{}] * len(asked)
+    return [{"gap": gap and gap.value, "gap_se": gap and gap.standard_error} for gap in gaps]
+
+
 def _risks(
     points: Sequence[tuple[Regression, SGD, Precision]],
     iterate: str,
@@ -163,43 +267,11 @@ def _risks(
     return [risk for half in halves for risk in _risks(half, iterate, inputs, method, scales)]
 
 
-def _sampled(
-    points: Sequence[tuple[Regression, SGD, Precision]],
-    iterate: str,
-    inputs: Inputs,
-    scales: Scales,
-    replicates: int,
-    seed: int,
-) -> list[Risk | str]:
-    """The sampled risk of each point, or the sentence that says why it diverges."""
-    found: list[Risk | str] = []
-    for problem, sgd, precision in points:
-        try:
-            found.append(
-                sample_risk(
-                    problem,
-                    sgd,
-                    precision,
-                    iterate,
-                    inputs,
-                    replicates=replicates,
-                    seed=seed,
-                    scales=scales,
-                )
-            )
-        except ValueError as error:
-            if "unstable" not in str(error) and "diverge" not in str(error):
-                raise
-            found.append(str(error))
-    return found
-
-
-def _row(
-    problem: Regression, sgd: SGD, precision: Precision, iterate: str, inputs: str, risk: Risk | str
-) -> Cell:
+def _row(asked: _Setting, risk: Risk | str) -> Cell:
+    (problem, sgd, precision), iterate, inputs = asked.point, asked.iterate, asked.inputs
     spectrum = f"i^-{problem.decay:g}" if problem.spectrum is None else "given"
     setting = f"regression, spectrum {spectrum}, noise {problem.noise_var:g}"
-    family = f"{setting}, {iterate} iterate, {INPUT_WORDS[inputs]}"
+    family = f"{setting}, {iterate} iterate, {INPUT_WORDS[inputs]}{_spoken(asked.manner)}"
     row: Cell = {
         "params": float(problem.sketch or problem.dim),
         "tokens": float(sgd.steps * sgd.batch),
@@ -217,7 +289,14 @@ def _row(
         "iterate": iterate,
         "inputs": inputs,
     }
-    return row | (_diverged(risk) if isinstance(risk, str) else _measured(risk))
+    return row | asked.columns | (_diverged(risk) if isinstance(risk, str) else _measured(risk))
+
+
+def _spoken(manner: Manner) -> str:
+    """How a descent is run beyond one pass with weights in full precision."""
+    passes = f", {manner.passes} passes" if manner.passes > 1 else ""
+    stored = "" if manner.stored is None else f", weights stored in {manner.stored}"
+    return passes + stored + (", error feedback" if manner.feedback else "")
 
 
 def _measured(risk: Risk) -> Cell:

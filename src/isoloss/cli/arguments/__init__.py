@@ -20,16 +20,34 @@ from isoloss.cli.arguments.options import (
     listed,
     many,
 )
+from isoloss.cli.arguments.regression_options import (
+    AsInputs,
+    AsIterate,
+    AsModel,
+    AsScales,
+    DescentLists,
+    ModelName,
+    ProblemLists,
+    ReadingLists,
+    SamplingLists,
+    descent_of,
+    given,
+    only,
+    regression_of,
+    scales_of,
+    whole_numbers,
+)
 from isoloss.cli.arguments.tables import is_table, read_tables
 from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
 from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
-    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsJson",
-    "Fitting",
-    "Force", "KeptTable", "Level", "OfName", "Reading", "ResampleName", "Saving", "Spending",
-    "Tables", "check_target", "chosen_laws", "drawn", "is_saved", "is_table", "listed", "many",
-    "names_a_file", "read_tables", "saved_or_law",
+    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsInputs",
+    "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists", "Fitting", "Force", "KeptTable",
+    "Level", "ModelName", "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName",
+    "SamplingLists", "Saving", "Spending", "Tables", "check_target", "chosen_laws", "descent_of",
+    "drawn", "given", "is_saved", "is_table", "listed", "many", "names_a_file", "only",
+    "read_tables", "regression_of", "saved_or_law", "scales_of", "whole_numbers",
 ]
 # fmt: on

@@ -9,7 +9,6 @@ import isoloss as il
 from isoloss.cli.arguments.options import Fitting
 from isoloss.cli.arguments.things import saved_or_law
 from isoloss.cli.refusing import Refused
-from isoloss.files import did_you_mean
 
 if TYPE_CHECKING:
     from isoloss.laws import Law
@@ -53,7 +52,7 @@ def _held(text: str) -> tuple[str, float | None]:
 def _check_known(name: str, laws: Sequence[Law]) -> None:
     known = dict.fromkeys(constant.name for law in laws for constant in law.constants)
     if name not in known:
-        hint = did_you_mean(name, known, 1, 0.6) or f"there are {', '.join(known)}"
+        hint = il.files.did_you_mean(name, known, 1, 0.6) or f"there are {', '.join(known)}"
         raise Refused(
             f"{' and '.join(law.name for law in laws)} {'has' if len(laws) == 1 else 'have'} "
             f"no constant {name!r}; {hint}"

@@ -1,11 +1,12 @@
 """What the help says: examples, and options written once."""
 
 from isoloss.cli.manual.examples import FIRST, Example, as_epilog
+from isoloss.cli.manual.given import given_options
 from isoloss.cli.manual.lists import Command, filled
 from isoloss.cli.manual.signature import spread
 
 # fmt: off
 __all__ = [
-    "FIRST", "Command", "Example", "as_epilog", "filled", "spread",
+    "FIRST", "Command", "Example", "as_epilog", "filled", "given_options", "spread",
 ]
 # fmt: on

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand
 
 import isoloss as il
+from isoloss.cli.manual.given import giving
 
 if TYPE_CHECKING:
     from isoloss.files import Registry
@@ -63,7 +64,12 @@ def filled(text: str, *, shipped: bool = False) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help holds the lists of this moment."""
+    """A command whose help holds the lists of this moment, and which knows what it was given."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with giving(ctx):
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""

@@ -23,17 +23,17 @@ def counted(
     """A function to call with how many more of the total are done; the bar leaves nothing
     behind.
     """
-    console = console or Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
+    with _bar(console) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def followed(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A function to call with how many are done, and of how many; the bar leaves nothing behind."""
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
@@ -45,3 +45,16 @@ def waiting(what: str, console: Console | None = None) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def _bar(console: Console | None) -> Progress:
+    """A bar on stderr, shown only on a terminal."""
+    console = console or Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

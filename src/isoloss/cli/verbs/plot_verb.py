@@ -23,7 +23,6 @@ from isoloss.cli.arguments import (
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say
 from isoloss.cli.refusing import Refused
-from isoloss.files import did_you_mean
 
 
 class Meaning(StrEnum):
@@ -108,7 +107,7 @@ def _law(word: str, asked: bool) -> Any:
         lists = "'isoloss runs', 'isoloss laws' and 'isoloss formats' list the names"
         raise Refused(
             f"'{word}' is neither a file nor the name of a table, a law or a format; "
-            f"{did_you_mean(word, names, 2, 0.6) or lists}"
+            f"{il.files.did_you_mean(word, names, 2, 0.6) or lists}"
         )
     return il.laws.preset(word)
 

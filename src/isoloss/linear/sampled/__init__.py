@@ -13,14 +13,17 @@ From a point to a risk in six steps, each in a file of its own.
 5. running.py. Pieces of replicates run in threads through kernels/replicate.py, the compiled loop;
    kernels/twin.py and its rows and blocks are the rounding, bit for bit that of `formats`.
 6. drawing.py and sampling.py. What is kept of the replicates: risks, their standard error, bias and
-   variance; replicates.py has differences of pairs.
+   variance; replicates.py has differences of pairs, sweeping.py the settings of a grid.
 """
 
 from isoloss.linear.sampled.replicates import Difference, Replicates
 from isoloss.linear.sampled.sampling import REPLICATES, sample_risk, sample_risks
+from isoloss.linear.sampled.sweeping import Sampling, swept_risks
+from isoloss.linear.sampled.trial import Manner, manner_of
 
 # fmt: off
 __all__ = [
-    "REPLICATES", "Difference", "Replicates", "sample_risk", "sample_risks",
+    "REPLICATES", "Difference", "Manner", "Replicates", "Sampling", "manner_of", "sample_risk",
+    "sample_risks", "swept_risks",
 ]
 # fmt: on

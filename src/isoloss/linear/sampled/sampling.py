@@ -130,10 +130,10 @@ def sample_risks(
     for point in points:
         manner = manner_of(point[1], passes, stored, error_feedback)
         trials.append(trial_of(point, iterate, inputs, scales, manner))
-    return [_replicates(each, drawn(each, count, seed, progress), seed) for each in trials]
+    return [replicates_of(each, drawn(each, count, seed, progress), seed) for each in trials]
 
 
-def _replicates(trial: Trial, found: Drawn, seed: int) -> Replicates:
+def replicates_of(trial: Trial, found: Drawn, seed: int) -> Replicates:
     """What was drawn of a trial as a risk with its parts."""
     value = float(found.values.mean())
     clean, rounding = trial.inputs == "clean", value - float(found.unrounded.mean())

@@ -1,10 +1,11 @@
 """Studies: the experiments of the papers and open questions, each a table by name."""
 
-from isoloss.linear.studies.by_name import STUDIES, study
-from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.by_name import STUDIES, study, study_parameters
+from isoloss.linear.studies.parameters import Parameter
+from isoloss.linear.studies.question import Reference, Study
 
 # fmt: off
 __all__ = [
-    "STUDIES", "Study", "study",
+    "STUDIES", "Parameter", "Reference", "Study", "study", "study_parameters",
 ]
 # fmt: on

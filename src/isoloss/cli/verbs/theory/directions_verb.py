@@ -1,0 +1,108 @@
+"""``isoloss theory directions``: bias and variance of the risk in every eigendirection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import isoloss as il
+from isoloss.cli.arguments import (
+    TABLES,
+    AsInputs,
+    AsIterate,
+    AsJson,
+    AsScales,
+    DescentLists,
+    Force,
+    KeptTable,
+    ProblemLists,
+    check_target,
+    descent_of,
+    regression_of,
+    scales_of,
+)
+from isoloss.cli.manual import Example
+from isoloss.cli.output import say, show, show_json
+from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from isoloss.formats import Precision
+    from isoloss.linear import SGD, Regression
+
+#: Directions that are printed; a file and --json have all.
+MOST = 12
+
+
+def directions(
+    *,
+    problem: ProblemLists,
+    descent: DescentLists,
+    iterate: AsIterate = "average",
+    inputs: AsInputs = "clean",
+    scales: AsScales = None,
+    output: KeptTable = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Split the exact risk by eigendirection: the bias and the variance of each.
+
+    One setting; the directions of the largest risk are printed, and all of them kept.
+    """
+    check_target(output, TABLES, force)
+    posed, lists = regression_of(problem)
+    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
+    if len(points) > 1:
+        raise Refused(f"directions are those of one setting, not of {len(points)}; give no lists")
+    frame = _frame(points[0], iterate, inputs, scales)
+    if output is not None:
+        say(f"saved {len(frame)} rows as {il.runs.save_frame(frame, output, force)}")
+    if as_json:
+        show_json("directions", {"inputs": inputs, "directions": frame.to_dicts()})
+        return
+    largest = frame.sort("risk", descending=True).head(MOST)
+    share = sum(largest["risk"].to_list()) / sum(frame["risk"].to_list())
+    rows = tuple(
+        (str(row["direction"]), *(f"{row[name]:.4g}" for name in frame.columns[1:]))
+        for row in largest.iter_rows(named=True)
+    )
+    lines = (
+        str(points[0][0]),
+        f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, "
+        f"{il.linear.INPUT_WORDS[inputs]}; the {len(rows)} shown are {share:.1%} of it",
+    )
+    title = f"Risk by direction: {len(frame)} directions"
+    show([il.fits.Section(title, lines, tuple(frame.columns), rows)])
+
+
+def _frame(
+    point: tuple[Regression, SGD, Precision],
+    iterate: str,
+    inputs: str,
+    scales: list[str] | None,
+) -> pl.DataFrame:
+    import polars as pl
+
+    read = scales_of(scales)
+    found = il.linear.risk_by_direction(*point, iterate, inputs, read)  # type: ignore[arg-type]
+    return pl.DataFrame(
+        {
+            "direction": range(1, len(found.eigenvalue) + 1),
+            "eigenvalue": found.eigenvalue,
+            "bias": found.bias,
+            "variance": found.variance,
+            "risk": found.risk,
+        }
+    )
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "theory directions": (
+        Example(
+            "isoloss theory directions --dim 1000 --steps 1e4 --precision 'd:add(0.001)' -o "
+            "directions.csv",
+            "where the risk lies",
+        ),
+    ),
+}
