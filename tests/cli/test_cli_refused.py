@@ -28,7 +28,7 @@ REFUSED = {
     ),
     "unknown table": (
         ["runs", "quest2052"],
-        "neither a file nor a public table; did you mean quest2025",
+        "neither a file nor a public table; did you mean 'quest2025'",
     ),
     "file not there": (["fit", "absent.csv"], "error: cannot read 'absent.csv': it is not there\n"),
     "missing column": (

@@ -82,7 +82,9 @@ def test_a_long_walk_says_so_before_it_starts() -> None:
         raise KeyboardInterrupt
 
     with (
-        pytest.warns(LongWalk, match=r"1,000,000 steps are taken one by one, about .*'sampled'"),
+        pytest.warns(
+            LongWalk, match=r"1,000,000 steps are taken one by one, about .*; about 1 s compiled"
+        ),
         pytest.raises(KeyboardInterrupt),
     ):
         excess_risk(PROBLEM, SGD(10**6, schedule="cosine"), method="steps", callback=stopped)
@@ -96,7 +98,15 @@ def test_without_numba_it_says_what_numba_would_take() -> None:
         "announced(10**6, 100, JUMP)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "with numba (pip install 'isoloss[sample]')" in run.stderr
+    assert "about 1 s compiled: method 'exact', pip install 'isoloss[sample]'" in run.stderr
+
+
+def test_sampling_is_suggested_where_it_is_cheaper() -> None:
+    with pytest.warns(LongWalk, match=r"about \d+ s with method 'sampled' and 100 replicates"):
+        walking.announced(10**6, 100, walking.JUMP, nearest=True)
+    with pytest.warns(LongWalk) as said:
+        walking.announced(10**6, 100, walking.JUMP, nearest=True, batch=100)
+    assert "sampled" not in str(said[0].message)
 
 
 def test_a_walk_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

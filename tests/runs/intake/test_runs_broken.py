@@ -271,7 +271,7 @@ def test_files_that_are_not_text_or_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("quest2052", "'quest2052' is neither a file nor a public table; did you mean quest2025"),
+        ("quest2052", "'quest2052' is neither a file nor a public table; did you mean 'quest2025'"),
         (
             "zzz",
             "'zzz' is neither a file nor a public table; public tables are quest2025, hoffmann2022",

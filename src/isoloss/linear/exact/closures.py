@@ -235,7 +235,7 @@ def closed(
     steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
     if closure.biased or isinstance(stretches[0].size, np.ndarray):
         check_walk(steps)
-        announced(steps, numbers, way, closure.biased)
+        announced(steps, numbers, way, closure.biased, float(closure.batch[0, 0]))
     if closure.biased and pace_of(steps, numbers, way, nearest=True).compiled:
         return _closed_by_machine(closure, stretches, rule, way)
     told, way = way.told, replace(way, told=None, whole=steps)

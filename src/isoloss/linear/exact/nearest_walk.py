@@ -16,10 +16,10 @@ import numba
 
 from isoloss.linear.exact.compiled_walk import NO_MEAN, NO_SQUARE, compiled
 
-#: Deviations beyond which a cell holds no mass that a float can tell.
-REACH = 8.5
-#: Deviations, in steps of an even grid, from which its rounding error is uniform to all digits.
-SMOOTH = 1.5
+#: Deviations beyond which all mass is below 1e-13.
+REACH = 7.5
+#: Deviations, in steps of an even grid, from which its rounding error is uniform to 1e-13.
+SMOOTH = 1.25
 #: As in closures.py and moments/grid_moments.py: variances that are none, what a point mass is
 #: taken as, the smallest gain, and where the finest numbers of a float end.
 TINY, POINT, SMALLEST_GAIN, DEPTH = 1e-20, 1e-12, 1e-6, 1e-9
@@ -60,8 +60,9 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
         above, after, later = math.inf, 0.0, 0.0
         if k < last - 1:
             above = ((levels[k] + levels[k + 1]) / 2 - mean) / sd
-            after = 0.5 * math.erfc(abs(above) * ROOT_HALF)
-            later = DENSITY * math.exp(-0.5 * above * above)
+            if abs(above) < REACH:
+                after = 0.5 * math.erfc(abs(above) * ROOT_HALF)
+                later = DENSITY * math.exp(-0.5 * above * above)
         if below > 0:
             mass = tail - after
         elif above < 0:

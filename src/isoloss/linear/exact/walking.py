@@ -25,6 +25,9 @@ LONGEST = 10**8
 NUMPY, COMPILED, LOADING, LONG = (5e-5, 2.5e-8), (1e-7, 7e-9), 1.0, 5.0
 #: Of one coordinate where the parameter in use is rounded to the nearest number.
 NUMPY_NEAREST, COMPILED_NEAREST = (2.5e-3, 3e-6), (1e-6, 2.5e-7)
+#: Of one coordinate of one sample of a replicate (benchmarks/sampled_sgd.py), and replicates that
+#: say something.
+SAMPLED, SOME = 1e-9, 100
 #: Seconds of one piece of a walk.
 PIECE = 0.2
 
@@ -78,19 +81,23 @@ def pace_of(steps: int, numbers: int, way: Way, nearest: bool = False) -> Pace:
     return Pace(slow, fast, pays and importlib.util.find_spec("numba") is not None)
 
 
-def announced(steps: int, numbers: int, way: Way, nearest: bool = False) -> None:
+def announced(
+    steps: int, numbers: int, way: Way, nearest: bool = False, batch: float = 1.0
+) -> None:
     """Warn (LongWalk) of steps that take more than a few seconds, with what would be quicker."""
     pace = pace_of(steps, numbers, way, nearest)
     if pace.seconds < LONG:
         return
-    quicker = "method 'sampled' with few replicates may be quicker"
+    quicker = ""
     if not pace.compiled and pace.machine < pace.numpy / 2:
-        quicker = (
-            f"about {_spoken(pace.machine)} with numba (pip install 'isoloss[sample]') and method "
-            f"'exact'; {quicker}"
-        )
+        spoken = _spoken(pace.machine)
+        quicker = f"; about {spoken} compiled: method 'exact', pip install 'isoloss[sample]'"
+    # Coordinates stand for all of them in a closure of nearest rounding, so a replicate is known.
+    sampled = SOME * steps * batch * numbers * SAMPLED
+    if nearest and sampled < pace.seconds / 2:
+        quicker += f"; about {_spoken(sampled)} with method 'sampled' and {SOME} replicates"
     warnings.warn(
-        f"{steps:,} steps are taken one by one, about {_spoken(pace.seconds)}; {quicker}",
+        f"{steps:,} steps are taken one by one, about {_spoken(pace.seconds)}{quicker}",
         LongWalk,
         stacklevel=2,
     )

@@ -270,14 +270,11 @@ def _warnings(
         for p in (p for p in asked if m.knows(p) is None):
             unseen |= dict.fromkeys(s for s in m.unseen(p) if s.startswith("->"))
         if unseen:
-            found.append(
-                ResultWarning(
-                    WarningKind.UNSEEN_PARTS,
-                    f"law {m.law.name} has no term for {', '.join(unseen)}: "
-                    "what they cost is missing from the gap",
-                    tuple(unseen),
-                )
+            text = (
+                f"law {m.law.name} has no term for {', '.join(unseen)}: "
+                "what they cost is missing from the gap"
             )
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, tuple(unseen)))
         alike = _alike(m, asked)
         if alike:
             same = (
