@@ -93,7 +93,7 @@ def _line(
 ) -> list[dict[str, Any]]:
     """The rows of one noise in one panel: ratios of networks, and those of the linear problem."""
     # What is smaller belongs to neurons that are off for all inputs, in both matrices alike.
-    kept = (exact > LEAST * exact[:, :1]).sum(axis=1)
+    kept = (np.minimum(rounded, exact) > LEAST * exact[:, :1]).sum(axis=1)
     ratios = [np.log(rounded[k, :n] / exact[k, :n]) for k, n in enumerate(kept)]
     predicted = np.log(_linear(network, text) / network.lam)
     lift = _lift(predicted)
