@@ -15,6 +15,8 @@ FIGURES = Path(__file__).parents[1] / "docs" / "images"
 def main() -> None:
     print("### Studies of quantised SGD in regression\n")
     for name in il.linear.STUDIES:
+        if name.startswith("network-"):  # benchmarks/networks.py
+            continue
         print(f"study {name} ...", file=sys.stderr, flush=True)
         found = il.linear.study(name)
         il.plot(found, FIGURES / f"study_{name}.png", force=True)

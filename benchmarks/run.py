@@ -31,6 +31,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "effective_sizes": "Effective sizes",
         "theory_bounds": "Bounds, sizes of equal risk, the best allocation",
         "laws_on_exact_runs": "Laws on exact runs",
+        "networks": "Non-linear networks beside the theory",
     },
     "fits": {
         "fit_speed": "Speed of the fit",

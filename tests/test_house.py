@@ -36,10 +36,10 @@ FLOORS = {
     "cli": 8,
 }
 # Heavy or optional libraries, and the only rooms that may name them.
-HOMES = {"torch": {"lm", "formats"}, "matplotlib": {"plots"}, "numba": {"linear"}}
+HOMES = {"torch": {"lm", "formats", "linear"}, "matplotlib": {"plots"}, "numba": {"linear"}}
 #: Wings that other rooms enter by a face of their own, since it loads a library that the room
 #: itself does without.
-DOORS = {"formats.torch_twin"}
+DOORS = {"formats.torch_twin", "linear.networks"}
 TYPES = [
     "Budget",
     "Comparison",
@@ -163,7 +163,7 @@ def test_imports_run_one_way(path: Path) -> None:
         ("fits", "import_module('isoloss.runs.table')", "only the face"),
         ("fits", "from isoloss.runs import _checked", "private to its room"),
         ("lm", "from isoloss.formats.torch_twin.compiled import straight", "only the face"),
-        ("runs", "def f():\n    import torch", "only ['formats', 'lm'] may import it"),
+        ("runs", "def f():\n    import torch", "only ['formats', 'linear', 'lm'] may import it"),
         ("plots", "import isoloss as il", "the package root is for users"),
         ("plots", "from isoloss import Runs", "the package root is for users"),
         ("plots", "from isoloss import fits", "not the room from the package root"),

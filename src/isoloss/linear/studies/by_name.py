@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoloss.files import Registry, shown_value
-from isoloss.linear.studies import sampled_studies
+from isoloss.linear.studies import on_networks, sampled_studies
 from isoloss.linear.studies.batch_studies import batch_study, momentum_study
 from isoloss.linear.studies.bounds_study import bounds_study
 from isoloss.linear.studies.dimension_studies import dimension_study, divergence_study
@@ -35,6 +35,11 @@ def _shipped() -> None:
         ("biased", sampled_studies.biased_study),
         ("passes", sampled_studies.passes_study),
         ("bounds", bounds_study),
+        ("network-spectrum", on_networks.network_spectrum),
+        ("network-batch", on_networks.network_batch),
+        ("network-dimension", on_networks.network_dimension),
+        ("network-floor", on_networks.network_floor),
+        ("network-width", on_networks.network_width),
     ):
         STUDIES.register(name, maker, home=maker.__module__)
 

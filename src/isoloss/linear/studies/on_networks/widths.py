@@ -1,0 +1,91 @@
+"""Effective size: whether wider networks still gain when data are rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from isoloss.linear.descent import SGD
+from isoloss.linear.regression import Regression
+from isoloss.linear.studies.on_networks.beside import Array, Beside, Way, beside, row, sizes
+from isoloss.linear.studies.on_networks.verdict import judged
+from isoloss.linear.studies.question import Study
+
+IN_USE = "in use"
+
+
+def network_width(
+    *,
+    dim: int = 64,
+    widths: Sequence[int] = (4, 8, 16),
+    teacher_width: int = 64,
+    decay: float = 2.0,
+    noise_var: float = 0.05,
+    eps_add: float = 0.01,
+    eps_mul: float = 0.1,
+    batch: int = 16,
+    steps: int = 3000,
+    share: float = 0.1,
+    replicates: int = 16,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "cpu",
+) -> Study:
+    """What the last doubling of the width gains under rounding, beside a linear sketch."""
+    from isoloss.linear.networks import Network
+
+    way = Way(replicates, seed, dtype, device, share, "geometric")
+    ways = {
+        "full precision": "fp",
+        "additive": f"d:add({eps_add})",
+        "shared factor": f"d:vec({eps_mul})",
+        "factor by element": f"d:coord({eps_mul})",
+    }
+    found = []
+    for width in widths:
+        network = Network(dim, width, decay, teacher_width, noise_var)
+        # The rows of a sketch stand for the neurons; its data are rounded before it.
+        sketches = [
+            Regression(dim, decay, noise_var, "isotropic", width, site="before", seed=each)
+            for each in range(way.replicates)
+        ]
+        size = sizes(network, batch, way)
+        cell = beside(network, SGD(steps, batch), [*ways.values()], size, way, [IN_USE], sketches)
+        found.append(cell)
+    rows: list[dict[str, Any]] = []
+    for k, name in enumerate(ways):
+        more = _gain(found, k, name) if k else {}
+        for width, cell in zip(widths, found, strict=True):
+            rows += row(cell, IN_USE, k, float(width), name, "data rounded in use", **more)
+    study = Study(
+        "network-width",
+        "Do wider networks gain as much when data are rounded? A ReLU student of a teacher of "
+        f"width {teacher_width}, d = {dim}, additive noise {eps_add:g}, factors {eps_mul:g}, "
+        f"{steps} steps of batch {batch}, step {share:g} of the limit halved at equal distances, "
+        f"last iterate, {replicates} replicates with both signs of noise; the linear problem is a "
+        "sketch of as many rows.",
+        pl.DataFrame(rows, infer_schema_length=None),
+        "x", "loss", "series", "panel", ("neurons (or rows of a sketch)", "excess risk in use"), (),
+    )  # fmt: skip
+    return replace(
+        study, answer=tuple(dict.fromkeys(each["said"] for each in rows if "said" in each))
+    )
+
+
+def _gain(found: list[Beside], k: int, name: str) -> dict[str, Any]:
+    """The gain of the last doubling over that of full precision, with its verdict."""
+    last, before = found[-1], found[-2]
+    gains = before.networks[IN_USE].values[-1] - last.networks[IN_USE].values[-1]
+    theirs: Array = before.linear[IN_USE] - last.linear[IN_USE]
+    verdict = judged(
+        f"last doubling of the width, {name}",
+        "gain of the last doubling",
+        lambda means: float(means[0] / means[1]),
+        np.stack([gains[k], gains[0]]),
+        float(theirs[k] / theirs[0]),
+    )
+    return {**verdict.columns, "said": str(verdict)}
