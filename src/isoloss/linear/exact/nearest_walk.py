@@ -27,14 +27,14 @@ SMOOTH = 1.25
 TINY, POINT, SMALLEST_GAIN, DEPTH = 1e-20, 1e-12, 1e-6, 1e-9
 #: Deviations, in steps, from which sums over all cells beyond an end of the grid are closed.
 WIDE = 2.5
-#: Coefficients of the sum over midpoints, -B_2n(1/2) / (2n)! (Euler and Maclaurin): eight are enough
-#: for 1e-14 from WIDE on.
+#: Coefficients of the sum over midpoints, -B_2n(1/2) / (2n)! (Euler and Maclaurin): eight are
+#: enough for 1e-14 from WIDE on.
 MIDPOINT = tuple(
     (-1) ** (n + 1) * 2 * (1 - 2.0 ** (1 - 2 * n)) * zeta(2 * n) / (2 * math.pi) ** (2 * n)
     for n in range(1, 9)
 )
-#: P(x > z) and phi(z) of x ~ N(0, 1), at z = 0, 1/128, ... beyond REACH: series in the distance from
-#: the nearest of these cost a quarter of erfc and exp, which were most of a step.
+#: P(x > z) and phi(z) of x ~ N(0, 1), at z = 0, 1/128, ... beyond REACH: series in the distance
+#: from the nearest of these cost a quarter of erfc and exp, which were most of a step.
 NODES = 128
 TAILS = ndtr(-np.arange(REACH * NODES + 2) / NODES)
 DENSITIES = np.exp(-0.5 * (np.arange(REACH * NODES + 2) / NODES) ** 2) / math.sqrt(2 * math.pi)
