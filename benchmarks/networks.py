@@ -19,6 +19,8 @@ FIGURES = Path(__file__).parents[1] / "docs" / "images"
 HEADS = ["mechanism", "quantity", "networks", "90% interval", "linear", "tolerance", "verdict"]
 #: Minutes of two cores that all may take, and replicates at the least.
 BAR = 20
+#: Tolerances were written after runs of seed 0, so these have another.
+SEED = 1
 
 
 def main(names: tuple[str, ...] = ()) -> None:
@@ -41,7 +43,7 @@ def main(names: tuple[str, ...] = ()) -> None:
 def _one(name: str) -> Counter[str]:
     """Run, draw and print one study; the count of its verdicts."""
     wall, processor = time.perf_counter(), time.process_time()
-    found = il.linear.study(name)
+    found = il.linear.study(name, seed=SEED)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     il.plot(found, FIGURES / f"study_{name}.png", force=True)
     print(f"**{name}**: {found.question}\n")

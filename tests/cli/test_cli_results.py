@@ -512,7 +512,8 @@ def test_studies_are_listed_and_answered(shell, tmp_path: Path) -> None:
         (("--study", "bach"),
          "unknown study 'bach'; did you mean 'batch'? accepted are samples, dims, batch, "
          "dimension, spectrum, sketch, divergence, integers, elementwise, momentum, biased, "
-         "passes, bounds"),
+         "passes, bounds, network-spectrum, network-batch, network-dimension, network-floor, "
+         "network-width"),
         (("--samples", "10", "--sketch", "200"),
          "a sketch of 200 rows is larger than dim 100; accepted is 1 to 100"),
         (("--samples", "10", "--noise-var", "-1"), None),

@@ -28,6 +28,11 @@ WORDS = {
     "biased": "--dim 6 --steps 20 --replicates 8 --seed 2 --set grid_step=0.2,0.8",
     "passes": "--dim 6 --samples 20 --replicates 8 --set passes=1,2",
     "bounds": "--dim 10 --steps 100,300 --decay 1.5",
+    "network-spectrum": "--dim 6 --steps 10,30 --replicates 10 --set width=4 --set tests=64",
+    "network-batch": "--dim 6 --batch 2,8 --steps 20 --replicates 10 --set width=4",
+    "network-dimension": "--dim 4,8 --steps 20 --replicates 10 --set width=4",
+    "network-floor": "--dim 6 --steps 20,40 --replicates 10 --set width=4 --set eps=0.01,0.1",
+    "network-width": "--dim 8 --steps 20 --replicates 10 --set width=2,4 --set teacher_width=8",
 }
 Shell = Callable[..., Result]
 

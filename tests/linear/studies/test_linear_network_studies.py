@@ -59,11 +59,11 @@ def test_log_slope_is_the_least_squares_slope() -> None:
 
 
 SMALL: dict[str, dict[str, Any]] = {
-    "network-spectrum": {"dim": 4, "width": 3, "at": (5,), "tests": 64},
-    "network-batch": {"dim": 4, "width": 2, "batches": (2, 8), "steps": 10},
-    "network-dimension": {"dims": (4, 8), "width": 2, "steps": 20},
-    "network-floor": {"dim": 4, "width": 2, "steps": (10, 40), "levels": (0.01, 0.1)},
-    "network-width": {"dim": 16, "widths": (4, 8), "steps": 20, "teacher_width": 4},
+    "network-spectrum": {"dim": 4, "width": 3, "steps": (5,), "tests": 64},
+    "network-batch": {"dim": 4, "width": 2, "batch": (2, 8), "steps": 10},
+    "network-dimension": {"dim": (4, 8), "width": 2, "steps": 20},
+    "network-floor": {"dim": 4, "width": 2, "steps": (10, 40), "eps": (0.01, 0.1)},
+    "network-width": {"dim": 16, "width": (4, 8), "steps": 20, "teacher_width": 4},
 }
 
 

@@ -2,6 +2,7 @@
 cannot be used.
 """
 
+import contextlib
 import itertools
 import json
 import math
@@ -237,12 +238,12 @@ def test_a_task_is_done_when_its_rows_are_there(tmp_path):
 # ---- files that cannot be used
 def newer(path: Path) -> None:
     entered(path)
-    with sqlite3.connect(path) as base:
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
         base.execute("PRAGMA user_version = 9")
 
 
 def other(path: Path) -> None:
-    with sqlite3.connect(path) as base:
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
         base.execute("CREATE TABLE films (title)")
 
 

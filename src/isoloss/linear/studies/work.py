@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from isoloss.files import FilesError, read_json, shown, write
 
+T = TypeVar("T")
 #: One point of a study, or some that are found together: a function that makes their rows.
 Point = Callable[[], pl.DataFrame]
 #: The file of finished points is written at most so often, in seconds.
@@ -75,6 +76,15 @@ class Work:
             self._write()
         self._say(len(points), len(points))
         return pl.concat(frames, how="diagonal_relaxed")
+
+    def results(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """What calls give, one after the other, each reported; they are not kept in the store."""
+        found: list[T] = []
+        for k, call in enumerate(calls):
+            self._say(k, len(calls))
+            found.append(call())
+        self._say(len(calls), len(calls))
+        return found
 
     def _say(self, done: int, total: int) -> None:
         if self._tell is not None:

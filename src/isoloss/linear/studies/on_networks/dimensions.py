@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
 from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.work import Work
 
 READINGS = ("clean", "in use")
 
 
 def network_dimension(
     *,
-    dims: Sequence[int] = (32, 64, 128, 256),
+    dim: Sequence[int] = (32, 64, 128, 256),
     width: int = 16,
     teacher_width: int = 4,
     decay: float = 2.0,
@@ -33,6 +35,7 @@ def network_dimension(
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
+    work: Work | None = None,
 ) -> Study:
     """Dimension scaling of rounded data in a network, clean and in use, beside the linear one."""
     from isoloss.linear.networks import Network
@@ -43,17 +46,27 @@ def network_dimension(
         "shared factor": f"d:vec({eps_mul})",
         "factor by element": f"d:coord({eps_mul})",
     }
+    starts = {"start 1": 1.0, f"start {small:g}": small}
+    networks = [
+        Network(each, width, decay, teacher_width, init=init)
+        for init in starts.values()
+        for each in dim
+    ]
+    done = (work or Work()).results(
+        [
+            partial(
+                beside, each, SGD(steps, batch), ["fp", *ways.values()],
+                sizes(each, batch, way), way, READINGS,
+            )
+            for each in networks
+        ]
+    )  # fmt: skip
     rows: list[dict[str, Any]] = []
-    for init, start in ((1.0, "start 1"), (small, f"start {small:g}")):
-        found = []
-        for dim in dims:
-            network = Network(dim, width, decay, teacher_width, init=init)
-            size = sizes(network, batch, way)
-            precisions = ["fp", *ways.values()]
-            found.append(beside(network, SGD(steps, batch), precisions, size, way, READINGS))
+    for at, start in enumerate(starts):
+        found = done[at * len(dim) : (at + 1) * len(dim)]
         for k, name in enumerate(ways, start=1):
             for reading in READINGS:
-                rows += _line(found, k, reading, name, f"{reading} inputs, {start}", dims)
+                rows += _line(found, k, reading, name, f"{reading} inputs, {start}", dim)
     study = Study(
         "network-dimension",
         "At fixed samples, does the cost of rounded data grow with the dimension in a ReLU "

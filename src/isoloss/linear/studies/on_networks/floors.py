@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, like, row, sizes
 from isoloss.linear.studies.on_networks.verdict import Verdict, judged, log_slope
 from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.work import Work
 
 IN_USE = "in use"
 
@@ -23,7 +25,7 @@ def network_floor(
     width: int = 16,
     teacher_width: int = 4,
     decay: float = 2.0,
-    levels: Sequence[float] = (0.001, 0.01, 0.1),
+    eps: Sequence[float] = (0.001, 0.01, 0.1),
     batch: int = 16,
     steps: Sequence[int] = (250, 1000, 4000, 8000),
     share: float = 0.3,
@@ -31,6 +33,7 @@ def network_floor(
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
+    work: Work | None = None,
 ) -> Study:
     """The floor of the risk in use under additive noise and a factor, beside the linear floor."""
     from isoloss.linear.networks import Network
@@ -39,17 +42,19 @@ def network_floor(
     network = Network(dim, width, decay, teacher_width)
     size = sizes(network, batch, way)
     noises = {"additive": "add", "shared factor": "vec"}
-    spelled = ["fp", *(f"d:{noise}({eps})" for noise in noises.values() for eps in levels)]
-    found = [beside(network, SGD(each, batch), spelled, size, way, [IN_USE]) for each in steps]
+    spelled = ["fp", *(f"d:{noise}({each})" for noise in noises.values() for each in eps)]
+    found = (work or Work()).results(
+        [partial(beside, network, SGD(each, batch), spelled, size, way, [IN_USE]) for each in steps]
+    )
     rows: list[dict[str, Any]] = []
     for at, name in enumerate(noises):
-        members = range(1 + at * len(levels), 1 + (at + 1) * len(levels))
-        verdict = _against_eps(found[-1], members, name, levels)
-        for k, eps in zip(members, levels, strict=True):
+        members = range(1 + at * len(eps), 1 + (at + 1) * len(eps))
+        verdict = _against_eps(found[-1], members, name, eps)
+        for k, level in zip(members, eps, strict=True):
             # A row has one verdict: rows of networks the share of the floor, the others the slope.
-            own = _share_of_floor(found[-1], k, name, eps) if name == "additive" else verdict
+            own = _share_of_floor(found[-1], k, name, level) if name == "additive" else verdict
             for count, cell in zip(steps, found, strict=True):
-                pair = row(cell, IN_USE, k, float(count * batch), f"eps {eps:g}", name, eps=eps)
+                pair = row(cell, IN_USE, k, float(count * batch), f"eps {level:g}", name, eps=level)
                 for each, judgement in zip(pair, (own, verdict), strict=True):
                     rows.append(each | judgement.columns | {"said": str(judgement)})
     study = Study(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from isoloss.linear.descent import SGD
 from isoloss.linear.studies.on_networks.beside import FEWEST, Array
 from isoloss.linear.studies.on_networks.verdict import TOLERANCES, judged
 from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.work import Work
 
 if TYPE_CHECKING:
     from isoloss.linear.networks import Network, Trained
@@ -35,13 +37,14 @@ def network_spectrum(
     eps_add: float = 0.01,
     eps_mul: float = 0.1,
     batch: int = 8,
-    at: Sequence[int] = (250, 1000, 4000),
+    steps: Sequence[int] = (250, 1000, 4000),
     share: float = 0.1,
     tests: int = 4096,
     replicates: int = 12,
     seed: int = 0,
     dtype: str = "float64",
     device: str = "cpu",
+    work: Work | None = None,
 ) -> Study:
     """Eigenvalues with rounded data over those without, over training, beside the linear ones."""
     from isoloss.linear.networks import Network, train_networks
@@ -53,16 +56,22 @@ def network_spectrum(
         "shared factor": f"d:vec({eps_mul})",
         "factor by element": f"d:coord({eps_mul})",
     }
-    trained = train_networks(
-        network, SGD(max(at), batch, f"{share} limit"), [*ways.values()], at=(0, *at),
-        replicates=replicates, seed=seed, dtype=dtype, device=device,
+    work, times = work or Work(), (0, *steps)
+    (trained,) = work.results(
+        [
+            partial(
+                train_networks, network, SGD(max(steps), batch, f"{share} limit"),
+                [*ways.values()], at=times, replicates=replicates, seed=seed, dtype=dtype,
+                device=device,
+            )
+        ]
     )  # fmt: skip
+    cells = [(step, k) for step in range(len(times)) for k in range(len(ways))]
+    found = work.results([partial(_eigenvalues, trained, *cell, tests) for cell in cells])
     rows: list[dict[str, Any]] = []
-    for step in range(len(trained.at)):
-        panel = f"after {trained.at[step]} steps"
-        for k, (name, text) in enumerate(ways.items()):
-            rounded, exact = _eigenvalues(trained, step, k, tests)
-            rows += _line(network, text, name, panel, rounded, exact)
+    for (step, k), values in zip(cells, found, strict=True):
+        name, text = [*ways.items()][k]
+        rows += _line(network, text, name, f"after {times[step]} steps", *values)
     study = Study(
         "network-spectrum",
         "What do rounded data do to the spectrum that a ReLU network sees? Eigenvalues of the "

@@ -1,6 +1,7 @@
 """Verdicts: a number measured on networks with its 90% interval, beside the linear prediction.
 
-The tolerances stand here, chosen before the runs that are judged by them. An interval that lies
+The tolerances stand here. They were written after pilot runs of the same studies and
+before the runs that docs/results states, which have other seeds. An interval that lies
 within the tolerance of the prediction says "survives", one that lies outside of it "does not", and
 all others, with those whose increments are not above their noise, "undecided".
 """

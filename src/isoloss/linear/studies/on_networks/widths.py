@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.studies.on_networks.beside import Array, Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged
 from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.work import Work
 
 IN_USE = "in use"
 
@@ -21,7 +23,7 @@ IN_USE = "in use"
 def network_width(
     *,
     dim: int = 64,
-    widths: Sequence[int] = (4, 8, 16),
+    width: Sequence[int] = (4, 8, 16),
     teacher_width: int = 64,
     decay: float = 2.0,
     noise_var: float = 0.05,
@@ -34,6 +36,7 @@ def network_width(
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
+    work: Work | None = None,
 ) -> Study:
     """What the last doubling of the width gains under rounding, beside a linear sketch."""
     from isoloss.linear.networks import Network
@@ -45,22 +48,24 @@ def network_width(
         "shared factor": f"d:vec({eps_mul})",
         "factor by element": f"d:coord({eps_mul})",
     }
-    found = []
-    for width in widths:
-        network = Network(dim, width, decay, teacher_width, noise_var)
+    cells = []
+    for neurons in width:
+        network = Network(dim, neurons, decay, teacher_width, noise_var)
         # The rows of a sketch stand for the neurons; its data are rounded before it.
         sketches = [
-            Regression(dim, decay, noise_var, "isotropic", width, site="before", seed=each)
+            Regression(dim, decay, noise_var, "isotropic", neurons, site="before", seed=each)
             for each in range(way.replicates)
         ]
-        size = sizes(network, batch, way)
-        cell = beside(network, SGD(steps, batch), [*ways.values()], size, way, [IN_USE], sketches)
-        found.append(cell)
+        size, asked = sizes(network, batch, way), [*ways.values()]
+        cells.append(
+            partial(beside, network, SGD(steps, batch), asked, size, way, [IN_USE], sketches)
+        )
+    found = (work or Work()).results(cells)
     rows: list[dict[str, Any]] = []
     for k, name in enumerate(ways):
         more = _gain(found, k, name) if k else {}
-        for width, cell in zip(widths, found, strict=True):
-            rows += row(cell, IN_USE, k, float(width), name, "data rounded in use", **more)
+        for neurons, cell in zip(width, found, strict=True):
+            rows += row(cell, IN_USE, k, float(neurons), name, "data rounded in use", **more)
     study = Study(
         "network-width",
         "Do wider networks gain as much when data are rounded? A ReLU student of a teacher of "
