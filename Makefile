@@ -23,7 +23,7 @@ demo: .venv/installed       ## the main job, end to end, without network
 	$(BIN)/python -m benchmarks.demo
 
 test: .venv/installed       ## every test that needs no more than numpy to torch
-	$(BIN)/python -m pytest -n 2 -m 'not (extras or slow)'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not (extras or slow)'
 
 # The house and what is fast of every room: a change is seen to stand before the whole suite is run.
 QUICK := tests/test_house.py tests/test_site.py tests/files tests/formats/test_formats_number.py \

@@ -252,3 +252,11 @@ def _distinct(rows: Iterable[Key]) -> tuple[tuple[Key, ...], NDArray[np.intp]]:
     seen: dict[Key, int] = {}
     index = [seen.setdefault(row, len(seen)) for row in rows]
     return tuple(seen), np.array(index, dtype=np.intp)
+
+
+def shape_of(many: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The common shape, or () where shapes do not agree: as_inputs then says which."""
+    try:
+        return np.broadcast_shapes(*many)
+    except ValueError:
+        return ()

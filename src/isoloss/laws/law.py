@@ -14,7 +14,7 @@ from isoloss.files import encode, save
 from isoloss.formats import Precision
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped, check
-from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs
+from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs, shape_of
 from isoloss.laws.jet import Array, plain
 from isoloss.laws.provenance import Box, Evidence
 from isoloss.laws.terms import bound
@@ -151,7 +151,7 @@ class Law:
             for v in (precision, sparsity, group)
             if not isinstance(v, str | Precision | None)
         ]
-        shape = _shape_of(many)
+        shape = shape_of(many)
         rows = int(np.prod(shape))
         x = as_inputs(
             params,
@@ -392,14 +392,6 @@ class Law:
             found = f"no value for {', '.join(needed)}, needed at {where}"
             return f"law {self.name!r} has {found}; fit it or give values with at()"
         return f"law {self.name!r} is not defined at {where}"
-
-
-def _shape_of(many: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The common shape, or () where shapes do not agree: as_inputs then says which."""
-    try:
-        return np.broadcast_shapes(*many)
-    except ValueError:
-        return ()
 
 
 def _without(mapping: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
