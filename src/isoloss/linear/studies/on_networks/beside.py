@@ -96,7 +96,8 @@ def beside(
             for problem, size in posed or [(like(network), steps[1])]
             for each in precisions
         ]
-        values = [risk.value for risk in excess_risks(points, "last", reading)]  # type: ignore[arg-type]
+        found = excess_risks(points, "last", reading)  # type: ignore[arg-type]
+        values = [risk.value for risk in found]
         theirs[reading] = np.reshape(values, (-1, len(precisions))).mean(axis=0)
     return Beside(ours, theirs)
 
