@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from isoloss.linear.descent import SGD
+from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
 from isoloss.linear.studies.question import Study
@@ -66,7 +67,7 @@ def network_dimension(
         found = done[at * len(dim) : (at + 1) * len(dim)]
         for k, name in enumerate(ways, start=1):
             for reading in READINGS:
-                rows += _line(found, k, reading, name, f"{reading} inputs, {start}", dim)
+                rows += _line(found, k, reading, name, f"{INPUT_WORDS[reading]}, {start}", dim)
     study = Study(
         "network-dimension",
         "At fixed samples, does the cost of rounded data grow with the dimension in a ReLU "
