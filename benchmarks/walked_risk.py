@@ -81,8 +81,8 @@ def closures() -> list[list[object]]:
     for name, sgd in CLOSED.items():
         precision = name.split(",")[0]
         excess_risk(problem, sgd, precision)  # loads
-        new = processor(problem, sgd, precision) / sgd.steps
-        old = processor(problem, replace(sgd, steps=200), precision, "steps") / 200
+        new = processor(problem, sgd, precision, repeats=REPEATS) / sgd.steps
+        old = processor(problem, replace(sgd, steps=200), precision, "steps", REPEATS) / 200
         digits = deviation(problem, replace(sgd, steps=500), precision, start)
         rows.append(
             [name, f"{old * 1e3:.2f}", f"{new * 1e3:.4f}", f"{old / new:.0f}", f"{digits:.1e}"]

@@ -48,3 +48,16 @@ def test_tails_and_densities() -> None:
     found = np.array([nearest_walk.tail_and_density(each) for each in z])
     assert np.abs(found[:, 0] - ndtr(-z)).max() < 1e-15
     assert np.abs(found[:, 1] - np.exp(-z * z / 2) / np.sqrt(2 * np.pi)).max() < 1e-15
+
+
+def test_floats_whose_runs_are_summed_by_their_ends() -> None:
+    rng = np.random.default_rng(2)
+    half = sorted({(1 + m / 8) * 2.0**e for e in range(-6, 9) for m in range(8)})
+    levels = np.array([-each for each in half[::-1]] + [0.0, *half])
+    for _ in range(60):
+        sd = 10 ** rng.uniform(-2, 2.5)
+        mean = rng.normal(0, 3) * sd
+        found = nearest_walk.nearest_moments(levels, 0.0, mean, sd)
+        top = min(levels[-1], abs(mean) + 8 * sd)
+        off = np.subtract(found, by_cells(levels, mean, sd))
+        assert np.abs(off).max() < 1e-11 * max(top, top**2)

@@ -38,6 +38,10 @@ MIDPOINT = tuple(
 NODES = 128
 TAILS = ndtr(-np.arange(REACH * NODES + 2) / NODES)
 DENSITIES = np.exp(-0.5 * (np.arange(REACH * NODES + 2) / NODES) ** 2) / math.sqrt(2 * math.pi)
+#: Distance of levels, in deviations, up to which a run of even ones is summed by its ends alone.
+DENSE = 0.1
+#: A run is at least so many cells.
+RUN = 4
 ROOT_HALF, DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 #: Kinds of a part: ideal noise or none; noise in place of a grid too fine to list; a listed grid.
 IDEAL, FINE, LISTED = range(3)
@@ -106,6 +110,63 @@ def beyond(end: float, gap: float) -> tuple[float, float, float]:
 
 
 @numba.njit(cache=True, error_model="numpy")
+def ends(z: float, tail: float, density: float, gap: float) -> tuple[float, float, float]:
+    """What one end of a run adds to the sums over its inner edges (`beyond` has the letters): the
+    antiderivative, half of the end itself, and derivatives of odd order (Euler and Maclaurin).
+    """
+    square, power = z * z, gap * gap
+    one, three, five = power / 12, -power * power / 720, power**3 / 30240
+    second, fourth = square - 1, (square - 6) * square + 3
+    zeroth = z * tail - density - density * (one + three * second + five * fourth)
+    first = 0.5 * (second * tail - z * density) + one * (tail - z * density)
+    first += z * density * (three * (4 - square) + five * ((11 - square) * square - 18))
+    mass = -tail - z * density * (one + three * (square - 3) + five * ((square - 10) * square + 15))
+    return zeroth, first, mass
+
+
+@numba.njit(cache=True, error_model="numpy")
+def run_sums(low: Any, high: Any, gap: float) -> tuple[float, float, float]:
+    """The sums of `beyond` over the inner edges of a run from its ends (z, P(x > z), phi(z)), which
+    are edges themselves: cells of a run by parts are its end numbers and a gap at each inner edge.
+    """
+    above, below = ends(high[0], high[1], high[2], gap), ends(low[0], low[1], low[2], gap)
+    half = 0.5 * gap
+    zeroth = above[0] - below[0] - half * (low[1] + high[1])
+    first = above[1] - below[1] - half * (low[0] * low[1] + high[0] * high[1])
+    return zeroth, first, above[2] - below[2] - half * (low[2] + high[2])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def run_of(levels: Any, k: int, last: int) -> int:
+    """The first cell from k on whose edges are not half a gap away, gap that below level k."""
+    gap = levels[k] - levels[k - 1]
+    near = 1e-9 * gap
+    while k < last - 1 and abs(levels[k + 1] - levels[k] - gap) < near:
+        k += 1
+    return k
+
+
+@numba.njit(cache=True, error_model="numpy")
+def even_moments(
+    low: float, high: float, step: float, mean: float, sd: float
+) -> tuple[float, float, float]:
+    """As `nearest_moments`, of an even grid that ends `low` and `high` deviations from the mean.
+
+    By Poisson's sum formula what is left out is below exp(-2 pi^2 SMOOTH^2).
+    """
+    one, two, joint = mean, mean * mean + sd * sd + step * step / 12, sd
+    # The grid ends: what the cells beyond would have added to its last number goes, summed by
+    # parts over their edges.
+    for end, side in ((high, 1.0), (low, -1.0)):
+        if end < REACH:
+            zeroth, first, mass = beyond(end, step / sd)
+            one -= side * sd * zeroth
+            two -= 2 * sd * (side * mean * zeroth + sd * first)
+            joint -= sd * mass
+    return one, two, joint
+
+
+@numba.njit(cache=True, error_model="numpy")
 def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[float, float, float]:
     """E u, E u^2 and cov(u, x) / sd for x ~ N(mean, sd^2) and u the nearest of ascending levels.
 
@@ -114,24 +175,28 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
     low, high = (mean - levels[0]) / sd, (levels[-1] - mean) / sd
     least = (SMOOTH if min(low, high) > REACH else WIDE) * step
     if 0 < least < sd < levels[-1]:
-        # By Poisson's sum formula what is left out is below exp(-2 pi^2 SMOOTH^2).
-        one, two, joint = mean, mean * mean + sd * sd + step * step / 12, sd
-        # The grid ends: what the cells beyond would have added to its last number goes, summed by
-        # parts over their edges.
-        for end, side in ((high, 1.0), (low, -1.0)):
-            if end < REACH:
-                zeroth, first, mass = beyond(end, step / sd)
-                one -= side * sd * zeroth
-                two -= 2 * sd * (side * mean * zeroth + sd * first)
-                joint -= sd * mass
-        return one, two, joint
+        return even_moments(low, high, step, mean, sd)
     first = max(place(levels, mean - REACH * sd) - 1, 0)
     last = min(place(levels, mean + REACH * sd) + 1, levels.size)
     one, two, joint = 0.0, 0.0, 0.0
     # Walks over the edges of the cells; a tail is kept on the side where it is small.
     below, tail, density = -math.inf, 0.0, 0.0
-    for k in range(first, last):
+    k = first
+    while k < last:
+        gap = (levels[k] - levels[k - 1]) / sd if k > first else 1.0
+        end = run_of(levels, k, last) if gap < DENSE and abs(below) < REACH else k
         above, after, later = math.inf, 0.0, 0.0
+        if end >= k + RUN:
+            above = ((levels[end - 1] + levels[end]) / 2 - mean) / sd
+            after, later = tail_and_density(min(abs(above), REACH))
+            low, high = tail if below > 0 else 1 - tail, after if above > 0 else 1 - after
+            sums = run_sums((below, low, density), (above, high, later), gap)
+            a, b = levels[k], levels[end - 1]
+            one += a * low - b * high + sd * sums[0]
+            two += a * a * low - b * b * high + 2 * sd * (mean * sums[0] + sd * sums[1])
+            joint += a * density - b * later + sd * sums[2]
+            below, tail, density, k = above, after, later, end
+            continue
         if k < last - 1:
             above = ((levels[k] + levels[k + 1]) / 2 - mean) / sd
             if abs(above) < REACH:
@@ -142,10 +207,10 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
             mass = after - tail
         else:
             mass = 1.0 - tail - after
-        one += levels[k] * mass
-        two += levels[k] * levels[k] * mass
+        one, two = one + levels[k] * mass, two + levels[k] * levels[k] * mass
         joint += levels[k] * (density - later)
         below, tail, density = above, after, later
+        k += 1
     return one, two, joint
 
 
