@@ -26,6 +26,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "exact_risk": "Speed and digits of the exact risk",
         "walked_risk": "Risks that are stepped through",
         "exact_against_sampled": "Exact risk against simulation",
+        "closure_error": "Closures of nearest rounding against simulation",
         "sampled_sgd": "Speed of sampled SGD",
         "regression_studies": "Studies of quantised SGD",
         "effective_sizes": "Effective sizes",

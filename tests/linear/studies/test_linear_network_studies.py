@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from isoloss.linear import STUDIES
+from isoloss.linear import STUDIES, study
 from isoloss.linear.studies.on_networks import Verdict, verdicts_of
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
 
@@ -93,6 +93,22 @@ def test_the_linear_line_of_a_study_is_the_exact_risk() -> None:
         excess_risk(problem, SGD(10, 8, size), each, "last").value for each in ("fp", "l:vec(0.05)")
     )
     assert found.at("labels", "shared factor, linear")[1][1] == pytest.approx(rounded - exact)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("network-batch", {"batch": 4}),
+        ("network-dimension", {"dim": [8, 8]}),
+        ("network-floor", {"eps": [0, 0.1]}),
+        ("network-width", {"width": 4}),
+    ],
+)
+def test_a_slope_needs_two_values_before_any_training(name: str, given: dict[str, Any]) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{next(iter(given))} is .*; accepted are two different"
+    ):
+        study(name, **given)
 
 
 def test_few_replicates_and_studies_without_verdicts_are_refused() -> None:

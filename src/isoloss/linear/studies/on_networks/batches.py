@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
+from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes, spread
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.work import Work
@@ -52,6 +52,7 @@ def network_batch(
     """Batch scaling of rounding in a network, each part, beside the linear prediction."""
     from isoloss.linear.networks import Network
 
+    spread("batch", batch)
     way = Way(replicates, seed, dtype, device, share)
     network = Network(dim, width, decay, teacher_width)
     size = sizes(network, min(batch), way)

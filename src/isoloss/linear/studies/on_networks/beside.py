@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import shown_value
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
@@ -40,6 +41,15 @@ class Way:
 
     def __post_init__(self) -> None:
         whole("replicates", self.replicates, FEWEST)
+
+
+def spread(name: str, values: Sequence[float]) -> None:
+    """Raise ValueError unless there are two numbers above 0 or more, which a slope needs."""
+    if len(set(values)) < 2 or min(values) <= 0:
+        raise ValueError(
+            f"{name} is {shown_value(list(values))}; accepted are two different numbers above 0, "
+            "or more, for the study measures how the risk changes with it"
+        )
 
 
 @dataclass(frozen=True)

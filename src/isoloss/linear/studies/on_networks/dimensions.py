@@ -12,7 +12,7 @@ import polars as pl
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.risk import INPUT_WORDS
-from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes
+from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes, spread
 from isoloss.linear.studies.on_networks.verdict import judged, log_slope
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.work import Work
@@ -41,6 +41,7 @@ def network_dimension(
     """Dimension scaling of rounded data in a network, clean and in use, beside the linear one."""
     from isoloss.linear.networks import Network
 
+    spread("dim", dim)
     way = Way(replicates, seed, dtype, device, share)
     ways = {
         "additive": f"d:add({eps_add})",

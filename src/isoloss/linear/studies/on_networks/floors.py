@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, like, row, sizes
+from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, like, row, sizes, spread
 from isoloss.linear.studies.on_networks.verdict import Verdict, judged, log_slope
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.work import Work
@@ -38,6 +38,7 @@ def network_floor(
     """The floor of the risk in use under additive noise and a factor, beside the linear floor."""
     from isoloss.linear.networks import Network
 
+    spread("eps", eps)
     way = Way(replicates, seed, dtype, device, share, "geometric")
     network = Network(dim, width, decay, teacher_width)
     size = sizes(network, batch, way)

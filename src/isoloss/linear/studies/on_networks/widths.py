@@ -12,7 +12,7 @@ import polars as pl
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
-from isoloss.linear.studies.on_networks.beside import Array, Beside, Way, beside, row, sizes
+from isoloss.linear.studies.on_networks.beside import Array, Beside, Way, beside, row, sizes, spread
 from isoloss.linear.studies.on_networks.verdict import judged
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.work import Work
@@ -41,6 +41,7 @@ def network_width(
     """What the last doubling of the width gains under rounding, beside a linear sketch."""
     from isoloss.linear.networks import Network
 
+    spread("width", width)
     way = Way(replicates, seed, dtype, device, share, "geometric")
     ways = {
         "full precision": "fp",
