@@ -54,7 +54,8 @@ class Law:
         What a user must know: conventions, ranges, what was not published.
     metric
         What the loss is, as the column of runs: "nats" or "excess_risk". A fit takes that of its
-        runs; constants whose unit is nats have none in another metric.
+        runs; constants whose unit is nats have none in another metric. "unknown" of a fitted law
+        in a file that does not say it.
 
     Raises
     ------
