@@ -142,8 +142,8 @@ def cap_and_floor() -> None:
     print(
         "\nM_eff = min(M, c eps^(-1/a)); floor F (eps/(1 + eps))^p. Theory: a of the spectrum; c = "
         "4/pi on clean inputs and 2/pi in use, where a tail of that size equals the floor (derived "
-        "here); F = 0.5 ||w*||_H^2. Of the squared misfit of all runs with additive noise these shares "
-        f"lie within a factor of two of M = M_eff: {', '.join(near)}."
+        "here); F = 0.5 ||w*||_H^2. Of the squared misfit of all runs with additive noise these "
+        f"shares lie within a factor of two of M = M_eff: {', '.join(near)}."
     )
 
 

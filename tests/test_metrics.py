@@ -71,6 +71,12 @@ def test_a_saved_law_and_fit_keep_their_metric(fit: il.fits.Fit, tmp_path: Path)
     assert il.laws.law_from_json({**saved, "evidence": "P"}).metric == "nats"
 
 
+def test_an_older_plan_has_no_unit() -> None:
+    older = il.load(Path(__file__).parent / "golden" / "plan.json")
+    assert older.metric == "unknown"
+    assert "nats" not in str(older)
+
+
 def test_a_row_of_another_metric_is_excluded() -> None:
     columns = {"params": [1e6, 2e6], "tokens": [1e8, 1e8], "precision": ["bf16", "w4"]}
     frame = pl.DataFrame(columns | {"loss": [0.7, 2.9], "metric": ["accuracy", "nats"]})

@@ -77,7 +77,7 @@ def profile_prediction(
     Returns
     -------
     Profile
-        The objective against the loss at the point, in nats per token, and the interval.
+        The objective against the loss at the point, in the metric of the runs, and the interval.
 
     Raises
     ------

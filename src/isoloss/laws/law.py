@@ -121,7 +121,7 @@ class Law:
         sparsity: str | Sequence[str | None] | None = None,
         group: str | Sequence[str] | None = None,
     ) -> Array | float:
-        """The loss in nats per token.
+        """The loss, in `metric`.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Law:
         sparsity: str | None = None,
         group: str | None = None,
     ) -> Array | float:
-        """The loss at a precision less the loss at a reference, same params and tokens, in nats.
+        """The loss at a precision less the loss at a reference, same params and tokens.
 
         Parameters
         ----------

@@ -145,7 +145,8 @@ def _check_noise(noise: float | None) -> None:
         return
     if not 0 < real_number(noise) < np.inf:
         raise PlanError(
-            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as 0.005"
+            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as "
+            "0.005"
         )
 
 
