@@ -102,15 +102,19 @@ class Work:
         try:
             content = read_json(self._store.read_bytes(), nan=True)
         except ValueError as error:
-            raise FilesError(f"cannot read {shown(self._store)}: {error}") from None
+            raise self._refused(f"is damaged ({error}); remove it") from None
         # As it would be read back: tuples are lists in JSON.
         ours = json.loads(json.dumps(self._head))
         if not isinstance(content, dict) or {name: content.get(name) for name in ours} != ours:
-            raise FilesError(
-                f"{shown(self._store)} is of other settings, or no store of a study; finish "
-                "those, or remove it"
+            raise self._refused(
+                "is of other settings, or no store of a study; finish those, or remove it"
             )
+        if not isinstance(content.get("points"), list):
+            raise self._refused("is damaged (it has no points); remove it")
         return list(content["points"])
+
+    def _refused(self, why: str) -> FilesError:
+        return FilesError(f"{shown(self._store or '')} {why} to begin anew")
 
     @property
     def _head(self) -> dict[str, Any]:
