@@ -163,8 +163,7 @@ def elementwise_study(
     panel = reading_name(inputs)
     theory = (
         *power(study, panel, FULL, 1 - decay, "$M^{-(a-1)}$", span=(0.1, 0.7), lift=0.6),
-        # Not derived: directions that a floor of eps tr H / M leaves, (M / (eps tr H))^(1/a), taken
-        # as the size of a model in full precision.
+        # Not derived: (M / (eps tr H))^(1/a) directions above the floor, taken as a size.
         *power(
             study, panel, f"factor by element {factor:g}", -(1 - 1 / decay),
             "$M^{-(a-1)/a}$ (heuristic)", span=(0.5, 1.0), lift=0.78,
