@@ -166,7 +166,7 @@ def elementwise_study(
         # Not derived: (M / (eps tr H))^(1/a) directions above the floor, taken as a size.
         *power(
             study, panel, f"factor by element {factor:g}", -(1 - 1 / decay),
-            "$M^{-(a-1)/a}$ (heuristic)", span=(0.5, 1.0), lift=0.78,
+            "$M^{-(a-1)/a}$ (heuristic)", span=(0.5, 1.0), lift=3.2,
         ),
     )  # fmt: skip
     answer = comparing(_falls(study), "sketch")

@@ -62,8 +62,8 @@ def spectrum_study(
         "spectrum",
         f"What does rounding the data do to their spectrum? {samples} features of variance "
         f"i^-{decay:g}, d = {dim}: additive noise {eps:g}, a shared factor {factor:g}, integers "
-        f"with step^2 / 6 = {eps:g}, floats of 1 mantissa bit. A line ends where every number "
-        "rounds to 0. Over the eigenvalues of the same features before rounding.",
+        f"with step^2 / 6 = {eps:g}, floats of 1 mantissa bit; all over the same features before "
+        "rounding. A line ends where every number rounds to 0.",
         table,
         "index", "ratio", "way", "what", ("index i", "eigenvalue with rounding / without"), (),
     )  # fmt: skip
