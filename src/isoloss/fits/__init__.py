@@ -33,14 +33,14 @@ from isoloss.fits.solve import (
     ResidualLoss,
     log_slopes,
 )
-from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind
+from isoloss.fits.warning import INHERITED, WITHHOLDING, ResultWarning, WarningKind
 
 # fmt: off
 __all__ = [
     "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "CellGap", "Certificate", "Comparison",
     "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut",
     "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
-    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "WarningKind",
+    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "WITHHOLDING", "WarningKind",
     "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
     "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
 ]

@@ -50,6 +50,7 @@ from isoloss.fits.solve import (
     pose,
     unheld,
 )
+from isoloss.fits.unseen_parts import kinds_and_methods
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
@@ -235,12 +236,14 @@ def box_of(sample: Sample) -> Box:
     """The region that runs cover."""
     x = sample.x
     ratio = x.tokens / x.params
+    present = [x.levels.items[k].precision for k in np.unique(x.level)]
     edges = [(float(v.min()), float(v.max())) for v in (x.params, x.tokens, ratio)]
     return Box(
         edges[0],
         edges[1],
         edges[2],
         ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
+        *kinds_and_methods(present),
     )
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from isoloss.laws import Array
+
+#: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
+#: parts of a percent: an interval made of them is not given.
+FAR = 100.0
+NO_INTERVAL = (float("nan"), float("nan"))
 
 
 def interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
@@ -18,6 +25,13 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
         for q in ((1 - level) / 2, (1 + level) / 2)
     )
     return float(low), float(high)
+
+
+def shown_interval(low: float, high: float, outside: float, write: Callable[[float], str]) -> str:
+    """An interval in words; what stands in its place where there is none."""
+    if low == low:
+        return f"{write(low)} to {write(high)}"
+    return "beyond the runs" if outside > FAR else "no interval"
 
 
 def place(outside: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save, was
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import place
+from isoloss.plans.doubt import FAR, place, shown_interval
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
@@ -140,6 +140,7 @@ class Plan:
                     "interval",
                     "loss",
                     "interval",
+                    "over the first",
                     "best in",
                     "binds",
                 ),
@@ -172,9 +173,9 @@ class Plan:
                 f"recommendation withheld: {self.withheld}; "
                 "extrapolate=True (--extrapolate) overrides",
             ]
-        sure = f"best in {100 * first.probability:.0f}% of the replicates"
+        sure = _sure(first)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
-        return [*lines, f"{size} in '{first.precision}', loss {first.loss:.4f}, {sure}"]
+        return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
 
     def _simpler(self) -> Section:
         note = (
@@ -194,12 +195,13 @@ class Plan:
         return (
             c.precision,
             compact(c.params),
-            _between(c.params_interval),
+            shown_interval(*c.params_interval, c.outside, compact),
             compact(c.tokens),
-            _between(c.tokens_interval),
-            f"{c.loss:.4f}",
-            f"{c.loss_interval[0]:.4f} to {c.loss_interval[1]:.4f}",
-            f"{100 * c.probability:.0f}%",
+            shown_interval(*c.tokens_interval, c.outside, compact),
+            _loss(c),
+            shown_interval(*c.loss_interval, c.outside, "{:.4f}".format),
+            f"{c.more:.4f}" if c.more == c.more else "unknown",
+            _share(c),
             ", ".join(c.binding) or "nothing",
         )
 
@@ -207,8 +209,32 @@ class Plan:
         return text(self.sections())
 
 
-def _between(ends: tuple[float, float]) -> str:
-    return " to ".join(map(compact, ends))
+def _loss(c: Choice) -> str:
+    """The loss of a choice, as far as any law sees it."""
+    if c.standing == "unknown":
+        return "unknown"
+    return f"at least {c.loss:.4f}" if c.standing == "at least" else f"{c.loss:.4f}"
+
+
+def _share(c: Choice) -> str:
+    """How often a choice is the best: of replicates, or of laws where none has any."""
+    if c.probability != c.probability:
+        return "-"
+    return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point and c.outside <= FAR else "")
+
+
+def _sure(first: Choice) -> str:
+    """How sure the first choice is, in words."""
+    if first.standing != "seen":
+        return "which no law sees whole"
+    if first.probability != first.probability:
+        return "by one law without replicates, so without an interval"
+    if first.outside > FAR:
+        return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
+    share = f"{100 * first.probability:.0f}%"
+    if first.is_point:
+        return f"best to {share} of the laws by weight, which have no replicates"
+    return f"best in {share} of the replicates"
 
 
 def _simple(r: Regret) -> tuple[str, ...]:
@@ -219,7 +245,7 @@ def _simple(r: Regret) -> tuple[str, ...]:
         compact(r.tokens),
         f"{r.loss:.4f}",
         f"{r.excess:.4f}",
-        f"{r.excess_interval[0]:.4f} to {r.excess_interval[1]:.4f}",
+        shown_interval(*r.excess_interval, 1.0, "{:.4f}".format),
         f"{100 * r.wasted:.3g}%",
     )
 

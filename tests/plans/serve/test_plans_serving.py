@@ -28,7 +28,7 @@ def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None
         }
         assert choice.by_law == pytest.approx(own)
         assert choice.gap == pytest.approx(np.mean(list(own.values())))
-        assert choice.gap_interval == pytest.approx(sorted(own.values()))
+        assert np.isnan(choice.gap_interval).all()  # laws without replicates have none
         assert choice.bytes == pytest.approx(1e9 * stored / 8, rel=1e-3)
     assert found["fp -> w4/128"].bytes == 1e9 * 4.125 / 8
     assert found["fp -> w4/128"].speed == pytest.approx(3.35e12 / (1e9 * 4.125 / 8))
@@ -62,12 +62,12 @@ def test_keys_and_values_count_and_limits_leave_candidates_out_with_the_reason()
 
 def test_outside_the_runs_nothing_is_recommended_until_asked() -> None:
     big = Budget(params="70B", tokens="15T")
-    found = rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"])
+    found = rank_serving("kumar2024", big, "h100", ["w8", "w4/128"])
     assert found.best is None
     assert "outside the runs of kumar2024 (by a factor of 573)" in str(found)
     assert (
-        rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"], extrapolate=True).best.precision
-        == "fp -> e4m3"
+        rank_serving("kumar2024", big, "h100", ["w8", "w4/128"], extrapolate=True).best.precision
+        == "fp -> w8"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -30,7 +31,8 @@ def judge(
     failed: int,
 ) -> tuple[ResultWarning, ...]:
     """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
-    seen = sights(optimum.law, sample.x.levels.items)
+    # The box of a law before its fit is the evidence of other constants.
+    seen = sights(replace(optimum.law, box=None), sample.x.levels.items)
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.critical import critical_of
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
@@ -40,12 +40,15 @@ TOKENS_PER_PARAM = (1.0, 1e5)
 
 def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Charts:
     """The charts of a plan whose choices are given, best first."""
+    # The laws behind the figures are those of the first choice: no curve is by other laws.
+    asked = {str(p) for p in question.space.precisions}
+    seen = [c for c in choices if c.precision in asked]
     regions = tuple(m.law.box for m in question.members if m.law.box is not None)
     runs = _runs(question)
     return Charts(
         _surface(question, choices[0], regions),
-        _frontier(question, contrasting([c.precision for c in choices]), choices[0], level),
-        _serving(question, choices),
+        _frontier(question, contrasting([c.precision for c in seen]), choices[0], level),
+        _serving(question, seen),
         regions,
         *runs,
     )
@@ -123,8 +126,9 @@ def _frontier(
     mean = search(mean_loss(question.members, counts, levels, question.budget), wide)
     drawn, weights = replanned(question.members, counts, levels, question.budget, wide)
     known = np.isfinite(mean.loss[0])
+    is_point = all(m.drawn is None for m in question.members)
     ends = [
-        interval(drawn.loss[held, j], weights[held], level)
+        NO_INTERVAL if is_point else interval(drawn.loss[held, j], weights[held], level)
         for j, held in enumerate(np.isfinite(drawn.loss).T)
     ]
     low, high = (np.array(v) for v in zip(*ends, strict=True))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+Standing = Literal["seen", "at least", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,10 @@ class Choice:
     loss
         Expected loss, in the metric of the plan.
     params_interval, tokens_interval, loss_interval
-        (low, high).
+        (low, high); NaN where no law has replicates, or far beyond the runs.
     probability
-        Weight of the replicates in which this precision is the best of all, 0 to 1.
+        Weight of the replicates in which this precision is the best of all, 0 to 1; of laws where
+        none has replicates; NaN for one law without.
     binding
         The limits that are used up, as ("train", "memory").
     spent
@@ -41,6 +45,15 @@ class Choice:
         Operand formats that the machine does not compute in: they run wider and save memory only.
     counted
         Exact training FLOPs of a decoder of this size over the 6 N D that costs are made of.
+    laws
+        The laws that see this precision, whose average the loss is.
+    standing
+        "seen"; "at least" where no law sees all that the precision rounds, so that the loss is a
+        bound; "unknown" (loss NaN) where none bounds it. Neither is ever best.
+    more
+        Loss over that of the first choice, by the laws that see both; NaN where none does.
+    outside
+        How far the choice lies outside the runs of a law, as a factor, the largest known.
     """
 
     precision: str
@@ -59,6 +72,15 @@ class Choice:
     rate: str
     emulated: tuple[str, ...] = ()
     counted: float = 1.0
+    laws: tuple[str, ...] = ()
+    standing: Standing = "seen"
+    more: float = float("nan")
+    outside: float = 1.0
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it has no interval, as where all its laws are without replicates."""
+        return self.loss_interval[0] != self.loss_interval[0]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,132 @@
+"""Candidates planned by the laws that see them: own averages, and differences by common laws.
+
+Laws that see the same candidates make one panel, planned as a whole. Where all laws see all, which
+is usual for fits of one table, there is one panel. Two candidates of different panels are compared
+by the laws that see both, at the sizes that are best to these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isoloss.laws import Array
+from isoloss.plans.budget import Budget
+from isoloss.plans.search import (
+    Best,
+    Member,
+    Panel,
+    Space,
+    levels_of,
+    mean_loss,
+    replanned,
+    search,
+    shares,
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What some laws would do in some candidates.
+
+    Attributes
+    ----------
+    members
+        The laws, with weights that add up to one.
+    counts
+        The rows of each law's replicates that are planned again.
+    which
+        The candidates, by index.
+    space
+        The feasible params and tokens of these.
+    mean
+        The plan for the loss averaged over laws and replicates, one row.
+    drawn, weights
+        The plan of every replicate, and the weight of each.
+    """
+
+    members: tuple[Member, ...]
+    counts: Sequence[Sequence[int]]
+    which: tuple[int, ...]
+    space: Space
+    mean: Best
+    drawn: Best
+    weights: Array
+
+    @property
+    def is_point(self) -> bool:
+        """Whether no law has replicates, so that nothing has an interval."""
+        return all(m.drawn is None for m in self.members)
+
+    def at(self, k: int) -> int:
+        """The place of a candidate among its own."""
+        return self.which.index(k)
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans of all candidates of a panel in a space, each by the laws that see it.
+
+    Attributes
+    ----------
+    panel
+        Laws and candidates.
+    space
+        The feasible params and tokens of all candidates.
+    budget
+        The budget.
+    draws
+        How many replicates are planned again.
+    """
+
+    panel: Panel
+    space: Space
+    budget: Budget
+    draws: int
+    _kept: dict[tuple[frozenset[int], tuple[int, ...], bool], Planned] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def of(self, k: int) -> Planned:
+        """The plan that a candidate is part of: by the laws that see it, else those that read it."""
+        own = self.panel.seers[k]
+        if own:
+            return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
+        return self._planned(self.panel.readers(k)[0], (k,), True)
+
+    def difference(self, i: int, j: int) -> float:
+        """The loss of one candidate over that of another, by the laws that see both; NaN: none."""
+        both = self.panel.seers[i] & self.panel.seers[j]
+        if not both:
+            return float("nan")
+        found = self._planned(both, tuple(self.panel.seen_by_all(both)), False)
+        one, other = (float(found.mean.loss[0, found.at(k)]) for k in (i, j))
+        return 0.0 if one == other else one - other
+
+    def _planned(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
+        key = laws, which, drawn
+        if key not in self._kept:
+            full = self._kept.get((laws, which, True))
+            self._kept[key] = full or self._search(laws, which, drawn)
+        return self._kept[key]
+
+    def _search(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
+        members = self.panel.taken(laws)
+        whole = which == tuple(range(len(self.space)))
+        space = self.space if whole else self.space.pick(which)
+        levels, counts = levels_of(space.precisions), shares(members, self.draws)
+        mean = search(mean_loss(members, counts, levels, self.budget), space)
+        alone = len(members) == 1 and members[0].drawn is None
+        again = mean, np.ones(1)
+        if drawn and not alone:
+            again = replanned(members, counts, levels, self.budget, space)
+        return Planned(members, counts, which, space, mean, *again)
+
+
+def differences(plans: Plans, which: Sequence[int]) -> Array:
+    """The loss of each of some candidates over that of each other, NaN where no law sees both."""
+    return np.array([[plans.difference(i, j) for j in which] for i in which]).reshape(
+        len(which), len(which)
+    )
