@@ -5,6 +5,7 @@ precision.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -58,6 +59,18 @@ class Scales:
                 scale = finite(f"the scale of {each.name}", given, 0.0, above=True)
                 object.__setattr__(self, each.name, scale)
 
+    def check_used(self, precisions: Iterable[Precision]) -> None:
+        """Raise ValueError for the scale of a part that none of the precisions rounds to a grid."""
+        known = {part for each in precisions for part in _scaled_parts(each)}
+        for each in fields(self):
+            scale = getattr(self, each.name)
+            if scale is not None and each.name not in known:
+                part = "the result" if each.name == "post" else each.name
+                raise ValueError(
+                    f"the scale of {each.name} is {scale:g}, but no precision here rounds {part} "
+                    "to an integer or a float of that scale; leave it out"
+                )
+
 
 DEFAULT_SCALES = Scales()
 
@@ -79,6 +92,14 @@ class Quantisers:
     def closed(self) -> bool:
         """Whether the second moments of training close exactly: no real grid on l, w, a or g."""
         return not any(map(is_grid, (self.l, self.w, self.a, self.g)))
+
+
+def _scaled_parts(precision: Precision) -> Iterator[str]:
+    """The parts that are rounded to a real grid whose unit `Scales` give."""
+    parts = {**precision.train, "post": precision.serve.get("w")}
+    for part, known in parts.items():
+        if is_grid(known) and known and not (known.is_exact or _follows(known)):
+            yield part
 
 
 def is_grid(known: Format | None) -> bool:
@@ -145,12 +166,17 @@ def _check(known: Format, precision: Precision) -> None:
 
 def _sampled(known: Format) -> str:
     """What a message says of scales that follow the numbers, whose coordinates do not factor."""
-    if known.block is None and known.granularity in (None, "tensor"):
+    if not _follows(known):
         return ""
     return (
         "; the coordinates that share a scale are not independent, so no moments close: on d, w "
         "and the result use method='sampled'"
     )
+
+
+def _follows(known: Format) -> bool:
+    """Whether scales follow the numbers: blocks, rows, groups."""
+    return known.block is not None or known.granularity not in (None, "tensor")
 
 
 def spelled_noises(basis_free: bool = False) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.files import shown_value
+from isoloss.files import shown_value, whole_number
 from isoloss.formats import Format
 from isoloss.linear.asked import check_point
 from isoloss.linear.checks import finite, one_of, several, whole
@@ -17,6 +17,9 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.theory.closed_forms import as_noise
+
+#: Bits of the integers that there are with a sign and a magnitude.
+INTEGERS = (2, 32)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def equal_risk_bits(
     problem, sgd, iterate, inputs
         As in `excess_risk`; a power law.
     bits : sequence of int
-        Of the integers.
+        Of the integers, 2 to 32.
     mantissas : sequence of int
         Mantissa bits of the floats that are looked at.
     exponent : int
@@ -160,7 +163,7 @@ def equal_risk_bits(
     check_point((problem, sgd, "fp"))
     if problem.spectrum is not None:
         raise ValueError("the bit rule is for a spectrum i^-decay, not for a given spectrum")
-    bits = [whole("bits", each) for each in several(bits)]
+    bits = [_integer(each) for each in several(bits)]
     mantissas = [whole("mantissas", each) for each in several(mantissas)]
     whole("exponent", exponent)
     one_of("rounding", rounding, ("~sr", ""))
@@ -183,6 +186,16 @@ def equal_risk_bits(
                 bit_rule(b, problem.decay, problem.dim),
                 bit_rule(b, problem.decay, problem.dim, *constants),
             )
+        )
+    return found
+
+
+def _integer(bits: object) -> int:
+    low, high = INTEGERS
+    found = whole_number(bits)
+    if found is None or not low <= found <= high:
+        raise ValueError(
+            f"bits is {shown_value(bits)}; accepted is a whole number from {low} to {high}"
         )
     return found
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from isoloss.linear.risk import How, Inputs
+from isoloss.linear.risk import INPUT_WORDS, How, Inputs
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class EffectiveSizes:
             f"  model size      {self.size.found}",
             f"  samples         {self.data.found}",
             f"  additive error  {self.additive_error:+.4g}",
-            f"  risk {self.risk:.4g} ({self.inputs} inputs) = approximation "
+            f"  risk {self.risk:.4g} ({INPUT_WORDS[self.inputs]}) = approximation "
             f"{self.approximation:.4g} + trained {self.trained:.4g} "
             f"{'-' if self.additive_error < 0 else '+'} {abs(self.additive_error):.4g}",
         ]
