@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.files import shown_value, whole_number
-from isoloss.formats import Format
+from isoloss.formats import INT_BITS, Format
 from isoloss.linear.asked import check_point
 from isoloss.linear.checks import finite, one_of, several, whole
 from isoloss.linear.descent import SGD
@@ -17,9 +17,6 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.risk_of import excess_risks
 from isoloss.linear.theory.closed_forms import as_noise
-
-#: Bits of the integers that there are with a sign and a magnitude.
-INTEGERS = (2, 32)
 
 
 @dataclass(frozen=True)
@@ -191,11 +188,11 @@ def equal_risk_bits(
 
 
 def _integer(bits: object) -> int:
-    low, high = INTEGERS
     found = whole_number(bits)
-    if found is None or not low <= found <= high:
+    if found is None or found not in INT_BITS:
         raise ValueError(
-            f"bits is {shown_value(bits)}; accepted is a whole number from {low} to {high}"
+            f"bits is {shown_value(bits)}; accepted is a whole number from {INT_BITS[0]} to "
+            f"{INT_BITS[-1]}"
         )
     return found
 

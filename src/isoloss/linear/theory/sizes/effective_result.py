@@ -42,6 +42,8 @@ class EffectiveSizes:
         By how much rounding inflates the variance of the leading direction, 1 + eps for relative
         noise; the step size of full precision is that much larger and the rounded result is read as
         that much larger.
+    step_size : float
+        gamma of the rounded run.
     closed_size, closed_samples : float
         Closed forms of the theory; nan where there is none.
     inputs : str
@@ -62,6 +64,7 @@ class EffectiveSizes:
     approximation: float
     trained: float
     scale: float
+    step_size: float
     closed_size: float
     closed_samples: float
     inputs: Inputs

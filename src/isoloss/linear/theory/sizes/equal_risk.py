@@ -46,6 +46,8 @@ class EqualRisk:
         Of model sizes: what the last doubling to `nominal` takes off the risk, and the same at full
         precision. Alike where a precision keeps the model size and adds a constant, near 0 where it
         hides coordinates.
+    step_size : float
+        gamma of both runs.
     """
 
     kind: Literal["model size", "samples"]
@@ -55,6 +57,7 @@ class EqualRisk:
     closed: float
     risk: float
     full: float
+    step_size: float
     doubling: float = math.nan
     full_doubling: float = math.nan
     reason: str = ""
@@ -141,8 +144,9 @@ def equal_risk_size(
     )
     name = str(Precision.parse(precision))
     return EqualRisk(
-        "model size", name, size, value, closed, seen.total, full.total, gain, full_gain, reason
-    )
+        "model size", name, size, value, closed, seen.total, full.total, seen.step_size, gain,
+        full_gain, reason,
+    )  # fmt: skip
 
 
 def equal_risk_samples(
@@ -199,8 +203,9 @@ def equal_risk_samples(
     closed = math.nan if whole_risk else closed_samples(problem, size, sgd, precision, full, view)
     name, samples = str(Precision.parse(precision)), float(sgd.steps * sgd.batch)
     return EqualRisk(
-        "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, reason=reason
-    )
+        "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, seen.step_size,
+        reason=reason,
+    )  # fmt: skip
 
 
 def _pair(
