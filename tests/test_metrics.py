@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import isoloss as il
@@ -62,7 +63,28 @@ def test_a_saved_law_and_fit_keep_their_metric(fit: il.fits.Fit, tmp_path: Path)
     assert law.metric == again.law.metric == again.predict(50, 2000).metric == "excess_risk"
     saved = fit.law.to_json()
     del saved["metric"]  # a file from before laws had one
-    assert il.laws.law_from_json(saved).metric == "nats"
+    older = il.laws.law_from_json(saved)
+    assert older.metric == "unknown"
+    assert "nats" not in str(il.predict(older, 50, 2000))
+    with pytest.raises(PlanError, match="fit law chinchilla again, whose file does not say"):
+        il.plan(["kumar2024", older], il.Budget(train=1e21), "h100")
+    assert il.laws.law_from_json({**saved, "evidence": "P"}).metric == "nats"
+
+
+def test_an_older_plan_has_no_unit() -> None:
+    older = il.load(Path(__file__).parent / "golden" / "plan.json")
+    assert older.metric == "unknown"
+    assert "nats" not in str(older)
+
+
+def test_a_row_of_another_metric_is_excluded() -> None:
+    columns = {"params": [1e6, 2e6], "tokens": [1e8, 1e8], "precision": ["bf16", "w4"]}
+    frame = pl.DataFrame(columns | {"loss": [0.7, 2.9], "metric": ["accuracy", "nats"]})
+    found = il.read(frame)
+    assert len(found.excluded) == 1
+    assert "column 'metric' has 'accuracy'; accepted is one of nats, excess_risk" in str(
+        found.excluded["reason"][0]
+    )
 
 
 def test_constants_of_excess_risk_have_no_nats() -> None:

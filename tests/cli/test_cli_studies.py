@@ -168,6 +168,7 @@ def test_a_figure_that_fails_leaves_the_table(
     words = ("simulate", "--study", "bounds", *WORDS["bounds"].split(), *output, "--plot", "t.svg")
     result = shell(*words)
     kept = tmp_path / (output[1] if output else "t-2.csv")
+    assert not list(tmp_path.glob("*.unfinished"))
     assert result.exit_code == 1
     assert "What the table shows" in result.stdout
     assert result.stderr.splitlines()[-1] == (
@@ -191,6 +192,22 @@ def test_a_table_that_cannot_be_written_keeps_its_points(
     assert failed.stderr.endswith("the same command goes on from there\n")
     assert shell("simulate", "--study", "slow", "-o", "t.csv").exit_code == 0
     assert slow == [0, 1, 2, 3]
+
+
+def test_a_stopped_figure_leaves_the_table_or_the_points(
+    shell: Shell, tmp_path: Path, slow: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    words = ("simulate", "--study", "slow", "--plot", "t.svg")
+    shell(*words)
+    monkeypatch.setattr(il, "plot", stopped)
+    assert shell(*words).exit_code != 0
+    assert [each.name for each in tmp_path.iterdir()] == ["t.svg.unfinished"]
+    assert shell(*words, "-o", "t.csv").exit_code != 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["t.csv", "t.svg.unfinished"]
+    assert slow == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
 def test_an_error_after_some_points_says_where_they_are(shell: Shell, slow: list[int]) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import isoloss as il
 from isoloss.cli.arguments import listed
 from isoloss.cli.manual import given_options
-from isoloss.cli.output import followed, say, show, show_json
-from isoloss.cli.refusing import Refused, sentence
+from isoloss.cli.output import draw, followed, keep, say, show, show_json
+from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
     from isoloss.linear import Study
@@ -57,14 +57,18 @@ def run_study(
     if force:
         store.unlink(missing_ok=True)
     found = _computed(name, given, store)
+    try:
+        keep(found, len(found.table), output, force)
+    except ValueError as error:
+        raise Refused(f"{error}{_kept(store)}") from None
     if output is not None:
-        try:
-            say(f"saved {len(found.table)} rows as {found.save(output, force=force)}")
-        except ValueError as error:
-            raise Refused(f"{error}{_kept(store)}") from None
+        store.unlink(missing_ok=True)  # the table holds every point now
     _print(found, as_json)
-    if drawing is not None:
-        _draw(found, output, drawing, force)
+    try:
+        draw(found, output, drawing, force)
+    except Refused:  # the table is kept, as it says
+        store.unlink(missing_ok=True)
+        raise
     store.unlink(missing_ok=True)
 
 
@@ -139,24 +143,3 @@ def _print(found: Study, as_json: bool) -> None:
         return
     question = il.fits.Section(found.name, (found.question,))
     show([question, il.fits.Section("What the table shows", found.answer)])
-
-
-def _draw(found: Study, output: Path | None, drawing: Path, force: bool) -> None:
-    """Draw the study; if that fails, its table is kept all the same."""
-    try:
-        il.plot(found, drawing, force=force)
-    except Exception as error:
-        table = output or _free(drawing.with_suffix(".csv"))
-        if output is None:
-            found.save(table)
-        text = f"no figure: {sentence(error)}; the table is kept as {table}"
-        raise Refused(text) from error
-    say(f"drew {drawing}")
-
-
-def _free(path: Path) -> Path:
-    """The path, or one beside it with a number behind, that no file has."""
-    k = 1
-    while (free := path if k == 1 else path.with_stem(f"{path.stem}-{k}")).exists():
-        k += 1
-    return free

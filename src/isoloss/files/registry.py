@@ -10,7 +10,7 @@ module (`home`), and it is never imported because a file says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Generic, TypeVar
 
@@ -174,6 +174,21 @@ class Registry(Generic[T]):
         if asked:
             return f"unknown {self.kind} {shown}; {asked} {accepted}"
         return f"unknown {self.kind} {shown}; {accepted}, and your own with --use or il.use"
+
+    def own(self, records: Iterable[T]) -> tuple[T, ...]:
+        """Those of some registered records that isoloss does not ship, each once: what a worker
+        must be sent.
+        """
+        return tuple(
+            record
+            for record in dict.fromkeys(records)
+            if not self.is_shipped(self.home(record.name))  # type: ignore[attr-defined]
+        )
+
+    def receive(self, record: T, home: str) -> None:
+        """Register a record that another process sent; one that is known already keeps its home."""
+        if self.find(record.name) != record:  # type: ignore[attr-defined]
+            self.add(record, replace=True, home=home)
 
     def home(self, name: str) -> str:
         """The module that registered a name: what a saved file or a task carries beside the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloss.files import real_number
 from isoloss.fits.arguments import FitError, check_count, check_level, shown
 from isoloss.fits.doubt import Profile, points, profile_of_constant, profile_of_loss
 from isoloss.fits.result import Fit
@@ -76,7 +77,7 @@ def profile_prediction(
     Returns
     -------
     Profile
-        The objective against the loss at the point, in nats per token, and the interval.
+        The objective against the loss at the point, in the metric of the runs, and the interval.
 
     Raises
     ------
@@ -105,5 +106,5 @@ def _solved(fit: Any) -> tuple[Optimum, Sample]:
 
 def _check_grid(grid: Any, reach: Any) -> None:
     check_count("grid", grid, 3)
-    if isinstance(reach, bool) or not isinstance(reach, int | float) or not 0 < reach <= 100:
+    if not 0 < real_number(reach) <= 100:
         raise FitError(f"reach is {shown(reach)}; it is a number of standard errors up to 100")

@@ -235,7 +235,7 @@ class Fit:
         Returns
         -------
         Prediction
-            Losses in nats per token with intervals and warnings.
+            Losses in the metric of the runs, with intervals and warnings.
 
         Raises
         ------

@@ -13,7 +13,7 @@ from isoloss.laws import Inputs, Law, Sight, sights
 MOST = 6
 
 
-def unseen_in_runs(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
+def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultWarning, ...]:
     """What a law leaves out of runs: those that are full precision to it, then the others.
 
     Parameters
@@ -22,13 +22,14 @@ def unseen_in_runs(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
         The law that is fitted.
     x
         The runs.
+    found
+        What the law sees of each level of the runs, as `sights` says.
 
     Returns
     -------
     tuple of ResultWarning
         At most two, of kind UNSEEN_PARTS; none where the law sees all.
     """
-    found = sights(law, x.levels.items)
     counts = np.bincount(x.level, minlength=len(found))
     blind = [s.is_reference for s in found]
     texts = (
@@ -61,11 +62,6 @@ def unseen_at_points(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
     more = f" and {len(same) - MOST} more" if len(same) > MOST else ""
     text = f"{law.name} {_has_no(left)}: {', '.join(same[:MOST])}{more} to it"
     return (ResultWarning(WarningKind.UNSEEN_PARTS, text, left),)
-
-
-def full_precision_to(law: Law, x: Inputs) -> tuple[bool, ...]:
-    """For each level of runs whether it sets something and is full precision to a law even so."""
-    return tuple(bool(s.unseen) and s.is_reference for s in sights(law, x.levels.items))
 
 
 def _left_out(found: Sequence[Sight]) -> tuple[str, ...]:

@@ -144,7 +144,10 @@ def noise_model(name: str) -> NoiseModel:
         for each in NOISES:
             if name.startswith(f"{each}_"):
                 raise ValueError(DISTRIBUTIONS.unknown(name.removeprefix(f"{each}_")))
-        raise ValueError(NOISES.unknown(name))
+        raise ValueError(
+            f"{NOISES.unknown(name)}; a distribution may follow, as in add_uniform: "
+            f"{', '.join(DISTRIBUTIONS)}"
+        )
     return replace(NOISES[model], distribution=distribution)
 
 

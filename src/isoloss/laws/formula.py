@@ -193,7 +193,7 @@ class Composed:
         )
 
     def loss(self, c: Constants, x: Inputs) -> Value:
-        """The loss of every run in nats."""
+        """The loss of every run."""
         log_n, log_d = self._arguments(c, x)
         reducible = c["A"] * np.exp(-c["alpha"] * log_n) + c["B"] * np.exp(-c["beta"] * log_d)
         kappa = c["kappa"]

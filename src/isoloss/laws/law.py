@@ -54,7 +54,8 @@ class Law:
         What a user must know: conventions, ranges, what was not published.
     metric
         What the loss is, as the column of runs: "nats" or "excess_risk". A fit takes that of its
-        runs; constants whose unit is nats have none in another metric.
+        runs; constants whose unit is nats have none in another metric. "unknown" of a fitted law
+        in a file that does not say it.
 
     Raises
     ------
@@ -120,7 +121,7 @@ class Law:
         sparsity: str | Sequence[str | None] | None = None,
         group: str | Sequence[str] | None = None,
     ) -> Array | float:
-        """The loss in nats per token.
+        """The loss, in `metric`.
 
         Parameters
         ----------
@@ -174,7 +175,7 @@ class Law:
         sparsity: str | None = None,
         group: str | None = None,
     ) -> Array | float:
-        """The loss at a precision less the loss at a reference, same params and tokens, in nats.
+        """The loss at a precision less the loss at a reference, same params and tokens.
 
         Parameters
         ----------

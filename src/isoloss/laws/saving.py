@@ -108,9 +108,15 @@ def law_from_json(saved: Mapping[str, Any]) -> Law:
         evidence=own.read("evidence", Evidence),
         box=None if own["box"] is None else _box(_Fields(own.mapping("box"), "box")),
         notes=own.read("notes", Texts),
-        # A file from before laws had a metric was of losses in nats.
-        metric=own.read("metric", str) if "metric" in saved else "nats",
+        metric=own.read("metric", str) if "metric" in saved else _metric_of_older(own["evidence"]),
     )
+
+
+def _metric_of_older(evidence: object) -> str:
+    """What the loss of a law is whose file is from before laws said it: published ones are of
+    nats, one that was fitted may be of excess risk.
+    """
+    return "unknown" if evidence == "F" else "nats"
 
 
 class _Fields:

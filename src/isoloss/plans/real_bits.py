@@ -43,7 +43,7 @@ class RealBits:
     bits
         Of all formats of the precision.
     params, tokens, loss
-        The best plan with these bits; loss in nats per token.
+        The best plan with these bits; its loss in the metric of the laws.
     """
 
     bits: float

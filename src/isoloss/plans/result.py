@@ -38,7 +38,7 @@ class Plan:
     question
         What it was made from; None for a plan that was read from a file.
     metric
-        What the losses are: "nats" per token or "excess_risk".
+        What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
     drawn, judged
         The charts and regrets that were read from a file.
     best : Choice or None
@@ -60,7 +60,7 @@ class Plan:
     question: Question | None = field(default=None, repr=False, metadata=UNSAVED)
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)
-    metric: str = "nats"
+    metric: str = "unknown"
 
     @property
     def best(self) -> Choice | None:

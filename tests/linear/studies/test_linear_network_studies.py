@@ -1,6 +1,8 @@
 """Studies of networks: verdicts by their tolerances, intervals, and small studies end to end."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,43 @@ def test_the_linear_line_of_a_study_is_the_exact_risk() -> None:
         excess_risk(problem, SGD(10, 8, size), each, "last").value for each in ("fp", "l:vec(0.05)")
     )
     assert found.at("labels", "shared factor, linear")[1][1] == pytest.approx(rounded - exact)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_stopped_study_of_networks_goes_on_to_the_same_table(name: str, tmp_path: Path) -> None:
+    store, told = tmp_path / "t.unfinished", list[tuple[int, int]]()
+
+    def stop(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 1:
+            raise KeyboardInterrupt
+
+    given = SMALL[name] | {"replicates": 10}
+    with pytest.raises(KeyboardInterrupt):
+        study(name, progress=stop, store=store, **given)
+    kept = store.read_bytes()
+    again = study(name, store=store, **given)
+    assert told[-1][1] > 1
+    assert b'"points"' in kept
+    assert again.table.equals(study(name, **given).table)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"replicates": "-3"}, "replicates is -3; accepted is a whole number of at least 10"),
+        ({"replicates": "4"}, "replicates is 4; accepted is a whole number of at least 10"),
+        ({"share": 5}, "share is 5.0; accepted is a number above 0 and below 1, the step size"),
+        ({"share": 0}, "share is 0.0; accepted is a number above 0 and below 1, the step size"),
+    ],
+)
+@pytest.mark.parametrize("name", SMALL)
+def test_replicates_and_share_are_checked_without_torch(
+    name: str, given: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "isoloss.linear.networks", None)  # importing it fails
+    with pytest.raises(ValueError, match=f"^{message}"):
+        study(name, **given)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,25 @@ def test_every_study_takes_other_values(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "parameter"),
+    [("dims", "dim"), ("batch", "batch"), ("momentum", "momentum"), ("sketch", "sketch"),
+     ("dimension", "dim"), ("divergence", "dim"), ("elementwise", "sketch")],
+)  # fmt: skip
+def test_one_value_is_no_comparison(name: str, parameter: str) -> None:
+    found = study(name, **SMALL[name] | {parameter: SMALL[name][parameter][:1]})
+    assert len(found.table)
+    assert found.answer == (
+        f"no comparison: that takes a result at two values of {parameter} or more",
+    )
+
+
+def test_ratios_of_a_spectrum_are_free_of_its_draw() -> None:
+    found = study("spectrum", dim=20, samples=400, eps=1e-12, precision=["int8"])
+    _, added = found.at("measured eigenvalues", "additive noise")
+    assert added == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [("dim", 30), ("decay", 2.5), ("noise_var", 3.0), ("noise", "vec"), ("eps", 0.3),
      ("part", "g"), ("batch", [2, 8, 32]), ("steps", 120), ("step_size", "0.2 limit"),
@@ -98,6 +117,13 @@ def test_a_point_of_a_study_is_the_exact_risk_of_its_own() -> None:
         ("samples", {"schedule": "steep"}, "unknown schedule 'steep'"),
         ("sketch", {"sketch": [5000]}, "a sketch of 5000 rows is larger than dim 2000"),
         ("passes", {"replicates": 1}, "replicates is 1; accepted is a whole number of at least 4"),
+        (
+            "passes",
+            {"replicates": "-3"},
+            "replicates is -3; accepted is a whole number of at least 4",
+        ),
+        ("spectrum", {"samples": 100}, "samples is 100; accepted are at least .* dim, 200"),
+        ("batch", {"noise": "pink"}, ".*a distribution may follow, as in add_uniform: normal,"),
         ("passes", {"precision": "z4"}, "cannot read 'z4'"),
     ],
 )
@@ -232,7 +258,7 @@ def test_a_store_of_other_settings_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(FilesError, match=r"t\.unfinished' is of other settings"):
         Work(store=store, asked={"dim": 2})
     store.write_text("{")
-    with pytest.raises(FilesError, match=r"^cannot read '.*t\.unfinished': "):
+    with pytest.raises(FilesError, match=r"t\.unfinished' is damaged .*; remove it"):
         Work(store=store, asked={"dim": 1})
     assert before
 

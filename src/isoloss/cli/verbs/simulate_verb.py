@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -31,12 +31,9 @@ from isoloss.cli.arguments import (
     scales_of,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json, waiting
+from isoloss.cli.output import draw, keep, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 from isoloss.cli.study_command import list_studies, run_study
-
-if TYPE_CHECKING:
-    from isoloss.runs import Runs
 
 
 class MethodName(StrEnum):
@@ -132,23 +129,14 @@ def simulate(
             replicates=replicates,
             seed=seed,
         )
-    _keep(runs, runs, output, drawing, force)
+    keep(runs, len(runs), output, force)
     if as_json:
         show_json("runs", {"runs": runs.frame().to_dicts()})
     else:
         from isoloss.cli.output.simulated_report import simulated_sections
 
         show(simulated_sections(runs))
-
-
-def _keep(
-    thing: object, runs: Runs | None, output: Path | None, drawing: Path | None, force: bool
-) -> None:
-    if output is not None and runs is not None:
-        say(f"saved {len(runs)} rows as {runs.save(output, force=force)}")
-    if drawing is not None:
-        il.plot(thing, drawing, force=force)  # type: ignore[arg-type]
-        say(f"drew {drawing}")
+    draw(runs, output, drawing, force)
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

@@ -84,7 +84,7 @@ class Comparison:
         Returns
         -------
         Prediction
-            Losses in nats per token with intervals and warnings.
+            Losses in the metric of the runs, with intervals and warnings.
 
         Raises
         ------

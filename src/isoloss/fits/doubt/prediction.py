@@ -40,7 +40,7 @@ class Prediction:
     warnings
         What the fitted runs do not tell of these points.
     metric
-        What the losses are: "nats" per token or "excess_risk".
+        What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
     """
 
     params: Array
@@ -52,7 +52,7 @@ class Prediction:
     level: float
     of: Of
     warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
-    metric: str = "nats"
+    metric: str = "unknown"
 
     def __len__(self) -> int:
         return len(self.loss)

@@ -28,7 +28,7 @@ class Profile:
     name
         The constant, or the point.
     values
-        The grid, shape (k,), in the constant's own unit or in nats per token.
+        The grid, shape (k,), in the constant's own unit or in the metric of the runs.
     objective
         The least objective at each value, shape (k,).
     low, high

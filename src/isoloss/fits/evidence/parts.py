@@ -50,7 +50,7 @@ class Points:
     precision
         The spelling of each run, n texts.
     observed, predicted
-        Losses in nats per token, shape (n,).
+        Losses in the metric of the runs, shape (n,).
     held_out
         Which runs were predicted but not fitted, shape (n,).
     """
@@ -121,7 +121,7 @@ class HeldOut:
     prediction
         The prediction of each held-out run, with its interval.
     observed
-        Their losses in nats per token, shape (rows,).
+        Their losses in their metric, shape (rows,).
     """
 
     rule: str
@@ -150,7 +150,7 @@ class Sensitivity:
 
 
 def errors_of(observed: Array, predicted: Array, covered: float | None = None) -> Errors:
-    """The errors of predictions, both of shape (n,) in nats per token."""
+    """The errors of predictions, both of shape (n,)."""
     r = np.log(predicted / observed)
     spread = float(np.sum((observed - observed.mean()) ** 2))
     r2 = 1.0 - float(np.sum((observed - predicted) ** 2)) / spread if spread > 0 else float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import stats
@@ -12,8 +12,9 @@ from isoloss.fits.evidence.parts import Errors, HeldOut
 from isoloss.fits.paired_gaps import Gaps, is_reference
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Coordinates, Optimum
-from isoloss.fits.unseen_parts import full_precision_to, unseen_in_runs
+from isoloss.fits.unseen_parts import unseen_in_runs
 from isoloss.fits.warning import ResultWarning, WarningKind
+from isoloss.laws import Sight, sights
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
 MISSES = 0.01
@@ -29,13 +30,14 @@ def judge(
     failed: int,
 ) -> tuple[ResultWarning, ...]:
     """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
+    seen = sights(optimum.law, sample.x.levels.items)
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),
-        *unseen_in_runs(optimum.law, sample.x),
+        *unseen_in_runs(optimum.law, sample.x, seen),
         *_bounds(optimum),
         *_design(sample),
-        *_base_misfit(sample, optimum, fitted),
+        *_base_misfit(sample, optimum, fitted, seen),
         *_search(sample, optimum),
         *_negative(gaps),
         *_failed(failed),
@@ -156,17 +158,19 @@ def _design(sample: Sample) -> Iterator[ResultWarning]:
             )
 
 
-def _base_misfit(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[ResultWarning]:
+def _base_misfit(
+    sample: Sample, optimum: Optimum, fitted: Errors, seen: Sequence[Sight]
+) -> Iterator[ResultWarning]:
     base = is_reference(sample)
     if base.all():
         return
     law = optimum.law
     effect = np.abs(np.log(law.loss(sample.x) / law.loss(sample.x.at_reference())))
     small = []
-    # Of what the law has no term for, it has no effect to compare: unseen_in_runs says so.
-    unseen = full_precision_to(law, sample.x)
     for k, level in enumerate(sample.x.levels.items):
-        rows = (sample.x.level == k) & ~base & (not unseen[k])
+        if seen[k].unseen and seen[k].is_reference:
+            continue  # the law has no effect of it to compare, which unseen_in_runs says
+        rows = (sample.x.level == k) & ~base
         if rows.any() and np.median(effect[rows]) < fitted.log_rmse:
             small.append(f"{level} ({100 * float(np.median(effect[rows])):.2g}%)")
     if small:

@@ -113,7 +113,7 @@ class GapTable:
     schedules: tuple[str, ...]
     differences: dict[tuple[str, str], Slope]
     left_out: dict[str, int] = field(default_factory=dict)
-    metric: str = "nats"
+    metric: str = "unknown"
 
     def of(self, precision: str, schedule: str | None = None) -> PrecisionGap:
         """The gaps of one precision. Raises KeyError for one that the table lacks."""

@@ -23,7 +23,7 @@ class Objective:
     delta
         Where "huber" turns from square to linear; the scale of "student".
     log
-        Residuals of log loss, which are relative; otherwise in nats per token.
+        Residuals of log loss, which are relative; otherwise in the unit of the loss.
     nu
         Degrees of freedom of "student".
 

@@ -97,7 +97,9 @@ def network_risks(trained: Trained, inputs: str = "clean", *, tests: int = 4096)
     whole("tests", tests)
     formats = formats_of(trained.precisions)["d"]
     rounded = [inputs == "in use" and known is not None for known in formats]
-    added = [_added(known) if used else 0.0 for known, used in zip(formats, rounded, strict=True)]
+    added = [
+        added_variance(known) if used else 0.0 for known, used in zip(formats, rounded, strict=True)
+    ]
     by_step = []
     for layers in trained.layers:
         exact = _exact(trained, layers, [each or 0.0 for each in added])
@@ -140,7 +142,7 @@ def input_floors(trained: Trained, eps: float) -> Array:
     return np.asarray((0.5 * (whole_moment - known)).cpu().numpy())
 
 
-def _added(known: Format | None) -> float | None:
+def added_variance(known: Format | None) -> float | None:
     """The variance of noise that keeps inputs normal; None where the format does not."""
     if known is None or not known.is_noise:
         return None

@@ -15,6 +15,7 @@ from isoloss.linear.studies.question import Reference, Study
 from isoloss.linear.studies.tables import (
     GAP,
     compared,
+    comparing,
     gapped,
     noise_name,
     power,
@@ -70,12 +71,12 @@ def batch_study(
         table.with_columns(named.alias("part")),
         "batch_tokens", "gap", "part", "noise", ("batch", GAP), (),
     )  # fmt: skip
-    return replace(study, answer=tuple(_slopes(study)), theory=tuple(_averaged(study)))
+    return replace(study, answer=comparing(_slopes(study), "batch"), theory=tuple(_averaged(study)))
 
 
 def _averaged(study: Study) -> Iterator[Reference]:
     """1 / B, below the lowest of the parts that theory says a batch averages."""
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         # One factor for the whole batch is averaged away on no labels or activations.
         names = ("output gradients", "activations", "labels")[: 1 if panel == SHARED else None]
         for name in names:
@@ -134,15 +135,16 @@ def momentum_study(
         "steps", "gap", "way", "on", ("steps", GAP), (),
         against=f"momentum {momentum[0]:g}",
     )  # fmt: skip
-    return replace(compared(study), answer=tuple(_heavier(study, momentum)))
+    answer = comparing(_heavier(study, momentum), "momentum")
+    return replace(compared(study), answer=answer)
 
 
 def _heavier(study: Study, momentum: tuple[float, ...]) -> Iterator[str]:
     least, most = f"{min(momentum):g}", f"{max(momentum):g}"
-    for place in dict.fromkeys(place for place, *_ in study.lines()):
+    for place in study.panels:
         x, plain, heavy = shared(study, place, f"momentum {least}", f"momentum {most}")
         if len(x) and least != most:
             yield (
-                f"{place}: after {x[-1]:.0f} steps rounding costs {heavy[-1] / plain[-1]:.2f} "
+                f"{place}: after {x[-1]:.0f} steps rounding costs {heavy[-1] / plain[-1]:.4g} "
                 f"times as much with momentum {most} as with {least}"
             )

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.question import Reference, Study
-from isoloss.linear.studies.tables import noise_name
+from isoloss.linear.studies.tables import noise_name, reading_name
 from isoloss.linear.studies.work import Point, Work
 from isoloss.linear.theory import Tightness, bound_tightness
 
@@ -63,7 +62,7 @@ def _rows(found: list[Tightness], reading: str) -> pl.DataFrame:
         name = "full precision" if each.noise == "none" else noise_name(each.noise)
         for side, ratio in (("upper", each.looseness), ("lower", each.reach)):
             finite = ratio if np.isfinite(ratio) and ratio > 0 else None
-            rows.append((each.steps, finite, f"{name}, {side}", INPUT_WORDS.get(reading, reading)))
+            rows.append((each.steps, finite, f"{name}, {side}", reading_name(reading)))
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 

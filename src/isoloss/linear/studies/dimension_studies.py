@@ -19,7 +19,7 @@ from isoloss.linear.regression import Regression
 from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
-from isoloss.linear.studies.tables import RISK, compared, shared
+from isoloss.linear.studies.tables import RISK, compared, comparing, reading_name, shared
 from isoloss.linear.studies.work import Work
 
 DIMS = tuple(round(dim) for dim in np.geomspace(100, 300_000, 12))
@@ -58,7 +58,7 @@ def dimension_study(
             problem,
             {"dim": dim, "precision": precision},
             sgd,
-            {"way": name, "on": INPUT_WORDS.get(reading, reading)},
+            {"way": name, "on": reading_name(reading)},
             iterate=iterate,
             inputs=reading,
             scales=scales,
@@ -80,7 +80,8 @@ def dimension_study(
     theory: Iterable[Reference] = ()
     if iterate == "average" and schedule == "constant" and not isinstance(step_size, str):
         theory = _linear(study, each * step_size**2, noise_var)
-    return replace(compared(study), answer=tuple(_grown(study, list(ways))), theory=tuple(theory))
+    answer = comparing(_grown(study, list(ways)), "dim")
+    return replace(compared(study), answer=answer, theory=tuple(theory))
 
 
 def _integers_of(eps: float) -> Scales:
@@ -106,7 +107,7 @@ def _linear(study: Study, slope: float, noise_var: float) -> Iterator[Reference]
 def _grown(study: Study, ways: list[str]) -> Iterator[str]:
     for name in ways:
         grown = []
-        for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+        for panel in study.panels:
             x, y = study.at(panel, name)
             if len(x) > 1:
                 first = len(x) // 4
@@ -160,7 +161,8 @@ def divergence_study(
         learnt = -np.expm1(-2 * step_size * eps * steps)
         for count in batch:
             theory += _diverging(study, count, eps * step_size * learnt / 4 / count, noise_var)
-    return replace(study, answer=tuple(_apart(study, list(ways))), theory=tuple(theory))
+    answer = comparing(_apart(study, list(ways)), "dim")
+    return replace(study, answer=answer, theory=tuple(theory))
 
 
 def _diverging(study: Study, batch: int, slope: float, noise_var: float) -> Iterator[Reference]:
@@ -181,7 +183,7 @@ def _diverging(study: Study, batch: int, slope: float, noise_var: float) -> Iter
 
 def _apart(study: Study, ways: list[str]) -> Iterator[str]:
     for name in ways:
-        for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+        for panel in study.panels:
             names = [f"{name}, {each}" for each in INPUT_WORDS]
             x, clean, used = shared(study, panel, *names)
             if len(x) > 1:

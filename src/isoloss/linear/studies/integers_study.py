@@ -14,10 +14,9 @@ import numpy as np
 from isoloss.linear.descent import SGD
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
-from isoloss.linear.studies.tables import RISK, compared, power, shared
+from isoloss.linear.studies.tables import RISK, compared, power, reading_name, shared
 from isoloss.linear.studies.work import Work
 
 STEPS = tuple(np.geomspace(0.02, 1.0, 12).tolist())
@@ -50,7 +49,7 @@ def integers_study(
             problem,
             {"precision": precision},
             sgd,
-            {"way": name, "on": INPUT_WORDS.get(reading, reading), "step": step},
+            {"way": name, "on": reading_name(reading), "step": step},
             iterate=iterate,
             inputs=reading,
             scales=scales,
@@ -77,7 +76,7 @@ def integers_study(
 
 def _floor(study: Study, decay: float) -> Iterator[Reference]:
     """The floor eps^(1 - 1/a) of additive noise, eps = step^2 / 6, where it rules the risk."""
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         exponent = 2 * (1 - 1 / decay)
         yield from power(
             study, panel, MODEL, exponent, "$\\epsilon^{1-1/a}$", span=(0.5, 0.95), lift=1.5
@@ -85,7 +84,7 @@ def _floor(study: Study, decay: float) -> Iterator[Reference]:
 
 
 def _off(study: Study) -> Iterator[str]:
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         x, model, real, nearest = shared(study, panel, MODEL, STOCHASTIC, NEAREST)
         if not len(x):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from isoloss.files import shown_value
 from isoloss.linear.checks import finite, several, whole
@@ -14,6 +14,13 @@ from isoloss.runs import number
 
 #: The parameter through which a study reports and keeps what is done; not one to be set.
 WORK = "work"
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The least value of a whole number; stands in the annotation of a study's keyword."""
+
+    value: int
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,15 @@ class Parameter:
         Whether it is a list.
     default : Any
         What it is where it is not given.
+    least : int
+        The least value of a whole number.
     """
 
     name: str
     kinds: tuple[type, ...]
     many: bool
     default: Any
+    least: int = 1
 
     def __str__(self) -> str:
         values = several(self.default)
@@ -70,23 +80,29 @@ class Parameter:
         if float in self.kinds:
             return finite(self.name, value, 0.0)
         if int in self.kinds:
-            return whole(self.name, value, 0 if self.name == "seed" else 1)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)  # shown as it was written
+            return whole(self.name, value, self.least)
         raise ValueError(f"{self.name} is {shown_value(value)}; accepted is a text")
 
 
 def parameters_of(maker: Maker) -> dict[str, Parameter]:
     """The parameters of a study by name, in order."""
     try:
-        hints = get_type_hints(maker)
+        hints = get_type_hints(maker, include_extras=True)
     except (NameError, TypeError):  # annotations that only a type checker can read
         hints = {}
     found = {}
     for each in inspect.signature(maker).parameters.values():
         if each.name == WORK or each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
             continue
-        many, kinds = _kinds(hints.get(each.name), each.default)
+        hint, least = hints.get(each.name), 0 if each.name == "seed" else 1
+        if get_origin(hint) is Annotated:
+            hint, *marks = get_args(hint)
+            least = next((mark.value for mark in marks if isinstance(mark, AtLeast)), least)
+        many, kinds = _kinds(hint, each.default)
         default = () if each.default is each.empty else each.default
-        found[each.name] = Parameter(each.name, kinds, many, default)
+        found[each.name] = Parameter(each.name, kinds, many, default, least)
     return found
 
 

@@ -132,6 +132,11 @@ class Study:
             ordered = rows.drop_nulls(y).sort(self.x)
             yield str(panel), str(series), ordered[self.x].to_numpy(), ordered[y].to_numpy()
 
+    @property
+    def panels(self) -> list[str]:
+        """Names of the panels, in order of first appearance."""
+        return [str(each) for each in self.table[self.panel].unique(maintain_order=True)]
+
     def errors(self, panel: str, series: str, y: str = "") -> Array | None:
         """Standard errors of the points of a line, 0 where exact; None where none is sampled."""
         y = y or self.y

@@ -15,7 +15,6 @@ import polars as pl
 
 from isoloss.linear.descent import SGD
 from isoloss.linear.regression import Regression
-from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.points import grid_point
 from isoloss.linear.studies.question import Reference, Study
 from isoloss.linear.studies.tables import (
@@ -23,9 +22,11 @@ from isoloss.linear.studies.tables import (
     RISK,
     all_parts,
     compared,
+    comparing,
     gapped,
     noise_name,
     power,
+    reading_name,
     shared,
 )
 from isoloss.linear.studies.work import Work
@@ -67,7 +68,7 @@ def samples_study(
         "samples",
         f"How does rounding change the risk as samples grow? d = {dim}, eigenvalues i^-{decay:g}, "
         f"w* = 1, noise {noise_var:g}, batch {batch}, step {step_size}, {iterate} iterate, "
-        f"{INPUT_WORDS[inputs]}; the same noise on all five quantisers.",
+        f"{reading_name(inputs)}; the same noise on all five quantisers.",
         (work or Work()).table(points),
         "tokens", "loss", "eps", "noise", ("samples", RISK), (), against="eps 0",
     )  # fmt: skip
@@ -80,7 +81,7 @@ def samples_study(
 
 def _costs(study: Study, levels: tuple[float, ...]) -> Iterator[str]:
     worst = f"eps {max(levels):g}"
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         x, exact, rounded = shared(study, panel, "eps 0", worst)
         if len(x):
             yield (
@@ -92,7 +93,7 @@ def _costs(study: Study, levels: tuple[float, ...]) -> Iterator[str]:
 def _expected(study: Study, decay: float, inputs: str) -> Iterator[Reference]:
     """The slope of bias and variance, and floors that scale as eps^(1 - 1/a) from the largest."""
     slope, floor = -(1 - 1 / decay), "asymptotic_bias" if inputs == "clean" else "floor"
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         label = "$N^{-(a-1)/a}$"
         yield from power(study, panel, "eps 0", slope, label, span=(0.1, 0.6), lift=0.6)
     # Only noise added to the data leaves a floor that the theory has a power for.
@@ -126,7 +127,7 @@ def dims_study(
             problem,
             {"dim": dim, "precision": ["fp", all_parts(each, eps)], "samples": samples},
             sgd,
-            {"noise": f"{noise_name(each)}, {INPUT_WORDS.get(reading, reading)}"},
+            {"noise": f"{noise_name(each)}, {reading_name(reading)}"},
             iterate=iterate,
             inputs=reading,
         )
@@ -142,13 +143,14 @@ def dims_study(
         table.with_columns(pl.format("d = {}", "dim").alias("size")),
         "tokens", "gap", "size", "noise", ("samples", GAP), (), against=f"d = {min(dim)}",
     )  # fmt: skip
-    return replace(compared(study), answer=tuple(_growth(study, min(dim), max(dim))))
+    answer = comparing(_growth(study, min(dim), max(dim)), "dim")
+    return replace(compared(study), answer=answer)
 
 
 def _growth(study: Study, least: int, most: int) -> Iterator[str]:
-    for panel in dict.fromkeys(panel for panel, *_ in study.lines()):
+    for panel in study.panels:
         x, small, large = shared(study, panel, f"d = {least}", f"d = {most}")
-        if len(x):
+        if len(x) and least != most:
             at = len(x) // 3
             yield (
                 f"{panel}: from d = {least} to {most} the gap at {x[at]:.0f} samples grows "

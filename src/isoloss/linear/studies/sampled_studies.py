@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
@@ -22,12 +22,15 @@ from isoloss.linear.descent import SGD, first_averaged
 from isoloss.linear.quantisers import Scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.sampled import Replicates, sample_risks
+from isoloss.linear.studies.parameters import AtLeast
 from isoloss.linear.studies.points import or_diverged, paired
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.tables import RISK, power, said
 from isoloss.linear.studies.work import Point, Work
 
 FULL = "full precision"
+#: Replicates of a standard error, at the least.
+FEWEST = 4
 STEPS = tuple(np.geomspace(0.05, 1.6, 6).tolist())
 PLACES = {"w": "parameter in use", "a": "activations", "g": "output gradients"}
 STORED = "stored weights"
@@ -57,7 +60,7 @@ def biased_study(
     step_size: float | str = 0.1,
     schedule: str = "constant",
     iterate: str = "last",
-    replicates: int = 400,
+    replicates: Annotated[int, AtLeast(FEWEST)] = 400,
     seed: int = 0,
     work: Work | None = None,
 ) -> Study:
@@ -105,7 +108,7 @@ def _way(place: str, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def _check(replicates: int, seed: int, iterate: str) -> None:
-    whole("replicates", replicates, 4)
+    whole("replicates", replicates, FEWEST)
     whole("seed", seed, 0)
     first_averaged(iterate, 1)
 
@@ -161,7 +164,7 @@ def passes_study(
     schedule: str = "constant",
     iterate: str = "average",
     precision: tuple[str, ...] = tuple(NAMES),
-    replicates: int = 400,
+    replicates: Annotated[int, AtLeast(FEWEST)] = 400,
     seed: int = 0,
     work: Work | None = None,
 ) -> Study:
@@ -202,7 +205,7 @@ def passes_study(
 
 
 def _later(study: Study, samples: int) -> Iterator[str]:
-    for place in dict.fromkeys(place for place, *_ in study.lines()):
+    for place in study.panels:
         rows = study.table.filter(on=place).filter(pl.col("way") != FULL).drop_nulls("ratio")
         last = rows.filter(passes=rows["passes"].max())
         worse = [

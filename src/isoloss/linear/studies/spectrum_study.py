@@ -1,4 +1,8 @@
-"""How rounding distorts the spectrum of the features, measured on drawn ones beside theory."""
+"""How rounding distorts the spectrum of the features, measured on drawn ones beside theory.
+
+Eigenvalues and variances of rounded features stand over those of the same features before rounding,
+so that what the draw itself does to a spectrum cancels.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from isoloss.formats import Format, fake_quantise
+from isoloss.linear.checks import whole
 from isoloss.linear.regression import Regression
 from isoloss.linear.studies.question import Array, Reference, Study
 from isoloss.linear.studies.work import Point, Work
@@ -35,6 +40,11 @@ def spectrum_study(
     work: Work | None = None,
 ) -> Study:
     """How rounding distorts the spectrum of the features, measured on drawn ones beside theory."""
+    if whole("samples", samples) < dim:
+        raise ValueError(
+            f"samples is {samples}; accepted are at least as many as dim, {dim}, since fewer have "
+            "eigenvalues of zero before rounding too"
+        )
     lam = np.asarray(Regression(dim, decay).lam)
     ways = {
         "additive noise": (f"add({eps!r})", (lam + eps) / lam),
@@ -52,8 +62,8 @@ def spectrum_study(
         "spectrum",
         f"What does rounding the data do to their spectrum? {samples} features of variance "
         f"i^-{decay:g}, d = {dim}: additive noise {eps:g}, a shared factor {factor:g}, integers "
-        f"with step^2 / 6 = {eps:g}, floats of 1 mantissa bit. A line ends where every number "
-        "rounds to 0.",
+        f"with step^2 / 6 = {eps:g}, floats of 1 mantissa bit; all over the same features before "
+        "rounding. A line ends where every number rounds to 0.",
         table,
         "index", "ratio", "way", "what", ("index i", "eigenvalue with rounding / without"), (),
     )  # fmt: skip
@@ -65,21 +75,21 @@ def spectrum_study(
 def _measured(
     name: str, spelled: str, theory: Array | None, lam: Array, count: int, eps: float, seed: int
 ) -> pl.DataFrame:
-    """Eigenvalues and diagonal of one way of rounding, over those without."""
+    """Eigenvalues and diagonal of one way of rounding, over those of the same features before."""
     x = np.random.default_rng(seed).standard_normal((count, len(lam))) * np.sqrt(lam)
     drawn = "~sr" in spelled or "(" in spelled
     step = float(np.sqrt(6 * eps)) if Format.parse(spelled).is_integer else 1.0
     out = fake_quantise(
         x, spelled, random=seed + 1 if drawn else None, scale=None if "(" in spelled else step
     )
-    values = np.sort(np.linalg.eigvalsh(out.T @ out / count))[::-1] / lam
-    diagonal = np.mean(out**2, axis=0) / lam if theory is None else theory
+    values, before = (np.linalg.eigvalsh(each.T @ each)[::-1] for each in (out, x))
+    diagonal = np.mean(out**2, axis=0) / np.mean(x**2, axis=0) if theory is None else theory
     index = np.arange(1, len(lam) + 1)
     tables = [
         pl.DataFrame({"index": index, "ratio": np.where(ratios > ZERO, ratios, np.nan)})
         .with_columns(pl.lit(name).alias("way"), pl.lit(what).alias("what"))
         .with_columns(pl.col("ratio").fill_nan(None))
-        for what, ratios in ((MEASURED, values), (DIAGONAL, diagonal))
+        for what, ratios in ((MEASURED, values / before), (DIAGONAL, diagonal))
     ]
     return pl.concat(tables)
 
@@ -102,9 +112,9 @@ def _ratios(study: Study) -> Iterator[str]:
     for panel, name, x, y in study.lines():
         if panel == MEASURED:
             at = [i for i in (1, 10, 100, 1000) if i <= x[-1]]
-            values = ", ".join(f"{y[list(x).index(i)]:.3g}" for i in at)
+            values = ", ".join(f"{y[list(x).index(i)]:.4g}" for i in at)
             ends = "" if len(x) == study.table["index"].max() else f"; 0 from i = {x[-1] + 1:.0f}"
             yield (
                 f"{name}: at i = {', '.join(map(str, at))} the eigenvalue is {values} times that "
-                f"without rounding{ends}"
+                f"of the same features before rounding{ends}"
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from isoloss.linear.risk import INPUT_WORDS
 from isoloss.linear.studies.question import Array, Reference, Study
 
 #: What the noise models of the papers are called in figures.
@@ -19,6 +20,11 @@ RISK, GAP = "excess risk", "risk less that of full precision"
 def noise_name(noise: str) -> str:
     """The name of a noise model in figures: the papers' in words, others as they are spelled."""
     return NOISES.get(noise, noise)
+
+
+def reading_name(inputs: str) -> str:
+    """What the risk is read on, in words; an unknown word is left for its check to refuse."""
+    return INPUT_WORDS.get(inputs, inputs)
 
 
 def all_parts(noise: str, eps: float) -> str:
@@ -58,6 +64,12 @@ def compared(study: Study) -> Study:
     table = study.table.join(base, on=alike, how="left", maintain_order="left")
     ratio = (pl.col(study.y) / pl.col("_base")).alias("ratio")
     return replace(study, table=table.with_columns(ratio).drop("_base"))
+
+
+def comparing(said: Iterable[str], parameter: str) -> tuple[str, ...]:
+    """Sentences that compare values of a parameter, or the one that says why there are none."""
+    nothing = f"no comparison: that takes a result at two values of {parameter} or more"
+    return tuple(said) or (nothing,)
 
 
 def over_seeds(table: pl.DataFrame, alike: Sequence[str]) -> pl.DataFrame:

@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
 from isoloss.files import FilesError, read_json, shown, write
 
-T = TypeVar("T")
 #: One point of a study, or some that are found together: a function that makes their rows.
 Point = Callable[[], pl.DataFrame]
 #: The file of finished points is written at most so often, in seconds.
@@ -56,6 +55,10 @@ class Work:
 
     def table(self, points: Sequence[Point]) -> pl.DataFrame:
         """The rows of all points in their order; those that the store has are not done again."""
+        return pl.concat(self.frames(points), how="diagonal_relaxed")
+
+    def frames(self, points: Sequence[Point]) -> list[pl.DataFrame]:
+        """The same, the rows of each point apart."""
         frames: list[pl.DataFrame] = []
         written, known = time.monotonic(), len(self._kept)
         try:
@@ -75,16 +78,7 @@ class Work:
         if 0 < known < len(points):  # the store is there: it holds all, should saving fail
             self._write()
         self._say(len(points), len(points))
-        return pl.concat(frames, how="diagonal_relaxed")
-
-    def results(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """What calls give, one after the other, each reported; they are not kept in the store."""
-        found: list[T] = []
-        for k, call in enumerate(calls):
-            self._say(k, len(calls))
-            found.append(call())
-        self._say(len(calls), len(calls))
-        return found
+        return frames
 
     def _say(self, done: int, total: int) -> None:
         if self._tell is not None:
@@ -102,15 +96,19 @@ class Work:
         try:
             content = read_json(self._store.read_bytes(), nan=True)
         except ValueError as error:
-            raise FilesError(f"cannot read {shown(self._store)}: {error}") from None
+            raise self._refused(f"is damaged ({error}); remove it") from None
         # As it would be read back: tuples are lists in JSON.
         ours = json.loads(json.dumps(self._head))
         if not isinstance(content, dict) or {name: content.get(name) for name in ours} != ours:
-            raise FilesError(
-                f"{shown(self._store)} is of other settings, or no store of a study; finish "
-                "those, or remove it"
+            raise self._refused(
+                "is of other settings, or no store of a study; finish those, or remove it"
             )
+        if not isinstance(content.get("points"), list):
+            raise self._refused("is damaged (it has no points); remove it")
         return list(content["points"])
+
+    def _refused(self, why: str) -> FilesError:
+        return FilesError(f"{shown(self._store or '')} {why} to begin anew")
 
     @property
     def _head(self) -> dict[str, Any]:

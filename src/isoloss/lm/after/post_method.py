@@ -146,15 +146,13 @@ def own_methods(formats: Iterable[Format]) -> tuple[PostMethod, ...]:
     """The methods among those of some formats that isoloss does not ship: what a worker must be
     sent.
     """
-    found = dict.fromkeys(method_of_format(known) for known in formats)
-    return tuple(m for m in found if not METHODS.is_shipped(METHODS.home(m.name)))
+    return METHODS.own(method_of_format(known) for known in formats)
 
 
 def know_methods(methods: Iterable[PostMethod]) -> None:
     """Register methods that another process sent; those that are known already keep their home."""
     for method in methods:
-        if METHODS.find(method.name) != method:
-            METHODS.register(method.name, method, replace=True, home=method.round.__module__)
+        METHODS.receive(method, method.round.__module__)
 
 
 def label_of(formats: Iterable[Format], sequences: int) -> str:

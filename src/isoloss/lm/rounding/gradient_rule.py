@@ -128,16 +128,13 @@ def own_rules(formats: Iterable[Format]) -> tuple[GradientRule, ...]:
     """The rules among those of some formats that isoloss does not ship: what a worker must be
     sent.
     """
-    found = dict.fromkeys(rule_of(known) for known in formats)
-    return tuple(rule for rule in found if not RULES.is_shipped(RULES.home(rule.name)))
+    return RULES.own(rule_of(known) for known in formats)
 
 
 def know_rules(rules: Iterable[GradientRule]) -> None:
     """Register rules that another process sent; those that are known already keep their home."""
     for rule in rules:
-        if RULES.find(rule.name) != rule:
-            home = (rule.apply or rule.module).__module__
-            RULES.register(rule.name, rule, replace=True, home=home)
+        RULES.receive(rule, (rule.apply or rule.module).__module__)
 
 
 def without_method(known: Format) -> Format:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from isoloss.files import real_number, shown_value
 from isoloss.plans.problems import PlanError
 
 Rule = Literal["rates", "linear-bits", "memory-bits"]
@@ -93,12 +94,10 @@ class Hardware:
             )
         for name, value in self.numbers.items():
             unlimited = name not in self.peaks  # memory and bandwidth of a cost model
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not 0 < value <= (math.inf if unlimited else LARGEST_PEAK)
-            ):
-                raise PlanError(f"{name} of {self.name} is {value!r}; accepted is a number above 0")
+            if not 0 < real_number(value) <= (math.inf if unlimited else LARGEST_PEAK):
+                raise PlanError(
+                    f"{name} of {self.name} is {shown_value(value)}; accepted is a number above 0"
+                )
         told = {name for names in self.pages.values() for name in names}
         if odd := sorted(told - {*self.numbers, "rule", "measured"}):
             raise PlanError(f"pages of {self.name} name {odd[0]!r}, which it has no number for")
@@ -150,8 +149,10 @@ class Hardware:
                 raise PlanError(
                     f"{self.name} has no rate {rate!r}; it has {', '.join(self.peaks) or 'none'}"
                 )
-            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-                raise PlanError(f"mfu of {rate} is {share!r}; it is a share of the peak in (0, 1]")
+            if not 0 < real_number(share) <= 1:
+                raise PlanError(
+                    f"mfu of {rate} is {shown_value(share)}; it is a share of the peak in (0, 1]"
+                )
         return replace(self, mfu={**self.mfu, **given})
 
     def __str__(self) -> str:

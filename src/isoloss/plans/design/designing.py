@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isoloss.files import real_number, shown_value
 from isoloss.fits import INHERITED, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs
@@ -142,9 +143,10 @@ def _fitted(law: object) -> Fit:
 def _check_noise(noise: float | None) -> None:
     if noise is None:
         return
-    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise < np.inf:
+    if not 0 < real_number(noise) < np.inf:
         raise PlanError(
-            f"noise is {noise!r}; it is a standard deviation of log loss above 0, as 0.005"
+            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as "
+            "0.005"
         )
 
 

@@ -20,7 +20,7 @@ class Choice:
     params, tokens
         The best counts in this precision, for the loss averaged over laws and replicates.
     loss
-        Expected loss, nats per token.
+        Expected loss, in the metric of the plan.
     params_interval, tokens_interval, loss_interval
         (low, high).
     probability
@@ -97,7 +97,7 @@ class Regret:
     precision, params, tokens
         The choice.
     loss
-        Its expected loss, nats per token.
+        Its expected loss, in the metric of the plan.
     excess, excess_interval
         Loss over that of the plan's first choice, and its interval over laws and replicates.
     wasted

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from isoloss.files import real_number, shown_value
 from isoloss.fits import Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import (
@@ -201,9 +202,11 @@ def metric_of_all(members: Sequence[Member]) -> str:
     found = sorted({member.law.metric for member in members})
     if len(found) > 1:
         named = {member.law.metric: member.law.name for member in members}
+        again = f"fit law {named.get('unknown')} again, whose file does not say what its loss is"
         raise PlanError(
             f"the loss of law {named[found[0]]} is {found[0]} and that of {named[found[1]]} "
-            f"{found[1]}, which have no common mean; give laws of one metric"
+            f"{found[1]}, which have no common mean; "
+            f"{again if 'unknown' in named else 'give laws of one metric'}"
         )
     return found[0]
 
@@ -226,9 +229,11 @@ def member_of(law: LawLike, group: str | None = None) -> Member:
 
 
 def _weight(name: str, weight: object) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
-        raise PlanError(f"the weight of {name!r} is {weight!r}; accepted is a number of at least 0")
-    return float(weight)
+    if not 0 <= real_number(weight) < np.inf:
+        raise PlanError(
+            f"the weight of {name!r} is {shown_value(weight)}; accepted is a number of at least 0"
+        )
+    return float(weight)  # type: ignore[arg-type]
 
 
 def complete(law: Law) -> bool:

@@ -19,7 +19,7 @@ class ServingChoice:
     precision
         Its spelling, with the arrow.
     gap
-        Expected loss over that of the model as trained, nats per token; NaN where no law tells.
+        Expected loss over that of the model as trained; NaN where no law tells.
     gap_interval
         (low, high) over laws and bootstrap replicates.
     by_law
@@ -87,7 +87,7 @@ class ServingPlan:
     withheld: str | None
     dropped: Mapping[str, str]
     warnings: tuple[ResultWarning, ...]
-    metric: str = "nats"
+    metric: str = "unknown"
 
     @property
     def best(self) -> ServingChoice | None:

@@ -35,6 +35,7 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import taken_as_exact
+from isoloss.plans.what_laws_see import not_told_apart
 
 
 def rank_serving(
@@ -266,22 +267,15 @@ def _warnings(
             )
         )
     for m in members:
-        unseen: dict[str, None] = {}
-        for p in (p for p in asked if m.knows(p) is None):
-            unseen |= dict.fromkeys(s for s in m.unseen(p) if s.startswith("->"))
+        known = [p for p in asked if m.knows(p) is None]
+        unseen = dict.fromkeys(s for p in known for s in m.unseen(p) if s.startswith("->"))
         if unseen:
             text = (
                 f"law {m.law.name} has no term for {', '.join(unseen)}: "
                 "what they cost is missing from the gap"
             )
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, tuple(unseen)))
-        alike = _alike(m, asked)
-        if alike:
-            same = (
-                f"law {m.law.name} gives {' and '.join(alike)} the same loss: "
-                "scale groups, scales or methods do not enter it"
-            )
-            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, same))
+        found += not_told_apart([m], known)
     found += taken_as_exact(members)
     for each in dict.fromkeys(
         str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks
@@ -295,14 +289,3 @@ def _warnings(
                 )
             )
     return list(dict.fromkeys(found))
-
-
-def _alike(member: Member, asked: Sequence[Precision]) -> tuple[str, ...]:
-    """The first candidates that differ in spelling and not in loss."""
-    known = [p for p in asked if member.knows(p) is None]
-    losses = np.round(member.law.loss(member.points(known)), 12)
-    for value in dict.fromkeys(losses):
-        same = tuple(f"'{p}'" for p, loss in zip(known, losses, strict=True) if loss == value)
-        if len(same) > 1:
-            return same
-    return ()

@@ -123,10 +123,13 @@ def _missing_column(name: str, present: Sequence[str], origin: Origin) -> str:
 def _report(
     bad: Mapping[int, str], column: Column, origin: Origin, reasons: dict[int, list[str]]
 ) -> None:
-    """Adds what is wrong in a required column to the reasons; warns for an optional one."""
+    """Adds what is wrong in a required column, status or metric to the reasons; warns for others.
+
+    A loss of another metric is no loss in nats, so its row is excluded.
+    """
     if not bad:
         return
-    if column.required or column.name == "status":
+    if column.required or column.name in ("status", "metric"):
         for index, what in bad.items():
             reasons.setdefault(index, []).append(
                 f"{origin.column(column.name)} {what} {origin.place(index)}"

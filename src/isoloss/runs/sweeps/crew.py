@@ -31,10 +31,6 @@ THREADS = (
 )
 
 
-#: Why this worker could not import what its parent uses.
-_MISSING: list[str] = []
-
-
 class Crew(Executor):
     """An executor of `size` places, each a pool of one process: a process that dies breaks no
     other's work.
@@ -55,13 +51,13 @@ class Crew(Executor):
         """The future of a call, made in a process that is free; one that died is replaced."""
         place = next(i for i, future in enumerate(self._futures) if future is None or future.done())
         future: Future[_Result]
-        work = pickle.dumps((call, args, named))
+        work = used(), pickle.dumps((call, args, named))
         with _surroundings(self._main):
             try:
-                future = self._pool(place).submit(_call, work)
+                future = self._pool(place).submit(_call, *work)
             except BrokenExecutor:
                 self._pools[place] = None
-                future = self._pool(place).submit(_call, work)
+                future = self._pool(place).submit(_call, *work)
         self._futures[place] = future
         return future
 
@@ -80,7 +76,7 @@ class Crew(Executor):
 
     def _pool(self, place: int) -> ProcessPoolExecutor:
         pool = self._pools[place] or ProcessPoolExecutor(
-            1, mp_context=self._context, initializer=_begin, initargs=(self._watched, used())
+            1, mp_context=self._context, initializer=_begin, initargs=(self._watched,)
         )
         self._pools[place] = pool
         return pool
@@ -114,25 +110,23 @@ def cores() -> int:
         return bound
 
 
-def _begin(watched: Connection, modules: tuple[str, ...]) -> None:
-    """Tie a process to the one that started it, which alone hears the interrupt of the keyboard.
-
-    modules: what that one was told to `use`, imported before any task arrives that is made of it.
-    """
+def _begin(watched: Connection) -> None:
+    """Tie a process to the one that started it, which alone hears the interrupt of the keyboard."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+
+
+def _call(modules: tuple[str, ...], work: bytes) -> Any:
+    """The result of a pickled call, after the modules that its parent uses and it is made of.
+
+    Raises StoreError where this process cannot import them.
+    """
     try:
         use(*modules)
     except ValueError as error:
-        _MISSING.append(str(error))
-
-
-def _call(work: bytes) -> Any:
-    """The result of a pickled call; StoreError in a worker without the modules it is made of."""
-    if _MISSING:
-        raise StoreError(f"a worker {_MISSING[0]}")
+        raise StoreError(f"a worker {error}") from None
     call, args, named = pickle.loads(work)
     return call(*args, **named)
 

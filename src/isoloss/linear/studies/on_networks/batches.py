@@ -5,19 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
-
-import numpy as np
-import polars as pl
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 from isoloss.linear.descent import SGD
-from isoloss.linear.studies.on_networks.beside import Beside, Way, beside, row, sizes, spread
-from isoloss.linear.studies.on_networks.verdict import judged, log_slope
+from isoloss.linear.studies.on_networks.beside import (
+    Beside,
+    Replicates,
+    Setting,
+    Way,
+    measured,
+    sizes,
+    spread,
+)
+from isoloss.linear.studies.on_networks.lines import Rows, in_study, slope_line
 from isoloss.linear.studies.question import Study
+from isoloss.linear.studies.tables import NOISES
 from isoloss.linear.studies.work import Work
 
-NOISES = {"add": "additive", "vec": "shared factor", "coord": "factor by element"}
+if TYPE_CHECKING:
+    from isoloss.linear.networks import Network
+
 PARTS = {
     "d": "data",
     "l": "labels",
@@ -43,59 +51,63 @@ def network_batch(
     batch: Sequence[int] = (4, 16, 64, 128),
     steps: int = 400,
     share: float = 0.1,
-    replicates: int = 64,
+    replicates: Replicates = 64,
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
     work: Work | None = None,
 ) -> Study:
     """Batch scaling of rounding in a network, each part, beside the linear prediction."""
-    from isoloss.linear.networks import Network
-
     spread("batch", batch)
     way = Way(replicates, seed, dtype, device, share)
+    from isoloss.linear.networks import Network
+
     network = Network(dim, width, decay, teacher_width)
+    posed = _posed(network, eps)
     size = sizes(network, min(batch), way)
-    spelled = ["fp", *(f"{part}:{noise}({eps})" for part in PARTS for noise in NOISES)]
-    alone = ["fp", *(f"a:{noise}({eps})" for noise in NOISES)]
-    posed = [(network, spelled), *((replace(network, **each), alone) for each in APART.values())]
-    done = (work or Work()).results(
+    found = measured(
+        work,
         [
-            partial(beside, asked, SGD(steps, each), precisions, size, way)
-            for asked, precisions in posed
+            Setting(asked, SGD(steps, each), ("fp", *spelled), size)
+            for _, asked, spelled in posed
             for each in batch
-        ]
+        ],
+        way,
     )
-    rows: list[dict[str, Any]] = []
-    for k, text in enumerate(spelled[1:], start=1):
-        rows += _line(done[: len(batch)], k, PARTS[text[0]], batch)
-    for at, panel in enumerate(APART, start=1):
-        for k in range(1, len(alone)):
-            rows += _line(done[at * len(batch) : (at + 1) * len(batch)], k, panel, batch)
-    study = Study(
+    rows: Rows = []
+    for at, (names, _, _) in enumerate(posed):
+        rows += _lines(found[at * len(batch) : (at + 1) * len(batch)], names, batch)
+    return in_study(
         "network-batch",
         f"Does a larger batch average rounding away in a ReLU network too? eps {eps:g} on one "
         f"part, d = {dim}, {width} neurons, {steps} steps of {share:g} of the limit at batch "
         f"{min(batch)}, last iterate, {replicates} replicates with both signs of noise; the "
         "risk less that of full precision.",
-        pl.DataFrame(rows, infer_schema_length=None),
-        "x", "gap", "series", "panel", ("batch", "risk less that of full precision"), (),
-    )  # fmt: skip
-    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
+        rows,
+        "batch",
+    )
 
 
-def _line(
-    found: list[Beside], k: int, panel: str, batch_sizes: Sequence[int]
-) -> list[dict[str, Any]]:
-    first = found[0].networks["clean"].trained.precisions[k]
-    name = NOISES[str(first).partition(":")[2].partition("(")[0]]
-    values = np.stack([each.networks["clean"].increments()[-1, k] for each in found])
-    slope = log_slope(batch_sizes)
-    linear = slope(np.array([each.linear["clean"][k] - each.linear["clean"][0] for each in found]))
-    verdict = judged(f"{panel}, {name}", "slope against batch", slope, values, linear)
-    more = {**verdict.columns, "said": str(verdict)}
+def _posed(network: Network, eps: float) -> list[tuple[list[str], Network, list[str]]]:
+    """What is trained: the part or kind of network of each precision, the network, precisions."""
+
+    def spelled(parts: Sequence[str]) -> list[str]:
+        return [f"{part}:{noise}({eps})" for part in parts for noise in NOISES]
+
     return [
-        each
-        for batch, cell in zip(batch_sizes, found, strict=True)
-        for each in row(cell, "clean", k, float(batch), name, panel, batch_tokens=batch, **more)
+        ([name for name in PARTS.values() for _ in NOISES], network, spelled([*PARTS])),
+        *(
+            ([name] * len(NOISES), replace(network, **fields), spelled("a"))
+            for name, fields in APART.items()
+        ),
     ]
+
+
+def _lines(found: list[Beside], names: list[str], batch: Sequence[int]) -> Rows:
+    """The rows of all precisions but the first, full precision."""
+    rows: Rows = []
+    for k, (panel, noise) in enumerate(zip(names, cycle(NOISES.values()), strict=False), start=1):
+        rows += slope_line(
+            found, "clean", k, batch, "slope against batch", noise, panel, "batch_tokens"
+        )
+    return rows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import polars as pl
 from isoloss.formats import as_precision, noise_model
 from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
-from isoloss.linear.studies.on_networks.beside import FEWEST, Array
+from isoloss.linear.studies.on_networks.beside import Array, Replicates, Way
+from isoloss.linear.studies.on_networks.lines import Rows, data_noises, in_study, said
 from isoloss.linear.studies.on_networks.verdict import TOLERANCES, judged
 from isoloss.linear.studies.question import Study
 from isoloss.linear.studies.work import Work
@@ -40,61 +40,58 @@ def network_spectrum(
     steps: Sequence[int] = (250, 1000, 4000),
     share: float = 0.1,
     tests: int = 4096,
-    replicates: int = 12,
+    replicates: Replicates = 12,
     seed: int = 0,
     dtype: str = "float64",
     device: str = "cpu",
     work: Work | None = None,
 ) -> Study:
     """Eigenvalues with rounded data over those without, over training, beside the linear ones."""
-    from isoloss.linear.networks import Network, train_networks
+    way, noises = Way(replicates, seed, dtype, device, share), data_noises(eps_add, eps_mul)
+    times = sorted({0, *steps})
+    whole("tests", tests)
+    from isoloss.linear.networks import Network
 
-    whole("replicates", replicates, FEWEST)
-    network = Network(dim, width, decay, teacher_width)
-    ways = {
-        "additive": f"d:add({eps_add})",
-        "shared factor": f"d:vec({eps_mul})",
-        "factor by element": f"d:coord({eps_mul})",
-    }
-    work, times = work or Work(), (0, *steps)
-    (trained,) = work.results(
-        [
-            partial(
-                train_networks, network, SGD(max(steps), batch, f"{share} limit"),
-                [*ways.values()], at=times, replicates=replicates, seed=seed, dtype=dtype,
-                device=device,
-            )
-        ]
-    )  # fmt: skip
-    cells = [(step, k) for step in range(len(times)) for k in range(len(ways))]
-    found = work.results([partial(_eigenvalues, trained, *cell, tests) for cell in cells])
-    rows: list[dict[str, Any]] = []
+    network, sgd = Network(dim, width, decay, teacher_width), SGD(max(steps), batch)
+
+    @cache  # trained once, by the first point that needs it
+    def trained() -> Trained:
+        return way.train(network, sgd, [*noises.values()], f"{share} limit", at=times)
+
+    cells = [(step, k) for step in range(len(times)) for k in range(len(noises))]
+    found = (work or Work()).frames(
+        [partial(_eigenvalues, trained, *cell, tests) for cell in cells]
+    )
+    rows: Rows = []
     for (step, k), values in zip(cells, found, strict=True):
-        name, text = [*ways.items()][k]
-        rows += _line(network, text, name, f"after {times[step]} steps", *values)
-    study = Study(
+        name, text = [*noises.items()][k]
+        pair = [values[each].to_numpy().reshape(replicates, -1) for each in ("rounded", "exact")]
+        rows += _line(network, text, name, f"after {times[step]} steps", *pair)
+    return in_study(
         "network-spectrum",
         "What do rounded data do to the spectrum that a ReLU network sees? Eigenvalues of the "
         "Gauss-Newton matrix with rounded inputs over those with exact inputs, at weights trained "
         f"with rounded data; d = {dim}, {width} neurons, additive noise {eps_add:g}, factors "
         f"{eps_mul:g}, batch {batch}, step {share:g} of the limit, {replicates} replicates.",
-        pl.DataFrame(rows, infer_schema_length=None),
-        "x", "ratio", "series", "panel",
-        ("rank / number of eigenvalues", "eigenvalue, rounded / exact"), (),
-    )  # fmt: skip
-    return replace(study, answer=tuple(dict.fromkeys(each["said"] for each in rows)))
+        rows,
+        "rank / number of eigenvalues",
+        "ratio",
+        "eigenvalue, rounded / exact",
+    )
 
 
-def _eigenvalues(trained: Trained, step: int, k: int, tests: int) -> tuple[Array, Array]:
-    """Eigenvalues (R, n) with inputs rounded as in training, and with exact ones."""
+def _eigenvalues(trained: Callable[[], Trained], step: int, k: int, tests: int) -> pl.DataFrame:
+    """Eigenvalues of every replicate with inputs rounded as in training, and with exact ones."""
     from isoloss.linear.networks import gauss_newton
 
-    network, weights = trained.network, trained.weights(step, k)
+    made = trained()
+    network, weights = made.network, made.weights(step, k)
     # Rescaling a neuron's two layers against each other changes nothing: m eigenvalues are zero.
     rank = min(network.width * network.dim, tests)
-    rounded = gauss_newton(network, weights, trained.precisions[k], inputs=tests, seed=trained.seed)
-    exact = gauss_newton(network, weights, inputs=tests, seed=trained.seed)
-    return rounded.values[:, :rank], exact.values[:, :rank]
+    rounded = gauss_newton(network, weights, made.precisions[k], inputs=tests, seed=made.seed)
+    exact = gauss_newton(network, weights, inputs=tests, seed=made.seed)
+    pair = {"rounded": rounded.values, "exact": exact.values}
+    return pl.DataFrame({name: each[:, :rank].ravel().tolist() for name, each in pair.items()})
 
 
 def _line(
@@ -112,7 +109,7 @@ def _line(
         f"spectrum {panel}, {name}", QUANTITY, lambda means: float(means[0]), each, lift,
         tolerance, above_noise=False,
     )  # fmt: skip
-    more = {**verdict.columns, "said": str(verdict), "panel": panel, "precision": text}
+    more = {**said(verdict), "panel": panel, "precision": text}
     return [
         *_points(ratios, {"series": name, **more}),
         *_points([predicted], {"series": f"{name}, linear", **more}),
