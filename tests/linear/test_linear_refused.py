@@ -28,6 +28,7 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"dim": 2, "spectrum": [1.0, -1.0]},
         r"spectrum\[1\] is -1.0; accepted are finite numbers of at least 0",
     ),
+    ({"dim": 2, "spectrum": [0.0, 0.0]}, "all eigenvalues of the spectrum are 0"),
     (
         {"dim": 5, "target": "random"},
         "unknown target 'random'; accepted are a number, an array of dim numbers",
@@ -78,7 +79,7 @@ PRECISIONS = [
     (
         "w4/128",
         "no exact risk for the modifiers '/128' in precision 'w4/128'; accepted are '~sr' and "
-        "'~dither'; the coordinates that share a scale are not independent, so no moments close",
+        "'~dither'; numbers that share a scale are rounded together",
     ),
     ("w4@gptq", "no exact risk for the modifiers '@gptq' in precision 'w4@gptq'"),
     ("d4+had~sr", r"the modifiers '\+had~sr' in precision"),
