@@ -58,8 +58,8 @@ def test_a_manner_given_for_all_cells_is_that_of_the_cells() -> None:
         ({"stored": ["int4", "kv"]}, "sampled", "cannot read 'w:kv'"),
         ({"error_feedback": ["off"]}, "sampled", "error_feedback is 'off'; accepted are True and"),
         ({"error_feedback": [False, True]}, "sampled", "error_feedback keeps the rounding error"),
-        ({"precision": ["fp", "d:mxfp4"], "step_size": ["0.5 limit"]}, "sampled",
-         "the stability limit under 'mxfp4' is not known"),
+        ({"precision": ["fp", "d:int4/row"], "step_size": ["0.5 limit"]}, "sampled",
+         "the stability limit under 'int4/row' is not known"),
     ],
 )  # fmt: skip
 def test_a_manner_is_checked_before_anything_is_drawn(

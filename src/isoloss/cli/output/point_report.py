@@ -14,7 +14,7 @@ from isoloss.cli.output.showing import say, show, show_json, show_text
 if TYPE_CHECKING:
     import polars as pl
 
-    from isoloss.cli.arguments import Keeping
+    from isoloss.cli.arguments.options import Keeping
     from isoloss.formats import Precision
     from isoloss.linear import SGD, Regression
 
