@@ -85,7 +85,7 @@ class Regression:
             if not np.any(self.spectrum):
                 raise ValueError(
                     "all eigenvalues of the spectrum are 0, so no feature says anything of the "
-                    "label; accepted are numbers of at least 0, one of them above"
+                    "label; accepted are numbers of at least 0, at least one of them above 0"
                 )
         self._check_target()
         if self.sketch is not None:

@@ -17,6 +17,7 @@ from isoloss.cli.arguments.options import (
     ResampleName,
     Saving,
     Tables,
+    count,
     drawn,
     listed,
     many,
@@ -56,7 +57,7 @@ __all__ = [
     "TABLES", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists",
     "Fitting", "Force", "Keeping", "KeptTable", "Level", "ModelName", "OfName", "ProblemLists",
     "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables",
-    "check_target", "chosen_laws", "descent_of", "drawn", "flag", "given", "is_saved",
+    "check_target", "chosen_laws", "count", "descent_of", "drawn", "flag", "given", "is_saved",
     "is_table", "listed", "many", "names_a_file", "one", "only", "points_of", "read_tables",
     "regression_of", "saved_or_law", "scales_of", "switch", "whole_numbers",
 ]

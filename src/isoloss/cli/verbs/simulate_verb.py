@@ -24,6 +24,7 @@ from isoloss.cli.arguments import (
     ReadingLists,
     SamplingLists,
     check_target,
+    count,
     descent_of,
     drawn,
     given,
@@ -58,23 +59,10 @@ def simulate(
     ] = MethodName.exact,
     replicates: Annotated[
         int | None,
-        typer.Option(
-            "--replicates",
-            min=4,
-            rich_help_panel=SAMPLING,
-            help="Independent runs whose mean is the risk.",
-            show_default="1000",
-        ),
+        count("--replicates", SAMPLING, "Independent runs whose mean is the risk.", 4, "1000"),
     ] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            min=0,
-            rich_help_panel=SAMPLING,
-            help="Seed of all random numbers.",
-            show_default="0",
-        ),
+        int | None, count("--seed", SAMPLING, "Seed of all random numbers.", 0, "0")
     ] = None,
     study: Annotated[
         str | None,
