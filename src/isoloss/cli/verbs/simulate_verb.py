@@ -27,11 +27,12 @@ from isoloss.cli.arguments import (
     count,
     descent_of,
     drawn,
+    flag,
     given,
     regression_of,
     scales_of,
 )
-from isoloss.cli.manual import Example
+from isoloss.cli.manual import Example, given_options
 from isoloss.cli.output import draw, keep, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 from isoloss.cli.study_command import list_studies, run_study
@@ -95,6 +96,8 @@ def simulate(
     loss (risk), so 'isoloss fit' and 'isoloss plot' take it like any other.
     """  # fmt: skip
     if study == "list":
+        if others := [name for name in given_options() if name != "study"]:
+            raise Refused(f"--study list shows the studies and takes no {flag(others[0])}")
         list_studies()
         return
     check_target(output, TABLES, force)
