@@ -50,7 +50,7 @@ from isoloss.fits.solve import (
     pose,
     unheld,
 )
-from isoloss.fits.unseen_parts import kinds_and_methods
+from isoloss.fits.unseen_parts import rounding_of
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
@@ -243,7 +243,7 @@ def box_of(sample: Sample) -> Box:
         edges[1],
         edges[2],
         ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
-        *kinds_and_methods(present),
+        **rounding_of(present),
     )
 
 

@@ -60,7 +60,9 @@ def _shared(law: Law, present: Sequence[Level]) -> Iterator[ResultWarning]:
         told = [k for k in tie if kinds[k]]
         if len({tuple(kinds[k]) for k in told if len(kinds[k]) == len(kinds[told[0]])}) > 1:
             names = " = ".join(f"'{present[k]}'" for k in told[:MOST])
-            text = f"{law.name} has one constant for {names}: formats of several kinds are one to it"
+            text = (
+                f"{law.name} has one constant for {names}: formats of several kinds are one to it"
+            )
             yield ResultWarning(WarningKind.UNSEEN_PARTS, text)
 
 
@@ -97,8 +99,8 @@ def _has_no(left: Sequence[str]) -> str:
     return f"has no part{'s' if len(left) > 1 else ''} {', '.join(left[:MOST])}{more}"
 
 
-def kinds_and_methods(present: Sequence[Precision]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Kinds of the rounded formats of some runs, and methods that rounded all of a stage.
+def rounding_of(present: Sequence[Precision]) -> dict[str, tuple[str, ...]]:
+    """What the constants of some runs are of: kinds of formats, methods, parts like the weights.
 
     Reference: `laws.Box`, whose fields these are.
     """
@@ -107,7 +109,19 @@ def kinds_and_methods(present: Sequence[Precision]) -> tuple[tuple[str, ...], tu
         for mark, name in (("", "train"), ("-> ", "serve"))
     }
     methods = {mark: {f.method for f in formats} for mark, formats in stages.items()}
-    return (
-        tuple(sorted({kind_of(f) for formats in stages.values() for f in formats})),
-        tuple(f"{mark}{m}" for mark, own in methods.items() if len(own) == 1 for m in own if m),
-    )
+    return {
+        "kinds": tuple(sorted({kind_of(f) for formats in stages.values() for f in formats})),
+        "methods": tuple(
+            f"{m}{w}" for m, own in methods.items() if len(own) == 1 for w in own if w
+        ),
+        "shared": tuple(sorted(_as_weights(present))),
+    }
+
+
+def _as_weights(present: Sequence[Precision]) -> set[str]:
+    """The parts that all runs with rounded weights, and no others, round in the same format."""
+    rounded = [{s: f for s, f in p.train.items() if not f.is_wide} for p in present]
+    parts = {part for formats in rounded for part in formats} - {"w"}
+    return {
+        part for part in parts if all(formats.get(part) == formats.get("w") for formats in rounded)
+    }

@@ -39,9 +39,9 @@ __all__ = [
     "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale",
     "Sight", "Sparse",
     "Table", "Value", "alike", "amplitude", "as_inputs", "as_law", "bits_power", "decaying",
-    "exponent",
-    "float_fields",
-    "halving", "kind_of", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term",
+    "exponent", "float_fields",
+    "halving", "kind_of", "law_from_json", "plain", "power", "preset", "presets", "register",
+    "register_term",
     "saturating", "scale", "seen_parts", "select", "sights",
     "take", "tanh_error", "unseen",
 ]  # fmt: skip

@@ -170,7 +170,10 @@ def _box(own: _Fields) -> Box:
         own.read("tokens", Pair),
         own.read("tokens_per_param", Pair),
         own.read("formats", str),
-        *(own.read(name, Texts) if own.has(name) else () for name in ("kinds", "methods", "shared")),
+        *(
+            own.read(name, Texts) if own.has(name) else ()
+            for name in ("kinds", "methods", "shared")
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -124,8 +125,8 @@ class _Feature:
         if self.stage is None or not self.is_whole:
             return []
         formats = level.precision.train if self.stage == "train" else level.precision.serve
-        known = [formats[self.scope], *map(Format.parse, ALONE)]
-        return [_only(self.scope, each, self.stage) for each in known if not each.is_wide]
+        own, known = formats[self.scope], _alone(self.scope, self.stage)
+        return [_only(self.scope, own, self.stage), *known] if not own.is_wide else list(known)
 
 
 FLAGS = ("hadamard", "clip", "pow2")
@@ -199,9 +200,7 @@ def seen_parts(law: Law) -> tuple[str, ...]:
     stages: tuple[Stage, Stage] = ("train", "serve")
     parts = [part for part in PARTS if part not in ("k", "v")]  # laws read both as kv
     asked = {
-        ("-> " if stage == "serve" else "") + part: [
-            _only(part, Format.parse(name), stage) for name in ALONE
-        ]
+        ("-> " if stage == "serve" else "") + part: _alone(part, stage)
         for stage in stages
         for part in parts
     }
@@ -278,6 +277,12 @@ def _of_their_kind(known: Format, box: Box | None) -> Format | None:
 
 def _set(modifiers: Modifiers) -> tuple[str, ...]:
     return tuple(name for name, value in modifiers._asdict().items() if value)
+
+
+@cache
+def _alone(scope: str, stage: Stage) -> tuple[Level, ...]:
+    """Levels of one part alone, in several formats; kept, as every law is asked at the same."""
+    return tuple(_only(scope, Format.parse(name), stage) for name in ALONE)
 
 
 def _only(scope: str, known: Format, stage: Stage) -> Level:

@@ -90,20 +90,18 @@ class Plans:
     )
 
     def of(self, k: int) -> Planned:
-        """The plan that a candidate is part of: by the laws that see it, else those that read it."""
+        """The plan that holds a candidate: by the laws that see it, else by those that read it."""
         own = self.panel.seers[k]
         if own:
             return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
         return self._planned(self.panel.readers(k)[0], (k,), True)
 
-    def difference(self, i: int, j: int) -> float:
-        """The loss of one candidate over that of another, by the laws that see both; NaN: none."""
-        both = self.panel.seers[i] & self.panel.seers[j]
+    def compared(self, one: frozenset[int], other: frozenset[int]) -> Planned | None:
+        """The plan by the laws that see candidates of two kinds; None where there is none."""
+        both = one & other
         if not both:
-            return float("nan")
-        found = self._planned(both, tuple(self.panel.seen_by_all(both)), False)
-        one, other = (float(found.mean.loss[0, found.at(k)]) for k in (i, j))
-        return 0.0 if one == other else one - other
+            return None
+        return self._planned(both, tuple(self.panel.seen_by_all(both)), False)
 
     def _planned(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
         key = laws, which, drawn
@@ -127,6 +125,15 @@ class Plans:
 
 def differences(plans: Plans, which: Sequence[int]) -> Array:
     """The loss of each of some candidates over that of each other, NaN where no law sees both."""
-    return np.array([[plans.difference(i, j) for j in which] for i in which]).reshape(
-        len(which), len(which)
-    )
+    out = np.full((len(which), len(which)), np.nan)
+    kinds: dict[frozenset[int], list[int]] = {}
+    for i, k in enumerate(which):
+        kinds.setdefault(plans.panel.seers[k], []).append(i)
+    for one, rows in kinds.items():
+        for other, columns in kinds.items():
+            found = plans.compared(one, other)
+            if found is not None:
+                loss = {k: found.mean.loss[0, j] for j, k in enumerate(found.which)}
+                left, right = (np.array([loss[which[i]] for i in own]) for own in (rows, columns))
+                out[np.ix_(rows, columns)] = left[:, None] - right[None, :]
+    return out

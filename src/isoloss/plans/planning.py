@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.fits import Comparison, Fit, ResultWarning, WarningKind
+from isoloss.fits import Comparison, Fit, ResultWarning, Standing, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
-from isoloss.plans.evidence import Choice, LawPlan, Question, Standing
+from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.panels import Plans, differences
 from isoloss.plans.problems import PlanError
@@ -140,7 +140,7 @@ def _ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
     if not np.isfinite(loss).any():
         names = ", ".join(f"'{p}'" for p in candidates)
         raise PlanError(f"none of the candidates {names} can be planned within {plans.budget}")
-    known = [k for k in np.flatnonzero(np.isfinite(loss)).tolist()]
+    known = [int(k) for k in np.flatnonzero(np.isfinite(loss))]
     seen = [k for k in known if plans.panel.seers[k]]
     difference = np.full((len(loss), len(loss)), np.nan)
     difference[np.ix_(seen, seen)] = differences(plans, seen)
@@ -173,11 +173,13 @@ def _known(
     members: Sequence[Member], candidates: Sequence[Precision]
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
     """The candidates at which a law is defined, and why the others are left out."""
-    reasons = {}
-    for p in candidates:
-        told = [(m.law.name, m.knows(p)) for m in members]
-        if all(why is not None for _, why in told):
-            reasons[str(p)] = f"{told[0][0]}: {told[0][1]}"
+    told = [m.unknown(candidates) for m in members]
+    name = members[0].law.name
+    reasons = {
+        str(p): f"{name}: {told[0][k]}"
+        for k, p in enumerate(candidates)
+        if all(own[k] is not None for own in told)
+    }
     kept = tuple(p for p in candidates if str(p) not in reasons)
     if not kept:
         name, why = next(iter(reasons.items()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from isoloss.fits import ResultWarning, WarningKind
+from isoloss.fits import ResultWarning, View, WarningKind
 from isoloss.laws import Law, alike, seen_parts
-from isoloss.plans.search import Member, Panel, View, levels_of
+from isoloss.plans.search import Member, Panel, levels_of
 
 #: How many ties or laws a warning names.
 MOST = 4

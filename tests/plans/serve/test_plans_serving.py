@@ -20,14 +20,13 @@ def by_precision(found):
 
 def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None:
     found = by_precision(rank_serving("published", MODEL, "h100", ["w8", "w4/128", "w2"]))
+    two, both = ("kumar2024", "ouyang2024"), {"kumar2024": 0.5, "ouyang2024": 0.5}
+    weights = {8: both, 2: dict(zip((*two, "ouyang2024_per_bit"), (0.5, 0.25, 0.25), strict=True))}
     for bits, stored in ((8, 8), (2, 2)):
         choice = found[f"fp -> w{bits}"]
-        own = {
-            name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}")
-            for name in ("kumar2024", "ouyang2024")
-        }
+        own = {name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}") for name in weights[bits]}
         assert choice.by_law == pytest.approx(own)
-        assert choice.gap == pytest.approx(np.mean(list(own.values())))
+        assert choice.gap == pytest.approx(sum(w * own[name] for name, w in weights[bits].items()))
         assert np.isnan(choice.gap_interval).all()  # laws without replicates have none
         assert choice.bytes == pytest.approx(1e9 * stored / 8, rel=1e-3)
     assert found["fp -> w4/128"].bytes == 1e9 * 4.125 / 8

@@ -7,13 +7,13 @@ for. Nothing here knows `Plan`, which is made of these.
 
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
-from isoloss.plans.evidence.choices import Choice, LawPlan, Regret, Standing
+from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
 
 # fmt: off
 __all__ = [
     "Charts", "Choice", "Curve", "Frontier", "LawPlan", "Question", "Regret", "Served", "Serving",
-    "Standing", "Surface", "charts_of", "regrets_of",
+    "Surface", "charts_of", "regrets_of",
 ]
 # fmt: on

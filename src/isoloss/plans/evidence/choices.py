@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Standing = Literal["seen", "at least", "unknown"]
+from isoloss.fits import Standing
 
 
 @dataclass(frozen=True)

@@ -76,19 +76,17 @@ def _judged(
 ) -> Regret | None:
     """What one simpler choice would cost, by the laws that see both; None where none does."""
     budget, space, best = question.budget, question.space, Precision(first.precision)
-    panel = Panel.of(question.members, [best, each.precision, *space.precisions])
-    both = panel.seers[0] & panel.seers[1]
-    if not both:
+    # Every law of the question sees the first choice and all of the space.
+    panel = Panel.of(question.members, [each.precision])
+    if not panel.seers[0]:
         return None
-    members, rows = panel.taken(both), [counts[i] for i in sorted(both)]
+    members, rows = panel.taken(panel.seers[0]), [counts[i] for i in sorted(panel.seers[0])]
     plan, weights = losses_at(members, rows, [best], first.params, first.tokens, budget)
     own, _ = losses_at(members, rows, [each.precision], each.params, each.tokens, budget)
     more = (own - plan)[:, 0]
     loss = float(np.average(own[:, 0], weights=weights))
-    kept = [k - 2 for k in panel.seen_by_all(both) if k > 1]
-    allowed = space if len(kept) == len(space) else space.pick(kept)
-    objective = mean_loss(members, rows, levels_of(allowed.precisions), budget)
-    wasted = _wasted(objective, allowed, loss)
+    objective = mean_loss(members, rows, levels_of(space.precisions), budget)
+    wasted = _wasted(objective, space, loss)
     is_point = all(m.drawn is None for m in members) or first.outside > FAR
     return Regret(
         each.name, str(each.precision), each.params, each.tokens, loss,
@@ -145,20 +143,20 @@ def _by_rule(space: Space) -> float:
 
 def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | None:
     """The law of the newest paper not in the plan that tells the candidates apart."""
-    own, dated = {paper_of(m.law) for m in members}, []
-    for law in presets():
-        paper = paper_of(law)
-        if (
-            paper
-            and paper not in own
-            and len(asked) > 1
-            and law.name not in MISREAD
-            and complete(law)
-        ):
-            member = Member(law)
-            if all(view.sees for view in views_of(member, asked)) and not blind(member, asked):
-                dated.append((paper, member))
-    return max(dated, key=lambda each: each[0])[1] if dated else None
+    own = {paper_of(m.law) for m in members}
+    newer = [
+        (paper, law)
+        for law in presets()
+        if (paper := paper_of(law)) and paper not in own and law.name not in MISREAD
+    ]
+    if len(asked) < 2:
+        return None
+    for _, law in sorted(newer, key=lambda each: each[0], reverse=True):
+        member = Member(law)
+        able = complete(law) and not any(member.unknown(asked)) and not blind(member, asked)
+        if able and all(view.sees for view in views_of(member, asked)):
+            return member
+    return None
 
 
 def _wasted(objective: Loss, space: Space, loss: float) -> float:

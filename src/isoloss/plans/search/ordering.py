@@ -24,13 +24,17 @@ def order_of(difference: Array, value: Array) -> list[int]:
         Own losses, shape (n,).
     """
     better = difference < -EQUAL
-    left = list(range(len(value)))
-    order = []
-    while left:
-        free = [k for k in left if not any(better[j, k] for j in left)]
-        first = min(free or left, key=lambda k: (value[k], k))
+    left = np.ones(len(value), dtype=bool)
+    order: list[int] = []
+    by_value = [int(k) for k in np.argsort(value, kind="stable")]
+    while left.any():
+        beaten = np.asarray(better[left].any(axis=0))
+        first = next(
+            (k for k in by_value if left[k] and not beaten[k]),
+            next(k for k in by_value if left[k]),
+        )
         order.append(first)
-        left.remove(first)
+        left[first] = False
     return order
 
 

@@ -133,13 +133,13 @@ class Member:
         group = None if self.group is None else [self.group] * len(precisions)
         return as_inputs(params, tokens, list(precisions), group=group)
 
-    def knows_all(self, precisions: Sequence[Precision]) -> bool:
-        """Whether the law is defined at every one of several precisions."""
+    def unknown(self, precisions: Sequence[Precision]) -> list[str | None]:
+        """Reason the law is undefined at each of several precisions, or None."""
         try:
             self.law.loss(self.points(precisions))
-        except DomainError:
-            return False
-        return True
+        except DomainError:  # only then each by itself, which takes longer
+            return [self.knows(p) for p in precisions]
+        return [None] * len(precisions)
 
 
 def members_of(
@@ -306,7 +306,8 @@ def levels_of(precisions: Sequence[Precision]) -> Levels:
 
 def blind(member: Member, precisions: Sequence[Precision]) -> bool:
     """Whether a law tells none of several precisions from another; undefined ones are not asked."""
-    known = [p for p in precisions if member.knows(p) is None]
+    asked = zip(precisions, member.unknown(precisions), strict=True)
+    known = [p for p, why in asked if why is None]
     losses = member.law.loss(member.points(known)) if known else ()
     return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
 

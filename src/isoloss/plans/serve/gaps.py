@@ -40,7 +40,7 @@ class Told:
 
     @property
     def mean(self) -> float:
-        """The gap averaged over laws by weight and over the replicates of each; NaN without laws."""
+        """The gap averaged over laws by weight and replicates of each; NaN without laws."""
         if not self.members:
             return float("nan")
         pairs = zip(self.members, self.gaps, strict=True)

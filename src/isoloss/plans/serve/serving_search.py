@@ -24,8 +24,8 @@ from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
-    LawsLike,
     EQUAL,
+    LawsLike,
     Member,
     Panel,
     far,
@@ -154,9 +154,7 @@ def _telling(members: Sequence[Member]) -> tuple[Member, ...]:
     return reweighted(heard)
 
 
-def _within(
-    found: Sequence[ServingChoice], budget: Budget
-) -> tuple[list[int], dict[str, str]]:
+def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[int], dict[str, str]]:
     """The ways that meet the limits on memory and speed, and why the others do not."""
     dropped = {}
     for c in found:
@@ -187,9 +185,7 @@ def _speed(
     return device.bandwidth * budget.serving_devices / size, "bandwidth"
 
 
-def _served(
-    k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float
-) -> ServingChoice:
+def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) -> ServingChoice:
     """One way to serve, by the laws that see it."""
     n, d = budget.params or 0.0, budget.tokens or 0.0
     precision, told = gaps.panel.precisions[k], gaps.told(k)
