@@ -103,6 +103,27 @@ class Plans:
             return None
         return self._planned(both, tuple(self.panel.seen_by_all(both)), False)
 
+    def share_won(self, k: int) -> float:
+        """The weight of the replicates, or of laws without any, to which a candidate is the best.
+
+        Of what each law sees, if that is more than this one; NaN where no law compares it, and for
+        one law without replicates, which has no doubt to tell of.
+        """
+        own, panel = self.panel.seers[k], self.panel
+        if len(panel.precisions) > 1:
+            own = frozenset(i for i in own if len(panel.seen_by_all(frozenset({i}))) > 1)
+        if not own or (len(own) == 1 and panel.members[min(own)].drawn is None):
+            return float("nan")
+        if panel.seers[k] == own and self.of(k).which == tuple(range(len(self.space))):
+            return _won(self.of(k), k)
+        laws = zip(panel.taken(own), sorted(own), strict=True)
+        return sum(m.weight * _won(self._alone(i), k) for m, i in laws)
+
+    def _alone(self, i: int) -> Planned:
+        """The plan of one law, of the candidates that it sees."""
+        own = frozenset({i})
+        return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
+
     def _planned(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
         key = laws, which, drawn
         if key not in self._kept:
@@ -121,6 +142,13 @@ class Plans:
         if drawn and not alone:
             again = replanned(members, counts, levels, self.budget, space)
         return Planned(members, counts, which, space, mean, *again)
+
+
+def _won(found: Planned, k: int) -> float:
+    """The weight of the replicates of a plan in which a candidate is the best."""
+    loss, j = found.drawn.loss, found.at(k)
+    won = (np.argmin(loss, axis=1) == j) & np.isfinite(loss[:, j])
+    return float(found.weights[won].sum())
 
 
 def differences(plans: Plans, which: Sequence[int]) -> Array:

@@ -98,7 +98,7 @@ def plan(
     plans = Plans(panel, space_of(budget, device, candidates), budget, draws)
     order, difference, lost = _ranked(plans)
     use = Use(budget, device, level)
-    choices = tuple(_choice(k, plans, use, difference[order[0], k]) for k in order)
+    choices = tuple(_choice(k, plans, use, float(difference[k, order[0]])) for k in order)
     found = plans.of(order[0])
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
     by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
@@ -202,8 +202,8 @@ def _silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
     return tuple(left_out(m) for i, m in enumerate(panel.members) if i not in own)
 
 
-def _choice(k: int, plans: Plans, use: Use, better: float) -> Choice:
-    """One candidate with its plan; `better` is the loss of the first choice less its own."""
+def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
+    """One candidate with its plan; `more` is its loss over that of the first choice."""
     found = plans.of(k)
     j, space, best, weights = found.at(k), found.space, found.drawn, found.weights
     n, d = float(found.mean.params[0, j]), float(found.mean.tokens[0, j])
@@ -229,7 +229,7 @@ def _choice(k: int, plans: Plans, use: Use, better: float) -> Choice:
         params_interval=params,
         tokens_interval=tokens,
         loss_interval=NO_INTERVAL if standing == "unknown" else loss,
-        probability=_probability(k, plans),
+        probability=plans.share_won(k),
         binding=tuple(binding),
         spent=spent,
         flop=6.0 * n * d * rate.cost,
@@ -240,7 +240,7 @@ def _choice(k: int, plans: Plans, use: Use, better: float) -> Choice:
         counted=counted_over_rule(n, use.budget.decoder),
         laws=tuple(m.law.name for m in found.members),
         standing=standing,
-        more=-better,
+        more=more,
         outside=outside,
     )
 
@@ -249,20 +249,6 @@ def _standing(k: int, plans: Plans) -> Standing:
     if plans.panel.seers[k]:
         return "seen"
     return "at least" if plans.panel.readers(k)[1] else "unknown"
-
-
-def _probability(k: int, plans: Plans) -> float:
-    """The weight of the replicates, or of laws without any, to which a candidate is the best.
-
-    Of the candidates that all its laws see; NaN where it is not seen, and for one law without
-    replicates, which has no doubt to tell of.
-    """
-    found = plans.of(k)
-    if not plans.panel.seers[k] or (found.is_point and len(found.members) == 1):
-        return float("nan")
-    loss, j = found.drawn.loss, found.at(k)
-    won = (np.argmin(loss, axis=1) == j) & np.isfinite(loss[:, j])
-    return float(found.weights[won].sum())
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

@@ -131,6 +131,8 @@ class Plan:
                 (
                     f"intervals of {100 * self.level:g}% over laws and bootstrap replicates, "
                     "each planned again",
+                    "loss: by the laws that see the precision; over the first: by those that see "
+                    "both",
                 ),
                 (
                     "precision",
@@ -218,17 +220,20 @@ def _loss(c: Choice) -> str:
 
 def _share(c: Choice) -> str:
     """How often a choice is the best: of replicates, or of laws where none has any."""
-    if c.probability != c.probability:
+    if c.probability != c.probability or c.outside > FAR:
         return "-"
-    return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point and c.outside <= FAR else "")
+    return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point else "")
 
 
 def _sure(first: Choice) -> str:
     """How sure the first choice is, in words."""
     if first.standing != "seen":
         return "which no law sees whole"
+    if first.probability != first.probability and first.is_point:
+        law = "a law" if len(first.laws) == 1 else "laws"
+        return f"by {law} without replicates, so without an interval"
     if first.probability != first.probability:
-        return "by one law without replicates, so without an interval"
+        return "which no law compares with another candidate"
     if first.outside > FAR:
         return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
     share = f"{100 * first.probability:.0f}%"

@@ -52,9 +52,11 @@ class Panel:
         known = {i: row[k] for i, row in enumerate(self.views) if row[k].undefined is None}
         floors = frozenset(i for i, view in known.items() if view.is_floor)
         telling = frozenset(i for i in floors if not known[i].is_blind)
-        if telling or floors:
+        # A bound by full precision alone counts where no law reads the candidate as anything else.
+        others = frozenset(known) - floors
+        if telling or (floors and not others):
             return telling or floors, True
-        return frozenset(known), False
+        return others, False
 
     def taken(self, which: frozenset[int]) -> tuple[Member, ...]:
         """Some of the laws, with weights that add up to one; laws of one base share theirs."""
