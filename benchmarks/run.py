@@ -44,6 +44,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     },
     "plans": {
         "plan_speed": "Speed of a plan",
+        "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
         "decision_quality": "Decisions under a truth that nobody fitted",
     },

@@ -32,7 +32,7 @@ def test_a_law_counts_only_for_the_candidates_that_it_sees() -> None:
         (kumar(*POINT, "w4/64 a4/64") + chen(*POINT, "w4/64 a4/64")) / 2, rel=1e-9
     )
     assert by["bf16"].loss == pytest.approx(
-        (kumar(*POINT) + chen(*POINT) + size(*POINT)) / 3, rel=1e-9
+        (kumar(*POINT, "bf16") + chen(*POINT) + size(*POINT)) / 3, rel=1e-9
     )
     assert found.choices[0].precision == "bf16"
     assert found.choices[0].more == 0.0
@@ -45,7 +45,9 @@ def test_the_rank_of_two_candidates_asks_the_laws_that_see_both() -> None:
     assert by["w8"].more == pytest.approx(preset("kumar2024").gap(*POINT, "w8", "bf16"), rel=1e-9)
     low, high = preset("kumar2024").at(E=1.0), preset("hoffmann2022")
     found, by = planned([low, high], ["bf16", "w8"])
-    assert low(*POINT, "w8") < (low(*POINT) + high(*POINT)) / 2  # its own average looks better
+    assert (
+        low(*POINT, "w8") < (low(*POINT, "bf16") + high(*POINT)) / 2
+    )  # its own average looks better
     assert [c.precision for c in found.choices] == ["bf16", "w8"]
     assert by["bf16"].probability != by["bf16"].probability  # one point law has no doubt
 
