@@ -174,7 +174,7 @@ def _student_scale(o: Objective, r: Array, weights: Array) -> float:
         middle = 0.5 * (low + high)
         pull = (o.nu + 1) * squares / np.maximum(o.nu * middle**2 + squares, 1e-300) - 1.0
         low, high = (middle, high) if float(weights @ pull) > 0 else (low, middle)
-    return high
+    return float(high)
 
 
 def _student_deviance(o: Objective, r: Array) -> float:

@@ -55,10 +55,10 @@ def with_amplitudes(
 
 
 def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Problem, Solution]:
-    """Ends of walks from theta, first by least squares, and the problem whose objective they end at.
+    """Ends of walks from theta, by least squares first, and the problem that they solve.
 
-    A scale that is not given is found in turns with the constants, the most likely at the residuals
-    of the best walk: each turn raises the likelihood of both. With fewer than two rows a constant
+    A scale that is not given is found in turns with the constants, the most likely one at the
+    residuals of the best walk: each turn raises the likelihood of both. With fewer than two rows a constant
     that likelihood has no bound (a law through most rows), so the scale stays that of least
     squares.
     """
