@@ -266,6 +266,6 @@ def _of_law(i: int, plans: Plans) -> LawPlan:
         str(space.precisions[k]),
         n,
         d,
-        float(best.loss[0, k]),
+        float(best.loss[0, k]) if seen else float("nan"),
         far(member, n, d),
     )

@@ -262,6 +262,6 @@ def _of_law(each: LawPlan) -> tuple[str, ...]:
         each.precision,
         compact(each.params),
         compact(each.tokens),
-        f"{each.loss:.4f}",
+        f"{each.loss:.4f}" if each.loss == each.loss else "unknown",
         place(each.outside),
     )

@@ -75,6 +75,7 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     tokens = _around(best.tokens, cloud[1], [box.tokens for box in regions])
     u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))
     loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
+    loss = np.full(loss.shape, np.nan) if best.standing == "unknown" else loss
     space = question.space.take(k)
     line = np.geomspace(params[0], params[-1], LINE)
     factors = FACTORS if space.spendings else ()
@@ -113,9 +114,11 @@ def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> 
 def _frontier(
     question: Question, names: Sequence[str], best: Choice, level: float
 ) -> Frontier | None:
-    """The best of some precisions at multiples of the budget; None where no cost is limited."""
+    """The best of some precisions at multiples of the budget; None where no cost is limited, or
+    no law sees them."""
     space = question.space
-    if not space.spendings or (space.params is not None and space.tokens is not None):
+    is_held = space.params is not None and space.tokens is not None
+    if not space.spendings or is_held or best.standing == "unknown":
         return None
     binding = [s for s in space.spendings if s.name in best.binding]
     asked, unit = _cost(question, (binding or list(space.spendings))[0].name)

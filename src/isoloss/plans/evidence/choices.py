@@ -93,7 +93,8 @@ class LawPlan:
     weight
         Its share in the plan; all weights add up to one.
     precision, params, tokens, loss
-        Its own best plan, with the constants of its best fit.
+        Its own best plan, with the constants of its best fit, among the candidates that it sees;
+        the loss is NaN where it sees none.
     outside
         How far that plan lies outside the runs behind the law, as a factor: 1 inside, NaN unknown.
     """
