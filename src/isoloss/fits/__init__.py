@@ -24,7 +24,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.saving import load, save
 from isoloss.fits.sections import Section, text
-from isoloss.fits.seeing import Standing, View, views
+from isoloss.fits.seeing import Standing, View, asked_of, views
 from isoloss.fits.simulating import draw_runs
 from isoloss.fits.solve import (
     OBJECTIVES,
@@ -42,8 +42,8 @@ __all__ = [
     "Comparison", "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
     "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction",
     "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing",
-    "View", "WarningKind", "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps", "load",
-    "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
-    "views",
+    "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs", "fit", "gap_table",
+    "gaps", "load", "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save",
+    "split", "text", "views",
 ]
 # fmt: on

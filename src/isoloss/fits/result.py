@@ -17,6 +17,7 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
+    as_seen,
     loss_draws,
     points,
     split_compute,
@@ -42,6 +43,7 @@ from isoloss.fits.evidence import (
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
+from isoloss.fits.seeing import View, views
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
@@ -251,7 +253,17 @@ class Fit:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
-        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
+        found = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
+        return as_seen(found, x, self.views(x), self.law.name)
+
+    def views(self, x: Inputs) -> tuple[View, ...]:
+        """What the law can say of each level of some inputs."""
+        fitted = self.points.fitted_precisions
+        # Kept with the fit, so that no other one has its id meanwhile.
+        kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
+            ("views", id(self)), lambda: (self, views(self.law, x.levels.items, fitted))
+        )
+        return kept[1]
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""

@@ -19,6 +19,7 @@ from isoloss.laws import Law, Level, Sight, alike, kind_of, sights
 
 #: What is known of a loss: "seen" by a law, "at least" that of the law, or "unknown".
 Standing = Literal["seen", "at least", "unknown"]
+STANDINGS: tuple[Standing, ...] = ("seen", "at least", "unknown")
 #: The bits of each rounded scope, and names of what is missed.
 Bits = tuple[str, ...]
 Names = tuple[str, ...]
@@ -103,6 +104,32 @@ def views(
         blind = rounds and sight.is_reference and name not in held
         found.append(View(lost, missing, sight.unseen, floor, blind))
     return tuple(found)
+
+
+def asked_of(own: Sequence[View]) -> tuple[tuple[int, ...], Standing]:
+    """The laws that are asked about one level, by index, and what their loss is.
+
+    Those that see it; else those whose loss bounds it; else those that read it as another level.
+    A bound by full precision alone counts where no law reads the level as anything else.
+
+    Parameters
+    ----------
+    own
+        What each law can say of the level.
+
+    Returns
+    -------
+    tuple
+        The laws, none where none is defined there, and the standing of their loss.
+    """
+    by = {each: [i for i, v in enumerate(own) if v.standing == each] for each in STANDINGS}
+    others = [i for i in by["unknown"] if own[i].undefined is None]
+    telling = [i for i in by["at least"] if not own[i].is_blind]
+    if by["seen"]:
+        return tuple(by["seen"]), "seen"
+    if telling or (by["at least"] and not others):
+        return tuple(telling or by["at least"]), "at least"
+    return tuple(others), "unknown"
 
 
 def _of_runs(law: Law, fitted: Iterable[str]) -> tuple[Mapping[Bits, Names], frozenset[str]]:

@@ -47,7 +47,8 @@ def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultW
             verb = "is" if runs == 1 else "are"
             text = f"{law.name} {_has_no(left)}: {runs} of {len(x)} runs {verb} {said}"
             out.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, left))
-    return (*out, *_shared(law, [x.levels.items[k] for k in np.flatnonzero(counts)]))
+    # What a law leaves out has no constant of its own.
+    return (*out, *_shared(law, [found[int(k)].level for k in np.flatnonzero(counts)]))
 
 
 def _shared(law: Law, present: Sequence[Level]) -> Iterator[ResultWarning]:

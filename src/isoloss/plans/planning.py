@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.fits import Comparison, Fit, ResultWarning, Standing, WarningKind
+from isoloss.fits import Comparison, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
@@ -146,7 +146,7 @@ def _ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
     difference[np.ix_(seen, seen)] = differences(plans, seen)
     order = [seen[i] for i in order_of(difference[np.ix_(seen, seen)], loss[seen])]
     rest = [k for k in known if k not in seen]
-    order += sorted(rest, key=lambda k: (not plans.panel.readers(k)[1], loss[k]))
+    order += sorted(rest, key=lambda k: (plans.panel.readers(k)[1] == "unknown", loss[k]))
     why = "no loss at any size that the budget allows, or not for all replicates of all laws"
     lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in known}
     return order, difference, lost
@@ -220,7 +220,7 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         else interval(each[held, j], weights[held], use.level)
         for each in (best.params, best.tokens, best.loss)
     )
-    standing = _standing(k, plans)
+    standing = plans.panel.readers(k)[1]
     return Choice(
         precision=str(space.precisions[j]),
         params=n,
@@ -243,12 +243,6 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         more=more,
         outside=outside,
     )
-
-
-def _standing(k: int, plans: Plans) -> Standing:
-    if plans.panel.seers[k]:
-        return "seen"
-    return "at least" if plans.panel.readers(k)[1] else "unknown"
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

@@ -87,10 +87,10 @@ def _seen_by_none(panel: Panel, k: int) -> ResultWarning:
     p = panel.precisions[k]
     views = {m.law.name: row[k] for m, row in zip(panel.members, panel.views, strict=True)}
     missing = tuple(dict.fromkeys(part for view in views.values() for part in view.missing))
-    laws, is_bound = panel.readers(k)
+    laws, standing = panel.readers(k)
     own = {panel.members[i].law.name: panel.views[i][k] for i in sorted(laws)}
     name, view = next(iter((own or views).items()))
-    lost = "is a lower bound" if is_bound else "is unknown"
+    lost = "is a lower bound" if standing == "at least" else "is unknown"
     text = f"no law sees '{p}': {view.why(name, p)}, so its loss {lost}"
     return ResultWarning(WarningKind.UNSEEN_PARTS, text, missing)
 

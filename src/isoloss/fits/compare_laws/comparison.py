@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from isoloss.files import save, was
 from isoloss.fits.arguments import Of, check_level, check_of
+from isoloss.fits.compare_laws.averaging import by_those_that_see
 from isoloss.fits.compare_laws.comparison_report import (
     average_section,
     ranking_section,
@@ -96,10 +97,15 @@ class Comparison:
         return self.predict_inputs(points(params, tokens, precision, group, sparsity), level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
-        """As ``predict``, for inputs that are made. Laws without weight are not asked."""
+        """As ``predict``, for inputs that are made. Laws without weight are not asked, nor those
+        that cannot see a point."""
         level = self.level if level is None else check_level(level)
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
+        return by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+
+    def _average(self, asked: Sequence[Entry], x: Inputs, level: float, of: Of) -> Prediction:
+        """The average of some laws by weight, with the interval of the mixture."""
         centre = sum((e.weight * e.fit.law.loss(x) for e in asked), start=np.zeros(len(x)))
         pooled = [e.fit.draw(x, of, self.seed + k) for k, e in enumerate(asked)]
         shares = self._shares(asked)

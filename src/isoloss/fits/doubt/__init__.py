@@ -5,6 +5,7 @@ from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
+    as_seen,
     counts,
     loss_draws,
     points,
@@ -19,8 +20,8 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 # fmt: off
 __all__ = [
     "ComputeSplit", "Draws", "Efficiencies", "LackOfFit", "Noise", "Prediction", "Profile",
-    "Resample", "check_resample", "counts", "efficiencies", "lack_of_fit", "loss_draws", "noise",
-    "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
+    "Resample", "as_seen", "check_resample", "counts", "efficiencies", "lack_of_fit", "loss_draws",
+    "noise", "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
     "split_compute", "summarise", "with_noise",
 ]
 # fmt: on

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from isoloss.fits import View, views
+from isoloss.fits import Standing, View, asked_of, views
 from isoloss.formats import Precision
 from isoloss.laws import Level
 from isoloss.plans.search.weighted_laws import Member, reweighted
@@ -44,19 +44,10 @@ class Panel:
             frozenset(i for i in rows if self.views[i][k].sees) for k in range(len(self.precisions))
         )
 
-    def readers(self, k: int) -> tuple[frozenset[int], bool]:
-        """The laws that put a bound on a candidate which none sees, or only read it as another.
-
-        Whether they bound it comes second: their loss is then a lower one.
-        """
-        known = {i: row[k] for i, row in enumerate(self.views) if row[k].undefined is None}
-        floors = frozenset(i for i, view in known.items() if view.is_floor)
-        telling = frozenset(i for i in floors if not known[i].is_blind)
-        # A bound by full precision alone counts where no law reads the candidate as anything else.
-        others = frozenset(known) - floors
-        if telling or (floors and not others):
-            return telling or floors, True
-        return others, False
+    def readers(self, k: int) -> tuple[frozenset[int], Standing]:
+        """The laws that are asked about a candidate, and what their loss of it is."""
+        laws, standing = asked_of([row[k] for row in self.views])
+        return frozenset(laws), standing
 
     def taken(self, which: frozenset[int]) -> tuple[Member, ...]:
         """Some of the laws, with weights that add up to one; laws of one base share theirs."""
