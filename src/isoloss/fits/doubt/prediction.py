@@ -82,7 +82,8 @@ class Prediction:
             f"{100 * self.level:.0f}% interval of a {self.of}"
         )
         rows = [
-            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   {low} to {high}"
+            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
+            + (f"{low} to {high}" if low not in ("nan", "unknown") else "no interval")
             for n, d, p, (loss, low, high) in zip(
                 self.params, self.tokens, self.precision, self.said, strict=True
             )
