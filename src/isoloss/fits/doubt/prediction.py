@@ -83,7 +83,7 @@ class Prediction:
         )
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
-            + (f"{low} to {high}" if low not in ("nan", "unknown") else "no interval")
+            + (f"{low} to {high}" if low not in ("nan", "unknown") else "none")
             for n, d, p, (loss, low, high) in zip(
                 self.params, self.tokens, self.precision, self.said, strict=True
             )
