@@ -35,16 +35,16 @@ from isoloss.fits.solve import (
     ResidualLoss,
     log_slopes,
 )
-from isoloss.fits.warning import INHERITED, WITHHOLDING, ResultWarning, WarningKind
+from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withholds
 
 # fmt: off
 __all__ = [
-    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "WITHHOLDING", "CellGap", "Certificate",
+    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "CellGap", "Certificate",
     "Comparison", "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
-    "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction",
-    "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing",
-    "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs", "fit", "gap_table",
-    "gaps", "load", "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save",
-    "split", "text", "views",
+    "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
+    "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section",
+    "Split", "Standing", "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs",
+    "fit", "gap_table", "gaps", "load", "log_slopes", "predict", "profile",
+    "profile_prediction", "rollout", "save", "split", "text", "views", "withholds",
 ]
 # fmt: on

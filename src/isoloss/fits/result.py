@@ -48,7 +48,7 @@ from isoloss.fits.sections import Section, html, text
 from isoloss.fits.seeing import View, views
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
 from isoloss.fits.unseen_parts import unseen_at_points
-from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
+from isoloss.fits.warning import ResultWarning, WarningKind, withholds
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law
 
@@ -197,10 +197,7 @@ class Fit:
     @property
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
-        found = [each.text for each in self.warnings if each.kind in WITHHOLDING]
-        shape = ("A", "alpha", "B", "beta", "kappa")
-        at_bound = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
-        found += [w.text for w in at_bound if {n.partition("[")[0] for n in w.about} & {*shape}]
+        found = [each.text for each in self.warnings if withholds(each)]
         if not found and self.exponent_by_form:
             return (
                 f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing "

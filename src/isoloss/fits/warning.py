@@ -158,6 +158,8 @@ WITHHOLDING = frozenset(
         WarningKind.NO_SIGNAL,
     }
 )
+#: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
+OF_SIZE = frozenset({"A", "alpha", "B", "beta", "kappa"})
 #: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
 INHERITED = frozenset(
     {
@@ -211,3 +213,10 @@ class ResultWarning:
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:
     """The kinds among some warnings."""
     return {each.kind for each in warnings}
+
+
+def withholds(each: ResultWarning) -> bool:
+    """Whether a warning of a fit withholds the exponent, and the sizes that are made of it."""
+    if each.kind is WarningKind.AT_BOUND:
+        return any(name.partition("[")[0] in OF_SIZE for name in each.about)
+    return each.kind in WITHHOLDING

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import WITHHOLDING, ResultWarning, WarningKind
+from isoloss.fits import withholds
 from isoloss.plans.search import Member
 
 #: A plan is withheld where laws of at least this share of the weight have a reason.
 SHARE = 0.5
-#: Constants that a plan rests on: at a bound they are not held, and the best size is not either.
-OF_SIZE = {"A", "alpha", "B", "beta", "kappa"}
 
 
-def withheld_by_fits(members: Sequence[Member]) -> str | None:
-    """Reason not to recommend one size, from the fits of the laws; None where there is none.
+def withheld_by_fits(members: Sequence[Member], flop: float) -> str | None:
+    """Reason not to recommend one size at a compute, from the fits of the laws, or None.
 
     That of the heaviest law, where laws of half the weight or more have any.
     """
-    found = [(m.weight, m.law.name, why) for m in members if (why := reason_of(m)) is not None]
+    found = [(m.weight, m.law.name, why) for m in members if (why := reason_of(m, flop))]
     if sum(weight for weight, _, _ in found) < SHARE:
         return None
     _, name, why = max(found, key=lambda each: each[0])
     return f"{name}: {why}"
 
 
-def reason_of(member: Member) -> str | None:
-    """Why the fit of a law cannot tell the best size, or None; bare laws have no fit to ask.
+def reason_of(member: Member, flop: float) -> str | None:
+    """Why the fit of a law cannot tell the best size at 6 N D FLOPs; bare laws have none to ask.
 
-    Kinds that withhold the exponent of a fit withhold the sizes that are made of it, and so does an
-    exponent or a size of a term of the base that ends at its bound.
+    What withholds the exponent of a fit withholds the sizes that are made of it, unless the runs
+    tell the size at this compute though not the exponent, and so does a size that moves along a
+    ridge of constants which the runs do not hold.
     """
     if member.fit is None:
         return None
-    return next((each.text for each in member.fit.warnings if _withholds(each)), None)
-
-
-def _withholds(each: ResultWarning) -> bool:
-    if each.kind is WarningKind.AT_BOUND:
-        return any(name.split("[")[0] in OF_SIZE for name in each.about)
-    return each.kind in WITHHOLDING
+    said = next((each.text for each in member.fit.warnings if withholds(each)), None)
+    if said or not member.fit.identified.followed:
+        return said
+    if member.fit.compute_split(flop, member.group).told:
+        return None
+    names = ", ".join(member.fit.identified.not_held(member.fit.level))
+    return f"the best size moves with {names}, which the runs do not hold"

@@ -103,7 +103,9 @@ def plan(
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
     by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
     outside = outside_of(found.members, choices[0])
-    reasons = (*unsure(choices, difference, order, panel), outside, withheld_by_fits(found.members))
+    compute = 6 * choices[0].params * choices[0].tokens
+    inherited = withheld_by_fits(found.members, compute)
+    reasons = (*unsure(choices, difference, order, panel), outside, inherited)
     withheld = None if extrapolate else next(filter(None, reasons), None)
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     told = laws.warnings if isinstance(laws, Comparison) else ()
