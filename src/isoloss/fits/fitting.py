@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -50,6 +50,21 @@ from isoloss.fits.solve import (
     pose,
     unheld,
 )
+from isoloss.fits.units import (
+    Lines,
+    check_splits,
+    counts,
+    odd_rows,
+    relative_errors,
+    rising,
+    scatter_beyond,
+    split_cells,
+    undeclared,
+    units_of,
+    with_units,
+    with_weights,
+)
+from isoloss.fits.warning import ResultWarning
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
@@ -91,7 +106,8 @@ def fit(
     draws
         Bootstrap replicates, from which intervals are read.
     how
-        Resampling: "runs", "groups", "fractional" or "wild"; by default what the runs allow.
+        Resampling: "runs", "groups", "cells", "fractional" or "wild"; by default what the runs
+        allow.
     starts
         Walks from random starts.
     level
@@ -135,9 +151,44 @@ def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) 
     law = with_bases(law, sample) if asked.per is not None else law
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
+    check_splits(train)
+    train, scatter = weighted(law, train, asked)
     optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
+    train, lines = with_units(train, optimum)
     spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
-    return _assemble(runs, sample, rows, optimum, spread, asked)
+    found = _assemble(runs, sample, rows, train, optimum, spread, asked)
+    return replace(
+        found,
+        warnings=(*_of_units(train, optimum, lines), *found.warnings),
+        units=units_of(train, optimum, lines, scatter),
+    )
+
+
+def weighted(law: Law, sample: Sample, asked: Settings) -> tuple[Sample, float | None]:
+    """The sample with weights from the standard errors of its losses, and the scatter beyond them.
+
+    As it is, without a scatter, where errors are unknown or all alike.
+    """
+    errors = relative_errors(sample, asked.objective.log)
+    if errors is None:
+        return sample, None
+    scatter = 0.0
+    # The scatter is that of a fit whose weights rest on it: twice is enough.
+    for _ in range(2):
+        found = optimum_of(law, sample, asked.objective, min(8, asked.starts), asked.seed)
+        residual = found.problem.residuals(found.theta[None, :])[0]
+        scatter = scatter_beyond(residual, errors, len(found.theta))
+        sample = with_weights(sample, errors, scatter)
+    return sample, scatter
+
+
+def _of_units(sample: Sample, optimum: Optimum, lines: Lines | None) -> Iterator[ResultWarning]:
+    """Warnings of what the rows of a table are, before those of the fit."""
+    yield from undeclared(sample, lines)
+    yield from split_cells(sample)
+    yield from counts(sample)
+    yield from rising(sample)
+    yield from odd_rows(sample, optimum, optimum.law)
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -183,10 +234,15 @@ def held_out(
 
 
 def _assemble(
-    runs: Runs, sample: Sample, rows: Split | None, optimum: Optimum, spread: Draws, asked: Settings
+    runs: Runs,
+    sample: Sample,
+    rows: Split | None,
+    train: Sample,
+    optimum: Optimum,
+    spread: Draws,
+    asked: Settings,
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
-    train = sample.take(rows.train) if rows is not None else sample
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
     held = None

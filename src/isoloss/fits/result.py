@@ -43,6 +43,7 @@ from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
 from isoloss.formats import Precision
@@ -64,7 +65,7 @@ class Fit:
     draws
         Bootstrap replicates in the solver's coordinates, shape (S, p), columns as ``law.free``.
     resample
-        How tables were drawn again: "runs", "groups", "fractional" or "wild".
+        How tables were drawn again: "runs", "groups", "cells", "fractional" or "wild".
     certificate
         Evidence that the optimum is the global one.
     absent
@@ -97,6 +98,8 @@ class Fit:
         What must be known before the fit is used; kinds are listed in `WarningKind`.
     facts
         Counts, hash of the table, sources, seed, version.
+    units
+        What was taken as one piece of evidence, and the columns without use; None in older files.
     optimum
         The solved problem; None in a fit that was loaded.
     sample
@@ -124,6 +127,7 @@ class Fit:
     efficiencies: Efficiencies | None
     warnings: tuple[ResultWarning, ...] = field(metadata=was("cautions"))
     facts: Facts
+    units: Units | None = None
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
 
@@ -320,6 +324,7 @@ class Fit:
 
     def _about(self) -> Iterator[str]:
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
+        yield from self.units.lines() if self.units is not None else ()
         yield (
             f"objective: {self.objective}; {100 * self.level:.0f}% intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"

@@ -187,6 +187,7 @@ class ResampleName(StrEnum):
 
     runs = "runs"
     groups = "groups"
+    cells = "cells"
     fractional = "fractional"
     wild = "wild"
 

@@ -1,0 +1,47 @@
+"""Weights of rows from their standard errors: 1 / (scatter^2 + se^2), scatter from the residuals.
+
+The scatter is what residuals show beyond the standard errors; it is found by maximum likelihood of
+normal residuals, so that equal errors give equal weights and errors far below the scatter change
+nothing. Reference: DerSimonian and Laird 1986 (random effects).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import optimize
+
+from isoloss.fits.sample import Sample
+from isoloss.laws import Array
+
+
+def relative_errors(sample: Sample, log: bool) -> Array | None:
+    """Standard errors in the unit of the residuals, or None where they are unknown or all alike."""
+    if not sample.weighable:
+        return None
+    errors = np.asarray(sample.runs["loss_se"], dtype=float)
+    errors = errors / sample.loss if log else errors
+    return None if float(np.ptp(errors)) <= 1e-9 * float(errors.max()) else errors
+
+
+def scatter_beyond(residual: Array, errors: Array, constants: int) -> float:
+    """The most likely standard deviation of residuals beyond their standard errors."""
+    lost = len(residual) / max(1, len(residual) - constants)
+    # Residuals are drawn in at five robust deviations: one odd row is no scatter of all.
+    most = 5 * 1.4826 * float(np.median(np.abs(residual)))
+    squares = lost * np.square(np.clip(residual, -most, most))
+
+    def deviance(log_scatter: float) -> float:
+        variance = np.exp(2 * log_scatter) + errors**2
+        return float(np.sum(np.log(variance) + squares / variance))
+
+    top = np.log(max(float(np.sqrt(squares.max())), 1e-12) * 3)
+    found = optimize.minimize_scalar(deviance, bounds=(top - 16, top), method="bounded")
+    return float(np.exp(found.x))
+
+
+def with_weights(sample: Sample, errors: Array, scatter: float) -> Sample:
+    """The sample with weights 1 / (scatter^2 + se^2), of mean one."""
+    weights = 1.0 / (scatter**2 + errors**2)
+    return replace(sample, weights=weights / weights.mean())
