@@ -13,6 +13,7 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
+    SAMPLING,
     TABLES,
     AsJson,
     AsScales,
@@ -23,13 +24,15 @@ from isoloss.cli.arguments import (
     ReadingLists,
     SamplingLists,
     check_target,
+    count,
     descent_of,
     drawn,
+    flag,
     given,
     regression_of,
     scales_of,
 )
-from isoloss.cli.manual import Example
+from isoloss.cli.manual import Example, given_options
 from isoloss.cli.output import draw, keep, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 from isoloss.cli.study_command import list_studies, run_study
@@ -55,8 +58,13 @@ def simulate(
             "--method", help="Exact, or by simulation with real rounding and a standard error."
         ),
     ] = MethodName.exact,
-    replicates: Annotated[int, typer.Option("--replicates", min=4, help="Of a simulation.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a simulation.")] = 0,
+    replicates: Annotated[
+        int | None,
+        count("--replicates", SAMPLING, "Independent runs whose mean is the risk.", 4, "1000"),
+    ] = None,
+    seed: Annotated[
+        int | None, count("--seed", SAMPLING, "Seed of all random numbers.", 0, "0")
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(
@@ -88,6 +96,8 @@ def simulate(
     loss (risk), so 'isoloss fit' and 'isoloss plot' take it like any other.
     """  # fmt: skip
     if study == "list":
+        if others := [name for name in given_options() if name != "study"]:
+            raise Refused(f"--study list shows the studies and takes no {flag(others[0])}")
         list_studies()
         return
     check_target(output, TABLES, force)

@@ -6,32 +6,29 @@ from typing import TYPE_CHECKING
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
     AsIterate,
-    AsJson,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ProblemLists,
-    check_target,
-    descent_of,
-    regression_of,
+    points_of,
     scales_of,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_rows, said_point, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
     import polars as pl
 
     from isoloss.formats import Precision
-    from isoloss.linear import SGD, Regression
+    from isoloss.linear import SGD, Regression, Scales
 
 #: Directions that are printed; a file and --json have all.
 MOST = 12
+#: Parts of the risk that belong to no direction.
+BESIDE = ("approximation", "floor", "rounding")
 
 
 def directions(
@@ -41,24 +38,23 @@ def directions(
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Split the exact risk by eigendirection: the bias and the variance of each.
 
     One setting; the directions of the largest risk are printed, and all of them kept.
     """
-    check_target(output, TABLES, force)
-    posed, lists = regression_of(problem)
-    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
+    points = points_of(problem, descent)
     if len(points) > 1:
         raise Refused(f"directions are those of one setting, not of {len(points)}; give no lists")
-    frame = _frame(points[0], iterate, inputs, scales)
-    if output is not None:
-        say(f"saved {len(frame)} rows as {il.runs.save_frame(frame, output, force)}")
-    if as_json:
-        show_json("directions", {"inputs": inputs, "directions": frame.to_dicts()})
+    read = scales_of(scales, [points[0][2]])
+    frame = _frame(points[0], iterate, inputs, read)
+    whole = il.linear.excess_risk(*points[0], iterate, inputs, scales=read)  # type: ignore[arg-type]
+    beside = {name: getattr(whole.parts, name) for name in BESIDE}
+    keep_rows(frame, keeping)
+    if keeping.as_json:
+        content = {"inputs": inputs, "risk": whole.value, **beside, "directions": frame.to_dicts()}
+        show_json("directions", content)
         return
     largest = frame.sort("risk", descending=True).head(MOST)
     share = sum(largest["risk"].to_list()) / sum(frame["risk"].to_list())
@@ -67,23 +63,26 @@ def directions(
         for row in largest.iter_rows(named=True)
     )
     lines = (
-        str(points[0][0]),
+        said_point(points[0]),
         f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, "
         f"{il.linear.INPUT_WORDS[inputs]}; the {len(rows)} shown are {share:.1%} of it",
+        *_besides(whole.value, beside),
     )
     title = f"Risk by direction: {len(frame)} directions"
     show([il.fits.Section(title, lines, tuple(frame.columns), rows)])
 
 
+def _besides(risk: float, beside: dict[str, float]) -> list[str]:
+    """What of the risk belongs to no direction, where there is any."""
+    parts = " + ".join(f"{name} {value:.6g}" for name, value in beside.items() if value)
+    return [f"the whole risk is {risk:.6g}, of which {parts} in no direction"] if parts else []
+
+
 def _frame(
-    point: tuple[Regression, SGD, Precision],
-    iterate: str,
-    inputs: str,
-    scales: list[str] | None,
+    point: tuple[Regression, SGD, Precision], iterate: str, inputs: str, read: Scales
 ) -> pl.DataFrame:
     import polars as pl
 
-    read = scales_of(scales)
     found = il.linear.risk_by_direction(*point, iterate, inputs, read)  # type: ignore[arg-type]
     return pl.DataFrame(
         {

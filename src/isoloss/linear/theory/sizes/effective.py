@@ -136,6 +136,7 @@ def effective_sizes(
         approximation=approximation,
         trained=run.trained,
         scale=run.scale,
+        step_size=run.step_size,
         closed_size=closed_size(problem, size, precision, clean),
         closed_samples=closed_samples(problem, size, fixed, precision, full, clean),
         inputs=inputs,
