@@ -1,15 +1,16 @@
 """Runs that depend on one another: do 90% intervals cover, and which tables are warned?
 
-Truth and law are Hoffmann's form. Run ``python -m benchmarks.units [COUNT]``; full is 200.
+Truth and law are Hoffmann's form, or Kumar's where runs differ in precision. The first table has
+designs in which runs share something, each fitted as units are found and with rows taken as
+independent, as before. The second has healthy designs of random shape and noise, and their exact
+losses, none of which should be warned. Run ``python -m benchmarks.units [COUNT]``; full is 200.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ NAMES = ("alpha", "beta", "E")
 TRUTH = as_law("chinchilla").with_values(
     {"A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28, "E": 1.69, "kappa": 1.0}
 )
+KUMAR = as_law("kumar2024")
 #: Warnings that say that runs depend on one another, or that one of them is odd.
 SAID = (
     WarningKind.UNDECLARED_UNITS,
@@ -123,21 +125,94 @@ def repeat(name: str, how: str | None, seed: int) -> Repeat:
     )
 
 
-def main() -> None:
-    """Print coverage by design, as units are found and with rows taken as independent."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else repeats(40)
+def isoflop(rng: np.random.Generator) -> Array:
+    """Params, tokens of four to six IsoFLOP curves of five to eight sizes each."""
+    budget, share_of = np.meshgrid(
+        np.geomspace(6e18, 6e21, int(rng.integers(4, 7))),
+        np.geomspace(0.3, 3, int(rng.integers(5, 9))),
+    )
+    n = share_of.ravel() * np.sqrt(budget.ravel() / 120)
+    return np.array([n, budget.ravel() / (6 * n)])
+
+
+def random_grid(rng: np.random.Generator) -> Array:
+    """Params, tokens of a grid of four to seven sizes and five to ten lengths, or of 3 x 16."""
+    if rng.random() < 0.25:
+        return np.array(grid(3, 16))
+    return np.array(grid(int(rng.integers(4, 8)), int(rng.integers(5, 11))))
+
+
+def even_grid(rng: np.random.Generator) -> Array:
+    """As a grid, of separate runs whose tokens rise in even steps."""
+    n, k = np.meshgrid(np.geomspace(5e7, 5e9, int(rng.integers(4, 8))), np.arange(1.0, 10.0))
+    return np.array([n.ravel(), 2e10 * k.ravel()])
+
+
+def random_seeds(rng: np.random.Generator) -> Array:
+    """As a grid, each cell two to four times."""
+    n, d = grid(int(rng.integers(4, 6)), int(rng.integers(4, 7)), int(rng.integers(2, 5)))
+    return np.array([n, d])
+
+
+HEALTHY: dict[str, Callable[[np.random.Generator], Array]] = {
+    "grids": random_grid,
+    "IsoFLOP curves": isoflop,
+    "grids of even steps in tokens": even_grid,
+    "seeds in cells": random_seeds,
+    "4 x 5 x 9 precision grid": lambda rng: np.array(grid(4, 5)),
+}
+BITS = ("bf16", "w2", "w3", "w4", "w6", "w8", "w4 a8", "a6", "w3 a8")
+
+
+def healthy(name: str, seed: int, exact: bool) -> Fit:
+    """A fit of one healthy table; its units and warnings do not rest on replicates."""
+    rng = np.random.default_rng([seed, len(name)])
+    n, d = HEALTHY[name](rng)
+    spelled = BITS if "precision" in name else ("bf16",)
+    law = KUMAR if "precision" in name else TRUTH
+    n, d = np.tile(n, len(spelled)), np.tile(d, len(spelled))
+    words = np.repeat(spelled, len(n) // len(spelled))
+    bare = Runs.from_frame(
+        pl.DataFrame({"params": n, "tokens": d, "precision": words, "loss": 1.0})
+    )
+    noise = 1e-9 if exact else np.exp(rng.uniform(np.log(1e-3), np.log(2e-2)))
+    loss = law.loss(as_inputs(n, d, bare.precisions))
+    runs = bare.with_columns(loss=loss * np.exp(noise * rng.standard_normal(len(n))))
+    return fit(law.name, runs, draws=2, starts=8, seed=seed)
+
+
+def coverage(count: int) -> list[list[str]]:
+    """A line for each dependent design and way of resampling."""
     rows = []
-    with ProcessPoolExecutor(2) as pool:
-        for name in DESIGNS:
-            for how in (None, "runs"):
-                found = list(pool.map(partial(repeat, name, how), range(count), chunksize=4))
-                hits = np.array([each.covered for each in found])
-                shares = [share(hits[:, i]) for i in range(len(NAMES))]
-                warned = share([each.warned for each in found])
-                kind = max({each.kind for each in found}, key=[e.kind for e in found].count)
-                rows.append([name, how or kind, *shares, warned])
+    for name in DESIGNS:
+        for how in (None, "runs"):
+            found = [repeat(name, how, seed) for seed in range(count)]
+            hits = np.array([each.covered for each in found])
+            shares = [share(hits[:, i]) for i in range(len(NAMES))]
+            kind = max({each.kind for each in found}, key=[e.kind for e in found].count)
+            rows.append([name, how or kind, *shares, share([each.warned for each in found])])
+    return rows
+
+
+def alarms(count: int) -> list[list[str]]:
+    """A line for each healthy design: how often it is warned, with noise and exact, and of what."""
+    rows = []
+    for name in HEALTHY:
+        found = [[healthy(name, seed, exact) for seed in range(count)] for exact in (False, True)]
+        kinds = [[{w.kind for w in f.warnings} & set(SAID) for f in each] for each in found]
+        named = sorted({str(k.value) for each in kinds for one in each for k in one})
+        cells = [share([bool(one) for one in each]) for each in kinds]
+        rows.append([name, *cells, ", ".join(named) or "none"])
+    return rows
+
+
+def main() -> None:
+    """Print coverage by design, and false alarms of healthy ones."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else repeats(40)
     print(f"### Runs that depend on one another: 90% intervals, {count} tables a line\n")
-    print(table(["design", "unit", *NAMES, "warned"], rows))
+    print(table(["design", "unit", *NAMES, "warned"], coverage(count)))
+    print(f"\n### Healthy tables that are warned, {count} tables a line\n")
+    print(table(["design", "with noise", "exact", "kinds of warnings"], alarms(count)))
 
 
 if __name__ == "__main__":

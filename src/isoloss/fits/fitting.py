@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -50,21 +50,7 @@ from isoloss.fits.solve import (
     pose,
     unheld,
 )
-from isoloss.fits.units import (
-    Lines,
-    check_splits,
-    counts,
-    odd_rows,
-    relative_errors,
-    rising,
-    scatter_beyond,
-    split_cells,
-    undeclared,
-    units_of,
-    with_units,
-    with_weights,
-)
-from isoloss.fits.warning import ResultWarning
+from isoloss.fits.units import check_splits, of_rows, units_of, weighted, with_units
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
@@ -159,36 +145,9 @@ def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) 
     found = _assemble(runs, sample, rows, train, optimum, spread, asked)
     return replace(
         found,
-        warnings=(*_of_units(train, optimum, lines), *found.warnings),
+        warnings=(*of_rows(train, optimum, lines), *found.warnings),
         units=units_of(train, optimum, lines, scatter),
     )
-
-
-def weighted(law: Law, sample: Sample, asked: Settings) -> tuple[Sample, float | None]:
-    """The sample with weights from the standard errors of its losses, and the scatter beyond them.
-
-    As it is, without a scatter, where errors are unknown or all alike.
-    """
-    errors = relative_errors(sample, asked.objective.log)
-    if errors is None:
-        return sample, None
-    scatter = 0.0
-    # The scatter is that of a fit whose weights rest on it: twice is enough.
-    for _ in range(2):
-        found = optimum_of(law, sample, asked.objective, min(8, asked.starts), asked.seed)
-        residual = found.problem.residuals(found.theta[None, :])[0]
-        scatter = scatter_beyond(residual, errors, len(found.theta))
-        sample = with_weights(sample, errors, scatter)
-    return sample, scatter
-
-
-def _of_units(sample: Sample, optimum: Optimum, lines: Lines | None) -> Iterator[ResultWarning]:
-    """Warnings of what the rows of a table are, before those of the fit."""
-    yield from undeclared(sample, lines)
-    yield from split_cells(sample)
-    yield from counts(sample)
-    yield from rising(sample)
-    yield from odd_rows(sample, optimum, optimum.law)
 
 
 def with_bases(law: Law, sample: Sample) -> Law:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from isoloss.fits import FitError, WarningKind, as_sample, fit
 from isoloss.fits.units.standard_errors import relative_errors, scatter_beyond
-from tests.fits.units.test_fits_units import QUICK, TRUTH, grid, said, table
+from isoloss.laws import as_law
+from isoloss.runs import Runs
 
-N, D = grid(5, 6)
+TRUTH = as_law("chinchilla").with_values(
+    {"A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28, "E": 1.7, "kappa": 1.0}
+)
+QUICK = {"objective": "student", "draws": 20, "starts": 6}
+SIZES, RATIOS = np.meshgrid(np.geomspace(5e7, 5e9, 5), np.geomspace(5, 320, 6))
+N, D = SIZES.ravel(), (SIZES * RATIOS).ravel()
 NOISE = 0.004 * np.random.default_rng(2).standard_normal(30)
+
+
+def table(params, tokens, noise, **columns) -> Runs:
+    frame = {"params": params, "tokens": tokens, "precision": "bf16", "loss": 1.0, **columns}
+    runs = Runs.from_frame(pl.DataFrame(frame))
+    return runs.with_columns(loss=TRUTH.loss(as_sample(runs).x) * np.exp(noise))
+
+
+def said(found) -> set[WarningKind]:
+    return {each.kind for each in found.warnings}
 
 
 def warning_of(found, kind):

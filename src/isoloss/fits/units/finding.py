@@ -11,8 +11,10 @@ from scipy import stats
 
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
-from isoloss.fits.units.along_runs import Lines, lines_of, names_the_lines
+from isoloss.fits.units.along_runs import CHANCE_EVEN, Lines, lines_of
 from isoloss.fits.units.columns_used import not_used
+from isoloss.fits.units.outlying import odd_rows
+from isoloss.fits.units.plausible import counts, rising, split_cells
 from isoloss.fits.units.value import Units
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array
@@ -44,7 +46,7 @@ def units_of(sample: Sample, optimum: Optimum, lines: Lines | None, scatter: flo
         len(sample),
         correlation,
         p_value,
-        float("nan") if lines is None else lines.correlation,
+        float("nan") if lines is None else lines.neighbours.correlation,
         scatter,
         not_used(sample, optimum.law),
     )
@@ -75,23 +77,33 @@ def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
     """A warning where units are trajectories that no column declares."""
     if lines is None or sample.by != "trajectories":
         return
-    count = sample.units
-    said = f"{len(sample)} rows look like evaluations along {count} runs"
     reasons = []
-    if lines.correlation == lines.correlation and lines.correlation > 0:
-        reasons.append(
-            f"residuals of neighbours in tokens at one size correlate by {lines.correlation:.2f}"
-        )
+    if lines.neighbours.beyond(CHANCE_EVEN):
+        found = lines.neighbours.correlation
+        reasons.append(f"residuals of neighbours in tokens at one size correlate by {found:.2f}")
+    elif lines.within.beyond(CHANCE_EVEN):
+        found = lines.within.correlation
+        reasons.append(f"residuals of one size correlate by {found:.2f}")
     if lines.even:
         reasons.append("tokens rise in even steps while the loss falls")
-    column = names_the_lines(sample, lines.index)
-    if column is not None:
-        how = f"column {column!r} names them: read it as group={column}"
-    else:
-        how = "name the run of each row in a column group"
+    how = (
+        f"column {lines.named!r} names them: read it as group={lines.named}"
+        if lines.named is not None
+        else "name the run of each row in a column group"
+    )
     yield ResultWarning(
         WarningKind.UNDECLARED_UNITS,
-        f"{' and '.join(reasons)}: {said}, or the law misses what tokens do at each size; {how}, "
-        "or keep the last row of each run; until then sizes are resampled whole, and intervals "
-        f"from {count} of them are rough",
+        f"{' and '.join(reasons)}: {len(sample)} rows look like evaluations along {sample.units} "
+        f"runs, or the law misses what tokens do at each size; {how}, or keep the last row of each "
+        f"run; until then sizes are resampled whole, and intervals from {sample.units} of them are "
+        "rough",
     )
+
+
+def of_rows(sample: Sample, optimum: Optimum, lines: Lines | None) -> Iterator[ResultWarning]:
+    """Warnings of what the rows of a table are, before those of the fit."""
+    yield from undeclared(sample, lines)
+    yield from split_cells(sample)
+    yield from counts(sample)
+    yield from rising(sample)
+    yield from odd_rows(sample, optimum, optimum.law)

@@ -15,8 +15,8 @@ from isoloss.laws import Law
 FAR, BEYOND = 6.0, 1.5
 #: Most rows that are called odd, as a share of all; more are a misfit.
 MOST = 0.05
-#: A relative residual of this size is rounding.
-ROUNDING = 1e-9
+#: A relative residual of this size is rounding, or the solver's.
+ROUNDING = 1e-6
 
 
 def odd_rows(sample: Sample, optimum: Optimum, law: Law) -> Iterator[ResultWarning]:

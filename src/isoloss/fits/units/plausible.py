@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from isoloss.fits.arguments import FitError
 from isoloss.fits.sample import SAME, Sample
@@ -15,8 +16,10 @@ from isoloss.runs import COLUMNS
 
 #: Columns that runs of one cell may differ in without being anything else than seeds.
 OF_A_RUN = ("seed", "loss", "loss_se", "reason", "key", "cost", "parent", "group", "status")
-#: Fewest cells and largest share of a column's values that split them.
-LEAST_CELLS = 4
+#: Fewest repeated cells, and the p-value of the mean gap in log loss at which a column splits them.
+LEAST_CELLS, CHANCE = 4, 1e-4
+#: A gap in log loss of this size is rounding.
+ROUNDING = 1e-6
 #: Pairs that are looked at for a loss that rises, and the share of rises that is said.
 MOST_PAIRS, RISES = 4000, 0.8
 
@@ -130,7 +133,7 @@ def _gap(
         for kind in (one, two)
     ]
     gap = means[1] - means[0]
-    error = float(gap.std(ddof=1)) / np.sqrt(len(gap))
-    if abs(float(gap.mean())) < 5 * error or abs(float(gap.mean())) < 1e-9:
+    error = max(float(gap.std(ddof=1)) / np.sqrt(len(gap)), ROUNDING)
+    if 2 * stats.t.sf(abs(float(gap.mean())) / error, len(gap) - 1) > CHANCE:
         return None
     return float(gap.mean()), float(means[0].std(ddof=1))

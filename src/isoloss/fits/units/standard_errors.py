@@ -13,7 +13,28 @@ import numpy as np
 from scipy import optimize
 
 from isoloss.fits.sample import Sample
-from isoloss.laws import Array
+from isoloss.fits.settings import Settings
+from isoloss.fits.solve import optimise, pose
+from isoloss.laws import Array, Law
+
+
+def weighted(law: Law, sample: Sample, asked: Settings) -> tuple[Sample, float | None]:
+    """The sample with weights from the standard errors of its losses, and the scatter beyond them.
+
+    As it is, without a scatter, where errors are unknown or all alike.
+    """
+    errors = relative_errors(sample, asked.objective.log)
+    if errors is None:
+        return sample, None
+    scatter = 0.0
+    # The scatter is that of a fit whose weights rest on it: twice is enough.
+    for _ in range(2):
+        problem, absent = pose(law, sample, asked.objective)
+        found = optimise(problem, absent, min(8, asked.starts), asked.seed)
+        residual = problem.residuals(found.theta[None, :])[0]
+        scatter = scatter_beyond(residual, errors, len(found.theta))
+        sample = with_weights(sample, errors, scatter)
+    return sample, scatter
 
 
 def relative_errors(sample: Sample, log: bool) -> Array | None:
