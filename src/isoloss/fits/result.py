@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, save, was
+from isoloss.files import UNSAVED, equal_by_content, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
@@ -50,6 +50,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Fit:
     """A law fitted to runs: constants with doubt, errors, typed warnings; prints itself.

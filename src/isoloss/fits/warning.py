@@ -123,7 +123,7 @@ class WarningKind(StrEnum):
     NEGATIVE_GAPS = (
         "negative_gaps",
         "Some paired gaps are not positive and have no logarithm; slopes rest on the others.",
-        "Use gap_table, whose exponents take every gap, or add seeds.",
+        "Use il.fits.gap_table where a precision has several sizes or lengths, or add seeds.",
     )
     UNDEFINED_DRAWS = (
         "undefined_draws",

@@ -24,7 +24,7 @@ def not_used(sample: Sample, law: Law) -> tuple[str, ...]:
     used for that.
     """
     known = {*USED, *POOLED, *SAME} - {"unique_tokens"}
-    if not sample.weighable:
+    if sample.weights is None:
         known -= {"loss_se"}
     out = []
     for column in COLUMNS:

@@ -17,22 +17,27 @@ from isoloss.fits.settings import Settings
 from isoloss.fits.solve import optimise, pose
 from isoloss.laws import Array, Law
 
+#: Errors below this share of the scatter change weights by less than 1%, so that rows count alike.
+SMALL = 0.1
+
 
 def weighted(law: Law, sample: Sample, asked: Settings) -> tuple[Sample, float | None]:
     """The sample with weights from the standard errors of its losses, and the scatter beyond them.
 
-    As it is, without a scatter, where errors are unknown or all alike.
+    As it is, without a scatter, where errors are unknown, all alike, or far below the scatter.
     """
     errors = relative_errors(sample, asked.objective.log)
     if errors is None:
         return sample, None
-    scatter = 0.0
+    plain, scatter = sample, 0.0
     # The scatter is that of a fit whose weights rest on it: twice is enough.
     for _ in range(2):
         problem, absent = pose(law, sample, asked.objective)
         found = optimise(problem, absent, min(8, asked.starts), asked.seed)
         residual = problem.residuals(found.theta[None, :])[0]
         scatter = scatter_beyond(residual, errors, len(found.theta))
+        if float(errors.max()) < SMALL * scatter:
+            return plain, None
         sample = with_weights(sample, errors, scatter)
     return sample, scatter
 
@@ -59,7 +64,8 @@ def scatter_beyond(residual: Array, errors: Array, constants: int) -> float:
 
     top = np.log(max(float(np.sqrt(squares.max())), 1e-12) * 3)
     found = optimize.minimize_scalar(deviance, bounds=(top - 16, top), method="bounded")
-    return float(np.exp(found.x))
+    # Rows that claim no error at all must not be all that counts.
+    return max(float(np.exp(found.x)), 0.01 * float(errors.max()))
 
 
 def with_weights(sample: Sample, errors: Array, scatter: float) -> Sample:
