@@ -100,6 +100,15 @@ class Sample:
         return len(self) if self.clusters is None else int(self.clusters.max()) + 1
 
     @cached_property
+    def rank(self) -> NDArray[np.intp]:
+        """The place of every run in an order that is the same whatever the order of the table."""
+        names = np.array([str(each) for each in self.x.levels.items])[self.x.level]
+        told = [name for name in ("seed", "group", "source") if name in self.runs.columns]
+        others = [np.array([str(v) for v in self.runs[name]]) for name in told]
+        order = np.lexsort((*others, self.loss, names, self.x.tokens, self.x.params))
+        return np.argsort(order).astype(np.intp)
+
+    @cached_property
     def cells(self) -> NDArray[np.intp]:
         """The cell of every run: runs that agree in all but seed and loss (see SAME)."""
         columns = [self.x.params, self.x.tokens, self.x.level]

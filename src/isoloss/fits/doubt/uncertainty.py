@@ -73,8 +73,8 @@ def _least_support(sample: Sample, optimum: Optimum) -> int:
     return min(len(np.unique(sample.clusters[column])) for column in rests.T)
 
 
-def _units(sample: Sample, how: Resample) -> NDArray[np.intp] | None:
-    """The unit of every run under a way of resampling, None where each run is one.
+def _units(sample: Sample, how: Resample) -> NDArray[np.intp]:
+    """The unit of every run under a way of resampling, numbered whatever the order of the table.
 
     Raises FitError for groups where there are none, and for cells where none was run twice.
     """
@@ -82,12 +82,14 @@ def _units(sample: Sample, how: Resample) -> NDArray[np.intp] | None:
         raise FitError(
             "runs are not grouped: no value of the column group is shared; resample by 'runs'"
         )
-    if how == "cells":
-        cells = sample.cells.astype(np.intp)
-        if int(cells.max()) + 1 == len(cells):
-            raise FitError("no cell was run more than once; resample by 'runs'")
-        return cells
-    return sample.clusters
+    if how == "cells" and int(sample.cells.max()) + 1 == len(sample):
+        raise FitError("no cell was run more than once; resample by 'runs'")
+    units = sample.cells if how == "cells" else sample.clusters
+    if units is None or how == "runs":
+        return sample.rank
+    first = np.full(int(units.max()) + 1, len(sample))
+    np.minimum.at(first, units, sample.rank)
+    return np.argsort(np.argsort(first))[units]
 
 
 def _spread(sample: Sample, constants: int) -> float:
@@ -120,16 +122,18 @@ def resample(
     units = _units(sample, how)
     rng = np.random.default_rng(seed)
     if how == "wild":
-        problem = replace(optimum.problem, observed=_wild(sample, optimum, draws, rng))
+        problem = replace(optimum.problem, observed=_wild(sample, optimum, units, draws, rng))
     else:
         spread = _spread(sample, len(optimum.theta))
-        drawn = weights(how, len(sample), units, draws, rng, spread)
+        drawn = weights(how, units, draws, rng, spread)
         own = optimum.problem.weights
         problem = replace(optimum.problem, weights=drawn if own is None else own * drawn)
     return replicates(problem, optimum.theta, draws, how, callback)
 
 
-def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator) -> Array:
+def _wild(
+    sample: Sample, optimum: Optimum, units: NDArray[np.intp], draws: int, rng: np.random.Generator
+) -> Array:
     """Losses drawn again from the fit, residuals grown by what their leverage took from them."""
     residual = optimum.problem.residuals(optimum.theta[None, :])[0]
     jacobian = optimum.problem.jacobian(optimum.theta)
@@ -139,10 +143,8 @@ def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator
     leverage = np.sum(basis[:, size > 1e-10 * size.max(initial=0.0)] ** 2, axis=1)
     grown = residual / (1.0 - np.minimum(leverage, 0.9))
     if optimum.problem.objective.log:
-        return wild(
-            np.log(sample.loss) + residual, grown, sample.clusters, draws, rng, exponent=True
-        )
-    return wild(sample.loss + residual, grown, sample.clusters, draws, rng)
+        return wild(np.log(sample.loss) + residual, grown, units, draws, rng, exponent=True)
+    return wild(sample.loss + residual, grown, units, draws, rng)
 
 
 def replicates(
