@@ -185,7 +185,7 @@ def held_out(
             f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
-    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    residual = np.sort(optimum.problem.residuals(optimum.theta[None, :])[0])
     mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
     drawn = with_noise(mean, residual, len(optimum.theta), seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)

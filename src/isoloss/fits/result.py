@@ -265,6 +265,8 @@ class Fit:
         if of == "mean":
             return draws
         residual = self.points.residual[~self.points.held_out]
+        if self.units is not None:  # files of before draw as they did, in the order of their rows
+            residual = np.sort(residual)
         seed = self.facts.seed if seed is None else seed
         return with_noise(draws, residual, self.draws.shape[1], seed)
 

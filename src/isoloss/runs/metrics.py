@@ -37,6 +37,8 @@ class Metric:
 _RISK = "excess risk"
 _KNOWN = (
     Metric("nats", "nats", "nats per token", "nats/token", "loss (nats per token)"),
+    # Squared units of the label, which the problem leaves open: the risk names itself.
+    Metric("excess_risk", _RISK, _RISK, _RISK, _RISK),
     Metric("nats/byte", "nats", "nats per byte", "nats/byte", "loss (nats per byte)"),
     Metric(
         "nats/character",
@@ -45,8 +47,6 @@ _KNOWN = (
         "nats/character",
         "loss (nats per character)",
     ),
-    # Squared units of the label, which the problem leaves open: the risk names itself.
-    Metric("excess_risk", _RISK, _RISK, _RISK, _RISK),
 )
 METRICS: tuple[str, ...] = tuple(each.name for each in _KNOWN)
 

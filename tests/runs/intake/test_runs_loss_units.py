@@ -49,7 +49,10 @@ def test_standard_errors_are_converted_with_their_loss():
 def test_a_metric_that_is_no_logarithm_is_kept_apart(metric):
     runs = Runs([Run(1e8, 1e9, "bf16", 0.4, metric=metric), Run(1e8, 1e9, "bf16", 3.0)])
     assert len(runs.usable) == 1
-    assert f"has '{metric}'; accepted is one of nats, nats/byte" in runs.excluded["reason"][0]
+    assert (
+        f"has '{metric}'; accepted is one of nats, excess_risk, nats/byte"
+        in runs.excluded["reason"][0]
+    )
 
 
 def test_a_perplexity_of_one_or_less_is_left_out():

@@ -162,7 +162,7 @@ def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Arra
     rng = np.random.default_rng(seed)
     draws = np.tile(draws, (-(-2000 // max(1, len(draws))), 1))
     n = len(residual)
-    grown = np.sort(residual - residual.mean()) * np.sqrt(n / max(1, n - constants))
+    grown = (residual - residual.mean()) * np.sqrt(n / max(1, n - constants))
     return np.asarray(draws * np.exp(-rng.choice(grown, size=draws.shape)))
 
 
