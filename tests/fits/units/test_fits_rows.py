@@ -108,6 +108,25 @@ def test_equal_or_unknown_errors_change_nothing():
     assert "loss_se" in fit("chinchilla", some, **QUICK).units.not_used
 
 
+def test_a_column_weight_weights_rows():
+    noise = NOISE + np.where(np.arange(30) == 7, 0.1, 0.0)
+    without = np.arange(30) != 7
+    options = {"objective": "squares", "draws": 2, "starts": 6}
+    weight = np.where(without, 2.0, 2e-9)
+    found = fit("chinchilla", table(N, D, noise, weight=weight), **options)
+    alone = fit("chinchilla", table(N[without], D[without], noise[without]), **options)
+    assert found.values["alpha"] == pytest.approx(alone.values["alpha"], rel=1e-4)
+    assert "rows weighted by column weight" in str(found)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, None, "heavy"])
+def test_weights_that_are_no_numbers_above_zero_are_refused(weight):
+    good = "2" if weight == "heavy" else 2.0
+    runs = table(N, D, NOISE, weight=[weight] * 3 + [good] * 27)
+    with pytest.raises(FitError, match=r"column 'weight' is .* in 3 of 30 runs; weights of rows"):
+        fit("chinchilla", runs, **QUICK)
+
+
 def test_scatter_beyond_errors_is_found():
     rng = np.random.default_rng(0)
     errors = rng.uniform(0.5, 2, 4000)
@@ -122,6 +141,8 @@ def test_columns_without_use_are_listed():
     found = fit("chinchilla", runs, **QUICK)
     assert found.units.not_used == ("unique_tokens", "kernels", "cost")
     assert "columns not used: unique_tokens, kernels, cost" in str(found)
+    apart = runs.with_columns(lr_peak=[1e-3, 2e-3] * 15)
+    assert fit("chinchilla", apart, **QUICK).units.tell_apart == ("lr_peak",)
     repeats = fit("muennighoff2023", runs, **QUICK)
     assert "unique_tokens" not in repeats.units.not_used
 

@@ -17,26 +17,38 @@ USED = (
 )  # fmt: skip
 
 
-def not_used(sample: Sample, law: Law) -> tuple[str, ...]:
+def not_used(sample: Sample, law: Law, by_errors: bool) -> tuple[str, ...]:
     """The documented columns that hold values which the fit does not look at, in their order.
 
-    Those that only tell runs apart (as lr_peak: which runs are repeats of one cell, and pairs) are
-    used for that.
+    ``by_errors`` says that rows are weighted by loss_se. Those of `tell_apart` are left out.
     """
     known = {*USED, *POOLED, *SAME} - {"unique_tokens"}
-    if sample.weights is None:
+    if not by_errors:
         known -= {"loss_se"}
     out = []
     for column in COLUMNS:
         if column.name in known or column.name not in sample.runs.columns:
             continue
-        values = sample.runs[column.name]
-        held = any(v is not None for v in values) if values.dtype == object else (
-            np.isfinite(values).any()
-        )  # fmt: skip
-        if held and not (column.name == "unique_tokens" and _repeats(law, sample)):
+        if _words(sample, column.name) and not (
+            column.name == "unique_tokens" and _repeats(law, sample)
+        ):
             out.append(column.name)
     return tuple(out)
+
+
+def tell_apart(sample: Sample) -> tuple[str, ...]:
+    """The columns that vary and only say which runs are repeats of one cell, and pairs."""
+    return tuple(
+        name for name in SAME
+        if name not in ("source", "unique_tokens") and len(_words(sample, name)) > 1
+    )  # fmt: skip
+
+
+def _words(sample: Sample, name: str) -> set[str]:
+    """The values that a column holds, as text, without unknown ones."""
+    if name not in sample.runs.columns:
+        return set()
+    return {str(v) for v in sample.runs[name]} - {"None", "nan"}
 
 
 def _repeats(law: Law, sample: Sample) -> bool:

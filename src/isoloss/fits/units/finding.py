@@ -12,9 +12,10 @@ from scipy import stats
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.fits.units.along_runs import CHANCE_EVEN, Lines, lines_of
-from isoloss.fits.units.columns_used import not_used
+from isoloss.fits.units.columns_used import not_used, tell_apart
 from isoloss.fits.units.outlying import odd_rows
 from isoloss.fits.units.plausible import counts, rising, split_cells
+from isoloss.fits.units.standard_errors import declared_weights
 from isoloss.fits.units.value import Units
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array
@@ -48,7 +49,9 @@ def units_of(sample: Sample, optimum: Optimum, lines: Lines | None, scatter: flo
         p_value,
         float("nan") if lines is None else lines.neighbours.correlation,
         scatter,
-        not_used(sample, optimum.law),
+        not_used(sample, optimum.law, scatter is not None),
+        tell_apart(sample),
+        declared_weights(sample) is not None,
     )
 
 

@@ -30,6 +30,10 @@ class Units:
         Scatter of log loss beyond loss_se, by which rows are weighted; None without weights.
     not_used
         Documented columns of the table that the fit has no use for.
+    tell_apart
+        Columns that vary and that the law does not see: they only tell repeats and pairs apart.
+    declared
+        Whether a column weight weights rows.
     """
 
     kind: UnitKind
@@ -40,6 +44,8 @@ class Units:
     neighbours: float = float("nan")
     weighted: float | None = None
     not_used: tuple[str, ...] = ()
+    tell_apart: tuple[str, ...] = ()
+    declared: bool = False
 
     def __str__(self) -> str:
         if self.kind == "runs":
@@ -62,5 +68,9 @@ class Units:
                 "rows weighted by 1 / (scatter^2 + loss_se^2), scatter "
                 f"{100 * self.weighted:.2g}% of the loss beyond loss_se"
             )
+        if self.declared:
+            yield "rows weighted by column weight"
+        if self.tell_apart:
+            yield f"columns that only tell repeats and pairs apart: {', '.join(self.tell_apart)}"
         if self.not_used:
             yield f"columns not used: {', '.join(self.not_used)}"
