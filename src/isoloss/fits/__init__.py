@@ -2,15 +2,17 @@
 
 ``fit`` takes a law and runs and gives a `Fit`, the law with its evidence; ``compare`` ranks
 several laws by what they predict unseen. Read in this order: `arguments` and `sample` (what comes
-in), `solve` (the least objective), `doubt` (intervals), `identify` (what the runs cannot tell),
-`paired_gaps` (no law needed), `evidence` (hold-outs, warnings, report), `result` (the fit),
-`compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
+in), `solve` (the least objective), `units` (what depends on what), `doubt` (intervals), `identify`
+(what the runs cannot tell), `paired_gaps` (no law needed), `evidence` (hold-outs, warnings,
+report), `result` (the fit), `compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`,
+`RESIDUAL_LOSSES`.
 
 Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
 "unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
-"not_in_data", "duplicate_rows", "few_runs", "negative_gaps", "undefined_draws", "extrapolation",
-"no_interval", "laws_disagree".
+"not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
+"rising_loss", "few_runs", "negative_gaps", "undefined_draws", "extrapolation", "no_interval",
+"laws_disagree".
 """
 
 from isoloss.fits.arguments import FitError
@@ -35,6 +37,7 @@ from isoloss.fits.solve import (
     ResidualLoss,
     log_slopes,
 )
+from isoloss.fits.units import Units
 from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withholds
 
 # fmt: off
@@ -43,8 +46,8 @@ __all__ = [
     "Comparison", "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
     "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
     "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section",
-    "Split", "Standing", "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs",
-    "fit", "gap_table", "gaps", "load", "log_slopes", "predict", "profile",
+    "Split", "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of", "compare",
+    "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes", "predict", "profile",
     "profile_prediction", "rollout", "save", "split", "text", "views", "withholds",
 ]
 # fmt: on

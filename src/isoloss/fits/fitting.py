@@ -51,6 +51,7 @@ from isoloss.fits.solve import (
     pose,
     unheld,
 )
+from isoloss.fits.units import check_splits, of_rows, units_of, weighted, with_units
 from isoloss.fits.unseen_parts import rounding_of
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
@@ -94,7 +95,8 @@ def fit(
     draws
         Bootstrap replicates, from which intervals are read.
     how
-        Resampling: "runs", "groups", "fractional" or "wild"; by default what the runs allow.
+        Resampling: "runs", "groups", "cells", "fractional" or "wild"; by default what the runs
+        allow.
     starts
         Walks from random starts.
     level
@@ -138,7 +140,10 @@ def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) 
     law = with_bases(law, sample) if asked.per is not None else law
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
+    check_splits(train)
+    train, scatter = weighted(law, train, asked)
     optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
+    train, lines = with_units(train, optimum)
     optimum, known = identify(optimum, train, asked.level)
     spread = resample(
         train,
@@ -149,7 +154,12 @@ def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) 
         asked.callback,
         known.theta[known.inside(asked.level)],
     )
-    return _assemble(runs, sample, rows, optimum, known, spread, asked)
+    found = _assemble(runs, sample, rows, train, optimum, known, spread, asked)
+    return replace(
+        found,
+        warnings=(*of_rows(train, optimum, lines), *found.warnings),
+        units=units_of(train, optimum, lines, scatter),
+    )
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -192,7 +202,7 @@ def held_out(
             f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
-    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    residual = np.sort(optimum.problem.residuals(optimum.theta[None, :])[0])
     mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
     drawn = with_noise(mean, residual, len(optimum.theta), seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)
@@ -206,13 +216,13 @@ def _assemble(
     runs: Runs,
     sample: Sample,
     rows: Split | None,
+    train: Sample,
     optimum: Optimum,
     known: Identified,
     spread: Draws,
     asked: Settings,
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
-    train = sample.take(rows.train) if rows is not None else sample
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
     held = None

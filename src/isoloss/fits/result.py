@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, save, was
+from isoloss.files import UNSAVED, equal_by_content, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
@@ -47,12 +47,14 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.seeing import View, views
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind, withholds
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Fit:
     """A law fitted to runs: constants with doubt, errors, typed warnings; prints itself.
@@ -68,7 +70,7 @@ class Fit:
     draws
         Bootstrap replicates in the solver's coordinates, shape (S, p), columns as ``law.free``.
     resample
-        How tables were drawn again: "runs", "groups", "fractional" or "wild".
+        How tables were drawn again: "runs", "groups", "cells", "fractional" or "wild".
     certificate
         Evidence that the optimum is the global one.
     absent
@@ -101,6 +103,8 @@ class Fit:
         What must be known before the fit is used; kinds are listed in `WarningKind`.
     facts
         Counts, hash of the table, sources, seed, version.
+    units
+        What was taken as one piece of evidence, and the columns without use; None in older files.
     optimum
         The solved problem; None in a fit that was loaded.
     sample
@@ -130,6 +134,7 @@ class Fit:
     efficiencies: Efficiencies | None
     warnings: tuple[ResultWarning, ...] = field(metadata=was("cautions"))
     facts: Facts
+    units: Units | None = None
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
     identified: Identified = field(default_factory=Identified)
@@ -294,6 +299,8 @@ class Fit:
         if of == "mean":
             return draws
         residual = self.points.residual[~self.points.held_out]
+        if self.units is not None:  # files of before draw as they did, in the order of their rows
+            residual = np.sort(residual)
         seed = self.facts.seed if seed is None else seed
         return with_noise(draws, residual, self.draws.shape[1], seed)
 
@@ -356,6 +363,7 @@ class Fit:
 
     def _about(self) -> Iterator[str]:
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
+        yield from self.units.lines() if self.units is not None else ()
         yield (
             f"objective: {self.objective}; {100 * self.level:.0f}% intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"

@@ -131,8 +131,10 @@ def _splits(sample: Sample, rules: Sequence[HoldOut], seed: int, strict: bool) -
 
 def _unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
     """What the law of a fit says of rows when it has not seen them."""
-    train, test = sample.take(rows.train), sample.take(rows.test)
     assert fit.optimum is not None
+    assert fit.sample is not None
+    # The fit of all rows has found their units and weights.
+    train, test = fit.sample.take(rows.train), sample.take(rows.test)
     law = fit.optimum.problem.coordinates.law.release(*fit.absent)
     optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
     spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import save, was
+from isoloss.files import equal_by_content, save, was
 from isoloss.fits.arguments import Of, check_level, check_of
 from isoloss.fits.compare_laws.averaging import by_those_that_see
 from isoloss.fits.compare_laws.comparison_report import (
@@ -27,6 +27,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Inputs
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Comparison:
     """Laws fitted to the same runs and ranked; prints itself, predicts as their average.

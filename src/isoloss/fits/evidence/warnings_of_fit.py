@@ -58,12 +58,11 @@ def judge(
 
 
 def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
-    groups = len(sample) if sample.clusters is None else int(sample.clusters.max()) + 1
     if lack is None:
         few = (
-            f"{groups} groups"
+            f"{sample.units} {sample.by}"
             if sample.clusters is not None
-            else f"{groups} runs, or sizes and lengths as few,"
+            else f"{sample.units} runs, or sizes and lengths as few,"
         )
         text = f"{few} do not allow a test of whether the law misses something"
         yield ResultWarning(WarningKind.UNTESTED, text)
@@ -75,8 +74,8 @@ def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
             "the law are too narrow and the compute-optimal exponent is withheld; compare with "
             "laws of another base",
         )
-    if sample.clusters is not None and groups < 10:
-        text = f"runs come in {groups} groups: intervals from so few are too narrow"
+    if sample.clusters is not None and sample.units < 10:
+        text = f"runs come in {sample.units} {sample.by}: intervals from so few are too narrow"
         yield ResultWarning(WarningKind.FEW_GROUPS, text)
 
 

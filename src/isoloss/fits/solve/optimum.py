@@ -102,7 +102,7 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
     runs.
     """
     law = law.bind(sample.x.levels)
-    problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
+    problem = Problem(Coordinates(law), sample.x, sample.loss, objective, sample.weights)
     if sample.x.groups:
         _check_grouped(law, sample.x)
     there = touched(law, sample.x, reference_mask(sample.x))
