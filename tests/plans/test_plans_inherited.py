@@ -28,14 +28,6 @@ def planned(runs, **asked):
     return il.plan(found, "2e19flop", "h100", precision="bf16", draws=40, **asked)
 
 
-def test_a_size_that_moves_along_a_ridge_is_not_recommended(lengths):
-    found = planned(table([1e8, 8e8], lengths))
-    assert found.best is None
-    assert "the best size moves with A, alpha" in found.withheld
-    assert "not_identified" in {w.kind for w in found.warnings}
-    assert planned(table([1e8, 8e8], lengths), extrapolate=True).best is not None
-
-
 def test_a_grid_and_one_budget_tell_the_size(lengths):
     assert planned(table(np.geomspace(5e7, 1e9, 4), lengths)).withheld is None
     n = np.geomspace(1e8, 1e9, 10).repeat(2)

@@ -27,11 +27,17 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def shown_interval(low: float, high: float, outside: float, write: Callable[[float], str]) -> str:
-    """An interval in words; what stands in its place where there is none."""
-    if low == low:
-        return f"{write(low)} to {write(high)}"
-    return "beyond the runs" if outside > FAR else "no interval"
+def shown_interval(ends: tuple[float, float], absent: str, write: Callable[[float], str]) -> str:
+    """An interval in words, or what stands in its place where there is none."""
+    low, high = ends
+    return f"{write(low)} to {write(high)}" if low == low else absent
+
+
+def absent(is_point: bool, outside: float) -> str:
+    """What stands in place of an interval: no law has replicates, none holds it, or no run does."""
+    if outside > FAR:
+        return "beyond the runs"
+    return "no interval" if is_point else "not held"
 
 
 def place(outside: float) -> str:

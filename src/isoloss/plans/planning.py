@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
-from isoloss.plans.panels import Plans, differences
+from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Plan
+from isoloss.plans.ridges import Ridge, ridges_of, widened, withheld_by_ridges
 from isoloss.plans.search import (
     LawsLike,
     Member,
@@ -103,9 +104,10 @@ def plan(
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
     by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
     outside = outside_of(found.members, choices[0])
-    compute = 6 * choices[0].params * choices[0].tokens
-    inherited = withheld_by_fits(found.members, compute)
-    reasons = (*unsure(choices, difference, order, panel), outside, inherited)
+    reasons = (
+        *unsure(choices, difference, order, panel), outside, withheld_by_fits(found.members),
+        withheld_by_ridges(use.ridges(found), found.at(order[0])),
+    )  # fmt: skip
     withheld = None if extrapolate else next(filter(None, reasons), None)
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     told = laws.warnings if isinstance(laws, Comparison) else ()
@@ -129,6 +131,13 @@ class Use:
     budget: Budget
     device: Hardware
     level: float
+    _kept: dict[int, tuple[Ridge, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def ridges(self, found: Planned) -> tuple[Ridge, ...]:
+        """The ridges of the laws of a plan, followed once."""
+        if id(found) not in self._kept:
+            self._kept[id(found)] = ridges_of(found, self.budget, self.level)
+        return self._kept[id(found)]
 
 
 def _ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
@@ -207,21 +216,15 @@ def _silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
 def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
     """One candidate with its plan; `more` is its loss over that of the first choice."""
     found = plans.of(k)
-    j, space, best, weights = found.at(k), found.space, found.drawn, found.weights
+    j, space = found.at(k), found.space
     n, d = float(found.mean.params[0, j]), float(found.mean.tokens[0, j])
-    held = np.isfinite(best.loss[:, j])
     outside = max((o for m in found.members if (o := far(m, n, d)) == o), default=1.0)
     spent = {s.name: float(s.spent(n, d)[j] / s.most) for s in space.spendings}
     binding = [name for name, share in spent.items() if share > 1 - 1e-6]
     if space.params is None and np.log(n) > space.cap[j] - 1e-6:
         binding.append(space.capped_by[j])
     rate = space.rates[j]
-    params, tokens, loss = (
-        NO_INTERVAL
-        if found.is_point or outside > FAR
-        else interval(each[held, j], weights[held], use.level)
-        for each in (best.params, best.tokens, best.loss)
-    )
+    params, tokens, loss = _intervals(found, j, outside, use)
     standing = plans.panel.readers(k)[1]
     return Choice(
         precision=str(space.precisions[j]),
@@ -244,7 +247,22 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         standing=standing,
         more=more,
         outside=outside,
+        is_point=found.is_point,
     )
+
+
+def _intervals(found: Planned, j: int, outside: float, use: Use) -> list[tuple[float, float]]:
+    """The intervals of params, tokens and loss of a candidate; NaN where there is none."""
+    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss")
+    if found.is_point or outside > FAR:
+        return [NO_INTERVAL] * len(names)
+    held = np.isfinite(best.loss[:, j])
+    ends = []
+    for name in names:
+        own = interval(getattr(best, name)[held, j], weights[held], use.level)
+        along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]
+        ends.append(widened(own, along, j, use.level))
+    return ends
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save, was
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import FAR, place, shown_interval
+from isoloss.plans.doubt import FAR, absent, place, shown_interval
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
@@ -194,14 +194,15 @@ class Plan:
         )
 
     def _row(self, c: Choice) -> tuple[str, ...]:
+        none = absent(c.is_point, c.outside)
         return (
             c.precision,
             compact(c.params),
-            shown_interval(*c.params_interval, c.outside, compact),
+            shown_interval(c.params_interval, none, compact),
             compact(c.tokens),
-            shown_interval(*c.tokens_interval, c.outside, compact),
+            shown_interval(c.tokens_interval, none, compact),
             _loss(c),
-            shown_interval(*c.loss_interval, c.outside, "{:.4f}".format),
+            shown_interval(c.loss_interval, none, "{:.4f}".format),
             f"{c.more:.4f}" if c.more == c.more else "unknown",
             _share(c),
             ", ".join(c.binding) or "nothing",
@@ -250,7 +251,7 @@ def _simple(r: Regret) -> tuple[str, ...]:
         compact(r.tokens),
         f"{r.loss:.4f}",
         f"{r.excess:.4f}",
-        shown_interval(*r.excess_interval, 1.0, "{:.4f}".format),
+        shown_interval(r.excess_interval, "no interval", "{:.4f}".format),
         f"{100 * r.wasted:.3g}%",
     )
 

@@ -24,7 +24,8 @@ class Choice:
     loss
         Expected loss, in the metric of the plan.
     params_interval, tokens_interval, loss_interval
-        (low, high); NaN where no law has replicates, or far beyond the runs.
+        (low, high); NaN where no law has replicates, far beyond the runs, and where the runs do not
+        tell it (a ridge of the fit moves it).
     probability
         Weight of the replicates in which this precision is the best of all, 0 to 1; of laws where
         none has replicates; NaN for one law without.
@@ -53,6 +54,8 @@ class Choice:
         Loss over that of the first choice, by the laws that see both; NaN where none does.
     outside
         How far the choice lies outside the runs of a law, as a factor, the largest known.
+    is_point
+        Whether no law behind it has replicates.
     """
 
     precision: str
@@ -75,11 +78,12 @@ class Choice:
     standing: Standing = "seen"
     more: float = float("nan")
     outside: float = 1.0
+    is_point: bool = False
 
     @property
-    def is_point(self) -> bool:
-        """Whether it has no interval, as where all its laws are without replicates."""
-        return self.loss_interval[0] != self.loss_interval[0]
+    def has_interval(self) -> bool:
+        """Whether its loss has an interval."""
+        return self.loss_interval[0] == self.loss_interval[0]
 
 
 @dataclass(frozen=True)

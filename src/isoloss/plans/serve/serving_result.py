@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import place, shown_interval
+from isoloss.plans.doubt import absent, place, shown_interval
 from isoloss.runs import compact, metric_of
 
 
@@ -166,7 +166,9 @@ def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
     return (
         c.precision,
         _gap(c),
-        shown_interval(*c.gap_interval, c.outside, "{:.4f}".format) if c.gap == c.gap else "-",
+        shown_interval(c.gap_interval, absent(True, c.outside), "{:.4f}".format)
+        if c.gap == c.gap
+        else "-",
         *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
         "yes" if c.fits else "no",

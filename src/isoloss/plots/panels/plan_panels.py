@@ -101,7 +101,7 @@ def _counted(plan: Plan, charts: Charts) -> str:
     text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
     text += (
         f" Intervals: {100 * plan.level:g}% over laws and bootstrap replicates."
-        if not plan.choices[0].is_point
+        if plan.choices[0].has_interval
         else ""
     )
     unknown = len(plan.by_law) - len(charts.regions)
@@ -158,7 +158,7 @@ def _losses(axes: Axes, plan: Plan, charts: Charts) -> None:
         axes.plot(curve.params, curve.tokens, **PATH)
     if len(s.cloud_params) > 1:
         axes.plot(s.cloud_params, s.cloud_tokens, **CLOUD)
-    if not first.is_point:
+    if np.isfinite([*first.params_interval, *first.tokens_interval]).all():
         (left, right), (low, high) = first.params_interval, first.tokens_interval
         box: dict[str, Any] = {"fill": False, "edgecolor": BLUE, "linewidth": 0.8, "zorder": 3}
         axes.add_patch(Rectangle((left, low), right - left, high - low, **box))
@@ -244,7 +244,7 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
 
 def _mark(axes: Axes, y: float, c: Choice, s: Style) -> None:
     """The loss of a choice: a bound points to where it lies; what is unknown has no place."""
-    if not c.is_point:
+    if c.has_interval:
         axes.hlines(y, *c.loss_interval, color=INK, linewidth=1.0, zorder=2)
     is_bound = c.standing == "at least"
     look: dict[str, Any] = {"fillstyle": "none" if is_bound else "full", "zorder": 3}
