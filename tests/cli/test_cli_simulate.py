@@ -68,6 +68,13 @@ def test_rows_say_what_differs(shell, tmp_path: Path) -> None:
          "unknown site 'inside'; accepted are 'after', 'before'"),
         (("--sketch", "8", "--kurtosis", "6"),
          "a sketch needs normal features, kurtosis 3, not 6.0"),
+        (("--site", "before"), "--site is of a sketch; give --sketch M, its number of rows"),
+        (("--replicates", "20"),
+         "replicates is 20, but method 'exact' draws nothing; leave it out or use "
+         "--method sampled"),
+        (("--scales", "w=0.1"),
+         "the scale of w is 0.1, but no precision here rounds w to an integer or a float of that "
+         "scale; leave it out"),
         (("--scales", "0.1"),
          "cannot read --scales '0.1'; write it like w=0.1, with a part of d, l, w, a, g, post"),
     ],

@@ -206,7 +206,10 @@ def test_risk_over_sketches_with_paired_differences(shell, tmp_path: Path) -> No
         (("sketches", *WORDS), "say how many rows a sketch has: --sketch 20"),
         (("directions", *WORDS, "--batch", "1,2"),
          "directions are those of one setting, not of 2; give no lists"),
-        (("bits", "--bits", "6.5"), "--bits is '6.5'; accepted is a whole number"),
+        (("bits", "--bits", "6.5"), "--bits is '6.5'; accepted is a whole number from 2 to 32"),
+        (("bits", "--bits", "40"), "--bits is '40'; accepted is a whole number from 2 to 32"),
+        (("bits", "--iterate", "last"),
+         "--iterate does not change the rule; give --samples too, for exact risk"),
         (("bits", "--batch", "4"),
          "--batch does not change the rule; give --samples too, for exact risk"),
         (("bits", "--spectrum", "exp 1"),
@@ -223,6 +226,24 @@ def test_risk_over_sketches_with_paired_differences(shell, tmp_path: Path) -> No
         (("limit", "--spectrum", "exp 1", "--decay", "2"),
          "--spectrum and --decay both give the eigenvalues; give one"),
         (("limit", "--spectrum", "no.txt"), "cannot use 'no.txt': No such file or directory"),
+        (("limit", "--spectrum", "exp"),
+         "--spectrum 'exp' has no rate; write 'exp R', as 'exp 0.3'"),
+        (("limit", "--steps", "9"),
+         "--steps does not change the largest stable step size; leave it out"),
+        (("limit", "--scales", "w=3"),
+         "the scale of w is 3, but no precision here rounds w to an integer or a float of that "
+         "scale; leave it out"),
+        (("bounds", *WORDS, "--sketch-seed", "3"),
+         "--sketch-seed is of a sketch; give --sketch M, its number of rows"),
+        (("bounds", "--samples", "101,105", "--batch", "10"),
+         "101 and 105 samples are the same 10 steps of batch 10; give multiples of the batch"),
+        (("sizes", *WORDS, "--precision", NOISE, "--size", "4", "--sketch", "5"),
+         "--size and --sketch both say how many rows the model has; give one"),
+        (("allocate", "--precision", "fp", "--samples", "9", "--sketch", "5"),
+         "allocate chooses how many rows a sketch has; leave --sketch out and give --model "
+         "sketch"),
+        (("allocate", "--precision", "fp", "--samples", "9", "--bits", "d:int4=8"),
+         "--bits of 'd:int4', which is none of --precision"),
         (("limit", "--scales", "q=3"),
          "cannot read --scales 'q=3'; write it like w=0.1, with a part of d, l, w, a, g, post"),
         (("limit", "--scales", "w=3,w=4"), "--scales gives w twice, 3 and 4"),
@@ -247,6 +268,21 @@ def test_what_theory_refuses(words: tuple[str, ...], message: str, shell) -> Non
 def test_what_a_spectrum_file_may_hold(text: str, message: str, shell, tmp_path: Path) -> None:
     (tmp_path / "lam.txt").write_text(text, encoding="utf-8")
     assert shell("theory", "limit", "--spectrum", "lam.txt").stderr == f"error: {message}\n"
+
+
+def test_a_file_that_is_no_array_is_no_spectrum(shell, tmp_path: Path) -> None:
+    (tmp_path / "lam.npy").write_text("1 2 3", encoding="utf-8")
+    said = shell("theory", "limit", "--spectrum", "lam.npy").stderr
+    assert said.startswith("error: cannot read 'lam.npy' as .npy: ")
+
+
+@pytest.mark.parametrize("verb", [("training",), ("sizes",), ("sizes", "--equal-risk")])
+def test_a_share_of_the_limit_is_said_as_a_number(verb: tuple[str, ...], shell) -> None:
+    words = ("--dim", "50", "--samples", "100", "--precision", "d:add(0.1)")
+    expected = il.linear.excess_risk(Regression(50), SGD(100), "d:add(0.1)").step_size
+    (row,) = data(shell, *verb, *words)[verb[0]]
+    assert row["gamma"] == pytest.approx(expected, rel=1e-12)
+    assert f"0.5 limit = {expected:.4g}" in shell("theory", *verb, *words).stdout
 
 
 def test_an_array_of_two_columns_is_no_spectrum(shell, tmp_path: Path) -> None:

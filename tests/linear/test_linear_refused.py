@@ -28,6 +28,7 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"dim": 2, "spectrum": [1.0, -1.0]},
         r"spectrum\[1\] is -1.0; accepted are finite numbers of at least 0",
     ),
+    ({"dim": 2, "spectrum": [0.0, 0.0]}, "all eigenvalues of the spectrum are 0"),
     (
         {"dim": 5, "target": "random"},
         "unknown target 'random'; accepted are a number, an array of dim numbers",
@@ -78,7 +79,7 @@ PRECISIONS = [
     (
         "w4/128",
         "no exact risk for the modifiers '/128' in precision 'w4/128'; accepted are '~sr' and "
-        "'~dither'; the coordinates that share a scale are not independent, so no moments close",
+        "'~dither'; numbers that share a scale are rounded together",
     ),
     ("w4@gptq", "no exact risk for the modifiers '@gptq' in precision 'w4@gptq'"),
     ("d4+had~sr", r"the modifiers '\+had~sr' in precision"),
@@ -167,6 +168,14 @@ def test_a_billion_single_steps_are_refused(schedule: Any, method: str) -> None:
 def test_scales(value: Any) -> None:
     with pytest.raises(
         ValueError, match=r"^the scale of a is .*; accepted is a finite number above 0$"
+    ):
+        Scales(a=value)
+
+
+@pytest.mark.parametrize("value", [1e-31, 1e31])
+def test_scales_whose_fourth_powers_are_no_numbers(value: float) -> None:
+    with pytest.raises(
+        ValueError, match=r"^the scale of a is 1e[+-]31; accepted is 1e-30 to 1e\+30$"
     ):
         Scales(a=value)
 

@@ -12,7 +12,7 @@ from isoloss.formats.errors import (
 )
 from isoloss.formats.modifiers import Modifiers
 from isoloss.formats.named import catalogue, float_format, int_format, noise_format
-from isoloss.formats.names import FORMATS
+from isoloss.formats.names import FORMATS, INT_BITS
 from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel, noise_model
 from isoloss.formats.number import Format
 from isoloss.formats.parts import OPERANDS, PARTS, unexecuted
@@ -30,8 +30,8 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "DISTRIBUTIONS", "FORMATS", "NOISES", "OPERANDS", "PARTS", "Distribution", "ErrorStructure",
-    "Format", "Modifiers", "NoiseLevels", "NoiseModel", "Precision",
+    "DISTRIBUTIONS", "FORMATS", "INT_BITS", "NOISES", "OPERANDS", "PARTS", "Distribution",
+    "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel", "Precision",
     "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
     "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",
     "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",

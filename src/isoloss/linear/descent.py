@@ -4,6 +4,7 @@ returns.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -161,3 +162,17 @@ def first_averaged(iterate: str, steps: int) -> int | None:
             f"the share of the tail is {share!r}; accepted is a number above 0, at most 1"
         )
     return steps - max(1, round(share * steps))
+
+
+def sized(sgd: SGD, limit: float) -> float:
+    """The step size of a descent as a number, for a stability limit.
+
+    Raises ValueError for a share of an infinite limit.
+    """
+    size = float(sgd.step_size) if sgd.share is None else sgd.share * limit
+    if math.isfinite(size):
+        return size
+    raise ValueError(
+        f"the step size '{sgd.step_size}' has no limit here: every feature is rounded to 0 and "
+        "nothing is learnt; take a finer format or scale, or give a number"
+    )

@@ -5,6 +5,7 @@ precision.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ PARTS = ("d", "l", "w", "a", "g")
 #: The range of an integer grid where no scale is given, in root mean squares of the largest
 #: element.
 REACH = 4.0
+#: The largest scale of a grid; the smallest is 1 over it.
+LARGEST_SCALE = 1e30
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Scales:
     Raises
     ------
     ValueError
-        A scale is not a finite number above 0.
+        A scale is not a number from 1e-30 to 1e30.
     """
 
     d: float | None = None
@@ -56,7 +59,25 @@ class Scales:
             given = getattr(self, each.name)
             if given is not None:
                 scale = finite(f"the scale of {each.name}", given, 0.0, above=True)
+                # Beyond these the fourth powers of a format's numbers leave floating point.
+                if not 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE:
+                    raise ValueError(
+                        f"the scale of {each.name} is {scale!r}; accepted is "
+                        f"{1 / LARGEST_SCALE:g} to {LARGEST_SCALE:g}"
+                    )
                 object.__setattr__(self, each.name, scale)
+
+    def check_used(self, precisions: Iterable[Precision]) -> None:
+        """Raise ValueError for the scale of a part that none of the precisions rounds to a grid."""
+        known = {part for each in precisions for part in _scaled_parts(each)}
+        for each in fields(self):
+            scale = getattr(self, each.name)
+            if scale is not None and each.name not in known:
+                part = "the result" if each.name == "post" else each.name
+                raise ValueError(
+                    f"the scale of {each.name} is {scale:g}, but no precision here rounds {part} "
+                    "to an integer or a float of that scale; leave it out"
+                )
 
 
 DEFAULT_SCALES = Scales()
@@ -79,6 +100,14 @@ class Quantisers:
     def closed(self) -> bool:
         """Whether the second moments of training close exactly: no real grid on l, w, a or g."""
         return not any(map(is_grid, (self.l, self.w, self.a, self.g)))
+
+
+def _scaled_parts(precision: Precision) -> Iterator[str]:
+    """The parts that are rounded to a real grid whose unit `Scales` give."""
+    parts = {**precision.train, "post": precision.serve.get("w")}
+    for part, known in parts.items():
+        if is_grid(known) and known and not (known.is_exact or _follows(known)):
+            yield part
 
 
 def is_grid(known: Format | None) -> bool:
@@ -143,14 +172,35 @@ def _check(known: Format, precision: Precision) -> None:
         )
 
 
+def shares_scales(known: Format | None) -> bool:
+    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row'
+    and '/128'.
+    """
+    if known is None or not known.is_scaled or known.span != "symmetric":
+        return False
+    return _follows(known)
+
+
+def rounds_in_groups(known: Format) -> bool:
+    """Whether a format whose groups share scales is one that the sampler rounds to: MX, NV,
+    integers and floats.
+    """
+    return known.scale is not None or known.is_integer or known.is_float
+
+
 def _sampled(known: Format) -> str:
-    """What a message says of scales that follow the numbers, whose coordinates do not factor."""
-    if known.block is None and known.granularity in (None, "tensor"):
+    """What a message says of groups that share a scale, which only the sampler has."""
+    if not (shares_scales(known) and rounds_in_groups(known)):
         return ""
     return (
-        "; the coordinates that share a scale are not independent, so no moments close: on d, w "
-        "and the result use method='sampled'"
+        "; numbers that share a scale are rounded together, one depending on the other, which "
+        "only method='sampled' follows, for d, w and the result"
     )
+
+
+def _follows(known: Format) -> bool:
+    """Whether scales follow the numbers: blocks, rows, groups."""
+    return known.block is not None or known.granularity not in (None, "tensor")
 
 
 def spelled_noises(basis_free: bool = False) -> str:

@@ -82,6 +82,11 @@ class Regression:
         one_of("site", self.site, ("after", "before"))
         if self.spectrum is not None:
             self._set("spectrum", _column("spectrum", self.spectrum, self.dim, low=0.0))
+            if not np.any(self.spectrum):
+                raise ValueError(
+                    "all eigenvalues of the spectrum are 0, so no feature says anything of the "
+                    "label; accepted are numbers of at least 0, one of them above"
+                )
         self._check_target()
         if self.sketch is not None:
             self._set("sketch", whole("sketch", self.sketch))

@@ -186,7 +186,7 @@ def stability_limit(
     Returns
     -------
     float
-        The limit of gamma; infinite for H = 0.
+        The limit of gamma; infinite where every feature is rounded to 0.
 
     Raises
     ------

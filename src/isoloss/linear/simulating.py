@@ -5,7 +5,7 @@ laws.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -58,8 +58,8 @@ def simulate(
     inputs: str = "clean",
     method: str = "exact",
     scales: Scales = DEFAULT_SCALES,
-    replicates: int = REPLICATES,
-    seed: int = 0,
+    replicates: int | None = None,
+    seed: int | None = None,
     passes: int = 1,
     stored: Format | str | None = None,
     error_feedback: bool = False,
@@ -78,8 +78,8 @@ def simulate(
         What the grid leaves out of the descent; by default one step of half the stability limit.
     iterate, inputs, method, scales
         As in `excess_risk`, where the grid does not say.
-    replicates, seed : int
-        Of method 'sampled'; precisions share their random numbers.
+    replicates, seed : int, optional
+        Of method 'sampled', by default 1000 and 0; precisions share their random numbers.
     passes, stored, error_feedback
         Of method 'sampled', as in `sample_risk`, where the grid does not say; a grid spells weights
         in full precision as stored 'fp'.
@@ -96,13 +96,13 @@ def simulate(
     Raises
     ------
     ValueError
-        An unknown list, a value that is out of range, or every combination diverges.
+        An unknown list, a value that is out of range, an argument that the method or the grid
+        has no use for, two numbers of samples that are the same steps, or every combination
+        diverges.
     """
     check_problem(problem)
     base = SGD(1) if sgd is None else check_descent(sgd)
     check_reading(iterate, inputs, scales)
-    whole("replicates", replicates, 4)
-    whole("seed", seed, 0)
     usual: Cell = {
         "iterate": iterate,
         "inputs": inputs,
@@ -113,9 +113,12 @@ def simulate(
     cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0])
     asked = [_setting(problem, base, cell, usual, method) for cell in cells]
+    _check_samples(cells, [each.point for each in asked])
+    drawing = _drawing(method, replicates, seed)
+    scales.check_used(_rounded(asked))
     if method == "sampled":
         drawn = [Sampling(each.point, each.iterate, each.inputs, each.manner) for each in asked]
-        found = swept_risks(drawn, scales, replicates, seed)
+        found = swept_risks(drawn, scales, *drawing)
         risks = [each if isinstance(each, str) else each.risk for each in found]
         beside = _gaps(asked, found)
     else:
@@ -144,13 +147,16 @@ def grid_points(
     Raises
     ------
     ValueError
-        An unknown list, or a value that is out of range.
+        An unknown list, a value that is out of range, or two numbers of samples that are the same
+        steps.
     """
     check_problem(problem)
     base = SGD(1) if sgd is None else check_descent(sgd)
     cells = [dict(cell) for cell in _grid_of(grid)]
     _check_lists(cells[0], ("precision", *OF_DESCENT, *OF_PROBLEM))
-    return [_point(problem, base, cell) for cell in cells]
+    points = [_point(problem, base, cell) for cell in cells]
+    _check_samples(cells, points)
+    return points
 
 
 def _grid_of(grid: object) -> Grid:
@@ -172,9 +178,50 @@ def _check_lists(cell: Cell, known: tuple[str, ...] = KNOWN) -> None:
         raise ValueError("a grid has samples or steps, not both: samples are steps x batch")
 
 
+def _drawing(method: str, replicates: int | None, seed: int | None) -> tuple[int, int]:
+    """Replicates and seed of a simulation. Raises ValueError where nothing is drawn."""
+    for name, given in (("replicates", replicates), ("seed", seed)):
+        if given is not None and method != "sampled":
+            raise ValueError(
+                f"{name} is {shown_value(given)}, but method {method!r} draws nothing; leave it "
+                "out or use method='sampled'"
+            )
+    count = REPLICATES if replicates is None else whole("replicates", replicates, 4)
+    return count, 0 if seed is None else whole("seed", seed, 0)
+
+
+def _check_samples(
+    cells: Sequence[Cell], points: Sequence[tuple[Regression, SGD, Precision]]
+) -> None:
+    """Raise ValueError for two numbers of samples of which whole batches leave the same."""
+    others = (*OF_READING, *OF_MANNER)
+    known: dict[tuple[Any, ...], int] = {}
+    for cell, point in zip(cells, points, strict=True):
+        if "samples" not in cell:
+            return
+        samples, sgd = int(cell["samples"]), point[1]
+        first = known.setdefault((point, *(str(cell.get(name)) for name in others)), samples)
+        if first != samples:
+            raise ValueError(
+                f"{first} and {samples} samples are the same {sgd.steps} steps of batch "
+                f"{sgd.batch}; give multiples of the batch"
+            )
+
+
+def _rounded(asked: Sequence[_Setting]) -> Iterator[Precision]:
+    """The precisions of a grid, and the formats that weights are stored in."""
+    for each in asked:
+        yield each.point[2]
+        if each.manner.stored is not None:
+            yield Precision.parse(f"w:{each.manner.stored}")
+
+
 def _setting(problem: Regression, base: SGD, cell: Cell, usual: Cell, method: str) -> _Setting:
-    """A cell checked. Raises ValueError for a value out of range, or what only sampling knows."""
+    """A cell checked. Raises ValueError for a value out of range, or what has no effect on it."""
     point, said = _point(problem, base, cell), usual | cell
+    for name in ("site", "seed"):
+        if name in cell and point[0].sketch is None:
+            raise ValueError(f"{name} is of a sketch, and there is none; give sketch too")
     check_reading(said["iterate"], said["inputs"], DEFAULT_SCALES)
     if not isinstance(said["error_feedback"], bool):
         raise ValueError(
@@ -213,8 +260,7 @@ def _point(problem: Regression, sgd: SGD, cell: Cell) -> tuple[Regression, SGD, 
         if count > LARGEST_COUNT:
             raise ValueError(
                 f"{name} is {count:.6g}; accepted is at most {LARGEST_COUNT:.3g}, the largest "
-                "whole "
-                "number of a table"
+                "whole number of a table"
             )
     return posed, descent, precision
 

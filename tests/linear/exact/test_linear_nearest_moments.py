@@ -5,7 +5,22 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from isoloss.linear.exact import closures, nearest_closure
+from isoloss.linear.moments import grid_moments
+
 nearest_walk = pytest.importorskip("isoloss.linear.exact.nearest_walk")
+
+
+def test_constants_are_those_of_numpy() -> None:
+    """Compiled code has its own copies, since what is kept on disk follows its own file alone."""
+    kept = {
+        nearest_closure: ("IDEAL", "FINE", "LISTED"),
+        closures: ("TINY", "SMALLEST_GAIN"),
+        grid_moments: ("POINT", "DEPTH"),
+    }
+    for source, names in kept.items():
+        for name in names:
+            assert getattr(nearest_walk, name) == getattr(source, name)
 
 
 def by_cells(levels: NDArray[np.float64], mean: float, sd: float) -> tuple[float, float, float]:
@@ -61,3 +76,20 @@ def test_floats_whose_runs_are_summed_by_their_ends() -> None:
         top = min(levels[-1], abs(mean) + 8 * sd)
         off = np.subtract(found, by_cells(levels, mean, sd))
         assert np.abs(off).max() < 1e-11 * max(top, top**2)
+
+
+@pytest.mark.parametrize("mean", [-1e9, -30.0, 0.3, 2.6, 1e3, 1e12])
+@pytest.mark.parametrize("sd", [1e-12, 0.05, 3.4, 1e9])
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_levels_and_means_far_outside(mean: float, sd: float, count: int) -> None:
+    """The result lies on the grid, whatever the mean: digits are those of its largest number."""
+    levels = np.arange(-count, count + 1) * 1.0
+    found = nearest_walk.nearest_moments(levels, 1.0, mean, sd)
+    assert found == pytest.approx(by_cells(levels, mean, sd), abs=1e-12 * max(count**2, sd / 1e3))
+
+
+def test_an_even_grid_is_even_at_every_scale() -> None:
+    uneven = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 6.0])
+    for scale in (1.0, 1e-12, 1e-30, 1e30):
+        assert nearest_closure.even_step(uneven * scale) == 0.0
+        assert nearest_closure.even_step(np.arange(8) * scale) == scale

@@ -214,7 +214,12 @@ def test_method_sampled_is_the_same_number() -> None:
         ({"error_feedback": True}, "error_feedback keeps the rounding error of stored weights; "
                                    "give their format"),
         ({"stored": "ternary"}, "no exact risk for format 'ternary' in precision 'w1.58'"),
-        ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers"),
+        ({"precision": "d:mxfp4"}, "groups of 32 in 'mxfp4' do not divide a row of 6 numbers; "
+                                   "accepted are groups that do, or features"),
+        ({"precision": "d:mxfp4", "sgd": SGD(15)}, "groups of 32 in 'mxfp4' do not divide"),
+        ({"stored": "int4/4"}, "groups of 4 in 'int4/4' do not divide a row of 6 numbers"),
+        ({"precision": "d:int8", "scales": Scales(d=1e6), "sgd": SGD(15)},
+         "the step size '0.5 limit' has no limit here: every feature is rounded to 0"),
         ({"precision": "a:mxfp4"}, "'a:mxfp4' cannot be sampled: scales are shared along rows"),
         ({"precision": "d:nf4"}, "'d:nf4' cannot be sampled: scales are shared along rows"),
         ({"precision": "d:int4/2x3"}, "'d:int4/2x3' cannot be sampled: no code shares scales"),

@@ -2,9 +2,19 @@
 first is drawn, and compared by pairs; the points of a grid.
 """
 
+import re
+
 import pytest
 
-from isoloss.linear import SGD, Regression, grid_points, sample_risk, sample_risks, simulate
+from isoloss.linear import (
+    SGD,
+    Regression,
+    Scales,
+    grid_points,
+    sample_risk,
+    sample_risks,
+    simulate,
+)
 from isoloss.linear.sampled import sweeping
 
 
@@ -48,8 +58,8 @@ def test_a_manner_given_for_all_cells_is_that_of_the_cells() -> None:
         ({"stored": ["int4", "kv"]}, "sampled", "cannot read 'w:kv'"),
         ({"error_feedback": ["off"]}, "sampled", "error_feedback is 'off'; accepted are True and"),
         ({"error_feedback": [False, True]}, "sampled", "error_feedback keeps the rounding error"),
-        ({"precision": ["fp", "d:mxfp4"], "step_size": ["0.5 limit"]}, "sampled",
-         "the stability limit under 'mxfp4' is not known"),
+        ({"precision": ["fp", "d:int4/row"], "step_size": ["0.5 limit"]}, "sampled",
+         "the stability limit under 'int4/row' is not known"),
     ],
 )  # fmt: skip
 def test_a_manner_is_checked_before_anything_is_drawn(
@@ -87,3 +97,38 @@ def test_points_are_the_cells_of_a_grid() -> None:
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"^cannot vary 'iterate' in regression; lists are"):
         grid_points(Regression(10), {"iterate": ["last"]})
+
+
+# ---- what has no effect is refused
+@pytest.mark.parametrize(
+    ("grid", "options", "message"),
+    [
+        ({"samples": [101, 105, 109], "batch": [10]}, {},
+         "101 and 105 samples are the same 10 steps of batch 10; give multiples of the batch"),
+        ({"seed": [1, 2]}, {}, "seed is of a sketch, and there is none; give sketch too"),
+        ({"site": ["before"]}, {}, "site is of a sketch, and there is none; give sketch too"),
+        ({}, {"replicates": 100}, "replicates is 100, but method 'exact' draws nothing"),
+        ({}, {"seed": 0, "method": "steps"}, "seed is 0, but method 'steps' draws nothing"),
+        ({"precision": ["fp", "d:int4~sr a:add(0.1)"]}, {"scales": Scales(d=1, a=0.1)},
+         "the scale of a is 0.1, but no precision here rounds a to an integer or a float of that"),
+        ({"precision": ["w:int4"]}, {"scales": Scales(post=0.1)}, "the scale of post is 0.1, but"),
+        ({"precision": ["d:mxfp4"]}, {"scales": Scales(d=1), "method": "sampled"},
+         "the scale of d is 1, but no precision"),
+    ],
+)  # fmt: skip
+def test_what_has_no_effect_is_refused(grid: dict, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        simulate(Regression(20), {"step_size": [0.05], **grid}, SGD(8), **options)
+
+
+def test_scales_are_used_where_any_row_or_stored_weights_use_them() -> None:
+    scales = Scales(d=0.5, w=0.5, post=0.1)
+    grid = {"precision": ["fp", "d:int4~sr -> w:int8"], "stored": ["fp", "int4"]}
+    runs = simulate(Regression(9), grid, SGD(8), method="sampled", replicates=4, scales=scales)
+    assert len(set(runs["loss"])) == 4
+
+
+def test_samples_that_differ_by_whole_batches_stay_apart() -> None:
+    assert len(simulate(Regression(9), {"samples": [101, 110], "batch": [1, 10]})) == 4
+    with pytest.raises(ValueError, match=r"^101 and 109 samples are the same 10 steps of batch 10"):
+        grid_points(Regression(9), {"batch": [1, 10], "samples": [101, 109]})

@@ -115,7 +115,20 @@ def test_fewer_bits_buy_a_larger_model() -> None:
         "d6~sr": (42, True),
     }
     assert all(math.isnan(each.closed) for each in found.values())
-    assert "* the largest size there is" in str(allocate(LARGE, allowance, ["fp"]))
+    assert "16+" in str(allocate(LARGE, allowance, ["fp"]))
+
+
+@pytest.mark.parametrize(
+    ("compute", "size", "said"),
+    [
+        (1, "1+", "+ the largest model that the allowance affords"),
+        (1e6, "20*", "* all coordinates of the problem: in a larger problem a larger model might"),
+    ],
+)
+def test_the_largest_size_says_what_limits_it(compute: float, size: str, said: str) -> None:
+    _, _, row, *rest = str(allocate(Regression(20), Allowance(compute=compute), "fp")).splitlines()
+    assert row.split()[2] == size
+    assert [line for line in rest if line.startswith(said)]
 
 
 def test_fewer_bits_buy_more_compute_where_they_are_weighed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,6 +162,13 @@ def test_a_step_beyond_the_condition_has_no_upper_bound_and_says_so() -> None:
     assert bound.upper == math.inf
     assert 0 < bound.lower < excess_risk(Regression(200), SGD(3000, 1, 0.4)).value
     assert "no upper bound: the step size 0.4 is not below 1/(alpha tr H_q) = 0.2033" in str(bound)
+
+
+@pytest.mark.parametrize("site", ["after", "before"])
+def test_nothing_rounded_has_no_floor(site: Any) -> None:
+    bound = risk_bound(Regression(20, sketch=5, site=site), SGD(100, step_size=0.05), "a:add(0.1)")
+    assert bound.floor == 0
+    assert "floor" not in str(bound)
 
 
 def test_a_bound_prints_itself() -> None:

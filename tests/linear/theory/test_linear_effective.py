@@ -269,6 +269,11 @@ def test_the_views_show_one_size() -> None:
     ]
 
 
+def test_features_rounded_in_use_are_said_in_words() -> None:
+    found = effective_sizes(PROBLEM, DESCENT, "d:add(0.1)", inputs="in use")
+    assert f"risk {found.risk:.4g} (features rounded in use) = approximation" in str(found)
+
+
 WRONG: Any = "all"
 THREE: Any = 3
 

@@ -164,6 +164,13 @@ def test_the_floor_counts_where_that_is_asked_for() -> None:
     assert within.value < apart.nominal < apart.value
 
 
+def test_samples_are_those_of_the_sketch_of_the_problem() -> None:
+    problem, sgd = Regression(30, sketch=6), SGD(200, step_size=0.05)
+    found = equal_risk_samples(problem, sgd, "a:add(0.1)", model="sketch")
+    assert found == equal_risk_samples(problem, sgd, "a:add(0.1)", size=6, model="sketch")
+    assert found != equal_risk_samples(problem, sgd, "a:add(0.1)", size=30, model="sketch")
+
+
 def test_closed_forms_by_hand() -> None:
     assert effective_size(100, 1e-2, 2.0) == pytest.approx(10)
     assert effective_size(100, 0.0, 2.0) == 100
@@ -227,6 +234,11 @@ def test_for_an_even_target_the_gap_does_not_grow_with_the_dimension() -> None:
         (lambda: size_constant(2.0, "in use", 3.0), "the source exponent is 3"),
         (lambda: bit_rule(8, 2.0, 0), "dim is 0"),
         (lambda: format_constant("add(0.1)"), "has no bits to count"),
+        (
+            lambda: equal_risk_bits(PROBLEM, DESCENT, [4, 1]),
+            "bits is 1; accepted is a whole number from 2 to 32",
+        ),
+        (lambda: equal_risk_bits(PROBLEM, DESCENT, 60), "bits is 60; accepted is a whole number"),
         (
             lambda: equal_risk_bits(Regression.exponential(5, 1.0), DESCENT),
             "not for a given spectrum",

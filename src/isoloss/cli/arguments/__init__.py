@@ -9,6 +9,7 @@ from isoloss.cli.arguments.options import (
     AsJson,
     Fitting,
     Force,
+    Keeping,
     KeptTable,
     Level,
     OfName,
@@ -19,8 +20,22 @@ from isoloss.cli.arguments.options import (
     drawn,
     listed,
     many,
+    one,
+    switch,
+)
+from isoloss.cli.arguments.regression_asked import (
+    descent_of,
+    flag,
+    given,
+    only,
+    points_of,
+    regression_of,
+    scales_of,
+    whole_numbers,
 )
 from isoloss.cli.arguments.regression_options import (
+    MODEL,
+    SAMPLING,
     AsInputs,
     AsIterate,
     AsModel,
@@ -30,12 +45,6 @@ from isoloss.cli.arguments.regression_options import (
     ProblemLists,
     ReadingLists,
     SamplingLists,
-    descent_of,
-    given,
-    only,
-    regression_of,
-    scales_of,
-    whole_numbers,
 )
 from isoloss.cli.arguments.tables import is_table, read_tables
 from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
@@ -43,11 +52,12 @@ from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
-    "DOUBT", "FIGURES", "FITTING", "OUTPUT", "READ", "RESULTS", "SPEND", "TABLES", "AsInputs",
-    "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists", "Fitting", "Force", "KeptTable",
-    "Level", "ModelName", "OfName", "ProblemLists", "Reading", "ReadingLists", "ResampleName",
-    "SamplingLists", "Saving", "Spending", "Tables", "check_target", "chosen_laws", "descent_of",
-    "drawn", "given", "is_saved", "is_table", "listed", "many", "names_a_file", "only",
-    "read_tables", "regression_of", "saved_or_law", "scales_of", "whole_numbers",
+    "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "READ", "RESULTS", "SAMPLING", "SPEND",
+    "TABLES", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists",
+    "Fitting", "Force", "Keeping", "KeptTable", "Level", "ModelName", "OfName", "ProblemLists",
+    "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables",
+    "check_target", "chosen_laws", "descent_of", "drawn", "flag", "given", "is_saved",
+    "is_table", "listed", "many", "names_a_file", "one", "only", "points_of", "read_tables",
+    "regression_of", "saved_or_law", "scales_of", "switch", "whole_numbers",
 ]
 # fmt: on

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isoloss.cli.arguments.options import one
+
 SPEND = "What may be spent"
 
 
@@ -14,32 +16,15 @@ SPEND = "What may be spent"
 class Spending:
     """Compute, device hours or money."""
 
-    train: Annotated[
-        str | None,
-        typer.Option(
-            "--train", metavar="FLOP", rich_help_panel=SPEND, help="FLOPs of bf16, as 1e21flop."
-        ),
-    ] = None
+    train: Annotated[str | None, one("--train", "FLOP", SPEND, "FLOPs of bf16, as 1e21flop.")] = (
+        None
+    )
     hours: Annotated[
-        str | None,
-        typer.Option(
-            "--hours",
-            metavar="TIME",
-            rich_help_panel=SPEND,
-            help="Wall time, as 30days; needs --devices.",
-        ),
+        str | None, one("--hours", "TIME", SPEND, "Wall time, as 30days; needs --devices.")
     ] = None
     devices: Annotated[
         int | None,
         typer.Option("--devices", min=1, rich_help_panel=SPEND, help="Devices to train on."),
     ] = None
-    money: Annotated[
-        str | None,
-        typer.Option(
-            "--money", metavar="SUM", rich_help_panel=SPEND, help="As 2MUSD; needs --price."
-        ),
-    ] = None
-    price: Annotated[
-        str | None,
-        typer.Option("--price", metavar="SUM", rich_help_panel=SPEND, help="Of a device hour."),
-    ] = None
+    money: Annotated[str | None, one("--money", "SUM", SPEND, "As 2MUSD; needs --price.")] = None
+    price: Annotated[str | None, one("--price", "SUM", SPEND, "Of a device hour.")] = None

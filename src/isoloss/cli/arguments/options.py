@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES
+from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
 
 READING = "Reading the tables"
 FITTING = "The law and how it is fitted"
@@ -56,6 +56,28 @@ Level = Annotated[
         help="Coverage of intervals, 0.9 = 90%.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where the rows of an answer are kept, and how it is printed; refused before any work."""
+
+    output: KeptTable = None
+    force: Force = False
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        check_target(self.output, TABLES, self.force)
+
+
+def one(flag: str, metavar: str, panel: str, text: str) -> Any:
+    """The option of a setting with one value, absent unless it is given."""
+    return typer.Option(flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=False)
+
+
+def switch(flag: str, panel: str, text: str) -> Any:
+    """An option that is on where it is given."""
+    return typer.Option(flag, rich_help_panel=panel, help=text, show_default=False)
 
 
 def many(

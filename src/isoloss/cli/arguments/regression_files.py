@@ -80,7 +80,10 @@ def _table(path: Path) -> pl.DataFrame:
 def _array(path: Path) -> NDArray[np.float64]:
     import numpy as np
 
-    array = np.load(path, allow_pickle=False)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise Refused(f"cannot read '{path}' as .npy: {error}") from None
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise Refused(f"'{path}' holds {_shape(array)}; accepted are real numbers")
     return np.asarray(array, dtype=np.float64)

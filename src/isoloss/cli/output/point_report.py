@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import isoloss as il
@@ -15,12 +14,14 @@ from isoloss.cli.output.showing import say, show, show_json, show_text
 if TYPE_CHECKING:
     import polars as pl
 
+    from isoloss.cli.arguments.options import Keeping
     from isoloss.formats import Precision
     from isoloss.linear import SGD, Regression
 
 Point = tuple["Regression", "SGD", "Precision"]
 #: Settings that a table shows even where all rows have the same.
 ALWAYS = ("params", "samples", "precision")
+SPOKEN = {"gamma": "step size"}
 COUNTS = ("params", "dim", "sketch", "samples", "steps", "batch")
 
 
@@ -31,7 +32,8 @@ class Answers:
     points, values, texts: a point, its named numbers and words, and how the result prints itself;
     a point may have several results, next to one another. title: what the table holds. shown: the
     values that a table on the screen has, with their heads; all are kept and in the data. notes:
-    lines above the table. hidden: settings that do not count.
+    lines above the table. hidden: settings that do not count. A value `gamma` is the step size as a
+    number, shown where it differs.
     """
 
     title: str
@@ -49,12 +51,6 @@ class Answers:
             {k: v for k, v in setting(point).items() if k not in self.hidden} | dict(values)
             for point, values in pairs
         ]
-
-    def frame(self) -> pl.DataFrame:
-        """The rows as a data frame."""
-        import polars as pl
-
-        return pl.DataFrame(self.rows(), infer_schema_length=None)
 
 
 def setting(point: Point) -> dict[str, Any]:
@@ -81,37 +77,43 @@ def setting(point: Point) -> dict[str, Any]:
     }
 
 
-def answer(
-    kind: str,
-    found: Answers,
-    output: Path | None = None,
-    force: bool = False,
-    as_json: bool = False,
-) -> None:
+def keep_rows(rows: Sequence[Mapping[str, Any]] | pl.DataFrame, keeping: Keeping) -> None:
+    """Keep rows where a file is named."""
+    import polars as pl
+
+    if keeping.output is not None:
+        frame = pl.DataFrame(rows, infer_schema_length=None)
+        path = il.runs.save_frame(frame, keeping.output, keeping.force)
+        say(f"saved {len(frame)} rows as {path}")
+
+
+def answer(kind: str, found: Answers, keeping: Keeping) -> None:
     """Keep the rows where a file is named, then print the answers."""
-    if output is not None:
-        path = il.runs.save_frame(found.frame(), output, force)
-        say(f"saved {len(found.points)} rows as {path}")
-    if as_json:
-        show_json(kind, {kind: found.rows()})
+    rows = found.rows()
+    keep_rows(rows, keeping)
+    if keeping.as_json:
+        show_json(kind, {kind: rows})
     elif len(set(found.points)) == 1:
-        head = _said(found.points[0], found.hidden)
+        head = said_point(found.points[0], found.hidden, found.values[0].get("gamma"))
         show_text("\n".join([head, *_indented("\n".join(found.texts))]))
     else:
-        show([_table(found)])
+        show([_table(found, rows)])
 
 
 def _indented(text: str) -> list[str]:
     return [f"  {line}" for line in text.splitlines()]
 
 
-def _said(point: Point, hidden: tuple[str, ...]) -> str:
-    """The point on one line, without settings that do not count."""
+def said_point(point: Point, hidden: tuple[str, ...] = (), gamma: float | None = None) -> str:
+    """The point on one line, without settings that do not count; gamma is the step size as a
+    number.
+    """
     problem, sgd, precision = point
+    as_number = "" if gamma is None or sgd.share is None else f" = {gamma:.4g}"
     parts = {
         "steps": f"{il.runs.compact(sgd.steps)} steps",
         "batch": f"batch {sgd.batch}",
-        "step_size": f"step size {_number(sgd.step_size)}",
+        "step_size": f"step size {_number(sgd.step_size)}{as_number}",
         "schedule": "" if sgd.schedule == "constant" else sgd.schedule,
         "momentum": f"{sgd.rule} of {sgd.momentum:g}" if sgd.momentum else "",
     }
@@ -123,15 +125,16 @@ def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _table(found: Answers) -> il.fits.Section:
+def _table(found: Answers, rows: Sequence[Mapping[str, Any]]) -> il.fits.Section:
     """Columns that differ, or always count, and the values."""
-    rows = found.rows()
     settings = [name for name in setting(found.points[0]) if name not in found.hidden]
+    if all("gamma" in row for row in rows):
+        settings[settings.index("step_size")] = "gamma"
     settings = [name for name in settings if _differs(name, rows)]
     shown = tuple(
         tuple(_cell(name, row[name]) for name in (*settings, *found.shown)) for row in rows
     )
-    spoken = tuple(name.replace("_", " ") for name in settings)
+    spoken = tuple(SPOKEN.get(name, name.replace("_", " ")) for name in settings)
     same = len({each[0] for each in found.points}) == 1
     lines = (*((f"of {found.points[0][0]}",) if same else ()), *found.notes)
     return il.fits.Section(found.title, lines, (*spoken, *found.shown.values()), shown)
@@ -140,7 +143,9 @@ def _table(found: Answers) -> il.fits.Section:
 def _differs(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
     if name in ALWAYS:
         return True
-    return name != "dim" and len({str(row[name]) for row in rows}) > 1
+    if name == "dim" and all(row[name] == row.get("params") for row in rows):
+        return False
+    return len({str(row[name]) for row in rows}) > 1
 
 
 def _cell(name: str, value: Any) -> str:

@@ -31,7 +31,8 @@ def simulated_sections(runs: Runs) -> list[Section]:
     pairs = zip(runs["how"], runs["status"], strict=True)
     columns["how"] = [str(how or status) for how, status in pairs]
     why = tuple(dict.fromkeys(str(reason) for reason in runs.excluded["reason"]))
-    title = f"{len(runs)} runs of quantised SGD on linear regression"
+    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    title = f"{count} of quantised SGD on linear regression"
     iterates, inputs = (tuple(dict.fromkeys(runs[name])) for name in ("iterate", "inputs"))
     read = [f"{iterates[0]} iterate"] if len(iterates) == 1 else []
     read += [il.linear.INPUT_WORDS[inputs[0]]] if len(inputs) == 1 else []
@@ -43,6 +44,8 @@ def _settings(runs: Runs) -> Iterator[tuple[str, list[str]]]:
     """Columns of settings by their heads."""
     for name, head in COUNTS.items():
         yield head, [compact(float(value)) for value in runs[name]]
+    if any(runs["params"] != runs["dim"]) and len(set(runs["dim"].tolist())) > 1:
+        yield "dim", [compact(float(value)) for value in runs["dim"]]
     yield "step size", _numbers(runs, "lr_peak")
     yield "precision", [str(value) for value in runs["precision"]]
     for name in DIFFERING:

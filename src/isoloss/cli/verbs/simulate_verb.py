@@ -13,6 +13,7 @@ import typer
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
+    SAMPLING,
     TABLES,
     AsJson,
     AsScales,
@@ -55,8 +56,26 @@ def simulate(
             "--method", help="Exact, or by simulation with real rounding and a standard error."
         ),
     ] = MethodName.exact,
-    replicates: Annotated[int, typer.Option("--replicates", min=4, help="Of a simulation.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a simulation.")] = 0,
+    replicates: Annotated[
+        int | None,
+        typer.Option(
+            "--replicates",
+            min=4,
+            rich_help_panel=SAMPLING,
+            help="Independent runs whose mean is the risk.",
+            show_default="1000",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            rich_help_panel=SAMPLING,
+            help="Seed of all random numbers.",
+            show_default="0",
+        ),
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(

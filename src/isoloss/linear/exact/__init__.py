@@ -7,7 +7,7 @@ stability and directions stand beside. ../risk_of.py is the essay.
 """
 
 from isoloss.linear.exact.directions import risk_by_direction, training_risk
-from isoloss.linear.exact.measuring import measured, rounding_of
+from isoloss.linear.exact.measuring import floor_in_use, measured, rounding_of
 from isoloss.linear.exact.solving import Point, limit_of, point_of, solved, stack
 from isoloss.linear.exact.stability import limits
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
@@ -16,7 +16,7 @@ from isoloss.linear.exact.walking import JUMP, STEP, LongWalk, Way
 # fmt: off
 __all__ = [
     "JUMP", "STEP", "LongWalk",
-    "Noise", "Noises", "Operator", "Point", "Way", "ideal", "limit_of", "limits",
+    "Noise", "Noises", "Operator", "Point", "Way", "floor_in_use", "ideal", "limit_of", "limits",
     "measured", "operator", "point_of", "risk_by_direction", "rounding_of", "solved", "stack",
     "training_risk",
 ]

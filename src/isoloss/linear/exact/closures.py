@@ -37,7 +37,8 @@ Array = NDArray[np.float64]
 #: Length of a piece, relative to the steps before it.
 PIECE = 0.05
 SMALLEST_GAIN = 1e-6
-#: Variances below this, relative to 1 + the mean squared, are none.
+#: Variances below this count as zero, relative to the squares of the mean and of the grid's first
+#: step.
 TINY = 1e-20
 
 
@@ -129,7 +130,7 @@ class Closure:
             float(self.batch[0, 0]),
             (on_label.gain, noise, on_label.bend / on_label.gain**2),
             ((q.a, scales.a, signal), (q.g, scales.g, label)),
-            levels_of(q.w or Format.parse("fp"), scales.w, self._largest),
+            self._levels,
         )
 
     def at_the_optimum(self) -> Levels:
@@ -149,20 +150,23 @@ class Closure:
         if not self.biased:
             return None
         first, second, both = self._rounded(mean, var)
-        slope = np.divide(
-            both - first * mean, var, out=np.zeros_like(var), where=var > TINY * (1 + mean**2)
-        )
+        spread = var > TINY * (self._levels[1] ** 2 + mean**2)
+        slope = np.divide(both - first * mean, var, out=np.zeros_like(var), where=spread)
         noise = np.maximum(second - first**2 - slope**2 * var, 0.0)
         return Seen(slope, first - centre - slope * (mean - centre), noise)
 
     def _rounded(self, mean: Array, var: Array) -> tuple[Array, ...]:
         """E Q, E Q^2 and E Q w of every coordinate of the parameter, (1, n)."""
-        known = self.quantisers.w or Format.parse("fp")
-        levels = levels_of(known, self.scales.w, self._largest)
+        stochastic = self.quantisers.w is not None and self.quantisers.w.rounding == "sr"
         sd = np.sqrt(np.maximum(var[0], 0.0))
-        return tuple(
-            each[None] for each in rounded_moments(levels, known.rounding == "sr", mean[0], sd)
-        )
+        found = rounded_moments(self._levels, stochastic, mean[0], sd)
+        return tuple(each[None] for each in found)
+
+    @property
+    def _levels(self) -> Array:
+        """The grid of the parameter in use, ascending from 0."""
+        known = self.quantisers.w or Format.parse("fp")
+        return levels_of(known, self.scales.w, self._largest)
 
     @property
     def _largest(self) -> float:
@@ -278,7 +282,7 @@ def _closed_by_machine(
     for k, stretch in enumerate(stretches):
         here = way.part(k / count, (k + 1) / count)
         sizes = np.broadcast_to(stretch.size, stretch.steps)
-        # The levels of the last step, which moved the optimum, are asked for after it.
+        # The optimum is that of the levels that the last step is taken at.
         state = nearest_walked(nearest, state, sizes[:-1], rule, stretch.summing, here)
         last = closure.at(state[:1], state[1:2])
         state = nearest_walked(nearest, state, sizes[-1:], rule, stretch.summing, Way())

@@ -9,31 +9,38 @@ times as much. Needs numba, imported with this file and nowhere else in the exac
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
+F = TypeVar("F", bound=Callable[..., object])
 #: Means and second moments below these are zero.
 NO_MEAN, NO_SQUARE = 1e-140, 1e-280
 
 
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """The function in machine code, kept on disk where there is a folder for it; sums in any
-    order.
-    """
+def compiled(function: F) -> F:
+    """The function in machine code, sums in any order."""
     # reassoc and contract let sums run in vector lanes; NaN and infinities keep their meaning.
-    manner: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+    return _made(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def compiled_strictly(function: F) -> F:
+    """The function in machine code, each operation as it is written."""
+    return _made(function)
+
+
+def _made(function: F, **manner: Any) -> F:
     try:
-        made: Any = numba.njit(cache=True, **manner)(function)
-    except RuntimeError:  # no folder to keep it in
-        made = numba.njit(**manner)(function)
-    return cast(Callable[..., None], made)
+        made: Any = numba.njit(cache=True, error_model="numpy", **manner)(function)
+    except RuntimeError:  # no folder that the machine code can be kept in
+        made = numba.njit(error_model="numpy", **manner)(function)
+    return cast(F, made)
 
 
 @compiled
 def walk_plain(sizes: Any, known: Any, state: Any, summing: bool) -> None:
-    """Plain SGD through steps of sizes (T,); known (7, n) is h, D, beta, k, weights of the two sums
-    and, in its last row, nothing; state (5, n) is moved in place.
+    """Plain SGD through steps of sizes (T,); known (6, n) is h, D, beta, k and the weights of
+    the two sums; state (5, n) is moved in place.
     """
     h, own, beta, const, by_square, by_mean = known
     mean, var, total, var_total, cov = state

@@ -17,7 +17,8 @@ from isoloss.linear.moments import Setting, fine_noise
 from isoloss.linear.quantisers import is_grid, is_listed, levels_of
 
 Array = NDArray[np.float64]
-#: Kinds of a part, as in nearest_walk.py.
+#: Kinds of a part, as in nearest_walk.py: ideal noise or none; noise in place of a grid too fine to
+#: list; a listed grid.
 IDEAL, FINE, LISTED = range(3)
 
 
@@ -80,8 +81,15 @@ def nearest_of(
         scalars,
         (on_a, on_g),
         (a_grid, g_grid, signed),
-        float(levels[1]) if np.allclose(np.diff(levels), levels[1], rtol=1e-12) else 0.0,
+        even_step(levels),
     )
+
+
+def even_step(levels: Array) -> float:
+    """The distance of levels that ascend evenly from 0; 0 for others."""
+    # Without an absolute tolerance: any grid is even beside numbers large enough.
+    even = np.allclose(np.diff(levels), levels[1], rtol=1e-12, atol=0.0)
+    return float(levels[1]) if even else 0.0
 
 
 def _part(known: Format | None, scale: float | None, size: float) -> tuple[Part, Array]:
@@ -114,6 +122,6 @@ def nearest_walked(
 
 
 def around(at: Array, centre: Array, summed: int) -> State:
-    """The state of v = w - centre for moments of w, without a speed where there is none."""
+    """The state of v = w - centre for moments (9, n) of w, `summed` of which are in the sum."""
     mean, var, total, *others = (each[None] for each in at)
     return State(mean - centre, var, total - summed * centre, *others)

@@ -5,6 +5,9 @@ mean at every single step (closures.py), and the levels of activations and gradi
 one step is: moments of the rounded parameter, coordinate by coordinate; from their sums the levels;
 from these, which enter the operator of step_operator.py as numbers, its coefficients and the step
 of state.py. The same numbers as in numpy, up to the order of sums.
+
+All of it is one file, constants of other files included: what numba keeps on disk is made again
+only where the file itself changes.
 """
 
 from __future__ import annotations
@@ -12,17 +15,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from scipy.special import ndtr, zeta
 
-from isoloss.linear.exact.compiled_walk import NO_MEAN, NO_SQUARE, compiled
+from isoloss.linear.exact.compiled_walk import NO_MEAN, NO_SQUARE, compiled, compiled_strictly
 
 #: Deviations beyond which all mass is below 1e-13.
 REACH = 7.5
 #: Deviations, in steps of an even grid, from which its rounding error is uniform to 1e-13.
 SMOOTH = 1.25
-#: As in closures.py and moments/grid_moments.py: variances that are none, what a point mass is
+#: As in closures.py and moments/grid_moments.py: variances that count as zero, what a point mass is
 #: taken as, the smallest gain, and where the finest numbers of a float end.
 TINY, POINT, SMALLEST_GAIN, DEPTH = 1e-20, 1e-12, 1e-6, 1e-9
 #: Deviations, in steps, from which sums over all cells beyond an end of the grid are closed.
@@ -38,16 +40,16 @@ MIDPOINT = tuple(
 NODES = 128
 TAILS = ndtr(-np.arange(REACH * NODES + 2) / NODES)
 DENSITIES = np.exp(-0.5 * (np.arange(REACH * NODES + 2) / NODES) ** 2) / math.sqrt(2 * math.pi)
-#: Distance of levels, in deviations, up to which a run of even ones is summed by its ends alone.
-DENSE = 0.1
-#: A run is at least so many cells.
-RUN = 4
+#: Distance of levels, in deviations, up to which a run of even ones, of at least RUN cells, is
+#: summed by its ends alone, and the deviation, in largest numbers of the grid, up to which: its
+#: square is what that costs in digits.
+DENSE, RUN, FLATTEST = 0.1, 4, 10.0
 ROOT_HALF, DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
-#: Kinds of a part: ideal noise or none; noise in place of a grid too fine to list; a listed grid.
+#: Kinds of a part, as in nearest_closure.py.
 IDEAL, FINE, LISTED = range(3)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def place(levels: Any, value: float) -> int:
     """How many levels lie below a value."""
     low, high = 0, levels.size
@@ -60,7 +62,7 @@ def place(levels: Any, value: float) -> int:
     return low
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def tail_and_density(z: float) -> tuple[float, float]:
     """P(x > z) and phi(z) of x ~ N(0, 1) for z from 0 to REACH, to 1e-16.
 
@@ -78,7 +80,7 @@ def tail_and_density(z: float) -> tuple[float, float]:
     return TAILS[node] - density * h * series, density * grown
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def beyond(end: float, gap: float) -> tuple[float, float, float]:
     """Sums over the edges z of the cells beyond an end of an even grid: gap P(x > z),
     gap z P(x > z) and gap phi(z), x ~ N(0, 1); z = end + gap (k - 1/2) for k = 1, 2, ..., gap at
@@ -109,10 +111,10 @@ def beyond(end: float, gap: float) -> tuple[float, float, float]:
     return zeroth, first, mass
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def ends(z: float, tail: float, density: float, gap: float) -> tuple[float, float, float]:
-    """What one end of a run adds to the sums over its inner edges (`beyond` has the letters): the
-    antiderivative, half of the end itself, and derivatives of odd order (Euler and Maclaurin).
+    """What one end of a run adds to the sums over its inner edges (`beyond` has the letters):
+    antiderivative and odd derivatives (Euler and Maclaurin); `run_sums` has half of the end itself.
     """
     square, power = z * z, gap * gap
     one, three, five = power / 12, -power * power / 720, power**3 / 30240
@@ -124,7 +126,7 @@ def ends(z: float, tail: float, density: float, gap: float) -> tuple[float, floa
     return zeroth, first, mass
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def run_sums(low: Any, high: Any, gap: float) -> tuple[float, float, float]:
     """The sums of `beyond` over the inner edges of a run from its ends (z, P(x > z), phi(z)), which
     are edges themselves: cells of a run by parts are its end numbers and a gap at each inner edge.
@@ -136,9 +138,9 @@ def run_sums(low: Any, high: Any, gap: float) -> tuple[float, float, float]:
     return zeroth, first, above[2] - below[2] - half * (low[2] + high[2])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def run_of(levels: Any, k: int, last: int) -> int:
-    """The first cell from k on whose edges are not half a gap away, gap that below level k."""
+    """The first cell from k on whose upper edge is not half of the gap below level k away."""
     gap = levels[k] - levels[k - 1]
     near = 1e-9 * gap
     while k < last - 1 and abs(levels[k + 1] - levels[k] - gap) < near:
@@ -146,7 +148,7 @@ def run_of(levels: Any, k: int, last: int) -> int:
     return k
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def even_moments(
     low: float, high: float, step: float, mean: float, sd: float
 ) -> tuple[float, float, float]:
@@ -166,15 +168,17 @@ def even_moments(
     return one, two, joint
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[float, float, float]:
     """E u, E u^2 and cov(u, x) / sd for x ~ N(mean, sd^2) and u the nearest of ascending levels.
 
     `step` is the distance of evenly spaced levels, 0 for others.
     """
     low, high = (mean - levels[0]) / sd, (levels[-1] - mean) / sd
-    least = (SMOOTH if min(low, high) > REACH else WIDE) * step
-    if 0 < least < sd < levels[-1]:
+    nearer = min(low, high)
+    least = (SMOOTH if nearer > REACH else WIDE) * step
+    # With all mass beyond an end, its sums would cancel the mean; there one cell is all there is.
+    if 0 < least < sd < levels[-1] and nearer > -REACH:
         return even_moments(low, high, step, mean, sd)
     first = max(place(levels, mean - REACH * sd) - 1, 0)
     last = min(place(levels, mean + REACH * sd) + 1, levels.size)
@@ -184,7 +188,8 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
     k = first
     while k < last:
         gap = (levels[k] - levels[k - 1]) / sd if k > first else 1.0
-        end = run_of(levels, k, last) if gap < DENSE and abs(below) < REACH else k
+        even = gap < DENSE and abs(below) < REACH and sd < FLATTEST * levels[-1]
+        end = run_of(levels, k, last) if even else k
         above, after, later = math.inf, 0.0, 0.0
         if end >= k + RUN:
             above = ((levels[end - 1] + levels[end]) / 2 - mean) / sd
@@ -214,11 +219,11 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
     return one, two, joint
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def symmetric(levels: Any, stochastic: bool, sd: float) -> tuple[float, float]:
     """E u^2 and E u x for x ~ N(0, sd^2) and its rounding to +-levels, ascending from 0."""
     first = max(place(levels, DEPTH * sd) - 2, 0)
-    last = min(max(place(levels, REACH * sd) + 2, 1), levels.size)
+    last = min(place(levels, REACH * sd) + 2, levels.size)
     two, joint = 0.0, 0.0
     for k in range(first, last):
         a = levels[k]
@@ -242,7 +247,7 @@ def symmetric(levels: Any, stochastic: bool, sd: float) -> tuple[float, float]:
     return 2 * two, 2 * joint
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def level(part: Any, levels: Any, sd: float) -> tuple[float, float, float]:
     """Gain, added and relative noise of a part (kind, add, mul, shared, is float, stochastic) at a
     deviation.
@@ -261,20 +266,20 @@ def level(part: Any, levels: Any, sd: float) -> tuple[float, float, float]:
     return gain, noise, 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def parameter_in_use(known: Any, levels: Any, step: float, state: Any, work: Any) -> float:
     """Fill work with E Q, slope, variance seen and E (Q - w)^2 of the rounded parameter; returns
     the sum of h E Q^2.
     """
     weight, h = known[0], known[1]
     mean, var = state[0], state[1]
-    size, first = 0.0, levels[levels.size // 2 + 1]
+    size, first = 0.0, levels[levels.size // 2 + 1]  # the smallest above 0
     for i in range(h.size):
         v, m = max(var[i], 0.0), mean[i]
         # A point mass is taken as a very narrow normal, as in moments/grid_moments.py.
         sd = max(math.sqrt(v), POINT * (abs(m) + first))
         one, two, joint = nearest_moments(levels, step, m, sd)
-        slope = joint / sd if v > TINY * (1 + m * m) else 0.0
+        slope = joint / sd if v > TINY * (first * first + m * m) else 0.0
         work[0, i], work[1, i] = one, slope
         work[2, i] = slope * slope * v + max(two - one * one - slope * slope * v, 0.0)
         work[3, i] = max(two - 2 * (one * m + sd * joint) + m * m + v, 0.0)
@@ -282,7 +287,7 @@ def parameter_in_use(known: Any, levels: Any, step: float, state: Any, work: Any
     return size
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def levels_at(
     size: float, known: Any, scalars: Any, parts: Any, grids: Any, state: Any, added: Any
 ) -> tuple[float, float, float, float, float, float]:
@@ -305,7 +310,7 @@ def levels_at(
     return scale, a_add, a_mul, gain, g_add / (scale * gain) ** 2, g_mul
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def coefficients(
     now: Any, known: Any, scalars: Any, shared: Any, work: Any
 ) -> tuple[float, float, float]:
@@ -335,7 +340,7 @@ def coefficients(
     return here, own * (1 + a_mul), pair * (1 + a_shared)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled_strictly
 def moved(
     gamma: float, sums: Any, known: Any, rule: Any, state: Any, work: Any, summing: bool
 ) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isoloss.formats import Format
 from isoloss.linear.asked import Spelled, check_point, check_scales
-from isoloss.linear.descent import SGD
+from isoloss.linear.descent import SGD, sized
 from isoloss.linear.exact.chain import Course, course_of, run
 from isoloss.linear.exact.closures import Closure, closed, judged
 from isoloss.linear.exact.measuring import Solved, norm_of
@@ -175,28 +175,20 @@ def step_sizes(
 
     `gain` is what a real grid multiplies the step size with.
 
-    Raises ValueError with the limit for the first that is not.
+    Raises ValueError with the limit for the first that is not, and where there is none.
     """
-    shares = [each.share for each in descents]
-    limit = (
-        limits(op, rule) / gain
-        if any(share is not None for share in shares)
-        else np.zeros(len(shares))
-    )
-    sizes = np.array(
-        [
-            float(each.step_size) if share is None else share * limit[row]
-            for row, (each, share) in enumerate(zip(descents, shares, strict=True))
-        ]
-    )
+    shared = any(each.share is not None for each in descents)
+    most = limits(op, rule) / gain if shared else np.zeros(len(descents))
+    pairs = zip(descents, most, strict=True)
+    sizes = np.array([sized(each, float(limit)) for each, limit in pairs])
     # Given sizes are judged as well; a share below one is stable by construction.
-    fine = stable(op, gain * sizes[:, None], rule) & np.isfinite(sizes)
+    fine = stable(op, gain * sizes[:, None], rule)
     if not fine.all():
         at = int(np.argmin(fine))
         here = np.array([at])
-        most = float(limits(op.rows(here), rule.rows(here))[0]) / gain
+        limit = float(limits(op.rows(here), rule.rows(here))[0]) / gain
         raise ValueError(
             f"the step size {sizes[at]:.6g} is unstable; the limit for this problem, batch, "
-            f"momentum and precision is {most:.6g}"
+            f"momentum and precision is {limit:.6g}"
         )
     return [float(each) for each in sizes]

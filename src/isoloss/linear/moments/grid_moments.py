@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 #: the share of one below which the finest numbers of a float are.
 REACH = 10.0
 DEPTH = 1e-9
+#: A point mass is taken as a normal with a deviation of so many times the mean and the first step,
+#: so that one formula serves.
+POINT = 1e-12
 CHUNK = 1_000_000
 
 
@@ -58,8 +61,7 @@ def signed_sums(levels: Array, stochastic: bool, mean: Array, sd: Array) -> list
     """E u, E u^2, E u^4, E u x, E u^3 x, E u^2 x^2 for x ~ N(mean, sd^2) and u, its rounding."""
     # A mean other than zero breaks the symmetry: all levels, ascending, with their signs.
     signed = np.concatenate([-levels[:0:-1], levels])
-    # A point mass as a very narrow normal, so that one formula serves.
-    tiny = 1e-12 * (np.abs(mean) + levels[1])
+    tiny = POINT * (np.abs(mean) + levels[1])
     return _cell_sums(signed, stochastic, mean, np.maximum(sd, tiny))
 
 

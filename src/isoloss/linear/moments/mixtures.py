@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import Format
-from isoloss.linear.moments.grid_moments import Moments, signed_sums, symmetric_moments
+from isoloss.linear.moments.grid_moments import POINT, Moments, signed_sums, symmetric_moments
 from isoloss.linear.moments.partial_moments import partial_moments
 
 Array = NDArray[np.float64]
@@ -96,8 +96,7 @@ def _dithered(levels: Array, mean: Array, sd: Array) -> Moments:
 
 def _clipped(top: float, mean: Array, sd: Array) -> tuple[Array, ...]:
     """E c, c^2, c^4, c x, c^3 x, c^2 x^2 of x ~ N(mean, sd^2) and c = x clipped to -top..top."""
-    # A point mass as a very narrow normal, so that one formula serves.
-    sd = np.maximum(sd, 1e-12 * (np.abs(mean) + top))
+    sd = np.maximum(sd, POINT * (np.abs(mean) + top))
     ends = np.array([-math.inf, -top, top, math.inf])
     below, inside, above = (
         partial_moments(np.full_like(mean, low), np.full_like(mean, high), mean, sd, most=4)

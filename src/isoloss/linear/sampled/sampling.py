@@ -13,11 +13,10 @@ from isoloss.linear.checks import whole
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import measured
 from isoloss.linear.moments import setting_of, stacked
-from isoloss.linear.quantisers import DEFAULT_SCALES, Scales
+from isoloss.linear.quantisers import DEFAULT_SCALES, Scales, shares_scales
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs, Parts, Risk
 from isoloss.linear.sampled.drawing import Drawn, drawn
-from isoloss.linear.sampled.kernels import shares_scales
 from isoloss.linear.sampled.replicates import Replicates, standard_error
 from isoloss.linear.sampled.trial import Trial, manner_of, trial_of
 

@@ -12,13 +12,19 @@ from isoloss.files import shown_value
 from isoloss.formats import Format, Modifiers, Precision, unexecuted
 from isoloss.linear.asked import Asked, Spelled
 from isoloss.linear.checks import whole
-from isoloss.linear.descent import SGD, first_averaged
+from isoloss.linear.descent import SGD, first_averaged, sized
 from isoloss.linear.exact import limit_of, point_of
-from isoloss.linear.quantisers import Quantisers, Scales, quantisers_of
+from isoloss.linear.quantisers import (
+    Quantisers,
+    Scales,
+    quantisers_of,
+    rounds_in_groups,
+    shares_scales,
+)
 from isoloss.linear.regression import Regression
 from isoloss.linear.risk import Inputs
 from isoloss.linear.sampled.data_source import DataSource, Norm, data_source_of, quantised_norm
-from isoloss.linear.sampled.kernels import rule_of, scaled_rule, shares_scales
+from isoloss.linear.sampled.kernels import rule_of, scaled_rule
 
 Array = NDArray[np.float64]
 
@@ -117,14 +123,12 @@ def read(precision: Spelled) -> Quantisers:
         ):
             raise ValueError(
                 f"the modifiers '{known.modifiers}' of '{scope}:{known}' cannot be sampled; "
-                "accepted "
-                "are "
-                "groups and '~sr'"
+                "accepted are groups and '~sr'"
             )
         if (
             scope not in ("d", "w")
             or (scope in after and scope != "w")
-            or not (known.scale is not None or known.is_integer or known.is_float)
+            or not rounds_in_groups(known)
         ):
             raise ValueError(
                 f"'{scope}:{known}' cannot be sampled: scales are shared along rows of integers "
@@ -161,6 +165,16 @@ def manner_of(sgd: SGD, passes: int, stored: Format | str | None, error_feedback
     return Manner(passes, kept, bool(error_feedback))
 
 
+def _check_groups(problem: Regression, quantisers: Quantisers, manner: Manner) -> None:
+    """Raise ValueError where groups that share a scale do not divide the row that is rounded."""
+    weights = problem.sketch or problem.dim
+    inputs = problem.dim if problem.site == "before" else weights
+    rounded = (quantisers.w, quantisers.post, manner.stored)
+    for known, length in ((quantisers.d, inputs), *((each, weights) for each in rounded)):
+        if known is not None and shares_scales(known):
+            scaled_rule(known, length)
+
+
 def trial_of(
     point: Asked,
     iterate: str,
@@ -172,6 +186,7 @@ def trial_of(
     problem, sgd, precision = point
     quantisers = read(precision)
     shared = [each for each in (quantisers.d, quantisers.w, quantisers.post) if shares_scales(each)]
+    _check_groups(problem, quantisers, manner)
     if inputs == "in use" and shares_scales(quantisers.d):
         raise ValueError(
             f"E u u' of data rounded to '{quantisers.d}' is not known; ask for inputs 'clean'"
@@ -187,13 +202,11 @@ def trial_of(
         if inputs == "clean"
         else quantised_norm(problem, quantisers.d, scales.d, source)
     )
-    size = sgd.step_size
+    # A limit is asked for only where the step size is a share of it.
+    limit = 0.0
     if sgd.share is not None:
-        size = sgd.share * limit_of(
-            point_of(problem, sgd, precision, "last", scales, compressed=True)
-        )
-        if not np.isfinite(size):
-            raise ValueError(f"the step size '{sgd.step_size}' has no limit here; give a number")
+        limit = limit_of(point_of(problem, sgd, precision, "last", scales, compressed=True))
+    size = sized(sgd, limit)
     # -1 and None both mean the last iterate: None here, -1 in compiled code.
     first = first_averaged(iterate, sgd.steps)
-    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, source, norm, float(size))
+    return Trial(problem, sgd, quantisers, scales, manner, first, inputs, source, norm, size)

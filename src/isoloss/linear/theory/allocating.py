@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -176,8 +176,9 @@ def allocate(
         (_closed(search, each, constant, steps) for each in found), key=lambda each: each.risk
     )
     return Allocation(
-        tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem), dropped
-    )
+        tuple(ranked), allowance, model, inputs, constant, exponent, _theory(problem), problem.dim,
+        dropped,
+    )  # fmt: skip
 
 
 def _costed(
@@ -240,29 +241,18 @@ def _fitted(search: _Search, count: int, shares: Sequence[float]) -> tuple[float
     """const of const C^(1/(a+1)) at full precision, from C / 16, C / 4 and C, and the exponent that
     is seen.
     """
-    theory, compute, exact = (
-        _theory(search.problem),
-        search.allowance.compute,
-        Precision.parse("fp"),
-    )
+    theory, exact = _theory(search.problem), Precision.parse("fp")
+    compute = search.allowance.effective_compute(exact)
     if math.isnan(theory) or compute is None:
         return math.nan, math.nan
     sizes, costs = [], []
     for part in (16.0, 4.0, 1.0):
-        cost = search.allowance.effective_compute(exact) or compute
-        there = _Search(
-            search.problem,
-            Allowance(compute=cost / part),
-            search.batch,
-            search.schedule,
-            search.view,
-        )
-        try:
-            (best,) = there.best([exact], count, shares)
-        except ValueError:  # not one coordinate and one batch
+        if compute / part < search.batch:  # not one coordinate and one batch
             continue
+        there = replace(search, allowance=Allowance(compute=compute / part))
+        (best,) = there.best([exact], count, shares)
         sizes.append(best.size)
-        costs.append(cost / part)
+        costs.append(compute / part)
     logs = np.log(np.array(sizes, dtype=float))
     spans = np.log(np.array(costs))
     if len(sizes) < 3 or np.ptp(logs) == 0:

@@ -79,8 +79,7 @@ class Allowance:
         if math.isnan(known) and (self.memory is not None or self.weigh_bits):
             raise ValueError(
                 f"the bits of '{precision}' are not known, as relative noise says the mantissa "
-                "only; "
-                f"give bits={{'{precision}': ...}}"
+                f"only; give bits={{'{precision}': ...}}"
             )
         return known
 

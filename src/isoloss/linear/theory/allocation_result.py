@@ -9,6 +9,12 @@ from dataclasses import dataclass, field, replace
 from isoloss.linear.risk import INPUT_WORDS, Inputs
 from isoloss.linear.theory.allocation_budget import Allowance
 
+#: Why a size is the largest, by the mark behind it.
+MARKS = {
+    "*": "all coordinates of the problem: in a larger problem a larger model might do better",
+    "+": "the largest model that the allowance affords",
+}
+
 
 @dataclass(frozen=True)
 class AllocationChoice:
@@ -38,8 +44,8 @@ class AllocationChoice:
     trained : float
         What more samples remove: bias and variance.
     edge : bool
-        Whether the size is the largest that the allowance or the problem holds, so that the optimum
-        may lie beyond.
+        Whether the size is the largest that the allowance affords or the problem has, so that a
+        larger one might do better.
     closed : float
         Closed form of the size, min{const C^(1/(a+1)), c eps^(-1/a)}; nan where there is none.
     closed_risk : float
@@ -99,6 +105,8 @@ class Allocation:
         The exponent that is seen there.
     theory : float
         1/(a+1).
+    dim : int
+        Coordinates of the problem, the largest model there is.
     dropped : mapping of str to str
         The precisions that could not be costed, each with the reason.
     """
@@ -110,6 +118,7 @@ class Allocation:
     constant: float
     exponent: float
     theory: float
+    dim: int
     dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -141,15 +150,22 @@ class Allocation:
             f"allocation under {self.allowance}; exact risk, {INPUT_WORDS[self.inputs]}, of {seen}"
         )
         tail = [] if math.isnan(self.constant) else [self._fit()]
-        marks = ["* the largest size there is"] if any(each.edge for each in self.choices) else []
+        seen_marks = {self._mark(each) for each in self.choices}
+        marks = [f"{mark} {what}" for mark, what in MARKS.items() if mark in seen_marks]
         left = [f"dropped {name}: {why}" for name, why in self.dropped.items()]
         return "\n".join([first, *lines, *tail, *marks, *left])
+
+    def _mark(self, at: AllocationChoice) -> str:
+        """What keeps a choice from being larger, if anything does."""
+        if not at.edge:
+            return ""
+        return "*" if at.size == self.dim else "+"
 
     def _row(self, at: AllocationChoice) -> tuple[str, ...]:
         return (
             at.precision,
             f"{at.bits:.4g}",
-            f"{at.size}{'*' if at.edge else ''}",
+            f"{at.size}{self._mark(at)}",
             "" if math.isnan(at.closed) else f"{at.closed:.4g}",
             "" if math.isnan(at.closed) else f"{at.closed_regret:.1%}",
             f"{at.samples}",

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.linear.asked import check_inputs
 from isoloss.linear.descent import SGD
-from isoloss.linear.exact import limits, point_of, stack
+from isoloss.linear.exact import floor_in_use, limits, point_of, stack
 from isoloss.linear.moments import Setting
 from isoloss.linear.quantisers import DEFAULT_SCALES, Quantisers, Scales, is_grid, spelled_noises
 from isoloss.linear.regression import Regression
@@ -143,7 +143,7 @@ def risk_bound(
     point = point_of(problem, sgd, precision, "average", scales, compressed=False)
     _check(sgd, point.quantisers, precision)
     at = point.setting
-    _, op, rule = stack([point])
+    stacked, op, rule = stack([point])
     gamma = float(sgd.step_size) if sgd.share is None else float(sgd.share * limits(op, rule)[0])
     noise = gradient_noise(at, point.quantisers, sgd.batch)
     reach = gamma / (1 - sgd.momentum)  # of a step in the long run
@@ -158,7 +158,7 @@ def risk_bound(
         if room > 0 and not sgd.momentum
         else math.inf
     )
-    floor = 0.5 * float((at.signal - at.total(at.h * at.centre**2))[0])
+    floor = float(floor_in_use(stacked)[0])
     missed = float(at.approximation[0])
     upper = 2 * bias + 2 * variance + missed + floor
     # In use the floor is a summand of the risk, so it bounds from below too.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.files import shown_value
-from isoloss.formats import Format
+from isoloss.files import shown_value, whole_number
+from isoloss.formats import INT_BITS, Format
 from isoloss.linear.asked import check_point
 from isoloss.linear.checks import finite, one_of, several, whole
 from isoloss.linear.descent import SGD
@@ -139,7 +139,7 @@ def equal_risk_bits(
     problem, sgd, iterate, inputs
         As in `excess_risk`; a power law.
     bits : sequence of int
-        Of the integers.
+        Of the integers, 2 to 32.
     mantissas : sequence of int
         Mantissa bits of the floats that are looked at.
     exponent : int
@@ -160,7 +160,7 @@ def equal_risk_bits(
     check_point((problem, sgd, "fp"))
     if problem.spectrum is not None:
         raise ValueError("the bit rule is for a spectrum i^-decay, not for a given spectrum")
-    bits = [whole("bits", each) for each in several(bits)]
+    bits = [_integer(each) for each in several(bits)]
     mantissas = [whole("mantissas", each) for each in several(mantissas)]
     whole("exponent", exponent)
     one_of("rounding", rounding, ("~sr", ""))
@@ -183,6 +183,16 @@ def equal_risk_bits(
                 bit_rule(b, problem.decay, problem.dim),
                 bit_rule(b, problem.decay, problem.dim, *constants),
             )
+        )
+    return found
+
+
+def _integer(bits: object) -> int:
+    found = whole_number(bits)
+    if found is None or found not in INT_BITS:
+        raise ValueError(
+            f"bits is {shown_value(bits)}; accepted is a whole number from {INT_BITS[0]} to "
+            f"{INT_BITS[-1]}"
         )
     return found
 

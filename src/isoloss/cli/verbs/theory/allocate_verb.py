@@ -9,25 +9,23 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
     AsIterate,
-    AsJson,
     AsModel,
     AsScales,
-    Force,
-    KeptTable,
+    Keeping,
     ModelName,
     ProblemLists,
-    check_target,
     listed,
     many,
+    one,
     only,
     regression_of,
     scales_of,
+    switch,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show_json, show_text, waiting
+from isoloss.cli.output import keep_rows, show_json, show_text, waiting
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -42,31 +40,14 @@ class Limits:
 
     compute: Annotated[
         str | None,
-        typer.Option(
-            "--compute",
-            metavar="C",
-            rich_help_panel=ALLOWANCE,
-            help="M N at most, as 1e9; with --weigh-bits M N P / 16.",
-        ),
+        one("--compute", "C", ALLOWANCE, "M N at most, as 1e9; with --weigh-bits M N P / 16."),
     ] = None
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory", metavar="BITS", rich_help_panel=ALLOWANCE, help="M P at most, in bits."
-        ),
-    ] = None
-    most_samples: Annotated[
-        str | None,
-        typer.Option("--samples", metavar="N", rich_help_panel=ALLOWANCE, help="N at most."),
-    ] = None
+    memory: Annotated[str | None, one("--memory", "BITS", ALLOWANCE, "M P at most, in bits.")] = (
+        None
+    )
+    most_samples: Annotated[str | None, one("--samples", "N", ALLOWANCE, "N at most.")] = None
     weigh_bits: Annotated[
-        bool,
-        typer.Option(
-            "--weigh-bits",
-            rich_help_panel=ALLOWANCE,
-            help="Compute is in proportion to the bits P.",
-            show_default=False,
-        ),
+        bool, switch("--weigh-bits", ALLOWANCE, "Compute is in proportion to the bits P.")
     ] = False
     bits: Annotated[
         list[str] | None,
@@ -105,50 +86,53 @@ def allocate(
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Choose model size M, samples N, format and step size together under an allowance, on exact
     risk.
 
     The largest model is the whole problem. The closed form of the size stands beside each choice.
     """
-    check_target(output, TABLES, force)
-    posed, lists = regression_of(problem)
+    if problem.sketch:
+        raise Refused(
+            "allocate chooses how many rows a sketch has; leave --sketch out and give --model "
+            "sketch"
+        )
+    posed, lists = regression_of(problem, sketched=model == ModelName.sketch)
     (point,) = il.linear.grid_points(posed, {"steps": 1} | only(lists))
     tried = {"shares": [il.runs.number(each) for each in listed(shares, "--shares")]}
-    allowance = _allowance(limits)
+    spelled = listed(precision, "--precision")
+    allowance = _allowance(limits, spelled)
     with waiting("searching"):
         found = il.linear.allocate(
             point[0],
             allowance,
-            listed(precision, "--precision"),
+            spelled,
             sizes=sizes,
             batch=batch,
             schedule=schedule,
             iterate=iterate,
             model=model.value,
             inputs=inputs,  # type: ignore[arg-type]
-            scales=scales_of(scales),
+            scales=scales_of(scales, spelled),
             **(tried if shares else {}),
         )
-    if output is not None:
-        rows = _rows(found)
-        say(f"saved {len(rows)} rows as {_keep(rows, output, force)}")
-    if as_json:
+    keep_rows(_rows(found), keeping)
+    if keeping.as_json:
         _as_json(found)
     else:
         show_text(str(found))
 
 
-def _allowance(limits: Limits) -> Allowance:
+def _allowance(limits: Limits, spelled: list[str]) -> Allowance:
     given = {"compute": limits.compute, "memory": limits.memory, "samples": limits.most_samples}
     bits: dict[str, float] = {}
     for text in listed(limits.bits, "--bits"):
         spelling, sign, value = (word.strip() for word in text.rpartition("="))
         if not sign:
             raise Refused(f"cannot read --bits {text!r}; write it like 'd:vec(0.01)=8'")
+        if il.Precision.parse(spelling) not in map(il.Precision.parse, spelled):
+            raise Refused(f"--bits of '{spelling}', which is none of --precision")
         bits[spelling] = il.runs.number(value)
     known: dict[str, Any] = {
         name: il.runs.number(text) for name, text in given.items() if text is not None
@@ -171,12 +155,6 @@ def _rows(found: Allocation) -> list[dict[str, Any]]:
         }
         for each in found.choices
     ]
-
-
-def _keep(rows: list[dict[str, Any]], output: Any, force: bool) -> Any:
-    import polars as pl
-
-    return il.runs.save_frame(pl.DataFrame(rows, infer_schema_length=None), output, force)
 
 
 def _as_json(found: Allocation) -> None:

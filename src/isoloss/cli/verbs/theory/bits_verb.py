@@ -5,36 +5,31 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
     AsIterate,
-    AsJson,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ProblemLists,
-    check_target,
     descent_of,
+    flag,
     given,
     listed,
     many,
     only,
     regression_of,
+    switch,
     whole_numbers,
 )
-from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.manual import Example, given_options
+from isoloss.cli.output import keep_rows, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from isoloss.linear import SGD, Regression
 
+FORMATS = "The formats"
 RULE = "m = b - (a/2) log2 d + 0.5 log2(c_FP / c_INT)"
 
 
@@ -44,47 +39,46 @@ def bits(
     descent: DescentLists,
     integer_bits: Annotated[
         list[str] | None,
-        many("--bits", "B,B...", "The formats", "Bits of the integers, sign counted.", "4 to 12"),
+        many("--bits", "B,B...", FORMATS, "Bits of the integers, sign counted.", "4 to 12"),
     ] = None,
     nearest: Annotated[
         bool,
-        typer.Option(
-            "--nearest",
-            rich_help_panel="The formats",
-            help="Rounding to nearest instead of stochastic rounding.",
-            show_default=False,
-        ),
+        switch("--nearest", FORMATS, "Rounding to nearest instead of stochastic rounding."),
     ] = False,
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Find the mantissa bits from which a float is as good as an integer of b bits, as data.
 
     The rule of the papers, with their constants taken as one and with those of the formats. With
     --samples or --steps also the mantissa of the same exact risk.
     """
-    check_target(output, TABLES, force)
     if descent.precision:
         raise Refused("the bit rule has formats of its own; give --bits, not --precision")
     posed, lists = regression_of(problem)
     if posed.spectrum is not None:
         raise Refused("the bit rule is for a spectrum i^-A; give --decay, not --spectrum")
     exact = bool(descent.samples or descent.steps)
-    unread = [name for name in {**lists, **given(descent)} if name not in ("dim", "decay")]
-    if unread and not exact:
-        raise Refused(
-            f"--{unread[0].replace('_', '-')} does not change the rule; give --samples too, for "
-            "exact risk"
-        )
+    if not exact:
+        _check_ruled(lists, descent)
     (point,) = _points(posed, lists, descent)
-    wanted = whole_numbers("--bits", listed(integer_bits, "--bits")) or list(range(4, 13))
+    wanted = whole_numbers("--bits", listed(integer_bits, "--bits"), il.formats.INT_BITS)
+    wanted = wanted or list(range(4, 13))
     mode = "" if nearest else "~sr"
     rows = _exact(point, wanted, mode, iterate, inputs) if exact else _ruled(point[0], wanted, mode)
-    frame = _frame(rows)
-    _answer(frame, point[0], output, force, as_json)
+    keep_rows(rows, keeping)
+    _answer(rows, point[0], keeping.as_json)
+
+
+def _check_ruled(lists: dict[str, list[Any]], descent: DescentLists) -> None:
+    """Raise Refused for an option that only the exact risk reads."""
+    readings = [name for name in given_options() if name in ("iterate", "inputs")]
+    for name in (*lists, *given(descent), *readings):
+        if name not in ("dim", "decay"):
+            raise Refused(
+                f"{flag(name)} does not change the rule; give --samples too, for exact risk"
+            )
 
 
 def _points(
@@ -139,34 +133,21 @@ def _exact(
     ]
 
 
-def _frame(rows: list[dict[str, float]]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(rows)
-
-
-def _answer(
-    frame: pl.DataFrame, problem: Regression, output: Any, force: bool, as_json: bool
-) -> None:
-    if output is not None:
-        say(f"saved {len(frame)} rows as {il.runs.save_frame(frame, output, force)}")
+def _answer(rows: list[dict[str, float]], problem: Regression, as_json: bool) -> None:
     if as_json:
-        show_json("bits", {"decay": problem.decay, "dim": problem.dim, "bits": frame.to_dicts()})
+        show_json("bits", {"decay": problem.decay, "dim": problem.dim, "bits": rows})
         return
-    rows = tuple(
-        tuple("-" if value != value else f"{value:.4g}" for value in row) for row in frame.rows()
+    cells = tuple(
+        tuple("-" if value != value else f"{value:.4g}" for value in row.values()) for row in rows
     )
     lines = [str(problem), f"{RULE}; constants one, then those of the formats"]
-    if any("-" in row for row in rows):
+    if any(min(row["mantissa_rule"], row["mantissa_with_constants"]) < 0 for row in rows):
+        lines.append("below 0: no float has so few mantissa bits; by the rule every float will do")
+    if any("-" in row for row in cells):
         lines.append("'-': no float of 1 to 7 mantissa bits costs the same")
     title = "Mantissa bits that match an integer of b bits"
-    show(
-        [
-            il.fits.Section(
-                title, tuple(lines), tuple(n.replace("_", " ") for n in frame.columns), rows
-            )
-        ]
-    )
+    heads = tuple(name.replace("_", " ") for name in rows[0])
+    show([il.fits.Section(title, tuple(lines), heads, cells)])
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

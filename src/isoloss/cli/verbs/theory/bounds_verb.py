@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
-    AsJson,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ProblemLists,
-    check_target,
     descent_of,
     regression_of,
     scales_of,
@@ -35,19 +31,17 @@ def bounds(
     descent: DescentLists,
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Bound the excess risk of averaged SGD from above and below, and say how loose the bounds are.
 
     Constant steps; with momentum from below only. The table that is kept has the exact risk as its
     loss, so it is a table of runs like any other.
     """
-    check_target(output, TABLES, force)
     posed, lists = regression_of(problem)
-    grid, read = il.Grid(**lists | descent_of(descent)), scales_of(scales)
+    grid = il.Grid(**lists | descent_of(descent))
     points = il.linear.grid_points(posed, grid)
+    read = scales_of(scales, [point[2] for point in points])
     found = [
         il.linear.risk_bound(*point, inputs, read)  # type: ignore[arg-type]
         for point in points
@@ -74,7 +68,7 @@ def bounds(
     }
     why = tuple(dict.fromkeys(str(each) for each in runs.excluded["reason"]))
     title = f"Bounds on the excess risk of the average, {il.linear.INPUT_WORDS[inputs]}"
-    answer("bounds", Answers(title, points, rows, texts, shown, why), output, force, as_json)
+    answer("bounds", Answers(title, points, rows, texts, shown, why), keeping)
 
 
 def _kept(bound: Bound, risk: float) -> dict[str, Any]:

@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 import isoloss as il
-from isoloss.cli.arguments import (
-    TABLES,
-    AsIterate,
-    AsJson,
-    DescentLists,
-    Force,
-    KeptTable,
-    ProblemLists,
-    check_target,
-    descent_of,
-    regression_of,
-)
+from isoloss.cli.arguments import AsIterate, DescentLists, Keeping, ProblemLists, points_of
 from isoloss.cli.manual import Example
 from isoloss.cli.output import Answers, answer
 from isoloss.cli.refusing import Refused
@@ -25,20 +14,16 @@ def conditions(
     problem: ProblemLists,
     descent: DescentLists,
     iterate: AsIterate = "average",
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Check the conditions under which the noise of a precision leaves the full-precision rate as
     it is.
 
     Each is left <= right up to a constant that nobody has stated, here one; ideal noise only.
     """
-    check_target(output, TABLES, force)
     if not descent.precision:
         raise Refused("say which noise: --precision 'd:add(0.001) a:vec(0.1)'")
-    posed, lists = regression_of(problem)
-    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
+    points = points_of(problem, descent)
     found = [il.linear.rate_conditions(*point, iterate=iterate) for point in points]
     each = [(point, one) for point, some in zip(points, found, strict=True) for one in some]
     if not each:
@@ -61,7 +46,7 @@ def conditions(
         [str(some) for some in found],
         {name: name for name in ("part", "condition", "left", "right", "holds")},
     )
-    answer("conditions", told, output, force, as_json)
+    answer("conditions", told, keeping)
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

@@ -6,22 +6,17 @@ from typing import TYPE_CHECKING
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
     AsIterate,
-    AsJson,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ProblemLists,
-    check_target,
-    descent_of,
-    regression_of,
+    points_of,
     scales_of,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import keep_rows, said_point, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -41,23 +36,18 @@ def directions(
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Split the exact risk by eigendirection: the bias and the variance of each.
 
     One setting; the directions of the largest risk are printed, and all of them kept.
     """
-    check_target(output, TABLES, force)
-    posed, lists = regression_of(problem)
-    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
+    points = points_of(problem, descent)
     if len(points) > 1:
         raise Refused(f"directions are those of one setting, not of {len(points)}; give no lists")
     frame = _frame(points[0], iterate, inputs, scales)
-    if output is not None:
-        say(f"saved {len(frame)} rows as {il.runs.save_frame(frame, output, force)}")
-    if as_json:
+    keep_rows(frame, keeping)
+    if keeping.as_json:
         show_json("directions", {"inputs": inputs, "directions": frame.to_dicts()})
         return
     largest = frame.sort("risk", descending=True).head(MOST)
@@ -67,7 +57,7 @@ def directions(
         for row in largest.iter_rows(named=True)
     )
     lines = (
-        str(points[0][0]),
+        said_point(points[0]),
         f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, "
         f"{il.linear.INPUT_WORDS[inputs]}; the {len(rows)} shown are {share:.1%} of it",
     )
@@ -83,7 +73,7 @@ def _frame(
 ) -> pl.DataFrame:
     import polars as pl
 
-    read = scales_of(scales)
+    read = scales_of(scales, [point[2]])
     found = il.linear.risk_by_direction(*point, iterate, inputs, read)  # type: ignore[arg-type]
     return pl.DataFrame(
         {

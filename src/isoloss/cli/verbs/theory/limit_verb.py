@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
-    AsJson,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ProblemLists,
-    check_target,
+    flag,
     given,
     regression_of,
     scales_of,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import Answers, answer
+from isoloss.cli.refusing import Refused
+
+#: Settings of a descent that the limit does not depend on.
+IDLE = ("samples", "steps", "step_size", "schedule")
 
 
 def limit(
@@ -25,19 +26,18 @@ def limit(
     problem: ProblemLists,
     descent: DescentLists,
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Find the largest step size at which the second moments of SGD stay bounded.
 
-    Batch, momentum and precision count, steps and schedule do not.
+    Batch, momentum and precision count; samples, steps, step size and schedule do not.
     """
-    check_target(output, TABLES, force)
+    if idle := [name for name in given(descent) if name in IDLE]:
+        raise Refused(f"{flag(idle[0])} does not change the largest stable step size; leave it out")
     posed, lists = regression_of(problem)
     grid = il.Grid(**(lists | given(descent)) or {"precision": ["fp"]})
     points = il.linear.grid_points(posed, grid)
-    read = scales_of(scales)
+    read = scales_of(scales, [point[2] for point in points])
     limits = [il.linear.stability_limit(*point, read) for point in points]
     found = Answers(
         "The largest stable step sizes",
@@ -45,9 +45,9 @@ def limit(
         [{"limit": each} for each in limits],
         [f"the largest stable step size is {each:.6g}" for each in limits],
         {"limit": "limit"},
-        hidden=("samples", "steps", "step_size", "schedule"),
+        hidden=IDLE,
     )
-    answer("limit", found, output, force, as_json)
+    answer("limit", found, keeping)
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

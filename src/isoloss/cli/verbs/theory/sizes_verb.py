@@ -6,27 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
+    MODEL,
     AsInputs,
     AsIterate,
-    AsJson,
     AsModel,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     ModelName,
     ProblemLists,
-    check_target,
-    descent_of,
     listed,
     many,
-    regression_of,
+    points_of,
     scales_of,
+    switch,
     whole_numbers,
 )
 from isoloss.cli.manual import Example
@@ -63,41 +58,36 @@ def sizes(
     descent: DescentLists,
     size: Annotated[
         list[str] | None,
-        many("--size", "M,M...", "The model", "Coordinates, or rows, of the model.", "all"),
+        many("--size", "M,M...", MODEL, "Coordinates, or rows, of the model.", "all"),
     ] = None,
     model: AsModel = ModelName.first,
     equal_risk: Annotated[
         bool,
-        typer.Option(
-            "--equal-risk",
-            rich_help_panel="The model",
-            help="Instead the full-precision sizes that have the same whole risk.",
-            show_default=False,
+        switch(
+            "--equal-risk", MODEL, "Instead the full-precision sizes that have the same whole risk."
         ),
     ] = False,
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Find what a precision is worth: effective model size and effective samples of full precision,
     and the additive error that is left.
 
     The additive error is signed; samples are none, with the reason, where no number up to N does.
     """
-    check_target(output, TABLES, force)
     if not descent.precision:
         raise Refused("say which precision: --precision 'd:add(0.01),a:vec(0.1)'")
-    posed, lists = regression_of(problem)
-    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
+    if size and problem.sketch:
+        raise Refused("--size and --sketch both say how many rows the model has; give one")
+    points = points_of(problem, descent, sketched=model == ModelName.sketch)
     wanted: Sequence[int | None] = whole_numbers("--size", listed(size, "--size")) or [None]
     view = {
         "model": model.value,
         "iterate": iterate,
         "inputs": inputs,
-        "scales": scales_of(scales),
+        "scales": scales_of(scales, [point[2] for point in points]),
     }
     ask = _equal if equal_risk else _effective
     with waiting("effective sizes"):
@@ -108,13 +98,17 @@ def sizes(
     why = tuple(dict.fromkeys(_reasons(rows)))
     hidden = ("params", "samples")
     told = Answers(title, [each[0] for each in found], rows, texts, shown, why, hidden)
-    answer("sizes", told, output, force, as_json)
+    answer("sizes", told, keeping)
 
 
 def _effective(point: Point, size: int | None, view: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The joint sizes as columns, and as they print themselves."""
     found = il.linear.effective_sizes(*point, size=size, **view)
-    names = {"model_size": "effective_size", "samples": "effective_samples"}
+    names = {
+        "model_size": "effective_size",
+        "samples": "effective_samples",
+        "step_size": "gamma",
+    }
     row = {names.get(k, k): v for k, v in asdict(found).items() if k != "precision"}
     return row, str(found)
 
@@ -124,20 +118,21 @@ def _equal(point: Point, size: int | None, view: dict[str, Any]) -> tuple[dict[s
     problem, sgd, precision = point
     model = size or problem.sketch or problem.dim
     one = il.linear.equal_risk_size(problem, model, sgd, precision, **view)
-    many = il.linear.equal_risk_samples(problem, sgd, precision, size=model, **view)
+    samples = il.linear.equal_risk_samples(problem, sgd, precision, size=model, **view)
     row = {
         "nominal_size": model,
         "equal_size": one.value,
         "closed_size": one.closed,
-        "nominal_samples": many.nominal,
-        "equal_samples": many.value,
-        "closed_samples": many.closed,
+        "nominal_samples": samples.nominal,
+        "equal_samples": samples.value,
+        "closed_samples": samples.closed,
         "risk": one.risk,
         "full": one.full,
+        "gamma": one.step_size,
         "inputs": view["inputs"],
-        "reason": "; ".join(each.reason for each in (one, many) if each.reason),
+        "reason": "; ".join(each.reason for each in (one, samples) if each.reason),
     }
-    return row, f"{one}\n{many}"
+    return row, f"{one}\n{samples}"
 
 
 def _reasons(rows: list[dict[str, Any]]) -> Iterator[str]:

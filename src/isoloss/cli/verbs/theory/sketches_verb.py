@@ -8,19 +8,14 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    TABLES,
     AsInputs,
     AsIterate,
-    AsJson,
     AsScales,
     DescentLists,
-    Force,
-    KeptTable,
+    Keeping,
     Level,
     ProblemLists,
-    check_target,
-    descent_of,
-    regression_of,
+    points_of,
     scales_of,
 )
 from isoloss.cli.manual import Example
@@ -43,21 +38,17 @@ def sketches(
     iterate: AsIterate = "average",
     inputs: AsInputs = "clean",
     scales: AsScales = None,
-    output: KeptTable = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    keeping: Keeping,
 ) -> None:
     """Find the exact risk of several random sketches: its mean, standard error and interval over
     them.
 
     The table that is kept is a table of runs, its loss the mean.
     """
-    check_target(output, TABLES, force)
     if not problem.sketch:
         raise Refused("say how many rows a sketch has: --sketch 20")
-    posed, lists = regression_of(problem)
-    points = il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
-    read = scales_of(scales)
+    points = points_of(problem, descent)
+    read = scales_of(scales, [point[2] for point in points])
     with waiting("sketches"):
         how: Any = {"iterate": iterate, "inputs": inputs, "sketches": count, "scales": read}
         found = [il.linear.sketch_risk(*point, **how) for point in points]
@@ -71,7 +62,7 @@ def sketches(
         shown |= {"gap": "over fp", "gap_se": "+- paired"}
     title = f"Risk over {count} sketches, interval of {level:.0%}, {il.linear.INPUT_WORDS[inputs]}"
     texts = [str(each) for each in found]
-    answer("sketches", Answers(title, points, rows, texts, shown), output, force, as_json)
+    answer("sketches", Answers(title, points, rows, texts, shown), keeping)
 
 
 def _is_fp(point: tuple[Regression, SGD, Precision]) -> bool:
@@ -93,6 +84,7 @@ def _row(found: SketchRisk, exact: SketchRisk | None, level: float) -> dict[str,
         "sketches": len(found.seeds),
         "inputs": risk.inputs,
         "how": risk.how,
+        "gamma": risk.step_size,
         "bias": parts.bias,
         "variance": parts.variance,
         "approximation": parts.approximation,

@@ -100,15 +100,6 @@ def _noise_places(noise: NoiseLevels) -> tuple[float, ...]:
     return MIXED, math.sqrt(noise.add), own, math.sqrt(noise.shared)
 
 
-def shares_scales(known: Format | None) -> bool:
-    """Whether groups of neighbours share a scale made of their largest magnitude: blocks, '/row'
-    and '/128'.
-    """
-    if known is None or not known.is_scaled or known.span != "symmetric":
-        return False
-    return known.block is not None or known.granularity not in (None, "tensor")
-
-
 def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[Any]:
     """The rule of a format whose groups share scales, for rows of a length.
 
@@ -117,7 +108,10 @@ def scaled_rule(known: Format, length: int, dtype: Any = np.float32) -> NDArray[
     group = known.granularity if isinstance(known.granularity, int) else known.block
     group = length if known.granularity == "row" or group is None else group
     if length % group:
-        raise ValueError(f"groups of {group} in '{known}' do not divide a row of {length} numbers")
+        raise ValueError(
+            f"groups of {group} in '{known}' do not divide a row of {length} numbers; accepted are "
+            f"groups that do, or features (rows of a sketch) in a multiple of {group}"
+        )
     # Integers are divided by their step before the grid of whole numbers; their scale covers half a
     # step more.
     step = 1.0 if known.exponent is not None else known.smallest_step

@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TypedDict, Unpack
 
 from isoloss.formats import Precision
 from isoloss.linear.asked import Spelled, check_point
@@ -66,6 +67,14 @@ from isoloss.linear.theory.sizes.rescaled import (
 EQUAL = 1e-9
 #: Numbers of steps looked at in one pass.
 POINTS = 12
+
+
+class Reading(TypedDict, total=False):
+    """How a run is read by `effective_sizes`, whose sizes are those of clean inputs."""
+
+    model: Model
+    iterate: str
+    scales: Scales
 
 
 def effective_sizes(
@@ -136,6 +145,7 @@ def effective_sizes(
         approximation=approximation,
         trained=run.trained,
         scale=run.scale,
+        step_size=run.step_size,
         closed_size=closed_size(problem, size, precision, clean),
         closed_samples=closed_samples(problem, size, fixed, precision, full, clean),
         inputs=inputs,
@@ -145,21 +155,16 @@ def effective_sizes(
 
 
 def effective_model_size(
-    problem: Regression,
-    size: int,
-    sgd: SGD,
-    precision: Spelled,
-    *,
-    model: Model = "first",
-    iterate: str = "average",
-    scales: Scales = DEFAULT_SCALES,
+    problem: Regression, size: int, sgd: SGD, precision: Spelled, **reading: Unpack[Reading]
 ) -> EffectiveSize:
     """The model size of `effective_sizes` by itself.
 
     Parameters
     ----------
-    problem, size, sgd, precision, model, iterate, scales
+    problem, size, sgd, precision
         As in `effective_sizes`.
+    **reading
+        Its model, iterate and scales.
 
     Returns
     -------
@@ -171,9 +176,7 @@ def effective_model_size(
     ValueError
         Bad input, or an unstable step size.
     """
-    return effective_sizes(
-        problem, sgd, precision, size=size, model=model, iterate=iterate, scales=scales
-    ).size
+    return effective_sizes(problem, sgd, precision, size=size, **reading).size
 
 
 def effective_data_size(
@@ -182,30 +185,16 @@ def effective_data_size(
     precision: Spelled,
     *,
     size: int | None = None,
-    model: Model = "first",
-    iterate: str = "average",
-    scales: Scales = DEFAULT_SCALES,
+    **reading: Unpack[Reading],
 ) -> EffectiveSize:
-    """The samples of `effective_sizes` by themselves.
-
-    Parameters
-    ----------
-    problem, sgd, precision, size, model, iterate, scales
-        As in `effective_sizes`.
+    """The samples of `effective_sizes` by themselves; parameters and errors as there.
 
     Returns
     -------
     EffectiveSize
         Of kind 'samples'.
-
-    Raises
-    ------
-    ValueError
-        Bad input, or an unstable step size.
     """
-    return effective_sizes(
-        problem, sgd, precision, size=size, model=model, iterate=iterate, scales=scales
-    ).data
+    return effective_sizes(problem, sgd, precision, size=size, **reading).data
 
 
 def _steps(run: Learnt, model_size: float, sgd: SGD, iterate: str) -> tuple[float, str]:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from isoloss.linear.risk import How, Inputs
+from isoloss.linear.risk import INPUT_WORDS, How, Inputs
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class EffectiveSizes:
         By how much rounding inflates the variance of the leading direction, 1 + eps for relative
         noise; the step size of full precision is that much larger and the rounded result is read as
         that much larger.
+    step_size : float
+        gamma of the rounded run.
     closed_size, closed_samples : float
         Closed forms of the theory; nan where there is none.
     inputs : str
@@ -62,6 +64,7 @@ class EffectiveSizes:
     approximation: float
     trained: float
     scale: float
+    step_size: float
     closed_size: float
     closed_samples: float
     inputs: Inputs
@@ -93,7 +96,7 @@ class EffectiveSizes:
             f"  model size      {self.size.found}",
             f"  samples         {self.data.found}",
             f"  additive error  {self.additive_error:+.4g}",
-            f"  risk {self.risk:.4g} ({self.inputs} inputs) = approximation "
+            f"  risk {self.risk:.4g} ({INPUT_WORDS[self.inputs]}) = approximation "
             f"{self.approximation:.4g} + trained {self.trained:.4g} "
             f"{'-' if self.additive_error < 0 else '+'} {abs(self.additive_error):.4g}",
         ]

@@ -34,16 +34,10 @@ class EqualRisk:
 
     Attributes
     ----------
-    kind : str
-        'model size' or 'samples'.
-    precision : str
-        The spelling.
-    nominal : float
-        The size that was given.
+    kind, precision, nominal, closed, reason
+        As in `EffectiveSize`.
     value : float
         The size of the same risk; nan where there is none.
-    closed : float
-        Closed form of the theory, nan where there is none.
     risk : float
         The risk that was matched.
     full : float
@@ -52,8 +46,8 @@ class EqualRisk:
         Of model sizes: what the last doubling to `nominal` takes off the risk, and the same at full
         precision. Alike where a precision keeps the model size and adds a constant, near 0 where it
         hides coordinates.
-    reason : str
-        Why there is no value; empty where there is one.
+    step_size : float
+        gamma of both runs.
     """
 
     kind: Literal["model size", "samples"]
@@ -63,6 +57,7 @@ class EqualRisk:
     closed: float
     risk: float
     full: float
+    step_size: float
     doubling: float = math.nan
     full_doubling: float = math.nan
     reason: str = ""
@@ -149,8 +144,9 @@ def equal_risk_size(
     )
     name = str(Precision.parse(precision))
     return EqualRisk(
-        "model size", name, size, value, closed, seen.total, full.total, gain, full_gain, reason
-    )
+        "model size", name, size, value, closed, seen.total, full.total, seen.step_size, gain,
+        full_gain, reason,
+    )  # fmt: skip
 
 
 def equal_risk_samples(
@@ -175,7 +171,7 @@ def equal_risk_samples(
     problem, sgd, precision, iterate, inputs, scales
         As in `excess_risk`.
     size : int, optional
-        M of the model; by default all coordinates.
+        M of the model; by default the problem's sketch, or all coordinates.
     whole_risk : bool
         Match the floor too; without it bias and variance alone, part of which noise on the data
         moves into the floor.
@@ -193,7 +189,7 @@ def equal_risk_samples(
         Bad input, or an unstable step size.
     """
     problem, sgd, precision = check_point((problem, sgd, precision))
-    size = problem.dim if size is None else whole("size", size)
+    size = (problem.sketch or problem.dim) if size is None else whole("size", size)
     view = view_of(model, iterate, inputs, scales)
     seen, full, sgd = _pair(problem, size, sgd, precision, view)
     aim = seen.trained + (seen.floor if whole_risk else 0.0)
@@ -207,8 +203,9 @@ def equal_risk_samples(
     closed = math.nan if whole_risk else closed_samples(problem, size, sgd, precision, full, view)
     name, samples = str(Precision.parse(precision)), float(sgd.steps * sgd.batch)
     return EqualRisk(
-        "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, reason=reason
-    )
+        "samples", name, samples, steps * sgd.batch, closed, aim, full.trained, seen.step_size,
+        reason=reason,
+    )  # fmt: skip
 
 
 def _pair(
