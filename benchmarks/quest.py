@@ -46,7 +46,7 @@ def main() -> None:
     squares = fit("quest2025", runs, objective="squares", draws=200)
     print("### quest2025 by least squares on log loss, 16 levels\n")
     print(published(squares), "\n")
-    huber = fit("quest2025", runs, draws=200)
+    huber = fit("quest2025", runs, objective="huber", draws=200)
     print(f"Huber: log-rmse {huber.fitted.log_rmse:.5f} (bar 0.0041), E = {huber.values['E']:g}\n")
     print("```text")
     print(text([s for s in huber.sections() if s.title.startswith(("Efficiencies", "Warnings"))]))

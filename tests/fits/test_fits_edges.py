@@ -280,14 +280,14 @@ def test_a_walk_that_ends_where_the_law_has_no_loss_is_not_the_optimum(quantised
     honest = optimum.descend
 
     def led_astray(problem, theta, tolerance=1e-9):
-        walks = honest(problem, theta, tolerance)
+        problem, walks = honest(problem, theta, tolerance)
         names = [k.name for k in problem.coordinates.free]
         astray = walks.theta[:1].copy()
         for name in ("n_w", "n_a"):
             astray[0, names.index(name)] = 7.9
         parts = {f.name: getattr(walks, f.name) for f in fields(walks)}
         longer = {name: np.concatenate([part, part[:1]]) for name, part in parts.items()}
-        return replace(
+        return problem, replace(
             walks,
             **longer
             | {

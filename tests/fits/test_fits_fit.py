@@ -176,7 +176,7 @@ def test_report_says_what_a_reader_needs(fitted):
     said = str(fitted)
     for part in (
         "30 runs (24 fitted, 6 held out)",
-        "Huber(0.001)",
+        "Student-t(4), scale",
         "starts agree",
         "fast loss falls with params",
         "least squares on log loss",

@@ -42,8 +42,8 @@ from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import (
     BASE,
-    HUBER,
     SQUARES,
+    STUDENT,
     Objective,
     Optimum,
     optimise,
@@ -58,7 +58,7 @@ def fit(
     law: LawLike,
     runs: Runs | Any,
     *,
-    objective: str | Objective = "huber",
+    objective: str | Objective = "student",
     holdout: HoldOut | None = None,
     per: str | None = None,
     fixed: Mapping[str, float] | None = None,
@@ -78,8 +78,9 @@ def fit(
     runs
         Runs, a list of Run, a data frame, a path, or the name of a public table.
     objective
-        "huber" (1e-3 on log loss, summed), "squares" (log loss), "student", "plain" (squares of the
-        loss), or an Objective.
+        "student" (log loss, four degrees of freedom, its scale found from the residuals), "huber"
+        (1e-3 on log loss, summed), "squares" (log loss), "plain" (squares of the loss), or an
+        Objective.
     holdout
         A rule of `RULES`, as "largest", or a function from the sample to a mask; these rows are
         predicted, never fitted.
@@ -117,8 +118,8 @@ def fit(
 
     Notes
     -----
-    Reference: Hoffmann et al. 2022, section 3.3, for the objective; Besiroglu et al. 2024 for
-    bootstrap replicates.
+    Reference: Lange, Little and Taylor 1989 for the default objective; Hoffmann et al. 2022,
+    section 3.3, for "huber"; Besiroglu et al. 2024 for bootstrap replicates.
     """
     chosen = law_to_fit(law)
     held = check_fixed(fixed)
@@ -195,13 +196,13 @@ def _assemble(
         held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed)
     jacobian = optimum.problem.jacobian(optimum.theta)
     score = optimum.problem.residuals(optimum.theta[None, :])[0]
-    lack = lack_of_fit(train.x, jacobian, score, asked.objective, train.clusters)
+    lack = lack_of_fit(train.x, jacobian, score, optimum.problem.objective, train.clusters)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
     return Fit(
         law=law,
-        objective=asked.objective,
+        objective=optimum.problem.objective,
         level=asked.level,
         draws=spread.theta,
         resample=spread.how,
@@ -270,7 +271,7 @@ def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
 
 def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     """The same law and runs under the other usual objective."""
-    other = SQUARES if optimum.problem.objective.kind != SQUARES.kind else HUBER
+    other = SQUARES if optimum.problem.objective.kind != SQUARES.kind else STUDENT
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):
         return None
@@ -279,7 +280,9 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     exponent = float(
         split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]
     )
-    return Sensitivity(str(other), problem.coordinates.values(again.theta), exponent)
+    return Sensitivity(
+        str(again.problem.objective), problem.coordinates.values(again.theta), exponent
+    )
 
 
 def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:

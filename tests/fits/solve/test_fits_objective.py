@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from isoloss.fits import OBJECTIVES, RESIDUAL_LOSSES, FitError, Objective, ResidualLoss, fit
 
@@ -19,6 +20,25 @@ def test_slope_curvature_and_weight_are_those_of_the_value(kind):
     np.testing.assert_allclose(bend / (2 * step), objective.curvature(r), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(objective.weight(r) * r, objective.slope(r), rtol=1e-12)
     assert objective.value(np.zeros(1)) == 0
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6])
+def test_the_scale_found_is_the_most_likely(unit):
+    r = unit * np.random.default_rng(0).standard_t(4, size=400)
+    found = Objective("student").at(r)
+    grid = found.scale * np.exp(np.linspace(-0.5, 0.5, 101))
+    likely = [stats.t.logpdf(r / s, 4).sum() - len(r) * np.log(s) for s in grid]
+    assert np.argmax(likely) == 50
+    assert found.residual_loss.deviance(found, r) == pytest.approx(-2 * max(likely))
+
+
+def test_a_scale_is_given_or_found_and_never_below_the_floor():
+    r = np.zeros(20)
+    assert Objective("student").at(r, floor=1e-9).scale == 1e-9
+    assert Objective("student", delta=0.1).at(r) == Objective("student", delta=0.1)
+    assert Objective("huber").scale == 1e-3
+    with pytest.raises(FitError, match="found by a fit"):
+        Objective("student").value(r)
 
 
 def test_a_loss_of_ones_own_is_fitted(table):

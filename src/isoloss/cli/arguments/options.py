@@ -198,9 +198,9 @@ class Reading:
 class ObjectiveName(StrEnum):
     """What a fit minimises."""
 
+    student = "student"
     huber = "huber"
     squares = "squares"
-    student = "student"
     plain = "plain"
 
 
@@ -230,11 +230,11 @@ class Fitting:
             "--objective",
             rich_help_panel=FITTING,
             help=(
-                "huber (1e-3), squares and student are on log loss, plain is least squares on the "
-                "loss."
+                "student (its scale found from the residuals), huber (1e-3) and squares are on log "
+                "loss, plain is least squares on the loss."
             ),
         ),
-    ] = ObjectiveName.huber
+    ] = ObjectiveName.student
     per: Annotated[
         str | None,
         typer.Option(

@@ -30,7 +30,7 @@ def compare(
     runs: Runs | Any,
     *,
     holdouts: HoldOut | Sequence[HoldOut] | None = None,
-    objective: str | Objective = "huber",
+    objective: str | Objective = "student",
     per: str | None = None,
     draws: int = 200,
     how: Resample | None = None,

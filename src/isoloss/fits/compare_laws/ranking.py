@@ -102,16 +102,13 @@ def ranked(
 def aicc(fit: Fit) -> float:
     """Akaike's criterion with the small-sample term; infinite where there are too few runs for it.
 
-    The likelihood is Laplace's for a kinked one (Huber), else a normal one, on log residuals.
+    The likelihood is that of the objective (`ResidualLoss.deviance`) on log residuals.
     """
     r = fit.points.residual[~fit.points.held_out]
     n, k = len(r), fit.draws.shape[1] + 1
     if n - k - 1 <= 0:
         return float("inf")
-    if fit.objective.residual_loss.kinked:
-        deviance = 2 * n * np.log(2 * np.mean(np.abs(r))) + 2 * n
-    else:
-        deviance = n * np.log(2 * np.pi * np.mean(r**2)) + n
+    deviance = fit.objective.residual_loss.deviance(fit.objective, r)
     return float(deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1))
 
 

@@ -55,8 +55,10 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
     values: dict[str, list[float]] = {name: [] for name in names}
     gaps: dict[str, list[float]] = {name: [] for name in names}
     reached = []
+    # One scale at every floor, or their objectives could not be compared.
+    scaled = replace(optimum.problem, objective=replace(optimum.problem.objective, found=False))
     for floor in FLOORS:
-        held = replace(optimum.problem, coordinates=Coordinates(law.fix(E=floor)))
+        held = replace(scaled, coordinates=Coordinates(law.fix(E=floor)))
         again = optimise(held, optimum.absent, starts, 0)
         reached.append(again.certificate.objective)
         fitted = again.law

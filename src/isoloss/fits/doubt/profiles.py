@@ -155,8 +155,8 @@ def _moments(problem: Problem, theta: Array) -> tuple[float, float]:
     slope = float(np.mean(objective.slope(r) ** 2)) * len(r) / max(1, len(r) - len(theta))
     if not objective.residual_loss.kinked:
         return slope, float(np.mean(objective.curvature(r)))
-    window = max(objective.delta, float(np.quantile(np.abs(r), 0.2)))
-    return slope, float(np.mean(np.abs(r) <= window)) * objective.delta / window
+    window = max(objective.scale, float(np.quantile(np.abs(r), 0.2)))
+    return slope, float(np.mean(np.abs(r) <= window)) * objective.scale / window
 
 
 def _covariance(problem: Problem, theta: Array) -> Array:

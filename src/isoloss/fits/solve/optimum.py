@@ -12,7 +12,7 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.solve.objective import SQUARES, Objective
 from isoloss.fits.solve.problem import Coordinates, Problem
 from isoloss.fits.solve.solver import Solution
-from isoloss.fits.solve.starts import descend, draw
+from isoloss.fits.solve.starts import descend, draw, scaled
 from isoloss.laws import Array, DomainError, Inputs, Law, Mask
 
 #: Constants of the base, which every run depends on and which ``per`` gives each source of its own.
@@ -131,9 +131,10 @@ def _check_grouped(law: Law, x: Inputs) -> None:
 def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) -> Optimum:
     """The best of many walks, each from its own start."""
     if not problem.coordinates.free:
+        problem = scaled(problem, np.zeros(0))
         value = float(problem.value(np.zeros((1, 0)))[0])
         return Optimum(problem, np.zeros(0), Certificate(value, 0, 0, 0.0, 1.0, {}), absent)
-    walks = descend(problem, feasible_starts(problem, starts, seed))
+    problem, walks = descend(problem, feasible_starts(problem, starts, seed))
     best = int(np.argmin(walks.value))
     # Two factors below zero make a positive product, so a walk can end where the law has no loss.
     while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):
@@ -168,7 +169,7 @@ def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -
     found: list[Array] = []
     for _ in range(rounds):
         theta = draw(problem, count, rng)
-        found.append(theta[np.isfinite(problem.value(theta))])
+        found.append(theta[np.isfinite(problem.residuals(theta)).all(axis=1)])
         if sum(map(len, found)) >= count:
             break
     starts = np.concatenate(found)[:count]

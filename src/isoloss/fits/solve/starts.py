@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import nnls
 
+from isoloss.fits.solve.objective import ROUNDING
 from isoloss.fits.solve.problem import Problem
 from isoloss.fits.solve.solver import Solution, solve
 from isoloss.laws import Array, Constant, plain
@@ -15,6 +16,8 @@ from isoloss.laws import Array, Constant, plain
 #: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the
 #: robust optimum.
 LEAD = (30.0, 5.0)
+#: Turns between the constants and the scale of the residuals at most; two or three are usual.
+TURNS = 10
 
 
 def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
@@ -51,17 +54,43 @@ def with_amplitudes(
     return np.clip(theta, coordinates.lower, coordinates.upper)
 
 
-def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> Solution:
-    """Ends of walks from theta: first by least squares, then led to the objective."""
+def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Problem, Solution]:
+    """Ends of walks from theta, by least squares first, and the problem that they solve.
+
+    A scale that is not given is found in turns with the constants, the most likely one at the
+    residuals of the best walk: each turn raises the likelihood of both. With fewer than two rows a constant
+    that likelihood has no bound (a law through most rows), so the scale stays that of least
+    squares.
+    """
     objective = problem.objective
-    squares = replace(objective, kind="squares")
+    squares = replace(objective, kind="squares", delta=None, found=False)
     rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6)
-    theta = rough.theta
+    problem, ends = scaled(problem, _best(rough)), rough.theta
     if objective.residual_loss.kinked:
         for factor in LEAD:
-            wide = replace(objective, delta=objective.delta * factor)
-            theta = solve(replace(problem, objective=wide), theta, tolerance=1e-6).theta
-    return solve(problem, theta, tolerance=tolerance)
+            wide = replace(objective, delta=objective.scale * factor)
+            ends = solve(replace(problem, objective=wide), ends, tolerance=1e-6).theta
+    found = solve(problem, ends, tolerance=tolerance)
+    if len(problem.x) < 2 * theta.shape[1]:
+        return problem, found
+    for _ in range(TURNS):
+        turned = scaled(problem, _best(found))
+        if abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3:
+            break
+        problem, found = turned, solve(turned, found.theta, tolerance=tolerance)
+    return problem, found
+
+
+def scaled(problem: Problem, theta: Array) -> Problem:
+    """The problem with the most likely scale at theta (p,), where none is given."""
+    r = problem.residuals(theta[None, :])[0]
+    unit = 1.0 if problem.objective.log else float(np.median(np.abs(problem.observed)))
+    known = np.where(np.isfinite(r), r, 0.0)
+    return replace(problem, objective=problem.objective.at(known, problem.weights, ROUNDING * unit))
+
+
+def _best(walks: Solution) -> Array:
+    return np.asarray(walks.theta[int(np.argmin(walks.value))])
 
 
 def _between(k: Constant, share: Array) -> Array:
