@@ -1,13 +1,14 @@
 """How far closures of a parameter rounded to nearest are off, beside simulation with real rounding.
 
-Each risk is that of the last iterate at the default scale of the grid (largest number 4 w*), with
-the cost of rounding, the risk less that of full precision, by the closure and by simulation.
+Each risk is that of the last iterate at the default scale of the grid (largest number 4 w*) unless
+it says where the numbers end, with the cost of rounding, the risk less that of full precision, by
+the closure and by simulation.
 """
 
 from __future__ import annotations
 
 from benchmarks.timing import table
-from isoloss.linear import SGD, Regression, excess_risk, sample_risk
+from isoloss.linear import SGD, Regression, Scales, excess_risk, sample_risk
 
 SMALL = Regression(8, decay=1.5)
 QUIET = Regression(8, decay=1.5, noise_var=0.1)
@@ -25,16 +26,24 @@ CASES = [
     ("d = 8, a = 1.5, noise 0.1", QUIET, SHORT, "w:int5"),
     ("d = 6, a = 2, mixed w*", MIXED, SGD(250, 1, 0.05), "w:int4"),
 ]
+#: Scales at which the parameter, w* = 1, meets the end of its grid.
+ENDING = [("w:int4~sr", 0.05), ("w:int4~sr", 0.15), ("w:int4", 0.15), ("w:int4~sr", 0.2)]
+ENDS = Regression(10), SGD(200, 1, 0.1)
 REPLICATES = 8000
 
 
 def main() -> None:
     """Print the table."""
     rows = []
-    for name, problem, sgd, precision in CASES:
+    cases = [(*each, Scales()) for each in CASES]
+    cases += [
+        (f"d = 10, a = 2, numbers to {7 * step:.3g}", *ENDS, precision, Scales(w=step))
+        for precision, step in ENDING
+    ]
+    for name, problem, sgd, precision, scales in cases:
         full = excess_risk(problem, sgd, "fp", "last").value
-        closed = excess_risk(problem, sgd, precision, "last").value
-        found = sample_risk(problem, sgd, precision, "last", replicates=REPLICATES)
+        closed = excess_risk(problem, sgd, precision, "last", scales=scales).value
+        found = sample_risk(problem, sgd, precision, "last", scales=scales, replicates=REPLICATES)
         rows.append(
             [
                 name,

@@ -68,6 +68,8 @@ def test_rows_say_what_differs(shell, tmp_path: Path) -> None:
          "unknown site 'inside'; accepted are 'after', 'before'"),
         (("--sketch", "8", "--kurtosis", "6"),
          "a sketch needs normal features, kurtosis 3, not 6.0"),
+        (("--study", "list", "-o", "l.csv"),
+         "--study list shows the studies and takes no --steps"),
         (("--site", "before"), "--site is of a sketch; give --sketch M, its number of rows"),
         (("--replicates", "20"),
          "replicates is 20, but method 'exact' draws nothing; leave it out or use "

@@ -228,6 +228,12 @@ def test_risk_over_sketches_with_paired_differences(shell, tmp_path: Path) -> No
         (("limit", "--spectrum", "no.txt"), "cannot use 'no.txt': No such file or directory"),
         (("limit", "--spectrum", "exp"),
          "--spectrum 'exp' has no rate; write 'exp R', as 'exp 0.3'"),
+        (("limit", "--precision", "fp -> w4"),
+         "'fp -> w4' rounds the result, which does not change the largest stable step size; leave "
+         "out what stands behind the arrow"),
+        (("training", *WORDS, "--precision", "fp -> w4"),
+         "'fp -> w4' rounds the result, which does not change the training loss; leave out what "
+         "stands behind the arrow"),
         (("limit", "--steps", "9"),
          "--steps does not change the largest stable step size; leave it out"),
         (("limit", "--scales", "w=3"),
@@ -380,3 +386,19 @@ def test_a_run_worse_than_no_training_is_worth_none(shell) -> None:
              "500", "--precision", "a:add(50)", "--iterate", "last")  # fmt: skip
     (row,) = data(shell, "sizes", *words)["sizes"]
     assert (row["effective_samples"], row["effective_size"]) == (0, 20)
+
+
+@pytest.mark.parametrize(
+    ("precision", "inputs", "name"),
+    [("d:add(0.1)", "in use", "floor"), ("d:add(0.1) -> w4", "clean", "rounding")],
+)
+def test_what_no_direction_has_is_said(precision: str, inputs: str, name: str, shell) -> None:
+    words = ("directions", *WORDS, "--precision", precision, "--inputs", inputs)
+    found = data(shell, *words)
+    whole = il.linear.excess_risk(P, D, precision, "average", inputs)
+    assert found["risk"] == whole.value
+    assert sum(row["risk"] for row in found["directions"]) + found[name] == pytest.approx(
+        whole.value, rel=1e-12
+    )
+    said = f"the whole risk is {whole.value:.6g}, of which {name} {found[name]:.6g} in no direction"
+    assert said in shell("theory", *words).stdout

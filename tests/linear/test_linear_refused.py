@@ -29,6 +29,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         r"spectrum\[1\] is -1.0; accepted are finite numbers of at least 0",
     ),
     ({"dim": 2, "spectrum": [0.0, 0.0]}, "all eigenvalues of the spectrum are 0"),
+    ({"dim": 2, "spectrum": [1e-200, 1e-201]}, "the largest eigenvalue is 1e-200; accepted is"),
+    ({"dim": 5, "target": 1e200}, r"target is 1e\+200; accepted is 1e-30 to 1e\+30"),
+    ({"dim": 1, "target": [1e40]}, r"the largest coordinate of target is 1e\+40; accepted is"),
+    ({"dim": 5, "noise_var": 1e-99}, r"noise_var is 1e-99; accepted is 1e-30 to 1e\+30"),
     (
         {"dim": 5, "target": "random"},
         "unknown target 'random'; accepted are a number, an array of dim numbers",
@@ -183,7 +187,7 @@ def test_scales_whose_fourth_powers_are_no_numbers(value: float) -> None:
 def test_data_that_are_none() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^features are a matrix \(rows, d\) of finite numbers, not of shape \(3,\)",
+        match=r"^features are a matrix .* at least one, not of shape \(3,\)",
     ):
         Regression.from_data(np.ones(3))
     with pytest.raises(
@@ -197,3 +201,20 @@ def test_data_that_are_none() -> None:
 def test_directions_check_their_words_too() -> None:
     with pytest.raises(ValueError, match="unknown inputs"):
         risk_by_direction(Regression(5), SGD(10), inputs="noisy")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (np.ones((3, 0)), None, r"features are a matrix .* at least one, not of shape \(3, 0\)"),
+        ([[1.0, 2.0], [3.0, np.nan]], None, "feature 1 of row 1, counted from 0, is nan"),
+        (
+            np.eye(3, 4),
+            np.ones(3),
+            "3 labels are fitted exactly by 4 features, so the noise cannot",
+        ),
+    ],
+)
+def test_data_that_tell_no_problem(features: Any, labels: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Regression.from_data(features, labels)

@@ -30,7 +30,9 @@ def test_a_problem_with_the_spectrum_of_data() -> None:
 
 
 def test_fewer_rows_than_features_leave_directions_without_variance() -> None:
-    problem = Regression.from_data(np.random.default_rng(0).standard_normal((3, 5)), np.ones(3))
+    problem = Regression.from_data(
+        np.random.default_rng(0).standard_normal((3, 5)), np.ones(3), noise_var=1.0
+    )
     assert np.sum(problem.lam > 0) == 3
     assert excess_risk(problem, SGD(100, 4)).value >= 0
 

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 #: Counts from here on would leave the range of floats when they are squared and multiplied.
 LARGEST = 10**100
+#: The largest size of a number that formulas take the fourth power of; the smallest is 1 over it.
+LARGEST_SIZE = 1e30
 
 
 def of_type(name: str, value: object, kind: type[T], such_as: str) -> T:
@@ -49,6 +51,17 @@ def finite(name: str, value: object, low: float = -math.inf, above: bool = False
         return number
     bound = "" if low == -math.inf else f" {'above' if above else 'of at least'} {low:g}"
     raise ValueError(f"{name} is {shown_value(value)}; accepted is a finite number{bound}")
+
+
+def in_range(name: str, value: float) -> float:
+    """The value, 0 or of a size whose fourth powers are floating-point numbers. Raises ValueError
+    for others.
+    """
+    if value and not 1 / LARGEST_SIZE <= abs(value) <= LARGEST_SIZE:
+        raise ValueError(
+            f"{name} is {value!r}; accepted is {1 / LARGEST_SIZE:g} to {LARGEST_SIZE:g}"
+        )
+    return value
 
 
 def one_of(name: str, value: object, accepted: Sequence[str]) -> str:

@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.formats import NOISES, Format, Modifiers, Precision
-from isoloss.linear.checks import finite
+from isoloss.linear.checks import finite, in_range
 
 Array = NDArray[np.float64]
 PARTS = ("d", "l", "w", "a", "g")
 #: The range of an integer grid where no scale is given, in root mean squares of the largest
 #: element.
 REACH = 4.0
-#: The largest scale of a grid; the smallest is 1 over it.
-LARGEST_SCALE = 1e30
 
 
 @dataclass(frozen=True)
@@ -59,12 +57,7 @@ class Scales:
             given = getattr(self, each.name)
             if given is not None:
                 scale = finite(f"the scale of {each.name}", given, 0.0, above=True)
-                # Beyond these the fourth powers of a format's numbers leave floating point.
-                if not 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE:
-                    raise ValueError(
-                        f"the scale of {each.name} is {scale!r}; accepted is "
-                        f"{1 / LARGEST_SCALE:g} to {LARGEST_SCALE:g}"
-                    )
+                in_range(f"the scale of {each.name}", scale)
                 object.__setattr__(self, each.name, scale)
 
     def check_used(self, precisions: Iterable[Precision]) -> None:
@@ -227,6 +220,13 @@ def levels_of(known: Format, scale: float | None, size: float) -> Array:
         return np.arange(2.0 ** (known.bits - 1)) * step
     grid = known.grid
     return grid[grid >= 0] * (scale or 1.0)
+
+
+def largest_of(known: Format, scale: float | None, size: float) -> float:
+    """The largest number of `levels_of`, which need not be listed."""
+    if known.is_integer:
+        return float((2.0 ** (known.bits - 1) - 1) * (scale or default_step(known, size)))
+    return float(known.max * (scale or 1.0))
 
 
 def default_step(known: Format, size: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.files import shown_value
-from isoloss.linear.checks import finite, one_of, whole
+from isoloss.linear.checks import finite, in_range, one_of, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]
@@ -77,6 +77,7 @@ class Regression:
         self._set("dim", whole("dim", self.dim))
         self._set("decay", finite("decay", self.decay, 0.0))
         self._set("noise_var", finite("noise_var", self.noise_var, 0.0))
+        in_range("noise_var", self.noise_var)
         self._set("kurtosis", finite("kurtosis", self.kurtosis, 1.0))
         self._set("seed", whole("seed", self.seed, 0))
         one_of("site", self.site, ("after", "before"))
@@ -85,8 +86,9 @@ class Regression:
             if not np.any(self.spectrum):
                 raise ValueError(
                     "all eigenvalues of the spectrum are 0, so no feature says anything of the "
-                    "label; accepted are numbers of at least 0, one of them above"
+                    "label; accepted are numbers of at least 0, at least one of them above 0"
                 )
+            in_range("the largest eigenvalue", float(np.max(self.spectrum)))
         self._check_target()
         if self.sketch is not None:
             self._set("sketch", whole("sketch", self.sketch))
@@ -104,8 +106,10 @@ class Regression:
                 raise ValueError(f"unknown target {self.target!r}; accepted are {_TARGETS}")
         elif not isinstance(self.target, list | tuple | np.ndarray) or np.ndim(self.target) == 0:
             self._set("target", finite("target", self.target))
+            in_range("target", float(self.target))  # type: ignore[arg-type]
         else:
             self._set("target", _column("target", self.target, self.dim))
+            in_range("the largest coordinate of target", float(np.max(np.abs(self.target))))
 
     def _check_sketch(self, rows: int) -> None:
         if rows > self.dim:
@@ -201,10 +205,16 @@ class Regression:
             The features are no matrix of finite numbers, or the labels do not fit.
         """
         data = np.asarray(features, dtype=float)
-        if data.ndim != 2 or not np.isfinite(data).all():
+        if data.ndim != 2 or not data.size:
             raise ValueError(
-                "features are a matrix (rows, d) of finite numbers, not of shape "
+                "features are a matrix (rows, d) of finite numbers, at least one, not of shape "
                 f"{np.shape(features)}"
+            )
+        if not np.isfinite(data).all():
+            row, column = np.argwhere(~np.isfinite(data))[0]
+            raise ValueError(
+                f"feature {column} of row {row}, counted from 0, is {data[row, column]}; accepted "
+                "are finite numbers"
             )
         left, singular, _ = np.linalg.svd(data, full_matrices=False)
         rows, dim = data.shape
@@ -213,6 +223,11 @@ class Regression:
         if labels is not None:
             y = _column("labels", labels, rows)
             kept = singular > singular[0] * 1e-12
+            if kept.sum() == rows and "noise_var" not in given:
+                raise ValueError(
+                    f"{rows} labels are fitted exactly by {dim} features, so the noise cannot be "
+                    "told; take more rows than features, or give noise_var"
+                )
             target = np.zeros(dim)
             target[: len(singular)][kept] = (left.T @ y)[kept] / singular[kept]
             residual = y - left[:, kept] @ (left[:, kept].T @ y)

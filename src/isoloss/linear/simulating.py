@@ -335,7 +335,9 @@ def _row(asked: _Setting, risk: Risk | str) -> Cell:
         "iterate": iterate,
         "inputs": inputs,
     }
-    return row | asked.columns | (_diverged(risk) if isinstance(risk, str) else _measured(risk))
+    if isinstance(risk, str):
+        return row | asked.columns | _diverged(risk, sgd)
+    return row | asked.columns | _measured(risk)
 
 
 def _spoken(manner: Manner) -> str:
@@ -360,6 +362,7 @@ def _measured(risk: Risk) -> Cell:
     }
 
 
-def _diverged(why: str) -> Cell:
-    unknown = dict.fromkeys(("loss", "loss_se", "lr_peak", "how", *_PARTS))
-    return {**unknown, "status": "diverged", "reason": why}
+def _diverged(why: str, sgd: SGD) -> Cell:
+    unknown = dict.fromkeys(("loss", "loss_se", "how", *_PARTS))
+    size = float(sgd.step_size) if sgd.share is None else None
+    return {**unknown, "status": "diverged", "reason": why, "lr_peak": size}

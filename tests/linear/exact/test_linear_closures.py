@@ -131,3 +131,35 @@ def test_training_risk_of_a_closure() -> None:
     other = training_risk(PROBLEM, SGD(400, 2, 0.05), f"a:add({0.25 / 6})")
     assert (loss.how, other.how) == ("closure", "exact")
     assert loss.value == pytest.approx(other.value, rel=1e-3)
+
+
+def saturated_sgd(step: float, top: int, replicates: int) -> np.ndarray:
+    """The last w of plain SGD whose parameter in use is rounded stochastically to steps up to
+    `top`, on PROBLEM's first 6 coordinates, shape (replicates, 6).
+    """
+    rng, lam = np.random.default_rng(0), np.arange(1.0, 7.0) ** -2
+    w = np.zeros((replicates, 6))
+    for _ in range(100):
+        x = rng.standard_normal(w.shape) * np.sqrt(lam)
+        label = x.sum(axis=1) + rng.standard_normal(replicates)
+        low = np.floor(w / step)
+        used = np.clip(low + (rng.random(w.shape) < w / step - low), -top, top) * step
+        w += 0.1 * (label - np.sum(x * used, axis=1))[:, None] * x
+    return w
+
+
+def test_stochastic_rounding_ends_where_its_grid_ends() -> None:
+    """w* is 1 and the numbers end at 7 x 0.05: no weight in use comes near it, and w runs away."""
+    error = saturated_sgd(0.05, 7, 4000) - 1
+    risks = 0.5 * (error**2) @ np.arange(1.0, 7.0) ** -2
+    problem, sgd, scales = Regression(6), SGD(100, 1, 0.1), Scales(w=0.05)
+    found = excess_risk(problem, sgd, "w:int4~sr", "last", scales=scales).value
+    assert found == pytest.approx(risks.mean(), abs=4 * risks.std() / len(risks) ** 0.5)
+    assert found > 10 * excess_risk(problem, sgd, "w:int4~sr", "last").value
+
+
+def test_a_grid_too_fine_to_list_is_refused_where_it_ends() -> None:
+    with pytest.raises(
+        ValueError, match=r"'int20~sr' end at 0\.05243, and the parameter goes beyond"
+    ):
+        excess_risk(Regression(6), SGD(100, 1, 0.1), "w:int20~sr", scales=Scales(w=1e-7))

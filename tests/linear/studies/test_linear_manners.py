@@ -74,7 +74,8 @@ def test_a_sampled_cell_that_diverges_keeps_its_reason() -> None:
     grid = {"step_size": [0.05, 50.0]}
     runs = simulate(Regression(20), grid, SGD(400), method="sampled", replicates=8)
     assert runs["status"].tolist() == ["ok", "diverged"]
-    assert "replicates diverged" in runs["reason"][1]
+    assert "replicates grew past" in runs["reason"][1]
+    assert runs["lr_peak"].tolist() == [0.05, 50.0]
 
 
 def test_a_sampled_row_is_compared_with_full_precision_by_pairs() -> None:

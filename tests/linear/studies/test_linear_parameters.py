@@ -183,6 +183,12 @@ def test_step_sizes_that_diverge_stay_as_rows_and_are_said() -> None:
     assert "diverge" in found.answer[-1]
 
 
+def test_a_study_whose_rows_all_diverge_says_so() -> None:
+    found = study("samples", dim=20, samples=[50], step_size=3.0)
+    assert set(found.table["status"]) == {"diverged"}
+    assert found.answer[-1].startswith("8 of 8 rows diverge: the step size 3 is unstable")
+
+
 def test_ratios_are_to_the_reference_at_the_same_x() -> None:
     found = drawn("momentum")
     x, plain = found.at("additive, batch 2", "momentum 0")

@@ -17,6 +17,7 @@ from isoloss.cli.arguments.options import (
     ResampleName,
     Saving,
     Tables,
+    count,
     drawn,
     listed,
     many,
@@ -24,6 +25,7 @@ from isoloss.cli.arguments.options import (
     switch,
 )
 from isoloss.cli.arguments.regression_asked import (
+    check_unserved,
     descent_of,
     flag,
     given,
@@ -56,8 +58,9 @@ __all__ = [
     "TABLES", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists",
     "Fitting", "Force", "Keeping", "KeptTable", "Level", "ModelName", "OfName", "ProblemLists",
     "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables",
-    "check_target", "chosen_laws", "descent_of", "drawn", "flag", "given", "is_saved",
-    "is_table", "listed", "many", "names_a_file", "one", "only", "points_of", "read_tables",
-    "regression_of", "saved_or_law", "scales_of", "switch", "whole_numbers",
+    "check_target", "check_unserved", "chosen_laws", "count", "descent_of", "drawn", "flag",
+    "given", "is_saved", "is_table", "listed", "many", "names_a_file", "one", "only",
+    "points_of", "read_tables", "regression_of", "saved_or_law", "scales_of", "switch",
+    "whole_numbers",
 ]
 # fmt: on

@@ -75,6 +75,11 @@ def one(flag: str, metavar: str, panel: str, text: str) -> Any:
     return typer.Option(flag, metavar=metavar, rich_help_panel=panel, help=text, show_default=False)
 
 
+def count(flag: str, panel: str, text: str, least: int, default: str | bool = True) -> Any:
+    """The option of a whole number of at least `least`; `default` in words where it is None."""
+    return typer.Option(flag, min=least, rich_help_panel=panel, help=text, show_default=default)
+
+
 def switch(flag: str, panel: str, text: str) -> Any:
     """An option that is on where it is given."""
     return typer.Option(flag, rich_help_panel=panel, help=text, show_default=False)

@@ -39,6 +39,16 @@ def points_of(
     return il.linear.grid_points(posed, il.Grid(**lists | descent_of(descent)))
 
 
+def check_unserved(points: Iterable[Point], what: str) -> None:
+    """Raise Refused for a precision that rounds the result, which does not change `what`."""
+    for _, _, precision in points:
+        if precision.serve:
+            raise Refused(
+                f"'{precision}' rounds the result, which does not change {what}; leave out what "
+                "stands behind the arrow"
+            )
+
+
 def regression_of(
     problem: ProblemLists, *, sketched: bool = False
 ) -> tuple[Regression, dict[str, list[Any]]]:

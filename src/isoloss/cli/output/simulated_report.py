@@ -62,6 +62,8 @@ def _parts(runs: Runs) -> Iterator[tuple[str, str]]:
     yield from (("bias", "bias"), ("variance", "variance"))
     if any(value > 0 for value in runs["approximation"]):
         yield "approximation", "approximation"
+    if any(value > 0 for value in runs["rounding"]):
+        yield "rounding", "rounding"
     if "clean" in runs["inputs"]:
         yield "asymptotic_bias", "asymptotic bias"
     if "in use" in runs["inputs"]:

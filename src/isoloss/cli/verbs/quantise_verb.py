@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isoloss as il
-from isoloss.cli.arguments import TABLES, AsJson, Force, KeptTable, check_target, listed
+from isoloss.cli.arguments import TABLES, AsJson, Force, KeptTable, check_target, count, listed
 from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json
 
@@ -61,21 +61,21 @@ def quantise(
     ] = None,
     context: Annotated[
         int | None,
-        typer.Option(
+        count(
             "--context",
-            min=2,
-            rich_help_panel=MEASURED,
-            help="Tokens of a sequence of that text, as in training.",
-            show_default="64",
+            MEASURED,
+            "Tokens of a sequence of that text, as in training.",
+            least=2,
+            default="64",
         ),
     ] = None,
     calibration: Annotated[
         int,
-        typer.Option(
+        count(
             "--calibration",
-            min=1,
-            rich_help_panel=MEASURED,
-            help="Sequences that calibrated methods look at, none of them measured on.",
+            MEASURED,
+            "Sequences that calibrated methods look at, none of them measured on.",
+            least=1,
         ),
     ] = 128,
     trained_on: Annotated[

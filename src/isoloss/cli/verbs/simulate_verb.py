@@ -24,13 +24,15 @@ from isoloss.cli.arguments import (
     ReadingLists,
     SamplingLists,
     check_target,
+    count,
     descent_of,
     drawn,
+    flag,
     given,
     regression_of,
     scales_of,
 )
-from isoloss.cli.manual import Example
+from isoloss.cli.manual import Example, given_options
 from isoloss.cli.output import draw, keep, show, show_json, waiting
 from isoloss.cli.refusing import Refused
 from isoloss.cli.study_command import list_studies, run_study
@@ -58,23 +60,10 @@ def simulate(
     ] = MethodName.exact,
     replicates: Annotated[
         int | None,
-        typer.Option(
-            "--replicates",
-            min=4,
-            rich_help_panel=SAMPLING,
-            help="Independent runs whose mean is the risk.",
-            show_default="1000",
-        ),
+        count("--replicates", SAMPLING, "Independent runs whose mean is the risk.", 4, "1000"),
     ] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            min=0,
-            rich_help_panel=SAMPLING,
-            help="Seed of all random numbers.",
-            show_default="0",
-        ),
+        int | None, count("--seed", SAMPLING, "Seed of all random numbers.", 0, "0")
     ] = None,
     study: Annotated[
         str | None,
@@ -107,6 +96,8 @@ def simulate(
     loss (risk), so 'isoloss fit' and 'isoloss plot' take it like any other.
     """  # fmt: skip
     if study == "list":
+        if others := [name for name in given_options() if name != "study"]:
+            raise Refused(f"--study list shows the studies and takes no {flag(others[0])}")
         list_studies()
         return
     check_target(output, TABLES, force)

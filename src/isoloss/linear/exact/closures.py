@@ -6,7 +6,8 @@ of labels or activations moves the optimum that training goes to, one of activat
 the step size. The error e of an integer is noise added, that of a float relative to z^2; labels,
 which are normal indeed, also get Stein's term E u_i^2 e^2 = h_i E e^2 + cov(u_i, y)^2 E (e^2)''.
 Parameters are rounded coordinate by coordinate around their present mean: stochastic rounding adds
-noise, nearest rounding is made linear around the mean at every single step.
+noise, nearest rounding is made linear around the mean at every single step, and so is stochastic
+rounding once the parameter meets the end of its grid, which moves its mean too.
 
 The descent is cut into pieces, each 5% of the steps before it, and the levels are set again at
 each. A closure: within simulation error for grids finer than the deviation of what they round, a
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from isoloss.formats import Format
 from isoloss.linear.exact.chain import Stretch, advanced
@@ -30,7 +32,7 @@ from isoloss.linear.exact.state import Seen, State, start
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
 from isoloss.linear.exact.walking import Way, announced, check_walk, pace_of
 from isoloss.linear.moments import Setting, fine_noise, rounded_moments, symmetric_moments
-from isoloss.linear.quantisers import Quantisers, Scales, is_grid, is_listed, levels_of
+from isoloss.linear.quantisers import Quantisers, Scales, is_grid, is_listed, largest_of, levels_of
 from isoloss.linear.update_rules import Coefficients
 
 Array = NDArray[np.float64]
@@ -40,6 +42,8 @@ SMALLEST_GAIN = 1e-6
 #: Variances below this count as zero, relative to the squares of the mean and of the grid's first
 #: step.
 TINY = 1e-20
+#: What the end of a grid cuts off in the mean, relative to that end, from which it counts.
+CUT = 1e-4
 
 
 class Rounding(NamedTuple):
@@ -78,12 +82,16 @@ class Levels:
 
 @dataclass(frozen=True)
 class Closure:
-    """The quantisers of one point, with the sizes that default scales are made from."""
+    """The quantisers of one point, with the sizes that default scales are made from.
+
+    clips: stochastic rounding of the parameter is known to meet the end of its grid.
+    """
 
     quantisers: Quantisers
     scales: Scales
     setting: Setting  # stacked, of one point
     batch: Array
+    clips: bool = False
 
     def at(self, mean: Array, var: Array) -> Levels:
         """The levels where w has these means and variances (1, n)."""
@@ -139,14 +147,35 @@ class Closure:
 
     @property
     def biased(self) -> bool:
-        """Whether the parameter in use is rounded to the nearest number, so that its mean moves."""
+        """Whether rounding the parameter in use moves its mean: to the nearest number, or where it
+        meets the end of the grid.
+        """
         known = self.quantisers.w
-        return known is not None and is_grid(known) and is_listed(known) and known.rounding != "sr"
+        if known is None or not is_grid(known) or not is_listed(known):
+            return False
+        return known.rounding != "sr" or self.clips
+
+    def meets_end(self, mean: Array, var: Array) -> bool:
+        """Whether the end of the grid cuts off from the parameter what this closure leaves out.
+
+        Raises ValueError for a grid too fine to list, whose noise in its place has no end.
+        """
+        known = self.quantisers.w
+        if known is None or not is_grid(known) or self.biased:
+            return False
+        end = largest_of(known, self.scales.w, self._largest)
+        cut = float(np.max(cut_off(end, mean, np.sqrt(np.maximum(var, 0.0)))))
+        if cut <= CUT * end:
+            return False
+        if not is_listed(known):
+            raise ValueError(
+                f"the numbers of '{known}' end at {end:.4g}, and the parameter goes beyond; take a "
+                "larger scale, or a format of 16 bits or fewer, whose end is taken into account"
+            )
+        return True
 
     def seen(self, mean: Array, var: Array, centre: Array) -> Seen | None:
-        """The parameter in use, linear in w around its present mean, where that is rounded to the
-        nearest.
-        """
+        """The parameter in use, linear in w around its present mean, where rounding moves that."""
         if not self.biased:
             return None
         first, second, both = self._rounded(mean, var)
@@ -180,6 +209,16 @@ class Closure:
             return ideal(fine_noise(known, self.scales.w, self._largest)[0])
         _, second, both = self._rounded(mean, var)
         return Noise(add=np.maximum(second - 2 * both + mean**2 + var, 0.0))
+
+
+def cut_off(end: float, mean: Array, sd: Array) -> Array:
+    """E (|x| - end)^+ of x ~ N(mean, sd^2): what -end..end cuts off, coordinate by coordinate."""
+    narrow = np.maximum(sd, 1e-12 * end)
+    total = np.zeros_like(mean)
+    for side in (mean, -mean):
+        z = (end - side) / narrow
+        total += narrow * (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * ndtr(-z))
+    return total
 
 
 def rounding(known: Format | None, scale: float | None, sd: float, size: float) -> Rounding:
@@ -237,6 +276,7 @@ def closed(
 ) -> Closed:
     """The state after all stretches, the levels set again at each piece."""
     steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
+    asked = way = replace(way, jump=way.jump and not closure.clips)  # no machine code for it
     if closure.biased or isinstance(stretches[0].size, np.ndarray):
         check_walk(steps)
         announced(steps, numbers, way, closure.biased, float(closure.batch[0, 0]))
@@ -250,9 +290,12 @@ def closed(
         for piece in _pieces(stretch, -1 if closure.biased else done):
             mean = centre if at is None else at.mean + centre
             # Levels at the present mean and variance of w = v + centre.
-            levels = closure.at(mean, np.zeros_like(mean) if at is None else at.var)
-            # Nearest rounding of the parameter is not noise but a bend of its mean: `seen` has it
-            # step by step.
+            var = np.zeros_like(mean) if at is None else at.var
+            if closure.meets_end(mean, var):
+                return closed(replace(closure, clips=True), stretches, rule, asked)
+            levels = closure.at(mean, var)
+            # Where rounding moves the mean of the parameter it is no noise: `seen` has it step by
+            # step.
             noises = levels.noises._replace(w=Noise()) if closure.biased else levels.noises
             op = operator(levels.trained(closure.setting), noises, closure.batch)
             at = (
@@ -270,6 +313,8 @@ def closed(
             summed += piece.steps if piece.summing else 0
     if at is None or levels is None:
         raise AssertionError("a descent has at least one step")
+    if closure.meets_end(at.mean + centre, at.var):
+        return closed(replace(closure, clips=True), stretches, rule, asked)
     return Closed(at, closure.at(at.mean + centre, at.var), centre)
 
 

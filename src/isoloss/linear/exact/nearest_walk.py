@@ -20,15 +20,12 @@ from scipy.special import ndtr, zeta
 
 from isoloss.linear.exact.compiled_walk import NO_MEAN, NO_SQUARE, compiled, compiled_strictly
 
-#: Deviations beyond which all mass is below 1e-13.
-REACH = 7.5
-#: Deviations, in steps of an even grid, from which its rounding error is uniform to 1e-13.
-SMOOTH = 1.25
+#: Deviations beyond which all mass is below 1e-13; deviations, in steps of an even grid, from which
+#: its rounding error is uniform to 1e-13, and from which sums over the cells beyond its end close.
+REACH, SMOOTH, WIDE = 7.5, 1.25, 2.5
 #: As in closures.py and moments/grid_moments.py: variances that count as zero, what a point mass is
 #: taken as, the smallest gain, and where the finest numbers of a float end.
 TINY, POINT, SMALLEST_GAIN, DEPTH = 1e-20, 1e-12, 1e-6, 1e-9
-#: Deviations, in steps, from which sums over all cells beyond an end of the grid are closed.
-WIDE = 2.5
 #: Coefficients of the sum over midpoints, -B_2n(1/2) / (2n)! (Euler and Maclaurin): eight are
 #: enough for 1e-14 from WIDE on.
 MIDPOINT = tuple(
@@ -40,9 +37,8 @@ MIDPOINT = tuple(
 NODES = 128
 TAILS = ndtr(-np.arange(REACH * NODES + 2) / NODES)
 DENSITIES = np.exp(-0.5 * (np.arange(REACH * NODES + 2) / NODES) ** 2) / math.sqrt(2 * math.pi)
-#: Distance of levels, in deviations, up to which a run of even ones, of at least RUN cells, is
-#: summed by its ends alone, and the deviation, in largest numbers of the grid, up to which: its
-#: square is what that costs in digits.
+#: A run of at least RUN even cells is summed by its ends alone where levels lie at most DENSE
+#: deviations apart and the deviation is at most FLATTEST largest numbers (more loses digits).
 DENSE, RUN, FLATTEST = 0.1, 4, 10.0
 ROOT_HALF, DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 #: Kinds of a part, as in nearest_closure.py.
@@ -169,6 +165,14 @@ def even_moments(
 
 
 @compiled_strictly
+def mass_between(below: float, above: float, tail: float, after: float) -> float:
+    """The normal mass of a cell, from the tails of its two edges, each the smaller side's."""
+    if below > 0:
+        return tail - after
+    return after - tail if above < 0 else 1.0 - tail - after
+
+
+@compiled_strictly
 def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[float, float, float]:
     """E u, E u^2 and cov(u, x) / sd for x ~ N(mean, sd^2) and u the nearest of ascending levels.
 
@@ -206,12 +210,7 @@ def nearest_moments(levels: Any, step: float, mean: float, sd: float) -> tuple[f
             above = ((levels[k] + levels[k + 1]) / 2 - mean) / sd
             if abs(above) < REACH:
                 after, later = tail_and_density(abs(above))
-        if below > 0:
-            mass = tail - after
-        elif above < 0:
-            mass = after - tail
-        else:
-            mass = 1.0 - tail - after
+        mass = mass_between(below, above, tail, after)
         one, two = one + levels[k] * mass, two + levels[k] * levels[k] * mass
         joint += levels[k] * (density - later)
         below, tail, density = above, after, later

@@ -19,6 +19,8 @@ from isoloss.linear.sampled.trial import Trial
 Array = NDArray[np.float64]
 #: Weights of one chunk of replicates, which are held at once.
 HELD = 2**22
+#: Losses of so many times that at w = 0 have diverged.
+GROWN = 1e6
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,14 @@ def _check_memory(trial: Trial, replicates: int, rows: int) -> None:
 
 
 def _check_finite(values: Array, trial: Trial) -> None:
-    lost = int(np.sum(~np.isfinite(values)))
+    problem = trial.problem
+    begun = 0.5 * (float(np.sum(problem.lam * problem.target_squares)) + problem.noise_var)
+    lost = int(np.sum(~(values <= GROWN * begun)))  # what is no number is lost too
     if lost:
         raise ValueError(
             f"the step size {trial.step_size:.6g} is unstable: {lost} of {len(values)} "
-            "replicates diverged; "
-            "use a smaller one or a share such as '0.5 limit'"
+            f"replicates grew past {GROWN:,.0f} times the loss at w = 0; use a smaller one or a "
+            "share such as '0.5 limit'"
         )
 
 

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from isoloss.formats import Precision
-    from isoloss.linear import SGD, Regression
+    from isoloss.linear import SGD, Regression, Scales
 
 #: Directions that are printed; a file and --json have all.
 MOST = 12
+#: Parts of the risk that belong to no direction.
+BESIDE = ("approximation", "floor", "rounding")
 
 
 def directions(
@@ -45,10 +47,14 @@ def directions(
     points = points_of(problem, descent)
     if len(points) > 1:
         raise Refused(f"directions are those of one setting, not of {len(points)}; give no lists")
-    frame = _frame(points[0], iterate, inputs, scales)
+    read = scales_of(scales, [points[0][2]])
+    frame = _frame(points[0], iterate, inputs, read)
+    whole = il.linear.excess_risk(*points[0], iterate, inputs, scales=read)  # type: ignore[arg-type]
+    beside = {name: getattr(whole.parts, name) for name in BESIDE}
     keep_rows(frame, keeping)
     if keeping.as_json:
-        show_json("directions", {"inputs": inputs, "directions": frame.to_dicts()})
+        content = {"inputs": inputs, "risk": whole.value, **beside, "directions": frame.to_dicts()}
+        show_json("directions", content)
         return
     largest = frame.sort("risk", descending=True).head(MOST)
     share = sum(largest["risk"].to_list()) / sum(frame["risk"].to_list())
@@ -60,20 +66,23 @@ def directions(
         said_point(points[0]),
         f"bias {frame['bias'].sum():.6g} + variance {frame['variance'].sum():.6g}, "
         f"{il.linear.INPUT_WORDS[inputs]}; the {len(rows)} shown are {share:.1%} of it",
+        *_besides(whole.value, beside),
     )
     title = f"Risk by direction: {len(frame)} directions"
     show([il.fits.Section(title, lines, tuple(frame.columns), rows)])
 
 
+def _besides(risk: float, beside: dict[str, float]) -> list[str]:
+    """What of the risk belongs to no direction, where there is any."""
+    parts = " + ".join(f"{name} {value:.6g}" for name, value in beside.items() if value)
+    return [f"the whole risk is {risk:.6g}, of which {parts} in no direction"] if parts else []
+
+
 def _frame(
-    point: tuple[Regression, SGD, Precision],
-    iterate: str,
-    inputs: str,
-    scales: list[str] | None,
+    point: tuple[Regression, SGD, Precision], iterate: str, inputs: str, read: Scales
 ) -> pl.DataFrame:
     import polars as pl
 
-    read = scales_of(scales, [point[2]])
     found = il.linear.risk_by_direction(*point, iterate, inputs, read)  # type: ignore[arg-type]
     return pl.DataFrame(
         {

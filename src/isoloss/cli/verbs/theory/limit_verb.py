@@ -8,6 +8,7 @@ from isoloss.cli.arguments import (
     DescentLists,
     Keeping,
     ProblemLists,
+    check_unserved,
     flag,
     given,
     regression_of,
@@ -37,6 +38,7 @@ def limit(
     posed, lists = regression_of(problem)
     grid = il.Grid(**(lists | given(descent)) or {"precision": ["fp"]})
     points = il.linear.grid_points(posed, grid)
+    check_unserved(points, "the largest stable step size")
     read = scales_of(scales, [point[2] for point in points])
     limits = [il.linear.stability_limit(*point, read) for point in points]
     found = Answers(

@@ -11,6 +11,7 @@ from isoloss.cli.arguments import (
     DescentLists,
     Keeping,
     ProblemLists,
+    check_unserved,
     points_of,
     scales_of,
 )
@@ -34,6 +35,7 @@ def training(
     Unlike the excess risk it has the noise of the labels and of the quantisers in it.
     """
     points = points_of(problem, descent)
+    check_unserved(points, "the training loss")
     read = scales_of(scales, [point[2] for point in points])
     risks = [il.linear.training_risk(*point, read) for point in points]
     shown = ("value", "noise", "floor", "approximation", "excess", "how")

@@ -41,7 +41,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TypedDict, Unpack
 
 from isoloss.formats import Precision
 from isoloss.linear.asked import Spelled, check_point
@@ -67,14 +66,6 @@ from isoloss.linear.theory.sizes.rescaled import (
 EQUAL = 1e-9
 #: Numbers of steps looked at in one pass.
 POINTS = 12
-
-
-class Reading(TypedDict, total=False):
-    """How a run is read by `effective_sizes`, whose sizes are those of clean inputs."""
-
-    model: Model
-    iterate: str
-    scales: Scales
 
 
 def effective_sizes(
@@ -155,16 +146,21 @@ def effective_sizes(
 
 
 def effective_model_size(
-    problem: Regression, size: int, sgd: SGD, precision: Spelled, **reading: Unpack[Reading]
+    problem: Regression,
+    size: int,
+    sgd: SGD,
+    precision: Spelled,
+    *,
+    model: Model = "first",
+    iterate: str = "average",
+    scales: Scales = DEFAULT_SCALES,
 ) -> EffectiveSize:
     """The model size of `effective_sizes` by itself.
 
     Parameters
     ----------
-    problem, size, sgd, precision
+    problem, size, sgd, precision, model, iterate, scales
         As in `effective_sizes`.
-    **reading
-        Its model, iterate and scales.
 
     Returns
     -------
@@ -176,7 +172,9 @@ def effective_model_size(
     ValueError
         Bad input, or an unstable step size.
     """
-    return effective_sizes(problem, sgd, precision, size=size, **reading).size
+    return effective_sizes(
+        problem, sgd, precision, size=size, model=model, iterate=iterate, scales=scales
+    ).size
 
 
 def effective_data_size(
@@ -185,16 +183,30 @@ def effective_data_size(
     precision: Spelled,
     *,
     size: int | None = None,
-    **reading: Unpack[Reading],
+    model: Model = "first",
+    iterate: str = "average",
+    scales: Scales = DEFAULT_SCALES,
 ) -> EffectiveSize:
-    """The samples of `effective_sizes` by themselves; parameters and errors as there.
+    """The samples of `effective_sizes` by themselves.
+
+    Parameters
+    ----------
+    problem, sgd, precision, size, model, iterate, scales
+        As in `effective_sizes`.
 
     Returns
     -------
     EffectiveSize
         Of kind 'samples'.
+
+    Raises
+    ------
+    ValueError
+        Bad input, or an unstable step size.
     """
-    return effective_sizes(problem, sgd, precision, size=size, **reading).data
+    return effective_sizes(
+        problem, sgd, precision, size=size, model=model, iterate=iterate, scales=scales
+    ).data
 
 
 def _steps(run: Learnt, model_size: float, sgd: SGD, iterate: str) -> tuple[float, str]:
