@@ -58,9 +58,9 @@ def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Pr
     """Ends of walks from theta, by least squares first, and the problem that they solve.
 
     A scale that is not given is found in turns with the constants, the most likely one at the
-    residuals of the best walk: each turn raises the likelihood of both. With fewer than two rows a constant
-    that likelihood has no bound (a law through most rows), so the scale stays that of least
-    squares.
+    residuals of the best walk: each turn raises the likelihood of both. With fewer than two rows a
+    constant that likelihood has no bound (a law through most rows), so the scale stays that of
+    least squares.
     """
     objective = problem.objective
     squares = replace(objective, kind="squares", delta=None, found=False)
