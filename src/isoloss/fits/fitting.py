@@ -11,17 +11,18 @@ import numpy as np
 
 from isoloss.fits.arguments import FitError, check_fixed
 from isoloss.fits.doubt import (
+    Discrepancy,
     Draws,
     Noise,
     Resample,
+    discrepancy_of,
     efficiencies,
     lack_of_fit,
-    loss_draws,
     noise,
     resample,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Facts,
@@ -161,7 +162,13 @@ def optimum_of(
 
 
 def held_out(
-    optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int
+    optimum: Optimum,
+    spread: Draws,
+    test: Sample,
+    rule: str,
+    level: float,
+    seed: int,
+    discrepancy: Discrepancy | None = None,
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
@@ -175,9 +182,10 @@ def held_out(
             f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
-    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
-    mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
-    drawn = with_noise(mean, residual, len(optimum.theta), seed)
+    residual = np.log(law.loss(optimum.problem.x) / optimum.problem.observed)
+    runs = residual, optimum.problem.x.params
+    beyond = discrepancy or Discrepancy()
+    drawn = with_discrepancy(law, spread.theta, runs, beyond, test.x, "run", seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
@@ -190,13 +198,15 @@ def _assemble(
     train = sample.take(rows.train) if rows is not None else sample
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
-    held = None
-    if rows is not None:
-        test = sample.take(rows.test)
-        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed)
     jacobian = optimum.problem.jacobian(optimum.theta)
     score = optimum.problem.residuals(optimum.theta[None, :])[0]
     lack = lack_of_fit(train.x, jacobian, score, optimum.problem.objective, train.clusters)
+    grouped = spread.how != "runs"
+    beyond = discrepancy_of(optimum, train, grouped, lack.freedom if lack else 0)
+    held = None
+    if rows is not None:
+        test = sample.take(rows.test)
+        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, beyond)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
@@ -224,6 +234,7 @@ def _assemble(
         facts=_facts(runs, sample, asked.seed),
         optimum=optimum,
         sample=train,
+        discrepancy=beyond,
     )
 
 

@@ -13,15 +13,15 @@ from isoloss.files import UNSAVED, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
+    Discrepancy,
     Efficiencies,
     LackOfFit,
     Noise,
     Prediction,
-    loss_draws,
     points,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Errors,
@@ -101,6 +101,8 @@ class Fit:
         The solved problem; None in a fit that was loaded.
     sample
         The fitted runs; None in a fit that was loaded.
+    discrepancy
+        How far the law may miss the truth, growing with the distance from the runs.
     """
 
     law: Law
@@ -126,6 +128,7 @@ class Fit:
     facts: Facts
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
+    discrepancy: Discrepancy = field(default_factory=Discrepancy)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -254,14 +257,12 @@ class Fit:
         return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
-        """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
+        """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
-        draws = loss_draws(self.coordinates, self.draws, x)
-        if of == "mean":
-            return draws
-        residual = self.points.residual[~self.points.held_out]
         seed = self.facts.seed if seed is None else seed
-        return with_noise(draws, residual, self.draws.shape[1], seed)
+        fitted = ~self.points.held_out
+        runs = self.points.residual[fitted], self.points.params[fitted]
+        return with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, of, seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
@@ -326,6 +327,7 @@ class Fit:
         )
         yield f"optimum: {self.certificate}"
         yield from lines_of_misfit(self.noise, self.lack_of_fit)
+        yield from self.discrepancy.lines()
         yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:

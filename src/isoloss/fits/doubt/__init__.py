@@ -1,7 +1,10 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
 from isoloss.fits.doubt.compute_split import ComputeSplit, split_compute
+from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
+from isoloss.fits.doubt.hidden_bend import HiddenBend
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
@@ -10,7 +13,7 @@ from isoloss.fits.doubt.prediction import (
     points,
     prediction_of_law,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.doubt.profiles import Profile, profile_of_constant, profile_of_loss
 from isoloss.fits.doubt.resampling import Resample, check_resample
@@ -18,9 +21,10 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
-    "ComputeSplit", "Draws", "Efficiencies", "LackOfFit", "Noise", "Prediction", "Profile",
-    "Resample", "check_resample", "counts", "efficiencies", "lack_of_fit", "loss_draws", "noise",
+    "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
+    "Prediction", "Profile", "Resample", "check_resample", "counts", "discrepancy_of",
+    "efficiencies", "lack_of_fit", "loss_draws", "noise",
     "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
-    "split_compute", "summarise", "with_noise",
+    "split_compute", "summarise", "with_discrepancy",
 ]
 # fmt: on

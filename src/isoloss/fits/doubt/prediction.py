@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
+from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
@@ -151,6 +152,32 @@ def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
     with np.errstate(all="ignore"):
         loss = plain(coordinates.law.formula.loss(coordinates.constants(theta), x))
     return np.array(np.broadcast_to(loss, (len(theta), len(x))))
+
+
+def with_discrepancy(
+    law: Law,
+    replicates: Array,
+    runs: tuple[Array, Array],
+    discrepancy: Discrepancy,
+    x: Inputs,
+    of: Of,
+    seed: int,
+) -> Array:
+    """Draws (S, n) of the mean or of new runs, from replicates of a law's constants (S, p).
+
+    ``runs`` are the log residuals of the fitted runs, predicted less observed, and their params. An
+    unknown discrepancy is left out, and noise is then the same at every size.
+    """
+    coordinates = Coordinates(law)
+    draws = loss_draws(coordinates, replicates, x)
+    residual, params = runs
+    if discrepancy.unknown:
+        constants = replicates.shape[1]
+        return draws if of == "mean" else with_noise(draws, residual, constants, seed)
+    theta = coordinates.theta(law.values)
+    if of == "mean":
+        return discrepancy.mean_draws(draws, law, theta, x, seed)
+    return discrepancy.run_draws(draws, law, theta, x, np.stack([residual, np.log(params)]), seed)
 
 
 def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Array:

@@ -1,0 +1,76 @@
+"""Real runs held out: laws fitted below 1e9 params of two public tables predict the runs above.
+
+Beside the default stand the intervals without a discrepancy, and those of the default before
+(Huber 1e-3, no discrepancy). The interval score is that of log losses in percent: the width, and
+2 / (1 - level) times how far a run lies outside (Gneiting and Raftery 2007, JASA 102, eq. 43).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.timing import table
+from isoloss.fits import Fit, Prediction, fit
+from isoloss.fits.doubt import Discrepancy
+from isoloss.laws import Array, as_inputs
+from isoloss.runs import read
+
+TABLES = ("gadre2024_c4", "gadre2024_redpajama")
+LAWS = ("chinchilla", "chinchilla_tied", "busbridge2025")
+HELD = "params>=1e9"
+
+
+def score(p: Prediction, observed: Array) -> Array:
+    """The interval score of log losses in percent, shape (n,)."""
+    low, high, seen = np.log(p.low), np.log(p.high), np.log(observed)
+    outside = np.maximum(low - seen, 0) + np.maximum(seen - high, 0)
+    return np.asarray(100 * (high - low + 2 / (1 - p.level) * outside))
+
+
+def predicted(found: Fit, discrepancy: bool) -> tuple[Prediction, Array]:
+    """The prediction of the held-out runs with or without the discrepancy, and their losses."""
+    held = found.held_out
+    assert held is not None
+    if discrepancy:
+        return held.prediction, held.observed
+    p = held.prediction
+    x = as_inputs(p.params, p.tokens, list(p.precision))
+    return replace(found, discrepancy=Discrepancy()).predict_inputs(x), held.observed
+
+
+WAYS = {
+    "default": ("student", True),
+    "no discrepancy": ("student", False),
+    "before: huber, no discrepancy": ("huber", False),
+}
+
+
+def main() -> None:
+    rows = []
+    for name in TABLES:
+        runs = read(name)
+        fits = {
+            objective: [fit(law, runs, holdout=HELD, objective=objective) for law in LAWS]
+            for objective in ("student", "huber")
+        }
+        for way, (objective, with_discrepancy) in WAYS.items():
+            found = [predicted(each, with_discrepancy) for each in fits[objective]]
+            inside = np.concatenate([p.covers(seen) for p, seen in found])
+            scores = [float(score(p, seen).mean()) for p, seen in found]
+            rows.append(
+                [
+                    name,
+                    way,
+                    f"{int(inside.sum())} of {len(inside)}",
+                    *(f"{each:.1f}" for each in scores),
+                    f"{np.mean(scores):.2f}",
+                ]
+            )
+    print(f"### Held-out runs ({HELD}), 90% intervals\n")
+    print(table(["table", "intervals", "inside", *(f"score, {w}" for w in LAWS), "mean"], rows))
+
+
+if __name__ == "__main__":
+    main()
