@@ -18,6 +18,7 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
+    hidden_beyond,
     points,
     split_compute,
     summarise,
@@ -280,7 +281,8 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        return (*found, *unseen_at_points(self.law, x))
+        hidden = hidden_beyond(self.law, self.discrepancy, x)
+        return (*found, *hidden, *unseen_at_points(self.law, x))
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""

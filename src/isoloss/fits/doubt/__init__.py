@@ -9,6 +9,7 @@ from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
     counts,
+    hidden_beyond,
     loss_draws,
     points,
     prediction_of_law,
@@ -23,7 +24,7 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
     "Prediction", "Profile", "Resample", "check_resample", "counts", "discrepancy_of",
-    "efficiencies", "lack_of_fit", "loss_draws", "noise",
+    "efficiencies", "hidden_beyond", "lack_of_fit", "loss_draws", "noise",
     "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
     "split_compute", "summarise", "with_discrepancy",
 ]

@@ -128,6 +128,12 @@ class Discrepancy:
             noise = noise + np.sqrt(unit)[:, None] * rng.standard_normal(mean.shape)
         return np.asarray(mean * np.exp(-noise))
 
+    def hidden(self, law: Law, theta: Array, x: Inputs) -> Array:
+        """How far a bend that the runs need not show moves the loss at points (n,), relative."""
+        slopes = log_slopes(law, theta[None, :], x)[0]
+        moves = [bend.moves(x, slopes) for bend in self.bends]
+        return np.max(moves, axis=0) if moves else np.full(len(x), np.nan)
+
     def _drawn(
         self, draws: Array, law: Law, theta: Array, x: Inputs, seed: int
     ) -> tuple[Array, Array, Array]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.doubt.discrepancy import Discrepancy, waves
-from isoloss.fits.doubt.hidden_bend import FAR, HiddenBend, hidden_bend, noncentrality
+from isoloss.fits.doubt.hidden_bend import FAR, HiddenBend, hidden_bends, noncentrality
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum, log_slopes
 from isoloss.laws import Array, as_inputs
@@ -249,17 +249,5 @@ def _bends(
     size = np.abs(found.residual)
     size = np.minimum(size, 4.0 * float(np.median(size)))
     noise = float(np.sqrt(np.sum(size**2) / max(1, found.freedom)))
-    plain = found.slopes / np.maximum(np.linalg.norm(found.slopes, axis=0), 1e-100)
-    basis = _directions(plain)[0]
     needed = noncentrality(freedom, found.freedom)
-    bends = []
-    for along, logs, far in (
-        ("params", x.log_params, top.log_params),
-        ("tokens", x.log_tokens, top.log_tokens),
-    ):
-        tens, middle = logs / np.log(10.0), float(logs.mean()) / np.log(10.0)
-        bend = (tens - middle) ** 2
-        far_left = (far[0] / np.log(10.0) - middle) ** 2 - slopes[0] @ (found.taking @ bend)
-        left = bend - basis @ (basis.T @ bend)
-        bends.append(hidden_bend(along, tens, left, float(far_left), noise, needed))
-    return tuple(each for each in bends if each is not None)
+    return hidden_bends(x, found.slopes, found.taking, noise, needed, slopes[0])

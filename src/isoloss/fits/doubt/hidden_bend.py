@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-from isoloss.laws import Array
+from isoloss.laws import Array, Inputs
 
 #: p-value at which the test speaks, share of tables in which it does, and how far "far" is.
 SPEAKS, POWER, FAR = 0.01, 0.8, 10.0
@@ -32,6 +32,10 @@ class HiddenBend:
         Their number.
     noise
         Standard deviation of their residuals, in relative loss.
+    middle
+        Log10 of the count from which the bend is taken.
+    taken
+        What the constants take of a unit bend, shape (p,).
     """
 
     along: str
@@ -40,6 +44,12 @@ class HiddenBend:
     decades: float
     runs: int
     noise: float
+    middle: float
+    taken: Array
+
+    def moves(self, x: Inputs, slopes: Array) -> Array:
+        """How far the bend moves the loss at points (n,) where the law has slopes (n, p)."""
+        return self.bend * np.abs(_unit_bend(self.along, x, self.middle) - slopes @ self.taken)
 
     def __str__(self) -> str:
         return (
@@ -68,18 +78,44 @@ def noncentrality(freedom: int, left: int) -> float:
     return float(optimize.brentq(lacks, 1e-6, 1e4)) if lacks(1e4) > 0 else float("inf")
 
 
-def hidden_bend(
-    along: str, logs: Array, left: Array, far: float, noise: float, needed: float
-) -> HiddenBend | None:
-    """The least bend that the test finds; None where the constants can take any, or it finds none.
+def hidden_bends(
+    x: Inputs, slopes: Array, taking: Array, noise: float, needed: float, top: Array
+) -> tuple[HiddenBend, ...]:
+    """The least bends along params and along tokens that the test finds.
 
-    ``left`` (n,) and ``far`` are what the constants leave of a unit bend at the runs and far away;
-    ``logs`` are log10 counts of the runs; ``needed`` is a noncentrality.
+    Parameters
+    ----------
+    x, slopes
+        The runs and how the constants move their log loss, shape (n, p).
+    taking
+        What the constants take of columns at the runs, shape (p, n).
+    noise
+        Standard deviation of residuals.
+    needed
+        The noncentrality at which the test finds them.
+    top
+        Slopes at `FAR` times the largest params and tokens, shape (p,).
     """
-    length = float(np.linalg.norm(left))
-    if not length > 1e-6 * len(logs) ** 0.5 or not np.isfinite(needed):
-        return None
-    bend = noise * np.sqrt(needed) / length
-    return HiddenBend(
-        along, float(bend), float(bend * abs(far)), float(np.ptp(logs)), len(logs), noise
-    )
+    scaled = slopes / np.maximum(np.linalg.norm(slopes, axis=0), 1e-100)
+    basis, size, _ = np.linalg.svd(scaled, full_matrices=False)
+    basis = basis[:, size > 1e-8]
+    found = []
+    for along, logs in (("params", x.log_params), ("tokens", x.log_tokens)):
+        tens = logs / np.log(10.0)
+        middle = float(tens.mean())
+        unit = _unit_bend(along, x, middle)
+        length = float(np.linalg.norm(unit - basis @ (basis.T @ unit)))
+        # The constants can take it all, or the test never speaks: no bend is found, however large.
+        if not length > 1e-6 * len(unit) ** 0.5 or not np.isfinite(needed):
+            continue
+        bend, taken = noise * float(np.sqrt(needed)) / length, taking @ unit
+        far = bend * abs(float((tens.max() + np.log10(FAR) - middle) ** 2 - top @ taken))
+        span = float(np.ptp(tens))
+        found.append(HiddenBend(along, bend, far, span, len(unit), noise, middle, taken))
+    return tuple(found)
+
+
+def _unit_bend(along: str, x: Inputs, middle: float) -> Array:
+    """A bend of one per decade squared."""
+    logs = x.log_params if along == "params" else x.log_tokens
+    return np.asarray((logs / np.log(10.0) - middle) ** 2)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.hidden_bend import POWER
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
@@ -216,6 +217,23 @@ def summarise(
     return Prediction(
         x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings, law.metric
     )
+
+
+def hidden_beyond(law: Law, discrepancy: Discrepancy, x: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning of what a bend that the runs need not show would do to points outside them."""
+    if law.box is None or not discrepancy.bends:
+        return ()
+    far = law.box.outside(x)
+    if far.max() <= 1.0:
+        return ()
+    k = np.array([int(np.argmax(far))])
+    moved = float(discrepancy.hidden(law, Coordinates(law).theta(law.values), x.take(k))[0])
+    text = (
+        f"a bend in params or tokens that runs as these show in {100 * POWER:.0f}% of tables moves "
+        f"the loss by {100 * moved:.2g}% at {x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} "
+        "tokens; a smaller one may stay hidden"
+    )
+    return (ResultWarning(WarningKind.EXTRAPOLATION, text),)
 
 
 def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:
