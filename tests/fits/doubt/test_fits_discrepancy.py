@@ -18,6 +18,7 @@ from isoloss.fits.doubt.discrepancy_of_fit import (
     NO_MISFIT,
     NO_UNITS,
     UNIT_AMPLITUDES,
+    USUAL,
     amplitudes,
 )
 from isoloss.fits.solve import SQUARES, log_slopes
@@ -101,7 +102,7 @@ def test_amplitudes_are_those_of_dense_normal_densities():
 
 def slab(amplitude, zero):
     """A Cauchy density over amplitudes that are even in log, beside its share at zero."""
-    density = amplitude * stats.cauchy.pdf(amplitude)
+    density = amplitude * stats.cauchy(scale=USUAL).pdf(amplitude)
     return np.append(zero, (1 - zero) * density / density.sum())
 
 

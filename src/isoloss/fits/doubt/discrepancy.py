@@ -121,7 +121,7 @@ class Discrepancy:
         level = e / np.exp(self.fall * (at - middle))
         grown = (level - level.mean()) * np.sqrt(len(e) / max(1, self.freedom))
         within = variance if self.new_unit else variance + unit
-        shrunk = np.sqrt(np.minimum(1.0, within / max(self.variances[0, 0], 1e-300)))
+        shrunk = np.sqrt(within / max(self.variances[0, 0], 1e-300))
         scale = np.exp(self.fall * (np.clip(x.log_params, *self.span) - middle))
         noise = rng.choice(grown, size=mean.shape) * shrunk[:, None] * scale
         if self.new_unit:
@@ -143,21 +143,25 @@ class Discrepancy:
         rng = np.random.default_rng([seed, 1])
         pair = rng.choice(self.chances.size, size=count, p=self.chances.ravel())
         g, k = np.unravel_index(pair, self.chances.shape)
-        variance = self.variances[g, k] * self.freedom / rng.chisquare(self.freedom, count)
+        variance = self.variances[g, k]
+        unsure = np.sqrt(self.freedom / rng.chisquare(self.freedom, count))[:, None]
         slopes = log_slopes(law, theta[None, :], x)[0]
         left = waves(x, self.centre) - slopes @ self.taken
         shift = rng.standard_normal((count, left.shape[1])) @ left.T
         shift *= np.sqrt(self.ratios[k] * variance)[:, None]
         unit = self.unit_ratios[g] * variance
         moved = rng.standard_normal((count, len(theta))) @ (slopes @ self.unit_pull).T
-        return draws * np.exp(shift - np.sqrt(unit)[:, None] * moved), variance, unit
+        shift = unsure * (shift - np.sqrt(unit)[:, None] * moved)
+        return draws * np.exp(shift), variance, unit
 
     def lines(self) -> Iterator[str]:
         """The discrepancy in the report's words, with what the test for lack of fit can find."""
         if self.unknown:
             yield f"discrepancy unknown: {self.unknown}; intervals leave it out"
             return
-        falls = f"; noise goes as params to the power {self.fall:.2f}" if self.fall else ""
+        falls = (
+            f"; noise goes as params to the power {self.fall:.2f}" if abs(self.fall) > 0.1 else ""
+        )
         yield (
             f"discrepancy: chance {100 * self.chance:.0f}% that the law misses a smooth part "
             f"(about {100 * self.size:.2g}% of the loss); intervals hold it and grow with the "

@@ -28,6 +28,8 @@ LEAST_FREEDOM, LEAST_SIZES = 10, 3
 LEAST_UNITS = 6
 #: Chances, before the runs, that there is no discrepancy and that there are no unit effects.
 NO_MISFIT, NO_UNITS = 0.5, 0.7
+#: Scale of the Cauchy law of amplitudes, over the noise: a misfit is mostly below it.
+USUAL = 0.7
 #: Standard deviations over that of the noise: of the discrepancy, and of unit effects.
 AMPLITUDES, UNIT_AMPLITUDES = np.geomspace(0.3, 10.0, 16), np.geomspace(0.2, 5.0, 8)
 
@@ -194,7 +196,8 @@ def _prior(amplitude: Array, zero: float) -> Array:
     """A share at zero, and the rest a Cauchy law's over amplitudes that are even in log."""
     if len(amplitude) == 1:
         return np.ones(1)
-    slab = amplitude[1:] / (1.0 + amplitude[1:] ** 2)
+    scaled = amplitude[1:] / USUAL
+    slab = scaled / (1.0 + scaled**2)
     return np.append(zero, (1.0 - zero) * slab / slab.sum())
 
 
