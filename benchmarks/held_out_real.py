@@ -13,8 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.timing import table
-from isoloss.fits import Fit, Prediction, fit
-from isoloss.fits.doubt import Discrepancy
+from isoloss.fits import Discrepancy, Fit, Prediction, fit
 from isoloss.laws import Array, as_inputs
 from isoloss.runs import read
 

@@ -79,11 +79,12 @@ def test_draws_have_the_variance_of_the_quadratic_form(fitted):
     assert np.all(np.diff(np.diag(wanted)) > 0)  # it grows with the distance
 
 
-def test_amplitudes_are_those_of_dense_normal_densities():
+@pytest.mark.parametrize("waves_of_it", [4, 9])  # fewer columns than runs, and more
+def test_amplitudes_are_those_of_dense_normal_densities(waves_of_it):
     rng = np.random.default_rng(0)
-    slopes, columns, effects = rng.normal(size=(14, 3)), rng.normal(size=(14, 6)), np.eye(7)
-    effects = np.repeat(effects, 2, axis=0)
-    residual = columns @ rng.normal(size=6) + rng.normal(size=14)
+    slopes, columns = rng.normal(size=(14, 3)), rng.normal(size=(14, waves_of_it))
+    effects = np.repeat(np.eye(7), 2, axis=0)
+    residual = columns @ rng.normal(size=waves_of_it) + rng.normal(size=14)
     left = linalg.null_space(slopes.T)
     onto = left @ left.T
     chances, variances = amplitudes(onto @ residual, onto @ columns, onto @ effects, 11)

@@ -24,8 +24,8 @@ from isoloss.laws import Array, as_inputs
 
 #: Fewest residuals beyond the constants, and fewest sizes, from which a discrepancy is told.
 LEAST_FREEDOM, LEAST_SIZES = 10, 3
-#: Fewest units of which the spread is told.
-LEAST_UNITS = 6
+#: Fewest units of which the spread is told, and most that are told apart.
+LEAST_UNITS, MOST_UNITS = 6, 400
 #: Chances, before the runs, that there is no discrepancy and that there are no unit effects.
 NO_MISFIT, NO_UNITS = 0.5, 0.7
 #: Scale of the Cauchy law of amplitudes, over the noise: a misfit is mostly below it.
@@ -150,13 +150,13 @@ def _units(sample: Sample) -> tuple[str, NDArray[np.intp]]:
     x = sample.x
     if sample.clusters is not None:
         name, members = "group", sample.clusters
-    elif int(sample.cells.max()) + 1 <= 0.7 * len(sample):
+    elif int(sample.cells.max()) + 1 <= min(0.7 * len(sample), MOST_UNITS):
         name, members = "cell", sample.cells
     else:
         keys = np.stack([x.params, x.group if len(x.group) else np.zeros(len(x))])
         name, members = "size", np.unique(keys, axis=1, return_inverse=True)[1].ravel()
     count = int(members.max()) + 1
-    told = LEAST_UNITS <= count <= len(sample) / 2
+    told = LEAST_UNITS <= count <= min(len(sample) / 2, MOST_UNITS)
     return (name, members) if told else ("", members)
 
 
@@ -173,6 +173,12 @@ def amplitudes(
     unit_ratios = np.append(0.0, UNIT_AMPLITUDES**2) if effects.shape[1] else np.zeros(1)
     height = np.empty((len(unit_ratios), len(ratios)))
     variance = np.empty_like(height)
+    if len(residual) > 1 + effects.shape[1] + columns.shape[1]:
+        # Only products of columns count, and the triangle of many rows has the same.
+        units = effects.shape[1]
+        rows = np.column_stack([residual, effects, columns])
+        least = np.asarray(np.linalg.qr(rows, mode="r"))
+        residual, effects, columns = least[:, 0], least[:, 1 : 1 + units], least[:, 1 + units :]
     turn, size = _directions(effects)
     for i, ratio in enumerate(unit_ratios):
         # Whitening of I + ratio G G': each direction of the units shrinks to its own spread.
