@@ -55,28 +55,34 @@ def test_kernel_is_the_mean_of_squared_exponentials():
     assert kernel[0] == pytest.approx([exact(d) for d in far], abs=0.07)
 
 
-def test_draws_have_the_variance_of_the_quadratic_form(fitted):
-    known = replace(  # one amplitude alone, and no unit effects
+def test_draws_have_the_moments_of_a_dense_conditional(fitted):
+    noise, ratio = fitted.discrepancy.variances[0, 0], 4.0
+    known = replace(  # one amplitude alone
         fitted.discrepancy,
-        ratios=np.array([0.0, 4.0]),
-        unit_ratios=np.zeros(1),
+        ratios=np.array([0.0, ratio]),
         chances=np.array([[0.0, 1.0]]),
-        variances=np.full((1, 2), 1e-6),
+        variances=np.full((1, 2), noise),
         freedom=10**7,
-        unit_pull=np.zeros((5, 5)),
     )
+    assert known.unit == ""  # five sizes are too few
     x = as_inputs([2e8, 3e9, 3e10], [5e9, 6e10, 6e11], ["bf16"] * 3)
     theta, runs = fitted.coordinates.theta(fitted.values), fitted.sample.x
     drawn = known.mean_draws(np.ones((20000, 3)), fitted.law, theta, x, seed=3)
-    r = fitted.points.residual
-    weight = np.diag(fitted.objective.weight(r))
+    weight = fitted.objective.weight(fitted.points.residual)
+    root = np.diag(np.sqrt(weight / weight.max()))
     slopes = log_slopes(fitted.law, theta[None, :], runs)[0]
-    taking = np.linalg.solve(slopes.T @ weight @ slopes, slopes.T @ weight)
+    taking = np.linalg.solve(slopes.T @ root**2 @ slopes, slopes.T @ root**2)
     away = np.hstack([np.eye(3), -log_slopes(fitted.law, theta[None, :], x)[0] @ taking])
     both = np.vstack([waves(x, known.centre), waves(runs, known.centre)])
-    wanted = 4e-6 * away @ (both @ both.T) @ away.T
-    assert np.cov(np.log(drawn).T) == pytest.approx(wanted, rel=0.06, abs=2e-8)
-    assert np.all(np.diff(np.diag(wanted)) > 0)  # it grows with the distance
+    prior = ratio * noise * both @ both.T
+    contrast = linalg.null_space((root @ slopes).T).T @ root  # of the runs, free of constants
+    seen = contrast @ prior[3:, 3:] @ contrast.T + noise * np.eye(len(contrast))
+    gain = np.linalg.solve(seen, contrast @ prior[3:] @ away.T).T
+    mean = gain @ contrast @ -fitted.points.residual
+    moments = away @ prior @ away.T - gain @ seen @ gain.T + np.outer(mean, mean)
+    scale = np.sqrt(np.outer(np.diag(moments), np.diag(moments)))
+    assert np.cov(np.log(drawn).T) / scale == pytest.approx(moments / scale, abs=0.04)
+    assert np.all(np.diff(np.diag(moments)) > 0)  # it grows with the distance
 
 
 @pytest.mark.parametrize("waves_of_it", [4, 9])  # fewer columns than runs, and more

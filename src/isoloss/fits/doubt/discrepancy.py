@@ -7,7 +7,9 @@ take of it, they take, so that what is left at a point x is
 
     delta(x) - J(x) H delta(X),    H = (J'WJ)^-1 J'W  at the runs X.
 
-Amid the runs H takes most of it, far from them little: intervals grow with the distance. A unit is
+Amid the runs the residuals tell it and H takes most of it, far from them neither: intervals grow
+with the distance. What the residuals show of it counts with either sign, so that an interval stands
+around the loss that the law says. A unit is
 what shares an effect (a model size, a repeated cell); it moves the constants by -J(x) H g(X) and a
 new run by an effect of its own.
 Reference: Kennedy and O'Hagan 2001 (law plus discrepancy); Plumlee 2017, JASA 112 (a discrepancy
@@ -54,6 +56,9 @@ class Discrepancy:
         Residuals less constants.
     taken
         What the constants take of each wave, shape (p, 2 WAVES).
+    directions, sizes, shown
+        Combinations of waves that the residuals see, shape (2 WAVES, r), how large each is at the
+        runs, and what the residuals show of it, both (r,), in log loss.
     unit_pull
         Root of the covariance that unit effects of variance one give the constants, shape (p, p);
         zero where replicates already hold it.
@@ -77,6 +82,9 @@ class Discrepancy:
     variances: Array = field(default_factory=lambda: np.zeros((1, 1)))
     freedom: int = 0
     taken: Array = field(default_factory=lambda: np.zeros((0, 2 * WAVES)))
+    directions: Array = field(default_factory=lambda: np.zeros((2 * WAVES, 0)))
+    sizes: Array = field(default_factory=lambda: np.zeros(0))
+    shown: Array = field(default_factory=lambda: np.zeros(0))
     unit_pull: Array = field(default_factory=lambda: np.zeros((0, 0)))
     unit: str = ""
     new_unit: bool = False
@@ -147,11 +155,18 @@ class Discrepancy:
         unsure = np.sqrt(self.freedom / rng.chisquare(self.freedom, count))[:, None]
         slopes = log_slopes(law, theta[None, :], x)[0]
         left = waves(x, self.centre) - slopes @ self.taken
-        shift = rng.standard_normal((count, left.shape[1])) @ left.T
-        shift *= np.sqrt(self.ratios[k] * variance)[:, None]
+        seen = left @ self.directions
+        ratio = self.ratios[k][:, None]
+        grown = 1.0 + ratio * self.sizes**2
+        spread = unsure * np.sqrt(ratio * variance[:, None])
+        # Given the residuals each direction is normal; the sign of its mean is drawn.
+        tells = ratio * self.sizes * self.shown / grown * rng.choice([-1.0, 1.0], count)[:, None]
+        tells = tells + spread / np.sqrt(grown) * rng.standard_normal(grown.shape)
+        unseen = left - seen @ self.directions.T
+        shift = tells @ seen.T + spread * (rng.standard_normal((count, left.shape[1])) @ unseen.T)
         unit = self.unit_ratios[g] * variance
         moved = rng.standard_normal((count, len(theta))) @ (slopes @ self.unit_pull).T
-        shift = unsure * (shift - np.sqrt(unit)[:, None] * moved)
+        shift -= unsure * np.sqrt(unit)[:, None] * moved
         return draws * np.exp(shift), variance, unit
 
     def lines(self) -> Iterator[str]:

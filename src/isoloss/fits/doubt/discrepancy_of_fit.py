@@ -76,23 +76,24 @@ def discrepancy_of(optimum: Optimum, sample: Sample, grouped: bool, freedom: int
     columns = waves(x, centre)
     unit, members = _units(sample)
     effects = np.eye(int(members.max()) + 1)[members] if unit else np.zeros((len(x), 0))
-    chances, variances = amplitudes(
-        found.left(found.residual),
-        found.left(columns),
-        found.left(effects),
-        found.freedom,
-    )
+    left = found.left(found.residual), found.left(columns), found.left(effects)
+    chances, variances = amplitudes(*left, found.freedom)
+    unit_ratios = np.append(0.0, UNIT_AMPLITUDES**2) if unit else np.zeros(1)
+    directions, sizes, shown = seen_directions(*left, float(chances.sum(axis=1) @ unit_ratios))
     held = unit == "group" and grouped
     pull = found.taking @ effects * (not held)
     return Discrepancy(
         unknown="",
         centre=centre,
         ratios=np.append(0.0, AMPLITUDES**2),
-        unit_ratios=np.append(0.0, UNIT_AMPLITUDES**2) if unit else np.zeros(1),
+        unit_ratios=unit_ratios,
         chances=chances,
         variances=variances,
         freedom=found.freedom,
         taken=found.taking @ columns,
+        directions=directions,
+        sizes=sizes,
+        shown=shown,
         unit_pull=_root(pull @ pull.T),
         unit=unit,
         new_unit=bool(unit) and not held,
@@ -196,6 +197,23 @@ def amplitudes(
     prior = np.outer(_prior(np.sqrt(unit_ratios), NO_UNITS), _prior(np.sqrt(ratios), NO_MISFIT))
     chances = np.exp(height - height.max()) * prior
     return chances / chances.sum(), variance
+
+
+def seen_directions(
+    residual: Array, columns: Array, effects: Array, unit_ratio: float
+) -> tuple[Array, Array, Array]:
+    """Combinations of waves that the residuals see: directions (m, r), sizes and values (r,).
+
+    Arguments are those of ``amplitudes``, with the variance of unit effects over that of the noise.
+    Directions of which the largest amplitude stays a third of the noise are left out.
+    """
+    turn, size = _directions(effects)
+    less = 1.0 - 1.0 / np.sqrt(1.0 + unit_ratio * size**2)
+    white = residual - turn @ (less * (turn.T @ residual))
+    columns = columns - turn @ (less[:, None] * (turn.T @ columns))
+    basis, sizes, directions = np.linalg.svd(columns, full_matrices=False)
+    kept = sizes * AMPLITUDES.max() > 1 / 3
+    return directions[kept].T, sizes[kept], basis.T[kept] @ white
 
 
 def _prior(amplitude: Array, zero: float) -> Array:
