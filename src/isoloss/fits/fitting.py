@@ -18,6 +18,7 @@ from isoloss.fits.doubt import (
     discrepancy_of,
     efficiencies,
     lack_of_fit,
+    loss_draws,
     noise,
     resample,
     split_compute,
@@ -36,6 +37,7 @@ from isoloss.fits.evidence import (
     judge,
     split,
 )
+from isoloss.fits.identify import EXPONENT, Identified, identify, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
@@ -138,8 +140,17 @@ def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) 
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
     optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
-    spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
-    return _assemble(runs, sample, rows, optimum, spread, asked)
+    optimum, known = identify(optimum, train, asked.level)
+    spread = resample(
+        train,
+        optimum,
+        asked.draws,
+        asked.how,
+        asked.seed + 1,
+        asked.callback,
+        known.theta[known.inside(asked.level)],
+    )
+    return _assemble(runs, sample, rows, optimum, known, spread, asked)
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -168,6 +179,7 @@ def held_out(
     rule: str,
     level: float,
     seed: int,
+    known: Identified | None = None,
     discrepancy: Discrepancy | None = None,
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
@@ -187,26 +199,33 @@ def held_out(
     beyond = discrepancy or Discrepancy()
     drawn = with_discrepancy(law, spread.theta, runs, beyond, test.x, "run", seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)
+    if known is not None:
+        mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
+        prediction = widened(prediction, known, optimum.problem.coordinates, mean, test.x)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
 
 def _assemble(
-    runs: Runs, sample: Sample, rows: Split | None, optimum: Optimum, spread: Draws, asked: Settings
+    runs: Runs,
+    sample: Sample,
+    rows: Split | None,
+    optimum: Optimum,
+    known: Identified,
+    spread: Draws,
+    asked: Settings,
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
     train = sample.take(rows.train) if rows is not None else sample
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
-    jacobian = optimum.problem.jacobian(optimum.theta)
-    score = optimum.problem.residuals(optimum.theta[None, :])[0]
-    lack = lack_of_fit(train.x, jacobian, score, optimum.problem.objective, train.clusters)
-    grouped = spread.how != "runs"
-    beyond = discrepancy_of(optimum, train, grouped, lack.freedom if lack else 0)
+    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+    freedom = lack.freedom if lack and train.clusters is None else 0
+    beyond = discrepancy_of(optimum, train, spread.how != "runs", freedom)
     held = None
     if rows is not None:
         test = sample.take(rows.test)
-        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, beyond)
+        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, known, beyond)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
@@ -222,7 +241,7 @@ def _assemble(
         fitted=fitted,
         held_out=held,
         flop=flop,
-        exponent=_with_interval(exponents, asked.level),
+        exponent=_with_interval(exponents, optimum, known, flop, asked.level),
         exponent_draws=exponents[1:],
         sensitivity=_sensitivity(optimum, flop),
         lack_of_fit=lack,
@@ -230,10 +249,13 @@ def _assemble(
         gaps=paired,
         gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        warnings=judge(train, optimum, fitted, held, lack, paired, spread.failed),
+        warnings=judge(
+            train, optimum, fitted, held, lack, paired, known, spread.failed, asked.level
+        ),
         facts=_facts(runs, sample, asked.seed),
         optimum=optimum,
         sample=train,
+        identified=known,
         discrepancy=beyond,
     )
 
@@ -272,11 +294,20 @@ def _exponent(optimum: Optimum, draws: Array, flop: float) -> Array:
     ).exponent
 
 
-def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
+def _with_interval(
+    found: Array, optimum: Optimum, known: Identified, flop: float, level: float
+) -> tuple[float, float, float]:
+    """An exponent with its interval, infinite where it moves along a ridge that a bound ends."""
     drawn = found[1:][np.isfinite(found[1:])]
     low, high = (
         np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(drawn) else (np.nan, np.nan)
     )
+    if known.followed:
+        ridge = _exponent(optimum, known.theta, flop)[1:]
+        reach = known.along(ridge[:, None], level, EXPONENT)
+        low, high = np.fmin(low, reach.low[0]), np.fmax(high, reach.high[0])
+        if reach.moved[0]:
+            low, high = -np.inf, np.inf
     return float(found[0]), float(low), float(high)
 
 

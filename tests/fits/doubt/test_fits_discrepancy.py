@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, linalg, stats
 
 import isoloss as il
-from isoloss.fits import fit
+from isoloss.fits import draw_runs, fit
 from isoloss.fits.doubt import Discrepancy, discrepancy_of, lack_of_fit
 from isoloss.fits.doubt.discrepancy import BENDS, waves
 from isoloss.fits.doubt.discrepancy_of_fit import (
@@ -126,10 +126,12 @@ def test_a_missing_part_is_likely_and_widens_far_intervals(table, fitted):
     assert min(grown) > 1.2
 
 
-def test_where_runs_cannot_tell_it_is_unknown_in_words(table):
+def test_where_runs_cannot_tell_it_is_unknown_in_words(table, truth):
     few = fit("chinchilla", table.take(np.arange(0, 30, 3)), draws=40, starts=4)
     assert np.isnan(few.discrepancy.chance)
     assert "discrepancy unknown: 10 runs less 5 constants leave 5" in str(few)
+    exact = fit("chinchilla", draw_runs(truth, table, noise=1e-15), draws=40, starts=4)
+    assert "no larger than the digits" in exact.discrepancy.unknown
     two = table.take(np.flatnonzero(np.isin(table["params"], np.unique(table["params"])[:2])))
     held = fit("chinchilla", two, draws=20, starts=2, fixed={"alpha": 0.34, "A": 400.0})
     assert "3 sizes to see a bend, and the runs have 2" in held.discrepancy.unknown
@@ -194,5 +196,8 @@ def test_the_power_that_is_printed_is_that_of_the_test(fitted):
     rng = np.random.default_rng(0)
     noise = rng.normal(scale=found.noise, size=(400, len(x)))
     tables = (missed + noise) - (missed + noise) @ basis @ basis.T
-    tests = [lack_of_fit(x, slopes, r, SQUARES, None) for r in tables]
+    losses = fitted.law.loss(x) * np.exp(-tables)
+    problem = replace(fitted.optimum.problem, objective=SQUARES)
+    theta = fitted.optimum.theta
+    tests = [lack_of_fit(replace(problem, observed=each), theta, None) for each in losses]
     assert np.mean([t.p_value < 0.01 for t in tests]) == pytest.approx(0.8, abs=0.12)

@@ -1,6 +1,6 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
-from isoloss.fits.doubt.compute_split import ComputeSplit, split_compute
+from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
@@ -16,7 +16,12 @@ from isoloss.fits.doubt.prediction import (
     summarise,
     with_discrepancy,
 )
-from isoloss.fits.doubt.profiles import Profile, profile_of_constant, profile_of_loss
+from isoloss.fits.doubt.profiles import (
+    Profile,
+    likelihood_scale,
+    profile_of_constant,
+    profile_of_loss,
+)
 from isoloss.fits.doubt.resampling import Resample, check_resample
 from isoloss.fits.doubt.uncertainty import Draws, resample
 
@@ -24,8 +29,8 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
     "Prediction", "Profile", "Resample", "check_resample", "counts", "discrepancy_of",
-    "efficiencies", "hidden_beyond", "lack_of_fit", "loss_draws", "noise",
-    "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
-    "split_compute", "summarise", "with_discrepancy",
+    "efficiencies", "exponent_by_form", "hidden_beyond", "lack_of_fit", "likelihood_scale",
+    "loss_draws", "noise", "points", "prediction_of_law", "profile_of_constant",
+    "profile_of_loss", "resample", "split_compute", "summarise", "with_discrepancy",
 ]
 # fmt: on

@@ -116,6 +116,9 @@ def _too_few(optimum: Optimum, sample: Sample) -> str:
             f"{len(sample)} runs less {len(optimum.theta)} constants leave {left}, and it needs "
             f"{LEAST_FREEDOM}"
         )
+    problem = optimum.problem
+    if np.abs(problem.residuals(optimum.theta[None, :])).max() <= problem.digits:
+        return "the residuals are no larger than the digits of the losses"
     return ""
 
 

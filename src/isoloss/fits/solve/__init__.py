@@ -2,6 +2,7 @@
 
 from isoloss.fits.solve.gradients import log_slopes
 from isoloss.fits.solve.objective import (
+    DIGITS,
     HUBER,
     OBJECTIVES,
     RESIDUAL_LOSSES,
@@ -11,14 +12,23 @@ from isoloss.fits.solve.objective import (
     ResidualLoss,
     as_objective,
 )
-from isoloss.fits.solve.optimum import BASE, Certificate, Optimum, optimise, pose, unheld
+from isoloss.fits.solve.optimum import (
+    BASE,
+    Certificate,
+    Optimum,
+    improved,
+    is_base,
+    optimise,
+    pose,
+    unheld,
+)
 from isoloss.fits.solve.problem import Coordinates, Problem
 from isoloss.fits.solve.solver import solve
 
 # fmt: off
 __all__ = [
-    "BASE", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
+    "BASE", "DIGITS", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
     "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
-    "log_slopes", "optimise", "pose", "solve", "unheld",
+    "improved", "is_base", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on
