@@ -17,7 +17,15 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 
 from isoloss.fits.arguments import FitError
 from isoloss.fits.compare_laws import Comparison, Entry, compare
-from isoloss.fits.doubt import ComputeSplit, LackOfFit, Noise, Prediction, Profile
+from isoloss.fits.doubt import (
+    ComputeSplit,
+    Discrepancy,
+    HiddenBend,
+    LackOfFit,
+    Noise,
+    Prediction,
+    Profile,
+)
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
 from isoloss.fits.identify import Along
@@ -43,12 +51,13 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withhold
 
 # fmt: off
 __all__ = [
-    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "Along", "CellGap",
-    "Certificate", "Comparison", "ComputeSplit", "Entry", "Errors", "Fit", "FitError",
-    "GapTable", "Gaps", "Growth", "HeldOut", "LackOfFit", "Noise", "Objective", "Points",
-    "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample",
-    "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of",
-    "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes", "predict",
-    "profile", "profile_prediction", "rollout", "save", "split", "text", "views", "withholds",
+    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "Along", "CellGap", "Certificate",
+    "Comparison", "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError",
+    "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective",
+    "Points", "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule",
+    "Sample", "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample",
+    "asked_of", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
+    "predict", "profile", "profile_prediction", "rollout", "save", "split", "text", "views",
+    "withholds",
 ]
 # fmt: on

@@ -11,9 +11,11 @@ import numpy as np
 
 from isoloss.fits.arguments import FitError, check_fixed
 from isoloss.fits.doubt import (
+    Discrepancy,
     Draws,
     Noise,
     Resample,
+    discrepancy_of,
     efficiencies,
     lack_of_fit,
     loss_draws,
@@ -21,7 +23,7 @@ from isoloss.fits.doubt import (
     resample,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Facts,
@@ -189,6 +191,7 @@ def held_out(
     level: float,
     seed: int,
     known: Identified | None = None,
+    discrepancy: Discrepancy | None = None,
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
@@ -202,11 +205,14 @@ def held_out(
             f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
-    residual = np.sort(optimum.problem.residuals(optimum.theta[None, :])[0])
-    mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
-    drawn = with_noise(mean, residual, len(optimum.theta), seed)
+    residual = np.log(law.loss(optimum.problem.x) / optimum.problem.observed)
+    order = np.argsort(residual)  # so that draws do not depend on the order of the rows
+    runs = residual[order], optimum.problem.x.params[order]
+    beyond = discrepancy or Discrepancy()
+    drawn = with_discrepancy(law, spread.theta, runs, beyond, test.x, "run", seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)
     if known is not None:
+        mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
         prediction = widened(prediction, known, optimum.problem.coordinates, mean, test.x)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
@@ -225,11 +231,13 @@ def _assemble(
     """The fit of an optimum and its replicates: everything that is told of them."""
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
+    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+    freedom = lack.freedom if lack and train.clusters is None else 0
+    beyond = discrepancy_of(optimum, train, spread.how != "runs", freedom)
     held = None
     if rows is not None:
         test = sample.take(rows.test)
-        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, known)
-    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, known, beyond)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
@@ -260,6 +268,7 @@ def _assemble(
         optimum=optimum,
         sample=train,
         identified=known,
+        discrepancy=beyond,
     )
 
 

@@ -13,17 +13,19 @@ from isoloss.files import UNSAVED, equal_by_content, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
+    Discrepancy,
     Efficiencies,
     LackOfFit,
     Noise,
     Prediction,
     as_seen,
     exponent_by_form,
+    hidden_beyond,
     loss_draws,
     points,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Errors,
@@ -111,6 +113,8 @@ class Fit:
         The fitted runs; None in a fit that was loaded.
     identified
         Which constants the runs hold, and points of the ridge along which they do not.
+    discrepancy
+        How far the law may miss the truth, growing with the distance from the runs.
     """
 
     law: Law
@@ -138,6 +142,7 @@ class Fit:
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
     identified: Identified = field(default_factory=Identified)
+    discrepancy: Discrepancy = field(default_factory=Discrepancy)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -280,7 +285,8 @@ class Fit:
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
-        made = widened(made, self.identified, self.coordinates, self.draw(x, "mean"), x)
+        alone = loss_draws(self.coordinates, self.draws, x)
+        made = widened(made, self.identified, self.coordinates, alone, x)
         return as_seen(made, x, self.views(x), self.law.name)
 
     def views(self, x: Inputs) -> tuple[View, ...]:
@@ -293,16 +299,15 @@ class Fit:
         return kept[1]
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
-        """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
+        """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
-        draws = loss_draws(self.coordinates, self.draws, x)
-        if of == "mean":
-            return draws
-        residual = self.points.residual[~self.points.held_out]
-        if self.units is not None:  # files of before draw as they did, in the order of their rows
-            residual = np.sort(residual)
         seed = self.facts.seed if seed is None else seed
-        return with_noise(draws, residual, self.draws.shape[1], seed)
+        fitted = ~self.points.held_out
+        runs = self.points.residual[fitted], self.points.params[fitted]
+        if self.units is not None:  # files of before draw as they did, in the order of their rows
+            order = np.argsort(runs[0])
+            runs = runs[0][order], runs[1][order]
+        return with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, of, seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
@@ -320,7 +325,8 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        return (*found, *unseen_at_points(self.law, x))
+        hidden = hidden_beyond(self.law, self.discrepancy, x)
+        return (*found, *hidden, *unseen_at_points(self.law, x))
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
@@ -370,6 +376,7 @@ class Fit:
         )
         yield f"optimum: {self.certificate}"
         yield from lines_of_misfit(self.noise, self.lack_of_fit)
+        yield from self.discrepancy.lines()
         yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:

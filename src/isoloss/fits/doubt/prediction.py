@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
+from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.hidden_bend import POWER
 from isoloss.fits.seeing import Standing, View, views
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import MOST, unseen_at_points
@@ -208,6 +210,32 @@ def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
     return np.array(np.broadcast_to(loss, (len(theta), len(x))))
 
 
+def with_discrepancy(
+    law: Law,
+    replicates: Array,
+    runs: tuple[Array, Array],
+    discrepancy: Discrepancy,
+    x: Inputs,
+    of: Of,
+    seed: int,
+) -> Array:
+    """Draws (S, n) of the mean or of new runs, from replicates of a law's constants (S, p).
+
+    ``runs`` are the log residuals of the fitted runs, predicted less observed, and their params. An
+    unknown discrepancy is left out, and noise is then the same at every size.
+    """
+    coordinates = Coordinates(law)
+    draws = loss_draws(coordinates, replicates, x)
+    residual, params = runs
+    if discrepancy.unknown:
+        constants = replicates.shape[1]
+        return draws if of == "mean" else with_noise(draws, residual, constants, seed)
+    theta = coordinates.theta(law.values)
+    if of == "mean":
+        return discrepancy.mean_draws(draws, law, theta, x, seed)
+    return discrepancy.run_draws(draws, law, theta, x, np.stack([residual, np.log(params)]), seed)
+
+
 def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Array:
     """Draws of new runs: draws of the mean times residuals, inflated for the constants spent.
 
@@ -244,6 +272,23 @@ def summarise(
     return Prediction(
         x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings, law.metric
     )
+
+
+def hidden_beyond(law: Law, discrepancy: Discrepancy, x: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning of what a bend that the runs need not show would do to points outside them."""
+    if law.box is None or not discrepancy.bends:
+        return ()
+    far = law.box.outside(x)
+    if far.max() <= 1.0:
+        return ()
+    k = np.array([int(np.argmax(far))])
+    moved = float(discrepancy.hidden(law, Coordinates(law).theta(law.values), x.take(k))[0])
+    text = (
+        f"a bend in params or tokens that runs as these show in {100 * POWER:.0f}% of tables moves "
+        f"the loss by {100 * moved:.2g}% at {x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} "
+        "tokens; a smaller one may stay hidden"
+    )
+    return (ResultWarning(WarningKind.EXTRAPOLATION, text),)
 
 
 def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:
