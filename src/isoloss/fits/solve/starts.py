@@ -16,6 +16,10 @@ from isoloss.laws import Array, Constant, plain
 #: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the
 #: robust optimum.
 LEAD = (30.0, 5.0)
+#: Outer exponents at which walks start, beside those drawn from their range.
+KAPPAS = (0.15, 0.3, 0.5, 0.7, 1.0)
+#: Steps of walks that only lead to the walks that count.
+ROUGH = 60
 #: Turns between the constants and the scale of the residuals at most; two or three are usual.
 TURNS = 10
 
@@ -27,6 +31,12 @@ def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
         np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))
     ) / count
     columns = {k.name: _between(k, grid[i]) for i, k in enumerate(free)}
+    outer = [k for k in free if k.name.partition("[")[0] == "kappa"]
+    # The valleys of different outer exponents are narrow, so half of the walks start in each.
+    for k in outer:
+        inside = [v for v in KAPPAS if k.lower <= v <= k.upper]
+        if inside:
+            columns[k.name][::2] = np.resize(inside, -(-count // 2))
     return with_amplitudes(problem, columns, grid, count)
 
 
@@ -64,21 +74,38 @@ def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Pr
     """
     objective = problem.objective
     squares = replace(objective, kind="squares", delta=None, found=False)
-    rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6)
+    rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6, max_steps=ROUGH)
     problem, ends = scaled(problem, _best(rough)), rough.theta
     if objective.residual_loss.kinked:
         for factor in LEAD:
             wide = replace(objective, delta=objective.scale * factor)
             ends = solve(replace(problem, objective=wide), ends, tolerance=1e-6).theta
-    found = solve(problem, ends, tolerance=tolerance)
     if len(problem.x) < 2 * theta.shape[1]:
-        return problem, found
+        return problem, solve(problem, ends, tolerance=tolerance)
+    best = _best(rough)
+    # The best walk alone finds the scale; all go on from there, and another best one starts anew.
     for _ in range(TURNS):
-        turned = scaled(problem, _best(found))
-        if abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3:
+        problem, best = _settled(problem, best, tolerance)
+        found = solve(problem, ends, tolerance=tolerance)
+        ends, best = found.theta, _best(found)
+        if _is_settled(problem, scaled(problem, best)):
             break
-        problem, found = turned, solve(turned, found.theta, tolerance=tolerance)
     return problem, found
+
+
+def _settled(problem: Problem, theta: Array, tolerance: float) -> tuple[Problem, Array]:
+    """One walk from theta (p,) and its most likely scale, in turns."""
+    for _ in range(TURNS):
+        theta = solve(problem, theta[None, :], tolerance=tolerance, max_steps=ROUGH).theta[0]
+        turned = scaled(problem, theta)
+        if _is_settled(problem, turned):
+            break
+        problem = turned
+    return problem, theta
+
+
+def _is_settled(problem: Problem, turned: Problem) -> bool:
+    return bool(abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3)
 
 
 def scaled(problem: Problem, theta: Array) -> Problem:

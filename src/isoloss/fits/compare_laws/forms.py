@@ -1,0 +1,107 @@
+"""Laws that are one form on some runs, though they have several names: found, fitted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoloss.fits.arguments import FitError
+from isoloss.fits.doubt import Draws
+from isoloss.fits.fitting import with_bases
+from isoloss.fits.result import Fit
+from isoloss.fits.sample import Sample
+from isoloss.fits.settings import Settings
+from isoloss.fits.solve import Certificate, Optimum, Problem, feasible_starts, pose
+from isoloss.laws import Array, DomainError, Law
+
+#: Vectors of constants at which two laws are asked whether they are one form.
+ASKED = 6
+
+
+@dataclass(frozen=True)
+class Form:
+    """A law as a fit of some runs sees it.
+
+    Attributes
+    ----------
+    law
+        The law.
+    problem
+        Its free constants on the runs.
+    absent
+        Constants that no run depends on.
+    """
+
+    law: Law
+    problem: Problem
+    absent: tuple[str, ...]
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float, str]]:
+        """The free constants by name, with their bounds and scale."""
+        return {k.name: (k.lower, k.upper, k.scale) for k in self.problem.coordinates.free}
+
+    def order(self, other: Form) -> NDArray[np.intp]:
+        """Where each free constant of this form stands in the vectors of another."""
+        there = [k.name for k in other.problem.coordinates.free]
+        here = (k.name for k in self.problem.coordinates.free)
+        return np.array([there.index(name) for name in here], dtype=np.intp)
+
+    def moved(self, fit: Fit, other: Form) -> tuple[Optimum, Draws]:
+        """The optimum and replicates of a fit of another law of this form, as this law's."""
+        assert fit.optimum is not None
+        order = self.order(other)
+        known = fit.optimum.problem
+        problem = replace(self.problem, objective=known.objective, weights=known.weights)
+        found: Certificate = fit.optimum.certificate
+        optimum = Optimum(problem, fit.optimum.theta[order], found, self.absent)
+        return optimum, Draws(fit.draws[:, order], fit.resample, 0)
+
+
+def forms(
+    laws: Sequence[Law], sample: Sample, asked: Settings
+) -> tuple[list[list[Form]], dict[str, str]]:
+    """Laws grouped by their form on the runs, and those that cannot be posed with the reason."""
+    groups: list[tuple[Array | None, list[Form]]] = []
+    refused: dict[str, str] = {}
+    for law in laws:
+        try:
+            own = with_bases(law, sample) if asked.per is not None else law
+            form = Form(law, *pose(own, sample, asked.objective))
+        except (FitError, DomainError) as error:
+            refused[law.name] = str(error)
+            continue
+        for theta, group in groups:
+            if theta is not None and is_one_form(form, group[0], theta):
+                group.append(form)
+                break
+        else:
+            groups.append((_asked(form), [form]))
+    return [group for _, group in groups], refused
+
+
+def is_one_form(form: Form, other: Form, theta: Array) -> bool:
+    """Whether two laws have the same free constants and, at vectors theta (S, p) of the other one,
+    the same losses on all runs.
+
+    Laws are smooth in their constants, so forms that differ agree at random vectors only where the
+    runs cannot tell them apart at any.
+    """
+    if form.bounds != other.bounds:
+        return False
+    one = form.problem.residuals(theta[:, form.order(other)])
+    two = other.problem.residuals(theta)
+    return bool(np.allclose(one, two, rtol=0.0, atol=1e-9, equal_nan=True))
+
+
+def _asked(form: Form) -> Array | None:
+    """Vectors at which a form is compared with others; None for a law without a domain here."""
+    if not form.problem.coordinates.free:
+        return np.zeros((1, 0))
+    try:
+        return feasible_starts(form.problem, ASKED, 0)
+    except FitError:
+        return None
