@@ -130,15 +130,29 @@ def fit(
     return fit_checked(chosen.fix(**held) if held else chosen, runs, holdout, asked)
 
 
-def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) -> Fit:
-    """As ``fit``, of arguments that were checked."""
+def fit_checked(
+    law: Law,
+    runs: Runs,
+    holdout: HoldOut | None,
+    asked: Settings,
+    known: tuple[Optimum, Draws] | None = None,
+) -> Fit:
+    """As ``fit``, of arguments that were checked; optimum and replicates may be known already."""
     sample = as_sample(runs, asked.per)
     law = with_bases(law, sample) if asked.per is not None else law
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
-    optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
-    spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
+    optimum = known[0] if known else _optimum(law, train, asked)
+    spread = known[1] if known else _spread(train, optimum, asked)
     return _assemble(runs, sample, rows, optimum, spread, asked)
+
+
+def _optimum(law: Law, train: Sample, asked: Settings) -> Optimum:
+    return optimum_of(law, train, asked.objective, asked.starts, asked.seed)
+
+
+def _spread(train: Sample, optimum: Optimum, asked: Settings) -> Draws:
+    return resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -275,7 +289,7 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):
         return None
-    again = optimise(problem, optimum.absent, 8, 0)
+    again = optimise(problem, optimum.absent, 3, 0, optimum.theta)
     group = problem.x.groups[0] if problem.x.groups else None
     exponent = float(
         split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError
-from isoloss.fits.doubt import Draws
+from isoloss.fits.doubt import Draws, Resample
 from isoloss.fits.fitting import with_bases
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
@@ -58,7 +59,7 @@ class Form:
         problem = replace(self.problem, objective=known.objective, weights=known.weights)
         found: Certificate = fit.optimum.certificate
         optimum = Optimum(problem, fit.optimum.theta[order], found, self.absent)
-        return optimum, Draws(fit.draws[:, order], fit.resample, 0)
+        return optimum, Draws(fit.draws[:, order], cast(Resample, fit.resample), 0)
 
 
 def forms(

@@ -39,7 +39,7 @@ class Efficiencies:
     gaps: Mapping[str, tuple[float, ...]]
 
 
-def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
+def efficiencies(optimum: Optimum, starts: int = 2) -> Efficiencies | None:
     """Efficiencies at several floors, at median params and tokens; None for a law without any."""
     law = optimum.problem.coordinates.law
     names = [
@@ -57,9 +57,10 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
     reached = []
     # One scale at every floor, or their objectives could not be compared.
     scaled = replace(optimum.problem, objective=replace(optimum.problem.objective, found=False))
+    near = optimum.problem.coordinates.values(optimum.theta)
     for floor in FLOORS:
         held = replace(scaled, coordinates=Coordinates(law.fix(E=floor)))
-        again = optimise(held, optimum.absent, starts, 0)
+        again = optimise(held, optimum.absent, starts, 0, held.coordinates.theta(near))
         reached.append(again.certificate.objective)
         fitted = again.law
         for name in names:

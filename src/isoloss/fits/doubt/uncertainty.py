@@ -17,6 +17,9 @@ from isoloss.laws import Array
 #: are then fractional.
 SCARCE = 10
 
+#: Steps of a replicate at most: those still walking follow a ridge, where predictions hardly move.
+STEPS = 40
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -115,6 +118,7 @@ def replicates(
     """Walks from theta on many resampled tables; those without a finite end are left out."""
     if not len(theta):
         return Draws(np.zeros((draws, 0)), how, 0)
-    found = solve(problem, np.tile(theta, (draws, 1)), tolerance=1e-6, callback=callback)
+    begin = np.tile(theta, (draws, 1))
+    found = solve(problem, begin, tolerance=1e-6, max_steps=STEPS, callback=callback)
     good = np.isfinite(found.value)
     return Draws(found.theta[good], how, int((~good).sum()))

@@ -11,14 +11,22 @@ from isoloss.fits.solve.objective import (
     ResidualLoss,
     as_objective,
 )
-from isoloss.fits.solve.optimum import BASE, Certificate, Optimum, optimise, pose, unheld
+from isoloss.fits.solve.optimum import (
+    BASE,
+    Certificate,
+    Optimum,
+    feasible_starts,
+    optimise,
+    pose,
+    unheld,
+)
 from isoloss.fits.solve.problem import Coordinates, Problem
 from isoloss.fits.solve.solver import solve
 
 # fmt: off
 __all__ = [
     "BASE", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT",
-    "Certificate", "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective", "log_slopes", "optimise",
-    "pose", "solve", "unheld",
+    "Certificate", "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
+    "feasible_starts", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on
