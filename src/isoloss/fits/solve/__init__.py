@@ -25,8 +25,8 @@ from isoloss.fits.solve.solver import solve
 
 # fmt: off
 __all__ = [
-    "BASE", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT",
-    "Certificate", "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
+    "BASE", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
+    "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
     "feasible_starts", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on
