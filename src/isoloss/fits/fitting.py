@@ -289,7 +289,7 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):
         return None
-    again = optimise(problem, optimum.absent, 3, 0, optimum.theta)
+    again = optimise(problem, optimum.absent, 3, 0, optimum.theta, 1e-6)
     group = problem.x.groups[0] if problem.x.groups else None
     exponent = float(
         split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]

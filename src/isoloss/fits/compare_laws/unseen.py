@@ -69,7 +69,7 @@ def _without(known: Optimum, train: Sample, rows: Split, asked: Settings) -> Opt
     if weights is not None:
         problem = replace(problem, weights=weights[rows.train])
     near = problem.coordinates.theta(coordinates.values(known.theta))
-    return optimise(problem, absent, min(FEW, asked.starts), 0, near)
+    return optimise(problem, absent, min(FEW, asked.starts), 0, near, 1e-5)
 
 
 def log_variance(optimum: Optimum, train: Sample, x: Inputs) -> Array:

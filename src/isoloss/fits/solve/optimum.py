@@ -134,6 +134,7 @@ def optimise(
     starts: int,
     seed: int,
     near: Array | None = None,
+    tolerance: float = 1e-9,
 ) -> Optimum:
     """The best of many walks, each from its own start, and one from constants (p,) known nearby."""
     if not problem.coordinates.free:
@@ -142,7 +143,7 @@ def optimise(
         return Optimum(problem, np.zeros(0), Certificate(value, 0, 0, 0.0, 1.0, {}), absent)
     begin = feasible_starts(problem, starts, seed)
     begin = begin if near is None else np.vstack([near, begin])
-    problem, walks = descend(problem, begin)
+    problem, walks = descend(problem, begin, tolerance)
     best = int(np.argmin(walks.value))
     # Two factors below zero make a positive product, so a walk can end where the law has no loss.
     while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):

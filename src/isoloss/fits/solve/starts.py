@@ -20,6 +20,8 @@ LEAD = (30.0, 5.0)
 KAPPAS = (0.15, 0.3, 0.5, 0.7, 1.0)
 #: Steps of walks that only lead to the walks that count.
 ROUGH = 60
+#: How much more than the least objective a walk has, relatively, that may still become the best.
+NEAR = 0.01
 #: Turns between the constants and the scale of the residuals at most; two or three are usual.
 TURNS = 10
 
@@ -81,16 +83,33 @@ def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Pr
             wide = replace(objective, delta=objective.scale * factor)
             ends = solve(replace(problem, objective=wide), ends, tolerance=1e-6).theta
     if len(problem.x) < 2 * theta.shape[1]:
-        return problem, solve(problem, ends, tolerance=tolerance)
-    best = _best(rough)
+        return problem, _walked(problem, ends, tolerance)
+    first = int(np.argmin(rough.value))
     # The best walk alone finds the scale; all go on from there, and another best one starts anew.
     for _ in range(TURNS):
-        problem, best = _settled(problem, best, tolerance)
-        found = solve(problem, ends, tolerance=tolerance)
-        ends, best = found.theta, _best(found)
-        if _is_settled(problem, scaled(problem, best)):
+        problem, best = _settled(problem, ends[first], tolerance)
+        ends = np.where(np.arange(len(ends))[:, None] == first, best, ends)
+        found = _walked(problem, ends, tolerance)
+        ends, first = found.theta, int(np.argmin(found.value))
+        if found.value[first] > (1 - 1e-3) * problem.value(best[None, :])[0]:
             break
     return problem, found
+
+
+def _walked(problem: Problem, theta: Array, tolerance: float) -> Solution:
+    """Ends of walks from theta; after some steps only those near the best one go on."""
+    found = solve(problem, theta, tolerance=tolerance, max_steps=ROUGH)
+    close = found.value <= float(found.value.min()) * (1 + NEAR) + 1e-300
+    left = np.flatnonzero(close & ~found.converged & np.isfinite(found.value))
+    if not len(left):
+        return found
+    on = solve(problem.part(left), found.theta[left], tolerance=tolerance)
+    columns = ("theta", "value", "gradient", "converged", "steps")
+    ended = {name: getattr(found, name).copy() for name in columns}
+    for name in columns:
+        ended[name][left] = getattr(on, name)
+    ended["steps"][left] += found.steps[left]
+    return Solution(**ended)
 
 
 def _settled(problem: Problem, theta: Array, tolerance: float) -> tuple[Problem, Array]:
@@ -98,14 +117,10 @@ def _settled(problem: Problem, theta: Array, tolerance: float) -> tuple[Problem,
     for _ in range(TURNS):
         theta = solve(problem, theta[None, :], tolerance=tolerance, max_steps=ROUGH).theta[0]
         turned = scaled(problem, theta)
-        if _is_settled(problem, turned):
+        if abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3:
             break
         problem = turned
     return problem, theta
-
-
-def _is_settled(problem: Problem, turned: Problem) -> bool:
-    return bool(abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3)
 
 
 def scaled(problem: Problem, theta: Array) -> Problem:
