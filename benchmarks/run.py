@@ -40,6 +40,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "extrapolation": "Blind extrapolation",
         "recovery": "Recovery of known constants",
         "wrong_law": "Coverage under a wrong law",
+        "identified": "What designs can tell",
         "gap_intervals": "Coverage of the gap table",
     },
     "plans": {

@@ -2,14 +2,15 @@
 
 ``fit`` takes a law and runs and gives a `Fit`, the law with its evidence; ``compare`` ranks
 several laws by what they predict unseen. Read in this order: `arguments` and `sample` (what comes
-in), `solve` (the least objective), `doubt` (intervals), `paired_gaps` (no law needed), `evidence`
-(hold-outs, warnings, report), `result` (the fit), `compare_laws`. Open sets: hold-out rules
-(`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
+in), `solve` (the least objective), `doubt` (intervals), `identify` (what the runs cannot tell),
+`paired_gaps` (no law needed), `evidence` (hold-outs, warnings, report), `result` (the fit),
+`compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
 
 Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
-"unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "small_alpha",
-"collinear_design", "base_misfit", "starts_disagree", "not_in_data", "duplicate_rows", "few_runs",
-"negative_gaps", "undefined_draws", "extrapolation", "no_interval", "laws_disagree".
+"unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
+"small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
+"not_in_data", "duplicate_rows", "few_runs", "negative_gaps", "undefined_draws", "extrapolation",
+"no_interval", "laws_disagree".
 """
 
 from isoloss.fits.arguments import FitError

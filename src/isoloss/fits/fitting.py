@@ -35,6 +35,7 @@ from isoloss.fits.evidence import (
     judge,
     split,
 )
+from isoloss.fits.identify import EXPONENT, Identified, identify, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
@@ -52,6 +53,9 @@ from isoloss.fits.solve import (
 )
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
+
+#: An optimum, what the runs can tell of it, and its replicates.
+Solved = tuple[Optimum, Identified, Draws]
 
 
 def fit(
@@ -135,24 +139,31 @@ def fit_checked(
     runs: Runs,
     holdout: HoldOut | None,
     asked: Settings,
-    known: tuple[Optimum, Draws] | None = None,
+    solved: Solved | None = None,
 ) -> Fit:
-    """As ``fit``, of arguments that were checked; optimum and replicates may be known already."""
+    """As ``fit``, of arguments that were checked; it may be solved already."""
     sample = as_sample(runs, asked.per)
     law = with_bases(law, sample) if asked.per is not None else law
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
     train = sample.take(rows.train) if rows is not None else sample
-    optimum = known[0] if known else _optimum(law, train, asked)
-    spread = known[1] if known else _spread(train, optimum, asked)
-    return _assemble(runs, sample, rows, optimum, spread, asked)
+    solved = _solved(law, train, asked) if solved is None else solved
+    return _assemble(runs, sample, rows, *solved, asked)
 
 
-def _optimum(law: Law, train: Sample, asked: Settings) -> Optimum:
-    return optimum_of(law, train, asked.objective, asked.starts, asked.seed)
-
-
-def _spread(train: Sample, optimum: Optimum, asked: Settings) -> Draws:
-    return resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
+def _solved(law: Law, train: Sample, asked: Settings) -> Solved:
+    """Optimum, what the runs can tell of it, and replicates."""
+    optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
+    optimum, known = identify(optimum, train, asked.level)
+    spread = resample(
+        train,
+        optimum,
+        asked.draws,
+        asked.how,
+        asked.seed + 1,
+        asked.callback,
+        known.theta[known.inside(asked.level)],
+    )
+    return optimum, known, spread
 
 
 def with_bases(law: Law, sample: Sample) -> Law:
@@ -175,7 +186,13 @@ def optimum_of(
 
 
 def held_out(
-    optimum: Optimum, spread: Draws, test: Sample, rule: str, level: float, seed: int
+    optimum: Optimum,
+    spread: Draws,
+    test: Sample,
+    rule: str,
+    level: float,
+    seed: int,
+    known: Identified | None = None,
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
@@ -193,12 +210,20 @@ def held_out(
     mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
     drawn = with_noise(mean, residual, len(optimum.theta), seed)
     prediction = summarise(test.x, centre, drawn, level, "run", law)
+    if known is not None:
+        prediction = widened(prediction, known, optimum.problem.coordinates, mean, test.x)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
 
 def _assemble(
-    runs: Runs, sample: Sample, rows: Split | None, optimum: Optimum, spread: Draws, asked: Settings
+    runs: Runs,
+    sample: Sample,
+    rows: Split | None,
+    optimum: Optimum,
+    known: Identified,
+    spread: Draws,
+    asked: Settings,
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
     train = sample.take(rows.train) if rows is not None else sample
@@ -207,10 +232,8 @@ def _assemble(
     held = None
     if rows is not None:
         test = sample.take(rows.test)
-        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed)
-    jacobian = optimum.problem.jacobian(optimum.theta)
-    score = optimum.problem.residuals(optimum.theta[None, :])[0]
-    lack = lack_of_fit(train.x, jacobian, score, optimum.problem.objective, train.clusters)
+        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, known)
+    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
@@ -226,7 +249,7 @@ def _assemble(
         fitted=fitted,
         held_out=held,
         flop=flop,
-        exponent=_with_interval(exponents, asked.level),
+        exponent=_with_interval(exponents, optimum, known, flop, asked.level),
         exponent_draws=exponents[1:],
         sensitivity=_sensitivity(optimum, flop),
         lack_of_fit=lack,
@@ -234,10 +257,13 @@ def _assemble(
         gaps=paired,
         gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        warnings=judge(train, optimum, fitted, held, lack, paired, spread.failed),
+        warnings=judge(
+            train, optimum, fitted, held, lack, paired, known, spread.failed, asked.level
+        ),
         facts=_facts(runs, sample, asked.seed),
         optimum=optimum,
         sample=train,
+        identified=known,
     )
 
 
@@ -275,11 +301,20 @@ def _exponent(optimum: Optimum, draws: Array, flop: float) -> Array:
     ).exponent
 
 
-def _with_interval(found: Array, level: float) -> tuple[float, float, float]:
+def _with_interval(
+    found: Array, optimum: Optimum, known: Identified, flop: float, level: float
+) -> tuple[float, float, float]:
+    """An exponent with its interval, infinite where it moves along a ridge that a bound ends."""
     drawn = found[1:][np.isfinite(found[1:])]
     low, high = (
         np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(drawn) else (np.nan, np.nan)
     )
+    if known.followed:
+        ridge = _exponent(optimum, known.theta, flop)[1:]
+        reach = known.along(ridge[:, None], level, EXPONENT)
+        low, high = np.fmin(low, reach.low[0]), np.fmax(high, reach.high[0])
+        if reach.moved[0]:
+            low, high = -np.inf, np.inf
     return float(found[0]), float(low), float(high)
 
 

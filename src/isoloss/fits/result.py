@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
+    exponent_by_form,
     loss_draws,
     points,
     split_compute,
@@ -39,6 +40,7 @@ from isoloss.fits.evidence import (
     lines_of_misfit,
     sensitivity_sections,
 )
+from isoloss.fits.identify import COUNT, Identified, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
@@ -101,6 +103,8 @@ class Fit:
         The solved problem; None in a fit that was loaded.
     sample
         The fitted runs; None in a fit that was loaded.
+    identified
+        Which constants the runs hold, and points of the ridge along which they do not.
     """
 
     law: Law
@@ -126,6 +130,7 @@ class Fit:
     facts: Facts
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
+    identified: Identified = field(default_factory=Identified)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -144,7 +149,10 @@ class Fit:
         return {k.name: table[:, i] for i, k in enumerate(self.law.free)}
 
     def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
-        """The percentile interval of a constant over the bootstrap replicates.
+        """The interval of a constant: percentiles of the bootstrap replicates where runs hold it.
+
+        Where they hold it weakly it is that of its profile, which is infinite to a side on which
+        only a bound ends it: the runs do not hold the constant there.
 
         Parameters
         ----------
@@ -171,6 +179,8 @@ class Fit:
                 f"{', '.join(draws)}"
             )
         level = self.level if level is None else check_level(level)
+        if name in self.identified.followed:
+            return self.identified.profile(name, level)
         low, high = np.quantile(draws[name], [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
@@ -186,10 +196,18 @@ class Fit:
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
         found = [each.text for each in self.warnings if each.kind in WITHHOLDING]
+        shape = ("A", "alpha", "B", "beta", "kappa")
+        at_bound = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
+        found += [w.text for w in at_bound if {n.partition("[")[0] for n in w.about} & {*shape}]
         if not found and self.exponent_by_form:
             return (
                 f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing "
                 "about it"
+            )
+        if not found and np.isinf(self.exponent[1]):
+            return (
+                "it moves along a ridge on which the runs do not tell "
+                f"{', '.join(self.identified.not_held(self.level))} apart"
             )
         if not found and not np.isfinite(self.exponent[0]):
             return (
@@ -201,8 +219,14 @@ class Fit:
     @property
     def exponent_by_form(self) -> bool:
         """Whether the law allows one exponent only, as with alpha = beta: assumed, not found."""
-        drawn = self.exponent_draws[np.isfinite(self.exponent_draws)]
-        return bool(len(drawn) and np.ptp(drawn) < 1e-3)
+        theta = self.coordinates.theta(self.values)
+        return exponent_by_form(self.coordinates, theta, self.flop, self._group)
+
+    @property
+    def _group(self) -> str | None:
+        """The group whose split is told, where there is a base for each."""
+        named = (k.name.partition("[")[2].rstrip("]") for k in self.law.constants)
+        return next((name for name in named if name), None)
 
     def predict(
         self,
@@ -251,7 +275,8 @@ class Fit:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
-        return summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
+        made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
+        return widened(made, self.identified, self.coordinates, self.draw(x, "mean"), x)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
@@ -284,7 +309,12 @@ class Fit:
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
         theta = np.vstack([self.coordinates.theta(self.values), self.draws])
-        return split_compute(self.coordinates, theta, check_budget(flop), group)
+        found = split_compute(self.coordinates, theta, check_budget(flop), group)
+        if not self.identified.followed:
+            return found
+        ridge = split_compute(self.coordinates, self.identified.theta, flop, group).params
+        reach = self.identified.along(np.log(ridge)[:, None], self.level, COUNT)
+        return replace(found, told=not reach.moved[0])
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Save the fit as a JSON file, which `load` reads, and return its path."""
@@ -301,15 +331,12 @@ class Fit:
         }
         warned = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
         at_bound = {name for each in warned for name in each.about}
-        groups = self.optimum.problem.x.groups if self.optimum else ()
         return [
             Section(f"{self.law.name}: {self.law.title or 'a law'}", tuple(self._about())),
             constants_section(self.law, self.absent, intervals, self.correlations, at_bound),
             errors_section(self.fitted, self.held_out),
             *held_out_sections(self.held_out),
-            exponent_section(
-                self.exponent, self.flop, self.withheld, groups[0] if groups else None
-            ),
+            exponent_section(self.exponent, self.flop, self.withheld, self._group),
             *sensitivity_sections(
                 self.sensitivity, self.law, str(self.objective), self.exponent[0]
             ),

@@ -60,6 +60,11 @@ class WarningKind(StrEnum):
         "A constant ends at its bound: the runs do not hold it.",
         "Fix it, bound it otherwise, or add runs that depend on it.",
     )
+    NOT_IDENTIFIED = (
+        "not_identified",
+        "The runs leave constants free along a ridge, so what moves along it is not told.",
+        "Add the runs that the warning names, or fix a constant at a known value.",
+    )
     SMALL_ALPHA = (
         "small_alpha",
         "An exponent of the base is below 0.1: what acts through it means little alone.",
@@ -79,6 +84,16 @@ class WarningKind(StrEnum):
         "starts_disagree",
         "Few starts end at the best objective, so the optimum may be a local one.",
         "Raise starts, or fix constants.",
+    )
+    NOT_CONVERGED = (
+        "not_converged",
+        "The search ended where the objective still falls.",
+        "Raise starts, fix constants, or bound them.",
+    )
+    NO_SIGNAL = (
+        "no_signal",
+        "The losses do not vary, or the law explains them hardly better than their mean does.",
+        "Check the columns, or add runs that differ more.",
     )
     NOT_IN_DATA = (
         "not_in_data",
@@ -134,10 +149,26 @@ class WarningKind(StrEnum):
 
 #: Kinds that withhold the compute-optimal exponent of a fit.
 WITHHOLDING = frozenset(
-    {WarningKind.LACK_OF_FIT, WarningKind.COLLINEAR_DESIGN, WarningKind.SMALL_ALPHA}
+    {
+        WarningKind.LACK_OF_FIT,
+        WarningKind.COLLINEAR_DESIGN,
+        WarningKind.SMALL_ALPHA,
+        WarningKind.STARTS_DISAGREE,
+        WarningKind.NOT_CONVERGED,
+        WarningKind.NO_SIGNAL,
+    }
 )
 #: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
-INHERITED = frozenset({WarningKind.LACK_OF_FIT, WarningKind.COLLINEAR_DESIGN, WarningKind.AT_BOUND})
+INHERITED = frozenset(
+    {
+        WarningKind.LACK_OF_FIT,
+        WarningKind.COLLINEAR_DESIGN,
+        WarningKind.AT_BOUND,
+        WarningKind.NOT_IDENTIFIED,
+        WarningKind.NOT_CONVERGED,
+        WarningKind.NO_SIGNAL,
+    }
+)
 
 
 @formerly("Caution")

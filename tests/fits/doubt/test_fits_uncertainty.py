@@ -35,7 +35,8 @@ def test_refits_agree_with_a_scipy_loop(best):
     sample, optimum = best
     rng = np.random.default_rng(0)
     drawn = weights("runs", len(sample), None, 12, rng)
-    ours = replicates(replace(optimum.problem, weights=drawn), optimum.theta, 12, "runs").theta
+    begun = np.tile(optimum.theta, (12, 1))
+    ours = replicates(replace(optimum.problem, weights=drawn), begun, "runs").theta
     start = optimum.theta * [1, 1, 1, 1, 0] + [0, 0, 0, 0, np.log(optimum.theta[4])]
     for weight, theta in zip(drawn, ours, strict=True):
         given = (sample.x.log_params, sample.x.log_tokens, np.log(sample.loss), weight)

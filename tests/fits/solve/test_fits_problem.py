@@ -140,3 +140,20 @@ def test_certificate_tells_ridge_and_agreement(table):
     assert certificate.condition > 100
     assert set(certificate.ridge) == {"A", "alpha", "B", "beta", "E"}
     assert "12 of 12 starts agree" in str(certificate)
+
+
+def test_every_walk_may_hold_a_constant_at_a_value_of_its_own(table):
+    problem, _ = pose(preset("chinchilla"), as_sample(table), as_objective("squares"))
+    best = optimise(problem, (), 8, 0).theta
+    values = np.array([0.25, 0.3, 0.4])
+    lower, upper = (
+        np.tile(e, (4, 1)) for e in (problem.coordinates.lower, problem.coordinates.upper)
+    )
+    lower[:3, 1] = upper[:3, 1] = values
+    found = solve(problem, np.tile(best, (4, 1)), tolerance=1e-10, bounds=(lower, upper))
+    assert found.theta[:3, 1] == pytest.approx(values, abs=0)
+    assert found.theta[3] == pytest.approx(best, rel=1e-4)
+    for value, reached in zip(values, found.value, strict=False):
+        fixed = preset("chinchilla").with_values({"alpha": value}).fix("alpha")
+        own = optimise(replace(problem, coordinates=Coordinates(fixed)), (), 8, 0)
+        assert reached == pytest.approx(own.certificate.objective, rel=1e-6)

@@ -121,6 +121,8 @@ def _constant(fit: Fit, name: str) -> dict[str, Any]:
     elif name in fit.law.ties:
         status = f"tied to {fit.law.ties[name]}"
     interval = fit.interval(name) if status == "estimated" else (None, None)
+    if name in fit.identified.not_held(fit.level):
+        status = "not held"
     return {
         "name": name,
         "value": constant.value,

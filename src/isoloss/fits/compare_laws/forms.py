@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError
 from isoloss.fits.doubt import Draws, Resample
-from isoloss.fits.fitting import with_bases
+from isoloss.fits.fitting import Solved, with_bases
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
 from isoloss.fits.settings import Settings
@@ -51,15 +51,17 @@ class Form:
         here = (k.name for k in self.problem.coordinates.free)
         return np.array([there.index(name) for name in here], dtype=np.intp)
 
-    def moved(self, fit: Fit, other: Form) -> tuple[Optimum, Draws]:
-        """The optimum and replicates of a fit of another law of this form, as this law's."""
+    def moved(self, fit: Fit, other: Form) -> Solved:
+        """What was solved for another law of this form, as this law's."""
         assert fit.optimum is not None
         order = self.order(other)
         known = fit.optimum.problem
         problem = replace(self.problem, objective=known.objective, weights=known.weights)
         found: Certificate = fit.optimum.certificate
         optimum = Optimum(problem, fit.optimum.theta[order], found, self.absent)
-        return optimum, Draws(fit.draws[:, order], cast(Resample, fit.resample), 0)
+        ridge = fit.identified.theta
+        told = replace(fit.identified, theta=ridge[:, order] if len(ridge) else ridge)
+        return optimum, told, Draws(fit.draws[:, order], cast(Resample, fit.resample), 0)
 
 
 def forms(

@@ -1,6 +1,6 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
-from isoloss.fits.doubt.compute_split import ComputeSplit, split_compute
+from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
@@ -12,15 +12,21 @@ from isoloss.fits.doubt.prediction import (
     summarise,
     with_noise,
 )
-from isoloss.fits.doubt.profiles import Profile, profile_of_constant, profile_of_loss
+from isoloss.fits.doubt.profiles import (
+    Profile,
+    likelihood_scale,
+    profile_of_constant,
+    profile_of_loss,
+)
 from isoloss.fits.doubt.resampling import Resample, check_resample
 from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
     "ComputeSplit", "Draws", "Efficiencies", "LackOfFit", "Noise", "Prediction", "Profile",
-    "Resample", "check_resample", "counts", "efficiencies", "lack_of_fit", "loss_draws", "noise",
-    "points", "prediction_of_law", "profile_of_constant", "profile_of_loss", "resample",
-    "split_compute", "summarise", "with_noise",
+    "Resample", "check_resample", "counts", "efficiencies", "exponent_by_form", "lack_of_fit",
+    "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
+    "profile_of_constant", "profile_of_loss", "resample", "split_compute", "summarise",
+    "with_noise",
 ]
 # fmt: on

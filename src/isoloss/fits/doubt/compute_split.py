@@ -27,12 +27,16 @@ class ComputeSplit:
         Counts of least loss, shape (S,).
     exponent
         d log N / d log C there, shape (S,).
+    told
+        Whether the runs tell the counts: False where these move by more than half along a ridge
+        that only a bound ends.
     """
 
     flop: float
     params: Array
     tokens: Array
     exponent: Array
+    told: bool = True
 
 
 def split_compute(
@@ -49,6 +53,24 @@ def split_compute(
     exponent = (best[2] - best[0]) / np.log(4.0)
     params = np.exp(best[1])
     return ComputeSplit(flop, params, flop / (6 * params), exponent)
+
+
+def exponent_by_form(
+    coordinates: Coordinates, theta: Array, flop: float, group: str | None = None
+) -> bool:
+    """Whether the form of a law allows one exponent only, as with alpha = beta.
+
+    Constants (p,) are moved at random by a fifth, or a factor of e where they span decades: the
+    exponent then stays to 1e-3.
+    """
+    free = coordinates.free
+    logs = np.array([k.scale == "log" for k in free])
+    shift = np.random.default_rng(0).uniform(-1.0, 1.0, (6, len(free)))
+    moved = theta + shift * np.where(logs, 1.0, 0.2 * np.abs(theta))
+    moved = np.clip(moved, coordinates.lower, coordinates.upper)
+    found = split_compute(coordinates, moved, flop, group).exponent
+    found = found[np.isfinite(found)]
+    return bool(len(found) > 1 and np.ptp(found) < 1e-3)
 
 
 def _best(coordinates: Coordinates, theta: Array, flop: float, group: str | None) -> float:

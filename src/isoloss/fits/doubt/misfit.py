@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.fits.solve import Objective
+from isoloss.fits.solve import DIGITS, Problem
 from isoloss.laws import Array, Inputs
 
 
@@ -58,11 +58,7 @@ class Noise:
 
 
 def lack_of_fit(
-    x: Inputs,
-    jacobian: Array,
-    residual: Array,
-    objective: Objective,
-    clusters: NDArray[np.intp] | None,
+    problem: Problem, theta: Array, clusters: NDArray[np.intp] | None
 ) -> LackOfFit | None:
     """Score test for a smooth curve in log params and log tokens left in the residuals.
 
@@ -70,17 +66,21 @@ def lack_of_fit(
     the influence of each residual (chi-squared). Where runs are grouped the group is the unit and
     the test is Hotelling's on the groups' scores, with so few directions, the quadratic ones
     first, that five groups stand behind each. None when fewer than ten runs, or five groups, are
-    left over.
+    left over. Residuals that a table cannot tell from none hold nothing.
     Reference: Ramsey's RESET in the score form for M-estimators (Davidson & MacKinnon 1993,
     chapter 6).
     """
+    jacobian = problem.jacobian(theta)
+    residual = problem.residuals(theta[None, :])[0]
     groups = None if clusters is None else int(clusters.max()) + 1
     most = 7 if groups is None else min(7, groups // 5)
-    curve = _orthogonal(_polynomials(x)[:, :most], jacobian)
+    curve = _orthogonal(_polynomials(problem.x)[:, :most], jacobian)
     rank = curve.shape[1]
     if rank == 0 or len(residual) - jacobian.shape[1] - rank < 10:
         return None
-    influence = objective.slope(residual)
+    if np.abs(residual).max() <= problem.digits:
+        return LackOfFit(0.0, rank, 1.0, 0.0)
+    influence = problem.objective.slope(residual)
     influence = influence - influence.mean()
     found = curve @ (curve.T @ residual)
     size = float(np.sqrt(np.mean(found**2)))
@@ -109,7 +109,7 @@ def noise(cells: NDArray[np.intp], residual: Array, constants: int) -> Noise | N
     p_value, misfit = 1.0, 0.0
     if between > 0:
         lack = float(np.sum(counts * means**2)) / between
-        p_value = float(stats.f.sf(lack / pure, between, within)) if pure > 0 else 0.0
+        p_value = float(stats.f.sf(lack / max(pure, DIGITS**2), between, within))
         misfit = float(np.sqrt(max(0.0, (lack - pure) * between / np.sum(counts))))
     return Noise(float(np.sqrt(pure)), misfit, int(np.sum(counts > 1)), within, p_value)
 

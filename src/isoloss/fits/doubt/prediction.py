@@ -70,7 +70,8 @@ class Prediction:
             f"{100 * self.level:.0f}% interval of a {self.of}"
         )
         rows = [
-            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8.4f}   {low:.4f} to {high:.4f}"
+            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8.4f}   "
+            + (f"{low:.4f} to {high:.4f}" if low == low else "none")
             for n, d, p, (loss, low, high) in zip(
                 self.params, self.tokens, self.precision, self, strict=True
             )

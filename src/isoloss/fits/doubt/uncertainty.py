@@ -70,8 +70,12 @@ def resample(
     how: Resample | None = None,
     seed: int = 0,
     callback: Callable[[int], None] | None = None,
+    ridge: Array | None = None,
 ) -> Draws:
     """Bootstrap replicates on many resampled tables, each solved from the optimum.
+
+    Where constants are not held, each is solved from a random point of the ridge (R, p): from the
+    optimum, all would stay where no run had put it.
 
     Raises FitError for an unknown way of resampling, for groups where there are none, and for fewer
     than two draws.
@@ -89,7 +93,10 @@ def resample(
     else:
         drawn = weights(how, len(sample), sample.clusters, draws, rng)
         problem = replace(optimum.problem, weights=drawn)
-    return replicates(problem, optimum.theta, draws, how, callback)
+    start = np.tile(optimum.theta, (draws, 1))
+    if ridge is not None and len(ridge):
+        start = ridge[np.random.default_rng([seed, 1]).integers(len(ridge), size=draws)]
+    return replicates(problem, start, how, callback)
 
 
 def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator) -> Array:
@@ -111,14 +118,12 @@ def _wild(sample: Sample, optimum: Optimum, draws: int, rng: np.random.Generator
 def replicates(
     problem: Problem,
     theta: Array,
-    draws: int,
     how: Resample,
     callback: Callable[[int], None] | None = None,
 ) -> Draws:
-    """Walks from theta on many resampled tables; those without a finite end are left out."""
-    if not len(theta):
-        return Draws(np.zeros((draws, 0)), how, 0)
-    begin = np.tile(theta, (draws, 1))
-    found = solve(problem, begin, tolerance=1e-6, max_steps=STEPS, callback=callback)
+    """Walks from theta (S, p) on S resampled tables; those without a finite end are left out."""
+    if not theta.shape[1]:
+        return Draws(theta, how, 0)
+    found = solve(problem, theta, tolerance=1e-6, max_steps=STEPS, callback=callback)
     good = np.isfinite(found.value)
     return Draws(found.theta[good], how, int((~good).sum()))

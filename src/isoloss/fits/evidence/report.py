@@ -59,7 +59,7 @@ def constants_section(
         elif k.name in intervals:
             low, high = intervals[k.name]
             interval = number(low), number(high)
-            state = state or _ends_at_bound(k, low, high)
+            state = state or _how_held(k, low, high)
         if k.name in at_bound:
             state = "AT BOUND"
         rows.append((k.name, number(k.value, 5), *interval, k.unit, state, k.meaning))
@@ -68,8 +68,10 @@ def constants_section(
     return Section("Constants", lines, head, tuple(rows))
 
 
-def _ends_at_bound(k: Constant, low: float, high: float) -> str:
-    """A note where an end of the interval is the constant's bound, so that it is cut there."""
+def _how_held(k: Constant, low: float, high: float) -> str:
+    """A note where the runs do not hold a constant, or a bound cuts its interval."""
+    if not np.isfinite([low, high]).all():
+        return "NOT HELD"
     near = 1e-4 * (k.upper - k.lower) if k.scale == "linear" else 0.0
     cut = low <= max(k.lower + near, k.lower * (1 + 1e-3)) or high >= min(
         k.upper - near, k.upper * (1 - 1e-3)
@@ -139,9 +141,10 @@ def exponent_section(
     """The compute-optimal exponent of params, or why it is withheld."""
     value, low, high = (number(each, 3) for each in found)
     if withheld is not None:
+        alone = f", {low} to {high}" if np.isfinite(found[1:]).all() else ""
         lines: tuple[str, ...] = (
             f"withheld: {withheld}",
-            f"(the law alone would say {value}, {low} to {high})",
+            f"(the law alone would say {value}{alone})",
         )
     else:
         where = f" (group {group})" if group else ""

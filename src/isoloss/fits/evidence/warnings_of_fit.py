@@ -9,15 +9,22 @@ from scipy import stats
 
 from isoloss.fits.doubt import LackOfFit
 from isoloss.fits.evidence.parts import Errors, HeldOut
+from isoloss.fits.identify import Identified
 from isoloss.fits.paired_gaps import Gaps, is_reference
 from isoloss.fits.sample import Sample
-from isoloss.fits.solve import Coordinates, Optimum
+from isoloss.fits.solve import DIGITS, Coordinates, Optimum, is_base
 from isoloss.fits.unseen_parts import unseen_in_runs
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Sight, sights
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
 MISSES = 0.01
+#: Chance below which what a right law would show seldom is said.
+SELDOM = 0.05
+#: Relative gradient above which a search has not arrived.
+STEEP = 1e-3
+#: Share of paired gaps below zero from which slopes rest on a chosen part.
+CHOSEN = 0.25
 
 
 def judge(
@@ -27,7 +34,9 @@ def judge(
     held: HeldOut | None,
     lack: LackOfFit | None,
     gaps: Gaps | None,
+    known: Identified,
     failed: int,
+    level: float,
 ) -> tuple[ResultWarning, ...]:
     """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
     seen = sights(optimum.law, sample.x.levels.items)
@@ -35,10 +44,12 @@ def judge(
         *_lack(lack, sample),
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
+        *_not_identified(known, level),
         *_bounds(optimum),
         *_design(sample),
         *_base_misfit(sample, optimum, fitted, seen),
-        *_search(sample, optimum),
+        *_signal(fitted, len(optimum.theta)),
+        *_search(sample, optimum, fitted),
         *_negative(gaps),
         *_failed(failed),
     )
@@ -70,7 +81,7 @@ def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
 def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[ResultWarning]:
     if held is None:
         return
-    ratio = held.errors.log_rmse / max(fitted.log_rmse, 1e-300)
+    ratio = held.errors.log_rmse / max(fitted.log_rmse, DIGITS)
     if ratio > 2:
         text = f"the held-out error is {ratio:.1f} times the fitted error ({held.rule})"
         yield ResultWarning(WarningKind.HELD_OUT, text)
@@ -80,13 +91,16 @@ def _held_out(fitted: Errors, held: HeldOut | None) -> Iterator[ResultWarning]:
 def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     """A warning where fewer held-out runs lie inside their intervals than the level says.
 
-    Up to twenty runs any shortfall is said, with how often a right law shows it; above, one rarer
-    than 5%.
+    Runs that have no interval do not count; a shortfall that a right law shows in more than 5% of
+    cases is not said.
     """
-    p, inside = held.prediction, held.prediction.covers(held.observed)
-    hits, rows = int(inside.sum()), len(inside)
+    p = held.prediction
+    inside = p.covers(held.observed) | ~np.isfinite(p.low)
+    inside |= np.abs(np.log(p.loss / held.observed)) <= DIGITS
+    rows = int(np.isfinite(p.low).sum())
+    hits = rows - int((~inside).sum())
     chance = float(stats.binom.cdf(hits, rows, p.level))
-    if hits >= p.level * rows or (rows > 20 and chance > 0.05):
+    if chance > SELDOM or not rows:
         return
     k = int(np.argmax(np.abs(np.log(p.loss / held.observed)) * ~inside))
     yield ResultWarning(
@@ -98,10 +112,31 @@ def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     )
 
 
+def _not_identified(known: Identified, level: float) -> Iterator[ResultWarning]:
+    names = known.not_held(level)
+    if not names:
+        return
+    moved = ", ".join(_followed(known, name, level) for name in names)
+    mend = f"; two runs would tell: {known.remedy}" if known.remedy else ""
+    yield ResultWarning(
+        WarningKind.NOT_IDENTIFIED,
+        f"the runs do not hold {moved}: what tells of them is {known.cause}{mend}",
+        names,
+    )
+
+
+def _followed(known: Identified, name: str, level: float) -> str:
+    """A constant with the side to which it is held, if any; that it is above 0 is no news."""
+    low, high = known.profile(name, level)
+    if np.isfinite(low) and low > 1e-9:
+        return f"{name} (above {low:.3g})"
+    return f"{name} (below {high:.3g})" if np.isfinite(high) else name
+
+
 def at_bound(coordinates: Coordinates, i: int, theta: float) -> list[float]:
-    """The bound that a coordinate stands at, to a ten-thousandth of its range; empty inside."""
+    """The bound that a coordinate stands at, where a walk ends exactly; empty inside."""
     k = coordinates.free[i]
-    near = 1e-4 * (coordinates.upper[i] - coordinates.lower[i])
+    near = 1e-9 * (coordinates.upper[i] - coordinates.lower[i])
     edges = ((coordinates.lower[i], k.lower), (coordinates.upper[i], k.upper))
     return [bound for edge, bound in edges if abs(theta - edge) <= near]
 
@@ -181,19 +216,47 @@ def _base_misfit(
         )
 
 
-def _search(sample: Sample, optimum: Optimum) -> Iterator[ResultWarning]:
+def _signal(fitted: Errors, constants: int) -> Iterator[ResultWarning]:
+    """Losses that the law explains no better than their mean does, by the F test of its R2."""
+    left, spent = fitted.rows - constants, constants - 1
+    if not np.isfinite(fitted.r2):
+        yield ResultWarning(
+            WarningKind.NO_SIGNAL,
+            "the losses of the runs do not vary, so they tell nothing of params, tokens or bits",
+        )
+    elif left > 0 and spent > 0:
+        gained = max(fitted.r2, 0.0) / spent / max(1.0 - fitted.r2, 1e-300) * left
+        chance = float(stats.f.sf(gained, spent, left))
+        if chance > SELDOM:
+            yield ResultWarning(
+                WarningKind.NO_SIGNAL,
+                f"the law explains the losses hardly better than their mean does (R2 = "
+                f"{fitted.r2:.2g} with {constants} constants, which {100 * chance:.0f}% of tables "
+                "of pure noise reach)",
+            )
+
+
+def _search(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[ResultWarning]:
     c = optimum.certificate
+    if c.gradient > STEEP and fitted.log_rmse > DIGITS:
+        yield ResultWarning(
+            WarningKind.NOT_CONVERGED,
+            f"the search ended where the objective still falls (relative gradient "
+            f"{c.gradient:.1e}); raise starts or fix constants",
+        )
     if c.starts and c.agree < max(2, 0.1 * c.starts):
         yield ResultWarning(
             WarningKind.STARTS_DISAGREE,
             f"{c.agree} of {c.starts} starts agree on the optimum; raise starts or fix constants",
         )
-    if optimum.absent:
+    base = tuple(name for name in optimum.absent if is_base(name))
+    if base:
+        # Constants of parts that no run rounds are listed in the table, and told of where asked.
         yield ResultWarning(
             WarningKind.NOT_IN_DATA,
-            f"no run depends on {', '.join(optimum.absent)}: not estimated, and held at the value "
-            "they had, if any",
-            optimum.absent,
+            f"no run depends on {', '.join(base)}: not estimated, and held at the value they had, "
+            "if any",
+            base,
         )
     twice = len(sample) - len({*zip(sample.cells.tolist(), sample.loss.tolist(), strict=True)})
     if twice:
@@ -211,7 +274,7 @@ def _search(sample: Sample, optimum: Optimum) -> Iterator[ResultWarning]:
 
 
 def _negative(gaps: Gaps | None) -> Iterator[ResultWarning]:
-    if gaps is not None and gaps.negative:
+    if gaps is not None and gaps.negative > CHOSEN * gaps.pairs:
         yield ResultWarning(
             WarningKind.NEGATIVE_GAPS,
             f"{gaps.negative} of {gaps.pairs} paired gaps are not positive and have no logarithm; "

@@ -2,6 +2,7 @@
 
 from isoloss.fits.solve.gradients import log_slopes
 from isoloss.fits.solve.objective import (
+    DIGITS,
     HUBER,
     OBJECTIVES,
     RESIDUAL_LOSSES,
@@ -16,6 +17,8 @@ from isoloss.fits.solve.optimum import (
     Certificate,
     Optimum,
     feasible_starts,
+    improved,
+    is_base,
     optimise,
     pose,
     unheld,
@@ -25,8 +28,8 @@ from isoloss.fits.solve.solver import solve
 
 # fmt: off
 __all__ = [
-    "BASE", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
+    "BASE", "DIGITS", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
     "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
-    "feasible_starts", "log_slopes", "optimise", "pose", "solve", "unheld",
+    "feasible_starts", "improved", "is_base", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on

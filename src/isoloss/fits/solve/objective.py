@@ -105,6 +105,8 @@ Part = Callable[[Objective, Array], Array]
 Scale = Callable[[Objective, Array, Array], float]
 #: Relative loss below which a residual is rounding: the least scale that is found.
 ROUNDING = 1e-9
+#: Least relative loss that a table tells from none, as it writes some five digits.
+DIGITS = 1e-5
 
 
 def _normal_deviance(o: Objective, r: Array) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from isoloss.fits.paired_gaps import reference_mask
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve.objective import SQUARES, Objective
 from isoloss.fits.solve.problem import Coordinates, Problem
-from isoloss.fits.solve.solver import Solution
+from isoloss.fits.solve.solver import Solution, solve
 from isoloss.fits.solve.starts import descend, draw, scaled
 from isoloss.laws import Array, DomainError, Inputs, Law, Mask
 
@@ -28,7 +28,8 @@ class Certificate:
     objective
         The least objective.
     starts, agree
-        Walks, and how many ended within 1e-6 of the best objective.
+        Walks, and how many ended within 1e-6 of the best objective, or at the same losses as far as
+        a table can tell.
     gradient
         Norm of the gradient in units of the least-squares metric, relative to the objective.
     condition
@@ -72,12 +73,15 @@ class Optimum:
         Evidence that they are the global optimum.
     absent
         Constants that no run depends on.
+    ends
+        Where all walks ended, shape (S, p).
     """
 
     problem: Problem
     theta: Array
     certificate: Certificate
     absent: tuple[str, ...]
+    ends: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def law(self) -> Law:
@@ -156,7 +160,15 @@ def optimise(
             f"law {problem.coordinates.law.name!r} is undefined on these runs at every start; "
             "check its precision terms"
         )
-    return Optimum(problem, walks.theta[best], certify(problem, walks), absent)
+    return Optimum(problem, walks.theta[best], certify(problem, walks), absent, walks.theta)
+
+
+def improved(optimum: Optimum, theta: Array) -> Optimum:
+    """The optimum downhill from a better point (p,): no walk from a random start had found it."""
+    walks = solve(optimum.problem, theta[None, :])
+    found = certify(optimum.problem, walks)
+    alone = replace(found, starts=optimum.certificate.starts, agree=0)
+    return replace(optimum, theta=walks.theta[0], certificate=alone)
 
 
 def _is_defined(problem: Problem, theta: Array) -> bool:
@@ -196,15 +208,14 @@ def certify(problem: Problem, walks: Solution) -> Certificate:
     best = int(np.argmin(walks.value))
     value = float(walks.value[best])
     theta = walks.theta[best]
+    agree = _agree(problem, walks, best)
     _, gradient, hessian, metric = (a[0] for a in problem.derivatives(theta[None, :]))
     coordinates = problem.coordinates
     inside = (theta > coordinates.lower) & (theta < coordinates.upper)
     scale = np.where(inside, 1.0 / np.sqrt(np.maximum(metric, 1e-300)), 0.0)
     kept = np.flatnonzero(inside)
     if not len(kept):
-        return Certificate(
-            value, len(walks.value), int(np.sum(walks.value <= value * (1 + 1e-6))), 0.0, 1.0, {}
-        )
+        return Certificate(value, len(walks.value), agree, 0.0, 1.0, {})
     size, axes = np.linalg.eigh((hessian * scale[:, None] * scale)[np.ix_(kept, kept)])
     flat = np.maximum(np.abs(size), 1e-300)
     step = scale[kept] * axes[:, 0] * np.sqrt(2e-3 * max(value, 1e-300) / flat[0])
@@ -214,8 +225,15 @@ def certify(problem: Problem, walks: Solution) -> Certificate:
         for k, s, i in zip(names, step, kept, strict=True)
     }
     norm = float(np.sqrt(np.sum((gradient * scale) ** 2) / max(2 * value, 1e-300)))
-    agree = int(np.sum(walks.value <= value * (1 + 1e-6)))
     return Certificate(value, len(walks.value), agree, norm, float(flat.max() / flat.min()), moved)
+
+
+def _agree(problem: Problem, walks: Solution, best: int) -> int:
+    """How many walks ended as well as the best one."""
+    residual = problem.residuals(walks.theta)
+    apart = np.abs(residual - residual[best]).max(axis=1)
+    alike = np.isfinite(walks.value) & (apart <= problem.digits)
+    return int(np.sum(alike | (walks.value <= walks.value[best] * (1 + 1e-6))))
 
 
 def touched(law: Law, x: Inputs, reference: Mask, theta: Array | None = None) -> set[str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.fits.solve.objective import Objective
+from isoloss.fits.solve.objective import DIGITS, Objective
 from isoloss.laws import Array, Constant, Inputs, Jet, Law, Value, plain
 
 
@@ -112,6 +112,12 @@ class Problem:
         """Predicted less observed, (log) loss, shape (S, n); NaN outside the law's domain."""
         c = self.coordinates.constants(theta)
         return self._residual(np.broadcast_to(plain(self._loss(c)), (len(theta), len(self.x))))
+
+    @property
+    def digits(self) -> float:
+        """The residual that a table does not tell from none."""
+        unit = 1.0 if self.objective.log else float(np.median(np.abs(self.observed)))
+        return DIGITS * unit
 
     def value(self, theta: Array) -> Array:
         """The objective at many vectors, shape (S,), infinite outside the law's domain."""

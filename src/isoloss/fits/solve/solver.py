@@ -54,13 +54,22 @@ def solve(
     tolerance: float = 1e-9,
     max_steps: int = 200,
     callback: Callable[[int], None] | None = None,
+    bounds: tuple[Array, Array] | None = None,
 ) -> Solution:
-    """Ends of walks downhill from theta (S, p), each until the relative fall is below tolerance."""
+    """Ends of walks downhill from theta (S, p), each until the relative fall is below tolerance.
+
+    ``bounds`` are lower and upper ends of every walk's own, (S, p) each, in place of those of the
+    constants: where the two are equal, that constant is held there.
+    """
+    coordinates = problem.coordinates
+    lower, upper = bounds or (coordinates.lower[None, :], coordinates.upper[None, :])
+    lower, upper = (np.broadcast_to(edge, np.shape(theta)) for edge in (lower, upper))
     size = max(1, BLOCK // max(1, len(problem.x)))
     blocks = [slice(start, start + size) for start in range(0, len(theta), size)]
 
     def walk(rows: slice) -> Solution:
-        part = _walk(problem.part(rows), theta[rows], tolerance, max_steps)
+        box = lower[rows], upper[rows]
+        part = _walk(problem.part(rows), theta[rows], box, tolerance, max_steps)
         if callback is not None:
             callback(len(part.value))
         return part
@@ -86,8 +95,10 @@ class _State:
     growth: Array
 
 
-def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> Solution:
-    lower, upper = problem.coordinates.lower, problem.coordinates.upper
+def _walk(
+    problem: Problem, theta: Array, box: tuple[Array, Array], tolerance: float, max_steps: int
+) -> Solution:
+    lower, upper = box
     theta = np.clip(theta, lower, upper)
     count = len(theta)
     end = Solution(
@@ -101,7 +112,7 @@ def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> S
     state = _State(
         theta[alive], end.value[alive], np.full(len(alive), 1e-2), np.full(len(alive), 2.0)
     )
-    current = problem.part(alive)
+    current, lower, upper = problem.part(alive), lower[alive], upper[alive]
     for step in range(1, max_steps + 1):
         if not len(alive):
             break
@@ -115,7 +126,7 @@ def _walk(problem: Problem, theta: Array, tolerance: float, max_steps: int) -> S
             state = _State(
                 state.theta[kept], state.value[kept], state.damping[kept], state.growth[kept]
             )
-            current = problem.part(alive)
+            current, lower, upper = problem.part(alive), lower[kept], upper[kept]
     return end
 
 

@@ -39,6 +39,10 @@ RING: dict[str, Any] = {
 WHISKER: dict[str, Any] = {"color": INK, "linewidth": 0.6, "zorder": 1.5}
 
 
+#: Deviation in percent that no panel reaches: where an end that is not held is drawn to.
+OPEN = 1e6
+
+
 @draws(Fit, "fit", "predictions, residuals and constants", first=True)
 def fit_figure(fit: Fit) -> Figure:
     """Three panels: how well it predicts, what its residuals hold, and how sure its constants
@@ -148,21 +152,32 @@ def _constants(axes: Axes, fit: Fit, rows: list[Constant]) -> None:
     right.
     """
     names = [shorten(k.name, fit.points.precision) for k in rows]
-    numbers, reach = [], [EVEN]
+    numbers, red, reach = [], [], [EVEN]
     for y, k in enumerate(rows):
         value = float("nan") if k.value is None else k.value
         low, high = fit.interval(k.name) if len(fit.draws) else (value, value)
-        interval = f" ({written(low, 3)} to {written(high, 3)})" if len(fit.draws) else ""
-        numbers.append(written(value, 3) + interval)
-        look: dict[str, Any] = {"color": WARN if _at_bound(k) else INK}
-        marker, face = ("s", "white") if _at_bound(k) else ("o", INK)
+        held = bool(np.isfinite([low, high]).all())
+        numbers.append(written(value, 3) + _in_numbers(low, high, held, len(fit.draws)))
+        loose = _at_bound(k) or not held
+        look: dict[str, Any] = {"color": WARN if loose else INK}
+        marker, face = ("s", "white") if loose else ("o", INK)
         axes.plot(0, y, marker, markersize=3.4, markerfacecolor=face, **look)
         if value != 0:
             ends = [100 * (end - value) / abs(value) for end in (low, high)]
-            axes.plot(ends, [y, y], "-", linewidth=1.3, solid_capstyle="butt", zorder=1.9, **look)
-            reach += [abs(e) for e in ends]
-    bound = [_at_bound(k) for k in rows]
-    _finish_constants(axes, names, numbers, bound, min(max(reach), 1000.0))
+            shape: dict[str, Any] = {"linewidth": 1.3, "solid_capstyle": "butt", "zorder": 1.9}
+            # An open end is drawn beyond any edge of the panel, dashed: it is no interval.
+            shape["linestyle"] = "-" if held else ":"
+            axes.plot(np.clip(ends, -OPEN, OPEN), [y, y], **shape, **look)
+            reach += [abs(e) for e in ends if np.isfinite(e)]
+        red.append(loose)
+    _finish_constants(axes, names, numbers, red, min(max(reach), 1000.0))
+
+
+def _in_numbers(low: float, high: float, held: bool, draws: int) -> str:
+    """The interval of a constant as it stands beside its value."""
+    if not held:
+        return " (not held)"
+    return f" ({written(low, 3)} to {written(high, 3)})" if draws else ""
 
 
 def _finish_constants(
@@ -181,7 +196,7 @@ def _finish_constants(
         side.grid(False, axis="y")
     right.spines["left"].set_visible(False)
     axes.set_xlabel("interval around the value (%)")
-    axes.set_title("constants" + (" (red square: at a bound)" if any(bound) else ""))
+    axes.set_title("constants" + (" (red square: at a bound or not held)" if any(bound) else ""))
     for label, at in zip(axes.get_yticklabels(), bound, strict=True):
         label.set_color(WARN if at else INK)
 

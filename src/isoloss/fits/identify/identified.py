@@ -1,0 +1,152 @@
+"""What the runs can tell of each constant, and the ridge along which they cannot: a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from isoloss.fits.arguments import FitError
+from isoloss.laws import Array, Mask
+
+#: What an answer may move along a ridge that a bound cuts before it is withheld: a log loss, so
+#: many times the spread of the residuals; an exponent; the logarithm of a count.
+NOISES, EXPONENT, COUNT = 4.0, 0.1, float(np.log(1.5))
+
+
+@dataclass(frozen=True)
+class Along:
+    """Where the ridge takes n answers.
+
+    Attributes
+    ----------
+    low, high
+        Ends of each answer over the region, shape (n,); NaN where it is not defined there.
+    moved
+        Which answers move along a part of the ridge that only a bound ends, shape (n,): the runs
+        do not tell them.
+    """
+
+    low: Array
+    high: Array
+    moved: Mask
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Which constants the runs hold, and points of the ridge along which they do not.
+
+    Attributes
+    ----------
+    followed
+        Constants that the Jacobian flags and whose profile was followed; the others are held.
+    theta
+        Points of those profiles, all else fitted again, in the solver's coordinates, shape (R, p),
+        the optimum first; none where nothing was flagged.
+    values
+        The followed constants there, in their own units, shape (R, len(followed)).
+    statistic
+        Twice the rise of the objective there over its scale, F of 1 and ``left``, shape (R,).
+    walk
+        The walk of each point, shape (R,): 2 k of the k-th followed constant downward, 2 k + 1
+        upward, -1 the optimum and others as good.
+    bound
+        Whether some constant stands at a bound of its search there, shape (R,).
+    ridges
+        The ridge that each followed constant lies on, a number from 0: those that move together.
+    left
+        Degrees of freedom that the constants leave.
+    noise
+        Spread of the residuals of log loss.
+    cause
+        On what the constants that are not held rest, in words; empty where all are held.
+    remedy
+        Two runs that would tell them apart, in words.
+    """
+
+    followed: tuple[str, ...] = ()
+    theta: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    values: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    statistic: Array = field(default_factory=lambda: np.zeros(0))
+    walk: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    bound: Mask = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    ridges: tuple[int, ...] = ()
+    left: int = 1
+    noise: float = 0.0
+    cause: str = ""
+    remedy: str = ""
+
+    def inside(self, level: float) -> Mask:
+        """Which points lie in the likelihood region of a level, shape (R,)."""
+        return np.asarray(self.statistic <= self._limit(level) * (1 + 1e-9))
+
+    def cut(self, level: float) -> Mask:
+        """Which points lie on a ridge that a bound ends inside the region, shape (R,)."""
+        ridge = np.append(np.array(self.ridges, dtype=np.intp), -1)[self.walk // 2]
+        ends = [k for k in range(2 * len(self.followed)) if self._meets_bound(k, level)]
+        return np.isin(ridge, [self.ridges[k // 2] for k in ends])
+
+    def profile(self, name: str, level: float) -> tuple[float, float]:
+        """Ends of the profile interval of a followed constant; infinite where it meets a bound.
+
+        Raises FitError for a constant that was not followed.
+        """
+        if name not in self.followed:
+            raise FitError(f"constant {name!r} was not followed; followed were {self.followed}")
+        k = self.followed.index(name)
+        low, high = self._end(2 * k, k, level), self._end(2 * k + 1, k, level)
+        # Where another walk or optimum went beyond an end, that end is not the region's.
+        others = self.values[self.inside(level), k]
+        near = 0.01 * np.ptp(others)
+        return (
+            low if others.min() >= low - near else -np.inf,
+            high if others.max() <= high + near else np.inf,
+        )
+
+    def not_held(self, level: float) -> tuple[str, ...]:
+        """Constants whose profile interval is open to a side."""
+        return tuple(
+            name for name in self.followed if not np.isfinite(self.profile(name, level)).all()
+        )
+
+    def along(self, answers: Array, level: float, least: float) -> Along:
+        """How far answers, (R, n) at the points, move over the region of a level.
+
+        ``least`` is what an answer may move along a cut walk and still be told.
+        """
+        within = self.inside(level)
+        known = np.where(np.isfinite(answers), answers, np.nan)
+        spread = known[within & (self.cut(level) | (self.walk < 0))]
+        with np.errstate(all="ignore"):
+            low, high = (f.reduce(known[within]) for f in (np.fmin, np.fmax))
+            moved = ~(spread.max(axis=0) - spread.min(axis=0) <= least)
+        return Along(low, high, np.asarray(moved & self.cut(level).any()))
+
+    def _limit(self, level: float) -> float:
+        return float(stats.f.ppf(level, 1, self.left))
+
+    def _meets_bound(self, walk: int, level: float) -> bool:
+        """Whether a walk comes to a bound inside the region, or leaves it because of one."""
+        rows = np.flatnonzero(self.walk == walk)
+        inside = self.inside(level)[rows]
+        beyond = rows[~inside]
+        near = beyond[np.argsort(self.statistic[beyond])[:1]]
+        return bool(self.bound[rows[inside]].any() or self.bound[near].any())
+
+    def _end(self, walk: int, k: int, level: float) -> float:
+        """Where the root of the rise on a walk crosses that of the limit."""
+        rows = self.walk == walk
+        if self._meets_bound(walk, level):
+            return -np.inf if walk % 2 == 0 else np.inf
+        own = np.append(self.values[0, k], self.values[rows, k])
+        root = np.sqrt(np.maximum(np.append(0.0, self.statistic[rows]), 0.0))
+        limit = np.sqrt(self._limit(level))
+        last = int(np.argmax(np.where(root <= limit, np.abs(own - own[0]), -1.0)))
+        beyond = np.flatnonzero((root > limit) & np.isfinite(root))
+        if not len(beyond):
+            return float(own[last])
+        first = int(beyond[np.argmin(np.abs(own[beyond] - own[0]))])
+        share = (limit - root[last]) / (root[first] - root[last])
+        return float(own[last] + share * (own[first] - own[last]))

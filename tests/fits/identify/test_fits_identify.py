@@ -1,0 +1,177 @@
+"""What runs can tell: loose constants, their ridge, and answers along it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+import isoloss as il
+from isoloss.fits import FitError, WarningKind, fit
+from isoloss.fits.identify import Identified
+
+TRUTH = {"A": 400.0, "alpha": 0.34, "B": 900.0, "beta": 0.3, "E": 1.8}
+
+
+def runs(sizes, lengths, noise=0.004, seed=0):
+    rng = np.random.default_rng(seed)
+    n, d = (np.ravel(v) for v in np.broadcast_arrays(sizes, lengths))
+    loss = TRUTH["E"] + TRUTH["A"] / n ** TRUTH["alpha"] + TRUTH["B"] / d ** TRUTH["beta"]
+    loss = loss * np.exp(noise * rng.standard_normal(len(n)))
+    columns = zip(n.tolist(), d.tolist(), loss.tolist(), strict=True)
+    return [il.Run(params=a, tokens=b, loss=c, precision="bf16") for a, b, c in columns]
+
+
+LENGTHS = np.geomspace(1e9, 6e10, 15)
+
+
+@pytest.fixture(scope="module")
+def two_sizes():
+    return fit("chinchilla", runs([[1e8], [4e8]], LENGTHS), draws=40)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return fit("chinchilla", runs(np.geomspace(5e7, 1e9, 4)[:, None], LENGTHS), draws=40)
+
+
+def test_two_sizes_do_not_hold_three_constants(two_sizes):
+    assert two_sizes.identified.not_held(0.9) == ("A", "alpha", "E")
+    assert not np.isfinite(two_sizes.interval("alpha")).all()
+    low, high = two_sizes.interval("beta")
+    assert 0.25 < low < high < 0.36
+    said = next(w for w in two_sizes.warnings if w.kind == WarningKind.NOT_IDENTIFIED)
+    assert said.about == ("A", "alpha", "E")
+    assert "30 runs of 2 sizes, 15 lengths" in said.text
+    assert "two runs would tell" in said.text
+    assert "NOT HELD" in str(two_sizes)
+
+
+def test_what_moves_along_the_ridge_is_withheld_and_what_does_not_is_given(two_sizes):
+    assert "A, alpha, E" in two_sizes.withheld
+    assert np.isinf(two_sizes.exponent[1:]).all()
+    assert not two_sizes.compute_split(1e20).told
+    far = two_sizes.predict(4e9, 5e10)
+    assert np.isnan(far.low[0])
+    assert far.warnings[-1].kind == WarningKind.NOT_IDENTIFIED
+    assert "none" in str(far)
+    near = two_sizes.predict(4e8, 1e11, of="mean")
+    assert near.low[0] < near.loss[0] < near.high[0] < 1.1 * near.low[0]
+
+
+def test_points_of_the_ridge_are_as_good_as_the_optimum(two_sizes):
+    """The oracle: with alpha held anywhere, A and E alone reach the same two sizes."""
+    known, best = two_sizes.identified, two_sizes.certificate.objective
+    k = known.followed.index("alpha")
+    up = (known.walk == 2 * k + 1) & known.inside(0.9)
+    assert np.ptp(known.values[up, k]) > 0.4
+    value = two_sizes.optimum.problem.value(known.theta[up])
+    assert value == pytest.approx(np.full(up.sum(), best), rel=1e-6)
+
+
+def test_a_profile_that_closes_is_that_of_a_separate_solver():
+    """Three sizes: alpha is loose but held; scipy walks the same profile under least squares."""
+    found = fit(
+        "chinchilla", runs(np.array([1e8, 3e8, 9e8])[:, None], LENGTHS, 0.008), objective="squares"
+    )
+    low, high = found.interval("alpha")
+    assert "alpha" in found.identified.followed
+    assert np.isfinite([low, high]).all()
+    x, loss = found.sample.x, found.sample.loss
+
+    def rise(alpha):
+        def residual(p):
+            a, b, beta, e = p
+            predicted = e + np.exp(a) / x.params**alpha + np.exp(b) / x.tokens**beta
+            return np.log(np.maximum(predicted, 1e-9) / loss)
+
+        v = found.values
+        begun = [np.log(v["A"]) + (alpha - v["alpha"]) * 19, np.log(v["B"]), v["beta"], v["E"]]
+        box = [(-30, -30, 0.01, 0), (40, 40, 2, 10)]
+        return least_squares(residual, begun, x_scale="jac", max_nfev=4000, bounds=box).cost
+
+    best = rise(found.values["alpha"])
+    limit = found.identified._limit(0.9) / 2 * 2 * best / (len(loss) - 5)
+    for end in (low, high):
+        assert rise(end) - best == pytest.approx(limit, rel=0.1)
+
+
+def test_a_grid_is_not_troubled(grid):
+    known = grid.identified
+    assert known.not_held(0.9) == ()
+    assert known.cause == known.remedy == ""
+    assert WarningKind.NOT_IDENTIFIED not in {w.kind for w in grid.warnings}
+    assert np.isfinite(grid.exponent).all()
+    assert grid.compute_split(1e20).told
+
+
+def test_a_ladder_tells_the_loss_along_it_and_no_role():
+    sizes = np.repeat(np.geomspace(5e7, 1e9, 7), 3)
+    found = fit("chinchilla", runs(sizes, 20 * sizes), draws=40)
+    on, off = (found.predict(*p, of="mean") for p in ((2e9, 4e10), (1e8, 4e11)))
+    assert np.isfinite(on.low[0])
+    assert np.isnan(off.low[0])
+    assert found.withheld is not None
+
+
+def test_exact_runs_are_held_where_they_can_be():
+    exact = fit(
+        "chinchilla", runs(np.geomspace(5e7, 1e9, 4)[:, None], LENGTHS, noise=0.0), draws=20
+    )
+    assert exact.identified.not_held(0.9) == ()
+    loose = fit("chinchilla", runs([[1e8], [4e8]], LENGTHS, noise=0.0), draws=20)
+    assert "alpha" in loose.identified.not_held(0.9)
+
+
+def test_a_loaded_fit_withholds_alike(two_sizes, tmp_path):
+    again = il.load(two_sizes.save(tmp_path / "fit.json"))
+    assert again.identified.not_held(0.9) == ("A", "alpha", "E")
+    assert np.isnan(again.predict(4e9, 5e10).low[0])
+    assert again.withheld == two_sizes.withheld
+
+
+def test_a_constant_that_was_not_followed_has_no_profile():
+    with pytest.raises(FitError, match="'kappa' was not followed"):
+        Identified().profile("kappa", 0.9)
+
+
+def test_answers_move_only_on_a_ridge_that_a_bound_ends():
+    """By hand: constant 0 is open upward, constant 1 closes; answers follow one each."""
+    known = Identified(
+        ("p", "q"),
+        np.zeros((5, 2)),
+        np.array([[0, 0], [0, 0], [9, 0], [0, -2], [0, 2]], float),
+        np.array([0, 0.5, 1.0, 2.0, 2.0]),
+        np.array([-1, 0, 1, 2, 3]),
+        np.array([False, False, True, False, False]),
+        (0, 1),
+        left=40,
+    )
+    reach = known.along(known.values.copy(), 0.9, least=1.0)
+    assert reach.moved.tolist() == [True, False]
+    assert reach.low.tolist() == [0, -2]
+    assert reach.high.tolist() == [9, 2]
+    assert known.not_held(0.9) == ("p",)
+
+
+def test_exact_runs_raise_no_alarm():
+    sizes = np.geomspace(5e7, 1e9, 4)[:, None]
+    found = fit("chinchilla", runs(sizes, LENGTHS, noise=0.0), draws=20)
+    assert found.warnings == ()
+    assert found.certificate.agree == found.certificate.starts
+    assert found.withheld is None
+    tied = fit("chinchilla_tied", runs(sizes, LENGTHS), draws=20)
+    assert tied.exponent_by_form
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.004])
+def test_losses_without_a_law_are_said_and_withheld(spread):
+    flat = runs(np.geomspace(5e7, 1e9, 4)[:, None], LENGTHS)
+    noise = np.random.default_rng(0).standard_normal(len(flat))
+    losses = 2.5 * np.exp(spread * noise)
+    pairs = zip(flat, losses.tolist(), strict=True)
+    found = fit("chinchilla", [replace(run, loss=loss) for run, loss in pairs], draws=20)
+    assert WarningKind.NO_SIGNAL in {w.kind for w in found.warnings}
+    assert found.withheld is not None
