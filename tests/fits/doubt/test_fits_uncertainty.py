@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 from isoloss.fits import FitError, fit
 from isoloss.fits.doubt.resampling import weights, wild
 from isoloss.fits.doubt.uncertainty import replicates, resample
-from isoloss.fits.fitting import optimum_of
 from isoloss.fits.sample import as_sample
 from isoloss.fits.solve.objective import HUBER
+from isoloss.fits.solving import optimum_of
 from isoloss.laws import preset
 
 

@@ -157,6 +157,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "high": entry.high,
         "win_rate": entry.win_rate,
         "weight": entry.weight,
+        "weight_error": entry.weight_error,
+        "same_form": list(entry.same_form),
         "fitted_log_rmse": entry.fit.fitted.log_rmse,
         "aicc": entry.aicc,
         "misses": entry.misses,

@@ -22,6 +22,9 @@ SCARCE = 10
 #: variance of such weights.
 SPARE, MOST_SPREAD = 8, 4.0
 
+#: Steps of a replicate at most: those still walking follow a ridge, where predictions hardly move.
+STEPS = 40
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -163,6 +166,6 @@ def replicates(
     """Walks from theta (S, p) on S resampled tables; those without a finite end are left out."""
     if not theta.shape[1]:
         return Draws(theta, how, 0)
-    found = solve(problem, theta, tolerance=1e-6, callback=callback)
+    found = solve(problem, theta, tolerance=1e-6, max_steps=STEPS, callback=callback)
     good = np.isfinite(found.value)
     return Draws(found.theta[good], how, int((~good).sum()))
