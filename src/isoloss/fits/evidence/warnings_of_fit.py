@@ -47,7 +47,7 @@ def judge(
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
         *_not_identified(known, level),
-        *_bounds(optimum),
+        *_bounds(optimum, known.not_held(level)),
         *_design(sample),
         *_base_misfit(sample, optimum, fitted, seen),
         *_signal(fitted, len(optimum.theta)),
@@ -142,7 +142,7 @@ def at_bound(coordinates: Coordinates, i: int, theta: float) -> list[float]:
     return [bound for edge, bound in edges if abs(theta - edge) <= near]
 
 
-def _bounds(optimum: Optimum) -> Iterator[ResultWarning]:
+def _bounds(optimum: Optimum, not_held: Sequence[str]) -> Iterator[ResultWarning]:
     coordinates = optimum.problem.coordinates
     values = coordinates.values(optimum.theta) if len(optimum.theta) else {}
     for i, k in enumerate(coordinates.free):
@@ -158,6 +158,7 @@ def _bounds(optimum: Optimum) -> Iterator[ResultWarning]:
             name.partition("[")[0] in ("alpha", "beta")
             and value < 0.1
             and name not in coordinates.law.ties
+            and name not in not_held  # else its value is any of the ridge's
         ):
             yield ResultWarning(
                 WarningKind.SMALL_ALPHA,
