@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -107,18 +107,7 @@ class _Feature:
 
     def dropped(self, level: Level) -> Level:
         """The level without it."""
-        if self.stage is None:
-            return Level(level.precision)
-        stages = {"train": dict(level.precision.train), "serve": dict(level.precision.serve)}
-        formats = stages[self.stage]
-        known = formats.pop(self.scope, None)  # gone where a part around it was dropped
-        if known is not None and self.instead is not None:
-            formats[self.scope] = self.instead.modified(known.modifiers)
-        elif known is not None and self.modifier is not None:
-            kept = known.modifiers._asdict()
-            kept |= {k: None if k not in FLAGS else False for k in _set(self.modifier)}
-            formats[self.scope] = known.modified(Modifiers(**kept))
-        return Level(Precision(stages["train"], stages["serve"]), level.sparsity)
+        return _dropped(self, level)
 
     def alone(self, level: Level) -> list[Level]:
         """Levels with nothing but this part rounded, to ask whether the law has a term for it."""
@@ -135,6 +124,23 @@ FLOATS = {
     3: "e1m1", 4: "e2m1", 5: "e2m2", 6: "e2m3", 7: "e3m3", 8: "e4m3", 9: "e4m4", 10: "e5m4",
     11: "e5m5", 12: "e5m6",
 }  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _dropped(each: _Feature, level: Level) -> Level:
+    """A level without a feature; kept, as every law of a plan is asked at the same."""
+    if each.stage is None:
+        return Level(level.precision)
+    stages = {"train": dict(level.precision.train), "serve": dict(level.precision.serve)}
+    formats = stages[each.stage]
+    known = formats.pop(each.scope, None)  # gone where a part around it was dropped
+    if known is not None and each.instead is not None:
+        formats[each.scope] = each.instead.modified(known.modifiers)
+    elif known is not None and each.modifier is not None:
+        kept = known.modifiers._asdict()
+        kept |= {k: None if k not in FLAGS else False for k in _set(each.modifier)}
+        formats[each.scope] = known.modified(Modifiers(**kept))
+    return Level(Precision(stages["train"], stages["serve"]), level.sparsity)
 
 
 def unseen(law: Law, precision: str | Precision, sparsity: str | None = None) -> tuple[str, ...]:
@@ -168,7 +174,10 @@ def sights(law: Law, levels: Sequence[Level]) -> tuple[Sight, ...]:
     own = [(k, each) for k, level in enumerate(levels) for each in _features(level, law.box)]
     if not own:
         return tuple(Sight((), level) for level in levels)
-    rows = _losses_of(law, [*levels, *(each.dropped(levels[k]) for k, each in own)])
+    asked = [*levels, *(each.dropped(levels[k]) for k, each in own)]
+    once = list(dict.fromkeys(asked))  # several levels are one without what they differ in
+    place = {level: i for i, level in enumerate(once)}
+    rows = _losses_of(law, once)[[place[level] for level in asked]]
     defined = [bool(np.isfinite(row).any()) for row in rows]
     idle = [
         pair
