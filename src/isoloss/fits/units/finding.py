@@ -98,7 +98,7 @@ def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
         WarningKind.UNDECLARED_UNITS,
         f"{' and '.join(reasons)}: {len(sample)} rows look like evaluations along {sample.units} "
         f"runs, or the law misses what tokens do at each size; {how}, or keep the last row of each "
-        f"run; until then sizes are resampled whole, and intervals from {sample.units} of them are "
+        f"run, or compare laws of another base; until then sizes are resampled whole, and intervals from {sample.units} of them are "
         "rough",
     )
 
