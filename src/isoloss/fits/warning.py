@@ -181,6 +181,7 @@ WITHHOLDING = frozenset(
         WarningKind.STARTS_DISAGREE,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.RISING_LOSS,
     }
 )
 #: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
@@ -192,6 +193,10 @@ INHERITED = frozenset(
         WarningKind.NOT_IDENTIFIED,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.UNDECLARED_UNITS,
+        WarningKind.SPLIT_CELLS,
+        WarningKind.ODD_COUNTS,
+        WarningKind.RISING_LOSS,
     }
 )
 
