@@ -175,7 +175,7 @@ def healthy(name: str, seed: int, exact: bool) -> Fit:
     bare = Runs.from_frame(
         pl.DataFrame({"params": n, "tokens": d, "precision": words, "loss": 1.0})
     )
-    noise = 1e-9 if exact else np.exp(rng.uniform(np.log(1e-3), np.log(2e-2)))
+    noise = 0.0 if exact else np.exp(rng.uniform(np.log(1e-3), np.log(2e-2)))
     loss = law.loss(as_inputs(n, d, bare.precisions))
     runs = bare.with_columns(loss=loss * np.exp(noise * rng.standard_normal(len(n))))
     return fit(law.name, runs, draws=2, starts=8, seed=seed)

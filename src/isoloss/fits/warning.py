@@ -181,6 +181,7 @@ WITHHOLDING = frozenset(
         WarningKind.STARTS_DISAGREE,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.RISING_LOSS,
     }
 )
 #: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
@@ -194,6 +195,10 @@ INHERITED = frozenset(
         WarningKind.NOT_IDENTIFIED,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.UNDECLARED_UNITS,
+        WarningKind.SPLIT_CELLS,
+        WarningKind.ODD_COUNTS,
+        WarningKind.RISING_LOSS,
     }
 )
 

@@ -57,6 +57,11 @@ def test_a_column_that_splits_cells_into_two_units_is_refused():
         fit("chinchilla", halves(1.0, condition=["raw"] * 30 + ["exp_loss"] * 30), **QUICK)
 
 
+def test_a_column_of_bits_is_asked_to_be_the_precision():
+    with pytest.raises(FitError, match=r"if it is the precision, .* precision='w\{bits\}'"):
+        fit("chinchilla", halves(1.0, bits=[8] * 30 + [4] * 30), **QUICK)
+
+
 def test_a_column_that_shifts_the_loss_of_cells_is_warned():
     found = fit("chinchilla", halves(0.02, norm=["pre"] * 30 + ["post"] * 30), **QUICK)
     assert "runs of equal cells differ in norm (post and pre)" in warning_of(
@@ -153,6 +158,7 @@ def test_a_loss_that_rises_with_params_is_asked_about():
     text = warning_of(fit("chinchilla", accuracy, **QUICK), WarningKind.RISING_LOSS)
     assert text.startswith("the loss rises with params in ")
     assert "is it an accuracy?" in text
+    assert text in (fit("chinchilla", accuracy, **QUICK).withheld or "")
     assert warning_of(fit("chinchilla", runs, **QUICK), WarningKind.RISING_LOSS) is None
 
 

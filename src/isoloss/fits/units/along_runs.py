@@ -99,7 +99,9 @@ def lines_of(sample: Sample, optimum: Optimum) -> Lines | None:
     columns = _mean(np.column_stack([residual, _taken(sample, optimum)]), point)
     left, basis = _left(columns[:, 0], columns[:, 1:])
     even, named = _even(tokens, sample.loss[first], index), _names_the_lines(sample, rows)
-    if float(np.median(np.abs(residual))) <= EXACT or len(left) - basis.shape[1] < 6:
+    # In exact tables, and far below the scatter within cells, there is nothing to be shared.
+    least = max(EXACT, 0.1 * float(np.median(np.abs(residual - columns[point, 0]))))
+    if float(np.sqrt(np.mean(left**2))) <= least or len(left) - basis.shape[1] < 6:
         return Lines(rows, Tested(), Tested(), even, named)
     return Lines(rows, _following(left, pairs, basis), _effects(left, index, basis), even, named)
 

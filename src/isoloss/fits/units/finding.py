@@ -98,8 +98,8 @@ def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
         WarningKind.UNDECLARED_UNITS,
         f"{' and '.join(reasons)}: {len(sample)} rows look like evaluations along {sample.units} "
         f"runs, or the law misses what tokens do at each size; {how}, or keep the last row of each "
-        f"run; until then sizes are resampled whole, and intervals from {sample.units} of them are "
-        "rough",
+        "run, or compare laws of another base; until then sizes are resampled whole, and intervals "
+        f"from {sample.units} of them are rough",
     )
 
 

@@ -83,7 +83,7 @@ def check_splits(sample: Sample) -> None:
             raise FitError(
                 f"column {name!r} splits every repeated cell ({' and '.join(words)}), and losses "
                 f"differ by a factor {np.exp(abs(gap)):.3g} between its values: they are no seeds; "
-                f"choose one with where({name}={words[0]!r})"
+                f"{_choice(name, words)}"
             )
 
 
@@ -93,10 +93,17 @@ def split_cells(sample: Sample) -> Iterator[ResultWarning]:
         yield ResultWarning(
             WarningKind.SPLIT_CELLS,
             f"runs of equal cells differ in {name} ({' and '.join(words)}), and their losses by "
-            f"{100 * abs(gap):.2g}% in the mean: they are no seeds of one cell; choose one with "
-            f"where({name}={words[0]!r}), or fit with per={name!r}",
+            f"{100 * abs(gap):.2g}% in the mean: they are no seeds of one cell; "
+            f"{_choice(name, words)}, or fit with per={name!r}",
             (),
         )
+
+
+def _choice(name: str, words: list[str]) -> str:
+    """What to do about a column that splits cells: it spells the precision, or one is chosen."""
+    if "bit" in name.lower():
+        return f"if it is the precision, read the table with precision='w{{{name}}}'"
+    return f"choose one with where({name}={words[0]!r})"
 
 
 def _splits(sample: Sample) -> Iterator[tuple[str, list[str], float, float]]:
