@@ -47,6 +47,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "plan_speed": "Speed of a plan",
         "next_runs": "What the next runs teach",
         "decision_quality": "Decisions under a truth that nobody fitted",
+        "decision_rivals": "Decisions beside competent rivals",
     },
     "lm": {
         "synthetic_language": "The synthetic language",
