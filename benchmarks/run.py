@@ -49,6 +49,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
         "decision_quality": "Decisions under a truth that nobody fitted",
+        "decision_rivals": "Decisions beside competent rivals",
     },
     "lm": {
         "synthetic_language": "The synthetic language",
