@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -187,12 +188,12 @@ def runs_of(case: Case, rng: np.random.Generator) -> Runs:
     return Runs.from_frame(pl.DataFrame(frame))
 
 
-def repeat(name: str, seed: int) -> dict[str, object]:
+def repeat(name: str, seed: int) -> dict[str, Any]:
     """One table, fitted: shares covered by kind, and the kinds of warnings."""
     case = cases()[name]
     rng = np.random.default_rng([seed, *name.encode()])
     found = fit(case.law, runs_of(case, rng), level=LEVEL, seed=seed)
-    out: dict[str, object] = {"constants": _constants(case, found)}
+    out: dict[str, Any] = {"constants": _constants(case, found)}
     for where, x in case.points(rng).items():
         truth = case.loss(x)
         new = truth * np.exp(case.noise(x, rng))
@@ -220,23 +221,23 @@ def _constants(case: Case, found: Fit) -> list[bool]:
     return [low <= truth[k] <= high for k, (low, high) in intervals.items() if np.isfinite(low)]
 
 
-def line(name: str, found: list[dict[str, object]]) -> list[str]:
+def line(name: str, found: list[dict[str, Any]]) -> list[str]:
     """The row of a case."""
     case = cases()[name]
     kinds = (
         "constants",
         *(f"{w}, {of}" for w in ("inside", "2x", "10x") for of in ("run", "mean")),
     )
-    warned = [set(map(str, each["warned"])) for each in found]  # type: ignore[call-overload]
+    warned = [set(map(str, each["warned"])) for each in found]
     said = [bool(w & case.reasons if case.reasons else w - OF_DESIGN) for w in warned]
     counted = Counter(kind for w in warned for kind in w - OF_DESIGN)
     listed = ", ".join(f"{k} {100 * n / len(found):.0f}%" for k, n in counted.most_common(4))
     return [
         name,
         str(len(found)),
-        *(_share([np.mean(each[k]) for each in found if each[k]]) for k in kinds),  # type: ignore[call-overload]
-        _share([np.mean(each["said"]) for each in found]),  # type: ignore[call-overload]
-        f"{np.median([v for each in found for v in each['width 10x, mean']]):.2g}%",  # type: ignore[attr-defined]
+        *(_share([np.mean(each[k]) for each in found if each[k]]) for k in kinds),
+        _share([np.mean(each["said"]) for each in found]),
+        f"{np.median([v for each in found for v in each['width 10x, mean']]):.2g}%",
         f"{100 * np.mean(said):.0f}%",
         listed or "none",
     ]
@@ -255,7 +256,7 @@ HEAD = (
 
 def main() -> None:
     counts = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    names = [word for word in sys.argv[1:] if not word.isdigit()] or list(cases())
+    names = [word for word in sys.argv[1:] if word in cases()] or list(cases())
     rows = []
     for name in names:
         count = counts[0] if counts else 12 if cases()[name].dear else 40

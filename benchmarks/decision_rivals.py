@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +106,8 @@ class Made:
 def made(seed: int) -> list[Made]:
     """Every planner's plans for the team of a seed."""
     one = team(seed)
-    oracle = Oracle.of(one.truth, one.family.precisions, one.family.hardware)  # type: ignore[arg-type]
+    truth: Any = one.truth  # all that the oracle asks of a law is its loss
+    oracle = Oracle.of(truth, one.family.precisions, one.family.hardware)
     out = []
     for who, planned, outside in _planners(one):
         for times in HORIZONS:
@@ -161,8 +163,8 @@ def _by_search(laws, gaps, compute: float, hardware: str) -> tuple[float, float,
     """The least loss of a law and a gap for each precision, by plain search."""
     found = []
     for name, law in laws.items():
-        wide = _Wide(law)
-        oracle = Oracle.of(wide, [name], hardware)  # type: ignore[arg-type]
+        wide: Any = _Wide(law)
+        oracle = Oracle.of(wide, [name], hardware)
         params, loss = oracle.params(compute, name)
         cost = 6.0 * oracle.costs[0]
         found.append((loss + gaps[name], params, compute / (cost * params), name))

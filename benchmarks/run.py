@@ -42,6 +42,9 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "wrong_law": "Coverage under a wrong law",
         "units": "Runs that depend on one another",
         "identified": "What designs can tell",
+        "coverage": "Coverage of intervals under truths of many kinds",
+        "held_out_real": "Held-out runs of public tables",
+        "compare_weights": "Weights of compared laws",
         "gap_intervals": "Coverage of the gap table",
     },
     "plans": {

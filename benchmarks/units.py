@@ -208,7 +208,7 @@ def alarms(count: int) -> list[list[str]]:
 
 def main() -> None:
     """Print coverage by design, and false alarms of healthy ones."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else repeats(40)
+    count = next((int(word) for word in sys.argv[1:] if word.isdigit()), repeats(40))
     print(f"### Runs that depend on one another: 90% intervals, {count} tables a line\n")
     print(table(["design", "unit", *NAMES, "warned"], coverage(count)))
     print(f"\n### Healthy tables that are warned, {count} tables a line\n")
