@@ -42,6 +42,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "wrong_law": "Coverage under a wrong law",
         "identified": "What designs can tell",
         "gap_intervals": "Coverage of the gap table",
+        "compare_weights": "Weights of compared laws",
     },
     "plans": {
         "plan_speed": "Speed of a plan",
