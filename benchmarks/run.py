@@ -46,6 +46,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "held_out_real": "Held-out runs of public tables",
         "compare_weights": "Weights of compared laws",
         "gap_intervals": "Coverage of the gap table",
+        "compare_weights": "Weights of compared laws",
     },
     "plans": {
         "plan_speed": "Speed of a plan",
