@@ -44,7 +44,6 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "identified": "What designs can tell",
         "coverage": "Coverage of intervals under truths of many kinds",
         "held_out_real": "Held-out runs of public tables",
-        "compare_weights": "Weights of compared laws",
         "gap_intervals": "Coverage of the gap table",
         "compare_weights": "Weights of compared laws",
     },
