@@ -33,6 +33,8 @@ CHANCE_EVEN = 0.01
 EVEN, MOST_LINES, ROWS = 6, 0.8, 3
 #: Most lines whose effects are tested; of more, neighbours tell.
 MANY = 300
+#: Difference of logs below which two tokens per param, or computes, are one.
+CLOSE = 0.05
 #: A relative residual below which a table is exact: there is nothing to correlate.
 EXACT = 1e-6
 #: Names of columns that often name the run a row belongs to.
@@ -68,6 +70,9 @@ class Lines:
         along one run do.
     named
         The further column whose values are the lines, if there is one that may name runs.
+    planned
+        Whether rows stand at few tokens per param, or few computes, that sizes share: each such
+        length is chosen for its size, as of a run of its own. Evaluations share tokens.
     """
 
     index: NDArray[np.intp]
@@ -75,6 +80,7 @@ class Lines:
     within: Tested
     even: bool
     named: str | None
+    planned: bool = False
 
     @property
     def shared(self) -> bool:
@@ -82,7 +88,9 @@ class Lines:
         if self.even and self.named is not None:
             return True
         chance = CHANCE_EVEN if self.even else CHANCE
-        return self.neighbours.beyond(chance) or self.within.beyond(chance)
+        # Neighbours of planned runs go together where the law misses what tokens do.
+        told = self.neighbours.beyond(chance) and (self.even or not self.planned)
+        return told or self.within.beyond(chance)
 
 
 def lines_of(sample: Sample, optimum: Optimum) -> Lines | None:
@@ -103,7 +111,17 @@ def lines_of(sample: Sample, optimum: Optimum) -> Lines | None:
     least = max(EXACT, 0.1 * float(np.median(np.abs(residual - columns[point, 0]))))
     if float(np.sqrt(np.mean(left**2))) <= least or len(left) - basis.shape[1] < 6:
         return Lines(rows, Tested(), Tested(), even, named)
-    return Lines(rows, _following(left, pairs, basis), _effects(left, index, basis), even, named)
+    tests = _following(left, pairs, basis), _effects(left, index, basis)
+    return Lines(rows, *tests, even, named, _planned(sample.x.params[first], tokens))
+
+
+def _planned(params: Array, tokens: Array) -> bool:
+    """Whether tokens per param, or computes, take at most half as many values as tokens do."""
+    own, ratio, compute = (
+        len(np.unique(np.round(np.log(v) / CLOSE)))
+        for v in (tokens, tokens / params, tokens * params)
+    )
+    return min(ratio, compute) <= 0.5 * own
 
 
 def _left(residual: Array, columns: Array) -> tuple[Array, Array]:
