@@ -83,6 +83,11 @@ class Lines:
     planned: bool = False
 
     @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return int(self.index.max()) + 1
+
+    @property
     def shared(self) -> bool:
         """Whether rows of a line look like those of one run."""
         if self.even and self.named is not None:

@@ -20,17 +20,20 @@ from isoloss.fits.units.value import Units
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array
 
+#: Fewest lines that are drawn again whole: of fewer, a resample often lacks half the sizes.
+WHOLE = 7
+
 
 def with_units(sample: Sample, optimum: Optimum) -> tuple[Sample, Lines | None]:
     """The sample with the units that its residuals show, where no column declares any.
 
-    Lines of rows that look like evaluations along one run become units ("trajectories"); what was
-    found of the lines comes with it.
+    Lines of rows that look like evaluations along one run become units ("trajectories"), unless
+    they are too few to be drawn again whole; what was found of the lines comes with it.
     """
     if sample.by == "groups":
         return sample, None
     lines = lines_of(sample, optimum)
-    if lines is None or not lines.shared:
+    if lines is None or not lines.shared or lines.count < WHOLE:
         return sample, lines
     return replace(sample, clusters=lines.index, by="trajectories"), lines
 
@@ -78,8 +81,9 @@ def intraclass(units: NDArray[np.intp], residual: Array, constants: int) -> tupl
 
 def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
     """A warning where units are trajectories that no column declares."""
-    if lines is None or sample.by != "trajectories":
+    if lines is None or sample.by == "groups" or not lines.shared:
         return
+    whole = sample.by == "trajectories"
     reasons = []
     if lines.neighbours.beyond(CHANCE_EVEN):
         found = lines.neighbours.correlation
@@ -96,10 +100,15 @@ def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
     )
     yield ResultWarning(
         WarningKind.UNDECLARED_UNITS,
-        f"{' and '.join(reasons)}: {len(sample)} rows look like evaluations along {sample.units} "
+        f"{' and '.join(reasons)}: {len(sample)} rows look like evaluations along {lines.count} "
         f"runs, or the law misses what tokens do at each size; {how}, or keep the last row of each "
-        "run, or compare laws of another base; until then sizes are resampled whole, and intervals "
-        f"from {sample.units} of them are rough",
+        "run, or compare laws of another base; until then "
+        + (
+            f"sizes are resampled whole, and intervals from {lines.count} of them are rough"
+            if whole
+            else f"intervals of constants are too narrow, as {lines.count} are too few to resample "
+            "whole"
+        ),
     )
 
 
