@@ -65,3 +65,14 @@ def test_a_grid_tells_it_and_so_do_laws_of_more_weight(two: Fit) -> None:
     low, high = both.choices[0].params_interval
     assert low < sizes_on_the_ridge(two).min() * 1.001
     assert high > sizes_on_the_ridge(two).max() / 1.001
+
+
+def test_a_ridge_whose_plan_runs_away_withholds_and_stops_nothing() -> None:
+    """Params hardly matter at these sizes, so that on the ridge none may be best."""
+    law = preset("chinchilla").at(**TRUE | {"A": 1e-3})
+    n, d = (v.ravel() for v in np.meshgrid([1e8, 2e8, 4e8], np.geomspace(2e9, 5e10, 8)))
+    columns = {"params": n, "tokens": d, "precision": ["bf16"] * len(n), "loss": law(n, d)}
+    runs = draw_runs(law, Runs.from_frame(pl.DataFrame(columns)), 0.003, seed=3)
+    found = fit("chinchilla", runs, draws=40)
+    assert "A" in found.identified.followed
+    assert planned(found).best is None

@@ -52,7 +52,9 @@ def ridges_of(found: Planned, budget: Budget, level: float) -> tuple[Ridge, ...]
             continue
         known = m.fit.identified
         c = {**m.values, **m.fit.coordinates.constants(known.theta)}
-        best = search(loss_of(m, c, levels, budget), found.space, len(known.theta))
+        of_law = loss_of(m, c, levels, budget)
+        # A point of the ridge may have no best size: its plan stands at the edge, and has moved.
+        best = search(of_law, found.space, len(known.theta), endless=True)
         with np.errstate(all="ignore"):
             params, tokens, loss = (np.log(v) for v in (best.params, best.tokens, best.loss))
         n, d = (known.of_counts(each, level) for each in (params, tokens))
