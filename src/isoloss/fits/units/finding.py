@@ -28,14 +28,25 @@ def with_units(sample: Sample, optimum: Optimum) -> tuple[Sample, Lines | None]:
     """The sample with the units that its residuals show, where no column declares any.
 
     Lines of rows that look like evaluations along one run become units ("trajectories"), unless
-    they are too few to be drawn again whole; what was found of the lines comes with it.
+    they are too few to be drawn again whole; what was found of the lines comes with it. Repeats of
+    a cell that are no more alike than other runs are units of their own: whole cells, of which
+    there are fewer, would make intervals too narrow by chance.
     """
     if sample.by == "groups":
         return sample, None
+    if sample.by == "cells" and not _alike(sample, optimum):
+        sample = replace(sample, clusters=None, by="runs")
     lines = lines_of(sample, optimum)
     if lines is None or not lines.shared or lines.count < WHOLE:
         return sample, lines
     return replace(sample, clusters=lines.index, by="trajectories"), lines
+
+
+def _alike(sample: Sample, optimum: Optimum) -> bool:
+    """Whether residuals of one cell go together at all."""
+    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    summed = np.bincount(sample.cells, residual)
+    return float(summed @ summed) > float(residual @ residual)
 
 
 def units_of(sample: Sample, optimum: Optimum, lines: Lines | None, scatter: float | None) -> Units:
