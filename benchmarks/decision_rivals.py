@@ -29,6 +29,8 @@ from isoloss.runs import Runs
 #: Spread of the curve of the reducible loss a decade squared, and of the power of tokens a param in
 #: what a precision costs; noise at the least size, which falls as the root of params.
 BEND, RATE, NOISE = 0.03, 0.15, (0.005, 0.015)
+#: Decades squared at which the curve levels off.
+REACH = 4.0
 #: Params of no curve, and tokens a param of no rate effect: the middle of the runs.
 MIDDLE, RATIO = 1.4e8, 40.0
 OURS, ONE, EACH, GAPS, EIGHT = (
@@ -63,8 +65,9 @@ class Bent:
         wide = self.law.loss(x.at_reference())
         cost = (self.law.loss(x) - wide) * (x.tokens / x.params / RATIO) ** self.rate
         floor = self.law.values.get("E", 0.0)
-        decades = np.log10(x.params / MIDDLE)
-        return np.asarray(floor + (wide - floor) * (1 + self.bend * decades**2) + cost)
+        # The curve levels off two decades away, or the best size would be without end.
+        curve = self.bend * REACH * np.tanh(np.log10(x.params / MIDDLE) ** 2 / REACH)
+        return np.asarray(floor + (wide - floor) * (1 + curve) + cost)
 
 
 @dataclass(frozen=True)
