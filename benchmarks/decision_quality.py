@@ -162,7 +162,7 @@ def gathered(count: int, workers: int) -> list[Outcome]:
     return found
 
 
-def _with_error(values: Array, statistic: Callable[[Array], float]) -> str:
+def with_error(values: Array, statistic: Callable[[Array], float]) -> str:
     """A statistic with its bootstrap standard error."""
     rng = np.random.default_rng(0)
     again = [statistic(values[rng.integers(0, len(values), len(values))]) for _ in range(500)]
@@ -180,7 +180,7 @@ def regrets(found: Sequence[Outcome]) -> str:
         row: list[str] = [who]
         for times in HORIZONS:
             values = np.array([o.regret for o in found if o.who == who and o.horizon == times])
-            row += [_with_error(values, median), _with_error(values, tail)]
+            row += [with_error(values, median), with_error(values, tail)]
         rows.append(row)
     head = [f"{what}, {times}x" for times in HORIZONS for what in ("median", "90th percentile")]
     return table(["plan", *head], rows)

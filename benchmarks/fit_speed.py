@@ -24,12 +24,12 @@ from benchmarks.timing import seconds, table
 from isoloss.fits import as_sample, draw_runs
 from isoloss.fits.doubt.resampling import weights
 from isoloss.fits.doubt.uncertainty import replicates
-from isoloss.fits.fitting import optimum_of
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve.objective import HUBER, SQUARES, Objective
 from isoloss.fits.solve.optimum import pose
 from isoloss.fits.solve.solver import solve
 from isoloss.fits.solve.starts import descend, with_amplitudes
+from isoloss.fits.solving import optimum_of
 from isoloss.laws import Array, preset
 from isoloss.runs import read
 

@@ -13,8 +13,8 @@ from benchmarks.timing import repeats, share, table
 from isoloss.fits import as_sample, draw_runs
 from isoloss.fits.doubt.resampling import Resample
 from isoloss.fits.doubt.uncertainty import resample
-from isoloss.fits.fitting import optimum_of
 from isoloss.fits.solve.objective import as_objective
+from isoloss.fits.solving import optimum_of
 from isoloss.laws import Array, preset
 from isoloss.runs import Runs
 

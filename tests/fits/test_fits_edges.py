@@ -12,9 +12,9 @@ from test_fits_support import cells_with_noise
 from isoloss.files import FilesError
 from isoloss.fits import FitError, as_sample, compare, draw_runs, fit, gaps, load, profile
 from isoloss.fits.doubt.misfit import lack_of_fit
-from isoloss.fits.fitting import optimum_of
 from isoloss.fits.solve import optimum
 from isoloss.fits.solve.objective import SQUARES
+from isoloss.fits.solving import optimum_of
 from isoloss.fits.warning import kinds
 from isoloss.laws import DomainError, preset
 from isoloss.runs import Runs

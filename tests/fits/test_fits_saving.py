@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from isoloss.files import FilesError
-from isoloss.fits import load
+from isoloss.fits import compare, fit, load
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -65,3 +66,13 @@ def test_fields_that_do_not_agree_are_refused(name, change, message, tmp_path: P
     with pytest.raises(FilesError, match=message) as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_loaded_value_equals_the_saved_one(table, tmp_path: Path) -> None:
+    found = fit("chinchilla", table, draws=10, starts=4, holdout="largest")
+    again = load(found.save(tmp_path / "fit.json"))
+    assert again == found
+    assert found != replace(again, flop=2 * again.flop)
+    assert found != "a fit"
+    both = compare(["chinchilla", "chinchilla_tied"], table, draws=10, starts=4)
+    assert load(both.save(tmp_path / "laws.json")) == both

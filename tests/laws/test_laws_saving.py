@@ -239,7 +239,20 @@ def test_names_of_terms_and_functions_in_files_stay_what_they_are(row: dict[str,
 
 
 def test_a_file_of_isoloss_0_1_loads() -> None:
-    assert load(GOLDEN / "kumar2024_of_0_1.json") == preset("kumar2024")
+    loaded, now = load(GOLDEN / "kumar2024_of_0_1.json"), preset("kumar2024")
+    assert loaded.box is not None
+    assert now.box is not None
+    assert loaded.box.kinds == loaded.box.methods == loaded.box.shared == ()  # not known then
+    box = replace(now.box, kinds=(), methods=(), shared=())
+    assert loaded == replace(now, box=box)
+
+
+def test_a_box_keeps_what_its_runs_were_rounded_to(tmp_path: Path) -> None:
+    law = preset("kumar2024")
+    assert law.box is not None
+    box = replace(law.box, kinds=("float", "int"), methods=("quest", "-> gptq"), shared=("a", "g"))
+    own = replace(law, name="own", box=box)
+    assert load(own.save(tmp_path / "law.json")) == own
 
 
 @pytest.mark.parametrize(

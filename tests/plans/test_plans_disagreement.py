@@ -3,9 +3,9 @@
 import pytest
 
 from isoloss.formats import Precision
-from isoloss.laws import presets
-from isoloss.plans import Budget, PlanError, gaps_by_law, plans_by_law
-from isoloss.plans.disagreement import READINGS
+from isoloss.laws import preset, presets
+from isoloss.plans import Budget, PlanError, disagreement, gaps_by_law, plans_by_law
+from isoloss.plans.disagreement import READINGS, Reading
 from isoloss.plans.search.weighted_laws import Member, complete
 
 POINTS = (["0.1B", "0.59B", "1B", "7B", "7B", "70B"], ["10B", "100B", "20B", "2T", "15T", "15T"])
@@ -87,3 +87,24 @@ def test_bad_questions_are_said_in_one_sentence() -> None:
         gaps_by_law("1B", "20B", 0)
     with pytest.raises(PlanError, match="many"):
         gaps_by_law("many", "20B")
+
+
+def test_a_reading_that_its_law_cannot_see_has_no_gap(monkeypatch) -> None:
+    asked = (
+        Reading("kumar2024", "w{b} a{b}", "seen"),
+        Reading("kumar2024", "w{b} q{b}", "not seen"),
+        Reading("chen2025", "w{b}/128 a{b}/64", "seen but for a scale"),
+    )
+    monkeypatch.setattr(disagreement, "READINGS", asked)
+    found = gaps_by_law("1B", "20B", 4)
+    own = [float(preset("kumar2024").gap(1e9, 2e10, "w4 a4"))]
+    own += [float("nan"), float(preset("chen2025").gap(1e9, 2e10, "w4/128 a4"))]
+    assert [a.gaps[0] for a in found.answers] == pytest.approx(own, nan_ok=True)
+    assert [w.text for w in found.warnings] == [
+        "law kumar2024 has no term for q in 'w4 q4': their loss is unknown",
+        "law chen2025 has no term for a/64 in 'w4/128 a4/64': what they cost is missing from the "
+        "gap",
+    ]
+    assert " unknown " in str(found)
+    planned = plans_by_law("1e20 flop", "linear-bits", 4)
+    assert [o.alone.precision for o in planned.optima][1] == "bf16"  # the one that it sees

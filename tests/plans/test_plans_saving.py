@@ -14,9 +14,8 @@ BITS = ["w4 a4 kv4", "w7 a7 kv7", "bf16"]
 
 @pytest.fixture(scope="module")
 def made() -> Plan:
-    return plan(
-        "kumar2024", Budget("1e18 flop", memory="1 GB"), "linear-bits", precision=[*BITS, "w3 a3"]
-    )
+    asked = [*BITS, "w3 a3", "w5 q2", "w5 w.head:bf16"]  # the last two are not seen
+    return plan("kumar2024", Budget("1e18 flop", memory="1 GB"), "linear-bits", precision=asked)
 
 
 def test_a_plan_comes_back_equal(made: Plan, tmp_path) -> None:
@@ -25,6 +24,7 @@ def test_a_plan_comes_back_equal(made: Plan, tmp_path) -> None:
     assert again == made
     assert str(again) == str(made)
     assert math.isnan(again.choices[0].device_hours)
+    assert [c.standing for c in again.choices[-2:]] == ["at least", "unknown"]
     assert dict(again.dropped) == dict(made.dropped)
     assert len(made.dropped) == 1
 

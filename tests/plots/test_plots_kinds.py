@@ -150,7 +150,7 @@ def test_fit_shows_predictions_residuals_and_constants(fitted: Fit) -> None:
     assert "C_T" not in words(figure)  # not in the data, so not estimated
     assert "48 runs fitted, 16 held out, 2 excluded" in figure.caption
     assert "90% intervals from 20 bootstrap replicates" in figure.caption
-    assert "not_in_data" in figure.caption
+    assert "Warnings: " in figure.caption
 
 
 def test_fit_rings_exactly_the_held_out_runs(fitted: Fit) -> None:
@@ -170,9 +170,21 @@ def test_fit_marks_a_constant_at_its_bound(base_fit: Fit) -> None:
     assert "constants" in words(plot(base_fit))
     edge = base_fit.law.constants[1].upper
     figure = plot(replace(base_fit, law=base_fit.law.at(alpha=edge)))
-    assert "constants (red square: at a bound)" in words(figure)
+    assert "constants (red square: at a bound or not held)" in words(figure)
     labels = {t.get_text(): t.get_color() for t in panels(figure)[2].get_yticklabels()}
     assert labels["alpha"] != labels["beta"] == labels["E"]
+
+
+def test_a_constant_that_the_runs_do_not_hold_has_no_bar_as_if_it_were_sure() -> None:
+    sizes, lengths = np.meshgrid([1e8, 4e8], np.geomspace(1e9, 5e10, 10))
+    columns = {"params": sizes.ravel(), "tokens": lengths.ravel(), "precision": ["bf16"] * 20}
+    columns["loss"] = 1.8 + 400 / columns["params"] ** 0.34 + 900 / columns["tokens"] ** 0.3
+    found = fit("chinchilla", Runs.from_frame(pl.DataFrame(columns)), draws=5, starts=6)
+    assert "alpha" in found.identified.not_held(0.9)
+    figure = plot(found)
+    assert f"{found.values['alpha']:.3g} (not held)" in words(figure)
+    dotted = [line for ax in panels(figure) for line in ax.lines if line.get_linestyle() == ":"]
+    assert len(dotted) == len(found.identified.not_held(0.9))
 
 
 def test_fit_without_replicates_has_no_intervals(base_fit: Fit) -> None:

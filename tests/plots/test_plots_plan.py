@@ -28,6 +28,10 @@ def plans(fitted: Fit) -> dict[str, Plan]:
         "memory": plan(
             "kumar2024", Budget("1e10 bits"), "memory-bits", precision=["fp -> w4", "fp -> w7"]
         ),
+        "mixed": plan(
+            "kumar2024", Budget("1e20 flop"), "h100", precision=[*BITS, "w5 q2", "w5 w.head:bf16"]
+        ),
+        "unseen": plan("kumar2024", Budget("1e20 flop"), "h100", precision="w5 w.head:bf16"),
         "held": plan("kumar2024", Budget(params="100M", tokens="2B"), "h100", precision=BITS),
     }
 
@@ -152,6 +156,21 @@ def test_what_a_plan_lacks_is_one_sentence(plans, name: str, kind: str, said: st
     with pytest.raises(PlotError, match=said) as caught:
         plot(plans[name], kind=kind)
     assert "\n" not in str(caught.value)
+
+
+def test_what_no_law_sees_has_no_loss_in_a_figure(plans) -> None:
+    figure = plot(plans["mixed"])
+    said = words(figure)
+    assert "at least" in said
+    assert "unknown" in said
+    assert "nan" not in said
+    axes = next(a for a in figure.figure.axes if a.get_xlabel().startswith("expected"))
+    drawn = [line for line in axes.get_lines() if line.get_marker() != "None"]
+    assert len(drawn) == len(BITS) + 1  # the bound, and no place for what is unknown
+    assert [line.get_marker() for line in drawn][-1] == ">"
+    assert "No law sees 'w5 w.head:bf16'" in words(plot(plans["unseen"]))
+    with pytest.raises(PlotError, match=r"no law sees 'w5 w.head:bf16', so this plan has no fr"):
+        plot(plans["unseen"], kind="frontier")
 
 
 def test_a_plan_without_laws_or_charts_says_so(plans) -> None:

@@ -1,6 +1,15 @@
 """How a value is named and kept: open sets, modules that add to them, files written whole."""
 
-from isoloss.files.coding import UNSAVED, decode, encode, fields_of, formerly, from_fields, was
+from isoloss.files.coding import (
+    UNSAVED,
+    decode,
+    encode,
+    equal_by_content,
+    fields_of,
+    formerly,
+    from_fields,
+    was,
+)
 from isoloss.files.folders import modules_of
 from isoloss.files.json_text import read_json
 from isoloss.files.keeping import load, save
@@ -12,32 +21,11 @@ from isoloss.files.registry import Registry
 from isoloss.files.values import did_you_mean, real_number, shown_value, whole_number
 from isoloss.files.writing import check_target, write
 
+# fmt: off
 __all__ = [
-    "KINDS",
-    "UNSAVED",
-    "FilesError",
-    "Kind",
-    "Registry",
-    "check_target",
-    "checked_name",
-    "decode",
-    "did_you_mean",
-    "encode",
-    "fields_of",
-    "formerly",
-    "from_fields",
-    "load",
-    "load_entry_points",
-    "modules_of",
-    "read_json",
-    "real_number",
-    "reason",
-    "save",
-    "shown",
-    "shown_value",
-    "use",
-    "used",
-    "was",
-    "whole_number",
-    "write",
+    "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target", "checked_name", "decode",
+    "did_you_mean", "encode", "equal_by_content", "fields_of", "formerly", "from_fields", "load",
+    "load_entry_points", "modules_of", "read_json", "real_number", "reason", "save", "shown",
+    "shown_value", "use", "used", "was", "whole_number", "write",
 ]
+# fmt: on

@@ -2,22 +2,33 @@
 
 ``fit`` takes a law and runs and gives a `Fit`, the law with its evidence; ``compare`` ranks
 several laws by what they predict unseen. Read in this order: `arguments` and `sample` (what comes
-in), `solve` (the least objective), `doubt` (intervals), `identify` (what the runs cannot tell),
-`paired_gaps` (no law needed), `evidence` (hold-outs, warnings, report), `result` (the fit),
-`compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
+in), `solve` (the least objective), `units` (what depends on what), `doubt` (intervals), `identify`
+(what the runs cannot tell), `paired_gaps` (no law needed), `evidence` (hold-outs, warnings,
+report), `result` (the fit), `compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`,
+`RESIDUAL_LOSSES`.
 
 Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
 "unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
-"not_in_data", "duplicate_rows", "few_runs", "negative_gaps", "undefined_draws", "extrapolation",
-"no_interval", "laws_disagree".
+"not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
+"rising_loss", "few_runs", "negative_gaps", "undefined_draws", "extrapolation", "no_interval",
+"laws_disagree".
 """
 
 from isoloss.fits.arguments import FitError
 from isoloss.fits.compare_laws import Comparison, Entry, compare
-from isoloss.fits.doubt import ComputeSplit, LackOfFit, Noise, Prediction, Profile
+from isoloss.fits.doubt import (
+    ComputeSplit,
+    Discrepancy,
+    HiddenBend,
+    LackOfFit,
+    Noise,
+    Prediction,
+    Profile,
+)
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
+from isoloss.fits.identify import Along
 from isoloss.fits.paired_gaps import CellGap, Gaps, GapTable, Growth, PrecisionGap, gap_table, gaps
 from isoloss.fits.predicting import predict
 from isoloss.fits.profiling import profile, profile_prediction
@@ -25,6 +36,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.saving import load, save
 from isoloss.fits.sections import Section, text
+from isoloss.fits.seeing import Standing, View, asked_of, views
 from isoloss.fits.simulating import draw_runs
 from isoloss.fits.solve import (
     OBJECTIVES,
@@ -34,15 +46,18 @@ from isoloss.fits.solve import (
     ResidualLoss,
     log_slopes,
 )
-from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind
+from isoloss.fits.units import Units
+from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withholds
 
 # fmt: off
 __all__ = [
-    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "CellGap", "Certificate", "Comparison",
-    "ComputeSplit", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut",
-    "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
-    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "WarningKind",
-    "as_sample", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
-    "predict", "profile", "profile_prediction", "rollout", "save", "split", "text",
+    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "Along", "CellGap", "Certificate",
+    "Comparison", "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError",
+    "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective",
+    "Points", "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule",
+    "Sample", "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample",
+    "asked_of", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
+    "predict", "profile", "profile_prediction", "rollout", "save", "split", "text", "views",
+    "withholds",
 ]
 # fmt: on

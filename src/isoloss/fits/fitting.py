@@ -11,17 +11,18 @@ import numpy as np
 
 from isoloss.fits.arguments import FitError, check_fixed
 from isoloss.fits.doubt import (
-    Draws,
+    Discrepancy,
+    LackOfFit,
     Noise,
     Resample,
+    discrepancy_of,
     efficiencies,
     lack_of_fit,
     loss_draws,
     noise,
-    resample,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Facts,
@@ -35,22 +36,16 @@ from isoloss.fits.evidence import (
     judge,
     split,
 )
-from isoloss.fits.identify import EXPONENT, Identified, identify, widened
+from isoloss.fits.identify import EXPONENT, Identified, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
-from isoloss.fits.solve import (
-    BASE,
-    SQUARES,
-    STUDENT,
-    Objective,
-    Optimum,
-    optimise,
-    pose,
-    unheld,
-)
+from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise, unheld
+from isoloss.fits.solving import Solved, solved_on, with_bases
+from isoloss.fits.units import of_rows, units_of
+from isoloss.fits.unseen_parts import rounding_of
 from isoloss.laws import Array, Box, Law
 from isoloss.runs import Runs
 
@@ -93,7 +88,8 @@ def fit(
     draws
         Bootstrap replicates, from which intervals are read.
     how
-        Resampling: "runs", "groups", "fractional" or "wild"; by default what the runs allow.
+        Resampling: "runs", "groups", "cells", "fractional" or "wild"; by default what the runs
+        allow.
     starts
         Walks from random starts.
     level
@@ -131,59 +127,27 @@ def fit(
     return fit_checked(chosen.fix(**held) if held else chosen, runs, holdout, asked)
 
 
-def fit_checked(law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings) -> Fit:
-    """As ``fit``, of arguments that were checked."""
+def fit_checked(
+    law: Law, runs: Runs, holdout: HoldOut | None, asked: Settings, solved: Solved | None = None
+) -> Fit:
+    """As ``fit``, of arguments that were checked; it may be solved already."""
     sample = as_sample(runs, asked.per)
     law = with_bases(law, sample) if asked.per is not None else law
     rows = split(sample, holdout, asked.seed) if holdout is not None else None
-    train = sample.take(rows.train) if rows is not None else sample
-    optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
-    optimum, known = identify(optimum, train, asked.level)
-    spread = resample(
-        train,
-        optimum,
-        asked.draws,
-        asked.how,
-        asked.seed + 1,
-        asked.callback,
-        known.theta[known.inside(asked.level)],
-    )
-    return _assemble(runs, sample, rows, optimum, known, spread, asked)
+    if solved is None:
+        solved = solved_on(law, sample.take(rows.train) if rows is not None else sample, asked)
+    return _assemble(runs, sample, rows, solved, asked)
 
 
-def with_bases(law: Law, sample: Sample) -> Law:
-    """The law with a base for every group of a sample."""
-    names = [k.name for k in law.constants if k.name in BASE]
-    if not names:
-        raise FitError(
-            f"law {law.name!r} has no base of its own ({', '.join(BASE)}) that could differ "
-            "between groups"
-        )
-    return law.per(names, sample.x.groups)
-
-
-def optimum_of(
-    law: Law, sample: Sample, objective: Objective, starts: int = 24, seed: int = 0
-) -> Optimum:
-    """The best constants alone, without intervals."""
-    problem, absent = pose(law, sample, objective)
-    return optimise(problem, absent, starts, seed)
-
-
-def held_out(
-    optimum: Optimum,
-    spread: Draws,
-    test: Sample,
-    rule: str,
-    level: float,
-    seed: int,
-    known: Identified | None = None,
+def _held_out(
+    solved: Solved, beyond: Discrepancy, test: Sample, rule: str, asked: Settings
 ) -> HeldOut:
     """Predictions of rows that were not fitted, each with the interval of a new run.
 
     Raises FitError where they depend on constants that no fitted row holds: that would be a guess.
     """
-    law = optimum.law
+    optimum, spread = solved.optimum, solved.spread
+    law, coordinates = optimum.law, optimum.problem.coordinates
     guessed = unheld(law, optimum.absent, test.x)
     if guessed:
         raise FitError(
@@ -191,37 +155,33 @@ def held_out(
             f"law {law.name!r} cannot predict them"
         )
     centre = law.loss(test.x)
-    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
-    mean = loss_draws(optimum.problem.coordinates, spread.theta, test.x)
-    drawn = with_noise(mean, residual, len(optimum.theta), seed)
-    prediction = summarise(test.x, centre, drawn, level, "run", law)
-    if known is not None:
-        prediction = widened(prediction, known, optimum.problem.coordinates, mean, test.x)
+    residual = np.log(law.loss(optimum.problem.x) / optimum.problem.observed)
+    order = np.argsort(residual)  # so that draws do not depend on the order of the rows
+    runs = residual[order], optimum.problem.x.params[order]
+    drawn = with_discrepancy(law, spread.theta, runs, beyond, test.x, "run", asked.seed)
+    alone = loss_draws(coordinates, spread.theta, test.x)
+    prediction = summarise(test.x, centre, drawn, asked.level, "run", law)
+    prediction = widened(prediction, solved.known, coordinates, alone, test.x)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
 
 def _assemble(
-    runs: Runs,
-    sample: Sample,
-    rows: Split | None,
-    optimum: Optimum,
-    known: Identified,
-    spread: Draws,
-    asked: Settings,
+    runs: Runs, sample: Sample, rows: Split | None, solved: Solved, asked: Settings
 ) -> Fit:
     """The fit of an optimum and its replicates: everything that is told of them."""
-    train = sample.take(rows.train) if rows is not None else sample
+    train, optimum, known, spread = solved.train, solved.optimum, solved.known, solved.spread
     law = replace(optimum.law, box=box_of(train), evidence="F", metric=train.metric)
     fitted = errors_of(train.loss, law.loss(train.x))
+    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+    beyond = _beyond(solved, lack)
     held = None
     if rows is not None:
-        test = sample.take(rows.test)
-        held = held_out(optimum, spread, test, rows.rule, asked.level, asked.seed, known)
-    lack = lack_of_fit(optimum.problem, optimum.theta, train.clusters)
+        held = _held_out(solved, beyond, sample.take(rows.test), rows.rule, asked)
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
+    judged = judge(train, optimum, fitted, held, lack, paired, known, spread.failed, asked.level)
     return Fit(
         law=law,
         objective=optimum.problem.objective,
@@ -242,14 +202,20 @@ def _assemble(
         gaps=paired,
         gap_score=None if paired is None else paired.score(law, train),
         efficiencies=efficiencies(optimum),
-        warnings=judge(
-            train, optimum, fitted, held, lack, paired, known, spread.failed, asked.level
-        ),
+        warnings=(*of_rows(train, optimum, solved.lines), *judged),
         facts=_facts(runs, sample, asked.seed),
         optimum=optimum,
         sample=train,
         identified=known,
+        discrepancy=beyond,
+        units=units_of(train, optimum, solved.lines, solved.scatter),
     )
+
+
+def _beyond(solved: Solved, lack: LackOfFit | None) -> Discrepancy:
+    """What the law may miss; a test for lack of fit by rows says which bends would have shown."""
+    freedom = lack.freedom if lack and solved.train.clusters is None else 0
+    return discrepancy_of(solved.optimum, solved.train, solved.spread.how != "runs", freedom)
 
 
 def _noise(law: Law, train: Sample, constants: int) -> Noise | None:
@@ -261,12 +227,14 @@ def box_of(sample: Sample) -> Box:
     """The region that runs cover."""
     x = sample.x
     ratio = x.tokens / x.params
+    present = [x.levels.items[k].precision for k in np.unique(x.level)]
     edges = [(float(v.min()), float(v.max())) for v in (x.params, x.tokens, ratio)]
     return Box(
         edges[0],
         edges[1],
         edges[2],
         ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
+        **rounding_of(present),
     )
 
 
@@ -309,7 +277,7 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     problem = replace(optimum.problem, objective=other)
     if not len(optimum.theta):
         return None
-    again = optimise(problem, optimum.absent, 8, 0)
+    again = optimise(problem, optimum.absent, 3, 0, optimum.theta, 1e-6)
     group = problem.x.groups[0] if problem.x.groups else None
     exponent = float(
         split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]

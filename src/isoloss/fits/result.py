@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, save, was
+from isoloss.files import UNSAVED, equal_by_content, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
+    Discrepancy,
     Efficiencies,
     LackOfFit,
     Noise,
     Prediction,
+    as_seen,
     exponent_by_form,
+    hidden_beyond,
     loss_draws,
     points,
     split_compute,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.evidence import (
     Errors,
@@ -44,13 +47,16 @@ from isoloss.fits.identify import COUNT, Identified, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
+from isoloss.fits.seeing import View, views
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
-from isoloss.fits.warning import WITHHOLDING, ResultWarning, WarningKind
+from isoloss.fits.warning import ResultWarning, WarningKind, withholds
 from isoloss.formats import Precision
 from isoloss.laws import Array, Inputs, Law
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Fit:
     """A law fitted to runs: constants with doubt, errors, typed warnings; prints itself.
@@ -66,7 +72,7 @@ class Fit:
     draws
         Bootstrap replicates in the solver's coordinates, shape (S, p), columns as ``law.free``.
     resample
-        How tables were drawn again: "runs", "groups", "fractional" or "wild".
+        How tables were drawn again: "runs", "groups", "cells", "fractional" or "wild".
     certificate
         Evidence that the optimum is the global one.
     absent
@@ -99,12 +105,16 @@ class Fit:
         What must be known before the fit is used; kinds are listed in `WarningKind`.
     facts
         Counts, hash of the table, sources, seed, version.
+    units
+        What was taken as one piece of evidence, and the columns without use; None in older files.
     optimum
         The solved problem; None in a fit that was loaded.
     sample
         The fitted runs; None in a fit that was loaded.
     identified
         Which constants the runs hold, and points of the ridge along which they do not.
+    discrepancy
+        How far the law may miss the truth, growing with the distance from the runs.
     """
 
     law: Law
@@ -128,9 +138,11 @@ class Fit:
     efficiencies: Efficiencies | None
     warnings: tuple[ResultWarning, ...] = field(metadata=was("cautions"))
     facts: Facts
+    units: Units | None = None
     optimum: Optimum | None = field(default=None, metadata=UNSAVED)
     sample: Sample | None = field(default=None, metadata=UNSAVED)
     identified: Identified = field(default_factory=Identified)
+    discrepancy: Discrepancy = field(default_factory=Discrepancy)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -195,10 +207,7 @@ class Fit:
     @property
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
-        found = [each.text for each in self.warnings if each.kind in WITHHOLDING]
-        shape = ("A", "alpha", "B", "beta", "kappa")
-        at_bound = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
-        found += [w.text for w in at_bound if {n.partition("[")[0] for n in w.about} & {*shape}]
+        found = [each.text for each in self.warnings if withholds(each)]
         if not found and self.exponent_by_form:
             return (
                 f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing "
@@ -276,17 +285,29 @@ class Fit:
         level = self.level if level is None else check_level(level)
         doubts = self.doubts(x)
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
-        return widened(made, self.identified, self.coordinates, self.draw(x, "mean"), x)
+        alone = loss_draws(self.coordinates, self.draws, x)
+        made = widened(made, self.identified, self.coordinates, alone, x)
+        return as_seen(made, x, self.views(x), self.law.name)
+
+    def views(self, x: Inputs) -> tuple[View, ...]:
+        """What the law can say of each level of some inputs."""
+        fitted = self.points.fitted_precisions
+        # Kept with the fit, so that no other one has its id meanwhile.
+        kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
+            ("views", id(self)), lambda: (self, views(self.law, x.levels.items, fitted))
+        )
+        return kept[1]
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
-        """Losses under every bootstrap replicate, (S, n): of the mean, or of new runs."""
+        """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
-        draws = loss_draws(self.coordinates, self.draws, x)
-        if of == "mean":
-            return draws
-        residual = self.points.residual[~self.points.held_out]
         seed = self.facts.seed if seed is None else seed
-        return with_noise(draws, residual, self.draws.shape[1], seed)
+        fitted = ~self.points.held_out
+        runs = self.points.residual[fitted], self.points.params[fitted]
+        if self.units is not None:  # files of before draw as they did, in the order of their rows
+            order = np.argsort(runs[0])
+            runs = runs[0][order], runs[1][order]
+        return with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, of, seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
@@ -304,7 +325,8 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        return (*found, *unseen_at_points(self.law, x))
+        hidden = hidden_beyond(self.law, self.discrepancy, x)
+        return (*found, *hidden, *unseen_at_points(self.law, x))
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""
@@ -347,12 +369,14 @@ class Fit:
 
     def _about(self) -> Iterator[str]:
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
+        yield from self.units.lines() if self.units is not None else ()
         yield (
             f"objective: {self.objective}; {100 * self.level:.0f}% intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"
         )
         yield f"optimum: {self.certificate}"
         yield from lines_of_misfit(self.noise, self.lack_of_fit)
+        yield from self.discrepancy.lines()
         yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:

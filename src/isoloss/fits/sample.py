@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ SAME = (
     "method",
 )
 
+#: What is drawn again as one: runs that stand alone, declared groups, repeats of one cell, or
+#: evaluations that look like those of one run.
+UnitKind = Literal["runs", "groups", "cells", "trajectories"]
+
 #: Where a row stands, at the end of the reason for which it is excluded.
 _PLACE = re.compile(r" \([^()]*row \d+\)$")
 
@@ -47,13 +51,20 @@ class Sample:
     loss
         Losses in their metric, shape (n,).
     clusters
-        Index of the group of each run, shape (n,); None where runs are not grouped.
+        Index of the unit of each run, shape (n,); None where every run stands alone. Units are the
+        groups where runs are grouped, else cells where some were run more than once.
+    by
+        What the units are.
+    weights
+        Weights of rows, shape (n,), of mean one; None for equal ones.
     """
 
     runs: Runs
     x: Inputs
     loss: Array
     clusters: NDArray[np.intp] | None
+    by: UnitKind = "runs"
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -70,7 +81,32 @@ class Sample:
             if self.clusters is None
             else np.unique(self.clusters[rows], return_inverse=True)[1]
         )
-        return Sample(self.runs.take(rows), self.x.take(rows), self.loss[rows], clusters)
+        weights = None if self.weights is None else self.weights[rows]
+        return Sample(
+            self.runs.take(rows), self.x.take(rows), self.loss[rows], clusters, self.by, weights
+        )
+
+    @property
+    def weighable(self) -> bool:
+        """Whether every run has a standard error of its loss."""
+        if "loss_se" not in self.runs.columns:
+            return False
+        errors = np.asarray(self.runs["loss_se"], dtype=float)
+        return bool(np.isfinite(errors).all() and (errors > 0).any())
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return len(self) if self.clusters is None else int(self.clusters.max()) + 1
+
+    @cached_property
+    def rank(self) -> NDArray[np.intp]:
+        """The place of every run in an order that is the same whatever the order of the table."""
+        names = np.array([str(each) for each in self.x.levels.items])[self.x.level]
+        told = [name for name in ("seed", "group", "source") if name in self.runs.columns]
+        others = [np.array([str(v) for v in self.runs[name]]) for name in told]
+        order = np.lexsort((*others, self.loss, names, self.x.tokens, self.x.params))
+        return np.argsort(order).astype(np.intp)
 
     @cached_property
     def cells(self) -> NDArray[np.intp]:
@@ -149,7 +185,20 @@ def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:
         sparsity=_texts(usable, "sparsity"),
         group=labels,
     )
-    return Sample(usable, x, np.asarray(usable["loss"], dtype=float), _clusters(usable))
+    loss = np.asarray(usable["loss"], dtype=float)
+    groups = _clusters(usable)
+    found = Sample(usable, x, loss, groups, "runs" if groups is None else "groups")
+    return _by_cell(found) if groups is None else found
+
+
+def _by_cell(sample: Sample) -> Sample:
+    """The sample with cells as units where some were run more than once: seeds of a cell share
+    whatever the law misses there, and the noise of its data and schedule.
+    """
+    cells = sample.cells
+    if int(cells.max()) + 1 == len(cells):
+        return sample
+    return replace(sample, clusters=cells.astype(np.intp), by="cells")
 
 
 def _labels(runs: Runs, per: str | None) -> list[str] | None:

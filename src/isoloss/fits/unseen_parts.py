@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import Inputs, Law, Sight, sights
+from isoloss.formats import Format, Precision
+from isoloss.laws import Inputs, Law, Level, Sight, alike, kind_of, sights
 
 #: How many precisions a sentence names.
 MOST = 6
 
 
 def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultWarning, ...]:
-    """What a law leaves out of runs: those that are full precision to it, then the others.
+    """What a law leaves out of runs: those that are full precision to it, then the others, then
+    kinds of formats that share a constant.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultW
     Returns
     -------
     tuple of ResultWarning
-        At most two, of kind UNSEEN_PARTS; none where the law sees all.
+        At most three, of kind UNSEEN_PARTS; none where the law sees all.
     """
     counts = np.bincount(x.level, minlength=len(found))
     blind = [s.is_reference for s in found]
@@ -45,7 +47,29 @@ def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultW
             verb = "is" if runs == 1 else "are"
             text = f"{law.name} {_has_no(left)}: {runs} of {len(x)} runs {verb} {said}"
             out.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, left))
-    return tuple(out)
+    # What a law leaves out has no constant of its own.
+    return (*out, *_shared(law, [found[int(k)].level for k in np.flatnonzero(counts)]))
+
+
+def _shared(law: Law, present: Sequence[Level]) -> Iterator[ResultWarning]:
+    """A warning where formats of several kinds have one constant, as int4 and e2m1 in a law of
+    bits."""
+    kinds = [[kind_of(f) for f in _rounded(level)] for level in present]
+    if len({k for own in kinds for k in own}) < 2:
+        return
+    for tie in alike(law, present):
+        told = [k for k in tie if kinds[k]]
+        if len({tuple(kinds[k]) for k in told if len(kinds[k]) == len(kinds[told[0]])}) > 1:
+            names = " = ".join(f"'{present[k]}'" for k in told[:MOST])
+            text = (
+                f"{law.name} has one constant for {names}: formats of several kinds are one to it"
+            )
+            yield ResultWarning(WarningKind.UNSEEN_PARTS, text)
+
+
+def _rounded(level: Level) -> list[Format]:
+    formats = (*level.precision.train.values(), *level.precision.serve.values())
+    return [f for f in formats if not f.is_wide]
 
 
 def unseen_at_points(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
@@ -74,3 +98,31 @@ def _has_no(left: Sequence[str]) -> str:
     if not all(name.isalpha() for name in left):
         return f"has no term for {', '.join(map(repr, left[:MOST]))}{more}"
     return f"has no part{'s' if len(left) > 1 else ''} {', '.join(left[:MOST])}{more}"
+
+
+def rounding_of(present: Sequence[Precision]) -> dict[str, tuple[str, ...]]:
+    """What the constants of some runs are of: kinds of formats, methods, parts like the weights.
+
+    Reference: `laws.Box`, whose fields these are.
+    """
+    stages = {
+        mark: [f for p in present for f in getattr(p, name).values() if not f.is_wide]
+        for mark, name in (("", "train"), ("-> ", "serve"))
+    }
+    methods = {mark: {f.method for f in formats} for mark, formats in stages.items()}
+    return {
+        "kinds": tuple(sorted({kind_of(f) for formats in stages.values() for f in formats})),
+        "methods": tuple(
+            f"{m}{w}" for m, own in methods.items() if len(own) == 1 for w in own if w
+        ),
+        "shared": tuple(sorted(_as_weights(present))),
+    }
+
+
+def _as_weights(present: Sequence[Precision]) -> set[str]:
+    """The parts that all runs with rounded weights, and no others, round in the same format."""
+    rounded = [{s: f for s, f in p.train.items() if not f.is_wide} for p in present]
+    parts = {part for formats in rounded for part in formats} - {"w"}
+    return {
+        part for part in parts if all(formats.get(part) == formats.get("w") for formats in rounded)
+    }

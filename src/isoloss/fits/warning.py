@@ -105,6 +105,31 @@ class WarningKind(StrEnum):
         "Runs repeat others to the last digit of the loss, which makes intervals too narrow.",
         "Remove the copies.",
     )
+    UNDECLARED_UNITS = (
+        "undeclared_units",
+        "Rows look like evaluations along fewer runs, which no column declares.",
+        "Name the run of each row in a column group, or keep the last row of each run.",
+    )
+    SPLIT_CELLS = (
+        "split_cells",
+        "A column parts runs of equal cells into losses that differ beyond seeds.",
+        "Choose one of its values with where, or fit with per.",
+    )
+    ODD_ROW = (
+        "odd_row",
+        "A few runs lie far from all others.",
+        "Look at these runs; leave them out with a reason if something went wrong.",
+    )
+    ODD_COUNTS = (
+        "odd_counts",
+        "Params or tokens look as if they were counted in millions or billions.",
+        "Scale the column to single parameters and tokens.",
+    )
+    RISING_LOSS = (
+        "rising_loss",
+        "The loss rises with params at equal tokens and precision, as an accuracy does.",
+        "Give a loss, or one less the accuracy.",
+    )
     FEW_RUNS = (
         "few_runs",
         "There are fewer than three runs for each constant, so intervals are rough.",
@@ -113,7 +138,7 @@ class WarningKind(StrEnum):
     NEGATIVE_GAPS = (
         "negative_gaps",
         "Some paired gaps are not positive and have no logarithm; slopes rest on the others.",
-        "Use gap_table, whose exponents take every gap, or add seeds.",
+        "Use il.fits.gap_table where a precision has several sizes or lengths, or add seeds.",
     )
     UNDEFINED_DRAWS = (
         "undefined_draws",
@@ -156,8 +181,11 @@ WITHHOLDING = frozenset(
         WarningKind.STARTS_DISAGREE,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.RISING_LOSS,
     }
 )
+#: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
+OF_SIZE = frozenset({"A", "alpha", "B", "beta", "kappa"})
 #: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
 INHERITED = frozenset(
     {
@@ -167,6 +195,10 @@ INHERITED = frozenset(
         WarningKind.NOT_IDENTIFIED,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
+        WarningKind.UNDECLARED_UNITS,
+        WarningKind.SPLIT_CELLS,
+        WarningKind.ODD_COUNTS,
+        WarningKind.RISING_LOSS,
     }
 )
 
@@ -211,3 +243,10 @@ class ResultWarning:
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:
     """The kinds among some warnings."""
     return {each.kind for each in warnings}
+
+
+def withholds(each: ResultWarning) -> bool:
+    """Whether a warning of a fit withholds the exponent, and the sizes that are made of it."""
+    if each.kind is WarningKind.AT_BOUND:
+        return any(name.partition("[")[0] in OF_SIZE for name in each.about)
+    return each.kind in WITHHOLDING

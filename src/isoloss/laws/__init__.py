@@ -7,7 +7,7 @@ from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inp
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law
 from isoloss.laws.pieces import PIECES, register_term
-from isoloss.laws.provenance import EVIDENCE, Box, Evidence
+from isoloss.laws.provenance import EVIDENCE, Box, Evidence, kind_of
 from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.saving import law_from_json
 from isoloss.laws.sight import Sight, alike, seen_parts, sights, unseen
@@ -39,9 +39,9 @@ __all__ = [
     "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale",
     "Sight", "Sparse",
     "Table", "Value", "alike", "amplitude", "as_inputs", "as_law", "bits_power", "decaying",
-    "exponent",
-    "float_fields",
-    "halving", "law_from_json", "plain", "power", "preset", "presets", "register", "register_term",
+    "exponent", "float_fields",
+    "halving", "kind_of", "law_from_json", "plain", "power", "preset", "presets", "register",
+    "register_term",
     "saturating", "scale", "seen_parts", "select", "sights",
     "take", "tanh_error", "unseen",
 ]  # fmt: skip

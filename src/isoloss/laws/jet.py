@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 #: A float, an array or a Jet: what a formula computes with.
 Value = Any
+#: Derivatives beyond which pairs are looked at for zeros: constants of different levels of a table
+#: never meet in a run, and most pairs of a law with many levels are of that kind.
+MANY = 12
 
 
 class Jet:
@@ -116,13 +119,22 @@ def _scaled(parts: Mapping[Any, Value], factor: Value) -> dict[Any, Value]:
     return {key: part * factor for key, part in parts.items()}
 
 
+def _is_zero(part: Value) -> bool:
+    """Whether a part is zero everywhere; most that are not show it in their first row."""
+    array = np.asarray(part)
+    return not (array[0].any() if array.ndim > 1 else False) and not array.any()
+
+
 def _pairs(
     grad: Mapping[int, Value], other: Mapping[int, Value], hess: dict[tuple[int, int], Value]
 ) -> None:
     """Adds grad_i other_j + grad_j other_i to the second derivatives."""
+    many = len(grad) + len(other) > MANY
     for i, g in grad.items():
         for j, o in other.items():
             product = g * o
+            if many and _is_zero(product):
+                continue
             pair = (i, j) if i <= j else (j, i)
             if i == j:
                 product = 2.0 * product
@@ -153,10 +165,13 @@ def _chain(a: Jet, value: Array, first: Value, second: Value) -> Jet:
     """A scalar function of a jet from its value and its two derivatives."""
     hess = _scaled(a.hess, first)
     items = sorted(a.grad.items())
+    many = len(items) > MANY
     for k, (i, g) in enumerate(items):
         bent = g * second
         for j, o in items[k:]:
             product = bent * o
+            if many and _is_zero(product):
+                continue
             hess[i, j] = hess[i, j] + product if (i, j) in hess else product
     return Jet(value, _scaled(a.grad, first), hess)
 

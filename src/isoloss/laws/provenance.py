@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from isoloss.formats import Format
 from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Array
 
@@ -25,6 +26,16 @@ EVIDENCE: Mapping[Evidence, str] = {
 }
 
 
+def kind_of(known: Format) -> str:
+    """The kind of a format to the evidence of a law: "int" and "float", in blocks too, or its own.
+
+    A law of bits reads e2m1 as four bits, as it reads int4; its constants are those of one kind.
+    """
+    if known.exponent is not None:
+        return "float"
+    return "int" if known.kind == "block" else known.kind
+
+
 @dataclass(frozen=True)
 class Box:
     """The region that a law's runs cover.
@@ -35,12 +46,22 @@ class Box:
         The least and the most of each: counts, and their ratio.
     formats
         The formats that were run, in words.
+    kinds
+        Kinds of the rounded formats that were run, as `kind_of` says; () where unknown.
+    methods
+        Methods that rounded all of them, as "quest", or "-> gptq" after training; () where unknown
+        or several.
+    shared
+        Parts that all its runs rounded as their weights: constants of weights hold them too.
     """
 
     params: tuple[float, float]
     tokens: tuple[float, float]
     tokens_per_param: tuple[float, float]
     formats: str = ""
+    kinds: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
     def outside(self, x: Inputs) -> Array:
         """How far each run lies outside, as a factor, shape (n,).

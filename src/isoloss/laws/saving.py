@@ -136,6 +136,10 @@ class _Fields:
         """A field of a type that files know."""
         return decode(hint, self[name], name if self.place == "law" else f"{self.place}.{name}")
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there, for those that older files lack."""
+        return name in self.saved
+
     def mapping(self, name: str) -> dict[str, Any]:
         """A field that is an object of others."""
         found = self[name]
@@ -166,6 +170,10 @@ def _box(own: _Fields) -> Box:
         own.read("tokens", Pair),
         own.read("tokens_per_param", Pair),
         own.read("formats", str),
+        *(
+            own.read(name, Texts) if own.has(name) else ()
+            for name in ("kinds", "methods", "shared")
+        ),
     )
 
 

@@ -9,12 +9,19 @@ a law has a term at all is also asked of each part alone, since a term may be ze
 What it cannot find is a term that acts in a corner only: beyond these counts, for repeated tokens,
 below a share of 1e-11 of the loss, or together with something that the level does not set. Such a
 term is called unseen, while the loss itself holds it.
+
+**What the constants are of.** A law of bits reads e2m1 as four bits, though its constants are those
+of integers: a format of another kind than those of its runs (`Box.kinds`) is unseen where a format
+of their kind and as many bits has the same loss. A part that all its runs rounded as their weights
+(`Box.shared`) is seen where it is. A method (`@rtn`) that the law has no term for is
+unseen unless all its runs were rounded by it (`Box.methods`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -23,6 +30,7 @@ from isoloss.laws.formula import Formula, Grouped
 from isoloss.laws.inputs import Inputs, Level, Levels, Stage
 from isoloss.laws.jet import Array, plain
 from isoloss.laws.law import Law
+from isoloss.laws.provenance import Box, kind_of
 from isoloss.laws.terms import bound
 
 #: Counts at which a law is asked: terms that hide at one size show at another.
@@ -44,13 +52,21 @@ class Sight:
     ----------
     unseen
         Parts, modifiers and sparsity that the law leaves out, spelled as "d", "w.head", "-> w",
-        "w@gptq", "-> w/128" or "2:4"; the outermost of each.
+        "w@gptq", "-> w/128" or "2:4", and formats of a kind that its runs lack, as "w:e2m1"; the
+        outermost of each.
     level
         The level as the law sees it: without what it leaves out.
+    missing
+        What of these is more than how numbers are scaled: parts, scopes, formats, methods and
+        sparsity. The loss of the level is not known to a law that misses any.
+    is_floor
+        Whether all that is missing rounds more, so that the law's loss is a lower bound.
     """
 
     unseen: tuple[str, ...]
     level: Level
+    missing: tuple[str, ...] = ()
+    is_floor: bool = True
 
     @property
     def is_reference(self) -> bool:
@@ -62,36 +78,69 @@ class Sight:
 
 @dataclass(frozen=True)
 class _Feature:
-    """One thing that a level sets: its spelling, the scope that it belongs to, how to drop it."""
+    """One thing that a level sets: its spelling, the scope that it belongs to, how to drop it.
+
+    A format of another kind than the evidence is dropped by putting one of that kind `instead`.
+    """
 
     name: str
     stage: Stage | None
     scope: str
     modifier: Modifiers | None = None
+    instead: Format | None = None
+    is_finer: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a part with everything in it."""
+        return self.modifier is None and self.instead is None
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is how numbers are scaled and rounded, which no law drops out for."""
+        return self.modifier is not None and self.modifier.method is None
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether it rounds what would not be rounded, or more finely, without it."""
+        return self.is_setting or (self.is_whole and not self.is_finer)
 
     def dropped(self, level: Level) -> Level:
         """The level without it."""
-        if self.stage is None:
-            return Level(level.precision)
-        stages = {"train": dict(level.precision.train), "serve": dict(level.precision.serve)}
-        formats = stages[self.stage]
-        known = formats.pop(self.scope, None)  # gone where a part around it was dropped
-        if known is not None and self.modifier is not None:
-            kept = known.modifiers._asdict()
-            kept |= {k: None if k not in FLAGS else False for k in _set(self.modifier)}
-            formats[self.scope] = known.modified(Modifiers(**kept))
-        return Level(Precision(stages["train"], stages["serve"]), level.sparsity)
+        return _dropped(self, level)
 
     def alone(self, level: Level) -> list[Level]:
         """Levels with nothing but this part rounded, to ask whether the law has a term for it."""
-        if self.stage is None or self.modifier is not None:
+        if self.stage is None or not self.is_whole:
             return []
         formats = level.precision.train if self.stage == "train" else level.precision.serve
-        known = [formats[self.scope], *map(Format.parse, ALONE)]
-        return [_only(self.scope, each, self.stage) for each in known if not each.is_wide]
+        own, known = formats[self.scope], _alone(self.scope, self.stage)
+        return [_only(self.scope, own, self.stage), *known] if not own.is_wide else list(known)
 
 
 FLAGS = ("hadamard", "clip", "pow2")
+#: A float of each number of bits, to ask a law whether it sees more than them.
+FLOATS = {
+    3: "e1m1", 4: "e2m1", 5: "e2m2", 6: "e2m3", 7: "e3m3", 8: "e4m3", 9: "e4m4", 10: "e5m4",
+    11: "e5m5", 12: "e5m6",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _dropped(each: _Feature, level: Level) -> Level:
+    """A level without a feature; kept, as every law of a plan is asked at the same."""
+    if each.stage is None:
+        return Level(level.precision)
+    stages = {"train": dict(level.precision.train), "serve": dict(level.precision.serve)}
+    formats = stages[each.stage]
+    known = formats.pop(each.scope, None)  # gone where a part around it was dropped
+    if known is not None and each.instead is not None:
+        formats[each.scope] = each.instead.modified(known.modifiers)
+    elif known is not None and each.modifier is not None:
+        kept = known.modifiers._asdict()
+        kept |= {k: None if k not in FLAGS else False for k in _set(each.modifier)}
+        formats[each.scope] = known.modified(Modifiers(**kept))
+    return Level(Precision(stages["train"], stages["serve"]), level.sparsity)
 
 
 def unseen(law: Law, precision: str | Precision, sparsity: str | None = None) -> tuple[str, ...]:
@@ -122,10 +171,13 @@ def unseen(law: Law, precision: str | Precision, sparsity: str | None = None) ->
 
 def sights(law: Law, levels: Sequence[Level]) -> tuple[Sight, ...]:
     """What a law sees of each of several levels; formats of 16 bits and more are no rounding."""
-    own = [(k, each) for k, level in enumerate(levels) for each in _features(level)]
+    own = [(k, each) for k, level in enumerate(levels) for each in _features(level, law.box)]
     if not own:
         return tuple(Sight((), level) for level in levels)
-    rows = _losses_of(law, [*levels, *(each.dropped(levels[k]) for k, each in own)])
+    asked = [*levels, *(each.dropped(levels[k]) for k, each in own)]
+    once = list(dict.fromkeys(asked))  # several levels are one without what they differ in
+    place = {level: i for i, level in enumerate(once)}
+    rows = _losses_of(law, once)[[place[level] for level in asked]]
     defined = [bool(np.isfinite(row).any()) for row in rows]
     idle = [
         pair
@@ -157,9 +209,7 @@ def seen_parts(law: Law) -> tuple[str, ...]:
     stages: tuple[Stage, Stage] = ("train", "serve")
     parts = [part for part in PARTS if part not in ("k", "v")]  # laws read both as kv
     asked = {
-        ("-> " if stage == "serve" else "") + part: [
-            _only(part, Format.parse(name), stage) for name in ALONE
-        ]
+        ("-> " if stage == "serve" else "") + part: _alone(part, stage)
         for stage in stages
         for part in parts
     }
@@ -184,9 +234,11 @@ def _sight(level: Level, left: Sequence[_Feature]) -> Sight:
     named: list[_Feature] = []
     for each in left:
         seen = each.dropped(seen)
-        if not any(g.modifier is None and _is_inside(each, g) for g in named):
+        if not any(g.is_whole and _is_inside(each, g) for g in named):
             named.append(each)
-    return Sight(tuple(each.name for each in named), seen)
+    missing = tuple(each.name for each in named if not each.is_setting)
+    floor = all(each.is_rounding for each in named)
+    return Sight(tuple(each.name for each in named), seen, missing, floor)
 
 
 def _is_inside(inner: _Feature, outer: _Feature) -> bool:
@@ -195,7 +247,7 @@ def _is_inside(inner: _Feature, outer: _Feature) -> bool:
     return inner.scope == outer.scope or inner.scope.startswith(f"{outer.scope}.")
 
 
-def _features(level: Level) -> Iterator[_Feature]:
+def _features(level: Level, box: Box | None) -> Iterator[_Feature]:
     """What a level sets below 16 bits, outer scopes first, each part before its modifiers."""
     precision = level.precision
     stages: tuple[tuple[Stage, str], ...] = (("train", ""), ("serve", "-> "))
@@ -206,16 +258,40 @@ def _features(level: Level) -> Iterator[_Feature]:
             around = part.dropped(level).precision.format(scope, stage)
             if known.is_wide and (around is None or around.is_wide):
                 continue
-            yield part
+            if box is not None and scope in box.shared and known == formats.get("w"):
+                continue
+            yield replace(part, is_finer=around is not None and known.bits > around.bits)
+            if (other := _of_their_kind(known, box)) is not None:
+                yield _Feature(f"{mark}{scope}:{known.bare.name}", stage, scope, instead=other)
             for name in _set(known.modifiers):
                 one = Modifiers(**{name: getattr(known.modifiers, name)})
-                yield _Feature(f"{mark}{scope}{one}", stage, scope, one)
+                if box is None or mark + (one.method or "@") not in box.methods:
+                    yield _Feature(f"{mark}{scope}{one}", stage, scope, one)
     if level.sparsity is not None:
         yield _Feature(level.sparsity, None, "w")
 
 
+def _of_their_kind(known: Format, box: Box | None) -> Format | None:
+    """A format of the kind of the evidence with the same bits; None for one that is of it.
+
+    None also where there is no such format, so that nothing can be asked.
+    """
+    if box is None or not box.kinds or known.is_wide or kind_of(known) in box.kinds:
+        return None
+    bits = int(known.bits) if known.bits == known.bits and known.bits < 16 else 0
+    names = {"int": f"int{bits}", "float": FLOATS.get(bits)}
+    asked = next((names[kind] for kind in box.kinds if names.get(kind)), None)
+    return None if asked is None or bits < 2 else Format.parse(asked)
+
+
 def _set(modifiers: Modifiers) -> tuple[str, ...]:
     return tuple(name for name, value in modifiers._asdict().items() if value)
+
+
+@cache
+def _alone(scope: str, stage: Stage) -> tuple[Level, ...]:
+    """Levels of one part alone, in several formats; kept, as every law is asked at the same."""
+    return tuple(_only(scope, Format.parse(name), stage) for name in ALONE)
 
 
 def _only(scope: str, known: Format, stage: Stage) -> Level:

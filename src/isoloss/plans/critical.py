@@ -17,6 +17,7 @@ from isoloss.plans.search import (
     levels_of,
     member_of,
     minimise,
+    views_of,
 )
 
 
@@ -48,12 +49,15 @@ def critical_tokens(
     Raises
     ------
     PlanError
-        An argument is of the wrong kind, or the law is undefined at the precision.
+        An argument is of the wrong kind, the law is undefined at the precision, or it has no term
+        for a part, scope, format or method of it.
     """
     asked = one_precision(precision)
     member = member_of(law, group)
-    if (why := member.knows(asked)) is not None:
-        raise PlanError(why)
+    view = views_of(member, [asked])[0]
+    if not view.sees:
+        told = "" if view.undefined else ", so its critical tokens are unknown"
+        raise PlanError(f"{view.why(member.law.name, asked)}{told}")
     return critical_tokens_of(member, amount(params, "params", "params"), asked)
 
 

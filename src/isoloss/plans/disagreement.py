@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.fits import Section, text
+from isoloss.fits import ResultWarning, Section, WarningKind, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans.budget import BudgetLike, as_budget
@@ -21,7 +21,7 @@ from isoloss.plans.doubt import place
 from isoloss.plans.evidence import LawPlan
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Member, far
+from isoloss.plans.search import Member, far, views_of
 from isoloss.runs import compact
 
 
@@ -130,6 +130,8 @@ class Disagreement:
         Plans, one law and machine each.
     silent
         The readings without an answer, some with the reason.
+    warnings
+        What laws cannot see of how they were asked; a gap that none of it tells is NaN.
     """
 
     question: str
@@ -137,6 +139,7 @@ class Disagreement:
     answers: tuple[Asked, ...]
     optima: tuple[Optimum, ...]
     silent: tuple[str, ...]
+    warnings: tuple[ResultWarning, ...] = ()
 
     def sections(self) -> list[Section]:
         """The table as titled sections, for whoever prints it."""
@@ -175,6 +178,8 @@ class Disagreement:
             )
         if self.silent:
             found.append(Section("Without an answer", (", ".join(self.silent),)))
+        if self.warnings:
+            found.append(Section("Warnings", tuple(map(str, self.warnings))))
         return found
 
     def __str__(self) -> str:
@@ -219,11 +224,16 @@ def gaps_by_law(
     answers = []
     for reading, (asked,) in known:
         member = Member(preset(reading.law))
-        gaps = tuple(float(member.law.gap(n, d, asked)) for n, d in points)
+        sees = views_of(member, [asked])[0].sees
+        gaps = tuple(
+            float(member.law.gap(n, d, asked)) if sees else float("nan") for n, d in points
+        )
         answers.append(
             Asked(reading, str(asked), gaps, tuple(far(member, n, d) for n, d in points))
         )
-    return Disagreement(f"What {bits} bits cost", points, tuple(answers), (), silent)
+    return Disagreement(
+        f"What {bits} bits cost", points, tuple(answers), (), silent, _unseen(known)
+    )
 
 
 def plans_by_law(
@@ -271,7 +281,24 @@ def plans_by_law(
             optima.append(Optimum(device.name, found.by_law[0]))
     if not optima:
         raise PlanError(f"no law can plan {budget}: {problems[-1]}")
-    return Disagreement(f"What to train with {budget}", (), (), tuple(optima), tuple(problems))
+    return Disagreement(
+        f"What to train with {budget}", (), (), tuple(optima), tuple(problems), _unseen(known)
+    )
+
+
+def _unseen(known: Sequence[tuple[Reading, Sequence[Precision]]]) -> tuple[ResultWarning, ...]:
+    """Warnings of what laws cannot see of how they are asked, one a reading."""
+    found = []
+    for reading, precisions in known:
+        seen = views_of(Member(preset(reading.law)), precisions)
+        names = tuple(dict.fromkeys(name for view in seen for name in view.unseen))
+        if names:
+            asked = f"'{precisions[0]}'" + (" and more" if len(precisions) > 1 else "")
+            lost = "their loss" if any(view.missing for view in seen) else "what they cost"
+            end = "is unknown" if any(view.missing for view in seen) else "is missing from the gap"
+            text = f"law {reading.law} has no term for {', '.join(names)} in {asked}: {lost} {end}"
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, names))
+    return tuple(found)
 
 
 def _known(bits: Sequence[int]) -> tuple[list[tuple[Reading, list[Precision]]], tuple[str, ...]]:
@@ -301,6 +328,8 @@ def _asked(a: Asked) -> tuple[str, str, str]:
 
 
 def _gap(gap: float, outside: float) -> str:
+    if gap != gap:
+        return "unknown"
     return f"{gap:.3f}" if outside <= 1 else f"({gap:.3f})"
 
 
@@ -319,6 +348,6 @@ def _row(each: Optimum) -> tuple[str, ...]:
         a.precision,
         compact(a.params),
         compact(a.tokens),
-        f"{a.loss:.4f}",
+        f"{a.loss:.4f}" if a.loss == a.loss else "unknown",
         place(a.outside),
     )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from isoloss.laws import Array
+
+#: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
+#: parts of a percent: an interval made of them is not given.
+FAR = 100.0
+NO_INTERVAL = (float("nan"), float("nan"))
 
 
 def interval(values: Array, weights: Array, level: float) -> tuple[float, float]:
@@ -18,6 +25,19 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
         for q in ((1 - level) / 2, (1 + level) / 2)
     )
     return float(low), float(high)
+
+
+def shown_interval(ends: tuple[float, float], absent: str, write: Callable[[float], str]) -> str:
+    """An interval in words, or what stands in its place where there is none."""
+    low, high = ends
+    return f"{write(low)} to {write(high)}" if low == low else absent
+
+
+def absent(is_point: bool, outside: float) -> str:
+    """What stands in place of an interval: no law has replicates, none holds it, or no run does."""
+    if outside > FAR:
+        return "beyond the runs"
+    return "no interval" if is_point else "not held"
 
 
 def place(outside: float) -> str:

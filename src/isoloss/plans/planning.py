@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from isoloss.fits import Comparison, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, Levels, plain
+from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
+from isoloss.plans.inherited import withheld_by_fits
+from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
 from isoloss.plans.result import Plan
+from isoloss.plans.ridges import Ridge, ridges_of, widened, withheld_by_ridges
 from isoloss.plans.search import (
-    Best,
     LawsLike,
     Member,
-    Space,
+    Panel,
     blind,
     far,
     levels_of,
     loss_of,
-    mean_loss,
     members_of,
     metric_of_all,
-    replanned,
+    order_of,
     search,
     serving_bytes,
-    shares,
     space_of,
 )
-from isoloss.plans.warnings_of_plan import disagreeing, outside_of, warnings_of
-from isoloss.plans.what_laws_see import cannot_tell_apart, left_out, not_told_apart
+from isoloss.plans.warnings_of_plan import disagreeing, outside_of, unsure, warnings_of
+from isoloss.plans.what_laws_see import cannot_tell_apart, left_out, not_told_apart, unseen_of
 
 INSTEAD = "use a precision-aware law or one precision"
 
@@ -93,50 +94,73 @@ def plan(
     members = members_of(laws, group, budget.unique_tokens is not None)
     metric = metric_of_all(members)
     candidates, unknown = _known(members, asked)
-    members, silent = _seeing(members, candidates)
-    space = space_of(budget, device, candidates)
-    levels = levels_of(candidates)
-    counts = shares(members, draws)
-    mean = search(mean_loss(members, counts, levels, budget), space)
-    order, lost = _ranked(mean, candidates, budget)
-    dropped = {**sparse, **unknown, **lost}
-    bare = len(members) == 1 and members[0].drawn is None
-    drawn = (mean, np.ones(1)) if bare else replanned(members, counts, levels, budget, space)
-    choices = tuple(_choice(k, mean, drawn, space, budget, device, level) for k in order)
-    by_law = tuple(_of_law(m, levels, budget, space) for m in members)
-    outside = outside_of(members, choices[0])
-    told = laws.warnings if isinstance(laws, Comparison) else ()
-    own = warnings_of(members, choices[0], device, space, order[0])
-    ties = not_told_apart(members, candidates)
-    warnings = (*silent, *told, *disagreeing(by_law), *ties, *own)
-    withheld = None if extrapolate else outside
+    _check_told(members, candidates)
+    panel = Panel.of(members, candidates)
+    plans = Plans(panel, space_of(budget, device, candidates), budget, draws)
+    order, difference, lost = _ranked(plans)
+    use = Use(budget, device, level)
+    choices = tuple(_choice(k, plans, use, float(difference[k, order[0]])) for k in order)
+    found = plans.of(order[0])
+    own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
+    by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
+    outside = outside_of(found.members, choices[0])
+    reasons = (
+        *unsure(choices, difference, order, panel), outside, withheld_by_fits(found.members),
+        withheld_by_ridges(use.ridges(found), found.at(order[0])),
+    )  # fmt: skip
+    withheld = None if extrapolate else next(filter(None, reasons), None)
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
-    question = Question(members, counts, budget, device, space, *drawn)
-    return Plan(
-        choices,
-        by_law,
-        str(budget),
-        str(device),
-        level,
-        withheld,
-        dropped,
-        (*extra, *warnings),
-        question=question,
-        metric=metric,
+    told = laws.warnings if isinstance(laws, Comparison) else ()
+    silent = _silent(panel, own)
+    ties = not_told_apart(panel)
+    last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
+    warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
+    question = Question(
+        found.members, found.counts, budget, device, found.space, found.drawn, found.weights
     )
+    return Plan(
+        choices, by_law, str(budget), str(device), level, withheld, {**sparse, **unknown, **lost},
+        tuple(dict.fromkeys(warnings)), question=question, metric=metric,
+    )  # fmt: skip
 
 
-def _ranked(
-    mean: Best, candidates: Sequence[Precision], budget: Budget
-) -> tuple[list[int], dict[str, str]]:
-    """The candidates that can be planned, least loss first, and the others with the reason."""
-    order = [int(k) for k in np.argsort(mean.loss[0]) if np.isfinite(mean.loss[0, k])]
-    if not order:
+@dataclass(frozen=True)
+class Use:
+    """What every choice is judged by: the budget, the machine, and the coverage of intervals."""
+
+    budget: Budget
+    device: Hardware
+    level: float
+    _kept: dict[int, tuple[Ridge, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def ridges(self, found: Planned) -> tuple[Ridge, ...]:
+        """The ridges of the laws of a plan, followed once."""
+        if id(found) not in self._kept:
+            self._kept[id(found)] = ridges_of(found, self.budget, self.level)
+        return self._kept[id(found)]
+
+
+def _ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
+    """The candidates that can be planned, best first, their differences, and why others are lost.
+
+    Those that no law sees stand last: bounds before what is unknown.
+    """
+    candidates = plans.panel.precisions
+    own = [plans.of(k) for k in range(len(candidates))]
+    loss = np.array([float(p.mean.loss[0, p.at(k)]) for k, p in enumerate(own)])
+    if not np.isfinite(loss).any():
         names = ", ".join(f"'{p}'" for p in candidates)
-        raise PlanError(f"none of the candidates {names} can be planned within {budget}")
+        raise PlanError(f"none of the candidates {names} can be planned within {plans.budget}")
+    known = [int(k) for k in np.flatnonzero(np.isfinite(loss))]
+    seen = [k for k in known if plans.panel.seers[k]]
+    difference = np.full((len(loss), len(loss)), np.nan)
+    difference[np.ix_(seen, seen)] = differences(plans, seen)
+    order = [seen[i] for i in order_of(difference[np.ix_(seen, seen)], loss[seen])]
+    rest = [k for k in known if k not in seen]
+    order += sorted(rest, key=lambda k: (plans.panel.readers(k)[1] == "unknown", loss[k]))
     why = "no loss at any size that the budget allows, or not for all replicates of all laws"
-    lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in order}
-    return order, lost
+    lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in known}
+    return order, difference, lost
 
 
 def candidates_of(
@@ -159,77 +183,95 @@ def candidates_of(
 def _known(
     members: Sequence[Member], candidates: Sequence[Precision]
 ) -> tuple[tuple[Precision, ...], dict[str, str]]:
-    """The candidates at which every law is defined, and why the others are left out."""
-    unsure = [m for m in members if not m.knows_all(candidates)]
-    reasons = {}
-    for p in candidates:
-        told = [(m.law.name, why) for m in unsure if (why := m.knows(p)) is not None]
-        if told:
-            reasons[str(p)] = f"{told[0][0]}: {told[0][1]}"
+    """The candidates at which a law is defined, and why the others are left out."""
+    told = [m.unknown(candidates) for m in members]
+    name = members[0].law.name
+    reasons = {
+        str(p): f"{name}: {told[0][k]}"
+        for k, p in enumerate(candidates)
+        if all(own[k] is not None for own in told)
+    }
     kept = tuple(p for p in candidates if str(p) not in reasons)
     if not kept:
         name, why = next(iter(reasons.items()))
-        raise PlanError(f"no candidate is defined for all {len(members)} laws; for '{name}': {why}")
+        raise PlanError(
+            f"no candidate is defined for any of {len(members)} laws; for '{name}': {why}"
+        )
     return kept, reasons
 
 
-def _seeing(
-    members: Sequence[Member], candidates: Sequence[Precision]
-) -> tuple[tuple[Member, ...], tuple[ResultWarning, ...]]:
-    """The laws that tell the candidates apart, with weights; warnings about the others."""
-    deaf = [m for m in members if blind(m, candidates)]
-    if len(deaf) == len(members):
-        if len(candidates) > 1:
-            raise PlanError(cannot_tell_apart([m.law for m in deaf], "the candidates", INSTEAD))
-        return tuple(members), ()
-    left = [m for m in members if m not in deaf]
-    total = sum(m.weight for m in left)
-    words = tuple(map(left_out, deaf))
-    return tuple(Member(m.law, m.weight / total, m.drawn, m.fit, m.group) for m in left), words
+def _check_told(members: Sequence[Member], candidates: Sequence[Precision]) -> None:
+    """Raise PlanError where several candidates have one loss to every law."""
+    if len(candidates) > 1 and all(blind(m, candidates) for m in members):
+        raise PlanError(cannot_tell_apart([m.law for m in members], "the candidates", INSTEAD))
 
 
-def _choice(
-    k: int,
-    mean: Best,
-    drawn: tuple[Best, Array],
-    space: Space,
-    budget: Budget,
-    device: Hardware,
-    level: float,
-) -> Choice:
-    best, weights = drawn
-    n, d = float(mean.params[0, k]), float(mean.tokens[0, k])
-    winner = np.argmin(best.loss, axis=1)
-    held = np.isfinite(best.loss[:, k])
-    spent = {s.name: float(s.spent(n, d)[k] / s.most) for s in space.spendings}
+def _silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
+    """Warnings about the laws that see no candidate, where others see some."""
+    if not own:
+        return ()
+    return tuple(left_out(m) for i, m in enumerate(panel.members) if i not in own)
+
+
+def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
+    """One candidate with its plan; `more` is its loss over that of the first choice."""
+    found = plans.of(k)
+    j, space = found.at(k), found.space
+    n, d = float(found.mean.params[0, j]), float(found.mean.tokens[0, j])
+    outside = max((o for m in found.members if (o := far(m, n, d)) == o), default=1.0)
+    spent = {s.name: float(s.spent(n, d)[j] / s.most) for s in space.spendings}
     binding = [name for name, share in spent.items() if share > 1 - 1e-6]
-    if space.params is None and np.log(n) > space.cap[k] - 1e-6:
-        binding.append(space.capped_by[k])
-    rate = space.rates[k]
-    single = not device.is_abstract
+    if space.params is None and np.log(n) > space.cap[j] - 1e-6:
+        binding.append(space.capped_by[j])
+    rate = space.rates[j]
+    params, tokens, loss = _intervals(found, j, outside, use)
+    standing = plans.panel.readers(k)[1]
     return Choice(
-        precision=str(space.precisions[k]),
+        precision=str(space.precisions[j]),
         params=n,
         tokens=d,
-        loss=float(mean.loss[0, k]),
-        params_interval=interval(best.params[held, k], weights[held], level),
-        tokens_interval=interval(best.tokens[held, k], weights[held], level),
-        loss_interval=interval(best.loss[held, k], weights[held], level),
-        probability=float(weights[(winner == k) & held].sum()),
+        loss=float("nan") if standing == "unknown" else float(found.mean.loss[0, j]),
+        params_interval=params,
+        tokens_interval=tokens,
+        loss_interval=NO_INTERVAL if standing == "unknown" else loss,
+        probability=plans.share_won(k),
         binding=tuple(binding),
         spent=spent,
         flop=6.0 * n * d * rate.cost,
-        device_hours=6.0 * n * d / rate.flops / 3600.0 if single else float("nan"),
-        serving_bytes=float(plain(serving_bytes(n, space.precisions[k], budget))),
+        device_hours=float("nan") if use.device.is_abstract else 6.0 * n * d / rate.flops / 3600.0,
+        serving_bytes=float(plain(serving_bytes(n, space.precisions[j], use.budget))),
         rate=rate.how,
         emulated=rate.emulated,
-        counted=counted_over_rule(n, budget.decoder),
+        counted=counted_over_rule(n, use.budget.decoder),
+        laws=tuple(m.law.name for m in found.members),
+        standing=standing,
+        more=more,
+        outside=outside,
+        is_point=found.is_point,
     )
 
 
-def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> LawPlan:
-    """What one law alone would do with the budget."""
-    best = search(loss_of(member, member.values, levels, budget), space)
+def _intervals(found: Planned, j: int, outside: float, use: Use) -> list[tuple[float, float]]:
+    """The intervals of params, tokens and loss of a candidate; NaN where there is none."""
+    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss")
+    if found.is_point or outside > FAR:
+        return [NO_INTERVAL] * len(names)
+    held = np.isfinite(best.loss[:, j])
+    ends = []
+    for name in names:
+        own = interval(getattr(best, name)[held, j], weights[held], use.level)
+        along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]
+        ends.append(widened(own, along, j, use.level))
+    return ends
+
+
+def _of_law(i: int, plans: Plans) -> LawPlan:
+    """What one law alone would do with the budget, among the candidates that it sees."""
+    member, row = plans.panel.members[i], plans.panel.views[i]
+    seen = [k for k, view in enumerate(row) if view.sees]
+    space = plans.space.pick(seen or [k for k, view in enumerate(row) if view.undefined is None])
+    levels = levels_of(space.precisions)
+    best = search(loss_of(member, member.values, levels, plans.budget), space)
     k = int(np.argmin(best.loss[0]))
     n, d = float(best.params[0, k]), float(best.tokens[0, k])
     return LawPlan(
@@ -238,6 +280,6 @@ def _of_law(member: Member, levels: Levels, budget: Budget, space: Space) -> Law
         str(space.precisions[k]),
         n,
         d,
-        float(best.loss[0, k]),
+        float(best.loss[0, k]) if seen else float("nan"),
         far(member, n, d),
     )

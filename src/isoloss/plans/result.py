@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save, was
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import place
+from isoloss.plans.doubt import FAR, absent, place, shown_interval
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
@@ -131,6 +131,8 @@ class Plan:
                 (
                     f"intervals of {100 * self.level:g}% over laws and bootstrap replicates, "
                     "each planned again",
+                    "loss: by the laws that see the precision; over the first: by those that see "
+                    "both",
                 ),
                 (
                     "precision",
@@ -140,6 +142,7 @@ class Plan:
                     "interval",
                     "loss",
                     "interval",
+                    "over the first",
                     "best in",
                     "binds",
                 ),
@@ -172,9 +175,9 @@ class Plan:
                 f"recommendation withheld: {self.withheld}; "
                 "extrapolate=True (--extrapolate) overrides",
             ]
-        sure = f"best in {100 * first.probability:.0f}% of the replicates"
+        sure = _sure(first)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
-        return [*lines, f"{size} in '{first.precision}', loss {first.loss:.4f}, {sure}"]
+        return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
 
     def _simpler(self) -> Section:
         note = (
@@ -191,15 +194,17 @@ class Plan:
         )
 
     def _row(self, c: Choice) -> tuple[str, ...]:
+        none = absent(c.is_point, c.outside)
         return (
             c.precision,
             compact(c.params),
-            _between(c.params_interval),
+            shown_interval(c.params_interval, none, compact),
             compact(c.tokens),
-            _between(c.tokens_interval),
-            f"{c.loss:.4f}",
-            f"{c.loss_interval[0]:.4f} to {c.loss_interval[1]:.4f}",
-            f"{100 * c.probability:.0f}%",
+            shown_interval(c.tokens_interval, none, compact),
+            _loss(c),
+            shown_interval(c.loss_interval, none, "{:.4f}".format),
+            f"{c.more:.4f}" if c.more == c.more else "unknown",
+            _share(c),
             ", ".join(c.binding) or "nothing",
         )
 
@@ -207,8 +212,35 @@ class Plan:
         return text(self.sections())
 
 
-def _between(ends: tuple[float, float]) -> str:
-    return " to ".join(map(compact, ends))
+def _loss(c: Choice) -> str:
+    """The loss of a choice, as far as any law sees it."""
+    if c.standing == "unknown":
+        return "unknown"
+    return f"at least {c.loss:.4f}" if c.standing == "at least" else f"{c.loss:.4f}"
+
+
+def _share(c: Choice) -> str:
+    """How often a choice is the best: of replicates, or of laws where none has any."""
+    if c.probability != c.probability or c.outside > FAR:
+        return "-"
+    return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point else "")
+
+
+def _sure(first: Choice) -> str:
+    """How sure the first choice is, in words."""
+    if first.standing != "seen":
+        return "which no law sees whole"
+    if first.probability != first.probability and first.is_point:
+        law = "a law" if len(first.laws) == 1 else "laws"
+        return f"by {law} without replicates, so without an interval"
+    if first.probability != first.probability:
+        return "which no law compares with another candidate"
+    if first.outside > FAR:
+        return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
+    share = f"{100 * first.probability:.0f}%"
+    if first.is_point:
+        return f"best to {share} of the laws by weight, which have no replicates"
+    return f"best in {share} of the replicates"
 
 
 def _simple(r: Regret) -> tuple[str, ...]:
@@ -219,7 +251,7 @@ def _simple(r: Regret) -> tuple[str, ...]:
         compact(r.tokens),
         f"{r.loss:.4f}",
         f"{r.excess:.4f}",
-        f"{r.excess_interval[0]:.4f} to {r.excess_interval[1]:.4f}",
+        shown_interval(r.excess_interval, "no interval", "{:.4f}".format),
         f"{100 * r.wasted:.3g}%",
     )
 
@@ -231,6 +263,6 @@ def _of_law(each: LawPlan) -> tuple[str, ...]:
         each.precision,
         compact(each.params),
         compact(each.tokens),
-        f"{each.loss:.4f}",
+        f"{each.loss:.4f}" if each.loss == each.loss else "unknown",
         place(each.outside),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isoloss.fits import INHERITED, ResultWarning, WarningKind
+from isoloss.laws import Array
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
-from isoloss.plans.search import Member, Space, far
+from isoloss.plans.search import Member, Panel, Space, far, uncompared, views_of
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
 HEARD, APART = 0.05, 2.0
@@ -29,6 +30,26 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
             if first.precision not in fitted | {"fp"}:
                 return f"no run that {m.law.name} was fitted to has precision '{first.precision}'"
     return None
+
+
+def unsure(
+    choices: Sequence[Choice], difference: Array, order: Sequence[int], panel: Panel
+) -> tuple[str | None, ...]:
+    """Reasons why the first choice cannot be called the best: not seen, or not compared."""
+    first, names = choices[0], panel.precisions
+    if first.standing != "seen":
+        view = next(row[order[0]] for row in panel.views if row[order[0]].undefined is None)
+        known = "a bound" if first.standing == "at least" else "unknown"
+        parts = ", ".join(view.missing)
+        return (f"no law sees {parts} in '{first.precision}', so its loss is {known}",)
+    seen = {k for k, c in zip(order, choices, strict=True) if c.standing == "seen"}
+    apart = [f"'{names[k]}'" for k in uncompared(difference, order[0]) if k in seen]
+    if not apart:
+        return ()
+    return (
+        f"no law sees both '{first.precision}' and {', '.join(apart[:4])}, so the rank between "
+        "them is unknown",
+    )
 
 
 def warnings_of(
@@ -57,7 +78,7 @@ def warnings_of(
         )
     precision = space.precisions[k]
     for m in members:
-        unseen = m.unseen(precision)
+        unseen = views_of(m, [precision])[0].unseen
         if unseen:
             text = (
                 f"law {m.law.name} has no term for {', '.join(sorted(unseen))} in '{precision}': "

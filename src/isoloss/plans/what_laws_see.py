@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from isoloss.fits import ResultWarning, WarningKind
-from isoloss.formats import Precision
+from isoloss.fits import ResultWarning, View, WarningKind
 from isoloss.laws import Law, alike, seen_parts
-from isoloss.plans.search import Member, levels_of
+from isoloss.plans.search import Member, Panel, levels_of
 
-#: How many ties a warning names.
+#: How many ties or laws a warning names.
 MOST = 4
 
 
@@ -49,14 +48,13 @@ def left_out(member: Member) -> ResultWarning:
     return ResultWarning(WarningKind.UNSEEN_PARTS, text)
 
 
-def not_told_apart(
-    members: Sequence[Member], candidates: Sequence[Precision]
-) -> tuple[ResultWarning, ...]:
-    """A warning for each law about the candidates that have one loss to it at every size."""
-    levels = levels_of(candidates).items
+def not_told_apart(panel: Panel) -> tuple[ResultWarning, ...]:
+    """A warning for each law about the candidates that it sees and that have one loss to it."""
     found = []
-    for m in members:
-        ties = [" = ".join(f"'{candidates[k]}'" for k in tie) for tie in alike(m.law, levels)]
+    for m, row in zip(panel.members, panel.views, strict=True):
+        seen = [p for p, view in zip(panel.precisions, row, strict=True) if view.sees]
+        same = alike(m.law, levels_of(seen).items) if seen else ()
+        ties = [" = ".join(f"'{seen[k]}'" for k in tie) for tie in same]
         if ties:
             more = f" and {len(ties) - MOST} more ties" if len(ties) > MOST else ""
             text = (
@@ -65,6 +63,49 @@ def not_told_apart(
             )
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text))
     return tuple(found)
+
+
+def unseen_of(panel: Panel) -> tuple[ResultWarning, ...]:
+    """Warnings of the candidates that some laws say nothing of, and of those that no law sees."""
+    found = []
+    for k, p in enumerate(panel.precisions):
+        out = {
+            m.law.name: row[k]
+            for m, row in zip(panel.members, panel.views, strict=True)
+            if not row[k].sees and any(view.sees for view in row)
+        }
+        if not panel.seers[k]:
+            found.append(_seen_by_none(panel, k))
+        elif out:
+            missing = tuple(dict.fromkeys(part for view in out.values() for part in view.missing))
+            text = f"'{p}' is judged without {_named(list(out))}, {_why(out)}"
+            found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, missing))
+    return tuple(found)
+
+
+def _seen_by_none(panel: Panel, k: int) -> ResultWarning:
+    p = panel.precisions[k]
+    views = {m.law.name: row[k] for m, row in zip(panel.members, panel.views, strict=True)}
+    missing = tuple(dict.fromkeys(part for view in views.values() for part in view.missing))
+    laws, standing = panel.readers(k)
+    own = {panel.members[i].law.name: panel.views[i][k] for i in sorted(laws)}
+    name, view = next(iter((own or views).items()))
+    lost = "is a lower bound" if standing == "at least" else "is unknown"
+    text = f"no law sees '{p}': {view.why(name, p)}, so its loss {lost}"
+    return ResultWarning(WarningKind.UNSEEN_PARTS, text, missing)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return f"{'law' if len(names) == 1 else 'laws'} {', '.join(names[:MOST])}{more}"
+
+
+def _why(out: Mapping[str, View]) -> str:
+    missing = dict.fromkeys(part for view in out.values() for part in view.missing)
+    undefined = any(view.undefined is not None for view in out.values())
+    said = [f"with no term for {', '.join(missing)}"] if missing else []
+    said += ["not defined there"] if undefined else []
+    return " or ".join(said)
 
 
 def _of(parts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from isoloss.runs.intake import READERS, Opened, Origin, Reader
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
+    LossConverted,
     NothingUsable,
     PerplexitySuspected,
     RunsError,
@@ -28,7 +29,7 @@ from isoloss.runs.table import Runs
 # fmt: off
 __all__ = [
     "COLUMNS", "METRICS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops",
-    "Grid", "Metric",
+    "Grid", "LossConverted", "Metric",
     "NothingUsable", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
     "RunsWarning", "Store",

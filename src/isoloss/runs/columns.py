@@ -33,7 +33,8 @@ class Column:
     def wants(self) -> str:
         """What a value of this column must be, in words."""
         if self.accepted:
-            return "one of " + ", ".join(self.accepted)
+            units = " (bits, bpb, bpc and ppl are converted)" if self.name == "metric" else ""
+            return "one of " + ", ".join(self.accepted) + units
         if self.kind == "amount":
             return "a finite number, 0 or more"
         return {"integer": "a whole number", "text": "text"}.get(

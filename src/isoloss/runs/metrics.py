@@ -31,7 +31,7 @@ class Metric:
 
     def amount(self, value: str) -> str:
         """A printed amount with its unit: '0.0123 nats', '0.0123 in excess risk'."""
-        return f"{value} {self.unit}" if self.name == "nats" else f"{value} in {self.unit}"
+        return f"{value} {self.unit}" if self.unit == "nats" else f"{value} in {self.unit}"
 
 
 _RISK = "excess risk"
@@ -39,6 +39,14 @@ _KNOWN = (
     Metric("nats", "nats", "nats per token", "nats/token", "loss (nats per token)"),
     # Squared units of the label, which the problem leaves open: the risk names itself.
     Metric("excess_risk", _RISK, _RISK, _RISK, _RISK),
+    Metric("nats/byte", "nats", "nats per byte", "nats/byte", "loss (nats per byte)"),
+    Metric(
+        "nats/character",
+        "nats",
+        "nats per character",
+        "nats/character",
+        "loss (nats per character)",
+    ),
 )
 METRICS: tuple[str, ...] = tuple(each.name for each in _KNOWN)
 

@@ -17,6 +17,10 @@ class PerplexitySuspected(RunsWarning):
     """The losses are too large for nats per token."""
 
 
+class LossConverted(RunsWarning):
+    """The name of the loss column says a unit other than nats, from which losses were converted."""
+
+
 class NothingUsable(RunsWarning):
     """No row of the table can be used."""
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from isoloss.files import did_you_mean, reason, shown
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file
+from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file, unit_of
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
@@ -217,6 +217,7 @@ def _arranged(
     found: dict[str, dict[int, str]] = {}
     if is_perplexity and "loss" in frame.columns:
         frame, found["loss"] = _loss_from_perplexity(frame)
+        frame = _metric_of_logarithms(frame)
     for key, value in constants.items():
         frame = _constant(frame, key, value, name)
     return _with_typed_extras(frame), found
@@ -278,6 +279,15 @@ def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, 
         if not value > 1:
             bad[index] = f"has {raw!r}; accepted is a perplexity above 1"
     return frame.with_columns(pl.Series("loss", losses, dtype=pl.Float64)), bad
+
+
+def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with metric "nats" where it says perplexity, or nothing, of what was converted."""
+    said = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
+    done = [
+        "nats" if v in (None, "") or unit_of(str(v)) == unit_of("ppl") else str(v) for v in said
+    ]
+    return frame.with_columns(pl.Series("metric", done, dtype=pl.String))
 
 
 def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from isoloss.files import FilesError
 from isoloss.fits import FitError, compare, draw_runs, fit, load, predict, save
-from isoloss.fits.compare_laws.stacking import stack, stack_in_doubt
+from isoloss.fits.compare_laws.stacking import Evidence, excess, jackknife, stack
 from isoloss.fits.warning import kinds
 from isoloss.laws import preset
 
@@ -79,22 +80,91 @@ def test_stacking_finds_the_mixture_that_made_the_data():
     from_first = rng.random(4000) < 0.7
     y = np.where(from_first, rng.normal(0, 1, 4000), rng.normal(5, 1, 4000))
     density = np.array([-0.5 * (y - 0) ** 2, -0.5 * (y - 5) ** 2, -0.5 * (y - 40) ** 2])
-    assert stack(density) == pytest.approx([0.7, 0.3, 0.0], abs=0.02)
+    assert stack(density, np.full(3, 1 / 3), 0.0) == pytest.approx([0.7, 0.3, 0.0], abs=0.02)
 
 
-def test_laws_that_few_runs_cannot_tell_apart_share_the_weight():
-    """The maximum alone gives all to one by a hair; a plainly better law keeps nearly all."""
+def test_laws_that_predict_alike_keep_their_prior():
+    prior = np.array([0.5, 0.3, 0.2])
+    np.testing.assert_allclose(stack(np.zeros((3, 12)), prior, 8.0), prior, atol=1e-9)
+    np.testing.assert_allclose(stack(np.zeros((3, 0)), prior, 8.0), prior, atol=1e-9)
+
+
+def test_the_weights_are_the_maximum_that_an_optimiser_finds():
+    """Against a general optimiser on the same score: two laws, seven units, a prior of four."""
+    density = np.random.default_rng(1).normal(0, 1, (2, 7))
+    prior = np.array([0.6, 0.4])
+
+    def score(w: float) -> float:
+        mixed = np.log(w * np.exp(density[0]) + (1 - w) * np.exp(density[1])).sum()
+        return -(mixed + 4.0 * (prior[0] * np.log(w) + prior[1] * np.log(1 - w)))
+
+    best = minimize_scalar(score, bounds=(1e-6, 1 - 1e-6), method="bounded").x
+    assert stack(density, prior, 4.0)[0] == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize(("excess", "least", "most"), [(1.0, 0.85, 0.95), (50.0, 0.5, 0.6)])
+def test_fitted_runs_decide_where_unseen_ones_cannot_as_far_as_they_are_right(excess, least, most):
+    found = Evidence(np.zeros((2, 5)), np.array([0.0, 20.0]), np.array([6.0, 6.0]), 60, excess)
+    assert least < found.weights[0] < most
+
+
+def test_a_law_that_both_kinds_of_runs_refute_has_no_weight():
+    unseen = np.vstack([np.zeros(5), np.full(5, -2.0)])
+    refuted = Evidence(unseen, np.array([0.0, 40.0]), np.array([6.0, 6.0]), 60, 1.0)
+    kept = Evidence(0 * unseen, np.array([0.0, 40.0]), np.array([6.0, 6.0]), 60, 1.0)
+    assert refuted.weights[1] == 0
+    assert 0.05 < kept.weights[1] < 0.2
+
+
+def test_the_excess_of_residuals_that_a_size_shares():
+    """Four sizes of sixteen runs each: shared residuals count sixteen times, independent once."""
     rng = np.random.default_rng(0)
-    one = rng.normal(0, 1, 20)
-    near = one + rng.normal(0, 0.3, 20)
-    density = np.array([one, near, one - 20])
-    units = np.arange(20)
-    shared = stack_in_doubt(density, np.ones(20), units, seed=0)
-    assert shared.sum() == pytest.approx(1)
-    assert shared[:2].min() > 0.1
-    assert shared[2] == 0
-    assert stack_in_doubt(np.array([one, one - 5]), np.ones(20), units, seed=0)[0] > 0.999
-    np.testing.assert_array_equal(shared, stack_in_doubt(density, np.ones(20), units, seed=0))
+    sizes = np.repeat([1e8, 2e8, 4e8, 8e8], 16)
+    shared = np.repeat(rng.choice([-1.0, 1.0], 4), 16)
+    assert excess(shared, 0, sizes, [np.ones(3)]) == pytest.approx(16)
+    alone = [excess(rng.normal(size=64), 0, sizes, [np.ones(3)]) for _ in range(200)]
+    assert 1.0 <= np.mean(alone) < 1.5
+    assert excess(shared, 0, sizes, [np.full(4, 3.0)] * 3) == pytest.approx(16 * 9)
+
+
+def test_the_jackknife_gives_the_error_of_a_mean():
+    """Means without each value: the jackknife is then exactly the standard error of the mean."""
+    values = np.random.default_rng(0).normal(size=(9, 2))
+    without = (values.sum(axis=0) - values) / 8
+    expected = values.std(axis=0, ddof=1) / 3
+    np.testing.assert_allclose(jackknife(without), expected, rtol=1e-12)
+    assert np.isnan(jackknife(without[:1])).all()
+
+
+def test_a_seed_moves_no_weight(table):
+    laws = ["chinchilla", "chinchilla_tied", "busbridge2025"]
+    one, two = (compare(laws, table, draws=10, starts=8, seed=s) for s in (0, 5))
+    assert one.weights == pytest.approx(two.weights, abs=0.01)
+    assert all(0 < e.weight_error < 0.5 for e in one.entries)
+
+
+def test_laws_of_one_form_are_fitted_once_and_share_a_weight(table):
+    found = compare(["chinchilla", "kumar2024", "epoch2024"], table, draws=10, starts=8)
+    alone = compare(["chinchilla", "kumar2024"], table, draws=10, starts=8)
+    by_name = {e.fit.law.name: e for e in found.entries}
+    one, other = by_name["chinchilla"], by_name["epoch2024"]
+    assert one.same_form == ("epoch2024",)
+    assert one.weight == other.weight == pytest.approx(alone.weights["chinchilla"] / 2)
+    assert one.fit.values == other.fit.values
+    np.testing.assert_array_equal(one.fit.draws, other.fit.draws)
+    assert "chinchilla, epoch2024" in str(found)
+
+
+def test_a_form_under_another_name_is_fitted_as_it_would_be_alone(quantised):
+    """quest2025 and frantar2025 list the same efficiencies in different orders."""
+    found = compare(["frantar2025", "quest2025"], quantised, draws=10, starts=6)
+    alone = fit("quest2025", quantised, draws=10, starts=6)
+    moved = next(e.fit for e in found.entries if e.fit.law.name == "quest2025")
+    assert moved.values == pytest.approx(alone.values, rel=1e-3)
+    assert list(moved.constant_draws) == list(alone.constant_draws)
+    assert moved.predict(1e9, 2e10, "w4").loss == pytest.approx(
+        alone.predict(1e9, 2e10, "w4").loss, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "busbridge2025"])

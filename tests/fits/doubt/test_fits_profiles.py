@@ -9,9 +9,9 @@ import pytest
 
 from isoloss.fits import FitError, compare, fit, profile_prediction
 from isoloss.fits.doubt import points, profile_of_constant, profile_of_loss
-from isoloss.fits.fitting import optimum_of
 from isoloss.fits.sample import as_sample
 from isoloss.fits.solve.objective import HUBER, SQUARES
+from isoloss.fits.solving import optimum_of
 from isoloss.laws import preset
 
 

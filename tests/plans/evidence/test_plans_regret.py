@@ -53,8 +53,8 @@ def test_the_rule_of_thumb_spends_the_budget_on_20_tokens_a_param() -> None:
 
 
 def test_the_latest_paper_is_another_paper_and_money_is_counted() -> None:
-    asked = {"precision": ["bf16", "w:e4m3/128 a:e4m3/128"], "extrapolate": True}
-    found = plan("kumar2024", Budget(money="2M USD", price=2.5), "h100", **asked)
+    asked = {"precision": ["bf16", "w:e4m3/128"], "extrapolate": True}
+    found = plan("kumar2024_float", Budget(money="2M USD", price=2.5), "h100", **asked)
     latest = [r for r in found.regrets if r.choice.startswith("as ")]
     assert [r.choice for r in latest] == ["as sun2025 says"]
     assert all(r.money == pytest.approx(2e6 * r.wasted) for r in found.regrets)

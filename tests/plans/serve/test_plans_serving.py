@@ -12,6 +12,7 @@ from isoloss.plans import Budget, PlanError, as_machine, rank_serving
 from isoloss.runs import Decoder, Runs, read
 
 MODEL = Budget(params="1B", tokens="20B")
+BIG = Budget(params="3B", tokens="800B")
 
 
 def by_precision(found):
@@ -20,18 +21,62 @@ def by_precision(found):
 
 def test_gaps_bytes_and_speeds_are_what_the_laws_and_the_datasheet_say() -> None:
     found = by_precision(rank_serving("published", MODEL, "h100", ["w8", "w4/128", "w2"]))
+    two, both = ("kumar2024", "ouyang2024"), {"kumar2024": 0.5, "ouyang2024": 0.5}
+    weights = {8: both, 2: dict(zip((*two, "ouyang2024_per_bit"), (0.5, 0.25, 0.25), strict=True))}
     for bits, stored in ((8, 8), (2, 2)):
         choice = found[f"fp -> w{bits}"]
-        own = {
-            name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}")
-            for name in ("kumar2024", "ouyang2024")
-        }
+        own = {name: preset(name).gap(1e9, 2e10, f"fp -> w{bits}") for name in weights[bits]}
         assert choice.by_law == pytest.approx(own)
-        assert choice.gap == pytest.approx(np.mean(list(own.values())))
-        assert choice.gap_interval == pytest.approx(sorted(own.values()))
+        assert choice.gap == pytest.approx(sum(w * own[name] for name, w in weights[bits].items()))
+        assert np.isnan(choice.gap_interval).all()  # laws without replicates have none
         assert choice.bytes == pytest.approx(1e9 * stored / 8, rel=1e-3)
     assert found["fp -> w4/128"].bytes == 1e9 * 4.125 / 8
     assert found["fp -> w4/128"].speed == pytest.approx(3.35e12 / (1e9 * 4.125 / 8))
+
+
+OTHERS = ("bf16", "fp", "w2@rtn", "w6 kv5", "w3", "w:e2m1", "w8 -> w4", "w7 q2")
+
+
+@pytest.mark.parametrize("asked", [[o, "w4/128"] for o in OTHERS] + [["w4/128", *OTHERS]])
+def test_a_gap_does_not_depend_on_what_else_is_asked(asked: list[str]) -> None:
+    laws = ["ouyang2024_per_bit", "kumar2024", "hoffmann2022"]
+    alone = rank_serving(laws, BIG, "h100", ["w4/128"]).choices[0]
+    found = by_precision(rank_serving(laws, BIG, "h100", asked))["fp -> w4/128"]
+    assert abs(found.gap - alone.gap) <= 1e-12
+    assert (found.by_law, found.critical) == (alone.by_law, alone.critical)
+
+
+def test_laws_of_one_base_count_once_and_a_mapping_counts_by_its_weights() -> None:
+    names = ("kumar2024", "ouyang2024", "ouyang2024_per_bit")
+    kumar, one, two = (preset(name).gap(3e9, 8e11, "fp -> w4/128") for name in names)
+
+    def gap(laws) -> float:
+        return rank_serving(laws, BIG, "h100", ["w4/128"]).choices[0].gap
+
+    assert gap("published") == pytest.approx(kumar / 2 + (one + two) / 4, rel=1e-12)
+    assert gap(list(names)) == gap(list(names[::-1])) == gap("published")
+    assert gap(dict.fromkeys(names, 1)) == pytest.approx((kumar + one + two) / 3, rel=1e-12)
+    # A law that is left out leaves its base to the other of it.
+    assert gap([*names, "chen2025"]) == gap("published")
+
+
+def test_what_no_law_sees_is_unknown_or_a_bound_stands_last_and_beats_nothing() -> None:
+    found = rank_serving("kumar2024", MODEL, "h100", ["w4@rtn", "w:e2m1", "w5 q3", "w4", "kv5"])
+    assert [c.precision for c in found.choices[:2]] == ["fp -> w4", "fp -> w5 q3"]
+    by = by_precision(found)
+    bound = by["fp -> w5 q3"]
+    assert bound.at_least == pytest.approx(preset("kumar2024").gap(1e9, 2e10, "fp -> w5"))
+    for c in found.choices[1:]:
+        assert np.isnan([c.gap, *c.gap_interval, *c.critical]).all()
+        assert c.by_law == {}
+        assert c.beaten_by == ()
+        row = next(line for line in str(found).splitlines() if line.startswith(f"  {c.precision} "))
+        assert f"at least {c.at_least:.4f}" in row or "unknown" in row
+    assert all(c.at_least != c.at_least for c in found.choices[2:])
+    assert by["fp -> w4"].beaten_by == ()  # kv5 takes no more memory, and no law sees it
+    none = rank_serving("kumar2024", MODEL, "h100", ["w4@rtn"])
+    assert none.best is None
+    assert none.withheld == "no law sees a candidate that fits"
 
 
 def test_order_critical_tokens_and_what_is_beaten() -> None:
@@ -62,12 +107,12 @@ def test_keys_and_values_count_and_limits_leave_candidates_out_with_the_reason()
 
 def test_outside_the_runs_nothing_is_recommended_until_asked() -> None:
     big = Budget(params="70B", tokens="15T")
-    found = rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"])
+    found = rank_serving("kumar2024", big, "h100", ["w8", "w4/128"])
     assert found.best is None
     assert "outside the runs of kumar2024 (by a factor of 573)" in str(found)
     assert (
-        rank_serving("kumar2024", big, "h100", ["e4m3", "w4/128"], extrapolate=True).best.precision
-        == "fp -> e4m3"
+        rank_serving("kumar2024", big, "h100", ["w8", "w4/128"], extrapolate=True).best.precision
+        == "fp -> w8"
     )
 
 

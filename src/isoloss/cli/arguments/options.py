@@ -214,6 +214,7 @@ class ResampleName(StrEnum):
 
     runs = "runs"
     groups = "groups"
+    cells = "cells"
     fractional = "fractional"
     wild = "wild"
 

@@ -86,7 +86,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
 
 def of_prediction(prediction: Prediction) -> dict[str, Any]:
     """The predicted points, one object each."""
-    names = ("params", "tokens", "precision", "loss", "low", "high")
+    names = ("params", "tokens", "precision", "loss", "low", "high", "standing")
     unit = metric_of(prediction.metric).short
     columns = (
         prediction.params,
@@ -95,6 +95,7 @@ def of_prediction(prediction: Prediction) -> dict[str, Any]:
         prediction.loss,
         prediction.low,
         prediction.high,
+        prediction.standing or ("seen",) * len(prediction),
     )
     return {
         "level": prediction.level,
@@ -156,6 +157,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "high": entry.high,
         "win_rate": entry.win_rate,
         "weight": entry.weight,
+        "weight_error": entry.weight_error,
+        "same_form": list(entry.same_form),
         "fitted_log_rmse": entry.fit.fitted.log_rmse,
         "aicc": entry.aicc,
         "misses": entry.misses,

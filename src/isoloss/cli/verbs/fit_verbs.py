@@ -65,7 +65,7 @@ def fit(
             "--how",
             rich_help_panel=DOUBT,
             help="What is drawn again; without it fractional where a constant rests on few runs, "
-            "else groups where runs are grouped, else runs.",
+            "else groups or cells of repeats, else runs.",
             show_default=False,
         ),
     ] = None,

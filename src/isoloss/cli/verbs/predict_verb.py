@@ -147,10 +147,10 @@ def _sections(name: str, found: Prediction) -> list[Section]:
             compact(n),
             compact(d),
             spelled,
-            *(f"{value:.4f}" for value in ((loss,) if bare else (loss, low, high))),
+            *(said[:1] if bare else said),
         )
-        for n, d, spelled, (loss, low, high) in zip(
-            found.params.tolist(), found.tokens.tolist(), found.precision, found, strict=True
+        for n, d, spelled, said in zip(
+            found.params.tolist(), found.tokens.tolist(), found.precision, found.said, strict=True
         )
     ]
     head = ("params", "tokens", "precision", "loss") + (() if bare else ("low", "high"))

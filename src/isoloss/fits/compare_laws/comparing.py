@@ -9,15 +9,17 @@ import numpy as np
 
 from isoloss.fits.arguments import FitError, shown
 from isoloss.fits.compare_laws.comparison import Comparison
-from isoloss.fits.compare_laws.ranking import judge_comparison, ranked
-from isoloss.fits.doubt import Resample, resample
-from isoloss.fits.evidence import HeldOut, HoldOut, Split, check_rule, splits
-from isoloss.fits.fitting import fit_checked, held_out, optimum_of
+from isoloss.fits.compare_laws.forms import Form, forms
+from isoloss.fits.compare_laws.ranking import Found, judge_comparison, ranked
+from isoloss.fits.compare_laws.unseen import unseen
+from isoloss.fits.doubt import Resample
+from isoloss.fits.evidence import HoldOut, Split, check_rule, splits
+from isoloss.fits.fitting import fit_checked
 from isoloss.fits.law_arguments import LawLike, as_laws
-from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_runs, as_sample
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import Objective
+from isoloss.fits.solving import solved_on, with_bases
 from isoloss.laws import DomainError
 from isoloss.runs import Runs
 
@@ -41,8 +43,10 @@ def compare(
 ) -> Comparison:
     """Fit laws to the same runs and rank them by held-out error, with stacking weights.
 
-    Each law is fitted to all runs and, once a hold-out, to the rows that it leaves. Weights
-    maximise the held-out log score of the mixture, averaged over bootstraps of the held-out runs.
+    Each law is fitted to all runs and, once a hold-out, to the rows that it leaves; laws that are
+    one form on these runs are fitted once and share one weight. Weights maximise the held-out log
+    score of the mixture, sizes of model as units, with a prior that is equal in part and by AICc in
+    part.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ def compare(
         One rule of `RULES` or several; by default "largest" and "longest", as far as the runs allow
         them.
     objective, per, draws, how, starts, level, seed, callback
-        As in ``fit``; replicates are drawn once a law and once a law and hold-out.
+        As in ``fit``; replicates are drawn once a form, and weights do not depend on them.
 
     Returns
     -------
@@ -71,7 +75,8 @@ def compare(
 
     Notes
     -----
-    Reference: Yao et al. 2018 (stacking of predictive distributions).
+    Reference: Yao et al. 2018 (stacking of predictive distributions); Burnham and Anderson 2002
+    (AICc of data that are not independent).
     """
     chosen = as_laws(laws)
     rules = _rules(holdouts)
@@ -79,16 +84,13 @@ def compare(
     runs = as_runs(runs)
     sample = as_sample(runs, per)
     parts = _splits(sample, rules, seed, strict=holdouts is not None)
-    found: list[tuple[Fit, tuple[HeldOut, ...]]] = []
-    refused: dict[str, str] = {}
-    for law in chosen:
+    groups, refused = forms(chosen, sample, asked)
+    found: list[list[Found]] = []
+    for group in groups:
         try:
-            fit = fit_checked(law, runs, None, asked)
-            unseen = tuple(_unseen(fit, sample, rows, asked) for rows in parts)
+            found.append(_fitted(group, runs, sample, parts, asked))
         except (FitError, DomainError) as error:
-            refused[law.name] = str(error)
-            continue
-        found.append((fit, unseen))
+            refused |= {form.law.name: str(error) for form in group}
     if not found:
         said = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
         raise FitError(f"no law can be fitted to these runs: {said}")
@@ -129,11 +131,15 @@ def _splits(sample: Sample, rules: Sequence[HoldOut], seed: int, strict: bool) -
     return out
 
 
-def _unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
-    """What the law of a fit says of rows when it has not seen them."""
-    train, test = sample.take(rows.train), sample.take(rows.test)
-    assert fit.optimum is not None
-    law = fit.optimum.problem.coordinates.law.release(*fit.absent)
-    optimum = optimum_of(law, train, asked.objective, asked.starts, asked.seed)
-    spread = resample(train, optimum, asked.draws, asked.how, asked.seed + 1, asked.callback)
-    return held_out(optimum, spread, test, rows.rule, asked.level, asked.seed)
+def _fitted(
+    group: Sequence[Form], runs: Runs, sample: Sample, parts: Sequence[Split], asked: Settings
+) -> list[Found]:
+    """The fits of laws of one form, and what hold-outs show of them: solved for the first one."""
+    first = group[0]
+    law = with_bases(first.law, sample) if asked.per is not None else first.law
+    solved = solved_on(law, sample, asked)
+    fit = fit_checked(first.law, runs, None, asked, solved)
+    held = tuple(unseen(fit, sample, rows, asked) for rows in parts)
+    moved = ((form, form.moved(solved, first)) for form in group[1:])
+    others = [fit_checked(form.law, runs, None, asked, own) for form, own in moved]
+    return [(each, held) for each in (fit, *others)]

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import save, was
+from isoloss.files import equal_by_content, save, was
 from isoloss.fits.arguments import Of, check_level, check_of
+from isoloss.fits.compare_laws.averaging import by_those_that_see
 from isoloss.fits.compare_laws.comparison_report import (
     average_section,
     ranking_section,
@@ -23,9 +24,10 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
-from isoloss.laws import Inputs
+from isoloss.laws import Array, Inputs
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Comparison:
     """Laws fitted to the same runs and ranked; prints itself, predicts as their average.
@@ -96,16 +98,19 @@ class Comparison:
         return self.predict_inputs(points(params, tokens, precision, group, sparsity), level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
-        """As ``predict``, for inputs that are made. Laws without weight are not asked."""
+        """As ``predict``, for inputs that are made. Laws without weight are not asked, nor those
+        that cannot see a point."""
         level = self.level if level is None else check_level(level)
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
+        return by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+
+    def _average(self, asked: Sequence[Entry], x: Inputs, level: float, of: Of) -> Prediction:
+        """The average of some laws by weight, with the interval of the mixture."""
         centre = sum((e.weight * e.fit.law.loss(x) for e in asked), start=np.zeros(len(x)))
         pooled = [e.fit.draw(x, of, self.seed + k) for k, e in enumerate(asked)]
         shares = self._shares(asked)
-        mixed = np.concatenate(
-            [d[np.arange(n) % len(d)] for d, n in zip(pooled, shares, strict=True)]
-        )
+        mixed = np.concatenate([_spread(d, n) for d, n in zip(pooled, shares, strict=True)])
         doubts = dict.fromkeys(c for e in asked for c in e.fit.doubts(x))
         return summarise(x, np.asarray(centre), mixed, level, of, asked[0].fit.law, tuple(doubts))
 
@@ -124,7 +129,7 @@ class Comparison:
         if not asked:
             return np.nan, np.nan, np.nan
         drawn = [
-            e.fit.exponent_draws[np.arange(count) % len(e.fit.exponent_draws)]
+            _spread(e.fit.exponent_draws[:, None], count)[:, 0]
             for e, count in zip(asked, self._shares(asked), strict=True)
         ]
         low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
@@ -156,3 +161,14 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return html(self.sections())
+
+
+def _spread(draws: Array, count: int) -> Array:
+    """So many draws (count, n) that stand evenly for draws (S, n) of each point: their quantiles.
+
+    The first ones of few replicates would make a law of small weight a matter of the seed. Draws
+    that are undefined stay as they come, since their share must be kept.
+    """
+    if not np.isfinite(draws).all():
+        return np.asarray(draws[np.arange(count) % len(draws)])
+    return np.asarray(np.quantile(draws, (np.arange(count) + 0.5) / count, axis=0))

@@ -16,6 +16,7 @@ HEAD = (
     "high",
     "wins",
     "weight",
+    "+-",
     "fitted rmse",
     "AICc",
     "gaps rmse",
@@ -30,10 +31,10 @@ def ranking_section(entries: Sequence[Entry], rules: Sequence[str]) -> Section:
     least = min(e.aicc for e in entries)
     line = (
         f"held out: {', '.join(rules)}; objective: {best.objective}; a is the compute-optimal "
-        "exponent of params"
+        "exponent of params; +- is the standard error of a weight"
     )
     title = f"{len(entries)} laws on {best.facts.runs} runs, ranked by held-out error"
-    return Section(title, (line,), HEAD, tuple(_row(e, least) for e in entries))
+    return Section(title, (line, *_one_form(entries)), HEAD, tuple(_row(e, least) for e in entries))
 
 
 def average_section(
@@ -49,7 +50,37 @@ def average_section(
     else:
         said = found
     line = f"compute-optimal exponent of params {said}"
-    return Section("Average over laws by weight", (line,))
+    return Section("Average over laws by weight", (line, *_against_rank(entries)))
+
+
+def _one_form(entries: Sequence[Entry]) -> list[str]:
+    """Laws that are one form on these runs, a line each form."""
+    forms = dict.fromkeys(
+        tuple(sorted((e.fit.law.name, *e.same_form))) for e in entries if e.same_form
+    )
+    return [
+        f"one form on these runs, fitted and counted once: {', '.join(names)} share a weight of "
+        f"{sum(e.weight for e in entries if e.fit.law.name in names):.2f}"
+        for names in forms
+    ]
+
+
+def _against_rank(entries: Sequence[Entry]) -> list[str]:
+    """A line where the law of most weight is not the one that errs least on unseen runs."""
+    first, heavy = entries[0], max(entries, key=lambda e: e.weight * (1 + len(e.same_form)))
+    if heavy.held_out_rmse <= first.held_out_rmse:
+        return []
+    better = first.aicc - heavy.aicc
+    why = (
+        f"fitted runs speak for it (AICc {better:.1f} lower)"
+        if better > 2
+        else "more sizes of held-out runs speak for it, the single largest errors against"
+    )
+    return [
+        f"weights contradict ranks: {heavy.fit.law.name} has the most weight and "
+        f"{number(100 * heavy.held_out_rmse, 3)}% of held-out error, {first.fit.law.name} "
+        f"{number(100 * first.held_out_rmse, 3)}%; {why}"
+    ]
 
 
 def residual_sections(entries: Sequence[Entry], most: int = 8) -> list[Section]:
@@ -86,6 +117,7 @@ def _row(e: Entry, least: float) -> tuple[str, ...]:
         number(e.high, 3),
         f"{100 * e.win_rate:.0f}%",
         f"{e.weight:.2f}",
+        "-" if np.isnan(e.weight_error) else f"{e.weight_error:.2f}",
         number(e.fit.fitted.log_rmse),
         f"+{e.aicc - least:.1f}",
         number(None if e.fit.gap_score is None else e.fit.gap_score.nats, 3),

@@ -1,16 +1,21 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
 from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
+from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
+from isoloss.fits.doubt.hidden_bend import HiddenBend
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
+    as_seen,
     counts,
+    hidden_beyond,
     loss_draws,
     points,
     prediction_of_law,
     summarise,
-    with_noise,
+    with_discrepancy,
 )
 from isoloss.fits.doubt.profiles import (
     Profile,
@@ -23,10 +28,11 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
-    "ComputeSplit", "Draws", "Efficiencies", "LackOfFit", "Noise", "Prediction", "Profile",
-    "Resample", "check_resample", "counts", "efficiencies", "exponent_by_form", "lack_of_fit",
+    "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
+    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts",
+    "discrepancy_of", "efficiencies", "exponent_by_form", "hidden_beyond", "lack_of_fit",
     "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
     "profile_of_constant", "profile_of_loss", "resample", "split_compute", "summarise",
-    "with_noise",
+    "with_discrepancy",
 ]
 # fmt: on

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits.solve import Coordinates, Optimum, optimise
-from isoloss.laws import DomainError, as_inputs
+from isoloss.fits.solve import Coordinates, Optimum, feasible_starts, solve
+from isoloss.laws import DomainError, Law, as_inputs
 
 #: Floors at which efficiencies are printed, in nats.
 FLOORS = (0.0, 1.0, 1.5)
+#: Random starts at each floor, beside one from the floor before.
+STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ class Efficiencies:
     gaps: Mapping[str, tuple[float, ...]]
 
 
-def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
-    """Efficiencies at several floors, at median params and tokens; None for a law without any."""
+def efficiencies(optimum: Optimum) -> Efficiencies | None:
+    """Efficiencies at several floors, at median params and tokens; None for a law without any.
+
+    Each floor is walked to from the next higher one, the highest from the optimum.
+    """
     law = optimum.problem.coordinates.law
     names = [
         k.name
@@ -57,19 +62,25 @@ def efficiencies(optimum: Optimum, starts: int = 8) -> Efficiencies | None:
     reached = []
     # One scale at every floor, or their objectives could not be compared.
     scaled = replace(optimum.problem, objective=replace(optimum.problem.objective, found=False))
-    for floor in FLOORS:
+    near = optimum.problem.coordinates.values(optimum.theta)
+    for floor in FLOORS[::-1]:
         held = replace(scaled, coordinates=Coordinates(law.fix(E=floor)))
-        again = optimise(held, optimum.absent, starts, 0)
-        reached.append(again.certificate.objective)
-        fitted = again.law
-        for name in names:
+        begin = np.vstack([held.coordinates.theta(near), feasible_starts(held, STARTS, 0)])
+        found = solve(held, begin, tolerance=1e-6, max_steps=100)
+        best = int(np.argmin(found.value))
+        near = held.coordinates.values(found.theta[best])
+        reached.append(float(found.value[best]))
+        fitted = held.coordinates.law.with_values(
+            {k: v for k, v in near.items() if k not in law.ties}
+        )
+        for name in values:
             values[name].append(float(fitted.values[name]))
-            gaps[name].append(_gap(again, name, n, d))
-    rows = {k: tuple(v) for k, v in values.items()}
-    return Efficiencies(n, d, FLOORS, tuple(reached), rows, {k: tuple(v) for k, v in gaps.items()})
+            gaps[name].append(_gap(fitted, name, n, d))
+    rows, costs = ({k: tuple(v[::-1]) for k, v in each.items()} for each in (values, gaps))
+    return Efficiencies(n, d, FLOORS, tuple(reached[::-1]), rows, costs)
 
 
-def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
+def _gap(law: Law, name: str, params: float, tokens: float) -> float:
     """The loss that the level of an entry costs, in nats; its label may end with a sparsity.
 
     NaN where the law needs more than a label says, as the group size that Chen's labels leave out.
@@ -81,6 +92,6 @@ def _gap(optimum: Optimum, name: str, params: float, tokens: float) -> float:
         params, tokens, (spelling or "fp") if sparse else label, sparsity=[last if sparse else None]
     )
     try:
-        return float((optimum.law.loss(x) - optimum.law.loss(x.at_reference()))[0])
+        return float((law.loss(x) - law.loss(x.at_reference()))[0])
     except DomainError:
         return float("nan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike
 
 from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
+from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.hidden_bend import POWER
+from isoloss.fits.seeing import Standing, View, views
 from isoloss.fits.solve import Coordinates
-from isoloss.fits.unseen_parts import unseen_at_points
+from isoloss.fits.unseen_parts import MOST, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
@@ -41,6 +44,9 @@ class Prediction:
         What the fitted runs do not tell of these points.
     metric
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
+    standing
+        What each loss is: "seen", "at least" (a lower bound: the law misses some of what is
+        rounded), or "unknown" (loss NaN). Neither of these has an interval. () where all are seen.
     """
 
     params: Array
@@ -53,12 +59,20 @@ class Prediction:
     of: Of
     warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
     metric: str = "unknown"
+    standing: tuple[Standing, ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
 
     def __iter__(self) -> Iterator[tuple[float, float, float]]:
         yield from zip(self.loss.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+
+    @property
+    def said(self) -> tuple[tuple[str, str, str], ...]:
+        """Loss and ends of the interval of each point as printed, with what is not known."""
+        all_seen: tuple[Standing, ...] = ("seen",)
+        known = self.standing or all_seen * len(self)
+        return tuple(_said(*each, s) for each, s in zip(self, known, strict=True))
 
     def covers(self, observed: Array) -> Mask:
         """Which observed losses lie inside their intervals."""
@@ -70,13 +84,54 @@ class Prediction:
             f"{100 * self.level:.0f}% interval of a {self.of}"
         )
         rows = [
-            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8.4f}   "
-            + (f"{low:.4f} to {high:.4f}" if low == low else "none")
+            f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
+            + (f"{low} to {high}" if low not in ("nan", "unknown") else "none")
             for n, d, p, (loss, low, high) in zip(
-                self.params, self.tokens, self.precision, self, strict=True
+                self.params, self.tokens, self.precision, self.said, strict=True
             )
         ]
         return "\n".join([head, *rows, *(f"warning, {each}" for each in self.warnings)])
+
+
+def _said(loss: float, low: float, high: float, known: Standing) -> tuple[str, str, str]:
+    """A loss with its interval in words."""
+    if known == "seen":
+        return f"{loss:.4f}", f"{low:.4f}", f"{high:.4f}"
+    return ("unknown" if known == "unknown" else f"at least {loss:.4f}"), "unknown", "unknown"
+
+
+def as_seen(found: Prediction, x: Inputs, seen: Sequence[View], law: str) -> Prediction:
+    """The prediction with what a law cannot see as a bound, or as unknown, without an interval.
+
+    Parameters
+    ----------
+    found
+        The prediction of x.
+    x
+        The points.
+    seen
+        What the law can say of each of their levels.
+    law
+        Its name.
+    """
+    standing = tuple(seen[k].standing for k in x.level)
+    if set(standing) <= {"seen"}:
+        return found
+    known = np.array(standing)
+    low, high = (np.where(known == "seen", ends, np.nan) for ends in (found.low, found.high))
+    loss = np.where(known == "unknown", np.nan, found.loss)
+    said = {"at least": "a lower bound", "unknown": "unknown"}
+    unseen = [
+        ResultWarning(
+            WarningKind.UNSEEN_PARTS,
+            f"{view.why(law, level)}, so its loss is {said[view.standing]}",
+            view.missing,
+        )
+        for level, view in ((x.levels.items[k], seen[k]) for k in x.present)
+        if view.standing != "seen" and not view.unseen  # else it is said by unseen_at_points
+    ]
+    warnings = (*found.warnings, *unseen[:MOST])
+    return replace(found, loss=loss, low=low, high=high, standing=standing, warnings=warnings)
 
 
 def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
@@ -144,7 +199,8 @@ def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
         f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
     )
     extra = (missing, *unseen_at_points(law, x))
-    return summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
+    found = summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
+    return as_seen(found, x, views(law, x.levels.items), law.name)
 
 
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
@@ -152,6 +208,32 @@ def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
     with np.errstate(all="ignore"):
         loss = plain(coordinates.law.formula.loss(coordinates.constants(theta), x))
     return np.array(np.broadcast_to(loss, (len(theta), len(x))))
+
+
+def with_discrepancy(
+    law: Law,
+    replicates: Array,
+    runs: tuple[Array, Array],
+    discrepancy: Discrepancy,
+    x: Inputs,
+    of: Of,
+    seed: int,
+) -> Array:
+    """Draws (S, n) of the mean or of new runs, from replicates of a law's constants (S, p).
+
+    ``runs`` are the log residuals of the fitted runs, predicted less observed, and their params. An
+    unknown discrepancy is left out, and noise is then the same at every size.
+    """
+    coordinates = Coordinates(law)
+    draws = loss_draws(coordinates, replicates, x)
+    residual, params = runs
+    if discrepancy.unknown:
+        constants = replicates.shape[1]
+        return draws if of == "mean" else with_noise(draws, residual, constants, seed)
+    theta = coordinates.theta(law.values)
+    if of == "mean":
+        return discrepancy.mean_draws(draws, law, theta, x, seed)
+    return discrepancy.run_draws(draws, law, theta, x, np.stack([residual, np.log(params)]), seed)
 
 
 def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Array:
@@ -190,6 +272,23 @@ def summarise(
     return Prediction(
         x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings, law.metric
     )
+
+
+def hidden_beyond(law: Law, discrepancy: Discrepancy, x: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning of what a bend that the runs need not show would do to points outside them."""
+    if law.box is None or not discrepancy.bends:
+        return ()
+    far = law.box.outside(x)
+    if far.max() <= 1.0:
+        return ()
+    k = np.array([int(np.argmax(far))])
+    moved = float(discrepancy.hidden(law, Coordinates(law).theta(law.values), x.take(k))[0])
+    text = (
+        f"a bend in params or tokens that runs as these show in {100 * POWER:.0f}% of tables moves "
+        f"the loss by {100 * moved:.2g}% at {x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} "
+        "tokens; a smaller one may stay hidden"
+    )
+    return (ResultWarning(WarningKind.EXTRAPOLATION, text),)
 
 
 def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:

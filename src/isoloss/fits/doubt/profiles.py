@@ -132,7 +132,7 @@ def profile_of_loss(
 
 
 def _independent(sample: Sample) -> None:
-    if sample.clusters is not None:
+    if sample.by == "groups":
         raise FitError(
             "a profile takes runs as independent but these are in groups; use bootstrap intervals"
         )

@@ -220,7 +220,7 @@ def _of_column(name: str) -> Callable[[Sample, str, int], Mask]:
 
 def _random_fifth(sample: Sample, value: str, seed: int) -> Mask:
     order = np.random.default_rng(seed).permutation(len(sample))
-    return np.isin(np.arange(len(sample)), order[: max(1, len(sample) // 5)])
+    return np.isin(sample.rank, order[: max(1, len(sample) // 5)])
 
 
 for _word, _rule in {

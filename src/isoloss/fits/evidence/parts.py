@@ -122,12 +122,17 @@ class HeldOut:
         The prediction of each held-out run, with its interval.
     observed
         Their losses in their metric, shape (rows,).
+    mean, variance
+        Of the log loss of each as predicted, the law's constants and one run's scatter in doubt;
+        None where only the interval is known.
     """
 
     rule: str
     errors: Errors
     prediction: Prediction
     observed: Array
+    mean: Array | None = None
+    variance: Array | None = None
 
 
 @dataclass(frozen=True)

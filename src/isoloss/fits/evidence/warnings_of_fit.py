@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -39,13 +40,14 @@ def judge(
     level: float,
 ) -> tuple[ResultWarning, ...]:
     """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
-    seen = sights(optimum.law, sample.x.levels.items)
+    # The box of a law before its fit is the evidence of other constants.
+    seen = sights(replace(optimum.law, box=None), sample.x.levels.items)
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
         *_not_identified(known, level),
-        *_bounds(optimum),
+        *_bounds(optimum, known.not_held(level)),
         *_design(sample),
         *_base_misfit(sample, optimum, fitted, seen),
         *_signal(fitted, len(optimum.theta)),
@@ -56,12 +58,11 @@ def judge(
 
 
 def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
-    groups = len(sample) if sample.clusters is None else int(sample.clusters.max()) + 1
     if lack is None:
         few = (
-            f"{groups} groups"
+            f"{sample.units} {sample.by}"
             if sample.clusters is not None
-            else f"{groups} runs, or sizes and lengths as few,"
+            else f"{sample.units} runs, or sizes and lengths as few,"
         )
         text = f"{few} do not allow a test of whether the law misses something"
         yield ResultWarning(WarningKind.UNTESTED, text)
@@ -73,8 +74,8 @@ def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
             "the law are too narrow and the compute-optimal exponent is withheld; compare with "
             "laws of another base",
         )
-    if sample.clusters is not None and groups < 10:
-        text = f"runs come in {groups} groups: intervals from so few are too narrow"
+    if sample.clusters is not None and sample.units < 10:
+        text = f"runs come in {sample.units} {sample.by}: intervals from so few are too narrow"
         yield ResultWarning(WarningKind.FEW_GROUPS, text)
 
 
@@ -141,7 +142,7 @@ def at_bound(coordinates: Coordinates, i: int, theta: float) -> list[float]:
     return [bound for edge, bound in edges if abs(theta - edge) <= near]
 
 
-def _bounds(optimum: Optimum) -> Iterator[ResultWarning]:
+def _bounds(optimum: Optimum, not_held: Sequence[str]) -> Iterator[ResultWarning]:
     coordinates = optimum.problem.coordinates
     values = coordinates.values(optimum.theta) if len(optimum.theta) else {}
     for i, k in enumerate(coordinates.free):
@@ -157,6 +158,7 @@ def _bounds(optimum: Optimum) -> Iterator[ResultWarning]:
             name.partition("[")[0] in ("alpha", "beta")
             and value < 0.1
             and name not in coordinates.law.ties
+            and name not in not_held  # else its value is any of the ridge's
         ):
             yield ResultWarning(
                 WarningKind.SMALL_ALPHA,

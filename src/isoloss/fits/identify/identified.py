@@ -124,6 +124,14 @@ class Identified:
             moved = ~(spread.max(axis=0) - spread.min(axis=0) <= least)
         return Along(low, high, np.asarray(moved & self.cut(level).any()))
 
+    def of_counts(self, logs: Array, level: float) -> Along:
+        """As ``along``, for logs of params or tokens."""
+        return self.along(logs, level, COUNT)
+
+    def of_losses(self, logs: Array, level: float) -> Along:
+        """As ``along``, for log losses."""
+        return self.along(logs, level, NOISES * self.noise)
+
     def _limit(self, level: float) -> float:
         return float(stats.f.ppf(level, 1, self.left))
 

@@ -16,6 +16,7 @@ from isoloss.fits.solve.optimum import (
     BASE,
     Certificate,
     Optimum,
+    feasible_starts,
     improved,
     is_base,
     optimise,
@@ -29,6 +30,6 @@ from isoloss.fits.solve.solver import solve
 __all__ = [
     "BASE", "DIGITS", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
     "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
-    "improved", "is_base", "log_slopes", "optimise", "pose", "solve", "unheld",
+    "feasible_starts", "improved", "is_base", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on

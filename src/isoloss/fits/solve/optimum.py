@@ -102,7 +102,7 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
     runs.
     """
     law = law.bind(sample.x.levels)
-    problem = Problem(Coordinates(law), sample.x, sample.loss, objective)
+    problem = Problem(Coordinates(law), sample.x, sample.loss, objective, sample.weights)
     if sample.x.groups:
         _check_grouped(law, sample.x)
     there = touched(law, sample.x, reference_mask(sample.x))
@@ -132,13 +132,22 @@ def _check_grouped(law: Law, x: Inputs) -> None:
         ) from error
 
 
-def optimise(problem: Problem, absent: tuple[str, ...], starts: int, seed: int) -> Optimum:
-    """The best of many walks, each from its own start."""
+def optimise(
+    problem: Problem,
+    absent: tuple[str, ...],
+    starts: int,
+    seed: int,
+    near: Array | None = None,
+    tolerance: float = 1e-9,
+) -> Optimum:
+    """The best of many walks, each from its own start, and one from constants (p,) known nearby."""
     if not problem.coordinates.free:
         problem = scaled(problem, np.zeros(0))
         value = float(problem.value(np.zeros((1, 0)))[0])
         return Optimum(problem, np.zeros(0), Certificate(value, 0, 0, 0.0, 1.0, {}), absent)
-    problem, walks = descend(problem, feasible_starts(problem, starts, seed))
+    begin = feasible_starts(problem, starts, seed)
+    begin = begin if near is None else np.vstack([near, begin])
+    problem, walks = descend(problem, begin, tolerance)
     best = int(np.argmin(walks.value))
     # Two factors below zero make a positive product, so a walk can end where the law has no loss.
     while np.isfinite(walks.value[best]) and not _is_defined(problem, walks.theta[best]):

@@ -16,6 +16,12 @@ from isoloss.laws import Array, Constant, plain
 #: Huber deltas, as multiples of the last one, through which a walk is led from least squares to the
 #: robust optimum.
 LEAD = (30.0, 5.0)
+#: Outer exponents at which walks start, beside those drawn from their range.
+KAPPAS = (0.15, 0.3, 0.5, 0.7, 1.0)
+#: Steps of walks that only lead to the walks that count.
+ROUGH = 60
+#: How much more than the least objective a walk has, relatively, that may still become the best.
+NEAR = 0.01
 #: Turns between the constants and the scale of the residuals at most; two or three are usual.
 TURNS = 10
 
@@ -27,6 +33,12 @@ def draw(problem: Problem, count: int, rng: np.random.Generator) -> Array:
         np.argsort(rng.random((len(free), count)), axis=1) + rng.random((len(free), count))
     ) / count
     columns = {k.name: _between(k, grid[i]) for i, k in enumerate(free)}
+    outer = [k for k in free if k.name.partition("[")[0] == "kappa"]
+    # The valleys of different outer exponents are narrow, so half of the walks start in each.
+    for k in outer:
+        inside = [v for v in KAPPAS if k.lower <= v <= k.upper]
+        if inside:
+            columns[k.name][::2] = np.resize(inside, -(-count // 2))
     return with_amplitudes(problem, columns, grid, count)
 
 
@@ -64,21 +76,51 @@ def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Pr
     """
     objective = problem.objective
     squares = replace(objective, kind="squares", delta=None, found=False)
-    rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6)
+    rough = solve(replace(problem, objective=squares), theta, tolerance=1e-6, max_steps=ROUGH)
     problem, ends = scaled(problem, _best(rough)), rough.theta
     if objective.residual_loss.kinked:
         for factor in LEAD:
             wide = replace(objective, delta=objective.scale * factor)
             ends = solve(replace(problem, objective=wide), ends, tolerance=1e-6).theta
-    found = solve(problem, ends, tolerance=tolerance)
     if len(problem.x) < 2 * theta.shape[1]:
-        return problem, found
+        return problem, _walked(problem, ends, tolerance)
+    first = int(np.argmin(rough.value))
+    # The best walk alone finds the scale; all go on from there, and another best one starts anew.
     for _ in range(TURNS):
-        turned = scaled(problem, _best(found))
+        problem, best = _settled(problem, ends[first], tolerance)
+        ends = np.where(np.arange(len(ends))[:, None] == first, best, ends)
+        found = _walked(problem, ends, tolerance)
+        ends, first = found.theta, int(np.argmin(found.value))
+        if found.value[first] > (1 - 1e-3) * problem.value(best[None, :])[0]:
+            break
+    return problem, found
+
+
+def _walked(problem: Problem, theta: Array, tolerance: float) -> Solution:
+    """Ends of walks from theta; after some steps only those near the best one go on."""
+    found = solve(problem, theta, tolerance=tolerance, max_steps=ROUGH)
+    close = found.value <= float(found.value.min()) * (1 + NEAR) + 1e-300
+    left = np.flatnonzero(close & ~found.converged & np.isfinite(found.value))
+    if not len(left):
+        return found
+    on = solve(problem.part(left), found.theta[left], tolerance=tolerance)
+    columns = ("theta", "value", "gradient", "converged", "steps")
+    ended = {name: getattr(found, name).copy() for name in columns}
+    for name in columns:
+        ended[name][left] = getattr(on, name)
+    ended["steps"][left] += found.steps[left]
+    return Solution(**ended)
+
+
+def _settled(problem: Problem, theta: Array, tolerance: float) -> tuple[Problem, Array]:
+    """One walk from theta (p,) and its most likely scale, in turns."""
+    for _ in range(TURNS):
+        theta = solve(problem, theta[None, :], tolerance=tolerance, max_steps=ROUGH).theta[0]
+        turned = scaled(problem, theta)
         if abs(np.log(turned.objective.scale / problem.objective.scale)) < 1e-3:
             break
-        problem, found = turned, solve(turned, found.theta, tolerance=tolerance)
-    return problem, found
+        problem = turned
+    return problem, theta
 
 
 def scaled(problem: Problem, theta: Array) -> Problem:

@@ -64,6 +64,7 @@ def _published() -> Law:
             (1e10, 1e11),
             (16.8, 1351),
             "int4 in groups of 32 and more, weights and activations",
+            kinds=("int",),
         ),
         notes=(
             "the group is that of the weights where they are rounded, else that of the "

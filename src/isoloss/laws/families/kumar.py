@@ -59,6 +59,8 @@ RUNS = Box(
     (1.5e9, 2.62e10),
     (6.8, 874),
     "int3 to int12, activations, keys and values from int4; bf16",
+    kinds=("int",),
+    methods=("-> gptq",),
 )
 BASE = {"A": 4299.0, "alpha": 0.4965, "B": 18060.0, "E": 2.7648}
 GAMMAS = {"gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578}
@@ -151,7 +153,11 @@ def _float() -> Law:
         source="2411.04330, appendix N",
         evidence="P",
         box=Box(
-            RUNS.params, RUNS.tokens, RUNS.tokens_per_param, "floats of 3 to 12 bits, weights alone"
+            RUNS.params,
+            RUNS.tokens,
+            RUNS.tokens_per_param,
+            "floats of 3 to 12 bits, weights alone",
+            kinds=("float",),
         ),
         notes=("140 runs, weights alone; the split into exponent and mantissa does not enter",),
     )

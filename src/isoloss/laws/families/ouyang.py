@@ -20,7 +20,14 @@ BASE = {
     "E": 0.0,
     "kappa": 0.399,
 }
-RUNS = Box((1.6e8, 1.2e10), (1e9, 2.06e11), (0.083, 1290), "GPTQ of weights in 2, 3 and 4 bits")
+RUNS = Box(
+    (1.6e8, 1.2e10),
+    (1e9, 2.06e11),
+    (0.083, 1290),
+    "GPTQ of weights in 2, 3 and 4 bits",
+    kinds=("int",),
+    methods=("-> gptq",),
+)
 #: k, gN and gD of each number of bits, recovered from the paper's table of tokens.
 PER_BIT = {
     "w2": (4.115e-4, 0.2239, 0.5195),

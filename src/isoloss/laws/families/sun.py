@@ -75,6 +75,8 @@ def laws() -> tuple[Law, ...]:
             (1e10, 1e11),
             (14.7, 2440),
             "floats, blocks of 32 to 512, a row or a tensor",
+            kinds=("float",),
+            shared=("a", "g"),
         ),
         notes=(
             "read off the format of the weights: weights, and both operands of the backward "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, DomainError, plain
 from isoloss.plans.critical import critical_of
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
@@ -40,12 +40,15 @@ TOKENS_PER_PARAM = (1.0, 1e5)
 
 def charts_of(question: Question, choices: Sequence[Choice], level: float) -> Charts:
     """The charts of a plan whose choices are given, best first."""
+    # The laws behind the figures are those of the first choice: no curve is by other laws.
+    asked = {str(p) for p in question.space.precisions}
+    seen = [c for c in choices if c.precision in asked]
     regions = tuple(m.law.box for m in question.members if m.law.box is not None)
     runs = _runs(question)
     return Charts(
         _surface(question, choices[0], regions),
-        _frontier(question, contrasting([c.precision for c in choices]), choices[0], level),
-        _serving(question, choices),
+        _frontier(question, contrasting([c.precision for c in seen]), choices[0], level),
+        _serving(question, seen),
         regions,
         *runs,
     )
@@ -72,6 +75,7 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     tokens = _around(best.tokens, cloud[1], [box.tokens for box in regions])
     u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))
     loss = plain(_expected(question, [precision] * u.size)(u, y)).reshape(GRID, GRID)
+    loss = np.full(loss.shape, np.nan) if best.standing == "unknown" else loss
     space = question.space.take(k)
     line = np.geomspace(params[0], params[-1], LINE)
     factors = FACTORS if space.spendings else ()
@@ -110,9 +114,11 @@ def _around(at: float, cloud: Array, regions: Sequence[tuple[float, float]]) -> 
 def _frontier(
     question: Question, names: Sequence[str], best: Choice, level: float
 ) -> Frontier | None:
-    """The best of some precisions at multiples of the budget; None where no cost is limited."""
+    """The best of some precisions at multiples of the budget; None where no cost is limited, or
+    no law sees them."""
     space = question.space
-    if not space.spendings or (space.params is not None and space.tokens is not None):
+    is_held = space.params is not None and space.tokens is not None
+    if not space.spendings or is_held or best.standing == "unknown":
         return None
     binding = [s for s in space.spendings if s.name in best.binding]
     asked, unit = _cost(question, (binding or list(space.spendings))[0].name)
@@ -123,8 +129,9 @@ def _frontier(
     mean = search(mean_loss(question.members, counts, levels, question.budget), wide)
     drawn, weights = replanned(question.members, counts, levels, question.budget, wide)
     known = np.isfinite(mean.loss[0])
+    is_point = all(m.drawn is None for m in question.members)
     ends = [
-        interval(drawn.loss[held, j], weights[held], level)
+        NO_INTERVAL if is_point else interval(drawn.loss[held, j], weights[held], level)
         for j, held in enumerate(np.isfinite(drawn.loss).T)
     ]
     low, high = (np.array(v) for v in zip(*ends, strict=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isoloss.fits import Standing
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -22,9 +24,11 @@ class Choice:
     loss
         Expected loss, in the metric of the plan.
     params_interval, tokens_interval, loss_interval
-        (low, high).
+        (low, high); NaN where no law has replicates, far beyond the runs, and where the runs do not
+        tell it (a ridge of the fit moves it).
     probability
-        Weight of the replicates in which this precision is the best of all, 0 to 1.
+        Weight of the replicates in which this precision is the best of all, 0 to 1; of laws where
+        none has replicates; NaN for one law without.
     binding
         The limits that are used up, as ("train", "memory").
     spent
@@ -41,6 +45,17 @@ class Choice:
         Operand formats that the machine does not compute in: they run wider and save memory only.
     counted
         Exact training FLOPs of a decoder of this size over the 6 N D that costs are made of.
+    laws
+        The laws that see this precision, whose average the loss is.
+    standing
+        "seen"; "at least" where no law sees all that the precision rounds, so that the loss is a
+        bound; "unknown" (loss NaN) where none bounds it. Neither is ever best.
+    more
+        Loss over that of the first choice, by the laws that see both; NaN where none does.
+    outside
+        How far the choice lies outside the runs of a law, as a factor, the largest known.
+    is_point
+        Whether no law behind it has replicates.
     """
 
     precision: str
@@ -59,6 +74,16 @@ class Choice:
     rate: str
     emulated: tuple[str, ...] = ()
     counted: float = 1.0
+    laws: tuple[str, ...] = ()
+    standing: Standing = "seen"
+    more: float = float("nan")
+    outside: float = 1.0
+    is_point: bool = False
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether its loss has an interval."""
+        return self.loss_interval[0] == self.loss_interval[0]
 
 
 @dataclass(frozen=True)
@@ -72,7 +97,8 @@ class LawPlan:
     weight
         Its share in the plan; all weights add up to one.
     precision, params, tokens, loss
-        Its own best plan, with the constants of its best fit.
+        Its own best plan, with the constants of its best fit, among the candidates that it sees;
+        the loss is NaN where it sees none.
     outside
         How far that plan lies outside the runs behind the law, as a factor: 1 inside, NaN unknown.
     """

@@ -7,7 +7,6 @@ what people pay.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,10 +14,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from isoloss.formats import Precision
-from isoloss.laws import Law, presets
+from isoloss.laws import presets
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware
-from isoloss.plans.doubt import interval
+from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.problems import PlanError
@@ -26,6 +25,7 @@ from isoloss.plans.search import (
     MISREAD,
     Loss,
     Member,
+    Panel,
     Space,
     blind,
     complete,
@@ -33,9 +33,11 @@ from isoloss.plans.search import (
     loss_of,
     losses_at,
     mean_loss,
+    paper_of,
     search,
     space_of,
     thinned,
+    views_of,
 )
 
 #: Replicates that regrets are averaged over, and the least share of the budget that is looked at.
@@ -60,36 +62,38 @@ def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret,
 
     Those that the budget or a law rules out are absent.
     """
-    members, budget, space = question.members, question.budget, question.space
+    if first.standing != "seen":
+        return ()
+    members, space = question.members, question.space
     counts = thinned(members, question.counts, REFITS)
-    objective = mean_loss(members, counts, levels_of(space.precisions), budget)
-    best = [Precision(first.precision)]
-    plan, weights = losses_at(members, counts, best, first.params, first.tokens, budget)
-    paid, found = _paid(budget), []
-    for each in _simpler(members, counts, budget, space, question.device):
-        if any(m.knows(each.precision) is not None for m in members):
-            continue
-        own, _ = losses_at(members, counts, [each.precision], each.params, each.tokens, budget)
-        more = (own - plan)[:, 0]
-        loss = float(np.average(own[:, 0], weights=weights))
-        excess = float(np.average(more, weights=weights))
-        wasted = _wasted(objective, space, loss)
-        ends = interval(more, weights, level)
-        spelled = str(each.precision)
-        found.append(
-            Regret(
-                each.name,
-                spelled,
-                each.params,
-                each.tokens,
-                loss,
-                excess,
-                ends,
-                wasted,
-                wasted * paid,
-            )
-        )
-    return tuple(found)
+    simpler = _simpler(members, counts, question.budget, space, question.device)
+    found = (_judged(question, counts, first, each, level) for each in simpler)
+    return tuple(each for each in found if each is not None)
+
+
+def _judged(
+    question: Question, counts: Sequence[list[int]], first: Choice, each: Simple, level: float
+) -> Regret | None:
+    """What one simpler choice would cost, by the laws that see both; None where none does."""
+    budget, space, best = question.budget, question.space, Precision(first.precision)
+    # Every law of the question sees the first choice and all of the space.
+    panel = Panel.of(question.members, [each.precision])
+    if not panel.seers[0]:
+        return None
+    members, rows = panel.taken(panel.seers[0]), [counts[i] for i in sorted(panel.seers[0])]
+    plan, weights = losses_at(members, rows, [best], first.params, first.tokens, budget)
+    own, _ = losses_at(members, rows, [each.precision], each.params, each.tokens, budget)
+    more = (own - plan)[:, 0]
+    loss = float(np.average(own[:, 0], weights=weights))
+    objective = mean_loss(members, rows, levels_of(space.precisions), budget)
+    wasted = _wasted(objective, space, loss)
+    is_point = all(m.drawn is None for m in members) or first.outside > FAR
+    return Regret(
+        each.name, str(each.precision), each.params, each.tokens, loss,
+        float(np.average(more, weights=weights)),
+        NO_INTERVAL if is_point else interval(more, weights, level),
+        wasted, wasted * _paid(budget),
+    )  # fmt: skip
 
 
 def _simpler(
@@ -100,9 +104,12 @@ def _simpler(
     device: Hardware,
 ) -> Iterator[Simple]:
     """The simpler choices that the budget allows."""
+    able = Panel.of(members, [BF16])
+    told, rows = able.taken(able.seers[0]), [counts[i] for i in sorted(able.seers[0])]
     try:
         plainly = space_of(budget, device, [BF16])
-        one = search(mean_loss(members, counts, levels_of([BF16]), budget), plainly)
+        loss = mean_loss(told, rows, levels_of([BF16]), budget)
+        one = search(loss, plainly) if told else None
     except PlanError:  # bf16 does not fit in memory or budget, or nothing limits its tokens
         one = None
     if one is not None and np.isfinite(one.loss[0, 0]):
@@ -136,26 +143,20 @@ def _by_rule(space: Space) -> float:
 
 def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | None:
     """The law of the newest paper not in the plan that tells the candidates apart."""
-    own, dated = {_paper(m.law) for m in members}, []
-    for law in presets():
-        paper = _paper(law)
-        if (
-            paper
-            and paper not in own
-            and len(asked) > 1
-            and law.name not in MISREAD
-            and complete(law)
-        ):
-            member = Member(law)
-            if member.knows_all(asked) and not blind(member, asked):
-                dated.append((paper, member))
-    return max(dated, key=lambda each: each[0])[1] if dated else None
-
-
-def _paper(law: Law) -> str:
-    """The arXiv number that a law's source begins with, empty without one."""
-    found = re.match(r"\d{4}\.\d{5}", law.source)
-    return found[0] if found else ""
+    own = {paper_of(m.law) for m in members}
+    newer = [
+        (paper, law)
+        for law in presets()
+        if (paper := paper_of(law)) and paper not in own and law.name not in MISREAD
+    ]
+    if len(asked) < 2:
+        return None
+    for _, law in sorted(newer, key=lambda each: each[0], reverse=True):
+        member = Member(law)
+        able = complete(law) and not any(member.unknown(asked)) and not blind(member, asked)
+        if able and all(view.sees for view in views_of(member, asked)):
+            return member
+    return None
 
 
 def _wasted(objective: Loss, space: Space, loss: float) -> float:

@@ -8,6 +8,8 @@ averages losses and plans over laws and replicates.
 
 from isoloss.plans.search.expected import loss_of, losses_at, mean_loss, replanned, shares, thinned
 from isoloss.plans.search.optimum import Best, Loss, minimise, search
+from isoloss.plans.search.ordering import EQUAL, order_of, uncompared
+from isoloss.plans.search.seeing import Panel, views_of
 from isoloss.plans.search.space import (
     LEAST_TOKENS,
     MOST_PARAMS,
@@ -26,17 +28,21 @@ from isoloss.plans.search.weighted_laws import (
     blind,
     complete,
     far,
+    is_one_base,
     levels_of,
     member_of,
     members_of,
     metric_of_all,
+    paper_of,
+    reweighted,
 )
 
 # fmt: off
 __all__ = [
-    "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike", "Loss",
-    "Member", "Space", "Spending", "blind", "complete", "far", "levels_of", "loss_of", "losses_at",
-    "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "replanned", "search",
-    "serving_bytes", "shares", "space_of", "spendings_of", "thinned",
+    "EQUAL", "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike",
+    "Loss", "Member", "Panel", "Space", "Spending", "blind", "complete", "far",
+    "is_one_base", "levels_of", "loss_of", "losses_at", "mean_loss", "member_of", "members_of",
+    "metric_of_all", "minimise", "order_of", "paper_of", "replanned", "reweighted", "search",
+    "serving_bytes", "shares", "space_of", "spendings_of", "thinned", "uncompared", "views_of",
 ]
 # fmt: on

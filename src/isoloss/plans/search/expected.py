@@ -97,7 +97,7 @@ def losses_at(
     """
     found, weights = [], []
     for m, rows in zip(members, counts, strict=True):
-        known = [k for k, p in enumerate(precisions) if m.knows(p) is None]
+        known = [k for k, why in enumerate(m.unknown(precisions)) if why is None]
         loss = np.full((len(rows), len(precisions)), np.nan)
         if known:
             n, d = (np.full((1, len(known)), np.log(v)) for v in (params, tokens))

@@ -54,24 +54,25 @@ class Best:
     loss: Array
 
 
-def search(loss: Loss, space: Space, rows: int = 1) -> Best:
+def search(loss: Loss, space: Space, rows: int = 1, endless: bool = False) -> Best:
     """The least loss that the space allows, at each precision; arrays of shape (rows, n).
 
-    Raises PlanError where no limit holds params or tokens and the loss falls for ever.
+    Raises PlanError where no limit holds params or tokens and the loss falls for ever, unless the
+    edge of the search may stand for it (``endless``).
     """
     shape = (rows, len(space))
     if space.tokens is not None:
         fixed = np.full(shape, space.tokens)
         most = np.broadcast_to(np.minimum(space.most_params(), space.cap), shape)
         params = np.array(most) if space.params is None else np.full(shape, space.params)
-        return _finished(loss, space, params, fixed)
+        return _finished(loss, space, params, fixed, endless)
     if space.params is not None:
         params = np.full(shape, space.params)
     else:
         high = np.broadcast_to(np.minimum(space.most_params(), space.cap), shape)
         params = minimise(lambda u: loss(u, space.frontier(u)), np.full(shape, LEAST_PARAMS), high)
     tokens = space.frontier(params)
-    return _finished(loss, space, params, _fewer_tokens(loss, params, tokens))
+    return _finished(loss, space, params, _fewer_tokens(loss, params, tokens), endless)
 
 
 def minimise(f: Callable[[Value], Value], low: Array, high: Array) -> Array:
@@ -127,7 +128,7 @@ def _fewer_tokens(loss: Loss, params: Array, tokens: Array) -> Array:
     return np.where(rises, best, tokens)
 
 
-def _finished(loss: Loss, space: Space, params: Array, tokens: Array) -> Best:
+def _finished(loss: Loss, space: Space, params: Array, tokens: Array, endless: bool) -> Best:
     """The plan at params and tokens; infinite loss where it is not allowed or not defined."""
     value = plain(loss(params, tokens)) + np.zeros(params.shape)
     allowed = params <= np.minimum(space.most_params(), space.cap) + 1e-9
@@ -137,7 +138,7 @@ def _finished(loss: Loss, space: Space, params: Array, tokens: Array) -> Best:
         ("tokens", space.tokens is None, np.exp(tokens), MOST_TOKENS - 1e-6),
     )
     for name, is_free, counts, most in free:
-        if is_free and (good & (np.log(counts) >= most)).any():
+        if is_free and not endless and (good & (np.log(counts) >= most)).any():
             raise PlanError(
                 f"nothing limits {name}: the loss falls with them for ever; {NEEDED[name]}"
             )

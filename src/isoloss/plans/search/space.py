@@ -71,11 +71,15 @@ class Space:
 
     def take(self, k: int) -> Space:
         """The space of one of the precisions."""
-        cut = slice(k, k + 1)
-        spendings = tuple(replace(s, each=s.each[cut], once=s.once[cut]) for s in self.spendings)
+        return self.pick([k])
+
+    def pick(self, which: Sequence[int]) -> Space:
+        """The space of some of the precisions, in the order given."""
+        ks = list(which)
+        spendings = tuple(replace(s, each=s.each[ks], once=s.once[ks]) for s in self.spendings)
         return Space(
-            self.precisions[cut], self.rates[cut], spendings, self.cap[cut], self.capped_by[cut],
-            self.params, self.tokens,
+            tuple(self.precisions[k] for k in ks), tuple(self.rates[k] for k in ks), spendings,
+            self.cap[ks], tuple(self.capped_by[k] for k in ks), self.params, self.tokens,
         )  # fmt: skip
 
     def frontier(self, log_params: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +25,14 @@ from isoloss.laws import (
     as_law,
     preset,
     presets,
-    unseen,
 )
 from isoloss.plans.problems import PlanError
 
 LawLike = str | Law | Fit | Comparison
 #: One law or several: a list of them, or a mapping of names to weights.
 LawsLike = LawLike | Sequence[LawLike] | Mapping[str, float]
+#: The constants of a base.
+BASE = ("A", "alpha", "B", "beta", "E", "kappa")
 #: Laws below this weight in a comparison are not asked.
 LEAST = 0.01
 #: The word for every published law that has its constants.
@@ -56,6 +58,11 @@ class Member:
         Where it is from; None for a bare law.
     group
         Whose constants it takes, where it has some for each of several groups.
+    base
+        What it shares with laws of the same base, which count once together; None for a law that
+        counts by its own weight.
+    base_weight
+        The share of all laws of that base.
     """
 
     law: Law
@@ -63,6 +70,8 @@ class Member:
     drawn: Mapping[str, Value] | None = None
     fit: Fit | None = None
     group: str | None = None
+    base: str | None = None
+    base_weight: float = 1.0
 
     @property
     def values(self) -> dict[str, Value]:
@@ -113,20 +122,6 @@ class Member:
             return str(error)
         return None
 
-    def sees(self, precision: Precision) -> tuple[str, ...]:
-        """The scopes, as "w", "g" or "-> w", that the law has a term for.
-
-        A format of 16 bits and more counts as seen.
-        """
-        left = self.unseen(precision)
-        inside = tuple(f"{name}." for name in left)
-        scopes = (*precision.train, *(f"-> {scope}" for scope in precision.serve))
-        return tuple(s for s in scopes if s not in left and not s.startswith(inside))
-
-    def unseen(self, precision: Precision) -> tuple[str, ...]:
-        """What of a precision the law has no term for, spelled as in `laws.Sight`."""
-        return unseen(self.law, precision)
-
     def point(self, precision: Precision, params: float, tokens: float) -> Inputs:
         """The inputs of one run at a precision."""
         return self.points([precision], params, tokens)
@@ -138,13 +133,13 @@ class Member:
         group = None if self.group is None else [self.group] * len(precisions)
         return as_inputs(params, tokens, list(precisions), group=group)
 
-    def knows_all(self, precisions: Sequence[Precision]) -> bool:
-        """Whether the law is defined at every one of several precisions."""
+    def unknown(self, precisions: Sequence[Precision]) -> list[str | None]:
+        """Reason the law is undefined at each of several precisions, or None."""
         try:
             self.law.loss(self.points(precisions))
-        except DomainError:
-            return False
-        return True
+        except DomainError:  # only then each by itself, which takes longer
+            return [self.knows(p) for p in precisions]
+        return [None] * len(precisions)
 
 
 def members_of(
@@ -159,6 +154,7 @@ def members_of(
     laws
         A fit, a comparison, a law, a name, a list of these, or a mapping of names to weights;
         "published" stands for every published law with constants but those known to be misread.
+        Laws of one base in a list (`is_one_base`) count once together.
     group
         Whose constants, where a law has some for each of several groups.
     repeats
@@ -180,7 +176,7 @@ def members_of(
             for m in _members(name, group)
         ]
     elif isinstance(laws, Sequence) and not isinstance(laws, str):
-        found = [m for each in laws for m in _members(each, group)]
+        found = _sharing([m for each in laws for m in _members(each, group)])
     else:
         found = _members(laws, group)
     total = sum(m.weight for m in found)
@@ -193,8 +189,59 @@ def members_of(
             f"group is {group!r}, and {_named(found)} one base for all runs; leave group out "
             "(--group)"
         )
-    found = [replace(m, weight=m.weight / total) for m in found]
+    found = [m for m in found if m.weight > 0]
+    found = [
+        replace(m, weight=m.weight / total, base_weight=_of_base(m, found) / total) for m in found
+    ]
     return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+
+
+def reweighted(members: Sequence[Member]) -> tuple[Member, ...]:
+    """Some of several laws with weights that add up to one; a base keeps its share among others.
+
+    Laws of one base divide its share by their own weights, so that it counts once however many of
+    them are asked.
+    """
+    shares = [m.base_weight * m.weight / (_of_base(m, members) or 1.0) for m in members]
+    total = sum(shares)
+    return tuple(replace(m, weight=w / total) for m, w in zip(members, shares, strict=True))
+
+
+def _of_base(member: Member, among: Sequence[Member]) -> float:
+    """The weight of all laws of the base of one."""
+    if member.base is None:
+        return member.weight
+    return sum(m.weight for m in among if m.base == member.base)
+
+
+def _sharing(members: Sequence[Member]) -> list[Member]:
+    """Members of a list, each base of equal weight; fits and comparisons keep their weights."""
+    found: list[Member] = []
+    for m in members:
+        same = [o.base for o in found if o.fit is None and is_one_base(o.law, m.law)]
+        base = None if m.fit is not None else same[0] if same else m.law.name
+        found.append(replace(m, base=base))
+    counts = [1 if m.base is None else sum(o.base == m.base for o in found) for m in found]
+    return [replace(m, weight=m.weight / c) for m, c in zip(found, counts, strict=True)]
+
+
+def is_one_base(one: Law, other: Law) -> bool:
+    """Whether two laws with published constants rest on one base: the same paper, the same
+    constants of the base, or the same region of runs.
+    """
+    if paper_of(one) and paper_of(one) == paper_of(other):
+        return True
+    own, theirs = ({k: law.values.get(law.ties.get(k, k)) for k in BASE} for law in (one, other))
+    if own["A"] is not None and own == theirs:
+        return True
+    regions = [law.box and (law.box.params, law.box.tokens) for law in (one, other)]
+    return regions[0] is not None and regions[0] == regions[1]
+
+
+def paper_of(law: Law) -> str:
+    """The arXiv number that a law's source begins with, empty without one."""
+    found = re.match(r"\d{4}\.\d{5}", law.source)
+    return found[0] if found else ""
 
 
 def metric_of_all(members: Sequence[Member]) -> str:
@@ -258,8 +305,10 @@ def levels_of(precisions: Sequence[Precision]) -> Levels:
 
 
 def blind(member: Member, precisions: Sequence[Precision]) -> bool:
-    """Whether a law tells none of several precisions from another."""
-    losses = member.law.loss(member.points(precisions))
+    """Whether a law tells none of several precisions from another; undefined ones are not asked."""
+    asked = zip(precisions, member.unknown(precisions), strict=True)
+    known = [p for p, why in asked if why is None]
+    losses = member.law.loss(member.points(known)) if known else ()
     return len(losses) > 1 and float(np.ptp(losses)) < 1e-12
 
 

@@ -1,4 +1,4 @@
-"""The answer to how a model is served, as a value: the ways, least expected gap first."""
+"""The answer to how a model is served, as a value: the ways, best first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import place
+from isoloss.plans.doubt import absent, place, shown_interval
 from isoloss.runs import compact, metric_of
 
 
@@ -19,11 +19,13 @@ class ServingChoice:
     precision
         Its spelling, with the arrow.
     gap
-        Expected loss over that of the model as trained; NaN where no law tells.
+        Expected loss over that of the model as trained, by the laws that see it; NaN where none
+        does.
     gap_interval
-        (low, high) over laws and bootstrap replicates.
+        (low, high) over laws and bootstrap replicates; NaN where no law has replicates, or far
+        beyond the runs.
     by_law
-        The gap by each law.
+        The gap by each law that sees it.
     bytes
         Weights with their scales, keys and values.
     fits
@@ -35,7 +37,11 @@ class ServingChoice:
     critical
         Tokens beyond which training longer would hurt, (least, most) over laws.
     beaten_by
-        The candidates that lose less and take no more memory.
+        The candidates that lose less, by the laws that see both, and take no more memory.
+    at_least
+        A lower bound of the gap where laws see only some of what is rounded; NaN elsewhere.
+    outside
+        How far the model lies outside the runs of these laws, as a factor, the largest known.
     """
 
     precision: str
@@ -48,11 +54,13 @@ class ServingChoice:
     speed_from: str
     critical: tuple[float, float]
     beaten_by: tuple[str, ...]
+    at_least: float = float("nan")
+    outside: float = 1.0
 
 
 @dataclass(frozen=True)
 class ServingPlan:
-    """Ways to serve a model, least expected gap first. Prints itself.
+    """Ways to serve a model, best first; those that no law sees stand last. Prints itself.
 
     Attributes
     ----------
@@ -67,7 +75,8 @@ class ServingPlan:
     level
         Coverage of the intervals, 0.9 = 90%.
     withheld
-        Why there is no single recommendation; None where there is.
+        Why there is no single recommendation; None where there is. Only the laws that see the
+        best candidate are asked.
     dropped
         Candidates that were left out, by spelling, each with the reason.
     warnings
@@ -114,6 +123,8 @@ class ServingPlan:
             f"intervals of {100 * self.level:g}% over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
+            "each candidate is judged by the laws that see it (-: it does not), laws of one base "
+            "counting once",
         )
         far_off = tuple((law, place(self.outside[law])) for law in laws)
         return [
@@ -122,7 +133,7 @@ class ServingPlan:
                 self._headline(),
             ),
             Section(
-                "Choices, least expected gap first",
+                "Choices, best first",
                 notes,
                 head,
                 tuple(_row(c, laws) for c in self.choices),
@@ -151,12 +162,13 @@ class ServingPlan:
 
 
 def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
-    low, high = c.gap_interval
     least, most = map(_tokens, c.critical)
     return (
         c.precision,
-        f"{c.gap:.4f}",
-        f"{low:.4f} to {high:.4f}",
+        _gap(c),
+        shown_interval(c.gap_interval, absent(True, c.outside), "{:.4f}".format)
+        if c.gap == c.gap
+        else "-",
         *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
         "yes" if c.fits else "no",
@@ -166,5 +178,13 @@ def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _gap(c: ServingChoice) -> str:
+    if c.gap == c.gap:
+        return f"{c.gap:.4f}"
+    return f"at least {c.at_least:.4f}" if c.at_least == c.at_least else "unknown"
+
+
 def _tokens(count: float) -> str:
+    if count != count:
+        return "unknown"
     return "never" if count == float("inf") else compact(count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,21 +21,25 @@ from isoloss.plans.checks import (
 )
 from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.critical import critical_tokens_of
-from isoloss.plans.doubt import beyond, interval
+from isoloss.plans.doubt import NO_INTERVAL, beyond
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
+    EQUAL,
     LawsLike,
     Member,
+    Panel,
     far,
-    losses_at,
     members_of,
     metric_of_all,
+    order_of,
+    reweighted,
     serving_bytes,
-    shares,
+    uncompared,
 )
+from isoloss.plans.serve.gaps import Gaps, sees_serving
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import taken_as_exact
-from isoloss.plans.what_laws_see import not_told_apart
+from isoloss.plans.what_laws_see import not_told_apart, unseen_of
 
 
 def rank_serving(
@@ -52,7 +56,8 @@ def rank_serving(
 ) -> ServingPlan:
     """The ways to serve a model that exists, ranked by expected loss gap.
 
-    The laws asked are those defined at every candidate at which any of them is. Speed is bandwidth
+    Each candidate is judged by the laws that see it, whatever else stands in the list, and laws of
+    one base count once. Two candidates are compared by the laws that see both. Speed is bandwidth
     over bytes read, an upper bound, unless the machine has measured decode speeds.
 
     Parameters
@@ -80,7 +85,7 @@ def rank_serving(
     Returns
     -------
     ServingPlan
-        The candidates, least expected gap first.
+        The candidates, best first; those that no law sees stand last.
 
     Raises
     ------
@@ -94,24 +99,19 @@ def rank_serving(
     check_switch("extrapolate", extrapolate)
     draws = as_count("draws", draws)
     asked = _spelled(formats, trained)
-    members, silent = _telling(members_of(laws, group), asked)
+    members = _telling(members_of(laws, group))
     metric = metric_of_all(members)
-    counts = shares(members, draws)
-    losses, weights = losses_at(members, counts, asked, n, d, budget)
-    before, _ = losses_at(members, counts, [p.trained for p in asked], n, d, budget)
-    gaps = losses - before
-    found = [
-        _served(p, members, gaps[:, k], weights, budget, device, level) for k, p in enumerate(asked)
-    ]
-    found, dropped = _within(found, budget)
-    found = [replace(c, beaten_by=_better(c, found)) for c in found]
-    found.sort(key=lambda c: (not np.isfinite(c.gap), c.gap))
+    gaps = Gaps.asked(Panel.of(members, asked), budget, draws)
+    found = [_served(k, gaps, budget, device, level) for k in range(len(asked))]
+    kept, dropped = _within(found, budget)
+    difference = gaps.differences(kept)
+    ranked = [_with_better(i, kept, found, difference) for i in _order(kept, found, difference)]
     outside = {m.law.name: far(m, n, d) for m in members}
-    reasons = [beyond("the model", law, away) for law, away in outside.items()]
-    withheld = None if extrapolate else next(filter(None, reasons), None)
-    warnings = (*silent, *_warnings(members, asked, device))
+    reason = _unsure(ranked, kept, found, difference) or _beyond(ranked, outside)
+    withheld = None if extrapolate else reason
+    warnings = (*unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
-        n, d, tuple(found), outside, str(device), level, withheld, dropped, warnings, metric
+        n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric
     )
 
 
@@ -142,46 +142,19 @@ def _spelled(formats: Spellings, trained: str | Precision) -> list[Precision]:
     return list(dict.fromkeys(whole))
 
 
-def _telling(
-    members: Sequence[Member], asked: Sequence[Precision]
-) -> tuple[list[Member], tuple[ResultWarning, ...]]:
-    """The laws that see what is served, weights adding up to one; warnings about the others.
-
-    Laws are comparable only on the same candidates, so one that is undefined at a candidate where
-    others are defined is left out, unless none is defined at all of them.
-    """
-    heard = []
-    for m in members:
-        known = {p for p in asked if m.knows(p) is None}
-        if any(s.startswith("->") for p in known for s in m.sees(p)):
-            heard.append((m, known))
+def _telling(members: Sequence[Member]) -> tuple[Member, ...]:
+    """The laws that have a term for rounding after training, whatever is served."""
+    heard = [m for m in members if sees_serving(m)]
     if not heard:
         names = ", ".join(m.law.name for m in members[:4]) + (" ..." if len(members) > 4 else "")
         raise PlanError(
             f"none of {names} has a term for rounding after training; "
             "kumar2024 and ouyang2024 do, or 'published'"
         )
-    most = max(len(known) for _, known in heard)
-    kept = [m for m, known in heard if len(known) == most]
-    total = sum(m.weight for m in kept)
-    words = [
-        ResultWarning(
-            WarningKind.UNTESTED,
-            f"law {m.law.name} is undefined at {_missing(known, asked)} and left out",
-        )
-        for m, known in heard
-        if len(known) < most
-    ]
-    return [replace(m, weight=m.weight / total) for m in kept], tuple(words)
+    return reweighted(heard)
 
 
-def _missing(known: set[Precision], asked: Sequence[Precision]) -> str:
-    return ", ".join(f"'{p}'" for p in asked if p not in known)
-
-
-def _within(
-    found: Sequence[ServingChoice], budget: Budget
-) -> tuple[list[ServingChoice], dict[str, str]]:
+def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[int], dict[str, str]]:
     """The ways that meet the limits on memory and speed, and why the others do not."""
     dropped = {}
     for c in found:
@@ -195,7 +168,7 @@ def _within(
                 f"'{c.precision}': {c.speed:.4g} tokens/s at most, "
                 f"and speed is {budget.speed:.4g} tokens/s"
             )
-    kept = [c for c in found if c.precision not in dropped]
+    kept = [k for k, c in enumerate(found) if c.precision not in dropped]
     if not kept:
         raise PlanError(f"no format meets the limits: {'; '.join(dropped.values())}")
     return kept, dropped
@@ -212,52 +185,85 @@ def _speed(
     return device.bandwidth * budget.serving_devices / size, "bandwidth"
 
 
-def _served(
-    precision: Precision,
-    members: Sequence[Member],
-    gaps: Array,
-    weights: Array,
-    budget: Budget,
-    device: Hardware,
-    level: float,
-) -> ServingChoice:
+def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) -> ServingChoice:
+    """One way to serve, by the laws that see it."""
     n, d = budget.params or 0.0, budget.tokens or 0.0
+    precision, told = gaps.panel.precisions[k], gaps.told(k)
     size = float(plain(serving_bytes(n, precision, budget)))
     speed, origin = _speed(precision, size, budget, device)
-    held = np.isfinite(gaps)
-    mean = float(np.average(gaps[held], weights=weights[held])) if held.any() else float("nan")
-    knowing = [m for m in members if m.knows(precision) is None]
-    critical = [critical_tokens_of(m, n, precision) for m in knowing]
-    alone = {
-        m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group))
-        for m in knowing
-    }
+    critical = [critical_tokens_of(m, n, precision) for m in told.members]
+    unknown = float("nan")
     return ServingChoice(
         str(precision),
-        mean,
-        interval(gaps[held], weights[held], level),
-        alone,
+        told.mean if told.is_seen else unknown,
+        told.interval(level, n, d) if told.is_seen else NO_INTERVAL,
+        {
+            m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group))
+            for m in (told.members if told.is_seen else ())
+        },
         size,
         size <= device.memory * budget.serving_devices,
         speed,
         origin,
-        (min(critical, default=float("nan")), max(critical, default=float("nan"))),
+        (min(critical), max(critical)) if told.is_seen else NO_INTERVAL,
         (),
+        told.mean if told.is_floor else unknown,
+        max((o for m in told.members if (o := far(m, n, d)) == o), default=1.0),
     )
 
 
-def _better(one: ServingChoice, all_of: Sequence[ServingChoice]) -> tuple[str, ...]:
-    """The candidates that lose less than this one and take no more memory."""
-    return tuple(
+def _order(kept: Sequence[int], found: Sequence[ServingChoice], difference: Array) -> list[int]:
+    """The places of the ways, best first; those that no law sees last, bounds before unknown."""
+    gap = np.array([found[k].gap for k in kept])
+    seen = [i for i in range(len(kept)) if np.isfinite(gap[i])]
+    order = [seen[i] for i in order_of(difference[np.ix_(seen, seen)], gap[seen])]
+    least = {i: found[k].at_least for i, k in enumerate(kept) if i not in seen}
+    return order + sorted(least, key=lambda i: (np.isnan(least[i]), least[i]))
+
+
+def _with_better(
+    i: int, kept: Sequence[int], found: Sequence[ServingChoice], difference: Array
+) -> ServingChoice:
+    """A way with those that lose less by the laws that see both, and take no more memory."""
+    one, others = found[kept[i]], [found[k] for k in kept]
+    better = tuple(
         c.precision
-        for c in all_of
-        if c.gap < one.gap - 1e-12 and c.bytes <= one.bytes * (1 + 1e-12)
+        for c, less in zip(others, difference[:, i], strict=True)
+        if less < -EQUAL and c.bytes <= one.bytes * (1 + 1e-12)
+    )
+    return replace(one, beaten_by=better)
+
+
+def _unsure(
+    ranked: Sequence[ServingChoice],
+    kept: Sequence[int],
+    found: Sequence[ServingChoice],
+    difference: Array,
+) -> str | None:
+    """Reason why no way can be called the best: none is seen, or no law sees it and another."""
+    fitting = [c for c in ranked if c.fits and c.gap == c.gap]
+    if not fitting:
+        return "no law sees a candidate that fits" if any(c.fits for c in ranked) else None
+    names = [found[k].precision for k in kept]
+    apart = uncompared(difference, names.index(fitting[0].precision))
+    fit = {c.precision for c in fitting}
+    other = [f"'{names[i]}'" for i in apart if names[i] in fit]
+    if not other:
+        return None
+    return (
+        f"no law sees both '{fitting[0].precision}' and {', '.join(other[:4])}, so the rank "
+        "between them is unknown"
     )
 
 
-def _warnings(
-    members: Sequence[Member], asked: Sequence[Precision], device: Hardware
-) -> list[ResultWarning]:
+def _beyond(ranked: Sequence[ServingChoice], outside: Mapping[str, float]) -> str | None:
+    """Reason why the best is an extrapolation of a law that sees it."""
+    best = next((c for c in ranked if c.fits and c.gap == c.gap), None)
+    laws = best.by_law if best is not None else ()
+    return next(filter(None, (beyond("the model", law, outside[law]) for law in laws)), None)
+
+
+def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
     found = []
     if not device.is_abstract and not device.decoding:
         found.append(
@@ -266,20 +272,18 @@ def _warnings(
                 "decode speed is bandwidth over bytes read (optimistic; no kernel measured)",
             )
         )
-    for m in members:
-        known = [p for p in asked if m.knows(p) is None]
-        unseen = dict.fromkeys(s for p in known for s in m.unseen(p) if s.startswith("->"))
+    for m, row in zip(panel.members, panel.views, strict=True):
+        unseen = dict.fromkeys(s for view in row if view.sees for s in view.unseen)
         if unseen:
             text = (
                 f"law {m.law.name} has no term for {', '.join(unseen)}: "
                 "what they cost is missing from the gap"
             )
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, tuple(unseen)))
-        found += not_told_apart([m], known)
-    found += taken_as_exact(members)
-    for each in dict.fromkeys(
-        str(f.bare) for p in asked for f in p.serve.values() if f.computes_in not in device.peaks
-    ):
+    found += not_told_apart(panel)
+    found += taken_as_exact(panel.members)
+    formats = (f for p in panel.precisions for f in p.serve.values())
+    for each in dict.fromkeys(str(f.bare) for f in formats if f.computes_in not in device.peaks):
         if not device.is_abstract:
             found.append(
                 ResultWarning(

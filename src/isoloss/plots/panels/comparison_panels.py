@@ -28,8 +28,8 @@ def ranking_figure(comparison: Comparison) -> Figure:
     text = (
         f"{comparison.best.facts.runs} runs; held out in turn: {', '.join(comparison.rules)}; "
         "bars: "
-        f"{100 * comparison.level:.0f}% intervals over held-out runs; weights: stacking on "
-        "held-out predictions."
+        f"{100 * comparison.level:.0f}% intervals over held-out runs; weights: held-out "
+        "predictions and AICc, bars their standard errors."
     )
     if comparison.refused:
         text += f" Not defined on these runs: {', '.join(comparison.refused)}."
@@ -67,10 +67,12 @@ def _errors(axes: Axes, entries: tuple[Entry, ...]) -> None:
 def _weights(axes: Axes, entries: tuple[Entry, ...]) -> None:
     weights = [e.weight for e in entries]
     axes.barh(range(len(entries)), weights, height=0.55, color=BLUE)
-    for y, weight in enumerate(weights):
+    errors = np.nan_to_num([e.weight_error for e in entries])
+    axes.errorbar(weights, range(len(entries)), xerr=errors, fmt="none", ecolor=INK, linewidth=0.8)
+    for y, (weight, error) in enumerate(zip(weights, errors, strict=True)):
         axes.annotate(
             f"{weight:.2f}",
-            (weight, y),
+            (min(weight + error, 1.0), y),
             (3, 0),
             textcoords="offset points",
             va="center",

@@ -31,6 +31,11 @@ def frontier_figure(plan: Plan) -> Figure:
     best of them.
     """
     front = plan.charts.frontier
+    if plan.choices[0].standing == "unknown":
+        raise PlotError(
+            f"no law sees '{plan.choices[0].precision}', so this plan has no frontier; plan with a "
+            "law that has terms for it"
+        )
     if front is None:
         raise PlotError(
             "this plan spends nothing that could be more or less, so it has no frontier; plan "

@@ -55,9 +55,10 @@ def laws_figure(plan: Plan) -> Figure:
         axes = canvas.add_subplot(grid[i])
         values = [get(each) for each in laws]
         # Room for one place only: matplotlib's own limits would have no width.
-        axes.set_xlim(0.9 * at, 1.1 * at)
+        middle = at if np.isfinite(at) else 1.0  # a loss that no law sees has no place
+        axes.set_xlim(0.9 * middle, 1.1 * middle)
         _column(axes, laws, values, at, interval)
-        ends = np.array([v for v in (*values, at, *interval) if np.isfinite(v)])
+        ends = np.array([v for v in (*values, at, *interval) if np.isfinite(v)] or [middle])
         log_axis(axes, "x", ends, plain_number if i == 2 else compact, most=3)
         axes.set_xlabel(label)
         axes.set_yticks(
@@ -75,8 +76,10 @@ def _column(
     at: float,
     interval: tuple[float, float],
 ) -> None:
-    axes.axvspan(*interval, color=REGION, linewidth=0, zorder=0.5)
-    axes.axvline(at, color=INK, linewidth=0.8, zorder=1)
+    if np.isfinite(interval).all():
+        axes.axvspan(*interval, color=REGION, linewidth=0, zorder=0.5)
+    if np.isfinite(at):
+        axes.axvline(at, color=INK, linewidth=0.8, zorder=1)
     for y, (each, value) in enumerate(zip(laws, values, strict=True)):
         axes.plot(
             value, y, color=INK, linestyle="", markersize=4.4, zorder=3, **PLACES[_place(each)]

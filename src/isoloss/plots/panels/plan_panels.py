@@ -18,7 +18,7 @@ from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.runs_panels import HALO, NOTE
-from isoloss.plots.styles import how_drawn, shorten, styles
+from isoloss.plots.styles import Style, how_drawn, shorten, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_ticks, written
 from isoloss.runs import compact, metric_of
 
@@ -67,6 +67,8 @@ def plan_figure(plan: Plan) -> Figure:
 def titled(plan: Plan) -> str:
     """The recommendation, or that there is none."""
     first = plan.choices[0]
+    if first.standing != "seen":
+        return f"No law sees '{first.precision}'"
     place = f"{compact(first.params)} params on {compact(first.tokens)} tokens, {first.precision}"
     return f"No single recommendation; least expected loss at {place}" if plan.withheld else place
 
@@ -99,7 +101,7 @@ def _counted(plan: Plan, charts: Charts) -> str:
     text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
     text += (
         f" Intervals: {100 * plan.level:g}% over laws and bootstrap replicates."
-        if len(charts.surface.cloud_params) > 1
+        if plan.choices[0].has_interval
         else ""
     )
     unknown = len(plan.by_law) - len(charts.regions)
@@ -120,7 +122,8 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
     if charts.frontier is not None:
         found.append((Line2D([], [], **PATH), "best at each budget"))
     if len(charts.surface.cloud_params) > 1:
-        found.append((Line2D([], [], **CLOUD), "each replicate planned again"))
+        each = "law" if plan.choices[0].is_point else "replicate"
+        found.append((Line2D([], [], **CLOUD), f"each {each} planned again"))
     if charts.regions:
         found.append((Patch(facecolor=REGION), "region of the runs"))
     if len(charts.runs_params):
@@ -155,6 +158,7 @@ def _losses(axes: Axes, plan: Plan, charts: Charts) -> None:
         axes.plot(curve.params, curve.tokens, **PATH)
     if len(s.cloud_params) > 1:
         axes.plot(s.cloud_params, s.cloud_tokens, **CLOUD)
+    if np.isfinite([*first.params_interval, *first.tokens_interval]).all():
         (left, right), (low, high) = first.params_interval, first.tokens_interval
         box: dict[str, Any] = {"fill": False, "edgecolor": BLUE, "linewidth": 0.8, "zorder": 3}
         axes.add_patch(Rectangle((left, low), right - left, high - low, **box))
@@ -212,19 +216,17 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
     """
     shown, style = plan.choices[: len(names)], styles(names)
     for y, c in enumerate(shown):
-        s = style[c.precision]
-        axes.hlines(y, *c.loss_interval, color=INK, linewidth=1.0, zorder=2)
-        axes.plot(
-            c.loss, y, s.marker, color=s.colour, markeredgecolor=INK, markeredgewidth=0.3, zorder=3
-        )
-    axes.axvline(shown[0].loss, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
+        _mark(axes, y, c, style[c.precision])
     ends = np.array([v for c in shown for v in (c.loss, *c.loss_interval) if np.isfinite(v)])
-    room = 0.06 * max(float(np.ptp(ends)), 1e-3 * float(ends.max()))
+    ends = ends if len(ends) else np.zeros(1)
+    if np.isfinite(shown[0].loss):
+        axes.axvline(shown[0].loss, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
+    room = 0.06 * max(float(np.ptp(ends)), 1e-3 * float(ends.max()), 1e-6)
     axes.set_xlim(ends.min() - room, ends.max() + room)
     fixed(axes.xaxis, linear_ticks(*axes.get_xlim(), 4), lambda v: written(v, 5))
     axes.set_xlabel(f"expected {metric_of(plan.metric).axis}")
     right = axes.twinx()
-    sure = len(plan.charts.surface.cloud_params) > 1
+    sure = any(np.isfinite(c.probability) for c in shown)
     beside = [_beside(c, sure) for c in shown]
     for side, texts in ((axes, [shorten(n, names) for n in names]), (right, beside)):
         side.set_ylim(max(len(names), 4) - 0.4, -0.6)
@@ -240,7 +242,19 @@ def _choices(axes: Axes, plan: Plan, names: list[str]) -> None:
     )  # fmt: skip
 
 
+def _mark(axes: Axes, y: float, c: Choice, s: Style) -> None:
+    """The loss of a choice: a bound points to where it lies; what is unknown has no place."""
+    if c.has_interval:
+        axes.hlines(y, *c.loss_interval, color=INK, linewidth=1.0, zorder=2)
+    is_bound = c.standing == "at least"
+    look: dict[str, Any] = {"fillstyle": "none" if is_bound else "full", "zorder": 3}
+    edge: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 0.9 if is_bound else 0.3}
+    if c.standing != "unknown":
+        axes.plot(c.loss, y, ">" if is_bound else s.marker, color=s.colour, **look, **edge)
+
+
 def _beside(c: Choice, sure: bool) -> str:
-    return f"{compact(c.params)}, {compact(c.tokens)}" + (
-        f", {100 * c.probability:.0f}%" if sure else ""
-    )
+    known = sure and np.isfinite(c.probability)
+    last = f", {100 * c.probability:.0f}%" if known else ""
+    last = last if c.standing == "seen" else f", {c.standing}"
+    return f"{compact(c.params)}, {compact(c.tokens)}{last}"

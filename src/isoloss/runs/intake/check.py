@@ -18,6 +18,7 @@ import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column, suggestion
+from isoloss.runs.intake.loss_units import in_nats, unit_of, units_by_row
 from isoloss.runs.numbers import WRITE, number
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
@@ -85,6 +86,10 @@ def checked(
             table[column.name], bad = _typed(frame[column.name], column)
             _report({**bad, **(found or {}).get(column.name, {})}, column, origin, reasons)
     out = pl.DataFrame(table)
+    units = units_by_row(frame, origin.called.get("loss", "loss"), origin.name)
+    if units is not None:
+        out, bad = in_nats(out, units)
+        _report(bad, BY_NAME["loss"], origin, reasons)
     out = _judged(out, origin, reasons, strict)
     extra = [frame[name] for name in frame.columns if name not in BY_NAME]
     ordered = [out[column.name] for column in COLUMNS if column.name in out.columns]
@@ -183,11 +188,19 @@ def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]
     bad: dict[int, str] = {}
     for index, value in enumerate(values):
         if value is not None and column.accepted:
-            known = ENDINGS.get(value.lower()) if column.name == "status" else value
+            known = _canonical(value, column)
             if known not in column.accepted:
                 bad[index], known = f"has {value!r}; accepted is {column.wants}", None
             values[index] = known
     return pl.Series(column.name, values, dtype=pl.String), bad
+
+
+def _canonical(value: str, column: Column) -> str | None:
+    """The accepted word that another one stands for."""
+    if column.name == "status":
+        return ENDINGS.get(value.lower())
+    unit = unit_of(value) if column.name == "metric" else None
+    return value if unit is None else unit.metric
 
 
 def _typed_precisions(values: list[str | None], column: Column) -> tuple[pl.Series, dict[int, str]]:

@@ -49,7 +49,8 @@ def directions(
         raise Refused(f"directions are those of one setting, not of {len(points)}; give no lists")
     read = scales_of(scales, [points[0][2]])
     frame = _frame(points[0], iterate, inputs, read)
-    whole = il.linear.excess_risk(*points[0], iterate, inputs, scales=read)  # type: ignore[arg-type]
+    risk_of = il.linear.excess_risk
+    whole = risk_of(*points[0], iterate, inputs, scales=read)  # type: ignore[arg-type]
     beside = {name: getattr(whole.parts, name) for name in BESIDE}
     keep_rows(frame, keeping)
     if keeping.as_json:

@@ -1,0 +1,194 @@
+"""What a law, fitted or bare, can say of a precision: all of it, a bound, or nothing.
+
+A law sees a precision where it is defined there and misses no part, scope, format, method or
+sparsity of it (`laws.Sight.missing`; how numbers are scaled is a warning, no miss). A fit also sees
+what all its runs of a level had and no other of its runs is like: with gradients rounded whenever
+weights are, a law of weights holds both. Where two fitted levels are one to the law and differ in
+what it misses, or in the kind of their formats, it was fitted to a blend of them and sees neither.
+Full precision is seen by every law that is defined there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from isoloss.formats import Format, Precision
+from isoloss.laws import Law, Level, Sight, alike, kind_of, sights
+
+#: What is known of a loss: "seen" by a law, "at least" that of the law, or "unknown".
+Standing = Literal["seen", "at least", "unknown"]
+STANDINGS: tuple[Standing, ...] = ("seen", "at least", "unknown")
+#: The bits of each rounded scope, and names of what is missed.
+Bits = tuple[str, ...]
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """What one law can say of one level.
+
+    Attributes
+    ----------
+    undefined
+        Why the law is not defined there, None where it is.
+    missing
+        What it cannot see of the level: parts, scopes, formats, methods, sparsity.
+    unseen
+        The same, and how numbers are scaled.
+    is_floor
+        Whether the law's loss is a lower bound, as all that is missing rounds more.
+    is_blind
+        Whether a level that rounds is full precision to the law.
+    """
+
+    undefined: str | None
+    missing: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    is_floor: bool = True
+    is_blind: bool = False
+
+    @property
+    def sees(self) -> bool:
+        """Whether the law counts in what is said of the level."""
+        return self.undefined is None and not self.missing
+
+    @property
+    def standing(self) -> Standing:
+        """What the law's loss of the level is."""
+        if self.sees:
+            return "seen"
+        return "at least" if self.undefined is None and self.is_floor else "unknown"
+
+    def why(self, law: str, level: Precision | Level) -> str:
+        """Why the law says nothing of the level."""
+        if self.undefined is not None:
+            return self.undefined
+        return f"law {law} has no term for {', '.join(self.missing)} in '{level}'"
+
+
+def views(
+    law: Law,
+    levels: Sequence[Level],
+    fitted: Iterable[str] = (),
+    undefined: Sequence[str | None] | None = None,
+) -> tuple[View, ...]:
+    """What a law can say of each of several levels.
+
+    Parameters
+    ----------
+    law
+        The law.
+    levels
+        The levels that are asked about.
+    fitted
+        Spellings of the levels of the runs that it was fitted to; none for a bare law.
+    undefined
+        Why the law is not defined at each level, None where it is; by default it is at all.
+
+    Returns
+    -------
+    tuple of View
+        One for each level, in order.
+    """
+    why = [None] * len(levels) if undefined is None else undefined
+    blends, held = _of_runs(law, fitted)
+    found = []
+    for level, sight, lost in zip(levels, sights(law, levels), why, strict=True):
+        name, rounds = str(level), not Sight((), level).is_reference
+        blend = blends.get(_bits(sight.level), ()) if rounds and name not in held else ()
+        missing = () if name in held else sight.missing or blend
+        # Formats and methods in a blend may lose less than the blend, so it is no bound.
+        floor = sight.is_floor and bool(sight.missing or not blend)
+        blind = rounds and sight.is_reference and name not in held
+        found.append(View(lost, missing, sight.unseen, floor, blind))
+    return tuple(found)
+
+
+def asked_of(own: Sequence[View]) -> tuple[tuple[int, ...], Standing]:
+    """The laws that are asked about one level, by index, and what their loss is.
+
+    Those that see it; else those whose loss bounds it; else those that read it as another level.
+    A bound by full precision alone counts where no law reads the level as anything else.
+
+    Parameters
+    ----------
+    own
+        What each law can say of the level.
+
+    Returns
+    -------
+    tuple
+        The laws, none where none is defined there, and the standing of their loss.
+    """
+    by = {each: [i for i, v in enumerate(own) if v.standing == each] for each in STANDINGS}
+    others = [i for i in by["unknown"] if own[i].undefined is None]
+    telling = [i for i in by["at least"] if not own[i].is_blind]
+    if by["seen"]:
+        return tuple(by["seen"]), "seen"
+    if telling or (by["at least"] and not others):
+        return tuple(telling or by["at least"]), "at least"
+    return tuple(others), "unknown"
+
+
+def _of_runs(law: Law, fitted: Iterable[str]) -> tuple[Mapping[Bits, Names], frozenset[str]]:
+    """What a law misses of each blend of fitted levels, by the bits that it sees of them; and the
+    fitted levels that it holds though it misses some of what they set.
+    """
+    levels = [_level(name) for name in sorted(fitted)]
+    if not levels:
+        return {}, frozenset()
+    seen = sights(law, levels)
+    blends: dict[Bits, Names] = {}
+    held: set[str] = set()
+    for own in _one_to(law, seen, levels):
+        rounded = [k for k in own if not Sight((), levels[k]).is_reference]
+        told = {(seen[k].missing, tuple(_formats(levels[k], kind_of))) for k in own}
+        if len(told) > 1:
+            missing = dict.fromkeys(part for k in rounded for part in seen[k].missing)
+            kinds = dict.fromkeys(f for k in rounded for f in _formats(levels[k], _bare))
+            blends[_bits(seen[own[0]].level)] = tuple(missing or kinds)
+        else:
+            held |= {str(levels[k]) for k in rounded if seen[k].missing}
+    return blends, frozenset(held)
+
+
+def _one_to(law: Law, seen: Sequence[Sight], levels: Sequence[Level]) -> Iterator[list[int]]:
+    """Fitted levels that are one to the law: of one loss, and of as many bits where it looks.
+
+    A penalty that is zero by its condition (`w3 -> w4`) gives one loss, but the law has its term.
+    """
+    ties = alike(law, levels)
+    single = set(range(len(levels))) - {k for tie in ties for k in tie}
+    for tie in (*ties, *((k,) for k in sorted(single))):
+        groups: dict[Bits, list[int]] = {}
+        for k in tie:
+            groups.setdefault(_bits(seen[k].level), []).append(k)
+        yield from groups.values()
+
+
+def _bits(level: Level) -> Bits:
+    """The bits of each rounded scope of a level."""
+    return tuple(_formats(level, lambda f: f"{f.bits:g}"))
+
+
+def _bare(known: Format) -> str:
+    return known.bare.name
+
+
+def _formats(level: Level, word: Callable[[Format], str]) -> Iterator[str]:
+    """Each rounded scope of a level with a word for its format, as "w:e2m1"."""
+    for mark, formats in (("", level.precision.train), ("-> ", level.precision.serve)):
+        for scope, known in sorted(formats.items()):
+            if not known.is_wide:
+                yield f"{mark}{scope}:{word(known)}"
+
+
+def _level(name: str) -> Level:
+    """The level of a spelling; a sparsity stands last in it."""
+    try:
+        return Level(Precision(name))
+    except ValueError:
+        precision, _, sparsity = name.rpartition(" ")
+        return Level(Precision(precision or "fp"), sparsity)

@@ -1,0 +1,167 @@
+"""Candidates planned by the laws that see them: own averages, and differences by common laws.
+
+Laws that see the same candidates make one panel, planned as a whole. Where all laws see all, which
+is usual for fits of one table, there is one panel. Two candidates of different panels are compared
+by the laws that see both, at the sizes that are best to these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isoloss.laws import Array
+from isoloss.plans.budget import Budget
+from isoloss.plans.search import (
+    Best,
+    Member,
+    Panel,
+    Space,
+    levels_of,
+    mean_loss,
+    replanned,
+    search,
+    shares,
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What some laws would do in some candidates.
+
+    Attributes
+    ----------
+    members
+        The laws, with weights that add up to one.
+    counts
+        The rows of each law's replicates that are planned again.
+    which
+        The candidates, by index.
+    space
+        The feasible params and tokens of these.
+    mean
+        The plan for the loss averaged over laws and replicates, one row.
+    drawn, weights
+        The plan of every replicate, and the weight of each.
+    """
+
+    members: tuple[Member, ...]
+    counts: Sequence[Sequence[int]]
+    which: tuple[int, ...]
+    space: Space
+    mean: Best
+    drawn: Best
+    weights: Array
+
+    @property
+    def is_point(self) -> bool:
+        """Whether no law has replicates, so that nothing has an interval."""
+        return all(m.drawn is None for m in self.members)
+
+    def at(self, k: int) -> int:
+        """The place of a candidate among its own."""
+        return self.which.index(k)
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans of all candidates of a panel in a space, each by the laws that see it.
+
+    Attributes
+    ----------
+    panel
+        Laws and candidates.
+    space
+        The feasible params and tokens of all candidates.
+    budget
+        The budget.
+    draws
+        How many replicates are planned again.
+    """
+
+    panel: Panel
+    space: Space
+    budget: Budget
+    draws: int
+    _kept: dict[tuple[frozenset[int], tuple[int, ...], bool], Planned] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def of(self, k: int) -> Planned:
+        """The plan that holds a candidate: by the laws that see it, else by those that read it."""
+        own = self.panel.seers[k]
+        if own:
+            return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
+        return self._planned(self.panel.readers(k)[0], (k,), True)
+
+    def compared(self, one: frozenset[int], other: frozenset[int]) -> Planned | None:
+        """The plan by the laws that see candidates of two kinds; None where there is none."""
+        both = one & other
+        if not both:
+            return None
+        return self._planned(both, tuple(self.panel.seen_by_all(both)), False)
+
+    def share_won(self, k: int) -> float:
+        """The weight of the replicates, or of laws without any, to which a candidate is the best.
+
+        Of what each law sees, if that is more than this one; NaN where no law compares it, and for
+        one law without replicates, which has no doubt to tell of.
+        """
+        own, panel = self.panel.seers[k], self.panel
+        if len(panel.precisions) > 1:
+            own = frozenset(i for i in own if len(panel.seen_by_all(frozenset({i}))) > 1)
+        if not own or (len(own) == 1 and panel.members[min(own)].drawn is None):
+            return float("nan")
+        if panel.seers[k] == own and self.of(k).which == tuple(range(len(self.space))):
+            return _won(self.of(k), k)
+        laws = zip(panel.taken(own), sorted(own), strict=True)
+        return sum(m.weight * _won(self._alone(i), k) for m, i in laws)
+
+    def _alone(self, i: int) -> Planned:
+        """The plan of one law, of the candidates that it sees."""
+        own = frozenset({i})
+        return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
+
+    def _planned(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
+        key = laws, which, drawn
+        if key not in self._kept:
+            full = self._kept.get((laws, which, True))
+            self._kept[key] = full or self._search(laws, which, drawn)
+        return self._kept[key]
+
+    def _search(self, laws: frozenset[int], which: tuple[int, ...], drawn: bool) -> Planned:
+        members = self.panel.taken(laws)
+        whole = which == tuple(range(len(self.space)))
+        space = self.space if whole else self.space.pick(which)
+        levels, counts = levels_of(space.precisions), shares(members, self.draws)
+        mean = search(mean_loss(members, counts, levels, self.budget), space)
+        alone = len(members) == 1 and members[0].drawn is None
+        again = mean, np.ones(1)
+        if drawn and not alone:
+            again = replanned(members, counts, levels, self.budget, space)
+        return Planned(members, counts, which, space, mean, *again)
+
+
+def _won(found: Planned, k: int) -> float:
+    """The weight of the replicates of a plan in which a candidate is the best."""
+    loss, j = found.drawn.loss, found.at(k)
+    won = (np.argmin(loss, axis=1) == j) & np.isfinite(loss[:, j])
+    return float(found.weights[won].sum())
+
+
+def differences(plans: Plans, which: Sequence[int]) -> Array:
+    """The loss of each of some candidates over that of each other, NaN where no law sees both."""
+    out = np.full((len(which), len(which)), np.nan)
+    kinds: dict[frozenset[int], list[int]] = {}
+    for i, k in enumerate(which):
+        kinds.setdefault(plans.panel.seers[k], []).append(i)
+    for one, rows in kinds.items():
+        for other, columns in kinds.items():
+            found = plans.compared(one, other)
+            if found is not None:
+                loss = {k: found.mean.loss[0, j] for j, k in enumerate(found.which)}
+                left, right = (np.array([loss[which[i]] for i in own]) for own in (rows, columns))
+                out[np.ix_(rows, columns)] = left[:, None] - right[None, :]
+    return out

@@ -1,0 +1,104 @@
+"""Losses in bits or perplexity become nats; others are kept apart, never nats by default."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+import pytest
+
+from isoloss.runs import LossConverted, Run, Runs, RunsError, metric_of, read
+
+ONE = {"params": [1e8], "tokens": [1e9], "precision": ["bf16"]}
+
+
+def table(loss: float, **columns) -> pl.DataFrame:
+    return pl.DataFrame({**ONE, "loss": [loss], **{name: [v] for name, v in columns.items()}})
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss", "nats", "kept"),
+    [
+        ("bits", 4.0, 4 * math.log(2), "nats"),
+        ("bits per token", 4.0, 4 * math.log(2), "nats"),
+        ("BPB", 1.0, math.log(2), "nats/byte"),
+        ("bits_per_character", 2.0, 2 * math.log(2), "nats/character"),
+        ("bpc", 2.0, 2 * math.log(2), "nats/character"),
+        ("ppl", math.e**3, 3.0, "nats"),
+        ("Perplexity", math.e, 1.0, "nats"),
+        ("nats per token", 3.0, 3.0, "nats"),
+        ("nats/byte", 0.7, 0.7, "nats/byte"),
+    ],
+)
+def test_a_unit_of_the_metric_is_converted(metric, loss, nats, kept):
+    runs = Runs.from_frame(table(loss, metric=metric))
+    assert runs["loss"][0] == pytest.approx(nats, rel=1e-12)
+    assert runs["metric"][0] == kept
+    again = Runs.from_frame(runs.frame())
+    assert again["loss"][0] == runs["loss"][0]
+
+
+def test_standard_errors_are_converted_with_their_loss():
+    bits = Runs.from_frame(table(4.0, metric="bits", loss_se=0.1))
+    assert bits["loss_se"][0] == pytest.approx(0.1 * math.log(2))
+    ppl = Runs.from_frame(table(20.0, metric="ppl", loss_se=0.4))
+    assert ppl["loss_se"][0] == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mse", "elo"])
+def test_a_metric_that_is_no_logarithm_is_kept_apart(metric):
+    runs = Runs([Run(1e8, 1e9, "bf16", 0.4, metric=metric), Run(1e8, 1e9, "bf16", 3.0)])
+    assert len(runs.usable) == 1
+    assert (
+        f"has '{metric}'; accepted is one of nats, excess_risk, nats/byte"
+        in runs.excluded["reason"][0]
+    )
+
+
+def test_a_perplexity_of_one_or_less_is_left_out():
+    runs = Runs(
+        [Run(1e8, 1e9, "bf16", 0.8, metric="ppl"), Run(1e8, 1e9, "bf16", 9.0, metric="ppl")]
+    )
+    assert "has 0.8; accepted is a perplexity above 1" in runs.excluded["reason"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("val_bpc", "nats/character"),
+        ("eval/bpb", "nats/byte"),
+        ("bits_per_byte", "nats/byte"),
+        ("val_bits_per_token", "nats"),
+        ("val-ppl", "nats"),
+    ],
+)
+def test_a_unit_in_the_name_of_the_loss_column_is_taken_and_said(name, metric):
+    frame = table(3.0).rename({"loss": name})
+    with pytest.warns(LossConverted, match=f"column '{name}' of the data frame is read as "):
+        runs = read(frame, columns={"loss": name})
+    assert runs["metric"][0] == metric
+    assert runs["loss"][0] < 3
+    assert read(frame, columns={"loss": name}, metric="nats")["loss"][0] == 3
+
+
+@pytest.mark.parametrize("name", ["loss_at_4_bits", "val_loss_4bits", "supply", "bpcx"])
+def test_other_names_say_no_unit(name):
+    runs = read(table(3.0).rename({"loss": name}), columns={"loss": name})
+    assert (runs["loss"][0], runs["metric"][0]) == (3.0, "nats")
+
+
+@pytest.mark.parametrize("columns", [{}, {"metric": "ppl"}])
+def test_perplexity_is_converted_once(columns):
+    frame = table(20.0, **columns).rename({"loss": "ppl"})
+    runs = read(frame, perplexity="ppl")
+    assert runs["loss"][0] == pytest.approx(math.log(20))
+    assert runs["metric"][0] == "nats"
+
+
+def test_nats_per_byte_and_per_token_never_mix():
+    one = Runs.from_frame(table(3.0))
+    other = Runs.from_frame(table(0.9, metric="bpb"))
+    with pytest.raises(RunsError, match="nats and nats/byte cannot be in one table"):
+        one + other
+    assert metric_of("nats/byte").amount("0.1") == "0.1 nats"
+    assert metric_of("nats/byte").per_run == "nats per byte"
