@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from isoloss.files import shown
 from isoloss.formats.modifiers import tile_of
@@ -29,6 +30,7 @@ _PRODUCTS = ("dx", "dw")
 _SCOPE = re.compile(r"(kv|[waqgdlkv])((?:\.[a-z0-9]+(?:_[a-z0-9]+)*)*)")
 
 
+@lru_cache(maxsize=4096)
 def read_scope(text: str) -> str:
     """The scope in lower case: a part, or a part and dotted names as in 'a.fc2' or 'g.fc2.dw'.
 
@@ -65,12 +67,13 @@ def is_operand(scope: str) -> bool:
     return scope.rpartition(".")[2] in _PRODUCTS
 
 
-def outer_scopes(scope: str) -> list[str]:
-    """The scope itself and those around it, innermost first: ['a.fc2', 'a'].
+@lru_cache(maxsize=4096)
+def outer_scopes(scope: str) -> tuple[str, ...]:
+    """The scope itself and those around it, innermost first: 'a.fc2', 'a'.
 
-    Keys and values fall back to both together at each place: ['k.fc2', 'kv.fc2', 'k', 'kv']; an
-    operand of a layer to the operand everywhere and then to the layer: ['w.fc2.dx', 'w.dx',
-    'w.fc2', 'w'].
+    Keys and values fall back to both together at each place: 'k.fc2', 'kv.fc2', 'k', 'kv'; an
+    operand of a layer to the operand everywhere and then to the layer: 'w.fc2.dx', 'w.dx',
+    'w.fc2', 'w'.
     """
     names = scope.split(".")
     product = names.pop() if is_operand(scope) else None
@@ -78,8 +81,8 @@ def outer_scopes(scope: str) -> list[str]:
     if product:
         places = [f"{place}.{product}" for place in places] + places
     if names[0] in ("k", "v"):
-        return [each for place in places for each in (place, f"kv{place[1:]}")]
-    return places
+        return tuple(each for place in places for each in (place, f"kv{place[1:]}"))
+    return tuple(places)
 
 
 def scope_order(scope: str) -> tuple[int, list[str]]:

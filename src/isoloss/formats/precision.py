@@ -250,7 +250,7 @@ def _normal(formats: Formats) -> dict[str, Format]:
     return {scope: plain[scope] for scope in sorted(plain, key=scope_order)}
 
 
-def _inherited(scopes: list[str], stages: Sequence[Formats]) -> Format | None:
+def _inherited(scopes: Sequence[str], stages: Sequence[Formats]) -> Format | None:
     """The format of the innermost scope that is set, in the first stage that sets one."""
     found = (formats[scope] for formats in stages for scope in scopes if scope in formats)
     return next(found, None)
