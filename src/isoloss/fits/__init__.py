@@ -28,7 +28,7 @@ from isoloss.fits.doubt import (
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
-from isoloss.fits.identify import Along
+from isoloss.fits.identify import Along, join_ridges
 from isoloss.fits.paired_gaps import CellGap, Gaps, GapTable, Growth, PrecisionGap, gap_table, gaps
 from isoloss.fits.predicting import predict
 from isoloss.fits.profiling import profile, profile_prediction
@@ -56,8 +56,8 @@ __all__ = [
     "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective",
     "Points", "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule",
     "Sample", "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample",
-    "asked_of", "compare", "draw_runs", "fit", "gap_table", "gaps", "load", "log_slopes",
-    "predict", "profile", "profile_prediction", "rollout", "save", "split", "text", "views",
-    "withholds",
+    "asked_of", "compare", "draw_runs", "fit", "gap_table", "gaps", "join_ridges", "load",
+    "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split",
+    "text", "views", "withholds",
 ]
 # fmt: on

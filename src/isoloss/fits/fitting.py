@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.arguments import FitError, check_fixed
+from isoloss.fits.arguments import check_fixed
 from isoloss.fits.doubt import (
     Discrepancy,
     LackOfFit,
@@ -31,18 +31,19 @@ from isoloss.fits.evidence import (
     Points,
     Sensitivity,
     Split,
+    check_held,
     check_rule,
     errors_of,
     judge,
     split,
 )
-from isoloss.fits.identify import EXPONENT, Identified, widened
+from isoloss.fits.identify import Identified, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
 from isoloss.fits.paired_gaps import gaps_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
-from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise, unheld
+from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise
 from isoloss.fits.solving import Solved, solved_on, with_bases
 from isoloss.fits.units import of_rows, units_of
 from isoloss.fits.unseen_parts import rounding_of
@@ -148,12 +149,7 @@ def _held_out(
     """
     optimum, spread = solved.optimum, solved.spread
     law, coordinates = optimum.law, optimum.problem.coordinates
-    guessed = unheld(law, optimum.absent, test.x)
-    if guessed:
-        raise FitError(
-            f"runs held out by {rule!r} depend on {', '.join(guessed)}, which no other run holds: "
-            f"law {law.name!r} cannot predict them"
-        )
+    check_held(optimum, test.x, rule)
     centre = law.loss(test.x)
     residual = np.log(law.loss(optimum.problem.x) / optimum.problem.observed)
     order = np.argsort(residual)  # so that draws do not depend on the order of the rows
@@ -161,7 +157,7 @@ def _held_out(
     drawn = with_discrepancy(law, spread.theta, runs, beyond, test.x, "run", asked.seed)
     alone = loss_draws(coordinates, spread.theta, test.x)
     prediction = summarise(test.x, centre, drawn, asked.level, "run", law)
-    prediction = widened(prediction, solved.known, coordinates, alone, test.x)
+    prediction = widened(prediction, [(1.0, solved.known, coordinates)], alone, test.x)
     covered = float(prediction.covers(test.loss).mean())
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
@@ -264,7 +260,7 @@ def _with_interval(
     )
     if known.followed:
         ridge = _exponent(optimum, known.theta, flop)[1:]
-        reach = known.along(ridge[:, None], level, EXPONENT)
+        reach = known.of_exponents(ridge[:, None], level)
         low, high = np.fmin(low, reach.low[0]), np.fmax(high, reach.high[0])
         if reach.moved[0]:
             low, high = -np.inf, np.inf

@@ -43,7 +43,7 @@ from isoloss.fits.evidence import (
     lines_of_misfit,
     sensitivity_sections,
 )
-from isoloss.fits.identify import COUNT, Identified, widened
+from isoloss.fits.identify import Identified, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
@@ -286,7 +286,7 @@ class Fit:
         doubts = self.doubts(x)
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
         alone = loss_draws(self.coordinates, self.draws, x)
-        made = widened(made, self.identified, self.coordinates, alone, x)
+        made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
         return as_seen(made, x, self.views(x), self.law.name)
 
     def views(self, x: Inputs) -> tuple[View, ...]:
@@ -335,7 +335,7 @@ class Fit:
         if not self.identified.followed:
             return found
         ridge = split_compute(self.coordinates, self.identified.theta, flop, group).params
-        reach = self.identified.along(np.log(ridge)[:, None], self.level, COUNT)
+        reach = self.identified.of_counts(np.log(ridge)[:, None], self.level)
         return replace(found, told=not reach.moved[0])
 
     def save(self, path: str | Path, force: bool = False) -> Path:

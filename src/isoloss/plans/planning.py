@@ -106,7 +106,7 @@ def plan(
     outside = outside_of(found.members, choices[0])
     reasons = (
         *unsure(choices, difference, order, panel), outside, withheld_by_fits(found.members),
-        withheld_by_ridges(use.ridges(found), found.at(order[0])),
+        withheld_by_ridges(use.ridges(found), found.at(order[0]), level),
     )  # fmt: skip
     withheld = None if extrapolate else next(filter(None, reasons), None)
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()

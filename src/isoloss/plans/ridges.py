@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.fits import Along
+from isoloss.fits import Along, join_ridges
 from isoloss.plans.budget import Budget
 from isoloss.plans.panels import Planned
 from isoloss.plans.search import levels_of, loss_of, search
-
-#: A plan is withheld, and without an interval, where laws of this share of the weight move it.
-SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,27 +63,24 @@ def ridges_of(found: Planned, budget: Budget, level: float) -> tuple[Ridge, ...]
 def widened(
     ends: tuple[float, float], along: Sequence[tuple[float, Along]], j: int, level: float
 ) -> tuple[float, float]:
-    """An interval that holds what the ridges reach at a candidate; NaN where they move it.
-
-    Laws below the share that the interval leaves out at a side do not widen it.
-    """
-    if sum(weight for weight, each in along if each.moved[j]) >= SHARE:
-        return float("nan"), float("nan")
-    heard = [each for weight, each in along if weight > (1 - level) / 2]
-    low = [ends[0], *(float(np.exp(each.low[j])) for each in heard)]
-    high = [ends[1], *(float(np.exp(each.high[j])) for each in heard)]
-    if ends[0] != ends[0]:
+    """An interval that holds what the ridges reach at a candidate; NaN where they move it."""
+    if not along or ends[0] != ends[0]:
         return ends
-    return float(np.nanmin(low)), float(np.nanmax(high))
+    reach = join_ridges(along, level)
+    if reach.moved[j]:
+        return float("nan"), float("nan")
+    low, high = np.exp([reach.low[j], reach.high[j]])
+    return float(np.fmin(ends[0], low)), float(np.fmax(ends[1], high))
 
 
-def withheld_by_ridges(ridges: Sequence[Ridge], j: int) -> str | None:
+def withheld_by_ridges(ridges: Sequence[Ridge], j: int, level: float) -> str | None:
     """Reason why the runs do not tell the size of a candidate, or None where they do."""
-    moved = [each for each in ridges if each.params.moved[j] or each.tokens.moved[j]]
-    if sum(each.weight for each in moved) < SHARE:
-        return None
-    first = max(moved, key=lambda each: each.weight)
-    return (
-        f"{first.law}: the size moves along a ridge on which its runs do not tell "
-        f"{', '.join(first.loose)} apart"
-    )
+    for name in ("params", "tokens"):
+        moved = [(r.weight, getattr(r, name)) for r in ridges]
+        if moved and join_ridges(moved, level).moved[j]:
+            first = max((r for r in ridges if getattr(r, name).moved[j]), key=lambda r: r.weight)
+            return (
+                f"{first.law}: the size moves along a ridge on which its runs do not tell "
+                f"{', '.join(first.loose)} apart"
+            )
+    return None

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import least_squares
 
 import isoloss as il
-from isoloss.fits import FitError, WarningKind, fit
+from isoloss.fits import Along, FitError, WarningKind, fit, join_ridges
 from isoloss.fits.identify import Identified
 
 TRUTH = {"A": 400.0, "alpha": 0.34, "B": 900.0, "beta": 0.3, "E": 1.8}
@@ -175,3 +175,34 @@ def test_losses_without_a_law_are_said_and_withheld(spread):
     found = fit("chinchilla", [replace(run, loss=loss) for run, loss in pairs], draws=20)
     assert WarningKind.NO_SIGNAL in {w.kind for w in found.warnings}
     assert found.withheld is not None
+
+
+def test_an_average_of_laws_inherits_what_the_runs_do_not_tell():
+    table = runs([[1e8], [4e8]], LENGTHS)
+    both = il.compare(["chinchilla", "busbridge2025"], table, draws=20, starts=8)
+    far, near = (both.predict(*point, of="mean") for point in ((4e9, 5e10), (4e8, 1e11)))
+    assert np.isnan(far.low[0])
+    assert WarningKind.NOT_IDENTIFIED in {w.kind for w in far.warnings}
+    assert np.isfinite(near.low[0])
+    assert np.isinf(both.exponent()[1:]).all()
+    assert "withheld: the runs do not tell it" in str(both)
+
+
+def test_laws_are_joined_by_weight():
+    """By hand: a law of 3% is not heard at 90%, one of 40% widens, half the weight withholds."""
+    told, moved = np.array([False]), np.array([True])
+    own = Along(np.array([0.0]), np.array([1.0]), told)
+    wide = Along(np.array([-5.0]), np.array([9.0]), moved)
+    assert join_ridges([(0.97, own), (0.03, wide)], 0.9).high == 1.0
+    some = join_ridges([(0.6, own), (0.4, wide)], 0.9)
+    assert (some.low, some.high, some.moved) == (-5.0, 9.0, False)
+    assert join_ridges([(0.5, own), (0.5, wide)], 0.9).moved.all()
+
+
+def test_an_optimum_at_a_bound_holds_nothing_on_its_ridge():
+    """A ladder whose optimum has an exponent at its bound: A, B and E are none the surer for it."""
+    for seed in range(4):
+        sizes = np.repeat(np.geomspace(5e7, 1e9, 8), 3)
+        found = fit("chinchilla", runs(sizes, 20 * sizes, seed=seed), draws=10)
+        open_ones = set(found.identified.not_held(0.9))
+        assert {"A", "alpha", "B", "beta"} <= open_ones

@@ -19,7 +19,8 @@ from isoloss.fits.compare_laws.comparison_report import (
     warnings_of_laws,
 )
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, points, summarise
+from isoloss.fits.doubt import Prediction, loss_draws, points, summarise
+from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
@@ -112,14 +113,20 @@ class Comparison:
         shares = self._shares(asked)
         mixed = np.concatenate([_spread(d, n) for d, n in zip(pooled, shares, strict=True)])
         doubts = dict.fromkeys(c for e in asked for c in e.fit.doubts(x))
-        return summarise(x, np.asarray(centre), mixed, level, of, asked[0].fit.law, tuple(doubts))
+        first = asked[0].fit.law
+        made = summarise(x, np.asarray(centre), mixed, level, of, first, tuple(doubts))
+        laws = [(e.weight, e.fit.identified, e.fit.coordinates) for e in asked]
+        means = [loss_draws(e.fit.coordinates, e.fit.draws, x) for e in asked]
+        alone = np.concatenate([_spread(d, n) for d, n in zip(means, shares, strict=True)])
+        return widened(made, laws, alone, x)
 
     def exponent(self, level: float | None = None) -> tuple[float, float, float]:
         """The compute-optimal exponent of params averaged over laws: value, low, high.
 
         Laws without an optimum (their loss falls for ever along one axis) have none, and laws whose
         form allows one exponent only (alpha = beta) assume it instead of finding it: both are left
-        out, as are laws of a weight below 0.05. NaN where no law is left.
+        out, as are laws of a weight below 0.05. NaN where no law is left; infinite ends where laws
+        of half the weight or more leave it to a ridge.
         """
         level = self.level if level is None else check_level(level)
         asked = [
@@ -133,8 +140,11 @@ class Comparison:
             for e, count in zip(asked, self._shares(asked), strict=True)
         ]
         low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-        value = np.average([e.fit.exponent[0] for e in asked], weights=[e.weight for e in asked])
-        return float(value), float(low), float(high)
+        weights = np.array([e.weight for e in asked]) / sum(e.weight for e in asked)
+        values, lows, _ = np.array([e.fit.exponent for e in asked]).T
+        if weights[np.isinf(lows)].sum() >= SHARE:
+            low, high = -np.inf, np.inf
+        return float(values @ weights), float(low), float(high)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Save the comparison as a JSON file, which `load` reads, and return its path."""

@@ -45,6 +45,8 @@ def average_section(
     found = f"{value} ({low} to {high}, {100 * level:.0f}%)"
     if np.isnan(exponent[0]):
         said = "withheld: no law of weight finds one, they set it by their form or have none"
+    elif np.isinf(exponent[1]):
+        said = f"withheld: the runs do not tell it to laws of half the weight; they say {value}"
     elif all(e.fit.withheld is not None for e in entries if e.weight > 0):
         said = f"withheld: every law of weight withholds its own; they would say {found}"
     else:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from isoloss.fits.doubt import design_effect
 from isoloss.fits.evidence import HeldOut
 from isoloss.laws import Array
 
@@ -141,9 +142,8 @@ def excess(residual: Array, constants: int, sizes: Array, held: Sequence[Array])
     many constants: the square of sums over a size beside the sum of squares. The second one is the
     mean square of standardised held-out residuals, in the middle law of all.
     """
-    same = size_units(sizes)
-    spread = float(np.sum(residual**2)) * (1 - constants / max(len(residual), constants + 1))
-    shared = float(np.sum(np.bincount(same, residual) ** 2)) / spread if spread > 0 else 1.0
+    left = 1 - constants / max(len(residual), constants + 1)
+    shared = design_effect(residual, size_units(sizes)) / left
     missed = [float(np.mean(z**2)) for z in held]
     middle = float(np.quantile(missed, 0.5, method="lower"))
     return max(1.0, shared) * max(1.0, middle)

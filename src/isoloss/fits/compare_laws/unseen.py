@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from isoloss.fits.arguments import FitError
 from isoloss.fits.doubt import Prediction
-from isoloss.fits.evidence import HeldOut, Split, errors_of
+from isoloss.fits.evidence import HeldOut, Split, check_held, errors_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
 from isoloss.fits.settings import Settings
-from isoloss.fits.solve import Objective, Optimum, log_slopes, optimise, pose, unheld
+from isoloss.fits.solve import Objective, Optimum, log_slopes, optimise, pose
 from isoloss.laws import Array, Inputs
 
 #: Random starts beside the optimum of all runs: rows were taken away, so it is near.
@@ -33,12 +32,7 @@ def unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
     train, test = fit.sample.take(rows.train), sample.take(rows.test)
     optimum = _without(fit.optimum, train, asked)
     law = optimum.law
-    guessed = unheld(law, optimum.absent, test.x)
-    if guessed:
-        raise FitError(
-            f"runs held out by {rows.rule!r} depend on {', '.join(guessed)}, which no other run "
-            f"holds: law {law.name!r} cannot predict them"
-        )
+    check_held(optimum, test.x, rows.rule)
     centre = law.loss(test.x)
     variance = log_variance(optimum, train, test.x)
     left = max(1, len(train) - len(optimum.theta))

@@ -5,7 +5,7 @@ from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.hidden_bend import HiddenBend
-from isoloss.fits.doubt.misfit import LackOfFit, Noise, lack_of_fit, noise
+from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
     as_seen,
@@ -29,7 +29,7 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 # fmt: off
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
-    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts",
+    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts", "design_effect",
     "discrepancy_of", "efficiencies", "exponent_by_form", "hidden_beyond", "lack_of_fit",
     "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
     "profile_of_constant", "profile_of_loss", "resample", "split_compute", "summarise",

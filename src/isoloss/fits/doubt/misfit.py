@@ -97,6 +97,16 @@ def lack_of_fit(
     return LackOfFit(statistic, rank, float(stats.f.sf(statistic, rank, groups - rank)), size)
 
 
+def design_effect(residual: Array, units: NDArray[np.intp]) -> float:
+    """How many times the variance of sums over units exceeds that of independent runs.
+
+    Residuals of shape (n,) and the unit of each; 1 where they are all zero.
+    """
+    squares = float(residual @ residual)
+    summed = np.bincount(units, residual)
+    return float(summed @ summed) / squares if squares > 0 else 1.0
+
+
 def noise(cells: NDArray[np.intp], residual: Array, constants: int) -> Noise | None:
     """Seed noise from cells that were run more than once; None where none was."""
     counts = np.bincount(cells)

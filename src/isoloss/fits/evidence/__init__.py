@@ -5,6 +5,7 @@ from isoloss.fits.evidence.holdout import (
     HoldOut,
     Rule,
     Split,
+    check_held,
     check_rule,
     rollout,
     split,
@@ -27,7 +28,8 @@ from isoloss.fits.evidence.warnings_of_fit import judge, not_covered
 # fmt: off
 __all__ = [
     "RULES", "Errors", "Facts", "HeldOut", "HoldOut", "Points", "Rule", "Sensitivity", "Split",
-    "check_rule", "constants_section", "efficiencies_sections", "errors_of", "errors_section",
+    "check_held", "check_rule", "constants_section", "efficiencies_sections", "errors_of",
+    "errors_section",
     "exponent_section", "gaps_sections", "held_out_sections", "judge", "lines_of_facts",
     "lines_of_misfit", "not_covered", "rollout", "sensitivity_sections", "split", "splits",
 ]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from isoloss.files import Registry
 from isoloss.fits.arguments import MOST_SEED, FitError, check_count, shown
 from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.solve import Optimum, unheld
 from isoloss.formats import Precision
-from isoloss.laws import Array, Mask
+from isoloss.laws import Array, Inputs, Mask
 from isoloss.runs import Runs, number
 
 #: The rule of a hold-out: its spelling, or a function from the sample to the mask of held-out rows.
@@ -105,6 +106,16 @@ def check_rule(rule: Any) -> None:
         found = RULES.find(word)
         if found is None or bool(found.value) != bool(sign and value):
             raise FitError(f"unknown hold-out {shown(rule)}; accepted are {spellings()}")
+
+
+def check_held(optimum: Optimum, x: Inputs, rule: str) -> None:
+    """FitError where held-out runs depend on constants that no fitted run holds: a guess."""
+    guessed = unheld(optimum.law, optimum.absent, x)
+    if guessed:
+        raise FitError(
+            f"runs held out by {rule!r} depend on {', '.join(guessed)}, which no other run holds: "
+            f"law {optimum.law.name!r} cannot predict them"
+        )
 
 
 def spellings() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +33,24 @@ class Along:
     low: Array
     high: Array
     moved: Mask
+
+
+#: Share of the weight of laws that moves an answer from which it is not told.
+SHARE = 0.5
+
+
+def join_ridges(ridges: Sequence[tuple[float, Along]], level: float) -> Along:
+    """Where the ridges of several laws, with their weights, take the average of n answers.
+
+    Laws below the share that an interval leaves out at a side do not reach its ends, and an answer
+    is not told where laws of half the weight or more move it.
+    """
+    heard = [each for weight, each in ridges if weight > (1 - level) / 2] or [ridges[0][1]]
+    return Along(
+        np.fmin.reduce([each.low for each in heard]),
+        np.fmax.reduce([each.high for each in heard]),
+        np.sum([weight * each.moved for weight, each in ridges], axis=0) >= SHARE,
+    )
 
 
 @dataclass(frozen=True)
@@ -116,13 +135,17 @@ class Identified:
 
         ``least`` is what an answer may move along a cut walk and still be told.
         """
-        within = self.inside(level)
+        within, cut = self.inside(level), self.cut(level)
         known = np.where(np.isfinite(answers), answers, np.nan)
-        spread = known[within & (self.cut(level) | (self.walk < 0))]
+        spread = known[within & (cut | (self.walk < 0))]
         with np.errstate(all="ignore"):
             low, high = (f.reduce(known[within]) for f in (np.fmin, np.fmax))
             moved = ~(spread.max(axis=0) - spread.min(axis=0) <= least)
-        return Along(low, high, np.asarray(moved & self.cut(level).any()))
+        return Along(low, high, np.asarray(moved & cut.any()))
+
+    def of_exponents(self, answers: Array, level: float) -> Along:
+        """As ``along``, for exponents."""
+        return self.along(answers, level, EXPONENT)
 
     def of_counts(self, logs: Array, level: float) -> Along:
         """As ``along``, for logs of params or tokens."""

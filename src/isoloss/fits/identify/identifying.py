@@ -53,12 +53,14 @@ def identify(optimum: Optimum, sample: Sample, level: float) -> tuple[Optimum, I
         flagged = loose(found, level)
         if not flagged:
             return optimum, Identified(left=found.left, noise=found.noise)
-        ridge = _with_basins(found, follow(found, flagged, level), optimum.ends, level)
+        ridges = _together(found.covariance[np.ix_(flagged, flagged)])
+        ridge = follow(found, flagged, ridges, level)
+        ridge = _with_basins(found, ridge, optimum.ends, level)
         best = int(np.argmin(ridge.statistic))
         if ridge.statistic[best] > BETTER:
             break
         optimum = improved(optimum, ridge.theta[best])
-    return optimum, _identified(found, flagged, ridge, optimum, sample, level)
+    return optimum, _identified(found, flagged, ridges, ridge, optimum, sample, level)
 
 
 def _with_basins(found: Likelihood, ridge: Ridge, ends: Array, level: float) -> Ridge:
@@ -83,6 +85,7 @@ def _with_basins(found: Likelihood, ridge: Ridge, ends: Array, level: float) -> 
 def _identified(
     found: Likelihood,
     flagged: list[int],
+    ridges: tuple[int, ...],
     ridge: Ridge,
     optimum: Optimum,
     sample: Sample,
@@ -97,7 +100,7 @@ def _identified(
         ridge.statistic[kept],
         ridge.walk[kept],
         ridge.bound[kept],
-        _together(found.covariance[np.ix_(flagged, flagged)]),
+        ridges,
         found.left,
         found.noise,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from isoloss.fits.doubt import likelihood_scale
+from isoloss.fits.doubt import design_effect, likelihood_scale
 from isoloss.fits.solve import DIGITS, Optimum, Problem
 from isoloss.laws import Array
 
@@ -75,7 +75,8 @@ def likelihood(optimum: Optimum, clusters: NDArray[np.intp] | None) -> Likelihoo
     bend = max(float(np.mean(problem.objective.weight(residual))), 1e-300)
     unit = 1.0 if problem.objective.log else float(np.mean(problem.observed))
     scale = max(likelihood_scale(problem, theta), bend * (DIGITS * unit) ** 2)
-    scale *= _design_effect(residual, clusters)
+    if clusters is not None:
+        scale *= max(1.0, design_effect(residual, clusters))
     jacobian = problem.jacobian(theta)
     length = np.linalg.norm(jacobian, axis=0)
     safe = np.where(length > 0, length, 1.0)
@@ -92,18 +93,6 @@ def likelihood(optimum: Optimum, clusters: NDArray[np.intp] | None) -> Likelihoo
         length == 0,
         max(float(np.sqrt(np.mean(residual**2))) / unit, DIGITS),
     )
-
-
-def _design_effect(residual: Array, clusters: NDArray[np.intp] | None) -> float:
-    if clusters is None:
-        return 1.0
-    counts = np.bincount(clusters)
-    squares = float(np.sum(residual**2))
-    pairs = float(np.sum(counts * (counts - 1.0)))
-    if squares <= 0 or pairs <= 0:
-        return 1.0
-    together = float(np.sum(np.bincount(clusters, residual) ** 2)) - squares
-    return 1.0 + max(0.0, together) / squares
 
 
 def loose(found: Likelihood, level: float) -> list[int]:

@@ -30,8 +30,8 @@ class Ridge:
         Which walk came by, shape (R,): 2 k is that of the k-th loose constant downward, 2 k + 1
         upward, and -1 the optimum.
     bound
-        Whether some constant stands at a bound of its search there that it did not stand at
-        before, or the followed one does, shape (R,).
+        Whether some constant stands at a bound of its search there, on the ridge of the followed
+        one or not at the optimum already, shape (R,).
     """
 
     theta: Array
@@ -61,8 +61,10 @@ class _Walkers:
         return np.asarray(self.theta[np.arange(len(self.index)), self.index])
 
 
-def follow(found: Likelihood, flagged: list[int], level: float) -> Ridge:
+def follow(found: Likelihood, flagged: list[int], ridges: tuple[int, ...], level: float) -> Ridge:
     """Walk the profile of every flagged constant to both sides, all at once.
+
+    ``ridges`` says which ridge each flagged constant lies on.
 
     Each walker holds its constant at a value, the others are fitted again from its last point
     moved along the last direction, and steps grow until the rise passes the limit of the level,
@@ -84,9 +86,11 @@ def follow(found: Likelihood, flagged: list[int], level: float) -> Ridge:
         _refuse(walkers, live[~good], theta[~good], rise[~good])
     theta, walk = np.concatenate(points), np.concatenate(walks)
     at = at_search_bound(found.problem.coordinates, theta)
-    own = np.arange(len(found.theta)) == np.append(walkers.index, -1)[walk][:, None]
-    # What stands at its bound at the optimum already cuts its own profile alone.
-    bound = (at & (~at[0] | own)).any(axis=1)
+    # What stands at its bound at the optimum already cuts what lies on its ridge, and nothing else.
+    of_walk = np.append(np.repeat(ridges, 2), -1)[walk]
+    of_constant = np.full(len(found.theta), -2)
+    of_constant[flagged] = ridges
+    bound = (at & (~at[0] | (of_constant == of_walk[:, None]))).any(axis=1)
     return Ridge(theta, np.concatenate(rises), walk, bound)
 
 

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.doubt import Prediction, loss_draws
-from isoloss.fits.identify.identified import NOISES, Identified
+from isoloss.fits.identify.identified import Identified, join_ridges
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array, Inputs
 
+#: A law of an average: its weight, what its runs can tell, and its free constants.
+Law = tuple[float, Identified, Coordinates]
 
-def widened(
-    made: Prediction, known: Identified, coordinates: Coordinates, draws: Array, x: Inputs
-) -> Prediction:
-    """A prediction whose intervals hold what the ridge allows.
+
+def widened(made: Prediction, laws: Sequence[Law], draws: Array, x: Inputs) -> Prediction:
+    """A prediction whose intervals hold what the ridges of its laws allow.
 
     Parameters
     ----------
     made
         The prediction from bootstrap replicates.
-    known
-        What the runs can tell.
-    coordinates
-        The free constants of the law.
+    laws
+        The law that made it, of weight one, or those that it averages.
     draws
-        The law's mean under the replicates, shape (S, n).
+        Their mean under the replicates, shape (S, n).
     x
         The n points.
 
@@ -38,26 +38,32 @@ def widened(
         Intervals are widened by as much as the ridge reaches beyond those of the mean. A point that
         moves along a ridge that only a bound ends has none (NaN), and a warning says so.
     """
-    if not known.followed:
+    loose = [each for each in laws if each[1].followed]
+    if not loose:
         return made
     with np.errstate(all="ignore"):
-        ridge = np.log(loss_draws(coordinates, known.theta, x))
+        ridges = [
+            (weight, known.of_losses(np.log(loss_draws(free, known.theta, x)), made.level))
+            for weight, known, free in loose
+        ]
+        reach = join_ridges(ridges, made.level)
         ends = np.nanquantile(np.log(draws), [(1 - made.level) / 2, (1 + made.level) / 2], axis=0)
-        reach = known.along(ridge, made.level, NOISES * known.noise)
         low = made.low * np.exp(np.fmin(0.0, reach.low - ends[0]))
         high = made.high * np.exp(np.fmax(0.0, reach.high - ends[1]))
     low, high = (np.where(reach.moved, np.nan, end) for end in (low, high))
-    said = _said(made, known, np.flatnonzero(reach.moved))
+    names = dict.fromkeys(
+        name for weight, known, _ in loose for name in known.not_held(made.level) if weight > 0
+    )
+    said = _said(made, tuple(names), np.flatnonzero(reach.moved))
     return replace(made, low=low, high=high, warnings=(*made.warnings, *said))
 
 
 def _said(
-    made: Prediction, known: Identified, moved: NDArray[np.intp]
+    made: Prediction, names: tuple[str, ...], moved: NDArray[np.intp]
 ) -> tuple[ResultWarning, ...]:
     if not len(moved):
         return ()
     k = int(moved[0])
-    names = known.not_held(made.level)
     text = (
         f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {made.params[k]:.3g} "
         f"params on {made.tokens[k]:.3g} tokens: it moves with {', '.join(names)}, which they do "

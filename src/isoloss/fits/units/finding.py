@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from isoloss.fits.doubt import design_effect
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.fits.units.along_runs import CHANCE_EVEN, Lines, lines_of
@@ -34,19 +35,14 @@ def with_units(sample: Sample, optimum: Optimum) -> tuple[Sample, Lines | None]:
     """
     if sample.by == "groups":
         return sample, None
-    if sample.by == "cells" and not _alike(sample, optimum):
-        sample = replace(sample, clusters=None, by="runs")
+    if sample.by == "cells":
+        residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+        if design_effect(residual, sample.cells) <= 1.0:
+            sample = replace(sample, clusters=None, by="runs")
     lines = lines_of(sample, optimum)
     if lines is None or not lines.shared or lines.count < WHOLE:
         return sample, lines
     return replace(sample, clusters=lines.index, by="trajectories"), lines
-
-
-def _alike(sample: Sample, optimum: Optimum) -> bool:
-    """Whether residuals of one cell go together at all."""
-    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
-    summed = np.bincount(sample.cells, residual)
-    return float(summed @ summed) > float(residual @ residual)
 
 
 def units_of(sample: Sample, optimum: Optimum, lines: Lines | None, scatter: float | None) -> Units:

@@ -277,9 +277,7 @@ def closed(
     """The state after all stretches, the levels set again at each piece."""
     steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
     asked = way = replace(way, jump=way.jump and not closure.clips)  # no machine code for it
-    if closure.biased or isinstance(stretches[0].size, np.ndarray):
-        check_walk(steps)
-        announced(steps, numbers, way, closure.biased, float(closure.batch[0, 0]))
+    _announce(closure, stretches, way)
     if closure.biased and pace_of(steps, numbers, way, nearest=True).compiled:
         return _closed_by_machine(closure, stretches, rule, way)
     told, way = way.told, replace(way, told=None, whole=steps)
@@ -316,6 +314,14 @@ def closed(
     if closure.meets_end(at.mean + centre, at.var):
         return closed(replace(closure, clips=True), stretches, rule, asked)
     return Closed(at, closure.at(at.mean + centre, at.var), centre)
+
+
+def _announce(closure: Closure, stretches: tuple[Stretch, ...], way: Way) -> None:
+    """Refuse or announce a descent that is stepped through, before it begins."""
+    if closure.biased or isinstance(stretches[0].size, np.ndarray):
+        steps, numbers = sum(each.steps for each in stretches), closure.setting.h.shape[1]
+        check_walk(steps)
+        announced(steps, numbers, way, closure.biased, float(closure.batch[0, 0]))
 
 
 def _closed_by_machine(
