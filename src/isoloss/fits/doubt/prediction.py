@@ -283,10 +283,10 @@ def hidden_beyond(law: Law, discrepancy: Discrepancy, x: Inputs) -> tuple[Result
         return ()
     k = np.array([int(np.argmax(far))])
     moved = float(discrepancy.hidden(law, Coordinates(law).theta(law.values), x.take(k))[0])
+    where = f"{x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} tokens"
     text = (
-        f"a bend beside {law.name} that such runs show in {100 * POWER:.0f}% of tables moves the "
-        f"loss by {100 * moved:.2g}% at {x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} tokens; "
-        "a smaller one may stay hidden"
+        f"a bend beside {law.name}, which such runs show in {100 * POWER:.0f}% of tables, moves "
+        f"the loss by {100 * moved:.2g}% at {where}; a smaller one may stay hidden"
     )
     return (ResultWarning(WarningKind.EXTRAPOLATION, text),)
 
