@@ -47,13 +47,13 @@ from isoloss.fits.identify import Identified, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
-from isoloss.fits.seeing import View, views
-from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, unheld
+from isoloss.fits.seeing import View, undefined_at, unheld_at, views
+from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, is_base, unheld
 from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
-from isoloss.fits.warning import ResultWarning, WarningKind, withholds
+from isoloss.fits.warning import OF_LAW, ResultWarning, WarningKind, withholds
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs, Law
+from isoloss.laws import Array, Inputs, Law, Level
 
 
 @equal_by_content
@@ -220,8 +220,8 @@ class Fit:
             )
         if not found and not np.isfinite(self.exponent[0]):
             return (
-                "the law has no compute-optimal split: its loss falls for ever with params or with "
-                "tokens alone"
+                "no number of params between 1e3 and 1e16 is best at this compute: the loss falls "
+                "for ever with params or with tokens alone, or counts are in another unit"
             )
         return found[0] if found else None
 
@@ -234,8 +234,8 @@ class Fit:
     @property
     def _group(self) -> str | None:
         """The group whose split is told, where there is a base for each."""
-        named = (k.name.partition("[")[2].rstrip("]") for k in self.law.constants)
-        return next((name for name in named if name), None)
+        grouped = (k.name for k in self.law.constants if is_base(k.name) and k.name.endswith("]"))
+        return next((name.partition("[")[2][:-1] for name in grouped), None)
 
     def predict(
         self,
@@ -289,12 +289,20 @@ class Fit:
         made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
         return as_seen(made, x, self.views(x), self.law.name)
 
+    def unheld_at(self, level: Level) -> tuple[str, ...]:
+        """The constants that a level rests on and no fitted run depends on."""
+        return unheld_at(self.law, self.absent, level, self._group)
+
     def views(self, x: Inputs) -> tuple[View, ...]:
         """What the law can say of each level of some inputs."""
-        fitted = self.points.fitted_precisions
+        fitted, levels = self.points.fitted_precisions, x.levels.items
         # Kept with the fit, so that no other one has its id meanwhile.
         kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
-            ("views", id(self)), lambda: (self, views(self.law, x.levels.items, fitted))
+            ("views", id(self)),
+            lambda: (
+                self,
+                views(self.law, levels, fitted, undefined_at(self.law, levels, self._group)),
+            ),
         )
         return kept[1]
 
@@ -326,7 +334,8 @@ class Fit:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
         hidden = hidden_beyond(self.law, self.discrepancy, x)
-        return (*found, *hidden, *unseen_at_points(self.law, x))
+        of_law = (each for each in self.warnings if each.kind in OF_LAW)
+        return (*found, *hidden, *unseen_at_points(self.law, x), *of_law)
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""

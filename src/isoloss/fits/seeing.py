@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from isoloss.fits.solve import unheld
 from isoloss.formats import Format, Precision
-from isoloss.laws import Law, Level, Sight, alike, kind_of, sights
+from isoloss.laws import DomainError, Inputs, Law, Level, Sight, alike, as_inputs, kind_of, sights
 
 #: What is known of a loss: "seen" by a law, "at least" that of the law, or "unknown".
 Standing = Literal["seen", "at least", "unknown"]
@@ -41,6 +42,9 @@ class View:
         Whether the law's loss is a lower bound, as all that is missing rounds more.
     is_blind
         Whether a level that rounds is full precision to the law.
+    unheld
+        Constants that the level rests on and no fitted run depends on: their values are no
+        estimates.
     """
 
     undefined: str | None
@@ -48,23 +52,27 @@ class View:
     unseen: tuple[str, ...] = ()
     is_floor: bool = True
     is_blind: bool = False
+    unheld: tuple[str, ...] = ()
 
     @property
     def sees(self) -> bool:
         """Whether the law counts in what is said of the level."""
-        return self.undefined is None and not self.missing
+        return self.undefined is None and not self.missing and not self.unheld
 
     @property
     def standing(self) -> Standing:
         """What the law's loss of the level is."""
         if self.sees:
             return "seen"
-        return "at least" if self.undefined is None and self.is_floor else "unknown"
+        bounds = self.undefined is None and self.is_floor and not self.unheld
+        return "at least" if bounds else "unknown"
 
     def why(self, law: str, level: Precision | Level) -> str:
         """Why the law says nothing of the level."""
         if self.undefined is not None:
             return self.undefined
+        if self.unheld:
+            return f"no run of law {law} tells {', '.join(self.unheld)}, on which '{level}' rests"
         return f"law {law} has no term for {', '.join(self.missing)} in '{level}'"
 
 
@@ -104,6 +112,42 @@ def views(
         blind = rounds and sight.is_reference and name not in held
         found.append(View(lost, missing, sight.unseen, floor, blind))
     return tuple(found)
+
+
+def undefined_at(
+    law: Law, levels: Sequence[Level], group: str | None = None
+) -> tuple[str | None, ...]:
+    """Why a law is not defined at each of several levels, None where it is."""
+    why: list[str | None] = []
+    for level in levels:
+        try:
+            law.loss(_point(law, level, group))
+            why.append(None)
+        except DomainError as error:
+            why.append(str(error))
+    return tuple(why)
+
+
+def unheld_at(
+    law: Law, absent: tuple[str, ...], level: Level, group: str | None = None
+) -> tuple[str, ...]:
+    """The constants, of those on which no fitted run depends, that a level rests on.
+
+    What is 16 bits wide rests on no constant of rounding.
+    """
+    narrow = [
+        {scope: each for scope, each in stage.items() if not each.is_wide}
+        for stage in (level.precision.train, level.precision.serve)
+    ]
+    rounded = Level(Precision(narrow[0] or "fp", narrow[1]), level.sparsity)
+    return unheld(law, absent, _point(law, rounded, group))
+
+
+def _point(law: Law, level: Level, group: str | None) -> Inputs:
+    """The largest run of a law, in a level."""
+    params, tokens = (1e9, 1e10) if law.box is None else (law.box.params[1], law.box.tokens[1])
+    groups = None if group is None else [group]
+    return as_inputs(params, tokens, [level.precision], sparsity=[level.sparsity], group=groups)
 
 
 def asked_of(own: Sequence[View]) -> tuple[tuple[int, ...], Standing]:

@@ -184,23 +184,25 @@ WITHHOLDING = frozenset(
         WarningKind.RISING_LOSS,
     }
 )
-#: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
-OF_SIZE = frozenset({"A", "alpha", "B", "beta", "kappa"})
-#: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
-INHERITED = frozenset(
+#: Kinds that question the whole law of a fit, whatever is asked of it: predictions repeat them.
+OF_LAW = frozenset(
     {
         WarningKind.LACK_OF_FIT,
-        WarningKind.COLLINEAR_DESIGN,
-        WarningKind.AT_BOUND,
-        WarningKind.NOT_IDENTIFIED,
+        WarningKind.FEW_GROUPS,
+        WarningKind.STARTS_DISAGREE,
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
-        WarningKind.UNDECLARED_UNITS,
-        WarningKind.SPLIT_CELLS,
-        WarningKind.ODD_COUNTS,
         WarningKind.RISING_LOSS,
     }
 )
+#: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
+OF_SIZE = frozenset({"A", "alpha", "B", "beta", "kappa"})
+#: Kinds that whatever is made of a fit, as a plan, repeats among its own warnings.
+INHERITED = OF_LAW | {
+    WarningKind.COLLINEAR_DESIGN,
+    WarningKind.AT_BOUND,
+    WarningKind.NOT_IDENTIFIED,
+}
 
 
 @formerly("Caution")

@@ -177,6 +177,8 @@ class Plan:
             ]
         sure = _sure(first)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
+        if not first.is_point and first.params_interval[0] != first.params_interval[0]:
+            size += f" (size {absent(False, first.outside)})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
 
     def _simpler(self) -> Section:

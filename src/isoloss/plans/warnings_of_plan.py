@@ -21,15 +21,22 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
         point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
         if (why := beyond(point, m.law.name, far(m, first.params, first.tokens))) is not None:
             return why
-        if m.fit is not None:
-            fitted = {
-                p
-                for p, out in zip(m.fit.points.precision, m.fit.points.held_out, strict=True)
-                if not out
-            }
-            if first.precision not in fitted | {"fp"}:
-                return f"no run that {m.law.name} was fitted to has precision '{first.precision}'"
+        if (why := no_run_in(m, first.precision)) is not None:
+            return why
     return None
+
+
+def no_run_in(member: Member, precision: str) -> str | None:
+    """Reason where a law was fitted and no run of it has a precision, or None."""
+    if member.fit is None or precision in member.fit.points.fitted_precisions | {"fp"}:
+        return None
+    return f"no run that {member.law.name} was fitted to has precision '{precision}'"
+
+
+def inherited_of(members: Sequence[Member]) -> list[ResultWarning]:
+    """What the fits of laws say against whatever is made of them."""
+    fits = (m.fit for m in members if m.fit is not None)
+    return [each for fit in fits for each in fit.warnings if each.kind in INHERITED]
 
 
 def unsure(
@@ -41,7 +48,10 @@ def unsure(
         view = next(row[order[0]] for row in panel.views if row[order[0]].undefined is None)
         known = "a bound" if first.standing == "at least" else "unknown"
         parts = ", ".join(view.missing)
-        return (f"no law sees {parts} in '{first.precision}', so its loss is {known}",)
+        why = f"no law sees {parts} in '{first.precision}'"
+        if view.unheld:
+            why = f"no run tells {', '.join(view.unheld)}, on which '{first.precision}' rests"
+        return (f"{why}, so its loss is {known}",)
     seen = {k for k, c in zip(order, choices, strict=True) if c.standing == "seen"}
     apart = [f"'{names[k]}'" for k in uncompared(difference, order[0]) if k in seen]
     if not apart:
@@ -85,8 +95,7 @@ def warnings_of(
                 "what they cost is missing from the loss"
             )
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, unseen))
-        if m.fit is not None:
-            found += [c for c in m.fit.warnings if c.kind in INHERITED]
+    found += inherited_of(members)
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 

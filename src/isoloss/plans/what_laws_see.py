@@ -103,7 +103,9 @@ def _named(names: Sequence[str]) -> str:
 def _why(out: Mapping[str, View]) -> str:
     missing = dict.fromkeys(part for view in out.values() for part in view.missing)
     undefined = any(view.undefined is not None for view in out.values())
+    unheld = dict.fromkeys(name for view in out.values() for name in view.unheld)
     said = [f"with no term for {', '.join(missing)}"] if missing else []
+    said += [f"with no run that tells {', '.join(unheld)}"] if unheld else []
     said += ["not defined there"] if undefined else []
     return " or ".join(said)
 

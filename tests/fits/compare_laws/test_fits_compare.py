@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_average_lies_between_laws_and_its_interval_spans_them(compared):
     average = compared.predict("5B", "100B", of="mean")
     assert min(losses) <= average.loss[0] <= max(losses)
     assert average.low[0] < average.loss[0] < average.high[0]
-    assert kinds(average.warnings) == {"extrapolation"}
+    assert kinds(average.warnings) == {"extrapolation", "lack_of_fit"}  # of some law of weight
     value, low, high = compared.exponent()
     assert low <= value <= high
 
@@ -241,3 +242,16 @@ def test_laws_that_set_the_exponent_by_form_do_not_vote_on_it(table):
     assert found.exponent()[0] == pytest.approx(free.exponent[0])
     alone = compare(["chinchilla_tied"], table, draws=5, starts=4)
     assert np.isnan(alone.exponent()).all()
+
+
+def test_a_law_undefined_at_one_point_stops_no_other(quantised):
+    both = compare(["chinchilla", "kumar2024"], quantised, draws=10, starts=6)
+    entries = []
+    for entry in both.entries:
+        law = entry.fit.law
+        if law.name == "kumar2024":  # defined from w4 on
+            law = law.at(gamma_w=2.0, n_w=2.0)
+        entries.append(replace(entry, weight=0.5, fit=replace(entry.fit, law=law)))
+    found = replace(both, entries=tuple(entries)).predict(1e8, 2e9, ["w8", "w1"], of="mean")
+    assert np.isfinite(found.loss).all()
+    assert found.standing == ("seen", "at least")

@@ -206,3 +206,19 @@ def test_an_optimum_at_a_bound_holds_nothing_on_its_ridge():
         found = fit("chinchilla", runs(sizes, 20 * sizes, seed=seed), draws=10)
         open_ones = set(found.identified.not_held(0.9))
         assert {"A", "alpha", "B", "beta"} <= open_ones
+
+
+def test_a_level_above_the_one_followed_widens_a_profile():
+    found = fit("chinchilla", runs(np.array([1e8, 3e8, 9e8])[:, None], LENGTHS, 0.008), draws=20)
+    assert "alpha" in found.identified.followed
+    ends = np.array([found.interval("alpha", level) for level in (0.5, 0.9, 0.99, 0.999)])
+    assert (np.diff(ends[:, 0]) < 0).all()
+    assert (np.diff(ends[:, 1]) > 0).all()
+
+
+def test_a_prediction_repeats_what_questions_the_whole_law():
+    rising = runs(np.geomspace(5e7, 1e9, 4)[:, None], LENGTHS)
+    order = [replace(run, loss=2.0 + 0.1 * np.log10(run.params / 1e7)) for run in rising]
+    found = fit("chinchilla", order, draws=10)
+    said = {w.kind for w in found.predict(1e9, 1e10).warnings}
+    assert {WarningKind.NO_SIGNAL, WarningKind.RISING_LOSS} <= said

@@ -120,3 +120,11 @@ def test_units_are_kept_in_a_file(seeds, tmp_path):
     again = load(found.save(tmp_path / "fit.json"))
     assert str(again.units) == str(found.units)
     assert again.units.not_used == found.units.not_used
+
+
+def test_one_group_is_said_and_not_resampled(seeds):
+    alone = seeds.with_columns(group=["a"] * len(seeds))
+    found = fit("chinchilla", alone, **QUICK)
+    low, high = found.interval("alpha")
+    assert low < high
+    assert any("all 48 runs are of group 'a'" in w.text for w in found.warnings)

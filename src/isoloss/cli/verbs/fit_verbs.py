@@ -149,13 +149,12 @@ def compare(
     _check_targets(saving)
     names = listed(law, "--law")
     chosen = chosen_laws(names, fitting)
-    rules = holdout or ["largest", "longest"]
     runs = read_tables(tables, reading)
-    with counted(f"comparing {len(names)} laws", len(names) * (1 + len(rules)) * draws) as callback:
+    with counted(f"comparing {len(names)} laws", len(names) * draws) as callback:
         found = il.compare(
             chosen,
             runs,
-            holdouts=rules,
+            holdouts=holdout or None,
             objective=fitting.objective.value,
             per=fitting.per,
             draws=draws,

@@ -11,7 +11,7 @@ from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import Prediction, as_seen
 from isoloss.fits.seeing import asked_of
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import Inputs
+from isoloss.laws import DomainError, Inputs
 
 
 def by_those_that_see(
@@ -38,6 +38,11 @@ def by_those_that_see(
         groups.setdefault(asked_of([own[level] for own in seen])[0], []).append(row)
     parts = []
     for asked, rows in groups.items():
+        if not asked:
+            level = x.level[rows[0]]
+            laws = zip(entries, seen, strict=True)
+            reasons = (f"{e.fit.law.name}: {own[level].undefined}" for e, own in laws)
+            raise DomainError(f"no law of weight is defined there; {'; '.join(reasons)}")
         some, points = _reweighted([entries[i] for i in asked]), x.take(np.array(rows))
         first = seen[asked[0]]
         found = as_seen(predicted(some, points), points, first, some[0].fit.law.name)

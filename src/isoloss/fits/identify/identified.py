@@ -77,6 +77,8 @@ class Identified:
         The ridge that each followed constant lies on, a number from 0: those that move together.
     left
         Degrees of freedom that the constants leave.
+    level
+        The level to which walks were followed.
     noise
         Spread of the residuals of log loss.
     cause
@@ -93,6 +95,7 @@ class Identified:
     bound: Mask = field(default_factory=lambda: np.zeros(0, dtype=bool))
     ridges: tuple[int, ...] = ()
     left: int = 1
+    level: float = 0.9
     noise: float = 0.0
     cause: str = ""
     remedy: str = ""
@@ -155,6 +158,10 @@ class Identified:
         """As ``along``, for log losses."""
         return self.along(logs, level, NOISES * self.noise)
 
+    def of_gaps(self, gaps: Array, loss: float, level: float) -> Along:
+        """As ``along``, for gaps in a loss."""
+        return self.along(gaps, level, NOISES * self.noise * loss)
+
     def _limit(self, level: float) -> float:
         return float(stats.f.ppf(level, 1, self.left))
 
@@ -177,7 +184,9 @@ class Identified:
         last = int(np.argmax(np.where(root <= limit, np.abs(own - own[0]), -1.0)))
         beyond = np.flatnonzero((root > limit) & np.isfinite(root))
         if not len(beyond):
-            return float(own[last])
+            # A walk that was followed to a lower level goes on as it came; others ended at zero.
+            went_on = root[last] > 0.98 * np.sqrt(self._limit(self.level))
+            return float(own[0] + (limit / root[last] if went_on else 1.0) * (own[last] - own[0]))
         first = int(beyond[np.argmin(np.abs(own[beyond] - own[0]))])
         share = (limit - root[last]) / (root[first] - root[last])
         return float(own[last] + share * (own[first] - own[last]))

@@ -52,7 +52,7 @@ def identify(optimum: Optimum, sample: Sample, level: float) -> tuple[Optimum, I
         found = likelihood(optimum, sample.clusters)
         flagged = loose(found, level)
         if not flagged:
-            return optimum, Identified(left=found.left, noise=found.noise)
+            return optimum, Identified(left=found.left, level=level, noise=found.noise)
         ridges = _together(found.covariance[np.ix_(flagged, flagged)])
         ridge = follow(found, flagged, ridges, level)
         ridge = _with_basins(found, ridge, optimum.ends, level)
@@ -102,6 +102,7 @@ def _identified(
         ridge.bound[kept],
         ridges,
         found.left,
+        level,
         found.noise,
     )
     open_ones = known.not_held(level)

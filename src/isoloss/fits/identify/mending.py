@@ -79,10 +79,12 @@ def _around(values: Array) -> Array:
 def _other_widths(sample: Sample) -> list[str]:
     """Precisions with one narrow part at a width that no run has."""
     levels = sample.x.levels
-    found = []
+    found: list[str] = []
+    present = np.unique(sample.x.level)
     for part in ("w", "a", "kv", "g"):
-        bits = {float(b) for b in levels.bits(part)[np.unique(sample.x.level)] if b < 16}
-        found += [f"{part}{width}" for width in WIDTHS if bits and width not in bits]
+        for mark, every in (("", levels.bits(part)), ("fp -> ", levels.bits(part, "serve"))):
+            bits = {float(b) for b in every[present] if b < 16}
+            found += [f"{mark}{part}{width}" for width in WIDTHS if bits and width not in bits]
     return found
 
 

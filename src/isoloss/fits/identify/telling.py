@@ -64,9 +64,9 @@ def _said(
     if not len(moved):
         return ()
     k = int(moved[0])
+    where = f"{made.params[k]:.3g} params on {made.tokens[k]:.3g} tokens in '{made.precision[k]}'"
     text = (
-        f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {made.params[k]:.3g} "
-        f"params on {made.tokens[k]:.3g} tokens: it moves with {', '.join(names)}, which they do "
-        "not hold, so it has no interval"
+        f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {where}: it moves "
+        f"with {', '.join(names)}, which they do not hold, so it has no interval"
     )
     return (ResultWarning(WarningKind.NOT_IDENTIFIED, text, names),)

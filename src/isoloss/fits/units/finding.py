@@ -33,6 +33,8 @@ def with_units(sample: Sample, optimum: Optimum) -> tuple[Sample, Lines | None]:
     a cell that are no more alike than other runs are units of their own: whole cells, of which
     there are fewer, would make intervals too narrow by chance.
     """
+    if sample.by == "groups" and sample.units < 2:
+        return replace(sample, clusters=None, by="runs"), None
     if sample.by == "groups":
         return sample, None
     if sample.by == "cells":
@@ -119,8 +121,20 @@ def undeclared(sample: Sample, lines: Lines | None) -> Iterator[ResultWarning]:
     )
 
 
+def _of_one_group(sample: Sample) -> Iterator[ResultWarning]:
+    """A warning where all rows are of one group, which cannot be drawn again whole."""
+    groups = {str(v) for v in sample.runs["group"]} if "group" in sample.runs.columns else set()
+    if len(groups) == 1 and len(sample) > 1 and groups != {"None"}:
+        yield ResultWarning(
+            WarningKind.FEW_GROUPS,
+            f"all {len(sample)} runs are of group {next(iter(groups))!r}: they are taken as "
+            "independent, and intervals are too narrow where they share anything",
+        )
+
+
 def of_rows(sample: Sample, optimum: Optimum, lines: Lines | None) -> Iterator[ResultWarning]:
     """Warnings of what the rows of a table are, before those of the fit."""
+    yield from _of_one_group(sample)
     yield from undeclared(sample, lines)
     yield from split_cells(sample)
     yield from counts(sample)

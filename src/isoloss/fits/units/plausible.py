@@ -30,7 +30,7 @@ def counts(sample: Sample) -> Iterator[ResultWarning]:
         return
     params, tokens = sample.x.params, sample.x.tokens
     ratio = float(np.median(tokens / params))
-    if params.max() < 1e4 and ratio > 1e4:
+    if params.max() < 1e4:
         yield ResultWarning(
             WarningKind.ODD_COUNTS,
             f"params are {params.min():.4g} to {params.max():.4g} on {tokens.min():.3g} to "

@@ -16,7 +16,7 @@ from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import Candidates
 from isoloss.plans.design.exchange import DesignProblem
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import levels_of, members_of, search, space_of
+from isoloss.plans.search import levels_of, loss_of, members_of, search, space_of
 
 #: Step of the central differences, relative to constants of one and more.
 STEP = 1e-4
@@ -47,9 +47,12 @@ class Target:
             space_of(self.budget, self.machine, self.precisions),
             levels_of(self.precisions),
         )
-        best = search(
-            lambda u, y: member.loss(c, u, y, levels, self.budget.unique_tokens), space, len(theta)
-        )
+
+        search(loss_of(member, member.values, levels, self.budget), space)
+        # Where the law has a best size but some replicates have none, theirs stands at the edge:
+        # to learn it is what the runs are asked for.
+        of_law = loss_of(member, c, levels, self.budget)
+        best = search(of_law, space, len(theta), endless=True)
         params = np.where(np.isfinite(best.loss), np.log(best.params), np.nan)
         return params, np.asarray(np.argmin(best.loss, axis=1))
 

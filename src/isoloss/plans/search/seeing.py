@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from isoloss.fits import Standing, View, asked_of, views
@@ -61,4 +61,11 @@ class Panel:
 def views_of(member: Member, precisions: Sequence[Precision]) -> tuple[View, ...]:
     """What a law can say of each of several precisions."""
     fitted = () if member.fit is None else member.fit.points.fitted_precisions
-    return views(member.law, [Level(p) for p in precisions], fitted, member.unknown(precisions))
+    levels = [Level(p) for p in precisions]
+    found = views(member.law, levels, fitted, member.unknown(precisions))
+    if member.fit is None or not member.fit.absent:
+        return found
+    return tuple(
+        replace(view, unheld=member.fit.unheld_at(level))
+        for view, level in zip(found, levels, strict=True)
+    )

@@ -7,10 +7,12 @@ The difference of two ways is averaged over the laws that see both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from isoloss.fits import Along, join_ridges
+from isoloss.formats import Precision
 from isoloss.laws import Array, seen_parts
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
@@ -27,6 +29,9 @@ class Told:
         The laws that see it; where none does, those that bound it.
     gaps
         The gap by every replicate of each, one array a law.
+    ridges
+        Where the ridge of each takes the gap, of one answer; None where its runs hold all
+        constants.
     is_seen
         Whether they see it.
     is_floor
@@ -35,6 +40,7 @@ class Told:
 
     members: tuple[Member, ...]
     gaps: tuple[Array, ...]
+    ridges: tuple[Along | None, ...]
     is_seen: bool
     is_floor: bool
 
@@ -46,10 +52,32 @@ class Told:
         pairs = zip(self.members, self.gaps, strict=True)
         return float(sum(m.weight * np.nanmean(own) for m, own in pairs))
 
+    @property
+    def is_point(self) -> bool:
+        """Whether no law has replicates."""
+        return all(m.drawn is None for m in self.members)
+
+    def reach(self, level: float) -> Along | None:
+        """Where the ridges of all laws take the gap; None where there is none."""
+        pairs = zip(self.members, self.ridges, strict=True)
+        own = [(m.weight, each) for m, each in pairs if each is not None]
+        return join_ridges(own, level) if own else None
+
+    def moved(self, level: float) -> str | None:
+        """Why the runs do not tell the gap, or None where they do."""
+        reach = self.reach(level)
+        if reach is None or not reach.moved[0]:
+            return None
+        loose = [m for m, each in zip(self.members, self.ridges, strict=True) if each is not None]
+        first = max(loose, key=lambda m: m.weight)
+        names = ", ".join(first.fit.identified.not_held(level)) if first.fit else ""
+        return f"{first.law.name}: it moves with {names}, which its runs do not hold"
+
     def interval(self, level: float, params: float, tokens: float) -> tuple[float, float]:
-        """The interval over laws and replicates; NaN where no law has any, or far beyond them."""
+        """The interval over laws and replicates; NaN where no law has any, or far beyond them, and
+        where the runs do not tell the gap."""
         places = [far(m, params, tokens) for m in self.members]
-        if all(m.drawn is None for m in self.members) or max(places) > FAR:
+        if self.is_point or max(places) > FAR or self.moved(level):
             return NO_INTERVAL
         weights = np.concatenate(
             [
@@ -59,7 +87,11 @@ class Told:
         )
         values = np.concatenate(self.gaps)
         held = np.isfinite(values)
-        return interval(values[held], weights[held], level)
+        low, high = interval(values[held], weights[held], level)
+        reach = self.reach(level)
+        if reach is None:
+            return low, high
+        return min(low, float(reach.low[0])), max(high, float(reach.high[0]))
 
 
 @dataclass(frozen=True)
@@ -72,21 +104,23 @@ class Gaps:
         Laws and ways, with which law sees which.
     by_law
         Gaps by every replicate of each law, arrays (rows, ways); NaN where a law is undefined.
+    ridges
+        Where the ridge of each law takes the gap of every way; None where its runs hold all
+        constants.
     """
 
     panel: Panel
     by_law: tuple[Array, ...]
+    ridges: tuple[tuple[Along, ...] | None, ...]
 
     @classmethod
-    def asked(cls, panel: Panel, budget: Budget, draws: int) -> Gaps:
+    def asked(cls, panel: Panel, budget: Budget, draws: int, level: float) -> Gaps:
         """The gaps of a model whose params and tokens the budget holds."""
-        n, d, ways = budget.params or 0.0, budget.tokens or 0.0, panel.precisions
-        counts, by_law = shares(panel.members, draws), []
-        for m, rows in zip(panel.members, counts, strict=True):
-            after, _ = losses_at([m], [rows], ways, n, d, budget)
-            before, _ = losses_at([m], [rows], [p.trained for p in ways], n, d, budget)
-            by_law.append(after - before)
-        return cls(panel, tuple(by_law))
+        counts = shares(panel.members, draws)
+        pairs = list(zip(panel.members, counts, strict=True))
+        by_law = tuple(_gaps(m, rows, panel.precisions, budget)[0] for m, rows in pairs)
+        ridges = tuple(_ridge(m, panel.precisions, budget, level) for m in panel.members)
+        return cls(panel, by_law, ridges)
 
     def told(self, k: int) -> Told:
         """What laws say of one way."""
@@ -95,7 +129,9 @@ class Gaps:
         which = own or floors
         members = self.panel.taken(which) if which else ()
         gaps = tuple(self.by_law[i][:, k] for i in sorted(which))
-        return Told(members, gaps, bool(own), bool(floors) and not own)
+        along = (self.ridges[i] for i in sorted(which))
+        ridges = tuple(None if each is None else each[k] for each in along)
+        return Told(members, gaps, ridges, bool(own), bool(floors) and not own)
 
     def differences(self, which: Sequence[int]) -> Array:
         """The gap of each of some ways less that of each other, NaN where no law sees both."""
@@ -112,10 +148,33 @@ class Gaps:
     def _bounds(self, i: int, k: int) -> bool:
         """Whether a law sees some of what is served and misses only more rounding of it."""
         view = self.panel.views[i][k]
-        if view.undefined is not None or not view.is_floor:
+        if view.standing != "at least":
             return False
         served = all(name.startswith("-> ") for name in view.missing)
         return served and float(np.nanmean(self.by_law[i][:, k])) > EQUAL
+
+
+def _gaps(
+    member: Member, rows: Sequence[int], ways: Sequence[Precision], budget: Budget
+) -> tuple[Array, Array]:
+    """Gaps by some replicates of a law, (rows, ways), and its losses before serving."""
+    n, d = budget.params or 0.0, budget.tokens or 0.0
+    after, _ = losses_at([member], [rows], ways, n, d, budget)
+    before, _ = losses_at([member], [rows], [p.trained for p in ways], n, d, budget)
+    return after - before, before
+
+
+def _ridge(
+    member: Member, ways: Sequence[Precision], budget: Budget, level: float
+) -> tuple[Along, ...] | None:
+    """Where the ridge of a fit takes the gap of each way."""
+    if member.fit is None or not member.fit.identified.followed:
+        return None
+    known = member.fit.identified
+    drawn = {**member.values, **member.fit.coordinates.constants(known.theta)}
+    gaps, before = _gaps(replace(member, drawn=drawn), range(len(known.theta)), ways, budget)
+    loss = float(np.nanmean(before))
+    return tuple(known.of_gaps(column[:, None], loss, level) for column in gaps.T)
 
 
 def sees_serving(member: Member) -> bool:

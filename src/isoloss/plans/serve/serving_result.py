@@ -22,8 +22,8 @@ class ServingChoice:
         Expected loss over that of the model as trained, by the laws that see it; NaN where none
         does.
     gap_interval
-        (low, high) over laws and bootstrap replicates; NaN where no law has replicates, or far
-        beyond the runs.
+        (low, high) over laws and bootstrap replicates; NaN where no law has replicates, far beyond
+        the runs, and where these do not tell it.
     by_law
         The gap by each law that sees it.
     bytes
@@ -42,6 +42,8 @@ class ServingChoice:
         A lower bound of the gap where laws see only some of what is rounded; NaN elsewhere.
     outside
         How far the model lies outside the runs of these laws, as a factor, the largest known.
+    is_point
+        Whether none of these laws has replicates.
     """
 
     precision: str
@@ -56,6 +58,7 @@ class ServingChoice:
     beaten_by: tuple[str, ...]
     at_least: float = float("nan")
     outside: float = 1.0
+    is_point: bool = True
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
     return (
         c.precision,
         _gap(c),
-        shown_interval(c.gap_interval, absent(True, c.outside), "{:.4f}".format)
+        shown_interval(c.gap_interval, absent(c.is_point, c.outside), "{:.4f}".format)
         if c.gap == c.gap
         else "-",
         *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws),

@@ -38,7 +38,7 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.serve.gaps import Gaps, sees_serving
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
-from isoloss.plans.warnings_of_plan import taken_as_exact
+from isoloss.plans.warnings_of_plan import inherited_of, no_run_in, taken_as_exact
 from isoloss.plans.what_laws_see import not_told_apart, unseen_of
 
 
@@ -101,13 +101,14 @@ def rank_serving(
     asked = _spelled(formats, trained)
     members = _telling(members_of(laws, group))
     metric = metric_of_all(members)
-    gaps = Gaps.asked(Panel.of(members, asked), budget, draws)
+    gaps = Gaps.asked(Panel.of(members, asked), budget, draws, level)
     found = [_served(k, gaps, budget, device, level) for k in range(len(asked))]
     kept, dropped = _within(found, budget)
     difference = gaps.differences(kept)
     ranked = [_with_better(i, kept, found, difference) for i in _order(kept, found, difference)]
     outside = {m.law.name: far(m, n, d) for m in members}
-    reason = _unsure(ranked, kept, found, difference) or _beyond(ranked, outside)
+    unsure = _unsure(ranked, kept, found, difference)
+    reason = unsure or _beyond(ranked, outside) or _not_told(ranked, asked, gaps, level)
     withheld = None if extrapolate else reason
     warnings = (*unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
@@ -205,10 +206,11 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         size <= device.memory * budget.serving_devices,
         speed,
         origin,
-        (min(critical), max(critical)) if told.is_seen else NO_INTERVAL,
+        (min(critical), max(critical)) if told.is_seen and not told.moved(level) else NO_INTERVAL,
         (),
         told.mean if told.is_floor else unknown,
         max((o for m in told.members if (o := far(m, n, d)) == o), default=1.0),
+        told.is_point,
     )
 
 
@@ -263,6 +265,19 @@ def _beyond(ranked: Sequence[ServingChoice], outside: Mapping[str, float]) -> st
     return next(filter(None, (beyond("the model", law, outside[law]) for law in laws)), None)
 
 
+def _not_told(
+    ranked: Sequence[ServingChoice], asked: Sequence[Precision], gaps: Gaps, level: float
+) -> str | None:
+    """Reason why the runs of a law that sees the best do not tell its gap."""
+    best = next((c for c in ranked if c.fits and c.gap == c.gap), None)
+    if best is None:
+        return None
+    told = gaps.told([str(p) for p in asked].index(best.precision))
+    if (why := told.moved(level)) is not None:
+        return f"the runs do not tell the gap of '{best.precision}': {why}"
+    return next(filter(None, (no_run_in(m, best.precision) for m in told.members)), None)
+
+
 def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
     found = []
     if not device.is_abstract and not device.decoding:
@@ -282,6 +297,7 @@ def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, tuple(unseen)))
     found += not_told_apart(panel)
     found += taken_as_exact(panel.members)
+    found += inherited_of(panel.members)
     formats = (f for p in panel.precisions for f in p.serve.values())
     for each in dict.fromkeys(str(f.bare) for f in formats if f.computes_in not in device.peaks):
         if not device.is_abstract:
