@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from isoloss.fits.arguments import FitError, Of, check_level, check_of, shown
 from isoloss.fits.compare_laws import Comparison
-from isoloss.fits.doubt import Prediction, points, prediction_of_law
+from isoloss.fits.doubt import Prediction, check_repetition, points, prediction_of_law
 from isoloss.fits.law_arguments import LawLike
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
@@ -25,6 +25,7 @@ def predict(
     of: Of = "run",
     group: str | None = None,
     sparsity: str | None = None,
+    unique_tokens: ArrayLike | None = None,
 ) -> Prediction:
     """The predicted loss in the metric of the law: of a fit or a comparison with its interval.
 
@@ -44,6 +45,8 @@ def predict(
         Whose base, where a fit has one for each group.
     sparsity
         Sparsity of the weights, as "2:4".
+    unique_tokens
+        The different tokens among those seen, for laws of repeated data; None: none is seen twice.
 
     Returns
     -------
@@ -63,7 +66,8 @@ def predict(
         )
     check_of(of)
     level = None if level is None else check_level(level)
-    x = points(params, tokens, precision, group, sparsity)
+    x = points(params, tokens, precision, group, sparsity, unique_tokens)
     if isinstance(law, Fit | Comparison):
         return law.predict_inputs(x, level, of)
+    check_repetition([as_law(law)], x)
     return prediction_of_law(as_law(law), x, 0.9 if level is None else level)

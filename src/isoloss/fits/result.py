@@ -19,6 +19,7 @@ from isoloss.fits.doubt import (
     Noise,
     Prediction,
     as_seen,
+    check_repetition,
     exponent_by_form,
     hidden_beyond,
     loss_draws,
@@ -247,6 +248,7 @@ class Fit:
         of: Of = "run",
         group: str | None = None,
         sparsity: str | None = None,
+        unique_tokens: ArrayLike | None = None,
     ) -> Prediction:
         """The loss with its interval; params, tokens and precision broadcast.
 
@@ -264,6 +266,8 @@ class Fit:
             Whose base, where the fit has one for each group.
         sparsity
             Sparsity of the weights, as "2:4".
+        unique_tokens
+            The different tokens, for laws of repeated data; None: none is seen twice.
 
         Returns
         -------
@@ -277,12 +281,13 @@ class Fit:
         FitError
             An argument is not accepted.
         """
-        x = points(params, tokens, precision, group, sparsity)
+        x = points(params, tokens, precision, group, sparsity, unique_tokens)
         return self.predict_inputs(x, level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
         level = self.level if level is None else check_level(level)
+        check_repetition([self.law], x)
         doubts = self.doubts(x)
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
         alone = loss_draws(self.coordinates, self.draws, x)

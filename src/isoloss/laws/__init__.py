@@ -10,7 +10,7 @@ from isoloss.laws.pieces import PIECES, register_term
 from isoloss.laws.provenance import EVIDENCE, Box, Evidence, kind_of
 from isoloss.laws.registry import LAWS, preset, presets, register
 from isoloss.laws.saving import law_from_json
-from isoloss.laws.sight import Sight, alike, seen_parts, sights, unseen
+from isoloss.laws.sight import Sight, alike, seen_parts, sees_repetition, sights, unseen
 from isoloss.laws.terms import (
     Cap,
     Condition,
@@ -42,6 +42,6 @@ __all__ = [
     "exponent", "float_fields",
     "halving", "kind_of", "law_from_json", "plain", "power", "preset", "presets", "register",
     "register_term",
-    "saturating", "scale", "seen_parts", "select", "sights",
+    "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights",
     "take", "tanh_error", "unseen",
 ]  # fmt: skip

@@ -6,9 +6,9 @@ A loss that is undefined with it counts as seen: the law refuses instead of leav
 a law has a term at all is also asked of each part alone, since a term may be zero by its condition
 (weights served in more bits than they were trained in).
 
-What it cannot find is a term that acts in a corner only: beyond these counts, for repeated tokens,
-below a share of 1e-11 of the loss, or together with something that the level does not set. Such a
-term is called unseen, while the loss itself holds it.
+What it cannot find is a term that acts in a corner only: beyond these counts, below a share of
+1e-11 of the loss, or together with something that the level does not set. Such a term is called
+unseen, while the loss itself holds it. Repeated tokens are asked about apart (`sees_repetition`).
 
 **What the constants are of.** A law of bits reads e2m1 as four bits, though its constants are those
 of integers: a format of another kind than those of its runs (`Box.kinds`) is unseen where a format
@@ -42,6 +42,9 @@ ALONE = ("int4", "int8", "e4m3", "add(0.01)", "vec(0.01)")
 #: Losses that differ by less than this share are the same.
 SAME = 1e-11
 NOTHING = Level(Precision("fp"))
+ONCE = Levels((NOTHING,))
+#: The share of different tokens at which a law is asked whether it has a term for repeated ones.
+REPEATED = 0.05
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,19 @@ def seen_parts(law: Law) -> tuple[str, ...]:
     return tuple(name for name, has_term in zip(asked, known, strict=True) if has_term)
 
 
+def sees_repetition(law: Law) -> bool:
+    """Whether a law gives another loss where tokens are repeated (``unique_tokens`` below tokens).
+
+    Parameters
+    ----------
+    law
+        Any law, constants known or not.
+    """
+    formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
+    once, often = (_losses(law, bound(formula, ONCE), ONCE, share) for share in (None, REPEATED))
+    return not _same(once, often)
+
+
 def _have_terms(law: Law, groups: Sequence[Sequence[Level]]) -> list[bool]:
     """Whether a law gives another loss than without rounding at some level of each group."""
     asked = [level for group in groups for level in group]
@@ -322,12 +338,13 @@ def _or_undefined(law: Law, formula: Formula, level: Level) -> Array:
         return np.full((1, SETS * len(COUNTS) ** 2), np.nan)
 
 
-def _losses(law: Law, formula: Formula, levels: Levels) -> Array:
-    """Losses of shape (levels, sets x sizes)."""
+def _losses(law: Law, formula: Formula, levels: Levels, different: float | None = None) -> Array:
+    """Losses of shape (levels, sets x sizes), where so large a share of tokens is different."""
     params, tokens, level = (
         axis.ravel() for axis in np.meshgrid(COUNTS, COUNTS, np.arange(len(levels)), indexing="ij")
     )
-    x = Inputs(params, tokens, levels, level.astype(np.intp))
+    unique = None if different is None else different * tokens
+    x = Inputs(params, tokens, levels, level.astype(np.intp), unique)
     found = []
     with np.errstate(all="ignore"):
         for c in _constants(law, formula):

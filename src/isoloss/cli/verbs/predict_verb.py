@@ -61,6 +61,15 @@ def predict(
             help="Sparsity of the weights, as 2:4; of a saved result.",
         ),
     ] = None,
+    unique: Annotated[
+        str | None,
+        typer.Option(
+            "--unique",
+            metavar="TOKENS",
+            help="The different tokens among those of the training, for laws of repeated data.",
+            show_default="none is seen twice",
+        ),
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +109,7 @@ def predict(
             listed(precision, "--precision") or ["fp"],
         )
     )
-    found = _predicted(known, rows, level, of, sparsity, group)
+    found = _predicted(known, rows, unique, level, of, sparsity, group)
     if as_json:
         from isoloss.cli.output.results_data import of_prediction
 
@@ -112,6 +121,7 @@ def predict(
 def _predicted(
     known: Fit | Comparison | Law,
     rows: list[tuple[float, float, str]],
+    unique: str | None,
     level: float | None,
     of: OfName,
     sparsity: str | None,
@@ -123,15 +133,17 @@ def _predicted(
             raise Refused(
                 "--sparsity and --group are for a saved fit or comparison; a law takes neither here"
             )
-        return il.predict(known, params, tokens, precision)
-    x = il.laws.as_inputs(
+        return il.predict(known, params, tokens, precision, unique_tokens=unique)
+    return known.predict(
         params,
         tokens,
         precision,
-        sparsity=None if sparsity is None else [sparsity] * len(rows),
-        group=None if group is None else [group] * len(rows),
+        level=level,
+        of=of.value,
+        group=group,
+        sparsity=sparsity,
+        unique_tokens=unique,
     )
-    return known.predict_inputs(x, level, of.value)
 
 
 def _sections(name: str, found: Prediction) -> list[Section]:

@@ -19,7 +19,7 @@ from isoloss.fits.compare_laws.comparison_report import (
     warnings_of_laws,
 )
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, loss_draws, points, summarise
+from isoloss.fits.doubt import Prediction, check_repetition, loss_draws, points, summarise
 from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
@@ -76,12 +76,13 @@ class Comparison:
         of: Of = "run",
         group: str | None = None,
         sparsity: str | None = None,
+        unique_tokens: ArrayLike | None = None,
     ) -> Prediction:
         """The loss averaged over laws by their weights, with the interval of the mixture.
 
         Parameters
         ----------
-        params, tokens, precision, level, of, group, sparsity
+        params, tokens, precision, level, of, group, sparsity, unique_tokens
             As in `Fit.predict`.
 
         Returns
@@ -96,7 +97,8 @@ class Comparison:
         FitError
             An argument is not accepted.
         """
-        return self.predict_inputs(points(params, tokens, precision, group, sparsity), level, of)
+        x = points(params, tokens, precision, group, sparsity, unique_tokens)
+        return self.predict_inputs(x, level, of)
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made. Laws without weight are not asked, nor those
@@ -104,6 +106,7 @@ class Comparison:
         level = self.level if level is None else check_level(level)
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
+        check_repetition([e.fit.law for e in asked], x)
         return by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
 
     def _average(self, asked: Sequence[Entry], x: Inputs, level: float, of: Of) -> Prediction:

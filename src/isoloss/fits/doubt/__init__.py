@@ -9,6 +9,7 @@ from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_f
 from isoloss.fits.doubt.prediction import (
     Prediction,
     as_seen,
+    check_repetition,
     counts,
     hidden_beyond,
     loss_draws,
@@ -29,9 +30,9 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 # fmt: off
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
-    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts", "design_effect",
-    "discrepancy_of", "efficiencies", "exponent_by_form", "hidden_beyond", "lack_of_fit",
-    "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
+    "Prediction", "Profile", "Resample", "as_seen", "check_repetition", "check_resample", "counts",
+    "design_effect", "discrepancy_of", "efficiencies", "exponent_by_form", "hidden_beyond",
+    "lack_of_fit", "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
     "profile_of_constant", "profile_of_loss", "resample", "split_compute", "summarise",
     "with_discrepancy",
 ]

@@ -18,7 +18,7 @@ from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import MOST, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
+from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain, sees_repetition
 from isoloss.runs import number
 
 
@@ -159,8 +159,10 @@ def points(
     precision: str | Precision | Sequence[str | Precision],
     group: str | None = None,
     sparsity: str | None = None,
+    unique_tokens: ArrayLike | None = None,
 ) -> Inputs:
-    """The inputs of points to predict: params, tokens and precisions broadcast to shape (n,).
+    """The inputs of points to predict: params, tokens, precisions and different tokens broadcast to
+    shape (n,).
 
     One group and one sparsity hold for all points.
 
@@ -179,15 +181,38 @@ def points(
             f"precision is {shown(precision)}; it is a spelling as 'w4 a8', or a list of them"
         )
     names = [precision] if isinstance(precision, str | Precision) else list(precision)
-    lengths = {len(n), len(d), len(names)} - {1}
-    if len(lengths) > 1:
-        raise FitError(
-            f"there are {len(n)} params, {len(d)} tokens and {len(names)} precisions; each is one "
-            "value or as many as the others"
-        )
-    rows = max(lengths, default=1)
+    unique = None if unique_tokens is None else _counted("unique_tokens", unique_tokens)
+    rows = _one_length(n, d, names, unique)
     groups = None if group is None else [group] * rows
-    return as_inputs(n, d, names, group=groups, sparsity=[sparsity] * rows)
+    return as_inputs(n, d, names, unique_tokens=unique, group=groups, sparsity=[sparsity] * rows)
+
+
+def _one_length(n: Array, d: Array, names: Sequence[Any], unique: Array | None) -> int:
+    """How many points there are; FitError where lengths do not broadcast."""
+    counted = {"params": n, "tokens": d, "precisions": names}
+    counted |= {} if unique is None else {"unique_tokens": unique}
+    lengths = {len(each) for each in counted.values()} - {1}
+    if len(lengths) > 1:
+        *first, last = (f"{len(each)} {name}" for name, each in counted.items())
+        raise FitError(
+            f"there are {', '.join(first)} and {last}; each is one value or as many as the others"
+        )
+    return max(lengths, default=1)
+
+
+def check_repetition(laws: Sequence[Law], x: Inputs) -> None:
+    """Raise FitError where tokens are repeated and a law has no term for that.
+
+    Its loss would be that of as many different tokens: too low, by an amount that it cannot tell.
+    """
+    if x.unique_tokens is None or not (x.unique_tokens < x.tokens).any():
+        return
+    blind = [law.name for law in laws if not sees_repetition(law)]
+    if blind:
+        raise FitError(
+            f"tokens are repeated, for which there is no term in {', '.join(blind)}; use a law "
+            "that has one, as 'muennighoff2023', or leave unique_tokens out"
+        )
 
 
 def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from isoloss.fits.sample import POOLED, SAME, Sample
-from isoloss.laws import DomainError, Law
+from isoloss.laws import Law, sees_repetition
 from isoloss.runs import COLUMNS
 
 #: Columns that every fit uses: what the law takes, what is excluded, what is one unit.
@@ -30,7 +26,7 @@ def not_used(sample: Sample, law: Law, by_errors: bool) -> tuple[str, ...]:
         if column.name in known or column.name not in sample.runs.columns:
             continue
         if _words(sample, column.name) and not (
-            column.name == "unique_tokens" and _repeats(law, sample)
+            column.name == "unique_tokens" and sees_repetition(law)
         ):
             out.append(column.name)
     return tuple(out)
@@ -49,15 +45,3 @@ def _words(sample: Sample, name: str) -> set[str]:
     if name not in sample.runs.columns:
         return set()
     return {str(v) for v in sample.runs[name]} - {"None", "nan"}
-
-
-def _repeats(law: Law, sample: Sample) -> bool:
-    """Whether the law's losses change when tokens are repeated."""
-    x = sample.x
-    try:
-        often, once = (
-            law.loss(replace(x, unique_tokens=share * x.tokens)) for share in (0.05, 1.0)
-        )
-    except DomainError:
-        return True
-    return not np.allclose(often, once, rtol=1e-12, atol=0)

@@ -19,12 +19,12 @@ from isoloss.laws import (
     Law,
     Level,
     Levels,
-    Repetition,
     Value,
     as_inputs,
     as_law,
     preset,
     presets,
+    sees_repetition,
 )
 from isoloss.plans.problems import PlanError
 
@@ -158,14 +158,14 @@ def members_of(
     group
         Whose constants, where a law has some for each of several groups.
     repeats
-        Let each law see repeated tokens through the map of Muennighoff et al. 2023, where it has
-        none of its own.
+        Let each law see repeated tokens through the map of Muennighoff et al. 2023, where it has no
+        term of its own.
 
     Raises
     ------
     PlanError
-        It is none of these, a weight is no share, or a law has several groups and `group` names
-        none.
+        It is none of these, a weight is no share, a law has several groups and `group` names none,
+        or tokens repeat and a law can neither see it nor take the map.
     """
     if isinstance(laws, str) and laws == PUBLISHED:
         laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
@@ -346,8 +346,13 @@ def _repeating(member: Member) -> Member:
     """The member with the map of repeated data, where its formula can take one."""
     law = member.law
     inner = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
-    if not isinstance(inner, Composed) or any(isinstance(each, Repetition) for each in inner.maps):
+    if sees_repetition(law):
         return member
+    if not isinstance(inner, Composed):
+        raise PlanError(
+            f"law {law.name!r} has no term for repeated tokens, and its formula takes no map for "
+            "them; leave it out, or leave unique_tokens out"
+        )
     source = preset("muennighoff2023")
     assert isinstance(source.formula, Composed)
     changed = replace(inner, maps=(*source.formula.maps, *inner.maps))
