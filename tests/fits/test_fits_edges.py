@@ -173,7 +173,18 @@ def test_repetition_is_no_seed_noise(table):
 
 
 def test_copied_rows_are_said(table):
-    assert "duplicate_rows" in kinds(fit("chinchilla", table + table, draws=3).warnings)
+    found = fit("chinchilla", table + table, draws=3)
+    said = {w.kind: w.text for w in found.warnings}["duplicate_rows"]
+    assert found.units.kind == "cells"
+    assert f"{len(table)} runs repeat another" in said
+    assert "cells are resampled whole, so copies do not narrow intervals" in said
+
+
+def test_copies_in_groups_of_their_own_narrow_intervals(table):
+    names = [f"run{i % 15}" for i in range(len(table))]
+    first, again = (table.with_columns(group=pl.Series([n + x for n in names])) for x in "ab")
+    said = {w.kind: w.text for w in fit("chinchilla", first + again, draws=3).warnings}
+    assert "copies among groups that are resampled apart" in said["duplicate_rows"]
 
 
 def test_two_laws_of_one_name_are_refused(table):

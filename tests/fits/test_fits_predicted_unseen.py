@@ -49,7 +49,8 @@ def test_a_bare_law_gives_a_bound_or_nothing() -> None:
     assert [("at least" in line, " unknown " in line) for line in lines] == [
         (False, False), (True, False), (False, True), (False, True)
     ]  # fmt: skip
-    assert all(line.endswith("none") for line in lines)
+    assert [line.endswith("point law") for line in lines] == [True, False, False, False]
+    assert found.absent == ("point law", "unknown", "unknown", "unknown")
     said = " ".join(w.text for w in found.warnings)
     assert "'w4 w.head:bf16' is 'w4'" in said
     assert predict("kumar2024", *POINT, ["w4", "a8"]).standing == ()

@@ -126,6 +126,17 @@ def fitted():
     return fit(free, noisy, draws=40, starts=2)
 
 
+@pytest.mark.parametrize(("asked", "standing"), [("w4 q2", "at least"), ("w4@rtn", "unknown")])
+def test_what_a_fit_cannot_see_has_no_interval(fitted, asked: str, standing: str) -> None:
+    found, by = planned(fitted, ["fp", "w4", asked])
+    c = by[asked]
+    assert (c.standing, c.is_point, c.absent) == (standing, False, "unknown")
+    assert np.isnan([*c.params_interval, *c.tokens_interval, *c.loss_interval]).all()
+    row = next(line for line in str(found).splitlines() if line.startswith(f"  {asked} "))
+    assert row.count("unknown") == 5 + (standing == "unknown")  # three, over the first, best in
+    assert "not held" not in row
+
+
 def test_far_beyond_the_runs_no_interval_is_given(fitted) -> None:
     near, by = planned(fitted, ["fp", "w4"])
     assert (
@@ -135,11 +146,12 @@ def test_far_beyond_the_runs_no_interval_is_given(fitted) -> None:
     far, _ = planned(fitted, ["fp", "w4"], Budget("1e27 flop", params="100B", tokens="1T"))
     assert np.isnan(far.choices[0].loss_interval).all()
     table = str(far).split("What each law")[0]
-    assert "beyond the runs" in table
+    assert table.count("not held") >= 3
     assert "500 times beyond the runs, where nothing holds its error" in table
     served = rank_serving(fitted, Budget(params="100B", tokens="1T"), "h100", ["w4"])
     assert np.isnan(served.choices[0].gap_interval).all()
-    assert "beyond the runs" in str(served)
+    assert served.choices[0].absent == "not held"
+    assert "not held" in str(served)
 
 
 def test_critical_tokens_are_unknown_where_the_law_is_blind() -> None:

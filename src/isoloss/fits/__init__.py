@@ -25,6 +25,10 @@ from isoloss.fits.doubt import (
     Noise,
     Prediction,
     Profile,
+    ends_in_words,
+    interval_in_words,
+    loss_in_words,
+    share_in_words,
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
@@ -35,7 +39,15 @@ from isoloss.fits.profiling import profile, profile_prediction
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.saving import load, save
-from isoloss.fits.sections import Section, text
+from isoloss.fits.sections import (
+    NOT_HELD,
+    POINT_LAW,
+    UNKNOWN,
+    Absent,
+    Section,
+    is_aligned,
+    text,
+)
 from isoloss.fits.seeing import Standing, View, asked_of, views
 from isoloss.fits.simulating import draw_runs
 from isoloss.fits.solve import (
@@ -51,13 +63,14 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withhold
 
 # fmt: off
 __all__ = [
-    "INHERITED", "OBJECTIVES", "RESIDUAL_LOSSES", "RULES", "Along", "CellGap", "Certificate",
-    "Comparison", "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError",
-    "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective",
-    "Points", "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule",
-    "Sample", "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample",
-    "asked_of", "compare", "draw_runs", "fit", "gap_table", "gaps", "join_ridges", "load",
-    "log_slopes", "predict", "profile", "profile_prediction", "rollout", "save", "split",
-    "text", "views", "withholds",
+    "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES", "UNKNOWN",
+    "Absent", "Along", "CellGap", "Certificate", "Comparison", "ComputeSplit", "Discrepancy",
+    "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend",
+    "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
+    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing", "Units",
+    "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs", "ends_in_words",
+    "fit", "gap_table", "gaps", "interval_in_words", "is_aligned", "join_ridges", "load",
+    "log_slopes", "loss_in_words", "predict", "profile", "profile_prediction", "rollout", "save",
+    "share_in_words", "split", "text", "views", "withholds",
 ]
 # fmt: on

@@ -158,7 +158,8 @@ def _held_out(
     alone = loss_draws(coordinates, spread.theta, test.x)
     prediction = summarise(test.x, centre, drawn, asked.level, "run", law)
     prediction = widened(prediction, [(1.0, solved.known, coordinates)], alone, test.x)
-    covered = float(prediction.covers(test.loss).mean())
+    told = np.isfinite(prediction.low)
+    covered = float(prediction.covers(test.loss)[told].mean()) if told.any() else None
     return HeldOut(rule, errors_of(test.loss, centre, covered), prediction, test.loss)
 
 

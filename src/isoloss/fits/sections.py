@@ -1,4 +1,9 @@
-"""Titled parts of a report: facts and a table, printed as text or as HTML."""
+"""Titled parts of a report: facts and a table, printed as text or as HTML.
+
+Three words stand in a cell in place of an interval: "not held" where the runs do not tell it,
+"unknown" where no law sees what is asked, and "point law" where a law has no replicates, so that no
+doubt of it exists.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
 import numpy as np
 
-#: A cell that is a number (with a unit sign at most), or empty: a column of these is right-aligned.
-_NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?[kMBT%]?|-|nan|inf|")
+Absent = Literal["not held", "unknown", "point law"]
+NOT_HELD: Absent = "not held"
+UNKNOWN: Absent = "unknown"
+POINT_LAW: Absent = "point law"
+#: What belongs in a column that is aligned on its right end: numbers with a unit sign at most,
+#: what stands in place of one, and nothing.
+_ALIGNED = re.compile(
+    r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-||" + "|".join((NOT_HELD, UNKNOWN, POINT_LAW))
+)
 
 
 @dataclass(frozen=True)
@@ -73,5 +86,10 @@ def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}g}"
 
 
+def is_aligned(cell: str) -> bool:
+    """Whether a cell belongs in a column of numbers."""
+    return _ALIGNED.fullmatch(cell) is not None
+
+
 def _numeric(part: Section, column: int) -> bool:
-    return all(_NUMBER.fullmatch(row[column]) for row in part.rows)
+    return all(is_aligned(row[column]) for row in part.rows)

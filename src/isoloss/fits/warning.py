@@ -102,7 +102,7 @@ class WarningKind(StrEnum):
     )
     DUPLICATE_ROWS = (
         "duplicate_rows",
-        "Runs repeat others to the last digit of the loss, which makes intervals too narrow.",
+        "Runs repeat others to the last digit of the loss: copies tell nothing new.",
         "Remove the copies.",
     )
     UNDECLARED_UNITS = (

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.fits import ResultWarning, Section, WarningKind, text
+from isoloss.fits import UNKNOWN, ResultWarning, Section, WarningKind, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans.budget import BudgetLike, as_budget
@@ -329,8 +329,8 @@ def _asked(a: Asked) -> tuple[str, str, str]:
 
 def _gap(gap: float, outside: float) -> str:
     if gap != gap:
-        return "unknown"
-    return f"{gap:.3f}" if outside <= 1 else f"({gap:.3f})"
+        return UNKNOWN
+    return f"{gap:z.3f}" if outside <= 1 else f"({gap:z.3f})"
 
 
 def _box(law: str) -> str:
@@ -348,6 +348,6 @@ def _row(each: Optimum) -> tuple[str, ...]:
         a.precision,
         compact(a.params),
         compact(a.tokens),
-        f"{a.loss:.4f}" if a.loss == a.loss else "unknown",
+        loss_in_words(a.loss),
         place(a.outside),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from isoloss.fits import NOT_HELD, POINT_LAW, UNKNOWN, Absent, Standing
 from isoloss.laws import Array
 
 #: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
@@ -27,17 +26,11 @@ def interval(values: Array, weights: Array, level: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def shown_interval(ends: tuple[float, float], absent: str, write: Callable[[float], str]) -> str:
-    """An interval in words, or what stands in its place where there is none."""
-    low, high = ends
-    return f"{write(low)} to {write(high)}" if low == low else absent
-
-
-def absent(is_point: bool, outside: float) -> str:
-    """What stands in place of an interval: no law has replicates, none holds it, or no run does."""
-    if outside > FAR:
-        return "beyond the runs"
-    return "no interval" if is_point else "not held"
+def absent(standing: Standing, is_point: bool) -> Absent:
+    """What stands in place of an interval: no law sees it, none has replicates, no run tells it."""
+    if standing != "seen":
+        return UNKNOWN
+    return POINT_LAW if is_point else NOT_HELD
 
 
 def place(outside: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from isoloss.fits import Comparison, Fit, ResultWarning, WarningKind
+from isoloss.fits import Comparison, Fit, ResultWarning, Standing, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
@@ -224,8 +224,8 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
     if space.params is None and np.log(n) > space.cap[j] - 1e-6:
         binding.append(space.capped_by[j])
     rate = space.rates[j]
-    params, tokens, loss = _intervals(found, j, outside, use)
     standing = plans.panel.readers(k)[1]
+    params, tokens, loss = _intervals(found, j, outside, use, standing)
     return Choice(
         precision=str(space.precisions[j]),
         params=n,
@@ -233,7 +233,7 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         loss=float("nan") if standing == "unknown" else float(found.mean.loss[0, j]),
         params_interval=params,
         tokens_interval=tokens,
-        loss_interval=NO_INTERVAL if standing == "unknown" else loss,
+        loss_interval=loss,
         probability=plans.share_won(k),
         binding=tuple(binding),
         spent=spent,
@@ -251,10 +251,12 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
     )
 
 
-def _intervals(found: Planned, j: int, outside: float, use: Use) -> list[tuple[float, float]]:
+def _intervals(
+    found: Planned, j: int, outside: float, use: Use, standing: Standing
+) -> list[tuple[float, float]]:
     """The intervals of params, tokens and loss of a candidate; NaN where there is none."""
     best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss")
-    if found.is_point or outside > FAR:
+    if found.is_point or outside > FAR or standing != "seen":
         return [NO_INTERVAL] * len(names)
     held = np.isfinite(best.loss[:, j])
     ends = []

@@ -8,8 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 from isoloss.files import UNSAVED, fields_of, save, was
-from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import FAR, absent, place, shown_interval
+from isoloss.fits import (
+    NOT_HELD,
+    POINT_LAW,
+    UNKNOWN,
+    ResultWarning,
+    Section,
+    interval_in_words,
+    loss_in_words,
+    text,
+)
+from isoloss.plans.doubt import FAR, absent, place
 from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
@@ -178,7 +187,7 @@ class Plan:
         sure = _sure(first)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
-            size += f" (size {absent(False, first.outside)})"
+            size += f" (size {first.absent})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
 
     def _simpler(self) -> Section:
@@ -196,16 +205,15 @@ class Plan:
         )
 
     def _row(self, c: Choice) -> tuple[str, ...]:
-        none = absent(c.is_point, c.outside)
         return (
             c.precision,
             compact(c.params),
-            shown_interval(c.params_interval, none, compact),
+            interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
-            shown_interval(c.tokens_interval, none, compact),
+            interval_in_words(c.tokens_interval, compact, c.absent),
             _loss(c),
-            shown_interval(c.loss_interval, none, "{:.4f}".format),
-            f"{c.more:.4f}" if c.more == c.more else "unknown",
+            interval_in_words(c.loss_interval, loss_in_words, c.absent),
+            loss_in_words(c.more),
             _share(c),
             ", ".join(c.binding) or "nothing",
         )
@@ -217,14 +225,16 @@ class Plan:
 def _loss(c: Choice) -> str:
     """The loss of a choice, as far as any law sees it."""
     if c.standing == "unknown":
-        return "unknown"
-    return f"at least {c.loss:.4f}" if c.standing == "at least" else f"{c.loss:.4f}"
+        return UNKNOWN
+    return f"{'at least ' if c.standing == 'at least' else ''}{loss_in_words(c.loss)}"
 
 
 def _share(c: Choice) -> str:
     """How often a choice is the best: of replicates, or of laws where none has any."""
-    if c.probability != c.probability or c.outside > FAR:
-        return "-"
+    if c.probability != c.probability or c.standing != "seen":
+        return POINT_LAW if c.standing == "seen" and c.is_point else UNKNOWN
+    if c.outside > FAR:
+        return POINT_LAW if c.is_point else NOT_HELD
     return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point else "")
 
 
@@ -251,9 +261,9 @@ def _simple(r: Regret) -> tuple[str, ...]:
         r.precision,
         compact(r.params),
         compact(r.tokens),
-        f"{r.loss:.4f}",
-        f"{r.excess:.4f}",
-        shown_interval(r.excess_interval, "no interval", "{:.4f}".format),
+        loss_in_words(r.loss),
+        loss_in_words(r.excess),
+        interval_in_words(r.excess_interval, loss_in_words, absent("seen", r.is_point)),
         f"{100 * r.wasted:.3g}%",
     )
 
@@ -265,6 +275,6 @@ def _of_law(each: LawPlan) -> tuple[str, ...]:
         each.precision,
         compact(each.params),
         compact(each.tokens),
-        f"{each.loss:.4f}" if each.loss == each.loss else "unknown",
+        loss_in_words(each.loss),
         place(each.outside),
     )

@@ -53,7 +53,8 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
             "withheld": fit.withheld,
         },
         "profiles": [
-            {"name": p.name, "low": p.low, "high": p.high, "level": p.level} for p in profiles
+            {"name": p.name, "low": p.ends[0], "high": p.ends[1], "level": p.level}
+            for p in profiles
         ],
         "warnings": _warnings(fit.warnings),
     }
@@ -66,6 +67,8 @@ def of_plan(plan: Plan) -> dict[str, Any]:
         name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
     }
     shown["regrets"] = said["judged"]
+    for each, choice in zip(shown["choices"], plan.choices, strict=True):
+        each["no_interval"] = None if choice.has_interval else choice.absent
     return {"units": units_of(plan.metric) | {"flop": "FLOPs of bf16"}, **shown}
 
 
@@ -79,14 +82,19 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "units": units_of(comparison.entries[0].fit.law.metric),
         "laws": [_entry(each) for each in comparison.entries],
         "refused": dict(comparison.refused),
-        "exponent_of_params": {"value": value, "low": low, "high": high},
+        "exponent_of_params": {
+            "value": value,
+            "low": low,
+            "high": high,
+            "withheld": comparison.withheld,
+        },
         "warnings": _warnings(comparison.warnings),
     }
 
 
 def of_prediction(prediction: Prediction) -> dict[str, Any]:
     """The predicted points, one object each."""
-    names = ("params", "tokens", "precision", "loss", "low", "high", "standing")
+    names = ("params", "tokens", "precision", "loss", "low", "high", "standing", "no_interval")
     unit = metric_of(prediction.metric).short
     columns = (
         prediction.params,
@@ -96,6 +104,7 @@ def of_prediction(prediction: Prediction) -> dict[str, Any]:
         prediction.low,
         prediction.high,
         prediction.standing or ("seen",) * len(prediction),
+        prediction.absent,
     )
     return {
         "level": prediction.level,

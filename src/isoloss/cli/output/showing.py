@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ def say(message: str) -> None:
 def _table(part: Section) -> Table:
     table = Table(box=None, pad_edge=False, show_header=any(part.head), header_style="dim")
     for index, head in enumerate(part.head):
-        numeric = all(_is_number(row[index]) for row in part.rows)
+        numeric = all(il.fits.is_aligned(row[index]) for row in part.rows)
         table.add_column(
             Text(head),
             justify="right" if numeric else "left",
@@ -70,13 +69,6 @@ def _table(part: Section) -> Table:
     for row in part.rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a cell belongs in a column that is aligned on its right end: 0.41, +3.2%, 1.3B, or
-    nothing.
-    """
-    return re.fullmatch(r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-|nan|", cell) is not None
 
 
 def _plain(value: Any) -> Any:

@@ -193,7 +193,9 @@ def _profiled(found: Fit, name: str) -> Profile:
 def _profile_section(profiles: list[Profile]) -> list[Section]:
     if not profiles:
         return []
-    rows = tuple((each.name, f"{each.low:.5g}", f"{each.high:.5g}") for each in profiles)
+    rows = tuple(
+        (each.name, *il.fits.ends_in_words(each.ends, "{:.5g}".format)) for each in profiles
+    )
     title = f"Profile likelihood, {100 * profiles[0].level:.0f}% intervals"
     return [il.fits.Section(title, (), ("", "low", "high"), rows)]
 

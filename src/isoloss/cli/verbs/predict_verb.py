@@ -148,7 +148,7 @@ def _predicted(
 
 def _sections(name: str, found: Prediction) -> list[Section]:
     compact = il.runs.compact
-    bare = all(low != low for _, low, _ in found)
+    bare = all(why == il.fits.POINT_LAW for why in found.absent)
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
     unit = il.runs.metric_of(found.metric).per_run
     line = (

@@ -17,6 +17,7 @@ from isoloss.fits.compare_laws.comparison_report import (
     ranking_section,
     residual_sections,
     warnings_of_laws,
+    withheld_of,
 )
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import Prediction, check_repetition, loss_draws, points, summarise
@@ -122,6 +123,11 @@ class Comparison:
         means = [loss_draws(e.fit.coordinates, e.fit.draws, x) for e in asked]
         alone = np.concatenate([_spread(d, n) for d, n in zip(means, shares, strict=True)])
         return widened(made, laws, alone, x)
+
+    @property
+    def withheld(self) -> str | None:
+        """Reason not to use the averaged exponent, or None."""
+        return withheld_of(self.entries, self.exponent())
 
     def exponent(self, level: float | None = None) -> tuple[float, float, float]:
         """The compute-optimal exponent of params averaged over laws: value, low, high.

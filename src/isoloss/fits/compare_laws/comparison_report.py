@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.sections import Section, number
+from isoloss.fits.doubt import ends_in_words, interval_in_words
+from isoloss.fits.sections import NOT_HELD, Section, number
 
 HEAD = (
     "law",
@@ -41,18 +42,29 @@ def average_section(
     entries: Sequence[Entry], exponent: tuple[float, float, float], level: float
 ) -> Section:
     """The averaged exponent in words, withheld where no law of weight stands for its own."""
-    value, low, high = (number(each, 3) for each in exponent)
-    found = f"{value} ({low} to {high}, {100 * level:.0f}%)"
-    if np.isnan(exponent[0]):
-        said = "withheld: no law of weight finds one, they set it by their form or have none"
-    elif np.isinf(exponent[1]):
-        said = f"withheld: the runs do not tell it to laws of half the weight; they say {value}"
-    elif all(e.fit.withheld is not None for e in entries if e.weight > 0):
-        said = f"withheld: every law of weight withholds its own; they would say {found}"
-    else:
+    value = number(exponent[0], 3)
+    ends = interval_in_words(exponent[1:], lambda end: number(end, 3))
+    found = f"{value} ({ends}, {100 * level:.0f}%)"
+    why = withheld_of(entries, exponent)
+    if why is None:
         said = found
+    elif np.isnan(exponent[0]):
+        said = f"withheld: {why}"
+    else:
+        said = f"withheld: {why}; they would say {value if np.isinf(exponent[1]) else found}"
     line = f"compute-optimal exponent of params {said}"
     return Section("Average over laws by weight", (line, *_against_rank(entries)))
+
+
+def withheld_of(entries: Sequence[Entry], exponent: tuple[float, float, float]) -> str | None:
+    """Reason not to use the averaged exponent, or None."""
+    if np.isnan(exponent[0]):
+        return "no law of weight finds one, they set it by their form or have none"
+    if np.isinf(exponent[1]):
+        return "the runs do not tell it to laws of half the weight"
+    if all(e.fit.withheld is not None for e in entries if e.weight > 0):
+        return "every law of weight withholds its own"
+    return None
 
 
 def _one_form(entries: Sequence[Entry]) -> list[str]:
@@ -74,7 +86,9 @@ def _against_rank(entries: Sequence[Entry]) -> list[str]:
         return []
     better = first.aicc - heavy.aicc
     why = (
-        f"fitted runs speak for it (AICc {better:.1f} lower)"
+        f"the runs are too few for the constants of {first.fit.law.name}, which has no AICc"
+        if np.isinf(first.aicc) and np.isfinite(heavy.aicc)
+        else f"fitted runs speak for it (AICc {better:.1f} lower)"
         if better > 2
         else "more sizes of held-out runs speak for it, the single largest errors against"
     )
@@ -115,13 +129,12 @@ def _row(e: Entry, least: float) -> tuple[str, ...]:
     return (
         e.fit.law.name,
         number(e.held_out_rmse),
-        number(e.low, 3),
-        number(e.high, 3),
+        *ends_in_words((e.low, e.high), lambda end: number(end, 3)),
         f"{100 * e.win_rate:.0f}%",
         f"{e.weight:.2f}",
-        "-" if np.isnan(e.weight_error) else f"{e.weight_error:.2f}",
+        NOT_HELD if np.isnan(e.weight_error) else f"{e.weight_error:.2f}",
         number(e.fit.fitted.log_rmse),
-        f"+{e.aicc - least:.1f}",
+        f"+{e.aicc - least:.1f}" if np.isfinite(e.aicc) else "few runs",
         number(None if e.fit.gap_score is None else e.fit.gap_score.nats, 3),
         number(e.fit.exponent[0], 3),
         e.misses,

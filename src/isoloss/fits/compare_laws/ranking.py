@@ -38,7 +38,7 @@ class Entry:
     held_out_rmse
         Root mean square of log residuals over all held-out rows.
     low, high
-        Its interval over resampled rows.
+        Its interval over resampled rows; NaN where one run or group was held out, which tells none.
     aicc
         Akaike's criterion with the small-sample term.
     win_rate
@@ -103,6 +103,8 @@ def ranked(
     rmse = np.sqrt(residual**2 @ drawn.T / np.maximum(1, drawn.sum(axis=1)))
     wins = np.bincount(np.argmin(rmse, axis=0), minlength=len(found)) / rmse.shape[1]
     low, high = np.quantile(rmse, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    if count == 1:  # drawn again it is itself: no interval, and none of no width
+        low = high = np.full(len(found), np.nan)
     total = np.sqrt(np.mean(residual**2, axis=1))
     weight, error = weighed(heads, tests, sample)
     entries = [

@@ -5,6 +5,12 @@ from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.hidden_bend import HiddenBend
+from isoloss.fits.doubt.in_words import (
+    ends_in_words,
+    interval_in_words,
+    loss_in_words,
+    share_in_words,
+)
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
@@ -31,9 +37,10 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
     "Prediction", "Profile", "Resample", "as_seen", "check_repetition", "check_resample", "counts",
-    "design_effect", "discrepancy_of", "efficiencies", "exponent_by_form", "hidden_beyond",
-    "lack_of_fit", "likelihood_scale", "loss_draws", "noise", "points", "prediction_of_law",
-    "profile_of_constant", "profile_of_loss", "resample", "split_compute", "summarise",
+    "design_effect", "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form",
+    "hidden_beyond", "interval_in_words", "lack_of_fit", "likelihood_scale", "loss_draws",
+    "loss_in_words", "noise", "points", "prediction_of_law", "profile_of_constant",
+    "profile_of_loss", "resample", "share_in_words", "split_compute", "summarise",
     "with_discrepancy",
 ]
 # fmt: on

@@ -13,6 +13,8 @@ from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
+from isoloss.fits.doubt.in_words import ends_in_words, loss_in_words
+from isoloss.fits.sections import NOT_HELD, POINT_LAW, UNKNOWN, Absent
 from isoloss.fits.seeing import Standing, View, views
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import MOST, unseen_at_points
@@ -72,7 +74,21 @@ class Prediction:
         """Loss and ends of the interval of each point as printed, with what is not known."""
         all_seen: tuple[Standing, ...] = ("seen",)
         known = self.standing or all_seen * len(self)
-        return tuple(_said(*each, s) for each, s in zip(self, known, strict=True))
+        return tuple(
+            _said(*each, s, absent)
+            for each, s, absent in zip(self, known, self.absent, strict=True)
+        )
+
+    @property
+    def absent(self) -> tuple[Absent | None, ...]:
+        """Why each point has no interval: "unknown" (no law sees it), "point law" (no doubt of it
+        exists), "not held" (the runs do not tell it); None where it has one."""
+        is_point = any(each.kind == WarningKind.NO_INTERVAL for each in self.warnings)
+        without = POINT_LAW if is_point else NOT_HELD
+        return tuple(
+            UNKNOWN if s != "seen" else without if low != low else None
+            for s, (_, low, _) in zip(self.standing or ("seen",) * len(self), self, strict=True)
+        )
 
     def covers(self, observed: Array) -> Mask:
         """Which observed losses lie inside their intervals."""
@@ -85,19 +101,21 @@ class Prediction:
         )
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
-            + (f"{low} to {high}" if low not in ("nan", "unknown") else "none")
-            for n, d, p, (loss, low, high) in zip(
-                self.params, self.tokens, self.precision, self.said, strict=True
+            + (f"{low} to {high}" if absent is None else absent)
+            for n, d, p, (loss, low, high), absent in zip(
+                self.params, self.tokens, self.precision, self.said, self.absent, strict=True
             )
         ]
         return "\n".join([head, *rows, *(f"warning, {each}" for each in self.warnings)])
 
 
-def _said(loss: float, low: float, high: float, known: Standing) -> tuple[str, str, str]:
+def _said(
+    loss: float, low: float, high: float, known: Standing, absent: Absent | None
+) -> tuple[str, str, str]:
     """A loss with its interval in words."""
-    if known == "seen":
-        return f"{loss:.4f}", f"{low:.4f}", f"{high:.4f}"
-    return ("unknown" if known == "unknown" else f"at least {loss:.4f}"), "unknown", "unknown"
+    bound = "at least " if known == "at least" else ""
+    ends = ends_in_words((low, high), loss_in_words, absent or NOT_HELD)
+    return UNKNOWN if known == "unknown" else bound + loss_in_words(loss), *ends
 
 
 def as_seen(found: Prediction, x: Inputs, seen: Sequence[View], law: str) -> Prediction:

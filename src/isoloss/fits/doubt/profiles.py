@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from isoloss.fits.arguments import FitError
+from isoloss.fits.doubt.in_words import interval_in_words
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Coordinates, Optimum, Problem, solve
 from isoloss.laws import Array, Inputs, as_inputs
@@ -52,9 +53,14 @@ class Profile:
         """Whether the left, the right end is the grid's edge: the objective rises too little."""
         return bool(self.low <= self.values[0]), bool(self.high >= self.values[-1])
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval, infinite to a side on which it is open."""
+        left, right = self.open
+        return -np.inf if left else self.low, np.inf if right else self.high
+
     def __str__(self) -> str:
-        low, high = (" (not closed)" if edge else "" for edge in self.open)
-        interval = f"{self.low:.5g}{low} to {self.high:.5g}{high}"
+        interval = interval_in_words(self.ends, "{:.5g}".format)
         return f"{self.name}: {interval}, {100 * self.level:.0f}% by profile"
 
 

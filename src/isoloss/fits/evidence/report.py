@@ -6,10 +6,17 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from isoloss.fits.doubt import Efficiencies, LackOfFit, Noise
+from isoloss.fits.doubt import (
+    Efficiencies,
+    LackOfFit,
+    Noise,
+    ends_in_words,
+    interval_in_words,
+    loss_in_words,
+)
 from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
-from isoloss.fits.sections import Section, number
+from isoloss.fits.sections import NOT_HELD, Section, number
 from isoloss.laws import Array, Constant, Law
 from isoloss.runs import metric_of
 
@@ -53,12 +60,12 @@ def constants_section(
     for k in law.constants:
         state, interval = f"= {law.ties[k.name]}" if k.name in law.ties else "", ("", "")
         if k.name in absent:
-            state = "not in the data"
+            state, interval = "not in the data", (NOT_HELD, NOT_HELD)
         elif k.name in law.fixed:
             state = "fixed"
         elif k.name in intervals:
             low, high = intervals[k.name]
-            interval = number(low), number(high)
+            interval = ends_in_words((low, high), number)
             state = state or _how_held(k, low, high)
         if k.name in at_bound:
             state = "AT BOUND"
@@ -124,8 +131,8 @@ def held_out_sections(held: HeldOut | None, most: int = 10) -> list[Section]:
             f"{held.observed[k]:.4f}",
             f"{p.loss[k]:.4f}",
             f"{100 * error[k]:+.2f}%",
-            f"{p.low[k]:.4f} to {p.high[k]:.4f}",
-            "yes" if inside[k] else "NO",
+            interval_in_words((p.low[k], p.high[k]), loss_in_words),
+            "yes" if inside[k] else "NO" if p.low[k] == p.low[k] else NOT_HELD,
         )
         for k in np.argsort(-np.abs(error))[:most]
     )
@@ -139,9 +146,10 @@ def exponent_section(
     found: tuple[float, float, float], flop: float, withheld: str | None, group: str | None
 ) -> Section:
     """The compute-optimal exponent of params, or why it is withheld."""
-    value, low, high = (number(each, 3) for each in found)
+    value = number(found[0], 3)
+    said = interval_in_words(found[1:], lambda end: number(end, 3))
     if withheld is not None:
-        alone = f", {low} to {high}" if np.isfinite(found[1:]).all() else ""
+        alone = f", {said}" if np.isfinite(found[1:]).all() else ""
         lines: tuple[str, ...] = (
             f"withheld: {withheld}",
             f"(the law alone would say {value}{alone})",
@@ -149,7 +157,7 @@ def exponent_section(
     else:
         where = f" (group {group})" if group else ""
         lines = (
-            f"params grow as compute to the power {value} ({low} to {high}) around "
+            f"params grow as compute to the power {value} ({said}) around "
             f"{flop:.2g} FLOPs (6 N D){where}",
         )
     return Section("Compute-optimal exponent", lines)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from isoloss.fits.doubt import LackOfFit
+from isoloss.fits.doubt import LackOfFit, share_in_words
 from isoloss.fits.evidence.parts import Errors, HeldOut
 from isoloss.fits.identify import Identified
 from isoloss.fits.paired_gaps import Gaps, is_reference
@@ -107,7 +107,8 @@ def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     yield ResultWarning(
         WarningKind.NOT_COVERED,
         f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% "
-        f"intervals, which a right law shows in {100 * chance:.2g}% of cases; worst is "
+        f"intervals, which a right law shows in {share_in_words(chance)} of cases; worst "
+        "is "
         f"{p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed {held.observed[k]:.4f}, "
         f"predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
     )
@@ -260,19 +261,35 @@ def _search(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[Result
             "if any",
             base,
         )
-    twice = len(sample) - len({*zip(sample.cells.tolist(), sample.loss.tolist(), strict=True)})
-    if twice:
-        yield ResultWarning(
-            WarningKind.DUPLICATE_ROWS,
-            f"{twice} runs repeat another to the last digit of the loss; as copies they make "
-            "intervals too narrow",
-        )
+    yield from _copies(sample)
     if len(sample) < 3 * len(optimum.theta):
         yield ResultWarning(
             WarningKind.FEW_RUNS,
             f"{len(sample)} runs for {len(optimum.theta)} constants; intervals of so few runs are "
             "rough",
         )
+
+
+def _copies(sample: Sample) -> Iterator[ResultWarning]:
+    """A warning where runs repeat others to the last digit, and what copies would do."""
+    of_loss = np.unique(sample.loss, return_inverse=True)[1].ravel()
+    same = np.unique(np.column_stack([sample.cells, of_loss]), axis=0, return_inverse=True)[1]
+    same = same.ravel()
+    twice = len(sample) - int(same.max()) - 1
+    if not twice:
+        return
+    units = np.arange(len(sample)) if sample.clusters is None else sample.clusters
+    apart = len(np.unique(np.column_stack([same, units]), axis=0)) > int(same.max()) + 1
+    effect = (
+        f"copies among {sample.by} that are resampled apart make intervals too narrow"
+        if apart
+        else f"{sample.by} are resampled whole, so copies do not narrow intervals, but they weigh "
+        "double in the fit and hide seed noise"
+    )
+    yield ResultWarning(
+        WarningKind.DUPLICATE_ROWS,
+        f"{twice} runs repeat another to the last digit of the loss; {effect}",
+    )
 
 
 def _negative(gaps: Gaps | None) -> Iterator[ResultWarning]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isoloss.fits import Standing
+from isoloss.fits import Absent, Standing
+from isoloss.plans.doubt import absent
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Choice:
     loss
         Expected loss, in the metric of the plan.
     params_interval, tokens_interval, loss_interval
-        (low, high); NaN where no law has replicates, far beyond the runs, and where the runs do not
-        tell it (a ridge of the fit moves it).
+        (low, high); NaN where no law sees the precision, where none has replicates, far beyond the
+        runs, and where the runs do not tell it (a ridge of the fit moves it).
     probability
         Weight of the replicates in which this precision is the best of all, 0 to 1; of laws where
         none has replicates; NaN for one law without.
@@ -81,6 +82,12 @@ class Choice:
     is_point: bool = False
 
     @property
+    def absent(self) -> Absent:
+        """What stands in place of an interval that it has not: "unknown" where no law sees the
+        precision, "point law" where none has replicates, else "not held"."""
+        return absent(self.standing, self.is_point)
+
+    @property
     def has_interval(self) -> bool:
         """Whether its loss has an interval."""
         return self.loss_interval[0] == self.loss_interval[0]
@@ -125,11 +132,14 @@ class Regret:
     loss
         Its expected loss, in the metric of the plan.
     excess, excess_interval
-        Loss over that of the plan's first choice, and its interval over laws and replicates.
+        Loss over that of the plan's first choice, and its interval over laws and replicates; NaN
+        where no law has any, far beyond the runs, and where the runs do not tell it.
     wasted
         Share of the budget that the plan would not need to reach the same loss, 0 to 1.
     money
         That share of what is paid; NaN where no price is given.
+    is_point
+        Whether no law that judges it has replicates.
     """
 
     choice: str
@@ -141,3 +151,4 @@ class Regret:
     excess_interval: tuple[float, float]
     wasted: float
     money: float
+    is_point: bool = False

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
+from isoloss.fits import Along, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import presets
 from isoloss.plans.budget import Budget
@@ -87,13 +88,44 @@ def _judged(
     loss = float(np.average(own[:, 0], weights=weights))
     objective = mean_loss(members, rows, levels_of(space.precisions), budget)
     wasted = _wasted(objective, space, loss)
-    is_point = all(m.drawn is None for m in members) or first.outside > FAR
+    is_point = all(m.drawn is None for m in members)
+    ends = NO_INTERVAL
+    if not is_point and first.outside <= FAR:
+        along = list(_along(members, each, first, budget, level))
+        ends = _widened(interval(more, weights, level), along, level)
     return Regret(
         each.name, str(each.precision), each.params, each.tokens, loss,
         float(np.average(more, weights=weights)),
-        NO_INTERVAL if is_point else interval(more, weights, level),
-        wasted, wasted * _paid(budget),
+        ends, wasted, wasted * _paid(budget), is_point,
     )  # fmt: skip
+
+
+def _along(
+    members: Sequence[Member], each: Simple, first: Choice, budget: Budget, level: float
+) -> Iterator[tuple[float, Along]]:
+    """Where the ridge of each law that has one takes what a simpler choice costs, by weight."""
+    for m in members:
+        if m.fit is None or not m.fit.identified.followed:
+            continue
+        known = m.fit.identified
+        one = replace(m, drawn={**m.values, **m.fit.coordinates.constants(known.theta)})
+        rows = [list(range(len(known.theta)))]
+        own, _ = losses_at([one], rows, [each.precision], each.params, each.tokens, budget)
+        best = [Precision(first.precision)]
+        plan, _ = losses_at([one], rows, best, first.params, first.tokens, budget)
+        yield m.weight, known.of_gaps(own - plan, float(np.nanmean(plan)), level)
+
+
+def _widened(
+    ends: tuple[float, float], along: Sequence[tuple[float, Along]], level: float
+) -> tuple[float, float]:
+    """An interval that holds what ridges reach; NaN where they move the answer."""
+    if not along:
+        return ends
+    reach = join_ridges(along, level)
+    if reach.moved[0]:
+        return NO_INTERVAL
+    return min(ends[0], float(reach.low[0])), max(ends[1], float(reach.high[0]))
 
 
 def _simpler(

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.doubt import absent, place, shown_interval
+from isoloss.fits import (
+    UNKNOWN,
+    Absent,
+    ResultWarning,
+    Section,
+    interval_in_words,
+    loss_in_words,
+    text,
+)
+from isoloss.plans.doubt import absent, place
 from isoloss.runs import compact, metric_of
 
 
@@ -59,6 +67,11 @@ class ServingChoice:
     at_least: float = float("nan")
     outside: float = 1.0
     is_point: bool = True
+
+    @property
+    def absent(self) -> Absent:
+        """What stands in place of an interval that it has not, as in `Choice.absent`."""
+        return absent("seen" if self.gap == self.gap else "unknown", self.is_point)
 
 
 @dataclass(frozen=True)
@@ -126,8 +139,8 @@ class ServingPlan:
             f"intervals of {100 * self.level:g}% over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
-            "each candidate is judged by the laws that see it (-: it does not), laws of one base "
-            "counting once",
+            "each candidate is judged by the laws that see it (unknown: it does not), laws of one "
+            "base counting once",
         )
         far_off = tuple((law, place(self.outside[law])) for law in laws)
         return [
@@ -157,7 +170,7 @@ class ServingPlan:
         if self.best is None:
             return first, "no candidate fits in memory"
         best = self.best
-        gap = metric_of(self.metric).amount(f"{best.gap:+.4f}")
+        gap = metric_of(self.metric).amount(f"{best.gap:+z.4f}")
         return first, f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
 
     def __str__(self) -> str:
@@ -165,14 +178,12 @@ class ServingPlan:
 
 
 def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
-    least, most = map(_tokens, c.critical)
+    least, most = (_tokens(end, c.absent) for end in c.critical)
     return (
         c.precision,
         _gap(c),
-        shown_interval(c.gap_interval, absent(c.is_point, c.outside), "{:.4f}".format)
-        if c.gap == c.gap
-        else "-",
-        *(f"{c.by_law[law]:.4f}" if law in c.by_law else "-" for law in laws),
+        interval_in_words(c.gap_interval, loss_in_words, c.absent),
+        *(loss_in_words(c.by_law[law]) if law in c.by_law else UNKNOWN for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
         "yes" if c.fits else "no",
         f"{c.speed:.4g}",
@@ -183,11 +194,11 @@ def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
 
 def _gap(c: ServingChoice) -> str:
     if c.gap == c.gap:
-        return f"{c.gap:.4f}"
-    return f"at least {c.at_least:.4f}" if c.at_least == c.at_least else "unknown"
+        return loss_in_words(c.gap)
+    return f"at least {c.at_least:.4f}" if c.at_least == c.at_least else UNKNOWN
 
 
-def _tokens(count: float) -> str:
+def _tokens(count: float, absent: Absent) -> str:
     if count != count:
-        return "unknown"
+        return absent
     return "never" if count == float("inf") else compact(count)

@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from isoloss.fits import Fit
+from isoloss.fits import NOT_HELD, Fit, interval_in_words
 from isoloss.laws import Array, Constant
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
@@ -176,8 +176,8 @@ def _constants(axes: Axes, fit: Fit, rows: list[Constant]) -> None:
 def _in_numbers(low: float, high: float, held: bool, draws: int) -> str:
     """The interval of a constant as it stands beside its value."""
     if not held:
-        return " (not held)"
-    return f" ({written(low, 3)} to {written(high, 3)})" if draws else ""
+        return f" ({NOT_HELD})"
+    return f" ({interval_in_words((low, high), lambda v: written(v, 3))})" if draws else ""
 
 
 def _finish_constants(

@@ -60,7 +60,8 @@ def laws_figure(plan: Plan) -> Figure:
         _column(axes, laws, values, at, interval)
         ends = np.array([v for v in (*values, at, *interval) if np.isfinite(v)] or [middle])
         log_axis(axes, "x", ends, plain_number if i == 2 else compact, most=3)
-        axes.set_xlabel(label)
+        absent = "" if np.isfinite(interval).all() else f" (band: {first.absent})"
+        axes.set_xlabel(label + absent)
         axes.set_yticks(
             range(len(laws)), [_named(each, laws) for each in laws] if i == 0 else [""] * len(laws)
         )

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from isoloss.fits import NOT_HELD
 from isoloss.laws import Array, Box
 from isoloss.plans import Charts, Choice, Plan, Surface
 from isoloss.plots.drawing import draws
@@ -257,4 +258,5 @@ def _beside(c: Choice, sure: bool) -> str:
     known = sure and np.isfinite(c.probability)
     last = f", {100 * c.probability:.0f}%" if known else ""
     last = last if c.standing == "seen" else f", {c.standing}"
+    last += f", loss {c.absent}" if c.absent == NOT_HELD and not c.has_interval else ""
     return f"{compact(c.params)}, {compact(c.tokens)}{last}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isoloss.fits import Profile
+from isoloss.fits import Profile, interval_in_words
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, NARROW, Sheet, settle
@@ -23,9 +23,9 @@ def profile_figure(profile: Profile) -> Figure:
     order = np.argsort(profile.values)
     value, rise = profile.values[order], profile.objective[order] - profile.objective.min()
     level = f"{100 * profile.level:.0f}%"
+    ends = interval_in_words(profile.ends, "{:.4g}".format)
     text = (
-        f"All other constants are fitted again at each value. {level} interval {profile.low:.4g} "
-        f"to {profile.high:.4g}; "
+        f"All other constants are fitted again at each value. {level} interval {ends}; "
         f"lowest at {value[np.argmin(rise)]:.4g}."
     )
     canvas, grid = Sheet(f"Profile of {profile.name}", text, (), NARROW, 2.6).open()
