@@ -98,3 +98,27 @@ def test_what_all_laws_see_is_averaged_as_before(compared: Comparison) -> None:
     one = compared.predict([1e8, 2e8], [4e9, 5e9])
     assert one.standing == ()
     assert [w.text for w in one.warnings if "judged without" in w.text] == []
+
+
+def test_what_lies_outside_is_said_once_of_all_laws(compared: Comparison) -> None:
+    (one,) = [e for e in compared.entries if e.fit.law.name == "hoffmann2022"]
+    other = replace(one.fit, law=replace(one.fit.law, name="other"))
+    twice = replace(compared, entries=(one, replace(one, fit=other), *compared.entries[:1]))
+    said = [w.text for w in twice.predict([1e10, 1e8], [1e12, 4e9], ["fp", "w4"]).warnings]
+    (bend,) = [text for text in said if "may stay hidden" in text]
+    assert bend.startswith("a bend beside hoffmann2022 or other")
+    (far,) = [text for text in said if "outside the fitted runs" in text]
+    assert far.startswith("1 of 2 points")
+
+
+def test_one_held_out_run_gives_no_interval_of_its_error() -> None:
+    law = preset("chinchilla").at(A=400.0, B=400.0, alpha=0.34, beta=0.28, E=1.7)
+    n = np.geomspace(5e7, 1e9, 7)
+    columns = {"params": n, "tokens": 20 * n, "precision": ["bf16"] * 7, "loss": law(n, 20 * n)}
+    runs = draw_runs(law, Runs.from_frame(pl.DataFrame(columns)), 0.003, seed=3)
+    names = [k for k in law.values if k != "E"]
+    found = compare([law.fix(*names)], runs, draws=5, starts=1, holdouts=["largest"])
+    assert found.entries[0].held_out_rmse > 0
+    assert np.isnan([found.entries[0].low, found.entries[0].high]).all()
+    row = next(line for line in str(found).splitlines() if line.startswith("  chinchilla "))
+    assert row.count("not held") == 2

@@ -9,8 +9,9 @@ import pytest
 
 from isoloss.fits import as_sample, views
 from isoloss.fits.fitting import box_of
+from isoloss.fits.seeing import unheld_in
 from isoloss.formats import Precision
-from isoloss.laws import Box, Law, Level, preset
+from isoloss.laws import Box, Law, Level, as_inputs, preset
 from isoloss.runs import Runs
 
 SIZES = ((3e7, 6e8), (1e8, 1e9), (3e8, 9e9))
@@ -109,3 +110,13 @@ def test_what_the_runs_of_a_fit_were_rounded_to(
 ) -> None:
     box = box_for(runs)
     assert (box.kinds, box.methods, box.shared) == (kinds, methods, shared)
+
+
+def test_sixteen_bits_rest_on_no_constant_of_rounding() -> None:
+    law, absent = preset("kumar2024"), ("gamma_a", "n_a")
+    asked = {p: as_inputs(1e9, 2e10, [p]) for p in ("bf16", "w16 a16", "a4")}
+    assert {p: unheld_in(law, absent, x) for p, x in asked.items()} == {
+        "bf16": (), "w16 a16": (), "a4": absent
+    }  # fmt: skip
+    both = as_inputs([1e9, 1e9], [2e10, 2e10], ["bf16", "a4"])
+    assert unheld_in(law, absent, both) == absent

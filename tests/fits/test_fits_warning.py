@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isoloss import fits
-from isoloss.fits import INHERITED, ResultWarning, WarningKind, fit, load
+from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law, fit, load
 from isoloss.fits.warning import WITHHOLDING, kinds
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +67,9 @@ def test_warnings_in_files_of_0_1_are_read(table, tmp_path):
     assert again.warnings == found.warnings
     assert again.warnings[0].kind in WarningKind
     assert again.held_out.prediction.warnings == found.held_out.prediction.warnings
+
+
+def test_warnings_of_laws_name_those_that_do_not_share_them() -> None:
+    one, two = ResultWarning("few_runs", "few"), ResultWarning("at_bound", "E is", ("E",))
+    assert by_law([("a", [one, two, one]), ("b", [one])]) == (one, replace(two, text="a: E is"))
+    assert by_law([("a", [two])]) == (two,)

@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.fits import Fit, draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, Plan, plan
+from isoloss.plans import Budget, Plan, next_runs, plan
 from isoloss.runs import Runs
 
 TRUE = {"A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28, "E": 1.69}
@@ -76,3 +76,25 @@ def test_a_ridge_whose_plan_runs_away_withholds_and_stops_nothing() -> None:
     found = fit("chinchilla", runs, draws=40)
     assert "A" in found.identified.followed
     assert planned(found).best is None
+
+
+def test_a_ladder_is_named_beside_the_distance() -> None:
+    law, n = preset("chinchilla").at(**TRUE), np.geomspace(5e7, 2e9, 12)
+    columns = {"params": n, "tokens": 20 * n, "precision": ["bf16"] * 12, "loss": law(n, 20 * n)}
+    runs = draw_runs(law, Runs.from_frame(pl.DataFrame(columns)), 0.003, seed=3)
+    found = plan(fit("chinchilla", runs, draws=40), "1e24 flop", "linear-bits", precision="bf16")
+    assert "outside the runs of chinchilla" in found.withheld
+    assert "params and tokens cannot be told apart" in found.withheld
+    assert np.isnan(found.regrets[0].excess_interval).all()
+    assert "only one" in str(found)
+
+
+def test_next_runs_say_that_the_params_are_not_held(two: Fit) -> None:
+    found = next_runs(two, "1e20 flop", "linear-bits", target="1e21 flop", max_runs=4)
+    assert not found.held
+    assert "now: not held: the fitted runs leave them to a ridge" in str(found)
+    again = next_runs(
+        fitted([1e8, 2e8, 4e8, 8e8, 1.6e9]), "1e20 flop", "linear-bits", target="1e20 flop",
+        max_runs=4,
+    )  # fmt: skip
+    assert again.held

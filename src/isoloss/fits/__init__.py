@@ -59,7 +59,7 @@ from isoloss.fits.solve import (
     log_slopes,
 )
 from isoloss.fits.units import Units
-from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, withholds
+from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, by_law, withholds
 
 # fmt: off
 __all__ = [
@@ -68,9 +68,9 @@ __all__ = [
     "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend",
     "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing", "Units",
-    "View", "WarningKind", "as_sample", "asked_of", "compare", "draw_runs", "ends_in_words",
-    "fit", "gap_table", "gaps", "interval_in_words", "is_aligned", "join_ridges", "load",
-    "log_slopes", "loss_in_words", "predict", "profile", "profile_prediction", "rollout", "save",
-    "share_in_words", "split", "text", "views", "withholds",
+    "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
+    "ends_in_words", "fit", "gap_table", "gaps", "interval_in_words", "is_aligned", "join_ridges",
+    "load", "log_slopes", "loss_in_words", "predict", "profile", "profile_prediction", "rollout",
+    "save", "share_in_words", "split", "text", "views", "withholds",
 ]
 # fmt: on

@@ -48,8 +48,8 @@ from isoloss.fits.identify import Identified, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
-from isoloss.fits.seeing import View, undefined_at, unheld_at, views
-from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, is_base, unheld
+from isoloss.fits.seeing import View, undefined_at, unheld_at, unheld_in, views
+from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, is_base
 from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
 from isoloss.fits.warning import OF_LAW, ResultWarning, WarningKind, withholds
@@ -326,7 +326,7 @@ class Fit:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
         the law has no term for."""
         found = []
-        missing = unheld(self.law, self.absent, x)
+        missing = unheld_in(self.law, self.absent, x)
         if missing:
             said = (
                 f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it "
@@ -338,7 +338,7 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        hidden = hidden_beyond(self.law, self.discrepancy, x)
+        hidden = hidden_beyond([(self.law, self.discrepancy)], x)
         of_law = (each for each in self.warnings if each.kind in OF_LAW)
         return (*found, *hidden, *unseen_at_points(self.law, x), *of_law)
 

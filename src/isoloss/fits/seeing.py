@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from isoloss.fits.solve import unheld
 from isoloss.formats import Format, Precision
 from isoloss.laws import DomainError, Inputs, Law, Level, Sight, alike, as_inputs, kind_of, sights
@@ -141,6 +143,23 @@ def unheld_at(
     ]
     rounded = Level(Precision(narrow[0] or "fp", narrow[1]), level.sparsity)
     return unheld(law, absent, _point(law, rounded, group))
+
+
+def unheld_in(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
+    """The constants, of those on which no fitted run depends, that some points rest on.
+
+    As in `unheld_at`, what is 16 bits wide rests on no constant of rounding.
+    """
+    if not absent:
+        return ()
+    wide = np.array([_is_wide(level) for level in x.levels.items])[x.level]
+    some = [x.take(np.flatnonzero(~wide)), x.take(np.flatnonzero(wide)).at_reference()]
+    return tuple(sorted({name for own in some if len(own) for name in unheld(law, absent, own)}))
+
+
+def _is_wide(level: Level) -> bool:
+    stages = (level.precision.train, level.precision.serve)
+    return level.sparsity is None and all(f.is_wide for own in stages for f in own.values())
 
 
 def _point(law: Law, level: Level, group: str | None) -> Inputs:

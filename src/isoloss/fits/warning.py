@@ -7,8 +7,8 @@ what to change; what a warning says of one result, with the numbers, is the text
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from isoloss.files import formerly
@@ -245,6 +245,18 @@ class ResultWarning:
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:
     """The kinds among some warnings."""
     return {each.kind for each in warnings}
+
+
+def by_law(said: Sequence[tuple[str, Iterable[ResultWarning]]]) -> tuple[ResultWarning, ...]:
+    """Warnings of several laws, each once, with the names of its laws where not all share it."""
+    found: dict[ResultWarning, list[str]] = {}
+    for name, warnings in said:
+        for each in dict.fromkeys(warnings):
+            found.setdefault(each, []).append(name)
+    return tuple(
+        each if len(names) == len(said) else replace(each, text=f"{', '.join(names)}: {each.text}")
+        for each, names in found.items()
+    )
 
 
 def withholds(each: ResultWarning) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import withholds
+from isoloss.fits import WarningKind, withholds
 from isoloss.plans.search import Member
 
 #: A plan is withheld where laws of at least this share of the weight have a reason.
@@ -26,8 +26,11 @@ def withheld_by_fits(members: Sequence[Member]) -> str | None:
 def reason_of(member: Member) -> str | None:
     """Why the fit of a law cannot tell the best size, or None; bare laws have no fit to ask.
 
-    What withholds the exponent of a fit withholds the sizes that are made of it.
+    What withholds the exponent of a fit withholds the sizes that are made of it; a design that
+    cannot tell params from tokens is named before what comes of it.
     """
     if member.fit is None:
         return None
-    return next((each.text for each in member.fit.warnings if withholds(each)), None)
+    found = [each for each in member.fit.warnings if withholds(each)]
+    found.sort(key=lambda each: each.kind != WarningKind.COLLINEAR_DESIGN)
+    return found[0].text if found else None

@@ -108,7 +108,7 @@ def plan(
         *unsure(choices, difference, order, panel), outside, withheld_by_fits(found.members),
         withheld_by_ridges(use.ridges(found), found.at(order[0]), level),
     )  # fmt: skip
-    withheld = None if extrapolate else next(filter(None, reasons), None)
+    withheld = None if extrapolate else "; ".join(filter(None, reasons)) or None
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     told = laws.warnings if isinstance(laws, Comparison) else ()
     silent = _silent(panel, own)

@@ -159,7 +159,10 @@ class Plan:
             ),
             Section(
                 "What each law alone would do",
-                (),
+                (
+                    "with the constants of its best fit; the loss of a choice above is averaged "
+                    "over laws and bootstrap replicates",
+                ),
                 ("law", "weight", "precision", "params", "tokens", "loss", "outside its runs"),
                 tuple(_of_law(each) for each in self.by_law),
             ),
@@ -184,7 +187,7 @@ class Plan:
                 f"recommendation withheld: {self.withheld}; "
                 "extrapolate=True (--extrapolate) overrides",
             ]
-        sure = _sure(first)
+        sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
@@ -214,7 +217,7 @@ class Plan:
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
             loss_in_words(c.more),
-            _share(c),
+            _share(c) if len(self.choices) > 1 else "only one",
             ", ".join(c.binding) or "nothing",
         )
 
@@ -238,7 +241,7 @@ def _share(c: Choice) -> str:
     return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point else "")
 
 
-def _sure(first: Choice) -> str:
+def _sure(first: Choice, is_alone: bool) -> str:
     """How sure the first choice is, in words."""
     if first.standing != "seen":
         return "which no law sees whole"
@@ -249,6 +252,8 @@ def _sure(first: Choice) -> str:
         return "which no law compares with another candidate"
     if first.outside > FAR:
         return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
+    if is_alone:
+        return "the only candidate"
     share = f"{100 * first.probability:.0f}%"
     if first.is_point:
         return f"best to {share} of the laws by weight, which have no replicates"

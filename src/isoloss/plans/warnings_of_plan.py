@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import INHERITED, ResultWarning, WarningKind
+from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law
 from isoloss.laws import Array
 from isoloss.plans.costs import Hardware
 from isoloss.plans.doubt import beyond
@@ -34,9 +34,10 @@ def no_run_in(member: Member, precision: str) -> str | None:
 
 
 def inherited_of(members: Sequence[Member]) -> list[ResultWarning]:
-    """What the fits of laws say against whatever is made of them."""
+    """What the fits of laws say against what is made of them, by name where they differ."""
     fits = (m.fit for m in members if m.fit is not None)
-    return [each for fit in fits for each in fit.warnings if each.kind in INHERITED]
+    said = [(f.law.name, [w for w in f.warnings if w.kind in INHERITED]) for f in fits]
+    return list(by_law(said))
 
 
 def unsure(

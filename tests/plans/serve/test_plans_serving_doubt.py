@@ -61,6 +61,10 @@ def test_constants_that_no_run_depends_on_tell_no_gap(never_served: Fit) -> None
     assert found.best is None
     assert np.isnan([c.gap for c in found.choices]).all()
     assert "no run of law kumar2024 tells C_T" in str(found)
+    for asked in (False, True):
+        found = rank_serving(never_served, MODEL, "h100", ["w4"], draws=40, extrapolate=asked)
+        assert "no law sees a candidate that fits in memory" in str(found)
+        assert "overrides" not in str(found)
 
 
 def test_nor_do_they_tell_a_plan(never_served: Fit) -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, as_seen
+from isoloss.fits.doubt import Prediction, as_seen, hidden_beyond
 from isoloss.fits.seeing import asked_of
-from isoloss.fits.warning import ResultWarning, WarningKind
+from isoloss.fits.warning import ResultWarning, WarningKind, by_law
 from isoloss.laws import DomainError, Inputs
 
 
@@ -50,6 +50,17 @@ def by_those_that_see(
         left = [e.fit.law.name for i, e in enumerate(entries) if i not in asked]
         parts.append(replace(found, warnings=(*found.warnings, *_without(names, left))))
     return parts[0] if len(parts) == 1 else _joined(parts, list(groups.values()))
+
+
+def doubts_of_laws(entries: Sequence[Entry], x: Inputs) -> tuple[ResultWarning, ...]:
+    """What the runs do not tell some laws of points, each by name where they differ.
+
+    Bends that may stay hidden are left out: they are said once of all laws.
+    """
+    laws = [(e, hidden_beyond([(e.fit.law, e.fit.discrepancy)], x)) for e in entries]
+    return by_law(
+        [(e.fit.law.name, [w for w in e.fit.doubts(x) if w not in bends]) for e, bends in laws]
+    )
 
 
 def _reweighted(entries: Sequence[Entry]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from isoloss.files import equal_by_content, save, was
 from isoloss.fits.arguments import Of, check_level, check_of
-from isoloss.fits.compare_laws.averaging import by_those_that_see
+from isoloss.fits.compare_laws.averaging import by_those_that_see, doubts_of_laws
 from isoloss.fits.compare_laws.comparison_report import (
     average_section,
     ranking_section,
@@ -20,7 +20,15 @@ from isoloss.fits.compare_laws.comparison_report import (
     withheld_of,
 )
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, check_repetition, loss_draws, points, summarise
+from isoloss.fits.doubt import (
+    Prediction,
+    check_repetition,
+    hidden_beyond,
+    loss_draws,
+    outside_runs,
+    points,
+    summarise,
+)
 from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
@@ -108,17 +116,22 @@ class Comparison:
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
         check_repetition([e.fit.law for e in asked], x)
-        return by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+        found = by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+        laws = [(e.fit.law, e.fit.discrepancy) for e in asked]
+        far = outside_runs(x, asked[0].fit.law.box), hidden_beyond(laws, x)
+        return replace(found, warnings=(*far[0], *far[1], *found.warnings))
 
     def _average(self, asked: Sequence[Entry], x: Inputs, level: float, of: Of) -> Prediction:
-        """The average of some laws by weight, with the interval of the mixture."""
+        """The average of some laws by weight, with the interval of the mixture.
+
+        What lies outside the runs is said once, of all laws and points, and not here.
+        """
         centre = sum((e.weight * e.fit.law.loss(x) for e in asked), start=np.zeros(len(x)))
         pooled = [e.fit.draw(x, of, self.seed + k) for k, e in enumerate(asked)]
         shares = self._shares(asked)
         mixed = np.concatenate([_spread(d, n) for d, n in zip(pooled, shares, strict=True)])
-        doubts = dict.fromkeys(c for e in asked for c in e.fit.doubts(x))
-        first = asked[0].fit.law
-        made = summarise(x, np.asarray(centre), mixed, level, of, first, tuple(doubts))
+        first = replace(asked[0].fit.law, box=None)
+        made = summarise(x, np.asarray(centre), mixed, level, of, first, doubts_of_laws(asked, x))
         laws = [(e.weight, e.fit.identified, e.fit.coordinates) for e in asked]
         means = [loss_draws(e.fit.coordinates, e.fit.draws, x) for e in asked]
         alone = np.concatenate([_spread(d, n) for d, n in zip(means, shares, strict=True)])

@@ -93,7 +93,8 @@ def _against_rank(entries: Sequence[Entry]) -> list[str]:
         else "more sizes of held-out runs speak for it, the single largest errors against"
     )
     return [
-        f"weights contradict ranks: {heavy.fit.law.name} has the most weight and "
+        f"weights contradict ranks: {' and '.join((heavy.fit.law.name, *heavy.same_form))} "
+        f"{'have together' if heavy.same_form else 'has'} the most weight, and "
         f"{number(100 * heavy.held_out_rmse, 3)}% of held-out error, {first.fit.law.name} "
         f"{number(100 * first.held_out_rmse, 3)}%; {why}"
     ]

@@ -19,6 +19,7 @@ from isoloss.fits.doubt.prediction import (
     counts,
     hidden_beyond,
     loss_draws,
+    outside_runs,
     points,
     prediction_of_law,
     summarise,
@@ -39,7 +40,7 @@ __all__ = [
     "Prediction", "Profile", "Resample", "as_seen", "check_repetition", "check_resample", "counts",
     "design_effect", "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form",
     "hidden_beyond", "interval_in_words", "lack_of_fit", "likelihood_scale", "loss_draws",
-    "loss_in_words", "noise", "points", "prediction_of_law", "profile_of_constant",
+    "loss_in_words", "noise", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
     "profile_of_loss", "resample", "share_in_words", "split_compute", "summarise",
     "with_discrepancy",
 ]

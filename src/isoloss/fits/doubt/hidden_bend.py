@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+from isoloss.fits.doubt.in_words import share_in_words
 from isoloss.laws import Array, Inputs
 
 #: p-value at which the test speaks, share of tables in which it does, and how far "far" is.
@@ -52,11 +53,12 @@ class HiddenBend:
         return self.bend * np.abs(_unit_bend(self.along, x, self.middle) - slopes @ self.taken)
 
     def __str__(self) -> str:
+        found, far = share_in_words(self.bend), share_in_words(self.far)
         return (
             f"power: over {self.decades:.2g} decades of {self.along}, {self.runs} runs with "
-            f"residuals of {100 * self.noise:.2g}% show a bend of {100 * self.bend:.2g}% a decade "
+            f"residuals of {100 * self.noise:.2g}% show a bend of {found} a decade "
             f"squared in {100 * POWER:.0f}% of tables; a smaller one may stay hidden, and up to "
-            f"{100 * self.far:.2g}% at {FAR:.0f} times the params and tokens with it"
+            f"{far} at {FAR:.0f} times the params and tokens with it"
         )
 
 

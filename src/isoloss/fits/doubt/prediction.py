@@ -13,7 +13,7 @@ from isoloss.files import was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
-from isoloss.fits.doubt.in_words import ends_in_words, loss_in_words
+from isoloss.fits.doubt.in_words import ends_in_words, loss_in_words, share_in_words
 from isoloss.fits.sections import NOT_HELD, POINT_LAW, UNKNOWN, Absent
 from isoloss.fits.seeing import Standing, View, views
 from isoloss.fits.solve import Coordinates
@@ -311,25 +311,30 @@ def summarise(
     ends = np.full((2, len(x)), np.nan)
     ends[:, known] = np.nanquantile(draws[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
     names = tuple(str(x.levels.items[k]) for k in x.level)
-    warnings = (*_outside(x, law.box), *_undefined(undefined, known), *extra)
+    warnings = (*outside_runs(x, law.box), *_undefined(undefined, known), *extra)
     return Prediction(
         x.params, x.tokens, names, centre, ends[0], ends[1], level, of, warnings, law.metric
     )
 
 
-def hidden_beyond(law: Law, discrepancy: Discrepancy, x: Inputs) -> tuple[ResultWarning, ...]:
-    """A warning of what a bend that the runs need not show would do to points outside them."""
-    if law.box is None or not discrepancy.bends:
+def hidden_beyond(laws: Sequence[tuple[Law, Discrepancy]], x: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning of what a bend that the runs of some laws need not show would do outside them."""
+    moved = {}
+    for law, discrepancy in laws:
+        far = np.zeros(0) if law.box is None else law.box.outside(x)
+        if far.max(initial=0.0) <= 1.0 or not discrepancy.bends:
+            continue
+        k = np.array([int(np.argmax(far))])
+        where = f"{x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} tokens"
+        theta = Coordinates(law).theta(law.values)
+        moved[law.name] = float(discrepancy.hidden(law, theta, x.take(k))[0])
+    if not moved:
         return ()
-    far = law.box.outside(x)
-    if far.max() <= 1.0:
-        return ()
-    k = np.array([int(np.argmax(far))])
-    moved = float(discrepancy.hidden(law, Coordinates(law).theta(law.values), x.take(k))[0])
-    where = f"{x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} tokens"
+    least, most = (share_in_words(f(moved.values())) for f in (min, max))
     text = (
-        f"a bend beside {law.name}, which such runs show in {100 * POWER:.0f}% of tables, moves "
-        f"the loss by {100 * moved:.2g}% at {where}; a smaller one may stay hidden"
+        f"a bend beside {' or '.join(moved)}, which such runs show in {100 * POWER:.0f}% of "
+        f"tables, moves the loss by {least if least == most else f'{least} to {most}'} at "
+        f"{where}; a smaller one may stay hidden"
     )
     return (ResultWarning(WarningKind.EXTRAPOLATION, text),)
 
@@ -348,7 +353,8 @@ def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:
     )
 
 
-def _outside(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
+def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
+    """A warning of points that lie outside the fitted runs."""
     if box is None:
         return ()
     far = box.outside(x)

@@ -149,7 +149,8 @@ def exponent_section(
     value = number(found[0], 3)
     said = interval_in_words(found[1:], lambda end: number(end, 3))
     if withheld is not None:
-        alone = f", {said}" if np.isfinite(found[1:]).all() else ""
+        # An exponent that the form sets has no interval, and none of no width.
+        alone = f", {said}" if np.isfinite(found[1:]).all() and found[2] > found[1] else ""
         lines: tuple[str, ...] = (
             f"withheld: {withheld}",
             f"(the law alone would say {value}{alone})",

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.fits import ResultWarning, Section, text
+from isoloss.fits import NOT_HELD, ResultWarning, Section, text
 from isoloss.runs import compact, save_frame
 
 
@@ -80,6 +80,8 @@ class NextRuns:
         Coverage of the interval, 0.9 = 90%.
     warnings
         Typed warnings.
+    held
+        Whether the runs of the fit tell the params now; where a ridge moves them they do not.
     """
 
     runs: tuple[NextRun, ...]
@@ -94,6 +96,7 @@ class NextRuns:
     noise: float
     level: float
     warnings: tuple[ResultWarning, ...]
+    held: bool = True
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)
@@ -141,6 +144,11 @@ class NextRuns:
         share = f"{100 * self.level:g}%"
         ends = f"{share}: {compact(low)} to {compact(high)}"
         now = f"{compact(middle)} ({ends}, a factor of {self.width.now:.3g})"
+        if not self.held:
+            now = (
+                f"{NOT_HELD}: the fitted runs leave them to a ridge; {share} of the replicates lie "
+                f"between {compact(low)} and {compact(high)}, a factor of {self.width.now:.3g}"
+            )
         after = f"expected after these {len(self)} runs: a factor of {self.width.after:.3g}"
         if self.width.grid is not None:
             grid = f"a regular grid of {self.grid_runs} runs of the same cost"

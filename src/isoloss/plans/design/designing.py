@@ -128,6 +128,7 @@ def next_runs(
         noise=known.noise,
         level=level,
         warnings=_warnings(fit, bought, counts[found], limits, left_out),
+        held=asked.is_held(level),
     )
 
 

@@ -56,6 +56,15 @@ class Target:
         params = np.where(np.isfinite(best.loss), np.log(best.params), np.nan)
         return params, np.asarray(np.argmin(best.loss, axis=1))
 
+    def is_held(self, level: float) -> bool:
+        """Whether the runs of the fit tell the best params: no ridge moves them to a bound."""
+        known = self.fit.identified
+        if not known.followed:
+            return True
+        planned, best = self.log_params(known.theta)
+        own = planned[np.arange(len(planned)), best]
+        return not known.of_counts(own[:, None], level).moved[0]
+
 
 @dataclass(frozen=True)
 class Replicates:

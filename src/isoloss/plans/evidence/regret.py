@@ -46,6 +46,7 @@ REFITS, LEAST_SHARE = 60, 1e-3
 #: Tokens a param of the rule of thumb.
 RULE = 20.0
 BF16 = Precision("bf16")
+AT_BEST = "bf16 at its best size"
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,15 @@ class Simple:
 def regrets_of(question: Question, first: Choice, level: float) -> tuple[Regret, ...]:
     """What bf16, the rule of thumb and the latest paper would cost against the first choice.
 
-    Those that the budget or a law rules out are absent.
+    Those that the budget or a law rules out, or that are the first choice itself, are absent.
     """
     if first.standing != "seen":
         return ()
     members, space = question.members, question.space
     counts = thinned(members, question.counts, REFITS)
     simpler = _simpler(members, counts, question.budget, space, question.device)
+    # Where the first choice is bf16, bf16 at its best size is the first choice again.
+    simpler = (each for each in simpler if (each.name, first.precision) != (AT_BEST, str(BF16)))
     found = (_judged(question, counts, first, each, level) for each in simpler)
     return tuple(each for each in found if each is not None)
 
@@ -145,9 +148,7 @@ def _simpler(
     except PlanError:  # bf16 does not fit in memory or budget, or nothing limits its tokens
         one = None
     if one is not None and np.isfinite(one.loss[0, 0]):
-        yield Simple(
-            "bf16 at its best size", BF16, float(one.params[0, 0]), float(one.tokens[0, 0])
-        )
+        yield Simple(AT_BEST, BF16, float(one.params[0, 0]), float(one.tokens[0, 0]))
         if space.params is None and space.tokens is None:
             params = _by_rule(plainly)
             yield Simple(f"bf16, {RULE:g} tokens a param", BF16, params, RULE * params)

@@ -161,14 +161,19 @@ class ServingPlan:
 
     def _headline(self) -> tuple[str, ...]:
         first = f"hardware: {self.hardware}"
-        if self.withheld:
+        fitting = [c for c in self.choices if c.fits]
+        if self.withheld and any(c.gap == c.gap for c in fitting):
             return (
                 first,
                 f"recommendation withheld: {self.withheld}; "
                 "extrapolate=True (--extrapolate) overrides",
             )
         if self.best is None:
-            return first, "no candidate fits in memory"
+            return first, (
+                "no recommendation: no law sees a candidate that fits in memory"
+                if fitting
+                else "no candidate fits in memory"
+            )
         best = self.best
         gap = metric_of(self.metric).amount(f"{best.gap:+z.4f}")
         return first, f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
