@@ -81,7 +81,7 @@ def cases() -> list[Case]:
                 "runs": ["simulated2024", RUNS, RUNS.frame(), list(RUNS)],
                 "holdout": [None, "largest"],
                 "fixed": [None, {"E": 1.7}],
-                "level": [0.5, 0.95],
+                "level": [0.5, 0.9],
             },
             wrong={
                 "law": NOT_A_LAW,

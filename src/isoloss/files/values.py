@@ -51,6 +51,16 @@ def real_number(value: object) -> float:
         return math.nan
 
 
+def percent(share: float) -> str:
+    """A share in percent with every digit that it has, 0.9 as 90% and 0.999 as 99.9%."""
+    return f"{100 * share:.10g}%"
+
+
+def least_draws(level: float) -> int:
+    """Draws of which at least one lies beyond each end of an interval of a level."""
+    return math.ceil(2.0 / (1.0 - level) - 1e-6)
+
+
 def did_you_mean(name: Any, names: Iterable[str], most: int = 3, cutoff: float = 0.5) -> str:
     """The question "did you mean 'a' or 'b'?" for a name nearly right; empty where none is near."""
     near = get_close_matches(str(name), list(names), n=most, cutoff=cutoff)

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from isoloss.files import real_number, shown_value, whole_number
-from isoloss.laws import Law
+from isoloss.files import least_draws, real_number, shown_value, whole_number
+from isoloss.laws import Constant, Law
 
 #: What an interval is of: a new run, or the law's mean.
 Of = Literal["run", "mean"]
@@ -22,10 +22,23 @@ class FitError(ValueError):
     """What a verb of fits refuses, with the reason in one sentence."""
 
 
-def check_level(level: Any) -> float:
-    """The coverage of an interval as a number; FitError unless 0 < level < 1."""
+#: The usual level: any number of draws is taken at it, and a warning says where they are few.
+USUAL = 0.9
+
+
+def check_level(level: Any, draws: int | None = None) -> float:
+    """The coverage of an interval as a number; FitError unless 0 < level < 1.
+
+    A level above the usual one is refused where draws are so few that none lies beyond an end of
+    the interval: that end would be their extreme.
+    """
     if not 0 < real_number(level) < 1:
         raise FitError(f"level is {shown(level)}; it is a share between 0 and 1, as 0.9")
+    if draws is not None and level > USUAL and draws < least_draws(level):
+        raise FitError(
+            f"level {shown(level)} needs at least {least_draws(level)} draws and there are "
+            f"{draws}: the ends of its intervals would be the extremes of the draws"
+        )
     return float(level)
 
 
@@ -74,8 +87,11 @@ def check_callback(callback: Any) -> None:
         )
 
 
-def check_fixed(fixed: Any) -> dict[str, float]:
-    """The values at which constants are held; FitError unless it maps names to finite numbers."""
+def check_fixed(fixed: Any, law: Law) -> dict[str, float]:
+    """The values at which constants are held; FitError unless it maps names to finite numbers.
+
+    Names are constants of the law, and values lie inside their bounds.
+    """
     if fixed is None:
         return {}
     if not isinstance(fixed, Mapping):
@@ -83,7 +99,31 @@ def check_fixed(fixed: Any) -> dict[str, float]:
     for name, value in fixed.items():
         if not isinstance(name, str) or not np.isfinite(real_number(value)):
             raise FitError(f"fixed holds {shown(name)} at {shown(value)}; a value is a number")
+    constants = {k.name: k for k in law.constants}
+    for name, value in fixed.items():
+        if name not in constants:
+            raise FitError(
+                f"fixed holds {shown(name)}, which law {law.name!r} has not; its constants are "
+                f"{', '.join(constants)}"
+            )
+        check_inside(constants[name], float(value), law.name)
     return {name: float(value) for name, value in fixed.items()}
+
+
+def check_inside_bounds(law: Law) -> None:
+    """FitError for a law that holds a constant outside its bounds, before it is fitted."""
+    for k in law.constants:
+        if k.name in law.fixed and k.value is not None:
+            check_inside(k, k.value, law.name)
+
+
+def check_inside(k: Constant, value: float, law: str) -> None:
+    """FitError for a constant of a law that is held outside its bounds."""
+    if not k.lower <= value <= k.upper:
+        raise FitError(
+            f"{k.name} is fixed at {value:g}, outside its bounds {k.lower:g} to {k.upper:g} in law "
+            f"{law!r}; law.bounded({k.name}=(low, high)) sets others"
+        )
 
 
 def shown(value: Any) -> str:

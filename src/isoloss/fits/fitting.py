@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.arguments import check_fixed
+from isoloss.fits.arguments import check_fixed, check_inside_bounds
 from isoloss.fits.doubt import (
     Discrepancy,
     LackOfFit,
@@ -120,12 +120,13 @@ def fit(
     section 3.3, for "huber"; Besiroglu et al. 2024 for bootstrap replicates.
     """
     chosen = law_to_fit(law)
-    held = check_fixed(fixed)
+    held = check_fixed(fixed, chosen)
     if holdout is not None:
         check_rule(holdout)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
-    runs = as_runs(runs)
-    return fit_checked(chosen.fix(**held) if held else chosen, runs, holdout, asked)
+    chosen = chosen.fix(**held) if held else chosen
+    check_inside_bounds(chosen)
+    return fit_checked(chosen, as_runs(runs), holdout, asked)
 
 
 def fit_checked(
@@ -178,7 +179,7 @@ def _assemble(
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
-    judged = judge(train, optimum, fitted, held, lack, paired, known, spread.failed, asked.level)
+    judged = judge(train, optimum, fitted, held, lack, paired, known, spread, asked.level)
     return Fit(
         law=law,
         objective=optimum.problem.objective,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import UNSAVED, equal_by_content, save, was
+from isoloss.files import UNSAVED, equal_by_content, percent, save, was
 from isoloss.fits.arguments import FitError, Of, check_budget, check_level, check_of
 from isoloss.fits.doubt import (
     ComputeSplit,
@@ -191,8 +191,9 @@ class Fit:
                 f"constant {name!r} was not estimated in this fit; estimated were "
                 f"{', '.join(draws)}"
             )
-        level = self.level if level is None else check_level(level)
-        if name in self.identified.followed:
+        followed = name in self.identified.followed
+        level = self._level(level, None if followed else len(draws[name]))
+        if followed:
             return self.identified.profile(name, level)
         low, high = np.quantile(draws[name], [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
@@ -210,10 +211,10 @@ class Fit:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
         found = [each.text for each in self.warnings if withholds(each)]
         if not found and self.exponent_by_form:
-            return (
-                f"the form of the law sets it to {self.exponent[0]:.3g}, so the runs say nothing "
-                "about it"
-            )
+            value = f"{self.exponent[0]:.3g}"
+            return f"the form of the law sets it to {value}, so the runs say nothing about it"
+        if not found and not self.identified.left:
+            return self.identified.cause
         if not found and np.isinf(self.exponent[1]):
             return (
                 "it moves along a ridge on which the runs do not tell "
@@ -286,13 +287,17 @@ class Fit:
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
-        level = self.level if level is None else check_level(level)
         check_repetition([self.law], x)
+        level = self._level(level, len(self.draws) or None)
         doubts = self.doubts(x)
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
         alone = loss_draws(self.coordinates, self.draws, x)
         made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
         return as_seen(made, x, self.views(x), self.law.name)
+
+    def _level(self, level: float | None, draws: int | None) -> float:
+        """A level that is asked for, which draws reach, or that of the fit."""
+        return self.level if level is None else check_level(level, draws)
 
     def unheld_at(self, level: Level) -> tuple[str, ...]:
         """The constants that a level rests on and no fitted run depends on."""
@@ -385,7 +390,7 @@ class Fit:
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
         yield from self.units.lines() if self.units is not None else ()
         yield (
-            f"objective: {self.objective}; {100 * self.level:.0f}% intervals from "
+            f"objective: {self.objective}; {percent(self.level)} intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"
         )
         yield f"optimum: {self.certificate}"

@@ -58,13 +58,14 @@ def settings(
     """Settings, or FitError for the first that is not accepted."""
     check_resample(how)
     check_callback(callback)
+    count = check_count("draws", draws, 2)
     return Settings(
         as_objective(objective),
         check_text("per", per, "'source'"),
-        check_count("draws", draws, 2),
+        count,
         how,
         check_count("starts", starts, 1),
-        check_level(level),
+        check_level(level, count),
         check_count("seed", seed, 0, MOST_SEED),
         callback,
     )

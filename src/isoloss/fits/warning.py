@@ -135,6 +135,11 @@ class WarningKind(StrEnum):
         "There are fewer than three runs for each constant, so intervals are rough.",
         "Add runs, or fix constants.",
     )
+    FEW_DRAWS = (
+        "few_draws",
+        "There are so few bootstrap replicates that the ends of intervals are their extremes.",
+        "Raise draws, or lower the level.",
+    )
     NEGATIVE_GAPS = (
         "negative_gaps",
         "Some paired gaps are not positive and have no logarithm; slopes rest on the others.",

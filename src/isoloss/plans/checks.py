@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from isoloss.files import real_number, shown_value, whole_number
+from isoloss.files import least_draws, real_number, shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.plans.problems import PlanError
 
@@ -12,10 +12,16 @@ from isoloss.plans.problems import PlanError
 Spellings = str | Precision | Iterable[str | Precision]
 
 
-def check_level(level: object) -> None:
-    """Raise PlanError unless `level` is a number with 0 < level < 1."""
-    if not 0 < real_number(level) < 1:
+def check_level(level: object, draws: int) -> None:
+    """Raise PlanError unless 0 < level < 1, and for a level above 0.9 that needs more draws."""
+    share = real_number(level)
+    if not 0 < share < 1:
         raise PlanError(f"level is {shown_value(level)}; it is a share between 0 and 1, as 0.9")
+    if share > 0.9 and draws < least_draws(share):
+        raise PlanError(
+            f"level {shown_value(level)} needs at least {least_draws(share)} draws and there are "
+            f"{draws}: the ends of its intervals would be the extremes of the draws"
+        )
 
 
 def check_switch(name: str, value: object) -> None:

@@ -87,9 +87,9 @@ def plan(
         apart, or the budget allows no model or limits too little.
     """
     budget, device = as_budget(budget), as_machine(hardware)
-    check_level(level)
-    check_switch("extrapolate", extrapolate)
     draws = as_count("draws", draws)
+    check_level(level, draws)
+    check_switch("extrapolate", extrapolate)
     asked, sparse = candidates_of(laws, precision)
     members = members_of(laws, group, budget.unique_tokens is not None)
     metric = metric_of_all(members)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from isoloss.files import UNSAVED, fields_of, save, was
+from isoloss.files import UNSAVED, fields_of, percent, save, was
 from isoloss.fits import (
     NOT_HELD,
     POINT_LAW,
@@ -138,7 +138,7 @@ class Plan:
             Section(
                 "Choices, least expected loss first",
                 (
-                    f"intervals of {100 * self.level:g}% over laws and bootstrap replicates, "
+                    f"intervals of {percent(self.level)} over laws and bootstrap replicates, "
                     "each planned again",
                     "loss: by the laws that see the precision; over the first: by those that see "
                     "both",

@@ -10,6 +10,8 @@ from scipy.optimize import least_squares
 
 import isoloss as il
 from isoloss.fits import Along, FitError, WarningKind, fit, join_ridges
+from isoloss.fits.doubt import noise
+from isoloss.fits.evidence import lines_of_misfit
 from isoloss.fits.identify import Identified
 
 TRUTH = {"A": 400.0, "alpha": 0.34, "B": 900.0, "beta": 0.3, "E": 1.8}
@@ -222,3 +224,58 @@ def test_a_prediction_repeats_what_questions_the_whole_law():
     found = fit("chinchilla", order, draws=10)
     said = {w.kind for w in found.predict(1e9, 1e10).warnings}
     assert {WarningKind.NO_SIGNAL, WarningKind.RISING_LOSS} <= said
+
+
+FIVE = ([1e8, 1e8, 4e8, 4e8, 1e9], [1e9, 1e10, 2e9, 2e10, 5e9])
+
+
+@pytest.fixture(scope="module")
+def as_many():
+    return fit("chinchilla", runs(*FIVE), draws=20, starts=4)
+
+
+def test_as_many_constants_as_runs_hold_nothing(as_many):
+    """The oracle: any five losses are met exactly, so the residuals say nothing of the noise."""
+    assert as_many.fitted.log_rmse < 1e-6
+    assert as_many.identified.not_held(0.9) == ("A", "alpha", "B", "beta", "E")
+    assert all(as_many.interval(k.name) == (-np.inf, np.inf) for k in as_many.law.free)
+    (said,) = (w.text for w in as_many.warnings if w.kind == WarningKind.NOT_IDENTIFIED)
+    assert said.startswith("the runs hold no constant: 5 runs for 5 constants leave no residual")
+    assert "leave no residual" in as_many.withheld
+    assert not as_many.compute_split(1e20).told
+    for of in ("run", "mean"):
+        made = as_many.predict([1e9, 1e8], 1e10, of=of)
+        assert np.isnan(made.low).all()
+        assert np.isnan(made.high).all()
+        assert "5 runs for 5 constants" in str(made)
+    with pytest.raises(FitError, match="a profile needs more runs than constants, and there are 5"):
+        il.fits.profile(as_many, "E")
+
+
+def test_fewer_units_than_constants_hold_nothing():
+    four = runs([[1e8, 1e8, 4e8, 4e8]], [[1e9, 1e10, 2e9, 2e10]] * np.ones((3, 1)))
+    grouped = [replace(r, group=f"run {k % 4}") for k, r in enumerate(four)]
+    found = fit("chinchilla", grouped, draws=20, starts=4)
+    assert len(found.identified.not_held(0.9)) == 5
+    assert "12 runs come in 4 groups, fewer than the 5 constants" in str(found)
+
+
+def test_a_hold_out_that_leaves_as_many_runs_as_constants_is_refused():
+    six = runs([1e8, 1e8, 4e8, 4e8, 1e9, 2e9], [1e9, 1e10, 2e9, 2e10, 5e9, 4e10])
+    with pytest.raises(FitError, match="leaves 5 runs for 5 constants, and no residual"):
+        il.compare("chinchilla", six, holdouts="largest", draws=5, starts=2)
+
+
+def test_a_floor_that_is_not_held_is_open_to_both_sides(two_sizes):
+    """Alpha stops just short of its bound, or at it: either way nothing but that bound ends E."""
+    assert two_sizes.interval("E") == (-np.inf, np.inf)
+    assert "E (" not in next(w.text for w in two_sizes.warnings if "not_identified" in str(w))
+
+
+def test_misfit_is_unknown_where_the_law_has_a_constant_for_each_cell():
+    cells, scatter = np.repeat(np.arange(5), 2), np.tile([0.001, -0.001], 5)
+    few, more = noise(cells, scatter, 5), noise(cells, scatter, 3)
+    assert np.isnan(few.misfit)
+    assert np.isnan(few.p_value)
+    assert (more.misfit, more.p_value) == (0.0, 1.0)
+    assert "misfit beyond it unknown" in next(iter(lines_of_misfit(few, None)))

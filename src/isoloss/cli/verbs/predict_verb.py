@@ -12,6 +12,7 @@ from isoloss.cli.arguments import DOUBT, AsJson, OfName, listed, saved_or_law
 from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 from isoloss.cli.refusing import Refused
+from isoloss.files import percent
 
 if TYPE_CHECKING:
     from isoloss.fits import Comparison, Fit, Prediction, Section
@@ -152,7 +153,7 @@ def _sections(name: str, found: Prediction) -> list[Section]:
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
     unit = il.runs.metric_of(found.metric).per_run
     line = (
-        unit if bare else f"{unit}; low to high is the {100 * found.level:g}% interval of {covers}"
+        unit if bare else f"{unit}; low to high is the {percent(found.level)} interval of {covers}"
     )
     rows = [
         (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.fits.arguments import FitError, shown
+from isoloss.fits.arguments import FitError, check_inside_bounds, shown
 from isoloss.fits.compare_laws.comparison import Comparison
 from isoloss.fits.compare_laws.forms import Form, forms
 from isoloss.fits.compare_laws.ranking import Found, judge_comparison, ranked
@@ -79,6 +79,8 @@ def compare(
     (AICc of data that are not independent).
     """
     chosen = as_laws(laws)
+    for law in chosen:
+        check_inside_bounds(law)
     rules = _rules(holdouts)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
     runs = as_runs(runs)

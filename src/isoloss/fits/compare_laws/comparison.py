@@ -112,7 +112,7 @@ class Comparison:
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made. Laws without weight are not asked, nor those
         that cannot see a point."""
-        level = self.level if level is None else check_level(level)
+        level = self._level(level)
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
         check_repetition([e.fit.law for e in asked], x)
@@ -120,6 +120,11 @@ class Comparison:
         laws = [(e.fit.law, e.fit.discrepancy) for e in asked]
         far = outside_runs(x, asked[0].fit.law.box), hidden_beyond(laws, x)
         return replace(found, warnings=(*far[0], *far[1], *found.warnings))
+
+    def _level(self, level: float | None) -> float:
+        """A level that is asked for, which the replicates of each law reach, or its own."""
+        fewest = min(len(e.fit.draws) for e in self.entries)
+        return self.level if level is None else check_level(level, fewest or None)
 
     def _average(self, asked: Sequence[Entry], x: Inputs, level: float, of: Of) -> Prediction:
         """The average of some laws by weight, with the interval of the mixture.
@@ -150,7 +155,7 @@ class Comparison:
         out, as are laws of a weight below 0.05. NaN where no law is left; infinite ends where laws
         of half the weight or more leave it to a ridge.
         """
-        level = self.level if level is None else check_level(level)
+        level = self._level(level)
         asked = [
             e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form
         ]

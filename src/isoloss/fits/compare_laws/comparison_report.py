@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isoloss.files import percent
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import ends_in_words, interval_in_words
 from isoloss.fits.sections import NOT_HELD, Section, number
@@ -44,7 +45,7 @@ def average_section(
     """The averaged exponent in words, withheld where no law of weight stands for its own."""
     value = number(exponent[0], 3)
     ends = interval_in_words(exponent[1:], lambda end: number(end, 3))
-    found = f"{value} ({ends}, {100 * level:.0f}%)"
+    found = f"{value} ({ends}, {percent(level)})"
     why = withheld_of(entries, exponent)
     if why is None:
         said = found

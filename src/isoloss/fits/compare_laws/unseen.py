@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from isoloss.fits.arguments import FitError
 from isoloss.fits.doubt import Prediction
 from isoloss.fits.evidence import HeldOut, Split, check_held, errors_of
 from isoloss.fits.result import Fit
@@ -24,13 +25,19 @@ FEW = 3
 def unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
     """What the law of a fit says of rows when it has not seen them.
 
-    Raises FitError where they depend on constants that no other row holds: that would be a guess.
+    Raises FitError where they depend on constants that no other row holds, or where the other rows
+    are no more than the constants: that would be a guess.
     """
     assert fit.optimum is not None
     assert fit.sample is not None
     # The fit of all rows has found their units and weights.
     train, test = fit.sample.take(rows.train), sample.take(rows.test)
     optimum = _without(fit.optimum, train, asked)
+    if len(train) <= len(optimum.theta):
+        raise FitError(
+            f"hold-out {rows.rule!r} leaves {len(train)} runs for {len(optimum.theta)} constants, "
+            "and no residual that says how far predictions lie off"
+        )
     law = optimum.law
     check_held(optimum, test.x, rows.rule)
     centre = law.loss(test.x)

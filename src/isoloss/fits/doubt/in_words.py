@@ -57,7 +57,9 @@ def loss_in_words(value: float) -> str:
 
 
 def share_in_words(share: float) -> str:
-    """A share in percent: "12%", "0.031%", "less than 0.01%"."""
+    """A share in percent: "12%", "0.031%", "less than 0.01%", "more than 100%"; beyond either its
+    size says no more.
+    """
     if 0 < share < LEAST_SHARE:
         return f"less than {100 * LEAST_SHARE:g}%"
-    return f"{100 * share:.2g}%" if share < 1 else f"{100 * share:.0f}%"
+    return "more than 100%" if share > 1 else f"{float(f'{100 * share:.2g}'):g}%"

@@ -41,13 +41,14 @@ class Noise:
     Attributes
     ----------
     seed, misfit
-        Standard deviations of log loss.
+        Standard deviations of log loss; the misfit is NaN, unknown, where the law has a constant
+        for each cell.
     repeated_cells
         Cells that were run more than once.
     freedom
         Degrees of freedom of the seed noise.
     p_value
-        Of the F test that the misfit is zero.
+        Of the F test that the misfit is zero; NaN where it is unknown.
     """
 
     seed: float
@@ -116,7 +117,7 @@ def noise(cells: NDArray[np.intp], residual: Array, constants: int) -> Noise | N
     means = np.bincount(cells, residual) / counts
     pure = float(np.sum((residual - means[cells]) ** 2)) / within
     between = len(counts) - constants
-    p_value, misfit = 1.0, 0.0
+    p_value, misfit = np.nan, np.nan
     if between > 0:
         lack = float(np.sum(counts * means**2)) / between
         p_value = float(stats.f.sf(lack / max(pure, DIGITS**2), between, within))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import was
+from isoloss.files import percent, was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
@@ -97,7 +97,7 @@ class Prediction:
     def __str__(self) -> str:
         head = (
             f"{'params':>10} {'tokens':>10} {'precision':<24} {'loss':>8}   "
-            f"{100 * self.level:.0f}% interval of a {self.of}"
+            f"{percent(self.level)} interval of a {self.of}"
         )
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
@@ -243,7 +243,9 @@ def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
     )
     extra = (missing, *unseen_at_points(law, x))
     found = summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
-    return as_seen(found, x, views(law, x.levels.items), law.name)
+    # That there are no replicates is said; that none is defined is no news beside it.
+    said = (each for each in found.warnings if each.kind != WarningKind.UNDEFINED_DRAWS)
+    return as_seen(replace(found, warnings=tuple(said)), x, views(law, x.levels.items), law.name)
 
 
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
@@ -341,16 +343,15 @@ def hidden_beyond(laws: Sequence[tuple[Law, Discrepancy]], x: Inputs) -> tuple[R
 
 def _undefined(share: Array, known: Mask) -> tuple[ResultWarning, ...]:
     worst = float(share.max(initial=0.0))
-    if worst <= 0.01 or worst == 1.0:
+    if worst <= 0.01 and known.all():
         return ()
-    text = f"up to {100 * worst:.0f}% of the bootstrap replicates are not defined at a point"
-    lost = int((~known).sum())
-    return (
-        ResultWarning(
-            WarningKind.UNDEFINED_DRAWS,
-            text + (f"; {lost} points have no interval" if lost else ""),
-        ),
+    many, lost = int((share > 0).sum()), int((~known).sum())
+    text = (
+        f"some bootstrap replicates have no loss at {many} of {len(share)} points, up to "
+        f"{100 * worst:.3g}% of them at one"
     )
+    none = f"; {lost} of the points ha{'s' if lost == 1 else 've'} no interval" if lost else ""
+    return (ResultWarning(WarningKind.UNDEFINED_DRAWS, text + none),)
 
 
 def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:

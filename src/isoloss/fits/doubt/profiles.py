@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from isoloss.files import percent
 from isoloss.fits.arguments import FitError
 from isoloss.fits.doubt.in_words import interval_in_words
 from isoloss.fits.sample import Sample
@@ -61,7 +62,7 @@ class Profile:
 
     def __str__(self) -> str:
         interval = interval_in_words(self.ends, "{:.5g}".format)
-        return f"{self.name}: {interval}, {100 * self.level:.0f}% by profile"
+        return f"{self.name}: {interval}, {percent(self.level)} by profile"
 
 
 def profile_of_constant(
@@ -73,8 +74,8 @@ def profile_of_constant(
     freedom for least squares and, in large samples, for Huber. The grid has ``points`` values and
     spans ``reach`` standard errors to both sides.
     """
-    _independent(sample)
     problem = optimum.problem
+    _check_profiled(sample, len(optimum.theta))
     coordinates = problem.coordinates
     names = [k.name for k in coordinates.free]
     if name not in names:
@@ -110,8 +111,8 @@ def profile_of_loss(
 
     The point is added to the runs with a weight so heavy that the fit goes through it.
     """
-    _independent(sample)
     problem = optimum.problem
+    _check_profiled(sample, len(optimum.theta))
     centre = float(np.log(optimum.law.loss(at)[0]))
     gradient = replace(problem, x=at, observed=np.exp([centre]), weights=None).jacobian(
         optimum.theta
@@ -137,7 +138,12 @@ def profile_of_loss(
     )
 
 
-def _independent(sample: Sample) -> None:
+def _check_profiled(sample: Sample, constants: int) -> None:
+    if len(sample) <= constants:
+        raise FitError(
+            f"a profile needs more runs than constants, and there are {len(sample)} runs for "
+            f"{constants}"
+        )
     if sample.by == "groups":
         raise FitError(
             "a profile takes runs as independent but these are in groups; use bootstrap intervals"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
+from isoloss.files import percent
 from isoloss.fits.doubt import (
     Efficiencies,
     LackOfFit,
@@ -37,9 +38,12 @@ def lines_of_facts(facts: Facts, held: int) -> Iterator[str]:
 def lines_of_misfit(noise: Noise | None, lack: LackOfFit | None) -> Iterator[str]:
     """Seed noise beside misfit, and the test for lack of fit."""
     if noise is not None:
+        beyond = f"{100 * noise.misfit:.2g}% (p = {noise.p_value:.2g})"
+        if not np.isfinite(noise.misfit):
+            beyond = "unknown: as many constants as cells"
         yield (
             f"seed noise {100 * noise.seed:.2g}% of the loss ({noise.repeated_cells} repeated "
-            f"cells), misfit beyond it {100 * noise.misfit:.2g}% (p = {noise.p_value:.2g})"
+            f"cells), misfit beyond it {beyond}"
         )
     if lack is not None:
         yield (
@@ -137,7 +141,7 @@ def held_out_sections(held: HeldOut | None, most: int = 10) -> list[Section]:
         for k in np.argsort(-np.abs(error))[:most]
     )
     lines = (f"the {len(rows)} of {len(error)} that are furthest off",) if len(error) > most else ()
-    interval = f"{100 * p.level:.0f}% interval"
+    interval = f"{percent(p.level)} interval"
     head = ("params", "tokens", "precision", "observed", "predicted", "error", interval, "inside")
     return [Section(f"Held-out runs ({held.rule})", lines, head, rows)]
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from isoloss.fits.doubt import LackOfFit, share_in_words
+from isoloss.files import least_draws, percent
+from isoloss.fits.doubt import Draws, LackOfFit, share_in_words
 from isoloss.fits.evidence.parts import Errors, HeldOut
 from isoloss.fits.identify import Identified
 from isoloss.fits.paired_gaps import Gaps, is_reference
@@ -36,10 +37,10 @@ def judge(
     lack: LackOfFit | None,
     gaps: Gaps | None,
     known: Identified,
-    failed: int,
+    spread: Draws,
     level: float,
 ) -> tuple[ResultWarning, ...]:
-    """Every warning that applies, the gravest kinds first; ``failed`` counts lost replicates."""
+    """Every warning that applies, the gravest kinds first."""
     # The box of a law before its fit is the evidence of other constants.
     seen = sights(replace(optimum.law, box=None), sample.x.levels.items)
     return (
@@ -53,7 +54,7 @@ def judge(
         *_signal(fitted, len(optimum.theta)),
         *_search(sample, optimum, fitted),
         *_negative(gaps),
-        *_failed(failed),
+        *_replicates(spread, len(optimum.theta), level),
     )
 
 
@@ -106,7 +107,7 @@ def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     k = int(np.argmax(np.abs(np.log(p.loss / held.observed)) * ~inside))
     yield ResultWarning(
         WarningKind.NOT_COVERED,
-        f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {100 * p.level:.0f}% "
+        f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {percent(p.level)} "
         f"intervals, which a right law shows in {share_in_words(chance)} of cases; worst "
         "is "
         f"{p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed {held.observed[k]:.4f}, "
@@ -118,6 +119,10 @@ def _not_identified(known: Identified, level: float) -> Iterator[ResultWarning]:
     names = known.not_held(level)
     if not names:
         return
+    if not known.left:
+        text = f"the runs hold no constant: {known.cause}"
+        yield ResultWarning(WarningKind.NOT_IDENTIFIED, text, names)
+        return
     moved = ", ".join(_followed(known, name, level) for name in names)
     mend = f"; two runs would tell: {known.remedy}" if known.remedy else ""
     yield ResultWarning(
@@ -128,9 +133,9 @@ def _not_identified(known: Identified, level: float) -> Iterator[ResultWarning]:
 
 
 def _followed(known: Identified, name: str, level: float) -> str:
-    """A constant with the side to which it is held, if any; that it is above 0 is no news."""
+    """A constant with the side to which it is held, if any."""
     low, high = known.profile(name, level)
-    if np.isfinite(low) and low > 1e-9:
+    if np.isfinite(low) and np.isinf(high):
         return f"{name} (above {low:.3g})"
     return f"{name} (below {high:.3g})" if np.isfinite(high) else name
 
@@ -250,7 +255,8 @@ def _search(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[Result
     if c.starts and c.agree < max(2, 0.1 * c.starts):
         yield ResultWarning(
             WarningKind.STARTS_DISAGREE,
-            f"{c.agree} of {c.starts} starts agree on the optimum; raise starts or fix constants",
+            f"{c.agree or 'none'} of {c.starts} starts agree on the optimum; raise starts or fix "
+            "constants",
         )
     base = tuple(name for name in optimum.absent if is_base(name))
     if base:
@@ -301,10 +307,20 @@ def _negative(gaps: Gaps | None) -> Iterator[ResultWarning]:
         )
 
 
-def _failed(failed: int) -> Iterator[ResultWarning]:
-    if failed:
-        text = f"{failed} bootstrap replicates ended nowhere and are left out of every interval"
+def _replicates(spread: Draws, constants: int, level: float) -> Iterator[ResultWarning]:
+    made = len(spread.theta)
+    if spread.failed:
+        text = (
+            f"{spread.failed} of {made + spread.failed} bootstrap replicates ended nowhere and are "
+            "left out of every interval"
+        )
         yield ResultWarning(WarningKind.UNDEFINED_DRAWS, text)
+    if constants and made < least_draws(level):
+        text = (
+            f"{made} bootstrap replicates are too few for level {level:g}: ends of intervals are "
+            f"their extremes; it needs at least {least_draws(level)} draws"
+        )
+        yield ResultWarning(WarningKind.FEW_DRAWS, text)
 
 
 def _some(names: list[str], most: int = 6) -> str:

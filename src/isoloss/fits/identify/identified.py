@@ -15,6 +15,8 @@ from isoloss.laws import Array, Mask
 #: What an answer may move along a ridge that a bound cuts before it is withheld: a log loss, so
 #: many times the spread of the residuals; an exponent; the logarithm of a count.
 NOISES, EXPONENT, COUNT = 4.0, 0.1, float(np.log(1.5))
+#: What a constant that ends at zero may be and still count as zero.
+ZERO = 1e-9
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Identified:
     ridges
         The ridge that each followed constant lies on, a number from 0: those that move together.
     left
-        Degrees of freedom that the constants leave.
+        Degrees of freedom that the constants leave; with none the runs hold nothing.
     level
         The level to which walks were followed.
     noise
@@ -102,10 +104,14 @@ class Identified:
 
     def inside(self, level: float) -> Mask:
         """Which points lie in the likelihood region of a level, shape (R,)."""
+        if not self.left:
+            return np.ones(len(self.statistic), dtype=bool)
         return np.asarray(self.statistic <= self._limit(level) * (1 + 1e-9))
 
     def cut(self, level: float) -> Mask:
         """Which points lie on a ridge that a bound ends inside the region, shape (R,)."""
+        if not self.left:
+            return np.ones(len(self.walk), dtype=bool)
         ridge = np.append(np.array(self.ridges, dtype=np.intp), -1)[self.walk // 2]
         ends = [k for k in range(2 * len(self.followed)) if self._meets_bound(k, level)]
         return np.isin(ridge, [self.ridges[k // 2] for k in ends])
@@ -117,15 +123,17 @@ class Identified:
         """
         if name not in self.followed:
             raise FitError(f"constant {name!r} was not followed; followed were {self.followed}")
+        if not self.left:
+            return -np.inf, np.inf
         k = self.followed.index(name)
         low, high = self._end(2 * k, k, level), self._end(2 * k + 1, k, level)
         # Where another walk or optimum went beyond an end, that end is not the region's.
         others = self.values[self.inside(level), k]
         near = 0.01 * np.ptp(others)
-        return (
-            low if others.min() >= low - near else -np.inf,
-            high if others.max() <= high + near else np.inf,
-        )
+        low = low if others.min() >= low - near else -np.inf
+        high = high if others.max() <= high + near else np.inf
+        # That a floor or an amplitude is not below zero needs no run.
+        return (-np.inf if 0 <= low <= ZERO and np.isinf(high) else low), high
 
     def not_held(self, level: float) -> tuple[str, ...]:
         """Constants whose profile interval is open to a side."""
@@ -143,7 +151,8 @@ class Identified:
         spread = known[within & (cut | (self.walk < 0))]
         with np.errstate(all="ignore"):
             low, high = (f.reduce(known[within]) for f in (np.fmin, np.fmax))
-            moved = ~(spread.max(axis=0) - spread.min(axis=0) <= least)
+            # Without a degree of freedom nothing says how far an answer may move.
+            moved = ~(spread.max(axis=0) - spread.min(axis=0) <= least) | (not self.left)
         return Along(low, high, np.asarray(moved & cut.any()))
 
     def of_exponents(self, answers: Array, level: float) -> Along:

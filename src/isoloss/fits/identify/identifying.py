@@ -39,7 +39,8 @@ def identify(optimum: Optimum, sample: Sample, level: float) -> tuple[Optimum, I
     Returns
     -------
     tuple of Optimum and Identified
-        Nothing is followed, and nothing costs, where the Jacobian holds every constant.
+        Nothing is followed, and nothing costs, where the Jacobian holds every constant; nothing is
+        held where the runs leave no degree of freedom.
 
     Notes
     -----
@@ -48,6 +49,9 @@ def identify(optimum: Optimum, sample: Sample, level: float) -> tuple[Optimum, I
     """
     if not len(optimum.theta):
         return optimum, Identified()
+    few = too_few(sample, len(optimum.theta))
+    if few:
+        return optimum, _nothing_held(optimum, level, few)
     for _ in range(ROUNDS):
         found = likelihood(optimum, sample.clusters)
         flagged = loose(found, level)
@@ -61,6 +65,43 @@ def identify(optimum: Optimum, sample: Sample, level: float) -> tuple[Optimum, I
             break
         optimum = improved(optimum, ridge.theta[best])
     return optimum, _identified(found, flagged, ridges, ridge, optimum, sample, level)
+
+
+def too_few(sample: Sample, constants: int) -> str:
+    """Why runs hold nothing, in words: as many constants as runs, or more than units; else empty.
+
+    Without a residual beyond the constants nothing says how far the runs scatter, so no interval
+    can be closed, however well the curve meets them.
+    """
+    if len(sample) <= constants:
+        return (
+            f"{len(sample)} runs for {constants} constants leave no residual that says how far "
+            "runs scatter; add runs or fix constants"
+        )
+    if sample.units < constants:
+        return (
+            f"{len(sample)} runs come in {sample.units} {sample.by}, fewer than the {constants} "
+            f"constants; add {sample.by} or fix constants"
+        )
+    return ""
+
+
+def _nothing_held(optimum: Optimum, level: float, cause: str) -> Identified:
+    """The optimum alone, with every constant free on one ridge that nothing ends."""
+    coordinates, theta = optimum.problem.coordinates, optimum.theta[None, :]
+    names = tuple(k.name for k in coordinates.free)
+    return Identified(
+        followed=names,
+        theta=theta,
+        values=coordinates.table(theta),
+        statistic=np.zeros(1),
+        walk=np.full(1, -1),
+        bound=np.zeros(1, dtype=bool),
+        ridges=(0,) * len(names),
+        left=0,
+        level=level,
+        cause=cause,
+    )
 
 
 def _with_basins(found: Likelihood, ridge: Ridge, ends: Array, level: float) -> Ridge:

@@ -14,6 +14,9 @@ from isoloss.laws import Array, Mask
 #: First step as a share of the linear half width, growth of steps, rounds at most, and refinements
 #: of a crossing.
 FIRST, GROWTH, ROUNDS, FINE = 0.4, 1.8, 40, 2
+#: Share of its range by which a constant stops short of a bound towards which the objective falls:
+#: the last steps of a walk gain too little to be made.
+SHORT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def at_search_bound(coordinates: Coordinates, theta: Array) -> Mask:
     Zero is no such bound: that of a floor, or of an amplitude that is walked in its logarithm, is
     where the constant itself ends.
     """
-    near = 1e-9 * (coordinates.upper - coordinates.lower)
+    near = SHORT * (coordinates.upper - coordinates.lower)
     natural = np.array([k.scale == "log" or k.lower == 0 for k in coordinates.free])
     low = (theta <= coordinates.lower + near) & ~natural
     return np.asarray(low | (theta >= coordinates.upper - near))

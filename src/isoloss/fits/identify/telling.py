@@ -54,19 +54,19 @@ def widened(made: Prediction, laws: Sequence[Law], draws: Array, x: Inputs) -> P
     names = dict.fromkeys(
         name for weight, known, _ in loose for name in known.not_held(made.level) if weight > 0
     )
-    said = _said(made, tuple(names), np.flatnonzero(reach.moved))
+    said = _said(made, loose, tuple(names), np.flatnonzero(reach.moved))
     return replace(made, low=low, high=high, warnings=(*made.warnings, *said))
 
 
 def _said(
-    made: Prediction, names: tuple[str, ...], moved: NDArray[np.intp]
+    made: Prediction, laws: Sequence[Law], names: tuple[str, ...], moved: NDArray[np.intp]
 ) -> tuple[ResultWarning, ...]:
     if not len(moved):
         return ()
     k = int(moved[0])
     where = f"{made.params[k]:.3g} params on {made.tokens[k]:.3g} tokens in '{made.precision[k]}'"
-    text = (
-        f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {where}: it moves "
-        f"with {', '.join(names)}, which they do not hold, so it has no interval"
+    why = next((known.cause for _, known, _ in laws if not known.left), "")
+    text = f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {where}: " + (
+        why or f"it moves with {', '.join(names)}, which they do not hold, so it has no interval"
     )
     return (ResultWarning(WarningKind.NOT_IDENTIFIED, text, names),)

@@ -47,16 +47,26 @@ class Certificate:
     ridge: dict[str, float]
 
     def __str__(self) -> str:
+        if not self.starts:
+            return f"{self.objective:.6g}; no constant is free, so nothing was searched"
         flat = ", ".join(
-            f"{name} by {100 * v:.1f}%"
+            f"{name} {_moved(v)}"
             for name, v in sorted(self.ridge.items(), key=lambda kv: -kv[1])[:3]
         )
         return (
-            f"{self.agree} of {self.starts} starts agree on {self.objective:.6g}; relative "
+            f"{self.agree or 'none'} of {self.starts} starts agree{'s' * (self.agree == 1)} on "
+            f"{self.objective:.6g}; relative "
             f"gradient {self.gradient:.1e}; condition {self.condition:.1e}; along the ridge 0.1% "
             "of the "
             f"objective moves {flat or 'nothing'}"
         )
+
+
+def _moved(share: float) -> str:
+    """A relative change in words; beyond a hundred times its size says no more."""
+    if share > 100:
+        return "by more than 100 times itself"
+    return f"by {100 * share:.1f}%" if share < 10 else f"by {share:.0f} times itself"
 
 
 @dataclass(frozen=True)

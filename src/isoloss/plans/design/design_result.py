@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from isoloss.files import percent
 from isoloss.fits import NOT_HELD, ResultWarning, Section, text
 from isoloss.runs import compact, save_frame
 
@@ -141,7 +142,7 @@ class NextRuns:
 
     def _headline(self) -> list[str]:
         middle, low, high = self.params
-        share = f"{100 * self.level:g}%"
+        share = percent(self.level)
         ends = f"{share}: {compact(low)} to {compact(high)}"
         now = f"{compact(middle)} ({ends}, a factor of {self.width.now:.3g})"
         if not self.held:

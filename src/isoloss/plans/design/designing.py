@@ -98,7 +98,7 @@ def next_runs(
     most_runs, most_seeds = as_count("max_runs", max_runs), as_count("max_seeds", max_seeds)
     count = as_count("replicates", replicates)
     _check_noise(noise)
-    check_level(level)
+    check_level(level, count)
     group = member_of(fit, group).group
     asked = Target(fit, wanted, device, _precisions_of(fit, target_precision, group)[0], group)
     tried, left_out = _precisions_of(fit, precision, group)

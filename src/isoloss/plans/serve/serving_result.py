@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from isoloss.files import percent
 from isoloss.fits import (
     UNKNOWN,
     Absent,
@@ -136,7 +137,7 @@ class ServingPlan:
         )
         notes = (
             f"gap in {metric_of(self.metric).unit} to the model as trained; "
-            f"intervals of {100 * self.level:g}% over laws and bootstrap replicates",
+            f"intervals of {percent(self.level)} over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
             "each candidate is judged by the laws that see it (unknown: it does not), laws of one "

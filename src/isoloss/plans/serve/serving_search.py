@@ -95,9 +95,9 @@ def rank_serving(
     """
     budget, device = as_budget(budget), as_machine(hardware)
     n, d = _model(budget)
-    check_level(level)
-    check_switch("extrapolate", extrapolate)
     draws = as_count("draws", draws)
+    check_level(level, draws)
+    check_switch("extrapolate", extrapolate)
     asked = _spelled(formats, trained)
     members = _telling(members_of(laws, group))
     metric = metric_of_all(members)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
 from matplotlib.lines import Line2D
 
+from isoloss.files import percent
 from isoloss.fits import Comparison, Entry, Fit
 from isoloss.laws import Array
 from isoloss.plots.drawing import draws
@@ -28,7 +29,7 @@ def ranking_figure(comparison: Comparison) -> Figure:
     text = (
         f"{comparison.best.facts.runs} runs; held out in turn: {', '.join(comparison.rules)}; "
         "bars: "
-        f"{100 * comparison.level:.0f}% intervals over held-out runs; weights: held-out "
+        f"{percent(comparison.level)} intervals over held-out runs; weights: held-out "
         "predictions and AICc, bars their standard errors."
     )
     if comparison.refused:

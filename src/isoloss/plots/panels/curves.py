@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from isoloss.files import percent
 from isoloss.fits import Fit
 from isoloss.laws import Array, DomainError, Grouped, Inputs, as_inputs
 from isoloss.plots.drawing import draws
@@ -76,7 +77,7 @@ def curves_figure(fit: Fit) -> Figure:
     style = styles(list(seen.level))
     text = fit_caption(fit)
     if len(fit.draws):
-        text += f" Bands: {100 * fit.level:.0f}% interval of a new run."
+        text += f" Bands: {percent(fit.level)} interval of a new run."
     if seen.group is not None:
         text += f" Base of {seen.group}, over the runs it was fitted to."
     return _sizes(fit, seen, text) if len(style) == 1 else _panels(fit, seen, style, text)

@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from isoloss.files import percent
 from isoloss.fits import NOT_HELD, Fit, interval_in_words
 from isoloss.laws import Array, Constant
 from isoloss.plots.drawing import draws
@@ -75,7 +76,7 @@ def caption(fit: Fit) -> str:
     held, excluded = int(fit.points.held_out.sum()), sum(fit.facts.excluded.values())
     counts = f"{fit.facts.runs - held} runs fitted" + (f", {held} held out" if held else "")
     counts += f", {excluded} excluded" if excluded else ""
-    sure = f"{100 * fit.level:.0f}% intervals from {len(fit.draws)} bootstrap replicates"
+    sure = f"{percent(fit.level)} intervals from {len(fit.draws)} bootstrap replicates"
     sure += f" ({fit.resample})"
     kinds = ", ".join(dict.fromkeys(c.kind for c in fit.warnings)) or "none"
     sure = sure if len(fit.draws) else "no bootstrap replicates, so no intervals"

@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from isoloss.files import percent
 from isoloss.laws import Array, Box, Mask
 from isoloss.plans import Frontier, Plan
 from isoloss.plots.drawing import draws
@@ -143,7 +144,7 @@ def _of_frontier(plan: Plan, front: Frontier, inside: tuple[float, float] | None
             "the best of those with equally many bits."
         )
     if any((c.high > c.low).any() for c in front.curves):
-        text += f" Bands: {100 * plan.level:g}% intervals over laws and bootstrap replicates."
+        text += f" Bands: {percent(plan.level)} intervals over laws and bootstrap replicates."
     return text + ("" if inside else " No plan here lies inside the runs of every law.")
 
 

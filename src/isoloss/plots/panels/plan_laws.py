@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from isoloss.files import percent
 from isoloss.plans import LawPlan, Plan
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
@@ -36,7 +37,7 @@ def laws_figure(plan: Plan) -> Figure:
     text = caption(plan) + (
         " A row a law, with the precision it would choose; line and band: the plan over all laws "
         "and its "
-        f"{100 * plan.level:g}% interval."
+        f"{percent(plan.level)} interval."
     )
     text += " Losses on different corpora are not comparable." if len(laws) > 1 else ""
     legend: list[tuple[Artist, str]] = [

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from isoloss.files import percent
 from isoloss.fits import NOT_HELD
 from isoloss.laws import Array, Box
 from isoloss.plans import Charts, Choice, Plan, Surface
@@ -101,7 +102,7 @@ def _counted(plan: Plan, charts: Charts) -> str:
     """What the picture holds that its legend does not say."""
     text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
     text += (
-        f" Intervals: {100 * plan.level:g}% over laws and bootstrap replicates."
+        f" Intervals: {percent(plan.level)} over laws and bootstrap replicates."
         if plan.choices[0].has_interval
         else ""
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from isoloss.files import percent
 from isoloss.fits import Profile, interval_in_words
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
@@ -22,7 +23,7 @@ def profile_figure(profile: Profile) -> Figure:
     """
     order = np.argsort(profile.values)
     value, rise = profile.values[order], profile.objective[order] - profile.objective.min()
-    level = f"{100 * profile.level:.0f}%"
+    level = f"{percent(profile.level)}"
     ends = interval_in_words(profile.ends, "{:.4g}".format)
     text = (
         f"All other constants are fitted again at each value. {level} interval {ends}; "
