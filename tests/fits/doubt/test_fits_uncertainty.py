@@ -12,9 +12,10 @@ from isoloss.fits import FitError, fit
 from isoloss.fits.doubt.resampling import weights, wild
 from isoloss.fits.doubt.uncertainty import replicates, resample
 from isoloss.fits.sample import as_sample
-from isoloss.fits.solve.objective import HUBER
+from isoloss.fits.solve.objective import HUBER, SQUARES
 from isoloss.fits.solving import optimum_of
-from isoloss.laws import preset
+from isoloss.laws import as_inputs, preset
+from isoloss.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def test_wild_flips_whole_groups(exponent):
 
 def test_the_default_resample_follows_the_runs(table):
     law = preset("chinchilla")
-    assert fit(law, table, draws=2).resample == "runs"
+    assert fit(law, table, draws=2).resample == "fractional"  # 30 runs for five constants are few
+    assert fit(law.fix(alpha=0.34, beta=0.36), table, draws=2).resample == "runs"
     grouped = table.with_columns(group=[f"model {k % 15}" for k in range(len(table))])
     assert fit(law, grouped, draws=2).resample == "groups"
     assert (
@@ -86,6 +88,29 @@ def test_the_default_resample_follows_the_runs(table):
     )
     with pytest.raises(FitError, match="runs are not grouped"):
         fit(law, table, how="groups", draws=2)
+
+
+def test_few_runs_are_drawn_as_wide_as_least_squares_says():
+    """The oracle: a linear law whose constants have a known covariance, s^2 (X'X)^-1 over n - p."""
+    rng = np.random.default_rng(2)
+    n, d = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 1e9, 4), np.geomspace(1e9, 5e10, 4)))
+    law = preset("chinchilla").fix(alpha=0.34, beta=0.36)
+    truth = law.at(A=420.0, B=1900.0, E=1.75)
+    loss = truth.loss(as_inputs(n, d)) * np.exp(0.003 * rng.standard_normal(16))
+    rows = zip(n.tolist(), d.tolist(), loss.tolist(), strict=True)
+    sample = as_sample([Run(params=a, tokens=b, loss=c, precision="bf16") for a, b, c in rows])
+    optimum = optimum_of(law, sample, SQUARES, 4)
+    jacobian = optimum.problem.jacobian(optimum.theta)
+    residual = optimum.problem.residuals(optimum.theta[None, :])[0]
+    wide = np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)) * (residual @ residual) / 13)
+    found = resample(sample, optimum, 400)
+    assert found.how == "fractional"
+    assert found.theta.std(axis=0) / wide == pytest.approx(np.ones(3), abs=0.3)
+    drawn = weights("fractional", np.arange(16), 400, np.random.default_rng(0))
+    begun = np.tile(optimum.theta, (400, 1))
+    alone = replicates(replace(optimum.problem, weights=drawn), begun, "fractional")
+    grown = found.theta.std(axis=0) / alone.theta.std(axis=0)
+    assert grown == pytest.approx(np.full(3, np.sqrt(16 / 13)), rel=0.1)
 
 
 def test_unknown_resample(best):
@@ -116,4 +141,4 @@ def test_the_order_of_rows_changes_nothing(table, how):
     )
     assert two.draws == pytest.approx(one.draws, rel=1e-6)
     points = ("1B", "30B")
-    assert two.predict(*points).low == pytest.approx(one.predict(*points).low, rel=1e-8)
+    assert two.predict(*points).low == pytest.approx(one.predict(*points).low, rel=1e-5)

@@ -18,8 +18,8 @@ from isoloss.laws import Array
 #: What rests on fewer runs (or groups) than this may vanish from a resample of whole ones: weights
 #: are then fractional.
 SCARCE = 10
-#: Units a constant below which cells and trajectories are weighted instead of drawn, and the most
-#: variance of such weights.
+#: Units a constant below which runs, cells and trajectories are weighted instead of drawn, and the
+#: most variance of such weights.
 SPARE, MOST_SPREAD = 8, 4.0
 
 #: Steps of a replicate at most: those still walking follow a ridge, where predictions hardly move.
@@ -48,13 +48,13 @@ class Draws:
 def default_resample(sample: Sample, optimum: Optimum) -> Resample:
     """The way of resampling that the runs allow.
 
-    Fractional weights where some constant rests on few runs or units, or where cells or
+    Fractional weights where some constant rests on few runs or units, or where runs, cells or
     trajectories are few beside the constants, else whole groups or cells, else runs. Under Huber
     with a delta far below the noise, intervals from whole runs are somewhat wide; wild ones are
     right for constants of precision and too narrow for those of the base (docs/results.md,
     Recovery), so they are no default.
     """
-    few = sample.by in ("cells", "trajectories") and sample.units < SPARE * len(optimum.theta)
+    few = sample.by != "groups" and sample.units < SPARE * len(optimum.theta)
     if few or _least_support(sample, optimum) < SCARCE:
         return "fractional"
     match sample.by:
@@ -99,9 +99,13 @@ def _spread(sample: Sample, constants: int) -> float:
     """Variance of fractional weights that makes up for the constants that few units hold.
 
     Residuals of U units under p constants have (U - p) / U of the variance of the noise, and with
-    weights of variance one replicates vary by as much too little.
+    weights of variance one replicates vary by as much too little. Weights of variance U / (U - p)
+    are those of U - p units drawn from U, and no row is lost: whole runs drawn so seldom leave
+    designs that hold less than the table does, and intervals that are far too wide.
+    Reference: Rao and Wu 1988, JASA 83 (weights of resamples scaled to give variances their due).
     """
-    if sample.by not in ("cells", "trajectories"):
+    # Groups are of very different sizes: the constants take more from some than this says.
+    if sample.by == "groups":
         return 1.0
     return min(MOST_SPREAD, sample.units / max(1, sample.units - constants))
 
