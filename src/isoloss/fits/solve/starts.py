@@ -51,19 +51,17 @@ def with_amplitudes(
     """Starts (S, p) from shape constants, each of shape (S,); amplitudes follow from losses."""
     coordinates = problem.coordinates
     count = len(next(iter(shapes.values()))) if count is None else count
-    theta = np.empty((count, len(coordinates.free)))
-    for s in range(count):
-        values = {
+    begin = [
+        {
             k.name: float(shapes[k.name][s]) if k.name in shapes else k.start[0]
             for k in coordinates.free
         }
-        theta[s] = coordinates.theta(
-            values
-            | _amplitudes(
-                problem, values, 0.5 if share is None or not len(share) else float(share[0, s])
-            )
-        )
-    return np.clip(theta, coordinates.lower, coordinates.upper)
+        for s in range(count)
+    ]
+    shares = np.full(count, 0.5) if share is None or not len(share) else share[0]
+    found = _amplitudes(problem, np.array([coordinates.theta(v) for v in begin]), shares)
+    theta = [coordinates.theta(v | own) for v, own in zip(begin, found, strict=True)]
+    return np.clip(np.array(theta), coordinates.lower, coordinates.upper)
 
 
 def descend(problem: Problem, theta: Array, tolerance: float = 1e-9) -> tuple[Problem, Solution]:
@@ -144,45 +142,56 @@ def _between(k: Constant, share: Array) -> Array:
     )
 
 
-def _amplitudes(problem: Problem, values: Mapping[str, float], share: float) -> dict[str, float]:
-    """Amplitudes for given shapes by non-negative least squares on relative residuals.
+def _amplitudes(problem: Problem, theta: Array, shares: Array) -> list[dict[str, float]]:
+    """Amplitudes for the shapes of each of many vectors (S, p) by non-negative least squares.
 
-    With an outer exponent the loss is not linear in A and B but (L - E)^(1/kappa) is, so the floor
-    E is then taken as a share of the least loss and penalties are left out.
+    Residuals are relative. With an outer exponent the loss is not linear in A and B but
+    (L - E)^(1/kappa) is, so the floor E is then taken as a share (S,) of the least loss and
+    penalties are left out.
     """
     coordinates = problem.coordinates
     names = [k.name for k in coordinates.free if k.amplitude]
     if not names:
-        return {}
+        return [{} for _ in theta]
     observed = problem.observed if problem.observed.ndim == 1 else problem.observed[0]
-    unit = coordinates.constants(coordinates.theta(dict(values))[None, :])
-    kappa = float(np.ravel(unit["kappa"])[0]) if "kappa" in unit else 1.0
-    floors = {
-        k: 0.95 * share * float(observed.min())
-        for k in names
-        if kappa != 1.0 and k.partition("[")[0] == "E"
-    }
-    solved = [k for k in names if k not in floors]
-    rest = _column(problem, unit, names, "")
-    target = observed - rest - (max(floors.values()) if floors else 0.0)
-    columns = np.array([_column(problem, unit, names, name) - rest for name in solved]).T
+    unit = coordinates.constants(theta)
+    kappa = np.broadcast_to(unit.get("kappa", 1.0), (len(theta), 1))[:, 0]
+    rest = _column(problem, unit, names, "", len(theta))
+    columns = {name: _column(problem, unit, names, name, len(theta)) - rest for name in names}
+    least = {k.name: k.lower for k in coordinates.free}
+    out = []
+    for s, outer in enumerate(kappa):
+        lowest = 0.95 * float(shares[s]) * float(observed.min())
+        floors = {k: lowest for k in names if outer != 1.0 and k.partition("[")[0] == "E"}
+        solved = [k for k in names if k not in floors]
+        target = observed - rest[s] - (lowest if floors else 0.0)
+        own = np.array([columns[name][s] for name in solved]).T
+        found = _non_negative(own, target, float(outer))
+        out.append(
+            floors
+            | {
+                name: max(float(v), least[name], 1e-9 * (name[0] != "E"))
+                for name, v in zip(solved, found, strict=False)
+            }
+        )
+    return out
+
+
+def _non_negative(columns: Array, target: Array, kappa: float) -> Array:
+    """Non-negative factors of columns (n, m) that make up targets (n,); none where there are no
+    such."""
     if kappa != 1.0:
         with np.errstate(invalid="ignore"):  # a base above the loss leaves nothing to solve for
             target, columns = target ** (1 / kappa), columns ** (1 / kappa)
     if not np.isfinite(columns).all() or not (target > 0).all():
-        return floors
-    found, _ = nnls(columns / target[:, None], np.ones(len(target)))
-    least = {k.name: k.lower for k in coordinates.free}
-    return floors | {
-        name: max(float(v), least[name], 1e-9 * (name[0] != "E"))
-        for name, v in zip(solved, found, strict=True)
-    }
+        return np.zeros(0)
+    return np.asarray(nnls(columns / target[:, None], np.ones(len(target)))[0])
 
 
 def _column(
-    problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str
+    problem: Problem, unit: Mapping[str, Array | float], names: list[str], name: str, count: int
 ) -> Array:
-    """The loss when one amplitude (or none) is one and all others are zero, shape (n,)."""
+    """The loss when one amplitude (or none) is one and all others are zero, shape (count, n)."""
     ties = problem.coordinates.law.ties
     c = {
         k: (1.0 if ties.get(k, k) == name else 0.0) if ties.get(k, k) in names else v
@@ -190,4 +199,4 @@ def _column(
     }
     with np.errstate(all="ignore"):
         loss = problem.coordinates.law.formula.loss(c, problem.x)
-    return np.array(np.broadcast_to(plain(loss), (1, len(problem.x)))[0])
+    return np.array(np.broadcast_to(plain(loss), (count, len(problem.x))))
