@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import total_ordering
+from functools import cached_property, total_ordering
 from types import MappingProxyType
 from typing import Literal
 
@@ -107,7 +107,7 @@ class Precision:
     @property
     def trained(self) -> Precision:
         """The same precision without what follows the arrow."""
-        return Precision(self, {})
+        return Precision(self, {}) if self.serve else self
 
     def format(self, part: str, stage: Stage = "train") -> Format | None:
         """The format of a part or dotted scope, or None where it is unset.
@@ -121,6 +121,17 @@ class Precision:
             The part is unknown, it is 'kv' and keys and values differ, or the precision changes
             during training.
         """
+        # Laws and plans ask for the same few parts thousands of times.
+        if (part, stage) not in self._known:
+            self._known[part, stage] = self._found(part, stage)
+        return self._known[part, stage]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, Stage], Format | None]:
+        """The formats that were asked for."""
+        return {}
+
+    def _found(self, part: str, stage: Stage) -> Format | None:
         scope = read_scope(part)
         stages = (self.serve, self.phases[-1][1]) if stage == "serve" else (self.train,)
         if part_of(scope) == "kv":
@@ -178,6 +189,10 @@ class Precision:
         return f"Precision({str(self)!r})"
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         phases = tuple((start, tuple(each.items())) for start, each in self.phases)
         return hash((phases, tuple(self.serve.items())))
 
@@ -241,7 +256,8 @@ def _normal(formats: Formats) -> dict[str, Format]:
     for scope, known in formats.items():
         share = plain_granularity(scope, known)
         default = None if share == default_granularity(scope, known) else share
-        plain[scope] = replace(known, granularity=default)
+        same = known.granularity == default
+        plain[scope] = known if same else replace(known, granularity=default)
     both = plain.get("kv")
     k, v = plain.get("k", both), plain.get("v", both)
     if k is not None and v is not None:

@@ -117,9 +117,9 @@ class Plans:
         if panel.seers[k] == own and self.of(k).which == tuple(range(len(self.space))):
             return _won(self.of(k), k)
         laws = zip(panel.taken(own), sorted(own), strict=True)
-        return sum(m.weight * _won(self._alone(i), k) for m, i in laws)
+        return sum(m.weight * _won(self.alone(i), k) for m, i in laws)
 
-    def _alone(self, i: int) -> Planned:
+    def alone(self, i: int) -> Planned:
         """The plan of one law, of the candidates that it sees."""
         own = frozenset({i})
         return self._planned(own, tuple(self.panel.seen_by_all(own)), True)

@@ -271,9 +271,14 @@ def _of_law(i: int, plans: Plans) -> LawPlan:
     """What one law alone would do with the budget, among the candidates that it sees."""
     member, row = plans.panel.members[i], plans.panel.views[i]
     seen = [k for k, view in enumerate(row) if view.sees]
-    space = plans.space.pick(seen or [k for k, view in enumerate(row) if view.undefined is None])
-    levels = levels_of(space.precisions)
-    best = search(loss_of(member, member.values, levels, plans.budget), space)
+    if seen and member.drawn is None:  # without replicates its mean loss is its loss
+        found = plans.alone(i)
+        space, best = found.space, found.mean
+    else:
+        defined = [k for k, view in enumerate(row) if view.undefined is None]
+        space = plans.space.pick(seen or defined)
+        loss = loss_of(member, member.values, levels_of(space.precisions), plans.budget)
+        best = search(loss, space)
     k = int(np.argmin(best.loss[0]))
     n, d = float(best.params[0, k]), float(best.tokens[0, k])
     return LawPlan(

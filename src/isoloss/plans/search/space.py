@@ -155,10 +155,10 @@ def spendings_of(
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
     """FLOPs of bf16 that one FLOP of a forward pass costs as served."""
-    formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
-    forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
     if machine.is_abstract:
         return rate.cost
+    formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
+    forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
     return rate_of(replace(machine, measured={}), forward).cost
 
 

@@ -296,7 +296,9 @@ def far(member: Member, params: float, tokens: float) -> float:
     law: Law = member.law
     if law.box is None:
         return float("nan")
-    return float(law.box.outside(member.point(Precision("fp"), params, tokens))[0])
+    counts = np.array([params]), np.array([tokens])
+    point = Inputs(*counts, Levels(()), np.zeros(1, dtype=np.intp))  # regions are of counts alone
+    return float(law.box.outside(point)[0])
 
 
 def levels_of(precisions: Sequence[Precision]) -> Levels:
