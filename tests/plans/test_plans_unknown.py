@@ -109,9 +109,10 @@ def test_point_laws_have_no_interval_and_are_never_sure() -> None:
         assert np.isnan([*c.params_interval, *c.tokens_interval, *c.loss_interval]).all()
         assert c.probability != c.probability
     assert "100%" not in str(found).split("What each law")[0]
-    assert np.isnan(found.regrets[0].excess_interval).all()
     two, by = planned(["kumar2024", preset("kumar2024").at(gamma_w=9.0)], ["w5", "w3 a6"])
     assert by["w5"].probability == 1.0
+    assert np.isnan(two.regrets[0].excess_interval).all()
+    assert "point law" in str(two).split("What simpler")[1]
     assert "best to 100% of the laws by weight, which have no replicates" in str(two)
 
 

@@ -66,7 +66,7 @@ def replanned(
         c = m.chosen(rows)
         # Where compute is limited and a replicate still finds no best size, its plan stands at the
         # edge: what it does not tell makes the interval wide, and is no error.
-        endless = bool(space.spendings)
+        endless = space.limits_training
         found.append(search(loss_of(m, c, levels, budget), space, len(rows), endless))
         weights += [m.weight / len(rows)] * len(rows)
     stacked = (

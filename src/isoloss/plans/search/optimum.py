@@ -143,7 +143,7 @@ def _finished(loss: Loss, space: Space, params: Array, tokens: Array, endless: b
                 f"no best {name} within the budget: by the law the loss falls with them to the end "
                 "of the search, whatever else they leave; its runs may not tell params from tokens "
                 f"(see the warnings of the fit): fit more runs, or hold {name}"
-                if space.spendings
+                if space.limits_training
                 else f"nothing limits {name}: the loss falls with them for ever; {NEEDED[name]}"
             )
     return Best(np.exp(params), np.exp(tokens), np.where(good, value, np.inf))

@@ -69,6 +69,11 @@ class Space:
     def __len__(self) -> int:
         return len(self.precisions)
 
+    @property
+    def limits_training(self) -> bool:
+        """Whether some limit pays for params and for tokens."""
+        return any(bool((s.each > 0).any()) for s in self.spendings)
+
     def take(self, k: int) -> Space:
         """The space of one of the precisions."""
         return self.pick([k])
