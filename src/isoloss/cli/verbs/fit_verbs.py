@@ -24,7 +24,6 @@ from isoloss.cli.arguments import (
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json, waiting
-from isoloss.files import percent
 
 if TYPE_CHECKING:
     from isoloss.fits import Comparison, Fit, Profile, Section
@@ -197,7 +196,7 @@ def _profile_section(profiles: list[Profile]) -> list[Section]:
     rows = tuple(
         (each.name, *il.fits.ends_in_words(each.ends, "{:.5g}".format)) for each in profiles
     )
-    title = f"Profile likelihood, {percent(profiles[0].level)} intervals"
+    title = f"Profile likelihood, {il.files.percent(profiles[0].level)} intervals"
     return [il.fits.Section(title, (), ("", "low", "high"), rows)]
 
 

@@ -12,7 +12,6 @@ from isoloss.cli.arguments import DOUBT, AsJson, OfName, listed, saved_or_law
 from isoloss.cli.manual import Example
 from isoloss.cli.output import show, show_json
 from isoloss.cli.refusing import Refused
-from isoloss.files import percent
 
 if TYPE_CHECKING:
     from isoloss.fits import Comparison, Fit, Prediction, Section
@@ -153,7 +152,9 @@ def _sections(name: str, found: Prediction) -> list[Section]:
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
     unit = il.runs.metric_of(found.metric).per_run
     line = (
-        unit if bare else f"{unit}; low to high is the {percent(found.level)} interval of {covers}"
+        unit
+        if bare
+        else f"{unit}; low to high is the {il.files.percent(found.level)} interval of {covers}"
     )
     rows = [
         (

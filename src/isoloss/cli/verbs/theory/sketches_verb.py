@@ -21,7 +21,6 @@ from isoloss.cli.arguments import (
 from isoloss.cli.manual import Example
 from isoloss.cli.output import Answers, answer, waiting
 from isoloss.cli.refusing import Refused
-from isoloss.files import percent
 
 if TYPE_CHECKING:
     from isoloss.formats import Precision
@@ -61,9 +60,7 @@ def sketches(
     ]
     if exact and not all(map(_is_fp, points)):
         shown |= {"gap": "over fp", "gap_se": "+- paired"}
-    title = (
-        f"Risk over {count} sketches, interval of {percent(level)}, {il.linear.INPUT_WORDS[inputs]}"
-    )
+    title = f"Risk over {count} sketches, interval of {il.files.percent(level)}, {il.linear.INPUT_WORDS[inputs]}"
     texts = [str(each) for each in found]
     answer("sketches", Answers(title, points, rows, texts, shown), keeping)
 
