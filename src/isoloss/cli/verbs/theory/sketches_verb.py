@@ -60,7 +60,8 @@ def sketches(
     ]
     if exact and not all(map(_is_fp, points)):
         shown |= {"gap": "over fp", "gap_se": "+- paired"}
-    title = f"Risk over {count} sketches, interval of {il.files.percent(level)}, {il.linear.INPUT_WORDS[inputs]}"
+    words, wide = il.linear.INPUT_WORDS[inputs], il.files.percent(level)
+    title = f"Risk over {count} sketches, interval of {wide}, {words}"
     texts = [str(each) for each in found]
     answer("sketches", Answers(title, points, rows, texts, shown), keeping)
 
