@@ -12,6 +12,7 @@ from isoloss.fits.sample import as_sample
 from isoloss.fits.solve.objective import OBJECTIVES, Objective, as_objective
 from isoloss.fits.solve.optimum import feasible_starts, optimise, pose
 from isoloss.fits.solve.problem import Coordinates, Problem
+from isoloss.fits.solve.slots import Slots
 from isoloss.fits.solve.solver import solve
 from isoloss.fits.solve.starts import descend, draw, with_amplitudes
 from isoloss.laws import preset
@@ -48,7 +49,7 @@ def posed(law, runs, objective="huber"):
     return pose(preset(law), as_sample(runs), as_objective(objective))[0]
 
 
-@pytest.mark.parametrize("law", ["chinchilla", "busbridge2025", "kumar2024"])
+@pytest.mark.parametrize("law", ["chinchilla", "busbridge2025", "kumar2024", "frantar2025"])
 @pytest.mark.parametrize("objective", ["squares", "plain", Objective("student", 5e-3)], ids=str)
 def test_gradient_and_hessian_match_finite_differences(law, objective, quantised):
     problem = posed(law, quantised, objective)
@@ -62,6 +63,23 @@ def test_gradient_and_hessian_match_finite_differences(law, objective, quantised
     numeric = approx_fprime(theta, slope, 1e-7)
     np.testing.assert_allclose(hessian, numeric, rtol=2e-4, atol=2e-4 * np.abs(hessian).max())
     np.testing.assert_allclose(hessian, hessian.T)
+
+
+@pytest.mark.parametrize("law", ["frantar2025", "quartet2025", "thomassen2026"])
+@pytest.mark.parametrize("held", ["none", "fixed", "tied"])
+def test_constants_of_a_table_share_a_derivative_and_keep_their_own(law, held, quantised):
+    sample = as_sample(quantised)
+    free = preset(law).bind(sample.x.levels)
+    one, two = [k.name for k in free.free if "[" in k.name][:2]
+    free = {"none": free, "fixed": free.fix(**{one: 0.7}), "tied": free.tie(one, two)}[held]
+    problem = pose(free, sample, as_objective("squares"))[0]
+    theta = feasible_starts(problem, 3, 0)
+    apart = Slots(np.arange(theta.shape[1]), {})
+    assert len(set(problem.slots.of)) < theta.shape[1]
+    for shared, own in zip(
+        problem.derivatives(theta), problem.derivatives(theta, apart), strict=True
+    ):
+        np.testing.assert_allclose(shared, own, rtol=1e-10, atol=1e-12 * np.abs(own).max())
 
 
 def test_solver_ends_where_scipy_does(table):

@@ -18,6 +18,7 @@ from isoloss.laws import (
     Rounded,
     Sparse,
     Table,
+    alternatives,
     amplitude,
     as_inputs,
     bits_power,
@@ -325,3 +326,13 @@ def test_a_bare_table_sees_no_marks_and_no_sparsity() -> None:
 def test_sparsity_is_part_of_a_label() -> None:
     levels = as_inputs([1e8] * 3, 1e10, "w4", sparsity=["2:4", None, "2:4"]).levels
     assert Table(("w", "a"), number("eff")).bind(levels).labels == ("w4 2:4", "w4")
+
+
+def test_no_level_has_two_constants_of_one_table_and_shared_ones_are_left_out():
+    levels = as_inputs(1e8, 1e10, ["w4 a4", "w3", "bf16"]).levels
+    one = Table(("w", "a"), number("eff")).bind(levels)
+    found = alternatives(Composed(params_factor=(one,)), levels)
+    assert [{name: mask.tolist() for name, mask in table.items()} for table in found] == [
+        {"eff[w4 a4]": [True, False, False], "eff[w3]": [False, True, False]}
+    ]
+    assert all(not table for table in alternatives(Composed((one,), (one,)), levels))

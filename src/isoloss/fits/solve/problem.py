@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.solve.objective import DIGITS, Objective
+from isoloss.fits.solve.slots import Slots, slots_of
 from isoloss.laws import Array, Constant, Inputs, Jet, Law, Value, plain
 
 
@@ -53,12 +54,13 @@ class Coordinates:
         columns = self.table(theta)
         return self._named({k.name: columns[:, i : i + 1] for i, k in enumerate(self.free)})
 
-    def jets(self, theta: Array) -> dict[str, Value]:
-        """As ``constants``, each with its derivatives by theta."""
+    def jets(self, theta: Array, slots: Slots | None = None) -> dict[str, Value]:
+        """As ``constants``, each with its derivatives by theta, or by the slots of theta."""
         columns = self.table(theta)
         jets: dict[str, Value] = {}
-        for i, k in enumerate(self.free):
-            value = columns[:, i : i + 1]
+        for at, k in enumerate(self.free):
+            value = columns[:, at : at + 1]
+            i = at if slots is None else int(slots.of[at])
             if k.scale == "log":
                 jets[k.name] = Jet(value, {i: value}, {(i, i): value})
             else:
@@ -125,9 +127,17 @@ class Problem:
         total = rows.sum(-1) if self.weights is None else (rows * self.weights).sum(-1)
         return np.where(np.isfinite(total), total, np.inf)
 
-    def derivatives(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+    @property
+    def slots(self) -> Slots:
+        """Constants that share a derivative, as no run has two of them."""
+        return slots_of(self.coordinates.law, self.x)
+
+    def derivatives(
+        self, theta: Array, slots: Slots | None = None
+    ) -> tuple[Array, Array, Array, Array]:
         """Objective (S,), gradient (S, p), Hessian (S, p, p), metric diag(J' W J) (S, p)."""
-        loss = self._loss(self.coordinates.jets(theta))
+        slots = self.slots if slots is None else slots
+        loss = self._loss(self.coordinates.jets(theta, slots))
         shape = (len(theta), len(self.x))
         p = theta.shape[1]
         value = np.broadcast_to(loss.value, shape)
@@ -140,16 +150,13 @@ class Problem:
         scale = 1.0 / value if self.objective.log else np.ones(shape)
         jacobian = np.zeros((shape[0], p, shape[1]))
         for i, g in loss.grad.items():
-            np.multiply(g, scale, out=jacobian[:, i, :])
+            slots.put(jacobian, i, g * scale)
         if self.objective.log:
             bend = bend - slope
         hessian = (jacobian * bend[:, None, :]) @ jacobian.transpose(0, 2, 1)
         pull = slope * scale
-        for (i, j), h in loss.hess.items():
-            second = (pull * h).sum(-1)
-            hessian[:, i, j] += second
-            if i != j:
-                hessian[:, j, i] += second
+        for pair, h in loss.hess.items():
+            slots.add(hessian, pair, pull * h)
         total = (weights * self.objective.value(r)).sum(-1)
         gradient = (jacobian @ slope[:, :, None])[:, :, 0]
         metric = (jacobian * jacobian @ irls[:, :, None])[:, :, 0]

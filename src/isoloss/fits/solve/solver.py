@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.fits.solve.problem import Problem
+from isoloss.fits.solve.slots import Slots
 from isoloss.laws import Array, Mask
 
 #: Numbers a block of the batch may hold, so that its arrays stay in the processor's cache.
@@ -113,10 +114,11 @@ def _walk(
         theta[alive], end.value[alive], np.full(len(alive), 1e-2), np.full(len(alive), 2.0)
     )
     current, lower, upper = problem.part(alive), lower[alive], upper[alive]
+    slots = problem.slots
     for step in range(1, max_steps + 1):
         if not len(alive):
             break
-        done, gradient = _step(current, state, lower, upper, tolerance)
+        done, gradient = _step(current, slots, state, lower, upper, tolerance)
         end.theta[alive], end.value[alive], end.gradient[alive] = state.theta, state.value, gradient
         end.steps[alive] = step
         end.converged[alive] = done
@@ -131,11 +133,11 @@ def _walk(
 
 
 def _step(
-    problem: Problem, s: _State, lower: Array, upper: Array, tolerance: float
+    problem: Problem, slots: Slots, s: _State, lower: Array, upper: Array, tolerance: float
 ) -> tuple[Mask, Array]:
     """Move the state by one step, accepted or refused; which walks are done, scaled gradients."""
     with np.errstate(all="ignore"):
-        _, gradient, hessian, metric = problem.derivatives(s.theta)
+        _, gradient, hessian, metric = problem.derivatives(s.theta, slots)
     held = ((s.theta <= lower) & (gradient > 0)) | ((s.theta >= upper) & (gradient < 0))
     gradient = np.where(held, 0.0, gradient)
     scale = 1.0 / np.sqrt(np.maximum(metric, 1e-30 + 1e-14 * metric.max(axis=1, keepdims=True)))

@@ -13,12 +13,13 @@ from isoloss.laws.terms.links import (
 from isoloss.laws.terms.maps import Cap, Repetition
 from isoloss.laws.terms.patterns import Gate, SharedScale, Sparse
 from isoloss.laws.terms.penalties import Condition, Penalty, Requantised, Rounded
-from isoloss.laws.terms.tables import Table, bound, labelled
+from isoloss.laws.terms.tables import Table, alternatives, bound, labelled
 
 # fmt: off
 __all__ = [
     "Cap", "Condition", "FormatLink", "Gate", "Penalty", "Repetition", "Requantised", "Rounded",
-    "SharedScale", "Sparse", "Table", "bits_power", "bound", "decaying", "float_fields", "halving",
+    "SharedScale", "Sparse", "Table", "alternatives", "bits_power", "bound", "decaying",
+    "float_fields", "halving",
     "labelled", "noise_of", "saturating", "tanh_error",
 ]
 # fmt: on

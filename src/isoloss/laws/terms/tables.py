@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isoloss.formats import Format, Precision
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Constants, Formula, relinked
+from isoloss.laws.formula import (
+    Addend,
+    ArgumentMap,
+    Composed,
+    Constants,
+    Formula,
+    Grouped,
+    Link,
+    relinked,
+)
 from isoloss.laws.inputs import Level, Levels, Mask, Stage
-from isoloss.laws.jet import Value, select
+from isoloss.laws.jet import Array, Jet, Value, select
 
 EXACT = Format.parse("fp")
 
@@ -65,6 +75,9 @@ class Table:
     def __call__(self, c: Constants, levels: Levels) -> Value:
         """The constant of every level; NaN where it has none."""
         total, masks = levels.keep((self._key, self.labels), lambda: self._masks(levels))
+        gathered = _gathered([c[name] for name, _ in masks], [mask for _, mask in masks], total)
+        if gathered is not None:
+            return gathered
         for name, mask in masks:
             total = total + select(mask, c[name], 0.0)
         return total
@@ -105,6 +118,72 @@ class Table:
         # level 'w4'.
         label = str(Level(Precision(kept), sparsity))
         return None if label == str(Precision()) else label
+
+
+def _gathered(values: Sequence[Value], masks: Sequence[Mask], start: Array) -> Value | None:
+    """Values (S, 1) of entries at the levels of each, ``start`` elsewhere, shape (S, levels).
+
+    None where they are not alike: numbers beside arrays, or jets by different constants.
+    """
+    if len(values) < 2:
+        return None
+    first = values[0]
+    jets = [v for v in values if isinstance(v, Jet)]
+    if jets and len(jets) < len(values):
+        return None
+    shapes = {np.shape(v.value if isinstance(v, Jet) else v) for v in values}
+    shape = shapes.pop()
+    if shapes or len(shape) != 2 or shape[1] != 1:
+        return None
+    if any(v.grad.keys() != first.grad.keys() or v.hess.keys() != first.hess.keys() for v in jets):
+        return None
+    place, there = np.argmax(masks, axis=0), np.any(masks, axis=0)
+
+    def at_levels(parts: list[Value], otherwise: Array | float) -> Array:
+        columns = np.concatenate([np.broadcast_to(part, shape) for part in parts], axis=1)
+        return np.where(there, columns[:, place], otherwise)
+
+    if not jets:
+        return at_levels(list(values), start)
+    return Jet(
+        at_levels([v.value for v in jets], start),
+        {i: at_levels([v.grad[i] for v in jets], 0.0) for i in first.grad},
+        {pair: at_levels([v.hess[pair] for v in jets], 0.0) for pair in first.hess},
+    )
+
+
+def alternatives(formula: Formula, levels: Levels) -> tuple[Mapping[str, Mask], ...]:
+    """The constants of each table of a formula, of which no level has two.
+
+    Parameters
+    ----------
+    formula
+        The formula of a law.
+    levels
+        Levels of runs.
+
+    Returns
+    -------
+    tuple of mappings
+        For each table the constants by name, each with the mask of its levels. Constants that
+        another term reads too are left out, and all of a formula that is not composed of terms.
+    """
+    inner = formula.inner if isinstance(formula, Grouped) else formula
+    if type(inner) is not Composed:
+        return ()
+    terms: tuple[ArgumentMap | Link | Addend, ...]
+    terms = (*inner.maps, *inner.params_factor, *inner.tokens_factor, *inner.penalties)
+    read = Counter(k.name for term in terms for k in term.constants)
+    found: list[dict[str, Mask]] = []
+
+    def note(link: Link) -> Link:
+        if type(link) is Table:
+            masks = levels.keep((link._key, link.labels), lambda: link._masks(levels))[1]
+            found.append({name: mask for name, mask in masks if read[name] == 1})
+        return link
+
+    relinked(inner, note)
+    return tuple(found)
 
 
 def bound(formula: Formula, levels: Levels) -> Formula:
