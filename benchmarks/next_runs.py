@@ -1,10 +1,11 @@
 """The next runs: how much narrower the interval of the optimal params becomes than after a grid or
 a D-optimal design.
 
-Teams have a truth near a published law, half of them with rounded weights, 12 to 20 pilot runs at
-random sizes and lengths, and money for more: each design spends it within the same region, its runs
-are drawn from the truth, everything is fitted again, and every replicate is planned again. Widths
-are those of the interval of log params that il.plan gives.
+Teams have a truth near a published law and fit that law's form, so the study says nothing of wrong
+laws. Half of them have rounded weights; all have 12 to 20 pilot runs at random sizes and lengths,
+and money for more: each design spends it within the same region, its runs are drawn from the truth,
+everything is fitted again, and every replicate is planned again. Widths are those of the interval
+of log params that il.plan gives.
 """
 
 from __future__ import annotations
