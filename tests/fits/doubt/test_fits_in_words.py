@@ -38,7 +38,14 @@ def test_a_loss_that_rounds_to_zero_has_no_sign(value, said) -> None:
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(1e-7, "less than 0.01%"), (0.0123, "1.2%"), (0.5, "50%"), (1.6, "160%"), (0, "0%")],
+    [
+        (1e-7, "less than 0.01%"),
+        (0.0123, "1.2%"),
+        (0.5, "50%"),
+        (0.999, "100%"),
+        (1.6, "more than 100%"),
+        (0, "0%"),
+    ],
 )
 def test_small_shares_are_said_to_be_small(share, said) -> None:
     assert share_in_words(share) == said

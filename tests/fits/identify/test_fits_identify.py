@@ -58,7 +58,7 @@ def test_what_moves_along_the_ridge_is_withheld_and_what_does_not_is_given(two_s
     far = two_sizes.predict(4e9, 5e10)
     assert np.isnan(far.low[0])
     assert far.warnings[-1].kind == WarningKind.NOT_IDENTIFIED
-    assert "none" in str(far)
+    assert "not held" in str(far)
     near = two_sizes.predict(4e8, 1e11, of="mean")
     assert near.low[0] < near.loss[0] < near.high[0] < 1.1 * near.low[0]
 
