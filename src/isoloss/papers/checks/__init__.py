@@ -1,0 +1,1 @@
+"""The checks of claims: a file a subject, read in the order of their names."""

@@ -1,0 +1,128 @@
+"""A claim of a paper as data: what it says, what was to be found, and by which check.
+
+Tolerances stand in the files of `claims`, written before the check was run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from types import MappingProxyType
+
+from isoloss.linear import Study
+
+
+class PapersError(ValueError):
+    """A claim, paper or check that isoloss does not have, or a file of claims that it refuses."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One figure of a claim and the range in which ours must lie for the claim to hold.
+
+    Attributes
+    ----------
+    name
+        What it is a figure of: "INT4", "slope in samples".
+    theirs
+        The published number; None where a shape was published and no number.
+    range
+        Least and greatest value, both accepted.
+    when
+        The condition under which it stands, in words that follow "holds only if"; empty for all.
+    unit
+        Its unit, as "nats" or "bits".
+    """
+
+    name: str
+    theirs: float | None
+    range: tuple[float, float] = (-inf, inf)
+    when: str = ""
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        low, high = self.range
+        if not low <= high:
+            raise PapersError(f"the range of '{self.name}' is {low} to {high}; the first is larger")
+        if (low, high) == (-inf, inf):
+            raise PapersError(
+                f"'{self.name}' accepts every number; give a range that can be missed"
+            )
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A figure that isoloss computed, with its standard error: 0 where it is exact, infinite where
+    the runs do not tell it.
+    """
+
+    value: float
+    error: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What a check found.
+
+    Attributes
+    ----------
+    ours
+        The figures by the names of the claim; all of them, and no other.
+    says
+        What was found, in a sentence with its numbers.
+    rests_on
+        What it was computed from: tables with the hash of their rows, laws, "exact risk".
+    figure
+        What `plot` draws of it; None where there is nothing to look at.
+    """
+
+    ours: Mapping[str, Ours]
+    says: str
+    rests_on: tuple[str, ...]
+    figure: Study | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, figure, experiment, or open question of a paper.
+
+    Attributes
+    ----------
+    paper
+        The paper, as "kumar2024".
+    name
+        Its name within the paper, as "figure 6 left".
+    place
+        Where it stands in the paper.
+    says
+        What the paper says, in our words.
+    rows
+        Rows of the list of claims that it answers, as "K5".
+    check
+        The check that puts it to the test; empty where nothing here can.
+    given
+        Keywords of the check.
+    expected
+        Its figures, with what was to be found.
+    full_text
+        Whether the text of the paper was at hand.
+    why
+        Why it cannot be tested here, or what would decide it; empty where it is tested.
+    """
+
+    paper: str
+    name: str
+    place: str
+    says: str
+    rows: tuple[str, ...] = ()
+    check: str = ""
+    given: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    expected: tuple[Expected, ...] = ()
+    full_text: bool = True
+    why: str = ""
+
+    @property
+    def command(self) -> str:
+        """The line that computes it again."""
+        return f'isoloss reproduce {self.paper} "{self.name}"'

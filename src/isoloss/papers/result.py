@@ -1,0 +1,131 @@
+"""What became of claims: of one (`Reproduction`), of many (`Report`); both print themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from isoloss.papers.claim import Claim, Expected, Finding, Ours
+from isoloss.papers.verdict import Judged, Verdict, conditions, digits, judge, verdict_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reproduction:
+    """A claim, what a check found, and the verdict.
+
+    Attributes
+    ----------
+    claim
+        The claim.
+    finding
+        What was found; None where nothing here can test it.
+    why
+        Why it was not tested, or not decided; empty where it was.
+    seconds
+        Processor time of the check.
+    """
+
+    claim: Claim
+    finding: Finding | None
+    why: str = ""
+    seconds: float = 0.0
+
+    @property
+    def figures(self) -> list[tuple[Expected, Ours, Judged]]:
+        """Each figure: what was expected, what was found, what became of it."""
+        if self.finding is None:
+            return []
+        pairs = [(each, self.finding.ours[each.name]) for each in self.claim.expected]
+        return [(each, ours, judge(each, ours)) for each, ours in pairs]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, computed from the figures and the ranges written before."""
+        if self.finding is None:
+            return Verdict.NOT_TESTABLE
+        return verdict_of(self._judged, self.claim.full_text)
+
+    @property
+    def _judged(self) -> list[tuple[Expected, Judged]]:
+        return [(expected, judged) for expected, _, judged in self.figures]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words: with its conditions, or with the reason that there is none."""
+        if self.verdict is Verdict.ONLY_IF:
+            outcomes = conditions(self._judged)
+            met = [name for name, each in outcomes.items() if each is Judged.MET]
+            return f"{self.verdict.value} {' or '.join(met)}"
+        if self.verdict is Verdict.NOT_TESTABLE:
+            untold = [each.name for each, judged in self._judged if judged is Judged.NOT_TOLD]
+            told = f"not told by the runs: {', '.join(untold)}" if untold else self.why
+            return f"{self.verdict.value}: {told}"
+        return str(self.verdict.value)
+
+    @property
+    def least_digits(self) -> float | None:
+        """Digits of agreement of the worst published number; None where none was published."""
+        each = [digits(expected, ours) for expected, ours, _ in self.figures]
+        numbers = [value for value in each if value is not None]
+        return min(numbers, default=None)
+
+    def table(self) -> pl.DataFrame:
+        """A row a figure: figure, unit, theirs, least, most, ours, error, digits, outcome, when."""
+        return pl.DataFrame(
+            [
+                {
+                    "figure": expected.name,
+                    "unit": expected.unit,
+                    "theirs": expected.theirs,
+                    "least": expected.range[0],
+                    "most": expected.range[1],
+                    "ours": ours.value,
+                    "error": ours.error,
+                    "digits": digits(expected, ours),
+                    "outcome": judged.value,
+                    "when": expected.when,
+                }
+                for expected, ours, judged in self.figures
+            ],
+            infer_schema_length=None,
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """Reproductions of many claims, in the order of the papers."""
+
+    reproductions: tuple[Reproduction, ...]
+
+    def __iter__(self) -> Iterator[Reproduction]:
+        return iter(self.reproductions)
+
+    def __len__(self) -> int:
+        return len(self.reproductions)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each verdict among the claims."""
+        verdicts = [each.verdict for each in self.reproductions]
+        return {each.value: verdicts.count(each) / max(1, len(verdicts)) for each in Verdict}
+
+    def frame(self) -> pl.DataFrame:
+        """A row a claim: paper, claim, place, rows, verdict, digits, seconds, command."""
+        return pl.DataFrame(
+            [
+                {
+                    "paper": each.claim.paper,
+                    "claim": each.claim.name,
+                    "place": each.claim.place,
+                    "rows": " ".join(each.claim.rows),
+                    "verdict": each.sentence,
+                    "digits": each.least_digits,
+                    "seconds": each.seconds,
+                    "command": each.claim.command,
+                }
+                for each in self.reproductions
+            ],
+            infer_schema_length=None,
+        )
