@@ -6,6 +6,7 @@ from . import formats as formats
 from . import laws as laws
 from . import linear as linear
 from . import lm as lm
+from . import papers as papers
 from . import plans as plans
 from . import plots as plots
 from . import runs as runs
@@ -15,6 +16,7 @@ from .formats import Format, Precision
 from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
 from .lm import quantise, train
+from .papers import Claim, reproduce
 from .plans import Budget, NextRuns, Plan, load, next_runs, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
@@ -22,6 +24,7 @@ from .runs import Grid, Run, Runs, read
 __all__ = [
     "SGD",
     "Budget",
+    "Claim",
     "Comparison",
     "Fit",
     "Format",
@@ -44,6 +47,7 @@ __all__ = [
     "lm",
     "load",
     "next_runs",
+    "papers",
     "plan",
     "plans",
     "plot",
@@ -51,6 +55,7 @@ __all__ = [
     "predict",
     "quantise",
     "read",
+    "reproduce",
     "runs",
     "simulate",
     "train",

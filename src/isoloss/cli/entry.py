@@ -39,6 +39,7 @@ FILES = {
     "disagree": "disagree_verb",
     "next-runs": "next_runs_verb",
     "plot": "plot_verb",
+    "reproduce": "reproduce_verb",
 }
 
 

@@ -45,6 +45,7 @@ from isoloss.fits.sections import (
     UNKNOWN,
     Absent,
     Section,
+    html,
     is_aligned,
     text,
 )
@@ -69,8 +70,9 @@ __all__ = [
     "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing", "Units",
     "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
-    "ends_in_words", "fit", "gap_table", "gaps", "interval_in_words", "is_aligned", "join_ridges",
-    "load", "log_slopes", "loss_in_words", "predict", "profile", "profile_prediction", "rollout",
-    "save", "share_in_words", "split", "text", "views", "withholds",
+    "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words", "is_aligned",
+    "join_ridges", "load", "log_slopes", "loss_in_words", "predict", "profile",
+    "profile_prediction", "rollout", "save", "share_in_words", "split", "text", "views",
+    "withholds",
 ]
 # fmt: on

@@ -1,8 +1,14 @@
-"""The claims of the papers: what each says, its number, ours, and a verdict."""
+"""The claims of the papers: what each says, its number, ours, and a verdict.
+
+``reproduce`` puts claims to the test. Read in this order: `claim` (what a claim is), `reading` (the
+files in `claims`), `checking` and `checks` (what computes), `laboratory` (what checks share),
+`verdict` (the rule), `testing`, `reproducing`, `result`, `page`. Open set: checks (`CHECKS`).
+"""
 
 from isoloss.papers.checking import CHECKS, check
-from isoloss.papers.claim import Claim, Expected, Finding, Ours, PapersError
+from isoloss.papers.claim import Claim, Expected, Finding, NotAtHand, Ours, PapersError
 from isoloss.papers.laboratory import Laboratory
+from isoloss.papers.page import check_page, versions, write_page
 from isoloss.papers.reading import Paper, papers, read_paper
 from isoloss.papers.reproducing import claims, reproduce
 from isoloss.papers.result import Report, Reproduction
@@ -10,8 +16,8 @@ from isoloss.papers.verdict import Judged, Verdict
 
 # fmt: off
 __all__ = [
-    "CHECKS", "Claim", "Expected", "Finding", "Judged", "Laboratory", "Ours", "Paper",
-    "PapersError", "Report", "Reproduction", "Verdict", "check", "claims", "papers", "read_paper",
-    "reproduce",
+    "CHECKS", "Claim", "Expected", "Finding", "Judged", "Laboratory", "NotAtHand", "Ours", "Paper",
+    "PapersError", "Report", "Reproduction", "Verdict", "check", "check_page", "claims", "papers",
+    "read_paper", "reproduce", "versions", "write_page",
 ]
 # fmt: on

@@ -17,6 +17,10 @@ class PapersError(ValueError):
     """A claim, paper or check that isoloss does not have, or a file of claims that it refuses."""
 
 
+class NotAtHand(PapersError):
+    """A table that a check needs cannot be had here, with the reason."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """One figure of a claim and the range in which ours must lie for the claim to hold.

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from isoloss.fits import Fit, fit
 from isoloss.laws import Law, as_law
-from isoloss.runs import Runs, read
+from isoloss.papers.claim import NotAtHand
+from isoloss.runs import Runs, RunsError, read
 
 T = TypeVar("T")
 
@@ -31,8 +32,8 @@ class Laboratory:
         return self.once(("law", name), lambda: as_law(name))
 
     def runs(self, name: str) -> Runs:
-        """A bundled or public table of runs; raises what `isoloss.read` raises."""
-        return self.once(("runs", name), lambda: read(name))
+        """A bundled or public table of runs; raises NotAtHand where it cannot be read."""
+        return self.once(("runs", name), lambda: _read(name))
 
     def fit(self, law: str, runs: str, **options: Any) -> Fit:
         """A fit of a law to a table with the options of `isoloss.fit`."""
@@ -46,3 +47,10 @@ class Laboratory:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]  # type: ignore[no-any-return]
+
+
+def _read(name: str) -> Runs:
+    try:
+        return read(name)
+    except RunsError as error:
+        raise NotAtHand(str(error)) from None

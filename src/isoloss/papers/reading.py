@@ -7,18 +7,20 @@ A figure of a claim gives the published number and how near ours must be (``thei
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from math import inf
+from math import inf, isnan
 from types import MappingProxyType
 from typing import Any
 
-from isoloss.files import did_you_mean
+from isoloss.files import did_you_mean, real_number
 from isoloss.papers.claim import Claim, Expected, PapersError
 
+_HEAD = {"title": str, "reference": str, "full_text": bool}
 _CLAIM = {"name", "place", "says", "rows", "check", "given", "expected", "why"}
 _EXPECTED = {"name", "theirs", "within", "between", "at_least", "at_most", "when", "unit"}
 
@@ -73,11 +75,15 @@ def read_paper(folder: Traversable) -> Paper:
     if "paper.toml" not in tables:
         raise PapersError(f"'{folder.name}' has no paper.toml")
     head = tables.pop("paper.toml")
-    _only(head, {"title", "reference", "full_text"}, f"'paper.toml' of {folder.name}")
+    _only(head, set(_HEAD), f"'paper.toml' of {folder.name}")
+    for name, kind in _HEAD.items():
+        if not isinstance(head.get(name), kind):
+            raise PapersError(f"'paper.toml' of {folder.name} has no {name}")
     claims: dict[str, Claim] = {}
     for source, table in tables.items():
+        _only(table, {"claim"}, f"'{source}' of {folder.name}")
         for data in table.get("claim", ()):
-            claim = _claim(data, folder.name, bool(head["full_text"]), source)
+            claim = _claim(data, folder.name, head["full_text"], source)
             if claim.name in claims:
                 raise PapersError(f"{folder.name} has the claim '{claim.name}' twice")
             claims[claim.name] = claim
@@ -103,12 +109,15 @@ def _claim(data: Mapping[str, Any], paper: str, full_text: bool, source: str) ->
     for name in ("name", "place", "says"):
         if not data.get(name):
             raise PapersError(f"{where} has no {name}")
+    rows = data.get("rows", [])
+    if not isinstance(rows, list):
+        raise PapersError(f"{where}: rows are {rows!r}; accepted is a list of names")
     claim = Claim(
         paper=paper,
         name=data["name"],
         place=data["place"],
         says=data["says"],
-        rows=tuple(data.get("rows", ())),
+        rows=tuple(rows),
         check=data.get("check", ""),
         given=MappingProxyType(dict(data.get("given", {}))),
         expected=tuple(_expected(each, where) for each in data.get("expected", ())),
@@ -119,38 +128,62 @@ def _claim(data: Mapping[str, Any], paper: str, full_text: bool, source: str) ->
         raise PapersError(f"{where} needs both a check and what is expected of it, or neither")
     if not claim.check and not claim.why:
         raise PapersError(f"{where} has no check and does not say why")
+    names = [each.name for each in claim.expected]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise PapersError(f"{where} has '{twice[0]}' twice")
     return claim
 
 
 def _expected(data: Mapping[str, Any], where: str) -> Expected:
-    where = f"'{data.get('name')}' of {where}"
+    if not data.get("name"):
+        raise PapersError(f"a figure of {where} has no name")
+    where = f"'{data['name']}' of {where}"
     _only(data, _EXPECTED, where)
-    theirs = data.get("theirs")
+    theirs = _number(data["theirs"], "theirs", where) if "theirs" in data else None
     ranges = [name for name in ("within", "between", "at_least", "at_most") if name in data]
     if len(ranges) != 1 and ranges != ["at_least", "at_most"]:
         raise PapersError(f"{where} needs one of within, between, at_least and at_most")
-    if "within" in data and theirs is None:
-        raise PapersError(f"{where} is within {data['within']} of nothing: give theirs")
     return Expected(
         name=data["name"],
-        theirs=None if theirs is None else float(theirs),
-        range=_range(data),
+        theirs=theirs,
+        range=_range(data, theirs, where),
         when=data.get("when", ""),
         unit=data.get("unit", ""),
     )
 
 
-def _range(data: Mapping[str, Any]) -> tuple[float, float]:
+def _range(data: Mapping[str, Any], theirs: float | None, where: str) -> tuple[float, float]:
     if "between" in data:
-        low, high = data["between"]
-        return float(low), float(high)
+        ends = data["between"]
+        if not isinstance(ends, list) or len(ends) != 2:
+            raise PapersError(f"{where}: between is {ends!r}; accepted are two numbers")
+        return _number(ends[0], "between", where), _number(ends[1], "between", where)
     if "within" in data:
-        theirs, within = float(data["theirs"]), data["within"]
-        reach = float(within.rstrip("%")) / 100 * abs(theirs) if isinstance(within, str) else within
+        if theirs is None:
+            raise PapersError(f"{where} is within {data['within']} of nothing: give theirs")
+        reach = _reach(data["within"], theirs, where)
         return theirs - reach, theirs + reach
-    return float(data.get("at_least", -inf)), float(data.get("at_most", inf))
+    low, high = data.get("at_least", -inf), data.get("at_most", inf)
+    return _number(low, "at_least", where), _number(high, "at_most", where)
+
+
+def _reach(within: object, theirs: float, where: str) -> float:
+    """How far ours may be from theirs: a number, or a share of theirs, as "5%"."""
+    share = isinstance(within, str) and re.fullmatch(r"\d+(\.\d+)?%", within)
+    reach = float(str(within)[:-1]) / 100 * abs(theirs) if share else real_number(within)
+    if not reach >= 0:
+        raise PapersError(f"{where}: within {within!r}; accepted is a number or a share, as '5%'")
+    return reach
+
+
+def _number(value: object, what: str, where: str) -> float:
+    number = real_number(value)
+    if isnan(number):
+        raise PapersError(f"{where}: {what} is {value!r}; accepted is a number")
+    return number
 
 
 def _only(data: Mapping[str, Any], known: set[str], where: str) -> None:
     for name in sorted(set(data) - known):
-        raise PapersError(f"{where} has '{name}', which means nothing{did_you_mean(name, known)}")
+        hint = did_you_mean(name, known) or f"accepted are {', '.join(sorted(known))}"
+        raise PapersError(f"{where} has '{name}', which means nothing; {hint}")

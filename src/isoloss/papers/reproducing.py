@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-from isoloss.files import did_you_mean
-from isoloss.papers.checking import CHECKS
-from isoloss.papers.claim import Claim, Finding, PapersError
+from isoloss.files import did_you_mean, shown_value, whole_number
+from isoloss.papers.claim import Claim, PapersError
 from isoloss.papers.laboratory import Laboratory
 from isoloss.papers.reading import Paper, papers
 from isoloss.papers.result import Report, Reproduction
+from isoloss.papers.testing import Progress, one_by_one, shared
 
 
 def claims(paper: str = "", name: str = "") -> list[Claim]:
@@ -19,7 +16,7 @@ def claims(paper: str = "", name: str = "") -> list[Claim]:
     Parameters
     ----------
     paper
-        A paper, as "kumar2024"; empty for all.
+        A paper, as "kumar2024"; empty for all. A row or a claim of any paper may stand alone here.
     name
         A claim ("figure 6 left") or a row of the list of claims ("K5"); empty for all.
 
@@ -29,14 +26,20 @@ def claims(paper: str = "", name: str = "") -> list[Claim]:
         There is no such paper or claim; the message names those that there are.
     """
     found = papers()
+    if not name and paper not in ("", *found):
+        every = [each for one in found.values() for each in one.claims.values()]
+        if named := [each for each in every if _is(each, paper)]:
+            return named
     chosen = [_paper(paper, found)] if paper else list(found.values())
     every = [each for one in chosen for each in one.claims.values()]
     if not name:
         return every
-    named = [each for each in every if name == each.name or name in each.rows]
+    named = [each for each in every if _is(each, name)]
     if not named:
         known = [each.name for each in every]
-        raise PapersError(f"no claim is called '{name}'{did_you_mean(name, known)}")
+        of = f" of {paper}" if paper else ""
+        hint = did_you_mean(name, known) or "'isoloss reproduce --list' has them all"
+        raise PapersError(f"no claim{of} is called {shown_value(name)}; {hint}")
     return named
 
 
@@ -45,20 +48,24 @@ def reproduce(
     claim: str = "",
     *,
     seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Reproduction | Report:
     """Put claims to the test: what the paper says, its number, ours, and a verdict.
 
     Parameters
     ----------
     paper
-        A paper ("kumar2024") or another source of claims; empty for all.
+        A paper ("kumar2024") or another source of claims; empty for all. A row or a claim of any
+        paper may stand alone here.
     claim
         A claim of it ("figure 6 left"), or a row of the list of claims ("K5"); empty for all.
     seed
         Seed of everything that is drawn.
+    workers
+        Processes of one thread each that share the claims; 1 does them here.
     progress
-        Called with how many are done, how many there are, and the name of the next.
+        Called with how many are done, how many there are, and the name of one under way.
 
     Returns
     -------
@@ -68,48 +75,36 @@ def reproduce(
     Raises
     ------
     PapersError
-        There is no such paper or claim.
+        There is no such paper or claim, the seed is not a whole number from 0, or there is not one
+        worker at least.
     """
     chosen = claims(paper, claim)
-    laboratory = Laboratory(seed)
-    done = []
-    for place, each in enumerate(chosen):
-        if progress is not None:
-            progress(place, len(chosen), f"{each.paper} {each.name}")
-        done.append(put_to_test(each, laboratory))
-    if progress is not None:
-        progress(len(chosen), len(chosen), "")
-    return done[0] if claim and len(done) == 1 else Report(tuple(done))
+    seed, workers = _at_least(0, "seed", seed), _at_least(1, "workers", workers)
+    tell = progress or (lambda done, total, name: None)
+    if workers > 1 and len(chosen) > 1:
+        done = shared(chosen, seed, workers, tell)
+    else:
+        done = one_by_one(chosen, Laboratory(seed), tell)
+    named = claim or (paper and paper != chosen[0].paper)
+    return done[0] if named and len(done) == 1 else Report(tuple(done), seed)
 
 
-def put_to_test(claim: Claim, laboratory: Laboratory) -> Reproduction:
-    """One claim put to the test; one without a check, or without its table, is not testable here.
-
-    Raises
-    ------
-    PapersError
-        The check does not give the figures of the claim.
-    """
-    if not claim.check:
-        return Reproduction(claim, None, claim.why)
-    before = time.process_time()
-    finding = CHECKS[claim.check](laboratory, **claim.given)
-    _same_names(claim, finding)
-    return Reproduction(claim, finding, claim.why, time.process_time() - before)
-
-
-def _same_names(claim: Claim, finding: Finding) -> None:
-    expected = [each.name for each in claim.expected]
-    if sorted(expected) != sorted(finding.ours):
-        raise PapersError(
-            f"the check '{claim.check}' gives {sorted(finding.ours)} for '{claim.name}' of "
-            f"{claim.paper}, which expects {sorted(expected)}"
-        )
+def _is(claim: Claim, name: str) -> bool:
+    return name == claim.name or name in claim.rows
 
 
 def _paper(name: str, found: dict[str, Paper]) -> Paper:
-    if name not in found:
-        raise PapersError(
-            f"no paper is called '{name}'{did_you_mean(name, found)}; there are {', '.join(found)}"
-        )
+    if not isinstance(name, str) or name not in found:
+        hint = did_you_mean(name, found) or f"there are {', '.join(found)}"
+        raise PapersError(f"no paper is called {shown_value(name)}; {hint}")
     return found[name]
+
+
+def _at_least(least: int, what: str, value: object) -> int:
+    """A whole number of at least `least`; PapersError for anything else."""
+    whole = whole_number(value)
+    if whole is None or whole < least:
+        raise PapersError(
+            f"{what} is {shown_value(value)}; accepted is a whole number from {least}"
+        )
+    return whole

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from isoloss.papers.claim import Claim, Expected, Finding, Ours
+from isoloss.fits import Section, html, text
+from isoloss.linear import Study
+from isoloss.papers.claim import Claim, Expected, Finding, Ours, PapersError
+from isoloss.papers.showing import HEAD, row, shown
 from isoloss.papers.verdict import Judged, Verdict, conditions, digits, judge, verdict_of
 
 
@@ -92,12 +95,50 @@ class Reproduction:
             infer_schema_length=None,
         )
 
+    def illustration(self) -> Study:
+        """What `plot` draws; raises PapersError where the check has no figure."""
+        if self.finding is None or self.finding.figure is None:
+            raise PapersError(f"the claim '{self.claim.name}' of {self.claim.paper} has no figure")
+        return self.finding.figure
+
+    def sections(self) -> list[Section]:
+        """The report: the claim, the verdict, the table of figures, what it rests on, the
+        command.
+        """
+        claim = self.claim
+        lines = [f"{claim.place}: {claim.says}" if claim.place != claim.name else claim.says]
+        if self.finding is not None:
+            lines.append(f"ours: {self.finding.says}")
+        told = Section(f"{claim.paper}, {claim.name}: {self.sentence}", tuple(lines))
+        table = Section("Figures", (), HEAD, tuple(row(*each) for each in self.figures))
+        command = Section("Again", (claim.command,))
+        if self.finding is None:
+            return [told, command]
+        return [told, table, Section("It rests on", self.finding.rests_on), command]
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self.sections())
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """Reproductions of many claims, in the order of the papers."""
+    """Reproductions of many claims, in the order of the papers.
+
+    Attributes
+    ----------
+    reproductions
+        One for each claim.
+    seed
+        Seed of everything that was drawn.
+    """
 
     reproductions: tuple[Reproduction, ...]
+    seed: int = 0
 
     def __iter__(self) -> Iterator[Reproduction]:
         return iter(self.reproductions)
@@ -129,3 +170,32 @@ class Report:
             ],
             infer_schema_length=None,
         )
+
+    def sections(self) -> list[Section]:
+        """A line a claim for each paper, then the share of each verdict."""
+        papers = dict.fromkeys(each.claim.paper for each in self.reproductions)
+        return [*map(self._of_paper, papers), self._shares()]
+
+    def _of_paper(self, paper: str) -> Section:
+        rows = tuple(
+            (each.claim.name, " ".join(each.claim.rows), shown(each.least_digits, 2), each.sentence)
+            for each in self.reproductions
+            if each.claim.paper == paper
+        )
+        return Section(paper, (), ("claim", "rows", "digits", "verdict"), rows)
+
+    def _shares(self) -> Section:
+        count = len(self)
+        rows = tuple(
+            (name, f"{round(share * count)}", f"{100 * share:.0f}%")
+            for name, share in self.shares.items()
+        )
+        return Section(f"Verdicts of {count} claims", (), ("verdict", "claims", "share"), rows)
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self.sections())

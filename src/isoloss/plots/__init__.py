@@ -2,12 +2,12 @@
 
 from isoloss.plots.drawing import FIGURES, Drawing, draws
 from isoloss.plots.figure import SUFFIXES, Figure
-from isoloss.plots.plotting import kinds, named_formats, plot
+from isoloss.plots.plotting import Illustrated, kinds, named_formats, plot
 from isoloss.plots.problems import PlotError
 
 # fmt: off
 __all__ = [
-    "FIGURES", "SUFFIXES", "Drawing", "Figure", "PlotError", "draws", "kinds", "named_formats",
-    "plot",
+    "FIGURES", "SUFFIXES", "Drawing", "Figure", "Illustrated", "PlotError", "draws", "kinds",
+    "named_formats", "plot",
 ]
 # fmt: on

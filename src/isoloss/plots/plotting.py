@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from isoloss.files import modules_of
 from isoloss.fits import Comparison, Fit, GapTable, Profile
@@ -18,6 +19,15 @@ from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
 
+
+@runtime_checkable
+class Illustrated(Protocol):
+    """A value that gives another to be drawn in its place, as a reproduced claim its study."""
+
+    def illustration(self) -> Study:
+        """What is drawn; raises a ValueError where there is nothing to look at."""
+
+
 Drawn = (
     Runs
     | Fit
@@ -29,6 +39,7 @@ Drawn = (
     | Study
     | Format
     | Sequence[Format]
+    | Illustrated
     | str
 )
 
@@ -62,7 +73,8 @@ def plot(
         - Study, of regression: "study", its answer.
         - Format, or a list of them: "grids", their numbers and errors by magnitude.
 
-        A module of your own adds one with `draws`.
+        A module of your own adds one with `draws`. A value with a method `illustration`, as a
+        reproduced claim, is drawn as what that gives.
     force
         Replace a file that exists.
 
@@ -77,7 +89,8 @@ def plot(
         The value has no figure, or none of this kind; the file cannot be written.
     """
     target = None if path is None else check_target(path, force)
-    drawn: object = _named(value) if isinstance(value, str) else value
+    drawn: object = value.illustration() if isinstance(value, Illustrated) else value
+    drawn = _named(drawn) if isinstance(drawn, str) else drawn
     several = isinstance(drawn, list | tuple) and all(isinstance(each, Format) for each in drawn)
     drawing = _drawing(drawn[0] if several and drawn else drawn, kind)  # type: ignore[index]
     with applied():

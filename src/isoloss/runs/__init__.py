@@ -23,13 +23,24 @@ from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.stored import STORES
-from isoloss.runs.sweeps import Outlook, Store, Swept, Task, TaskState, Watch, cores, outlook, sweep
+from isoloss.runs.sweeps import (
+    Crew,
+    Outlook,
+    Store,
+    Swept,
+    Task,
+    TaskState,
+    Watch,
+    cores,
+    outlook,
+    sweep,
+)
 from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "METRICS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Decoder", "Flops",
-    "Grid", "LossConverted", "Metric",
+    "COLUMNS", "METRICS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Crew", "Decoder",
+    "Flops", "Grid", "LossConverted", "Metric",
     "NothingUsable", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
     "RunsWarning", "Store",

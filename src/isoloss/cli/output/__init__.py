@@ -3,11 +3,11 @@
 from isoloss.cli.output.keeping import draw, keep
 from isoloss.cli.output.point_report import Answers, answer, keep_rows, said_point
 from isoloss.cli.output.showing import say, show, show_json, show_text
-from isoloss.cli.output.spinner import counted, followed, waiting
+from isoloss.cli.output.spinner import counted, followed, naming, waiting
 
 # fmt: off
 __all__ = [
-    "Answers", "answer", "counted", "draw", "followed", "keep", "keep_rows", "said_point", "say",
-    "show", "show_json", "show_text", "waiting",
+    "Answers", "answer", "counted", "draw", "followed", "keep", "keep_rows", "naming", "said_point",
+    "say", "show", "show_json", "show_text", "waiting",
 ]
 # fmt: on

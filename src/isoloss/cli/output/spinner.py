@@ -37,6 +37,20 @@ def followed(what: str, console: Console | None = None) -> Iterator[Callable[[in
 
 
 @contextmanager
+def naming(what: str, console: Console | None = None) -> Iterator[Callable[[int, int, str], None]]:
+    """A function to call with how many are done, of how many, and what is under way; the bar leaves
+    nothing behind.
+    """
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{what} {name}")
+
+        yield tell
+
+
+@contextmanager
 def waiting(what: str, console: Console | None = None) -> Iterator[None]:
     """Show a sign of life on a terminal while something of unknown length runs."""
     console = console or Console(stderr=True)

@@ -1,6 +1,6 @@
 """Sweeps: tasks, the store that keeps their rows, workers, progress."""
 
-from isoloss.runs.sweeps.crew import cores
+from isoloss.runs.sweeps.crew import Crew, cores
 from isoloss.runs.sweeps.store import Store, TaskState
 from isoloss.runs.sweeps.sweeping import sweep
 from isoloss.runs.sweeps.swept import Outlook, Swept, outlook
@@ -9,6 +9,6 @@ from isoloss.runs.sweeps.watch import Watch
 
 # fmt: off
 __all__ = [
-    "Outlook", "Store", "Swept", "Task", "TaskState", "Watch", "cores", "outlook", "sweep",
+    "Crew", "Outlook", "Store", "Swept", "Task", "TaskState", "Watch", "cores", "outlook", "sweep",
 ]
 # fmt: on

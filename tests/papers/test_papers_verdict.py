@@ -1,0 +1,106 @@
+"""The rule of the verdict by value: figures against ranges, conditions, digits."""
+
+from math import inf, nan
+
+import pytest
+
+from isoloss.papers import (
+    Claim,
+    Expected,
+    Finding,
+    Judged,
+    Ours,
+    PapersError,
+    Reproduction,
+    Verdict,
+)
+from isoloss.papers.verdict import digits, judge
+
+MET, MISSED, NOT_TOLD = Ours(1.0), Ours(5.0), Ours(nan, inf)
+
+
+@pytest.mark.parametrize(
+    ("range", "ours", "judged"),
+    [
+        ((0, 2), Ours(2.0), Judged.MET),
+        ((0, 2), Ours(2.0000001), Judged.MISSED),
+        ((0, 2), Ours(1.0, 0.4), Judged.MET),
+        ((0, 2), Ours(1.9, 0.1), Judged.NOT_TOLD),
+        ((0, 2), Ours(2.1, 0.1), Judged.NOT_TOLD),
+        ((0, 2), Ours(2.3, 0.1), Judged.MISSED),
+        ((0, inf), Ours(1e9, 1.0), Judged.MET),
+        ((-inf, 0), Ours(0.3, 0.1), Judged.MISSED),
+        ((0, 2), Ours(1.0, 2.0), Judged.NOT_TOLD),  # a range that the error fills tells nothing
+        ((0, 2), Ours(nan), Judged.MISSED),
+        ((0, 2), Ours(inf, 0.1), Judged.MISSED),
+        ((0, 2), Ours(nan, inf), Judged.NOT_TOLD),
+    ],
+    ids=str,
+)
+def test_a_figure_is_met_missed_or_not_told(
+    range: tuple[float, float], ours: Ours, judged: Judged
+) -> None:
+    assert judge(Expected("it", None, range), ours) is judged
+
+
+def verdict(*figures: tuple[str, Ours], full_text: bool = True) -> Reproduction:
+    """A claim whose figures are accepted between 0 and 2, each under a condition."""
+    expected = tuple(Expected(str(k), None, (0, 2), when) for k, (when, _) in enumerate(figures))
+    claim = Claim("p", "c", "here", "it is so", (), "x", {}, expected, full_text)
+    ours = {str(k): each for k, (_, each) in enumerate(figures)}
+    return Reproduction(claim, Finding(ours, "so", ()))
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        ([("", MET), ("", MET)], Verdict.HOLDS),
+        ([("", MET), ("", MISSED)], Verdict.FAILS),
+        ([("", MET), ("", NOT_TOLD)], Verdict.NOT_TESTABLE),
+        ([("", MISSED), ("", NOT_TOLD)], Verdict.FAILS),
+        ([("clean", MET), ("in use", MET)], Verdict.HOLDS),
+        ([("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
+        ([("clean", MISSED), ("in use", MISSED)], Verdict.FAILS),
+        ([("clean", MET), ("in use", NOT_TOLD)], Verdict.NOT_TESTABLE),
+        ([("", MISSED), ("clean", MET), ("in use", MET)], Verdict.FAILS),
+        ([("", MET), ("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
+        ([("clean", MET), ("clean", MISSED), ("in use", MET)], Verdict.ONLY_IF),
+    ],
+)
+def test_the_verdict_follows_from_the_figures(
+    figures: list[tuple[str, Ours]], found: Verdict
+) -> None:
+    assert verdict(*figures).verdict is found
+
+
+def test_the_sentence_names_the_conditions_and_what_is_not_told() -> None:
+    clean, use = ("clean inputs", MET), ("inputs in use", MISSED)
+    assert verdict(clean, use).sentence == "holds only if clean inputs"
+    assert verdict(("", MET), ("", NOT_TOLD)).sentence == (
+        "not testable here: not told by the runs: 1"
+    )
+
+
+def test_what_fails_without_the_text_differs_from_our_reading() -> None:
+    assert verdict(("", MISSED), full_text=False).verdict is Verdict.DIFFERS
+    assert verdict(("", MET), full_text=False).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "agree"),
+    [(2.0, 2.0, 16.0), (2.0, 2.02, 2.0), (2.0, 4.0, 0.0), (0.0, 0.001, 3.0), (None, 1.0, None)],
+)
+def test_digits_of_agreement(theirs: float | None, ours: float, agree: float | None) -> None:
+    found = digits(Expected("it", theirs, (0, 9)), Ours(ours))
+    assert found == pytest.approx(agree) if agree is not None else found is None
+
+
+@pytest.mark.parametrize(
+    ("range", "message"),
+    [((2, 1), "the range of 'it' is 2 to 1; the first is larger"), ((-inf, inf), "every number")],
+)
+def test_a_range_that_cannot_be_missed_or_met_is_refused(
+    range: tuple[float, float], message: str
+) -> None:
+    with pytest.raises(PapersError, match=message):
+        Expected("it", 1.0, range)
