@@ -12,12 +12,13 @@ from isoloss.papers.page import check_page, versions, write_page
 from isoloss.papers.reading import Paper, papers, read_paper
 from isoloss.papers.reproducing import claims, reproduce
 from isoloss.papers.result import Report, Reproduction
+from isoloss.papers.testing import put_to_test
 from isoloss.papers.verdict import Judged, Verdict
 
 # fmt: off
 __all__ = [
     "CHECKS", "Claim", "Expected", "Finding", "Judged", "Laboratory", "NotAtHand", "Ours", "Paper",
     "PapersError", "Report", "Reproduction", "Verdict", "check", "check_page", "claims", "papers",
-    "read_paper", "reproduce", "versions", "write_page",
+    "put_to_test", "read_paper", "reproduce", "versions", "write_page",
 ]
 # fmt: on
