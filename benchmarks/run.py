@@ -62,6 +62,10 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sweep_of_72": "72 runs on two cores",
         "measured2026": "What the bundled table isoloss2026 says",
     },
+    "papers": {
+        "papers_reproduced": "The papers, reproduced",
+        "claims_can_fail": "Claims that can fail",
+    },
     "house": {"imports": "What an import costs"},
 }
 STUDIES = tuple(name for studies in PAGES.values() for name in studies)
@@ -72,6 +76,7 @@ TITLES = {
     "fits": "fits",
     "plans": "plans",
     "lm": "language models",
+    "papers": "claims of the papers",
     "house": "the package",
 }
 BENCHMARKS = Path(__file__).parent

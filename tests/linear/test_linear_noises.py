@@ -46,6 +46,20 @@ def test_a_registered_noise_is_exact(part: str, noise: str) -> None:
     assert drawn.standard_error < 0.05 * exact.value
 
 
+WIDE, SKETCHED = Regression(5000, decay=2.0), Regression(20, sketch=5)
+
+
+@pytest.mark.parametrize("problem", [PROBLEM, WIDE, SKETCHED], ids=["full", "wide", "sketched"])
+def test_a_noise_that_is_registered_anew_is_computed_anew(problem: Regression) -> None:
+    def risk(noise: str) -> float:
+        return excess_risk(problem, SGD_, f"d:{noise}(1e-3)", inputs="in use").value
+
+    NOISES.register("half", NOISES["vec"], replace=True)
+    assert risk("half") == risk("vec") != risk("add")
+    NOISES.register("half", NOISES["add"], replace=True)
+    assert risk("half") == risk("add")
+
+
 def test_it_lies_between_its_limits() -> None:
     """A factor that is shared by half costs what is between one a vector and one an element."""
     one, half, other = (

@@ -16,7 +16,7 @@ from isoloss.papers.claim import Claim, PapersError
 from isoloss.papers.page_look import STYLE
 from isoloss.papers.reading import Paper, papers
 from isoloss.papers.result import Report, Reproduction
-from isoloss.papers.showing import HEAD, row, shown
+from isoloss.papers.showing import HEAD, row
 from isoloss.papers.verdict import Verdict
 
 #: Endings of a file; another path is a folder, in which the page is the index.
@@ -247,7 +247,7 @@ def _link(place: int, each: Reproduction) -> str:
 def _badge(each: Reproduction) -> str:
     verdict = each.verdict
     digits = each.least_digits
-    agreed = f" ({shown(digits, 2)} digits)" if digits is not None else ""
+    agreed = f" ({digits:.1f} digits)" if digits is not None and digits >= 0.5 else ""
     kind = verdict.name.lower()
     return f'<span class="badge {kind}">{escape(verdict.value)}{agreed}</span>'
 

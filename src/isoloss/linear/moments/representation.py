@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from isoloss.formats import Format
+from isoloss.formats import DISTRIBUTIONS, NOISES, Format
 from isoloss.linear.moments.feature_moments import data_moments, shared_factors
 from isoloss.linear.moments.mixtures import NORMAL
 from isoloss.linear.moments.modes import Modes, modes_of
@@ -72,3 +72,9 @@ def _plain(problem: Regression, data: Format | None, scale: float | None, modes:
         approximation=scalar(0.0),
         exact=data is None or data.noise is not None or is_listed(data),
     )
+
+
+# A setting is remembered by the name of its noise: another meaning of the name makes it another.
+for _records in (NOISES, DISTRIBUTIONS):
+    for _kept in (_compressed, _full, sketched_setting):
+        _records.when_changed(_kept.cache_clear)

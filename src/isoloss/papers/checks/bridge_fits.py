@@ -15,7 +15,6 @@ from isoloss.linear import Study
 from isoloss.papers.checking import check
 from isoloss.papers.checks.exact_runs import (
     LEVELS,
-    RESTS_ON,
     SIZES,
     STEPS,
     Inputs,
@@ -25,6 +24,7 @@ from isoloss.papers.checks.exact_runs import (
     exact_runs,
     fitted,
     held_out,
+    rests_on,
     slope,
 )
 from isoloss.papers.claim import Finding, Ours
@@ -43,24 +43,38 @@ def bridge_exponents(laboratory: Laboratory, decays: list[float], outer: bool) -
     rows: list[Row] = []
     for decay in decays:
         found = fitted(laboratory, law if outer else law.fix(kappa=1.0), "", decay=decay)
-        for name, theory in (("alpha", decay - 1), ("beta", (decay - 1) / decay)):
-            value, error = slope(found, name)
-            ours[f"{name}, a = {decay:g}"] = Ours(value, error)
-            row: Row = {"a": decay, "panel": name}
-            rows += [
-                {**row, "exponent": value, "exponent_se": error, "series": "fitted"},
-                {**row, "exponent": theory, "exponent_se": 0.0, "series": "theory"},
-            ]
+        for name in ("alpha", "beta"):
+            ours[f"{name}, a = {decay:g}"] = Ours(*slope(found, name))
+        rows += _over_samples(found, exact_runs(laboratory, "", decay=decay), f"a = {decay:g}")
     fits = ", ".join(f"{name} {each.value:.3f}" for name, each in ours.items())
     return Finding(
         ours=ours,
         says=f"Fitted {fits}, each term's exponent times the outer one.",
-        rests_on=RESTS_ON,
+        rests_on=rests_on(decays=decays),
         figure=_study(
-            "exponents", "Do fitted exponents follow the spectrum?", rows, "a", "exponent",
-            ("decay of the spectrum a", "exponent"),
+            "exponents", "Does the fitted law follow the runs? The last point was held out.",
+            rows, "samples", "loss", ("samples", "excess risk"),
         ),
     )  # fmt: skip
+
+
+def _over_samples(found: Fit, runs: Runs, panel: str) -> list[Row]:
+    """The loss of the smallest and largest models against samples, exact and by a law."""
+    rows: list[Row] = []
+    for size in (SIZES[0], SIZES[-1]):
+        kept = runs["params"] == size
+        losses = {"exact": runs["loss"][kept], "law": found.law(size, np.array(STEPS, float), "fp")}
+        rows += [
+            {
+                "samples": float(n),
+                "loss": float(value),
+                "series": f"M = {size}, {name}",
+                "panel": panel,
+            }
+            for name, values in losses.items()
+            for n, value in zip(STEPS, np.ravel(values), strict=True)
+        ]
+    return rows
 
 
 @check
@@ -84,7 +98,7 @@ def bridge_laws(laboratory: Laboratory, noise: str) -> Finding:
     return Finding(
         ours=ours,
         says=f"Errors on the longest runs, {'; '.join(said)}.",
-        rests_on=(*RESTS_ON, f"noise of the data, {noise}"),
+        rests_on=rests_on(f"noise of the data, {noise}"),
         figure=_study(
             f"laws of {noise}", "Which law predicts the longest runs? At the second largest noise.",
             rows, "params", "loss", ("params", "excess risk"),
@@ -128,7 +142,7 @@ def bridge_kumar_exponents(laboratory: Laboratory) -> Finding:
             for name in ("alpha", "beta"):
                 ours[f"{name}, {word}, {words}"] = Ours(*slope(found, name))
     listed = "; ".join(f"{name} {each.value:.2f}" for name, each in ours.items())
-    return Finding(ours, f"{listed}; the theory has 1 and 0.5.", RESTS_ON)
+    return Finding(ours, f"{listed}; the theory has 1 and 0.5.", rests_on())
 
 
 @check
@@ -151,7 +165,7 @@ def bridge_capacity(laboratory: Laboratory) -> Finding:
     return Finding(
         ours=ours,
         says=f"Errors on the longest runs, {'; '.join(said)}.",
-        rests_on=(*RESTS_ON, "noise of the weights in use"),
+        rests_on=rests_on("noise of the weights in use"),
         figure=_study(
             "capacity", "Does noise of weights take samples or params?", rows, "factor", "error",
             ("factor", "error of log loss"),

@@ -40,11 +40,17 @@ LEVELS = {
 }
 #: Bootstrap replicates and starts of each fit.
 DRAWS, STARTS = 24, 6
-#: What every fit of a bridge rests on.
-RESTS_ON = (
-    "exact risk: leading M of 1e6 coordinates, a = 2, w* = 1, noise 0.25, B = 1, steps 0.1, "
-    "average; M = 8 to 256, N = 2000 to 512000",
-)
+
+
+def rests_on(*others: str, decays: Sequence[float] = (DECAY,)) -> tuple[str, ...]:
+    """What a fit of the bridge rests on."""
+    spectra = ", ".join(f"{each:g}" for each in decays)
+    return (
+        f"exact risk: leading M of 1e6 coordinates, a = {spectra}, w* = 1, noise {NOISE:g}, B = 1, "
+        f"steps {STEP_SIZE:g}, average; M = {SIZES[0]} to {SIZES[-1]}, N = {STEPS[0]} to "
+        f"{STEPS[-1]}",
+        *others,
+    )
 
 
 def spelled(noise: str) -> tuple[str, ...]:
