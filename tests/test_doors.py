@@ -277,6 +277,17 @@ def cases() -> list[Case]:
                 "post": [3, "z8", [], "w4@foo", "w4 z8"],
             },
         ),
+        Case(
+            il.reproduce,
+            lambda: {"paper": "kumar2024", "claim": "figure 6 left"},
+            right={"paper": ["", "kumar2024"], "seed": [3, 2.0]},
+            wrong={
+                "paper": [3, None, "no such paper", LONG, [], object()],
+                "claim": [3, None, "no such claim", LONG, [], object()],
+                "seed": NOT_A_SEED,
+                "workers": [0, -1, math.nan, "many"],
+            },
+        ),
     ]
 
 

@@ -26,13 +26,13 @@ def claims(paper: str = "", name: str = "") -> list[Claim]:
         There is no such paper or claim; the message names those that there are.
     """
     found = papers()
-    if not name and paper not in ("", *found):
+    if isinstance(paper, str) and not name and paper not in ("", *found):
         every = [each for one in found.values() for each in one.claims.values()]
         if named := [each for each in every if _is(each, paper)]:
             return named
-    chosen = [_paper(paper, found)] if paper else list(found.values())
+    chosen = list(found.values()) if paper == "" else [_paper(paper, found)]
     every = [each for one in chosen for each in one.claims.values()]
-    if not name:
+    if name == "":
         return every
     named = [each for each in every if _is(each, name)]
     if not named:
