@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isoloss.linear import Study
 from isoloss.papers.checking import check
 from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, drawn, found, in_bits
 from isoloss.papers.claim import Finding
@@ -22,22 +23,11 @@ def kumar_equal_bits(laboratory: Laboratory) -> Finding:
     loss = _losses(laboratory, FITTED)
     best = min(loss, key=loss.__getitem__)
     says = f"The loss is least at {best} bits, {loss[best]:.3f} nats."
-    rows = [
-        {"x": float(bits), "y": value, "series": series}
-        for series, name in (("with offsets", FITTED), ("without offsets", PRINTED))
-        for bits, value in _losses(laboratory, name).items()
-    ]
     return found(
         {f"INT{bits}": value for bits, value in loss.items()} | {"best": best},
         says,
         (FITTED,),
-        drawn(
-            "equal bits",
-            "Which precision is best where params times bits are equal? 16B tokens.",
-            rows,
-            ("bits of every part", "loss (nats)"),
-            says,
-        ),
+        _figure({"with offsets": loss, "without offsets": _losses(laboratory, PRINTED)}, says),
     )
 
 
@@ -47,6 +37,8 @@ def kumar_u_shape(laboratory: Laboratory) -> Finding:
     loss, printed = _losses(laboratory, FITTED), _losses(laboratory, PRINTED)
     best, without = (min(each, key=each.__getitem__) for each in (loss, printed))
     bits = [bits * params for bits, params in SAID.items()]
+    arm = "there the U has no left arm" if without == min(printed) else "there as well it is a U"
+    says = f"The law is least at {best} bits, without offsets at {without}: {arm}."
     return found(
         {
             "least over greatest params times bits": min(bits) / max(bits),
@@ -55,9 +47,9 @@ def kumar_u_shape(laboratory: Laboratory) -> Finding:
             "32 bits above the best": loss[32] - loss[best],
             "best, without offsets": without,
         },
-        f"The law is least at {best} bits, without offsets at {without}: there the U has no left "
-        "arm.",
+        says,
         (FITTED, PRINTED),
+        _figure({"with offsets": loss, "without offsets": printed}, says),
     )
 
 
@@ -67,6 +59,13 @@ def kumar_measured(laboratory: Laboratory) -> Finding:
     loss = _losses(laboratory, FITTED)
     middle, outer = sorted(loss[b] for b in (6, 8, 16)), sorted(loss[b] for b in (4, 32))
     over = [sum(a) / len(a) - sum(b) / len(b) for a, b in ((middle, MIDDLE), (outer, OUTER))]
+    says = (
+        f"The law is {over[0]:+.3f} nats off the mean of the runs in 6 to 16 bits and "
+        f"{over[1]:+.3f} off that of 4 and 32."
+    )
+    # The text does not say which bar is whose: each group is given out in the order of the law.
+    runs = dict(zip(sorted((6, 8, 16), key=loss.__getitem__), MIDDLE, strict=True))
+    runs |= dict(zip(sorted((4, 32), key=loss.__getitem__), OUTER, strict=True))
     return found(
         {
             "lowest of the middle three": middle[0],
@@ -77,12 +76,27 @@ def kumar_measured(laboratory: Laboratory) -> Finding:
             "mean of law less runs, middle three": over[0],
             "mean of law less runs, outer two": over[1],
         },
-        f"The law is {over[0]:+.3f} nats off the mean of the runs in 6 to 16 bits and "
-        f"{over[1]:+.3f} off that of 4 and 32: it is flatter than the runs.",
+        says,
         (FITTED, "five losses of figure 6"),
+        _figure({"law of integers": loss, "runs in floats, bars in the law's order": runs}, says),
     )
 
 
 def _losses(laboratory: Laboratory, name: str) -> dict[int, float]:
     law = laboratory.law(name)
     return {bits: float(law(params, TOKENS, in_bits(bits))) for bits, params in SIZES.items()}
+
+
+def _figure(losses: dict[str, dict[int, float]], says: str) -> Study:
+    rows = [
+        {"x": float(bits), "y": value, "series": series}
+        for series, each in losses.items()
+        for bits, value in sorted(each.items())
+    ]
+    return drawn(
+        "equal bits",
+        "Which precision is best where params times bits are equal? 16B tokens.",
+        rows,
+        ("bits of every part", "loss (nats)"),
+        says,
+    )

@@ -157,11 +157,24 @@ def kumar_floats(laboratory: Laboratory) -> Finding:
     formats = {3: "e2m0", 4: "e3m0", 5: "e3m1", 6: "e3m2", 7: "e4m2", 8: "e5m2", 12: "e5m6"}
     ours = {bits: float(law.factors(f"w:{name}")[0][0]) for bits, name in formats.items()}
     integers = factors(laboratory.law(FITTED))["w"]
-    ahead = [bits for bits, value in ours.items() if value > integers(bits)]
+    ahead = [str(bits) for bits, value in ours.items() if value > integers(bits)]
+    says = f"Floats leave more params than integers at {', '.join(ahead)} bits."
+    rows = [
+        {"x": float(bits), "y": value, "series": series}
+        for bits in ours
+        for series, value in (("floats", ours[bits]), ("integers", integers(bits)))
+    ]
     return found(
         {f"{bits} bits": value for bits, value in ours.items()},
-        f"By these constants floats leave more params than integers at {ahead} bits.",
+        says,
         ("kumar2024_float", FITTED),
+        drawn(
+            "floats and integers",
+            "How many params are left of weights in few bits? Factors of weights.",
+            rows,
+            ("bits of weights", "effective over nominal params"),
+            says,
+        ),
     )
 
 

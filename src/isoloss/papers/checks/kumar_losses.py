@@ -14,6 +14,7 @@ from isoloss.papers.checks.kumar_formula import (
     drawn,
     factors,
     found,
+    loss_of,
     root,
 )
 from isoloss.papers.claim import Finding
@@ -84,15 +85,30 @@ def kumar_contours(laboratory: Laboratory) -> Finding:
 
     at = {bits: params_at(bits) for bits in (3, 8, 12)}
     w = factors(law)["w"]
+    says = (
+        f"Weights in 3 bits need {at[3] / at[12]:.3f} times the params of 12, in 8 bits "
+        f"{at[8] / at[12]:.3f} times."
+    )
+    rows = [
+        {"x": float(bits), "y": params / w(bits), "series": f"{loss:.2f} nats"}
+        for loss, params in ((loss_of(law, n, tokens), n) for n in (3e7, 5e7, 1e8))
+        for bits in range(3, 13)
+    ]
     return found(
         {
             "params at 3 bits over those at 12": at[3] / at[12],
             "params at 8 bits over those at 12": at[8] / at[12],
             "the same from effective params alone": w(12) / w(3),
         },
-        f"Weights in 3 bits need {at[3] / at[12]:.3f} times the params of 12, in 8 bits "
-        f"{at[8] / at[12]:.3f} times.",
+        says,
         (FITTED,),
+        drawn(
+            "lines of equal loss",
+            "How many params make up for fewer bits of weights? 13B tokens, by the law.",
+            rows,
+            ("bits of weights", "params"),
+            says,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from math import exp, log
 
 import numpy as np
 
+from isoloss.laws import Law
 from isoloss.papers.checking import check
 from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, constants, drawn, found, loss_of
 from isoloss.papers.claim import Finding, Ours
@@ -76,6 +77,10 @@ def kumar_rounding_grows(laboratory: Laboratory) -> Finding:
     }
     without = float(printed.gap(SMALL, 26e9, "fp -> w3"))
     larger = float(law.gap(2.2e8, 26e9, "fp -> w3"))
+    says = (
+        f"Rounding 30M params to 3 bits costs {gap[3, 1.5]:.3f} nats at 1.5B tokens and "
+        f"{gap[3, 26]:.3f} at 26B; b is a factor of {gap[3, 26] / without:.2f}."
+    )
     return found(
         {f"INT{bits} at {d}B": value for (bits, d), value in gap.items()}
         | {
@@ -84,9 +89,15 @@ def kumar_rounding_grows(laboratory: Laboratory) -> Finding:
             "exponent of params": log(larger / gap[3, 26]) / log(2.2e8 / SMALL),
             "bits a factor e": 1 / log(gap[3, 26] / gap[4, 26]),
         },
-        f"Rounding 30M params to 3 bits costs {gap[3, 1.5]:.3f} nats at 1.5B tokens and "
-        f"{gap[3, 26]:.3f} at 26B; b is a factor of {gap[3, 26] / without:.2f}.",
+        says,
         (FITTED, PRINTED),
+        drawn(
+            "cost of rounding",
+            "What does rounding after training cost? By the law.",
+            _growth(law),
+            ("tokens a param", "loss that rounding adds (nats)"),
+            says,
+        ),
     )
 
 
@@ -158,6 +169,21 @@ def kumar_interpretable(laboratory: Laboratory) -> Finding:
         "with the gammas of table 2; they are equal only if C_w, 1/gamma_post and 1/gamma_w are.",
         (PRINTED,),
     )
+
+
+def _growth(law: Law) -> list[dict[str, float | str]]:
+    """What rounding adds by tokens a param, bits and size, as rows of a figure."""
+    return [
+        {
+            "x": float(d) / SIZES[size],
+            "y": float(law.gap(SIZES[size], float(d), f"fp -> w{bits}")),
+            "series": f"INT{bits}",
+            "panel": f"{size} params",
+        }
+        for size in ("30M", "220M")
+        for bits in (3, 4, 5, 6)
+        for d in np.geomspace(1.5e9, 2.62e10, 9)
+    ]
 
 
 def _served_gap(runs: Runs, trained: int, served: int) -> Ours:

@@ -94,6 +94,12 @@ def kumar_serving_cost(laboratory: Laboratory) -> Finding:
     first, middle, last = best.values()
     span = log(1e14 / 1e8)
     slope = (last.bits - first.bits) / span
+    says = f"{middle}, where params times bits are 1e10; {slope:.3f} bits a factor e of cost."
+    rows = [
+        {"x": cost, "y": value, "series": name, "panel": name}
+        for cost, each in best.items()
+        for name, value in (("bits", each.bits), ("params", each.params), ("tokens", each.tokens))
+    ]
     return found(
         {
             "bits a factor e of cost": slope,
@@ -103,8 +109,15 @@ def kumar_serving_cost(laboratory: Laboratory) -> Finding:
             "params at 1e10": middle.params,
             "tokens at 1e10": middle.tokens,
         },
-        f"{middle}, where params times bits are 1e10; {slope:.3f} bits a factor e.",
+        says,
         (FITTED,),
+        drawn(
+            "serving cost",
+            "What is best to serve at a cost of params times bits? Training is free.",
+            rows,
+            ("params x bits", "best value"),
+            says,
+        ),
     )
 
 
