@@ -102,20 +102,28 @@ def jackknifed(
     return Ours(float(statistic(frame)), float(error))
 
 
+def total(some: pl.DataFrame, *names: str) -> float:
+    """The sum of some columns."""
+    return float(sum(some[name].to_numpy().sum() for name in names))
+
+
+def mean(some: pl.DataFrame, name: str) -> float:
+    """The mean of a column."""
+    return float(some[name].to_numpy().mean())
+
+
 def ratio(runs: Runs, over: str, under: str, base: str = "fp") -> Ours:
     """The gap of a precision over that of another, summed over the runs that have both."""
     frame = gaps_by_cell(runs, [over, under], base)
     return jackknifed(
-        frame, ("params", "seed"), lambda some: float(some[over].sum() / some[under].sum())
+        frame, ("params", "seed"), lambda some: total(some, over) / total(some, under)
     )
 
 
 def difference(runs: Runs, one: str, two: str) -> Ours:
     """The mean gap of a precision less that of another in the runs that have both."""
     frame = gaps_by_cell(runs, [one, two])
-    return jackknifed(
-        frame, ("params", "seed"), lambda some: float((some[one] - some[two]).mean() or 0.0)
-    )
+    return jackknifed(frame, ("params", "seed"), lambda some: mean(some, one) - mean(some, two))
 
 
 def explained(observed: Array, predicted: Array) -> float:

@@ -130,7 +130,7 @@ def after_training(on_effective: bool = True, **held: float) -> Law:
     """
     law = preset("kumar2024")
     penalties = tuple(
-        replace(each, on_effective=on_effective)  # type: ignore[type-var]
+        replace(each, on_effective=on_effective)
         for each in law.formula.penalties  # type: ignore[attr-defined]
     )
     formula = replace(law.formula, penalties=penalties)  # type: ignore[type-var]
@@ -178,9 +178,7 @@ def _fold(fold: int, seed: int, sample: Sample) -> Mask:
     """A fifth of the cells of rounded runs; seeds of a cell go together."""
     names = [
         f"{n:.0f} {d:.0f} {p}"
-        for n, d, p in zip(
-            sample.x.params, sample.x.tokens, sample.runs["precision"], strict=True
-        )
+        for n, d, p in zip(sample.x.params, sample.x.tokens, sample.runs["precision"], strict=True)
     ]
     found, cell = np.unique(names, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(found)) % FOLDS

@@ -18,15 +18,16 @@ from isoloss.papers.checks.paired_runs import (
     explained,
     gaps_of_table,
     jackknifed,
+    mean,
     rests,
     shown,
     slope,
     spelled,
+    total,
     usual,
 )
 from isoloss.papers.claim import Finding, Ours
 from isoloss.papers.laboratory import Laboratory
-
 
 
 @check
@@ -76,9 +77,7 @@ def _growth_figure(laboratory: Laboratory, table: str, precision: str) -> Study:
 
 
 @check
-def power_form_after_training(
-    laboratory: Laboratory, table: str, bits: Sequence[int]
-) -> Finding:
+def power_form_after_training(laboratory: Laboratory, table: str, bits: Sequence[int]) -> Finding:
     """C D^d N^-n exp(-P/gamma) by least squares on log gaps of cells, decayed runs."""
     names = {spelled(f"fp -> w{b}"): b for b in bits}
     cells = [
@@ -96,7 +95,8 @@ def power_form_after_training(
     )
     kept = frame.filter(pl.col("gap") > 0)
     by = ("params", "tokens")
-    r2, fall = (jackknifed(kept, by, lambda some, k=k: _form(some)[k]) for k in (0, 1))
+    r2 = jackknifed(kept, by, lambda some: _form(some)[0])
+    fall = jackknifed(kept, by, lambda some: _form(some)[1])
     return Finding(
         ours={"R2 of log gap": r2, "fall of log gap per bit": fall},
         says=f"R2 {shown(r2)} of log gaps in {len(kept)} cells ({len(frame) - len(kept)} are not "
@@ -125,7 +125,7 @@ def more_data_hurts(laboratory: Laboratory, table: str, precisions: Sequence[str
     """Loss of the rounded smallest model at the greatest length less that at the length before."""
     runs = usual(laboratory, table, DECAYED)
     frame = runs.frame().filter(pl.col("block") == "length")
-    size = frame["params"].min()
+    size = float(runs["params"].min())
     before, last = sorted(frame.filter(pl.col("params") == size)["tokens"].unique())[-2:]
     ours = {}
     for precision in precisions:
@@ -143,7 +143,7 @@ def more_data_hurts(laboratory: Laboratory, table: str, precisions: Sequence[str
     )
 
 
-def _of_smallest(rises: pl.DataFrame, size: object) -> Ours:
+def _of_smallest(rises: pl.DataFrame, size: float) -> Ours:
     """The mean over seeds at a size; its error is that of all sizes, pooled."""
     groups = [
         group["loss"].to_numpy() for _, group in rises.group_by("params", maintain_order=True)
@@ -183,14 +183,12 @@ def _robust(frame: pl.DataFrame, before: str, after: str) -> Ours:
 
     both = gap(f"{before} -> {after}", "few").join(gap(f"fp -> {after}", "all"), on=keys)
     return jackknifed(
-        both.sort(keys), ("params", "seed"), lambda some: some["few"].sum() / some["all"].sum()
+        both.sort(keys), ("params", "seed"), lambda some: total(some, "few") / total(some, "all")
     )
 
 
 @check
-def decay_against_none(
-    laboratory: Laboratory, table: str, precisions: Sequence[str]
-) -> Finding:
+def decay_against_none(laboratory: Laboratory, table: str, precisions: Sequence[str]) -> Finding:
     """The exponent of tokens with decay less that without, the same trajectories left out."""
     differences = gaps_of_table(laboratory, table).differences
     ours = {}
@@ -225,12 +223,12 @@ def other_rates(laboratory: Laboratory, table: str, rates: Sequence[float]) -> F
     ours = {}
     for rate in rates:
         steps = gap("w3", rate, "w4")
-        mean = jackknifed(steps, keys, lambda some: float(some["gap"].mean()))
-        ours[f"3 bits less 4 bits in training, rate {rate:g}"] = mean
+        step = jackknifed(steps, keys, lambda some: mean(some, "gap"))
+        ours[f"3 bits less 4 bits in training, rate {rate:g}"] = step
     low, high = min(rates), max(rates)
     for word, precision in (("in", "w3"), ("after", "fp -> w3")):
         both = gap(precision, high).join(gap(precision, low), on=keys, suffix="_low")
-        found = jackknifed(both, keys, lambda some: some["gap"].sum() / some["gap_low"].sum())
+        found = jackknifed(both, keys, lambda some: total(some, "gap") / total(some, "gap_low"))
         ours[f"gap of 3 bits {word} training, rate {high:g} over {low:g}"] = found
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
     return Finding(
@@ -238,5 +236,3 @@ def other_rates(laboratory: Laboratory, table: str, rates: Sequence[float]) -> F
         says=f"At {frame['params'][0]:.0f} params, usual rate {RATE:g}: {said}.",
         rests_on=(rests(runs, table),),
     )
-
-

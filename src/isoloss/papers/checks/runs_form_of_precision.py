@@ -5,14 +5,17 @@ exponential against free factors, effective params read off pairs (Kumar et al. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from isoloss.fits import Comparison, Entry
+from isoloss.laws import Composed, Law, as_inputs, preset
 from isoloss.linear import Study
 from isoloss.papers.checking import check
 from isoloss.papers.checks.paired_runs import (
+    DECAYED,
     explained,
     gaps_by_cell,
     jackknifed,
@@ -20,7 +23,6 @@ from isoloss.papers.checks.paired_runs import (
     shown,
     trained,
     usual,
-    DECAYED,
 )
 from isoloss.papers.checks.precision_forms import (
     compared,
@@ -32,7 +34,6 @@ from isoloss.papers.checks.precision_forms import (
 )
 from isoloss.papers.claim import Finding, Ours
 from isoloss.papers.laboratory import Laboratory
-from isoloss.laws import Composed, Law, preset
 from isoloss.runs import Runs
 
 
@@ -138,9 +139,7 @@ def exponential_or_free(
         runs = trained(laboratory, table, precisions)
         part = _part_of(runs)
         form = preset(law) if law else n_eff(part)
-        found = compared(
-            laboratory, [form, free_factors([part])], runs, holdouts, f"free {name}"
-        )
+        found = compared(laboratory, [form, free_factors([part])], runs, holdouts, f"free {name}")
         rows = by_name(found)
         less = r2_difference(rows["free factors"], rows[form.name])
         ours[f"R2 of free factors less the exponential, {name}"] = less
@@ -160,9 +159,7 @@ def _part_of(runs: Runs) -> str:
 
 
 @check
-def explained_in_training(
-    laboratory: Laboratory, table: str, precisions: Sequence[str]
-) -> Finding:
+def explained_in_training(laboratory: Laboratory, table: str, precisions: Sequence[str]) -> Finding:
     """R2 of one fit of N_eff: of losses, and of gaps to full precision."""
     runs = trained(laboratory, table, precisions)
     found = fitted(laboratory, n_eff(), runs, "N_eff")
@@ -195,8 +192,11 @@ def _gaps_explained(law: Law, runs: Runs, precisions: Sequence[str]) -> Ours:
     for precision in rounded:
         cells = gaps_by_cell(runs, [precision], base).rename({precision: "observed"})
         mean = cells.group_by("params", "tokens").agg(pl.col("observed").mean()).sort("params")
-        predicted = law.gap(mean["params"].to_numpy(), mean["tokens"].to_numpy(), precision, base)
-        parts.append(mean.with_columns(predicted=pl.Series(predicted)))
+        few, full = (
+            law.loss(as_inputs(mean["params"].to_numpy(), mean["tokens"].to_numpy(), each))
+            for each in (precision, base)
+        )
+        parts.append(mean.with_columns(predicted=pl.Series(few - full)))
     return jackknifed(
         pl.concat(parts),
         ("params", "tokens"),
@@ -205,9 +205,7 @@ def _gaps_explained(law: Law, runs: Runs, precisions: Sequence[str]) -> Ours:
 
 
 @check
-def share_of_params_left(
-    laboratory: Laboratory, table: str, precisions: Sequence[str]
-) -> Finding:
+def share_of_params_left(laboratory: Laboratory, table: str, precisions: Sequence[str]) -> Finding:
     """f(P) = ((L_P - L) / A + N^-alpha)^(-1/alpha) / N of pairs of runs (equation 30)."""
     full = trained(laboratory, table, ["fp"])
     base = fitted(laboratory, law_of("base", Composed()), full, "base")
@@ -226,7 +224,7 @@ def share_of_params_left(
 
     drift = jackknifed(frame, ("params", "seed"), lambda some: _drift(some, size, exponent))
     left = {
-        each: jackknifed(frame, ("params", "seed"), lambda some, each=each: share(some, each))
+        each: jackknifed(frame, ("params", "seed"), partial(share, precision=each))
         for each in precisions
     }
     said = ", ".join(f"{name} {shown(each)}" for name, each in left.items())

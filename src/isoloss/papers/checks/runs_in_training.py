@@ -17,7 +17,6 @@ from isoloss.papers.checks.paired_runs import (
     DECAYED,
     difference,
     explained,
-    gaps_by_cell,
     gaps_of_table,
     jackknifed,
     ratio,
@@ -28,28 +27,15 @@ from isoloss.papers.checks.paired_runs import (
     trained,
     usual,
 )
-from isoloss.papers.checks.precision_forms import capacity, fitted, free_factors
+from isoloss.papers.checks.parts_together import observed_over_product, of_part, together
+from isoloss.papers.checks.precision_forms import capacity, fitted
 from isoloss.papers.claim import Finding, Ours
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
-PARTS = ("w", "a", "kv")
-
-
-def of_part(part: str, bits: Sequence[int]) -> list[str]:
-    """The precisions that round one part alone."""
-    return [f"{part}{b}" for b in bits]
-
-
-def together(bits: int) -> str:
-    """The precision that rounds every part."""
-    return " ".join(f"{part}{bits}" for part in PARTS)
-
 
 @check
-def growth_in_training(
-    laboratory: Laboratory, table: str, precisions: Sequence[str]
-) -> Finding:
+def growth_in_training(laboratory: Laboratory, table: str, precisions: Sequence[str]) -> Finding:
     """The exponent of tokens in what training in few bits costs."""
     found = gaps_of_table(laboratory, table)
     ours = {f"{p}, tokens": slope(found, p, DECAYED, "tokens") for p in precisions}
@@ -116,9 +102,9 @@ def product_of_marginals(
 def _errors(runs: Runs, product: Fit, joint: Fit) -> dict[str, Ours]:
     """R2 of both fits and the ratio of their squared errors, cells left out in turn."""
     frame = pl.DataFrame({"params": runs["params"], "tokens": runs["tokens"], "y": runs["loss"]})
-    asked = runs["params"], runs["tokens"], list(runs["precision"])
+    asked = as_inputs(runs["params"], runs["tokens"], list(runs["precision"]))
     frame = frame.with_columns(
-        product=pl.Series(product.law(*asked)), joint=pl.Series(joint.law(*asked))
+        product=pl.Series(product.law.loss(asked)), joint=pl.Series(joint.law.loss(asked))
     )
     by = ("params", "tokens")
 
@@ -134,41 +120,8 @@ def _errors(runs: Runs, product: Fit, joint: Fit) -> dict[str, Ours]:
     }
 
 
-def observed_over_product(laboratory: Laboratory, table: str, bits: int) -> Ours:
-    """The gap of all parts in these bits over that which free factors of each part predict.
-
-    The error joins that of the observed gap (jackknife over trajectories) and that of the fit.
-    """
-    alone = ["fp", *(p for part in PARTS for p in of_part(part, (2, 3, 4, 6, 8)))]
-    found = fitted(
-        laboratory, free_factors(PARTS, tied=False), trained(laboratory, table, alone), "parts"
-    )
-    asked = together(bits) if bits <= 4 else f"w{bits} a{bits}"
-    cells = gaps_by_cell(usual(laboratory, table, DECAYED).where(parent=None), [together(bits)])
-    observed = jackknifed(
-        cells, ("params", "seed"), lambda some: float(some[together(bits)].mean() or 0.0)
-    )
-    points = cells["params"].to_numpy(), cells["tokens"].to_numpy()
-    predicted, draws = predicted_gap(found, *points, asked)
-    value = observed.value / predicted
-    error = abs(value) * np.hypot(observed.error / observed.value, draws.std() / predicted)
-    return Ours(float(value), float(error))
-
-
-def predicted_gap(
-    found: Fit, params: object, tokens: object, precision: str, base: str = "fp"
-) -> tuple[float, np.ndarray]:  # type: ignore[type-arg]
-    """The mean gap that a fit predicts over some cells, and that of its replicates."""
-    inputs = [as_inputs(params, tokens, each) for each in (precision, base)]
-    value = float(np.mean(found.law.loss(inputs[0]) - found.law.loss(inputs[1])))
-    few, full = (found.draw(x, of="mean") for x in inputs)
-    return value, np.mean(few - full, axis=1)
-
-
 @check
-def product_of_free_factors(
-    laboratory: Laboratory, table: str, bits: Sequence[int]
-) -> Finding:
+def product_of_free_factors(laboratory: Laboratory, table: str, bits: Sequence[int]) -> Finding:
     """The gap of all parts rounded over the product of what each alone leaves of params."""
     ours = {
         f"observed over predicted gap, {b} bits": observed_over_product(laboratory, table, b)
@@ -228,9 +181,7 @@ def gap_ratios(
     runs = usual(laboratory, table, DECAYED).where(parent=None)
     ours = {name: ratio(runs, over, under) for name, (over, under) in ratios.items()}
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
-    return Finding(
-        ours=ours, says=f"3 bits over 4 bits: {said}.", rests_on=(rests(runs, table),)
-    )
+    return Finding(ours=ours, says=f"3 bits over 4 bits: {said}.", rests_on=(rests(runs, table),))
 
 
 @check
@@ -238,9 +189,7 @@ def gap_ratios_of_methods(
     laboratory: Laboratory, source: str, full: float, losses: Mapping[str, tuple[float, float]]
 ) -> Finding:
     """What 3 bits cost over what 4 bits cost, from losses that others published."""
-    ours = {
-        name: Ours((three - full) / (four - full)) for name, (four, three) in losses.items()
-    }
+    ours = {name: Ours((three - full) / (four - full)) for name, (four, three) in losses.items()}
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
     return Finding(ours=ours, says=f"3 bits over 4 bits: {said}.", rests_on=(source,))
 
