@@ -5,11 +5,12 @@ bits), C5 (groups), C7 (parts together), C10 (floats or integers).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from isoloss.fits import compare
-from isoloss.formats import relative_error
+from isoloss.formats import Precision, relative_error
 from isoloss.papers.checking import check
 from isoloss.papers.checks.paired_runs import (
     DECAYED,
@@ -33,6 +34,7 @@ from isoloss.papers.checks.precision_forms import (
 )
 from isoloss.papers.claim import Finding, Ours
 from isoloss.papers.laboratory import Laboratory
+from isoloss.plans import LawPlan, plans_by_law
 from isoloss.runs import Runs
 
 
@@ -117,6 +119,46 @@ def _best(
     drawn = np.column_stack([*(draws[name] for name in names), np.ones(len(draws[names[0]]))])
     best = every[np.argmax(drawn / every, axis=1)]
     return Ours(float(every[np.argmax(share)]), float(best.std()))
+
+
+@check
+def best_bits_of_laws(
+    laboratory: Laboratory,
+    budgets: Mapping[str, Sequence[str]],
+    machine: str,
+    laws: Mapping[str, Sequence[str]],
+) -> Finding:
+    """Bits of the best plan of published laws, each asked in its own formats, at some budgets."""
+    ours: dict[str, Ours] = {}
+    said = []
+    for name, (law, groups) in laws.items():
+        for budget in budgets[name]:
+            plans = laboratory.once(
+                ("plans by law", budget, machine), partial(_optima, budget, machine)
+            )
+            plan = next(each for each in plans if _asked(each, law, groups))
+            bits = Precision.parse(plan.precision).bits("w") or float("nan")
+            ours[f"{name} at {budget}"] = Ours(bits)
+            said.append(
+                f"{name} at {budget} {bits:g} bits, {plan.tokens / plan.params:.2g} tokens per "
+                f"param, {plan.outside:.0f} times outside its runs"
+            )
+    first, last = (ours[f"Sun at {budget}"].value for budget in budgets["Sun"])
+    ours["Sun, rise"] = Ours(last - first)
+    return Finding(
+        ours=ours,
+        says=f"{'; '.join(said)}.",
+        rests_on=(*(law for law, _ in laws.values()), f"cost {machine}"),
+    )
+
+
+def _optima(budget: str, machine: str) -> tuple[LawPlan, ...]:
+    return tuple(each.alone for each in plans_by_law(budget, [machine]).optima)
+
+
+def _asked(plan: LawPlan, law: str, groups: str) -> bool:
+    """Whether a plan is of a law and, where it is asked in several, of these groups."""
+    return plan.law == law and groups in plan.precision
 
 
 @check

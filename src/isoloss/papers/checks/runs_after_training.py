@@ -133,7 +133,7 @@ def more_data_hurts(laboratory: Laboratory, table: str, precisions: Sequence[str
         rises = some.group_by("params", "seed").agg(
             pl.col("loss").sort_by("tokens").last() - pl.col("loss").sort_by("tokens").get(-2)
         )
-        ours[precision] = _of_smallest(rises, size)
+        ours[precision] = _of_smallest(rises.sort("params", "seed"), size)
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
     return Finding(
         ours=ours,

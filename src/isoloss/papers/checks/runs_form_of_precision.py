@@ -191,7 +191,8 @@ def _gaps_explained(law: Law, runs: Runs, precisions: Sequence[str]) -> Ours:
     parts = []
     for precision in rounded:
         cells = gaps_by_cell(runs, [precision], base).rename({precision: "observed"})
-        mean = cells.group_by("params", "tokens").agg(pl.col("observed").mean()).sort("params")
+        mean = cells.group_by("params", "tokens").agg(pl.col("observed").mean())
+        mean = mean.sort("params", "tokens")
         few, full = (
             law.loss(as_inputs(mean["params"].to_numpy(), mean["tokens"].to_numpy(), each))
             for each in (precision, base)
@@ -244,7 +245,7 @@ def share_of_params_left(laboratory: Laboratory, table: str, precisions: Sequenc
 
 def _drift(some: pl.DataFrame, size: float, exponent: float) -> float:
     """The slope of log f(2 bits) with log tokens, sizes with levels of their own."""
-    cells = some.group_by("params", "tokens").agg(pl.col("w2").mean())
+    cells = some.group_by("params", "tokens").agg(pl.col("w2").mean()).sort("params", "tokens")
     inside = cells["w2"].to_numpy() / size + cells["params"].to_numpy() ** -exponent
     log_share = -np.log(inside) / exponent - np.log(cells["params"].to_numpy())
     log_tokens = np.log(cells["tokens"].to_numpy())
