@@ -2,6 +2,7 @@
 
 import pytest
 
+import isoloss as il
 from isoloss.papers import Verdict, claims
 
 ALL = "w4 a4 kv4"
@@ -67,6 +68,15 @@ def test_c8_reads_exponents_of_each_precision(made, put):
     result = put("disputes", "C8 exponents", runs)
     assert abs(result.finding.ours["beta"].value) < 0.05
     assert "changes exponents" not in result.sentence
+
+
+def test_c4_asks_each_law_in_its_own_formats(put):
+    result = put("disputes", "C4 laws and budgets")
+    best = il.plans.best_bits("kumar2024", "1e21 flop", precision="w8 a8").bits
+    assert result.finding.ours["Kumar at 1e21 flop"].value == round(best)
+    assert result.verdict is Verdict.HOLDS
+    turned = {**result.claim.given["laws"], "QuEST": ["kumar2024", ""]}
+    assert put("disputes", "C4 laws and budgets", laws=turned).verdict is Verdict.FAILS
 
 
 def test_every_dispute_has_its_row_and_says_what_would_decide():
