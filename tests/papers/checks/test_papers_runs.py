@@ -11,7 +11,7 @@ from isoloss.papers.checks.paired_runs import explained, jackknifed, ratio
 from isoloss.papers.checks.parts_together import observed_over_product
 from isoloss.papers.checks.precision_forms import after_training, rivals
 from isoloss.papers.checks.runs_of_equal_cost import best_share_per_bit
-from isoloss.runs import Runs
+from isoloss.runs import Runs, read
 
 AFTER = [f"fp -> w{b}" for b in ("2", "3", "4", "6", "2@gptq", "3@gptq", "4@gptq")]
 
@@ -196,3 +196,13 @@ def test_models_exchanged_turn_the_pair(put):
     turned = {"shorter": given["longer"], "longer": given["shorter"]}
     result = put("kumar2024", "finding 1 from Llama 2 to Llama 3", **turned)
     assert result.verdict is Verdict.FAILS
+
+
+def test_a_shuffled_table_turns_what_rests_on_it(put):
+    runs = read("isoloss2026")
+    claim = ("kumar2024", "larger models in fewer bits")
+    assert put(*claim, runs).verdict is Verdict.HOLDS
+    rng = np.random.default_rng(0)
+    shuffled = runs.with_columns(loss=rng.permutation(runs["loss"]))
+    assert put(*claim, shuffled).verdict is not Verdict.HOLDS
+    assert put("kumar2024", "figure 14 on runs", shuffled).verdict is not Verdict.HOLDS

@@ -182,7 +182,7 @@ def cost_of_groups(
             "gap over that by rounding error": Ours(found.value / said, found.error / said),
         },
         says=f"{finer} costs {found.value:.2f} of what {coarser} costs, in {len(cells)} pairs "
-        f"of runs: too few to tell; rounding errors of a normal variable say {said:.3f}.",
+        f"of runs; rounding errors of a normal variable say {said:.3f}.",
         rests_on=(rests(runs, table),),
     )
 

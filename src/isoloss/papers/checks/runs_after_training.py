@@ -47,11 +47,11 @@ def growth_after_training(
         ours=ours,
         says=f"Exponents with errors by jackknife over trajectories: {said}.",
         rests_on=(rests(laboratory.runs(table), table),),
-        figure=_growth_figure(laboratory, table, precisions[0]),
+        figure=_growth_figure(laboratory, table, precisions[0], said),
     )
 
 
-def _growth_figure(laboratory: Laboratory, table: str, precision: str) -> Study:
+def _growth_figure(laboratory: Laboratory, table: str, precision: str, said: str) -> Study:
     rows = [
         {
             "tokens per param": cell.tokens / cell.params,
@@ -72,7 +72,7 @@ def _growth_figure(laboratory: Laboratory, table: str, precision: str) -> Study:
         series="series",
         panel="panel",
         labels=("tokens per param", "gap (nats)"),
-        answer=("The gap grows with tokens and falls with params.",),
+        answer=(f"Exponents: {said}.",),
     )
 
 

@@ -275,5 +275,5 @@ def _share_figure(left: Mapping[str, Ours]) -> Study:
         series="series",
         panel="panel",
         labels=("bits of weights", "effective over nominal params"),
-        answer=("It rises with bits towards one.",),
+        answer=tuple(f"{name}: {shown(each)}." for name, each in left.items()),
     )

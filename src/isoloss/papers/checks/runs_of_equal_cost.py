@@ -87,11 +87,10 @@ def _share_figure(found: Fit, names: Sequence[str]) -> Study:
         ("ours", found.values, names),
         ("theirs", dict(kumar.values), PARTS),
     ):
-        for bits in np.arange(3.5, 16.1, 0.5):
-            share = np.prod(
-                [1 - np.exp(-bits / values[f"gamma_{p}"] + values[f"n_{p}"]) for p in parts]
-            )
-            if share > 0:
+        for bits in np.arange(1.5, 16.1, 0.5):
+            factors = [1 - np.exp(-bits / values[f"gamma_{p}"] + values[f"n_{p}"]) for p in parts]
+            if min(factors) > 0:
+                share = float(np.prod(factors))
                 rows.append({"bits": bits, "share": share / bits, "series": series, "panel": ""})
     return Study(
         name="share of params per bit",

@@ -112,12 +112,15 @@ def unified_law(
 
 
 def _figure(frame: pl.DataFrame) -> Study:
-    drawn = frame.with_columns(
+    means = frame.group_by("precision", "params").agg(
+        pl.col("gap").log().mean().exp(), pl.col("predicted").log().mean().exp()
+    )
+    drawn = means.with_columns(
         series=pl.col("precision").str.split(" -> ").list.first(), panel=pl.lit("")
     )
     return Study(
         name="unified law",
-        question="Does one law predict what rounding adds, whatever training was in?",
+        question="Does one law predict what rounding adds? Means of pairs of precisions by size.",
         table=drawn.sort("series", "predicted"),
         x="predicted",
         y="gap",
