@@ -32,8 +32,13 @@ class Laboratory:
         return self.once(("law", name), lambda: as_law(name))
 
     def runs(self, name: str) -> Runs:
-        """A bundled or public table of runs; raises NotAtHand where it cannot be read."""
-        return self.once(("runs", name), lambda: _read(name))
+        """A bundled or public table of runs; raises NotAtHand where it cannot be read, which is
+        tried once.
+        """
+        found: Runs | NotAtHand = self.once(("runs", name), lambda: _read(name))
+        if isinstance(found, NotAtHand):
+            raise found
+        return found
 
     def fit(self, law: str, runs: str, **options: Any) -> Fit:
         """A fit of a law to a table with the options of `isoloss.fit`."""
@@ -49,8 +54,8 @@ class Laboratory:
         return self._kept[key]  # type: ignore[no-any-return]
 
 
-def _read(name: str) -> Runs:
+def _read(name: str) -> Runs | NotAtHand:
     try:
         return read(name)
     except RunsError as error:
-        raise NotAtHand(str(error)) from None
+        return NotAtHand(str(error))

@@ -22,6 +22,7 @@ from isoloss.papers.checks.paired_runs import (
     shown,
     slope,
     spelled,
+    spread,
     total,
     trained,
     usual,
@@ -156,5 +157,5 @@ def _less(one: Fit, two: Fit, name: str) -> Ours:
     ends = np.array([fit.interval(name) for fit in (one, two)])
     if not np.isfinite(ends).all():
         return Ours(value, float("inf"))
-    errors = [float(fit.constant_draws[name].std()) for fit in (one, two)]
+    errors = [spread(fit.constant_draws[name]) for fit in (one, two)]
     return Ours(value, float(np.linalg.norm(errors)))

@@ -126,6 +126,14 @@ def difference(runs: Runs, one: str, two: str) -> Ours:
     return jackknifed(frame, ("params", "seed"), lambda some: mean(some, one) - mean(some, two))
 
 
+def spread(draws: Array) -> float:
+    """The standard error that replicates of a fit show: half of what the middle 68% of them span,
+    which a few replicates far out do not move.
+    """
+    low, high = np.quantile(draws, [0.16, 0.84])
+    return float(high - low) / 2
+
+
 def explained(observed: Array, predicted: Array) -> float:
     """R2: the share of the variance of what was observed that predictions explain."""
     apart = np.sum((observed - predicted) ** 2)

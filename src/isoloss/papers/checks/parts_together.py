@@ -14,6 +14,7 @@ from isoloss.papers.checks.paired_runs import (
     gaps_by_cell,
     jackknifed,
     mean,
+    spread,
     trained,
     usual,
 )
@@ -49,7 +50,7 @@ def observed_over_product(laboratory: Laboratory, table: str, bits: int) -> Ours
     points = cells["params"].to_numpy(), cells["tokens"].to_numpy()
     predicted, draws = predicted_gap(found, *points, asked)
     value = observed.value / predicted
-    error = abs(value) * np.hypot(observed.error / observed.value, draws.std() / predicted)
+    error = abs(value) * np.hypot(observed.error / observed.value, spread(draws) / predicted)
     return Ours(float(value), float(error))
 
 

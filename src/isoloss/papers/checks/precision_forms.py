@@ -34,7 +34,7 @@ from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
 #: Starts and replicates of the fits of checks: enough for these laws of few constants.
-STARTS, DRAWS = 8, 60
+STARTS, DRAWS = 8, 100
 FOLDS = 5
 EFF = scale("eff", "effective over nominal params", 1e-3, 2.0, (0.2, 1.0))
 EFF_TOKENS = scale("eff_D", "effective over nominal tokens", 1e-3, 2.0, (0.2, 1.0))

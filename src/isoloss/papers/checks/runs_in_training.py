@@ -24,6 +24,7 @@ from isoloss.papers.checks.paired_runs import (
     shown,
     slope,
     spelled,
+    spread,
     trained,
     usual,
 )
@@ -145,7 +146,7 @@ def squares_of_factors(laboratory: Laboratory, table: str, bits: Sequence[int]) 
     for b in bits:
         one, both = f"eff[w{b}+had@quest]", f"eff[w{b}+had@quest a{b}+had@quest]"
         value = found.values[both] / found.values[one] ** 2
-        error = float((draws[both] / draws[one] ** 2).std())
+        error = spread(draws[both] / draws[one] ** 2)
         ours[f"factor of both over the square, {b} bits"] = Ours(value, error)
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
     return Finding(

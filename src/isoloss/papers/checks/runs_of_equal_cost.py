@@ -15,7 +15,7 @@ from isoloss.fits import Fit
 from isoloss.laws import preset
 from isoloss.linear import Study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.paired_runs import Array, rests, shown, trained, usual
+from isoloss.papers.checks.paired_runs import Array, rests, shown, spread, trained, usual
 from isoloss.papers.checks.parts_together import PARTS, of_part, together
 from isoloss.papers.checks.precision_forms import capacity, fitted, n_eff
 from isoloss.papers.claim import Finding, Ours
@@ -77,7 +77,7 @@ def _best(found: Fit, names: Sequence[str]) -> Ours:
     )
     drawn = [np.column_stack([draws[f"{k}_{name}"] for name in names]) for k in ("gamma", "n")]
     value = float(best_share_per_bit(gammas, offsets)[0])
-    return Ours(value, float(best_share_per_bit(*drawn).std()))
+    return Ours(value, spread(best_share_per_bit(*drawn)))
 
 
 def _share_figure(found: Fit, names: Sequence[str]) -> Study:

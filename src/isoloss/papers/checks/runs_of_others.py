@@ -18,6 +18,7 @@ from isoloss.papers.checks.paired_runs import (
     mean,
     rests,
     shown,
+    spread,
     usual,
 )
 from isoloss.papers.checks.parts_together import predicted_gap
@@ -116,8 +117,8 @@ def gap_along_training(
     errors.
     """
     change = np.array(last) - np.array(first)
-    spread = float(change.std(ddof=1) / np.sqrt(len(change)))
-    found = Ours(float(change.mean()), float(np.hypot(spread, noise / 2)))
+    of_recipes = float(change.std(ddof=1) / np.sqrt(len(change)))
+    found = Ours(float(change.mean()), float(np.hypot(of_recipes, noise / 2)))
     return Finding(
         ours={"mean gap at the end less at the beginning": found},
         says=f"From {tokens[0]:.3g} to {tokens[1]:.3g} tokens the gap rises in "
@@ -142,7 +143,7 @@ def gap_of_larger_models(
         observed = mean(cells, precision)
         points = cells["params"].to_numpy(), cells["tokens"].to_numpy()
         value, draws = predicted_gap(found, *points, precision, "bf16")
-        each = Ours(value / observed, float(draws.std() / observed))
+        each = Ours(value / observed, spread(draws) / observed)
         ours[f"predicted over observed gap, {b} bits"] = each
         said.append(f"{b} bits {shown(each)} in {len(cells)} pairs")
     return Finding(

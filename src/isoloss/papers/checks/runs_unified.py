@@ -24,6 +24,7 @@ from isoloss.papers.checks.paired_runs import (
     rests,
     shown,
     spelled,
+    spread,
     total,
     trained,
     usual,
@@ -186,4 +187,4 @@ def _beyond(laboratory: Laboratory, table: str, precision: str, limit: float, as
         frame, ("params", "seed"), lambda some: total(some, "predicted") / total(some, "gap")
     )
     draws = known.draw(x, of="mean").sum(axis=1) / total(frame, "gap")
-    return Ours(observed.value, float(np.hypot(observed.error, draws.std())))
+    return Ours(observed.value, float(np.hypot(observed.error, spread(draws))))
