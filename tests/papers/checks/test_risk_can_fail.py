@@ -2,8 +2,16 @@
 
 import pytest
 
+from isoloss.linear import Difference
 from isoloss.papers import Verdict, reproduce
-from isoloss.papers.checks import risk_figure1, risk_points, risk_sizes, risk_spectrum
+from isoloss.papers.checks import (
+    risk_batch,
+    risk_dimension,
+    risk_figure1,
+    risk_points,
+    risk_sizes,
+    risk_spectrum,
+)
 
 
 @pytest.fixture
@@ -11,6 +19,8 @@ def plain(monkeypatch):
     """The figures without their simulated dots, which no verdict rests on."""
     monkeypatch.setattr(risk_figure1, "_simulated", lambda *_: [])
     monkeypatch.setattr(risk_sizes, "_simulated", lambda *_: [])
+    monkeypatch.setattr(risk_dimension, "_simulated", lambda *_: [])
+    monkeypatch.setattr(risk_batch, "simulated_gaps", lambda _, points: [Difference(0, 0)] * 2)
 
 
 def test_swapped_noises_turn_figure_1_and_the_dimension(monkeypatch, plain):
@@ -47,8 +57,6 @@ def test_a_wrong_level_turns_the_spectrum(monkeypatch):
 
 
 def test_a_wrong_sign_of_the_slope_turns_the_batch(monkeypatch):
-    from isoloss.papers.checks import risk_batch
-
     asked = ("zhang2025", "additive errors fall with the batch")
     assert reproduce(*asked).verdict is Verdict.ONLY_IF
     right = risk_points.slope

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from risk_by_hand import clean_risk
 
+from isoloss.linear import Difference
 from isoloss.papers import CHECKS, Laboratory, claims, reproduce
 from isoloss.papers.checks import risk_batch, risk_figure1, risk_sizes
 
@@ -28,7 +29,8 @@ def test_figure_1_is_the_recursion(noise, eps, monkeypatch):
 
 
 @pytest.mark.parametrize(("noise", "kind"), [("additive", "additive"), ("shared factor", "mul")])
-def test_gaps_against_batch_are_the_recursion(noise, kind):
+def test_gaps_against_batch_are_the_recursion(noise, kind, monkeypatch):
+    monkeypatch.setattr(risk_batch, "simulated_gaps", lambda _, points: [Difference(0, 0)] * 2)
     ours = found("gap_over_batches")
     for batch in (1, 16):
         rounded, full = (
@@ -140,3 +142,13 @@ def test_every_row_of_the_theory_papers_has_a_claim():
 )
 def test_verdicts(name, value):
     assert reproduce("zhang2025", name).sentence.split(":")[0] == value
+
+
+def test_simulated_gaps_lie_on_the_exact_ones():
+    from isoloss.linear import SGD, Regression
+    from isoloss.papers.checks.risk_points import gaps, rounded, simulated_gaps
+
+    points = [(Regression(20), SGD(200, 1, 0.1), rounded("dlwag", "additive", 0.05))]
+    (found,), (known,) = simulated_gaps(Laboratory(), points), gaps(points)
+    assert abs(found.value - known) < 4 * found.standard_error
+    assert known > 4 * found.standard_error

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from isoloss.linear import SGD, Regression
+from isoloss.linear import SGD, Regression, Scales
 from isoloss.papers.checking import check
 from isoloss.papers.checks.risk_points import (
     EXACT,
     GAP,
     NOISES,
     PARTS,
+    REPLICATES,
     Reading,
     drawn,
     exact,
     gaps,
     rounded,
+    simulated_gaps,
     slope,
 )
 from isoloss.papers.claim import Finding
@@ -25,8 +27,17 @@ from isoloss.papers.laboratory import Laboratory
 PROBLEM, STEP_SIZE, STEPS = Regression(100), 0.1, 1000
 SMALL, LARGE = (1, 2, 4, 16, 64, 256), (64, 256, 1024)
 LEVEL = 0.1
-#: Real formats in words.
-FORMATS = {"stochastic integers": "int4~sr", "stochastic floats": "e8m1~sr"}
+#: Real formats in words. The integers have the steps of int4 at four deviations and 16 times its
+#: range, so that they round and nothing is cut off, which int4 itself does.
+FORMATS = {
+    "stochastic integers": "int8~sr",
+    "int4 of 4 deviations": "int4~sr",
+    "stochastic floats": "e8m1~sr",
+}
+SIGNAL = float(sum(PROBLEM.lam))
+STEPS_OF_INT4 = Scales(
+    w=8 / 15, a=8 / 15 * SIGNAL**0.5, g=8 / 15 * (SIGNAL + PROBLEM.noise_var) ** 0.5
+)
 #: The reading behind the last word of a name: the iterate and the inputs.
 WAYS: dict[str, tuple[str, Reading]] = {
     "last": ("last", "clean"),
@@ -46,13 +57,24 @@ def gap_over_batches(laboratory: Laboratory) -> Finding:
         ]
         for batch, value in zip(SMALL, gaps(points), strict=True):
             found[f"{noise}, batch {batch}"] = value
-            rows.append({"x": batch, "y": value, "series": noise})
+            rows.append({"x": batch, "y": value, "y_se": 0.0, "series": noise})
+        rows += [
+            {
+                "x": sgd.batch, "y": each.value, "y_se": each.standard_error,
+                "series": f"{noise}, simulated",
+            }
+            for (_, sgd, _), each in zip(
+                points[:3:2], simulated_gaps(laboratory, points[:3:2]), strict=True
+            )
+        ]  # fmt: skip
     falls = {noise: found[f"{noise}, batch 1"] / found[f"{noise}, batch 256"] for noise in NOISES}
     says = "From batch 1 to 256 the cost falls " + ", ".join(
         f"{value:.0f} times ({noise})" for noise, value in falls.items()
     )
     question = "Does a larger batch average rounding away? Activations and output gradients."
-    return Finding(exact(found), says, EXACT, drawn("batch", question, rows, ("batch", GAP), says))
+    rests = (*EXACT, f"{REPLICATES} simulated replicates, seed {laboratory.seed}")
+    figure = drawn("batch", question, rows, ("batch", GAP), says)
+    return Finding(exact(found), f"{says}.", rests, figure)
 
 
 @check
@@ -61,6 +83,7 @@ def additive_batch_slopes(laboratory: Laboratory) -> Finding:
     parts = ("activations", "output gradients")
     asked = [f"{part}, additive, {way}" for way in WAYS for part in parts]
     asked += [f"{part}, stochastic integers, last" for part in parts]
+    asked += ["activations, int4 of 4 deviations, last"]
     return _slopes([*asked, "labels, additive, last"])
 
 
@@ -87,7 +110,8 @@ def _slopes(asked: Iterable[str]) -> Finding:
         part, noise, way = name.split(", ")
         precision = rounded(PARTS[part], FORMATS.get(noise, noise), LEVEL)
         points = [(PROBLEM, SGD(STEPS, batch, STEP_SIZE), precision) for batch in LARGE]
-        costs = gaps(points, *WAYS[way])
+        scales = STEPS_OF_INT4 if noise == "stochastic integers" else None
+        costs = gaps(points, *WAYS[way], scales)
         found[name] = slope(LARGE, costs)
         rows += [
             {"x": batch, "y": cost, "series": f"{part}, {way}", "panel": noise}

@@ -22,12 +22,13 @@ from isoloss.papers.checks.risk_points import (
     EXACT,
     GAP,
     READINGS,
+    REPLICATES,
     Reading,
     drawn,
     exact,
-    gap,
     gaps,
     rounded,
+    simulated_gaps,
 )
 from isoloss.papers.claim import Finding
 from isoloss.papers.laboratory import Laboratory
@@ -64,7 +65,26 @@ def gap_over_dimensions(laboratory: Laboratory) -> Finding:
         for noise in ("additive", "shared factor")
         for reading in READINGS
     )
-    return Finding(exact(found), f"{says}.", EXACT, _figure(found, says, GAP))
+    rests = (*EXACT, f"{REPLICATES} simulated replicates, seed {laboratory.seed}")
+    figure = _figure(found, says, GAP, _simulated(laboratory))
+    return Finding(exact(found), f"{says}.", rests, figure)
+
+
+def _simulated(laboratory: Laboratory) -> list[dict[str, Any]]:
+    """Simulated gaps at two dimensions, with their standard errors."""
+    rows = []
+    for noise in ("additive", "shared factor"):
+        for reading in READINGS:
+            points = [(Regression(d), SHORT, rounded(ALL, noise, LEVEL)) for d in (50, 200)]
+            found = simulated_gaps(laboratory, points, reading)
+            rows += [
+                {
+                    "x": problem.dim, "y": each.value, "y_se": each.standard_error,
+                    "series": f"{noise}, simulated", "panel": reading,
+                }
+                for (problem, _, _), each in zip(points, found, strict=True)
+            ]  # fmt: skip
+    return rows
 
 
 def _ideal(noise: str, reading: Reading) -> list[float]:
@@ -115,9 +135,8 @@ def additive_growth(laboratory: Laboratory) -> Finding:
     """How what additive noise and integers add to the risk grows with the dimension."""
     scales = Scales(d=sqrt(6 * LEVEL))
     curves = {f"additive, {reading}": _ideal("additive", reading) for reading in READINGS}
-    curves["stochastic integers, in use"] = [
-        gap((Regression(d), SHORT, "d:int16~sr"), inputs="in use", scales=scales) for d in DIMS
-    ]
+    points = [(Regression(d), SHORT, "d:int16~sr") for d in DIMS]
+    curves["stochastic integers, in use"] = gaps(points, inputs="in use", scales=scales)
     found = {f"growth, {name}": curve[-1] / curve[0] for name, curve in curves.items()}
     for name, curve in curves.items():
         found[f"doubling, {name}"] = (curve[-1] - curve[-2]) / (curve[-2] - curve[-3])
@@ -149,13 +168,15 @@ def _points(curves: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
-def _figure(found: Mapping[str, float], says: str, label: str) -> Any:
-    """Lines of figures that are called 'series, d 100'."""
-    rows = []
+def _figure(
+    found: Mapping[str, float], says: str, label: str, more: Sequence[dict[str, Any]] = ()
+) -> Any:
+    """Lines of figures that are called 'series, d 100', and more rows."""
+    rows = list(more)
     for name, value in found.items():
         series, _, dim = name.rpartition(", d ")
         panel = "in use" if "in use" in series else "clean"
-        rows.append({"x": int(dim), "y": value, "series": series, "panel": panel})
+        rows.append({"x": int(dim), "y": value, "y_se": 0.0, "series": series, "panel": panel})
     question = "At fixed samples, does the risk grow with the dimension?"
     return drawn("dimension", question, rows, ("dimension", label), says)
 

@@ -9,8 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from isoloss.linear import SGD, Regression, Study, excess_risk, excess_risks, stability_limit
+from isoloss.linear import (
+    SGD,
+    Difference,
+    Regression,
+    Scales,
+    Study,
+    excess_risks,
+    sample_risks,
+    stability_limit,
+)
 from isoloss.papers.claim import Ours
+from isoloss.papers.laboratory import Laboratory
 
 Reading = Literal["clean", "in use"]
 #: The noises of the papers in words. Two points, plus and minus one deviation, are the generator of
@@ -29,6 +39,8 @@ PARTS = {
 }
 ALL = "".join(PARTS.values())
 READINGS: tuple[Reading, ...] = ("clean", "in use")
+#: Replicates of simulated gaps.
+REPLICATES = 64
 EXACT = ("exact risk",)
 RISK = "excess risk"
 GAP = "risk less that of full precision"
@@ -51,22 +63,31 @@ def values(
 
 
 def gaps(
-    points: Sequence[Point], iterate: str = "average", inputs: Reading = "clean"
+    points: Sequence[Point],
+    iterate: str = "average",
+    inputs: Reading = "clean",
+    scales: Scales | None = None,
 ) -> list[float]:
     """What each point adds to the risk of the same problem and descent in full precision."""
-    full = [(problem, sgd, "fp") for problem, sgd, _ in points]
-    found = values([*points, *full], iterate, inputs)
-    return [a - b for a, b in zip(found[: len(points)], found[len(points) :], strict=True)]
+    full = values([(problem, sgd, "fp") for problem, sgd, _ in points], iterate, inputs)
+    found = excess_risks(points, iterate, inputs, scales=scales or Scales())
+    return [each.value - exact for each, exact in zip(found, full, strict=True)]
 
 
-def gap(point: Point, iterate: str = "average", inputs: Reading = "clean", **more: Any) -> float:
-    """What one point adds to the risk of full precision, with the options of `excess_risk`."""
-    problem, sgd, precision = point
-    each = [
-        excess_risk(problem, sgd, spelled, iterate, inputs, **(more if spelled != "fp" else {}))
-        for spelled in (precision, "fp")
-    ]
-    return each[0].value - each[1].value
+def simulated_gaps(
+    laboratory: Laboratory, points: Sequence[Point], inputs: Reading = "clean"
+) -> list[Difference]:
+    """The gaps of the average by simulation, differences of pairs that share random numbers."""
+
+    def make() -> list[Difference]:
+        full = [(problem, sgd, "fp") for problem, sgd, _ in points]
+        found = sample_risks(
+            [*points, *full], inputs=inputs, replicates=REPLICATES, seed=laboratory.seed
+        )
+        pairs = zip(found[: len(points)], found[len(points) :], strict=True)
+        return [each.minus(exact) for each, exact in pairs]
+
+    return laboratory.once(("simulated gaps", *points, inputs), make)
 
 
 def share_of_limit(problem: Regression, share: float) -> float:
