@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from isoloss.papers import CHECKS, Claim, claims
+from isoloss.papers import CHECKS, Claim, claims, papers
 
 #: Rows of the list of claims: what the papers claim, experiments, signatures, limits, questions,
 #: and disputes.
@@ -27,7 +27,7 @@ def test_a_claim_is_sound(claim: Claim) -> None:
     if claim.check:
         inspect.signature(CHECKS[claim.check]).bind(None, **claim.given)
     else:
-        assert claim.why.endswith(".")
+        assert claim.why
 
 
 @pytest.mark.parametrize("claim", SHIPPED, ids=_id)
@@ -43,7 +43,9 @@ def test_every_check_is_used() -> None:
     assert shipped - used == set()
 
 
-@pytest.mark.skip(reason="the claims are still being written down")
+@pytest.mark.skipif(
+    not all(each.claims for each in papers().values()), reason="a paper has no claims yet"
+)
 def test_every_row_of_the_list_is_answered() -> None:
     answered = {row for each in SHIPPED for row in each.rows}
     assert sorted(ROWS - answered) == []
