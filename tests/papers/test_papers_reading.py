@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from isoloss.papers import Paper, PapersError
+from isoloss.papers import Paper, PapersError, papers
 
 Written = Callable[[str, str], Paper]
 PAPER = 'title = "Of lines"\nreference = "Nobody 2026"\nfull_text = true\n'
@@ -89,6 +89,13 @@ def test_without_a_check_it_says_why(paper: Written) -> None:
         paper(bare, PAPER)
     (claim,) = paper(bare + 'why = "no such lines"\n', PAPER).claims.values()
     assert (claim.check, claim.why) == ("", "no such lines")
+
+
+def test_papers_stand_in_their_order(paper: Written) -> None:
+    assert paper(CLAIM, PAPER + "order = 7\n").order == 7
+    assert next(iter(papers())) == "kumar2024"
+    with pytest.raises(PapersError, match=r"order is 'first'; accepted is a whole number"):
+        paper(CLAIM, PAPER + "order = 'first'\n")
 
 
 @pytest.mark.parametrize("name", ["title", "reference", "full_text"])

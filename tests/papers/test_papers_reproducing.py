@@ -1,6 +1,8 @@
 """``reproduce``: which claims, by which check, in one process or several, and what is missing."""
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from isoloss.papers import (
     reproduce,
 )
 from isoloss.papers.testing import shared
+from isoloss.runs import Crew
 
 SLOPE = (Expected("slope", 2.0, (1.9, 2.1)),)
 LINE = Claim("lines", "slope", "page 1", "Lines rise.", ("K1",), "line", {"times": 2}, SLOPE)
@@ -104,6 +107,16 @@ def test_processes_find_what_one_process_finds() -> None:
     assert (told[0][:2], told[-1]) == ((0, 1), (1, 1, ""))
 
 
+def test_a_worker_that_ends_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending(Crew):
+        def submit(self, call: object, /, *args: object, **named: object) -> Future[None]:
+            return super().submit(os._exit, 3)
+
+    monkeypatch.setattr("isoloss.papers.testing.Crew", Ending)
+    with pytest.raises(PapersError, match=r"^a worker ended while it tested kumar2024 figure"):
+        shared(claims("kumar2024", "figure 6 left"), 0, 1, lambda *now: None)
+
+
 def test_a_row_stands_alone_or_with_its_paper() -> None:
     assert [each.name for each in claims("kumar2024", "figure 6 left")] == ["figure 6 left"]
     assert {each.name for each in claims("kumar2024", "K6")} == {
@@ -116,7 +129,7 @@ def test_a_row_stands_alone_or_with_its_paper() -> None:
     ("words", "options", "message"),
     [
         (("kumar",), {}, "^no paper is called 'kumar'; did you mean 'kumar2024'"),
-        ((3,), {}, "^no paper is called 3; there are bridge, "),
+        ((3,), {}, "^no paper is called 3; there are kumar2024, "),
         (("kumar2024", "abc"), {}, "^no claim of kumar2024 is called 'abc'; 'isoloss reproduce"),
         (("K6",), {"seed": -1}, "^seed is -1; accepted is a whole number from 0$"),
         (("K6",), {"seed": np.nan}, "^seed is nan; accepted is a whole number from 0$"),

@@ -17,7 +17,7 @@ from math import inf, isnan
 from types import MappingProxyType
 from typing import Any
 
-from isoloss.files import did_you_mean, real_number
+from isoloss.files import did_you_mean, real_number, whole_number
 from isoloss.papers.claim import Claim, Expected, PapersError
 
 _HEAD = {"title": str, "reference": str, "full_text": bool}
@@ -39,6 +39,8 @@ class Paper:
         Whether its text was at hand; where not, what fails *differs from our reading*.
     claims
         Its claims by name, in order.
+    order
+        Its place among papers; those without one come last.
     """
 
     name: str
@@ -46,19 +48,20 @@ class Paper:
     reference: str
     full_text: bool
     claims: Mapping[str, Claim]
+    order: int = 1000
 
 
 def papers() -> dict[str, Paper]:
-    """All papers by name.
+    """All papers by name, in their order.
 
     Raises
     ------
     PapersError
         A file cannot be understood; the message says which claim and why.
     """
-    folders = sorted((files("isoloss.papers") / "claims").iterdir(), key=lambda each: each.name)
+    folders = (files("isoloss.papers") / "claims").iterdir()
     found = [read_paper(each) for each in folders if each.is_dir()]
-    return {paper.name: paper for paper in found}
+    return {each.name: each for each in sorted(found, key=lambda each: (each.order, each.name))}
 
 
 def read_paper(folder: Traversable) -> Paper:
@@ -75,7 +78,7 @@ def read_paper(folder: Traversable) -> Paper:
     if "paper.toml" not in tables:
         raise PapersError(f"'{folder.name}' has no paper.toml")
     head = tables.pop("paper.toml")
-    _only(head, set(_HEAD), f"'paper.toml' of {folder.name}")
+    _only(head, {*_HEAD, "order"}, f"'paper.toml' of {folder.name}")
     for name, kind in _HEAD.items():
         if not isinstance(head.get(name), kind):
             raise PapersError(f"'paper.toml' of {folder.name} has no {name}")
@@ -93,7 +96,17 @@ def read_paper(folder: Traversable) -> Paper:
         head["reference"],
         head["full_text"],
         MappingProxyType(claims),
+        _order(head, folder.name),
     )
+
+
+def _order(head: Mapping[str, Any], name: str) -> int:
+    order = whole_number(head.get("order", Paper.order))
+    if order is None:
+        raise PapersError(
+            f"'paper.toml' of {name}: order is {head['order']!r}; accepted is a whole number"
+        )
+    return order
 
 
 def _read(file: Traversable) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import cache
 
 from isoloss.papers.checking import CHECKS
@@ -75,14 +75,24 @@ def shared(claims: Sequence[Claim], seed: int, workers: int, tell: Progress) -> 
             tell(len(found), len(claims), _name(claims[next(iter(running.values()))[0]]))
             for each in wait(running, return_when=FIRST_COMPLETED).done:
                 places = running.pop(each)
-                for place, (finding, why, seconds) in zip(places, each.result(), strict=True):
-                    found[place] = Reproduction(claims[place], finding, why, seconds)
+                for place, told in zip(places, _result(each, claims[places[0]]), strict=True):
+                    found[place] = Reproduction(claims[place], *told)
     except BaseException:
         crew.kill()
         raise
     crew.shutdown()
     tell(len(claims), len(claims), "")
     return [found[place] for place in range(len(claims))]
+
+
+def _result(done: Future[list[_Found]], first: Claim) -> list[_Found]:
+    try:
+        return done.result()
+    except BrokenExecutor:
+        raise PapersError(
+            f"a worker ended while it tested {_name(first)} or a claim of the same file, as for "
+            "want of memory; say workers=1 (--workers 1) to test them in this process"
+        ) from None
 
 
 #: What a process sends back of a claim: the finding, why there is none, and its seconds.
