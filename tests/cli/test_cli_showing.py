@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from isoloss.cli.manual.signature import spread
 from isoloss.cli.output.showing import show, show_json
-from isoloss.cli.output.spinner import counted, waiting
+from isoloss.cli.output.spinner import counted, naming, waiting
 from isoloss.fits import Section, text
 
 PARTS = [
@@ -92,7 +92,11 @@ def test_a_bar_counts_on_a_terminal_and_nowhere_else() -> None:
             tick(15)
         with waiting("reading", each):
             pass
+        with naming("reproduce", each) as tell:
+            tell(3, 7, "kumar2024 figure 9")
     assert "fitting" in printed(console)
+    assert "reproduce kumar2024 figure 9" in printed(console)
+    assert "3/7" in printed(console)
     assert "20/20" in printed(console)
     assert "reading" in printed(console)
     assert printed(pipe) == ""
