@@ -62,6 +62,7 @@ def verdict(*figures: tuple[str, Ours], full_text: bool = True) -> Reproduction:
         ([("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
         ([("clean", MISSED), ("in use", MISSED)], Verdict.FAILS),
         ([("clean", MET), ("in use", NOT_TOLD)], Verdict.NOT_TESTABLE),
+        ([("clean", MISSED), ("in use", NOT_TOLD)], Verdict.NOT_TESTABLE),
         ([("", MISSED), ("clean", MET), ("in use", MET)], Verdict.FAILS),
         ([("", MET), ("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
         ([("clean", MET), ("clean", MISSED), ("in use", MET)], Verdict.ONLY_IF),

@@ -54,8 +54,9 @@ def verdict_of(judged: Iterable[tuple[Expected, Judged]], full_text: bool) -> Ve
     """The verdict on a claim of which every figure was judged.
 
     Figures that stand under no condition (`Expected.when` empty) belong to every condition. A claim
-    holds where every condition holds, and *only if* where some do; where a figure is not told by
-    the runs and none of its condition is missed, nothing is concluded from that condition.
+    holds where every condition holds, *only if* where some hold and some are missed, and fails
+    where all are missed. A condition of which a figure is not told by the runs, and none is missed,
+    may still hold: with it beside none that holds and is told apart, nothing is concluded.
 
     Parameters
     ----------
@@ -66,13 +67,12 @@ def verdict_of(judged: Iterable[tuple[Expected, Judged]], full_text: bool) -> Ve
         reading*.
     """
     outcomes = set(conditions(judged).values())
-    failed = Verdict.FAILS if full_text else Verdict.DIFFERS
     if outcomes == {Judged.MET}:
         return Verdict.HOLDS
-    if Judged.MET in outcomes and Judged.MISSED in outcomes:
+    if {Judged.MET, Judged.MISSED} <= outcomes:
         return Verdict.ONLY_IF
-    if Judged.MISSED in outcomes:
-        return failed
+    if outcomes == {Judged.MISSED}:
+        return Verdict.FAILS if full_text else Verdict.DIFFERS
     return Verdict.NOT_TESTABLE
 
 
