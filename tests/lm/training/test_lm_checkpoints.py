@@ -277,8 +277,8 @@ CRAFTED = {
     "no settings": (rewritten(lambda t, a: a.pop("settings")), "does not say its 'settings'"),
     "settings of another type": (rewritten(lambda t, a: a.update(settings=[1])), "is damaged"),
     "a format that is not loaded": (
-        rewritten(lambda t, a: a["settings"].update(precision="w:mine")),
-        r"cannot be read here: .*unknown format 'mine'.* --use module loads",
+        rewritten(lambda t, a: a["settings"].update(precision="w:unheard_of")),
+        r"cannot be read here: .*unknown format 'unheard_of'.* --use module loads",
     ),
     "a shape larger than the file": (
         rewritten(lambda t, a: a["settings"]["shape"].update(layers=10**12)),
