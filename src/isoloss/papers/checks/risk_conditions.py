@@ -188,9 +188,9 @@ def int8_over_fp8(laboratory: Laboratory) -> Finding:
         for name in ("int8", "e4m3"):
             risk = excess_risk(problem, sgd, f"d:{name}~sr", inputs=reading)
             pair[name] = risk.value
-            rows.append({"x": READINGS.index(reading), "y": risk.value, "series": name})
+            rows.append({"x": 1 + READINGS.index(reading), "y": risk.value, "series": name})
         found[reading] = pair["int8"] / pair["e4m3"]
     says = f"int8 over e4m3: {found['clean']:.3f} clean, {found['in use']:.3f} in use."
-    question = "Are int8 and 8-bit floats equal? 0 clean inputs, 1 in use."
+    question = "Are int8 and 8-bit floats equal? 1 clean inputs, 2 in use."
     figure = drawn("8 bits", question, rows, ("reading", RISK), says)
     return Finding(exact(found), says, EXACT, figure)

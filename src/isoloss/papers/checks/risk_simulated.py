@@ -92,11 +92,11 @@ def simulated_between_bounds(laboratory: Laboratory, replicates: int) -> Finding
                     risk.value / value, risk.standard_error / value
                 )
                 place = {"series": f"{name} bound", "panel": noise}
-                rows.append({"x": READINGS.index(reading), "y": value, "y_se": 0.0, **place})
+                rows.append({"x": 1 + READINGS.index(reading), "y": value, "y_se": 0.0, **place})
             place = {"series": "simulated", "panel": noise}
             rows.append(
                 {
-                    "x": READINGS.index(reading), "y": risk.value, "y_se": risk.standard_error,
+                    "x": 1 + READINGS.index(reading), "y": risk.value, "y_se": risk.standard_error,
                     **place,
                 }
             )  # fmt: skip
@@ -108,7 +108,7 @@ def simulated_between_bounds(laboratory: Laboratory, replicates: int) -> Finding
         f"Simulated risks are {min(low):.2f} to {max(low):.2f} times the lower and "
         f"{min(high):.2f} to {max(high):.2f} times the upper bound."
     )
-    question = "Where do simulated risks lie between the bounds? 0 clean inputs, 1 in use."
+    question = "Where do simulated risks lie between the bounds? 1 clean inputs, 2 in use."
     figure = drawn("between bounds", question, rows, ("reading", RISK), says)
     rests = ("risk bounds", f"{replicates} simulated replicates, seed {laboratory.seed}")
     return Finding(ours, says, rests, figure)
