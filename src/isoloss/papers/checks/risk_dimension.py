@@ -176,6 +176,7 @@ def _figure(
     for name, value in found.items():
         series, _, dim = name.rpartition(", d ")
         panel = "in use" if "in use" in series else "clean"
+        series = series.removesuffix(", clean").removesuffix(", in use")
         rows.append({"x": int(dim), "y": value, "y_se": 0.0, "series": series, "panel": panel})
     question = "At fixed samples, does the risk grow with the dimension?"
     return drawn("dimension", question, rows, ("dimension", label), says)

@@ -51,10 +51,13 @@ def risk_over_samples(
     rows: list[dict[str, Any]] = []
     for (name, level, dim), samples in lines.items():
         label = f"{name} {level:g}" if level else name
-        series = f"{label}, d {dim}" if several else label
+        series = (f"d {dim}" if level else f"{name}, d {dim}") if several else f"eps {level:g}"
+        # Full precision stands in the panel of every noise.
+        panels = [name] if level else list(noise)
         for count, risk in zip(samples, values(_points(name, level, dim, samples)), strict=True):
             found[f"{label}, d {dim}, N {count}"] = risk
-            rows.append({"x": count, "y": risk, "series": series, "y_se": 0.0})
+            place = {"x": count, "y": risk, "series": series, "y_se": 0.0}
+            rows += [{**place, "panel": each} for each in panels]
     rows += _simulated(laboratory, noise, max(eps), max(dims))
     worst = max(noise, key=lambda each: found[f"{each} {max(eps):g}, d {dims[0]}, N {SAMPLES[-1]}"])
     says = (
@@ -87,7 +90,8 @@ def _simulated(
                         "x": count,
                         "y": each.risk.value,
                         "y_se": each.risk.standard_error,
-                        "series": f"{name} {level:g}, d {dim}, simulated",
+                        "series": f"eps {level:g}, d {dim}, simulated",
+                        "panel": name,
                     }
                 )
         return rows
