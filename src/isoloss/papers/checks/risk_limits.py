@@ -114,7 +114,7 @@ def network_spectra(laboratory: Laboratory) -> Finding:
 def network_batches(laboratory: Laboratory) -> Finding:
     """The slope in the batch of what errors of output gradients cost in two-layer ReLU networks."""
     asked = study(
-        "network-batch", dim=16, width=8, batch=(4, 32), steps=100, replicates=64,
+        "network-batch", dim=16, width=8, eps=0.1, batch=(2, 32), steps=200, replicates=96,
         seed=laboratory.seed,
     )  # fmt: skip
     slope = _verdict(asked, "additive", "output gradients")
