@@ -1,10 +1,12 @@
 """The page of a report: every claim is on it with its figure and command, and it loads nothing."""
 
+import dataclasses
 import re
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from isoloss.papers import (
@@ -17,6 +19,7 @@ from isoloss.papers import (
     versions,
     write_page,
 )
+from isoloss.papers.page import page
 
 #: Attributes by which a page loads something, and tags whose href does.
 LOADING = {"src", "srcset", "data", "poster", "background", "action"}
@@ -95,6 +98,18 @@ def test_it_says_what_computed_it_and_the_shares(text: str) -> None:
     assert all(f"{name} {value}" in text for name, value in versions().items())
     assert "67%" in text
     assert "33%" in text
+
+
+def test_a_figure_that_cannot_be_drawn_loses_nothing(report: Report) -> None:
+    (one, *_) = report
+    assert one.finding is not None
+    figure = one.illustration()
+    table = figure.table.with_columns(pl.lit(-1.0).alias(figure.y))
+    bad = dataclasses.replace(figure, table=table)
+    finding = dataclasses.replace(one.finding, figure=bad)
+    text = page(Report((dataclasses.replace(one, finding=finding),)))
+    assert "No figure: the study " in text
+    assert one.claim.says in unescape(text)
 
 
 def test_rows_of_the_list_are_in_its_order(text: str) -> None:

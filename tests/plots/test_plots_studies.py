@@ -131,6 +131,16 @@ def test_a_panel_that_would_be_flat_has_an_axis_of_its_own() -> None:
     assert close.get_ylim()[0] < 0.02
 
 
+def test_a_point_at_zero_has_no_place_on_a_logarithmic_axis() -> None:
+    value = made()
+    extra = value.table.head(1).with_columns(x=pl.lit(0).cast(value.table.schema["x"]))
+    drawn = axes_of(plot(replace(value, table=pl.concat([extra, value.table]))))
+    assert [len(axes.get_lines()) for axes in drawn] == [
+        len(axes.get_lines()) for axes in axes_of(plot(value))
+    ]
+    assert all(axes.get_xlim()[0] > 0 for axes in drawn)
+
+
 def test_nothing_that_can_be_drawn_is_one_sentence() -> None:
     value = made()
     with pytest.raises(PlotError, match=r"^the study 'made' has no risk above 0 to draw$"):

@@ -44,7 +44,7 @@ def bridge_exponents(laboratory: Laboratory, decays: list[float], outer: bool) -
     for decay in decays:
         found = fitted(laboratory, law if outer else law.fix(kappa=1.0), "", decay=decay)
         for name in ("alpha", "beta"):
-            ours[f"{name}, a = {decay:g}"] = Ours(*slope(found, name))
+            ours[f"{name}, a = {decay:g}"] = Ours(slope(found, name))
         rows += _over_samples(found, exact_runs(laboratory, "", decay=decay), f"a = {decay:g}")
     fits = ", ".join(f"{name} {each.value:.3f}" for name, each in ours.items())
     return Finding(
@@ -140,7 +140,7 @@ def bridge_kumar_exponents(laboratory: Laboratory) -> Finding:
         for inputs, words in INPUTS:
             found = fitted(laboratory, capacity("d", "params", outer=False), f"d:{noise}", inputs)
             for name in ("alpha", "beta"):
-                ours[f"{name}, {word}, {words}"] = Ours(*slope(found, name))
+                ours[f"{name}, {word}, {words}"] = Ours(slope(found, name))
     listed = "; ".join(f"{name} {each.value:.2f}" for name, each in ours.items())
     return Finding(ours, f"{listed}; the theory has 1 and 0.5.", rests_on())
 

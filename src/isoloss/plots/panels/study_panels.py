@@ -48,8 +48,11 @@ class Lines:
 
     @cached_property
     def all(self) -> list[tuple[str, str, Array, Array]]:
-        """Panel, series, x and y of each; what is zero or negative has no place and is left out."""
-        found = [(*names, x[y > 0], y[y > 0]) for *names, x, y in self.study.lines()]
+        """Panel, series, x and y of each; a zero or negative one has no place and is left out."""
+        found = [
+            (*names, x[(x > 0) & (y > 0)], y[(x > 0) & (y > 0)])
+            for *names, x, y in self.study.lines()
+        ]
         if not any(len(x) for *_, x, _ in found):
             raise PlotError(
                 f"the study '{self.study.name}' has no {self.study.labels[1]} above 0 to draw"
@@ -83,8 +86,8 @@ class Lines:
         errors = self.study.errors(panel, series, y)
         if errors is None or not count:
             return np.zeros(count)
-        values = self.study.at(panel, series, y)[1]
-        return np.asarray(BARS * errors[values > 0])
+        x, values = self.study.at(panel, series, y)
+        return np.asarray(BARS * errors[(x > 0) & (values > 0)])
 
     @cached_property
     def shares_axis(self) -> bool:
