@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-import polars as pl
 
-from isoloss.linear import SGD, Risk, Study, excess_risks, first_coordinates
+from isoloss.linear import SGD, Risk, excess_risks, first_coordinates
 from isoloss.papers.checking import check
 from isoloss.papers.checks.exact_runs import STEP_SIZE, problem
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn, slope
 from isoloss.papers.laboratory import Laboratory
 
 #: A row of the table of a study.
@@ -43,7 +43,7 @@ def bridge_after(laboratory: Laboratory) -> Finding:
         ):
             added = [each.parts.rounding for each, _ in risks(cells, after)]
             counts = [m if by == "params" else n for m, n in cells]
-            ours[f"in {by}, {words}"] = Ours(_slope(counts, added))
+            ours[f"in {by}, {words}"] = Ours(slope(counts, added))
             rows += [
                 {"count": float(n), "added": each, "series": words, "panel": f"against {by}"}
                 for n, each in zip(counts, added, strict=True)
@@ -53,8 +53,13 @@ def bridge_after(laboratory: Laboratory) -> Finding:
         ours=ours,
         says=f"Exponents of the loss that rounding adds: {listed}.",
         rests_on=(f"exact risk: a = 2, M = {SIZE} or N = {SAMPLES}, averages",),
-        figure=_study(
-            "after", "Does rounding cost more after more samples?", rows, "params or samples"
+        figure=drawn(
+            "after",
+            "Does rounding cost more after more samples?",
+            rows,
+            ("params or samples", "loss added"),
+            x="count",
+            y="added",
         ),
     )
 
@@ -79,8 +84,8 @@ def bridge_turn(laboratory: Laboratory) -> Finding:
         says=f"The loss at the most samples over the least: {listed}.",
         rests_on=("exact risk: a = 2, M = 8 up to 1e7 samples, M = 256 up to "
                   f"{TURNS['few samples a param'][1][-1]}, averages",),
-        figure=_study("turn", "Do more samples raise the loss after rounding?", rows, "samples",
-                      "loss after rounding"),
+        figure=drawn("turn", "Do more samples raise the loss after rounding?", rows,
+                     ("samples", "loss after rounding"), x="count", y="added"),
     )  # fmt: skip
 
 
@@ -154,21 +159,3 @@ def _said(added: dict[str, tuple[float, ...]]) -> str:
 
 def _rests_on() -> tuple[str, ...]:
     return (f"exact risk: a = 2, M = {SIZE}, {AFTER['multiplicative noise']}",)
-
-
-def _slope(counts: Sequence[int], values: Sequence[float]) -> float:
-    return float(np.polyfit(np.log(counts), np.log(values), 1)[0])
-
-
-def _study(name: str, question: str, rows: list[Row], x: str, y: str = "loss added") -> Study:
-    return Study(
-        name=name,
-        question=question,
-        table=pl.DataFrame(rows),
-        x="count",
-        y="added",
-        series="series",
-        panel="panel",
-        labels=(x, y),
-        answer=(),
-    )

@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import polars as pl
 
 from isoloss.fits import Fit
 from isoloss.laws import Law
-from isoloss.linear import Study
 from isoloss.papers.checking import check
 from isoloss.papers.checks.exact_runs import (
     LEVELS,
@@ -28,6 +26,7 @@ from isoloss.papers.checks.exact_runs import (
     slope,
 )
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
@@ -51,9 +50,9 @@ def bridge_exponents(laboratory: Laboratory, decays: list[float], outer: bool) -
         ours=ours,
         says=f"Fitted {fits}, each term's exponent times the outer one.",
         rests_on=rests_on(decays=decays),
-        figure=_study(
+        figure=drawn(
             "exponents", "Does the fitted law follow the runs? The last point was held out.",
-            rows, "samples", "loss", ("samples", "excess risk"),
+            rows, ("samples", "excess risk"), x="samples", y="loss",
         ),
     )  # fmt: skip
 
@@ -99,9 +98,9 @@ def bridge_laws(laboratory: Laboratory, noise: str) -> Finding:
         ours=ours,
         says=f"Errors on the longest runs, {'; '.join(said)}.",
         rests_on=rests_on(f"noise of the data, {noise}"),
-        figure=_study(
+        figure=drawn(
             f"laws of {noise}", "Which law predicts the longest runs? At the second largest noise.",
-            rows, "params", "loss", ("params", "excess risk"),
+            rows, ("params", "excess risk"), x="params", y="loss",
         ),
     )  # fmt: skip
 
@@ -166,9 +165,9 @@ def bridge_capacity(laboratory: Laboratory) -> Finding:
         ours=ours,
         says=f"Errors on the longest runs, {'; '.join(said)}.",
         rests_on=rests_on("noise of the weights in use"),
-        figure=_study(
-            "capacity", "Does noise of weights take samples or params?", rows, "factor", "error",
-            ("factor", "error of log loss"),
+        figure=drawn(
+            "capacity", "Does noise of weights take samples or params?", rows,
+            ("factor", "error of log loss"), x="factor", y="error",
         ),
     )  # fmt: skip
 
@@ -180,19 +179,3 @@ def _laws_of_data(laboratory: Laboratory) -> dict[str, Law]:
         "efficiency (Frantar)": efficiency("d"),
         "additive (Chen)": additive("d"),
     }
-
-
-def _study(
-    name: str, question: str, rows: list[Row], x: str, y: str, labels: tuple[str, str]
-) -> Study:
-    return Study(
-        name=name,
-        question=question,
-        table=pl.DataFrame(rows),
-        x=x,
-        y=y,
-        series="series",
-        panel="panel",
-        labels=labels,
-        answer=(),
-    )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from math import isfinite, log
 
 import numpy as np
-import polars as pl
 
-from isoloss.linear import SGD, Study, equal_risk_samples, equal_risk_size
+from isoloss.linear import SGD, equal_risk_samples, equal_risk_size
 from isoloss.papers.checking import check
 from isoloss.papers.checks.exact_runs import STEP_SIZE, problem
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 NOISES = {
@@ -51,7 +51,14 @@ def bridge_share(laboratory: Laboratory) -> Finding:
         ours=ours,
         says=f"Exponents of the share: {listed}.",
         rests_on=(f"exact risk: a = 2, N = {SAMPLE} or M = {SIZE}, clean inputs, averages",),
-        figure=_study("share", "Is the share of params that noise leaves constant?", rows, "share"),
+        figure=drawn(
+            "share",
+            "Is the share of params that noise leaves constant?",
+            rows,
+            ("params or samples", "share that is left"),
+            x="count",
+            y="share",
+        ),
     )
 
 
@@ -76,7 +83,14 @@ def bridge_product(laboratory: Laboratory) -> Finding:
         ours=ours,
         says=f"Log product over log joint: {listed}; noise adds where factors would multiply.",
         rests_on=(f"exact risk: a = 2, M = {AT_SIZE}, N = {AT_SAMPLES}, averages",),
-        figure=_study("product", "Do the effects of two parts multiply?", rows, "share"),
+        figure=drawn(
+            "product",
+            "Do the effects of two parts multiply?",
+            rows,
+            ("noise of each part", "share that is left"),
+            x="count",
+            y="share",
+        ),
     )
 
 
@@ -99,18 +113,3 @@ def _exponent(counts: Sequence[int], shares: Sequence[float]) -> Ours:
         return Ours(float("nan"), float("inf"))
     x, y = np.log(np.array(known)).T
     return Ours(float(np.polyfit(x, y, 1)[0]))
-
-
-def _study(name: str, question: str, rows: list[Row], y: str) -> Study:
-    across = "noise of each part" if name == "product" else "params or samples"
-    return Study(
-        name=name,
-        question=question,
-        table=pl.DataFrame(rows),
-        x="count",
-        y=y,
-        series="series",
-        panel="panel",
-        labels=(across, "share that is left"),
-        answer=(),
-    )

@@ -15,7 +15,6 @@ from isoloss.papers.checks.kumar_formula import (
     SQUARED,
     best_bits_of,
     constants,
-    drawn,
     factors,
     found,
     in_bits,
@@ -25,6 +24,7 @@ from isoloss.papers.checks.kumar_formula import (
     root,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.plans import Choice, RealBits, as_machine, best_bits, plan, rate_of
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from isoloss.linear import Study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, drawn, found, in_bits
+from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, found, in_bits
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 #: Params of the five models by their bits, N P = 7.04e9 (figure 6).

@@ -12,7 +12,6 @@ from isoloss.papers.checks.kumar_formula import (
     PRINTED,
     Factor,
     constants,
-    drawn,
     factors,
     found,
     in_bits,
@@ -22,6 +21,7 @@ from isoloss.papers.checks.kumar_formula import (
     root,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 BITS = (3, 4, 5, 6, 7, 8, 12, 16)

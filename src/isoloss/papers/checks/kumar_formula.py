@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, prod
-from typing import Any
 
-import polars as pl
 from scipy.optimize import brentq
 
 from isoloss.laws import Law
 from isoloss.linear import Study
-from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.claim import Finding
+from isoloss.papers.findings import exact
 
 PARTS = {"w": "weights", "a": "activations", "kv": "keys and values"}
 #: What the paper's laws rest on: its table 2, with offsets and as the main text prints it.
@@ -103,27 +102,7 @@ def found(
     ours: Mapping[str, float], says: str, rests_on: Sequence[str], figure: Study | None = None
 ) -> Finding:
     """A finding of figures without error."""
-    return Finding(
-        {name: Ours(float(value)) for name, value in ours.items()}, says, tuple(rests_on), figure
-    )
-
-
-def drawn(
-    name: str, question: str, rows: Iterable[Mapping[str, Any]], labels: tuple[str, str], says: str
-) -> Study:
-    """A figure of rows with x, y, series, and a panel where there are several."""
-    table = pl.DataFrame([{"panel": "", **row} for row in rows])
-    return Study(
-        name=name,
-        question=question,
-        table=table,
-        x="x",
-        y="y",
-        series="series",
-        panel="panel",
-        labels=labels,
-        answer=(says,),
-    )
+    return Finding(exact(ours), says, tuple(rests_on), figure)
 
 
 def in_bits(bits: int, parts: Iterable[str] = PARTS) -> str:

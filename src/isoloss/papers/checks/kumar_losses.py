@@ -11,13 +11,13 @@ from isoloss.papers.checks.kumar_formula import (
     EXPLAINED,
     FITTED,
     SQUARED,
-    drawn,
     factors,
     found,
     loss_of,
     root,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 SIZES = {"30M": 3e7, "60M": 6e7, "110M": 1.1e8, "220M": 2.2e8}

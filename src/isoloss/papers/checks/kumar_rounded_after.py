@@ -8,8 +8,9 @@ import numpy as np
 
 from isoloss.laws import Law
 from isoloss.papers.checking import check
-from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, constants, drawn, found, loss_of
+from isoloss.papers.checks.kumar_formula import FITTED, PRINTED, constants, found, loss_of
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.plans import critical_tokens
 from isoloss.runs import Runs

@@ -11,7 +11,6 @@ from isoloss.papers.checking import check
 from isoloss.papers.checks.kumar_formula import (
     FITTED,
     constants,
-    drawn,
     factors,
     found,
     in_bits,
@@ -19,6 +18,7 @@ from isoloss.papers.checks.kumar_formula import (
     root,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.plans import best_bits
 

@@ -7,8 +7,9 @@ from typing import Any
 from isoloss.formats import Precision
 from isoloss.linear import Allocation, Allowance, Regression, allocate
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import EXACT, READINGS, RISK, Reading, drawn, exact, rounded
+from isoloss.papers.checks.risk_points import EXACT, READINGS, RISK, Reading, rounded
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 from isoloss.plans import as_machine, rate_of
 

@@ -14,14 +14,12 @@ from isoloss.papers.checks.risk_points import (
     PARTS,
     REPLICATES,
     Reading,
-    drawn,
-    exact,
     gaps,
     rounded,
     simulated_gaps,
-    slope,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 PROBLEM, STEP_SIZE, STEPS = Regression(100), 0.1, 1000

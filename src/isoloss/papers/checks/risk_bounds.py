@@ -7,8 +7,9 @@ from typing import Any
 
 from isoloss.linear import SGD, Regression, Tightness, bound_tightness, risk_bound, study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import ALL, READINGS, Reading, drawn, exact, rounded
+from isoloss.papers.checks.risk_points import ALL, READINGS, Reading, rounded
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 
 RESTS = ("exact risk", "risk bounds")

@@ -17,18 +17,9 @@ from isoloss.linear import (
     rate_conditions,
 )
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    EXACT,
-    PARTS,
-    READINGS,
-    RISK,
-    drawn,
-    exact,
-    gaps,
-    rounded,
-    values,
-)
+from isoloss.papers.checks.risk_points import EXACT, PARTS, READINGS, RISK, gaps, rounded, values
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 
 STEP_SIZE = 0.05

@@ -24,13 +24,12 @@ from isoloss.papers.checks.risk_points import (
     READINGS,
     REPLICATES,
     Reading,
-    drawn,
-    exact,
     gaps,
     rounded,
     simulated_gaps,
 )
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 
 DIMS = (50, 100, 200, 400, 800)

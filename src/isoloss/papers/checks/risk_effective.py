@@ -18,16 +18,9 @@ from isoloss.linear import (
     first_coordinates,
 )
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    EXACT,
-    READINGS,
-    Reading,
-    drawn,
-    exact,
-    rounded,
-    slope,
-)
+from isoloss.papers.checks.risk_points import EXACT, READINGS, Reading, rounded
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 Array = NDArray[np.float64]

@@ -8,18 +8,9 @@ from typing import Any
 
 from isoloss.linear import SGD, Regression, sample_risks
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    ALL,
-    EXACT,
-    READINGS,
-    RISK,
-    Point,
-    drawn,
-    exact,
-    rounded,
-    values,
-)
+from isoloss.papers.checks.risk_points import ALL, EXACT, READINGS, RISK, Point, rounded, values
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 
 SAMPLES = (100, 300, 1000, 3000, 10_000)

@@ -7,17 +7,9 @@ from typing import Any
 
 from isoloss.linear import SGD, Regression, study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    ALL,
-    EXACT,
-    RISK,
-    drawn,
-    exact,
-    rounded,
-    share_of_limit,
-    values,
-)
+from isoloss.papers.checks.risk_points import ALL, EXACT, RISK, rounded, share_of_limit, values
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
 
 LEVEL, DIM = 0.01, 200

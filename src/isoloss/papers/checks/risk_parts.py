@@ -8,18 +8,9 @@ import numpy as np
 
 from isoloss.linear import SGD, Regression, excess_risk, excess_risks
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    EXACT,
-    GAP,
-    NOISES,
-    PARTS,
-    drawn,
-    exact,
-    gaps,
-    rounded,
-    slope,
-)
+from isoloss.papers.checks.risk_points import EXACT, GAP, NOISES, PARTS, gaps, rounded
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 PROBLEM, SHORT = Regression(200), SGD(3000, 1, 0.1)

@@ -1,25 +1,19 @@
-"""What checks on the exact risk share: precisions in words, slopes, gaps, and drawn tables."""
+"""What checks on the exact risk share: precisions in words, and gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
-
-import numpy as np
-import polars as pl
-from numpy.typing import ArrayLike
+from collections.abc import Sequence
+from typing import Literal
 
 from isoloss.linear import (
     SGD,
     Difference,
     Regression,
     Scales,
-    Study,
     excess_risks,
     sample_risks,
     stability_limit,
 )
-from isoloss.papers.claim import Ours
 from isoloss.papers.laboratory import Laboratory
 
 Reading = Literal["clean", "in use"]
@@ -93,23 +87,3 @@ def simulated_gaps(
 def share_of_limit(problem: Regression, share: float) -> float:
     """A share of the largest stable step size of full precision: one step size for all formats."""
     return share * stability_limit(problem, SGD(1))
-
-
-def slope(x: ArrayLike, y: ArrayLike) -> float:
-    """The least-squares slope of log y against log x; not a number where y is not above 0."""
-    if np.min(y) <= 0:
-        return float("nan")
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
-
-
-def exact(found: Mapping[str, float]) -> dict[str, Ours]:
-    """Figures without an error."""
-    return {name: Ours(float(value)) for name, value in found.items()}
-
-
-def drawn(
-    name: str, question: str, rows: Iterable[Mapping[str, Any]], labels: tuple[str, str], says: str
-) -> Study:
-    """The figure of rows with x, y, series, and where there are several, panel."""
-    table = pl.DataFrame([{"panel": "", **row} for row in rows], infer_schema_length=None)
-    return Study(name, question, table, "x", "y", "series", "panel", labels, (says,))

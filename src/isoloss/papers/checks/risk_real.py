@@ -8,9 +8,10 @@ import numpy as np
 
 from isoloss.linear import Regression, Scales, study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import EXACT, drawn, exact, slope
+from isoloss.papers.checks.risk_points import EXACT
 from isoloss.papers.checks.risk_spectrum import variances
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 LABELS = ("variance of the feature", "variance of its noise")

@@ -9,8 +9,9 @@ import numpy as np
 
 from isoloss.linear import SGD, Regression, Replicates, excess_risks, risk_bound, sample_risks
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import ALL, READINGS, RISK, Point, Reading, drawn, rounded
+from isoloss.papers.checks.risk_points import ALL, READINGS, RISK, Point, Reading, rounded
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 STEP_SIZE, LEVEL = 0.1, 0.01

@@ -7,17 +7,9 @@ from typing import Any
 
 from isoloss.linear import SGD, Regression, Risk, excess_risks, first_coordinates, sample_risks
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import (
-    EXACT,
-    RISK,
-    Point,
-    Reading,
-    drawn,
-    exact,
-    rounded,
-    slope,
-)
+from isoloss.papers.checks.risk_points import EXACT, RISK, Point, Reading, rounded
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 PROBLEM = Regression(20_000, 2.0, 0.25)

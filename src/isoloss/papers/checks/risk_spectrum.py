@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from isoloss.linear import SGD, Regression, Scales, risk_bound, risk_by_direction, study
 from isoloss.papers.checking import check
-from isoloss.papers.checks.risk_points import EXACT, drawn, exact, rounded, slope
+from isoloss.papers.checks.risk_points import EXACT, rounded
 from isoloss.papers.claim import Finding
+from isoloss.papers.findings import drawn, exact, slope
 from isoloss.papers.laboratory import Laboratory
 
 Array = NDArray[np.float64]

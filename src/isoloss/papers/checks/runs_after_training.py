@@ -27,6 +27,7 @@ from isoloss.papers.checks.paired_runs import (
     usual,
 )
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 
@@ -63,16 +64,14 @@ def _growth_figure(laboratory: Laboratory, table: str, precision: str, said: str
         for cell in gaps_of_table(laboratory, table).cells
         if cell.precision == spelled(f"fp -> {precision}") and cell.mean > 0
     ]
-    return Study(
-        name="growth after training",
-        question=f"How does what {precision} after training costs grow? Mean over seeds.",
-        table=pl.DataFrame(rows),
+    return drawn(
+        "growth after training",
+        f"How does what {precision} after training costs grow? Mean over seeds.",
+        rows,
+        ("tokens per param", "gap (nats)"),
+        f"Exponents: {said}.",
         x="tokens per param",
         y="gap",
-        series="series",
-        panel="panel",
-        labels=("tokens per param", "gap (nats)"),
-        answer=(f"Exponents: {said}.",),
     )
 
 

@@ -33,6 +33,7 @@ from isoloss.papers.checks.precision_forms import (
     rivals,
 )
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
@@ -112,16 +113,14 @@ def _r2_figure(r2: Mapping[str, float]) -> Study:
         for k, name in enumerate(order)
     ]
     listed = ", ".join(f"{k + 1} {name}" for k, name in enumerate(order))
-    return Study(
-        name="rivals of N_eff",
-        question=f"Which form predicts held-out runs? {listed}.",
-        table=pl.DataFrame(rows),
+    return drawn(
+        "rivals of N_eff",
+        f"Which form predicts held-out runs? {listed}.",
+        rows,
+        ("form", "R2 of held-out losses"),
+        max(r2, key=lambda name: r2[name]) + " is best of ours.",
         x="form",
         y="R2",
-        series="series",
-        panel="panel",
-        labels=("form", "R2 of held-out losses"),
-        answer=(max(r2, key=lambda name: r2[name]) + " is best of ours.",),
     )
 
 
@@ -258,7 +257,7 @@ def _drift(some: pl.DataFrame, size: float, exponent: float) -> float:
 
 def _share_figure(left: Mapping[str, Ours]) -> Study:
     kumar = preset("kumar2024")
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, each in left.items():
         bits = float(name.removeprefix("w"))
         theirs = float(kumar.factors(name)[0][0])
@@ -266,14 +265,12 @@ def _share_figure(left: Mapping[str, Ours]) -> Study:
             {"bits": bits, "share": each.value, "share_se": each.error, "series": "ours"},
             {"bits": bits, "share": theirs, "share_se": None, "series": "theirs"},
         ]
-    return Study(
-        name="share of params left",
-        question="Which share of params do bits of weights leave? Read off pairs of runs.",
-        table=pl.DataFrame(rows).with_columns(panel=pl.lit("")),
+    return drawn(
+        "share of params left",
+        "Which share of params do bits of weights leave? Read off pairs of runs.",
+        rows,
+        ("bits of weights", "effective over nominal params"),
+        " ".join(f"{name}: {shown(each)}." for name, each in left.items()),
         x="bits",
         y="share",
-        series="series",
-        panel="panel",
-        labels=("bits of weights", "effective over nominal params"),
-        answer=tuple(f"{name}: {shown(each)}." for name, each in left.items()),
     )

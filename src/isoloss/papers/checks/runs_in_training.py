@@ -31,6 +31,7 @@ from isoloss.papers.checks.paired_runs import (
 from isoloss.papers.checks.parts_together import observed_over_product, of_part, together
 from isoloss.papers.checks.precision_forms import capacity, fitted
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
@@ -62,16 +63,14 @@ def _growth_figure(laboratory: Laboratory, table: str, precisions: Sequence[str]
         for cell in gaps_of_table(laboratory, table).cells
         if cell.precision in wanted and cell.schedule == DECAYED and cell.mean > 0
     ]
-    return Study(
-        name="growth in training",
-        question="How does what few bits cost in training grow? Mean over seeds.",
-        table=pl.DataFrame(rows),
+    return drawn(
+        "growth in training",
+        "How does what few bits cost in training grow? Mean over seeds.",
+        rows,
+        ("tokens per param", "gap (nats)"),
+        "N_eff says that it does not.",
         x="tokens per param",
         y="gap",
-        series="series",
-        panel="panel",
-        labels=("tokens per param", "gap (nats)"),
-        answer=("N_eff says that it does not.",),
     )
 
 

@@ -19,6 +19,7 @@ from isoloss.papers.checks.paired_runs import Array, rests, shown, spread, train
 from isoloss.papers.checks.parts_together import PARTS, of_part, together
 from isoloss.papers.checks.precision_forms import capacity, fitted, n_eff
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
@@ -92,16 +93,14 @@ def _share_figure(found: Fit, names: Sequence[str]) -> Study:
             if min(factors) > 0:
                 share = float(np.prod(factors))
                 rows.append({"bits": bits, "share": share / bits, "series": series, "panel": ""})
-    return Study(
-        name="share of params per bit",
-        question="Which bits leave most params for their cost? All parts in equal bits.",
-        table=pl.DataFrame(rows),
+    return drawn(
+        "share of params per bit",
+        "Which bits leave most params for their cost? All parts in equal bits.",
+        rows,
+        ("bits", "share of params left per bit"),
+        "The best bits are where it is greatest.",
         x="bits",
         y="share",
-        series="series",
-        panel="panel",
-        labels=("bits", "share of params left per bit"),
-        answer=("The best bits are where it is greatest.",),
     )
 
 
@@ -172,21 +171,19 @@ def equal_params_times_bits(laboratory: Laboratory, table: str) -> Finding:
 
 
 def _equal_figure(cells: pl.DataFrame) -> Study:
-    drawn = cells.with_columns(
+    by_bits = cells.with_columns(
         bits=pl.col("precision").str.strip_prefix("w").cast(pl.Float64),
         series=(pl.col("tokens") / 1e6).round(0).cast(pl.Int64).cast(pl.String) + "M tokens",
         panel=pl.lit(""),
     ).rename({"mean": "loss", "error": "loss_se"})
-    return Study(
-        name="equal params times bits",
-        question="Params times bits the same: which bits of weights are best?",
-        table=drawn,
+    return drawn(
+        "equal params times bits",
+        "Params times bits the same: which bits of weights are best?",
+        by_bits.to_dicts(),
+        ("bits of weights", "loss (nats)"),
+        "Mean over seeds.",
         x="bits",
         y="loss",
-        series="series",
-        panel="panel",
-        labels=("bits of weights", "loss (nats)"),
-        answer=("Mean over seeds.",),
     )
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
 
-from isoloss.linear import Study
 from isoloss.papers.checking import check
 from isoloss.papers.checks.paired_runs import (
     UNKNOWN,
@@ -24,6 +22,7 @@ from isoloss.papers.checks.paired_runs import (
 from isoloss.papers.checks.parts_together import predicted_gap
 from isoloss.papers.checks.precision_forms import capacity, fitted
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 
 
@@ -56,16 +55,14 @@ def rounded_perplexities(
         ours=ours,
         says=f"Exponents of params in the gap: {said}; {left_out} gaps are not positive.",
         rests_on=(source,),
-        figure=Study(
-            name="gap against params",
-            question="How does what rounding costs change with params?",
-            table=pl.DataFrame(rows),
+        figure=drawn(
+            "gap against params",
+            "How does what rounding costs change with params?",
+            rows,
+            ("params", "gap (nats)"),
+            said,
             x="params",
             y="gap",
-            series="series",
-            panel="panel",
-            labels=("params", "gap (nats)"),
-            answer=(said,),
         ),
     )
 

@@ -116,19 +116,17 @@ def _figure(frame: pl.DataFrame) -> Study:
     means = frame.group_by("precision", "params").agg(
         pl.col("gap").log().mean().exp(), pl.col("predicted").log().mean().exp()
     )
-    drawn = means.with_columns(
+    cells = means.with_columns(
         series=pl.col("precision").str.split(" -> ").list.first(), panel=pl.lit("")
     )
-    return Study(
-        name="unified law",
-        question="Does one law predict what rounding adds? Means of pairs of precisions by size.",
-        table=drawn.sort("series", "predicted"),
+    return drawn(
+        "unified law",
+        "Does one law predict what rounding adds? Means of pairs of precisions by size.",
+        cells.sort("series", "predicted").to_dicts(),
+        ("predicted gap (nats)", "observed gap (nats)"),
+        "Series are the precisions of training.",
         x="predicted",
         y="gap",
-        series="series",
-        panel="panel",
-        labels=("predicted gap (nats)", "observed gap (nats)"),
-        answer=("Series are the precisions of training.",),
     )
 
 
