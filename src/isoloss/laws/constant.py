@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
+
+from isoloss.files import real_number, shown_value
 
 Scale = Literal["log", "linear"]  # the coordinate that a fit walks in
 
@@ -143,3 +145,15 @@ def scale(
         Without a value.
     """
     return Constant(name, meaning, lower, upper, start, unit, "log")
+
+
+def check_bounds(k: Constant, bounds: Any) -> None:
+    """ValueError unless bounds are two numbers, the first below the second."""
+    pair = bounds if isinstance(bounds, tuple | list) and len(bounds) == 2 else (None, None)
+    low, high = map(real_number, pair)
+    least = " and above 0" if k.scale == "log" else ""
+    if not low < high or (least and low <= 0):
+        raise ValueError(
+            f"bounds of {k.name} are {shown_value(bounds)}; they are two numbers (low, high), the "
+            f"first below the second{least}"
+        )

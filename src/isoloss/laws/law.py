@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoloss.files import encode, real_number, save, shown_value
+from isoloss.files import encode, save
 from isoloss.formats import Precision
-from isoloss.laws.constant import Constant
+from isoloss.laws.constant import Constant, check_bounds
 from isoloss.laws.formula import Composed, Constants, Formula, Grouped, check
 from isoloss.laws.inputs import DomainError, Inputs, Levels, as_inputs, shape_of
 from isoloss.laws.jet import Array, plain
@@ -21,18 +21,6 @@ from isoloss.laws.terms import bound
 
 Spelling = str | Precision | Sequence[str | Precision]
 T = TypeVar("T")
-
-
-def _check_bounds(k: Constant, bounds: Any) -> None:
-    """ValueError unless bounds are two numbers, the first below the second."""
-    pair = bounds if isinstance(bounds, tuple | list) and len(bounds) == 2 else (None, None)
-    low, high = map(real_number, pair)
-    least = " and above 0" if k.scale == "log" else ""
-    if not low < high or (least and low <= 0):
-        raise ValueError(
-            f"bounds of {k.name} are {shown_value(bounds)}; they are two numbers (low, high), the "
-            f"first below the second{least}"
-        )
 
 
 @dataclass(frozen=True)
@@ -72,8 +60,7 @@ class Law:
     Raises
     ------
     ValueError
-        A value, fix, tie or bound of a constant that the formula has not, a fix without a value, or
-        bounds that are no two rising numbers.
+        A constant that the formula has not, a fix without a value, or bounds that do not rise.
     """
 
     name: str
@@ -100,12 +87,10 @@ class Law:
                     )
         for name in self.fixed:
             if name not in self.values:
-                raise ValueError(
-                    f"constant {name!r} of law {self.name!r} is fixed but has no value"
-                )
+                said = f"constant {name!r} of law {self.name!r} is fixed but has no value"
+                raise ValueError(said)
         for k in self.formula.constants:
-            if k.name in self.bounds:
-                _check_bounds(k, self.bounds[k.name])
+            check_bounds(k, self.bounds.get(k.name, (k.lower, k.upper)))
 
     @property
     def constants(self) -> tuple[Constant, ...]:
