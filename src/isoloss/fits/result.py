@@ -44,7 +44,7 @@ from isoloss.fits.evidence import (
     lines_of_misfit,
     sensitivity_sections,
 )
-from isoloss.fits.identify import Identified, widened
+from isoloss.fits.identify import Identified, no_exponent, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
@@ -210,22 +210,9 @@ class Fit:
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
         found = [each.text for each in self.warnings if withholds(each)]
-        if not found and self.exponent_by_form:
-            value = f"{self.exponent[0]:.3g}"
-            return f"the form of the law sets it to {value}, so the runs say nothing about it"
-        if not found and not self.identified.left:
-            return self.identified.cause
-        if not found and np.isinf(self.exponent[1]):
-            return (
-                "it moves along a ridge on which the runs do not tell "
-                f"{', '.join(self.identified.not_held(self.level))} apart"
-            )
-        if not found and not np.isfinite(self.exponent[0]):
-            return (
-                "no number of params between 1e3 and 1e16 is best at this compute: the loss falls "
-                "for ever with params or with tokens alone, or counts are in another unit"
-            )
-        return found[0] if found else None
+        if found:
+            return found[0]
+        return no_exponent(self.exponent, self.exponent_by_form, self.identified, self.level)
 
     @property
     def exponent_by_form(self) -> bool:

@@ -61,13 +61,14 @@ def with_law(name: str, change) -> Laboratory:
 
 
 CHECKED = [name for name, claim in claims().items() if claim.check]
-FAILS = {"figure 6 right: values", "gain against the error of the fit", "what 465 runs tell"}
+FAILS = {"figure 6 right: values", "gain against the error of the fit"}
+UNTOLD = {"what 465 runs tell"}
 
 
 @pytest.mark.parametrize("name", CHECKED)
-def test_only_these_claims_fail_and_all_are_decided(name):
+def test_only_these_claims_fail_or_are_not_told(name):
     assert (result_of(name).verdict is Verdict.FAILS) == (name in FAILS)
-    assert result_of(name).verdict is not Verdict.NOT_TESTABLE
+    assert (result_of(name).verdict is Verdict.NOT_TESTABLE) == (name in UNTOLD)
 
 
 @pytest.mark.parametrize("number", ["1 left", "1 right", "6 middle", *map(str, range(2, 22))])

@@ -59,6 +59,6 @@ def test_a_wrong_level_turns_the_spectrum(monkeypatch):
 def test_a_wrong_sign_of_the_slope_turns_the_batch(monkeypatch):
     asked = ("zhang2025", "additive errors fall with the batch")
     assert reproduce(*asked).verdict is Verdict.ONLY_IF
-    right = risk_points.slope
+    right = risk_batch.slope
     monkeypatch.setattr(risk_batch, "slope", lambda x, y: -right(x, y))
     assert reproduce(*asked).verdict is Verdict.DIFFERS

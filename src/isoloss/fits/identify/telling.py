@@ -1,4 +1,4 @@
-"""Predictions asked along the ridge of a fit: widened by it, or withheld where it moves them."""
+"""Answers asked along the ridge of a fit: widened by it, or withheld where it moves them."""
 
 from __future__ import annotations
 
@@ -70,3 +70,28 @@ def _said(
         why or f"it moves with {', '.join(names)}, which they do not hold, so it has no interval"
     )
     return (ResultWarning(WarningKind.NOT_IDENTIFIED, text, names),)
+
+
+def no_exponent(
+    exponent: tuple[float, float, float], by_form: bool, known: Identified, level: float
+) -> str | None:
+    """Why a compute-optimal exponent (value, low, high) is no answer of the runs, or None.
+
+    ``by_form`` says that the law allows one exponent only.
+    """
+    value, low, _ = exponent
+    if by_form:
+        return f"the form of the law sets it to {value:.3g}, so the runs say nothing about it"
+    if not known.left:
+        return known.cause
+    if np.isinf(low):
+        return (
+            "it moves along a ridge on which the runs do not tell "
+            f"{', '.join(known.not_held(level))} apart"
+        )
+    if not np.isfinite(value):
+        return (
+            "no number of params between 1e3 and 1e16 is best at this compute: the loss falls for "
+            "ever with params or with tokens alone, or counts are in another unit"
+        )
+    return None

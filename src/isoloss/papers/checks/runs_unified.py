@@ -31,6 +31,7 @@ from isoloss.papers.checks.paired_runs import (
 )
 from isoloss.papers.checks.precision_forms import after_training, fitted, n_eff
 from isoloss.papers.claim import Finding, Ours
+from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
 from isoloss.runs import Runs
 
