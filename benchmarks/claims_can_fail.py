@@ -123,8 +123,9 @@ def changed(change: Change, claims: Sequence[Claim], seed: int = 0) -> list[Repr
 
 def _tested(claim: Claim, laboratory: Laboratory) -> Reproduction | str:
     try:
-        return put_to_test(claim, laboratory)
-    except ValueError as error:
+        with np.errstate(all="ignore"):
+            return put_to_test(claim, laboratory)
+    except (ValueError, ArithmeticError, LookupError) as error:  # wrong numbers go anywhere
         return f"refused: {str(error).splitlines()[0]}"
 
 
