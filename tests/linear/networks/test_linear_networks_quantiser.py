@@ -2,6 +2,7 @@
 refusals.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ def _rounded(text: str, shared: int, x: torch.Tensor, scales: Scales | None = No
     return Quantiser("a", formats, SIGNS, 0, scales or Scales())(x, shared)
 
 
+@pytest.fixture
+def both() -> Iterator[None]:
+    """Noise that is both added and relative, for one test."""
+    NOISES.register("both", NoiseModel("both", added=1.0, relative=2.0))
+    yield
+    NOISES.remove("both")
+
+
 @pytest.mark.parametrize(
     ("text", "shared", "variance", "together"),
     [
@@ -41,10 +50,9 @@ def _rounded(text: str, shared: int, x: torch.Tensor, scales: Scales | None = No
     ],
 )
 def test_noise_has_its_variance_and_its_sharing(
-    text: str, shared: int, variance: float, together: float
+    text: str, shared: int, variance: float, together: float, both: None
 ) -> None:
     """At x = 3: of each element, and between elements of two rows of one batch."""
-    NOISES.register("both", NoiseModel("both", added=1.0, relative=2.0), replace=True)
     x = torch.full((1, 1, 20_000, 2, 3), 3.0, dtype=torch.float64)
     apart = (_rounded(text, shared, x) - x).numpy()
     assert not apart[0].any()
