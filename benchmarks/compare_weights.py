@@ -129,7 +129,7 @@ def judge(laws: Sequence[str], runs: Runs, cut: float) -> Judged:
     observed = np.asarray(above["loss"], dtype=float)
     return Judged(
         error(first.loss, observed),
-        error(np.mean([e.fit.predict(*points).loss for e in one.entries], axis=0), observed),
+        error(np.nanmean([e.fit.predict(*points).loss for e in one.entries], axis=0), observed),
         moved,
         float(np.max(np.abs(first.loss - second.loss) / width)),
         float(np.max(ends / width)),

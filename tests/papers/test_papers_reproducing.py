@@ -56,7 +56,7 @@ def test_a_report_has_a_line_a_claim_and_the_shares() -> None:
     report = Report((put_to_test(LINE, Laboratory()), put_to_test(bare, Laboratory())))
     assert report.shares["holds"] == report.shares["not testable here"] == 0.5
     assert "curve             -  not testable here: no such lines" in str(report)
-    assert report.frame()["verdict"].to_list() == ["holds", "not testable here: no such lines"]
+    assert report.frame()["sentence"].to_list() == ["holds", "not testable here: no such lines"]
     assert len(report) == 2
 
 

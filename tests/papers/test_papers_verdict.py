@@ -1,6 +1,7 @@
 """The rule of the verdict by value: figures against ranges, conditions, digits."""
 
 from math import inf, nan
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from isoloss.papers import (
     Reproduction,
     Verdict,
 )
+from isoloss.papers.claim import ORIGINS
 from isoloss.papers.verdict import digits, judge
 
 MET, MISSED, NOT_TOLD = Ours(1.0), Ours(5.0), Ours(nan, inf)
@@ -43,10 +45,10 @@ def test_a_figure_is_met_missed_or_not_told(
     assert judge(Expected("it", None, range), ours) is judged
 
 
-def verdict(*figures: tuple[str, Ours], full_text: bool = True) -> Reproduction:
+def verdict(*figures: tuple[str, Ours], full_text: bool = True, **given: Any) -> Reproduction:
     """A claim whose figures are accepted between 0 and 2, each under a condition."""
     expected = tuple(Expected(str(k), None, (0, 2), when) for k, (when, _) in enumerate(figures))
-    claim = Claim("p", "c", "here", "it is so", (), "x", {}, expected, full_text)
+    claim = Claim("p", "c", "here", "it is so", (), "x", {}, expected, full_text, **given)
     ours = {str(k): each for k, (_, each) in enumerate(figures)}
     return Reproduction(claim, Finding(ours, "so", ()))
 
@@ -62,7 +64,7 @@ def verdict(*figures: tuple[str, Ours], full_text: bool = True) -> Reproduction:
         ([("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
         ([("clean", MISSED), ("in use", MISSED)], Verdict.FAILS),
         ([("clean", MET), ("in use", NOT_TOLD)], Verdict.NOT_TESTABLE),
-        ([("clean", MISSED), ("in use", NOT_TOLD)], Verdict.NOT_TESTABLE),
+        ([("clean", MISSED), ("in use", NOT_TOLD)], Verdict.FAILS),
         ([("", MISSED), ("clean", MET), ("in use", MET)], Verdict.FAILS),
         ([("", MET), ("clean", MET), ("in use", MISSED)], Verdict.ONLY_IF),
         ([("clean", MET), ("clean", MISSED), ("in use", MET)], Verdict.ONLY_IF),
@@ -76,10 +78,25 @@ def test_the_verdict_follows_from_the_figures(
 
 def test_the_sentence_names_the_conditions_and_what_is_not_told() -> None:
     clean, use = ("clean inputs", MET), ("inputs in use", MISSED)
-    assert verdict(clean, use).sentence == "holds only if clean inputs"
+    untold = ("half of them", NOT_TOLD)
+    assert verdict(clean, use).sentence == "holds only if clean inputs; not if inputs in use"
+    assert verdict(use, untold).sentence == "fails if inputs in use; not told if half of them"
     assert verdict(("", MET), ("", NOT_TOLD)).sentence == (
         "not testable here: not told by the runs: 1"
     )
+
+
+def test_a_position_that_is_not_told_leaves_a_dispute_open() -> None:
+    figures = ("slow", MISSED), ("fast", NOT_TOLD)
+    assert verdict(*figures, alternatives=True).verdict is Verdict.NOT_TESTABLE
+    assert verdict(("slow", MISSED), ("fast", MET), alternatives=True).verdict is Verdict.ONLY_IF
+    assert verdict(("slow", MISSED), ("fast", MISSED), alternatives=True).verdict is Verdict.FAILS
+
+
+@pytest.mark.parametrize("numbers", ["constants", "notes"])
+def test_a_number_that_is_not_printed_fails_our_reading(numbers: str) -> None:
+    assert verdict(("", MISSED), numbers=numbers).verdict is Verdict.DIFFERS
+    assert ORIGINS[numbers] in str(verdict(("", MISSED), numbers=numbers))
 
 
 def test_what_fails_without_the_text_differs_from_our_reading() -> None:

@@ -1,6 +1,7 @@
 """A claim of a paper as data: what it says, what was to be found, and by which check.
 
-Tolerances stand in the files of `claims`, written before the check was run.
+Tolerances stand in the files of `claims`, written before the check was run; where one, or a setting
+of the check, was changed after a first run, the claim says so (`Claim.changed`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from math import inf
 from types import MappingProxyType
 
 from isoloss.linear import Study
+
+#: Where numbers that ours are compared with come from, and the head of their column.
+ORIGINS = {"paper": "theirs", "constants": "from their constants", "notes": "our notes"}
 
 
 class PapersError(ValueError):
@@ -30,7 +34,8 @@ class Expected:
     name
         What it is a figure of: "INT4", "slope in samples".
     theirs
-        The published number; None where a shape was published and no number.
+        The number that ours is compared with, of the claim's origin (`Claim.numbers`); None where
+        there is a shape and no number.
     range
         Least and greatest value, both accepted.
     when
@@ -112,7 +117,14 @@ class Claim:
     full_text
         Whether the text of the paper was at hand.
     why
-        Why it cannot be tested here, or what would decide it; empty where it is tested.
+        Why it cannot be tested here, or what the test leaves open.
+    numbers
+        Where its numbers come from: printed in the "paper", computed from its printed "constants",
+        or of our "notes" on it.
+    alternatives
+        Whether its conditions are positions of which one may hold, and not cases of one claim.
+    changed
+        What was changed after a first run of the check; empty where nothing was.
     """
 
     paper: str
@@ -125,6 +137,14 @@ class Claim:
     expected: tuple[Expected, ...] = ()
     full_text: bool = True
     why: str = ""
+    numbers: str = "paper"
+    alternatives: bool = False
+    changed: str = ""
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether what fails is the paper's, and not our reading of it or our arithmetic."""
+        return self.full_text and self.numbers == "paper"
 
     @property
     def command(self) -> str:

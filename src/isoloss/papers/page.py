@@ -16,7 +16,7 @@ from isoloss.papers.claim import Claim, PapersError
 from isoloss.papers.page_look import STYLE
 from isoloss.papers.reading import Paper, papers
 from isoloss.papers.result import Report, Reproduction
-from isoloss.papers.showing import HEAD, row
+from isoloss.papers.showing import heads, row
 from isoloss.papers.verdict import Verdict
 
 #: Endings of a file; another path is a folder, in which the page is the index.
@@ -42,6 +42,10 @@ def check_page(path: str | Path, force: bool = False) -> Path:
     PapersError
         No page can be written there.
     """
+    if str(path) == "":
+        raise PapersError(
+            "no page can be written to ''; give a folder or a file that ends in .html"
+        )
     path = Path(path)
     if path.suffix.lower() in ENDINGS:
         return check_target(path, force, problem=PapersError)
@@ -123,11 +127,13 @@ def _opening(report: Report) -> str:
     seconds = sum(each.seconds for each in report)
     claims = f"{len(report)} claim{'s' * (len(report) != 1)}"
     return (
-        "<p>Each claim has the published number or shape, ours, and a verdict that is computed "
-        "from a tolerance which was written before. <em>Holds only if</em> names the conditions "
-        "under which a claim holds; <em>differs from our reading</em> stands for <em>fails</em> "
-        "where the text of the paper was not at hand; what is <em>not testable here</em> says why. "
-        "Digits are those on which the worst published number and ours agree.</p>"
+        "<p>Each claim has a published number or shape, ours, and a verdict that is computed from "
+        "a tolerance which was written before; what was changed after a first run is said. "
+        "<em>Holds only if</em> names the conditions under which a claim holds; <em>differs from "
+        "our reading</em> stands for <em>fails</em> where the text of the paper was not at hand, "
+        "or the number is of our notes or computed from the paper's constants; what is <em>not "
+        "testable here</em> says why. Digits are those on which the worst number and ours agree."
+        "</p>"
         f"<p>{claims}, seed {report.seed}, {seconds:.0f} s of processor time; {escape(said)}.</p>"
     )
 
@@ -200,9 +206,12 @@ def _claim(place: int, each: Reproduction) -> str:
         f'<p class="place">{escape(_place(claim))}</p><p>{escape(claim.says)}</p>',
         f'<p class="verdict">{escape(each.sentence)}</p>',
     ]
+    if claim.changed:
+        parts.append(f"<p>Changed after a first run: {escape(claim.changed)}</p>")
     if finding is not None:
         parts.append(f"<p>Ours: {escape(finding.says)}</p>")
-        parts.append(_table(HEAD, [row(*figure) for figure in each.figures]))
+        parts.append(f"<p>Left open: {escape(claim.why)}</p>" if claim.why else "")
+        parts.append(_table(heads(claim.numbers), [row(*figure) for figure in each.figures]))
         parts.extend(_figure(place, each))
         hashes = "".join(f"<li>{escape(name)}</li>" for name in finding.rests_on)
         parts.append(f"<p>It rests on:</p><ul>{hashes}</ul>")

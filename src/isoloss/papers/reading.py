@@ -18,10 +18,13 @@ from types import MappingProxyType
 from typing import Any
 
 from isoloss.files import did_you_mean, real_number, whole_number
-from isoloss.papers.claim import Claim, Expected, PapersError
+from isoloss.papers.claim import ORIGINS, Claim, Expected, PapersError
 
 _HEAD = {"title": str, "reference": str, "full_text": bool}
-_CLAIM = {"name", "place", "says", "rows", "check", "given", "expected", "why"}
+_CLAIM = {
+    "name", "place", "says", "rows", "check", "given", "expected", "why", "numbers", "alternatives",
+    "changed",
+}  # fmt: skip
 _EXPECTED = {"name", "theirs", "within", "between", "at_least", "at_most", "when", "unit"}
 
 
@@ -65,8 +68,8 @@ def papers() -> dict[str, Paper]:
 
 
 def read_paper(folder: Traversable) -> Paper:
-    """One paper: a folder of its name with ``paper.toml`` (title, reference, full_text) and files
-    of tables ``claim``.
+    """One paper: a folder of its name with ``paper.toml`` (title, reference, full_text, and where
+    numbers come from unless a claim says otherwise) and files of tables ``claim``.
 
     Raises
     ------
@@ -78,15 +81,16 @@ def read_paper(folder: Traversable) -> Paper:
     if "paper.toml" not in tables:
         raise PapersError(f"'{folder.name}' has no paper.toml")
     head = tables.pop("paper.toml")
-    _only(head, {*_HEAD, "order"}, f"'paper.toml' of {folder.name}")
+    _only(head, {*_HEAD, "order", "numbers"}, f"'paper.toml' of {folder.name}")
     for name, kind in _HEAD.items():
         if not isinstance(head.get(name), kind):
             raise PapersError(f"'paper.toml' of {folder.name} has no {name}")
+    of_all = {"numbers": head.get("numbers", "paper")}
     claims: dict[str, Claim] = {}
     for source, table in tables.items():
         _only(table, {"claim"}, f"'{source}' of {folder.name}")
         for data in table.get("claim", ()):
-            claim = _claim(data, folder.name, head["full_text"], source)
+            claim = _claim({**of_all, **data}, folder.name, head["full_text"], source)
             if claim.name in claims:
                 raise PapersError(f"{folder.name} has the claim '{claim.name}' twice")
             claims[claim.name] = claim
@@ -116,6 +120,13 @@ def _read(file: Traversable) -> dict[str, Any]:
         raise PapersError(f"cannot read '{file.name}': {problem}") from None
 
 
+def _origin(data: Mapping[str, Any], where: str) -> str:
+    origin = data.get("numbers", "paper")
+    if origin not in ORIGINS:
+        raise PapersError(f"{where}: numbers is {origin!r}; accepted are {', '.join(ORIGINS)}")
+    return str(origin)
+
+
 def _claim(data: Mapping[str, Any], paper: str, full_text: bool, source: str) -> Claim:
     where = f"claim '{data.get('name')}' in '{source}'"
     _only(data, _CLAIM, where)
@@ -136,6 +147,9 @@ def _claim(data: Mapping[str, Any], paper: str, full_text: bool, source: str) ->
         expected=tuple(_expected(each, where) for each in data.get("expected", ())),
         full_text=full_text,
         why=data.get("why", ""),
+        numbers=_origin(data, where),
+        alternatives=bool(data.get("alternatives", False)),
+        changed=data.get("changed", ""),
     )
     if bool(claim.check) != bool(claim.expected):
         raise PapersError(f"{where} needs both a check and what is expected of it, or neither")

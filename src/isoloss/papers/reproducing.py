@@ -38,9 +38,17 @@ def claims(paper: str = "", name: str = "") -> list[Claim]:
     if not named:
         known = [each.name for each in every]
         of = f" of {paper}" if paper else ""
-        hint = did_you_mean(name, known) or "'isoloss reproduce --list' has them all"
+        hint = _hint(name, known)
         raise PapersError(f"no claim{of} is called {shown_value(name)}; {hint}")
     return named
+
+
+def _hint(name: object, known: list[str]) -> str:
+    """Claims whose names begin alike, or are nearly this one."""
+    alike = [each for each in known if isinstance(name, str) and each.startswith(name)][:6]
+    if alike:
+        return f"those that begin so are {', '.join(map(repr, alike))}"
+    return did_you_mean(name, known) or "'isoloss reproduce --list' has them all"
 
 
 def reproduce(

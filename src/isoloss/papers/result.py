@@ -10,8 +10,19 @@ import polars as pl
 from isoloss.fits import Section, html, text
 from isoloss.linear import Study
 from isoloss.papers.claim import Claim, Expected, Finding, Ours, PapersError
-from isoloss.papers.showing import HEAD, row, shown
+from isoloss.papers.showing import heads, row, shown
 from isoloss.papers.verdict import Judged, Verdict, conditions, digits, judge, verdict_of
+
+#: The columns of figures.
+_FIGURES = {
+    "figure": pl.String, "unit": pl.String, "theirs": pl.Float64, "least": pl.Float64,
+    "most": pl.Float64, "ours": pl.Float64, "error": pl.Float64, "digits": pl.Float64,
+    "outcome": pl.String, "when": pl.String,
+}  # fmt: skip
+
+
+def _listed(names: list[str]) -> str:
+    return "; ".join(names)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +59,7 @@ class Reproduction:
         """The verdict, computed from the figures and the ranges written before."""
         if self.finding is None:
             return Verdict.NOT_TESTABLE
-        return verdict_of(self._judged, self.claim.full_text)
+        return verdict_of(self._judged, self.claim.is_theirs, self.claim.alternatives)
 
     @property
     def _judged(self) -> list[tuple[Expected, Judged]]:
@@ -57,15 +68,20 @@ class Reproduction:
     @property
     def sentence(self) -> str:
         """The verdict in words: with its conditions, or with the reason that there is none."""
-        if self.verdict is Verdict.ONLY_IF:
-            outcomes = conditions(self._judged)
-            met = [name for name, each in outcomes.items() if each is Judged.MET]
-            return f"{self.verdict.value} {' or '.join(met)}"
+        said = str(self.verdict.value)
         if self.verdict is Verdict.NOT_TESTABLE:
             untold = [each.name for each, judged in self._judged if judged is Judged.NOT_TOLD]
-            told = f"not told by the runs: {', '.join(untold)}" if untold else self.why
-            return f"{self.verdict.value}: {told}"
-        return str(self.verdict.value)
+            return f"{said}: {f'not told by the runs: {_listed(untold)}' if untold else self.why}"
+        outcomes = conditions(self._judged)
+        met, missed, untold = (
+            [name for name, each in outcomes.items() if each is judged and name]
+            for judged in (Judged.MET, Judged.MISSED, Judged.NOT_TOLD)
+        )
+        if self.verdict is Verdict.ONLY_IF:
+            said += f" {' or '.join(met)}; not if {' or '.join(missed)}"
+        elif untold:
+            said += f" if {' or '.join(missed)}"
+        return said + (f"; not told if {' or '.join(untold)}" if untold else "")
 
     @property
     def least_digits(self) -> float | None:
@@ -77,7 +93,8 @@ class Reproduction:
     def table(self) -> pl.DataFrame:
         """A row a figure: figure, unit, theirs, least, most, ours, error, digits, outcome, when."""
         return pl.DataFrame(
-            [
+            schema=_FIGURES,
+            data=[
                 {
                     "figure": expected.name,
                     "unit": expected.unit,
@@ -92,7 +109,6 @@ class Reproduction:
                 }
                 for expected, ours, judged in self.figures
             ],
-            infer_schema_length=None,
         )
 
     def illustration(self) -> Study:
@@ -109,8 +125,12 @@ class Reproduction:
         lines = [f"{claim.place}: {claim.says}" if claim.place != claim.name else claim.says]
         if self.finding is not None:
             lines.append(f"ours: {self.finding.says}")
+            lines += [f"left open: {claim.why}"] if claim.why else []
+        lines += [f"changed after a first run: {claim.changed}"] if claim.changed else []
         told = Section(f"{claim.paper}, {claim.name}: {self.sentence}", tuple(lines))
-        table = Section("Figures", (), HEAD, tuple(row(*each) for each in self.figures))
+        table = Section(
+            "Figures", (), heads(claim.numbers), tuple(row(*each) for each in self.figures)
+        )
         command = Section("Again", (claim.command,))
         if self.finding is None:
             return [told, command]
@@ -153,7 +173,9 @@ class Report:
         return {each.value: verdicts.count(each) / max(1, len(verdicts)) for each in Verdict}
 
     def frame(self) -> pl.DataFrame:
-        """A row a claim: paper, claim, place, rows, verdict, digits, seconds, command."""
+        """A row a claim: paper, claim, place, rows, verdict, sentence, origin of the numbers,
+        digits, seconds, command.
+        """
         return pl.DataFrame(
             [
                 {
@@ -161,7 +183,9 @@ class Report:
                     "claim": each.claim.name,
                     "place": each.claim.place,
                     "rows": " ".join(each.claim.rows),
-                    "verdict": each.sentence,
+                    "verdict": each.verdict.value,
+                    "sentence": each.sentence,
+                    "numbers": each.claim.numbers,
                     "digits": each.least_digits,
                     "seconds": each.seconds,
                     "command": each.claim.command,

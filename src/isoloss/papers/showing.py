@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from math import inf, isfinite
 
-from isoloss.papers.claim import Expected, Ours
+from isoloss.papers.claim import ORIGINS, Expected, Ours
 from isoloss.papers.verdict import Judged, digits
 
-#: Heads of the table of figures.
-HEAD = ("figure", "theirs", "accepted", "ours", "+-", "unit", "digits", "outcome", "only if")
+
+def heads(numbers: str) -> tuple[str, ...]:
+    """Heads of the table of figures, that of their numbers by where they come from."""
+    known = ORIGINS[numbers]
+    return ("figure", known, "accepted", "ours", "+-", "unit", "digits", "outcome", "only if")
 
 
 def row(expected: Expected, ours: Ours, judged: Judged) -> tuple[str, ...]:

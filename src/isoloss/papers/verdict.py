@@ -50,29 +50,34 @@ def judge(expected: Expected, ours: Ours) -> Judged:
     return Judged.NOT_TOLD if ours.error > 0 else Judged.MISSED
 
 
-def verdict_of(judged: Iterable[tuple[Expected, Judged]], full_text: bool) -> Verdict:
+def verdict_of(
+    judged: Iterable[tuple[Expected, Judged]], is_theirs: bool, alternatives: bool = False
+) -> Verdict:
     """The verdict on a claim of which every figure was judged.
 
     Figures that stand under no condition (`Expected.when` empty) belong to every condition. A claim
     holds where every condition holds, *only if* where some hold and some are missed, and fails
-    where all are missed. A condition of which a figure is not told by the runs, and none is missed,
-    may still hold: with it beside none that holds and is told apart, nothing is concluded.
+    where some are missed and none holds. Where some are not told by the runs and none is missed,
+    nothing is concluded; nor where conditions are positions of which one may hold, and one that is
+    not told is left.
 
     Parameters
     ----------
     judged
         Each figure of the claim and what became of it.
-    full_text
-        Whether the text of the paper was at hand; where it was not, what fails *differs from our
-        reading*.
+    is_theirs
+        Whether text and numbers are the paper's; where not, what fails *differs from our reading*.
+    alternatives
+        Whether the conditions are positions of which one may hold.
     """
     outcomes = set(conditions(judged).values())
     if outcomes == {Judged.MET}:
         return Verdict.HOLDS
     if {Judged.MET, Judged.MISSED} <= outcomes:
         return Verdict.ONLY_IF
-    if outcomes == {Judged.MISSED}:
-        return Verdict.FAILS if full_text else Verdict.DIFFERS
+    is_open = alternatives and Judged.NOT_TOLD in outcomes
+    if Judged.MISSED in outcomes and not is_open:
+        return Verdict.FAILS if is_theirs else Verdict.DIFFERS
     return Verdict.NOT_TESTABLE
 
 

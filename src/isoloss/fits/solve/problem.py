@@ -124,7 +124,8 @@ class Problem:
     def value(self, theta: Array) -> Array:
         """The objective at many vectors, shape (S,), infinite outside the law's domain."""
         rows = self.objective.value(self.residuals(theta))
-        total = rows.sum(-1) if self.weights is None else (rows * self.weights).sum(-1)
+        with np.errstate(invalid="ignore"):  # outside the domain, where a row weighs nothing
+            total = rows.sum(-1) if self.weights is None else (rows * self.weights).sum(-1)
         return np.where(np.isfinite(total), total, np.inf)
 
     @property

@@ -74,6 +74,7 @@ def kumar_measured(laboratory: Laboratory) -> Finding:
             "highest of the middle three": middle[2],
             "lower of the outer two": outer[0],
             "higher of the outer two": outer[1],
+            "outer two less middle three": sum(outer) / 2 - sum(middle) / 3,
             "mean of law less runs, middle three": over[0],
             "mean of law less runs, outer two": over[1],
         },
