@@ -79,7 +79,7 @@ FACES = sorted(
     ".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.glob("*/**/__init__.py")
 )
 #: Folders whose files are entries of a registry or of a list: they may hold as many as there are.
-OPEN = {"laws.families", "cli.verbs", "plots.panels", "lm.after.methods", "papers.checks"}
+OPEN = {"laws.families", "cli.verbs", "plots.panels", "lm.after.methods"}
 MOST_FILES = 16
 #: A value and its own printed report: the one circle that may stand, and only for types.
 VALUE_AND_REPORT: set[frozenset[str]] = set()

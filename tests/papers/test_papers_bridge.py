@@ -9,7 +9,7 @@ import pytest
 
 from isoloss.linear import SGD, excess_risk, first_coordinates
 from isoloss.papers import Judged, Laboratory, Reproduction, Verdict, claims, put_to_test
-from isoloss.papers.checks import bridge_after, bridge_sizes, exact_runs
+from isoloss.papers.checks.bridge import after, exact_runs, sizes
 
 SIZE, STEPS, STEP_SIZE, NOISE = 8, 2000, 0.1, 0.25
 
@@ -47,12 +47,12 @@ def test_an_exact_run_is_that_of_the_recursion() -> None:
 def test_what_rounding_adds_is_the_noise_times_the_weights(kind: str) -> None:
     lam, mean, square = moments(SIZE, STEPS)
     weights = square + 2 * mean + 1 if kind == "vec" else np.ones(SIZE)
-    ((risk, _),) = bridge_after.risks([(SIZE, STEPS)], f"-> w:{kind}(0.05)")
+    ((risk, _),) = after.risks([(SIZE, STEPS)], f"-> w:{kind}(0.05)")
     assert risk.parts.rounding == pytest.approx(0.5 * 0.05 * np.sum(lam * weights), rel=1e-6)
 
 
 def test_a_share_of_params_is_the_size_of_equal_loss() -> None:
-    share = bridge_sizes.share_of_params(32, 16_000, "d:add(0.01)")
+    share = sizes.share_of_params(32, 16_000, "d:add(0.01)")
     sgd = SGD(16_000, 1, STEP_SIZE)
 
     def loss(size: int, precision: str) -> float:
@@ -119,7 +119,7 @@ def test_effects_multiply_where_noise_is_small_alone(laboratory: Laboratory) -> 
 def test_a_swapped_scheme_turns_the_share_of_params(
     words: str, noise: str, judged: Judged, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(bridge_sizes.NOISES, words, noise)
+    monkeypatch.setitem(sizes.NOISES, words, noise)
     figures = {expected.name: each for expected, _, each in found_share(laboratory).figures}
     assert figures[f"in params, {words}"] is judged
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 def modules_of(package: str) -> tuple[ModuleType, ...]:
-    """The modules of a package, imported, by name.
+    """The modules of a package and of its wings, imported, by name.
 
     Parameters
     ----------
@@ -16,5 +16,5 @@ def modules_of(package: str) -> tuple[ModuleType, ...]:
         Dotted name of the folder, whose face imports none of its files.
     """
     folder = importlib.import_module(package)
-    names = (entry.name for entry in pkgutil.iter_modules(folder.__path__))
-    return tuple(importlib.import_module(f"{package}.{name}") for name in names)
+    found = pkgutil.walk_packages(folder.__path__, f"{package}.")
+    return tuple(importlib.import_module(entry.name) for entry in found if not entry.ispkg)

@@ -7,10 +7,10 @@ from scipy.optimize import minimize_scalar
 
 from isoloss.laws import preset
 from isoloss.papers import Laboratory, Verdict
-from isoloss.papers.checks.paired_runs import explained, jackknifed, ratio
-from isoloss.papers.checks.parts_together import observed_over_product
-from isoloss.papers.checks.precision_forms import after_training, rivals
-from isoloss.papers.checks.runs_of_equal_cost import best_share_per_bit
+from isoloss.papers.checks.runs.of_equal_cost import best_share_per_bit
+from isoloss.papers.checks.runs.paired_runs import explained, jackknifed, ratio
+from isoloss.papers.checks.runs.parts_together import observed_over_product
+from isoloss.papers.checks.runs.precision_forms import after_training, rivals
 from isoloss.runs import Runs, read
 
 AFTER = [f"fp -> w{b}" for b in ("2", "3", "4", "6", "2@gptq", "3@gptq", "4@gptq")]

@@ -6,7 +6,7 @@ from risk_by_hand import clean_risk
 
 from isoloss.linear import Difference
 from isoloss.papers import CHECKS, Laboratory, claims, reproduce
-from isoloss.papers.checks import risk_batch, risk_figure1, risk_sizes
+from isoloss.papers.checks.risk import batch, figure1, sizes
 
 ALL = dict.fromkeys("dlwag", 0.01)
 
@@ -20,7 +20,7 @@ def found(name, **given):
     [("full precision", {}), ("additive 0.01", ALL), ("shared factor 0.01", ALL)],
 )
 def test_figure_1_is_the_recursion(noise, eps, monkeypatch):
-    monkeypatch.setattr(risk_figure1, "_simulated", lambda *_: [])
+    monkeypatch.setattr(figure1, "_simulated", lambda *_: [])
     ours = found("risk_over_samples", noise=["additive", "shared factor"], eps=[0.01], dims=[200])
     kind = "additive" if "additive" in noise else "multiplicative"
     for steps in (100, 1000):
@@ -30,13 +30,13 @@ def test_figure_1_is_the_recursion(noise, eps, monkeypatch):
 
 @pytest.mark.parametrize(("noise", "kind"), [("additive", "additive"), ("shared factor", "mul")])
 def test_gaps_against_batch_are_the_recursion(noise, kind, monkeypatch):
-    monkeypatch.setattr(risk_batch, "simulated_gaps", lambda _, points: [Difference(0, 0)] * 2)
+    monkeypatch.setattr(batch, "simulated_gaps", lambda _, points: [Difference(0, 0)] * 2)
     ours = found("gap_over_batches")
-    for batch in (1, 16):
+    for size in (1, 16):
         rounded, full = (
-            clean_risk(100, 1000, 0.1, batch, eps, kind) for eps in ({"a": 0.3, "g": 0.3}, {})
+            clean_risk(100, 1000, 0.1, size, eps, kind) for eps in ({"a": 0.3, "g": 0.3}, {})
         )
-        assert ours[f"{noise}, batch {batch}"] == pytest.approx(rounded - full, rel=1e-7)
+        assert ours[f"{noise}, batch {size}"] == pytest.approx(rounded - full, rel=1e-7)
 
 
 def test_gap_of_parts_is_the_recursion():
@@ -88,7 +88,7 @@ def test_bits_at_the_rule_equal_for_the_hardest_target():
 
 def test_conditions_of_the_corollary_are_met_as_equalities():
     from isoloss.linear import SGD, Regression
-    from isoloss.papers.checks.risk_conditions import _allowed
+    from isoloss.papers.checks.risk.conditions import _allowed
 
     problem = Regression(200)
     assert _allowed(problem, SGD(100, 4, 0.05), "a", "additive") == pytest.approx(1.0)
@@ -101,7 +101,7 @@ def test_conditions_of_the_corollary_are_met_as_equalities():
 
 
 def test_sizes_include_what_a_model_never_learns(monkeypatch):
-    monkeypatch.setattr(risk_sizes, "_simulated", lambda *_: [])
+    monkeypatch.setattr(sizes, "_simulated", lambda *_: [])
     ours = found("risk_over_sizes", iterate="average", schedule="constant")
     missed = 0.5 * np.sum(np.arange(6.0, 20_001) ** -2.0)
     # The label noise of a small model has the rest of the target in it.
@@ -117,7 +117,7 @@ def test_a_factor_leaves_its_formula():
 def test_additive_slopes_are_minus_one():
     finding = CHECKS["additive_batch_slopes"](Laboratory())
     assert finding.ours["activations, additive, last"].value == pytest.approx(-1, abs=0.01)
-    assert set(finding.figure.table["x"]) == set(risk_batch.LARGE)
+    assert set(finding.figure.table["x"]) == set(batch.LARGE)
 
 
 def test_every_row_of_the_theory_papers_has_a_claim():
@@ -146,7 +146,7 @@ def test_verdicts(name, value):
 
 def test_simulated_gaps_lie_on_the_exact_ones():
     from isoloss.linear import SGD, Regression
-    from isoloss.papers.checks.risk_points import gaps, rounded, simulated_gaps
+    from isoloss.papers.checks.risk.points import gaps, rounded, simulated_gaps
 
     points = [(Regression(20), SGD(200, 1, 0.1), rounded("dlwag", "additive", 0.05))]
     (found,), (known,) = simulated_gaps(Laboratory(), points), gaps(points)
