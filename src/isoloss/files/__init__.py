@@ -19,6 +19,7 @@ from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import FilesError, reason, shown
 from isoloss.files.registry import Registry
 from isoloss.files.values import (
+    checked_level,
     did_you_mean,
     least_draws,
     percent,
@@ -30,9 +31,9 @@ from isoloss.files.writing import check_target, write
 
 # fmt: off
 __all__ = [
-    "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target", "checked_name", "decode",
-    "did_you_mean", "encode", "equal_by_content", "fields_of", "formerly", "from_fields",
-    "least_draws", "load", "load_entry_points", "modules_of", "percent", "read_json",
+    "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target", "checked_level",
+    "checked_name", "decode", "did_you_mean", "encode", "equal_by_content", "fields_of", "formerly",
+    "from_fields", "least_draws", "load", "load_entry_points", "modules_of", "percent", "read_json",
     "real_number", "reason", "save", "shown", "shown_value", "use", "used", "was", "whole_number",
     "write",
 ]

@@ -61,6 +61,31 @@ def least_draws(level: float) -> int:
     return math.ceil(2.0 / (1.0 - level) - 1e-6)
 
 
+def checked_level(level: Any, problem: type[ValueError], draws: int | None = None) -> float:
+    """The coverage of an interval as a number, 0 < level < 1.
+
+    Parameters
+    ----------
+    level
+        What was asked for.
+    problem
+        What to raise, so that a room keeps its own type.
+    draws
+        How many draws there are, if intervals come from some: a level above 0.9 is refused where
+        none of them lies beyond an end, which would be their extreme. At the usual level any number
+        is taken, and a warning says where they are few.
+    """
+    share = real_number(level)
+    if not 0 < share < 1:
+        raise problem(f"level is {shown_value(level)}; it is a share between 0 and 1, as 0.9")
+    if draws is not None and share > 0.9 and draws < least_draws(share):
+        raise problem(
+            f"level {shown_value(level)} needs at least {least_draws(share)} draws and there are "
+            f"{draws}: the ends of its intervals would be the extremes of the draws"
+        )
+    return share
+
+
 def did_you_mean(name: Any, names: Iterable[str], most: int = 3, cutoff: float = 0.5) -> str:
     """The question "did you mean 'a' or 'b'?" for a name nearly right; empty where none is near."""
     near = get_close_matches(str(name), list(names), n=most, cutoff=cutoff)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from isoloss.files import least_draws, real_number, shown_value, whole_number
+from isoloss.files import checked_level, real_number, shown_value, whole_number
 from isoloss.laws import Constant, Law
 
 #: What an interval is of: a new run, or the law's mean.
@@ -22,24 +22,9 @@ class FitError(ValueError):
     """What a verb of fits refuses, with the reason in one sentence."""
 
 
-#: The usual level: any number of draws is taken at it, and a warning says where they are few.
-USUAL = 0.9
-
-
 def check_level(level: Any, draws: int | None = None) -> float:
-    """The coverage of an interval as a number; FitError unless 0 < level < 1.
-
-    A level above the usual one is refused where draws are so few that none lies beyond an end of
-    the interval: that end would be their extreme.
-    """
-    if not 0 < real_number(level) < 1:
-        raise FitError(f"level is {shown(level)}; it is a share between 0 and 1, as 0.9")
-    if draws is not None and level > USUAL and draws < least_draws(level):
-        raise FitError(
-            f"level {shown(level)} needs at least {least_draws(level)} draws and there are "
-            f"{draws}: the ends of its intervals would be the extremes of the draws"
-        )
-    return float(level)
+    """The coverage of an interval as a number; FitError as `isoloss.files.checked_level`."""
+    return checked_level(level, FitError, draws)
 
 
 def check_count(name: str, value: Any, least: int, most: int = 1_000_000) -> int:

@@ -276,7 +276,8 @@ class Fit:
         """As ``predict``, for inputs that are made."""
         check_repetition([self.law], x)
         level = self._level(level, len(self.draws) or None)
-        doubts = self.doubts(x)
+        hidden = hidden_beyond([(self.law, self.discrepancy)], x)
+        doubts = (*hidden, *self.doubts(x))
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
         alone = loss_draws(self.coordinates, self.draws, x)
         made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
@@ -330,9 +331,8 @@ class Fit:
         if new:
             said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
-        hidden = hidden_beyond([(self.law, self.discrepancy)], x)
         of_law = (each for each in self.warnings if each.kind in OF_LAW)
-        return (*found, *hidden, *unseen_at_points(self.law, x), *of_law)
+        return (*found, *unseen_at_points(self.law, x), *of_law)
 
     def compute_split(self, flop: float, group: str | None = None) -> ComputeSplit:
         """Compute-optimal params and tokens at a budget of FLOPs, at the optimum and every draw."""

@@ -21,10 +21,6 @@ _FIGURES = {
 }  # fmt: skip
 
 
-def _listed(names: list[str]) -> str:
-    return "; ".join(names)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Reproduction:
     """A claim, what a check found, and the verdict.
@@ -36,7 +32,7 @@ class Reproduction:
     finding
         What was found; None where nothing here can test it.
     why
-        Why it was not tested, or not decided; empty where it was.
+        Why it was not tested; empty where it was.
     seconds
         Processor time of the check.
     """
@@ -71,7 +67,8 @@ class Reproduction:
         said = str(self.verdict.value)
         if self.verdict is Verdict.NOT_TESTABLE:
             untold = [each.name for each, judged in self._judged if judged is Judged.NOT_TOLD]
-            return f"{said}: {f'not told by the runs: {_listed(untold)}' if untold else self.why}"
+            told = "not told by the runs: " + "; ".join(untold)
+            return f"{said}: {told if untold else self.why}"
         outcomes = conditions(self._judged)
         met, missed, untold = (
             [name for name, each in outcomes.items() if each is judged and name]

@@ -46,7 +46,7 @@ def put_to_test(claim: Claim, laboratory: Laboratory) -> Reproduction:
     except NotAtHand as missing:
         return Reproduction(claim, None, str(missing))
     _same_names(claim, finding)
-    return Reproduction(claim, finding, claim.why, time.process_time() - before)
+    return Reproduction(claim, finding, seconds=time.process_time() - before)
 
 
 def _same_names(claim: Claim, finding: Finding) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from isoloss.files import least_draws, real_number, shown_value, whole_number
+from isoloss.files import checked_level, shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.plans.problems import PlanError
 
@@ -13,15 +13,8 @@ Spellings = str | Precision | Iterable[str | Precision]
 
 
 def check_level(level: object, draws: int) -> None:
-    """Raise PlanError unless 0 < level < 1, and for a level above 0.9 that needs more draws."""
-    share = real_number(level)
-    if not 0 < share < 1:
-        raise PlanError(f"level is {shown_value(level)}; it is a share between 0 and 1, as 0.9")
-    if share > 0.9 and draws < least_draws(share):
-        raise PlanError(
-            f"level {shown_value(level)} needs at least {least_draws(share)} draws and there are "
-            f"{draws}: the ends of its intervals would be the extremes of the draws"
-        )
+    """PlanError unless 0 < level < 1, and for a level above 0.9 that needs more draws."""
+    checked_level(level, PlanError, draws)
 
 
 def check_switch(name: str, value: object) -> None:

@@ -76,8 +76,8 @@ def reproduce(
     """Put claims of the papers to the test: what the paper says, its number, ours, and a verdict.
 
     A verdict is computed from a tolerance that was written before: holds, holds only if, fails,
-    differs from our reading (where the text of the paper was not at hand), or not testable here,
-    with the reason.
+    differs from our reading (where the text was not at hand or the number is not printed in it), or
+    not testable here, with the reason.
     """
     if everything and paper:
         raise Refused(f"--all is every claim; give it without '{paper}'")
@@ -85,6 +85,8 @@ def reproduce(
         _teach(as_json)
         return
     chosen = il.papers.claims(paper or "", claim or "")
+    if listing and (output is not None or drawing is not None):
+        raise Refused("--list computes nothing to write or draw; leave it out, or -o and --plot")
     if listing:
         _list(chosen, as_json)
         return
@@ -138,7 +140,9 @@ def _data(report: Report) -> dict[str, Any]:
 
 
 def _told(claim: Claim) -> dict[str, Any]:
-    kept = ("paper", "name", "place", "says", "rows", "check", "why", "command")
+    kept = (
+        "paper", "name", "place", "says", "rows", "check", "numbers", "why", "changed", "command",
+    )  # fmt: skip
     return {name: getattr(claim, name) for name in kept}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, as_seen, hidden_beyond
+from isoloss.fits.doubt import Prediction, as_seen
 from isoloss.fits.seeing import asked_of
 from isoloss.fits.warning import ResultWarning, WarningKind, by_law
 from isoloss.laws import DomainError, Inputs
@@ -53,14 +53,8 @@ def by_those_that_see(
 
 
 def doubts_of_laws(entries: Sequence[Entry], x: Inputs) -> tuple[ResultWarning, ...]:
-    """What the runs do not tell some laws of points, each by name where they differ.
-
-    Bends that may stay hidden are left out: they are said once of all laws.
-    """
-    laws = [(e, hidden_beyond([(e.fit.law, e.fit.discrepancy)], x)) for e in entries]
-    return by_law(
-        [(e.fit.law.name, [w for w in e.fit.doubts(x) if w not in bends]) for e, bends in laws]
-    )
+    """What the runs do not tell some laws of points, each by name where they differ."""
+    return by_law([(e.fit.law.name, e.fit.doubts(x)) for e in entries])
 
 
 def _reweighted(entries: Sequence[Entry]) -> list[Entry]:

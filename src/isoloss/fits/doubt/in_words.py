@@ -1,9 +1,4 @@
-"""Doubt in words: an interval, or the reason why there is none; a share that is very small.
-
-Three words stand in place of an interval, wherever one is printed: "not held" where the runs do not
-tell it, "unknown" where no law sees what is asked, and "point law" where a law has no replicates,
-so that no doubt of it exists.
-"""
+"""Doubt in words: an interval or the word in its place (`fits.sections`), and very small shares."""
 
 from __future__ import annotations
 

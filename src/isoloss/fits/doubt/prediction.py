@@ -72,22 +72,25 @@ class Prediction:
     @property
     def said(self) -> tuple[tuple[str, str, str], ...]:
         """Loss and ends of the interval of each point as printed, with what is not known."""
-        all_seen: tuple[Standing, ...] = ("seen",)
-        known = self.standing or all_seen * len(self)
-        return tuple(
-            _said(*each, s, absent)
-            for each, s, absent in zip(self, known, self.absent, strict=True)
-        )
+        points = zip(self, self._standing, self.absent, strict=True)
+        return tuple(_said(*each, known, absent) for each, known, absent in points)
+
+    @property
+    def _standing(self) -> tuple[Standing, ...]:
+        """What is known of each point."""
+        every: tuple[Standing, ...] = ("seen",)
+        return self.standing or every * len(self)
 
     @property
     def absent(self) -> tuple[Absent | None, ...]:
         """Why each point has no interval: "unknown" (no law sees it), "point law" (no doubt of it
-        exists), "not held" (the runs do not tell it); None where it has one."""
+        exists), "not held" (the runs do not tell it); None where it has one.
+        """
         is_point = any(each.kind == WarningKind.NO_INTERVAL for each in self.warnings)
         without = POINT_LAW if is_point else NOT_HELD
         return tuple(
-            UNKNOWN if s != "seen" else without if low != low else None
-            for s, (_, low, _) in zip(self.standing or ("seen",) * len(self), self, strict=True)
+            UNKNOWN if known != "seen" else without if low != low else None
+            for known, (_, low, _) in zip(self._standing, self, strict=True)
         )
 
     def covers(self, observed: Array) -> Mask:

@@ -15,10 +15,10 @@ from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array, Inputs
 
 #: A law of an average: its weight, what its runs can tell, and its free constants.
-Law = tuple[float, Identified, Coordinates]
+Weighted = tuple[float, Identified, Coordinates]
 
 
-def widened(made: Prediction, laws: Sequence[Law], draws: Array, x: Inputs) -> Prediction:
+def widened(made: Prediction, laws: Sequence[Weighted], draws: Array, x: Inputs) -> Prediction:
     """A prediction whose intervals hold what the ridges of its laws allow.
 
     Parameters
@@ -59,7 +59,7 @@ def widened(made: Prediction, laws: Sequence[Law], draws: Array, x: Inputs) -> P
 
 
 def _said(
-    made: Prediction, laws: Sequence[Law], names: tuple[str, ...], moved: NDArray[np.intp]
+    made: Prediction, laws: Sequence[Weighted], names: tuple[str, ...], moved: NDArray[np.intp]
 ) -> tuple[ResultWarning, ...]:
     if not len(moved):
         return ()

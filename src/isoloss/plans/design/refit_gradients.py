@@ -43,14 +43,11 @@ class Target:
         """
         member = members_of(self.fit, self.group, self.budget.unique_tokens is not None)[0]
         c: Mapping[str, Value] = {**member.values, **self.fit.coordinates.constants(theta)}
-        space, levels = (
-            space_of(self.budget, self.machine, self.precisions),
-            levels_of(self.precisions),
-        )
-
+        space = space_of(self.budget, self.machine, self.precisions)
+        levels = levels_of(self.precisions)
+        # Raises where the law itself has no best size. Where only some replicates have none, theirs
+        # stands at the edge: to learn it is what the runs are asked for.
         search(loss_of(member, member.values, levels, self.budget), space)
-        # Where the law has a best size but some replicates have none, theirs stands at the edge:
-        # to learn it is what the runs are asked for.
         of_law = loss_of(member, c, levels, self.budget)
         best = search(of_law, space, len(theta), endless=True)
         params = np.where(np.isfinite(best.loss), np.log(best.params), np.nan)

@@ -140,9 +140,9 @@ def _finished(loss: Loss, space: Space, params: Array, tokens: Array, endless: b
     for name, is_free, counts, most in free:
         if is_free and not endless and (good & (np.log(counts) >= most)).any():
             raise PlanError(
-                f"no best {name} within the budget: by the law the loss falls with them to the end "
-                "of the search, whatever else they leave; its runs may not tell params from tokens "
-                f"(see the warnings of the fit): fit more runs, or hold {name}"
+                f"no {name} are best within the budget: the law's loss still falls at the most "
+                "that are searched; its runs may not tell params from tokens (see the warnings of "
+                f"the fit): fit more runs, or hold {name}"
                 if space.limits_training
                 else f"nothing limits {name}: the loss falls with them for ever; {NEEDED[name]}"
             )
