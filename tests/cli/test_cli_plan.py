@@ -64,6 +64,13 @@ def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
     ] == []
 
 
+def test_a_budget_in_a_sentence_says_what_was_understood(shell) -> None:
+    said = ("--train", "64 h100 for 30 days at 2.5 EUR/h", "--precision", "bf16", "--draws", "10")
+    text = shell("plan", "kumar2024", *said).stdout
+    assert "budget: 720 hours on 64 h100 (115,200 EUR at 2.5 EUR a device hour)" in text
+    assert "hardware: h100:" in text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -73,6 +80,15 @@ def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
             "cannot read 'a lot' as train; write it like 1e21 flop",
         ),
         (("--money", "1MUSD", "--hardware", "h100"), "money needs the price of a device hour"),
+        (
+            ("--money", "1MUSD at 2 EUR/h", "--hardware", "h100"),
+            "money is in USD and the price of a device hour in EUR",
+        ),
+        (("--train", "1e18"), "or the name of a machine, as 'h100' (--hardware h100), or name it"),
+        (
+            ("--train", "64 h100 for 30 days", "--hardware", "a100"),
+            "the budget names h100 and hardware is a100; give one machine",
+        ),
         (
             ("--train", "1e18", "--hardware", "h100", "--precision", "w3 a3"),
             "holds only above 3.11 bits",

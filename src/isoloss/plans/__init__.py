@@ -7,7 +7,7 @@ its `result` and warnings, and three questions that are no plan: the best bits a
 (`real_bits`), the critical tokens (`critical`), and what each published law says (`disagreement`).
 """
 
-from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.costs import (
     MACHINES,
     MFU,
@@ -47,6 +47,6 @@ __all__ = [
     "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
     "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
     "ServingPlan", "Surface", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
-    "decoder_of", "gaps_by_law", "load", "measured", "next_runs", "plan", "plans_by_law",
-    "rank_serving", "rate_of", "register_machine",
+    "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs", "plan",
+    "plans_by_law", "rank_serving", "rate_of", "register_machine",
 ]

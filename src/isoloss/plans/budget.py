@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from isoloss.files import did_you_mean
 from isoloss.plans.checks import as_count
-from isoloss.plans.costs import Dimension, amount
+from isoloss.plans.costs import (
+    Dimension,
+    Hardware,
+    amount,
+    as_machine,
+    exactly,
+    one_currency,
+    sum_of,
+    words_of,
+)
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Decoder, compact
 
@@ -23,9 +32,12 @@ AMOUNTS: dict[str, Dimension] = {
     "params": "params",
     "tokens": "tokens",
     "unique_tokens": "tokens",
-    "price": "money",
+    "price": "price",
 }
 
+#: The words that are sums of money, and those that may be a sentence.
+MONEY: tuple[Literal["money", "price"], ...] = ("money", "price")
+SENTENCES = ("train", "hours", "money")
 LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
 
@@ -33,7 +45,8 @@ LIMITS = tuple(name for name in AMOUNTS if name != "price")
 class Budget:
     """Limits, any mix of them, as `Budget("1e21 flop", memory="16 GB")`.
 
-    Amounts are numbers in the unit below, or texts with a unit.
+    Amounts are numbers in the unit below, or texts with a unit. `train`, `hours` and `money` may be
+    a sentence: "64 h100 for 30 days", "$2M at 2.5 $/h", "EUR 1M on 64 h100 at 2 EUR/h".
 
     Attributes
     ----------
@@ -42,7 +55,7 @@ class Budget:
     hours
         Wall time of training on `devices` devices, hours.
     money
-        What training may cost at `price`, in any currency.
+        What training may cost at `price`.
     memory
         Bytes of weights as served (scales counted) and of keys and values of `batch` sequences of
         `context` tokens.
@@ -66,11 +79,16 @@ class Budget:
         Tokens kept of a sequence, and sequences at once.
     decoder
         The shape to count with, instead of a typical decoder; it holds params.
+    currency
+        Of money and price, as "USD"; None where neither says one.
+    hardware
+        The machine that a sentence names, as "h100"; None where there is none.
 
     Raises
     ------
     PlanError
-        An amount cannot be read, money has no price, or hours have no devices.
+        An amount cannot be read, money has no price or is in another currency than it, hours have
+        no devices, or a sentence says what is given beside it.
     """
 
     train: float | None
@@ -88,6 +106,8 @@ class Budget:
     context: int
     batch: int
     decoder: Decoder | None
+    currency: str | None
+    hardware: str | None
 
     def __init__(
         self,
@@ -113,8 +133,12 @@ class Budget:
             "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
             "price": price,
         }  # fmt: skip
+        given = _told(given | {"devices": devices})
+        devices, hardware = given.pop("devices"), given.pop("hardware", None)
+        object.__setattr__(self, "hardware", hardware)
+        object.__setattr__(self, "currency", _currency(given))
         for name, value in given.items():
-            read = None if value is None else amount(value, AMOUNTS[name], name)
+            read = None if value is None else _read(name, value)
             object.__setattr__(self, name, read)
         counts = {
             "devices": devices,
@@ -149,8 +173,8 @@ class Budget:
     def __str__(self) -> str:
         shown: dict[str, Callable[[float], str]] = {
             "train": lambda v: f"{v:.4g} FLOPs (bf16) of compute",
-            "hours": lambda v: f"{v:.4g} hours on {self.devices} devices",
-            "money": lambda v: f"{compact(v)} at {self.price:g} a device hour",
+            "hours": self._hours,
+            "money": self._money,
             "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),
             "speed": lambda v: f"{v:.4g} tokens/s a sequence" + self._sequences(),
             "served": lambda v: f"{compact(v)} tokens served",
@@ -163,13 +187,83 @@ class Budget:
             for name, write in shown.items()
             if getattr(self, name) is not None
         ]
+        if self.price is not None and self.money is None and self.hours is None:
+            found.append(f"{exactly(self.price, self.currency)} a device hour")
         return ", ".join(found) or "nothing"
+
+    def _hours(self, hours: float) -> str:
+        devices = self.devices or 1
+        text = f"{hours:.4g} hours on {devices} {self.hardware or 'devices'}"
+        if self.money is not None or self.price is None:
+            return text
+        bill = exactly(hours * devices * self.price, self.currency)
+        return f"{text} ({bill} at {exactly(self.price, self.currency)} a device hour)"
+
+    def _money(self, money: float) -> str:
+        price = self.price or float("nan")
+        at = f"{exactly(money, self.currency)} at {exactly(price, self.currency)} a device hour"
+        on = f" of {self.hardware}" if self.hardware and self.hours is None else ""
+        return f"{at}{on} ({exactly(money / price, None)} device hours)"
 
     def _sequences(self) -> str:
         if not self.context:
             return ""
         many = f"{self.batch} sequences" if self.batch > 1 else "one sequence"
         return f" with {many} of {self.context} tokens"
+
+
+def _read(name: str, value: object) -> float:
+    """The amount of a word of a budget in its base unit."""
+    kind = AMOUNTS[name]
+    return sum_of(value, kind, name)[0] if kind in MONEY else amount(value, kind, name)
+
+
+def _currency(given: Mapping[str, Any]) -> str | None:
+    """The currency of the sums of a budget; PlanError where they are in two."""
+    sums = {name: given[name] for name in MONEY if given[name] is not None}
+    said = {name: sum_of(value, AMOUNTS[name], name)[1] for name, value in sums.items()}
+    return one_currency(said.get("money"), said.get("price"))
+
+
+def _told(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a budget with what its sentences say; PlanError where one is said twice."""
+    out = dict(given)
+    for name in SENTENCES:
+        text = given[name]
+        told = words_of(text) if isinstance(text, str) else None
+        # An amount of its own kind, as money="$2M", is read as before.
+        if told is None or set(told) == {name}:
+            continue
+        out[name] = None
+        for word, value in told.items():
+            if out.get(word) is not None:
+                raise PlanError(
+                    f"{name} {text!r} says {word} {value}, and {word} is also {out[word]}; "
+                    "give one of the two"
+                )
+            out[word] = int(value) if word == "devices" else value
+    return out
+
+
+def machine_of(budget: Budget, hardware: str | Hardware | None) -> Hardware:
+    """The machine of a budget and an argument, either of which may name it.
+
+    Raises
+    ------
+    PlanError
+        Neither names a machine, or they name two.
+    """
+    if hardware is None and budget.hardware is None:
+        raise PlanError(
+            "hardware is None; give a Hardware or the name of a machine, as 'h100' (--hardware "
+            "h100), or name it in the budget, as '64 h100 for 30 days'"
+        )
+    device = as_machine(budget.hardware if hardware is None else hardware)  # type: ignore[arg-type]
+    if budget.hardware not in (None, device.name):
+        raise PlanError(
+            f"the budget names {budget.hardware} and hardware is {device.name}; give one machine"
+        )
+    return device
 
 
 BudgetLike = Budget | Mapping[str, Any] | str | float
@@ -182,7 +276,8 @@ def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
     ----------
     given
         A Budget, which comes back as it is; a mapping of its words, as {"train": "1e21 flop",
-        "memory": "16 GB"}; or compute alone, as "1e21 flop" or 1e21 (FLOPs of bf16).
+        "memory": "16 GB"}; a sentence, as "64 h100 for 30 days"; or compute alone, as "1e21 flop"
+        or 1e21 (FLOPs of bf16).
     what
         Its name in a message.
 
@@ -195,13 +290,15 @@ def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
         return given
     if isinstance(given, Mapping):
         return _of_words(given, what)
+    if isinstance(given, str) and words_of(given) is not None:
+        return Budget(given)
     if isinstance(given, str | int | float) and not isinstance(given, bool):
         return Budget(amount(given, "flop", what))
     raise PlanError(f"{what} is {given!r}; give a Budget, as Budget('1e21 flop', memory='16 GB')")
 
 
 def _of_words(given: Mapping[str, Any], what: str) -> Budget:
-    words = [f.name for f in fields(Budget)]
+    words = [f.name for f in fields(Budget) if f.name not in ("currency", "hardware")]
     if not given:
         raise PlanError(f"{what} is empty; give at least one limit, as {{'train': '1e21 flop'}}")
     odd = [word for word in given if word not in words]

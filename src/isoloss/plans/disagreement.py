@@ -14,9 +14,9 @@ from typing import Any
 from isoloss.fits import UNKNOWN, ResultWarning, Section, WarningKind, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import preset
-from isoloss.plans.budget import BudgetLike, as_budget
+from isoloss.plans.budget import BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import as_count
-from isoloss.plans.costs import MACHINES, Hardware, amount, as_machine
+from isoloss.plans.costs import MACHINES, Hardware, amount
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import LawPlan
 from isoloss.plans.planning import plan
@@ -263,8 +263,9 @@ def plans_by_law(
         An argument is of the wrong kind, or the budget cannot be planned for any law.
     """
     budget = as_budget(budget)
-    names = [name for name in MACHINES if name != "memory-bits"] if hardware is None else hardware
-    devices = [as_machine(each) for each in _listed(names, "hardware")]
+    named = [budget.hardware] if budget.hardware else [m for m in MACHINES if m != "memory-bits"]
+    names = named if hardware is None else hardware
+    devices = [machine_of(budget, each) for each in _listed(names, "hardware")]
     known, silent = _known([as_count("bits", each, 0) for each in _listed(bits, "bits")])
     optima, problems = [], list(silent)
     for reading, precisions in known:

@@ -10,9 +10,9 @@ import numpy as np
 from isoloss.fits import Comparison, Fit, ResultWarning, Standing, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, plain
-from isoloss.plans.budget import Budget, BudgetLike, as_budget
+from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
-from isoloss.plans.costs import Hardware, as_machine, counted_over_rule
+from isoloss.plans.costs import Hardware, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
@@ -44,7 +44,7 @@ INSTEAD = "use a precision-aware law or one precision"
 def plan(
     laws: LawsLike,
     budget: BudgetLike,
-    hardware: str | Hardware,
+    hardware: str | Hardware | None = None,
     *,
     precision: Spellings | None = None,
     extrapolate: bool = False,
@@ -60,9 +60,10 @@ def plan(
         A fit, a comparison (all its laws by weight), a law or its name, a list of these, a mapping
         of names to weights, or "published": every published law that has its constants.
     budget
-        A Budget, a mapping of its words, or compute alone, as "1e21 flop".
+        A Budget, a mapping of its words, a sentence, as "64 h100 for 30 days", or compute alone, as
+        "1e21 flop".
     hardware
-        A machine by name, or a Hardware.
+        A machine by name, or a Hardware; it may be left out where the budget names it.
     precision
         The candidates: a spelling, a Precision, or a list; by default those of the fitted runs,
         bf16 where there are none.
@@ -86,7 +87,8 @@ def plan(
         An argument is of the wrong kind, no law knows a candidate, laws cannot tell the candidates
         apart, or the budget allows no model or limits too little.
     """
-    budget, device = as_budget(budget), as_machine(hardware)
+    budget = as_budget(budget)
+    device = machine_of(budget, hardware)
     draws = as_count("draws", draws)
     check_level(level, draws)
     check_switch("extrapolate", extrapolate)

@@ -41,16 +41,16 @@ def plan(
             show_default=False,
         ),
     ],
+    spending: Spending,
     hardware: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--hardware",
             metavar="NAME",
             help="A machine or cost model: {machines}.",
-            show_default=False,
+            show_default="the one that the budget names",
         ),
-    ],
-    spending: Spending,
+    ] = None,
     served: Annotated[
         str | None,
         typer.Option(
@@ -171,14 +171,14 @@ def plan(
     """
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
-    device = il.plans.as_machine(hardware)
-    device = device if mfu is None else device.with_mfu(mfu)
-    device = device if throughput is None else il.plans.measured(device, throughput)
     budget = il.Budget(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique,
     )  # fmt: skip
+    device = il.plans.machine_of(budget, hardware)
+    device = device if mfu is None else device.with_mfu(mfu)
+    device = device if throughput is None else il.plans.measured(device, throughput)
     known = "published" if laws == "published" else saved_or_law(laws)
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {

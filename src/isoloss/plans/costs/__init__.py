@@ -3,21 +3,23 @@
 `machines` lists devices and the abstract cost models of the papers; a machine is one literal of
 `hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
 cost (each product at the wider of its operand formats), `throughput` reads measured rates that
-replace peaks, `shapes` gives the typical decoder of a size, and `units` reads amounts as people
-write them.
+replace peaks, `shapes` gives the typical decoder of a size, `units` reads amounts as people write
+them, `sums` money with its currency, and `sentences` a budget in words.
 """
 
 from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.rates import Rate, own_class, rate_of
+from isoloss.plans.costs.sentences import words_of
 from isoloss.plans.costs.shapes import bits_of, counted_over_rule, decoder_of, kv_elements
+from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
-from isoloss.plans.costs.units import Dimension, amount
+from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
     "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "amount", "as_machine", "bits_of",
-    "counted_over_rule", "decoder_of", "kv_elements", "measured", "own_class", "rate_of",
-    "register_machine",
+    "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured", "one_currency",
+    "own_class", "rate_of", "register_machine", "sum_of", "unit_of", "words_of",
 ]
 # fmt: on

@@ -8,8 +8,12 @@ from typing import Literal
 from isoloss.plans.problems import PlanError
 from isoloss.runs import RunsError, number
 
-Dimension = Literal["flop", "bytes", "hours", "money", "tokens", "params", "speed"]
+Dimension = Literal["flop", "bytes", "hours", "money", "price", "tokens", "params", "speed"]
 DAY = 86400.0
+#: Units of money: signs, words and codes. Each is its own base unit, as none is exchanged.
+MONEY = dict.fromkeys(
+    ("usd", "us$", "$", "dollar", "eur", "€", "euro", "gbp", "£", "chf", "cny", "jpy"), 1.0
+)
 #: How many of the base unit one of each unit is; the first of a dimension is the base unit.
 UNITS: dict[Dimension, dict[str, float]] = {
     "flop": {
@@ -25,10 +29,8 @@ UNITS: dict[Dimension, dict[str, float]] = {
         "h": 1.0, "hour": 1.0, "min": 1 / 60, "minute": 1 / 60, "s": 1 / 3600, "second": 1 / 3600,
         "d": 24.0, "day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0,
     },
-    "money": {
-        "usd": 1.0, "$": 1.0, "eur": 1.0, "€": 1.0, "gbp": 1.0,
-        "chf": 1.0, "cny": 1.0, "jpy": 1.0,
-    },
+    "money": MONEY,
+    "price": MONEY,
     "tokens": {"token": 1.0},
     "params": {"param": 1.0, "parameter": 1.0},
     "speed": {"token/s": 1.0, "tok/s": 1.0, "tps": 1.0},
@@ -39,10 +41,12 @@ EXAMPLES: dict[Dimension, str] = {
     "bytes": "16 GB (1e9 bytes) or 16 GiB (2^30 bytes)",
     "hours": "720 h, 30 days or 2 weeks",
     "money": "2M USD",
+    "price": "2.5 USD or 2.5 $/h (of a device hour)",
     "tokens": "15T tokens",
     "params": "70B",
     "speed": "50 tokens/s",
 }
+_SIGN = re.compile(r"(us\$|[$€£]|usd|eur|gbp|chf|cny|jpy)\s*(?=[\d.,])", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?[\d.,_]*\d[\d.,_]*(?:[eE][+-]?\d+)?")
 
 
@@ -75,19 +79,34 @@ def _plain(given: object, dimension: Dimension, what: str) -> float:
 
 
 def _scaled(text: str, dimension: Dimension, what: str) -> float:
+    found = _read(text, dimension)
+    if found is None:
+        raise _unread(text, dimension, what)
+    return found[0]
+
+
+def unit_of(text: str, dimension: Dimension) -> str:
+    """The unit that a text is read in, in lower case; empty where it has none or is not read."""
+    found = _read(text, dimension)
+    return "" if found is None else found[1]
+
+
+def _read(text: str, dimension: Dimension) -> tuple[float, str] | None:
+    """The value of a text in base units, and its unit; None where it does not parse."""
     for value, unit in _readings(text.strip()):
         if unit == "" or unit in UNITS[dimension]:
             try:
-                return number(value) * UNITS[dimension].get(unit, 1.0)
+                return number(value) * UNITS[dimension].get(unit, 1.0), unit
             except RunsError:
                 continue
-    raise _unread(text, dimension, what)
+    return None
 
 
 def _readings(text: str) -> list[tuple[str, str]]:
     """The readings of a text as number and unit: '16 GB' is 16 of GB before it is 16 G of B."""
-    sign = text[:1] if text[:1] in "$€" else ""
-    body = text.removeprefix(sign).strip()
+    found = _SIGN.match(text)
+    sign = "" if found is None else found[1].lower()
+    body = text if found is None else text[found.end() :].strip()
     match = _NUMBER.match(body)
     if match is None:
         return []

@@ -10,9 +10,9 @@ from isoloss.files import real_number, shown_value
 from isoloss.fits import INHERITED, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs
-from isoloss.plans.budget import BudgetLike, as_budget
+from isoloss.plans.budget import BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, check_level
-from isoloss.plans.costs import Hardware, as_machine
+from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import (
     POINTS,
     Candidates,
@@ -93,8 +93,9 @@ def next_runs(
         An argument is of the wrong kind, the budget pays for no run, or what is asked cannot be
         learned from runs.
     """
-    fit, device = _fitted(law), as_machine(hardware)
-    most, wanted = purse(as_budget(budget), device), as_budget(target, "target")
+    fit, paid = _fitted(law), as_budget(budget)
+    device, wanted = machine_of(paid, hardware), as_budget(target, "target")
+    most = purse(paid, device)
     most_runs, most_seeds = as_count("max_runs", max_runs), as_count("max_seeds", max_seeds)
     count = as_count("replicates", replicates)
     _check_noise(noise)
@@ -115,7 +116,7 @@ def next_runs(
     now, best_grid = float(high / low), reference_grid(known, region, device, tried, most)
     return NextRuns(
         runs=_runs(bought, counts[found]),
-        budget=str(as_budget(budget)),
+        budget=str(paid),
         target=_asked(asked),
         hardware=str(device),
         flop=float(bought.cost @ counts[found]),
