@@ -203,7 +203,8 @@ class Budget:
         price = self.price or float("nan")
         at = f"{exactly(money, self.currency)} at {exactly(price, self.currency)} a device hour"
         on = f" of {self.hardware}" if self.hardware and self.hours is None else ""
-        return f"{at}{on} ({exactly(money / price, None)} device hours)"
+        hours = money / price
+        return f"{at}{on} ({f'{hours:,.0f}' if hours >= 1000 else f'{hours:.4g}'} device hours)"
 
     def _sequences(self) -> str:
         if not self.context:

@@ -123,6 +123,7 @@ def plan(
     return Plan(
         choices, by_law, str(budget), str(device), level, withheld, {**sparse, **unknown, **lost},
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
+        currency=budget.currency, devices=budget.devices,
     )  # fmt: skip
 
 
@@ -227,7 +228,9 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         binding.append(space.capped_by[j])
     rate = space.rates[j]
     standing = plans.panel.readers(k)[1]
-    params, tokens, loss = _intervals(found, j, outside, use, standing)
+    params, tokens, loss, hours = _intervals(found, j, outside, use, standing)
+    paid = float("nan") if space.hours is None else float(space.hours.spent(n, d)[j])
+    price = float("nan") if use.budget.price is None else use.budget.price
     return Choice(
         precision=str(space.precisions[j]),
         params=n,
@@ -250,23 +253,31 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         more=more,
         outside=outside,
         is_point=found.is_point,
+        paid_hours=paid,
+        paid_hours_interval=hours,
+        wall_hours=paid / (use.budget.devices or float("nan")),
+        money=paid * price,
+        money_interval=(hours[0] * price, hours[1] * price),
     )
 
 
 def _intervals(
     found: Planned, j: int, outside: float, use: Use, standing: Standing
 ) -> list[tuple[float, float]]:
-    """The intervals of params, tokens and loss of a candidate; NaN where there is none."""
-    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss")
+    """The intervals of params, tokens, loss and device hours; NaN where there is none."""
+    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss", "hours")
     if found.is_point or outside > FAR or standing != "seen":
         return [NO_INTERVAL] * len(names)
+    drawn = {name: getattr(best, name) for name in names[:3]}
+    if found.space.hours is not None:
+        drawn["hours"] = found.space.hours.spent(best.params, best.tokens)
     held = np.isfinite(best.loss[:, j])
     ends = []
-    for name in names:
-        own = interval(getattr(best, name)[held, j], weights[held], use.level)
+    for name, values in drawn.items():
+        own = interval(values[held, j], weights[held], use.level)
         along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]
         ends.append(widened(own, along, j, use.level))
-    return ends
+    return ends + [NO_INTERVAL] * (len(names) - len(ends))
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

@@ -50,6 +50,8 @@ class Plan:
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
     drawn, judged
         The charts and regrets that were read from a file.
+    currency, devices
+        Of the budget; None where it says none.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -70,6 +72,8 @@ class Plan:
     drawn: Charts | None = field(default=None, repr=False)
     judged: tuple[Regret, ...] | None = field(default=None, repr=False)
     metric: str = "unknown"
+    currency: str | None = None
+    devices: int | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -157,6 +161,7 @@ class Plan:
                 ),
                 tuple(self._row(c) for c in self.choices),
             ),
+            *([self._costs()] if any(c.paid_hours == c.paid_hours for c in self.choices) else []),
             Section(
                 "What each law alone would do",
                 (
@@ -195,17 +200,41 @@ class Plan:
 
     def _simpler(self) -> Section:
         note = (
-            "wasted: share of the budget that the first choice above would not need for this loss"
+            "wasted: share of what the choice spends that the cheapest plan of its loss does not "
+            "need"
         )
         priced = any(r.money == r.money for r in self.regrets)
         head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
-        rows = tuple((*_simple(r), *([compact(r.money)] if priced else [])) for r in self.regrets)
+        rows = tuple((*_simple(r), *(_paid(r) if priced else [])) for r in self.regrets)
         return Section(
             "What simpler choices would cost",
             (note,),
-            (*head, *(["money"] if priced else [])),
+            (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
             rows,
         )
+
+    def _unit(self) -> str:
+        """The currency for the head of a column."""
+        return f" ({self.currency})" if self.currency else " (money)"
+
+    def _costs(self) -> Section:
+        """Device hours, time and money of every choice."""
+        priced = any(c.money == c.money for c in self.choices)
+        head, rows = ["precision", "device hours", "interval"], []
+        head += [f"days on {self.devices} devices"] if self.devices else []
+        head += [f"money{self._unit() if self.currency else ''}", "interval"] if priced else []
+        for c in self.choices:
+            row = [c.precision, compact(c.paid_hours)]
+            row.append(interval_in_words(c.paid_hours_interval, compact, c.absent))
+            row += [f"{c.wall_hours / 24:.3g}"] if self.devices else []
+            if priced:
+                row += [compact(c.money), interval_in_words(c.money_interval, compact, c.absent)]
+            rows.append(tuple(row))
+        note = (
+            "training and the tokens served, at the throughput above taken as exact; intervals of "
+            f"{percent(self.level)} over laws and bootstrap replicates only"
+        )
+        return Section("What they cost", (note,), tuple(head), tuple(rows))
 
     def _row(self, c: Choice) -> tuple[str, ...]:
         return (
@@ -258,6 +287,11 @@ def _sure(first: Choice, is_alone: bool) -> str:
     if first.is_point:
         return f"best to {share} of the laws by weight, which have no replicates"
     return f"best in {share} of the replicates"
+
+
+def _paid(r: Regret) -> list[str]:
+    """What a simpler choice wastes and its bill, for a table."""
+    return [compact(r.money), compact(r.bill)]
 
 
 def _simple(r: Regret) -> tuple[str, ...]:

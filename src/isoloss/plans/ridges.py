@@ -30,6 +30,8 @@ class Ridge:
         The constants that its runs do not hold.
     params, tokens, loss
         Ends and moves of the logs of these.
+    hours
+        Those of the device hours; None on a cost model.
     """
 
     law: str
@@ -38,6 +40,7 @@ class Ridge:
     params: Along
     tokens: Along
     loss: Along
+    hours: Along | None = None
 
 
 def ridges_of(found: Planned, budget: Budget, level: float) -> tuple[Ridge, ...]:
@@ -56,7 +59,11 @@ def ridges_of(found: Planned, budget: Budget, level: float) -> tuple[Ridge, ...]
             params, tokens, loss = (np.log(v) for v in (best.params, best.tokens, best.loss))
         n, d = (known.of_counts(each, level) for each in (params, tokens))
         moved = known.of_losses(loss, level)
-        out.append(Ridge(m.law.name, m.weight, known.not_held(level), n, d, moved))
+        hours = None
+        if found.space.hours is not None:
+            spent = np.log(found.space.hours.spent(best.params, best.tokens))
+            hours = known.of_counts(spent, level)
+        out.append(Ridge(m.law.name, m.weight, known.not_held(level), n, d, moved, hours))
     return tuple(out)
 
 

@@ -69,7 +69,8 @@ def of_plan(plan: Plan) -> dict[str, Any]:
     shown["regrets"] = said["judged"]
     for each, choice in zip(shown["choices"], plan.choices, strict=True):
         each["no_interval"] = None if choice.has_interval else choice.absent
-    return {"units": units_of(plan.metric) | {"flop": "FLOPs of bf16"}, **shown}
+    units = units_of(plan.metric) | {"flop": "FLOPs of bf16"}
+    return {"units": units | ({"money": plan.currency} if plan.currency else {}), **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

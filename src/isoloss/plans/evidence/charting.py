@@ -218,7 +218,8 @@ def _cost(question: Question, name: str) -> tuple[float, str]:
     paid = question.budget.served and not question.device.is_free_to_train
     also = ", serving included" if paid else ""
     if name == "money" and question.budget.price is not None:
-        return most * question.budget.price, "money" + also
+        unit = f"money ({question.budget.currency})" if question.budget.currency else "money"
+        return most * question.budget.price, unit + also
     if name == "hours":
         return most, "device hours" + also
     return most, question.device.train_unit + also

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isoloss.fits import Absent, Standing
-from isoloss.plans.doubt import absent
+from isoloss.plans.doubt import NO_INTERVAL, absent
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ class Choice:
         How far the choice lies outside the runs of a law, as a factor, the largest known.
     is_point
         Whether no law behind it has replicates.
+    paid_hours, paid_hours_interval
+        Device hours of training and of the budget's tokens served, which are what is paid for, and
+        their interval over laws and replicates at a rate taken as exact; NaN on a cost model.
+    wall_hours
+        Those hours on the budget's devices; NaN where it does not say how many.
+    money, money_interval
+        What they cost at the budget's price, in its currency; NaN where it has none.
     """
 
     precision: str
@@ -80,6 +87,11 @@ class Choice:
     more: float = float("nan")
     outside: float = 1.0
     is_point: bool = False
+    paid_hours: float = float("nan")
+    paid_hours_interval: tuple[float, float] = NO_INTERVAL
+    wall_hours: float = float("nan")
+    money: float = float("nan")
+    money_interval: tuple[float, float] = NO_INTERVAL
 
     @property
     def absent(self) -> Absent:
@@ -135,11 +147,13 @@ class Regret:
         Loss over that of the plan's first choice, and its interval over laws and replicates; NaN
         where no law has any, far beyond the runs, and where the runs do not tell it.
     wasted
-        Share of the budget that the plan would not need to reach the same loss, 0 to 1.
+        Share of what the choice spends that the cheapest plan of the same loss does not, 0 to 1.
     money
-        That share of what is paid; NaN where no price is given.
+        That share of the bill; NaN where no price is given.
     is_point
         Whether no law that judges it has replicates.
+    bill
+        What the choice spends, in the currency of the budget; NaN where no price is given.
     """
 
     choice: str
@@ -152,3 +166,4 @@ class Regret:
     wasted: float
     money: float
     is_point: bool = False
+    bill: float = float("nan")

@@ -1,8 +1,8 @@
 """Regret: what simpler choices would cost in loss, compute and money, under the laws of the plan.
 
-**In compute.** A choice that reaches loss L with the whole budget wastes the share 1 - s, where the
-best plan with s of every limit reaches L too: the frontier of loss against cost turns nats into
-what people pay.
+**In compute.** A choice that reaches loss L and costs C wastes the share 1 - c / C, where c is the
+cost of the cheapest plan that reaches L too: the frontier of loss against cost turns nats into what
+people pay. C is what the choice really spends, not what the budget would allow.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from isoloss.fits import Along, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import presets
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware
+from isoloss.plans.costs import Hardware, rate_of
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     MISREAD,
+    Best,
     Loss,
     Member,
     Panel,
     Space,
     blind,
     complete,
+    device_hours,
     levels_of,
     loss_of,
     losses_at,
@@ -37,6 +39,7 @@ from isoloss.plans.search import (
     paper_of,
     search,
     space_of,
+    spendings_of,
     thinned,
     views_of,
 )
@@ -90,7 +93,8 @@ def _judged(
     more = (own - plan)[:, 0]
     loss = float(np.average(own[:, 0], weights=weights))
     objective = mean_loss(members, rows, levels_of(space.precisions), budget)
-    wasted = _wasted(objective, space, loss)
+    spent, bill = _spent(question, each)
+    wasted = _wasted(objective, space, loss, spent)
     is_point = all(m.drawn is None for m in members)
     ends = NO_INTERVAL
     if not is_point and first.outside <= FAR:
@@ -99,7 +103,7 @@ def _judged(
     return Regret(
         each.name, str(each.precision), each.params, each.tokens, loss,
         float(np.average(more, weights=weights)),
-        ends, wasted, wasted * _paid(budget), is_point,
+        ends, wasted, wasted * bill, is_point, bill,
     )  # fmt: skip
 
 
@@ -192,25 +196,34 @@ def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | N
     return None
 
 
-def _wasted(objective: Loss, space: Space, loss: float) -> float:
-    """The share of the budget that the best plan does not need for a loss."""
+def _spent(question: Question, each: Simple) -> tuple[float, float]:
+    """What a choice spends in the unit of the first limit, and its bill; NaN without a price."""
+    asked = question.budget, question.device, [each.precision]
+    rates = [rate_of(question.device, each.precision)]
+    limits = spendings_of(*asked, rates)
+    spent = float(limits[0].spent(each.params, each.tokens)[0]) if limits else float("nan")
+    if question.budget.price is None or question.device.is_abstract:
+        return spent, float("nan")
+    hours = float(device_hours(*asked, rates).spent(each.params, each.tokens)[0])
+    return spent, hours * question.budget.price
+
+
+def _wasted(objective: Loss, space: Space, loss: float, spent: float) -> float:
+    """The share of what is spent that the cheapest plan of the same loss does not need."""
+
+    def within(log_share: float) -> Best:
+        cut = tuple(replace(s, most=s.most * np.exp(log_share)) for s in space.spendings)
+        return search(objective, replace(space, spendings=cut))
 
     def short(log_share: float) -> float:
-        cut = tuple(replace(s, most=s.most * np.exp(log_share)) for s in space.spendings)
-        return float(np.min(search(objective, replace(space, spendings=cut)).loss)) - loss
+        # Where the cut budget holds no plan, its loss is infinite, which a root finder cannot take.
+        return min(float(np.min(within(log_share).loss)) - loss, 1.0)
 
     if not space.spendings or short(0.0) >= 0:
         return 0.0
     least = float(np.log(LEAST_SHARE))
-    if short(least) <= 0:
-        return 1.0 - LEAST_SHARE
-    return 1.0 - float(np.exp(brentq(short, least, 0.0, xtol=1e-4)))
-
-
-def _paid(budget: Budget) -> float:
-    """What the budget may cost in money; NaN without a price."""
-    if budget.money is not None:
-        return budget.money
-    if budget.price is None or budget.hours is None or budget.devices is None:
-        return float("nan")
-    return budget.price * budget.hours * budget.devices
+    root = least if short(least) <= 0 else float(brentq(short, least, 0.0, xtol=1e-7))
+    cheapest = within(root)
+    k = int(np.argmin(cheapest.loss[0]))
+    need = float(space.spendings[0].spent(cheapest.params[0], cheapest.tokens[0])[k])
+    return max(0.0, 1.0 - need / spent)

@@ -16,6 +16,7 @@ from isoloss.plans.search.space import (
     MOST_TOKENS,
     Space,
     Spending,
+    device_hours,
     serving_bytes,
     space_of,
     spendings_of,
@@ -40,7 +41,7 @@ from isoloss.plans.search.weighted_laws import (
 # fmt: off
 __all__ = [
     "EQUAL", "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike",
-    "Loss", "Member", "Panel", "Space", "Spending", "blind", "complete", "far",
+    "Loss", "Member", "Panel", "Space", "Spending", "blind", "complete", "device_hours", "far",
     "is_one_base", "levels_of", "loss_of", "losses_at", "mean_loss", "member_of", "members_of",
     "metric_of_all", "minimise", "order_of", "paper_of", "replanned", "reweighted", "search",
     "serving_bytes", "shares", "space_of", "spendings_of", "thinned", "uncompared", "views_of",

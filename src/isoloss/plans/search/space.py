@@ -41,6 +41,11 @@ class Spending:
         """What params and tokens cost in the unit of the limit."""
         return np.asarray(params * (self.each * tokens + self.once))
 
+    def pick(self, which: Sequence[int]) -> Spending:
+        """The limit in the terms of some of the precisions, in the order given."""
+        ks = list(which)
+        return replace(self, each=self.each[ks], once=self.once[ks])
+
 
 @dataclass(frozen=True)
 class Space:
@@ -56,6 +61,8 @@ class Space:
         Log of the most params by memory and speed, (n,), and the name of the one that binds.
     params, tokens
         Held, as logs, or None.
+    hours
+        The device hours of training and of the tokens served, limited or not; None on a cost model.
     """
 
     precisions: tuple[Precision, ...]
@@ -65,6 +72,7 @@ class Space:
     capped_by: tuple[str, ...]
     params: float | None
     tokens: float | None
+    hours: Spending | None = None
 
     def __len__(self) -> int:
         return len(self.precisions)
@@ -81,10 +89,11 @@ class Space:
     def pick(self, which: Sequence[int]) -> Space:
         """The space of some of the precisions, in the order given."""
         ks = list(which)
-        spendings = tuple(replace(s, each=s.each[ks], once=s.once[ks]) for s in self.spendings)
+        spendings = tuple(s.pick(ks) for s in self.spendings)
         return Space(
             tuple(self.precisions[k] for k in ks), tuple(self.rates[k] for k in ks), spendings,
             self.cap[ks], tuple(self.capped_by[k] for k in ks), self.params, self.tokens,
+            None if self.hours is None else self.hours.pick(ks),
         )  # fmt: skip
 
     def frontier(self, log_params: Value) -> Value:
@@ -118,7 +127,8 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
     cap, capped_by = _caps(budget, machine, precisions)
     params = None if budget.params is None else float(np.log(budget.params))
     tokens = None if budget.tokens is None else float(np.log(budget.tokens))
-    space = Space(tuple(precisions), rates, spendings, cap, capped_by, params, tokens)
+    hours = None if machine.is_abstract else device_hours(budget, machine, precisions, rates)
+    space = Space(tuple(precisions), rates, spendings, cap, capped_by, params, tokens, hours)
     _check(space, budget, machine)
     return space
 
@@ -130,17 +140,12 @@ def spendings_of(
 
     Raises PlanError for hours and money on a machine that is no device.
     """
-    cost = np.array([r.cost for r in rates])
     if machine.is_free_to_train:
         if budget.train is None:
             return []
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
-    served = budget.served or 0.0
-    serving = np.array(
-        [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
-    )
-    each, once = 6.0 * cost, 2.0 * served * serving
+    each, once = _bf16_flops(budget, machine, precisions, rates)
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
     if budget.hours is None and budget.money is None:
         return out
@@ -149,13 +154,32 @@ def spendings_of(
             f"hours and money need a device with rates, and {machine.name} is a cost model; "
             "name one, as h100"
         )
-    flops = machine.measured.get("bf16", machine.reached("bf16"))
-    hours = 1.0 / (3600.0 * flops)
+    hours = device_hours(budget, machine, precisions, rates)
     if budget.hours is not None and budget.devices is not None:
-        out.append(Spending("hours", each * hours, once * hours, budget.hours * budget.devices))
+        out.append(replace(hours, name="hours", most=budget.hours * budget.devices))
     if budget.money is not None and budget.price is not None:
-        out.append(Spending("money", each * hours, once * hours, budget.money / budget.price))
+        out.append(replace(hours, name="money", most=budget.money / budget.price))
     return out
+
+
+def device_hours(
+    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+) -> Spending:
+    """The device hours of training and of the tokens served, without a limit, on a device."""
+    each, once = _bf16_flops(budget, machine, precisions, rates)
+    hours = 1.0 / (3600.0 * machine.measured.get("bf16", machine.reached("bf16")))
+    return Spending("device hours", each * hours, once * hours, float("inf"))
+
+
+def _bf16_flops(
+    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+) -> tuple[Array, Array]:
+    """FLOPs of bf16 a param, of one token of training and of all that are served, by precision."""
+    served = budget.served or 0.0
+    serving = np.array(
+        [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
+    )
+    return 6.0 * np.array([r.cost for r in rates]), 2.0 * served * serving
 
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
@@ -241,9 +265,10 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     worst = max(space.spendings, key=lambda s: float(s.spent(np.exp(smallest), tokens)[k]) / s.most)
     need = float(worst.spent(np.exp(smallest), tokens)[k]) / worst.most
     given = getattr(budget, worst.name)
+    unit = f" {budget.currency}" if worst.name == "money" and budget.currency else ""
     raise PlanError(
-        f"{worst.name} {given:.4g} does not pay for {size} on {tokens:.3g} tokens in "
-        f"'{precision}', the cheapest of the candidates; {given * need:.4g} would do"
+        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {tokens:.3g} tokens in "
+        f"'{precision}', the cheapest of the candidates; {given * need:.4g}{unit} would do"
     )
 
 
