@@ -69,6 +69,10 @@ def test_a_budget_in_a_sentence_says_what_was_understood(shell) -> None:
     text = shell("plan", "kumar2024", *said).stdout
     assert "budget: 720 hours on 64 h100 (115,200 EUR at 2.5 EUR a device hour)" in text
     assert "hardware: h100:" in text
+    data = json.loads(shell("plan", "kumar2024", *said, "--json").stdout)
+    assert (data["currency"], data["devices"], data["units"]["money"]) == ("EUR", 64, "EUR")
+    assert data["choices"][0]["money"] == pytest.approx(115_200)
+    assert data["choices"][0]["wall_hours"] == pytest.approx(720)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Device hours, time and money of choices, recomputed from data sheets where each limit binds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
 from isoloss.fits import draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, plan
+from isoloss.plans import Budget, PlanError, as_machine, plan
 from isoloss.runs import Run, read
 
 BF16, INT8 = 989.4e12 * 0.4, 1978.9e12 * 0.4
@@ -141,3 +143,24 @@ def test_hours_and_money_have_the_interval_of_what_they_buy() -> None:
     (spent,) = plan(fitted, Budget("1e18 flop", price="2 EUR"), "h100", **asked).choices
     assert spent.binding == ("train",)
     assert spent.money_interval == pytest.approx([1e18 / BF16 / 3600 * 2] * 2, rel=1e-9)
+
+
+def test_measured_rates_are_what_hours_are_made_of() -> None:
+    machine = replace(as_machine("h100"), measured={"bf16": 450e12, "int8": 600e12})
+    budget = Budget(**MONTH)
+    found = plan("kumar2024", budget, machine, precision=["bf16", "int8"], extrapolate=True)
+    for c in found.choices:
+        rate = machine.measured[c.precision]
+        hours = 6 * c.params * c.tokens / rate / 3600
+        assert (c.device_hours, c.paid_hours) == pytest.approx((hours, hours), rel=1e-12)
+        assert c.money == pytest.approx(115_200, rel=1e-9)
+
+
+@pytest.mark.parametrize("machine", ["linear-bits", "memory-bits"])
+@pytest.mark.parametrize(
+    "words", [{"hours": 9, "devices": 8}, {"money": "$9", "price": 1}, {"price": "2 EUR"}]
+)
+def test_a_cost_model_has_no_hours_and_no_money(machine: str, words: dict[str, object]) -> None:
+    """They counted for nothing on a machine where training is free, without a word."""
+    with pytest.raises(PlanError, match=rf"and {machine} is a cost model, so {next(iter(words))}"):
+        plan("kumar2024", Budget("1e12", params="1B", tokens="1B", **words), machine)

@@ -249,6 +249,11 @@ EXAMPLES = {
             "a saved fit beyond its runs, under a limit on serving; kept",
         ),
         Example(
+            "isoloss plan kumar2024 --train '64 h100 for 30 days at 2.5 EUR/h' --precision "
+            "bf16,int8",
+            "a month of a cluster, and what it costs",
+        ),
+        Example(
             "isoloss plan kumar2024 --params 70B --tokens 15T --serve e4m3,w4/128,mxfp4 "
             "--hardware h100",
             "a model that exists: how to serve it",

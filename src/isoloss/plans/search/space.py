@@ -138,8 +138,14 @@ def spendings_of(
 ) -> list[Spending]:
     """The limits of a budget on compute, hours and money, in the terms of each precision.
 
-    Raises PlanError for hours and money on a machine that is no device.
+    Raises PlanError for hours, money and a price on a machine that is no device.
     """
+    timed = [name for name in ("hours", "money", "price") if getattr(budget, name) is not None]
+    if timed and machine.is_abstract:
+        raise PlanError(
+            f"hours and money need a device with rates, and {machine.name} is a cost model, so "
+            f"{timed[0]} would count for nothing; name one, as h100"
+        )
     if machine.is_free_to_train:
         if budget.train is None:
             return []
@@ -147,13 +153,8 @@ def spendings_of(
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
     each, once = _bf16_flops(budget, machine, precisions, rates)
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
-    if budget.hours is None and budget.money is None:
+    if not timed:
         return out
-    if machine.is_abstract:
-        raise PlanError(
-            f"hours and money need a device with rates, and {machine.name} is a cost model; "
-            "name one, as h100"
-        )
     hours = device_hours(budget, machine, precisions, rates)
     if budget.hours is not None and budget.devices is not None:
         out.append(replace(hours, name="hours", most=budget.hours * budget.devices))
