@@ -9,6 +9,8 @@ from isoloss.plans import Budget, PlanError, as_budget, plan
     ("sentence", "words"),
     [
         ("64 h100 for 30 days", {"hours": 720, "devices": 64, "hardware": "h100"}),
+        ("64 H100 x 30 days", {"hours": 720, "devices": 64, "hardware": "h100"}),
+        ("64 x h100, 30 days", {"hours": 720, "devices": 64, "hardware": "h100"}),
         ("30 days on 64 H100s", {"hours": 720, "devices": 64, "hardware": "h100"}),
         ("1,024 x b200 for 1 week", {"hours": 168, "devices": 1024, "hardware": "b200"}),
         ("8 gpus for 2 days", {"hours": 48, "devices": 8, "hardware": None}),

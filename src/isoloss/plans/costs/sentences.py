@@ -1,7 +1,7 @@
 """A budget in one sentence: "64 h100 for 30 days", "30 days on 64 h100 at 2.5 $/h", "$2M at $2/h".
 
-A sentence is [devices machine for] what, or what [on devices machine], then [at price]; what is
-compute, hours or money by its unit, and money without one where a price follows.
+A sentence is [devices machine for (or x)] what, or what [on devices machine], then [at price]; what
+is compute, hours or money by its unit, and money without one where a price follows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from isoloss.plans.costs.units import Dimension, unit_of
 
 _AT = re.compile(r"\s+at\s+|\s*@\s*", re.IGNORECASE)
 _DEVICES = r"(?:(\d[\d,]*)\s*(?:[x×]\s+|[x×](?=[a-z]))?)?([a-z][\w.+-]*)(?:\s+(?:gpu|device)s?)?"
-_FOR = re.compile(rf"{_DEVICES}\s+for\s+(.+)", re.IGNORECASE)
+_FOR = re.compile(rf"{_DEVICES}(?:\s+for\s+|\s*[x×,]\s+)(.+)", re.IGNORECASE)
 _ON = re.compile(rf"(.+?)\s+on\s+{_DEVICES}", re.IGNORECASE)
 #: Words for a device that name no machine.
 ANY_DEVICE = ("gpu", "device", "accelerator", "chip", "card")

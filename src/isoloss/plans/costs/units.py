@@ -37,7 +37,7 @@ UNITS: dict[Dimension, dict[str, float]] = {
 }  # fmt: skip
 #: How an amount of each dimension is written, as an error shows it.
 EXAMPLES: dict[Dimension, str] = {
-    "flop": "1e21 flop, 3 ZFLOP or 5 PFLOP-days",
+    "flop": "1e21 flop, 3 ZFLOP, 5 PFLOP-days or '64 h100 for 30 days'",
     "bytes": "16 GB (1e9 bytes) or 16 GiB (2^30 bytes)",
     "hours": "720 h, 30 days or 2 weeks",
     "money": "2M USD",
