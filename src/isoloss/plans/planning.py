@@ -136,6 +136,11 @@ class Use:
     level: float
     _kept: dict[int, tuple[Ridge, ...]] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def price(self) -> float:
+        """Of a device hour; NaN where the budget has none."""
+        return float("nan") if self.budget.price is None else self.budget.price
+
     def ridges(self, found: Planned) -> tuple[Ridge, ...]:
         """The ridges of the laws of a plan, followed once."""
         if id(found) not in self._kept:
@@ -230,7 +235,6 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
     standing = plans.panel.readers(k)[1]
     params, tokens, loss, hours = _intervals(found, j, outside, use, standing)
     paid = float("nan") if space.hours is None else float(space.hours.spent(n, d)[j])
-    price = float("nan") if use.budget.price is None else use.budget.price
     return Choice(
         precision=str(space.precisions[j]),
         params=n,
@@ -256,8 +260,8 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         paid_hours=paid,
         paid_hours_interval=hours,
         wall_hours=paid / (use.budget.devices or float("nan")),
-        money=paid * price,
-        money_interval=(hours[0] * price, hours[1] * price),
+        money=paid * use.price,
+        money_interval=(hours[0] * use.price, hours[1] * use.price),
     )
 
 
