@@ -128,7 +128,7 @@ class Budget:
         batch: int = 1,
         decoder: Decoder | None = None,
     ) -> None:
-        given = {
+        given: dict[str, Any] = {
             "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
             "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
             "price": price,
@@ -222,7 +222,7 @@ def _read(name: str, value: object) -> float:
 def _currency(given: Mapping[str, Any]) -> str | None:
     """The currency of the sums of a budget; PlanError where they are in two."""
     sums = {name: given[name] for name in MONEY if given[name] is not None}
-    said = {name: sum_of(value, AMOUNTS[name], name)[1] for name, value in sums.items()}
+    said = {name: sum_of(value, name, name)[1] for name, value in sums.items()}
     return one_currency(said.get("money"), said.get("price"))
 
 
