@@ -196,6 +196,8 @@ def test_shapes_that_the_model_is_not() -> None:
         ModelError, match=r"^the model is gated, without biases, with rotary positions"
     ):
         Model(Decoder(2, 16, 2, 20, gated=False))
+    with pytest.raises(ModelError, match="two norms a block"):
+        Model(Decoder(2, 16, 2, 20, block_extras=16))
     with pytest.raises(
         ModelError, match=r"^a tied head is the embedding: set w.head and w.embedding alike"
     ):

@@ -120,3 +120,18 @@ def test_training_state():
 def test_shapes_that_cannot_be(shape, message):
     with pytest.raises(RunsError, match=message):
         Decoder(**{"layers": 2, "width": 64, "vocab": 100, **shape})
+
+
+def test_a_token_reads_no_table_of_embeddings_unless_it_is_the_head():
+    table = 128_256 * 4096
+    assert LLAMA3_8B.read_bytes() == 2 * (8_030_261_248 - table)
+    assert LLAMA3_8B.read_bytes("w4 w.embedding:int8") == LLAMA3_8B.weight_bytes("w4") - 2 * table
+    assert GPT2.read_bytes() == 2 * (124_439_808 - 1024 * 768)
+
+
+def test_extras_of_blocks_count_once_a_block():
+    more = Decoder(12, 768, 12, 50257, biases=True, block_extras=10)
+    assert more.params == Decoder(12, 768, 12, 50257, biases=True).params + 120
+    for name in ("block_extras", "positions"):
+        with pytest.raises(RunsError, match=f"{name} is -1; accepted is a whole number of at"):
+            Decoder(12, 768, 12, 50257, **{name: -1})

@@ -213,10 +213,11 @@ class Model(nn.Module):
                 f"shape is a {type(shape).__name__}; accepted is a Decoder, as model_of('0.1M') "
                 "gives it"
             )
-        if not shape.gated or shape.biases or shape.positions or (shape.head_dim or 0) % 2:
+        odd = shape.biases or shape.positions or shape.block_extras or (shape.head_dim or 0) % 2
+        if not shape.gated or odd:
             raise ModelError(
-                "the model is gated, without biases, with rotary positions and an even head "
-                f"width, and {shape} is not"
+                "the model is gated, without biases, with rotary positions, an even head width "
+                f"and two norms a block, and {shape} is not"
             )
         precision = Precision.parse(precision)
         check_precision(precision)

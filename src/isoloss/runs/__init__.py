@@ -22,6 +22,15 @@ from isoloss.runs.published import TABLES, PublicTable, bundled_table
 from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
+from isoloss.runs.shapes import (
+    SHAPES,
+    GroupedHeads,
+    LatentHeads,
+    Mixture,
+    PublishedShape,
+    as_shape,
+    read_config,
+)
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import (
     Crew,
@@ -39,12 +48,11 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "METRICS", "READERS", "STORES", "TABLES", "WRITERS", "Column", "Crew", "Decoder",
-    "Flops", "Grid", "LossConverted", "Metric",
-    "NothingUsable", "Opened", "Origin", "Outlook",
-    "PerplexitySuspected", "Provenance", "PublicTable", "Reader", "Run", "Runs", "RunsError",
-    "RunsWarning", "Store",
-    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs",
-    "bundled_table", "compact",
-    "cores", "metric_of", "number", "outlook", "read", "save_frame", "sweep",
+    "COLUMNS", "METRICS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column", "Crew",
+    "Decoder", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted", "Metric", "Mixture",
+    "NothingUsable", "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance",
+    "PublicTable", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store",
+    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape",
+    "bundled_table", "compact", "cores", "metric_of", "number", "outlook", "read", "read_config",
+    "save_frame", "sweep",
 ]

@@ -62,11 +62,14 @@ class Decoder:
         On every matrix and norm but the head.
     positions
         Learned position vectors (GPT-2); 0 for rotary ones.
+    block_extras
+        Numbers of a block beside its matrices, its two norms and `biases`: scales of norms of
+        queries and keys (Qwen3) or after a layer (Gemma 2), biases of some matrices (Qwen2).
 
     Raises
     ------
     RunsError
-        A count is below 1, or heads do not divide.
+        A count is below 1 (of positions and block_extras below 0), or heads do not divide.
     """
 
     layers: int
@@ -80,6 +83,7 @@ class Decoder:
     gated: bool = True
     biases: bool = False
     positions: int = 0
+    block_extras: int = 0
 
     def __post_init__(self) -> None:
         for name, default in (("kv_heads", self.heads), ("ffn", 4 * self.width)):
@@ -95,6 +99,11 @@ class Decoder:
             if getattr(self, name) < 1:
                 raise RunsError(
                     f"{name} is {getattr(self, name)}; accepted is a whole number of at least 1"
+                )
+        for name in ("positions", "block_extras"):
+            if getattr(self, name) < 0:
+                raise RunsError(
+                    f"{name} is {getattr(self, name)}; accepted is a whole number of at least 0"
                 )
         if self.heads % self._kv_heads:
             raise RunsError(f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
@@ -141,12 +150,25 @@ class Decoder:
             + 2 * self.width
             + (2 if self.gated else 1) * (self.ffn or 0)
         )
-        return self.matrix_params + norms + (self.layers * per_layer if self.biases else 0)
+        extras = per_layer + self.block_extras if self.biases else self.block_extras
+        return self.matrix_params + norms + self.layers * extras
 
     @property
     def params(self) -> int:
         """All parameters."""
         return self.non_embedding_params + self.embedding_params
+
+    @property
+    def in_words(self) -> str:
+        """The shape in one line, as it stands beside what was counted with it."""
+        feed = "gated feed-forward" if self.gated else "feed-forward"
+        head = "head tied to it" if self.tied else "head of its own"
+        return (
+            f"{self.layers} layers of width {self.width}, {self.heads} heads of {self.head_dim}, "
+            f"{self.kv_heads} of keys and values, {feed} {self.ffn}, vocabulary {self.vocab}, "
+            f"{head}: {self.params / 1e9:.4g}B params, "
+            f"{self.non_embedding_params / 1e9:.4g}B of them in blocks"
+        )
 
     # ---- flops
     def flops(self, context: int, causal: bool = True, embeddings: bool = False) -> Flops:
@@ -187,15 +209,26 @@ class Decoder:
         models keep them, unless w.embedding or w.head is set itself; norms and biases always do.
         """
         served = Precision.parse(precision)
-        matrices = self.matrix_params * _bits(served.format("w", "serve"))
-        embedding = (self.vocab + self.positions) * self.width * _bits(_own(served, "w.embedding"))
-        head = self.head_params * _bits(_own(served, "w.head"))
+        matrices = self.matrix_params * kept_bits(served.format("w", "serve"))
+        embedding = (self.vocab + self.positions) * self.width * own_bits(served, "w.embedding")
+        head = self.head_params * own_bits(served, "w.head")
         rest = (self.non_embedding_params - self.matrix_params) * REFERENCE_BITS
         return (matrices + embedding + head + rest) / 8
 
+    def read_bytes(self, precision: str | Precision = "bf16") -> float:
+        """The bytes of weights that generating one token reads.
+
+        All but the look-up tables, of which a token takes one row; a tied table is read as the
+        head.
+        """
+        served = Precision.parse(precision)
+        looked_up = self.positions + (0 if self.tied else self.vocab)
+        table = looked_up * self.width * own_bits(served, "w.embedding") / 8
+        return self.weight_bytes(served) - table
+
     def kv_bytes(self, context: int, batch: int = 1, precision: str | Precision = "bf16") -> float:
         """The bytes of keys and values of `batch` sequences of `context` tokens."""
-        bits = _bits(Precision.parse(precision).format("kv", "serve"))
+        bits = kept_bits(Precision.parse(precision).format("kv", "serve"))
         return 2 * self.layers * self._keys * context * batch * bits / 8
 
     def training_bytes(
@@ -210,11 +243,13 @@ class Decoder:
         return self.params * float(weights + gradients + master + moments)
 
 
-def _own(precision: Precision, scope: str) -> Format | None:
-    """The format set for this very scope, in serving if there, else in training."""
-    return precision.serve.get(scope) or precision.train.get(scope)
+def own_bits(precision: Precision, scope: str) -> float:
+    """Bits an element in memory by the format set for this very scope, in serving if there, else in
+    training; 16 where it is not set itself.
+    """
+    return kept_bits(precision.serve.get(scope) or precision.train.get(scope))
 
 
-def _bits(known: Format | None) -> float:
+def kept_bits(known: Format | None) -> float:
     """Bits an element in memory; ideal noise and 'fp' are held in the reference format."""
     return REFERENCE_BITS if known is None else known.storage_bits

@@ -127,7 +127,7 @@ class Job:
         """All that determines the result, as JSON can hold it; "cell" is the batched sweep."""
         return {
             "trainer": TRAINER,
-            "shape": asdict(self.shape),
+            "shape": _settings_of(self.shape),
             "precision": str(self.precision),
             "corpus": self.corpus.settings(),
             "recipe": self.recipe.settings(self.steps),
@@ -245,6 +245,13 @@ def by_prefix(jobs: Sequence[Job]) -> list[list[Job]]:
     for job in jobs:
         prefixes.setdefault(job.prefix, []).append(job)
     return list(prefixes.values())
+
+
+def _settings_of(shape: Decoder) -> dict[str, Any]:
+    """The fields of a shape that tell models apart: none that is trained has extras in its blocks,
+    and keys of runs from before there was the word stay as they are.
+    """
+    return {name: value for name, value in asdict(shape).items() if name != "block_extras"}
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
