@@ -105,3 +105,17 @@ def test_a_budget_that_cannot_be_is_one_sentence(words, said, shell) -> None:
     assert result.exit_code == 1
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_model_is_served_by_its_shape(shell, tmp_path) -> None:
+    use = ("plan", "published", "--tokens", "15T", "--serve", "w4/128", "--hardware", "h100")
+    named = shell(*use, "--like", "llama3-8b", "--context", "8192").stdout
+    assert "6.774 GB" in named
+    assert "memory and speed of 32 layers of width 4096" in named
+    words = "layers=32,width=4096,heads=32,kv_heads=8,ffn=14336,vocab=128256"
+    assert shell(*use, "--decoder", words, "--context", "8192").stdout == named
+    both = shell(*use, "--decoder", words, "--like", "gpt2").stderr
+    assert "--like and --decoder both give a shape; give one of them" in both
+    assert "give words of a shape as --decoder" in shell(*use, "--like", words).stderr
+    assert "give a name or a file as --like" in shell(*use, "--decoder", "gpt2").stderr
+    assert "a mixture of experts" in shell(*use, "--like", "deepseek-v3").stderr

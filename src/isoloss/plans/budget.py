@@ -15,11 +15,12 @@ from isoloss.plans.costs import (
     as_machine,
     exactly,
     one_currency,
+    shape_in_words,
     sum_of,
     words_of,
 )
 from isoloss.plans.problems import PlanError
-from isoloss.runs import Decoder, compact
+from isoloss.runs import Decoder, RunsError, as_shape, compact
 
 #: The dimension of each amount of a budget, in the order in which they are printed.
 AMOUNTS: dict[str, Dimension] = {
@@ -78,7 +79,9 @@ class Budget:
     context, batch
         Tokens kept of a sequence, and sequences at once.
     decoder
-        The shape to count with, instead of a typical decoder; it holds params.
+        The shape to count with, instead of a typical decoder; it holds params. A Decoder, the name
+        of a published model, as "llama3-8b", the path of a `config.json`, or words, as
+        "layers=32,width=4096,heads=32,vocab=32000".
     currency
         Of money and price, as "USD"; None where neither says one.
     hardware
@@ -126,7 +129,7 @@ class Budget:
         serving_devices: int = 1,
         context: int = 0,
         batch: int = 1,
-        decoder: Decoder | None = None,
+        decoder: Decoder | str | None = None,
     ) -> None:
         given: dict[str, Any] = {
             "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
@@ -149,9 +152,7 @@ class Budget:
         for name, count in counts.items():
             whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
             object.__setattr__(self, name, whole)
-        if decoder is not None and not isinstance(decoder, Decoder):
-            raise PlanError(f"decoder is {decoder!r}; give a Decoder, as isoloss.runs.Decoder(...)")
-        object.__setattr__(self, "decoder", decoder)
+        object.__setattr__(self, "decoder", None if decoder is None else _decoder(decoder))
         if self.money is not None and self.price is None:
             raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
         if self.hours is not None and self.devices is None:
@@ -189,6 +190,8 @@ class Budget:
         ]
         if self.price is not None and self.money is None and self.hours is None:
             found.append(f"{exactly(self.price, self.currency)} a device hour")
+        if self.memory is not None or self.speed is not None:
+            found.append(f"counted with {shape_in_words(self.params, self.decoder)}")
         return ", ".join(found) or "nothing"
 
     def _hours(self, hours: float) -> str:
@@ -265,6 +268,26 @@ def machine_of(budget: Budget, hardware: str | Hardware | None) -> Hardware:
             f"the budget names {budget.hardware} and hardware is {device.name}; give one machine"
         )
     return device
+
+
+def _decoder(given: Decoder | str) -> Decoder:
+    """The dense decoder that is meant; PlanError for a mixture of experts and what is no shape."""
+    if not isinstance(given, Decoder | str):
+        raise PlanError(
+            f"decoder is {given!r}; give a Decoder, as isoloss.runs.Decoder(...), or the name of a "
+            "published model, as 'llama3-8b'"
+        )
+    try:
+        shape = as_shape(given)
+    except RunsError as error:
+        raise PlanError(str(error)) from error
+    if not isinstance(shape, Decoder):
+        raise PlanError(
+            f"decoder is {given!r}, a mixture of experts ({compact(shape.params)} params, "
+            f"{compact(shape.active_params)} active); a plan takes a dense decoder, since no law "
+            "here was fitted on mixtures of experts in low precision"
+        )
+    return shape
 
 
 BudgetLike = Budget | Mapping[str, Any] | str | float

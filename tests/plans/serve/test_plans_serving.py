@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.fits import draw_runs, fit
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, as_machine, rank_serving
+from isoloss.plans import Budget, PlanError, as_machine, plan, rank_serving
 from isoloss.runs import Decoder, Runs, read
 
 MODEL = Budget(params="1B", tokens="20B")
@@ -161,3 +161,90 @@ def test_bad_input_is_said_in_one_sentence() -> None:
     paid = Budget("1e21 flop", params="1B", tokens="20B", served="1T")
     with pytest.raises(PlanError, match="train, served limits training, and the model exists"):
         rank_serving("kumar2024", paid, "h100", ["w4"])
+
+
+def served_bytes(shape: str | Decoder, precision: str, **use: object) -> tuple[float, float, str]:
+    """Memory and bytes read of one way to serve, and the shape as it is printed."""
+    budget = Budget(tokens="2T", decoder=shape, **use)  # type: ignore[arg-type]
+    found = rank_serving("published", budget, "h100", [precision])
+    return found.choices[0].bytes, found.choices[0].bytes_read, found.shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "precision", "use", "size", "table"),
+    [
+        # 6,738,415,616 params of 2 bytes, 2 x 32 layers x 4096 numbers of 2 bytes a token.
+        ("llama2-7b", "bf16", (4096, 32), 6_738_415_616 * 2 + 524_288 * 4096 * 32, 32000 * 4096),
+        # Blocks: 2 x 32 x 32 layers of 4096 x (4096 + 1024) and 3 x 4096 x 14336; 4.125 bits.
+        (
+            "layers=32,width=4096,heads=32,kv_heads=8,ffn=14336,vocab=128256",
+            "w4/128",
+            (8192, 1),
+            32 * (2 * 4096 * 5120 + 3 * 4096 * 14336) * 4.125 / 8
+            + (2 * 128256 + 65) * 4096 * 2
+            + 131_072 * 8192,
+            128256 * 4096,
+        ),
+        # 8-bit blocks and keys, a tied table of 16 bits that is read as the head; 4 norms a block.
+        (
+            "gemma2-9b",
+            "w8 kv8",
+            (1000, 3),
+            42 * (2 * 3584 * 24 * 256 + 3 * 3584 * 14336)
+            + (256000 + 4 * 42 + 1) * 3584 * 2
+            + 42 * 2 * 8 * 256 * 3000,
+            0,
+        ),
+    ],
+    ids=["7B with 32 heads kept", "8B in 4 bits", "tied head"],
+)
+def test_memory_is_that_of_the_shape_and_the_table_is_not_read(
+    shape: str, precision: str, use: tuple[int, int], size: float, table: int
+) -> None:
+    found = served_bytes(shape, precision, context=use[0], batch=use[1])
+    assert found[0] == pytest.approx(size, rel=1e-12)
+    assert found[1] == pytest.approx(size - 2 * table, rel=1e-12)
+    assert found[2] == Budget(decoder=shape).decoder.in_words  # type: ignore[union-attr]
+
+
+def test_memory_to_four_digits() -> None:
+    assert f"{served_bytes('llama2-7b', 'bf16', context=4096, batch=32)[0] / 1e9:.4g}" == "82.2"
+    assert f"{served_bytes('llama3-8b', 'w4/128', context=8192)[0] / 1e9:.4g}" == "6.774"
+
+
+def test_the_assumed_shape_is_printed_beside_memory_and_speed() -> None:
+    use = Budget(params="6.48B", tokens="2T", context=4096, batch=32)
+    found = rank_serving("published", use, "h100", ["bf16"])
+    layers = (6.48e9 / (12 * 128**2)) ** (1 / 3)
+    words = f"an assumed shape: {layers:.3g} layers of width {128 * layers:.0f}, 8 heads of 128"
+    assert f"memory and speed of {words}" in str(found)
+    kept = 2 * layers * 8 * 128 * 4096 * 32 * 2
+    assert found.choices[0].bytes == pytest.approx(6.48e9 * 2 + kept)
+    assert "tokens/s a sequence" in str(found)
+    assert "counted with an assumed shape" in str(Budget("1e21 flop", memory="16 GB"))
+    assert "keys and values of full width" in str(Budget(params="10M", memory="16 GB"))
+
+
+def test_a_limit_on_speed_is_one_on_the_bytes_that_are_read() -> None:
+    shape = Decoder(16, 2048, 16, 128_256, kv_heads=8)
+    reached = 3.35e12 / shape.read_bytes("bf16")
+    slow, fast = (Budget("1e21 flop", decoder=shape, speed=x * reached) for x in (0.999, 1.001))
+    first = plan("kumar2024", slow, "h100", precision="bf16").choices[0]
+    assert first.params == pytest.approx(shape.non_embedding_params)
+    with pytest.raises(PlanError, match=f"{reached:.4g} tokens/s would do"):
+        plan("kumar2024", fast, "h100", precision="bf16")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "said"),
+    [
+        ("deepseek-v3", "a mixture of experts .* a plan takes a dense decoder"),
+        ("llama4", "unknown model 'llama4'"),
+        ("layers=3", "the decoder has no width"),
+    ],
+)
+def test_a_shape_that_a_plan_cannot_take(decoder: str, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        Budget(decoder=decoder)
+    with pytest.raises(PlanError, match="params is 8B and the decoder has"):
+        Budget(params="8B", decoder="llama3-8b")

@@ -26,6 +26,13 @@ def _machines(shipped: bool) -> str:
     return _names(il.plans.MACHINES, shipped)
 
 
+def _models(shipped: bool) -> str:
+    """The dense ones: no plan takes a mixture of experts."""
+    known = il.runs.SHAPES
+    dense = [name for name, each in known.items() if isinstance(each.shape, il.runs.Decoder)]
+    return ", ".join(name for name in dense if _is_listed(known, name, shipped))
+
+
 def _laws(shipped: bool) -> str:
     return _names(il.laws.LAWS, shipped)
 
@@ -43,6 +50,7 @@ def _is_listed(registry: Registry[Any], name: str, shipped: bool) -> bool:
 LISTS: Mapping[str, Callable[[bool], str]] = {
     "{figure kinds}": _figure_kinds,
     "{machines}": _machines,
+    "{models}": _models,
     "{laws}": _laws,
 }
 

@@ -87,6 +87,24 @@ def plan(
     tokens: Annotated[
         str | None, typer.Option("--tokens", metavar="COUNT", rich_help_panel=HELD, help="As 15T.")
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            metavar="MODEL",
+            rich_help_panel=HELD,
+            help="Params and shape of a dense model ({models}) or of a config.json.",
+        ),
+    ] = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option(
+            "--decoder",
+            metavar="WORDS",
+            rich_help_panel=HELD,
+            help="Params and shape, as layers=32,width=4096,heads=32,kv_heads=8,vocab=128256.",
+        ),
+    ] = None,
     unique: Annotated[
         str | None,
         typer.Option(
@@ -102,7 +120,8 @@ def plan(
             "--serve",
             metavar="FORMATS",
             rich_help_panel=SERVE,
-            help="Rank these formats for a model that exists (--params, --tokens), as e4m3,w4/128.",
+            help="Rank these formats for a model that exists (--params or --like, --tokens), as "
+            "e4m3,w4/128.",
         ),
     ] = None,
     serving_devices: Annotated[
@@ -174,7 +193,7 @@ def plan(
     budget = il.Budget(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
-        tokens=tokens, unique_tokens=unique,
+        tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
     )  # fmt: skip
     device = il.plans.machine_of(budget, hardware)
     device = device if mfu is None else device.with_mfu(mfu)
@@ -204,6 +223,17 @@ def plan(
         show(found.sections())
 
 
+def _shape(like: str | None, decoder: str | None) -> str | None:
+    """The shape that is held, from one of the two options."""
+    if like is not None and decoder is not None:
+        raise Refused("--like and --decoder both give a shape; give one of them")
+    if like is not None and "=" in like:
+        raise Refused(f"--like is {like[:60]!r}; give words of a shape as --decoder {like[:60]}")
+    if decoder is not None and "=" not in decoder:
+        raise Refused(f"--decoder is {decoder[:60]!r}; give a name or a file as --like")
+    return decoder if like is None else like
+
+
 def _rank(
     named: str,
     laws: LawsLike,
@@ -229,7 +259,10 @@ def _rank(
     )
     if saving.as_json:
         gap = il.runs.metric_of(found.metric).short
-        units = {"gap": gap, "bytes": "bytes", "speed": "tokens/s", "critical": "tokens"}
+        units = {
+            "gap": gap, "bytes": "bytes", "bytes_read": "bytes",
+            "speed": "tokens/s a sequence", "critical": "tokens",
+        }  # fmt: skip
         show_json("serving", {"from": named, "units": units, **asdict(found)})
     else:
         show(found.sections())
@@ -257,6 +290,11 @@ EXAMPLES = {
             "isoloss plan kumar2024 --params 70B --tokens 15T --serve e4m3,w4/128,mxfp4 "
             "--hardware h100",
             "a model that exists: how to serve it",
+        ),
+        Example(
+            "isoloss plan published --like llama3-8b --tokens 15T --serve bf16,w4/128 --context "
+            "8192 --batch 16 --hardware h100",
+            "with the shape of a published model",
         ),
     ),
 }

@@ -11,7 +11,13 @@ from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.rates import Rate, own_class, rate_of
 from isoloss.plans.costs.sentences import words_of
-from isoloss.plans.costs.shapes import bits_of, counted_over_rule, decoder_of, kv_elements
+from isoloss.plans.costs.shapes import (
+    bits_of,
+    counted_over_rule,
+    decoder_of,
+    kv_elements,
+    shape_in_words,
+)
 from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
 from isoloss.plans.costs.units import Dimension, amount, unit_of
@@ -20,6 +26,6 @@ from isoloss.plans.costs.units import Dimension, amount, unit_of
 __all__ = [
     "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "amount", "as_machine", "bits_of",
     "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured", "one_currency",
-    "own_class", "rate_of", "register_machine", "sum_of", "unit_of", "words_of",
+    "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of", "unit_of", "words_of",
 ]
 # fmt: on

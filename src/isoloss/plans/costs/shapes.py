@@ -58,6 +58,29 @@ def counted_over_rule(params: float, decoder: Decoder | None = None) -> float:
     return flops.training / flops.rule
 
 
+def shape_in_words(params: float | None, decoder: Decoder | None = None) -> str:
+    """The shape that memory and speed are counted with: a decoder's own, or the assumed one.
+
+    Parameters
+    ----------
+    params
+        Count without embeddings, which tells the layers of the assumed shape; None: the rule.
+    decoder
+        The shape, where it is known.
+    """
+    if decoder is not None:
+        return decoder.in_words
+    kept = f"{KV_HEADS} heads of {HEAD} for keys and values"
+    if params is None:
+        layers = f"(params / {12 * ASPECT**2}) to the power 1/3 layers"
+    else:
+        count = float(layers_of(params))
+        layers = f"{count:.3g} layers of width {ASPECT * count:.0f}"
+        if ASPECT * count < KV_HEADS * HEAD:
+            kept = "keys and values of full width"
+    return f"an assumed shape: {layers}, {kept}, embeddings and head not counted"
+
+
 def bits_of(known: Format | None) -> float:
     """Bits an element in memory, scales counted; 16 where no format is set."""
     return 16.0 if known is None else known.storage_bits

@@ -16,6 +16,7 @@ from isoloss.plans.search.space import (
     MOST_TOKENS,
     Space,
     Spending,
+    decoding_bytes,
     device_hours,
     serving_bytes,
     space_of,
@@ -41,9 +42,10 @@ from isoloss.plans.search.weighted_laws import (
 # fmt: off
 __all__ = [
     "EQUAL", "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike",
-    "Loss", "Member", "Panel", "Space", "Spending", "blind", "complete", "device_hours", "far",
-    "is_one_base", "levels_of", "loss_of", "losses_at", "mean_loss", "member_of", "members_of",
-    "metric_of_all", "minimise", "order_of", "paper_of", "replanned", "reweighted", "search",
-    "serving_bytes", "shares", "space_of", "spendings_of", "thinned", "uncompared", "views_of",
+    "Loss", "Member", "Panel", "Space", "Spending", "blind", "complete", "decoding_bytes",
+    "device_hours", "far", "is_one_base", "levels_of", "loss_of", "losses_at", "mean_loss",
+    "member_of", "members_of", "metric_of_all", "minimise", "order_of", "paper_of", "replanned",
+    "reweighted", "search", "serving_bytes", "shares", "space_of", "spendings_of", "thinned",
+    "uncompared", "views_of",
 ]
 # fmt: on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,9 @@ from isoloss.plans.problems import PlanError
 #: Params and tokens outside these are no model: log of counts.
 LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
 LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
+
+#: Bytes of a model by params, precision and use.
+Counted = Callable[[Value, Precision, Budget], Value]
 
 
 @dataclass(frozen=True)
@@ -198,18 +201,19 @@ def _caps(
     """Log of the most params that memory and speed allow, and which of the two binds."""
     cap = np.full(len(precisions), MOST_PARAMS)
     by = ["params"] * len(precisions)
-    limits = {"memory": budget.memory, "speed": None}
+    limits: dict[str, tuple[float | None, Counted]] = {"memory": (budget.memory, serving_bytes)}
     if budget.speed is not None:
         if machine.is_abstract and machine.bandwidth == float("inf"):
             raise PlanError(
                 f"speed needs a device with bandwidth, and {machine.name} is a cost model; "
                 "name one, as h100"
             )
-        limits["speed"] = machine.bandwidth * budget.serving_devices / budget.speed
-    for name, most in limits.items():
+        most_read = machine.bandwidth * budget.serving_devices / budget.speed
+        limits["speed"] = (most_read, decoding_bytes)
+    for name, (most, counted) in limits.items():
         if most is not None:
             for k, precision in enumerate(precisions):
-                found = _most_params(most, budget, precision)
+                found = _most_params(most, budget, precision, counted)
                 if found < cap[k]:
                     cap[k], by[k] = found, name
     return cap, tuple(by)
@@ -226,14 +230,24 @@ def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
     return (params * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
 
 
-def _most_params(most: float, budget: Budget, precision: Precision) -> float:
-    """Log of the params whose weights, keys and values take just `most` bytes, by bisection."""
+def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
+    """Bytes that one step of decoding reads: as `serving_bytes`, without the table of embeddings of
+    a known shape (the assumed one counts no embeddings).
+    """
+    if budget.decoder is None:
+        return serving_bytes(params, precision, budget)
+    kept = budget.decoder.kv_bytes(budget.context, budget.batch, precision)
+    return budget.decoder.read_bytes(precision) + kept
+
+
+def _most_params(most: float, budget: Budget, precision: Precision, counted: Counted) -> float:
+    """Log of the params of which `counted` gives just `most` bytes, by bisection."""
     low, high = LEAST_PARAMS - 20.0, MOST_PARAMS
-    if serving_bytes(np.exp(high), precision, budget) <= most:
+    if counted(np.exp(high), precision, budget) <= most:
         return float(high)
     for _ in range(80):
         middle = 0.5 * (low + high)
-        fits = serving_bytes(np.exp(middle), precision, budget) <= most
+        fits = counted(np.exp(middle), precision, budget) <= most
         low, high = (middle, high) if fits else (low, middle)
     return float(low)
 
@@ -249,7 +263,8 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     size = f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
         name = space.capped_by[k]
-        need = float(serving_bytes(np.exp(smallest), precision, budget))
+        counted = serving_bytes if name == "memory" else decoding_bytes
+        need = float(counted(np.exp(smallest), precision, budget))
         if name == "memory":
             raise PlanError(
                 f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} "

@@ -40,7 +40,8 @@ class ServingChoice:
     fits
         Whether that fits in the memory of the serving devices.
     speed
-        Tokens/s of a sequence; infinite on a cost model.
+        Tokens/s of each sequence of the batch, all serving devices together; infinite on a cost
+        model.
     speed_from
         "measured" or "bandwidth".
     critical
@@ -53,6 +54,8 @@ class ServingChoice:
         How far the model lies outside the runs of these laws, as a factor, the largest known.
     is_point
         Whether none of these laws has replicates.
+    bytes_read
+        What one step of decoding reads: `bytes` without the table of embeddings.
     """
 
     precision: str
@@ -68,6 +71,7 @@ class ServingChoice:
     at_least: float = float("nan")
     outside: float = 1.0
     is_point: bool = True
+    bytes_read: float = float("nan")
 
     @property
     def absent(self) -> Absent:
@@ -100,6 +104,8 @@ class ServingPlan:
         Typed warnings.
     metric
         What the losses are: "nats" per token or "excess_risk".
+    shape
+        What memory and speed are counted with, in words: a decoder's shape, or the assumed one.
     best : ServingChoice or None
         The recommendation.
     """
@@ -114,6 +120,7 @@ class ServingPlan:
     dropped: Mapping[str, str]
     warnings: tuple[ResultWarning, ...]
     metric: str = "unknown"
+    shape: str = ""
 
     @property
     def best(self) -> ServingChoice | None:
@@ -131,7 +138,7 @@ class ServingPlan:
             *laws,
             "memory",
             "fits",
-            "tokens/s",
+            "tokens/s a sequence",
             "critical tokens",
             "beaten by",
         )
@@ -140,6 +147,7 @@ class ServingPlan:
             f"intervals of {percent(self.level)} over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
+            *([f"memory and speed of {self.shape}"] if self.shape else []),
             "each candidate is judged by the laws that see it (unknown: it does not), laws of one "
             "base counting once",
         )

@@ -19,7 +19,7 @@ from isoloss.plans.checks import (
     check_switch,
     one_precision,
 )
-from isoloss.plans.costs import Hardware, as_machine
+from isoloss.plans.costs import Hardware, as_machine, shape_in_words
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
 from isoloss.plans.problems import PlanError
@@ -28,6 +28,7 @@ from isoloss.plans.search import (
     LawsLike,
     Member,
     Panel,
+    decoding_bytes,
     far,
     members_of,
     metric_of_all,
@@ -58,15 +59,16 @@ def rank_serving(
 
     Each candidate is judged by the laws that see it, whatever else stands in the list, and laws of
     one base count once. Two candidates are compared by the laws that see both. Speed is bandwidth
-    over bytes read, an upper bound, unless the machine has measured decode speeds.
+    over the bytes that a step of decoding reads, an upper bound, unless the machine has measured
+    decode speeds.
 
     Parameters
     ----------
     laws
         As for `plan`; "published" for every published law that sees rounding after training.
     budget
-        Params and tokens of the model (or its decoder), and context, batch, memory, speed and
-        serving devices of the use: a Budget or a mapping of its words.
+        Params (or a decoder, as "llama3-8b") and tokens of the model, and context, batch, memory,
+        speed and serving devices of the use: a Budget or a mapping of its words.
     hardware
         A machine by name, or a Hardware.
     formats
@@ -112,8 +114,9 @@ def rank_serving(
     withheld = None if extrapolate else reason
     warnings = (*unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
-        n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric
-    )
+        n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric,
+        shape_in_words(n, budget.decoder),
+    )  # fmt: skip
 
 
 def _model(budget: Budget) -> tuple[float, float]:
@@ -166,7 +169,7 @@ def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[int], 
             )
         elif budget.speed is not None and c.speed < budget.speed:
             dropped[c.precision] = (
-                f"'{c.precision}': {c.speed:.4g} tokens/s at most, "
+                f"'{c.precision}': {c.speed:.4g} tokens/s a sequence at most, "
                 f"and speed is {budget.speed:.4g} tokens/s"
             )
     kept = [k for k, c in enumerate(found) if c.precision not in dropped]
@@ -176,14 +179,16 @@ def _within(found: Sequence[ServingChoice], budget: Budget) -> tuple[list[int], 
 
 
 def _speed(
-    precision: Precision, size: float, budget: Budget, device: Hardware
+    precision: Precision, read: float, budget: Budget, device: Hardware
 ) -> tuple[float, str]:
-    """Tokens a second of one sequence, and where that is from."""
+    """Tokens a second of one sequence, of which a step reads so many bytes, and where that is
+    from.
+    """
     served = str(Precision(precision.serve)) if precision.serve else str(precision)
     for name in (str(precision), served):
         if name in device.decoding:
             return device.decoding[name] * budget.serving_devices, "measured"
-    return device.bandwidth * budget.serving_devices / size, "bandwidth"
+    return device.bandwidth * budget.serving_devices / read, "bandwidth"
 
 
 def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) -> ServingChoice:
@@ -191,7 +196,8 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
     n, d = budget.params or 0.0, budget.tokens or 0.0
     precision, told = gaps.panel.precisions[k], gaps.told(k)
     size = float(plain(serving_bytes(n, precision, budget)))
-    speed, origin = _speed(precision, size, budget, device)
+    read = float(plain(decoding_bytes(n, precision, budget)))
+    speed, origin = _speed(precision, read, budget, device)
     critical = [critical_tokens_of(m, n, precision) for m in told.members]
     unknown = float("nan")
     return ServingChoice(
@@ -211,6 +217,7 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         told.mean if told.is_floor else unknown,
         max((o for m in told.members if (o := far(m, n, d)) == o), default=1.0),
         told.is_point,
+        read,
     )
 
 
