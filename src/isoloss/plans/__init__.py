@@ -13,11 +13,13 @@ from isoloss.plans.costs import (
     MFU,
     Hardware,
     Rate,
+    TrainingMemory,
     as_machine,
     decoder_of,
     measured,
     rate_of,
     register_machine,
+    training_memory,
 )
 from isoloss.plans.critical import critical_tokens
 from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
@@ -46,7 +48,7 @@ __all__ = [
     "MACHINES", "MFU", "Budget", "BudgetLike", "Charts", "Choice", "Curve", "Disagreement",
     "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
     "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
-    "ServingPlan", "Surface", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
-    "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs", "plan",
-    "plans_by_law", "rank_serving", "rate_of", "register_machine",
+    "ServingPlan", "Surface", "TrainingMemory", "Width", "as_budget", "as_machine", "best_bits",
+    "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
+    "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "training_memory",
 ]

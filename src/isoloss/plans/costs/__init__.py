@@ -3,8 +3,9 @@
 `machines` lists devices and the abstract cost models of the papers; a machine is one literal of
 `hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
 cost (each product at the wider of its operand formats), `throughput` reads measured rates that
-replace peaks, `shapes` gives the typical decoder of a size, `units` reads amounts as people write
-them, `sums` money with its currency, and `sentences` a budget in words.
+replace peaks, `shapes` gives the typical decoder of a size, `training_state` the memory that
+training takes on a device, `units` reads amounts as people write them, `sums` money with its
+currency, and `sentences` a budget in words.
 """
 
 from isoloss.plans.costs.hardware import MFU, Hardware
@@ -20,12 +21,14 @@ from isoloss.plans.costs.shapes import (
 )
 from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
+from isoloss.plans.costs.training_state import TrainingMemory, training_memory
 from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "amount", "as_machine", "bits_of",
-    "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured", "one_currency",
-    "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of", "unit_of", "words_of",
+    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "TrainingMemory", "amount", "as_machine",
+    "bits_of", "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured",
+    "one_currency", "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of",
+    "training_memory", "unit_of", "words_of",
 ]
 # fmt: on

@@ -1,0 +1,193 @@
+"""The memory that training takes on one device: weights, gradients, optimizer, activations.
+
+The rule, in bytes on each of n devices:
+
+- weights, gradients, and the state of Adam (a master copy and two moments), each in its own format,
+  params times its bytes; 2 + 2 + 4 + 4 + 4 by default (Rajbhandari et al. 2020, 1910.02054, section
+  3.1, who write 2 + 2 + 12);
+- sharding over all devices (the same, section 5): "none" keeps all on each, "optimizer" shares the
+  optimizer's state, "gradients" the gradients too, "weights" the weights too, and then the weights
+  of the largest part (a block, the table or the head) are gathered whole while it is computed;
+- activations in 16 bits, of the sequences of this device, a token and block: the inputs of two
+  norms, of the matrices, and queries, keys, values and the output of attention; of the feed-forward
+  layer two rows of its width (four if gated). Attention keeps no scores (a fused kernel), and
+  there is no dropout: 32 widths for GPT-2's shape, where Korthikanti et al. 2022 (2205.05198, eq.
+  1) have 34 with two of dropout masks. With "blocks" recomputed only the input of each block is
+  kept, and all of one block;
+- the logits of these tokens in float32.
+
+Not counted: buffers of communication, fragmentation, kernels, and the splitting of tensors or
+layers over devices, which changes none of the sums above but activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from isoloss.formats import as_format
+from isoloss.plans.checks import as_count
+from isoloss.plans.problems import PlanError
+from isoloss.runs import Decoder, as_shape
+
+Sharding = Literal["none", "optimizer", "gradients", "weights"]
+Recomputed = Literal["nothing", "blocks"]
+#: Bytes of an activation and of a logit.
+ACTIVATION, LOGIT = 2.0, 4.0
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """The bytes that training takes on each device; `training_memory` has the rule.
+
+    Attributes
+    ----------
+    weights, gradients, optimizer
+        The share of each that one device keeps.
+    gathered
+        Weights of the largest part, whole while it is computed; 0 where weights are not shared.
+    activations
+        Of blocks and logits.
+    devices
+        Over which the state is shared.
+    rule
+        The choices behind the figures, in words.
+    """
+
+    weights: float
+    gradients: float
+    optimizer: float
+    gathered: float
+    activations: float
+    devices: int
+    rule: str
+
+    @property
+    def state(self) -> float:
+        """Weights, gradients and optimizer."""
+        return self.weights + self.gradients + self.optimizer
+
+    @property
+    def total(self) -> float:
+        """All that is counted."""
+        return self.state + self.gathered + self.activations
+
+    def __str__(self) -> str:
+        parts = ("weights", "gradients", "optimizer", "gathered", "activations")
+        shares = ", ".join(f"{name} {getattr(self, name) / 1e9:.4g}" for name in parts)
+        return f"{self.total / 1e9:.4g} GB on each of {self.devices} devices: {shares}; {self.rule}"
+
+
+def training_memory(
+    decoder: Decoder | str,
+    devices: int = 1,
+    *,
+    sequences: int = 1,
+    context: int = 2048,
+    sharding: Sharding = "weights",
+    recomputed: Recomputed = "nothing",
+    weights: str = "bf16",
+    gradients: str = "bf16",
+    master: str | None = "fp32",
+    moments: str = "fp32",
+) -> TrainingMemory:
+    """The memory that training a dense decoder takes on each device.
+
+    Parameters
+    ----------
+    decoder
+        The shape, or what `runs.as_shape` reads as one, as "llama3-70b".
+    devices
+        Over which the state is shared.
+    sequences, context
+        Sequences that one device computes at once, and their tokens.
+    sharding
+        What is shared: "none", "optimizer", "gradients" (and optimizer) or "weights" (and both).
+    recomputed
+        "nothing", or "blocks": only the input of each block is kept on the way forward.
+    weights, gradients, master, moments
+        Formats of each; master None: the weights have no copy.
+
+    Returns
+    -------
+    TrainingMemory
+        Bytes on one device, by what they are for.
+
+    Raises
+    ------
+    PlanError
+        A count is below 1, a word is none of those accepted, or the shape is no dense decoder.
+    ValueError
+        A format or a shape cannot be read.
+
+    Notes
+    -----
+    Rajbhandari et al. 2020 (1910.02054), sections 3.1 and 5; Korthikanti et al. 2022 (2205.05198),
+    section 4.1.
+    """
+    shape = as_shape(decoder)
+    if not isinstance(shape, Decoder):
+        raise PlanError(
+            "the memory of training is counted for dense decoders, and this is a mixture of experts"
+        )
+    devices, tokens = as_count("devices", devices), as_count("sequences", sequences)
+    tokens *= as_count("context", context)
+    _check("sharding", sharding, get_args(Sharding))
+    _check("recomputed", recomputed, get_args(Recomputed))
+    shares = get_args(Sharding).index(sharding)
+    weight, gradient = _bytes("weights", weights), _bytes("gradients", gradients)
+    copy = 0.0 if master is None else _bytes("master", master)
+    optimizer = 2 * _bytes("moments", moments) + copy
+    kept = [shape.params / (devices if shares >= least else 1) for least in (3, 2, 1)]
+    largest = _largest_part(shape) * weight if shares == 3 and devices > 1 else 0.0
+    rule = (
+        f"weights in {weights}, gradients in {gradients}, Adam with moments in {moments} and "
+        f"{'no master copy' if master is None else f'a master copy in {master}'}, "
+        f"shared: {_SHARED[shares]}, recomputed: {recomputed}, {sequences} x {context} tokens a "
+        "device, activations in 16 bits"
+    )
+    return TrainingMemory(
+        kept[0] * weight, kept[1] * gradient, kept[2] * optimizer, largest,
+        tokens * _activations(shape, recomputed), devices, rule,
+    )  # fmt: skip
+
+
+_SHARED = (
+    "nothing",
+    "optimizer",
+    "optimizer and gradients",
+    "optimizer, gradients and weights",
+)
+
+
+def _activations(shape: Decoder, recomputed: Recomputed) -> float:
+    """Bytes that one token leaves for the way back."""
+    heads = shape.heads * (shape.head_dim or 0)
+    keys = (shape.kv_heads or 0) * (shape.head_dim or 0)
+    # Two inputs of norms and two of matrices; q, k, v and what attention gives to its last matrix.
+    attended = 4 * shape.width + 2 * heads + 2 * keys
+    fed = (4 if shape.gated else 2) * (shape.ffn or 0)
+    block = ACTIVATION * (attended + fed)
+    if recomputed == "blocks":
+        blocks = ACTIVATION * shape.layers * shape.width + block
+    else:
+        blocks = shape.layers * block
+    return blocks + LOGIT * shape.vocab
+
+
+def _largest_part(shape: Decoder) -> float:
+    """Parameters of the largest of a block, the table of embeddings and the head."""
+    return max(shape.matrix_params / shape.layers, float(shape.vocab * shape.width))
+
+
+def _bytes(name: str, spelling: str) -> float:
+    """Bytes a number in a format; PlanError for ideal ones, which no memory holds."""
+    known = as_format(spelling)
+    if known.is_ideal:
+        raise PlanError(f"{name} is {spelling!r}; accepted is a format with bits, as fp32")
+    return known.storage_bits / 8
+
+
+def _check(name: str, value: object, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        raise PlanError(f"{name} is {value!r}; accepted are {', '.join(accepted)}")

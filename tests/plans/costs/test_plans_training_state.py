@@ -1,0 +1,82 @@
+"""Memory of training by hand: state over devices, activations of a block, bad input."""
+
+import pytest
+
+from isoloss.plans import PlanError, training_memory
+from isoloss.runs import SHAPES, Decoder
+
+BIG = 70_553_706_496
+
+
+@pytest.mark.parametrize(("devices", "fits"), [(8, False), (64, True)])
+def test_70b_fits_on_64_devices_of_80_gb_and_not_on_8(devices: int, fits: bool) -> None:
+    found = training_memory("llama3-70b", devices, context=8192, recomputed="blocks")
+    assert found.weights == found.gradients == 2 * BIG / devices
+    assert found.optimizer == 12 * BIG / devices
+    assert found.state == pytest.approx({8: 141.107e9, 64: 17.6384e9}[devices], rel=1e-5)
+    # The head is the largest part: 128256 x 8192 against 80 blocks of 855,638,016.
+    assert found.gathered == 2 * 128_256 * 8192
+    block = 2 * (4 * 8192 + 2 * 8192 + 2 * 1024 + 4 * 28_672)
+    assert found.activations == 8192 * (80 * 2 * 8192 + block + 4 * 128_256)
+    assert found.total == found.state + found.gathered + found.activations
+    assert (found.total <= 80e9) is fits
+
+
+@pytest.mark.parametrize(
+    ("sharding", "bytes_each"),
+    [
+        ("none", 16),
+        ("optimizer", 4 + 12 / 64),
+        ("gradients", 2 + 14 / 64),
+        ("weights", 16 / 64),
+    ],
+)
+def test_stages_of_sharding(sharding: str, bytes_each: float) -> None:
+    """7.5B on 64 devices: 120, 31.4, 16.6 and 1.9 GB (Rajbhandari et al. 2020, figure 1)."""
+    shape = Decoder(36, 4096, 32, 50_257, gated=False, biases=True, positions=1024)
+    found = training_memory(shape, 64, sharding=sharding)  # type: ignore[arg-type]
+    assert found.state == pytest.approx(bytes_each * shape.params)
+    printed = {"none": 120, "optimizer": 31.4, "gradients": 16.6, "weights": 1.9}[sharding]
+    assert 7.5 * bytes_each == pytest.approx(printed, rel=0.02)
+    assert (found.gathered > 0) is (sharding == "weights")
+
+
+def test_activations_of_a_block_are_32_widths_without_dropout() -> None:
+    """Korthikanti et al. 2022, section 4.1: 34 widths a token, two of them masks of dropout."""
+    gpt2 = SHAPES["gpt2"].shape
+    found = training_memory("gpt2", sequences=4, context=1024)
+    assert found.activations == 4096 * (12 * 32 * 768 + 4 * 50_257)
+    less = training_memory(gpt2, sequences=4, context=1024, recomputed="blocks")
+    assert less.activations == 4096 * (12 * 2 * 768 + 32 * 768 + 4 * 50_257)
+    assert found.gathered == 0
+
+
+def test_formats_of_the_state_and_the_rule_in_words() -> None:
+    found = training_memory("gpt2", weights="fp32", master=None, moments="int8/128")
+    assert found.weights == 4 * 124_439_808
+    assert found.optimizer == pytest.approx(2 * 124_439_808 * 8.125 / 8)
+    text = str(found)
+    assert text.startswith(f"{found.total / 1e9:.4g} GB on each of 1 devices: weights 0.4978,")
+    assert "Adam with moments in int8/128 and no master copy" in text
+    assert "activations in 16 bits" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"devices": 0}, "devices is 0; accepted is a whole number of at least 1"),
+        ({"sequences": 1.5}, "sequences is 1.5"),
+        ({"context": 0}, "context is 0"),
+        ({"sharding": "zero3"}, "sharding is 'zero3'; accepted are none, optimizer, gradients"),
+        ({"recomputed": True}, "recomputed is True; accepted are nothing, blocks"),
+        ({"moments": "fp"}, "moments is 'fp'; accepted is a format with bits, as fp32"),
+        ({"master": "add(0.01)"}, "master is 'add\\(0.01\\)'; accepted is a format with bits"),
+        ({"decoder": "deepseek-v3"}, "this is a mixture of experts"),
+        ({"decoder": "gpt3"}, "unknown model 'gpt3'"),
+        ({"weights": "z8"}, "z8"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(asked: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        training_memory(**{"decoder": "gpt2", **asked})
+    assert issubclass(PlanError, ValueError)
