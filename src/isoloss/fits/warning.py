@@ -165,6 +165,11 @@ class WarningKind(StrEnum):
         "Laws of weight contradict each other, so an average is no law's own answer.",
         "Add runs that tell them apart.",
     )
+    OUT_OF_MEMORY = (
+        "out_of_memory",
+        "What training keeps does not fit in the memory of the devices that are given.",
+        "Give more devices, or hold fewer params.",
+    )
 
     cause: str
     change: str

@@ -35,7 +35,13 @@ from isoloss.plans.search import (
     serving_bytes,
     space_of,
 )
-from isoloss.plans.warnings_of_plan import disagreeing, outside_of, unsure, warnings_of
+from isoloss.plans.warnings_of_plan import (
+    disagreeing,
+    memory_of,
+    outside_of,
+    unsure,
+    warnings_of,
+)
 from isoloss.plans.what_laws_see import cannot_tell_apart, left_out, not_told_apart, unseen_of
 
 INSTEAD = "use a precision-aware law or one precision"
@@ -116,6 +122,7 @@ def plan(
     silent = _silent(panel, own)
     ties = not_told_apart(panel)
     last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
+    extra = (*extra, *memory_of(choices[0], budget, device))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
         found.members, found.counts, budget, device, found.space, found.drawn, found.weights

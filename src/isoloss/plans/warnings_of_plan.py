@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law
 from isoloss.laws import Array
-from isoloss.plans.costs import Hardware
+from isoloss.plans.budget import Budget
+from isoloss.plans.costs import Hardware, too_large_to_train
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Panel, Space, far, uncompared, views_of
@@ -98,6 +99,15 @@ def warnings_of(
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, unseen))
     found += inherited_of(members)
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
+
+
+def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
+    """A warning where the devices of a budget cannot hold what training the first choice keeps."""
+    if budget.devices is None or device.is_abstract:
+        return ()
+    params = first.params if budget.decoder is None else float(budget.decoder.params)
+    why = too_large_to_train(params, budget.devices, device.memory, device.name)
+    return () if why is None else (ResultWarning(WarningKind.OUT_OF_MEMORY, why),)
 
 
 def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoloss.plans import PlanError, training_memory
+from isoloss.plans import Budget, PlanError, plan, training_memory
 from isoloss.runs import SHAPES, Decoder
 
 BIG = 70_553_706_496
@@ -80,3 +80,32 @@ def test_what_cannot_be_counted_is_refused(asked: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         training_memory(**{"decoder": "gpt2", **asked})
     assert issubclass(PlanError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("budget", "needed"),
+    [
+        # 16 bytes a param: 70e9 x 16 / 8 = 140 GB, and 14 x 80 GB hold 1,120 GB.
+        ({"params": "70B", "devices": 8}, ("140 GB on each of 80 GB", "at least 14 would hold")),
+        ({"params": "70B", "devices": 14}, None),
+        ({"params": "70B"}, None),
+        # With its embeddings: 70,553,706,496 x 16 / 14 = 80.6 GB.
+        ({"decoder": "llama3-70b", "devices": 14}, ("80.63 GB", "at least 15 would hold it")),
+        ({"decoder": "llama3-70b", "devices": 15}, None),
+    ],
+    ids=["8", "14", "unknown", "decoder on 14", "decoder on 15"],
+)
+def test_a_plan_warns_where_devices_cannot_hold_the_state(
+    budget: dict, needed: tuple[str, str] | None
+) -> None:
+    found = plan("kumar2024", Budget(tokens="1T", **budget), "h100", precision="bf16")
+    said = [w.text for w in found.warnings if w.kind == "out_of_memory"]
+    assert len(said) == (needed is not None)
+    for part in needed or ():
+        assert part in said[0]
+
+
+def test_a_cost_model_holds_any_state() -> None:
+    budget = Budget(params="70B", tokens="1T", devices=1)
+    found = plan("kumar2024", budget, "linear-bits", precision="bf16")
+    assert "out_of_memory" not in {w.kind for w in found.warnings}

@@ -21,7 +21,7 @@ from isoloss.plans.costs.shapes import (
 )
 from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
-from isoloss.plans.costs.training_state import TrainingMemory, training_memory
+from isoloss.plans.costs.training_state import TrainingMemory, too_large_to_train, training_memory
 from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
@@ -29,6 +29,6 @@ __all__ = [
     "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "TrainingMemory", "amount", "as_machine",
     "bits_of", "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured",
     "one_currency", "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of",
-    "training_memory", "unit_of", "words_of",
+    "too_large_to_train", "training_memory", "unit_of", "words_of",
 ]
 # fmt: on

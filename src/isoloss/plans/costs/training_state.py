@@ -22,18 +22,21 @@ layers over devices, which changes none of the sums above but activations.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isoloss.formats import as_format
 from isoloss.plans.checks import as_count
 from isoloss.plans.problems import PlanError
-from isoloss.runs import Decoder, as_shape
+from isoloss.runs import Decoder, as_shape, compact
 
 Sharding = Literal["none", "optimizer", "gradients", "weights"]
 Recomputed = Literal["nothing", "blocks"]
 #: Bytes of an activation and of a logit.
 ACTIVATION, LOGIT = 2.0, 4.0
+#: Bytes of weights, gradients and Adam's state a param, in the formats that are the defaults below.
+STATE = 16.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,22 @@ def _bytes(name: str, spelling: str) -> float:
     if known.is_ideal:
         raise PlanError(f"{name} is {spelling!r}; accepted is a format with bits, as fp32")
     return known.storage_bits / 8
+
+
+def too_large_to_train(params: float, devices: int, memory: float, name: str) -> str | None:
+    """Why params cannot be trained on devices of so much memory, or None where they may be.
+
+    A bound from below: weights, gradients and Adam's state in their usual formats, all shared over
+    all devices; activations come on top.
+    """
+    needed = STATE * params / devices
+    if needed <= memory:
+        return None
+    return (
+        f"training {compact(params)} params on {devices} {name} needs at least {needed / 1e9:.4g} "
+        f"GB on each of {memory / 1e9:.4g} GB (16 bytes a param, shared over all, without "
+        f"activations); at least {math.ceil(STATE * params / memory)} would hold it"
+    )
 
 
 def _check(name: str, value: object, accepted: tuple[str, ...]) -> None:
