@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 from isoloss.files import did_you_mean
 from isoloss.runs.decoder import Decoder
@@ -42,7 +43,7 @@ def as_shape(given: str | Path | Decoder | Mixture) -> Decoder | Mixture:
 
 def _of_words(text: str) -> Decoder:
     known = {f.name: f for f in fields(Decoder)}
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in known:

@@ -119,8 +119,10 @@ class Mixture:
 
     def __post_init__(self) -> None:
         least = {"shared": 0, "dense_layers": 0, "dense_ffn": 0}
-        counts = [(self, f.name) for f in fields(self) if f.name != "attention"]
-        counts += [(self.attention, f.name) for f in fields(self.attention)]
+        counts: list[tuple[object, str]] = [
+            *((self, f.name) for f in fields(self) if f.name != "attention"),
+            *((self.attention, f.name) for f in fields(self.attention)),
+        ]
         for owner, name in counts:
             value, most = getattr(owner, name), least.get(name, 1)
             if not isinstance(value, bool) and value < most:
