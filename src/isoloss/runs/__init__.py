@@ -5,21 +5,24 @@ counts.
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import READERS, Opened, Origin, Reader
+from isoloss.runs.intake import READERS, Opened, Origin, Reader, printable
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
+    EndingTaken,
     LossConverted,
     NothingUsable,
+    OddCounts,
     PerplexitySuspected,
     RunsError,
     RunsWarning,
     StoreError,
+    TrajectoriesFound,
     ValueIgnored,
 )
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, PublicTable, bundled_table
-from isoloss.runs.reading import as_runs, read
+from isoloss.runs.reading import as_runs, joined, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.shapes import (
@@ -49,10 +52,11 @@ from isoloss.runs.table import Runs
 # fmt: off
 __all__ = [
     "COLUMNS", "METRICS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column", "Crew",
-    "Decoder", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted", "Metric", "Mixture",
-    "NothingUsable", "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance",
-    "PublicTable", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store",
-    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape",
-    "bundled_table", "compact", "cores", "metric_of", "number", "outlook", "read", "read_config",
+    "Decoder", "EndingTaken", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted",
+    "Metric", "Mixture", "NothingUsable", "OddCounts", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "PublishedShape", "Reader", "Run", "Runs",
+    "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task", "TaskState",
+    "TrajectoriesFound", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
+    "cores", "joined", "metric_of", "number", "outlook", "printable", "read", "read_config",
     "save_frame", "sweep",
 ]

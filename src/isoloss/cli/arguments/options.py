@@ -140,7 +140,19 @@ class Reading:
             "--column",
             metavar="NAME=YOURS",
             rich_help_panel=READING,
-            help="Which column of a file holds what, as loss=val_loss. Repeatable.",
+            help=(
+                "Which column of a file holds what, as loss=val_loss or tokens='tokens (B)*1e9'. "
+                "Repeatable."
+            ),
+        ),
+    ] = None
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--last",
+            metavar="COLUMN",
+            rich_help_panel=READING,
+            help="The column that names runs, where rows are evaluations: keep each run's last.",
         ),
     ] = None
     precision: Annotated[

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import isoloss as il
@@ -27,7 +26,9 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
     conditions = [(text, *_pair(text, "--where", WHERE)) for text in reading.where or []]
     constants = _constants(reading.constants or [])
     with waiting(f"reading {', '.join(names)}"):
-        runs = reduce(add, [_read(name, names, reading, constants) for name in names])
+        parts = [_read(name, names, reading, constants) for name in names]
+        own = [None if is_table(name) else Path(name).name for name in names]
+        runs = il.runs.joined(parts, own)
     for text, column, value in conditions:
         kept = runs.where(**{column: _wanted(runs, column, value)})
         if not len(kept):
@@ -54,6 +55,7 @@ def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str
         columns=reading.column,
         precision=reading.precision,
         perplexity=reading.perplexity,
+        last=reading.last,
         strict=reading.strict,
         **constants,
     )

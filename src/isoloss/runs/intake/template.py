@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from isoloss.runs.intake.check import EMPTY_TEXTS
+from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.problems import RunsError
 
 ARROWS = ("->", "→")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import polars as pl
 
-from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.content import check_one_row_a_run
+from isoloss.runs.intake.frames import check_names, plain
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.texts import text_of
+from isoloss.runs.intake.texts import printable, text_of
 from isoloss.runs.problems import RunsError
 
 
@@ -31,7 +32,7 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
         try:
             for record in reader:
                 if record and not header:
-                    header = [cell.strip() for cell in record]
+                    header = [printable(cell.strip()) for cell in record]
                 elif record:
                     _same_length(record, header, name, start)
                     records.append(record)
@@ -39,11 +40,11 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
                 start = reader.line_num + 1
         except csv.Error as error:
             raise RunsError(f"cannot read {name}, row {start}: {error}") from None
-        _no_repeats(header, name)
+        check_names(header, name)
         columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
-        return Opened(
-            pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), Origin(name, rows)
-        )
+        frame = pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String))
+        check_one_row_a_run(frame.columns, name)
+        return Opened(plain(frame), Origin(name, rows))
 
     return opener
 
@@ -52,14 +53,6 @@ def _same_length(record: list[str], header: list[str], name: str, row: int) -> N
     if len(record) != len(header):
         raise RunsError(
             f"{name}, row {row} has {len(record)} values where the header has {len(header)} columns"
-        )
-
-
-def _no_repeats(header: Iterable[str], name: str) -> None:
-    repeated = [cell for cell, count in Counter(header).items() if count > 1]
-    if repeated:
-        raise RunsError(
-            f"{name} has the column '{repeated[0]}' more than once; give each column its own name"
         )
 
 
