@@ -5,7 +5,7 @@ counts.
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import READERS, Opened, Origin, Reader, printable
+from isoloss.runs.intake import READERS, Opened, Origin, Reader, TableMap, printable
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
@@ -48,6 +48,7 @@ from isoloss.runs.sweeps import (
     sweep,
 )
 from isoloss.runs.table import Runs
+from isoloss.runs.understood import Understood
 
 # fmt: off
 __all__ = [
@@ -55,8 +56,8 @@ __all__ = [
     "Decoder", "EndingTaken", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted",
     "Metric", "Mixture", "NothingUsable", "OddCounts", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "PublishedShape", "Reader", "Run", "Runs",
-    "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task", "TaskState",
-    "TrajectoriesFound", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
-    "cores", "joined", "metric_of", "number", "outlook", "printable", "read", "read_config",
-    "save_frame", "sweep",
+    "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState",
+    "TrajectoriesFound", "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape",
+    "bundled_table", "compact", "cores", "joined", "metric_of", "number", "outlook", "printable",
+    "read", "read_config", "save_frame", "sweep",
 ]

@@ -12,12 +12,12 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.files import did_you_mean, reason, shown
+from isoloss.files import did_you_mean, load, reason, shown
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.intake import (
-    Asked,
     Opened,
     Origin,
+    TableMap,
     arranged,
     check_magnitudes,
     checked,
@@ -35,6 +35,7 @@ from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.run import Run
 from isoloss.runs.sweeps import Store
 from isoloss.runs.table import Runs
+from isoloss.runs.understood import Understood, understood
 
 ColumnNames = Mapping[str, str] | Iterable[str]
 
@@ -47,6 +48,7 @@ def read(
     precision: str | None = None,
     perplexity: bool | str = False,
     last: str | None = None,
+    map: TableMap | str | Path | None = None,
     strict: bool = False,
     **constants: Any,
 ) -> Runs:
@@ -68,6 +70,9 @@ def read(
     last
         The column that names the run of each row, where rows are evaluations along runs: all but
         the last row of each, by tokens, are excluded.
+    map
+        How a table was read before, as ``runs.understood.map`` or a file of it; what is given
+        beside it stands in its place.
     strict
         Raise for the first row that cannot be used, instead of keeping it as excluded.
     **constants
@@ -91,36 +96,49 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
-        own["last"] = last
+        own |= {"last": last, "map": map}
         parts = [
             read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
         ]
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
-        if columns or precision or perplexity or last:
+        if columns or precision or perplexity or last or map:
             raise RunsError(
-                f"'{source}' is a public table; columns, precision, perplexity and last are for "
-                "your own"
+                f"'{source}' is a public table; columns, precision, perplexity, last and map "
+                "are for your own"
             )
         return _with_constants(source, constants, strict)
     named = _named(columns, perplexity, constants)
-    asked = Asked(named, precision, bool(perplexity), last, constants)
-    table = _own(source, asked, strict)
+    asked = _map(map).with_more(TableMap(named, precision, bool(perplexity), last, constants))
+    table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
-    return Runs.from_checked(table, {**before, **_provenance(table)})
+    return Runs.from_checked(table, {**before, **_provenance(table)}, how)
 
 
-def _own(source: Any, asked: Asked, strict: bool) -> pl.DataFrame:
-    """The checked rows of a table of the user's own."""
-    found = arranged(_opened(source), asked)
+def _map(given: TableMap | str | Path | None) -> TableMap:
+    if given is None:
+        return TableMap()
+    found = load(given) if isinstance(given, str | Path) else given
+    if not isinstance(found, TableMap):
+        kind = type(found).__name__
+        raise RunsError(f"map is a {kind}; it is a TableMap, or a file of one (--map keeps it)")
+    return found
+
+
+def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Understood | None]:
+    """The checked rows of a table of the user's own, and how it was read; None of what was read
+    before.
+    """
+    opened = _opened(source)
+    found = arranged(opened, asked)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
         table = with_reasons(table, not_last(table, asked.last, found.origin))
     if isinstance(source, Runs) or found.settled:
-        return table
+        return table, None
     check_magnitudes(table, found.origin, found.told)
-    say_trajectories(table, found.origin)
-    return table
+    runs = None if asked.last is not None else say_trajectories(table, found.origin)
+    return table, understood(found, opened.frame, table, asked, runs)
 
 
 def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:

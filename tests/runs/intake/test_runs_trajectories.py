@@ -63,7 +63,7 @@ def test_a_row_without_a_run_and_a_column_that_is_not_there():
     with pytest.raises(RunsError, match="no column 'rum' to tell runs by; did you mean 'run'"):
         read(table, last="rum")
     with pytest.raises(
-        RunsError, match="is a public table; columns, precision, perplexity and last"
+        RunsError, match="is a public table; columns, precision, perplexity, last and m"
     ):
         read("isoloss2026", last="group")
 

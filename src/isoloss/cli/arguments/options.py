@@ -179,6 +179,18 @@ class Reading:
             ),
         ),
     ] = None
+    map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            rich_help_panel=READING,
+            help=(
+                "Keep how a file is read in this file (.json), or read it as this file says where "
+                "there is one; options beside it come first."
+            ),
+        ),
+    ] = None
     perplexity: Annotated[
         bool,
         typer.Option(

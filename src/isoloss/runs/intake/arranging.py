@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -17,37 +17,13 @@ from isoloss.runs.intake.expressions import computed
 from isoloss.runs.intake.loss_units import unit_in_name, unit_of
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
+from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.
 OF_A_READ_TABLE = frozenset({"metric", "status", "reason"})
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was said about a table when it was read.
-
-    Attributes
-    ----------
-    columns
-        The column or expression that each canonical column is taken from.
-    precision
-        A spelling or template.
-    perplexity
-        Whether the loss column holds perplexity.
-    last
-        The column that names runs, of which only the last rows are kept.
-    constants
-        A value for a column of every row.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    precision: str | None = None
-    perplexity: bool = False
-    last: str | None = None
-    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +51,7 @@ class Arranged:
     settled: bool
 
 
-def arranged(opened: Opened, asked: Asked) -> Arranged:
+def arranged(opened: Opened, asked: TableMap) -> Arranged:
     """The raw frame under canonical names, and what is already known of it.
 
     Raises
@@ -140,7 +116,7 @@ def _renamed(
     return pl.DataFrame([*taken.values(), *kept]), made
 
 
-def _check_unit_is_told(asked: Asked, made: set[str], frame: pl.DataFrame) -> None:
+def _check_unit_is_told(asked: TableMap, made: set[str], frame: pl.DataFrame) -> None:
     """Raise RunsError where a loss is computed from a column in a unit, and into which is open."""
     unit = unit_in_name(asked.columns["loss"]) if "loss" in made else None
     if unit is not None and "metric" not in frame.columns and "metric" not in asked.constants:

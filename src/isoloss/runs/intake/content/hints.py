@@ -120,7 +120,8 @@ def _looks_like(wanted: str, series: pl.Series, plainly: bool) -> bool:
             continue
     if not numbers or 2 * len(numbers) < len(known):
         return False
-    middle = sorted(numbers)[len(numbers) // 2]
+    said = factor_in_name(series.name, wanted) if wanted != "loss" else None
+    middle = sorted(numbers)[len(numbers) // 2] * (said or 1.0)
     low, high = VALUES[wanted]
     return middle > 0 if plainly and wanted != "loss" else low <= middle <= high
 
