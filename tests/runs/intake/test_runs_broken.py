@@ -133,6 +133,12 @@ FILES = {
         {},
         "cannot read runs.csv, row 2: unexpected end of data",
     ),
+    "another separator": (
+        HEADER.replace(",", ";") + "1;2;w4;3,5\n",
+        "runs.csv",
+        {},
+        "runs.csv is separated by ';', not by ',': write it with commas (.csv) or tabs (.tsv), and",
+    ),
     "an unknown ending": (
         HEADER,
         "runs.xlsx",

@@ -14,7 +14,7 @@ import polars as pl
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.intake.content import LIKELY, ranked, tells_its_unit, with_endings
 from isoloss.runs.intake.expressions import computed
-from isoloss.runs.intake.loss_units import unit_in_name, unit_of
+from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
@@ -76,6 +76,9 @@ def arranged(opened: Opened, asked: TableMap) -> Arranged:
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
         frame, endings = with_endings(frame, origin)
         called |= {} if endings is None else {"status": endings}
+    if not settled and not {"metric"} & {*frame.columns, *asked.constants}:
+        frame, unit = with_metric(frame, name)
+        called |= {} if unit is None else {"metric": unit}
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
     told = {each for each in made if each in LIKELY} | set(asked.constants)

@@ -188,6 +188,8 @@ def _canonical(value: str, column: Column) -> str | None:
     """The accepted word that another one stands for."""
     if column.name == "status":
         return ending_of(value)
+    if column.name in ("params_kind", "kernels"):
+        return re.sub(r"[\s-]+", "_", value.lower())
     unit = unit_of(value) if column.name == "metric" else None
     return value if unit is None else unit.metric
 

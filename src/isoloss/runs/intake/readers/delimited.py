@@ -33,6 +33,7 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
             for record in reader:
                 if record and not header:
                     header = [printable(cell.strip()) for cell in record]
+                    _check_separator(header, separator, name)
                 elif record:
                     _same_length(record, header, name, start)
                     records.append(record)
@@ -47,6 +48,16 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
         return Opened(plain(frame), Origin(name, rows))
 
     return opener
+
+
+def _check_separator(header: list[str], separator: str, name: str) -> None:
+    """Raise RunsError for a header of one column that holds another separator."""
+    others = [each for each in ";\t|," if each != separator and each in "".join(header)]
+    if len(header) == 1 and others:
+        raise RunsError(
+            f"{name} is separated by {others[0]!r}, not by {separator!r}: write it with commas "
+            "(.csv) or tabs (.tsv), and numbers with a decimal point"
+        )
 
 
 def _same_length(record: list[str], header: list[str], name: str, row: int) -> None:
