@@ -133,3 +133,9 @@ def test_an_export_of_a_chart_says_what_to_export_instead(tmp_path):
     path.write_text("Step,m1 - val/loss,m1 - val/loss__MIN,m1 - val/loss__MAX\n1,3,3,3\n")
     with pytest.raises(RunsError, match=r"the export of a chart, one column a run .*'val/loss'"):
         read(path)
+
+
+def test_a_message_lists_the_first_of_many_columns():
+    table = pl.DataFrame({f"c{k}" + "x" * 100 * (k == 3): [1.0] for k in range(500)})
+    with pytest.raises(RunsError, match=r"its columns are c0, c1, c2, c3x+\.\.\., .* and 460 more"):
+        read(table)

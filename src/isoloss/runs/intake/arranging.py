@@ -19,6 +19,7 @@ from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
+from isoloss.runs.intake.texts import listed
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 
@@ -97,7 +98,7 @@ def _renamed(
     for canonical, own in columns.items():
         values = computed(own, frame)
         if values is None:
-            there = ", ".join(frame.columns)
+            there = listed(frame.columns)
             likely = ranked(canonical, frame) if canonical in ("params", "tokens", "loss") else []
             meant = f"; did you mean '{likely[0]}'" if likely else ""
             raise RunsError(

@@ -21,7 +21,7 @@ from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column
 from isoloss.runs.intake.content import ending_of, naming
 from isoloss.runs.intake.loss_units import in_nats, unit_of, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, printable
+from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed, printable
 from isoloss.runs.numbers import WRITE, number
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
@@ -103,13 +103,12 @@ def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
 
 
 def _missing_columns(missing: Sequence[str], frame: pl.DataFrame, origin: Origin) -> str:
-    there = ", ".join(frame.columns) if frame.columns else "none"
+    there = listed(frame.columns)
     quoted = [f"'{name}'" for name in missing]
-    names = " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
+    wanted = " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
     columns = "column" if len(missing) == 1 else "columns"
-    return (
-        f"{origin.name} has no {columns} {names}; its columns are {there}; {naming(missing, frame)}"
-    )
+    said = f"{origin.name} has no {columns} {wanted}; its columns are {there}"
+    return f"{said}; {naming(missing, frame)}"
 
 
 def _report(
@@ -171,7 +170,8 @@ def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]
     """The column in its own type, and what is wrong with each value that it cannot hold."""
     if column.kind != "text":
         return _typed_numbers(series, column)
-    values = [_text(value) for value in series.to_list()]
+    words = {value: _text(value) for value in _different(series)}
+    values = [words[v] if words else _text(v) for v in series.to_list()]
     if column.name == "precision":
         return _typed_precisions(values, column)
     bad: dict[int, str] = {}
@@ -182,6 +182,11 @@ def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]
                 bad[index], known = f"has {value!r}; accepted is {column.wants}", None
             values[index] = known
     return pl.Series(column.name, values, dtype=pl.String), bad
+
+
+def _different(series: pl.Series) -> list[object]:
+    """The different values of a column of texts, each of which is looked at once."""
+    return series.unique().to_list() if series.dtype == pl.String else []
 
 
 def _canonical(value: str, column: Column) -> str | None:
@@ -216,19 +221,35 @@ def _spelled(text: str) -> tuple[str, str | None]:
 
 def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
     bad: dict[int, str] = {}
-    values: list[float | None] = []
-    for index, raw in enumerate(series.to_list()):
-        value, problem = _number(raw, column)
+    values, slow = _plain_numbers(series, column)
+    raws = series.to_list() if slow else []
+    for index in slow:
+        value, problem = _number(raws[index], column)
         if problem is None and value is None and column.required:
             problem = f"is empty; accepted is {column.wants}"
         if problem is not None:
             bad[index] = problem
             value = value if column.required else None
-        values.append(value)
+        values[index] = value
     if column.kind == "integer":
         whole = [None if value is None else int(value) for value in values]
         return pl.Series(column.name, whole, dtype=pl.Int64), bad
     return pl.Series(column.name, values, dtype=pl.Float64), bad
+
+
+def _plain_numbers(series: pl.Series, column: Column) -> tuple[list[float | None], list[int]]:
+    """Numbers of cells that are plain ones and accepted, and the rows of all other cells."""
+    if not (series.dtype.is_numeric() or series.dtype == pl.String):
+        return [None] * len(series), list(range(len(series)))
+    quick = series.cast(pl.Float64, strict=False)
+    good = quick.is_finite() & quick.is_not_null()
+    if column.kind in ("count", "positive"):
+        good &= quick > 0
+    elif column.kind == "amount":
+        good &= quick >= 0
+    elif column.kind == "integer":
+        good &= (quick == quick.round(0)) & (quick.abs() < 2.0**63)
+    return quick.to_list(), (~good.fill_null(False)).arg_true().to_list()
 
 
 def _number(raw: object, column: Column) -> tuple[float | None, str | None]:

@@ -187,7 +187,7 @@ def with_metric(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, str | N
 
 
 def _holds_units(series: pl.Series) -> bool:
-    if series.dtype != pl.String:
+    if series.dtype != pl.String or series.n_unique() > len(UNITS):
         return False
     words = [word for word in series.unique().to_list() if word and word not in EMPTY_TEXTS]
     return bool(words) and all(word in METRICS or unit_of(word) is not None for word in words)

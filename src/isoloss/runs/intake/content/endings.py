@@ -36,6 +36,8 @@ ENDINGS: dict[str, str] = {
     "diverged": "diverged",
     "excluded": "excluded",
 }
+#: Most different values of a column of endings.
+MOST_WORDS = 60
 YES, NO = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
 NAMES = frozenset({"state", "status", "ending", "outcome"})
 _BEFORE_A_FLAG = frozenset(
@@ -118,6 +120,8 @@ def _found(series: pl.Series) -> _Found | None:
     if series.dtype not in (pl.String, pl.Boolean) and not (flag and series.dtype.is_numeric()):
         return None
     # Few different values stand in a column of endings: a look at these is enough.
+    if series.n_unique() > MOST_WORDS:
+        return None
     different = {value: str(value).strip() for value in series.unique().to_list()}
     words = {v: t for v, t in different.items() if t not in EMPTY_TEXTS}
     if not words:

@@ -75,8 +75,9 @@ def tells_its_unit(series: pl.Series) -> bool:
     """Whether every known cell says its own unit, as '125M' and '2.5 billion' do."""
     if series.dtype != pl.String:
         return False
-    known = [text for value in series.drop_nulls().to_list() if (text := value.strip())]
-    return bool(known) and all(text[-1].isalpha() for text in known)
+    known = series.drop_nulls().str.strip_chars()
+    known = known.filter(known != "")
+    return bool(len(known) and known.str.contains(r"\p{L}$").all())
 
 
 def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> None:

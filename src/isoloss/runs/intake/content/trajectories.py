@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from isoloss.files import did_you_mean
 from isoloss.runs.intake.origin import Origin
+from isoloss.runs.intake.texts import listed
 from isoloss.runs.problems import RunsError, TrajectoriesFound
 
 #: Names of columns that name the run of a row.
@@ -41,7 +42,7 @@ def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]
     name = column if column in frame.columns else names.get(column)
     if name is None:
         meant = did_you_mean(column, frame.columns, 1, 0.6) or (
-            f"its columns are {', '.join(frame.columns)}"
+            f"its columns are {listed(frame.columns)}"
         )
         raise RunsError(f"{origin.name} has no column '{column}' to tell runs by; {meant}")
     tokens = [-1.0 if t is None or t != t else t for t in frame["tokens"].to_list()]
