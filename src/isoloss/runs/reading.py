@@ -33,6 +33,7 @@ from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.run import Run
+from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import Store
 from isoloss.runs.table import Runs
 from isoloss.runs.understood import Understood, understood
@@ -130,7 +131,8 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     before.
     """
     opened = _opened(source)
-    found = arranged(opened, asked)
+    kept = isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
+    found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
         table = with_reasons(table, not_last(table, asked.last, found.origin))

@@ -52,8 +52,17 @@ class Arranged:
     settled: bool
 
 
-def arranged(opened: Opened, asked: TableMap) -> Arranged:
+def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged:
     """The raw frame under canonical names, and what is already known of it.
+
+    Parameters
+    ----------
+    opened
+        The values of the file or frame.
+    asked
+        What was said about them.
+    settled
+        Whether isoloss wrote them, as in a store.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def arranged(opened: Opened, asked: TableMap) -> Arranged:
         differs from what the table says.
     """
     name, raw = opened.origin.name, opened.frame
-    settled = set(raw.columns) >= OF_A_READ_TABLE
+    settled = settled or set(raw.columns) >= OF_A_READ_TABLE
     spelled = None if asked.precision is None else filled(asked.precision, raw, name)
     frame, made = _renamed(raw, asked.columns, name)
     if asked.precision is not None and spelled is not None:

@@ -36,6 +36,8 @@ COUNTED = {
     "tokens": re.compile(r"\s*\btok(?:en)?s?\s*$", re.IGNORECASE),
     "flop": re.compile(r"\s*\bflops?\s*$", re.IGNORECASE),
 }
+#: The least and the largest count or loss: products and powers of these are finite.
+LEAST, MOST = 1e-60, 1e60
 WRITE_DECIMALS = "write it with a point, like 3.14"
 
 
@@ -244,7 +246,7 @@ def _plain_numbers(series: pl.Series, column: Column) -> tuple[list[float | None
     quick = series.cast(pl.Float64, strict=False)
     good = quick.is_finite() & quick.is_not_null()
     if column.kind in ("count", "positive"):
-        good &= quick > 0
+        good &= (quick >= LEAST) & (quick <= MOST)
     elif column.kind == "amount":
         good &= quick >= 0
     elif column.kind == "integer":
@@ -270,6 +272,8 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     fits = fits and not (column.kind == "amount" and value < 0)
     fits = fits and not (column.kind == "integer" and (value != int(value) or abs(value) >= 2**63))
     shown = repr(raw) if isinstance(raw, str) else f"{value:g}"
+    if fits and column.kind in ("count", "positive") and not LEAST <= value <= MOST:
+        return value, f"has {shown}; accepted is a number from {LEAST:g} to {MOST:g}"
     return value, None if fits else f"has {shown}; accepted is {column.wants}"
 
 

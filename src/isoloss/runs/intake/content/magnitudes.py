@@ -267,7 +267,7 @@ def _middle(logs: Array) -> float:
 
 
 def _shown(name: str, log: float) -> str:
-    value = float(np.exp(log))
+    value = float(np.exp(np.clip(log, -700, 700)))
     return f"{value:.4g}" if name == "loss" else compact(value)
 
 

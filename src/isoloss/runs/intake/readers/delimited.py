@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -22,32 +22,65 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
     """
 
     def opener(data: bytes, name: str) -> Opened:
-        reader = csv.reader(
-            io.StringIO(text_of(data, name), newline=""), delimiter=separator, strict=True
-        )
-        header: list[str] = []
-        records: list[list[str]] = []
-        rows: list[int] = []
-        start = 1
-        try:
-            for record in reader:
-                if record and not header:
-                    header = [printable(cell.strip()) for cell in record]
-                    _check_separator(header, separator, name)
-                elif record:
-                    _same_length(record, header, name, start)
-                    records.append(record)
-                    rows.append(start)
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise RunsError(f"cannot read {name}, row {start}: {error}") from None
-        check_names(header, name)
-        columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
-        frame = pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String))
-        check_one_row_a_run(frame.columns, name)
-        return Opened(plain(frame), Origin(name, rows))
+        text = text_of(data, name).replace("\r\n", "\n")
+        found = _plainly(text, separator, name) or _carefully(text, separator, name)
+        check_one_row_a_run(found[0].columns, name)
+        return Opened(plain(found[0]), Origin(name, found[1]))
 
     return opener
+
+
+def _plainly(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]] | None:
+    """The rows of a text without quotes and empty lines, read at once; None for any other."""
+    if any(sign in text for sign in ('"', "\r", "\n\n", "\0")) or text.startswith("\n"):
+        return None
+    head, _, body = text.rstrip("\n").partition("\n")
+    header = _header(head.split(separator), separator, name)
+    rows = body.count("\n") + 1
+    # Rows of other lengths are left to the reader that can say which.
+    if not body or len(header) < 2 or body.count(separator) != rows * (len(header) - 1):
+        return None
+    try:
+        frame = pl.read_csv(
+            body.encode(),
+            separator=separator,
+            has_header=False,
+            schema=dict.fromkeys(header, pl.String),
+            quote_char=None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    return (frame.fill_null(""), range(2, rows + 2)) if frame.height == rows else None
+
+
+def _carefully(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]]:
+    """The rows of any text; RunsError with the row where it is none of a table."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header: list[str] = []
+    records: list[list[str]] = []
+    rows: list[int] = []
+    start = 1
+    try:
+        for record in reader:
+            if record and not header:
+                header = _header(record, separator, name)
+            elif record:
+                _same_length(record, header, name, start)
+                records.append(record)
+                rows.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise RunsError(f"cannot read {name}, row {start}: {error}") from None
+    columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
+    return pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), rows
+
+
+def _header(cells: Sequence[str], separator: str, name: str) -> list[str]:
+    """Names of columns that can be shown, each once."""
+    header = [printable(cell.strip()) for cell in cells]
+    _check_separator(header, separator, name)
+    check_names(header, name)
+    return header
 
 
 def _check_separator(header: list[str], separator: str, name: str) -> None:
