@@ -21,7 +21,11 @@ from isoloss.runs import RunsError
 #: Room -> study -> its title on the page.
 PAGES: Mapping[str, Mapping[str, str]] = {
     "formats": {"rounding": "Speed of fake quantisation"},
-    "runs": {"sweep_killed": "Sweeps that are killed"},
+    "runs": {
+        "sweep_killed": "Sweeps that are killed",
+        "tiny_tasks": "Tiny tasks through the store",
+        "file_killed": "Files that are replaced, and killed meanwhile",
+    },
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
         "walked_risk": "Risks that are stepped through",

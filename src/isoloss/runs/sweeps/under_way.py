@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from types import FrameType
 
 from isoloss.runs.database import gone, held
 from isoloss.runs.problems import StoreError, StoreUnwritable
@@ -81,6 +82,10 @@ class UnderWay:
         """Run the tasks, `size` at a time, until each is done or has failed."""
         if not isinstance(executor, Crew):
             self._portions = Portions(most=1)
+        with interrupted_once():
+            self._run(executor, size, progress)
+
+    def _run(self, executor: Executor, size: int, progress: Progress) -> None:
         try:
             with held(self.store.path):
                 while self.waiting or self.flying:
@@ -94,10 +99,10 @@ class UnderWay:
                     self._collect(executor, progress)
                 self._hear(progress)
         except BaseException as error:
-            with undisturbed():
-                self._stop(executor)
+            self._stop(executor)
             if isinstance(error, KeyboardInterrupt):
-                progress.say(f"stopped: {self._finished()}; the same call goes on from there")
+                said = f"stopped: {self._finished()}; the same call goes on from there"
+                raise KeyboardInterrupt(said) from None
             raise
 
     def tidy(self) -> None:
@@ -291,14 +296,20 @@ class UnderWay:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Lets what must be put in order be put in order: a second interrupt of the keyboard waits for
-    the end of this block.
+def interrupted_once() -> Iterator[None]:
+    """Lets a sweep put in order what must be: after a first interrupt of the keyboard, others are
+    not heard until the end of this block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, first)
     try:
         yield
     finally:
