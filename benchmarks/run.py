@@ -25,6 +25,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "sweep_killed": "Sweeps that are killed",
         "tiny_tasks": "Tiny tasks through the store",
         "file_killed": "Files that are replaced, and killed meanwhile",
+        "stores_mutated": "Stores that were damaged",
     },
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
