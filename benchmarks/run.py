@@ -71,7 +71,10 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "papers_reproduced": "The papers, reproduced",
         "claims_can_fail": "Claims that can fail",
     },
-    "house": {"imports": "What an import costs"},
+    "house": {
+        "imports": "What an import costs",
+        "command_lines": "Command lines that nobody foresaw",
+    },
 }
 STUDIES = tuple(name for studies in PAGES.values() for name in studies)
 TITLES = {

@@ -13,8 +13,10 @@ from isoloss.runs import Run, Store, StoreError, Task, sweep
 from isoloss.runs.sweeps.batch import GATHER, Batch
 from isoloss.runs.sweeps.deaths import DEATHS, Deaths, how_ended
 from isoloss.runs.sweeps.portions import MOST, Portions
+from isoloss.runs.sweeps.progress import Progress
+from isoloss.runs.sweeps.under_way import UnderWay
 from isoloss.runs.sweeps.watch import ClaimLost, Watch
-from isoloss.runs.sweeps.working import Outcome
+from isoloss.runs.sweeps.working import Orders, Outcome
 
 
 def task(key: str, work=print) -> Task:
@@ -180,6 +182,22 @@ def test_a_worker_that_dies_over_a_portion_loses_no_task(tmp_path, capfd):
     lines = [line for line in capfd.readouterr().err.splitlines() if "SIGSEGV" in line]
     assert len(lines) == 1
     assert " was killed by SIGSEGV (a crash of compiled code); " in lines[0]
+
+
+def test_what_a_worker_ended_before_it_died_is_done(tmp_path):
+    store, tasks = Store(tmp_path / "runs.db"), [task(key) for key in "abc"]
+    state = UnderWay(tasks, store, Orders(store.path, "sweep", False))
+    assert state.begin(own=False) == 0
+    batch = Batch(store, "sweep:claim", store.claim_all(tasks, "sweep:claim", {}))
+    watch = Watch(store, tasks[0], (), batch.add)
+    assert batch.begin("a", watch)
+    watch.add(row_of("a"))
+    batch.end("done")
+    batch.flush()
+    state.waiting.clear()
+    state._died(tasks, "was killed by SIGKILL", Progress(False))
+    assert (state.done, state.waiting) == ({"a"}, {"b", "c"})
+    assert [each.state for each in store.tasks()] == ["done", "waiting", "waiting"]
 
 
 @pytest.mark.parametrize(

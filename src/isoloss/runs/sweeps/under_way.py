@@ -269,16 +269,22 @@ class UnderWay:
         nowhere.
         """
         self._look()
-        states = [self._states[task.key] for task in tasks]
-        claimed = any((state.claim or "").startswith(self.orders.sweep) for state in states)
+        # What it ended before is written down.
+        self.done.update(task.key for task in tasks if self._is("done", task))
+        claimed = any(
+            (self._states[task.key].claim or "").startswith(self.orders.sweep)
+            or task.key in self.done
+            for task in tasks
+        )
+        tasks = [task for task in tasks if task.key not in self.done]
         try:
             self._deaths.of(tasks, claimed, how)
         except StoreError as error:
             raise StoreError(f"{error} ({self._finished()})") from None
         self.store.give_up(self.orders.sweep, [task.key for task in tasks])
-        if len(tasks) > 1:
+        if len(tasks) != 1:
             progress.say(f"the worker of {len(tasks)} tasks {how}; each is tried again alone")
-        elif reason := self._deaths.hopeless(states[0], how):
+        elif reason := self._deaths.hopeless(self._states[tasks[0].key], how):
             self.store.fail(tasks[0].key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
             self._failed(tasks[0], reason, progress)
             return
