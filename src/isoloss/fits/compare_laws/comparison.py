@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from isoloss.fits.arguments import Of, check_level, check_of
 from isoloss.fits.compare_laws.averaging import by_those_that_see, doubts_of_laws
 from isoloss.fits.compare_laws.comparison_report import (
     average_section,
+    finds_exponent,
     ranking_section,
     residual_sections,
     warnings_of_laws,
@@ -25,6 +27,7 @@ from isoloss.fits.doubt import (
     check_repetition,
     hidden_beyond,
     loss_draws,
+    nothing,
     outside_runs,
     points,
     summarise,
@@ -102,7 +105,7 @@ class Comparison:
         Raises
         ------
         DomainError
-            A law of weight is not defined at a point.
+            No law of weight is defined at any point.
         FitError
             An argument is not accepted.
         """
@@ -116,10 +119,14 @@ class Comparison:
         check_of(of)
         asked = [e for e in self.entries if e.weight > 0]
         check_repetition([e.fit.law for e in asked], x)
-        found = by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+        blank = nothing(x, level, of, self.best.law.metric)
+        average = partial(self._average, level=level, of=of)
+        found = by_those_that_see(asked, x, average, blank)
         laws = [(e.fit.law, e.fit.discrepancy) for e in asked]
-        far = outside_runs(x, asked[0].fit.law.box), hidden_beyond(laws, x)
-        return replace(found, warnings=(*far[0], *far[1], *found.warnings))
+        told = np.flatnonzero(np.isfinite(found.loss))
+        hidden = hidden_beyond(laws, x.take(told)) if len(told) else ()
+        far = outside_runs(x, asked[0].fit.law.box)
+        return replace(found, warnings=(*far, *hidden, *found.warnings))
 
     def _level(self, level: float | None) -> float:
         """A level that is asked for, which the replicates of each law reach, or its own."""
@@ -153,13 +160,11 @@ class Comparison:
         Laws without an optimum (their loss falls for ever along one axis) have none, and laws whose
         form allows one exponent only (alpha = beta) assume it instead of finding it: both are left
         out, as are laws of a weight below 0.05. NaN where no law is left; infinite ends where laws
-        of half the weight or more leave it to a ridge.
+        of half the weight or more leave it to a ridge; `withheld` where those that find one have
+        less than half the weight.
         """
         level = self._level(level)
-        asked = [
-            e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form
-        ]
-        asked = [e for e in asked if e.weight >= 0.05]
+        asked = finds_exponent(self.entries)
         if not asked:
             return np.nan, np.nan, np.nan
         drawn = [
@@ -203,9 +208,11 @@ class Comparison:
 def _spread(draws: Array, count: int) -> Array:
     """So many draws (count, n) that stand evenly for draws (S, n) of each point: their quantiles.
 
-    The first ones of few replicates would make a law of small weight a matter of the seed. Draws
-    that are undefined stay as they come, since their share must be kept.
+    The first ones of few replicates would make a law of small weight a matter of the seed. Points
+    with draws that are undefined keep them as they come, since their share must be kept.
     """
-    if not np.isfinite(draws).all():
-        return np.asarray(draws[np.arange(count) % len(draws)])
-    return np.asarray(np.quantile(draws, (np.arange(count) + 0.5) / count, axis=0))
+    shares = (np.arange(count) + 0.5) / count
+    known = np.isfinite(draws).all(axis=0)
+    found = draws[np.arange(count) % len(draws)]
+    found[:, known] = np.quantile(draws[:, known], shares, axis=0)
+    return np.asarray(found)

@@ -1,5 +1,19 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
+from isoloss.fits.doubt.at_points import (
+    NO_REPEATS,
+    as_seen,
+    check_repetition,
+    check_some_defined,
+    joined,
+    not_defined,
+    nothing,
+    of_rows,
+    prediction_of_law,
+    untold,
+    views_at,
+    where_told,
+)
 from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
@@ -14,14 +28,11 @@ from isoloss.fits.doubt.in_words import (
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
-    as_seen,
-    check_repetition,
     counts,
     hidden_beyond,
     loss_draws,
     outside_runs,
     points,
-    prediction_of_law,
     summarise,
     with_discrepancy,
 )
@@ -36,12 +47,51 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
-    "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
-    "Prediction", "Profile", "Resample", "as_seen", "check_repetition", "check_resample", "counts",
-    "design_effect", "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form",
-    "hidden_beyond", "interval_in_words", "lack_of_fit", "likelihood_scale", "loss_draws",
-    "loss_in_words", "noise", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
-    "profile_of_loss", "resample", "share_in_words", "split_compute", "summarise",
+    "NO_REPEATS",
+    "ComputeSplit",
+    "Discrepancy",
+    "Draws",
+    "Efficiencies",
+    "HiddenBend",
+    "LackOfFit",
+    "Noise",
+    "Prediction",
+    "Profile",
+    "Resample",
+    "as_seen",
+    "check_repetition",
+    "check_resample",
+    "check_some_defined",
+    "counts",
+    "design_effect",
+    "discrepancy_of",
+    "efficiencies",
+    "ends_in_words",
+    "exponent_by_form",
+    "hidden_beyond",
+    "interval_in_words",
+    "joined",
+    "lack_of_fit",
+    "likelihood_scale",
+    "loss_draws",
+    "loss_in_words",
+    "noise",
+    "not_defined",
+    "nothing",
+    "of_rows",
+    "outside_runs",
+    "points",
+    "prediction_of_law",
+    "profile_of_constant",
+    "profile_of_loss",
+
+    "resample",
+    "share_in_words",
+    "split_compute",
+    "summarise",
+    "untold",
+    "views_at",
+    "where_told",
     "with_discrepancy",
 ]
 # fmt: on
