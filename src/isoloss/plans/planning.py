@@ -150,8 +150,8 @@ def _plan(
     space = space_of(budget, device, (*candidates, *nowhere))
     plans = Plans(panel, space.pick(range(len(candidates))), budget, draws)
     order, difference, lost = _ranked(plans)
-    choices = tuple(_choice(k, plans, use, float(difference[k, order[0]])) for k in order)
-    found, first = plans.of(order[0]), choices[0]
+    found, first = plans.of(order[0]), _choice(order[0], plans, use, 0.0)
+    choices = tuple(_beside(k, first, plans, use, difference) for k in order)
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
     by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
     outside = outside_of(found.members, first)
@@ -277,6 +277,20 @@ def _silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
     if not own:
         return ()
     return tuple(left_out(m) for i, m in enumerate(panel.members) if i not in own)
+
+
+def _beside(k: int, first: Choice, plans: Plans, use: Use, difference: Array) -> Choice:
+    """One candidate beside the first choice: planned, or priced at its size where no law sees it.
+
+    A law that reads a candidate as another one knows its best size no better than its loss.
+    """
+    own = str(plans.panel.precisions[k])
+    if own == first.precision:
+        return first
+    if plans.panel.readers(k)[1] == "unknown":
+        return _unseen(k, plans.space, first, use)
+    names = [str(p) for p in plans.panel.precisions]
+    return _choice(k, plans, use, float(difference[k, names.index(first.precision)]))
 
 
 def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
