@@ -52,6 +52,11 @@ class Plan:
         The charts and regrets that were read from a file.
     currency, devices
         Of the budget; None where it says none.
+    apart
+        Why there is no one size: laws of weight lie tenfold apart in params, which `extrapolate`
+        does not override; None where they do not.
+    repetition
+        How often tokens repeat in the first choice, in words; None without unique tokens.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -74,11 +79,13 @@ class Plan:
     metric: str = "unknown"
     currency: str | None = None
     devices: int | None = None
+    apart: str | None = None
+    repetition: str | None = None
 
     @property
     def best(self) -> Choice | None:
-        """The recommendation; None where it is withheld."""
-        return None if self.withheld else self.choices[0]
+        """The recommendation; None where it is withheld, and where laws lie tenfold apart."""
+        return None if self.withheld or self.apart else self.choices[0]
 
     @cached_property
     def charts(self) -> Charts:
@@ -186,12 +193,16 @@ class Plan:
                 f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
                 "the 6 N D used here"
             )
+        if self.repetition:
+            lines.append(f"repetition: {self.repetition}")
+        if self.apart:
+            lines.append(f"no one size: {self.apart}")
         if self.withheld:
-            return [
-                *lines,
-                f"recommendation withheld: {self.withheld}; "
-                "extrapolate=True (--extrapolate) overrides",
-            ]
+            why = f"recommendation withheld: {self.withheld}"
+            over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
+            lines.append(why + over)
+        if self.best is None:
+            return lines
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
@@ -245,7 +256,7 @@ class Plan:
             interval_in_words(c.tokens_interval, compact, c.absent),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
-            loss_in_words(c.more),
+            _more(c),
             _share(c) if len(self.choices) > 1 else "only one",
             ", ".join(c.binding) or "nothing",
         )
@@ -259,6 +270,13 @@ def _loss(c: Choice) -> str:
     if c.standing == "unknown":
         return UNKNOWN
     return f"{'at least ' if c.standing == 'at least' else ''}{loss_in_words(c.loss)}"
+
+
+def _more(c: Choice) -> str:
+    """The loss over the first choice, as far as a law sees both."""
+    if c.standing == "seen" and c.more != c.more:
+        return "no common law"
+    return loss_in_words(c.more)
 
 
 def _share(c: Choice) -> str:
