@@ -26,12 +26,14 @@ from isoloss.plans.evidence import (
     LawPlan,
     Question,
     Regret,
+    break_even_section,
     break_evens_of,
     charts_of,
+    costs_section,
     regrets_of,
+    throughput_of,
 )
 from isoloss.plans.problems import PlanError
-from isoloss.plans.speed_in_words import break_even_section, costs_section, throughput_of
 from isoloss.runs import compact
 
 

@@ -2,8 +2,8 @@
 
 `choices` and `charts` are values. `question` keeps what the plan was made from, so that `charting`
 (figures), `regret` (what simpler choices would cost) and `break_even` (from which speed-up on a
-precision pays) can be computed when they are first asked for. Nothing here knows `Plan`, which is
-made of these.
+precision pays) can be computed when they are first asked for; `speed_in_words` prints the last.
+Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
@@ -12,10 +12,12 @@ from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Servi
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
+from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
 
 # fmt: off
 __all__ = [
     "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
-    "Regret", "Served", "Serving", "Surface", "break_evens_of", "charts_of", "regrets_of",
+    "Regret", "Served", "Serving", "Surface", "break_even_section", "break_evens_of", "charts_of",
+    "costs_section", "regrets_of", "throughput_of",
 ]
 # fmt: on
