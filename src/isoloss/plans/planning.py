@@ -13,7 +13,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
-from isoloss.plans.costs import Hardware, counted_over_rule
+from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
@@ -148,7 +148,7 @@ def _plan(
     panel = Panel.of(members, candidates)
     _check_told(panel)
     space = space_of(budget, device, (*candidates, *nowhere))
-    plans = Plans(panel, space.pick(range(len(candidates))), budget, draws)
+    plans = Plans(panel, space.pick(range(len(candidates))), budget, draws, device)
     order, difference, lost = _ranked(plans)
     found, first = plans.of(order[0]), _choice(order[0], plans, use, 0.0)
     choices = tuple(_beside(k, first, plans, use, difference) for k in order)
@@ -171,8 +171,9 @@ def _plan(
     )  # fmt: skip
     bare = (_unseen(k, space, first, use) for k in range(len(candidates), len(space)))
     question = Question(
-        found.members, found.counts, budget, device, found.space, found.drawn, found.weights
-    )
+        found.members, found.counts, budget, device, found.space, found.drawn, found.weights,
+        panel, plans.space,
+    )  # fmt: skip
     return Plan(
         (*choices, *bare), by_law, str(budget), str(device), level, withheld, {**asked[1], **lost},
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
@@ -317,6 +318,7 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         is_point=found.is_point,
         paid_hours_interval=hours,
         money_interval=(hours[0] * use.price, hours[1] * use.price),
+        in_doubt=found.in_doubt,
         **_priced(n, d, j, space, use),
     )
 
@@ -337,6 +339,7 @@ def _priced(n: float, d: float, j: int, space: Space, use: Use) -> dict[str, Any
         "rate": rate.how, "emulated": rate.emulated,
         "counted": counted_over_rule(n, use.budget.decoder), "paid_hours": paid,
         "wall_hours": paid / (use.budget.devices or float("nan")), "money": paid * use.price,
+        **_rates(rate),
     }  # fmt: skip
 
 
@@ -371,16 +374,34 @@ def _epochs(tokens: float, unique: float | None) -> str | None:
     return f"{tokens / unique:.3g} epochs of {compact(unique)} unique tokens"
 
 
+def _rates(rate: Rate) -> dict[str, Any]:
+    """What a choice keeps of its rate."""
+    if rate.speed_up is None:
+        return {}
+    gain = rate.speed_up
+    return {
+        "rate_interval": rate.interval, "speed_up": gain.middle, "basis": rate.basis,
+        "speed_up_interval": (gain.low, gain.high), "runs_in": rate.runs_in,
+    }  # fmt: skip
+
+
 def _intervals(
     found: Planned, j: int, outside: float, use: Use, standing: Standing
 ) -> list[tuple[float, float]]:
-    """The intervals of params, tokens, loss and device hours; NaN where there is none."""
+    """The intervals of params, tokens, loss and device hours; NaN where there is none.
+
+    Hours are known of a choice whatever its loss, so rates that are drawn give theirs an interval
+    where no law gives one.
+    """
     best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss", "hours")
     if found.is_point or outside > FAR or standing != "seen":
-        return [NO_INTERVAL] * len(names)
+        hours = NO_INTERVAL
+        if found.in_doubt and found.hours is not None:
+            hours = interval(found.hours[:, j], weights, use.level)
+        return [NO_INTERVAL] * (len(names) - 1) + [hours]
     drawn = {name: getattr(best, name) for name in names[:3]}
-    if found.space.hours is not None:
-        drawn["hours"] = found.space.hours.spent(best.params, best.tokens)
+    if found.hours is not None:
+        drawn["hours"] = found.hours
     held = np.isfinite(best.loss[:, j])
     ends = []
     for name, values in drawn.items():
