@@ -14,6 +14,7 @@ from isoloss.plans.costs import (
     Hardware,
     Rate,
     TrainingMemory,
+    TrainingRule,
     as_machine,
     decoder_of,
     measured,
@@ -48,7 +49,7 @@ __all__ = [
     "MACHINES", "MFU", "Budget", "BudgetLike", "Charts", "Choice", "Curve", "Disagreement",
     "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
     "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
-    "ServingPlan", "Surface", "TrainingMemory", "Width", "as_budget", "as_machine", "best_bits",
-    "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
+    "ServingPlan", "Surface", "TrainingMemory", "TrainingRule", "Width", "as_budget", "as_machine",
+    "best_bits", "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
     "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "training_memory",
 ]

@@ -9,10 +9,13 @@ from typing import Any, Literal
 from isoloss.files import did_you_mean
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import (
+    USUAL,
     Dimension,
     Hardware,
+    TrainingRule,
     amount,
     as_machine,
+    as_training_rule,
     exactly,
     one_currency,
     shape_in_words,
@@ -82,6 +85,11 @@ class Budget:
         The shape to count with, instead of a typical decoder; it holds params. A Decoder, the name
         of a published model, as "llama3-8b", the path of a `config.json`, or words, as
         "layers=32,width=4096,heads=32,vocab=32000".
+    training_memory
+        How training is kept in the memory of `devices`, which limits params: words of
+        `plans.training_memory`, as "sharding=optimizer,moments=int8/128,sequences=1,context=8192";
+        by default 16 bytes a param shared over all, the least of usual training. "off" or None: no
+        limit.
     currency
         Of money and price, as "USD"; None where neither says one.
     hardware
@@ -109,6 +117,7 @@ class Budget:
     context: int
     batch: int
     decoder: Decoder | None
+    training_memory: TrainingRule | None
     currency: str | None
     hardware: str | None
 
@@ -130,6 +139,7 @@ class Budget:
         context: int = 0,
         batch: int = 1,
         decoder: Decoder | str | None = None,
+        training_memory: TrainingRule | str | None = USUAL,
     ) -> None:
         given: dict[str, Any] = {
             "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
@@ -153,6 +163,12 @@ class Budget:
             whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
             object.__setattr__(self, name, whole)
         object.__setattr__(self, "decoder", None if decoder is None else _decoder(decoder))
+        rule = as_training_rule(training_memory)
+        object.__setattr__(self, "training_memory", rule)
+        if rule not in (None, USUAL) and self.devices is None:
+            raise PlanError(
+                "training_memory needs the number of devices, as devices=64 (--devices 64)"
+            )
         if self.money is not None and self.price is None:
             raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
         if self.hours is not None and self.devices is None:

@@ -34,6 +34,7 @@ from isoloss.plans.search import (
     search,
     serving_bytes,
     space_of,
+    training_bytes,
 )
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
@@ -131,7 +132,20 @@ def plan(
         choices, by_law, str(budget), str(device), level, withheld, {**sparse, **unknown, **lost},
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
         currency=budget.currency, devices=budget.devices,
+        training_memory=_kept_in_training(choices[0], budget, device),
     )  # fmt: skip
+
+
+def _kept_in_training(first: Choice, budget: Budget, device: Hardware) -> str | None:
+    """What training the first choice keeps on each device, and by which rule; None where devices
+    are not known or no limit is asked for.
+    """
+    if first.training_bytes != first.training_bytes or budget.training_memory is None:
+        return None
+    return (
+        f"{first.training_bytes / 1e9:.4g} of {device.memory / 1e9:.4g} GB on each of "
+        f"{budget.devices} {device.name} ({budget.training_memory.in_words})"
+    )
 
 
 @dataclass(frozen=True)
@@ -269,6 +283,7 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         wall_hours=paid / (use.budget.devices or float("nan")),
         money=paid * use.price,
         money_interval=(hours[0] * use.price, hours[1] * use.price),
+        training_bytes=training_bytes(n, use.budget, use.device),
     )
 
 

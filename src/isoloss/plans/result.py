@@ -52,6 +52,8 @@ class Plan:
         The charts and regrets that were read from a file.
     currency, devices
         Of the budget; None where it says none.
+    training_memory
+        What training the first choice keeps on each device, in words; None where nothing limits it.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -74,6 +76,7 @@ class Plan:
     metric: str = "unknown"
     currency: str | None = None
     devices: int | None = None
+    training_memory: str | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -186,6 +189,8 @@ class Plan:
                 f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
                 "the 6 N D used here"
             )
+        if self.training_memory:
+            lines.append(f"training memory: {self.training_memory}")
         if self.withheld:
             return [
                 *lines,

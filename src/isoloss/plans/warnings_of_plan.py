@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, too_large_to_train
+from isoloss.plans.costs import USUAL, Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Panel, Space, far, uncompared, views_of
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
 HEARD, APART = 0.05, 2.0
+#: The share of a device's memory beyond which state leaves too little for activations.
+FULL = 0.9
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
@@ -102,11 +104,20 @@ def warnings_of(
 
 
 def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
-    """A warning where the devices of a budget cannot hold what training the first choice keeps."""
+    """A warning where the devices of a budget cannot hold what training the first choice keeps, or
+    where nothing is left for what is not counted.
+    """
     if budget.devices is None or device.is_abstract:
         return ()
-    params = first.params if budget.decoder is None else float(budget.decoder.params)
-    why = too_large_to_train(params, budget.devices, device.memory, device.name)
+    rule = budget.training_memory or USUAL
+    asked = first.params, budget.devices, device.memory, device.name, budget.decoder
+    why = rule.why_not(*asked) if budget.training_memory is None else None
+    share = first.training_bytes / device.memory
+    if share > FULL and not rule.counts_activations:
+        why = (
+            f"training state alone fills {100 * share:.3g}% of each {device.name}, and activations "
+            "are not counted in it; count them, as training_memory='sequences=1,context=8192'"
+        )
     return () if why is None else (ResultWarning(WarningKind.OUT_OF_MEMORY, why),)
 
 

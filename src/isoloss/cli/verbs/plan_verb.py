@@ -105,6 +105,17 @@ def plan(
             help="Params and shape, as layers=32,width=4096,heads=32,kv_heads=8,vocab=128256.",
         ),
     ] = None,
+    training_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--training-memory",
+            metavar="WORDS",
+            rich_help_panel=HELD,
+            help="How --devices keep the state of training, which limits params: "
+            "sharding=optimizer,moments=int8/128,sequences=1,context=8192; off: no limit.",
+            show_default="16 bytes a param, shared over all",
+        ),
+    ] = None,
     unique: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +205,7 @@ def plan(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
+        **({} if training_memory is None else {"training_memory": training_memory}),
     )  # fmt: skip
     device = il.plans.machine_of(budget, hardware)
     device = device if mfu is None else device.with_mfu(mfu)

@@ -4,8 +4,8 @@
 `hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
 cost (each product at the wider of its operand formats), `throughput` reads measured rates that
 replace peaks, `shapes` gives the typical decoder of a size, `training_state` the memory that
-training takes on a device, `units` reads amounts as people write them, `sums` money with its
-currency, and `sentences` a budget in words.
+training takes on a device and `training_rule` that memory as a limit, `units` reads amounts as
+people write them, `sums` money with its currency, and `sentences` a budget in words.
 """
 
 from isoloss.plans.costs.hardware import MFU, Hardware
@@ -21,14 +21,15 @@ from isoloss.plans.costs.shapes import (
 )
 from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
-from isoloss.plans.costs.training_state import TrainingMemory, too_large_to_train, training_memory
+from isoloss.plans.costs.training_rule import USUAL, TrainingRule, as_training_rule
+from isoloss.plans.costs.training_state import TrainingMemory, training_memory
 from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "TrainingMemory", "amount", "as_machine",
-    "bits_of", "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured",
-    "one_currency", "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of",
-    "too_large_to_train", "training_memory", "unit_of", "words_of",
+    "MACHINES", "MFU", "USUAL", "Dimension", "Hardware", "Rate", "TrainingMemory", "TrainingRule",
+    "amount", "as_machine", "as_training_rule", "bits_of", "counted_over_rule", "decoder_of",
+    "exactly", "kv_elements", "measured", "one_currency", "own_class", "rate_of",
+    "register_machine", "shape_in_words", "sum_of", "training_memory", "unit_of", "words_of",
 ]
 # fmt: on

@@ -64,6 +64,8 @@ class Choice:
         Those hours on the budget's devices; NaN where it does not say how many.
     money, money_interval
         What they cost at the budget's price, in its currency; NaN where it has none.
+    training_bytes
+        What training keeps on each device by the budget's rule; NaN where devices are not known.
     """
 
     precision: str
@@ -92,6 +94,7 @@ class Choice:
     wall_hours: float = float("nan")
     money: float = float("nan")
     money_interval: tuple[float, float] = NO_INTERVAL
+    training_bytes: float = float("nan")
 
     @property
     def absent(self) -> Absent:

@@ -21,6 +21,7 @@ from isoloss.plans.search.space import (
     serving_bytes,
     space_of,
     spendings_of,
+    training_bytes,
 )
 from isoloss.plans.search.weighted_laws import (
     MISREAD,
@@ -46,6 +47,6 @@ __all__ = [
     "device_hours", "far", "is_one_base", "levels_of", "loss_of", "losses_at", "mean_loss",
     "member_of", "members_of", "metric_of_all", "minimise", "order_of", "paper_of", "replanned",
     "reweighted", "search", "serving_bytes", "shares", "space_of", "spendings_of", "thinned",
-    "uncompared", "views_of",
+    "training_bytes", "uncompared", "views_of",
 ]
 # fmt: on

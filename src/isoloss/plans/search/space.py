@@ -19,6 +19,8 @@ LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
 
 #: Bytes of a model by params, precision and use.
 Counted = Callable[[Value, Precision, Budget], Value]
+#: What the limit on params by the memory of training is called.
+TRAINING = "training memory"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Space:
     spendings
         The limits on cost.
     cap, capped_by
-        Log of the most params by memory and speed, (n,), and the name of the one that binds.
+        Log of the most params by memory, speed and the memory of training, (n,), and the name of
+        the one that binds.
     params, tokens
         Held, as logs, or None.
     hours
@@ -198,7 +201,9 @@ def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
 def _caps(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Log of the most params that memory and speed allow, and which of the two binds."""
+    """Log of the most params that memory, speed and the memory of training allow, and which
+    binds.
+    """
     cap = np.full(len(precisions), MOST_PARAMS)
     by = ["params"] * len(precisions)
     limits: dict[str, tuple[float | None, Counted]] = {"memory": (budget.memory, serving_bytes)}
@@ -210,6 +215,8 @@ def _caps(
             )
         most_read = machine.bandwidth * budget.serving_devices / budget.speed
         limits["speed"] = (most_read, decoding_bytes)
+    if training_bytes(1e9, budget, machine) >= 0:
+        limits[TRAINING] = machine.memory, lambda n, _, use: training_bytes(float(n), use, machine)
     for name, (most, counted) in limits.items():
         if most is not None:
             for k, precision in enumerate(precisions):
@@ -240,6 +247,17 @@ def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value
     return budget.decoder.read_bytes(precision) + kept
 
 
+def training_bytes(params: float, budget: Budget, machine: Hardware) -> float:
+    """Bytes that training keeps on each device, by the budget's rule; NaN where devices are not
+    known or nothing limits them. The precision of products is none of it: weights, gradients and
+    Adam's state are kept in the formats of the rule.
+    """
+    rule = budget.training_memory
+    if budget.devices is None or rule is None or machine.is_abstract:
+        return float("nan")
+    return rule.bytes_each(params, budget.devices, budget.decoder)
+
+
 def _most_params(most: float, budget: Budget, precision: Precision, counted: Counted) -> float:
     """Log of the params of which `counted` gives just `most` bytes, by bisection."""
     low, high = LEAST_PARAMS - 20.0, MOST_PARAMS
@@ -263,6 +281,17 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     size = f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
         name = space.capped_by[k]
+        if name == TRAINING and budget.devices is not None and budget.training_memory is not None:
+            why = budget.training_memory.why_not(
+                float(np.exp(smallest)),
+                budget.devices,
+                machine.memory,
+                machine.name,
+                budget.decoder,
+            )
+            raise PlanError(
+                f"{why}; training_memory='off' (--training-memory off) plans without this limit"
+            )
         counted = serving_bytes if name == "memory" else decoding_bytes
         need = float(counted(np.exp(smallest), precision, budget))
         if name == "memory":

@@ -205,8 +205,9 @@ def _limits(axes: Axes, s: Surface) -> None:
         axes.plot(s.limit_params[good], tokens[good], color=INK, linewidth=width, zorder=2)
     if s.params[0] < s.most_params < s.params[-1]:
         axes.axvline(s.most_params, color=INK, linewidth=1.4, linestyle="-.", zorder=2)
+        done = "trained" if s.capped_by == "training memory" else "served"
         axes.annotate(
-            "most that can be served", (s.most_params, 0.02), (-3, 0),
+            f"most that can be {done}", (s.most_params, 0.02), (-3, 0),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points", rotation=90, ha="right", va="bottom", bbox=HALO, **NOTE,
         )  # fmt: skip
