@@ -50,6 +50,7 @@ __all__ = [
     "Frontier", "Hardware", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan",
     "PlanError", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
     "ServingPlan", "Surface", "TrainingMemory", "TrainingRule", "Width", "as_budget", "as_machine",
-    "best_bits", "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
-    "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "training_memory",
+    "best_bits", "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured",
+    "next_runs", "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine",
+    "training_memory",
 ]

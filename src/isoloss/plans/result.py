@@ -19,7 +19,16 @@ from isoloss.fits import (
     text,
 )
 from isoloss.plans.doubt import FAR, absent, place
-from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
+from isoloss.plans.evidence import (
+    Charts,
+    Choice,
+    LawPlan,
+    Question,
+    Regret,
+    beside_section,
+    charts_of,
+    regrets_of,
+)
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
@@ -177,6 +186,7 @@ class Plan:
             *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+            *self._beside(),
         ]
 
     def _headline(self) -> list[str]:
@@ -217,6 +227,11 @@ class Plan:
             (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
             rows,
         )
+
+    def _beside(self) -> list[Section]:
+        """The published models near the first choice; none of what is no language model."""
+        first = self.choices[0]
+        return [beside_section(first.params, first.tokens)] if self.metric == "nats" else []
 
     def _unit(self) -> str:
         """The currency for the head of a column."""

@@ -1,10 +1,12 @@
 """What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
-`choices` and `charts` are values. `question` keeps what the plan was made from, so that `charting`
-(figures) and `regret` (what simpler choices would cost) can be computed when they are first asked
-for. Nothing here knows `Plan`, which is made of these.
+`choices` and `charts` are values. `beside` puts a choice beside published models. `question` keeps
+what the plan was made from, so that `charting` (figures) and `regret` (what simpler choices would
+cost) can be computed when they are first asked for. Nothing here knows `Plan`, which is made of
+these.
 """
 
+from isoloss.plans.evidence.beside import beside_section
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
@@ -14,6 +16,6 @@ from isoloss.plans.evidence.regret import regrets_of
 # fmt: off
 __all__ = [
     "Charts", "Choice", "Curve", "Frontier", "LawPlan", "Question", "Regret", "Served", "Serving",
-    "Surface", "charts_of", "regrets_of",
+    "Surface", "beside_section", "charts_of", "regrets_of",
 ]
 # fmt: on
