@@ -63,6 +63,9 @@ class Plan:
         Of the budget; None where it says none.
     training_memory
         What training the first choice keeps on each device, in words; None where nothing limits it.
+    repetition
+        How often the first choice reads its unique tokens, and by whose constants a repeat counts;
+        None where the budget has none.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -86,6 +89,7 @@ class Plan:
     currency: str | None = None
     devices: int | None = None
     training_memory: str | None = None
+    repetition: str | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -165,6 +169,7 @@ class Plan:
                     "interval",
                     "tokens",
                     "interval",
+                    *(["epochs"] if self.repetition else []),
                     "loss",
                     "interval",
                     "over the first",
@@ -201,6 +206,8 @@ class Plan:
             )
         if self.training_memory:
             lines.append(f"training memory: {self.training_memory}")
+        if self.repetition:
+            lines.append(f"tokens: {self.repetition}")
         if self.withheld:
             return [
                 *lines,
@@ -263,6 +270,7 @@ class Plan:
             interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
             interval_in_words(c.tokens_interval, compact, c.absent),
+            *([f"{c.epochs:.3g}"] if self.repetition else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
             loss_in_words(c.more),

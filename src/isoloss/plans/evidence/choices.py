@@ -66,6 +66,8 @@ class Choice:
         What they cost at the budget's price, in its currency; NaN where it has none.
     training_bytes
         What training keeps on each device by the budget's rule; NaN where devices are not known.
+    epochs
+        How often the unique tokens of the budget are read; NaN where it does not say how many.
     """
 
     precision: str
@@ -95,6 +97,7 @@ class Choice:
     money: float = float("nan")
     money_interval: tuple[float, float] = NO_INTERVAL
     training_bytes: float = float("nan")
+    epochs: float = float("nan")
 
     @property
     def absent(self) -> Absent:
