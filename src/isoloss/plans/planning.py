@@ -45,6 +45,7 @@ from isoloss.plans.search import (
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
     memory_of,
+    mixture_warning,
     outside_of,
     unsure,
     warnings_of,
@@ -131,6 +132,7 @@ def plan(
     last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
     extra = (*extra, *memory_of(choices[0], budget, device))
     extra = (*extra, *repetition_warning(found.members, choices[0]))
+    extra = (*extra, *mixture_warning(found.members, found.counts, choices[0], budget))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
         found.members, found.counts, budget, device, found.space, found.drawn, found.weights
@@ -280,7 +282,7 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         serving_bytes=float(plain(serving_bytes(n, space.precisions[j], use.budget))),
         rate=rate.how,
         emulated=rate.emulated,
-        counted=counted_over_rule(n, use.budget.decoder),
+        counted=_counted(n, use.budget),
         laws=tuple(m.law.name for m in found.members),
         standing=standing,
         more=more,
@@ -292,8 +294,16 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         money=paid * use.price,
         money_interval=(hours[0] * use.price, hours[1] * use.price),
         training_bytes=training_bytes(n, use.budget, use.device),
+        all_params=n if use.budget.all_params is None else use.budget.all_params,
         epochs=d / (use.budget.unique_tokens or float("nan")),
     )
+
+
+def _counted(params: float, budget: Budget) -> float:
+    """Exact training FLOPs over the 6 N D of costs; NaN for experts of unknown shape."""
+    if budget.decoder is None and budget.all_params is not None:
+        return float("nan")
+    return counted_over_rule(params, budget.decoder)
 
 
 def _intervals(

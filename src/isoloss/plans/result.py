@@ -216,6 +216,9 @@ class Plan:
             ]
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
+        if first.all_params > first.params:
+            size = f"{compact(first.params)} active params of {compact(first.all_params)} on "
+            size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
@@ -238,7 +241,11 @@ class Plan:
     def _beside(self) -> list[Section]:
         """The published models near the first choice; none of what is no language model."""
         first = self.choices[0]
-        return [beside_section(first.params, first.tokens)] if self.metric == "nats" else []
+        return (
+            [beside_section(first.params, first.tokens, first.all_params)]
+            if self.metric == "nats"
+            else []
+        )
 
     def _unit(self) -> str:
         """The currency for the head of a column."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law
+import numpy as np
+
+from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law, loss_in_words
+from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import USUAL, Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
-from isoloss.plans.search import Member, Panel, Space, far, uncompared, views_of
+from isoloss.plans.search import Member, Panel, Space, far, losses_at, uncompared, views_of
+from isoloss.runs import compact
 
 #: Laws of this weight speak, and sizes this many times apart are a disagreement.
 HEARD, APART = 0.05, 2.0
@@ -110,8 +114,9 @@ def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWa
     if budget.devices is None or device.is_abstract:
         return ()
     rule = budget.training_memory or USUAL
-    asked = first.params, budget.devices, device.memory, device.name, budget.decoder
-    why = rule.why_not(*asked) if budget.training_memory is None else None
+    model = budget.decoder, budget.all_params
+    asked = first.params, budget.devices, device.memory, device.name
+    why = rule.why_not(*asked, *model) if budget.training_memory is None else None
     share = first.training_bytes / device.memory
     if share > FULL and not rule.counts_activations:
         why = (
@@ -119,6 +124,32 @@ def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWa
             "are not counted in it; count them, as training_memory='sequences=1,context=8192'"
         )
     return () if why is None else (ResultWarning(WarningKind.OUT_OF_MEMORY, why),)
+
+
+def mixture_of(budget: Budget) -> str | None:
+    """What laws take a mixture of experts for, in words; None of a dense model."""
+    if budget.all_params is None or budget.params is None:
+        return None
+    return (
+        f"laws take the {compact(budget.params)} params that one token uses for N, of "
+        f"{compact(budget.all_params)}, and none here was fitted to mixtures of experts in low "
+        "precision"
+    )
+
+
+def mixture_warning(
+    members: Sequence[Member], counts: Sequence[Sequence[int]], first: Choice, budget: Budget
+) -> tuple[ResultWarning, ...]:
+    """A warning about a mixture of experts, with the loss of a dense model of all its params."""
+    why = mixture_of(budget)
+    if why is None:
+        return ()
+    asked = [Precision(first.precision)], first.all_params, first.tokens, budget
+    loss, weights = losses_at(members, counts, *asked)
+    dense = float(np.average(loss[:, 0], weights=weights))
+    if first.standing != "unknown" and np.isfinite(dense):
+        why += f"; a dense model of all of them would have {loss_in_words(dense)}"
+    return (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, why),)
 
 
 def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:

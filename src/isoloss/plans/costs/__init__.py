@@ -5,11 +5,13 @@
 cost (each product at the wider of its operand formats), `throughput` reads measured rates that
 replace peaks, `shapes` gives the typical decoder of a size, `training_state` the memory that
 training takes on a device and `training_rule` that memory as a limit, `units` reads amounts as
-people write them, `sums` money with its currency, and `sentences` a budget in words.
+people write them, `sums` money with its currency, `mixtures` all and active params, and
+`sentences` a budget in words.
 """
 
 from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
+from isoloss.plans.costs.mixtures import active_and_all, all_params, law_params
 from isoloss.plans.costs.rates import Rate, own_class, rate_of
 from isoloss.plans.costs.sentences import words_of
 from isoloss.plans.costs.shapes import (
@@ -28,8 +30,9 @@ from isoloss.plans.costs.units import Dimension, amount, unit_of
 # fmt: off
 __all__ = [
     "MACHINES", "MFU", "USUAL", "Dimension", "Hardware", "Rate", "TrainingMemory", "TrainingRule",
-    "amount", "as_machine", "as_training_rule", "bits_of", "counted_over_rule", "decoder_of",
-    "exactly", "kv_elements", "measured", "one_currency", "own_class", "rate_of",
-    "register_machine", "shape_in_words", "sum_of", "training_memory", "unit_of", "words_of",
+    "active_and_all", "all_params", "amount", "as_machine", "as_training_rule", "bits_of",
+    "counted_over_rule", "decoder_of", "exactly", "kv_elements", "law_params", "measured",
+    "one_currency", "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of",
+    "training_memory", "unit_of", "words_of",
 ]
 # fmt: on

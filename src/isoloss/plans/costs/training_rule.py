@@ -92,7 +92,11 @@ class TrainingRule:
         return sum(each / (devices if shares >= least else 1) for each, least in kept)
 
     def bytes_each(
-        self, params: float, devices: int, shape: Decoder | Mixture | None = None
+        self,
+        params: float,
+        devices: int,
+        shape: Decoder | Mixture | None = None,
+        whole: float | None = None,
     ) -> float:
         """Bytes on each device.
 
@@ -105,19 +109,22 @@ class TrainingRule:
             That train.
         shape
             Of the model; of a mixture of experts all params are kept.
+        whole
+            All params of a mixture of experts of unknown shape.
 
         Raises
         ------
         PlanError
             Activations of a mixture of experts are asked for.
         """
-        if isinstance(shape, Mixture) and self.counts_activations:
+        is_mixture = isinstance(shape, Mixture) or whole is not None
+        if is_mixture and self.counts_activations:
             raise PlanError(
                 "activations in training are counted for dense decoders, and this is a mixture of "
                 "experts; leave sequences out of training_memory"
             )
         if not self.counts_activations or isinstance(shape, Mixture):
-            return self.state_bytes(devices) * (params if shape is None else float(shape.params))
+            return self.state_bytes(devices) * _all(params, shape, whole)
         if shape is None:
             return self._assumed(params, devices)
         return training_memory(
@@ -133,13 +140,14 @@ class TrainingRule:
         memory: float,
         name: str,
         shape: Decoder | Mixture | None = None,
+        whole: float | None = None,
     ) -> str | None:
         """Why a model cannot be trained on devices of so much memory, or None where it may be."""
-        needed = self.bytes_each(params, devices, shape)
+        needed = self.bytes_each(params, devices, shape, whole)
         if needed <= memory:
             return None
-        count = params if shape is None else float(shape.params)
-        more = self._devices_that_hold(params, memory, shape)
+        count = _all(params, shape, whole)
+        more = self._devices_that_hold(memory, params, shape, whole)
         would = f"{more} would hold it" if more else "no number of devices would hold it"
         return (
             f"training {compact(count)} params on {devices} {name} keeps {needed / 1e9:.4g} GB on "
@@ -147,15 +155,19 @@ class TrainingRule:
         )
 
     def _devices_that_hold(
-        self, params: float, memory: float, shape: Decoder | Mixture | None
+        self,
+        memory: float,
+        params: float,
+        shape: Decoder | Mixture | None,
+        whole: float | None,
     ) -> int | None:
         """The least number of devices that hold a model, None where sharing does not help."""
         low, high = 1, MOST_DEVICES
-        if self.bytes_each(params, high, shape) > memory:
+        if self.bytes_each(params, high, shape, whole) > memory:
             return None
         while low < high:
             middle = (low + high) // 2
-            fits = self.bytes_each(params, middle, shape) <= memory
+            fits = self.bytes_each(params, middle, shape, whole) <= memory
             low, high = (low, middle) if fits else (middle + 1, high)
         return high
 
@@ -172,6 +184,13 @@ class TrainingRule:
             gathered = largest * bytes_a_number("weights", self.weights)
         tokens = self.sequences * self.context
         return self.state_bytes(devices) * params + gathered + tokens * kept
+
+
+def _all(params: float, shape: Decoder | Mixture | None, whole: float | None) -> float:
+    """All params of a model."""
+    if shape is not None:
+        return float(shape.params)
+    return params if whole is None else whole
 
 
 #: The rule where none is given.

@@ -13,7 +13,7 @@ HEAD = (
 )  # fmt: skip
 
 
-def beside_section(params: float, tokens: float) -> Section:
+def beside_section(params: float, tokens: float, all_params: float = float("nan")) -> Section:
     """The published models nearest to params on tokens, with the plan as the first row.
 
     Parameters
@@ -22,9 +22,12 @@ def beside_section(params: float, tokens: float) -> Section:
         Params that one token uses.
     tokens
         Of training.
+    all_params
+        Of a mixture of experts; NaN: those that one token uses.
     """
+    whole = params if all_params != all_params else all_params
     here = (
-        "this plan", compact(params), compact(params), compact(tokens), compact(tokens / params),
+        "this plan", compact(whole), compact(params), compact(tokens), compact(tokens / params),
         "", "1", "", "",
     )  # fmt: skip
     rows = (_row(model, params * tokens) for model in nearest_models(params, tokens, MOST))

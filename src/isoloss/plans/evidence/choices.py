@@ -68,6 +68,8 @@ class Choice:
         What training keeps on each device by the budget's rule; NaN where devices are not known.
     epochs
         How often the unique tokens of the budget are read; NaN where it does not say how many.
+    all_params
+        Of a mixture of experts, whose active ones `params` are; those of a dense model.
     """
 
     precision: str
@@ -98,6 +100,7 @@ class Choice:
     money_interval: tuple[float, float] = NO_INTERVAL
     training_bytes: float = float("nan")
     epochs: float = float("nan")
+    all_params: float = float("nan")
 
     @property
     def absent(self) -> Absent:

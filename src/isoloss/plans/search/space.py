@@ -12,6 +12,7 @@ from isoloss.laws import Array, Jet, Value, plain, select
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware, Rate, bits_of, kv_elements, rate_of
 from isoloss.plans.problems import PlanError
+from isoloss.runs import Mixture
 
 #: Params and tokens outside these are no model: log of counts.
 LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
@@ -234,17 +235,28 @@ def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
         return budget.decoder.weight_bytes(precision) + budget.decoder.kv_bytes(
             budget.context, budget.batch, precision
         )
-    return (params * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
+    whole = params if budget.all_params is None else budget.all_params
+    return (whole * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
 
 
 def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
     """Bytes that one step of decoding reads: as `serving_bytes`, without the table of embeddings of
     a known shape (the assumed one counts no embeddings).
     """
-    if budget.decoder is None:
+    shape, whole = budget.decoder, budget.all_params
+    if shape is None and whole is None:
         return serving_bytes(params, precision, budget)
-    kept = budget.decoder.kv_bytes(budget.context, budget.batch, precision)
-    return budget.decoder.read_bytes(precision) + kept
+    if shape is None:
+        # Experts of unknown size: each sequence reads its own, until all are read.
+        idle = max(0.0, float(whole or 0.0) - float(plain(params)) * budget.batch)
+        return (
+            serving_bytes(params, precision, budget)
+            - idle * bits_of(precision.format("w", "serve")) / 8.0
+        )
+    kept = shape.kv_bytes(budget.context, budget.batch, precision)
+    if isinstance(shape, Mixture):
+        return shape.read_bytes(precision, budget.batch) + kept
+    return shape.read_bytes(precision) + kept
 
 
 def training_bytes(params: float, budget: Budget, machine: Hardware) -> float:
@@ -255,7 +267,7 @@ def training_bytes(params: float, budget: Budget, machine: Hardware) -> float:
     rule = budget.training_memory
     if budget.devices is None or rule is None or machine.is_abstract:
         return float("nan")
-    return rule.bytes_each(params, budget.devices, budget.decoder)
+    return rule.bytes_each(params, budget.devices, budget.decoder, budget.all_params)
 
 
 def _most_params(most: float, budget: Budget, precision: Precision, counted: Counted) -> float:
@@ -288,6 +300,7 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
                 machine.memory,
                 machine.name,
                 budget.decoder,
+                budget.all_params,
             )
             raise PlanError(
                 f"{why}; training_memory='off' (--training-memory off) plans without this limit"
