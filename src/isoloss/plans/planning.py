@@ -14,13 +14,7 @@ from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
-from isoloss.plans.evidence import (
-    Choice,
-    LawPlan,
-    Question,
-    repetition_of,
-    repetition_warning,
-)
+from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
@@ -131,7 +125,6 @@ def plan(
     ties = not_told_apart(panel)
     last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
     extra = (*extra, *memory_of(choices[0], budget, device))
-    extra = (*extra, *repetition_warning(found.members, choices[0]))
     extra = (*extra, *mixture_warning(found.members, found.counts, choices[0], budget))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
@@ -142,7 +135,6 @@ def plan(
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
         currency=budget.currency, devices=budget.devices,
         training_memory=_kept_in_training(choices[0], budget, device),
-        repetition=repetition_of(found.members, budget, choices[0]),
     )  # fmt: skip
 
 

@@ -63,9 +63,6 @@ class Plan:
         Of the budget; None where it says none.
     training_memory
         What training the first choice keeps on each device, in words; None where nothing limits it.
-    repetition
-        How often the first choice reads its unique tokens, and by whose constants a repeat counts;
-        None where the budget has none.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -89,7 +86,6 @@ class Plan:
     currency: str | None = None
     devices: int | None = None
     training_memory: str | None = None
-    repetition: str | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -169,7 +165,7 @@ class Plan:
                     "interval",
                     "tokens",
                     "interval",
-                    *(["epochs"] if self.repetition else []),
+                    *(["epochs"] if self._has_epochs else []),
                     "loss",
                     "interval",
                     "over the first",
@@ -206,8 +202,6 @@ class Plan:
             )
         if self.training_memory:
             lines.append(f"training memory: {self.training_memory}")
-        if self.repetition:
-            lines.append(f"tokens: {self.repetition}")
         if self.withheld:
             return [
                 *lines,
@@ -237,6 +231,10 @@ class Plan:
             (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
             rows,
         )
+
+    @property
+    def _has_epochs(self) -> bool:
+        return any(c.epochs == c.epochs for c in self.choices)
 
     def _beside(self) -> list[Section]:
         """The published models near the first choice; none of what is no language model."""
@@ -277,7 +275,7 @@ class Plan:
             interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
             interval_in_words(c.tokens_interval, compact, c.absent),
-            *([f"{c.epochs:.3g}"] if self.repetition else []),
+            *([f"{c.epochs:.3g}"] if self._has_epochs else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
             loss_in_words(c.more),

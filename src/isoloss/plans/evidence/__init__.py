@@ -1,7 +1,6 @@
 """What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
-`choices` and `charts` are values. `beside` puts a choice beside published models, `epochs` says by
-whose constants repeated tokens count. `question` keeps
+`choices` and `charts` are values. `beside` puts a choice beside published models. `question` keeps
 what the plan was made from, so that `charting` (figures) and `regret` (what simpler choices would
 cost) can be computed when they are first asked for. Nothing here knows `Plan`, which is made of
 these.
@@ -11,14 +10,12 @@ from isoloss.plans.evidence.beside import beside_section
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
-from isoloss.plans.evidence.epochs import repetition_of, repetition_warning
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
 
 # fmt: off
 __all__ = [
     "Charts", "Choice", "Curve", "Frontier", "LawPlan", "Question", "Regret", "Served", "Serving",
-    "Surface", "beside_section", "charts_of", "regrets_of", "repetition_of",
-    "repetition_warning",
+    "Surface", "beside_section", "charts_of", "regrets_of",
 ]
 # fmt: on

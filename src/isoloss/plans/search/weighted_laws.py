@@ -63,8 +63,6 @@ class Member:
         counts by its own weight.
     base_weight
         The share of all laws of that base.
-    borrowed
-        The law whose map of repeated tokens it takes; None where it has its own or none is asked.
     """
 
     law: Law
@@ -74,7 +72,6 @@ class Member:
     group: str | None = None
     base: str | None = None
     base_weight: float = 1.0
-    borrowed: Law | None = None
 
     @property
     def values(self) -> dict[str, Value]:
@@ -367,4 +364,4 @@ def _repeating(member: Member) -> Member:
     new = replace(
         law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay)
     )
-    return replace(member, law=new, drawn=drawn, borrowed=source)
+    return replace(member, law=new, drawn=drawn)
