@@ -19,7 +19,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.decision_quality import DRAWS, FIRST, HORIZONS, STARTS, median, tail, with_error
-from benchmarks.decision_teams import FAMILIES, Family, Oracle, design, form, jittered, published
+from benchmarks.decision_teams import (
+    FAMILIES,
+    Family,
+    Oracle,
+    at_peaks,
+    design,
+    form,
+    jittered,
+    published,
+)
 from benchmarks.timing import repeats, table
 from isoloss.fits import compare, fit
 from isoloss.laws import Array, Inputs, Law, as_inputs
@@ -155,9 +164,9 @@ def _by_plan(listened, compute: float, hardware: str, names) -> tuple[float, flo
     """The first choice of isoloss, also where it would rather not recommend one."""
     asked = {"extrapolate": True, "draws": DRAWS}
     try:
-        found = plan(listened, Budget(compute), hardware, precision=list(names), **asked)
+        found = plan(listened, Budget(compute), at_peaks(hardware), precision=list(names), **asked)
     except PlanError:
-        found = plan(listened, Budget(compute), hardware, precision="bf16", **asked)
+        found = plan(listened, Budget(compute), at_peaks(hardware), precision="bf16", **asked)
     c = found.choices[0]
     return c.params, c.tokens, c.precision
 

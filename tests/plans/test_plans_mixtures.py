@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, plan, rank_serving
+from isoloss.plans import Budget, PlanError, as_machine, plan, rank_serving
 from isoloss.runs import SHAPES, Mixture, compact
 
 DEEPSEEK = SHAPES["deepseek-v3"].shape
@@ -15,7 +15,8 @@ MONTHS = {"train": "2048 h100 for 60 days", "decoder": "deepseek-v3"}
 
 
 def test_a_plan_pays_for_active_params_and_keeps_all() -> None:
-    found = plan("kumar2024", Budget(**MONTHS), precision="bf16", extrapolate=True)
+    machine = as_machine("h100").with_mfu(0.4)
+    found = plan("kumar2024", Budget(**MONTHS), machine, precision="bf16", extrapolate=True)
     c = found.choices[0]
     assert c.params == pytest.approx(ACTIVE)
     assert c.all_params == ALL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from isoloss.formats import Precision
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
-from isoloss.plans.costs import Hardware, counted_over_rule
+from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question
 from isoloss.plans.inherited import withheld_by_fits
@@ -106,7 +107,7 @@ def plan(
     candidates, unknown = _known(members, asked)
     _check_told(members, candidates)
     panel = Panel.of(members, candidates)
-    plans = Plans(panel, space_of(budget, device, candidates), budget, draws)
+    plans = Plans(panel, space_of(budget, device, candidates), budget, draws, device)
     order, difference, lost = _ranked(plans)
     use = Use(budget, device, level)
     choices = tuple(_choice(k, plans, use, float(difference[k, order[0]])) for k in order)
@@ -128,8 +129,9 @@ def plan(
     extra = (*extra, *mixture_warning(found.members, found.counts, choices[0], budget))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
-        found.members, found.counts, budget, device, found.space, found.drawn, found.weights
-    )
+        found.members, found.counts, budget, device, found.space, found.drawn, found.weights,
+        panel, plans.space,
+    )  # fmt: skip
     return Plan(
         choices, by_law, str(budget), str(device), level, withheld, {**sparse, **unknown, **lost},
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
@@ -288,6 +290,8 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         training_bytes=training_bytes(n, use.budget, use.device),
         all_params=n if use.budget.all_params is None else use.budget.all_params,
         epochs=d / (use.budget.unique_tokens or float("nan")),
+        in_doubt=found.in_doubt,
+        **_rates(rate),
     )
 
 
@@ -298,16 +302,34 @@ def _counted(params: float, budget: Budget) -> float:
     return counted_over_rule(params, budget.decoder)
 
 
+def _rates(rate: Rate) -> dict[str, Any]:
+    """What a choice keeps of its rate."""
+    if rate.speed_up is None:
+        return {}
+    gain = rate.speed_up
+    return {
+        "rate_interval": rate.interval, "speed_up": gain.middle, "basis": rate.basis,
+        "speed_up_interval": (gain.low, gain.high), "runs_in": rate.runs_in,
+    }  # fmt: skip
+
+
 def _intervals(
     found: Planned, j: int, outside: float, use: Use, standing: Standing
 ) -> list[tuple[float, float]]:
-    """The intervals of params, tokens, loss and device hours; NaN where there is none."""
+    """The intervals of params, tokens, loss and device hours; NaN where there is none.
+
+    Hours are known of a choice whatever its loss, so rates that are drawn give theirs an interval
+    where no law gives one.
+    """
     best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss", "hours")
     if found.is_point or outside > FAR or standing != "seen":
-        return [NO_INTERVAL] * len(names)
+        hours = NO_INTERVAL
+        if found.in_doubt and found.hours is not None:
+            hours = interval(found.hours[:, j], weights, use.level)
+        return [NO_INTERVAL] * (len(names) - 1) + [hours]
     drawn = {name: getattr(best, name) for name in names[:3]}
-    if found.space.hours is not None:
-        drawn["hours"] = found.space.hours.spent(best.params, best.tokens)
+    if found.hours is not None:
+        drawn["hours"] = found.hours
     held = np.isfinite(best.loss[:, j])
     ends = []
     for name, values in drawn.items():

@@ -75,17 +75,12 @@ def warnings_of(
 ) -> tuple[ResultWarning, ...]:
     """Warnings about the first choice, precision `k` of the space."""
     found = []
-    if not device.is_abstract and first.rate != "measured":
-        text = (
-            f"throughput is {first.rate}, optimistic: no kernel was measured; give a measured table"
-        )
+    if not device.is_abstract and first.basis != "measured":
+        known = f"{first.rate}, taken as exact"
+        known = "that of published runs, not of yours" if first.in_doubt else known
+        text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
-    if first.emulated:
-        names = ", ".join(first.emulated)
-        text = (
-            f"{device.name} does not compute in {names}: products run wider, only memory is saved"
-        )
-        found.append(ResultWarning(WarningKind.UNTESTED, text))
+    found += emulated_of(first, device)
     if space.spendings and not first.binding:
         found.append(
             ResultWarning(
@@ -105,6 +100,21 @@ def warnings_of(
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, unseen))
     found += inherited_of(members)
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
+
+
+def emulated_of(first: Choice, device: Hardware) -> list[ResultWarning]:
+    """A warning for each class that formats without products of their own run in."""
+    where: dict[tuple[str, ...], list[str]] = {}
+    for name, classes in zip(first.emulated, first.runs_in, strict=False):
+        where.setdefault(classes, []).append(name)
+    return [
+        ResultWarning(
+            WarningKind.UNTESTED,
+            f"{device.name} has no products in {', '.join(names)}: they run in "
+            f"{' and '.join(classes)}" + (", only memory is saved" if classes == ("bf16",) else ""),
+        )
+        for classes, names in where.items()
+    ]
 
 
 def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:

@@ -62,11 +62,11 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
 
 def of_plan(plan: Plan) -> dict[str, Any]:
     """What the printed report says: choices, laws, what is left out, warnings."""
-    said = asdict(replace(plan, question=None, drawn=None, judged=plan.regrets))
-    shown = {
-        name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
-    }
-    shown["regrets"] = said["judged"]
+    known = {"judged": plan.regrets, "priced": plan.break_evens}
+    said = asdict(replace(plan, question=None, drawn=None, **known))
+    aside = ("question", "drawn", *known)
+    shown = {name: value for name, value in said.items() if name not in aside}
+    shown |= {"regrets": said["judged"], "break_evens": said["priced"]}
     first = plan.choices[0]
     if plan.metric == "nats":
         near = nearest_models(first.params, first.tokens)

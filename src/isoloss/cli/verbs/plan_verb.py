@@ -164,13 +164,17 @@ def plan(
         typer.Option(
             "--throughput",
             metavar="FILE",
-            help="Measured rates (.csv: precision, stage, flop_per_s, tokens_per_s, params).",
+            help="Measured rates, which come first (.csv: precision, stage, flop_per_s, "
+            "tokens_per_s, params).",
         ),
     ] = None,
     mfu: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            "--mfu", help="Model FLOPs utilisation of training, 0 to 1.", show_default="0.4"
+            "--mfu",
+            metavar="SHARES",
+            help="Model FLOPs utilisation of training, taken as exact: 0.4, or bf16=0.4,fp8=0.25.",
+            show_default="ranges of published runs",
         ),
     ] = None,
     extrapolate: Annotated[

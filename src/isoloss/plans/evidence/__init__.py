@@ -1,12 +1,13 @@
 """What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
 `choices` and `charts` are values. `beside` puts a choice beside published models. `question` keeps
-what the plan was made from, so that `charting` (figures) and `regret` (what simpler choices would
-cost) can be computed when they are first asked for. Nothing here knows `Plan`, which is made of
-these.
+what the plan was made from, so that `charting` (figures), `regret` (what simpler choices would
+cost) and `break_even` (from which speed-up on a precision pays) can be computed when they are first
+asked for. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
+from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
@@ -15,7 +16,8 @@ from isoloss.plans.evidence.regret import regrets_of
 
 # fmt: off
 __all__ = [
-    "Charts", "Choice", "Curve", "Frontier", "LawPlan", "Question", "Regret", "Served", "Serving",
-    "Surface", "beside_section", "charts_of", "regrets_of",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
+    "Regret", "Served", "Serving", "Surface", "beside_section", "break_evens_of", "charts_of",
+    "regrets_of",
 ]
 # fmt: on

@@ -8,7 +8,7 @@ from isoloss.runs import PublishedModel, compact, nearest_models
 #: Rows at most.
 MOST = 4
 HEAD = (
-    "model", "params", "active", "tokens", "tokens per param", "trained in", "6 N D / the plan's",
+    "model", "params", "active", "tokens", "tokens per param", "trained in", "FLOPs / the plan's",
     "published device hours", "source",
 )  # fmt: skip
 
@@ -31,7 +31,10 @@ def beside_section(params: float, tokens: float, all_params: float = float("nan"
         "", "1", "", "",
     )  # fmt: skip
     rows = (_row(model, params * tokens) for model in nearest_models(params, tokens, MOST))
-    note = "nearest in active params and tokens; counts and hours as their authors print them"
+    note = (
+        "nearest in active params and tokens, whose product FLOPs go by; counts and hours as their "
+        "authors print them"
+    )
     return Section("Beside published models", (note,), HEAD, (here, *rows))
 
 

@@ -10,7 +10,15 @@ import numpy as np
 from isoloss.formats import Precision
 from isoloss.laws import Array, Jet, Value, plain, select
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, Rate, bits_of, kv_elements, rate_of
+from isoloss.plans.costs import (
+    Hardware,
+    Rate,
+    RateDraws,
+    bits_of,
+    drawn_costs,
+    kv_elements,
+    rate_of,
+)
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Mixture
 
@@ -18,6 +26,8 @@ from isoloss.runs import Mixture
 LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
 LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
 
+#: Costs of the precisions, (S, n), and FLOP/s of bf16, (S, 1), at draws of the rates.
+Drawn = tuple[Array, Array] | None
 #: Bytes of a model by params, precision and use.
 Counted = Callable[[Value, Precision, Budget], Value]
 #: What the limit on params by the memory of training is called.
@@ -33,7 +43,8 @@ class Spending:
     name
         The word of the budget: "train", "hours", "money".
     each, once
-        Cost a param of one token and of serving, (n,) by precision.
+        Cost a param of one token and of serving, (n,) by precision, or (S, n) where rates are
+        drawn.
     most
         What may be spent, in the unit of the limit.
     """
@@ -50,7 +61,7 @@ class Spending:
     def pick(self, which: Sequence[int]) -> Spending:
         """The limit in the terms of some of the precisions, in the order given."""
         ks = list(which)
-        return replace(self, each=self.each[ks], once=self.once[ks])
+        return replace(self, each=self.each[..., ks], once=self.once[..., ks])
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,14 @@ class Space:
         return most
 
 
+def drawn_space(space: Space, budget: Budget, machine: Hardware, draws: RateDraws) -> Space:
+    """A space with costs at S draws of the rates of its machine in place of the middle ones."""
+    costs, base = drawn_costs(machine, space.precisions, draws)
+    spendings = spendings_of(budget, machine, space.precisions, space.rates, (costs, base))
+    hours = device_hours(budget, machine, space.precisions, space.rates, (costs, base))
+    return replace(space, spendings=tuple(spendings), hours=hours)
+
+
 def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision]) -> Space:
     """The space that a budget leaves on a machine.
 
@@ -141,9 +160,14 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
 
 
 def spendings_of(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn = None,
 ) -> list[Spending]:
-    """The limits of a budget on compute, hours and money, in the terms of each precision.
+    """The limits of a budget on compute, hours and money, in the terms of each precision, at the
+    middle rates or at `drawn` ones.
 
     Raises PlanError for hours, money and a price on a machine that is no device.
     """
@@ -158,11 +182,11 @@ def spendings_of(
             return []
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
-    each, once = _bf16_flops(budget, machine, precisions, rates)
+    each, once = _bf16_flops(budget, machine, precisions, rates, drawn)
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
     if not timed:
         return out
-    hours = device_hours(budget, machine, precisions, rates)
+    hours = device_hours(budget, machine, precisions, rates, drawn)
     if budget.hours is not None and budget.devices is not None:
         out.append(replace(hours, name="hours", most=budget.hours * budget.devices))
     if budget.money is not None and budget.price is not None:
@@ -171,23 +195,35 @@ def spendings_of(
 
 
 def device_hours(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn = None,
 ) -> Spending:
     """The device hours of training and of the tokens served, without a limit, on a device."""
-    each, once = _bf16_flops(budget, machine, precisions, rates)
-    hours = 1.0 / (3600.0 * machine.measured.get("bf16", machine.reached("bf16")))
+    each, once = _bf16_flops(budget, machine, precisions, rates, drawn)
+    hours = 1.0 / (3600.0 * (machine.level.middle if drawn is None else drawn[1]))
     return Spending("device hours", each * hours, once * hours, float("inf"))
 
 
 def _bf16_flops(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn,
 ) -> tuple[Array, Array]:
-    """FLOPs of bf16 a param, of one token of training and of all that are served, by precision."""
+    """FLOPs of bf16 a param, of one token of training and of all that are served, by precision.
+
+    The cost of serving against bf16 is that of the middle rates.
+    """
     served = budget.served or 0.0
     serving = np.array(
         [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
     )
-    return 6.0 * np.array([r.cost for r in rates]), 2.0 * served * serving
+    costs = np.array([r.cost for r in rates]) if drawn is None else drawn[0]
+    return 6.0 * costs, 2.0 * served * serving
 
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
