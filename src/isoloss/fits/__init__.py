@@ -12,7 +12,7 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
 "not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
 "rising_loss", "few_runs", "few_draws", "negative_gaps", "undefined_draws", "extrapolation",
-"no_interval", "laws_disagree", "out_of_memory".
+"no_interval", "laws_disagree", "out_of_memory", "mixture_of_experts".
 """
 
 from isoloss.fits.arguments import FitError

@@ -171,6 +171,12 @@ class WarningKind(StrEnum):
         "Give more devices, or hold fewer params.",
     )
 
+    MIXTURE_OF_EXPERTS = (
+        "mixture_of_experts",
+        "The model is a mixture of experts, and no law here was fitted to any in low precision.",
+        "Read what laws say of its active params as a guess, or fit runs of such models.",
+    )
+
     cause: str
     change: str
 

@@ -37,10 +37,12 @@ from isoloss.plans.search import (
     search,
     serving_bytes,
     space_of,
+    training_bytes,
 )
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
     memory_of,
+    mixture_warning,
     no_one_size,
     outside_of,
     unsure,
@@ -164,6 +166,7 @@ def _plan(
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
         *extra, *memory_of(first, budget, device),
+        *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
         *_silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
         *disagreeing(by_law), *not_told_apart(panel), *unseen_of(panel), *defined_nowhere(nowhere),
@@ -179,7 +182,20 @@ def _plan(
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=_epochs(first.tokens, budget.unique_tokens),
+        training_memory=_kept_in_training(first, budget, device),
     )  # fmt: skip
+
+
+def _kept_in_training(first: Choice, budget: Budget, device: Hardware) -> str | None:
+    """What training the first choice keeps on each device, and by which rule; None where devices
+    are not known or no limit is asked for.
+    """
+    if first.training_bytes != first.training_bytes or budget.training_memory is None:
+        return None
+    return (
+        f"{first.training_bytes / 1e9:.4g} of {device.memory / 1e9:.4g} GB on each of "
+        f"{budget.devices} {device.name} ({budget.training_memory.in_words})"
+    )
 
 
 @dataclass(frozen=True)
@@ -337,9 +353,11 @@ def _priced(n: float, d: float, j: int, space: Space, use: Use) -> dict[str, Any
         "device_hours": hours,
         "serving_bytes": float(plain(serving_bytes(n, space.precisions[j], use.budget))),
         "rate": rate.how, "emulated": rate.emulated,
-        "counted": counted_over_rule(n, use.budget.decoder), "paid_hours": paid,
+        "counted": _counted(n, use.budget), "paid_hours": paid,
         "wall_hours": paid / (use.budget.devices or float("nan")), "money": paid * use.price,
-        **_rates(rate),
+        "training_bytes": training_bytes(n, use.budget, use.device),
+        "all_params": n if use.budget.all_params is None else use.budget.all_params,
+        "epochs": d / (use.budget.unique_tokens or float("nan")), **_rates(rate),
     }  # fmt: skip
 
 
@@ -372,6 +390,13 @@ def _epochs(tokens: float, unique: float | None) -> str | None:
     if unique is None:
         return None
     return f"{tokens / unique:.3g} epochs of {compact(unique)} unique tokens"
+
+
+def _counted(params: float, budget: Budget) -> float:
+    """Exact training FLOPs over the 6 N D of costs; NaN for experts of unknown shape."""
+    if budget.decoder is None and budget.all_params is not None:
+        return float("nan")
+    return counted_over_rule(params, budget.decoder)
 
 
 def _rates(rate: Rate) -> dict[str, Any]:

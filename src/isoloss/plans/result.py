@@ -26,6 +26,7 @@ from isoloss.plans.evidence import (
     LawPlan,
     Question,
     Regret,
+    beside_section,
     break_even_section,
     break_evens_of,
     charts_of,
@@ -70,6 +71,8 @@ class Plan:
         does not override; None where they do not.
     repetition
         How often tokens repeat in the first choice, in words; None without unique tokens.
+    training_memory
+        What training the first choice keeps on each device, in words; None where nothing limits it.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -96,6 +99,7 @@ class Plan:
     devices: int | None = None
     apart: str | None = None
     repetition: str | None = None
+    training_memory: str | None = None
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
@@ -189,6 +193,7 @@ class Plan:
                     "interval",
                     "tokens",
                     "interval",
+                    *(["epochs"] if self._has_epochs else []),
                     "loss",
                     "interval",
                     "over the first",
@@ -211,6 +216,7 @@ class Plan:
             *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+            *self._beside(),
         ]
 
     def _headline(self) -> list[str]:
@@ -227,6 +233,8 @@ class Plan:
             lines.append(f"repetition: {self.repetition}")
         if self.apart:
             lines.append(f"no one size: {self.apart}")
+        if self.training_memory:
+            lines.append(f"training memory: {self.training_memory}")
         if self.withheld:
             why = f"recommendation withheld: {self.withheld}"
             over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
@@ -235,6 +243,9 @@ class Plan:
             return lines
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
+        if first.all_params > first.params:
+            size = f"{compact(first.params)} active params of {compact(first.all_params)} on "
+            size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
@@ -252,6 +263,19 @@ class Plan:
             (note,),
             (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
             rows,
+        )
+
+    @property
+    def _has_epochs(self) -> bool:
+        return any(c.epochs == c.epochs for c in self.choices)
+
+    def _beside(self) -> list[Section]:
+        """The published models near the first choice; none of what is no language model."""
+        first = self.choices[0]
+        return (
+            [beside_section(first.params, first.tokens, first.all_params)]
+            if self.metric == "nats"
+            else []
         )
 
     def _unit(self) -> str:
@@ -275,6 +299,7 @@ class Plan:
             interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
             interval_in_words(c.tokens_interval, compact, c.absent),
+            *([f"{c.epochs:.3g}"] if self._has_epochs else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
             _more(c),

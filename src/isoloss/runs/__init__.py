@@ -24,12 +24,15 @@ from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.shapes import (
+    MODELS,
     SHAPES,
     GroupedHeads,
     LatentHeads,
     Mixture,
+    PublishedModel,
     PublishedShape,
     as_shape,
+    nearest_models,
     read_config,
 )
 from isoloss.runs.stored import STORES
@@ -49,11 +52,12 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "METRICS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column", "Crew",
-    "Decoder", "DownloadError", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted",
-    "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook", "PerplexitySuspected",
-    "Provenance", "PublicTable", "PublishedShape", "Reader", "Run", "Runs", "RunsError",
-    "RunsWarning", "Store", "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch",
-    "as_runs", "as_shape", "bundled_table", "compact", "cores", "data_folder", "metric_of",
-    "number", "outlook", "read", "read_config", "save_frame", "sweep",
+    "COLUMNS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column",
+    "Crew", "Decoder", "DownloadError", "Flops", "Grid", "GroupedHeads", "LatentHeads",
+    "LossConverted", "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel", "PublishedShape",
+    "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
+    "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
+    "cores", "data_folder", "metric_of", "nearest_models", "number", "outlook", "read",
+    "read_config", "save_frame", "sweep",
 ]

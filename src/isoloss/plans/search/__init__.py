@@ -31,6 +31,7 @@ from isoloss.plans.search.space import (
     serving_bytes,
     space_of,
     spendings_of,
+    training_bytes,
 )
 from isoloss.plans.search.weighted_laws import (
     MISREAD,
@@ -56,6 +57,6 @@ __all__ = [
     "decoding_bytes", "device_hours", "drawn_space", "far", "is_one_base", "levels_of", "loss_of",
     "losses_at", "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "order_of",
     "over_rates", "paper_of", "repeating", "replanned", "reweighted", "search", "serving_bytes",
-    "shares", "space_of", "spendings_of", "thinned", "uncompared", "views_of",
+    "shares", "space_of", "spendings_of", "thinned", "training_bytes", "uncompared", "views_of",
 ]
 # fmt: on
