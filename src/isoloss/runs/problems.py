@@ -4,6 +4,9 @@ apart.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 
 class RunsError(ValueError):
     """One sentence: what is wrong with a table of runs, with the value, and what is accepted."""
@@ -40,4 +43,17 @@ class StoreError(RunsError):
 
 
 class StoreUnwritable(StoreError):
-    """The file itself cannot be read or written, whatever the row: no use in going on."""
+    """The file itself cannot be read or written, whatever the row: no use in going on.
+
+    Attributes
+    ----------
+    path
+        The file; None where it is not known.
+    """
+
+    def __init__(self, sentence: str, path: Path | None = None) -> None:
+        super().__init__(sentence)
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.path)
