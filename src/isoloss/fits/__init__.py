@@ -12,7 +12,8 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
 "not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
 "rising_loss", "few_runs", "few_draws", "negative_gaps", "undefined_draws", "not_defined",
-"unseen_repeats", "extrapolation", "no_interval", "laws_disagree", "out_of_memory".
+"unseen_repeats", "extrapolation", "no_interval", "laws_disagree", "out_of_memory",
+"mixture_of_experts".
 """
 
 from isoloss.fits.arguments import FitError
@@ -28,7 +29,10 @@ from isoloss.fits.doubt import (
     ends_in_words,
     interval_in_words,
     loss_in_words,
+    most_epochs,
+    repetition_warnings,
     share_in_words,
+    too_many_epochs,
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
@@ -72,8 +76,8 @@ __all__ = [
     "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing",
     "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
     "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words", "is_aligned",
-    "join_ridges", "load", "log_slopes", "loss_in_words", "predict", "profile",
-    "profile_prediction", "rollout", "save", "share_in_words", "split", "text", "views",
-    "withholds",
+    "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict", "profile",
+    "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words", "split",
+    "text", "too_many_epochs", "views", "withholds",
 ]
 # fmt: on

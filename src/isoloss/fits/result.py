@@ -18,17 +18,18 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
-    check_repetition,
+    beyond_runs,
     exponent_by_form,
     hidden_beyond,
+    in_parts,
     loss_draws,
-    nothing,
-    outside_runs,
     points,
+    repeating,
     split_compute,
     summarise,
     untold,
     views_at,
+    warnings_at,
     where_told,
     with_discrepancy,
 )
@@ -259,7 +260,7 @@ class Fit:
         sparsity
             Sparsity of the weights, as "2:4".
         unique_tokens
-            The different tokens, for laws of repeated data; None: none is seen twice.
+            The different tokens, as in `isoloss.predict`; None: none is seen twice.
 
         Returns
         -------
@@ -278,13 +279,18 @@ class Fit:
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
-        check_repetition([self.law], x)
-        check_of(of)
+        return in_parts(x, lambda some: self._predict(some, level, of))
+
+    def _predict(self, x: Inputs, level: float | None, of: Of) -> Prediction:
+        """The prediction of points that all repeat tokens, or none of which does."""
+        if (lent := repeating(self.law, x)) is not self.law:
+            found = replace(self, law=lent)._predict(x, level, of)
+            said = (*warnings_at([self.law], x), *found.warnings)
+            return replace(found, warnings=tuple(dict.fromkeys(said)))
         level = self._level(level, len(self.draws) or None)
-        blank = nothing(x, level, of, self.law.metric)
-        seen, name = self.views_at(x), self.law.name
-        found = where_told(x, seen, name, lambda some: self._told(some, level, of), blank)
-        far = outside_runs(x, self.law.box)
+        seen = self.views_at(x)
+        found = where_told(x, seen, self.law, (level, of), lambda at: self._told(at, level, of))
+        far = beyond_runs(self.law, x, self.sample)
         return replace(found, warnings=(*far, *self.doubts(x), *found.warnings))
 
     def _told(self, x: Inputs, level: float, of: Of) -> Prediction:

@@ -181,6 +181,12 @@ class WarningKind(StrEnum):
         "Give more devices, or hold fewer params.",
     )
 
+    MIXTURE_OF_EXPERTS = (
+        "mixture_of_experts",
+        "The model is a mixture of experts, and no law here was fitted to any in low precision.",
+        "Read what laws say of its active params as a guess, or fit runs of such models.",
+    )
+
     cause: str
     change: str
 
@@ -190,6 +196,11 @@ class WarningKind(StrEnum):
         member._value_ = value
         member.cause, member.change = cause, change
         return member
+
+    @property
+    def words(self) -> str:
+        """The kind in plain words, for reports; its spelling is for programs."""
+        return "assumptions" if self == WarningKind.UNTESTED else self.value.replace("_", " ")
 
 
 #: Kinds that withhold the compute-optimal exponent of a fit.
@@ -260,7 +271,10 @@ class ResultWarning:
         object.__setattr__(self, "kind", WarningKind(self.kind))
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.text}"
+        """The text, after its kind in plain words where these add to it."""
+        if self.kind == WarningKind.UNTESTED:
+            return self.text
+        return f"{self.kind.words}: {self.text}"
 
 
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:

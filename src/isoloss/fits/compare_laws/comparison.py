@@ -24,20 +24,22 @@ from isoloss.fits.compare_laws.comparison_report import (
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import (
     Prediction,
-    check_repetition,
     hidden_beyond,
+    in_parts,
     loss_draws,
     nothing,
     outside_runs,
     points,
+    repeating,
     summarise,
+    warnings_at,
 )
 from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs
+from isoloss.laws import Array, Inputs, sees_repetition
 
 
 @equal_by_content
@@ -117,8 +119,15 @@ class Comparison:
         that cannot see a point."""
         level = self._level(level)
         check_of(of)
+        return in_parts(x, lambda some: self._predict(some, level, of))
+
+    def _predict(self, x: Inputs, level: float, of: Of) -> Prediction:
+        """The prediction of points that all repeat tokens, or none of which does."""
         asked = [e for e in self.entries if e.weight > 0]
-        check_repetition([e.fit.law for e in asked], x)
+        own = [e.fit.law for e in asked]
+        often = warnings_at([law for law in own if sees_repetition(law)] or own, x)
+        if not any(map(sees_repetition, own)):  # else those without the term are left out
+            asked = [_repeating(e, x) for e in asked]
         blank = nothing(x, level, of, self.best.law.metric)
         average = partial(self._average, level=level, of=of)
         found = by_those_that_see(asked, x, average, blank)
@@ -126,7 +135,7 @@ class Comparison:
         told = np.flatnonzero(np.isfinite(found.loss))
         hidden = hidden_beyond(laws, x.take(told)) if len(told) else ()
         far = outside_runs(x, asked[0].fit.law.box)
-        return replace(found, warnings=(*far, *hidden, *found.warnings))
+        return replace(found, warnings=(*far, *hidden, *often, *found.warnings))
 
     def _level(self, level: float | None) -> float:
         """A level that is asked for, which the replicates of each law reach, or its own."""
@@ -203,6 +212,13 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return html(self.sections())
+
+
+def _repeating(entry: Entry, x: Inputs) -> Entry:
+    """The entry of a law with a term for repeated tokens where some point repeats them."""
+    law = repeating(entry.fit.law, x)
+    same = law is entry.fit.law
+    return entry if same else replace(entry, fit=replace(entry.fit, law=law))
 
 
 def _spread(draws: Array, count: int) -> Array:

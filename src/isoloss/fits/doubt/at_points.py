@@ -12,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from isoloss.fits.arguments import FitError, Of
+from isoloss.fits.arguments import Of, check_of
 from isoloss.fits.doubt.prediction import PointStanding, Prediction, outside_runs, summarise
+from isoloss.fits.doubt.repetition import most_epochs, repeating, warnings_at
+from isoloss.fits.sample import Sample
 from isoloss.fits.seeing import View, beyond_bits, unheld_in, views
 from isoloss.fits.unseen_parts import MOST, repeats, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
@@ -97,26 +99,37 @@ def _is_undefined(law: Law, x: Inputs) -> Mask:
         return np.ones(len(x), dtype=bool)
 
 
-def check_repetition(laws: Sequence[Law], x: Inputs) -> None:
-    """Raise FitError where tokens are repeated and no law has a term for that.
+def in_parts(x: Inputs, predicted: Callable[[Inputs], Prediction]) -> Prediction:
+    """The prediction of points that repeat tokens and of those that do not, each on its own.
 
-    Its loss would be that of as many different tokens: too low, by an amount that it cannot tell.
+    What is lent for repeated tokens leaves the others alone, and so does what cannot be lent.
     """
-    if not repeats(x).any() or any(map(sees_repetition, laws)):
-        return
-    names = ", ".join(law.name for law in laws)
-    raise FitError(
-        f"tokens are repeated, for which there is no term in {names}; use a law that has one, as "
-        "'muennighoff2023', or leave unique_tokens out"
-    )
+    again = repeats(x)
+    rows = [part for part in (np.flatnonzero(~again), np.flatnonzero(again)) if len(part)]
+    if len(rows) < 2:
+        return predicted(x)
+    parts, lost = [], []
+    for part in rows:
+        try:
+            parts.append((part, predicted(x.take(part))))
+        except DomainError as error:
+            lost.append((part, error))
+    if not parts:
+        raise lost[0][1]
+    first = parts[0][1]
+    for part, why in lost:
+        seen = [View(str(why))] * len(part)
+        made = nothing(x.take(part), first.level, first.of, first.metric)
+        parts.append((part, as_seen(made, x.take(part), seen, "")))
+    return joined([made for _, made in parts], [part for part, _ in parts])
 
 
 def where_told(
     x: Inputs,
     seen: Sequence[View],
-    law: str,
+    law: Law,
+    asked: tuple[float, Of],
     predicted: Callable[[Inputs], Prediction],
-    blank: Prediction,
 ) -> Prediction:
     """The prediction of the points that a law can tell, joined to those that it cannot.
 
@@ -127,11 +140,11 @@ def where_told(
     seen
         What the law can say of each.
     law
-        Its name.
+        The law.
+    asked
+        Level of the intervals, and what they are of.
     predicted
         The prediction of some points, which the law sees or bounds.
-    blank
-        A prediction of all points without losses (`nothing`).
 
     Returns
     -------
@@ -143,20 +156,23 @@ def where_told(
     DomainError
         The law is defined at none of the points.
     """
-    check_some_defined(seen)
-    told = np.flatnonzero([_standing(v) in ("seen", "at least") for v in seen])
-    if len(told) == len(x):
-        return as_seen(predicted(x), x, seen, law)
-    rest = np.setdiff1d(np.arange(len(x)), told)
-    parts = [of_rows(blank, rest)] + ([predicted(x.take(told))] if len(told) else [])
-    rows = [rest, told][: len(parts)]
-    return as_seen(joined(parts[::-1], rows[::-1]), x, seen, law)
-
-
-def check_some_defined(seen: Sequence[View]) -> None:
-    """Raise DomainError with the reason where a law is defined at no point."""
+    check_of(asked[1])
     if all(v.undefined is not None for v in seen):
         raise DomainError(seen[0].undefined)
+    told = np.flatnonzero([_standing(v) in ("seen", "at least") for v in seen])
+    if len(told) == len(x):
+        return as_seen(predicted(x), x, seen, law.name)
+    rest = np.setdiff1d(np.arange(len(x)), told)
+    blank = of_rows(nothing(x, *asked, law.metric), rest)
+    parts = [blank] + ([predicted(x.take(told))] if len(told) else [])
+    rows = [rest, told][: len(parts)]
+    return as_seen(joined(parts[::-1], rows[::-1]), x, seen, law.name)
+
+
+def beyond_runs(law: Law, x: Inputs, sample: Sample | None) -> tuple[ResultWarning, ...]:
+    """Warnings of points outside the runs of a law, in counts and in repeats of tokens."""
+    most = most_epochs(law, None if sample is None else sample.x)
+    return (*outside_runs(x, law.box), *warnings_at([law], x, most))
 
 
 def nothing(x: Inputs, level: float, of: Of, metric: str) -> Prediction:
@@ -283,6 +299,7 @@ def not_defined(seen: Sequence[View]) -> tuple[ResultWarning, ...]:
 
 def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
     """The prediction of a law without replicates: no interval, and a warning that says so."""
+    own, law = law, repeating(law, x)
     missing = ResultWarning(
         WarningKind.NO_INTERVAL,
         f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
@@ -295,6 +312,7 @@ def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
         return replace(found, warnings=())
 
     seen = views_at(law, views(law, x.levels.items), x)
-    found = where_told(x, seen, law.name, predicted, nothing(x, level, "mean", law.metric))
-    said = (*outside_runs(x, law.box), missing, *unseen_at_points(law, x), *found.warnings)
+    found = where_told(x, seen, law, (level, "mean"), predicted)
+    said = (*outside_runs(x, law.box), missing, *warnings_at([own], x))
+    said = (*said, *unseen_at_points(law, x), *found.warnings)
     return replace(found, warnings=said)

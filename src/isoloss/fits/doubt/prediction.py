@@ -181,6 +181,10 @@ def points(
         )
     names = [precision] if isinstance(precision, str | Precision) else list(precision)
     unique = None if unique_tokens is None else _counted("unique_tokens", unique_tokens)
+    if unique is not None and (unique < 1).any():
+        raise FitError(
+            f"unique_tokens is {unique.min():g}; accepted is a count of tokens, 1 or more"
+        )
     rows = _one_length(n, d, names, unique)
     groups = None if group is None else [group] * rows
     return as_inputs(n, d, names, unique_tokens=unique, group=groups, sparsity=[sparsity] * rows)
