@@ -39,7 +39,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs, sees_repetition
+from isoloss.laws import Array, DomainError, Inputs, sees_repetition
 
 
 @equal_by_content
@@ -123,11 +123,12 @@ class Comparison:
 
     def _predict(self, x: Inputs, level: float, of: Of) -> Prediction:
         """The prediction of points that all repeat tokens, or none of which does."""
-        asked = [e for e in self.entries if e.weight > 0]
-        own = [e.fit.law for e in asked]
-        often = warnings_at([law for law in own if sees_repetition(law)] or own, x)
-        if not any(map(sees_repetition, own)):  # else those without the term are left out
-            asked = [_repeating(e, x) for e in asked]
+        given = [e for e in self.entries if e.weight > 0]
+        asked = [_repeating(e, x) for e in given]
+        # Of laws that can take no term, only what they are left out of is said.
+        pairs = zip(given, asked, strict=True)
+        able = [e.fit.law for e, own in pairs if own is not e or sees_repetition(e.fit.law)]
+        often = warnings_at(able, x) if able else ()
         blank = nothing(x, level, of, self.best.law.metric)
         average = partial(self._average, level=level, of=of)
         found = by_those_that_see(asked, x, average, blank)
@@ -215,8 +216,12 @@ class Comparison:
 
 
 def _repeating(entry: Entry, x: Inputs) -> Entry:
-    """The entry of a law with a term for repeated tokens where some point repeats them."""
-    law = repeating(entry.fit.law, x)
+    """The entry of a law with a term for repeated tokens where some point repeats them, and where
+    it has or can take one."""
+    try:
+        law = repeating(entry.fit.law, x)
+    except DomainError:
+        return entry
     same = law is entry.fit.law
     return entry if same else replace(entry, fit=replace(entry.fit, law=law))
 
