@@ -115,8 +115,17 @@ def test_an_average_asks_laws_that_see_repeats(repeating: Comparison) -> None:
     texts = [w.text for w in replace(even, entries=few).predict(*POINT, unique_tokens=2e9).warnings]
     assert any(text.endswith("so it rests on 10% of the weight") for text in texts)
     blind = tuple(e for e in even.entries if e.fit.law.name == "chinchilla")
-    lent = replace(even, entries=blind).predict(*POINT, unique_tokens=2e9)
-    assert any("in chinchilla; muennighoff2023 lends its map" in w.text for w in lent.warnings)
+    with pytest.raises(DomainError, match="chinchilla: it has no term for repeated tokens"):
+        replace(even, entries=blind).predict(*POINT, unique_tokens=2e9)
+    with pytest.raises(DomainError, match="was fitted to runs that see them up to 4 times"):
+        by["chinchilla"].predict(*POINT, unique_tokens=2e9)
+
+
+def test_laws_of_runs_that_repeat_nothing_borrow() -> None:
+    once = repeated_runs().where(pl.col("tokens") == pl.col("unique_tokens"))
+    own = fit("chinchilla", once, draws=20, starts=2)
+    found = own.predict(*POINT, unique_tokens=2e9)
+    assert any("in chinchilla; muennighoff2023 lends its map" in w.text for w in found.warnings)
 
 
 def test_more_repeats_than_in_the_runs_are_far(repeating: Comparison) -> None:

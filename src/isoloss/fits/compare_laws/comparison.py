@@ -30,7 +30,7 @@ from isoloss.fits.doubt import (
     nothing,
     outside_runs,
     points,
-    repeating,
+    repeating_where_able,
     summarise,
     warnings_at,
 )
@@ -39,7 +39,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
-from isoloss.laws import Array, DomainError, Inputs, sees_repetition
+from isoloss.laws import Array, Inputs, sees_repetition
 
 
 @equal_by_content
@@ -218,10 +218,7 @@ class Comparison:
 def _repeating(entry: Entry, x: Inputs) -> Entry:
     """The entry of a law with a term for repeated tokens where some point repeats them, and where
     it has or can take one."""
-    try:
-        law = repeating(entry.fit.law, x)
-    except DomainError:
-        return entry
+    law = repeating_where_able(entry.fit.law, x)
     same = law is entry.fit.law
     return entry if same else replace(entry, fit=replace(entry.fit, law=law))
 

@@ -45,6 +45,7 @@ from isoloss.fits.doubt.profiles import (
 from isoloss.fits.doubt.repetition import (
     most_epochs,
     repeating,
+    repeating_where_able,
     repetition_warnings,
     too_many_epochs,
     warnings_at,
@@ -60,8 +61,8 @@ __all__ = [
     "exponent_by_form", "hidden_beyond", "in_parts", "interval_in_words", "joined", "lack_of_fit",
     "likelihood_scale", "loss_draws", "loss_in_words", "most_epochs", "noise", "not_defined",
     "nothing", "of_rows", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
-    "profile_of_loss", "repeating", "repetition_warnings", "resample", "share_in_words",
-    "split_compute", "summarise", "too_many_epochs", "untold", "views_at", "warnings_at",
-    "where_told", "with_discrepancy",
+    "profile_of_loss", "repeating", "repeating_where_able", "repetition_warnings", "resample",
+    "share_in_words", "split_compute", "summarise", "too_many_epochs", "untold", "views_at",
+    "warnings_at", "where_told", "with_discrepancy",
 ]
 # fmt: on

@@ -14,6 +14,7 @@ from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import (
     LENDER,
     MOST_EPOCHS,
+    DomainError,
     Inputs,
     Law,
     lent_constants,
@@ -36,6 +37,14 @@ def repeating(law: Law, x: Inputs) -> Law:
     if x.unique_tokens is None or not again.any():
         return law
     return with_repetition(law, float(x.unique_tokens[again].min()))
+
+
+def repeating_where_able(law: Law, x: Inputs) -> Law:
+    """As `repeating`; the law as it is where it has no such term and can take none."""
+    try:
+        return repeating(law, x)
+    except DomainError:
+        return law
 
 
 def repetition_warnings(
