@@ -32,6 +32,10 @@ class ValueIgnored(RunsWarning):
     """A value in an optional column could not be used and is taken as unknown."""
 
 
+class DownloadError(RunsError):
+    """One sentence: why a public table could not be downloaded, and how to try again."""
+
+
 class StoreError(RunsError):
     """One sentence: why a store cannot be used, with its path, and what to do; what it holds is
     kept.
