@@ -295,22 +295,25 @@ def _intervals(
     Hours are known of a choice whatever its loss, so rates that are drawn give theirs an interval
     where no law gives one.
     """
-    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss", "hours")
+    none = [NO_INTERVAL] * 3
     if found.is_point or outside > FAR or standing != "seen":
-        hours = NO_INTERVAL
-        if found.in_doubt and found.hours is not None:
-            hours = interval(found.hours[:, j], weights, use.level)
-        return [NO_INTERVAL] * (len(names) - 1) + [hours]
-    drawn = {name: getattr(best, name) for name in names[:3]}
-    if found.hours is not None:
-        drawn["hours"] = found.hours
+        return [*none, _hours(found, j, use) if found.in_doubt else NO_INTERVAL]
+    best, ends = found.drawn, []
     held = np.isfinite(best.loss[:, j])
-    ends = []
-    for name, values in drawn.items():
-        own = interval(values[held, j], weights[held], use.level)
+    for name in ("params", "tokens", "loss"):
+        own = interval(getattr(best, name)[held, j], found.weights[held], use.level)
         along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]
         ends.append(widened(own, along, j, use.level))
-    return ends + [NO_INTERVAL] * (len(names) - len(ends))
+    along = [(r.weight, r.hours) for r in use.ridges(found) if r.hours is not None]
+    return [*ends, widened(_hours(found, j, use), along, j, use.level)]
+
+
+def _hours(found: Planned, j: int, use: Use) -> tuple[float, float]:
+    """The interval of the device hours of a candidate; NaN on a cost model."""
+    if found.hours is None or found.hours_weights is None:
+        return NO_INTERVAL
+    held = np.isfinite(found.hours[:, j])
+    return interval(found.hours[held, j], found.hours_weights[held], use.level)
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

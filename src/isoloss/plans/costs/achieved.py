@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -107,7 +108,8 @@ class Range:
         return replace(other, low=float(ends[0]), middle=middle, high=float(ends[1]), basis=basis)
 
 
-def speed_up_of(name: str, peaks: float, left_out: Sequence[str] = ()) -> Range:
+@lru_cache
+def speed_up_of(name: str, peaks: float, left_out: tuple[str, ...] = ()) -> Range:
     """The range of the speed-up of steps in a class of formats over steps in bf16.
 
     Parameters
@@ -149,7 +151,8 @@ def _power(figure: PublishedSpeedup) -> float:
     return float(np.log(figure.times) / np.log(figure.peaks))
 
 
-def level_of(machine: str, left_out: Sequence[str] = ()) -> Range:
+@lru_cache
+def level_of(machine: str, left_out: tuple[str, ...] = ()) -> Range:
     """The range of the share of its bf16 peak that training in bf16 reaches on a machine.
 
     Parameters
@@ -173,7 +176,7 @@ def level_of(machine: str, left_out: Sequence[str] = ()) -> Range:
     return Range(low, float(np.sqrt(low * high)), high, "assumed")
 
 
-def _share(run: PublishedRun, left_out: Sequence[str]) -> float:
+def _share(run: PublishedRun, left_out: tuple[str, ...]) -> float:
     """The share of its bf16 peak that a run would have reached in bf16."""
     gain = speed_up_of(run.format, run.peaks, left_out).middle
     return run.flop_per_s / run.peak / gain
@@ -193,3 +196,9 @@ def _next_run(machine: str, logs: dict[str, Array]) -> Range:
     step = float(stdtrit(free, 0.5 + COVERAGE / 2)) * np.sqrt(1 + np.pi / (2 * len(own)))
     low, mid, high = (float(np.exp(middle + side * step * spread)) for side in (-1, 0, 1))
     return Range(low, mid, high, "published", **told, least=least, most=most)
+
+
+# Ranges are kept until a figure is added or taken away.
+RUNS.when_changed(level_of.cache_clear)
+SPEEDUPS.when_changed(level_of.cache_clear)
+SPEEDUPS.when_changed(speed_up_of.cache_clear)
