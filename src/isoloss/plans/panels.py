@@ -34,9 +34,9 @@ from isoloss.plans.search import (
     shares,
 )
 
-#: Most draws of the rates beside a law without replicates, and most replicates of a law whose plan
-#: at the middle rates is made for its hours.
-RATES, SIGNED = 400, 200
+#: Most draws of the rates beside a law without replicates; most replicates of a law whose plan at
+#: the middle rates is made for its hours, and the draws that these are costed at.
+RATES, SIGNED, COSTED = 400, 200, 4000
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Planned:
     drawn, weights
         The plan of every replicate, at its own draw of the rates, and the weight of each.
     hours, hours_weights
-        Device hours at draws of the rates of the plans that some replicates have at the middle
+        Device hours of the plans that some replicates have at the middle rates, at draws of the
         rates, (R, n), and their weights; None on a cost model.
     in_doubt
         Whether rates were drawn.
@@ -181,35 +181,31 @@ class Plans:
         draws = [RateDraws.of(self.device, len(own), seed) for seed, own in enumerate(rows)]
         spaces = [drawn_space(found.space, self.budget, self.device, each) for each in draws]
         again, weights = replanned(found.members, rows, levels, self.budget, spaces)
-        hours, shares_of = self._signed(found, rows, draws, levels)
+        hours, shares_of = self._signed(found, rows, levels)
         return replace(
             found, drawn=again, weights=weights, hours=hours, hours_weights=shares_of, in_doubt=True
         )
 
     def _signed(
-        self,
-        found: Planned,
-        rows: Sequence[Sequence[int]],
-        draws: Sequence[RateDraws],
-        levels: Levels,
+        self, found: Planned, rows: Sequence[Sequence[int]], levels: Levels
     ) -> tuple[Array, Array]:
         """Device hours at draws of the rates of plans made at the middle ones, and weights: of some
         replicates of each law, or of the plan of a bare law.
         """
         out, weights = [], []
-        for m, own, each in zip(found.members, rows, draws, strict=True):
-            some = np.unique(np.linspace(0, len(own) - 1, min(len(own), SIGNED)).astype(int))
-            few = each.take(some)
-            space = drawn_space(found.space, self.budget, self.device, few)
+        for seed, (m, own) in enumerate(zip(found.members, rows, strict=True)):
+            draws = RateDraws.of(self.device, COSTED, seed)
+            space = drawn_space(found.space, self.budget, self.device, draws)
             plans = found.mean
             if m.drawn is not None:
-                chosen = [[own[k] for k in some]]
+                few = np.unique(np.linspace(0, len(own) - 1, min(len(own), SIGNED)).astype(int))
+                chosen = [[own[k] for k in few]]
                 plans, _ = replanned([m], chosen, levels, self.budget, found.space)
-            spent = _hours(space, plans)
-            if spent is None:
+            each = np.arange(COSTED) % len(plans.params)
+            if space.hours is None:
                 raise ValueError(f"{self.device.name} has no device hours")
-            out.append(np.broadcast_to(spent, (len(some), len(found.which))))
-            weights += [m.weight / len(some)] * len(some)
+            out.append(space.hours.spent(plans.params[each], plans.tokens[each]))
+            weights += [m.weight / COSTED] * COSTED
         return np.vstack(out), np.array(weights)
 
 

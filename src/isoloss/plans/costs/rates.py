@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from isoloss.formats import Format, Precision
@@ -97,12 +96,6 @@ class RateDraws:
         names = sorted(machine.peaks)
         level, *rest = (rng.permutation(middles) for _ in range(len(names) + 1))
         return cls(level, dict(zip(names, rest, strict=True)))
-
-    def take(self, which: NDArray[np.intp]) -> RateDraws:
-        """Some of the draws."""
-        return RateDraws(
-            self.level[which], {name: each[which] for name, each in self.classes.items()}
-        )
 
 
 def in_doubt(machine: Hardware, rates: Sequence[Rate]) -> bool:
