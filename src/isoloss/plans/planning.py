@@ -38,6 +38,7 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
+    emulated_of,
     memory_of,
     outside_of,
     unsure,
@@ -123,7 +124,7 @@ def plan(
     silent = _silent(panel, own)
     ties = not_told_apart(panel)
     last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
-    extra = (*extra, *memory_of(choices[0], budget, device))
+    extra = (*extra, *memory_of(choices[0], budget, device), *emulated_of(choices, device))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
         found.members, found.counts, budget, device, found.space, found.drawn, found.weights,
@@ -258,8 +259,6 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         flop=6.0 * n * d * rate.cost,
         device_hours=float("nan") if use.device.is_abstract else 6.0 * n * d / rate.flops / 3600.0,
         serving_bytes=float(plain(serving_bytes(n, space.precisions[j], use.budget))),
-        rate=rate.how,
-        emulated=rate.emulated,
         counted=counted_over_rule(n, use.budget.decoder),
         laws=tuple(m.law.name for m in found.members),
         standing=standing,
@@ -271,17 +270,17 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         wall_hours=paid / (use.budget.devices or float("nan")),
         money=paid * use.price,
         money_interval=(hours[0] * use.price, hours[1] * use.price),
-        in_doubt=found.in_doubt,
-        **_rates(rate),
+        **_rates(rate, found.in_doubt),
     )
 
 
-def _rates(rate: Rate) -> dict[str, Any]:
+def _rates(rate: Rate, in_doubt: bool) -> dict[str, Any]:
     """What a choice keeps of its rate."""
+    told = {"rate": rate.how, "emulated": rate.emulated, "in_doubt": in_doubt}
     if rate.speed_up is None:
-        return {}
+        return told
     gain = rate.speed_up
-    return {
+    return told | {
         "rate_interval": rate.interval, "speed_up": gain.middle, "basis": rate.basis,
         "speed_up_interval": (gain.low, gain.high), "runs_in": rate.runs_in,
     }  # fmt: skip

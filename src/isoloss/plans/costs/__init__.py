@@ -14,7 +14,15 @@ from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.published_runs import RUNS, PublishedRun, register_run
 from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup, register_speedup
-from isoloss.plans.costs.rates import Rate, RateDraws, drawn_costs, in_doubt, own_class, rate_of
+from isoloss.plans.costs.rates import (
+    Rate,
+    RateDraws,
+    drawn_costs,
+    in_doubt,
+    lacks,
+    own_class,
+    rate_of,
+)
 from isoloss.plans.costs.sentences import words_of
 from isoloss.plans.costs.shapes import (
     bits_of,
@@ -33,7 +41,7 @@ __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "Dimension", "Hardware", "PublishedRun",
     "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory", "amount", "as_machine",
     "bits_of", "counted_over_rule", "decoder_of", "drawn_costs", "exactly", "in_doubt",
-    "kv_elements", "measured", "one_currency", "own_class", "rate_of", "register_machine",
+    "kv_elements", "lacks", "measured", "one_currency", "own_class", "rate_of", "register_machine",
     "register_run", "register_speedup", "shape_in_words", "sum_of", "too_large_to_train",
     "training_memory", "unit_of", "words_of",
 ]

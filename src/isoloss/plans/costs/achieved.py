@@ -23,7 +23,6 @@ All ranges are of 90%; draws are log-normal, each side with its own spread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -125,25 +124,18 @@ def speed_up_of(name: str, peaks: float, left_out: tuple[str, ...] = ()) -> Rang
         return Range.point(1.0, "published")
     used = [s for s in SPEEDUPS.values() if s.name not in left_out]
     own = [s for s in used if s.format == name and s.peaks != 1.0]
-    powers = np.array([_power(s) for s in own])
+    powers, times = np.array([_power(s) for s in own]), [s.times for s in own] or [float("nan")]
     sources = len({s.source for s in own})
-    least, most = (min(own_times(own)), max(own_times(own))) if own else (np.nan, np.nan)
-    told = {"figures": len(own), "sources": sources, "least": least, "most": most}
+    told = Range(1.0, 1.0, 1.0, "assumed", len(own), sources, min(times), max(times))
     if len(own) < LEAST_FIGURES:
         of_all = [_power(s) for s in used] or [0.5]
-        middle = float(np.mean(powers if len(own) else of_all))
-        ends = sorted((1.0, peaks))
-        return Range(ends[0], float(peaks**middle), ends[1], "assumed", **told)  # type: ignore[arg-type]
+        middle = float(peaks ** np.mean(powers if len(own) else of_all))
+        low, *_, high = sorted((1.0, middle, peaks))
+        return replace(told, low=low, middle=middle, high=high)
     step = float(stdtrit(len(own) - 1, 0.5 + COVERAGE / 2)) * np.sqrt(1 + 1 / sources)
     reach = step * float(powers.std(ddof=1))
-    ends = sorted(float(peaks ** (powers.mean() + side * reach)) for side in (-1, 1))
-    middle = float(peaks ** powers.mean())
-    return Range(ends[0], middle, ends[1], "published", **told)  # type: ignore[arg-type]
-
-
-def own_times(figures: Sequence[PublishedSpeedup]) -> list[float]:
-    """The speed-ups of some figures as published."""
-    return [s.times for s in figures]
+    low, middle, high = sorted(float(peaks ** (powers.mean() + at * reach)) for at in (-1, 0, 1))
+    return replace(told, low=low, middle=middle, high=high, basis="published")
 
 
 def _power(figure: PublishedSpeedup) -> float:
@@ -187,15 +179,15 @@ def _next_run(machine: str, logs: dict[str, Array]) -> Range:
     own, middle = logs[machine], float(np.median(logs[machine]))
     away = np.concatenate([np.abs(v - np.median(v)) for v in logs.values()])
     free = len(away) - len(logs)
-    told = {"figures": len(own), "sources": len(own)}
     least, most = float(np.exp(own.min())), float(np.exp(own.max()))
+    told = Range(1.0, 1.0, 1.0, "published", len(own), len(own), least, most)
     if free < LEAST_FIGURES:
         low, high = min(least, 0.1), 1.0
-        return Range(low, float(np.exp(middle)), high, "assumed", **told, least=least, most=most)
+        return replace(told, low=low, middle=float(np.exp(middle)), high=high, basis="assumed")
     spread = NORMAL * float(np.median(away)) * np.sqrt(len(away) / free)
     step = float(stdtrit(free, 0.5 + COVERAGE / 2)) * np.sqrt(1 + np.pi / (2 * len(own)))
-    low, mid, high = (float(np.exp(middle + side * step * spread)) for side in (-1, 0, 1))
-    return Range(low, mid, high, "published", **told, least=least, most=most)
+    low, mid, high = (float(np.exp(middle + at * step * spread)) for at in (-1, 0, 1))
+    return replace(told, low=low, middle=mid, high=high)
 
 
 # Ranges are kept until a figure is added or taken away.

@@ -128,6 +128,8 @@ def _published(each: BreakEven) -> str:
 
 def _reached(each: BreakEven) -> str:
     low, middle, high = each.reached
+    if low == middle == high == 1.0:
+        return "1.00x (runs in bf16)"
     if low == high:
         return f"{middle:.2f}x ({each.basis})"
     return f"{middle:.2f}x, {low:.2f} to {high:.2f} ({each.basis})"
