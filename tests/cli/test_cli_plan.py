@@ -58,7 +58,8 @@ def test_a_plan_is_drawn_at_once_or_from_its_file(shell, tmp_path) -> None:
 def test_published_laws_side_by_side_withhold_one_answer(shell) -> None:
     text = shell("plan", "published", "--train", "1e23flop", "--hardware", "h100").stdout
     assert "recommendation withheld: " in text
-    assert "--extrapolate" in text
+    assert "no one size: laws of weight would train " in text
+    assert "--extrapolate" not in text  # it does not make laws agree
     assert [
         name for name in ("hoffmann2022", "epoch2024", "sun2025", "chen2025") if name not in text
     ] == []
@@ -118,7 +119,11 @@ def test_a_model_is_served_by_its_shape(shell, tmp_path) -> None:
     assert "--like and --decoder both give a shape; give one of them" in both
     assert "give words of a shape as --decoder" in shell(*use, "--like", words).stderr
     assert "give a name or a file as --like" in shell(*use, "--decoder", "gpt2").stderr
-    assert "a mixture of experts" in shell(*use, "--like", "deepseek-v3").stderr
+    sparse = shell(*use, "--like", "deepseek-v3").stdout
+    assert "Serving 35.7B active of 671B params" in sparse
+    assert "mixture of experts: laws take the 35.7B params that one token uses for N" in sparse
+    told = shell(*use, "--params", "671B active 37B").stdout
+    assert "671B params, 37B active; keys and values of a dense model of these" in told
 
 
 FP8 = ("plan", "sun2025", "--train", "64 h100 for 30 days", "--precision", "bf16,e4m3 g:e5m2")

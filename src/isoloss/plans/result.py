@@ -26,6 +26,7 @@ from isoloss.plans.evidence import (
     LawPlan,
     Question,
     Regret,
+    beside_section,
     break_even_section,
     break_evens_of,
     charts_of,
@@ -65,6 +66,13 @@ class Plan:
         The charts, regrets and break-evens that were read from a file.
     currency, devices
         Of the budget; None where it says none.
+    apart
+        Why there is no one size: laws of weight lie tenfold apart in params, which `extrapolate`
+        does not override; None where they do not.
+    repetition
+        How often tokens repeat in the first choice, in words; None without unique tokens.
+    training_memory
+        What training the first choice keeps on each device, in words; None where nothing limits it.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -89,12 +97,15 @@ class Plan:
     metric: str = "unknown"
     currency: str | None = None
     devices: int | None = None
+    apart: str | None = None
+    repetition: str | None = None
+    training_memory: str | None = None
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Choice | None:
-        """The recommendation; None where it is withheld."""
-        return None if self.withheld else self.choices[0]
+        """The recommendation; None where it is withheld, and where laws lie tenfold apart."""
+        return None if self.withheld or self.apart else self.choices[0]
 
     @cached_property
     def charts(self) -> Charts:
@@ -182,6 +193,7 @@ class Plan:
                     "interval",
                     "tokens",
                     "interval",
+                    *(["epochs"] if self._has_epochs else []),
                     "loss",
                     "interval",
                     "over the first",
@@ -204,6 +216,7 @@ class Plan:
             *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+            *self._beside(),
         ]
 
     def _headline(self) -> list[str]:
@@ -216,14 +229,23 @@ class Plan:
                 f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
                 "the 6 N D used here"
             )
+        if self.repetition:
+            lines.append(f"repetition: {self.repetition}")
+        if self.apart:
+            lines.append(f"no one size: {self.apart}")
+        if self.training_memory:
+            lines.append(f"training memory: {self.training_memory}")
         if self.withheld:
-            return [
-                *lines,
-                f"recommendation withheld: {self.withheld}; "
-                "extrapolate=True (--extrapolate) overrides",
-            ]
+            why = f"recommendation withheld: {self.withheld}"
+            over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
+            lines.append(why + over)
+        if self.best is None:
+            return lines
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
+        if first.all_params > first.params:
+            size = f"{compact(first.params)} active params of {compact(first.all_params)} on "
+            size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
@@ -241,6 +263,19 @@ class Plan:
             (note,),
             (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
             rows,
+        )
+
+    @property
+    def _has_epochs(self) -> bool:
+        return any(c.epochs == c.epochs for c in self.choices)
+
+    def _beside(self) -> list[Section]:
+        """The published models near the first choice; none of what is no language model."""
+        first = self.choices[0]
+        return (
+            [beside_section(first.params, first.tokens, first.all_params)]
+            if self.metric == "nats"
+            else []
         )
 
     def _unit(self) -> str:
@@ -268,9 +303,10 @@ class Plan:
             interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
             interval_in_words(c.tokens_interval, compact, c.absent),
+            *([f"{c.epochs:.3g}"] if self._has_epochs else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
-            loss_in_words(c.more),
+            _more(c),
             _share(c) if len(self.choices) > 1 else "only one",
             ", ".join(c.binding) or "nothing",
         )
@@ -284,6 +320,13 @@ def _loss(c: Choice) -> str:
     if c.standing == "unknown":
         return UNKNOWN
     return f"{'at least ' if c.standing == 'at least' else ''}{loss_in_words(c.loss)}"
+
+
+def _more(c: Choice) -> str:
+    """The loss over the first choice, as far as a law sees both."""
+    if c.standing == "seen" and c.more != c.more:
+        return "no common law"
+    return loss_in_words(c.more)
 
 
 def _share(c: Choice) -> str:

@@ -127,7 +127,8 @@ def break_evens_of(
     except PlanError:  # bf16 does not fit in memory or budget
         return ()
     names = [str(p) for p in space.precisions]
-    asked = [c for c in choices if _is_low(space.precisions[names.index(c.precision)])]
+    told = [c for c in choices if c.precision in names]  # others are defined for no law
+    asked = [c for c in told if _is_low(space.precisions[names.index(c.precision)])]
     which = [names.index(c.precision) for c in asked]
     if not which:
         return ()

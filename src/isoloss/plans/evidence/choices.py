@@ -65,6 +65,12 @@ class Choice:
         Those hours on the budget's devices; NaN where it does not say how many.
     money, money_interval
         What they cost at the budget's price, in its currency; NaN where it has none.
+    training_bytes
+        What training keeps on each device by the budget's rule; NaN where devices are not known.
+    epochs
+        How often the unique tokens of the budget are read; NaN where it does not say how many.
+    all_params
+        Of a mixture of experts, whose active ones `params` are; those of a dense model.
     rate_interval
         Ends of 90% of the FLOP/s that a device reaches in training; NaN on a cost model.
     speed_up, speed_up_interval
@@ -104,6 +110,9 @@ class Choice:
     wall_hours: float = float("nan")
     money: float = float("nan")
     money_interval: tuple[float, float] = NO_INTERVAL
+    training_bytes: float = float("nan")
+    epochs: float = float("nan")
+    all_params: float = float("nan")
     rate_interval: tuple[float, float] = NO_INTERVAL
     speed_up: float = float("nan")
     speed_up_interval: tuple[float, float] = NO_INTERVAL

@@ -20,6 +20,7 @@ from isoloss.plans.costs import (
     rate_of,
 )
 from isoloss.plans.problems import PlanError
+from isoloss.runs import Mixture
 
 #: Params and tokens outside these are no model: log of counts.
 LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
@@ -29,6 +30,8 @@ LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
 Drawn = tuple[Array, Array] | None
 #: Bytes of a model by params, precision and use.
 Counted = Callable[[Value, Precision, Budget], Value]
+#: What the limit on params by the memory of training is called.
+TRAINING = "training memory"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Space:
     spendings
         The limits on cost.
     cap, capped_by
-        Log of the most params by memory and speed, (n,), and the name of the one that binds.
+        Log of the most params by memory, speed and the memory of training, (n,), and the name of
+        the one that binds.
     params, tokens
         Held, as logs, or None.
     hours
@@ -234,7 +238,9 @@ def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
 def _caps(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Log of the most params that memory and speed allow, and which of the two binds."""
+    """Log of the most params that memory, speed and the memory of training allow, and which
+    binds.
+    """
     cap = np.full(len(precisions), MOST_PARAMS)
     by = ["params"] * len(precisions)
     limits: dict[str, tuple[float | None, Counted]] = {"memory": (budget.memory, serving_bytes)}
@@ -246,6 +252,8 @@ def _caps(
             )
         most_read = machine.bandwidth * budget.serving_devices / budget.speed
         limits["speed"] = (most_read, decoding_bytes)
+    if training_bytes(1e9, budget, machine) >= 0:
+        limits[TRAINING] = machine.memory, lambda n, _, use: training_bytes(float(n), use, machine)
     for name, (most, counted) in limits.items():
         if most is not None:
             for k, precision in enumerate(precisions):
@@ -263,17 +271,39 @@ def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
         return budget.decoder.weight_bytes(precision) + budget.decoder.kv_bytes(
             budget.context, budget.batch, precision
         )
-    return (params * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
+    whole = params if budget.all_params is None else budget.all_params
+    return (whole * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
 
 
 def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
     """Bytes that one step of decoding reads: as `serving_bytes`, without the table of embeddings of
     a known shape (the assumed one counts no embeddings).
     """
-    if budget.decoder is None:
+    shape, whole = budget.decoder, budget.all_params
+    if shape is None and whole is None:
         return serving_bytes(params, precision, budget)
-    kept = budget.decoder.kv_bytes(budget.context, budget.batch, precision)
-    return budget.decoder.read_bytes(precision) + kept
+    if shape is None:
+        # Experts of unknown size: each sequence reads its own, until all are read.
+        idle = max(0.0, float(whole or 0.0) - float(plain(params)) * budget.batch)
+        return (
+            serving_bytes(params, precision, budget)
+            - idle * bits_of(precision.format("w", "serve")) / 8.0
+        )
+    kept = shape.kv_bytes(budget.context, budget.batch, precision)
+    if isinstance(shape, Mixture):
+        return shape.read_bytes(precision, budget.batch) + kept
+    return shape.read_bytes(precision) + kept
+
+
+def training_bytes(params: float, budget: Budget, machine: Hardware) -> float:
+    """Bytes that training keeps on each device, by the budget's rule; NaN where devices are not
+    known or nothing limits them. The precision of products is none of it: weights, gradients and
+    Adam's state are kept in the formats of the rule.
+    """
+    rule = budget.training_memory
+    if budget.devices is None or rule is None or machine.is_abstract:
+        return float("nan")
+    return rule.bytes_each(params, budget.devices, budget.decoder, budget.all_params)
 
 
 def _most_params(most: float, budget: Budget, precision: Precision, counted: Counted) -> float:
@@ -299,6 +329,18 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     size = f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
         name = space.capped_by[k]
+        if name == TRAINING and budget.devices is not None and budget.training_memory is not None:
+            why = budget.training_memory.why_not(
+                float(np.exp(smallest)),
+                budget.devices,
+                machine.memory,
+                machine.name,
+                budget.decoder,
+                budget.all_params,
+            )
+            raise PlanError(
+                f"{why}; training_memory='off' (--training-memory off) plans without this limit"
+            )
         counted = serving_bytes if name == "memory" else decoding_bytes
         need = float(counted(np.exp(smallest), precision, budget))
         if name == "memory":
