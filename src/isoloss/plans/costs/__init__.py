@@ -16,7 +16,15 @@ from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.mixtures import active_and_all, all_params, law_params
 from isoloss.plans.costs.published_runs import RUNS, PublishedRun, register_run
 from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup, register_speedup
-from isoloss.plans.costs.rates import Rate, RateDraws, drawn_costs, in_doubt, own_class, rate_of
+from isoloss.plans.costs.rates import (
+    Rate,
+    RateDraws,
+    drawn_costs,
+    in_doubt,
+    lacks,
+    own_class,
+    rate_of,
+)
 from isoloss.plans.costs.sentences import words_of
 from isoloss.plans.costs.shapes import (
     bits_of,
@@ -36,7 +44,7 @@ __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware", "PublishedRun",
     "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory", "TrainingRule",
     "active_and_all", "all_params", "amount", "as_machine", "as_training_rule", "bits_of",
-    "counted_over_rule", "decoder_of", "drawn_costs", "exactly", "in_doubt", "kv_elements",
+    "counted_over_rule", "decoder_of", "drawn_costs", "exactly", "in_doubt", "kv_elements", "lacks",
     "law_params", "measured", "one_currency", "own_class", "rate_of", "register_machine",
     "register_run", "register_speedup", "shape_in_words", "sum_of", "training_memory", "unit_of",
     "words_of",

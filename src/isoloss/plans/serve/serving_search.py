@@ -19,7 +19,7 @@ from isoloss.plans.checks import (
     check_switch,
     one_precision,
 )
-from isoloss.plans.costs import Hardware, as_machine
+from isoloss.plans.costs import Hardware, as_machine, lacks
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
 from isoloss.plans.problems import PlanError
@@ -320,13 +320,12 @@ def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
     found += taken_as_exact(panel.members)
     found += inherited_of(panel.members)
     formats = (f for p in panel.precisions for f in p.serve.values())
-    for each in dict.fromkeys(str(f.bare) for f in formats if f.computes_in not in device.peaks):
+    for each in dict.fromkeys(str(f.bare) for f in formats if lacks(device, f)):
         if not device.is_abstract:
             found.append(
                 ResultWarning(
                     WarningKind.UNTESTED,
-                    f"{device.name} does not compute in {each}: "
-                    "only memory and bandwidth are saved",
+                    f"{device.name} has no products in {each}: only memory and bandwidth are saved",
                 )
             )
     return list(dict.fromkeys(found))

@@ -118,8 +118,9 @@ def shade(axes: Axes, regions: tuple[Box, ...], params: Array) -> None:
 def _counted(plan: Plan, charts: Charts) -> str:
     """What the picture holds that its legend does not say."""
     text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
+    over = "rates, laws" if plan.choices[0].in_doubt else "laws"
     text += (
-        f" Intervals: {percent(plan.level)} over laws and bootstrap replicates."
+        f" Intervals: {percent(plan.level)} over {over} and bootstrap replicates."
         if plan.choices[0].has_interval
         else ""
     )
@@ -141,7 +142,9 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
     if charts.frontier is not None:
         found.append((Line2D([], [], **PATH), "best at each budget"))
     if len(charts.surface.cloud_params) > 1:
-        each = "law" if plan.choices[0].is_point else "replicate"
+        first = plan.choices[0]
+        each = "law" if first.is_point else "replicate"
+        each = "draw of the rates" if first.is_point and first.in_doubt else each
         found.append((Line2D([], [], **CLOUD), f"each {each} planned again"))
     if charts.regions:
         found.append((Patch(facecolor=REGION), "region of the runs"))
