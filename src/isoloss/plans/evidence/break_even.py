@@ -18,7 +18,7 @@ from isoloss.fits import Standing
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Rate, RateDraws, drawn_costs
+from isoloss.plans.costs import Rate, RateDraws, drawn_costs_of_models
 from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
@@ -132,7 +132,9 @@ def break_evens_of(
     if not which:
         return ()
     whole = Panel.of(panel.members, [*space.precisions, BF16])
-    costs, _ = drawn_costs(question.device, space.precisions, RateDraws.of(question.device, DRAWS))
+    draws = RateDraws.of(question.device, DRAWS)
+    model = question.budget.decoder, question.budget.params
+    costs, _ = drawn_costs_of_models(question.device, space.precisions, draws, *model)
     return tuple(
         _one(k, whole, question.budget, (space.take(k), plain), choice, (level, 1.0 / costs[:, k]))
         for k, choice in zip(which, asked, strict=True)
