@@ -15,7 +15,7 @@ from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
-from isoloss.plans.evidence import Choice, LawPlan, Question, between
+from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
@@ -127,7 +127,7 @@ def plan(
     last = warnings_of(found.members, choices[0], device, found.space, found.at(order[0]))
     extra = (*extra, *memory_of(choices[0], budget, device))
     extra = (*extra, *mixture_warning(found.members, found.counts, choices[0], budget))
-    silent = (*silent, *between(members, draws, choices, budget))
+    silent = (*silent, *lies_between(members, draws, choices, budget))
     warnings = (*extra, *silent, *told, *disagreeing(by_law), *ties, *unseen_of(panel), *last)
     question = Question(
         found.members, found.counts, budget, device, found.space, found.drawn, found.weights,

@@ -8,7 +8,7 @@ which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
-from isoloss.plans.evidence.between import between
+from isoloss.plans.evidence.between import lies_between
 from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
@@ -18,8 +18,22 @@ from isoloss.plans.evidence.regret import regrets_of
 
 # fmt: off
 __all__ = [
-    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
-    "Regret", "Served", "Serving", "Surface", "beside_section", "between", "break_evens_of",
-    "charts_of", "regrets_of",
+    "BreakEven",
+    "Charts",
+    "Choice",
+    "Curve",
+    "Frontier",
+    "LawBreakEven",
+    "LawPlan",
+    "Question",
+    "Regret",
+    "Served",
+    "Serving",
+    "Surface",
+    "beside_section",
+    "break_evens_of",
+    "charts_of",
+    "lies_between",
+    "regrets_of",
 ]
 # fmt: on

@@ -14,7 +14,7 @@ from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.search import Member, Panel, losses_at, shares
 
 
-def between(
+def lies_between(
     members: Sequence[Member], draws: int, choices: Sequence[Choice], budget: Budget
 ) -> tuple[ResultWarning, ...]:
     """Warnings about choices that no law sees whole, with the losses that they lie between.
