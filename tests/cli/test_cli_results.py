@@ -328,7 +328,7 @@ def test_a_law_predicts_every_combination(shell) -> None:
     assert [line.split() for line in lines[3:7]] == [
         [n, d, "fp", f"{loss(x, y):.4f}"] for n, d, x, y in expected
     ]
-    assert "no_interval: " in result.stdout
+    assert "no interval: " in result.stdout
 
 
 @pytest.mark.parametrize("saved", ["saved_fit", "saved_comparison"])

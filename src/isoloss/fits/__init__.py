@@ -28,7 +28,10 @@ from isoloss.fits.doubt import (
     ends_in_words,
     interval_in_words,
     loss_in_words,
+    most_epochs,
+    repetition_warnings,
     share_in_words,
+    too_many_epochs,
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
@@ -71,8 +74,8 @@ __all__ = [
     "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing", "Units",
     "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
     "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words", "is_aligned",
-    "join_ridges", "load", "log_slopes", "loss_in_words", "predict", "profile",
-    "profile_prediction", "rollout", "save", "share_in_words", "split", "text", "views",
-    "withholds",
+    "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict", "profile",
+    "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words", "split",
+    "text", "too_many_epochs", "views", "withholds",
 ]
 # fmt: on

@@ -19,13 +19,16 @@ from isoloss.fits.doubt import (
     Noise,
     Prediction,
     as_seen,
-    check_repetition,
     exponent_by_form,
     hidden_beyond,
+    in_parts,
     loss_draws,
+    most_epochs,
     points,
+    repeating,
     split_compute,
     summarise,
+    warnings_at,
     with_discrepancy,
 )
 from isoloss.fits.evidence import (
@@ -255,7 +258,8 @@ class Fit:
         sparsity
             Sparsity of the weights, as "2:4".
         unique_tokens
-            The different tokens, for laws of repeated data; None: none is seen twice.
+            The different tokens; None: none is seen twice. A law without a term for repeated
+            tokens takes the map of muennighoff2023, and a warning says so.
 
         Returns
         -------
@@ -274,10 +278,19 @@ class Fit:
 
     def predict_inputs(self, x: Inputs, level: float | None = None, of: Of = "run") -> Prediction:
         """As ``predict``, for inputs that are made."""
-        check_repetition([self.law], x)
+        return in_parts(x, lambda some: self._predict(some, level, of))
+
+    def _predict(self, x: Inputs, level: float | None, of: Of) -> Prediction:
+        """The prediction of points that all repeat tokens, or none of which does."""
+        if (lent := repeating(self.law, x)) is not self.law:
+            found = replace(self, law=lent)._predict(x, level, of)
+            said = (*warnings_at([self.law], x), *found.warnings)
+            return replace(found, warnings=tuple(dict.fromkeys(said)))
         level = self._level(level, len(self.draws) or None)
         hidden = hidden_beyond([(self.law, self.discrepancy)], x)
-        doubts = (*hidden, *self.doubts(x))
+        runs = None if self.sample is None else self.sample.x
+        often = warnings_at([self.law], x, most_epochs(self.law, runs))
+        doubts = (*hidden, *often, *self.doubts(x))
         made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
         alone = loss_draws(self.coordinates, self.draws, x)
         made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)

@@ -187,6 +187,11 @@ class WarningKind(StrEnum):
         member.cause, member.change = cause, change
         return member
 
+    @property
+    def words(self) -> str:
+        """The kind in plain words, for reports; its spelling is for programs."""
+        return "assumptions" if self == WarningKind.UNTESTED else self.value.replace("_", " ")
+
 
 #: Kinds that withhold the compute-optimal exponent of a fit.
 WITHHOLDING = frozenset(
@@ -255,7 +260,10 @@ class ResultWarning:
         object.__setattr__(self, "kind", WarningKind(self.kind))
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.text}"
+        """The text, after its kind in plain words where these add to it."""
+        if self.kind == WarningKind.UNTESTED:
+            return self.text
+        return f"{self.kind.words}: {self.text}"
 
 
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:

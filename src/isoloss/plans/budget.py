@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -173,6 +174,10 @@ class Budget:
             whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
             object.__setattr__(self, name, whole)
         object.__setattr__(self, "decoder", None if decoder is None else _decoder(decoder))
+        if self.unique_tokens is not None and self.unique_tokens < 1:
+            raise PlanError(
+                f"unique_tokens is {self.unique_tokens:g}; accepted is a count of tokens, 1 or more"
+            )
         rule = as_training_rule(training_memory)
         object.__setattr__(self, "training_memory", rule)
         if rule not in (None, USUAL) and self.devices is None:
@@ -193,6 +198,12 @@ class Budget:
             object.__setattr__(self, "params", own)
         object.__setattr__(self, "all_params", all_params(self.decoder, every))
 
+    def with_unique(self, unique: float | None) -> Budget:
+        """The budget with so many unique tokens; None: all are."""
+        other = copy(self)
+        object.__setattr__(other, "unique_tokens", unique)
+        return other
+
     @property
     def limits(self) -> tuple[str, ...]:
         """The words of what is limited or held, as ("train", "memory")."""
@@ -208,7 +219,7 @@ class Budget:
             "served": lambda v: f"{compact(v)} tokens served",
             "params": lambda v: f"{compact(v)} {self._active()}params",
             "tokens": lambda v: f"{compact(v)} tokens",
-            "unique_tokens": lambda v: f"{compact(v)} unique tokens",
+            "unique_tokens": self._unique,
         }
         found = [
             write(getattr(self, name))
@@ -244,6 +255,11 @@ class Budget:
         on = f" of {self.hardware}" if self.hardware and self.hours is None else ""
         hours = money / price
         return f"{at}{on} ({f'{hours:,.0f}' if hours >= 1000 else f'{hours:.4g}'} device hours)"
+
+    def _unique(self, unique: float) -> str:
+        more = self.tokens is not None and unique > self.tokens
+        none = " (more than are trained on, so none repeats)" if more else ""
+        return f"{compact(unique)} unique tokens{none}"
 
     def _sequences(self) -> str:
         if not self.context:

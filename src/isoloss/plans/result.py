@@ -27,12 +27,14 @@ from isoloss.plans.evidence import (
     Question,
     Regret,
     beside_section,
+    break_even_section,
     break_evens_of,
     charts_of,
+    costs_section,
     regrets_of,
+    throughput_of,
 )
 from isoloss.plans.problems import PlanError
-from isoloss.plans.speed_in_words import break_even_section, costs_section, throughput_of
 from isoloss.runs import compact
 
 
@@ -64,6 +66,11 @@ class Plan:
         The charts, regrets and break-evens that were read from a file.
     currency, devices
         Of the budget; None where it says none.
+    apart
+        Why there is no one size: laws of weight lie tenfold apart in params, which `extrapolate`
+        does not override; None where they do not.
+    repetition
+        How often tokens repeat in the first choice, in words; None without unique tokens.
     training_memory
         What training the first choice keeps on each device, in words; None where nothing limits it.
     best : Choice or None
@@ -90,13 +97,15 @@ class Plan:
     metric: str = "unknown"
     currency: str | None = None
     devices: int | None = None
+    apart: str | None = None
+    repetition: str | None = None
     training_memory: str | None = None
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Choice | None:
-        """The recommendation; None where it is withheld."""
-        return None if self.withheld else self.choices[0]
+        """The recommendation; None where it is withheld, and where laws lie tenfold apart."""
+        return None if self.withheld or self.apart else self.choices[0]
 
     @cached_property
     def charts(self) -> Charts:
@@ -220,14 +229,18 @@ class Plan:
                 f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
                 "the 6 N D used here"
             )
+        if self.repetition:
+            lines.append(f"repetition: {self.repetition}")
+        if self.apart:
+            lines.append(f"no one size: {self.apart}")
         if self.training_memory:
             lines.append(f"training memory: {self.training_memory}")
         if self.withheld:
-            return [
-                *lines,
-                f"recommendation withheld: {self.withheld}; "
-                "extrapolate=True (--extrapolate) overrides",
-            ]
+            why = f"recommendation withheld: {self.withheld}"
+            over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
+            lines.append(why + over)
+        if self.best is None:
+            return lines
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if first.all_params > first.params:
@@ -289,7 +302,7 @@ class Plan:
             *([f"{c.epochs:.3g}"] if self._has_epochs else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
-            loss_in_words(c.more),
+            _more(c),
             _share(c) if len(self.choices) > 1 else "only one",
             ", ".join(c.binding) or "nothing",
         )
@@ -303,6 +316,13 @@ def _loss(c: Choice) -> str:
     if c.standing == "unknown":
         return UNKNOWN
     return f"{'at least ' if c.standing == 'at least' else ''}{loss_in_words(c.loss)}"
+
+
+def _more(c: Choice) -> str:
+    """The loss over the first choice, as far as a law sees both."""
+    if c.standing == "seen" and c.more != c.more:
+        return "no common law"
+    return loss_in_words(c.more)
 
 
 def _share(c: Choice) -> str:

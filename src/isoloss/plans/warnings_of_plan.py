@@ -16,8 +16,9 @@ from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Panel, Space, far, losses_at, uncompared, views_of
 from isoloss.runs import compact
 
-#: Laws of this weight speak, and sizes this many times apart are a disagreement.
-HEARD, APART = 0.05, 2.0
+#: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
+#: they have no common answer.
+HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
 
@@ -81,7 +82,7 @@ def warnings_of(
         text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
     found += emulated_of(first, device)
-    if space.spendings and not first.binding:
+    if space.spendings and not first.binding and space.tokens is None:
         found.append(
             ResultWarning(
                 WarningKind.UNTESTED,
@@ -171,15 +172,38 @@ def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:
 
 def disagreeing(by_law: Sequence[LawPlan]) -> tuple[ResultWarning, ...]:
     """A warning where laws of weight, each alone, would train sizes that lie far apart."""
-    told = [each for each in by_law if each.weight >= HEARD]
-    least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
-    if least is None or most is None or most.params <= APART * least.params:
+    ends = _ends(by_law, APART)
+    if ends is None:
         return ()
+    least, most = ends
     text = (
         f"laws of weight would train from {least.params:.3g} params ({least.law}) "
         f"to {most.params:.3g} ({most.law}), so an average of them is no law's optimum"
     )
     return (ResultWarning(WarningKind.LAWS_DISAGREE, text),)
+
+
+def no_one_size(by_law: Sequence[LawPlan]) -> str | None:
+    """Reason where laws of weight lie so far apart in params that no size is an answer, or None."""
+    ends = _ends(by_law, NO_ONE_SIZE)
+    if ends is None:
+        return None
+    least, most = ends
+    return (
+        f"laws of weight would train {compact(least.params)} params ({least.law}) to "
+        f"{compact(most.params)} ({most.law}), {most.params / least.params:.3g} times as many, and "
+        "an average is nobody's optimum; each law's own answer stands below: plan by the law that "
+        "you trust, or fit laws to runs of your own"
+    )
+
+
+def _ends(by_law: Sequence[LawPlan], apart: float) -> tuple[LawPlan, LawPlan] | None:
+    """The laws of weight of the least and the most params, where these lie so many times apart."""
+    told = [each for each in by_law if each.weight >= HEARD]
+    least, most = (pick(told, key=lambda each: each.params, default=None) for pick in (min, max))
+    if least is None or most is None or most.params <= apart * least.params:
+        return None
+    return least, most
 
 
 def _shares_left(first: Choice) -> str:

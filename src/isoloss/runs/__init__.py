@@ -8,6 +8,7 @@ from isoloss.runs.intake import READERS, Opened, Origin, Reader
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
+    DownloadError,
     LossConverted,
     NothingUsable,
     PerplexitySuspected,
@@ -17,7 +18,7 @@ from isoloss.runs.problems import (
     ValueIgnored,
 )
 from isoloss.runs.provenance import Provenance
-from isoloss.runs.published import TABLES, PublicTable, bundled_table
+from isoloss.runs.published import TABLES, PublicTable, bundled_table, data_folder
 from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
@@ -57,11 +58,11 @@ from isoloss.runs.table import Runs
 # fmt: off
 __all__ = [
     "COLUMNS", "ENDS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS",
-    "Column", "Crew", "Decoder", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted",
-    "Matrix", "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook",
+    "Column", "Crew", "Decoder", "DownloadError", "Flops", "Grid", "GroupedHeads", "LatentHeads",
+    "LossConverted", "Matrix", "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook",
     "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel", "PublishedShape",
     "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
     "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
-    "cores", "metric_of", "names_in", "nearest_models", "number", "outlook", "own_precisions",
-    "read", "read_config", "save_frame", "sweep",
+    "cores", "data_folder", "metric_of", "names_in", "nearest_models", "number", "outlook",
+    "own_precisions", "read", "read_config", "save_frame", "sweep",
 ]

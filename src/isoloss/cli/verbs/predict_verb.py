@@ -66,7 +66,7 @@ def predict(
         typer.Option(
             "--unique",
             metavar="TOKENS",
-            help="The different tokens among those of the training, for laws of repeated data.",
+            help="The different tokens among those of the training; beyond them tokens repeat.",
             show_default="none is seen twice",
         ),
     ] = None,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from isoloss.fits.compare_laws.ranking import Entry
-from isoloss.fits.doubt import Prediction, as_seen
+from isoloss.fits.doubt import Prediction, as_seen, joined
 from isoloss.fits.seeing import asked_of
 from isoloss.fits.warning import ResultWarning, WarningKind, by_law
 from isoloss.laws import DomainError, Inputs
@@ -49,7 +49,7 @@ def by_those_that_see(
         names = [f"'{x.levels.items[k]}'" for k in points.present if first[k].sees]
         left = [e.fit.law.name for i, e in enumerate(entries) if i not in asked]
         parts.append(replace(found, warnings=(*found.warnings, *_without(names, left))))
-    return parts[0] if len(parts) == 1 else _joined(parts, list(groups.values()))
+    return parts[0] if len(parts) == 1 else joined(parts, list(groups.values()))
 
 
 def doubts_of_laws(entries: Sequence[Entry], x: Inputs) -> tuple[ResultWarning, ...]:
@@ -69,20 +69,3 @@ def _without(names: Sequence[str], left: Sequence[str]) -> tuple[ResultWarning, 
     laws = f"law{'s' if len(left) > 1 else ''} {', '.join(left)}"
     text = f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} judged without {laws}"
     return (ResultWarning(WarningKind.UNSEEN_PARTS, text),)
-
-
-def _joined(parts: Sequence[Prediction], rows: Sequence[Sequence[int]]) -> Prediction:
-    """Predictions of the rows of some points, in the order of the points."""
-    order = np.argsort(np.concatenate([np.array(own) for own in rows]))
-    columns = ("params", "tokens", "loss", "low", "high")
-    params, tokens, loss, low, high = (
-        np.concatenate([getattr(each, name) for each in parts])[order] for name in columns
-    )
-    names = [name for each in parts for name in each.precision]
-    known = [s for each in parts for s in each.standing or ("seen",) * len(each)]
-    warnings = tuple(dict.fromkeys(w for each in parts for w in each.warnings))
-    return replace(
-        parts[0], params=params, tokens=tokens, precision=tuple(names[i] for i in order),
-        loss=loss, low=low, high=high, warnings=warnings,
-        standing=tuple(known[i] for i in order) if set(known) - {"seen"} else (),
-    )  # fmt: skip

@@ -22,12 +22,14 @@ from isoloss.fits.compare_laws.comparison_report import (
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import (
     Prediction,
-    check_repetition,
     hidden_beyond,
+    in_parts,
     loss_draws,
     outside_runs,
     points,
+    repeating,
     summarise,
+    warnings_at,
 )
 from isoloss.fits.identify import SHARE, widened
 from isoloss.fits.result import Fit
@@ -114,12 +116,17 @@ class Comparison:
         that cannot see a point."""
         level = self._level(level)
         check_of(of)
+        return in_parts(x, lambda some: self._predict(some, level, of))
+
+    def _predict(self, x: Inputs, level: float, of: Of) -> Prediction:
+        """The prediction of points that all repeat tokens, or none of which does."""
         asked = [e for e in self.entries if e.weight > 0]
-        check_repetition([e.fit.law for e in asked], x)
+        often = warnings_at([e.fit.law for e in asked], x)
+        asked = [_repeating(e, x) for e in asked]
         found = by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
         laws = [(e.fit.law, e.fit.discrepancy) for e in asked]
         far = outside_runs(x, asked[0].fit.law.box), hidden_beyond(laws, x)
-        return replace(found, warnings=(*far[0], *far[1], *found.warnings))
+        return replace(found, warnings=(*far[0], *far[1], *often, *found.warnings))
 
     def _level(self, level: float | None) -> float:
         """A level that is asked for, which the replicates of each law reach, or its own."""
@@ -198,6 +205,13 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return html(self.sections())
+
+
+def _repeating(entry: Entry, x: Inputs) -> Entry:
+    """The entry of a law with a term for repeated tokens where some point repeats them."""
+    law = repeating(entry.fit.law, x)
+    same = law is entry.fit.law
+    return entry if same else replace(entry, fit=replace(entry.fit, law=law))
 
 
 def _spread(draws: Array, count: int) -> Array:

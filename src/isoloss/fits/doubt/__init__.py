@@ -15,9 +15,10 @@ from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_f
 from isoloss.fits.doubt.prediction import (
     Prediction,
     as_seen,
-    check_repetition,
     counts,
     hidden_beyond,
+    in_parts,
+    joined,
     loss_draws,
     outside_runs,
     points,
@@ -31,17 +32,25 @@ from isoloss.fits.doubt.profiles import (
     profile_of_constant,
     profile_of_loss,
 )
+from isoloss.fits.doubt.repetition import (
+    most_epochs,
+    repeating,
+    repetition_warnings,
+    too_many_epochs,
+    warnings_at,
+)
 from isoloss.fits.doubt.resampling import Resample, check_resample
 from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
     "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
-    "Prediction", "Profile", "Resample", "as_seen", "check_repetition", "check_resample", "counts",
-    "design_effect", "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form",
-    "hidden_beyond", "interval_in_words", "lack_of_fit", "likelihood_scale", "loss_draws",
-    "loss_in_words", "noise", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
-    "profile_of_loss", "resample", "share_in_words", "split_compute", "summarise",
+    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts", "design_effect",
+    "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form", "hidden_beyond",
+    "in_parts", "interval_in_words", "joined", "lack_of_fit", "likelihood_scale", "loss_draws",
+    "loss_in_words", "most_epochs", "noise", "outside_runs", "points", "prediction_of_law",
+    "profile_of_constant", "profile_of_loss", "repeating", "repetition_warnings", "resample",
+    "share_in_words", "split_compute", "summarise", "too_many_epochs", "warnings_at",
     "with_discrepancy",
 ]
 # fmt: on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,13 +14,14 @@ from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
 from isoloss.fits.doubt.in_words import ends_in_words, loss_in_words, share_in_words
+from isoloss.fits.doubt.repetition import repeating, repeats, warnings_at
 from isoloss.fits.sections import NOT_HELD, POINT_LAW, UNKNOWN, Absent
 from isoloss.fits.seeing import Standing, View, views
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.unseen_parts import MOST, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain, sees_repetition
+from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
 from isoloss.runs import number
 
 
@@ -155,6 +156,35 @@ def as_seen(found: Prediction, x: Inputs, seen: Sequence[View], law: str) -> Pre
     return replace(found, loss=loss, low=low, high=high, standing=standing, warnings=warnings)
 
 
+def joined(parts: Sequence[Prediction], rows: Sequence[Sequence[int]]) -> Prediction:
+    """Predictions of the rows of some points, in the order of the points."""
+    order = np.argsort(np.concatenate([np.array(own) for own in rows]))
+    columns = ("params", "tokens", "loss", "low", "high")
+    params, tokens, loss, low, high = (
+        np.concatenate([getattr(each, name) for each in parts])[order] for name in columns
+    )
+    names = [name for each in parts for name in each.precision]
+    known = [s for each in parts for s in each.standing or ("seen",) * len(each)]
+    warnings = tuple(dict.fromkeys(w for each in parts for w in each.warnings))
+    return replace(
+        parts[0], params=params, tokens=tokens, precision=tuple(names[i] for i in order),
+        loss=loss, low=low, high=high, warnings=warnings,
+        standing=tuple(known[i] for i in order) if set(known) - {"seen"} else (),
+    )  # fmt: skip
+
+
+def in_parts(x: Inputs, predicted: Callable[[Inputs], Prediction]) -> Prediction:
+    """The prediction of points that repeat tokens and of those that do not, each on its own.
+
+    What is lent for repeated tokens leaves the others alone.
+    """
+    again = repeats(x)
+    rows = [part for part in (np.flatnonzero(~again), np.flatnonzero(again)) if len(part)]
+    if len(rows) < 2:
+        return predicted(x)
+    return joined([predicted(x.take(part)) for part in rows], [part.tolist() for part in rows])
+
+
 def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
     """Params and tokens as arrays of shape (n,), from numbers or texts such as "1.3B"."""
     return _counted("params", params), _counted("tokens", tokens)
@@ -203,6 +233,10 @@ def points(
         )
     names = [precision] if isinstance(precision, str | Precision) else list(precision)
     unique = None if unique_tokens is None else _counted("unique_tokens", unique_tokens)
+    if unique is not None and (unique < 1).any():
+        raise FitError(
+            f"unique_tokens is {unique.min():g}; accepted is a count of tokens, 1 or more"
+        )
     rows = _one_length(n, d, names, unique)
     groups = None if group is None else [group] * rows
     return as_inputs(n, d, names, unique_tokens=unique, group=groups, sparsity=[sparsity] * rows)
@@ -221,30 +255,16 @@ def _one_length(n: Array, d: Array, names: Sequence[Any], unique: Array | None) 
     return max(lengths, default=1)
 
 
-def check_repetition(laws: Sequence[Law], x: Inputs) -> None:
-    """Raise FitError where tokens are repeated and a law has no term for that.
-
-    Its loss would be that of as many different tokens: too low, by an amount that it cannot tell.
-    """
-    if x.unique_tokens is None or not (x.unique_tokens < x.tokens).any():
-        return
-    blind = [law.name for law in laws if not sees_repetition(law)]
-    if blind:
-        raise FitError(
-            f"tokens are repeated, for which there is no term in {', '.join(blind)}; use a law "
-            "that has one, as 'muennighoff2023', or leave unique_tokens out"
-        )
-
-
 def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
     """The prediction of a law without replicates: no interval, and a warning that says so."""
+    own, law = law, repeating(law, x)
     loss = law.loss(x)
     none = np.full(len(x), np.nan)
     missing = ResultWarning(
         WarningKind.NO_INTERVAL,
         f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
     )
-    extra = (missing, *unseen_at_points(law, x))
+    extra = (missing, *warnings_at([own], x), *unseen_at_points(law, x))
     found = summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
     # That there are no replicates is said; that none is defined is no news beside it.
     said = (each for each in found.warnings if each.kind != WarningKind.UNDEFINED_DRAWS)

@@ -1,10 +1,10 @@
 """What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
 `choices` and `charts` are values. `beside` puts a choice beside published models, `between` says
-between what one lies whose parts differ. `question` keeps what the plan was made from, so that
-`charting` (figures), `regret` (what simpler choices would cost) and `break_even` (from which speed-
-up on a precision pays) can be computed when they are first asked for. Nothing here knows `Plan`,
-which is made of these.
+between which losses one lies whose parts differ. `question` keeps what the plan was made from, so
+that `charting` (figures), `regret` (what simpler choices would cost) and `break_even` (from which
+speed-up on a precision pays) can be computed when they are first asked for; `speed_in_words` prints
+the last. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
@@ -15,25 +15,12 @@ from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Servi
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
+from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
 
 # fmt: off
 __all__ = [
-    "BreakEven",
-    "Charts",
-    "Choice",
-    "Curve",
-    "Frontier",
-    "LawBreakEven",
-    "LawPlan",
-    "Question",
-    "Regret",
-    "Served",
-    "Serving",
-    "Surface",
-    "beside_section",
-    "break_evens_of",
-    "charts_of",
-    "lies_between",
-    "regrets_of",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
+    "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
+    "break_evens_of", "charts_of", "costs_section", "lies_between", "regrets_of", "throughput_of",
 ]
 # fmt: on

@@ -84,7 +84,9 @@ def titled(plan: Plan) -> str:
     if first.standing != "seen":
         return f"No law sees '{first.precision}'"
     place = f"{compact(first.params)} params on {compact(first.tokens)} tokens, {first.precision}"
-    return f"No single recommendation; least expected loss at {place}" if plan.withheld else place
+    return (
+        f"No single recommendation; least expected loss at {place}" if plan.best is None else place
+    )
 
 
 def caption(plan: Plan) -> str:
@@ -95,7 +97,8 @@ def caption(plan: Plan) -> str:
     on = "" if f" {name}" in plan.budget else f" on {name}"  # a sentence names its machine
     text = f"{plan.budget}{on}; {heard}."
     text += f" Withheld: {plan.withheld}." if plan.withheld else ""
-    kinds = ", ".join(dict.fromkeys(c.kind for c in plan.warnings)) or "none"
+    text += f" No one size: {plan.apart}." if plan.apart else ""
+    kinds = ", ".join(dict.fromkeys(c.kind.words for c in plan.warnings)) or "none"
     return text + f" Warnings: {kinds}."
 
 
@@ -184,7 +187,7 @@ def star(plan: Plan, x: float | None = None, y: float | None = None) -> Line2D:
     """The marker of the plan, hollow where no recommendation is given; without a place that of a
     legend.
     """
-    face, edge = ("white", INK) if plan.withheld else (INK, "white")
+    face, edge = ("white", INK) if plan.best is None else (INK, "white")
     look = {**STAR, "markerfacecolor": face, "markeredgecolor": edge, "linestyle": "", "zorder": 4}
     return Line2D([] if x is None else [x], [] if y is None else [y], **look)
 

@@ -9,7 +9,8 @@ import numpy as np
 from isoloss.files import percent
 from isoloss.fits import UNKNOWN, Section, interval_in_words
 from isoloss.plans.doubt import absent
-from isoloss.plans.evidence import BreakEven, Choice
+from isoloss.plans.evidence.break_even import BreakEven
+from isoloss.plans.evidence.choices import Choice
 from isoloss.runs import compact
 
 READ = "as read: by a law that does not know the format and reads it as one of as many bits"
