@@ -223,9 +223,10 @@ def _bf16_flops(
     The cost of serving against bf16 is that of the middle rates.
     """
     served = budget.served or 0.0
-    serving = np.array(
-        [_serving_cost(machine, p, r, budget) for p, r in zip(precisions, rates, strict=True)]
-    )
+    serving = np.zeros(len(precisions))
+    if served:
+        pairs = zip(precisions, rates, strict=True)
+        serving = np.array([_serving_cost(machine, p, r, budget) for p, r in pairs])
     costs = np.array([r.cost for r in rates]) if drawn is None else drawn[0]
     return 6.0 * costs, 2.0 * served * serving
 
