@@ -79,6 +79,16 @@ def test_a_plan_that_no_law_sees_whole_lies_between_those_of_its_parts() -> None
         assert "by kumar2024, if rounding more of a model never lowers its loss" in said
 
 
+def test_a_gap_lies_between_those_of_its_parts() -> None:
+    use = Budget(decoder="llama3-8b", tokens="15T")
+    found = rank_serving("kumar2024", use, "h100", ["w4", "w4 w.last4:int8"])
+    n = use.params or 0.0
+    ends = [float(preset("kumar2024").gap(n, 15e12, f"fp -> w{b}")) for b in (8, 4)]
+    (said,) = (w.text for w in found.warnings if "lies between" in w.text)
+    assert said.startswith("the gap of 'fp -> w4 w.last4:int8' lies between ")
+    assert f"{ends[0]:.4f} (all as 'fp -> w8') and {ends[1]:.4f} (all as 'fp -> w4')" in said
+
+
 def test_where_no_law_knows_a_part_nothing_is_claimed() -> None:
     found = planned(["bf16", kept("last4")])
     assert not any("lies between" in w.text for w in found.warnings)

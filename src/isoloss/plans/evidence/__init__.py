@@ -8,7 +8,7 @@ the last. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
-from isoloss.plans.evidence.between import lies_between
+from isoloss.plans.evidence.between import gap_lies_between, lies_between
 from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
@@ -21,6 +21,7 @@ from isoloss.plans.evidence.speed_in_words import break_even_section, costs_sect
 __all__ = [
     "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
     "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
-    "break_evens_of", "charts_of", "costs_section", "lies_between", "regrets_of", "throughput_of",
+    "break_evens_of", "charts_of", "costs_section", "gap_lies_between", "lies_between",
+    "regrets_of", "throughput_of",
 ]
 # fmt: on
