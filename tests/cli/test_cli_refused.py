@@ -138,6 +138,10 @@ REFUSED = {
         ["predict", "chinchilla", *ASK],
         "has no value for A, alpha, B, beta, E",
     ),
+    "interval of a law": (
+        ["predict", "epoch2024", *ASK, "--level", "0.5"],
+        "error: --level 0.5 is for a saved fit or comparison; a law alone has no interval\n",
+    ),
     "group of a law": (
         ["predict", "epoch2024", *ASK, "--group", "c4"],
         "are for a saved fit or comparison",

@@ -150,6 +150,16 @@ class WarningKind(StrEnum):
         "Some bootstrap replicates failed, or have no loss at a point.",
         "Add runs near that point, or fix constants.",
     )
+    NOT_DEFINED = (
+        "not_defined",
+        "A law has no loss at a point: the precision or the counts lie outside its domain.",
+        "Ask elsewhere, or take a law that admits the point.",
+    )
+    UNSEEN_REPEATS = (
+        "unseen_repeats",
+        "Runs saw tokens more than once, and the law takes each for a new one.",
+        "Use a law with a term for repeated tokens, or leave such runs out.",
+    )
     EXTRAPOLATION = (
         "extrapolation",
         "A point lies outside the fitted runs, where misfit may show that no run could show.",
@@ -214,6 +224,7 @@ OF_LAW = frozenset(
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
         WarningKind.RISING_LOSS,
+        WarningKind.UNSEEN_REPEATS,
     }
 )
 #: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
