@@ -124,3 +124,17 @@ def test_a_model_is_served_by_its_shape(shell, tmp_path) -> None:
     assert "mixture of experts: laws take the 35.7B params that one token uses for N" in sparse
     told = shell(*use, "--params", "671B active 37B").stdout
     assert "671B params, 37B active; keys and values of a dense model of these" in told
+
+
+def test_the_memory_of_training_is_counted_as_said(shell) -> None:
+    month = ("plan", "kumar2024", "--train", "64 h100 for 100 years", "--precision", "bf16")
+    usual = shell(*month).stdout
+    assert "training memory: 80 of 80 GB on each of 64 h100 (at least: 16 bytes a param" in usual
+    assert "hours, training memory" in usual
+    words = "sequences=1,context=8192,recomputed=blocks"
+    counted = shell(*month, "--training-memory", words).stdout
+    assert "activations of 1 x 8192 tokens a device, blocks recomputed" in counted
+    free = shell(*month, "--training-memory", "off").stdout
+    assert "training memory" not in free
+    assert "would hold it" in free
+    assert "has 'moment=int8'" in shell(*month, "--training-memory", "moment=int8").stderr
