@@ -153,3 +153,17 @@ def test_shares_of_peaks_are_taken_as_exact_and_a_measured_table_comes_first(
     refused = shell(*FP8, "--mfu", "fast")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "cannot read mfu 'fast'; write one share of the peak, as 0.4" in refused.stderr
+
+
+def test_the_memory_of_training_is_counted_as_said(shell) -> None:
+    month = ("plan", "kumar2024", "--train", "64 h100 for 100 years", "--precision", "bf16")
+    usual = shell(*month).stdout
+    assert "training memory: 80 of 80 GB on each of 64 h100 (at least: 16 bytes a param" in usual
+    assert "hours, training memory" in usual
+    words = "sequences=1,context=8192,recomputed=blocks"
+    counted = shell(*month, "--training-memory", words).stdout
+    assert "activations of 1 x 8192 tokens a device, blocks recomputed" in counted
+    free = shell(*month, "--training-memory", "off").stdout
+    assert "training memory" not in free
+    assert "would hold it" in free
+    assert "has 'moment=int8'" in shell(*month, "--training-memory", "moment=int8").stderr

@@ -15,7 +15,7 @@ from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
 from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
-from isoloss.plans.evidence import Choice, LawPlan, Question
+from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
@@ -172,6 +172,7 @@ def _plan(
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
         *_silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
         *disagreeing(by_law), *not_told_apart(panel), *unseen_of(panel), *defined_nowhere(nowhere),
+        *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
     question = Question(

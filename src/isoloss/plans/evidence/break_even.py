@@ -18,7 +18,7 @@ from isoloss.fits import Standing, View
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import RateDraws, drawn_costs
+from isoloss.plans.costs import RateDraws, drawn_costs_of_models
 from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
@@ -134,9 +134,9 @@ def break_evens_of(
         return ()
     panel = Panel.of(panel.members, [*(space.precisions[k] for k in which), BF16])
     sides = Sides(panel, question.budget, space.pick(which), plain)
-    costs, _ = drawn_costs(
-        question.device, sides.low.precisions, RateDraws.of(question.device, DRAWS)
-    )
+    draws = RateDraws.of(question.device, DRAWS)
+    model = question.budget.decoder, question.budget.params
+    costs, _ = drawn_costs_of_models(question.device, sides.low.precisions, draws, *model)
     own = [sides.alone(i) for i in range(len(panel.members))]
     found = _by_laws(sides, own)
     return tuple(

@@ -22,6 +22,7 @@ from isoloss.plans.checks import (
 from isoloss.plans.costs import Hardware, as_machine, lacks
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
+from isoloss.plans.evidence import gap_lies_between
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     EQUAL,
@@ -114,6 +115,7 @@ def rank_serving(
     withheld = None if extrapolate else reason
     mixture = mixture_of(budget)
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
+    told = (*told, *_between(members, gaps.panel, ranked, budget))
     warnings = (*told, *unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
         n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric,
@@ -233,6 +235,17 @@ def _gap_of_all(seeing: Sequence[Member], precision: Precision, budget: Budget) 
         return float("nan")
     n, d = budget.all_params, budget.tokens or 0.0
     return sum(m.weight * _gap(m, n, d, precision) for m in seeing)
+
+
+def _between(
+    members: Sequence[Member], panel: Panel, ranked: Sequence[ServingChoice], budget: Budget
+) -> tuple[ResultWarning, ...]:
+    """Warnings about ways whose parts differ, which no law sees whole."""
+    n, d = _model(budget)
+    unknown = {c.precision for c in ranked if c.gap != c.gap}
+    asked = (p for p in panel.precisions if str(p) in unknown)
+    found = (gap_lies_between(members, p, n, d, budget) for p in asked)
+    return tuple(each for each in found if each is not None)
 
 
 def _order(kept: Sequence[int], found: Sequence[ServingChoice], difference: Array) -> list[int]:
