@@ -21,7 +21,12 @@ from isoloss.runs import RunsError
 #: Room -> study -> its title on the page.
 PAGES: Mapping[str, Mapping[str, str]] = {
     "formats": {"rounding": "Speed of fake quantisation"},
-    "runs": {"sweep_killed": "Sweeps that are killed"},
+    "runs": {
+        "sweep_killed": "Sweeps that are killed",
+        "tiny_tasks": "Tiny tasks through the store",
+        "file_killed": "Files that are replaced, and killed meanwhile",
+        "stores_mutated": "Stores that were damaged",
+    },
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
         "walked_risk": "Risks that are stepped through",
@@ -49,6 +54,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     },
     "plans": {
         "plan_speed": "Speed of a plan",
+        "published_hours": "Hours of published runs",
         "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
         "decision_quality": "Decisions under a truth that nobody fitted",
@@ -66,7 +72,10 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "papers_reproduced": "The papers, reproduced",
         "claims_can_fail": "Claims that can fail",
     },
-    "house": {"imports": "What an import costs"},
+    "house": {
+        "imports": "What an import costs",
+        "command_lines": "Command lines that nobody foresaw",
+    },
 }
 STUDIES = tuple(name for studies in PAGES.values() for name in studies)
 TITLES = {

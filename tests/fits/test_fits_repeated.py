@@ -1,10 +1,10 @@
-"""Predictions where tokens are repeated: only by laws that have a term for it."""
+"""Predictions where tokens are repeated: by a term of the law, or a map that is lent and said."""
 
 import numpy as np
 import pytest
 
-from isoloss.fits import FitError, compare, fit, predict
-from isoloss.laws import LAWS, as_law, sees_repetition
+from isoloss.fits import compare, fit, predict
+from isoloss.laws import LAWS, as_law, sees_repetition, with_repetition
 from isoloss.runs import read
 
 REPEATING = {"muennighoff2023"}
@@ -28,11 +28,15 @@ def blind():
     return fit("chinchilla", read("simulated2024"), draws=20)
 
 
-def test_laws_without_the_term_refuse(blind):
+def test_laws_without_the_term_borrow_it_and_say_so(blind):
     both = compare(["chinchilla", "chinchilla_tied"], read("simulated2024"), draws=20)
     for law in ("hoffmann2022", blind, both):
-        with pytest.raises(FitError, match=r"repeated, for which there is no term in (hoff|chin)"):
-            predict(law, "1B", "100B", unique_tokens="10B")
+        found = predict(law, "1B", "100B", unique_tokens="10B")
+        assert found.loss[0] > predict(law, "1B", "100B").loss[0]
+        assert any("no term for repeated tokens" in w.text for w in found.warnings)
+    laws = {e.fit.law.name: (e.weight, with_repetition(e.fit.law, 1e10)) for e in both.entries}
+    mean = sum(w * law(1e9, 1e11, unique_tokens=1e10) for w, law in laws.values())
+    assert found.loss[0] == pytest.approx(mean, rel=1e-9)
 
 
 def test_no_repeat_needs_no_term(blind):

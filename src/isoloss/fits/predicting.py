@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from isoloss.fits.arguments import FitError, Of, check_level, check_of, shown
 from isoloss.fits.compare_laws import Comparison
-from isoloss.fits.doubt import Prediction, check_repetition, points, prediction_of_law
+from isoloss.fits.doubt import Prediction, in_parts, points, prediction_of_law
 from isoloss.fits.law_arguments import LawLike
 from isoloss.fits.result import Fit
 from isoloss.formats import Precision
@@ -46,7 +46,8 @@ def predict(
     sparsity
         Sparsity of the weights, as "2:4".
     unique_tokens
-        The different tokens among those seen, for laws of repeated data; None: none is seen twice.
+        The different tokens among those seen; None: none is seen twice. Laws without a term for
+        repeated tokens take the map of muennighoff2023, and a warning says so.
 
     Returns
     -------
@@ -69,5 +70,5 @@ def predict(
     x = points(params, tokens, precision, group, sparsity, unique_tokens)
     if isinstance(law, Fit | Comparison):
         return law.predict_inputs(x, level, of)
-    check_repetition([as_law(law)], x)
-    return prediction_of_law(as_law(law), x, 0.9 if level is None else level)
+    known, wanted = as_law(law), 0.9 if level is None else level
+    return in_parts(x, lambda some: prediction_of_law(known, some, wanted))

@@ -150,6 +150,16 @@ class WarningKind(StrEnum):
         "Some bootstrap replicates failed, or have no loss at a point.",
         "Add runs near that point, or fix constants.",
     )
+    NOT_DEFINED = (
+        "not_defined",
+        "A law has no loss at a point: the precision or the counts lie outside its domain.",
+        "Ask elsewhere, or take a law that admits the point.",
+    )
+    UNSEEN_REPEATS = (
+        "unseen_repeats",
+        "Runs saw tokens more than once, and the law takes each for a new one.",
+        "Use a law with a term for repeated tokens, or leave such runs out.",
+    )
     EXTRAPOLATION = (
         "extrapolation",
         "A point lies outside the fitted runs, where misfit may show that no run could show.",
@@ -171,6 +181,12 @@ class WarningKind(StrEnum):
         "Give more devices, or hold fewer params.",
     )
 
+    MIXTURE_OF_EXPERTS = (
+        "mixture_of_experts",
+        "The model is a mixture of experts, and no law here was fitted to any in low precision.",
+        "Read what laws say of its active params as a guess, or fit runs of such models.",
+    )
+
     cause: str
     change: str
 
@@ -180,6 +196,11 @@ class WarningKind(StrEnum):
         member._value_ = value
         member.cause, member.change = cause, change
         return member
+
+    @property
+    def words(self) -> str:
+        """The kind in plain words, for reports; its spelling is for programs."""
+        return "assumptions" if self == WarningKind.UNTESTED else self.value.replace("_", " ")
 
 
 #: Kinds that withhold the compute-optimal exponent of a fit.
@@ -203,6 +224,7 @@ OF_LAW = frozenset(
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
         WarningKind.RISING_LOSS,
+        WarningKind.UNSEEN_REPEATS,
     }
 )
 #: Constants of the base that the exponent and sizes are made of: at a bound they are not held.
@@ -249,7 +271,10 @@ class ResultWarning:
         object.__setattr__(self, "kind", WarningKind(self.kind))
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.text}"
+        """The text, after its kind in plain words where these add to it."""
+        if self.kind == WarningKind.UNTESTED:
+            return self.text
+        return f"{self.kind.words}: {self.text}"
 
 
 def kinds(warnings: Iterable[ResultWarning]) -> set[WarningKind]:

@@ -9,6 +9,13 @@ from isoloss.laws.law import Law
 from isoloss.laws.pieces import PIECES, register_term
 from isoloss.laws.provenance import EVIDENCE, Box, Evidence, kind_of
 from isoloss.laws.registry import LAWS, preset, presets, register
+from isoloss.laws.repetition import (
+    LENDER,
+    MOST_EPOCHS,
+    best_ratio,
+    lent_constants,
+    with_repetition,
+)
 from isoloss.laws.saving import law_from_json
 from isoloss.laws.sight import Sight, alike, seen_parts, sees_repetition, sights, unseen
 from isoloss.laws.terms import (
@@ -33,17 +40,13 @@ from isoloss.laws.terms import (
 )
 
 __all__ = [
-    "EVIDENCE", "LAWS", "PIECES", "Addend", "ArgumentMap", "Array", "Box", "Cap", "Composed",
-    "Condition", "Constant", "Constants",
-    "DomainError", "Evidence", "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law",
-    "Level",
-    "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale",
-    "Sight", "Sparse",
-    "Table", "Value", "alike", "alternatives", "amplitude", "as_inputs", "as_law", "bits_power",
-    "decaying",
-    "exponent", "float_fields",
-    "halving", "kind_of", "law_from_json", "plain", "power", "preset", "presets", "register",
-    "register_term",
-    "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights",
-    "take", "tanh_error", "unseen",
+    "EVIDENCE", "LAWS", "LENDER", "MOST_EPOCHS", "PIECES", "Addend", "ArgumentMap", "Array", "Box",
+    "Cap", "Composed", "Condition", "Constant", "Constants", "DomainError", "Evidence",
+    "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level", "Levels", "Link",
+    "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sight", "Sparse",
+    "Table", "Value", "alike", "alternatives", "amplitude", "as_inputs", "as_law", "best_ratio",
+    "bits_power", "decaying", "exponent", "float_fields", "halving", "kind_of", "law_from_json",
+    "lent_constants", "plain", "power", "preset", "presets", "register", "register_term",
+    "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights", "take",
+    "tanh_error", "unseen", "with_repetition",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from isoloss.fits import ResultWarning, View, WarningKind
+from isoloss.formats import Precision
 from isoloss.laws import Law, alike, seen_parts
 from isoloss.plans.search import Member, Panel, levels_of
 
@@ -93,6 +94,26 @@ def _seen_by_none(panel: Panel, k: int) -> ResultWarning:
     lost = "is a lower bound" if standing == "at least" else "is unknown"
     text = f"no law sees '{p}': {view.why(name, p)}, so its loss {lost}"
     return ResultWarning(WarningKind.UNSEEN_PARTS, text, missing)
+
+
+def defined_nowhere(nowhere: Mapping[Precision, str]) -> tuple[ResultWarning, ...]:
+    """Warnings about the candidates at which no law is defined."""
+    return tuple(
+        ResultWarning(
+            WarningKind.UNSEEN_PARTS,
+            f"no law sees '{precision}': {why}; its loss is unknown, and it is priced at the "
+            "params and tokens of the first choice",
+        )
+        for precision, why in nowhere.items()
+    )
+
+
+def not_repeating(left_out: Mapping[str, str]) -> tuple[ResultWarning, ...]:
+    """Warnings about the laws that are left out because tokens repeat."""
+    return tuple(
+        ResultWarning(WarningKind.UNSEEN_PARTS, f"law {name} is left out: {why}")
+        for name, why in left_out.items()
+    )
 
 
 def _named(names: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def test_a_comparison_prints_it_of_each_law(exact):
     laws = ["chinchilla", "chinchilla_tied"]
     text = str(compare(laws, exact, draws=2, starts=1, holdouts="longest"))
     for name in laws:
-        assert f"{name}: unseen_parts: {name} has no part d: 18 of 27 runs are full prec" in text
+        assert f"{name}: unseen parts: {name} has no part d: 18 of 27 runs are full prec" in text
 
 
 @pytest.mark.parametrize(

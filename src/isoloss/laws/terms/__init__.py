@@ -10,7 +10,7 @@ from isoloss.laws.terms.links import (
     saturating,
     tanh_error,
 )
-from isoloss.laws.terms.maps import Cap, Repetition
+from isoloss.laws.terms.maps import Cap, Repetition, best_params
 from isoloss.laws.terms.patterns import Gate, SharedScale, Sparse
 from isoloss.laws.terms.penalties import Condition, Penalty, Requantised, Rounded
 from isoloss.laws.terms.tables import Table, alternatives, bound, labelled
@@ -18,8 +18,7 @@ from isoloss.laws.terms.tables import Table, alternatives, bound, labelled
 # fmt: off
 __all__ = [
     "Cap", "Condition", "FormatLink", "Gate", "Penalty", "Repetition", "Requantised", "Rounded",
-    "SharedScale", "Sparse", "Table", "alternatives", "bits_power", "bound", "decaying",
-    "float_fields", "halving",
-    "labelled", "noise_of", "saturating", "tanh_error",
+    "SharedScale", "Sparse", "Table", "alternatives", "best_params", "bits_power", "bound",
+    "decaying", "float_fields", "halving", "labelled", "noise_of", "saturating", "tanh_error",
 ]
 # fmt: on

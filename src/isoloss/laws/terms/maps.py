@@ -42,9 +42,7 @@ class Repetition:
     ) -> tuple[Value, Value]:
         """Effective params and tokens."""
         unique = tokens if x.unique_tokens is None else np.minimum(x.unique_tokens, tokens)
-        ratio = np.log(c["alpha"] * c["A"]) - np.log(c["beta"] * c["B"])
-        best = np.exp((ratio + c["beta"] * np.log(unique)) / c["alpha"])
-        enough = np.minimum(best, params)
+        enough = np.minimum(best_params(c, unique), params)
         return (
             _discounted(params, enough, c[self.params_decay.name]),
             _discounted(tokens, unique, c[self.tokens_decay.name]),
@@ -93,6 +91,12 @@ class Cap:
 
     def _acts(self, levels: Levels) -> Mask:
         return np.isfinite(levels.read(self.part, _log_noise))
+
+
+def best_params(c: Constants, tokens: Value) -> Value:
+    """The params that are best for some tokens: (alpha A / (beta B))^(1/alpha) D^(beta/alpha)."""
+    ratio = np.log(c["alpha"] * c["A"]) - np.log(c["beta"] * c["B"])
+    return np.exp((ratio + c["beta"] * np.log(tokens)) / c["alpha"])
 
 
 def _discounted(count: Value, unique: Value, decay: Value) -> Value:

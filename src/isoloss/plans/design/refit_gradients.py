@@ -16,7 +16,7 @@ from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import Candidates
 from isoloss.plans.design.exchange import DesignProblem
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import levels_of, loss_of, members_of, search, space_of
+from isoloss.plans.search import levels_of, loss_of, members_of, repeating, search, space_of
 
 #: Step of the central differences, relative to constants of one and more.
 STEP = 1e-4
@@ -41,7 +41,7 @@ class Target:
 
         NaN where no plan is defined.
         """
-        member = members_of(self.fit, self.group, self.budget.unique_tokens is not None)[0]
+        member = repeating(members_of(self.fit, self.group), self.budget.unique_tokens).members[0]
         c: Mapping[str, Value] = {**member.values, **self.fit.coordinates.constants(theta)}
         space = space_of(self.budget, self.machine, self.precisions)
         levels = levels_of(self.precisions)

@@ -12,7 +12,6 @@ from isoloss.files import real_number, shown_value
 from isoloss.fits import Comparison, Fit
 from isoloss.formats import Precision
 from isoloss.laws import (
-    Composed,
     DomainError,
     Grouped,
     Inputs,
@@ -22,9 +21,7 @@ from isoloss.laws import (
     Value,
     as_inputs,
     as_law,
-    preset,
     presets,
-    sees_repetition,
 )
 from isoloss.plans.problems import PlanError
 
@@ -145,7 +142,6 @@ class Member:
 def members_of(
     laws: LawsLike,
     group: str | None = None,
-    repeats: bool = False,
 ) -> tuple[Member, ...]:
     """The laws that are meant, with weights that add up to one.
 
@@ -157,15 +153,12 @@ def members_of(
         Laws of one base in a list (`is_one_base`) count once together.
     group
         Whose constants, where a law has some for each of several groups.
-    repeats
-        Let each law see repeated tokens through the map of Muennighoff et al. 2023, where it has no
-        term of its own.
 
     Raises
     ------
     PlanError
-        It is none of these, a weight is no share, a law has several groups and `group` names none,
-        or tokens repeat and a law can neither see it nor take the map.
+        It is none of these, a weight is no share, or a law has several groups and `group` names
+        none.
     """
     if isinstance(laws, str) and laws == PUBLISHED:
         laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
@@ -193,7 +186,7 @@ def members_of(
     found = [
         replace(m, weight=m.weight / total, base_weight=_of_base(m, found) / total) for m in found
     ]
-    return tuple(_repeating(m) for m in found) if repeats else tuple(found)
+    return tuple(found)
 
 
 def reweighted(members: Sequence[Member]) -> tuple[Member, ...]:
@@ -342,26 +335,3 @@ def _group(law: Law, group: str | None) -> str | None:
             "name one as group (--group)"
         )
     return group
-
-
-def _repeating(member: Member) -> Member:
-    """The member with the map of repeated data, where its formula can take one."""
-    law = member.law
-    inner = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
-    if sees_repetition(law):
-        return member
-    if not isinstance(inner, Composed):
-        raise PlanError(
-            f"law {law.name!r} has no term for repeated tokens, and its formula takes no map for "
-            "them; leave it out, or leave unique_tokens out"
-        )
-    source = preset("muennighoff2023")
-    assert isinstance(source.formula, Composed)
-    changed = replace(inner, maps=(*source.formula.maps, *inner.maps))
-    formula = replace(law.formula, inner=changed) if isinstance(law.formula, Grouped) else changed
-    decay = {name: source.values[name] for name in ("R_N", "R_D")}
-    drawn = None if member.drawn is None else {**member.drawn, **decay}
-    new = replace(
-        law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay)
-    )
-    return replace(member, law=new, drawn=drawn)

@@ -1,0 +1,97 @@
+"""The headline of a plan: a range where laws have no common answer, rows for what no law sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isoloss.laws import preset
+from isoloss.plans import Budget, LawPlan, PlanError, plan
+from isoloss.plans.warnings_of_plan import disagreeing, no_one_size
+
+HELD = Budget(params="150M", tokens="15B")
+
+
+def alone(name: str, weight: float, params: float) -> LawPlan:
+    return LawPlan(name, weight, "bf16", params, 1e10, 2.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("times", "weight", "warned", "apart"),
+    [(1.99, 0.5, False, False), (2.01, 0.5, True, False), (9.99, 0.5, True, False),
+     (10.01, 0.5, True, True), (10.01, 0.05, True, True), (10.01, 0.049, False, False)],
+)  # fmt: skip
+def test_tenfold_is_no_common_answer(times, weight, warned, apart) -> None:
+    laws = [alone("one", 1 - weight, 1e9), alone("other", weight, times * 1e9)]
+    assert bool(disagreeing(laws)) == warned
+    assert (no_one_size(laws) is not None) == apart
+
+
+def test_laws_tenfold_apart_give_a_range_with_each_answer_and_no_star() -> None:
+    near, far = preset("epoch2024"), preset("quest2025")
+    for extrapolate in (False, True):
+        found = plan([near, far], Budget("1e21 flop"), "h100", extrapolate=extrapolate)
+        assert found.best is None
+        text = str(found)
+        assert "no one size: laws of weight would train 2.78B params (epoch2024) to 56.1B" in text
+        assert "extrapolate=True" not in text
+        assert {each.law for each in found.by_law} == {"epoch2024", "quest2025"}
+    held = plan([near, far], Budget("1e21 flop", params="3B"), "h100", extrapolate=True)
+    assert held.apart is None
+    assert held.best is not None
+
+
+def test_a_candidate_without_a_law_is_a_row_with_its_cost() -> None:
+    asked = ["bf16", "w3 a3", "nvfp4"]
+    found = plan("kumar2024", HELD, "h100", precision=asked)
+    by = {c.precision: c for c in found.choices}
+    assert list(by) == ["bf16", "nvfp4", "w3 a3"]
+    for name in asked[1:]:
+        c = by[name]
+        assert (c.standing, c.absent) == ("unknown", "unknown")
+        assert (c.params, c.tokens) == pytest.approx((1.5e8, 1.5e10))
+        assert np.isnan([c.loss, c.more, c.probability, *c.loss_interval]).all()
+        assert c.device_hours > 0
+        row = next(line for line in str(found).splitlines() if line.startswith(f"  {name} "))
+        assert row.count("unknown") == 6
+    assert by["w3 a3"].serving_bytes == pytest.approx(1.5e8 * 3 / 8)
+    assert any("no law sees 'w3 a3'" in w.text for w in found.warnings)
+
+
+def test_its_size_is_that_of_the_first_choice_where_sizes_are_free() -> None:
+    found = plan(
+        "kumar2024", Budget("1e18 flop", memory="3 GB"), "h100", precision=["bf16", "w3 a3"]
+    )
+    first, other = found.choices
+    assert (other.params, other.tokens) == (first.params, first.tokens)
+    cost = other.flop / (6 * other.params * other.tokens)
+    assert other.spent["train"] == pytest.approx(cost, rel=1e-6)
+
+
+def test_what_one_law_bounds_stands_beside_what_it_sees() -> None:
+    found = plan("hoffmann2022", HELD, "h100", precision=["bf16", "w4", "w8"])
+    assert [c.standing for c in found.choices] == ["seen", "at least", "at least"]
+    assert f"at least {preset('hoffmann2022')(1.5e8, 1.5e10):.4f}" in str(found)
+
+
+@pytest.mark.parametrize("asked", [["w3 a3"], ["w3 a3", "w2 a2"]])
+def test_only_where_no_candidate_is_known_it_is_an_error(asked) -> None:
+    with pytest.raises(PlanError, match="no candidate is defined for any of 1 laws"):
+        plan("kumar2024", HELD, "h100", precision=asked)
+
+
+def test_no_common_law_is_said() -> None:
+    found = plan(["kumar2024", "sun2025"], HELD, "linear-bits",
+                 precision=["w5 a5", "w:e2m2/64 a:e2m2/64"])  # fmt: skip
+    assert [c.standing for c in found.choices] == ["seen", "seen"]
+    second = found.choices[1].precision
+    row = next(line for line in str(found).splitlines() if line.startswith(f"  {second} "))
+    assert "no common law" in row
+    assert found.best is None
+
+
+def test_no_code_words_are_printed_and_none_of_more_tokens_where_they_are_held() -> None:
+    found = plan("kumar2024", Budget("1e21 flop", params="150M", tokens="15B"), "h100")
+    assert "more tokens" not in str(found)
+    assert "untested" not in str(found)
+    assert not any(f"{each.kind}:" in str(found) for each in found.warnings if "_" in each.kind)
