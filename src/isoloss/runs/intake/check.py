@@ -16,12 +16,13 @@ from functools import lru_cache
 
 import polars as pl
 
+from isoloss.files import printable
 from isoloss.formats import Precision
 from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column
 from isoloss.runs.intake.content import ending_of, naming
 from isoloss.runs.intake.loss_units import in_nats, unit_of, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed, printable
+from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed
 from isoloss.runs.numbers import WRITE, number
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
