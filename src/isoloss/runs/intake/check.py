@@ -106,7 +106,7 @@ def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
 
 
 def _missing_columns(missing: Sequence[str], frame: pl.DataFrame, origin: Origin) -> str:
-    there = listed(frame.columns)
+    there = listed([name for name in frame.columns if name not in origin.given])
     quoted = [f"'{name}'" for name in missing]
     wanted = " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
     columns = "column" if len(missing) == 1 else "columns"
