@@ -219,7 +219,9 @@ def _spelled(text: str) -> tuple[str, str | None]:
     try:
         return str(Precision.parse(text)), None
     except ValueError as error:
-        return text, str(error)
+        bits = re.fullmatch(r"\d+(\.\d*)?", text) is not None
+        how = "; a column of bits is read with precision='w{COLUMN}'" if bits else ""
+        return text, f"{error}{how}"
 
 
 def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
@@ -234,10 +236,26 @@ def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[i
             bad[index] = problem
             value = value if column.required else None
         values[index] = value
+    if column.kind == "count" and series.dtype == pl.String:
+        bad |= _without_their_unit(series, values)
     if column.kind == "integer":
         whole = [None if value is None else int(value) for value in values]
         return pl.Series(column.name, whole, dtype=pl.Int64), bad
     return pl.Series(column.name, values, dtype=pl.Float64), bad
+
+
+def _without_their_unit(series: pl.Series, values: list[float | None]) -> dict[int, str]:
+    """Bare numbers in a column whose other cells say their unit, as 300 beside 100M."""
+    known = series.fill_null("").str.strip_chars()
+    said = known.str.contains(r"\d\s*\p{L}[\p{L}\s]*$")
+    least = min((v for v, unit in zip(values, said, strict=True) if v and unit), default=0.0)
+    texts = known.to_list()
+    first = next((text for text, unit in zip(texts, said, strict=True) if unit), "")
+    return {
+        row: f"has {texts[row]!r} where other cells say their unit, as {first!r}; write it too"
+        for row, value in enumerate(values)
+        if not said[row] and value is not None and 0 < value < least / 1e3
+    }
 
 
 def _plain_numbers(series: pl.Series, column: Column) -> tuple[list[float | None], list[int]]:

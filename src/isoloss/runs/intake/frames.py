@@ -31,7 +31,10 @@ def frame_of(frame: Any) -> pl.DataFrame:
         table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
         check_names(str(name) for name in table.columns)
         # Column by column through Python values: needs no arrow, and a missing text stays missing.
-        values = {str(name): [_native(v) for v in table[name].to_list()] for name in table.columns}
+        values = {
+            str(name): [_native(v) for v in table.get_column(name).to_list()]
+            for name in table.columns
+        }
         return with_printable_names(from_columns(values), SOURCE)
     except TypeError:
         kind = type(frame).__name__
