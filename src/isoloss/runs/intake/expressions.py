@@ -8,7 +8,7 @@ import math
 
 import polars as pl
 
-from isoloss.runs.intake.frames import from_columns
+from isoloss.runs.intake.frames import series_of
 from isoloss.runs.intake.texts import EMPTY_NUMBERS
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
@@ -49,7 +49,7 @@ def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
     found = _value(text, frame, {})
     if isinstance(found, float):
         raise RunsError(f"{text!r} holds no column; a value for every row is given by its name")
-    return None if found is None else from_columns({text: found})[text]
+    return None if found is None else series_of(text, found)
 
 
 def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:

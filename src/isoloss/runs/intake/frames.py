@@ -111,10 +111,11 @@ def from_columns(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
     objects as columns of their own.
     """
     opened = without_objects(columns)
-    return pl.DataFrame([_series(name, values) for name, values in opened.items()])
+    return pl.DataFrame([series_of(name, values) for name, values in opened.items()])
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
+def series_of(name: str, values: list[Any]) -> pl.Series:
+    """A column of numbers where all values are, else of text."""
     known = [value for value in values if value is not None]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         return pl.Series(name, [None if v is None else _float(v) for v in values], dtype=pl.Float64)
