@@ -4,7 +4,7 @@ counts.
 
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import READERS, Opened, Origin, Reader, TableMap, printable
+from isoloss.runs.intake import READERS, Opened, Origin, Reader, TableMap, Understood, printable
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
@@ -57,7 +57,6 @@ from isoloss.runs.sweeps import (
     sweep,
 )
 from isoloss.runs.table import Runs
-from isoloss.runs.understood import Understood
 
 # fmt: off
 __all__ = [

@@ -18,6 +18,7 @@ from isoloss.runs.intake import (
     Opened,
     Origin,
     TableMap,
+    Understood,
     arranged,
     check_magnitudes,
     checked,
@@ -25,6 +26,7 @@ from isoloss.runs.intake import (
     not_last,
     open_file,
     say_trajectories,
+    understood,
     with_constant,
     with_reasons,
 )
@@ -36,7 +38,6 @@ from isoloss.runs.run import Run
 from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import Store
 from isoloss.runs.table import Runs
-from isoloss.runs.understood import Understood, understood
 
 ColumnNames = Mapping[str, str] | Iterable[str]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -55,7 +56,8 @@ def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False, note:
 def _with_note(note: str, frame: pl.DataFrame, path: Path) -> None:
     # Older versions of polars write no metadata of one's own.
     known = "metadata" in signature(pl.DataFrame.write_parquet).parameters
-    frame.write_parquet(path, **({"metadata": {"isoloss": note}} if known else {}))
+    more: dict[str, Any] = {"metadata": {"isoloss": note}} if known else {}
+    frame.write_parquet(path, **more)
 
 
 def _filled(

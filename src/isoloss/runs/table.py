@@ -18,12 +18,11 @@ from isoloss.formats import Precision
 from isoloss.runs.choosing import matching
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.describe import as_html, as_text
-from isoloss.runs.intake import Origin, checked, frame_of
+from isoloss.runs.intake import Origin, Understood, checked, frame_of
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.run import Run
 from isoloss.runs.saving import save_frame
-from isoloss.runs.understood import Understood
 
 REQUIRED_HERE = ("params", "tokens", "precision", "loss", "metric", "status")
 

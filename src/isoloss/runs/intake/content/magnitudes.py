@@ -258,7 +258,7 @@ def _span(values: Array) -> str:
 
 def _log(rows: pl.DataFrame, name: str) -> Array:
     """Logarithms, of which differences neither overflow nor divide by zero."""
-    return np.log(rows[name].to_numpy())
+    return np.asarray(np.log(rows[name].to_numpy()), dtype=np.float64)
 
 
 def _middle(logs: Array) -> float:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
-from isoloss.runs.intake import Arranged, TableMap, printable, unit_in_name
+from isoloss.runs.intake.arranging import Arranged
+from isoloss.runs.intake.loss_units import unit_in_name
+from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.texts import printable
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 
@@ -163,8 +166,8 @@ def _holds(name: str, usable: pl.DataFrame) -> str:
         write = compact if BY_NAME[name].kind == "count" else lambda value: f"{value:.5g}"
         low, high = (write(end) for end in ends)
         return low if low == high else f"{low} to {high}"
-    counted = Counter(printable(str(value)) for value in known.to_list()).most_common()
-    listed = ", ".join(value for value, _ in counted[:MOST_VALUES])
+    counted = Counter(known.to_list()).most_common()
+    listed = ", ".join(printable(str(value)) for value, _ in counted[:MOST_VALUES])
     more = len(counted) - MOST_VALUES
     return listed + (f" and {more} more" if more > 0 else "")
 
