@@ -137,7 +137,7 @@ def _fitted(law: object) -> Fit:
     if not isinstance(law, Fit):
         raise PlanError(
             "next runs are chosen for a fit, whose bootstrap replicates say what is not known yet; "
-            f"a {type(law).__name__} has none"
+            f"a {type(law).__name__} has none: ask il.plans.first_runs a question (--question)"
         )
     return law
 
