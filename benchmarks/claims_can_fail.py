@@ -12,6 +12,7 @@ import isoloss as il
 from benchmarks.timing import table
 from isoloss.formats import NOISES
 from isoloss.papers import Claim, Laboratory, Report, Reproduction, Verdict, put_to_test, reproduce
+from isoloss.papers.verdict import conditions
 from isoloss.runs import cores, read
 
 #: Claims whose check takes longer are left out of the changed runs.
@@ -134,6 +135,17 @@ def sentence(found: Reproduction | str) -> str:
     return found if isinstance(found, str) else found.sentence
 
 
+def turns(before: Reproduction, after: Reproduction | str) -> bool:
+    """Whether the verdict is another, or other conditions hold; not whether its numbers are."""
+    if isinstance(after, str):
+        return True
+    one, other = (
+        (each.verdict, conditions((expected, judged) for expected, _, judged in each.figures))
+        for each in (before, after)
+    )
+    return one != other
+
+
 def moved(before: Reproduction, after: Reproduction | str) -> bool:
     """Whether any figure of a claim is another."""
     return isinstance(after, str) or not before.table().equals(after.table())
@@ -148,8 +160,8 @@ def main() -> None:
         after = changed(change, [each.claim for each in before])
         pairs = [each for each in zip(before, after, strict=True) if moved(*each)]
         held = [each for each in pairs if each[0].verdict in (Verdict.HOLDS, Verdict.ONLY_IF)]
-        turned = [(one, other) for one, other in pairs if one.sentence != sentence(other)]
-        count = sum(one.sentence != sentence(other) for one, other in held)
+        turned = [each for each in pairs if turns(*each)]
+        count = sum(turns(*each) for each in held)
         rows.append([change.name, change.says, len(pairs), len(turned), len(held), count])
         lines += [
             [change.name, f"{one.claim.paper}, {one.claim.name}", one.sentence, sentence(other)]

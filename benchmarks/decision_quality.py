@@ -19,7 +19,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.decision_teams import FAMILIES, NEWEST, Oracle, Team, form, team
+from benchmarks.decision_teams import FAMILIES, NEWEST, Oracle, Team, at_peaks, form, team
 from benchmarks.timing import repeats, share, table
 from isoloss.fits import Comparison, Fit, ResultWarning, compare, fit
 from isoloss.laws import Array, DomainError, Law, preset
@@ -122,12 +122,12 @@ def _planned(
 ) -> tuple[Choice, frozenset[str]]:
     budget, asked = Budget(times * who.compute), {"extrapolate": True, "draws": DRAWS}
     try:
-        found = plan(listened, budget, who.family.hardware, precision=precisions, **asked)
+        found = plan(listened, budget, at_peaks(who.family.hardware), precision=precisions, **asked)
         refused = set()
     except (
         PlanError
     ):  # the fit sees no effect of precision, and the plan says that it cannot choose
-        found = plan(listened, budget, who.family.hardware, precision="bf16", **asked)
+        found = plan(listened, budget, at_peaks(who.family.hardware), precision="bf16", **asked)
         refused = {REFUSED}
     assert found.best is not None
     return found.best, frozenset({c.kind for c in (*cautions, *found.warnings)} | refused)

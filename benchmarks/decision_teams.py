@@ -14,7 +14,7 @@ from scipy.optimize import brentq, minimize_scalar
 from isoloss.fits import draw_runs
 from isoloss.formats import Precision
 from isoloss.laws import Array, Law, as_inputs, preset
-from isoloss.plans import as_machine, rate_of
+from isoloss.plans import MFU, Hardware, as_machine, rate_of
 from isoloss.runs import Runs
 
 #: Sizes and tokens per param of the runs: 15 cells, each in four precisions.
@@ -181,6 +181,11 @@ def jittered(law: Law, rng: np.random.Generator) -> Law:
     return law.at(**{name: float(value) for name, value in new.items()})
 
 
+def at_peaks(hardware: str) -> Hardware:
+    """A machine whose formats reach one share of their peaks, so that rates hold no doubt here."""
+    return as_machine(hardware).with_mfu(MFU)
+
+
 @dataclass(frozen=True)
 class Oracle:
     """The best plans of a known law by plain search, without anything of isoloss.plans but the
@@ -193,7 +198,7 @@ class Oracle:
 
     @classmethod
     def of(cls, law: Law, precisions: Sequence[str], hardware: str) -> Oracle:
-        rates = [rate_of(as_machine(hardware), Precision.parse(p)).cost for p in precisions]
+        rates = [rate_of(at_peaks(hardware), Precision.parse(p)).cost for p in precisions]
         return cls(law, tuple(precisions), np.array(rates))
 
     def loss(self, params: float, tokens: float, precision: str) -> float:

@@ -119,4 +119,8 @@ def test_a_model_is_served_by_its_shape(shell, tmp_path) -> None:
     assert "--like and --decoder both give a shape; give one of them" in both
     assert "give words of a shape as --decoder" in shell(*use, "--like", words).stderr
     assert "give a name or a file as --like" in shell(*use, "--decoder", "gpt2").stderr
-    assert "a mixture of experts" in shell(*use, "--like", "deepseek-v3").stderr
+    sparse = shell(*use, "--like", "deepseek-v3").stdout
+    assert "Serving 35.7B active of 671B params" in sparse
+    assert "mixture of experts: laws take the 35.7B params that one token uses for N" in sparse
+    told = shell(*use, "--params", "671B active 37B").stdout
+    assert "671B params, 37B active; keys and values of a dense model of these" in told

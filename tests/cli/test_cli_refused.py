@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from isoloss.cli.entry import VERBS
+from isoloss.cli.manual import spread
+from isoloss.cli.manual.unnamed import paths_of
 from isoloss.cli.refusing import in_one_sentence, sentence
 
 HEAD = "params,tokens,precision,loss\n"
@@ -135,6 +138,10 @@ REFUSED = {
         ["predict", "chinchilla", *ASK],
         "has no value for A, alpha, B, beta, E",
     ),
+    "interval of a law": (
+        ["predict", "epoch2024", *ASK, "--level", "0.5"],
+        "error: --level 0.5 is for a saved fit or comparison; a law alone has no interval\n",
+    ),
     "group of a law": (
         ["predict", "epoch2024", *ASK, "--group", "c4"],
         "are for a saved fit or comparison",
@@ -238,3 +245,22 @@ def test_what_is_no_fault_of_the_input_is_not_hidden(problem: Exception) -> None
 
     with pytest.raises(type(problem)):
         in_one_sentence(command)()
+
+
+WRITING = [each.name for each in VERBS if "output" in paths_of(spread(each.run))]
+
+
+@pytest.mark.parametrize("verb", WRITING)
+def test_a_file_without_a_name_is_refused_by_every_verb(verb: str, shell, tmp_path: Path) -> None:
+    """An empty name would be read as the folder here, before any other word is looked at."""
+    for words in (["-o", ""], ["--output="]):
+        result = shell(*verb.split(), *words)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "error: -o is ''; accepted is the name of a file or folder\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_here_is_a_name_and_other_words_may_be_empty(shell) -> None:
+    assert len(WRITING) > 15
+    assert "-o is" not in shell("reproduce", "kumar2024", "no claim", "-o", ".").stderr
+    assert "-o is" not in shell("fit", "absent.csv", "--law=", "-o", "x.json").stderr

@@ -59,6 +59,13 @@ def test_a_claim_is_drawn_and_written_as_a_page(shell, tmp_path: Path) -> None:
         (("kumar2025",), "no paper is called 'kumar2025'; did you mean 'kumar2024'"),
         (("kumar2024", "figure 6"), "no claim of kumar2024 is called 'figure 6'; those that"),
         (("kumar2024", "--all"), "--all is every claim; give it without 'kumar2024'\n"),
+        (("-o", "x"), "-o without a claim would do nothing; name a paper, a row or a claim, or"),
+        (("--plot", "x.svg", "--seed", 3), "--plot and --seed without a claim would do nothing"),
+        (("K6", "--list", "-o", "x"), "--list computes nothing, so -o would do nothing; leave one"),
+        (("",), "a paper or claim is ''; 'isoloss reproduce --list' has every one"),
+        (("K6", "-o", ""), "-o is ''; accepted is the name of a file or folder"),
+        (("K6", "--plot="), "--plot is ''; accepted is the name of a file or folder"),
+        (("K99",), "no claim answers a row 'K99'; the nearest of K1 to K8 are K6, K7, K8;"),
         (("--all", "--plot", "x.svg"), "--plot draws one claim; name one, or give -o for a page"),
         ((*ONE[1:], "-o", "x.txt"), "cannot write 'x.txt': accepted are .html, .htm, or a folder"),
         ((*ONE[1:], "-o", "no/x"), "cannot write 'no/x': there is no folder 'no'"),
@@ -68,3 +75,9 @@ def test_what_is_refused(words: tuple[str, ...], message: str, shell) -> None:
     result = shell("reproduce", *words)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: {message}")
+
+
+def test_rows_are_understood_together_and_in_any_case(shell) -> None:
+    listed = json.loads(shell("reproduce", "q5", "F6", "--list", "--json").stdout)["claims"]
+    assert all({"Q5", "F6"} & set(each["rows"]) for each in listed)
+    assert {row for each in listed for row in each["rows"]} >= {"Q5", "F6"}

@@ -317,7 +317,7 @@ def test_a_law_predicts_every_combination(shell) -> None:
     assert lines[:3] == [
         "Loss predicted by epoch2024",
         "  nats per token",
-        "  params  tokens  precision    loss",
+        "  params  tokens  precision    loss        low       high",
     ]
     expected = [
         ("1B", "20B", 1e9, 2e10),
@@ -326,7 +326,7 @@ def test_a_law_predicts_every_combination(shell) -> None:
         ("7B", "140B", 7e9, 1.4e11),
     ]
     assert [line.split() for line in lines[3:7]] == [
-        [n, d, "fp", f"{loss(x, y):.4f}"] for n, d, x, y in expected
+        [n, d, "fp", f"{loss(x, y):.4f}", *("point", "law") * 2] for n, d, x, y in expected
     ]
     assert "no interval: " in result.stdout
 

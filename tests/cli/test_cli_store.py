@@ -1,7 +1,6 @@
 """Stores on the command line: read like any table, with the tasks of their sweep."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ def store(shell) -> Store:
     tasks = [task(size) for size in ("0.1M", "0.2M", "0.3M", "0.4M", "0.5M")]
     store.enter(tasks)
     for one in (tasks[0], tasks[1], tasks[2], tasks[4]):
-        assert store.claim(one, f"sweep:{one.key}", time.time())
+        assert store.claim(one, f"sweep:{one.key}")
     store.beat("0.2M", "sweep:0.2M", 0.5, 3.5, 10.0)
     store.beat("0.3M", "sweep:0.3M", 0.25, None, 10.0)
     store.say("0.1M", "the learning rate is high")

@@ -16,7 +16,7 @@ from isoloss.fits.solve import optimum
 from isoloss.fits.solve.objective import SQUARES
 from isoloss.fits.solving import optimum_of
 from isoloss.fits.warning import kinds
-from isoloss.laws import DomainError, preset
+from isoloss.laws import preset
 from isoloss.runs import Runs
 
 
@@ -220,8 +220,9 @@ def test_constants_without_value_and_without_runs_stay_unknown(quantised, tmp_pa
     assert np.isnan(found.values["C_w"])
     again = load(found.save(tmp_path / "fit.json"))
     assert str(again) == str(found)
-    with pytest.raises(DomainError, match="C_w"):
-        again.predict(1e8, 2e9, "w8 -> w4")
+    unknown = again.predict(1e8, 2e9, ["w8 -> w4", "w8"])
+    assert unknown.standing == ("unknown", "seen")
+    assert any("C_w" in each.about for each in unknown.warnings)
     assert np.isfinite(again.predict(1e8, 2e9, "w8").loss).all()
 
 

@@ -39,7 +39,7 @@ def test_the_face_lists_every_kind_in_order():
 def test_a_warning_takes_the_spelling_of_its_kind():
     warning = ResultWarning("at_bound", "beta is at its bound 2", ("beta",))
     assert warning.kind is WarningKind.AT_BOUND
-    assert str(warning) == "at_bound: beta is at its bound 2"
+    assert str(warning) == "at bound: beta is at its bound 2"
     assert pickle.loads(pickle.dumps(warning)) == warning
     assert {"at_bound"} == kinds([warning])
     with pytest.raises(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from benchmarks.claims_can_fail import CHANGES, Change, changed, moved, resting_on, sentence
+from benchmarks.claims_can_fail import CHANGES, Change, changed, moved, resting_on, sentence, turns
 
 from isoloss.linear import SGD, Regression, excess_risk
 from isoloss.papers import CHECKS, Claim, Expected, Finding, Laboratory, Ours, put_to_test
@@ -81,5 +81,6 @@ def test_a_change_turns_what_rests_on_it(change: Change, small: list[Claim]) -> 
     after = dict(zip(TURNS, changed(change, small), strict=True))
     wanted = {name for name, changes in TURNS.items() if change.name in changes}
     assert {name for name, now in after.items() if sentence(now) != "holds"} == wanted
+    assert {each.claim.name for each in before if turns(each, after[each.claim.name])} == wanted
     assert wanted <= {each.claim.name for each in before if moved(each, after[each.claim.name])}
     assert wanted <= {each.claim.name for each in resting_on(change, before)}

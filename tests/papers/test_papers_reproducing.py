@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from isoloss.papers import (
     reproduce,
 )
 from isoloss.papers.testing import shared
-from isoloss.runs import Crew
+from isoloss.runs import Crew, RunsError
 
 SLOPE = (Expected("slope", 2.0, (1.9, 2.1)),)
 LINE = Claim("lines", "slope", "page 1", "Lines rise.", ("K1",), "line", {"times": 2}, SLOPE)
@@ -89,6 +90,35 @@ def test_a_table_that_cannot_be_had_is_no_failure() -> None:
     assert "no_such_table" in done.sentence
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_table_that_is_not_downloaded_is_counted_apart(
+    workers: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ISOLOSS_DATA", raising=False)
+    monkeypatch.setenv("ISOLOSS_CACHE", str(tmp_path))
+    monkeypatch.setenv("ISOLOSS_MIRROR", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    chosen = claims("kumar2024", "figure 4 on quest2025")
+    if workers == 1:
+        done = put_to_test(chosen[0], Laboratory())
+    else:
+        (done,) = shared(chosen, 0, workers, lambda *now: None)
+    report = Report((done,))
+    assert (done.verdict, done.least_digits) == (Verdict.NOT_DOWNLOADED, None)
+    assert done.sentence.startswith("could not be downloaded: cannot download http://127.0.0.1:9/")
+    assert "connect to the network and try again, or set ISOLOSS_DATA to a fol" in done.sentence
+    assert report.shares["could not be downloaded"] == 1.0
+    assert report.shares["not testable here"] == 0.0
+
+
+def test_a_data_folder_that_is_none_is_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ISOLOSS_DATA", str(tmp_path / "none"))
+    with pytest.raises(RunsError, match=r"^ISOLOSS_DATA is '.*none', which is no folder; accepted"):
+        reproduce("K6", progress=lambda *now: pytest.fail("it began"))
+
+
 def test_a_laboratory_makes_each_thing_once() -> None:
     laboratory, made = Laboratory(), []
     for _ in range(2):
@@ -122,6 +152,10 @@ def test_a_row_stands_alone_or_with_its_paper() -> None:
     assert {each.name for each in claims("kumar2024", "K6")} == {
         each.name for each in claims("K6") if each.paper == "kumar2024"
     }
+    both = {(each.paper, each.name) for row in ("K6", "X3") for each in claims(row)}
+    assert {(each.paper, each.name) for each in claims("K6", "X3")} == both
+    assert claims("k6") == claims("K6")
+    assert claims("KUMAR2024", "Figure 6 LEFT") == claims("kumar2024", "figure 6 left")
     assert len(claims()) == sum(len(each.claims) for each in il.papers.papers().values())
 
 
@@ -130,6 +164,11 @@ def test_a_row_stands_alone_or_with_its_paper() -> None:
     [
         (("kumar",), {}, "^no paper is called 'kumar'; did you mean 'kumar2024'"),
         ((3,), {}, "^no paper is called 3; there are kumar2024, "),
+        (("K99",), {}, "^no claim answers a row 'K99'; the nearest of K1 to K8 are K6, K7, K8; '"),
+        (("K6", "x0"), {}, "^no claim answers a row 'x0'; the nearest of X1 to X10 are X1, X2, X3"),
+        (("Z3",), {}, "^no claim answers a row 'Z3'; rows begin with C, F, K, L, Q, R, S, X; 'iso"),
+        (("kumar2024", "c3"), {}, "^no claim of kumar2024 is called 'c3', or .*bridge, disputes$"),
+        (("figure 6",), {}, "^no paper, row or claim is called 'figure 6'; those that begin so"),
         (("kumar2024", "abc"), {}, "^no claim of kumar2024 is called 'abc'; 'isoloss reproduce"),
         (("K6",), {"seed": -1}, "^seed is -1; accepted is a whole number from 0$"),
         (("K6",), {"seed": np.nan}, "^seed is nan; accepted is a whole number from 0$"),

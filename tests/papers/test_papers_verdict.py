@@ -80,15 +80,52 @@ def test_the_sentence_names_the_conditions_and_what_is_not_told() -> None:
     clean, use = ("clean inputs", MET), ("inputs in use", MISSED)
     untold = ("half of them", NOT_TOLD)
     assert verdict(clean, use).sentence == "holds only if clean inputs; not if inputs in use"
-    assert verdict(use, untold).sentence == "fails if inputs in use; not told if half of them"
-    assert verdict(("", MET), ("", NOT_TOLD)).sentence == (
-        "not testable here: not told by the runs: 1"
+    assert verdict(use, untold).sentence == (
+        "fails if inputs in use; not told if half of them; missed: 0 (5; asked 0 to 2)"
     )
+    assert verdict(("", MET), ("", NOT_TOLD)).sentence == (
+        "not testable here: not told by the runs: 1 (no value; asked 0 to 2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        (Ours(1.9, 0.1), "0 (1.9, from 1.7 to 2.1 by two errors; asked 0 to 2)"),
+        (Ours(1.9, inf), "0 (1.9 with an error that is not told; asked 0 to 2)"),
+        (Ours(nan, inf), "0 (no value; asked 0 to 2)"),
+    ],
+)
+def test_what_is_not_told_is_said_with_its_interval_and_what_was_asked(
+    ours: Ours, said: str
+) -> None:
+    found = verdict(("", ours))
+    assert found.sentence == f"not testable here: not told by the runs: {said}"
+    assert "inf" not in str(found)
+    assert "nan" not in str(found)
+
+
+def test_what_is_not_told_names_the_conditions_that_are() -> None:
+    found = verdict(("clean", MET), ("in use", NOT_TOLD))
+    assert found.sentence.endswith("asked 0 to 2); met if clean")
+    left = verdict(("slow", MISSED), ("fast", NOT_TOLD), alternatives=True)
+    assert left.sentence.endswith("asked 0 to 2); missed if slow")
+
+
+def test_what_fails_names_what_was_met() -> None:
+    """A condition may be met where a figure that stands under none is not."""
+    found = verdict(("", MISSED), ("small", MET), ("", MET))
+    assert found.sentence == "fails; missed: 0 (5; asked 0 to 2); met: 1; 2"
+    many = verdict(*[("", MISSED)] * 5)
+    assert many.sentence.endswith("2 (5; asked 0 to 2); 2 more in the table")
 
 
 def test_a_position_that_is_not_told_leaves_a_dispute_open() -> None:
     figures = ("slow", MISSED), ("fast", NOT_TOLD)
     assert verdict(*figures, alternatives=True).verdict is Verdict.NOT_TESTABLE
+    told = (*figures, ("none", MET))
+    assert verdict(*told, alternatives=True).verdict is Verdict.NOT_TESTABLE
+    assert verdict(*told).verdict is Verdict.ONLY_IF
     assert verdict(("slow", MISSED), ("fast", MET), alternatives=True).verdict is Verdict.ONLY_IF
     assert verdict(("slow", MISSED), ("fast", MISSED), alternatives=True).verdict is Verdict.FAILS
 
@@ -99,6 +136,10 @@ def test_a_number_that_is_not_printed_fails_our_reading(numbers: str) -> None:
     assert ORIGINS[numbers] in str(verdict(("", MISSED), numbers=numbers))
 
 
+def test_what_is_stated_in_the_claim_fails_whatever_text_was_at_hand() -> None:
+    assert verdict(("", MISSED), numbers="stated", full_text=False).verdict is Verdict.FAILS
+
+
 def test_what_fails_without_the_text_differs_from_our_reading() -> None:
     assert verdict(("", MISSED), full_text=False).verdict is Verdict.DIFFERS
     assert verdict(("", MET), full_text=False).verdict is Verdict.HOLDS
@@ -106,11 +147,36 @@ def test_what_fails_without_the_text_differs_from_our_reading() -> None:
 
 @pytest.mark.parametrize(
     ("theirs", "ours", "agree"),
-    [(2.0, 2.0, 16.0), (2.0, 2.02, 2.0), (2.0, 4.0, 0.0), (0.0, 0.001, 3.0), (None, 1.0, None)],
-)
-def test_digits_of_agreement(theirs: float | None, ours: float, agree: float | None) -> None:
-    found = digits(Expected("it", theirs, (0, 9)), Ours(ours))
+    [
+        (2.0, Ours(2.0), 16.0), (2.0, Ours(2.02), 2.0), (2.0, Ours(4.0), 0.0),
+        (0.0, Ours(0.001), 3.0), (None, Ours(1.0), None),
+        (2.0, Ours(90.0), 0.0), (2.0, Ours(-90.0), 0.0), (0.0, Ours(50.0), 0.0),  # never below 0
+        (2.0, Ours(2.0, 9.0), None), (2.0, Ours(2.0, inf), None), (2.0, Ours(nan), None),
+    ],
+)  # fmt: skip
+def test_digits_of_agreement(theirs: float | None, ours: Ours, agree: float | None) -> None:
+    found = digits(Expected("it", theirs, (0, 9)), ours)
     assert found == pytest.approx(agree) if agree is not None else found is None
+
+
+@pytest.mark.parametrize(
+    ("figures", "least"),
+    [
+        ((("a", 1.01), ("b", 9.0)), 2.0),  # b fails, and its digits are not those of the claim
+        ((("a", 1.01), ("b", 1.1)), 1.0),
+        ((("", 1.1), ("a", 1.01), ("b", 9.0)), 1.0),
+        ((("a", 9.0), ("b", 5.0)), 0.0),
+        ((("a", 1.01), ("a", nan)), None),
+    ],
+)
+def test_digits_of_a_claim_are_those_of_what_holds(
+    figures: tuple[tuple[str, float], ...], least: float | None
+) -> None:
+    expected = tuple(Expected(str(k), 1.0, (0, 2), w) for k, (w, _) in enumerate(figures))
+    ours = {str(k): Ours(v, inf if v != v else 0.0) for k, (_, v) in enumerate(figures)}
+    claim = Claim("p", "c", "here", "it is so", (), "x", {}, expected)
+    found = Reproduction(claim, Finding(ours, "so", ())).least_digits
+    assert found == pytest.approx(least) if least is not None else found is None
 
 
 @pytest.mark.parametrize(

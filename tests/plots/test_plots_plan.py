@@ -1,6 +1,7 @@
 """Every figure of a fitted, a published and a withheld plan, from a file as from memory."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans import Budget, Plan, PlanError, load, plan
 from isoloss.plots import Figure, PlotError, kinds, plot
+from isoloss.runs import nearest_models
 
 BITS = ["w4 a4 kv4", "w6 a6 kv6", "w7 a7 kv7", "bf16"]
 SERVED = ["bf16", *(f"bf16 -> w{b}" for b in (3, 4, 6))]
@@ -178,3 +180,17 @@ def test_a_plan_without_laws_or_charts_says_so(plans) -> None:
 
     with pytest.raises(PlanError, match="has lost the laws it was made from"):
         plot(replace(plans["published"], question=None))
+
+
+def test_published_models_stand_in_the_picture_and_in_its_legend() -> None:
+    found = plan("kumar2024", Budget(params="60B", tokens="1T"), "h100", precision="bf16")
+    figure = plot(found)
+    (left,) = (axes for axes in figure.figure.axes if axes.get_xlabel() == "params")
+    marks = [line for line in left.lines if line.get_marker() == "d"]
+    places = {(float(m.get_xdata()[0]), float(m.get_ydata()[0])) for m in marks}  # type: ignore[index]
+    near = nearest_models(60e9, 1e12)
+    assert places == {(m.active, m.tokens) for m in near}
+    assert all(m.name in words(figure) for m in near)
+    assert "published models (active params)" in words(figure)
+    excess = plot(replace(found, metric="excess_risk", drawn=found.charts))
+    assert "published models" not in words(excess)

@@ -11,8 +11,9 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 "unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
 "not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
-"rising_loss", "few_runs", "few_draws", "negative_gaps", "undefined_draws", "extrapolation",
-"no_interval", "laws_disagree", "out_of_memory".
+"rising_loss", "few_runs", "few_draws", "negative_gaps", "undefined_draws", "not_defined",
+"unseen_repeats", "extrapolation", "no_interval", "laws_disagree", "out_of_memory",
+"mixture_of_experts".
 """
 
 from isoloss.fits.arguments import FitError
@@ -45,6 +46,7 @@ from isoloss.fits.saving import load, save
 from isoloss.fits.sections import (
     NOT_HELD,
     POINT_LAW,
+    UNDEFINED,
     UNKNOWN,
     Absent,
     Section,
@@ -67,12 +69,12 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, by_law, 
 
 # fmt: off
 __all__ = [
-    "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES", "UNKNOWN",
-    "Absent", "Along", "CellGap", "Certificate", "Comparison", "ComputeSplit", "Discrepancy",
-    "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut", "HiddenBend",
-    "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction", "Profile",
-    "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing", "Units",
-    "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
+    "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES", "UNDEFINED",
+    "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison", "ComputeSplit",
+    "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut",
+    "HiddenBend", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction",
+    "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing",
+    "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
     "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words", "is_aligned",
     "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict", "profile",
     "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words", "split",

@@ -233,6 +233,7 @@ def box_of(sample: Sample) -> Box:
         edges[2],
         ", ".join(sorted({str(x.levels.items[k]) for k in np.unique(x.level)})),
         **rounding_of(present),
+        epochs=(float(x.epochs.min()), float(x.epochs.max())),
     )
 
 

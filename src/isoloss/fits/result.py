@@ -18,17 +18,19 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
-    as_seen,
+    beyond_runs,
     exponent_by_form,
     hidden_beyond,
     in_parts,
     loss_draws,
-    most_epochs,
     points,
     repeating,
     split_compute,
     summarise,
+    untold,
+    views_at,
     warnings_at,
+    where_told,
     with_discrepancy,
 )
 from isoloss.fits.evidence import (
@@ -51,7 +53,7 @@ from isoloss.fits.identify import Identified, no_exponent, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
 from isoloss.fits.sample import Sample
 from isoloss.fits.sections import Section, html, text
-from isoloss.fits.seeing import View, undefined_at, unheld_at, unheld_in, views
+from isoloss.fits.seeing import View, told_views, unheld_at, unheld_in
 from isoloss.fits.solve import Certificate, Coordinates, Objective, Optimum, is_base
 from isoloss.fits.units import Units
 from isoloss.fits.unseen_parts import unseen_at_points
@@ -258,8 +260,7 @@ class Fit:
         sparsity
             Sparsity of the weights, as "2:4".
         unique_tokens
-            The different tokens; None: none is seen twice. A law without a term for repeated
-            tokens takes the map of muennighoff2023, and a warning says so.
+            The different tokens, as in `isoloss.predict`; None: none is seen twice.
 
         Returns
         -------
@@ -269,7 +270,7 @@ class Fit:
         Raises
         ------
         DomainError
-            The law is not defined at a point.
+            The law is not defined at any point.
         FitError
             An argument is not accepted.
         """
@@ -287,14 +288,18 @@ class Fit:
             said = (*warnings_at([self.law], x), *found.warnings)
             return replace(found, warnings=tuple(dict.fromkeys(said)))
         level = self._level(level, len(self.draws) or None)
+        seen = self.views_at(x)
+        found = where_told(x, seen, self.law, (level, of), lambda at: self._told(at, level, of))
+        far = beyond_runs(self.law, x, self.sample)
+        return replace(found, warnings=(*far, *self.doubts(x), *found.warnings))
+
+    def _told(self, x: Inputs, level: float, of: Of) -> Prediction:
+        """The prediction of points that the law sees or bounds."""
+        bare = replace(self.law, box=None)  # what lies outside is said of all points together
         hidden = hidden_beyond([(self.law, self.discrepancy)], x)
-        runs = None if self.sample is None else self.sample.x
-        often = warnings_at([self.law], x, most_epochs(self.law, runs))
-        doubts = (*hidden, *often, *self.doubts(x))
-        made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, self.law, doubts)
+        made = summarise(x, self.law.loss(x), self.draw(x, of), level, of, bare, hidden)
         alone = loss_draws(self.coordinates, self.draws, x)
-        made = widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
-        return as_seen(made, x, self.views(x), self.law.name)
+        return widened(made, [(1.0, self.identified, self.coordinates)], alone, x)
 
     def _level(self, level: float | None, draws: int | None) -> float:
         """A level that is asked for, which draws reach, or that of the fit."""
@@ -306,16 +311,17 @@ class Fit:
 
     def views(self, x: Inputs) -> tuple[View, ...]:
         """What the law can say of each level of some inputs."""
-        fitted, levels = self.points.fitted_precisions, x.levels.items
+        fitted = self.points.fitted_precisions
         # Kept with the fit, so that no other one has its id meanwhile.
         kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
             ("views", id(self)),
-            lambda: (
-                self,
-                views(self.law, levels, fitted, undefined_at(self.law, levels, self._group)),
-            ),
+            lambda: (self, told_views(self.law, x.levels.items, fitted, self.absent, self._group)),
         )
         return kept[1]
+
+    def views_at(self, x: Inputs) -> tuple[View, ...]:
+        """What the law can say of each of some inputs."""
+        return views_at(self.law, self.views(x), x, self.absent)
 
     def draw(self, x: Inputs, of: Of = "run", seed: int | None = None) -> Array:
         """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
@@ -331,19 +337,8 @@ class Fit:
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
         the law has no term for."""
-        found = []
         missing = unheld_in(self.law, self.absent, x)
-        if missing:
-            said = (
-                f"the loss there depends on {', '.join(missing)}, which no fitted run holds: it "
-                "was not estimated, and the interval leaves it out"
-            )
-            found.append(ResultWarning(WarningKind.NOT_IN_DATA, said, missing))
-        asked = {str(x.levels.items[k]) for k in np.unique(x.level)}
-        new = sorted(asked - self.points.fitted_precisions - {"fp"})
-        if new:
-            said = f"no fitted run has precision {', '.join(repr(p) for p in new[:6])}"
-            found.append(ResultWarning(WarningKind.EXTRAPOLATION, said))
+        found = untold(x, missing, self.views(x), self.points.fitted_precisions)
         of_law = (each for each in self.warnings if each.kind in OF_LAW)
         return (*found, *unseen_at_points(self.law, x), *of_law)
 

@@ -1,8 +1,8 @@
 """Titled parts of a report: facts and a table, printed as text or as HTML.
 
-Three words stand in a cell in place of an interval: "not held" where the runs do not tell it,
-"unknown" where no law sees what is asked, and "point law" where a law has no replicates, so that no
-doubt of it exists.
+Four words stand in a cell in place of an interval: "not held" where the runs do not tell it,
+"unknown" where no law sees what is asked, "undefined" where no law has a loss, and "point law"
+where a law has no replicates, so that no doubt of it exists.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-Absent = Literal["not held", "unknown", "point law"]
+Absent = Literal["not held", "unknown", "undefined", "point law"]
 NOT_HELD: Absent = "not held"
 UNKNOWN: Absent = "unknown"
+UNDEFINED: Absent = "undefined"
 POINT_LAW: Absent = "point law"
 #: What belongs in a column that is aligned on its right end: numbers with a unit sign at most,
 #: what stands in place of one, and nothing.
 _ALIGNED = re.compile(
-    r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-||" + "|".join((NOT_HELD, UNKNOWN, POINT_LAW))
+    r"[-+]?\d[\d.,]*(e[-+]?\d+)?[%kMBT]?|-||" + "|".join((NOT_HELD, UNKNOWN, UNDEFINED, POINT_LAW))
 )
 
 
@@ -84,6 +85,12 @@ def html(parts: Sequence[Section]) -> str:
 def number(value: float | None, digits: int = 4) -> str:
     """A number for a reader: significant digits, a dash where there is none."""
     return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}g}"
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign, to some decimals; what rounds to zero has none."""
+    found = f"{value:+z.{digits}f}"
+    return found[1:] if float(found) == 0 else found
 
 
 def is_aligned(cell: str) -> bool:

@@ -5,13 +5,15 @@ sparsity of it (`laws.Sight.missing`; how numbers are scaled is a warning, no mi
 what all its runs of a level had and no other of its runs is like: with gradients rounded whenever
 weights are, a law of weights holds both. Where two fitted levels are one to the law and differ in
 what it misses, or in the kind of their formats, it was fitted to a blend of them and sees neither.
+Where every run that rounds a part (at these bits, or at any where none has them) rounds something
+else too that the law has no term for, its constants are of both: it does not see the part alone.
 Full precision is seen by every law that is defined there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -47,6 +49,9 @@ class View:
     unheld
         Constants that the level rests on and no fitted run depends on: their values are no
         estimates.
+    tangled
+        Parts that all runs of what the level rounds had besides, for which the law has no term: its
+        constants hold them too. They are among the missing ones.
     """
 
     undefined: str | None
@@ -55,6 +60,7 @@ class View:
     is_floor: bool = True
     is_blind: bool = False
     unheld: tuple[str, ...] = ()
+    tangled: tuple[str, ...] = ()
 
     @property
     def sees(self) -> bool:
@@ -75,6 +81,9 @@ class View:
             return self.undefined
         if self.unheld:
             return f"no run of law {law} tells {', '.join(self.unheld)}, on which '{level}' rests"
+        if self.tangled:
+            with_it = ", ".join(self.tangled)
+            return f"runs of law {law} like '{level}' all had {with_it}, which it has no term for"
         return f"law {law} has no term for {', '.join(self.missing)} in '{level}'"
 
 
@@ -103,16 +112,19 @@ def views(
         One for each level, in order.
     """
     why = [None] * len(levels) if undefined is None else undefined
+    fitted = sorted(fitted)
     blends, held = _of_runs(law, fitted)
+    alone = _tangles(law, fitted)
     found = []
     for level, sight, lost in zip(levels, sights(law, levels), why, strict=True):
         name, rounds = str(level), not Sight((), level).is_reference
         blend = blends.get(_bits(sight.level), ()) if rounds and name not in held else ()
-        missing = () if name in held else sight.missing or blend
+        with_it = alone(sight.level, level) if rounds and name not in held else ()
+        missing = () if name in held else sight.missing or blend or with_it
         # Formats and methods in a blend may lose less than the blend, so it is no bound.
-        floor = sight.is_floor and bool(sight.missing or not blend)
+        floor = sight.is_floor and bool(sight.missing or not blend) and not with_it
         blind = rounds and sight.is_reference and name not in held
-        found.append(View(lost, missing, sight.unseen, floor, blind))
+        found.append(View(lost, missing, sight.unseen, floor, blind, tangled=with_it))
     return tuple(found)
 
 
@@ -128,6 +140,32 @@ def undefined_at(
         except DomainError as error:
             why.append(str(error))
     return tuple(why)
+
+
+def told_views(
+    law: Law,
+    levels: Sequence[Level],
+    fitted: Iterable[str],
+    absent: tuple[str, ...],
+    group: str | None = None,
+) -> tuple[View, ...]:
+    """What a fitted law can say of each of several levels, with the constants that no run tells.
+
+    Parameters
+    ----------
+    law, levels, fitted
+        As in `views`.
+    absent
+        Constants on which no fitted run depends.
+    group
+        Whose base, where there is one for each group.
+    """
+    unheld = [unheld_at(law, absent, level, group) for level in levels]
+    # Without a value for what no run tells a law is undefined too, for no reason of its own.
+    lost = undefined_at(law, levels, group)
+    why = [None if names else each for names, each in zip(unheld, lost, strict=True)]
+    found = views(law, levels, fitted, why)
+    return tuple(replace(v, unheld=names) for v, names in zip(found, unheld, strict=True))
 
 
 def unheld_at(
@@ -215,6 +253,61 @@ def _of_runs(law: Law, fitted: Iterable[str]) -> tuple[Mapping[Bits, Names], fro
         else:
             held |= {str(levels[k]) for k in rounded if seen[k].missing}
     return blends, frozenset(held)
+
+
+def _tangles(law: Law, fitted: Sequence[str]) -> Callable[[Level, Level], Names]:
+    """A function of a level as the law sees it, and as it is: the parts that all runs of what it
+    rounds had besides, which the law misses; none where some run tells it without.
+    """
+    levels = [_level(name) for name in fitted]
+    bare = replace(law, box=None)  # a part that went with the weights has no term of its own either
+    runs = [(_scopes(s.level), _parts(s, level)) for s, level in _seen(bare, levels)]
+    if not any(parts for _, parts in runs):
+        return lambda seen, level: ()
+
+    def found(seen: Level, level: Level) -> Names:
+        if str(level) in fitted:
+            return ()
+        own = _parts(sights(bare, [level])[0], level)
+        out: dict[str, None] = {}
+        for scope, bits in _scopes(seen).items():
+            rounded = [(scopes[scope], parts) for scopes, parts in runs if scope in scopes]
+            near = [parts for at, parts in rounded if at == bits] or [parts for _, parts in rounded]
+            if near and () not in near and own not in near:
+                out |= dict.fromkeys(name for parts in near for name in parts)
+        return tuple(out)
+
+    return found
+
+
+def _scopes(level: Level) -> dict[str, str]:
+    """The rounded scopes of a level with their bits, as {"-> w": "4"}."""
+    pairs = (each.rpartition(":") for each in _bits(level))
+    return {scope: bits for scope, _, bits in pairs}
+
+
+def _seen(law: Law, levels: Sequence[Level]) -> list[tuple[Sight, Level]]:
+    return list(zip(sights(law, levels), levels, strict=True)) if levels else []
+
+
+def beyond_bits(levels: Sequence[Level], fitted: Iterable[str]) -> list[str]:
+    """Scopes of levels that have fewer or more bits than in any fitted run that rounds them, in
+    words: "w 2 (3 to 8)".
+    """
+    runs = [_scopes(_level(name)) for name in sorted(fitted)]
+    found: dict[str, None] = {}
+    for scope, bits in (pair for level in levels for pair in _scopes(level).items()):
+        known = [float(own[scope]) for own in runs if scope in own]
+        if known and not min(known) <= float(bits) <= max(known):
+            ends = dict.fromkeys(f"{each:g}" for each in (min(known), max(known)))
+            found[f"{scope} {bits} ({' to '.join(ends)})"] = None
+    return list(found)
+
+
+def _parts(sight: Sight, level: Level) -> Names:
+    """Whole parts and sparsity among what a law misses; not how they are rounded, nor scopes."""
+    names = sight.missing
+    return tuple(n for n in names if n.removeprefix("-> ").isalpha() or n == level.sparsity)
 
 
 def _one_to(law: Law, seen: Sequence[Sight], levels: Sequence[Level]) -> Iterator[list[int]]:

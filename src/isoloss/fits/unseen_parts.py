@@ -8,7 +8,19 @@ import numpy as np
 
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Format, Precision
-from isoloss.laws import Inputs, Law, Level, Sight, alike, kind_of, sights
+from isoloss.laws import (
+    LAWS,
+    Inputs,
+    Law,
+    Level,
+    Mask,
+    Sight,
+    alike,
+    as_law,
+    kind_of,
+    sees_repetition,
+    sights,
+)
 
 #: How many precisions a sentence names.
 MOST = 6
@@ -49,6 +61,25 @@ def unseen_in_runs(law: Law, x: Inputs, found: Sequence[Sight]) -> tuple[ResultW
             out.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, left))
     # What a law leaves out has no constant of its own.
     return (*out, *_shared(law, [found[int(k)].level for k in np.flatnonzero(counts)]))
+
+
+def repeats(x: Inputs) -> Mask:
+    """Which points see tokens more than once, shape (n,)."""
+    return np.asarray(x.epochs > 1)
+
+
+def unseen_repeats(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning where runs repeat tokens and a law takes each for a new one."""
+    often = x.epochs[repeats(x)]
+    if not len(often) or sees_repetition(law):
+        return ()
+    able = [name for name in LAWS if sees_repetition(as_law(name))]
+    text = (
+        f"{law.name} has no term for repeated tokens: {len(often)} of {len(x)} runs saw tokens up "
+        f"to {often.max():.3g} times, each a new token to it, so its constants hold part of what "
+        f"repeats cost; laws that see repeats: {', '.join(able)}"
+    )
+    return (ResultWarning(WarningKind.UNSEEN_REPEATS, text, ("unique_tokens",)),)
 
 
 def _shared(law: Law, present: Sequence[Level]) -> Iterator[ResultWarning]:

@@ -150,6 +150,16 @@ class WarningKind(StrEnum):
         "Some bootstrap replicates failed, or have no loss at a point.",
         "Add runs near that point, or fix constants.",
     )
+    NOT_DEFINED = (
+        "not_defined",
+        "A law has no loss at a point: the precision or the counts lie outside its domain.",
+        "Ask elsewhere, or take a law that admits the point.",
+    )
+    UNSEEN_REPEATS = (
+        "unseen_repeats",
+        "Runs saw tokens more than once, and the law takes each for a new one.",
+        "Use a law with a term for repeated tokens, or leave such runs out.",
+    )
     EXTRAPOLATION = (
         "extrapolation",
         "A point lies outside the fitted runs, where misfit may show that no run could show.",
@@ -169,6 +179,12 @@ class WarningKind(StrEnum):
         "out_of_memory",
         "What training keeps does not fit in the memory of the devices that are given.",
         "Give more devices, or hold fewer params.",
+    )
+
+    MIXTURE_OF_EXPERTS = (
+        "mixture_of_experts",
+        "The model is a mixture of experts, and no law here was fitted to any in low precision.",
+        "Read what laws say of its active params as a guess, or fit runs of such models.",
     )
 
     cause: str
@@ -208,6 +224,7 @@ OF_LAW = frozenset(
         WarningKind.NOT_CONVERGED,
         WarningKind.NO_SIGNAL,
         WarningKind.RISING_LOSS,
+        WarningKind.UNSEEN_REPEATS,
     }
 )
 #: Constants of the base that the exponent and sizes are made of: at a bound they are not held.

@@ -159,6 +159,13 @@ class Inputs:
         return np.log(self.tokens)
 
     @cached_property
+    def epochs(self) -> Array:
+        """How often a token was seen on average, shape (n,); one where none is repeated."""
+        if self.unique_tokens is None:
+            return np.ones(len(self))
+        return np.asarray(np.maximum(self.tokens / self.unique_tokens, 1.0))
+
+    @cached_property
     def present(self) -> NDArray[np.intp]:
         """The levels that some run has."""
         return np.unique(self.level)

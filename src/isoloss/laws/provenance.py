@@ -53,6 +53,9 @@ class Box:
         or several.
     shared
         Parts that all its runs rounded as their weights: constants of weights hold them too.
+    epochs
+        The least and the most of tokens over different tokens, one where none is repeated; None
+        where unknown.
     """
 
     params: tuple[float, float]
@@ -62,6 +65,7 @@ class Box:
     kinds: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    epochs: tuple[float, float] | None = None
 
     def outside(self, x: Inputs) -> Array:
         """How far each run lies outside, as a factor, shape (n,).
@@ -69,10 +73,14 @@ class Box:
         One is inside, 10 is ten times beyond the nearest edge of what it leaves furthest.
         """
         far = np.ones(len(x))
-        for values, (least, most) in (
+        for values, edges in (
             (x.params, self.params),
             (x.tokens, self.tokens),
             (x.tokens / x.params, self.tokens_per_param),
+            (x.epochs, self.epochs),
         ):
+            if edges is None:
+                continue
+            least, most = edges
             far = np.maximum(far, np.maximum(values / most, least / values))
         return np.where(far < 1 + 1e-9, 1.0, far)

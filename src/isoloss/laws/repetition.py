@@ -52,10 +52,19 @@ def with_repetition(law: Law, unique: float) -> Law:
     Raises
     ------
     DomainError
-        Its formula takes no map, or it knows no best params for so few unique tokens.
+        Its formula takes no map, it was fitted to runs that repeat tokens, or it knows no best
+        params for so few unique tokens.
     """
     if sees_repetition(law):
         return law
+    often = None if law.box is None else law.box.epochs
+    if often is not None and often[1] > 1:
+        raise DomainError(
+            f"law {law.name!r} has no term for repeated tokens and was fitted to runs that see "
+            f"them up to {often[1]:.3g} times, so its constants hold part of what repeats cost and "
+            "a map lent to it would count that twice; use a law with a term for repeated tokens, "
+            "or leave unique_tokens out"
+        )
     inner = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
     if not isinstance(inner, Composed):
         raise DomainError(

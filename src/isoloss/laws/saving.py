@@ -165,15 +165,18 @@ def _pair(found: object, name: str) -> Pair:
 
 
 def _box(own: _Fields) -> Box:
+    kinds, methods, shared = (
+        own.read(name, Texts) if own.has(name) else () for name in ("kinds", "methods", "shared")
+    )
     return Box(
         own.read("params", Pair),
         own.read("tokens", Pair),
         own.read("tokens_per_param", Pair),
         own.read("formats", str),
-        *(
-            own.read(name, Texts) if own.has(name) else ()
-            for name in ("kinds", "methods", "shared")
-        ),
+        kinds,
+        methods,
+        shared,
+        epochs=own.read("epochs", Pair) if own.has("epochs") and own["epochs"] else None,
     )
 
 

@@ -6,7 +6,15 @@ files in `claims`), `checking` and `checks` (what computes), `laboratory` (what 
 """
 
 from isoloss.papers.checking import CHECKS, check
-from isoloss.papers.claim import Claim, Expected, Finding, NotAtHand, Ours, PapersError
+from isoloss.papers.claim import (
+    Claim,
+    Expected,
+    Finding,
+    NotAtHand,
+    NotDownloaded,
+    Ours,
+    PapersError,
+)
 from isoloss.papers.laboratory import Laboratory
 from isoloss.papers.page import check_page, versions, write_page
 from isoloss.papers.reading import Paper, papers, read_paper
@@ -17,8 +25,8 @@ from isoloss.papers.verdict import Judged, Verdict
 
 # fmt: off
 __all__ = [
-    "CHECKS", "Claim", "Expected", "Finding", "Judged", "Laboratory", "NotAtHand", "Ours", "Paper",
-    "PapersError", "Report", "Reproduction", "Verdict", "check", "check_page", "claims", "papers",
-    "put_to_test", "read_paper", "reproduce", "versions", "write_page",
+    "CHECKS", "Claim", "Expected", "Finding", "Judged", "Laboratory", "NotAtHand", "NotDownloaded",
+    "Ours", "Paper", "PapersError", "Report", "Reproduction", "Verdict", "check", "check_page",
+    "claims", "papers", "put_to_test", "read_paper", "reproduce", "versions", "write_page",
 ]
 # fmt: on

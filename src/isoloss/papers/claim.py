@@ -14,7 +14,12 @@ from types import MappingProxyType
 from isoloss.linear import Study
 
 #: Where numbers that ours are compared with come from, and the head of their column.
-ORIGINS = {"paper": "theirs", "constants": "from their constants", "notes": "our notes"}
+ORIGINS = {
+    "paper": "theirs",
+    "constants": "from their constants",
+    "notes": "our notes",
+    "stated": "as stated",
+}
 
 
 class PapersError(ValueError):
@@ -23,6 +28,10 @@ class PapersError(ValueError):
 
 class NotAtHand(PapersError):
     """A table that a check needs cannot be had here, with the reason."""
+
+
+class NotDownloaded(NotAtHand):
+    """A public table that a check needs could not be downloaded: another try may get it."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class Claim:
         Why it cannot be tested here, or what the test leaves open.
     numbers
         Where its numbers come from: printed in the "paper", computed from its printed "constants",
-        or of our "notes" on it.
+        of our "notes" on it, or "stated" in the claim, which then needs no other text.
     alternatives
         Whether its conditions are positions of which one may hold, and not cases of one claim.
     changed
@@ -143,8 +152,10 @@ class Claim:
 
     @property
     def is_theirs(self) -> bool:
-        """Whether what fails is the paper's, and not our reading of it or our arithmetic."""
-        return self.full_text and self.numbers == "paper"
+        """Whether what fails is the claim itself, and not our reading of a text or our
+        arithmetic.
+        """
+        return self.numbers == "stated" or (self.full_text and self.numbers == "paper")
 
     @property
     def command(self) -> str:

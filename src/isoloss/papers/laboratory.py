@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from isoloss.fits import Fit, fit
 from isoloss.laws import Law, as_law
-from isoloss.papers.claim import NotAtHand
-from isoloss.runs import Runs, RunsError, read
+from isoloss.papers.claim import NotAtHand, NotDownloaded
+from isoloss.runs import DownloadError, Runs, RunsError, read
 
 T = TypeVar("T")
 
@@ -32,8 +32,8 @@ class Laboratory:
         return self.once(("law", name), lambda: as_law(name))
 
     def runs(self, name: str) -> Runs:
-        """A bundled or public table of runs; raises NotAtHand where it cannot be read, which is
-        tried once.
+        """A bundled or public table of runs; raises NotAtHand where it cannot be read and
+        NotDownloaded where it cannot be got, which is tried once.
         """
         found: Runs | NotAtHand = self.once(("runs", name), lambda: _read(name))
         if isinstance(found, NotAtHand):
@@ -57,5 +57,7 @@ class Laboratory:
 def _read(name: str) -> Runs | NotAtHand:
     try:
         return read(name)
+    except DownloadError as error:
+        return NotDownloaded(str(error))
     except RunsError as error:
         return NotAtHand(str(error))

@@ -132,7 +132,8 @@ def _opening(report: Report) -> str:
         "<em>Holds only if</em> names the conditions under which a claim holds; <em>differs from "
         "our reading</em> stands for <em>fails</em> where the text of the paper was not at hand, "
         "or the number is of our notes or computed from the paper's constants; what is <em>not "
-        "testable here</em> says why. Digits are those on which the worst number and ours agree."
+        "testable here</em> says why, and what <em>could not be downloaded</em> how to try again. "
+        "Digits are those on which the worst number of what holds, or fails, and ours agree."
         "</p>"
         f"<p>{claims}, seed {report.seed}, {seconds:.0f} s of processor time; {escape(said)}.</p>"
     )

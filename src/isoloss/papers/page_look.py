@@ -19,7 +19,7 @@ pre { background: #f3f3f3; padding: .5rem .75rem; overflow-x: auto; white-space:
 .badge { font-size: .75rem; font-weight: 600; padding: .05rem .4rem; border: 1px solid;
   border-radius: .25rem; white-space: nowrap }
 .holds { color: #00583c } .only_if { color: #6a4b00 } .fails { color: #96280a }
-.differs { color: #7c2a5c } .not_testable { color: #555 }
+.differs { color: #7c2a5c } .not_testable, .not_downloaded { color: #555 }
 @media (max-width: 40rem) { .index ul { columns: 1 } }
 @media print {
   body { font-size: 10pt } main { max-width: none; padding: 0 }

@@ -10,7 +10,7 @@ import polars as pl
 from isoloss.fits import Section, html, text
 from isoloss.linear import Study
 from isoloss.papers.claim import Claim, Expected, Finding, Ours, PapersError
-from isoloss.papers.showing import heads, row, shown
+from isoloss.papers.showing import heads, row, several, shown, told
 from isoloss.papers.verdict import Judged, Verdict, conditions, digits, judge, verdict_of
 
 #: The columns of figures.
@@ -35,12 +35,15 @@ class Reproduction:
         Why it was not tested; empty where it was.
     seconds
         Processor time of the check.
+    is_missing
+        Whether a table could not be downloaded; another try may get it.
     """
 
     claim: Claim
     finding: Finding | None
     why: str = ""
     seconds: float = 0.0
+    is_missing: bool = False
 
     @property
     def figures(self) -> list[tuple[Expected, Ours, Judged]]:
@@ -54,7 +57,7 @@ class Reproduction:
     def verdict(self) -> Verdict:
         """The verdict, computed from the figures and the ranges written before."""
         if self.finding is None:
-            return Verdict.NOT_TESTABLE
+            return Verdict.NOT_DOWNLOADED if self.is_missing else Verdict.NOT_TESTABLE
         return verdict_of(self._judged, self.claim.is_theirs, self.claim.alternatives)
 
     @property
@@ -63,29 +66,59 @@ class Reproduction:
 
     @property
     def sentence(self) -> str:
-        """The verdict in words: with its conditions, or with the reason that there is none."""
+        """The verdict in words: with its conditions, the figures that decide it and what was asked
+        of them, or with the reason that there is none.
+        """
         said = str(self.verdict.value)
-        if self.verdict is Verdict.NOT_TESTABLE:
-            untold = [each.name for each, judged in self._judged if judged is Judged.NOT_TOLD]
-            told = "not told by the runs: " + "; ".join(untold)
-            return f"{said}: {told if untold else self.why}"
-        outcomes = conditions(self._judged)
-        met, missed, untold = (
-            [name for name, each in outcomes.items() if each is judged and name]
-            for judged in (Judged.MET, Judged.MISSED, Judged.NOT_TOLD)
-        )
-        if self.verdict is Verdict.ONLY_IF:
-            said += f" {' or '.join(met)}; not if {' or '.join(missed)}"
-        elif untold:
-            said += f" if {' or '.join(missed)}"
-        return said + (f"; not told if {' or '.join(untold)}" if untold else "")
+        if self.finding is None:
+            return f"{said}: {self.why}"
+        met, missed, untold = (self._conditions(each) for each in Judged)
+        match self.verdict:
+            case Verdict.HOLDS:
+                return said
+            case Verdict.ONLY_IF:
+                parts = [f"{said} {met}", f"not if {missed}", untold and f"not told if {untold}"]
+            case Verdict.FAILS | Verdict.DIFFERS:
+                parts = [f"{said} if {missed}" if untold else said]
+                parts += [
+                    untold and f"not told if {untold}",
+                    f"missed: {self._told(Judged.MISSED)}",
+                ]
+                parts += [self._names(Judged.MET, "met")]
+                parts += ["" if untold else self._names(Judged.NOT_TOLD, "not told")]
+            case _:
+                parts = [f"{said}: not told by the runs: {self._told(Judged.NOT_TOLD)}"]
+                parts += [met and f"met if {met}", missed and f"missed if {missed}"]
+        return "; ".join(part for part in parts if part)
+
+    def _conditions(self, outcome: Judged) -> str:
+        """Conditions of which this became, with "or" between."""
+        found = conditions(self._judged)
+        return " or ".join(name for name, each in found.items() if each is outcome and name)
+
+    def _told(self, outcome: Judged) -> str:
+        return several([told(each, ours) for each, ours, was in self.figures if was is outcome])
+
+    def _names(self, outcome: Judged, word: str) -> str:
+        """Figures of which this became, by name; empty where there are none."""
+        names = [each.name for each, _, was in self.figures if was is outcome]
+        return f"{word}: {several(names)}" if names else ""
 
     @property
     def least_digits(self) -> float | None:
-        """Digits of agreement of the worst published number; None where none was published."""
-        each = [digits(expected, ours) for expected, ours, _ in self.figures]
-        numbers = [value for value in each if value is not None]
-        return min(numbers, default=None)
+        """Digits of agreement of the worst published number; None where none was published.
+
+        Of what decides the verdict: where a claim holds only if, of the figures of the conditions
+        that hold; where nothing is concluded, of none.
+        """
+        if self.verdict is Verdict.NOT_TESTABLE:
+            return None
+        figures = self.figures
+        if self.verdict is Verdict.ONLY_IF:
+            held = [name for name, each in conditions(self._judged).items() if each is Judged.MET]
+            figures = [each for each in figures if each[0].when in ("", *held)]
+        numbers = [digits(expected, ours) for expected, ours, _ in figures]
+        return min((value for value in numbers if value is not None), default=None)
 
     def table(self) -> pl.DataFrame:
         """A row a figure: figure, unit, theirs, least, most, ours, error, digits, outcome, when."""

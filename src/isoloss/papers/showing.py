@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from collections.abc import Sequence
+from math import inf, isfinite, isinf
 
 from isoloss.papers.claim import ORIGINS, Expected, Ours
-from isoloss.papers.verdict import Judged, digits
+from isoloss.papers.verdict import TOLD, Judged, digits
 
 
 def heads(numbers: str) -> tuple[str, ...]:
@@ -21,12 +22,40 @@ def row(expected: Expected, ours: Ours, judged: Judged) -> tuple[str, ...]:
         shown(expected.theirs, 6),
         accepted(expected.range),
         shown(ours.value, 6),
-        shown(ours.error, 2) if ours.error else "",
+        _error(ours),
         expected.unit,
         shown(digits(expected, ours), 2),
         judged.value,
         expected.when,
     )
+
+
+def told(expected: Expected, ours: Ours) -> str:
+    """A figure in a sentence: its value, what two standard errors leave of it, what is asked."""
+    low, high = ours.value - TOLD * ours.error, ours.value + TOLD * ours.error
+    unit = f" {expected.unit}" if expected.unit else ""
+    if not isfinite(ours.value):
+        said = "no value"
+    elif not isfinite(ours.error):
+        said = f"{ours.value:.3g}{unit} with an error that is not told"
+    elif ours.error:
+        said = f"{ours.value:.3g}{unit}, from {low:.3g} to {high:.3g} by two errors"
+    else:
+        said = f"{ours.value:.6g}{unit}"
+    return f"{expected.name} ({said}; asked {accepted(expected.range)})"
+
+
+def several(figures: Sequence[str], most: int = 3) -> str:
+    """Figures in a sentence; how many more there are where they are too many for it."""
+    more = len(figures) - most
+    kept = list(figures) if more < 2 else [*figures[:most], f"{more} more in the table"]
+    return "; ".join(kept)
+
+
+def _error(ours: Ours) -> str:
+    if isinf(ours.error):
+        return "not told"
+    return shown(ours.error, 2) if ours.error else ""
 
 
 def accepted(range: tuple[float, float]) -> str:

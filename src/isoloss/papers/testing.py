@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import cache
 
 from isoloss.papers.checking import CHECKS
-from isoloss.papers.claim import Claim, Finding, NotAtHand, PapersError
+from isoloss.papers.claim import Claim, Finding, NotAtHand, NotDownloaded, PapersError
 from isoloss.papers.laboratory import Laboratory
 from isoloss.papers.reading import papers
 from isoloss.papers.result import Reproduction
@@ -31,7 +31,8 @@ def one_by_one(
 
 
 def put_to_test(claim: Claim, laboratory: Laboratory) -> Reproduction:
-    """One claim put to the test; one without a check, or without its table, is not testable here.
+    """One claim put to the test; one without a check, or without its table, is not testable here,
+    one whose table could not be downloaded says so.
 
     Raises
     ------
@@ -44,7 +45,9 @@ def put_to_test(claim: Claim, laboratory: Laboratory) -> Reproduction:
     try:
         finding = CHECKS[claim.check](laboratory, **claim.given)
     except NotAtHand as missing:
-        return Reproduction(claim, None, str(missing))
+        return Reproduction(
+            claim, None, str(missing), is_missing=isinstance(missing, NotDownloaded)
+        )
     _same_names(claim, finding)
     return Reproduction(claim, finding, seconds=time.process_time() - before)
 
@@ -95,8 +98,9 @@ def _result(done: Future[list[_Found]], first: Claim) -> list[_Found]:
         ) from None
 
 
-#: What a process sends back of a claim: the finding, why there is none, and its seconds.
-_Found = tuple[Finding | None, str, float]
+#: What a process sends back of a claim: the finding, why there is none, its seconds, and whether a
+#: download failed.
+_Found = tuple[Finding | None, str, float, bool]
 
 
 def _groups(claims: Sequence[Claim]) -> list[list[int]]:
@@ -117,7 +121,7 @@ def _in_worker(names: Sequence[tuple[str, str]], seed: int) -> list[_Found]:
     """Claims of these papers and names put to the test in this process."""
     known, laboratory = papers(), _kept(seed)
     done = [put_to_test(known[paper].claims[name], laboratory) for paper, name in names]
-    return [(each.finding, each.why, each.seconds) for each in done]
+    return [(each.finding, each.why, each.seconds, each.is_missing) for each in done]
 
 
 @cache

@@ -15,13 +15,14 @@ TOLD = 2.0
 
 
 class Verdict(Enum):
-    """What becomes of a claim."""
+    """What becomes of a claim; docs/papers.md says when each is given."""
 
     HOLDS = "holds"
     ONLY_IF = "holds only if"
     FAILS = "fails"
     DIFFERS = "differs from our reading"
     NOT_TESTABLE = "not testable here"
+    NOT_DOWNLOADED = "could not be downloaded"
 
 
 class Judged(Enum):
@@ -58,25 +59,27 @@ def verdict_of(
     Figures that stand under no condition (`Expected.when` empty) belong to every condition. A claim
     holds where every condition holds, *only if* where some hold and some are missed, and fails
     where some are missed and none holds. Where some are not told by the runs and none is missed,
-    nothing is concluded; nor where conditions are positions of which one may hold, and one that is
-    not told is left.
+    nothing is concluded; nor, whatever becomes of the others, where conditions are positions of
+    which one may hold, and one is not told.
 
     Parameters
     ----------
     judged
         Each figure of the claim and what became of it.
     is_theirs
-        Whether text and numbers are the paper's; where not, what fails *differs from our reading*.
+        Whether what is put to the test is the claim itself (`Claim.is_theirs`); where not, what
+        fails *differs from our reading*.
     alternatives
         Whether the conditions are positions of which one may hold.
     """
     outcomes = set(conditions(judged).values())
     if outcomes == {Judged.MET}:
         return Verdict.HOLDS
+    if alternatives and Judged.NOT_TOLD in outcomes:
+        return Verdict.NOT_TESTABLE
     if {Judged.MET, Judged.MISSED} <= outcomes:
         return Verdict.ONLY_IF
-    is_open = alternatives and Judged.NOT_TOLD in outcomes
-    if Judged.MISSED in outcomes and not is_open:
+    if Judged.MISSED in outcomes:
         return Verdict.FAILS if is_theirs else Verdict.DIFFERS
     return Verdict.NOT_TESTABLE
 
@@ -100,11 +103,14 @@ def _worst(group: list[Judged]) -> Judged:
 
 
 def digits(expected: Expected, ours: Ours) -> float | None:
-    """How many digits agree, -log10 |ours / theirs - 1|; None where no number was published.
+    """Digits that agree, -log10 |ours / theirs - 1|; decimals, -log10 |ours|, where theirs is 0.
 
-    At most 16, where both are the same number.
+    From 0, where ours is as far from theirs as theirs from zero, or farther, to 16, where both are
+    the same number. None where no number was published, ours is none, or the runs do not tell
+    whether it lies in its range: then they do not tell its digits either.
     """
-    if expected.theirs is None or not isfinite(ours.value):
+    untold = judge(expected, ours) is Judged.NOT_TOLD
+    if expected.theirs is None or untold or not isfinite(ours.value):
         return None
     apart = abs(ours.value - expected.theirs) / (abs(expected.theirs) or 1.0)
-    return 16.0 if apart == 0 else min(16.0, -log10(apart))
+    return 16.0 if apart == 0 else min(16.0, max(0.0, -log10(apart)))

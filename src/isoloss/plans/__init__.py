@@ -11,14 +11,22 @@ from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.costs import (
     MACHINES,
     MFU,
+    RUNS,
+    SPEEDUPS,
     Hardware,
+    PublishedRun,
+    PublishedSpeedup,
+    Range,
     Rate,
     TrainingMemory,
+    TrainingRule,
     as_machine,
     decoder_of,
     measured,
     rate_of,
     register_machine,
+    register_run,
+    register_speedup,
     training_memory,
 )
 from isoloss.plans.critical import critical_tokens
@@ -34,10 +42,12 @@ from isoloss.plans.design import (
 )
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
 from isoloss.plans.evidence import (
+    BreakEven,
     Charts,
     Choice,
     Curve,
     Frontier,
+    LawBreakEven,
     LawPlan,
     Regret,
     Served,
@@ -54,11 +64,13 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Budget", "BudgetLike", "Charts", "Choice", "Curve", "Disagreement",
-    "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawLike", "LawPlan", "LawsLike", "NextRun",
-    "NextRuns", "Plan", "PlanError", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
-    "Serving", "ServingChoice", "ServingPlan", "Surface", "TrainingMemory", "Width", "as_budget",
-    "as_machine", "best_bits", "critical_tokens", "decoder_of", "first_runs", "gaps_by_law",
-    "load", "machine_of", "measured", "next_runs", "plan", "plans_by_law", "rank_serving",
-    "rate_of", "register_machine", "training_memory",
+    "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike", "Charts", "Choice",
+    "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawBreakEven",
+    "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError", "PublishedRun",
+    "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
+    "Serving", "ServingChoice", "ServingPlan", "Surface", "TrainingMemory", "TrainingRule",
+    "Width", "as_budget", "as_machine", "best_bits", "critical_tokens", "decoder_of", "first_runs",
+    "gaps_by_law", "load", "machine_of", "measured", "next_runs", "plan", "plans_by_law",
+    "rank_serving", "rate_of", "register_machine", "register_run", "register_speedup",
+    "training_memory",
 ]

@@ -10,18 +10,24 @@ from typing import Any, Literal
 from isoloss.files import did_you_mean
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import (
+    USUAL,
     Dimension,
     Hardware,
+    TrainingRule,
+    active_and_all,
+    all_params,
     amount,
     as_machine,
+    as_training_rule,
     exactly,
+    law_params,
     one_currency,
     shape_in_words,
     sum_of,
     words_of,
 )
 from isoloss.plans.problems import PlanError
-from isoloss.runs import Decoder, RunsError, as_shape, compact
+from isoloss.runs import Decoder, Mixture, RunsError, as_shape, compact
 
 #: The dimension of each amount of a budget, in the order in which they are printed.
 AMOUNTS: dict[str, Dimension] = {
@@ -40,6 +46,8 @@ AMOUNTS: dict[str, Dimension] = {
 #: The words that are sums of money, and those that may be a sentence.
 MONEY: tuple[Literal["money", "price"], ...] = ("money", "price")
 SENTENCES = ("train", "hours", "money")
+#: What a budget tells and nobody gives.
+UNSPOKEN = ("currency", "hardware", "all_params")
 LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
 
@@ -68,7 +76,8 @@ class Budget:
         Tokens that the model will generate in its life, which train, hours and money pay for as
         well.
     params, tokens
-        Held, counts.
+        Held, counts. Params of a mixture of experts are "671B active 37B": laws and costs take the
+        active ones, which `params` then is, memory takes all.
     unique_tokens
         Tokens that there are to read; beyond them tokens are repeated.
     price
@@ -80,9 +89,16 @@ class Budget:
     context, batch
         Tokens kept of a sequence, and sequences at once.
     decoder
-        The shape to count with, instead of a typical decoder; it holds params. A Decoder, the name
-        of a published model, as "llama3-8b", the path of a `config.json`, or words, as
-        "layers=32,width=4096,heads=32,vocab=32000".
+        The shape to count with, instead of a typical decoder; it holds params. A Decoder or
+        Mixture, the name of a published model, as "llama3-8b" or "deepseek-v3", the path of a
+        `config.json`, or words, as "layers=32,width=4096,heads=32,vocab=32000".
+    training_memory
+        How training is kept in the memory of `devices`, which limits params: words of
+        `plans.training_memory`, as "sharding=optimizer,moments=int8/128,sequences=1,context=8192";
+        by default 16 bytes a param shared over all, the least of usual training. "off" or None: no
+        limit.
+    all_params
+        Of a mixture of experts, of which `params` are active; None of a dense model.
     currency
         Of money and price, as "USD"; None where neither says one.
     hardware
@@ -109,7 +125,9 @@ class Budget:
     serving_devices: int
     context: int
     batch: int
-    decoder: Decoder | None
+    decoder: Decoder | Mixture | None
+    all_params: float | None
+    training_memory: TrainingRule | None
     currency: str | None
     hardware: str | None
 
@@ -130,8 +148,10 @@ class Budget:
         serving_devices: int = 1,
         context: int = 0,
         batch: int = 1,
-        decoder: Decoder | str | None = None,
+        decoder: Decoder | Mixture | str | None = None,
+        training_memory: TrainingRule | str | None = USUAL,
     ) -> None:
+        params, every = active_and_all(params)
         given: dict[str, Any] = {
             "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
             "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
@@ -158,18 +178,25 @@ class Budget:
             raise PlanError(
                 f"unique_tokens is {self.unique_tokens:g}; accepted is a count of tokens, 1 or more"
             )
+        rule = as_training_rule(training_memory)
+        object.__setattr__(self, "training_memory", rule)
+        if rule not in (None, USUAL) and self.devices is None:
+            raise PlanError(
+                "training_memory needs the number of devices, as devices=64 (--devices 64)"
+            )
         if self.money is not None and self.price is None:
             raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
         if self.hours is not None and self.devices is None:
             raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
         if self.decoder is not None:
-            own = float(self.decoder.non_embedding_params)
+            own = law_params(self.decoder)
             if self.params not in (None, own):
                 raise PlanError(
                     f"params is {compact(self.params or 0)} and the decoder has {compact(own)}; "
                     "give one of the two"
                 )
             object.__setattr__(self, "params", own)
+        object.__setattr__(self, "all_params", all_params(self.decoder, every))
 
     def with_unique(self, unique: float | None) -> Budget:
         """The budget with so many unique tokens; None: all are."""
@@ -190,7 +217,7 @@ class Budget:
             "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),
             "speed": lambda v: f"{v:.4g} tokens/s a sequence" + self._sequences(),
             "served": lambda v: f"{compact(v)} tokens served",
-            "params": lambda v: f"{compact(v)} params",
+            "params": lambda v: f"{compact(v)} {self._active()}params",
             "tokens": lambda v: f"{compact(v)} tokens",
             "unique_tokens": self._unique,
         }
@@ -202,8 +229,17 @@ class Budget:
         if self.price is not None and self.money is None and self.hours is None:
             found.append(f"{exactly(self.price, self.currency)} a device hour")
         if self.memory is not None or self.speed is not None:
-            found.append(f"counted with {shape_in_words(self.params, self.decoder)}")
+            found.append(f"counted with {self.shape}")
         return ", ".join(found) or "nothing"
+
+    @property
+    def shape(self) -> str:
+        """What memory and speed are counted with, in words."""
+        whole = None if self.decoder is not None else self.all_params
+        return shape_in_words(self.params, self.decoder, whole)
+
+    def _active(self) -> str:
+        return "" if self.all_params is None else f"active of {compact(self.all_params)} "
 
     def _hours(self, hours: float) -> str:
         devices = self.devices or 1
@@ -286,24 +322,17 @@ def machine_of(budget: Budget, hardware: str | Hardware | None) -> Hardware:
     return device
 
 
-def _decoder(given: Decoder | str) -> Decoder:
-    """The dense decoder that is meant; PlanError for a mixture of experts and what is no shape."""
-    if not isinstance(given, Decoder | str):
+def _decoder(given: Decoder | Mixture | str) -> Decoder | Mixture:
+    """The shape that is meant; PlanError for what is none."""
+    if not isinstance(given, Decoder | Mixture | str):
         raise PlanError(
             f"decoder is {given!r}; give a Decoder, as isoloss.runs.Decoder(...), or the name of a "
             "published model, as 'llama3-8b'"
         )
     try:
-        shape = as_shape(given)
+        return as_shape(given)
     except RunsError as error:
         raise PlanError(str(error)) from error
-    if not isinstance(shape, Decoder):
-        raise PlanError(
-            f"decoder is {given!r}, a mixture of experts ({compact(shape.params)} params, "
-            f"{compact(shape.active_params)} active); a plan takes a dense decoder, since no law "
-            "here was fitted on mixtures of experts in low precision"
-        )
-    return shape
 
 
 BudgetLike = Budget | Mapping[str, Any] | str | float
@@ -338,7 +367,7 @@ def as_budget(given: BudgetLike, what: str = "budget") -> Budget:
 
 
 def _of_words(given: Mapping[str, Any], what: str) -> Budget:
-    words = [f.name for f in fields(Budget) if f.name not in ("currency", "hardware")]
+    words = [f.name for f in fields(Budget) if f.name not in UNSPOKEN]
     if not given:
         raise PlanError(f"{what} is empty; give at least one limit, as {{'train': '1e21 flop'}}")
     odd = [word for word in given if word not in words]

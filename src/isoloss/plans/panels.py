@@ -3,24 +3,32 @@
 Laws that see the same candidates make one panel, planned as a whole. Where all laws see all, which
 is usual for fits of one table, there is one panel. Two candidates of different panels are compared
 by the laws that see both, at the sizes that are best to these.
+
+Where rates are ranges, each replicate has a draw of them: it is planned again at these, which tells
+how often a precision is the best, and the plan that it has at the middle rates is costed at them,
+which tells what signing it may cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from isoloss.laws import Array
+from isoloss.laws import Array, Levels
 from isoloss.plans.budget import Budget
+from isoloss.plans.costs import Hardware, RateDraws, in_doubt
 from isoloss.plans.search import (
     Best,
     Member,
     Panel,
     Space,
+    drawn_space,
     levels_of,
     mean_loss,
+    over_rates,
     replanned,
     search,
     shares,
@@ -44,7 +52,12 @@ class Planned:
     mean
         The plan for the loss averaged over laws and replicates, one row.
     drawn, weights
-        The plan of every replicate, and the weight of each.
+        The plan of every replicate, at its own draw of the rates, and the weight of each.
+    hours
+        Device hours at that draw of the plan that the replicate has at the middle rates, (S, n);
+        None on a cost model.
+    in_doubt
+        Whether rates were drawn.
     """
 
     members: tuple[Member, ...]
@@ -54,6 +67,8 @@ class Planned:
     mean: Best
     drawn: Best
     weights: Array
+    hours: Array | None = None
+    in_doubt: bool = False
 
     @property
     def is_point(self) -> bool:
@@ -79,12 +94,15 @@ class Plans:
         The budget.
     draws
         How many replicates are planned again.
+    device
+        The machine.
     """
 
     panel: Panel
     space: Space
     budget: Budget
     draws: int
+    device: Hardware
     _kept: dict[tuple[frozenset[int], tuple[int, ...], bool], Planned] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -107,12 +125,13 @@ class Plans:
         """The weight of the replicates, or of laws without any, to which a candidate is the best.
 
         Of what each law sees, if that is more than this one; NaN where no law compares it, and for
-        one law without replicates, which has no doubt to tell of.
+        one law without replicates at rates taken as exact, which has no doubt to tell of.
         """
         own, panel = self.panel.seers[k], self.panel
         if len(panel.precisions) > 1:
             own = frozenset(i for i in own if len(panel.seen_by_all(frozenset({i}))) > 1)
-        if not own or (len(own) == 1 and panel.members[min(own)].drawn is None):
+        alone = len(own) == 1 and panel.members[min(own)].drawn is None
+        if not own or (alone and not self.in_doubt):
             return float("nan")
         if panel.seers[k] == own and self.of(k).which == tuple(range(len(self.space))):
             return _won(self.of(k), k)
@@ -137,11 +156,41 @@ class Plans:
         space = self.space if whole else self.space.pick(which)
         levels, counts = levels_of(space.precisions), shares(members, self.draws)
         mean = search(mean_loss(members, counts, levels, self.budget), space)
-        alone = len(members) == 1 and members[0].drawn is None
-        again = mean, np.ones(1)
-        if drawn and not alone:
-            again = replanned(members, counts, levels, self.budget, space)
-        return Planned(members, counts, which, space, mean, *again)
+        found = Planned(members, counts, which, space, mean, mean, np.ones(1), _hours(space, mean))
+        if drawn and self.in_doubt:
+            return self._over_rates(found, levels)
+        if not drawn or (len(members) == 1 and members[0].drawn is None):
+            return found
+        again, weights = replanned(members, counts, levels, self.budget, space)
+        return replace(found, drawn=again, weights=weights, hours=_hours(space, again))
+
+    @cached_property
+    def in_doubt(self) -> bool:
+        """Whether the rate of some candidate is a range."""
+        return in_doubt(self.device, self.space.rates)
+
+    def _over_rates(self, found: Planned, levels: Levels) -> Planned:
+        """The plans of replicates with a draw of the rates each."""
+        rows = over_rates(found.members, found.counts, self.draws)
+        draws = [RateDraws.of(self.device, len(own), seed) for seed, own in enumerate(rows)]
+        spaces = [drawn_space(found.space, self.budget, self.device, each) for each in draws]
+        again, weights = replanned(found.members, rows, levels, self.budget, spaces)
+        signed = found.mean
+        if not found.is_point:
+            signed, _ = replanned(found.members, rows, levels, self.budget, found.space)
+        sizes = np.cumsum([0, *map(len, rows)])
+        taken = [slice(None)] * len(rows) if found.is_point else list(map(slice, sizes, sizes[1:]))
+        hours = [
+            np.broadcast_to(own.hours.spent(signed.params[at], signed.tokens[at]), (len(each), n))
+            for own, each, at in zip(spaces, rows, taken, strict=True)
+            if own.hours is not None and (n := len(found.which))
+        ]
+        return replace(found, drawn=again, weights=weights, hours=np.vstack(hours), in_doubt=True)
+
+
+def _hours(space: Space, best: Best) -> Array | None:
+    """The device hours of plans at the rates of a space; None on a cost model."""
+    return None if space.hours is None else space.hours.spent(best.params, best.tokens)
 
 
 def _won(found: Planned, k: int) -> float:

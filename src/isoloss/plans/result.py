@@ -19,7 +19,21 @@ from isoloss.fits import (
     text,
 )
 from isoloss.plans.doubt import FAR, absent, place
-from isoloss.plans.evidence import Charts, Choice, LawPlan, Question, Regret, charts_of, regrets_of
+from isoloss.plans.evidence import (
+    BreakEven,
+    Charts,
+    Choice,
+    LawPlan,
+    Question,
+    Regret,
+    beside_section,
+    break_even_section,
+    break_evens_of,
+    charts_of,
+    costs_section,
+    regrets_of,
+    throughput_of,
+)
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
 
@@ -48,8 +62,8 @@ class Plan:
         What it was made from; None for a plan that was read from a file.
     metric
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
-    drawn, judged
-        The charts and regrets that were read from a file.
+    drawn, judged, priced
+        The charts, regrets and break-evens that were read from a file.
     currency, devices
         Of the budget; None where it says none.
     apart
@@ -57,12 +71,16 @@ class Plan:
         does not override; None where they do not.
     repetition
         How often tokens repeat in the first choice, in words; None without unique tokens.
+    training_memory
+        What training the first choice keeps on each device, in words; None where nothing limits it.
     best : Choice or None
         The recommendation.
     charts : Charts
         The numbers behind its figures.
     regrets : tuple of Regret
         What simpler choices would cost.
+    break_evens : tuple of BreakEven
+        From which speed-up of its steps on each precision pays against bf16.
     """
 
     choices: tuple[Choice, ...]
@@ -81,6 +99,8 @@ class Plan:
     devices: int | None = None
     apart: str | None = None
     repetition: str | None = None
+    training_memory: str | None = None
+    priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Choice | None:
@@ -113,6 +133,17 @@ class Plan:
             () if self.question is None else regrets_of(self.question, self.choices[0], self.level)
         )
 
+    @cached_property
+    def break_evens(self) -> tuple[BreakEven, ...]:
+        """From which speed-up on each precision that is not trained in bf16 pays, computed once;
+        empty on a cost model, where no limit pays for tokens, and where the laws are lost.
+        """
+        if self.priced is not None:
+            return self.priced
+        if self.question is None:
+            return ()
+        return break_evens_of(self.question, self.choices, self.level)
+
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write the plan as a JSON file, which `load` reads.
 
@@ -139,7 +170,9 @@ class Plan:
         """Whether two plans say the same; NaN equals NaN, as it does in a file."""
         if not isinstance(other, Plan):
             return NotImplemented
-        one, two = (fields_of(replace(each, drawn=None, judged=None)) for each in (self, other))
+        one, two = (
+            fields_of(replace(each, drawn=None, judged=None, priced=None)) for each in (self, other)
+        )
         return bool(one == two)
 
     def sections(self) -> list[Section]:
@@ -160,6 +193,7 @@ class Plan:
                     "interval",
                     "tokens",
                     "interval",
+                    *(["epochs"] if self._has_epochs else []),
                     "loss",
                     "interval",
                     "over the first",
@@ -168,7 +202,8 @@ class Plan:
                 ),
                 tuple(self._row(c) for c in self.choices),
             ),
-            *([self._costs()] if any(c.paid_hours == c.paid_hours for c in self.choices) else []),
+            *([costs] if (costs := self._costs()) else []),
+            *self._speeds(),
             Section(
                 "What each law alone would do",
                 (
@@ -181,13 +216,14 @@ class Plan:
             *([self._simpler()] if self.regrets else []),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+            *self._beside(),
         ]
 
     def _headline(self) -> list[str]:
         lines = [f"budget: {self.budget}", f"hardware: {self.hardware}"]
         first = self.choices[0]
-        if first.device_hours == first.device_hours and first.rate != "measured":
-            lines.append(f"throughput: {first.rate} (optimistic; no kernel measured)")
+        if said := throughput_of(first):
+            lines.append(said)
         if first.counted > 1.05:
             lines.append(
                 f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
@@ -197,6 +233,8 @@ class Plan:
             lines.append(f"repetition: {self.repetition}")
         if self.apart:
             lines.append(f"no one size: {self.apart}")
+        if self.training_memory:
+            lines.append(f"training memory: {self.training_memory}")
         if self.withheld:
             why = f"recommendation withheld: {self.withheld}"
             over = "" if self.apart else "; extrapolate=True (--extrapolate) overrides"
@@ -205,6 +243,9 @@ class Plan:
             return lines
         sure = _sure(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
+        if first.all_params > first.params:
+            size = f"{compact(first.params)} active params of {compact(first.all_params)} on "
+            size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
         return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
@@ -224,28 +265,32 @@ class Plan:
             rows,
         )
 
+    @property
+    def _has_epochs(self) -> bool:
+        return any(c.epochs == c.epochs for c in self.choices)
+
+    def _beside(self) -> list[Section]:
+        """The published models near the first choice; none of what is no language model."""
+        first = self.choices[0]
+        return (
+            [beside_section(first.params, first.tokens, first.all_params)]
+            if self.metric == "nats"
+            else []
+        )
+
     def _unit(self) -> str:
         """The currency for the head of a column."""
         return f" ({self.currency})" if self.currency else " (money)"
 
-    def _costs(self) -> Section:
-        """Device hours, time and money of every choice."""
-        priced = any(c.money == c.money for c in self.choices)
-        head, rows = ["precision", "device hours", "interval"], []
-        head += [f"days on {self.devices} devices"] if self.devices else []
-        head += [f"money{self._unit() if self.currency else ''}", "interval"] if priced else []
-        for c in self.choices:
-            row = [c.precision, compact(c.paid_hours)]
-            row.append(interval_in_words(c.paid_hours_interval, compact, c.absent))
-            row += [f"{c.wall_hours / 24:.3g}"] if self.devices else []
-            if priced:
-                row += [compact(c.money), interval_in_words(c.money_interval, compact, c.absent)]
-            rows.append(tuple(row))
-        note = (
-            "training and the tokens served, at the throughput above taken as exact; intervals of "
-            f"{percent(self.level)} over laws and bootstrap replicates only"
-        )
-        return Section("What they cost", (note,), tuple(head), tuple(rows))
+    def _costs(self) -> Section | None:
+        """Device hours, time and money of every choice; None on a cost model."""
+        unit = f" ({self.currency})" if self.currency else ""
+        return costs_section(self.choices, self.level, self.devices, unit)
+
+    def _speeds(self) -> list[Section]:
+        """From which speed-up on each precision pays, where any is a question."""
+        found = self.break_evens
+        return [break_even_section(found, self.choices)] if found else []
 
     def _row(self, c: Choice) -> tuple[str, ...]:
         return (
@@ -254,6 +299,7 @@ class Plan:
             interval_in_words(c.params_interval, compact, c.absent),
             compact(c.tokens),
             interval_in_words(c.tokens_interval, compact, c.absent),
+            *([f"{c.epochs:.3g}"] if self._has_epochs else []),
             _loss(c),
             interval_in_words(c.loss_interval, loss_in_words, c.absent),
             _more(c),
@@ -285,7 +331,16 @@ def _share(c: Choice) -> str:
         return POINT_LAW if c.standing == "seen" and c.is_point else UNKNOWN
     if c.outside > FAR:
         return POINT_LAW if c.is_point else NOT_HELD
-    return f"{100 * c.probability:.0f}%" + (" of laws" if c.is_point else "")
+    return f"{100 * c.probability:.0f}%" + _over(c)
+
+
+def _over(c: Choice) -> str:
+    """What a share is of, where it is not of replicates."""
+    if not c.is_point:
+        return ""
+    if not c.in_doubt:
+        return " of laws"
+    return " of rates" if len(c.laws) == 1 else " of laws and rates"
 
 
 def _sure(first: Choice, is_alone: bool) -> str:
@@ -302,6 +357,8 @@ def _sure(first: Choice, is_alone: bool) -> str:
     if is_alone:
         return "the only candidate"
     share = f"{100 * first.probability:.0f}%"
+    if first.is_point and first.in_doubt:
+        return f"best in {share} of the draws of rates, by laws without replicates"
     if first.is_point:
         return f"best to {share} of the laws by weight, which have no replicates"
     return f"best in {share} of the replicates"

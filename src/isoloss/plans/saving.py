@@ -13,7 +13,7 @@ from isoloss.plans.result import Plan
 
 
 def _with_charts(plan: Plan) -> dict[str, Any]:
-    return fields_of(replace(plan, drawn=plan.charts, judged=plan.regrets))
+    return fields_of(replace(plan, drawn=plan.charts, judged=plan.regrets, priced=plan.break_evens))
 
 
 def check_plan(plan: Plan) -> None:

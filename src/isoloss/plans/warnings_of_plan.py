@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law
+import numpy as np
+
+from isoloss.fits import INHERITED, ResultWarning, WarningKind, by_law, loss_in_words
+from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, too_large_to_train
+from isoloss.plans.costs import USUAL, Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
-from isoloss.plans.search import Member, Panel, Space, far, uncompared, views_of
+from isoloss.plans.search import Member, Panel, Space, far, losses_at, uncompared, views_of
 from isoloss.runs import compact
 
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
 #: they have no common answer.
 HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
+#: The share of a device's memory beyond which state leaves too little for activations.
+FULL = 0.9
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
@@ -71,17 +76,12 @@ def warnings_of(
 ) -> tuple[ResultWarning, ...]:
     """Warnings about the first choice, precision `k` of the space."""
     found = []
-    if not device.is_abstract and first.rate != "measured":
-        text = (
-            f"throughput is {first.rate}, optimistic: no kernel was measured; give a measured table"
-        )
+    if not device.is_abstract and first.basis != "measured":
+        known = f"{first.rate}, taken as exact"
+        known = "that of published runs, not of yours" if first.in_doubt else known
+        text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
-    if first.emulated:
-        names = ", ".join(first.emulated)
-        text = (
-            f"{device.name} does not compute in {names}: products run wider, only memory is saved"
-        )
-        found.append(ResultWarning(WarningKind.UNTESTED, text))
+    found += emulated_of(first, device)
     if space.spendings and not first.binding and space.tokens is None:
         found.append(
             ResultWarning(
@@ -103,13 +103,64 @@ def warnings_of(
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 
+def emulated_of(first: Choice, device: Hardware) -> list[ResultWarning]:
+    """A warning for each class that formats without products of their own run in."""
+    where: dict[tuple[str, ...], list[str]] = {}
+    for name, classes in zip(first.emulated, first.runs_in, strict=False):
+        where.setdefault(classes, []).append(name)
+    return [
+        ResultWarning(
+            WarningKind.UNTESTED,
+            f"{device.name} has no products in {', '.join(names)}: they run in "
+            f"{' and '.join(classes)}" + (", only memory is saved" if classes == ("bf16",) else ""),
+        )
+        for classes, names in where.items()
+    ]
+
+
 def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
-    """A warning where the devices of a budget cannot hold what training the first choice keeps."""
+    """A warning where the devices of a budget cannot hold what training the first choice keeps, or
+    where nothing is left for what is not counted.
+    """
     if budget.devices is None or device.is_abstract:
         return ()
-    params = first.params if budget.decoder is None else float(budget.decoder.params)
-    why = too_large_to_train(params, budget.devices, device.memory, device.name)
+    rule = budget.training_memory or USUAL
+    model = budget.decoder, budget.all_params
+    asked = first.params, budget.devices, device.memory, device.name
+    why = rule.why_not(*asked, *model) if budget.training_memory is None else None
+    share = first.training_bytes / device.memory
+    if share > FULL and not rule.counts_activations:
+        why = (
+            f"training state alone fills {100 * share:.3g}% of each {device.name}, and activations "
+            "are not counted in it; count them, as training_memory='sequences=1,context=8192'"
+        )
     return () if why is None else (ResultWarning(WarningKind.OUT_OF_MEMORY, why),)
+
+
+def mixture_of(budget: Budget) -> str | None:
+    """What laws take a mixture of experts for, in words; None of a dense model."""
+    if budget.all_params is None or budget.params is None:
+        return None
+    return (
+        f"laws take the {compact(budget.params)} params that one token uses for N, of "
+        f"{compact(budget.all_params)}, and none here was fitted to mixtures of experts in low "
+        "precision"
+    )
+
+
+def mixture_warning(
+    members: Sequence[Member], counts: Sequence[Sequence[int]], first: Choice, budget: Budget
+) -> tuple[ResultWarning, ...]:
+    """A warning about a mixture of experts, with the loss of a dense model of all its params."""
+    why = mixture_of(budget)
+    if why is None:
+        return ()
+    asked = [Precision(first.precision)], first.all_params, first.tokens, budget
+    loss, weights = losses_at(members, counts, *asked)
+    dense = float(np.average(loss[:, 0], weights=weights))
+    if first.standing != "unknown" and np.isfinite(dense):
+        why += f"; a dense model of all of them would have {loss_in_words(dense)}"
+    return (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, why),)
 
 
 def taken_as_exact(members: Sequence[Member]) -> list[ResultWarning]:

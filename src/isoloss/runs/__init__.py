@@ -9,6 +9,7 @@ from isoloss.runs.intake import READERS, Opened, Origin, Reader
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
+    DownloadError,
     LossConverted,
     NothingUsable,
     PerplexitySuspected,
@@ -18,17 +19,20 @@ from isoloss.runs.problems import (
     ValueIgnored,
 )
 from isoloss.runs.provenance import Provenance
-from isoloss.runs.published import TABLES, PublicTable, bundled_table
+from isoloss.runs.published import TABLES, PublicTable, bundled_table, data_folder
 from isoloss.runs.reading import as_runs, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.shapes import (
+    MODELS,
     SHAPES,
     GroupedHeads,
     LatentHeads,
     Mixture,
+    PublishedModel,
     PublishedShape,
     as_shape,
+    nearest_models,
     read_config,
 )
 from isoloss.runs.stored import STORES
@@ -48,11 +52,12 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "METRICS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column", "Crew",
-    "Decoder", "Flops", "Grid", "GroupedHeads", "LatentHeads", "LossConverted", "Metric", "Mixture",
-    "NothingUsable", "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance",
-    "PublicTable", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store",
-    "StoreError", "Swept", "Task", "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape",
-    "bundled_table", "compact", "cores", "metric_of", "number", "outlook", "read", "read_config",
-    "save_frame", "sweep",
+    "COLUMNS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column",
+    "Crew", "Decoder", "DownloadError", "Flops", "Grid", "GroupedHeads", "LatentHeads",
+    "LossConverted", "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel", "PublishedShape",
+    "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
+    "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
+    "cores", "data_folder", "metric_of", "nearest_models", "number", "outlook", "read",
+    "read_config", "save_frame", "sweep",
 ]

@@ -9,38 +9,60 @@ nothing.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from isoloss.files import shown, shown_value
 from isoloss.runs.columns import COLUMNS
 from isoloss.runs.problems import StoreError, StoreUnwritable
 
-#: The version of the tables below, kept as user_version; and "isol", by which a store is known.
-SCHEMA = 1
+#: The version of the tables below, kept as user_version (2: heartbeats are counted); and "isol",
+#: by which a store is known.
+SCHEMA = 2
 APPLICATION = 0x69736F6C
 #: Seconds that a transaction waits for another one to end.
 PATIENCE = 60.0
+#: Bytes that a disk with room takes: what a few rows need.
+_A_LITTLE = 1 << 16
 
 # Numbers of rows stand in columns of no type: SQLite then gives back the very bits that it was
 # given.
-_NUMBERS = ", ".join(f'"{c.name}"' for c in COLUMNS if c.kind != "text" and c.name != "key")
-_TEXTS = ", ".join(f'"{c.name}" TEXT' for c in COLUMNS if c.kind == "text" and c.name != "key")
-TABLES = (
-    """CREATE TABLE tasks (key TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL,
-    claim TEXT, owner TEXT, beat REAL, share REAL NOT NULL DEFAULT 0, loss REAL, reason TEXT,
-    traceback TEXT, flops REAL, memory REAL, seconds REAL NOT NULL DEFAULT 0)""",
-    f"CREATE TABLE rows (key TEXT PRIMARY KEY, task TEXT NOT NULL, {_NUMBERS}, {_TEXTS})",
-    "CREATE TABLE extras (key TEXT, name TEXT, value, PRIMARY KEY (key, name))",
-    "CREATE TABLE notes (id INTEGER PRIMARY KEY, task TEXT NOT NULL, said TEXT NOT NULL)",
-)
+_ROWS = {"key": "TEXT PRIMARY KEY", "task": "TEXT NOT NULL"}
+_ROWS |= {c.name: "" for c in COLUMNS if c.kind != "text"}
+_ROWS |= {c.name: "TEXT" for c in COLUMNS if c.kind == "text" and c.name != "key"}
+#: Every table of a store: its columns with their types.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "tasks": {
+        "key": "TEXT PRIMARY KEY",
+        "label": "TEXT NOT NULL",
+        "state": "TEXT NOT NULL",
+        "claim": "TEXT",
+        "owner": "TEXT",
+        "beat": "REAL",
+        "share": "REAL NOT NULL DEFAULT 0",
+        "loss": "REAL",
+        "reason": "TEXT",
+        "traceback": "TEXT",
+        "flops": "REAL",
+        "memory": "REAL",
+        "seconds": "REAL NOT NULL DEFAULT 0",
+        "beats": "INTEGER NOT NULL DEFAULT 0",
+    },
+    "rows": _ROWS,
+    "extras": {"key": "TEXT", "name": "TEXT", "value": "", "PRIMARY": "KEY (key, name)"},
+    "notes": {"id": "INTEGER PRIMARY KEY", "task": "TEXT NOT NULL", "said": "TEXT NOT NULL"},
+}
+#: What schema 1 did not have: table and column.
+_SINCE_2 = ("tasks", "beats")
 #: File systems of several machines. The log of WAL has an index in memory, which is one machine's;
 #: there SQLite's older journal is used, which needs nothing but locks.
 NETWORKED = frozenset(
@@ -74,20 +96,37 @@ _Made = TypeVar("_Made")
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction on the store, which is made where there is none; committed at the end, or
-    undone on an error.
+def writing(path: Path, make: bool = True) -> Iterator[sqlite3.Connection]:
+    """A transaction on the store, committed at the end, or undone on an error.
 
-    Raises StoreError where the file is no store, or cannot be written.
+    make: whether to make the store where there is none; a worker's has been there before.
+    Raises StoreError where the file is no store, is gone, or cannot be written.
     """
     try:
         with closing(
-            _patiently(partial(_begun, path))
+            _patiently(partial(_begun, path, make))
         ) as base:  # closing undoes what was not committed
             yield base
             base.execute("COMMIT")
     except sqlite3.Error as error:
-        raise StoreUnwritable(_sentence(error, path)) from None
+        raise StoreUnwritable(_sentence(error, path, make), path) from None
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep the store open, so that the log of its writes is not folded in and removed after each.
+
+    The last to close a store does that, at the price of several flushes to the disk.
+    """
+    try:
+        base = _connected(path, "rw")
+    except sqlite3.Error as error:
+        raise StoreUnwritable(_sentence(error, path, make=False), path) from None
+    with closing(base):
+        # Only a connection that has read is one; what locks it took end with the statement.
+        with suppress(sqlite3.Error):
+            base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        yield
 
 
 @contextmanager
@@ -114,20 +153,26 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
                 base = _patiently(partial(_looked_at, _copied(path, folder)))
             yield stack.enter_context(closing(base))
     except sqlite3.Error as error:
-        raise StoreUnwritable(_sentence(error, path)) from None
+        raise StoreUnwritable(_sentence(error, path), path) from None
 
 
-def _begun(path: Path) -> sqlite3.Connection:
-    base = _connected(path, "rwc")
+def _begun(path: Path, make: bool) -> sqlite3.Connection:
+    base = _connected(path, "rwc" if make else "rw")
     try:
-        if not _is_store(base, path) and not shared(path):
+        base.execute("BEGIN")  # one moment: another process may be making it
+        made = _is_store(base, path)
+        base.execute("ROLLBACK")
+        if not made and not shared(path):
             base.execute("PRAGMA journal_mode = WAL")
         base.execute("PRAGMA synchronous = FULL")
         base.execute("BEGIN IMMEDIATE")
         if not _is_store(base, path):
-            for table in TABLES:
-                base.execute(table)
+            _make_tables(base)
             base.execute(f"PRAGMA application_id = {APPLICATION}")
+            base.execute(f"PRAGMA user_version = {SCHEMA}")
+        elif schema_of(base) < SCHEMA:
+            table, column = _SINCE_2
+            base.execute(f"ALTER TABLE {table} ADD COLUMN {column} {TABLES[table][column]}")
             base.execute(f"PRAGMA user_version = {SCHEMA}")
     except BaseException:
         base.close()
@@ -144,8 +189,8 @@ def _looked_at(path: Path) -> sqlite3.Connection:
             # Its making was cut short: it holds nothing, and the next to write makes it.
             base.close()
             base = sqlite3.connect(":memory:", isolation_level=None)
-            for table in TABLES:
-                base.execute(table)
+            _make_tables(base)
+            base.execute(f"PRAGMA user_version = {SCHEMA}")
     except BaseException:
         base.close()
         raise
@@ -154,7 +199,9 @@ def _looked_at(path: Path) -> sqlite3.Connection:
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+    base = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+    base.execute("PRAGMA trusted_schema = OFF")  # what the file defines runs no function of ours
+    return base
 
 
 def _copied(path: Path, folder: Path) -> Path:
@@ -167,7 +214,7 @@ def _copied(path: Path, folder: Path) -> Path:
 def _is_store(base: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a store that this version reads; False where it is still empty."""
     (application,) = base.execute("PRAGMA application_id").fetchone()
-    (schema,) = base.execute("PRAGMA user_version").fetchone()
+    schema = schema_of(base)
     if application != APPLICATION:
         if base.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,) and schema == 0:
             return False
@@ -179,7 +226,60 @@ def _is_store(base: sqlite3.Connection, path: Path) -> bool:
             f"'{path}' has schema {schema} and this version of isoloss reads up to {SCHEMA}; "
             "update isoloss"
         )
+    _check_ours(base, path, schema)
     return True
+
+
+def schema_of(base: sqlite3.Connection) -> int:
+    """The version of the tables of a store."""
+    (schema,) = base.execute("PRAGMA user_version").fetchone()
+    return int(schema)
+
+
+def _make_tables(base: sqlite3.Connection) -> None:
+    for table, columns in TABLES.items():
+        words = ", ".join(
+            f"{name if name == 'PRIMARY' else quoted(name)} {kind}".rstrip()
+            for name, kind in columns.items()
+        )
+        base.execute(f"CREATE TABLE {table} ({words})")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _check_ours(base: sqlite3.Connection, path: Path, schema: int) -> None:
+    """Raise StoreError for what could change or invent rows behind our back: triggers, views, and
+    tables that are not as they were made.
+    """
+    there = base.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    for kind, name, _ in there:
+        if kind in ("trigger", "view"):
+            raise StoreError(
+                f"{shown(path)} has the {kind} {shown_value(name)}, which isoloss did not make; "
+                f"accepted is a store as isoloss made it: drop the {kind} to use this one"
+            )
+    made = {name: str(sql) for kind, name, sql in there if kind == "table"}
+    for table, columns in TABLES.items():
+        if not made.get(table, "").upper().startswith("CREATE TABLE"):
+            raise _not_as_made(path, f"no table '{table}'")
+        found = {
+            name: (kind, hidden)
+            for _, name, kind, _, _, _, hidden in base.execute(f"PRAGMA table_xinfo({table})")
+        }
+        for name, kind in columns.items():
+            if name == "PRIMARY" or (schema < SCHEMA and (table, name) == _SINCE_2):
+                continue
+            if found.get(name) != (kind.partition(" ")[0], 0):
+                raise _not_as_made(
+                    path, f"another kind of column '{name}', or none, in its table '{table}'"
+                )
+
+
+def _not_as_made(path: Path, what: str) -> StoreError:
+    return StoreError(f"{shown(path)} has {what}; accepted is a store as isoloss made it")
 
 
 def shared(path: Path) -> bool:
@@ -216,9 +316,11 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", -1)) & 0xFF
 
 
-def _sentence(error: sqlite3.Error, path: Path) -> str:
+def _sentence(error: sqlite3.Error, path: Path, make: bool = True) -> str:
     """What went wrong with the file, and what to do."""
     code, folder = _code(error), path.absolute().parent
+    if not make and not path.exists():
+        return gone(path)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return f"'{path}' is no store, or damaged ({error}); accepted is a store made by isoloss"
     if not folder.is_dir():
@@ -242,9 +344,31 @@ def _sentence(error: sqlite3.Error, path: Path) -> str:
     return f"cannot use the store '{path}': {error}"
 
 
+def gone(path: Path) -> str:
+    """What is said when a store vanished under a sweep."""
+    return (
+        f"the store '{path}' is gone: it was moved or removed while a sweep used it; put it back "
+        "and start again, or start again without it"
+    )
+
+
 def full(path: Path) -> str:
     """What is said when the disk under a store, or under the folders beside it, has no room."""
     return (
         f"the disk of the store '{path}' is full; "
         "what is finished is kept: make room and start again"
     )
+
+
+def has_room(path: Path) -> bool:
+    """Whether the disk under a store takes a little more: that of a task's own files may be
+    another one.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent) as file:
+            file.write(bytes(_A_LITTLE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    return True

@@ -4,6 +4,9 @@ apart.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 
 class RunsError(ValueError):
     """One sentence: what is wrong with a table of runs, with the value, and what is accepted."""
@@ -29,6 +32,10 @@ class ValueIgnored(RunsWarning):
     """A value in an optional column could not be used and is taken as unknown."""
 
 
+class DownloadError(RunsError):
+    """One sentence: why a public table could not be downloaded, and how to try again."""
+
+
 class StoreError(RunsError):
     """One sentence: why a store cannot be used, with its path, and what to do; what it holds is
     kept.
@@ -36,4 +43,17 @@ class StoreError(RunsError):
 
 
 class StoreUnwritable(StoreError):
-    """The file itself cannot be read or written, whatever the row: no use in going on."""
+    """The file itself cannot be read or written, whatever the row: no use in going on.
+
+    Attributes
+    ----------
+    path
+        The file; None where it is not known.
+    """
+
+    def __init__(self, sentence: str, path: Path | None = None) -> None:
+        super().__init__(sentence)
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.path)

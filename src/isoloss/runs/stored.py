@@ -8,14 +8,15 @@ import json
 import sqlite3
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from isoloss.runs.columns import BY_NAME, REQUIRED
-from isoloss.runs.database import reading
+from isoloss.files import shown, shown_value
+from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
+from isoloss.runs.database import quoted, reading
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
 
@@ -24,16 +25,22 @@ STORES = (".db", ".sqlite")
 #: The order of rows, whatever the order in which they were finished.
 ORDER = "params, tokens, precision, seed, key"
 NAMES = [name for name in BY_NAME if name != "key"]
+TEXTS = frozenset(BY_NAME) - NUMERIC
+#: Columns that tell of the machine and not of the run: another value is no other row.
+OF_THE_MACHINE = frozenset({"cost"})
 
 
 def stored_frame(path: Path, keys: Iterable[str] | None = None) -> pl.DataFrame:
     """The finished rows of a store: sorted, or those of these keys in their order; StoreError for
-    no store.
+    no store, and for one that is damaged or holds what no sweep writes.
     """
     with reading(path) as base:
-        found = {row["key"]: row for row in _rows(base)}
+        check_whole(base, path)
+        found = {row["key"]: row for row in _rows(base, path)}
         for key, name, value in base.execute("SELECT key, name, value FROM extras ORDER BY rowid"):
-            found[key][name] = _unpacked(value)
+            if key not in found or not isinstance(name, str):
+                raise _strange(path, "a further column", key, name)
+            found[key][name] = _unpacked(value, name, key, path)
     rows = list(found.values()) if keys is None else [found[key] for key in keys if key in found]
     known = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
     names = [name for name in BY_NAME if name in known or name in REQUIRED]
@@ -50,45 +57,101 @@ def present(base: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
     return {key for (key,) in found}
 
 
-def insert(base: sqlite3.Connection, task: str, run: Run, extra: Mapping[str, Any]) -> None:
-    """Add a row; one that is there with the same loss is left as it is.
+@dataclass(frozen=True)
+class Packed:
+    """A row as the store keeps it: its key, its columns, and the further ones."""
 
-    Raises StoreError for a row without a key, with another loss than the one there, or with values
-    that are neither numbers nor text.
-    """
-    if not run.key:
-        raise StoreError(
-            f"a row without a key cannot be stored ({run}); its key is the hash of its settings"
-        )
-    there = base.execute("SELECT loss FROM rows WHERE key = ?", (run.key,)).fetchone()
-    if there is not None:
-        was, now = _unpacked(there[0]), float(run.loss)
-        if struct.pack("<d", was) != struct.pack("<d", now):
+    key: str
+    values: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: Run, extra: Mapping[str, Any]) -> Packed:
+        """The row of a run; StoreError where it has no key, or values that are no numbers and no
+        text.
+        """
+        key = run.key
+        if not key:
             raise StoreError(
-                f"row {run.key} is in the store with loss {was!r} and comes again with {now!r}; "
-                "the settings in its key do not determine its result"
+                f"a row without a key cannot be stored ({run}); its key is the hash of its settings"
             )
+        if given := next((name for name in extra if name in BY_NAME), None):
+            raise StoreError(f"'{given}' is a column of every run; give it to Run, not beside it")
+        values = asdict(run) | {"loss": float(run.loss)}
+        return cls(
+            key,
+            {name: _packed(values[name], name, key) for name in NAMES},
+            {name: _packed(each, name, key) for name, each in extra.items() if each is not None},
+        )
+
+
+def insert(base: sqlite3.Connection, task: str, row: Packed, path: Path) -> None:
+    """Add a row; the same row again is left as it is.
+
+    Raises StoreError where the row that is there differs in any column but those of the machine.
+    """
+    names = ", ".join(quoted(name) for name in NAMES)
+    there = base.execute(f"SELECT {names} FROM rows WHERE key = ?", (row.key,)).fetchone()
+    if there is not None:
+        kept = dict(zip(NAMES, there, strict=True))
+        kept |= dict(base.execute("SELECT name, value FROM extras WHERE key = ?", (row.key,)))
+        _check_same(kept, {**row.values, **row.extra}, row.key, path)
         return
-    values = asdict(run) | {"loss": float(run.loss)}
-    packed = [_packed(values[name], name, run.key) for name in NAMES]
-    quoted, marks = ", ".join(f'"{name}"' for name in NAMES), ", ".join("?" * (len(NAMES) + 2))
+    marks = ", ".join("?" * (len(NAMES) + 2))
     base.execute(
-        f"INSERT INTO rows (key, task, {quoted}) VALUES ({marks})", (run.key, task, *packed)
+        f"INSERT INTO rows (key, task, {names}) VALUES ({marks})",
+        (row.key, task, *row.values.values()),
     )
-    for name, value in extra.items():
-        if name in BY_NAME:
-            raise StoreError(f"'{name}' is a column of every run; give it to Run, not beside it")
-        if value is not None:
-            base.execute(
-                "INSERT INTO extras VALUES (?, ?, ?)",
-                (run.key, name, _packed(value, name, run.key)),
+    base.executemany(
+        "INSERT INTO extras VALUES (?, ?, ?)",
+        [(row.key, name, value) for name, value in row.extra.items()],
+    )
+
+
+def check_whole(base: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError for a file whose pages do not hold together: it would give fewer rows, and
+    say nothing.
+    """
+    (said,) = base.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        text = " ".join(str(said).split())
+        raise StoreError(
+            f"'{path}' is damaged ({text[:120]}); take a copy of it that is whole, or what "
+            "'sqlite3 FILE .recover' finds in it"
+        )
+
+
+def _check_same(kept: Mapping[str, Any], given: Mapping[str, Any], key: str, path: Path) -> None:
+    first = ["loss", *(name for name in {**kept, **given} if name != "loss")]
+    for name in first:
+        one, two = kept.get(name), given.get(name)
+        if name not in OF_THE_MACHINE and not _same(one, two):
+            raise StoreError(
+                f"row {key} is in the store with {name} {_told(one, name, key, path)} and comes "
+                f"again with {_told(two, name, key, path)}; the settings in its key do not "
+                "determine its result"
             )
 
 
-def _rows(base: sqlite3.Connection) -> Iterable[dict[str, Any]]:
-    quoted = ", ".join(f'"{name}"' for name in BY_NAME)
-    for row in base.execute(f"SELECT {quoted} FROM rows ORDER BY {ORDER}"):
-        yield dict(zip(BY_NAME, map(_unpacked, row), strict=True))
+def _same(one: Any, two: Any) -> bool:
+    """Whether two values are equal to the last bit; a whole number may come as either kind."""
+    if isinstance(one, int | float) and isinstance(two, int | float):
+        if isinstance(one, int) and isinstance(two, int):
+            return one == two
+        return one == two and struct.pack("<d", one) == struct.pack("<d", two)
+    return type(one) is type(two) and bool(one == two)
+
+
+def _told(value: Any, name: str, key: str, path: Path) -> str:
+    return "nothing" if value is None else shown_value(_unpacked(value, name, key, path))
+
+
+def _rows(base: sqlite3.Connection, path: Path) -> Iterable[dict[str, Any]]:
+    names = ", ".join(quoted(name) for name in BY_NAME)
+    for row in base.execute(f"SELECT {names} FROM rows ORDER BY {ORDER}"):
+        values = dict(zip(BY_NAME, row, strict=True))
+        key = values["key"]
+        yield {name: _unpacked(value, name, key, path) for name, value in values.items()}
 
 
 def _packed(value: Any, name: str, key: str) -> Any:
@@ -98,11 +161,29 @@ def _packed(value: Any, name: str, key: str) -> Any:
         return struct.pack("<d", value) if value != value else value
     if value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63):
         return value
-    raise StoreError(f"column '{name}' of row {key} has {value!r}; accepted are numbers and text")
+    raise StoreError(
+        f"column '{name}' of row {key} has {shown_value(value)}; accepted are numbers and text"
+    )
 
 
-def _unpacked(value: Any) -> Any:
+def _unpacked(value: Any, name: str, key: Any, path: Path) -> Any:
+    """The value that was kept; StoreError for one that cannot be what was kept there."""
+    number = isinstance(value, int | float | bytes)
+    fits = value is None or (isinstance(value, str) if name in TEXTS else True)
+    fits = fits and not (name in NUMERIC and isinstance(value, str))
+    if value is None and name in ("key", "params", "tokens", "precision", "loss"):
+        fits = False
+    if not fits or (number and isinstance(value, bytes) and len(value) != 8):
+        raise _strange(path, f"{shown_value(value)} as {name}", key)
     return struct.unpack("<d", value)[0] if isinstance(value, bytes) else value
+
+
+def _strange(path: Path, what: str, key: Any, name: Any = None) -> StoreError:
+    of = "" if name is None else f" ({shown_value(name)})"
+    return StoreError(
+        f"{shown(path)} has {what}{of} of row {shown_value(key)}, which no sweep writes; accepted "
+        "is a store as isoloss made it"
+    )
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:

@@ -240,6 +240,12 @@ def test_laws_that_set_the_exponent_by_form_do_not_vote_on_it(table):
     assert "the form of the law sets it to 0.5" in tied.withheld
     assert not free.exponent_by_form
     assert found.exponent()[0] == pytest.approx(free.exponent[0])
+    for weight, withheld in ((0.7, False), (0.3, True)):
+        share = {"chinchilla": weight, "chinchilla_tied": 1 - weight}
+        entries = tuple(replace(e, weight=share[e.fit.law.name]) for e in found.entries)
+        weighed = replace(found, entries=entries)
+        assert (weighed.withheld is not None) == withheld
+        assert f"law chinchilla, {100 * weight:.0f}% of the weight" in str(weighed)
     alone = compare(["chinchilla_tied"], table, draws=5, starts=4)
     assert np.isnan(alone.exponent()).all()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoloss.plans import Budget, PlanError, plan, training_memory
+from isoloss.plans import Budget, PlanError, TrainingRule, plan, training_memory
 from isoloss.runs import SHAPES, Decoder
 
 BIG = 70_553_706_496
@@ -82,27 +82,90 @@ def test_what_cannot_be_counted_is_refused(asked: dict, said: str) -> None:
     assert issubclass(PlanError, ValueError)
 
 
+def state(rule: dict | str = "off", **budget: object):
+    budget = {"tokens": "1T", "training_memory": rule, **budget}
+    return plan("kumar2024", Budget(**budget), "h100", precision="bf16", extrapolate=True)
+
+
 @pytest.mark.parametrize(
     ("budget", "needed"),
     [
         # 16 bytes a param: 70e9 x 16 / 8 = 140 GB, and 14 x 80 GB hold 1,120 GB.
-        ({"params": "70B", "devices": 8}, ("140 GB on each of 80 GB", "at least 14 would hold")),
+        ({"params": "70B", "devices": 8}, ("140 GB on each of 80 GB", "; 14 would hold it")),
         ({"params": "70B", "devices": 14}, None),
         ({"params": "70B"}, None),
         # With its embeddings: 70,553,706,496 x 16 / 14 = 80.6 GB.
-        ({"decoder": "llama3-70b", "devices": 14}, ("80.63 GB", "at least 15 would hold it")),
+        ({"decoder": "llama3-70b", "devices": 14}, ("80.63 GB", "; 15 would hold it")),
         ({"decoder": "llama3-70b", "devices": 15}, None),
     ],
     ids=["8", "14", "unknown", "decoder on 14", "decoder on 15"],
 )
-def test_a_plan_warns_where_devices_cannot_hold_the_state(
+def test_without_the_limit_a_plan_warns_where_devices_cannot_hold_the_state(
     budget: dict, needed: tuple[str, str] | None
 ) -> None:
-    found = plan("kumar2024", Budget(tokens="1T", **budget), "h100", precision="bf16")
+    found = state("off", **budget)
     said = [w.text for w in found.warnings if w.kind == "out_of_memory"]
     assert len(said) == (needed is not None)
     for part in needed or ():
         assert part in said[0]
+
+
+@pytest.mark.parametrize("devices", [8, 13])
+def test_what_devices_cannot_hold_is_not_planned(devices: int) -> None:
+    held = f"training 70B params on {devices} h100 keeps {1120 / devices:.4g} GB on each of 80 GB"
+    with pytest.raises(PlanError, match=f"{held} .*; 14 would hold it; training_memory='off'"):
+        state(TrainingRule(), params="70B", devices=devices)
+
+
+def test_the_memory_of_training_limits_params_and_is_said_to_bind() -> None:
+    """16 bytes a param over 64 devices of 80 GB: 320B params, where the hours would train 1T."""
+    long = {"hours": "100000 days", "devices": 64, "tokens": None}
+    free, found = state("off", **long), state(TrainingRule(), **long)
+    assert free.choices[0].params > 1e12
+    assert found.choices[0].params == pytest.approx(64 * 80e9 / 16)
+    assert found.choices[0].training_bytes == pytest.approx(80e9)
+    assert found.choices[0].binding == ("hours", "training memory")
+    assert "training memory: 80 of 80 GB on each of 64 h100 (at least: 16 bytes" in str(found)
+    assert "out_of_memory" in {w.kind for w in found.warnings}
+
+
+def test_the_limit_follows_the_rule_in_words() -> None:
+    """Optimizer alone shared, moments of 8.125 bits, and one sequence of 4096 tokens a device."""
+    words = "sharding=optimizer,moments=int8/128,sequences=1,context=4096,recomputed=blocks"
+    found = state(words, hours="100000 days", devices=64, tokens=None)
+    n = found.choices[0].params
+    layers = (n / (12 * 128**2)) ** (1 / 3)
+    width = 128 * layers
+    block = 2 * (4 * width + 2 * width + 2 * 1024 + 4 * 8 / 3 * width)
+    kept = 4096 * (2 * layers * width + block + 4 * 32_000)
+    assert n * (4 + (2 * 8.125 / 8 + 4) / 64) + kept == pytest.approx(80e9)
+    assert found.choices[0].binding[-1] == "training memory"
+    assert "out_of_memory" not in {w.kind for w in found.warnings}
+
+
+def test_a_rule_counts_a_given_shape_as_training_memory_does() -> None:
+    rule = TrainingRule(sequences=2, context=8192, recomputed="blocks")
+    own = training_memory("llama3-70b", 64, sequences=2, context=8192, recomputed="blocks")
+    found = state(rule, decoder="llama3-70b", devices=64)
+    assert found.choices[0].training_bytes == own.total
+    with pytest.raises(PlanError, match="no number of devices would hold it"):
+        state("sharding=none", decoder="llama3-70b", devices=64)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("moment=int8", "has 'moment=int8', did you mean 'moments'"),
+        ("moments=fp32,moments=fp32", "given twice"),
+        ("sequences=two", "sequences is 'two'; accepted is a whole number"),
+        ("sharding=zero", "sharding is 'zero'; accepted are none"),
+        ("master=none", "training_memory needs the number of devices"),
+        (7, "training_memory is 7; give words"),
+    ],
+)
+def test_words_of_a_rule_that_are_refused(words: object, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        Budget("1e21 flop", training_memory=words)  # type: ignore[arg-type]
 
 
 def test_a_cost_model_holds_any_state() -> None:

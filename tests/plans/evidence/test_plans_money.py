@@ -12,6 +12,7 @@ from isoloss.plans import Budget, PlanError, as_machine, plan
 from isoloss.runs import Run, read
 
 BF16, INT8 = 989.4e12 * 0.4, 1978.9e12 * 0.4
+H100 = as_machine("h100").with_mfu(0.4)
 #: A month of 64 devices at 2.5 costs 115,200.
 MONTH = {"hours": "30 days", "devices": 64, "price": "2.5 EUR"}
 LIMITS = {
@@ -25,7 +26,7 @@ LIMITS = {
 
 
 def planned(budget: Budget, precision="bf16"):
-    return plan("kumar2024", budget, "h100", precision=precision, extrapolate=True)
+    return plan("kumar2024", budget, H100, precision=precision, extrapolate=True)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
@@ -135,12 +136,13 @@ def test_hours_and_money_have_the_interval_of_what_they_buy() -> None:
     ]
     fitted = fit("kumar2024", draw_runs("kumar2024", read(cells), 0.003), draws=40, starts=2)
     asked = {"precision": "bf16 -> w3", "extrapolate": True, "draws": 40}
-    (choice,) = plan(fitted, Budget("8 h100 for 1 year at 2 EUR/h", params="60M"), **asked).choices
+    budget = Budget("8 h100 for 1 year at 2 EUR/h", params="60M")
+    (choice,) = plan(fitted, budget, H100, **asked).choices
     own = [6 * 60e6 * d / BF16 / 3600 for d in choice.tokens_interval]
     assert choice.paid_hours_interval == pytest.approx(own, rel=1e-9)
     assert choice.money_interval == pytest.approx([2 * h for h in own], rel=1e-9)
     assert choice.money_interval[0] < choice.money < choice.money_interval[1]
-    (spent,) = plan(fitted, Budget("1e18 flop", price="2 EUR"), "h100", **asked).choices
+    (spent,) = plan(fitted, Budget("1e18 flop", price="2 EUR"), H100, **asked).choices
     assert spent.binding == ("train",)
     assert spent.money_interval == pytest.approx([1e18 / BF16 / 3600 * 2] * 2, rel=1e-9)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.laws import preset
-from isoloss.plans import Budget, decoder_of, plan
+from isoloss.plans import Budget, as_machine, decoder_of, plan
 
 TIED = [f"w{b} a{b} kv{b}" for b in (4, 6, 7, 8)] + ["bf16"]
 
@@ -86,10 +86,11 @@ def test_the_exact_count_stands_beside_the_rule_for_small_models() -> None:
     flops = decoder_of(small.choices[0].params).flops(2048)
     assert small.choices[0].counted == pytest.approx(flops.training / flops.rule)
     assert "x the 6 N D used here" in str(small)
-    large = plan("kumar2024", Budget("1e26 flop"), "h100", extrapolate=True)
+    h100 = as_machine("h100").with_mfu(0.4)
+    large = plan("kumar2024", Budget("1e26 flop"), h100, extrapolate=True)
     assert "6 N D" not in str(large)
     assert (
         str(large).split("\n")[3].strip()
-        == "throughput: bf16 peak x MFU 0.4 (optimistic; no kernel measured)"
+        == "throughput: bf16 peak x MFU 0.4, taken as exact (no kernel measured)"
     )
     assert np.isfinite(large.choices[0].counted)

@@ -238,7 +238,6 @@ def test_a_limit_on_speed_is_one_on_the_bytes_that_are_read() -> None:
 @pytest.mark.parametrize(
     ("decoder", "said"),
     [
-        ("deepseek-v3", "a mixture of experts .* a plan takes a dense decoder"),
         ("llama4", "unknown model 'llama4'"),
         ("layers=3", "the decoder has no width"),
     ],

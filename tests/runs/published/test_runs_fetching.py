@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from isoloss.runs import TABLES, Provenance, PublicTable, RunsError, read
+from isoloss.runs import TABLES, DownloadError, Provenance, PublicTable, RunsError, read
 from isoloss.runs.published import bundled_table, fetching
 from isoloss.runs.published.public_table import PublicFile
 
@@ -131,12 +131,22 @@ def test_a_changed_download_is_refused(small, mirror):
 
 def test_without_network_or_folder_the_error_says_what_to_do(small, mirror):
     mirror[0].clear()
-    with pytest.raises(RunsError) as error:
+    with pytest.raises(DownloadError) as error:
         read("small")
     assert "cannot download http://127.0.0.1:" in str(error.value)
-    assert "connect to the network, or set ISOLOSS_DATA to a folder that holds small/" in str(
-        error.value
+    assert (
+        "connect to the network and try again, or set ISOLOSS_DATA to a folder that holds small/"
+        in str(error.value)
     )
+
+
+def test_a_folder_that_does_not_exist_is_named(small, mirror, monkeypatch, tmp_path):
+    monkeypatch.setenv("ISOLOSS_DATA", str(tmp_path / "none"))
+    with pytest.raises(
+        RunsError, match=r"ISOLOSS_DATA is '.*none', which is no folder; accepted is a folder that"
+    ):
+        read("small")
+    assert mirror[1] == []
 
 
 def test_an_unreachable_mirror_is_one_sentence_too(small, monkeypatch):

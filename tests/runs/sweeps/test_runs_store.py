@@ -20,7 +20,9 @@ import pytest
 import isoloss as il
 from isoloss.runs import NothingUsable, Run, RunsError, Store, StoreError, Task
 from isoloss.runs.database import writing
+from isoloss.runs.stored import Packed
 from isoloss.runs.sweeps.process_id import Owner
+from isoloss.runs.sweeps.store import Ending
 
 LOSSES = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, math.pi, 3.0]
 ODD = [math.nan, math.inf, -math.inf, -0.0]
@@ -46,7 +48,7 @@ def entered(path: Path, *tasks: Task) -> Store:
 
 def claimed(store: Store, one: Task, owner: object = None, age: float = 0.0) -> None:
     """The task claimed by an owner who was heard of `age` seconds ago."""
-    assert store.claim(one, "sweep:claim", time.time())
+    assert store.claim(one, "sweep:claim")
     with writing(store.path) as base:
         base.execute(
             "UPDATE tasks SET owner = ?, beat = ?", (str(owner or Owner.here()), time.time() - age)
@@ -132,6 +134,21 @@ REFUSED = {
         "metric=nats "
         "status=ok); its key is the hash of its settings",
     ),
+    "another seed": (
+        lambda store: (store.add("t", run(seed=1)), store.add("t", run(seed=2))),
+        "row r0 is in the store with seed 1 and comes again with 2; "
+        "the settings in its key do not determine its result",
+    ),
+    "another text": (
+        lambda store: (store.add("t", run(corpus="c4")), store.add("t", run())),
+        "row r0 is in the store with corpus 'c4' and comes again with nothing; "
+        "the settings in its key do not determine its result",
+    ),
+    "another further column": (
+        lambda store: (store.add("t", run(), gap=0.5), store.add("t", run(), gap=-0.5)),
+        "row r0 is in the store with gap 0.5 and comes again with -0.5; "
+        "the settings in its key do not determine its result",
+    ),
     "a list": (
         lambda store: store.add("t", run(), losses=[1.0]),
         "column 'losses' of row r0 has [1.0]; accepted are numbers and text",
@@ -159,11 +176,11 @@ def test_a_live_claim_is_respected_and_a_given_up_one_is_not(tmp_path):
     store = entered(tmp_path / "runs.db", one)
     claimed(store, one)
     assert store.tasks()[0].live
-    assert not store.claim(one, "other:claim", time.time())
+    assert not store.claim(one, "other:claim")
     store.end("t", "other:claim", "done")  # not its claim
     assert store.tasks()[0].state == "running"
     store.give_up("sweep")
-    assert store.claim(one, "other:claim", time.time())
+    assert store.claim(one, "other:claim")
     assert not store.beat("t", "sweep:claim", 0.5, None, 1.0)
     assert store.beat("t", "other:claim", 0.5, 3.0, 1.0)
     found = store.tasks()[0]
@@ -190,7 +207,7 @@ def test_a_claim_ends_with_its_process(tmp_path):
     ):  # gone, its number used again, not buried
         claimed(store, one, owner)
         assert not store.tasks()[0].live
-        assert store.claim(one, "next:claim", time.time())
+        assert store.claim(one, "next:claim")
         store.give_up("next")
     child.wait()
 
@@ -199,11 +216,13 @@ def test_a_claim_of_another_machine_ends_with_its_heartbeat(tmp_path):
     one = task()
     store = entered(tmp_path / "runs.db", one)
     elsewhere = replace(ended(), host="elsewhere:8")
-    claimed(store, one, elsewhere, age=50)
-    assert not store.claim(one, "next:claim", time.time())
-    store.give_up("sweep")
-    claimed(store, one, elsewhere, age=70)
-    assert store.claim(one, "next:claim", time.time())
+    claimed(store, one, elsewhere, age=7200)  # its clock says nothing
+    found = store.tasks()[0]
+    assert not store.claim(one, "next:claim")
+    assert store.beat("t", "sweep:claim", 0.5, None, 1.0)
+    assert not store.claim(one, "next:claim", found.stamp)  # heard of since
+    assert store.claim(one, "next:claim", store.tasks()[0].stamp)
+    assert not store.beat("t", "sweep:claim", 0.5, None, 1.0)
 
 
 def test_an_owner_is_written_and_read():
@@ -215,13 +234,13 @@ def test_an_owner_is_written_and_read():
 def test_what_failed_is_tried_again_by_later_sweeps_only(tmp_path):
     one = task()
     store = entered(tmp_path / "runs.db", one)
-    began = time.time()
     claimed(store, one)
     store.end("t", "sweep:claim", "failed", "no memory", "Traceback ...")
     found = store.tasks()[0]
     assert (found.state, found.reason, found.traceback) == ("failed", "no memory", "Traceback ...")
-    assert not store.claim(one, "same:claim", began)
-    assert store.claim(one, "later:claim", time.time())
+    assert not store.claim(one, "same:claim")
+    assert not store.claim(one, "other:claim", ("sweep:earlier", 1))
+    assert store.claim(one, "later:claim", found.stamp)
     assert store.tasks()[0].reason is None
 
 
@@ -233,6 +252,44 @@ def test_a_task_is_done_when_its_rows_are_there(tmp_path):
         assert store.tasks()[0].state == state
     store.enter([task(rows=("r0", "r1", "r2"))])  # more is asked of it since
     assert store.tasks()[0].state == "waiting"
+
+
+def test_rows_are_kept_for_the_claim_that_holds_only(tmp_path):
+    one = task(rows=("r0", "r1"))
+    store = entered(tmp_path / "runs.db", one)
+    claimed(store, one)
+    kept, late = (Packed.of(run(key), {"gap": 0.5}) for key in ("r0", "r1"))
+    assert store.settle([Ending("t", (kept,))], "sweep:claim") == {}
+    store.give_up("sweep")
+    assert store.claim(one, "next:claim")
+    assert store.settle([Ending("t", (late,), "done")], "sweep:claim") == {"t": None}
+    assert store.runs()["key"].tolist() == ["r0"]
+    assert (store.tasks()[0].state, store.tasks()[0].claim) == ("running", "next:claim")
+
+
+def test_one_refused_row_fails_one_task_of_a_batch(tmp_path):
+    tasks = [task(key, (f"r{key}",)) for key in "abc"]
+    store = entered(tmp_path / "runs.db", *tasks)
+    store.add("x", run("rb", 3.5))
+    assert set(store.claim_all(tasks, "sweep:claim", {})) == {"a", "b", "c"}
+    rows = [Ending(key, (Packed.of(run(f"r{key}"), {}),), "done") for key in "abc"]
+    (reason,) = store.settle(rows, "sweep:claim").values()
+    assert reason.startswith("row rb is in the store with loss 3.5 and comes again with 3.25")
+    assert [each.state for each in store.tasks()] == ["done", "failed", "done"]
+    assert store.tasks()[1].reason == reason
+    assert len(store.runs()) == 3
+
+
+def test_a_store_of_schema_1_is_read_as_it_is_and_migrated_by_the_first_write(tmp_path):
+    path = tmp_path / "runs.db"
+    path.write_bytes((Path(__file__).parents[2] / "golden" / "runs.db").read_bytes())
+    before, store = path.read_bytes(), Store(path)
+    rows, tasks = store.runs(), store.tasks()
+    assert (path.read_bytes() == before, {each.beats for each in tasks}) == (True, {0})
+    store.say("t", "hello")
+    assert (store.runs() == rows, store.tasks() == tasks) == (True, True)
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 # ---- files that cannot be used
@@ -258,7 +315,7 @@ FILES = {
     ),
     "a newer schema": (
         newer,
-        "has schema 9 and this version of isoloss reads up to 1; update isoloss",
+        "has schema 9 and this version of isoloss reads up to 2; update isoloss",
     ),
 }
 

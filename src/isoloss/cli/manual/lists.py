@@ -1,14 +1,18 @@
-"""Lists in help texts that a room keeps, filled in when the help is shown: no start loads them."""
+"""The command as the shell runs it; lists in its help that a room keeps are filled in when the help
+is shown: no start loads them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import typer
 from typer.core import TyperCommand
 
 import isoloss as il
 from isoloss.cli.manual.given import giving
+from isoloss.cli.manual.unnamed import paths_of, unnamed
 
 if TYPE_CHECKING:
     from isoloss.files import Registry
@@ -72,7 +76,18 @@ def filled(text: str, *, shipped: bool = False) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help holds the lists of this moment, and which knows what it was given."""
+    """A command whose help holds the lists of this moment, which knows what it was given, and which
+    refuses files without a name.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the shell; exit code 1 where a path among them is empty."""
+        if not ctx.resilient_parsing and any(each == "" or each.endswith("=") for each in args):
+            given, *_ = self.make_parser(ctx).parse_args(args=list(args))
+            if wrong := unnamed(self.get_params(ctx), given, paths_of(self.callback or print)):
+                typer.echo(f"error: {wrong}", err=True)
+                raise typer.Exit(1)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from isoloss.fits import Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile, ResultWarning
 from isoloss.plans import Plan
-from isoloss.runs import metric_of
+from isoloss.runs import metric_of, nearest_models
 
 UNITS = {
     "params": "parameters",
@@ -62,11 +62,15 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
 
 def of_plan(plan: Plan) -> dict[str, Any]:
     """What the printed report says: choices, laws, what is left out, warnings."""
-    said = asdict(replace(plan, question=None, drawn=None, judged=plan.regrets))
-    shown = {
-        name: value for name, value in said.items() if name not in ("question", "drawn", "judged")
-    }
-    shown["regrets"] = said["judged"]
+    known = {"judged": plan.regrets, "priced": plan.break_evens}
+    said = asdict(replace(plan, question=None, drawn=None, **known))
+    aside = ("question", "drawn", *known)
+    shown = {name: value for name, value in said.items() if name not in aside}
+    shown |= {"regrets": said["judged"], "break_evens": said["priced"]}
+    first = plan.choices[0]
+    if plan.metric == "nats":
+        near = nearest_models(first.params, first.tokens)
+        shown["published_models"] = [asdict(model) for model in near]
     for each, choice in zip(shown["choices"], plan.choices, strict=True):
         each["no_interval"] = None if choice.has_interval else choice.absent
     units = units_of(plan.metric) | {"flop": "FLOPs of bf16"}

@@ -82,7 +82,13 @@ def plan(
         int, typer.Option("--batch", min=1, rich_help_panel=SERVE, help="Sequences at once.")
     ] = 1,
     params: Annotated[
-        str | None, typer.Option("--params", metavar="COUNT", rich_help_panel=HELD, help="As 8B.")
+        str | None,
+        typer.Option(
+            "--params",
+            metavar="COUNT",
+            rich_help_panel=HELD,
+            help="As 8B, or '671B active 37B' of a mixture of experts.",
+        ),
     ] = None,
     tokens: Annotated[
         str | None, typer.Option("--tokens", metavar="COUNT", rich_help_panel=HELD, help="As 15T.")
@@ -93,7 +99,7 @@ def plan(
             "--like",
             metavar="MODEL",
             rich_help_panel=HELD,
-            help="Params and shape of a dense model ({models}) or of a config.json.",
+            help="Params and shape of a model ({models}) or of a config.json.",
         ),
     ] = None,
     decoder: Annotated[
@@ -103,6 +109,17 @@ def plan(
             metavar="WORDS",
             rich_help_panel=HELD,
             help="Params and shape, as layers=32,width=4096,heads=32,kv_heads=8,vocab=128256.",
+        ),
+    ] = None,
+    training_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--training-memory",
+            metavar="WORDS",
+            rich_help_panel=HELD,
+            help="How --devices keep the state of training, which limits params: "
+            "sharding=optimizer,moments=int8/128,sequences=1,context=8192; off: no limit.",
+            show_default="16 bytes a param, shared over all",
         ),
     ] = None,
     unique: Annotated[
@@ -147,13 +164,17 @@ def plan(
         typer.Option(
             "--throughput",
             metavar="FILE",
-            help="Measured rates (.csv: precision, stage, flop_per_s, tokens_per_s, params).",
+            help="Measured rates, which come first (.csv: precision, stage, flop_per_s, "
+            "tokens_per_s, params).",
         ),
     ] = None,
     mfu: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            "--mfu", help="Model FLOPs utilisation of training, 0 to 1.", show_default="0.4"
+            "--mfu",
+            metavar="SHARES",
+            help="Model FLOPs utilisation of training, taken as exact: 0.4, or bf16=0.4,fp8=0.25.",
+            show_default="ranges of published runs",
         ),
     ] = None,
     extrapolate: Annotated[
@@ -194,6 +215,7 @@ def plan(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
+        **({} if training_memory is None else {"training_memory": training_memory}),
     )  # fmt: skip
     device = il.plans.machine_of(budget, hardware)
     device = device if mfu is None else device.with_mfu(mfu)
@@ -295,6 +317,10 @@ EXAMPLES = {
             "isoloss plan published --like llama3-8b --tokens 15T --serve bf16,w4/128 --context "
             "8192 --batch 16 --hardware h100",
             "with the shape of a published model",
+        ),
+        Example(
+            "isoloss plan kumar2024 --train '2048 h100 for 60 days' --like deepseek-v3",
+            "a mixture of experts: cost by active params, memory by all",
         ),
     ),
 }

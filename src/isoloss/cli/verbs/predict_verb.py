@@ -133,6 +133,10 @@ def _predicted(
             raise Refused(
                 "--sparsity and --group are for a saved fit or comparison; a law takes neither here"
             )
+        if level is not None:
+            raise Refused(
+                f"--level {level:g} is for a saved fit or comparison; a law alone has no interval"
+            )
         return il.predict(known, params, tokens, precision, unique_tokens=unique)
     return known.predict(
         params,
@@ -148,7 +152,7 @@ def _predicted(
 
 def _sections(name: str, found: Prediction) -> list[Section]:
     compact = il.runs.compact
-    bare = all(why == il.fits.POINT_LAW for why in found.absent)
+    bare = not {None, il.fits.NOT_HELD} & set(found.absent)
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
     unit = il.runs.metric_of(found.metric).per_run
     line = (
@@ -161,19 +165,29 @@ def _sections(name: str, found: Prediction) -> list[Section]:
             compact(n),
             compact(d),
             spelled,
-            *(said[:1] if bare else said),
+            *_cells(said, absent),
         )
-        for n, d, spelled, said in zip(
-            found.params.tolist(), found.tokens.tolist(), found.precision, found.said, strict=True
+        for n, d, spelled, said, absent in zip(
+            found.params.tolist(),
+            found.tokens.tolist(),
+            found.precision,
+            found.said,
+            found.absent,
+            strict=True,
         )
     ]
-    head = ("params", "tokens", "precision", "loss") + (() if bare else ("low", "high"))
+    head = ("params", "tokens", "precision", "loss", "low", "high")
     warned = (
         [il.fits.Section("Warnings", tuple(str(each) for each in found.warnings))]
         if found.warnings
         else []
     )
     return [il.fits.Section(f"Loss predicted by {name}", (line,), head, tuple(rows)), *warned]
+
+
+def _cells(said: tuple[str, str, str], absent: str | None) -> tuple[str, ...]:
+    """Loss and ends of an interval, or the word in their place."""
+    return said if absent is None else (said[0], absent, absent)
 
 
 #: Shown below the help and on the page of commands, and run by the tests.

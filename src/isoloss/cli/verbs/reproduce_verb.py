@@ -9,7 +9,7 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import FIGURES, OUTPUT, AsJson, Force, check_target, drawn
-from isoloss.cli.manual import Example
+from isoloss.cli.manual import Example, given_options
 from isoloss.cli.output import naming, say, show, show_json
 from isoloss.cli.refusing import Refused
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from isoloss.papers import Claim, Report, Reproduction
 
 COMPUTING = "How it is computed"
+#: Options of a test of claims, by the names of their parameters; a list has none of them.
+TESTING = {
+    "output": "-o", "drawing": "--plot", "seed": "--seed", "workers": "--workers",
+    "force": "--force",
+}  # fmt: skip
 
 
 def reproduce(
@@ -25,7 +30,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="[PAPER]",
-            help="A paper, as kumar2024, or a row of the list of claims, as K5.",
+            help="A paper, as kumar2024, or a row of the list of claims, as K5, or a claim.",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +38,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="[CLAIM]",
-            help="A claim of it, as 'figure 6 left', or a row of the list.",
+            help="A claim of it, as 'figure 6 left', or a row; after a row another one.",
             show_default=False,
         ),
     ] = None,
@@ -76,17 +81,14 @@ def reproduce(
     """Put claims of the papers to the test: what the paper says, its number, ours, and a verdict.
 
     A verdict is computed from a tolerance that was written before: holds, holds only if, fails,
-    differs from our reading (where the text was not at hand or the number is not printed in it), or
-    not testable here, with the reason.
+    differs from our reading (where the text was not at hand or the number is not printed in it),
+    not testable here, with the reason, or could not be downloaded, with how to try again.
     """
-    if everything and paper:
-        raise Refused(f"--all is every claim; give it without '{paper}'")
+    _check_words(everything, listing, paper, claim)
     if not (everything or paper or listing):
         _teach(as_json)
         return
     chosen = il.papers.claims(paper or "", claim or "")
-    if listing and (output is not None or drawing is not None):
-        raise Refused("--list computes nothing to write or draw; leave it out, or -o and --plot")
     if listing:
         _list(chosen, as_json)
         return
@@ -112,6 +114,25 @@ def reproduce(
         show_json("reproduction", _data(_report(found, seed)))
     else:
         show(found.sections())
+
+
+def _check_words(everything: bool, listing: bool, paper: str | None, claim: str | None) -> None:
+    """Raise Refused for words that would be passed over."""
+    if paper == "" or claim == "":
+        raise Refused("a paper or claim is ''; 'isoloss reproduce --list' has every one")
+    if everything and paper:
+        raise Refused(f"--all is every claim; give it without '{paper}'")
+    given = given_options()
+    unused = [flag for name, flag in TESTING.items() if name in given]
+    if listing and unused:
+        raise Refused(
+            f"--list computes nothing, so {' and '.join(unused)} would do nothing; leave one out"
+        )
+    if unused and not (everything or paper):
+        raise Refused(
+            f"{' and '.join(unused)} without a claim would do nothing; name a paper, a row or a "
+            "claim, or give --all"
+        )
 
 
 def _report(found: Report | Reproduction, seed: int) -> Report:
@@ -199,6 +220,7 @@ EXAMPLES = {
         Example("isoloss reproduce kumar2024 --list", "what a paper claims"),
         Example("isoloss reproduce kumar2024 'figure 6 left'", "one claim"),
         Example("isoloss reproduce K6", "the claims that answer a row of the list"),
+        Example("isoloss reproduce Q5 F6 --list", "those of two rows, without computing"),
         Example(
             "isoloss reproduce --all -o report",
             "every claim, as one page with figures",

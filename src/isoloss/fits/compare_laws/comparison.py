@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from isoloss.fits.arguments import Of, check_level, check_of
 from isoloss.fits.compare_laws.averaging import by_those_that_see, doubts_of_laws
 from isoloss.fits.compare_laws.comparison_report import (
     average_section,
+    finds_exponent,
     ranking_section,
     residual_sections,
     warnings_of_laws,
@@ -25,9 +27,10 @@ from isoloss.fits.doubt import (
     hidden_beyond,
     in_parts,
     loss_draws,
+    nothing,
     outside_runs,
     points,
-    repeating,
+    repeating_where_able,
     summarise,
     warnings_at,
 )
@@ -36,7 +39,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sections import Section, html, text
 from isoloss.fits.warning import ResultWarning
 from isoloss.formats import Precision
-from isoloss.laws import Array, Inputs
+from isoloss.laws import Array, Inputs, sees_repetition
 
 
 @equal_by_content
@@ -104,7 +107,7 @@ class Comparison:
         Raises
         ------
         DomainError
-            A law of weight is not defined at a point.
+            No law of weight is defined at any point.
         FitError
             An argument is not accepted.
         """
@@ -120,13 +123,20 @@ class Comparison:
 
     def _predict(self, x: Inputs, level: float, of: Of) -> Prediction:
         """The prediction of points that all repeat tokens, or none of which does."""
-        asked = [e for e in self.entries if e.weight > 0]
-        often = warnings_at([e.fit.law for e in asked], x)
-        asked = [_repeating(e, x) for e in asked]
-        found = by_those_that_see(asked, x, lambda some, at: self._average(some, at, level, of))
+        given = [e for e in self.entries if e.weight > 0]
+        asked = [_repeating(e, x) for e in given]
+        # Of laws that can take no term, only what they are left out of is said.
+        pairs = zip(given, asked, strict=True)
+        able = [e.fit.law for e, own in pairs if own is not e or sees_repetition(e.fit.law)]
+        often = warnings_at(able, x) if able else ()
+        blank = nothing(x, level, of, self.best.law.metric)
+        average = partial(self._average, level=level, of=of)
+        found = by_those_that_see(asked, x, average, blank)
         laws = [(e.fit.law, e.fit.discrepancy) for e in asked]
-        far = outside_runs(x, asked[0].fit.law.box), hidden_beyond(laws, x)
-        return replace(found, warnings=(*far[0], *far[1], *often, *found.warnings))
+        told = np.flatnonzero(np.isfinite(found.loss))
+        hidden = hidden_beyond(laws, x.take(told)) if len(told) else ()
+        far = outside_runs(x, asked[0].fit.law.box)
+        return replace(found, warnings=(*far, *hidden, *often, *found.warnings))
 
     def _level(self, level: float | None) -> float:
         """A level that is asked for, which the replicates of each law reach, or its own."""
@@ -160,13 +170,11 @@ class Comparison:
         Laws without an optimum (their loss falls for ever along one axis) have none, and laws whose
         form allows one exponent only (alpha = beta) assume it instead of finding it: both are left
         out, as are laws of a weight below 0.05. NaN where no law is left; infinite ends where laws
-        of half the weight or more leave it to a ridge.
+        of half the weight or more leave it to a ridge; `withheld` where those that find one have
+        less than half the weight.
         """
         level = self._level(level)
-        asked = [
-            e for e in self.entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form
-        ]
-        asked = [e for e in asked if e.weight >= 0.05]
+        asked = finds_exponent(self.entries)
         if not asked:
             return np.nan, np.nan, np.nan
         drawn = [
@@ -208,8 +216,9 @@ class Comparison:
 
 
 def _repeating(entry: Entry, x: Inputs) -> Entry:
-    """The entry of a law with a term for repeated tokens where some point repeats them."""
-    law = repeating(entry.fit.law, x)
+    """The entry of a law with a term for repeated tokens where some point repeats them, and where
+    it has or can take one."""
+    law = repeating_where_able(entry.fit.law, x)
     same = law is entry.fit.law
     return entry if same else replace(entry, fit=replace(entry.fit, law=law))
 
@@ -217,9 +226,11 @@ def _repeating(entry: Entry, x: Inputs) -> Entry:
 def _spread(draws: Array, count: int) -> Array:
     """So many draws (count, n) that stand evenly for draws (S, n) of each point: their quantiles.
 
-    The first ones of few replicates would make a law of small weight a matter of the seed. Draws
-    that are undefined stay as they come, since their share must be kept.
+    The first ones of few replicates would make a law of small weight a matter of the seed. Points
+    with draws that are undefined keep them as they come, since their share must be kept.
     """
-    if not np.isfinite(draws).all():
-        return np.asarray(draws[np.arange(count) % len(draws)])
-    return np.asarray(np.quantile(draws, (np.arange(count) + 0.5) / count, axis=0))
+    shares = (np.arange(count) + 0.5) / count
+    known = np.isfinite(draws).all(axis=0)
+    found = draws[np.arange(count) % len(draws)]
+    found[:, known] = np.quantile(draws[:, known], shares, axis=0)
+    return np.asarray(found)

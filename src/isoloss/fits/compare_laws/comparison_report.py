@@ -9,7 +9,8 @@ import numpy as np
 from isoloss.files import percent
 from isoloss.fits.compare_laws.ranking import Entry
 from isoloss.fits.doubt import ends_in_words, interval_in_words
-from isoloss.fits.sections import NOT_HELD, Section, number
+from isoloss.fits.identify import SHARE
+from isoloss.fits.sections import NOT_HELD, Section, number, signed
 
 HEAD = (
     "law",
@@ -46,9 +47,10 @@ def average_section(
     value = number(exponent[0], 3)
     ends = interval_in_words(exponent[1:], lambda end: number(end, 3))
     found = f"{value} ({ends}, {percent(level)})"
+    names, share = _resting_on(entries)
     why = withheld_of(entries, exponent)
     if why is None:
-        said = found
+        said = found if share > 1 - 1e-9 else f"{found}, of {names}"
     elif np.isnan(exponent[0]):
         said = f"withheld: {why}"
     else:
@@ -57,12 +59,29 @@ def average_section(
     return Section("Average over laws by weight", (line, *_against_rank(entries)))
 
 
+def finds_exponent(entries: Sequence[Entry]) -> list[Entry]:
+    """The laws of weight that find an exponent of params: not set by their form, and finite."""
+    found = [e for e in entries if np.isfinite(e.fit.exponent[0]) and not e.fit.exponent_by_form]
+    return [e for e in found if e.weight >= 0.05]
+
+
+def _resting_on(entries: Sequence[Entry]) -> tuple[str, float]:
+    """The laws that an averaged exponent is made of, in words, and their share of the weight."""
+    found = finds_exponent(entries)
+    share = sum(e.weight for e in found) / sum(e.weight for e in entries)
+    names = f"{'law' if len(found) == 1 else 'laws'} {', '.join(e.fit.law.name for e in found)}"
+    return f"{names}, {100 * share:.0f}% of the weight", share
+
+
 def withheld_of(entries: Sequence[Entry], exponent: tuple[float, float, float]) -> str | None:
     """Reason not to use the averaged exponent, or None."""
     if np.isnan(exponent[0]):
         return "no law of weight finds one, they set it by their form or have none"
     if np.isinf(exponent[1]):
         return "the runs do not tell it to laws of half the weight"
+    names, share = _resting_on(entries)
+    if share < SHARE:
+        return f"it rests on {names}; the others set it by their form or have none"
     if all(e.fit.withheld is not None for e in entries if e.weight > 0):
         return "every law of weight withholds its own"
     return None
@@ -108,7 +127,7 @@ def residual_sections(entries: Sequence[Entry], most: int = 8) -> list[Section]:
     if len(means[0]) < 2:
         return []
     rows = tuple(
-        (name, *(f"{100 * m[name]:+.2f}" if name in m else "-" for m in means)) for name in levels
+        (name, *(signed(100 * m[name], 2) if name in m else "-" for m in means)) for name in levels
     )
     head = ("precision", *(e.fit.law.name for e in entries))
     title = "Mean residual by precision, % of the loss (predicted less observed)"

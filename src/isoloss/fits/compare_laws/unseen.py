@@ -15,7 +15,7 @@ from isoloss.fits.evidence import HeldOut, Split, check_held, errors_of
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
 from isoloss.fits.settings import Settings
-from isoloss.fits.solve import Objective, Optimum, log_slopes, optimise, pose
+from isoloss.fits.solve import Objective, Optimum, TooFewRuns, log_slopes, optimise, pose
 from isoloss.laws import Array, Inputs
 
 #: Random starts beside the optimum of all runs: rows were taken away, so it is near.
@@ -32,12 +32,15 @@ def unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
     assert fit.sample is not None
     # The fit of all rows has found their units and weights.
     train, test = fit.sample.take(rows.train), sample.take(rows.test)
-    optimum = _without(fit.optimum, train, asked)
+    said = (
+        f"hold-out {rows.rule!r} takes {len(test)} of {len(sample)} usable runs and leaves "
+        f"{len(train)} for {{}} constants{{}}; add runs, or name a hold-out that takes "
+        "fewer (holdouts=, --holdout; 'random' takes a fifth)"
+    )
+    optimum = _without(fit.optimum, train, asked, said)
     if len(train) <= len(optimum.theta):
-        raise FitError(
-            f"hold-out {rows.rule!r} leaves {len(train)} runs for {len(optimum.theta)} constants, "
-            "and no residual that says how far predictions lie off"
-        )
+        why = ", and no residual that says how far predictions lie off"
+        raise FitError(said.format(len(optimum.theta), why))
     law = optimum.law
     check_held(optimum, test.x, rows.rule)
     centre = law.loss(test.x)
@@ -61,11 +64,17 @@ def unseen(fit: Fit, sample: Sample, rows: Split, asked: Settings) -> HeldOut:
     return HeldOut(rows.rule, errors, prediction, test.loss, np.log(centre), variance)
 
 
-def _without(known: Optimum, train: Sample, asked: Settings) -> Optimum:
-    """The optimum without the held-out rows, from that of all rows and a few random starts."""
+def _without(known: Optimum, train: Sample, asked: Settings, too_few: str) -> Optimum:
+    """The optimum without the held-out rows, from that of all rows and a few random starts.
+
+    Raises FitError with the words ``too_few`` where there are more constants than rows.
+    """
     coordinates = known.problem.coordinates
     law = coordinates.law.release(*known.absent)
-    problem, absent = pose(law, train, asked.objective)
+    try:
+        problem, absent = pose(law, train, asked.objective)
+    except TooFewRuns as error:
+        raise FitError(too_few.format(error.constants, "")) from error
     near = problem.coordinates.theta(coordinates.values(known.theta))
     return optimise(problem, absent, min(FEW, asked.starts), 0, near, 1e-5)
 

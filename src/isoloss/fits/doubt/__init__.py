@@ -1,5 +1,19 @@
 """How sure a fit is: bootstrap replicates, profiles, predictive intervals, misfit."""
 
+from isoloss.fits.doubt.at_points import (
+    NO_REPEATS,
+    as_seen,
+    beyond_runs,
+    in_parts,
+    joined,
+    not_defined,
+    nothing,
+    of_rows,
+    prediction_of_law,
+    untold,
+    views_at,
+    where_told,
+)
 from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
@@ -14,15 +28,11 @@ from isoloss.fits.doubt.in_words import (
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     Prediction,
-    as_seen,
     counts,
     hidden_beyond,
-    in_parts,
-    joined,
     loss_draws,
     outside_runs,
     points,
-    prediction_of_law,
     summarise,
     with_discrepancy,
 )
@@ -35,6 +45,7 @@ from isoloss.fits.doubt.profiles import (
 from isoloss.fits.doubt.repetition import (
     most_epochs,
     repeating,
+    repeating_where_able,
     repetition_warnings,
     too_many_epochs,
     warnings_at,
@@ -44,13 +55,14 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
-    "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit", "Noise",
-    "Prediction", "Profile", "Resample", "as_seen", "check_resample", "counts", "design_effect",
-    "discrepancy_of", "efficiencies", "ends_in_words", "exponent_by_form", "hidden_beyond",
-    "in_parts", "interval_in_words", "joined", "lack_of_fit", "likelihood_scale", "loss_draws",
-    "loss_in_words", "most_epochs", "noise", "outside_runs", "points", "prediction_of_law",
-    "profile_of_constant", "profile_of_loss", "repeating", "repetition_warnings", "resample",
-    "share_in_words", "split_compute", "summarise", "too_many_epochs", "warnings_at",
-    "with_discrepancy",
+    "NO_REPEATS", "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit",
+    "Noise", "Prediction", "Profile", "Resample", "as_seen", "beyond_runs", "check_resample",
+    "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
+    "exponent_by_form", "hidden_beyond", "in_parts", "interval_in_words", "joined", "lack_of_fit",
+    "likelihood_scale", "loss_draws", "loss_in_words", "most_epochs", "noise", "not_defined",
+    "nothing", "of_rows", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
+    "profile_of_loss", "repeating", "repeating_where_able", "repetition_warnings", "resample",
+    "share_in_words", "split_compute", "summarise", "too_many_epochs", "untold", "views_at",
+    "warnings_at", "where_told", "with_discrepancy",
 ]
 # fmt: on

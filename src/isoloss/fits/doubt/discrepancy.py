@@ -120,7 +120,8 @@ class Discrepancy:
 
         Noise is drawn from residuals (predicted less observed, log loss) with their log params
         ``residual`` (2, m), inflated for the constants spent, shrunk for what is discrepancy or
-        unit effect, and scaled from their size to that of the point.
+        unit effect, and scaled from their size to that of the point. Points share what is drawn, so
+        that each has one interval, whatever is asked beside it.
         """
         mean, variance, unit = self._drawn(draws, law, theta, x, seed)
         rng = np.random.default_rng([seed, 2])
@@ -131,9 +132,9 @@ class Discrepancy:
         within = variance if self.new_unit else variance + unit
         shrunk = np.sqrt(within / max(self.variances[0, 0], 1e-300))
         scale = np.exp(self.fall * (np.clip(x.log_params, *self.span) - middle))
-        noise = rng.choice(grown, size=mean.shape) * shrunk[:, None] * scale
+        noise = rng.choice(grown, size=(len(mean), 1)) * shrunk[:, None] * scale
         if self.new_unit:
-            noise = noise + np.sqrt(unit)[:, None] * rng.standard_normal(mean.shape)
+            noise = noise + np.sqrt(unit)[:, None] * rng.standard_normal((len(mean), 1))
         return np.asarray(mean * np.exp(-noise))
 
     def hidden(self, law: Law, theta: Array, x: Inputs) -> Array:

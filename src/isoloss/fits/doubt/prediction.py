@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,16 +13,22 @@ from isoloss.files import percent, was
 from isoloss.fits.arguments import FitError, Of, check_level, check_text, shown
 from isoloss.fits.doubt.discrepancy import Discrepancy
 from isoloss.fits.doubt.hidden_bend import POWER
-from isoloss.fits.doubt.in_words import ends_in_words, loss_in_words, share_in_words
-from isoloss.fits.doubt.repetition import repeating, repeats, warnings_at
-from isoloss.fits.sections import NOT_HELD, POINT_LAW, UNKNOWN, Absent
-from isoloss.fits.seeing import Standing, View, views
+from isoloss.fits.doubt.in_words import (
+    ends_in_words,
+    interval_in_words,
+    loss_in_words,
+    share_in_words,
+)
+from isoloss.fits.sections import NOT_HELD, POINT_LAW, UNDEFINED, UNKNOWN, Absent
+from isoloss.fits.seeing import Standing
 from isoloss.fits.solve import Coordinates
-from isoloss.fits.unseen_parts import MOST, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
 from isoloss.runs import number
+
+#: What is known of the loss of a point: what a law says of its level, or that it has no loss there.
+PointStanding = Literal[Standing, "undefined"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Prediction:
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
     standing
         What each loss is: "seen", "at least" (a lower bound: the law misses some of what is
-        rounded), or "unknown" (loss NaN). Neither of these has an interval. () where all are seen.
+        rounded), "unknown" (loss NaN: no law sees it, or it rests on constants that no run tells)
+        or "undefined" (NaN too: outside the domain of the law). None of these has an interval. ()
+        where all are seen.
     """
 
     params: Array
@@ -62,7 +70,7 @@ class Prediction:
     of: Of
     warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
     metric: str = "unknown"
-    standing: tuple[Standing, ...] = ()
+    standing: tuple[PointStanding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -77,20 +85,22 @@ class Prediction:
         return tuple(_said(*each, known, absent) for each, known, absent in points)
 
     @property
-    def _standing(self) -> tuple[Standing, ...]:
+    def _standing(self) -> tuple[PointStanding, ...]:
         """What is known of each point."""
-        every: tuple[Standing, ...] = ("seen",)
+        every: tuple[PointStanding, ...] = ("seen",)
         return self.standing or every * len(self)
 
     @property
     def absent(self) -> tuple[Absent | None, ...]:
-        """Why each point has no interval: "unknown" (no law sees it), "point law" (no doubt of it
-        exists), "not held" (the runs do not tell it); None where it has one.
+        """Why each point has no interval: "unknown" (no law sees it), "undefined" (no law has a
+        loss there), "point law" (no doubt of it exists), "not held" (the runs do not tell it); None
+        where it has one.
         """
         is_point = any(each.kind == WarningKind.NO_INTERVAL for each in self.warnings)
         without = POINT_LAW if is_point else NOT_HELD
+        words: dict[PointStanding, Absent | None] = {"seen": None, "undefined": UNDEFINED}
         return tuple(
-            UNKNOWN if known != "seen" else without if low != low else None
+            without if known == "seen" and low != low else words.get(known, UNKNOWN)
             for known, (_, low, _) in zip(self._standing, self, strict=True)
         )
 
@@ -105,84 +115,22 @@ class Prediction:
         )
         rows = [
             f"{n:>10.4g} {d:>10.4g} {p:<24} {loss:>8}   "
-            + (f"{low} to {high}" if absent is None else absent)
-            for n, d, p, (loss, low, high), absent in zip(
-                self.params, self.tokens, self.precision, self.said, self.absent, strict=True
+            + interval_in_words(ends, loss_in_words, absent or NOT_HELD)
+            for n, d, p, (loss, *_), absent, (_, *ends) in zip(
+                self.params, self.tokens, self.precision, self.said, self.absent, self, strict=True
             )
         ]
         return "\n".join([head, *rows, *(f"warning, {each}" for each in self.warnings)])
 
 
 def _said(
-    loss: float, low: float, high: float, known: Standing, absent: Absent | None
+    loss: float, low: float, high: float, known: PointStanding, absent: Absent | None
 ) -> tuple[str, str, str]:
     """A loss with its interval in words."""
     bound = "at least " if known == "at least" else ""
     ends = ends_in_words((low, high), loss_in_words, absent or NOT_HELD)
-    return UNKNOWN if known == "unknown" else bound + loss_in_words(loss), *ends
-
-
-def as_seen(found: Prediction, x: Inputs, seen: Sequence[View], law: str) -> Prediction:
-    """The prediction with what a law cannot see as a bound, or as unknown, without an interval.
-
-    Parameters
-    ----------
-    found
-        The prediction of x.
-    x
-        The points.
-    seen
-        What the law can say of each of their levels.
-    law
-        Its name.
-    """
-    standing = tuple(seen[k].standing for k in x.level)
-    if set(standing) <= {"seen"}:
-        return found
-    known = np.array(standing)
-    low, high = (np.where(known == "seen", ends, np.nan) for ends in (found.low, found.high))
-    loss = np.where(known == "unknown", np.nan, found.loss)
-    said = {"at least": "a lower bound", "unknown": "unknown"}
-    unseen = [
-        ResultWarning(
-            WarningKind.UNSEEN_PARTS,
-            f"{view.why(law, level)}, so its loss is {said[view.standing]}",
-            view.missing,
-        )
-        for level, view in ((x.levels.items[k], seen[k]) for k in x.present)
-        if view.standing != "seen" and not view.unseen  # else it is said by unseen_at_points
-    ]
-    warnings = (*found.warnings, *unseen[:MOST])
-    return replace(found, loss=loss, low=low, high=high, standing=standing, warnings=warnings)
-
-
-def joined(parts: Sequence[Prediction], rows: Sequence[Sequence[int]]) -> Prediction:
-    """Predictions of the rows of some points, in the order of the points."""
-    order = np.argsort(np.concatenate([np.array(own) for own in rows]))
-    columns = ("params", "tokens", "loss", "low", "high")
-    params, tokens, loss, low, high = (
-        np.concatenate([getattr(each, name) for each in parts])[order] for name in columns
-    )
-    names = [name for each in parts for name in each.precision]
-    known = [s for each in parts for s in each.standing or ("seen",) * len(each)]
-    warnings = tuple(dict.fromkeys(w for each in parts for w in each.warnings))
-    return replace(
-        parts[0], params=params, tokens=tokens, precision=tuple(names[i] for i in order),
-        loss=loss, low=low, high=high, warnings=warnings,
-        standing=tuple(known[i] for i in order) if set(known) - {"seen"} else (),
-    )  # fmt: skip
-
-
-def in_parts(x: Inputs, predicted: Callable[[Inputs], Prediction]) -> Prediction:
-    """The prediction of points that repeat tokens and of those that do not, each on its own.
-
-    What is lent for repeated tokens leaves the others alone.
-    """
-    again = repeats(x)
-    rows = [part for part in (np.flatnonzero(~again), np.flatnonzero(again)) if len(part)]
-    if len(rows) < 2:
-        return predicted(x)
-    return joined([predicted(x.take(part)) for part in rows], [part.tolist() for part in rows])
+    is_none = known in (UNKNOWN, UNDEFINED)
+    return known if is_none else bound + loss_in_words(loss), *ends
 
 
 def counts(params: ArrayLike, tokens: ArrayLike) -> tuple[Array, Array]:
@@ -255,22 +203,6 @@ def _one_length(n: Array, d: Array, names: Sequence[Any], unique: Array | None) 
     return max(lengths, default=1)
 
 
-def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
-    """The prediction of a law without replicates: no interval, and a warning that says so."""
-    own, law = law, repeating(law, x)
-    loss = law.loss(x)
-    none = np.full(len(x), np.nan)
-    missing = ResultWarning(
-        WarningKind.NO_INTERVAL,
-        f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
-    )
-    extra = (missing, *warnings_at([own], x), *unseen_at_points(law, x))
-    found = summarise(x, loss, np.vstack([none, none]), level, "mean", law, extra)
-    # That there are no replicates is said; that none is defined is no news beside it.
-    said = (each for each in found.warnings if each.kind != WarningKind.UNDEFINED_DRAWS)
-    return as_seen(replace(found, warnings=tuple(said)), x, views(law, x.levels.items), law.name)
-
-
 def loss_draws(coordinates: Coordinates, theta: Array, x: Inputs) -> Array:
     """Losses of runs under many constants, shape (S, n); NaN outside the law's domain."""
     with np.errstate(all="ignore"):
@@ -307,14 +239,15 @@ def with_discrepancy(
 def with_noise(draws: Array, residual: Array, constants: int, seed: int) -> Array:
     """Draws of new runs: draws of the mean times residuals, inflated for the constants spent.
 
-    Draws are repeated up to at least two thousand, each with residuals of its own, so that few of
-    them do not make the interval of a run narrow.
+    Draws are repeated up to at least two thousand, each with a residual of its own, so that few of
+    them do not make the interval of a run narrow. All points share it: a point has one interval,
+    whatever is asked beside it.
     """
     rng = np.random.default_rng(seed)
     draws = np.tile(draws, (-(-2000 // max(1, len(draws))), 1))
     n = len(residual)
     grown = (residual - residual.mean()) * np.sqrt(n / max(1, n - constants))
-    return np.asarray(draws * np.exp(-rng.choice(grown, size=draws.shape)))
+    return np.asarray(draws * np.exp(-rng.choice(grown, size=(len(draws), 1))))
 
 
 def summarise(
@@ -346,7 +279,8 @@ def hidden_beyond(laws: Sequence[tuple[Law, Discrepancy]], x: Inputs) -> tuple[R
     """A warning of what a bend that the runs of some laws need not show would do outside them."""
     moved = {}
     for law, discrepancy in laws:
-        far = np.zeros(0) if law.box is None else law.box.outside(x)
+        # Bends are along params and tokens, whatever the repeats.
+        far = np.zeros(0) if law.box is None else replace(law.box, epochs=None).outside(x)
         if far.max(initial=0.0) <= 1.0 or not discrepancy.bends:
             continue
         k = np.array([int(np.argmax(far))])
@@ -385,9 +319,10 @@ def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
     if far.max() <= 1.0:
         return ()
     k = int(np.argmax(far))
+    again = "" if x.epochs[k] <= 1 else f" seen {x.epochs[k]:.3g} times"
     text = (
         f"{int((far > 1).sum())} of {len(far)} points lie outside the fitted runs, "
-        f"{x.params[k]:.3g} params on {x.tokens[k]:.3g} tokens by a factor {far[k]:.1f}; intervals "
-        "do not hold a misfit that shows only there"
+        f"{x.params[k]:.3g} params on {x.tokens[k]:.3g} tokens{again} by a factor {far[k]:.1f}; "
+        "intervals do not hold a misfit that shows only there"
     )
     return (ResultWarning(WarningKind.EXTRAPOLATION, text),)

@@ -9,25 +9,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isoloss.fits.unseen_parts import repeats
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import (
     LENDER,
     MOST_EPOCHS,
+    DomainError,
     Inputs,
     Law,
-    Mask,
     lent_constants,
     preset,
     sees_repetition,
     with_repetition,
 )
 from isoloss.runs import compact
-
-
-def repeats(x: Inputs) -> Mask:
-    """The points at which tokens are repeated."""
-    none = np.zeros(len(x), dtype=bool)
-    return none if x.unique_tokens is None else np.asarray(x.unique_tokens < x.tokens)
 
 
 def repeating(law: Law, x: Inputs) -> Law:
@@ -42,6 +37,14 @@ def repeating(law: Law, x: Inputs) -> Law:
     if x.unique_tokens is None or not again.any():
         return law
     return with_repetition(law, float(x.unique_tokens[again].min()))
+
+
+def repeating_where_able(law: Law, x: Inputs) -> Law:
+    """As `repeating`; the law as it is where it has no such term and can take none."""
+    try:
+        return repeating(law, x)
+    except DomainError:
+        return law
 
 
 def repetition_warnings(

@@ -17,7 +17,7 @@ from isoloss.fits.doubt import (
 )
 from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
-from isoloss.fits.sections import NOT_HELD, Section, number
+from isoloss.fits.sections import NOT_HELD, Section, number, signed
 from isoloss.laws import Array, Constant, Law
 from isoloss.runs import metric_of
 
@@ -134,7 +134,7 @@ def held_out_sections(held: HeldOut | None, most: int = 10) -> list[Section]:
             p.precision[k],
             f"{held.observed[k]:.4f}",
             f"{p.loss[k]:.4f}",
-            f"{100 * error[k]:+.2f}%",
+            f"{signed(100 * error[k], 2)}%",
             interval_in_words((p.low[k], p.high[k]), loss_in_words),
             "yes" if inside[k] else "NO" if p.low[k] == p.low[k] else NOT_HELD,
         )
@@ -245,8 +245,6 @@ def _slopes(g: Gaps) -> Iterator[str]:
 
 def _slope(slope: Slope) -> str:
     if not slope.freedom:
-        return f"{slope.value:+.3f} (too few cells of params and tokens for an error)"
-    low, high = slope.interval(0.9)
-    return (
-        f"{slope.value:+.3f} (90%: {low:+.3f} to {high:+.3f}, {slope.freedom} degrees of freedom)"
-    )
+        return f"{signed(slope.value, 3)} (too few cells of params and tokens for an error)"
+    value, low, high = (signed(each, 3) for each in (slope.value, *slope.interval(0.9)))
+    return f"{value} (90%: {low} to {high}, {slope.freedom} degrees of freedom)"

@@ -15,7 +15,7 @@ from isoloss.fits.identify import Identified
 from isoloss.fits.paired_gaps import Gaps, is_reference
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import DIGITS, Coordinates, Optimum, is_base
-from isoloss.fits.unseen_parts import unseen_in_runs
+from isoloss.fits.unseen_parts import unseen_in_runs, unseen_repeats
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Sight, sights
 
@@ -47,6 +47,7 @@ def judge(
         *_lack(lack, sample),
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
+        *unseen_repeats(optimum.law, sample.x),
         *_not_identified(known, level),
         *_bounds(optimum, known.not_held(level)),
         *_design(sample),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from isoloss.fits.paired_gaps.gap_growth import Growth
 from isoloss.fits.paired_gaps.paired import Slope
-from isoloss.fits.sections import Section, number, text
+from isoloss.fits.sections import Section, number, signed, text
 from isoloss.runs import compact, metric_of
 
 #: A gap is resolved where it would be found to differ from zero by a two-sided test of this level.
@@ -191,7 +191,7 @@ class GapTable:
                 compact(c.tokens),
                 f"{c.tokens / c.params:.3g}",
                 str(c.pairs),
-                f"{c.mean:+.4f}",
+                signed(c.mean, 4),
                 number(c.error, 2),
             )
             for c in self.cells
@@ -225,11 +225,11 @@ def _row(p: PrecisionGap, level: float) -> tuple[str, ...]:
         minus = None if n is None else Slope(-n.value, n.error, n.freedom)
         grown = (_interval(d, level), _interval(minus, level))
     counts = p.precision, p.schedule, str(p.cells), str(p.pairs)
-    return (*counts, f"{p.mean:+.4f}", number(p.error, 2), number(p.resolved, 2), *grown)
+    return (*counts, signed(p.mean, 4), number(p.error, 2), number(p.resolved, 2), *grown)
 
 
 def _interval(slope: Slope | None, level: float) -> str:
     if slope is None:
         return "-"
-    low, high = slope.interval(level)
-    return f"{slope.value:+.2f} ({low:+.2f} to {high:+.2f})"
+    value, low, high = (signed(each, 2) for each in (slope.value, *slope.interval(level)))
+    return f"{value} ({low} to {high})"

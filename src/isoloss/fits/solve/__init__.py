@@ -16,6 +16,7 @@ from isoloss.fits.solve.optimum import (
     BASE,
     Certificate,
     Optimum,
+    TooFewRuns,
     feasible_starts,
     improved,
     is_base,
@@ -29,7 +30,7 @@ from isoloss.fits.solve.solver import solve
 # fmt: off
 __all__ = [
     "BASE", "DIGITS", "HUBER", "OBJECTIVES", "RESIDUAL_LOSSES", "SQUARES", "STUDENT", "Certificate",
-    "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "as_objective",
+    "Coordinates", "Objective", "Optimum", "Problem", "ResidualLoss", "TooFewRuns", "as_objective",
     "feasible_starts", "improved", "is_base", "log_slopes", "optimise", "pose", "solve", "unheld",
 ]
 # fmt: on

@@ -19,6 +19,17 @@ from isoloss.laws import Array, DomainError, Inputs, Law, Mask
 BASE = ("A", "alpha", "B", "beta", "E", "kappa")
 
 
+class TooFewRuns(FitError):
+    """A law has more free constants than there are runs to fit."""
+
+    def __init__(self, law: str, constants: int, runs: int) -> None:
+        self.constants = constants
+        super().__init__(
+            f"law {law!r} has {constants} free constants but there are {runs} usable runs; fix "
+            "some constants or add runs"
+        )
+
+
 @dataclass(frozen=True)
 class Certificate:
     """Evidence that an optimum is global, and what is flat around it.
@@ -125,10 +136,7 @@ def pose(law: Law, sample: Sample, objective: Objective) -> tuple[Problem, tuple
         }
         problem = replace(problem, coordinates=Coordinates(law.with_values(held).fix(*absent)))
     if len(problem.coordinates.free) > len(sample):
-        raise FitError(
-            f"law {law.name!r} has {len(problem.coordinates.free)} free constants but there are "
-            f"{len(sample)} usable runs; fix some constants or add runs"
-        )
+        raise TooFewRuns(law.name, len(problem.coordinates.free), len(sample))
     return problem, absent
 
 
@@ -283,6 +291,10 @@ def unheld(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
     if not absent:
         return ()
     open_law = law.release(*absent)
-    values = {k.name: k.value if k.value is not None else k.start[0] for k in open_law.constants}
+    known = {k.name: np.nan if k.value is None else k.value for k in open_law.constants}
+    # Where one has no value, what its term rests on is asked at a start.
+    values = {
+        k.name: k.start[0] if np.isnan(known[k.name]) else known[k.name] for k in open_law.constants
+    }
     theta = Coordinates(open_law).theta(values)[None, :]
     return tuple(sorted(touched(open_law, x, reference_mask(x), theta) & set(absent)))

@@ -1,16 +1,22 @@
 """What a run costs on a machine: peaks, rates, measured throughput, shapes.
 
 `machines` lists devices and the abstract cost models of the papers; a machine is one literal of
-`hardware.Hardware`, and `register_machine` adds one. `rates` turns a precision on a machine into a
-cost (each product at the wider of its operand formats), `throughput` reads measured rates that
-replace peaks, `shapes` gives the typical decoder of a size, `training_state` the memory that
-training takes on a device, `units` reads amounts as people write them, `sums` money with its
-currency, and `sentences` a budget in words.
+`hardware.Hardware`, and `register_machine` adds one. `published_runs` and `published_speedups` are
+figures that others published, `achieved` makes ranges of them, `rates` turns a precision on a
+machine into a cost (each product at the wider of its operand formats), `throughput` reads measured
+rates that come first, `shapes` gives the typical decoder of a size, `training_state` the memory
+that training takes on a device and `training_rule` that memory as a limit, `units` reads amounts as
+people write them, `sums` money with its currency, `mixtures` all and active params, and
+`sentences` a budget in words.
 """
 
+from isoloss.plans.costs.achieved import Range
 from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
-from isoloss.plans.costs.rates import Rate, own_class, rate_of
+from isoloss.plans.costs.mixtures import active_and_all, all_params, law_params
+from isoloss.plans.costs.published_runs import RUNS, PublishedRun, register_run
+from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup, register_speedup
+from isoloss.plans.costs.rates import Rate, RateDraws, drawn_costs, in_doubt, own_class, rate_of
 from isoloss.plans.costs.sentences import words_of
 from isoloss.plans.costs.shapes import (
     bits_of,
@@ -21,14 +27,18 @@ from isoloss.plans.costs.shapes import (
 )
 from isoloss.plans.costs.sums import exactly, one_currency, sum_of
 from isoloss.plans.costs.throughput import measured
-from isoloss.plans.costs.training_state import TrainingMemory, too_large_to_train, training_memory
+from isoloss.plans.costs.training_rule import USUAL, TrainingRule, as_training_rule
+from isoloss.plans.costs.training_state import TrainingMemory, training_memory
 from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "Dimension", "Hardware", "Rate", "TrainingMemory", "amount", "as_machine",
-    "bits_of", "counted_over_rule", "decoder_of", "exactly", "kv_elements", "measured",
-    "one_currency", "own_class", "rate_of", "register_machine", "shape_in_words", "sum_of",
-    "too_large_to_train", "training_memory", "unit_of", "words_of",
+    "MACHINES", "MFU", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware", "PublishedRun",
+    "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory", "TrainingRule",
+    "active_and_all", "all_params", "amount", "as_machine", "as_training_rule", "bits_of",
+    "counted_over_rule", "decoder_of", "drawn_costs", "exactly", "in_doubt", "kv_elements",
+    "law_params", "measured", "one_currency", "own_class", "rate_of", "register_machine",
+    "register_run", "register_speedup", "shape_in_words", "sum_of", "training_memory", "unit_of",
+    "words_of",
 ]
 # fmt: on

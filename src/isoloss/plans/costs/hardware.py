@@ -9,10 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from isoloss.files import real_number, shown_value
+from isoloss.plans.costs.achieved import Range, level_of, speed_up_of
+from isoloss.plans.costs.published_runs import RUNS
+from isoloss.plans.costs.published_speedups import SPEEDUPS
 from isoloss.plans.problems import PlanError
 
 Rule = Literal["rates", "linear-bits", "memory-bits"]
-#: Share of the peak that training reaches where nobody says otherwise, the same in every format.
+#: A share of the peak that training reaches, the same in every format: what was taken as exact
+#: before rates had ranges. `with_mfu(MFU)` plans with it.
 MFU = 0.4
 #: FLOP/s that no device has: a larger peak is a slip of units.
 LARGEST_PEAK = 1e21
@@ -42,8 +46,8 @@ class Hardware:
     bandwidth
         Of memory, in bytes/s; it bounds decoding.
     mfu
-        Share of the peak that training reaches (model FLOPs utilisation), by class; 0.4 where it is
-        not given.
+        Share of the peak that training reaches (model FLOPs utilisation), by class, taken as exact;
+        a class without one has the range of published runs (`range_of`).
     rule
         "rates" for a device. The cost models have no device: "linear-bits" counts 6 N D P / 16,
         "memory-bits" N P.
@@ -54,6 +58,15 @@ class Hardware:
         Measured training rates, FLOP/s of 6 N D a device, by precision. They replace peaks.
     decoding
         Measured decode speeds, tokens/s of one sequence, by precision. They replace bandwidth.
+    chip
+        The machine whose products it has, and so whose published runs tell its rates, as "h100" of
+        an H200; itself where empty.
+    takes_blocks
+        Whether its products take a scale for each block of 16 or 32 numbers, as mxfp8, mxfp4 and
+        nvfp4 have; where not, these are dequantised and run in bf16. By default where it has a peak
+        for fp4.
+    left_out
+        Published runs and speed-ups that do not count in its ranges, by name.
 
     Raises
     ------
@@ -70,6 +83,9 @@ class Hardware:
     pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     decoding: Mapping[str, float] = field(default_factory=dict)
+    chip: str = ""
+    takes_blocks: bool | None = None
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[\w.+-]+", self.name, re.ASCII)):
@@ -126,24 +142,70 @@ class Hardware:
         """The page that a number was read on, as `page("bf16")` or `page("memory")`, or None."""
         return next((page for page, names in self.pages.items() if number in names), None)
 
-    def reached(self, rate: str) -> float:
-        """The FLOP/s that training reaches in a class of formats: peak times MFU."""
-        return self.peaks[rate] * self.mfu.get(rate, MFU)
+    @property
+    def has_blocks(self) -> bool:
+        """Whether its products take a scale for each block of numbers."""
+        return "fp4" in self.peaks if self.takes_blocks is None else self.takes_blocks
 
-    def with_mfu(self, mfu: float | Mapping[str, float]) -> Hardware:
-        """The machine with another share of its peaks.
+    @property
+    def level(self) -> Range:
+        """The FLOP/s that training in bf16 reaches, which rates of other formats rest on."""
+        if "bf16" in self.measured:
+            return Range.point(self.measured["bf16"], "measured")
+        if "bf16" in self.mfu:
+            return Range.point(self.peaks["bf16"] * self.mfu["bf16"], "given")
+        return level_of(self.chip or self.name, self.left_out).times(self.peaks["bf16"])
+
+    def speed_up(self, rate: str) -> Range:
+        """The speed-up of steps in a class of formats over steps in bf16."""
+        if rate in self.mfu and not (rate == "bf16" and "bf16" in self.measured):
+            return self.level.under(self.peaks[rate] * self.mfu[rate])
+        return speed_up_of(rate, self.peaks[rate] / self.peaks["bf16"], self.left_out)
+
+    def range_of(self, rate: str) -> Range:
+        """The FLOP/s that training reaches in a class of formats, as a range.
+
+        The given share of the peak is taken as exact; else it is the level times the speed-up.
+        """
+        if rate in self.mfu and not (rate == "bf16" and "bf16" in self.measured):
+            return Range.point(self.peaks[rate] * self.mfu[rate], "given")
+        return self.level if rate == "bf16" else self.level.along(self.speed_up(rate))
+
+    def reached(self, rate: str) -> float:
+        """The FLOP/s that training reaches in a class of formats: the middle of its range."""
+        return self.range_of(rate).middle
+
+    def without(self, *figures: str) -> Hardware:
+        """The machine with ranges from which some published runs or speed-ups are left out.
+
+        Raises
+        ------
+        PlanError
+            No published figure has a name.
+        """
+        known = (*RUNS, *SPEEDUPS)
+        if odd := [name for name in figures if name not in known]:
+            raise PlanError(
+                f"no published figure is named {odd[0]!r}; there are {', '.join(known)}"
+            )
+        return replace(self, left_out=(*self.left_out, *figures))
+
+    def with_mfu(self, mfu: float | str | Mapping[str, float]) -> Hardware:
+        """The machine with given shares of its peaks, taken as exact.
 
         Parameters
         ----------
         mfu
-            One share in (0, 1] for all classes of formats, or a share for each of some classes.
+            One share in (0, 1] for all classes of formats, or a share for each of some classes: a
+            mapping, or a text, as "bf16=.4,fp8=.25".
 
         Raises
         ------
         PlanError
             A share is outside (0, 1], or the machine does not have the class.
         """
-        given = dict(mfu) if isinstance(mfu, Mapping) else dict.fromkeys(self.peaks, mfu)
+        read = _shares(mfu) if isinstance(mfu, str) else mfu
+        given = dict(read) if isinstance(read, Mapping) else dict.fromkeys(self.peaks, read)
         for rate, share in given.items():
             if rate not in self.peaks:
                 raise PlanError(
@@ -161,3 +223,20 @@ class Hardware:
         rates = ", ".join(f"{rate} {peak / 1e12:.5g}" for rate, peak in self.peaks.items())
         memory = f"{self.memory / 1e9:.4g} GB, {self.bandwidth / 1e12:.3g} TB/s"
         return f"{self.name}: {rates} TFLOP/s, {memory}"
+
+
+def _shares(text: str) -> float | dict[str, float]:
+    """Shares of peaks from a text: one for all classes, or one for each of some."""
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [part.split("=") for part in text.split(",") if part.strip()]
+        found = {name.strip().lower(): float(value) for name, value in pairs}
+    except ValueError:
+        raise PlanError(
+            f"cannot read mfu {text[:80]!r}; write one share of the peak, as 0.4, or one for each "
+            "of some classes of formats, as bf16=0.4,fp8=0.25"
+        ) from None
+    if len(found) < len(pairs):
+        raise PlanError(f"mfu {text[:80]!r} gives a class of formats twice; give it once")
+    return found

@@ -1,7 +1,7 @@
 """The machines by name: one literal each, with the page of every number.
 
-Peaks are dense, without sparsity. A plan made of them is an upper bound; measured rates
-(`measured`) come first.
+Peaks are dense, without sparsity. What training reaches of them is a range from published runs
+(`achieved`); measured rates (`measured`) come first.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ register_machine(
         peaks={"tf32": 494.7e12, "bf16": 989.4e12, "fp8": 1978.9e12, "int8": 1978.9e12},
         memory=141e9,
         bandwidth=4.8e12,
+        chip="h100",
         pages={
             f"{_GARDEN}/h100": ("tf32", "bf16", "fp8", "int8"),
             _HPC_AI: ("memory", "bandwidth"),

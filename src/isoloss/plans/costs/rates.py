@@ -1,12 +1,23 @@
-"""The rate of a precision on a machine: each product runs at the wider of its operand formats."""
+"""The rate of a precision on a machine: each product runs at the wider of its operand formats.
+
+A step has three products of 2 N FLOPs a token; its rate is the harmonic mean of the rates of their
+classes, each a range (`achieved`). Draws are of the level, which all precisions share, and of the
+speed-up of each class, so that the costs of precisions move together as they do on one cluster.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+import numpy as np
+from scipy.special import ndtri
+
 from isoloss.formats import Format, Precision
-from isoloss.plans.costs.hardware import MFU, Hardware
+from isoloss.laws import Array
+from isoloss.plans.costs.achieved import LEAST_SURE, Basis, Range
+from isoloss.plans.costs.hardware import Hardware
 from isoloss.plans.problems import PlanError
 
 #: Classes of formats, narrow to wide: a format computes at the first of its own chain that the
@@ -32,21 +43,98 @@ class Rate:
     cost
         FLOPs of bf16 that one FLOP of it costs: 1 for bf16.
     flops
-        FLOP/s a device; 0 on an abstract machine.
+        FLOP/s a device, the middle of its range; 0 on an abstract machine.
     how
-        Where that is from: "measured", or "bf16 peak x MFU 0.4".
+        Where that is from: "measured", "bf16 peak x MFU 0.4", or the published range.
     emulated
-        Operand formats that the machine lacks: they compute wider and save memory only.
+        Operand formats that the machine lacks: their products run in a wider class.
+    interval
+        Ends of 90% of the FLOP/s; equal where it is taken as exact, 0 on an abstract machine.
+    speed_up
+        Step over step in bf16, as a range.
+    basis
+        What the range rests on: "measured", "given", "published" figures, or "assumed".
+    runs_in
+        For each emulated format the classes that its products run in.
     """
 
     cost: float
     flops: float
     how: str
     emulated: tuple[str, ...] = ()
+    interval: tuple[float, float] = (0.0, 0.0)
+    speed_up: Range | None = None
+    basis: Basis = "given"
+    runs_in: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it is taken as exact."""
+        return self.interval[0] == self.interval[1]
+
+
+@dataclass(frozen=True)
+class RateDraws:
+    """Draws of what is not known of the rates of a machine.
+
+    Attributes
+    ----------
+    level
+        Standard normal of the level, shared by all precisions, (S,).
+    classes
+        Standard normal of the speed-up of each class of formats, (S,) each.
+    """
+
+    level: Array
+    classes: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, machine: Hardware, count: int, seed: int = 0) -> RateDraws:
+        """So many draws, stratified: each quantile once, in random order."""
+        rng = np.random.default_rng([seed, count])
+        middles = ndtri((np.arange(count) + 0.5) / count)
+        names = sorted(machine.peaks)
+        level, *rest = (rng.permutation(middles) for _ in range(len(names) + 1))
+        return cls(level, dict(zip(names, rest, strict=True)))
+
+
+def in_doubt(machine: Hardware, rates: Sequence[Rate]) -> bool:
+    """Whether the rate of some precision, or of bf16, is a range."""
+    return not machine.is_abstract and not (
+        machine.level.is_point and all(rate.is_point for rate in rates)
+    )
+
+
+def drawn_costs(
+    machine: Hardware, precisions: Sequence[Precision], draws: RateDraws
+) -> tuple[Array, Array]:
+    """Draws of the cost of each precision, (S, n), and of the FLOP/s of bf16, (S, 1)."""
+    base = machine.level.at(draws.level)
+    columns = []
+    for precision in precisions:
+        known = _measured(machine, precision)
+        if known is not None:
+            columns.append(base / known)
+            continue
+        classes = _classes(machine, precision)
+        each = [base / _drawn(machine, name, base, draws) for name in classes]
+        columns.append(np.mean(each, axis=0))
+    return np.stack(columns, axis=1), base[:, None]
+
+
+def _drawn(machine: Hardware, name: str, base: Array, draws: RateDraws) -> Array:
+    """Draws of the FLOP/s of a class of formats, given those of bf16."""
+    if name == "bf16":
+        return base
+    own = machine.range_of(name)
+    if own.is_point:
+        return np.full(base.shape, own.middle)
+    return base * machine.speed_up(name).at(draws.classes[name])
 
 
 def rate_of(machine: Hardware, precision: Precision) -> Rate:
-    """The training rate of a precision: measured where there is a measurement, else from peaks.
+    """The training rate of a precision: measured where there is a measurement, else from shares of
+    peaks that are given, else from published runs.
 
     Parameters
     ----------
@@ -77,27 +165,82 @@ def rate_of(machine: Hardware, precision: Precision) -> Rate:
 
 
 def _device_rate(machine: Hardware, precision: Precision) -> Rate:
-    base = machine.measured.get("bf16", machine.reached("bf16"))
-    spelled = str(precision.trained)
-    known = machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)
+    base = machine.level
+    known = _measured(machine, precision)
     if known is not None:
-        return Rate(base / known, known, "measured")
-    classes = [product_class(machine, precision, *parts) for parts in PRODUCTS.values()]
-    seconds = sum(1.0 / machine.reached(each) for each in classes) / len(classes)
+        gain = Range.point(known / base.middle, "measured")
+        return Rate(base.middle / known, known, "measured", (), (known, known), gain, "measured")
+    classes = _classes(machine, precision)
+    emulated, runs_in = _emulated(machine, precision)
+    gain = _gain(machine, classes)
+    own = [machine.range_of(each) for each in classes]
+    whole = base if set(classes) == {"bf16"} else base.along(gain)
+    if all(each.is_point for each in own):
+        together = 1.0 / float(np.mean([1.0 / each.middle for each in own]))
+        whole = Range.point(own[0].middle if len(set(classes)) == 1 else together, "given")
     return Rate(
-        base * seconds, 1.0 / seconds, _how(machine, classes), _emulated(machine, precision)
+        base.middle / whole.middle, whole.middle, _how(machine, classes), emulated,
+        (whole.low, whole.high), gain, whole.basis, runs_in,
+    )  # fmt: skip
+
+
+def _gain(machine: Hardware, classes: Sequence[str]) -> Range:
+    """The speed-up of a step whose products run in some classes."""
+    each = [machine.speed_up(name) for name in classes]
+    low, middle, high = (
+        1.0 / float(np.mean([1.0 / getattr(r, end) for r in each]))
+        for end in ("low", "middle", "high")
     )
+    first = min(each, key=lambda r: (r.is_point, LEAST_SURE.index(r.basis)))
+    return replace(first, low=low, middle=middle, high=high)
+
+
+def _measured(machine: Hardware, precision: Precision) -> float | None:
+    spelled = str(precision.trained)
+    return machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)
+
+
+def _classes(machine: Hardware, precision: Precision) -> list[str]:
+    """The class that each product of a training step runs in."""
+    return [product_class(machine, precision, *parts) for parts in PRODUCTS.values()]
 
 
 def _how(machine: Hardware, classes: list[str]) -> str:
-    """Where a rate is from, as "bf16 peak x MFU 0.4"."""
-    shares = dict.fromkeys(f"{machine.mfu.get(each, MFU):g}" for each in classes)
-    peaks = (
-        f"{classes[0]} peak"
-        if len(set(classes)) == 1
-        else f"{classes[0]} forward, {classes[1]} backward peaks"
+    """Where a rate is from, as "bf16 peak x MFU 0.4" or the published range of each class."""
+    names = list(dict.fromkeys(classes))
+    if all(name in machine.mfu for name in names):
+        shares = dict.fromkeys(f"{machine.mfu[each]:g}" for each in classes)
+        peaks = (
+            f"{classes[0]} peak"
+            if len(names) == 1
+            else f"{classes[0]} forward, {classes[1]} backward peaks"
+        )
+        return f"{peaks} x MFU {' and '.join(shares)}"
+    said = [_level_in_words(machine)]
+    said += [_gain_in_words(machine, name) for name in names if name != "bf16"]
+    return ", ".join(said)
+
+
+def _level_in_words(machine: Hardware) -> str:
+    level = machine.level
+    if level.basis == "measured":
+        return "bf16 measured"
+    if level.basis == "given":
+        return f"bf16 peak x MFU {machine.mfu['bf16']:g}"
+    low, middle, high = (v / machine.peaks["bf16"] for v in (level.low, level.middle, level.high))
+    source = f"{level.figures} published runs" if level.basis == "published" else "assumed"
+    return f"bf16 {low:.2f} to {high:.2f} of its peak, middle {middle:.2f} ({source})"
+
+
+def _gain_in_words(machine: Hardware, name: str) -> str:
+    gain = machine.speed_up(name)
+    if name in machine.mfu:
+        return f"{name} peak x MFU {machine.mfu[name]:g}"
+    count = f"{gain.figures} published figure{'s' if gain.figures != 1 else ''}"
+    source = count if gain.basis == "published" else f"assumed, {count}"
+    return (
+        f"{name} {gain.low:.2f} to {gain.high:.2f} times that, middle {gain.middle:.2f} ({source})"
     )
-    return f"{peaks} x MFU {' and '.join(shares)}"
 
 
 def linear_bits(precision: Precision) -> float:
@@ -138,7 +281,9 @@ def own_class(known: Format | None) -> str:
 
 
 def _class_of(machine: Hardware, known: Format | None) -> str:
-    wanted = own_class(known)
+    # Blocks with a scale of their own are multiplied as they are only where products take such
+    # scales; elsewhere they are dequantised first.
+    wanted = "bf16" if _is_foreign_block(machine, known) else own_class(known)
     chain = INTEGERS if wanted.startswith("int") else FLOATS
     if wanted not in chain:
         raise PlanError(
@@ -148,14 +293,26 @@ def _class_of(machine: Hardware, known: Format | None) -> str:
     return next(each for each in chain[chain.index(wanted) :] if each in machine.peaks)
 
 
-def _emulated(machine: Hardware, precision: Precision) -> tuple[str, ...]:
-    """The formats of operands that the machine has no rate for, by name."""
-    found = (precision.format(part) for part in OPERANDS)
-    return tuple(
-        dict.fromkeys(
-            str(f.bare) for f in found if f is not None and f.computes_in not in machine.peaks
-        )
-    )
+def _is_foreign_block(machine: Hardware, known: Format | None) -> bool:
+    return known is not None and known.kind == "block" and not machine.has_blocks
+
+
+def _emulated(
+    machine: Hardware, precision: Precision
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The formats of operands that the machine has no products in, by name, and the classes that
+    the products of each run in.
+    """
+    found: dict[str, set[str]] = {}
+    for parts in PRODUCTS.values():
+        runs_in = product_class(machine, precision, *parts)
+        for part in parts:
+            known = precision.format(part)
+            if known is not None and (
+                known.computes_in not in machine.peaks or _is_foreign_block(machine, known)
+            ):
+                found.setdefault(str(known.bare), set()).add(runs_in)
+    return tuple(found), tuple(tuple(sorted(each)) for each in found.values())
 
 
 def _bits(known: Format | None) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from isoloss.formats import Format
 from isoloss.laws import Value
-from isoloss.runs import Decoder
+from isoloss.runs import Decoder, Mixture, compact
 
 #: A dense decoder of usual proportions: width 128 times the layers, heads of 128, 8 KV heads, ffn
 #: 8/3 width gated, so that params without embeddings are near 12 layers width^2 = 12 x 128^2
@@ -52,13 +52,19 @@ def decoder_of(params: float, vocab: int = VOCAB) -> Decoder:
     return Decoder(layers, width, heads, vocab, kv_heads=kv, head_dim=head, ffn=ffn)
 
 
-def counted_over_rule(params: float, decoder: Decoder | None = None) -> float:
-    """Exact training FLOPs over 6 N D, N without embeddings, of a decoder or of a typical one."""
+def counted_over_rule(params: float, decoder: Decoder | Mixture | None = None) -> float:
+    """Exact training FLOPs over 6 N D, N without embeddings (active ones of a mixture of experts),
+    of a shape or of a typical decoder.
+    """
     flops = (decoder or decoder_of(params)).flops(CONTEXT)
     return flops.training / flops.rule
 
 
-def shape_in_words(params: float | None, decoder: Decoder | None = None) -> str:
+def shape_in_words(
+    params: float | None,
+    decoder: Decoder | Mixture | None = None,
+    all_params: float | None = None,
+) -> str:
     """The shape that memory and speed are counted with: a decoder's own, or the assumed one.
 
     Parameters
@@ -67,6 +73,8 @@ def shape_in_words(params: float | None, decoder: Decoder | None = None) -> str:
         Count without embeddings, which tells the layers of the assumed shape; None: the rule.
     decoder
         The shape, where it is known.
+    all_params
+        Those of a mixture of experts of unknown shape.
     """
     if decoder is not None:
         return decoder.in_words
@@ -78,7 +86,13 @@ def shape_in_words(params: float | None, decoder: Decoder | None = None) -> str:
         layers = f"{count:.3g} layers of width {ASPECT * count:.0f}"
         if ASPECT * count < KV_HEADS * HEAD:
             kept = "keys and values of full width"
-    return f"an assumed shape: {layers}, {kept}, embeddings and head not counted"
+    shape = f"an assumed shape: {layers}, {kept}, embeddings and head not counted"
+    if all_params is None or params is None:
+        return shape
+    return (
+        f"{compact(all_params)} params, {compact(params)} active; keys and values of a dense model "
+        f"of these ({shape}); no two sequences of a batch share an expert"
+    )
 
 
 def bits_of(known: Format | None) -> float:

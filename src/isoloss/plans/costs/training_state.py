@@ -22,21 +22,18 @@ layers over devices, which changes none of the sums above but activations.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isoloss.formats import as_format
 from isoloss.plans.checks import as_count
 from isoloss.plans.problems import PlanError
-from isoloss.runs import Decoder, as_shape, compact
+from isoloss.runs import Decoder, as_shape
 
 Sharding = Literal["none", "optimizer", "gradients", "weights"]
 Recomputed = Literal["nothing", "blocks"]
 #: Bytes of an activation and of a logit.
 ACTIVATION, LOGIT = 2.0, 4.0
-#: Bytes of weights, gradients and Adam's state a param, in the formats that are the defaults below.
-STATE = 16.0
 
 
 @dataclass(frozen=True)
@@ -135,18 +132,18 @@ def training_memory(
         )
     devices, tokens = as_count("devices", devices), as_count("sequences", sequences)
     tokens *= as_count("context", context)
-    _check("sharding", sharding, get_args(Sharding))
-    _check("recomputed", recomputed, get_args(Recomputed))
+    check_word("sharding", sharding, get_args(Sharding))
+    check_word("recomputed", recomputed, get_args(Recomputed))
     shares = get_args(Sharding).index(sharding)
-    weight, gradient = _bytes("weights", weights), _bytes("gradients", gradients)
-    copy = 0.0 if master is None else _bytes("master", master)
-    optimizer = 2 * _bytes("moments", moments) + copy
+    weight, gradient = bytes_a_number("weights", weights), bytes_a_number("gradients", gradients)
+    copy = 0.0 if master is None else bytes_a_number("master", master)
+    optimizer = 2 * bytes_a_number("moments", moments) + copy
     kept = [shape.params / (devices if shares >= least else 1) for least in (3, 2, 1)]
     largest = _largest_part(shape) * weight if shares == 3 and devices > 1 else 0.0
     rule = (
         f"weights in {weights}, gradients in {gradients}, Adam with moments in {moments} and "
         f"{'no master copy' if master is None else f'a master copy in {master}'}, "
-        f"shared: {_SHARED[shares]}, recomputed: {recomputed}, {sequences} x {context} tokens a "
+        f"shared: {SHARED[shares]}, recomputed: {recomputed}, {sequences} x {context} tokens a "
         "device, activations in 16 bits"
     )
     return TrainingMemory(
@@ -155,7 +152,8 @@ def training_memory(
     )  # fmt: skip
 
 
-_SHARED = (
+#: What each sharding shares, in words.
+SHARED = (
     "nothing",
     "optimizer",
     "optimizer and gradients",
@@ -167,15 +165,37 @@ def _activations(shape: Decoder, recomputed: Recomputed) -> float:
     """Bytes that one token leaves for the way back."""
     heads = shape.heads * (shape.head_dim or 0)
     keys = (shape.kv_heads or 0) * (shape.head_dim or 0)
-    # Two inputs of norms and two of matrices; q, k, v and what attention gives to its last matrix.
-    attended = 4 * shape.width + 2 * heads + 2 * keys
     fed = (4 if shape.gated else 2) * (shape.ffn or 0)
-    block = ACTIVATION * (attended + fed)
+    return activations_of(
+        float(shape.layers), float(shape.width), heads, keys, fed, shape.vocab, recomputed
+    )
+
+
+def activations_of(
+    layers: float,
+    width: float,
+    queries: float,
+    keys: float,
+    fed: float,
+    vocab: float,
+    recomputed: Recomputed,
+) -> float:
+    """Bytes that one token leaves for the way back, by the counts of a shape.
+
+    Parameters
+    ----------
+    layers, width, queries, keys, vocab
+        Blocks, and the widths of the residual stream, of all queries, of all keys, of the logits.
+    fed
+        Numbers that the feed-forward layer of a block keeps.
+    recomputed
+        As for `training_memory`.
+    """
+    # Two inputs of norms and two of matrices; q, k, v and what attention gives to its last matrix.
+    block = ACTIVATION * (4 * width + 2 * queries + 2 * keys + fed)
     if recomputed == "blocks":
-        blocks = ACTIVATION * shape.layers * shape.width + block
-    else:
-        blocks = shape.layers * block
-    return blocks + LOGIT * shape.vocab
+        return ACTIVATION * layers * width + block + LOGIT * vocab
+    return layers * block + LOGIT * vocab
 
 
 def _largest_part(shape: Decoder) -> float:
@@ -183,7 +203,7 @@ def _largest_part(shape: Decoder) -> float:
     return max(shape.matrix_params / shape.layers, float(shape.vocab * shape.width))
 
 
-def _bytes(name: str, spelling: str) -> float:
+def bytes_a_number(name: str, spelling: str) -> float:
     """Bytes a number in a format; PlanError for ideal ones, which no memory holds."""
     known = as_format(spelling)
     if known.is_ideal:
@@ -191,22 +211,7 @@ def _bytes(name: str, spelling: str) -> float:
     return known.storage_bits / 8
 
 
-def too_large_to_train(params: float, devices: int, memory: float, name: str) -> str | None:
-    """Why params cannot be trained on devices of so much memory, or None where they may be.
-
-    A bound from below: weights, gradients and Adam's state in their usual formats, all shared over
-    all devices; activations come on top.
-    """
-    needed = STATE * params / devices
-    if needed <= memory:
-        return None
-    return (
-        f"training {compact(params)} params on {devices} {name} needs at least {needed / 1e9:.4g} "
-        f"GB on each of {memory / 1e9:.4g} GB (16 bytes a param, shared over all, without "
-        f"activations); at least {math.ceil(STATE * params / memory)} would hold it"
-    )
-
-
-def _check(name: str, value: object, accepted: tuple[str, ...]) -> None:
+def check_word(name: str, value: object, accepted: tuple[str, ...]) -> None:
+    """Raise PlanError unless a value is one of the words accepted."""
     if value not in accepted:
         raise PlanError(f"{name} is {value!r}; accepted are {', '.join(accepted)}")

@@ -1,19 +1,24 @@
 """What stands behind a plan: its question, its choices, the numbers of its figures, and regrets.
 
-`choices` and `charts` are values. `question` keeps what the plan was made from, so that `charting`
-(figures) and `regret` (what simpler choices would cost) can be computed when they are first asked
-for. Nothing here knows `Plan`, which is made of these.
+`choices` and `charts` are values. `beside` puts a choice beside published models. `question` keeps
+what the plan was made from, so that `charting` (figures), `regret` (what simpler choices would
+cost) and `break_even` (from which speed-up on a precision pays) can be computed when they are first
+asked for; `speed_in_words` prints the last. Nothing here knows `Plan`, which is made of these.
 """
 
+from isoloss.plans.evidence.beside import beside_section
+from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
+from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
 
 # fmt: off
 __all__ = [
-    "Charts", "Choice", "Curve", "Frontier", "LawPlan", "Question", "Regret", "Served", "Serving",
-    "Surface", "charts_of", "regrets_of",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
+    "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
+    "break_evens_of", "charts_of", "costs_section", "regrets_of", "throughput_of",
 ]
 # fmt: on

@@ -92,6 +92,7 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
         float(np.exp(space.cap[0])),
         cloud[0][shown],
         cloud[1][shown],
+        space.capped_by[0],
     )
 
 

@@ -25,6 +25,8 @@ class Surface:
         Params (k,), and the most tokens that each multiple of the budget leaves there, (f, k).
     most_params
         The most params that memory and speed allow.
+    capped_by
+        The limit behind that: "memory", "speed" or "training memory".
     cloud_params, cloud_tokens
         The plans of some bootstrap replicates.
     """
@@ -39,6 +41,7 @@ class Surface:
     most_params: float
     cloud_params: Array
     cloud_tokens: Array
+    capped_by: str = "memory"
 
 
 @dataclass(frozen=True)

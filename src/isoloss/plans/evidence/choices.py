@@ -43,7 +43,7 @@ class Choice:
     rate
         Where the training rate is from: "measured", or the peaks.
     emulated
-        Operand formats that the machine does not compute in: they run wider and save memory only.
+        Operand formats that the machine has no products in.
     counted
         Exact training FLOPs of a decoder of this size over the 6 N D that costs are made of.
     laws
@@ -58,12 +58,30 @@ class Choice:
     is_point
         Whether no law behind it has replicates.
     paid_hours, paid_hours_interval
-        Device hours of training and of the budget's tokens served, which are what is paid for, and
-        their interval over laws and replicates at a rate taken as exact; NaN on a cost model.
+        Device hours of training and of the budget's tokens served, which are what is paid for, at
+        the middle of the rates; their interval over laws, replicates and rates, which plans made at
+        the middle rates may cost; NaN on a cost model.
     wall_hours
         Those hours on the budget's devices; NaN where it does not say how many.
     money, money_interval
         What they cost at the budget's price, in its currency; NaN where it has none.
+    training_bytes
+        What training keeps on each device by the budget's rule; NaN where devices are not known.
+    epochs
+        How often the unique tokens of the budget are read; NaN where it does not say how many.
+    all_params
+        Of a mixture of experts, whose active ones `params` are; those of a dense model.
+    rate_interval
+        Ends of 90% of the FLOP/s that a device reaches in training; NaN on a cost model.
+    speed_up, speed_up_interval
+        Step over step in bf16, and ends of 90%; NaN on a cost model.
+    basis
+        What these rest on: "measured", "given", "published" figures, or "assumed" for want of them;
+        empty on a cost model.
+    runs_in
+        For each of `emulated` the classes that its products run in.
+    in_doubt
+        Whether rates were drawn, so that `probability` is over these as well.
     """
 
     precision: str
@@ -92,6 +110,21 @@ class Choice:
     wall_hours: float = float("nan")
     money: float = float("nan")
     money_interval: tuple[float, float] = NO_INTERVAL
+    training_bytes: float = float("nan")
+    epochs: float = float("nan")
+    all_params: float = float("nan")
+    rate_interval: tuple[float, float] = NO_INTERVAL
+    speed_up: float = float("nan")
+    speed_up_interval: tuple[float, float] = NO_INTERVAL
+    basis: str = ""
+    runs_in: tuple[tuple[str, ...], ...] = ()
+    in_doubt: bool = False
+
+    @property
+    def wall_hours_interval(self) -> tuple[float, float]:
+        """The interval of the hours on the budget's devices."""
+        share = self.wall_hours / self.paid_hours
+        return self.paid_hours_interval[0] * share, self.paid_hours_interval[1] * share
 
     @property
     def absent(self) -> Absent:

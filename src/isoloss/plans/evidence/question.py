@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware
-from isoloss.plans.search import Best, Member, Space
+from isoloss.plans.search import Best, Member, Panel, Space
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Question:
         The feasible params and tokens for each precision.
     drawn, weights
         The plan of every replicate (S rows), and their weights (S,), which add up to one.
+    panel, all
+        All laws and candidates, of which the first choice may need some only, and their feasible
+        set.
     """
 
     members: tuple[Member, ...]
@@ -36,3 +39,5 @@ class Question:
     space: Space
     drawn: Best
     weights: Array
+    panel: Panel | None = None
+    all: Space | None = None

@@ -6,7 +6,15 @@ of each precision; `optimum` finds the least loss in a space, for all replicates
 averages losses and plans over laws and replicates.
 """
 
-from isoloss.plans.search.expected import loss_of, losses_at, mean_loss, replanned, shares, thinned
+from isoloss.plans.search.expected import (
+    loss_of,
+    losses_at,
+    mean_loss,
+    over_rates,
+    replanned,
+    shares,
+    thinned,
+)
 from isoloss.plans.search.optimum import Best, Loss, minimise, search
 from isoloss.plans.search.ordering import EQUAL, order_of, uncompared
 from isoloss.plans.search.repeated import Repeating, repeating
@@ -19,9 +27,11 @@ from isoloss.plans.search.space import (
     Spending,
     decoding_bytes,
     device_hours,
+    drawn_space,
     serving_bytes,
     space_of,
     spendings_of,
+    training_bytes,
 )
 from isoloss.plans.search.weighted_laws import (
     MISREAD,
@@ -42,11 +52,11 @@ from isoloss.plans.search.weighted_laws import (
 
 # fmt: off
 __all__ = [
-    "EQUAL", "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike",
-    "LawsLike", "Loss", "Member", "Panel", "Repeating", "Space", "Spending", "blind", "complete",
-    "decoding_bytes", "device_hours", "far", "is_one_base", "levels_of", "loss_of", "losses_at",
-    "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "order_of", "paper_of",
-    "repeating", "replanned", "reweighted", "search", "serving_bytes", "shares", "space_of",
-    "spendings_of", "thinned", "uncompared", "views_of",
+    "EQUAL", "LEAST_TOKENS", "MISREAD", "MOST_PARAMS", "MOST_TOKENS", "Best", "LawLike", "LawsLike",
+    "Loss", "Member", "Panel", "Repeating", "Space", "Spending", "blind", "complete",
+    "decoding_bytes", "device_hours", "drawn_space", "far", "is_one_base", "levels_of", "loss_of",
+    "losses_at", "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "order_of",
+    "over_rates", "paper_of", "repeating", "replanned", "reweighted", "search", "serving_bytes",
+    "shares", "space_of", "spendings_of", "thinned", "training_bytes", "uncompared", "views_of",
 ]
 # fmt: on

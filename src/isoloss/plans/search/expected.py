@@ -53,21 +53,37 @@ def loss_of(member: Member, c: Mapping[str, Value], levels: Levels, budget: Budg
     return lambda u, y: member.loss(c, u, y, levels, budget.unique_tokens)
 
 
+def over_rates(
+    members: Sequence[Member], counts: Sequence[Sequence[int]], draws: int
+) -> list[list[int]]:
+    """The rows of each law's replicates beside which rates are drawn: its own, or of a bare law its
+    constants as often as its weight says.
+    """
+    return [
+        list(rows) if m.drawn is not None else [0] * max(1, round(draws * m.weight))
+        for m, rows in zip(members, counts, strict=True)
+    ]
+
+
 def replanned(
     members: Sequence[Member],
     counts: Sequence[list[int]],
     levels: Levels,
     budget: Budget,
-    space: Space,
+    space: Space | Sequence[Space],
 ) -> tuple[Best, Array]:
-    """The plan of every replicate of every law, and the weight of each, adding up to one."""
+    """The plan of every replicate of every law, and the weight of each, adding up to one.
+
+    A space for each law has costs of its own for each of the law's rows.
+    """
     found, weights = [], []
-    for m, rows in zip(members, counts, strict=True):
+    spaces = [space] * len(members) if isinstance(space, Space) else space
+    for m, rows, own in zip(members, counts, spaces, strict=True):
         c = m.chosen(rows)
         # Where compute is limited and a replicate still finds no best size, its plan stands at the
         # edge: what it does not tell makes the interval wide, and is no error.
-        endless = space.limits_training
-        found.append(search(loss_of(m, c, levels, budget), space, len(rows), endless))
+        endless = own.limits_training
+        found.append(search(loss_of(m, c, levels, budget), own, len(rows), endless))
         weights += [m.weight / len(rows)] * len(rows)
     stacked = (
         np.vstack([getattr(b, name) for b in found]) for name in ("params", "tokens", "loss")

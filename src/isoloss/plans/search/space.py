@@ -10,15 +10,28 @@ import numpy as np
 from isoloss.formats import Precision
 from isoloss.laws import Array, Jet, Value, plain, select
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, Rate, bits_of, kv_elements, rate_of
+from isoloss.plans.costs import (
+    Hardware,
+    Rate,
+    RateDraws,
+    bits_of,
+    drawn_costs,
+    kv_elements,
+    rate_of,
+)
 from isoloss.plans.problems import PlanError
+from isoloss.runs import Mixture
 
 #: Params and tokens outside these are no model: log of counts.
 LEAST_PARAMS, MOST_PARAMS = np.log(1e3), np.log(1e17)
 LEAST_TOKENS, MOST_TOKENS = np.log(1e3), np.log(1e20)
 
+#: Costs of the precisions, (S, n), and FLOP/s of bf16, (S, 1), at draws of the rates.
+Drawn = tuple[Array, Array] | None
 #: Bytes of a model by params, precision and use.
 Counted = Callable[[Value, Precision, Budget], Value]
+#: What the limit on params by the memory of training is called.
+TRAINING = "training memory"
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,8 @@ class Spending:
     name
         The word of the budget: "train", "hours", "money".
     each, once
-        Cost a param of one token and of serving, (n,) by precision.
+        Cost a param of one token and of serving, (n,) by precision, or (S, n) where rates are
+        drawn.
     most
         What may be spent, in the unit of the limit.
     """
@@ -47,7 +61,7 @@ class Spending:
     def pick(self, which: Sequence[int]) -> Spending:
         """The limit in the terms of some of the precisions, in the order given."""
         ks = list(which)
-        return replace(self, each=self.each[ks], once=self.once[ks])
+        return replace(self, each=self.each[..., ks], once=self.once[..., ks])
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,8 @@ class Space:
     spendings
         The limits on cost.
     cap, capped_by
-        Log of the most params by memory and speed, (n,), and the name of the one that binds.
+        Log of the most params by memory, speed and the memory of training, (n,), and the name of
+        the one that binds.
     params, tokens
         Held, as logs, or None.
     hours
@@ -120,6 +135,14 @@ class Space:
         return most
 
 
+def drawn_space(space: Space, budget: Budget, machine: Hardware, draws: RateDraws) -> Space:
+    """A space with costs at S draws of the rates of its machine in place of the middle ones."""
+    costs, base = drawn_costs(machine, space.precisions, draws)
+    spendings = spendings_of(budget, machine, space.precisions, space.rates, (costs, base))
+    hours = device_hours(budget, machine, space.precisions, space.rates, (costs, base))
+    return replace(space, spendings=tuple(spendings), hours=hours)
+
+
 def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision]) -> Space:
     """The space that a budget leaves on a machine.
 
@@ -137,9 +160,14 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
 
 
 def spendings_of(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn = None,
 ) -> list[Spending]:
-    """The limits of a budget on compute, hours and money, in the terms of each precision.
+    """The limits of a budget on compute, hours and money, in the terms of each precision, at the
+    middle rates or at `drawn` ones.
 
     Raises PlanError for hours, money and a price on a machine that is no device.
     """
@@ -154,11 +182,11 @@ def spendings_of(
             return []
         bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
-    each, once = _bf16_flops(budget, machine, precisions, rates)
+    each, once = _bf16_flops(budget, machine, precisions, rates, drawn)
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
     if not timed:
         return out
-    hours = device_hours(budget, machine, precisions, rates)
+    hours = device_hours(budget, machine, precisions, rates, drawn)
     if budget.hours is not None and budget.devices is not None:
         out.append(replace(hours, name="hours", most=budget.hours * budget.devices))
     if budget.money is not None and budget.price is not None:
@@ -167,23 +195,35 @@ def spendings_of(
 
 
 def device_hours(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn = None,
 ) -> Spending:
     """The device hours of training and of the tokens served, without a limit, on a device."""
-    each, once = _bf16_flops(budget, machine, precisions, rates)
-    hours = 1.0 / (3600.0 * machine.measured.get("bf16", machine.reached("bf16")))
+    each, once = _bf16_flops(budget, machine, precisions, rates, drawn)
+    hours = 1.0 / (3600.0 * (machine.level.middle if drawn is None else drawn[1]))
     return Spending("device hours", each * hours, once * hours, float("inf"))
 
 
 def _bf16_flops(
-    budget: Budget, machine: Hardware, precisions: Sequence[Precision], rates: Sequence[Rate]
+    budget: Budget,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    rates: Sequence[Rate],
+    drawn: Drawn,
 ) -> tuple[Array, Array]:
-    """FLOPs of bf16 a param, of one token of training and of all that are served, by precision."""
+    """FLOPs of bf16 a param, of one token of training and of all that are served, by precision.
+
+    The cost of serving against bf16 is that of the middle rates.
+    """
     served = budget.served or 0.0
     serving = np.array(
         [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
     )
-    return 6.0 * np.array([r.cost for r in rates]), 2.0 * served * serving
+    costs = np.array([r.cost for r in rates]) if drawn is None else drawn[0]
+    return 6.0 * costs, 2.0 * served * serving
 
 
 def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
@@ -198,7 +238,9 @@ def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
 def _caps(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Log of the most params that memory and speed allow, and which of the two binds."""
+    """Log of the most params that memory, speed and the memory of training allow, and which
+    binds.
+    """
     cap = np.full(len(precisions), MOST_PARAMS)
     by = ["params"] * len(precisions)
     limits: dict[str, tuple[float | None, Counted]] = {"memory": (budget.memory, serving_bytes)}
@@ -210,6 +252,8 @@ def _caps(
             )
         most_read = machine.bandwidth * budget.serving_devices / budget.speed
         limits["speed"] = (most_read, decoding_bytes)
+    if training_bytes(1e9, budget, machine) >= 0:
+        limits[TRAINING] = machine.memory, lambda n, _, use: training_bytes(float(n), use, machine)
     for name, (most, counted) in limits.items():
         if most is not None:
             for k, precision in enumerate(precisions):
@@ -227,17 +271,39 @@ def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
         return budget.decoder.weight_bytes(precision) + budget.decoder.kv_bytes(
             budget.context, budget.batch, precision
         )
-    return (params * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
+    whole = params if budget.all_params is None else budget.all_params
+    return (whole * weight + kv_elements(params) * budget.context * budget.batch * kept) / 8.0
 
 
 def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
     """Bytes that one step of decoding reads: as `serving_bytes`, without the table of embeddings of
     a known shape (the assumed one counts no embeddings).
     """
-    if budget.decoder is None:
+    shape, whole = budget.decoder, budget.all_params
+    if shape is None and whole is None:
         return serving_bytes(params, precision, budget)
-    kept = budget.decoder.kv_bytes(budget.context, budget.batch, precision)
-    return budget.decoder.read_bytes(precision) + kept
+    if shape is None:
+        # Experts of unknown size: each sequence reads its own, until all are read.
+        idle = max(0.0, float(whole or 0.0) - float(plain(params)) * budget.batch)
+        return (
+            serving_bytes(params, precision, budget)
+            - idle * bits_of(precision.format("w", "serve")) / 8.0
+        )
+    kept = shape.kv_bytes(budget.context, budget.batch, precision)
+    if isinstance(shape, Mixture):
+        return shape.read_bytes(precision, budget.batch) + kept
+    return shape.read_bytes(precision) + kept
+
+
+def training_bytes(params: float, budget: Budget, machine: Hardware) -> float:
+    """Bytes that training keeps on each device, by the budget's rule; NaN where devices are not
+    known or nothing limits them. The precision of products is none of it: weights, gradients and
+    Adam's state are kept in the formats of the rule.
+    """
+    rule = budget.training_memory
+    if budget.devices is None or rule is None or machine.is_abstract:
+        return float("nan")
+    return rule.bytes_each(params, budget.devices, budget.decoder, budget.all_params)
 
 
 def _most_params(most: float, budget: Budget, precision: Precision, counted: Counted) -> float:
@@ -263,6 +329,18 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     size = f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
         name = space.capped_by[k]
+        if name == TRAINING and budget.devices is not None and budget.training_memory is not None:
+            why = budget.training_memory.why_not(
+                float(np.exp(smallest)),
+                budget.devices,
+                machine.memory,
+                machine.name,
+                budget.decoder,
+                budget.all_params,
+            )
+            raise PlanError(
+                f"{why}; training_memory='off' (--training-memory off) plans without this limit"
+            )
         counted = serving_bytes if name == "memory" else decoding_bytes
         need = float(counted(np.exp(smallest), precision, budget))
         if name == "memory":

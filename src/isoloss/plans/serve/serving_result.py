@@ -55,7 +55,11 @@ class ServingChoice:
     is_point
         Whether none of these laws has replicates.
     bytes_read
-        What one step of decoding reads: `bytes` without the table of embeddings.
+        What one step of decoding reads: `bytes` without the table of embeddings, and of a mixture
+        of experts those experts that the sequences choose.
+    gap_of_all
+        Of a mixture of experts, the gap if laws take all its params for N, with the constants of
+        their best fits; NaN of a dense model.
     """
 
     precision: str
@@ -72,6 +76,7 @@ class ServingChoice:
     outside: float = 1.0
     is_point: bool = True
     bytes_read: float = float("nan")
+    gap_of_all: float = float("nan")
 
     @property
     def absent(self) -> Absent:
@@ -106,6 +111,8 @@ class ServingPlan:
         What the losses are: "nats" per token or "excess_risk".
     shape
         What memory and speed are counted with, in words: a decoder's shape, or the assumed one.
+    all_params
+        Of a mixture of experts, whose active ones `params` are; None of a dense model.
     best : ServingChoice or None
         The recommendation.
     """
@@ -121,6 +128,7 @@ class ServingPlan:
     warnings: tuple[ResultWarning, ...]
     metric: str = "unknown"
     shape: str = ""
+    all_params: float | None = None
 
     @property
     def best(self) -> ServingChoice | None:
@@ -135,6 +143,7 @@ class ServingPlan:
             "precision",
             "gap",
             "interval",
+            *(["if N is all params"] if self._is_mixture else []),
             *laws,
             "memory",
             "fits",
@@ -154,19 +163,28 @@ class ServingPlan:
         far_off = tuple((law, place(self.outside[law])) for law in laws)
         return [
             Section(
-                f"Serving {compact(self.params)} params trained on {compact(self.tokens)} tokens",
+                f"Serving {self._size} trained on {compact(self.tokens)} tokens",
                 self._headline(),
             ),
             Section(
                 "Choices, best first",
                 notes,
                 head,
-                tuple(_row(c, laws) for c in self.choices),
+                tuple(_row(c, laws, self._is_mixture) for c in self.choices),
             ),
             Section("Laws", (), ("law", "the model lies"), far_off),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
+
+    @property
+    def _size(self) -> str:
+        active = "" if self.all_params is None else f"active of {compact(self.all_params)} "
+        return f"{compact(self.params)} {active}params"
+
+    @property
+    def _is_mixture(self) -> bool:
+        return any(c.gap_of_all == c.gap_of_all for c in self.choices)
 
     def _headline(self) -> tuple[str, ...]:
         first = f"hardware: {self.hardware}"
@@ -191,12 +209,13 @@ class ServingPlan:
         return text(self.sections())
 
 
-def _row(c: ServingChoice, laws: Sequence[str]) -> tuple[str, ...]:
+def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, ...]:
     least, most = (_tokens(end, c.absent) for end in c.critical)
     return (
         c.precision,
         _gap(c),
         interval_in_words(c.gap_interval, loss_in_words, c.absent),
+        *([loss_in_words(c.gap_of_all)] if is_mixture else []),
         *(loss_in_words(c.by_law[law]) if law in c.by_law else UNKNOWN for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
         "yes" if c.fits else "no",

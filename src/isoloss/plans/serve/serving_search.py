@@ -19,7 +19,7 @@ from isoloss.plans.checks import (
     check_switch,
     one_precision,
 )
-from isoloss.plans.costs import Hardware, as_machine, shape_in_words
+from isoloss.plans.costs import Hardware, as_machine
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
 from isoloss.plans.problems import PlanError
@@ -39,7 +39,7 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.serve.gaps import Gaps, sees_serving
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
-from isoloss.plans.warnings_of_plan import inherited_of, no_run_in, taken_as_exact
+from isoloss.plans.warnings_of_plan import inherited_of, mixture_of, no_run_in, taken_as_exact
 from isoloss.plans.what_laws_see import not_told_apart, unseen_of
 
 
@@ -112,10 +112,12 @@ def rank_serving(
     unsure = _unsure(ranked, kept, found, difference)
     reason = unsure or _beyond(ranked, outside) or _not_told(ranked, asked, gaps, level)
     withheld = None if extrapolate else reason
-    warnings = (*unseen_of(gaps.panel), *_warnings(gaps.panel, device))
+    mixture = mixture_of(budget)
+    told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
+    warnings = (*told, *unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
         n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric,
-        shape_in_words(n, budget.decoder),
+        budget.shape, budget.all_params,
     )  # fmt: skip
 
 
@@ -200,14 +202,12 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
     speed, origin = _speed(precision, read, budget, device)
     critical = [critical_tokens_of(m, n, precision) for m in told.members]
     unknown = float("nan")
+    seeing = told.members if told.is_seen else ()
     return ServingChoice(
         str(precision),
         told.mean if told.is_seen else unknown,
         told.interval(level, n, d) if told.is_seen else NO_INTERVAL,
-        {
-            m.law.name: float(m.law.gap(n, d, precision, precision.trained, group=m.group))
-            for m in (told.members if told.is_seen else ())
-        },
+        {m.law.name: _gap(m, n, d, precision) for m in seeing},
         size,
         size <= device.memory * budget.serving_devices,
         speed,
@@ -218,7 +218,21 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         max((o for m in told.members if (o := far(m, n, d)) == o), default=1.0),
         told.is_point,
         read,
+        _gap_of_all(seeing, precision, budget),
     )
+
+
+def _gap(member: Member, params: float, tokens: float, precision: Precision) -> float:
+    """The gap of one law with the constants of its best fit."""
+    return float(member.law.gap(params, tokens, precision, precision.trained, group=member.group))
+
+
+def _gap_of_all(seeing: Sequence[Member], precision: Precision, budget: Budget) -> float:
+    """The gap of a mixture of experts if laws take all its params for N; NaN of a dense model."""
+    if budget.all_params is None or not seeing:
+        return float("nan")
+    n, d = budget.all_params, budget.tokens or 0.0
+    return sum(m.weight * _gap(m, n, d, precision) for m in seeing)
 
 
 def _order(kept: Sequence[int], found: Sequence[ServingChoice], difference: Array) -> list[int]:

@@ -22,7 +22,7 @@ from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
 from isoloss.plots.panels.runs_panels import HALO, NOTE
 from isoloss.plots.styles import Style, how_drawn, shorten, styles
 from isoloss.plots.ticks import fixed, linear_ticks, log_ticks, written
-from isoloss.runs import compact, metric_of
+from isoloss.runs import MODELS, PublishedModel, compact, metric_of, nearest_models
 
 #: Contours of loss and rows of choices at most.
 CONTOURS, ROWS = 9, 12
@@ -47,6 +47,18 @@ RUN: dict[str, Any] = {
     "color": "#7d7866",
     "markeredgewidth": 0.5,
 }
+MODEL: dict[str, Any] = {
+    "marker": "d",
+    "markersize": 5,
+    "linestyle": "",
+    "markerfacecolor": "white",
+    "markeredgecolor": INK,
+    "markeredgewidth": 0.8,
+}
+#: Published models that are named in the picture, the nearest to the plan first.
+NAMED = 4
+#: Models this near in both directions, as shares of the picture, share a label.
+ONE_PLACE = 0.04
 PATH: dict[str, Any] = {"color": BLUE, "linestyle": "--", "linewidth": 1.0}
 
 
@@ -81,7 +93,9 @@ def caption(plan: Plan) -> str:
     """The budget, the machine, the laws, and why a recommendation is withheld."""
     laws = [each.law for each in plan.by_law]
     heard = ", ".join(laws) if len(laws) <= 4 else f"{len(laws)} laws"
-    text = f"{plan.budget} on {plan.hardware.split(':')[0]}; {heard}."
+    name = plan.hardware.split(":")[0]
+    on = "" if f" {name}" in plan.budget else f" on {name}"  # a sentence names its machine
+    text = f"{plan.budget}{on}; {heard}."
     text += f" Withheld: {plan.withheld}." if plan.withheld else ""
     text += f" No one size: {plan.apart}." if plan.apart else ""
     kinds = ", ".join(dict.fromkeys(c.kind.words for c in plan.warnings)) or "none"
@@ -133,7 +147,40 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
         found.append((Patch(facecolor=REGION), "region of the runs"))
     if len(charts.runs_params):
         found.append((Line2D([], [], **RUN), "fitted runs"))
+    if _models(plan, charts.surface):
+        found.append((Line2D([], [], **MODEL), "published models (active params)"))
     return found
+
+
+def _models(plan: Plan, s: Surface) -> list[PublishedModel]:
+    """The published models nearest to the plan that lie inside the picture."""
+    if plan.metric != "nats":
+        return []
+    first = plan.choices[0]
+    found = nearest_models(first.params, first.tokens, len(MODELS))
+    low, high = (s.params[0], s.tokens[0]), (s.params[-1], s.tokens[-1])
+    inside = [m for m in found if low[0] < m.active < high[0] and low[1] < m.tokens < high[1]]
+    return inside[:NAMED]
+
+
+def _mark_models(axes: Axes, plan: Plan, s: Surface) -> None:
+    """A mark at each published model, and its name; models at one place share a label, and names
+    turn inward from the right half.
+    """
+    middle, names = float(np.sqrt(s.params[0] * s.params[-1])), dict[tuple[float, float], str]()
+    spans = [np.log(ends[-1] / ends[0]) for ends in (s.params, s.tokens)]
+    for m in _models(plan, s):
+        axes.plot(m.active, m.tokens, zorder=3.5, **MODEL)
+        ratios = ((at, np.log([m.active / at[0], m.tokens / at[1]]) / spans) for at in names)
+        near = [at for at, away in ratios if np.abs(away).max() < ONE_PLACE]
+        place = near[0] if near else (m.active, m.tokens)
+        names[place] = f"{names[place]}, {m.name}" if near else m.name
+    for place, name in names.items():
+        side, ha = ((-5, 0), "right") if place[0] > middle else ((5, 0), "left")
+        axes.annotate(
+            name, place, side, textcoords="offset points", ha=ha, va="center",
+            bbox={**HALO, "boxstyle": "square,pad=0.06"}, zorder=3.4, **NOTE,
+        )  # fmt: skip
 
 
 def star(plan: Plan, x: float | None = None, y: float | None = None) -> Line2D:
@@ -167,6 +214,7 @@ def _losses(axes: Axes, plan: Plan, charts: Charts) -> None:
         (left, right), (low, high) = first.params_interval, first.tokens_interval
         box: dict[str, Any] = {"fill": False, "edgecolor": BLUE, "linewidth": 0.8, "zorder": 3}
         axes.add_patch(Rectangle((left, low), right - left, high - low, **box))
+    _mark_models(axes, plan, s)
     axes.add_line(star(plan, first.params, first.tokens))
     fixed(axes.xaxis, log_ticks(float(s.params[0]), float(s.params[-1])), compact)
     fixed(axes.yaxis, log_ticks(float(s.tokens[0]), float(s.tokens[-1])), compact)
@@ -208,8 +256,9 @@ def _limits(axes: Axes, s: Surface) -> None:
         axes.plot(s.limit_params[good], tokens[good], color=INK, linewidth=width, zorder=2)
     if s.params[0] < s.most_params < s.params[-1]:
         axes.axvline(s.most_params, color=INK, linewidth=1.4, linestyle="-.", zorder=2)
+        done = "trained" if s.capped_by == "training memory" else "served"
         axes.annotate(
-            "most that can be served", (s.most_params, 0.02), (-3, 0),
+            f"most that can be {done}", (s.most_params, 0.02), (-3, 0),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points", rotation=90, ha="right", va="bottom", bbox=HALO, **NOTE,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from isoloss.files import write
-from isoloss.runs.problems import RunsError
+from isoloss.runs.problems import DownloadError, RunsError
 from isoloss.runs.published.public_table import PublicFile, PublicTable
 
 MIRROR = "https://raw.githubusercontent.com"
@@ -25,12 +25,13 @@ def fetch(table: PublicTable) -> dict[str, bytes]:
     """The contents of a table's files by local path, each with the pinned hash.
 
     Looks into the folder that ISOLOSS_DATA names, then into the cache (ISOLOSS_CACHE, or the
-    system's), then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where none of
-    them has a file.
+    system's), then downloads from ISOLOSS_MIRROR or GitHub. RunsError says what to do where the
+    folder is none, DownloadError where nothing has a file.
     """
     if table.bundled:
         return {table.bundled: bundled_folder().joinpath(table.bundled).read_bytes()}
-    contents = {file.local: _from_folder(file) for file in table.listed()}
+    folder = data_folder()
+    contents = {file.local: _from_folder(folder, file) for file in table.listed()}
     absent = [file for file in table.listed() if contents[file.local] is None]
     if absent:
         with _quiet_pooch(), ThreadPoolExecutor(AT_ONCE) as pool:
@@ -46,10 +47,28 @@ def bundled_folder() -> resources.abc.Traversable:
     return resources.files("isoloss.runs").joinpath("tables")
 
 
-def _from_folder(file: PublicFile) -> bytes | None:
-    """The file's content from ISOLOSS_DATA, None where it is not there."""
-    folder = os.environ.get("ISOLOSS_DATA")
-    path = Path(folder, file.local) if folder else None
+def data_folder() -> Path | None:
+    """The folder that ISOLOSS_DATA names, None where it names none.
+
+    Raises
+    ------
+    RunsError
+        There is no such folder: a wrong name would be a download without a word.
+    """
+    named = os.environ.get("ISOLOSS_DATA")
+    if not named:
+        return None
+    if not Path(named).is_dir():
+        raise RunsError(
+            f"ISOLOSS_DATA is '{named}', which is no folder; accepted is a folder that holds the "
+            "files of public tables; unset it to download them"
+        )
+    return Path(named)
+
+
+def _from_folder(folder: Path | None, file: PublicFile) -> bytes | None:
+    """The file's content from a folder, None where it is not there."""
+    path = folder / file.local if folder else None
     if path is None or not path.is_file():
         return None
     content = path.read_bytes()
@@ -74,7 +93,7 @@ def _download(table: PublicTable, file: PublicFile) -> bytes:
         return content
     content = _got(url, f"'{table.name}'", file)
     if _sha256(content) != file.sha256:
-        raise RunsError(
+        raise DownloadError(
             f"what {url} gives is not the published file (its sha256 differs); try again later"
         )
     cache.mkdir(parents=True, exist_ok=True)
@@ -83,7 +102,7 @@ def _download(table: PublicTable, file: PublicFile) -> bytes:
 
 
 def _got(url: str, wanted_by: str, file: PublicFile) -> bytes:
-    """What stands at an address; RunsError says what to do where nothing is to be had."""
+    """What stands at an address; DownloadError says what to do where nothing is to be had."""
     import pooch  # heavy, and needed only here
 
     content = io.BytesIO()
@@ -91,9 +110,9 @@ def _got(url: str, wanted_by: str, file: PublicFile) -> bytes:
         # Without streaming, a refused request leaves no socket open.
         pooch.HTTPDownloader(timeout=30, stream=False)(url, content, None)
     except OSError as error:
-        raise RunsError(
+        raise DownloadError(
             f"cannot download {url} ({type(error).__name__}) for {wanted_by}; connect to the "
-            "network, or set "
+            "network and try again, or set "
             f"ISOLOSS_DATA to a folder that holds {file.local}"
         ) from None
     return content.getvalue()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from isoloss.formats import Precision
-from isoloss.runs.decoder import REFERENCE_BITS, kept_bits, own_bits
+from isoloss.runs.decoder import REFERENCE_BITS, Flops, kept_bits, own_bits
 from isoloss.runs.problems import RunsError
 
 
@@ -36,6 +36,11 @@ class GroupedHeads:
     def kept(self) -> int:
         """Numbers kept for one token in one block."""
         return 2 * self.kv_heads * self.head_dim
+
+    @property
+    def mixed(self) -> int:
+        """Widths of the two products of queries, keys and values, over all heads."""
+        return 2 * self.heads * self.head_dim
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,11 @@ class LatentHeads:
     def kept(self) -> int:
         """Numbers kept for one token in one block."""
         return self.kv_rank + self.rotary
+
+    @property
+    def mixed(self) -> int:
+        """Widths of the two products of queries, keys and values, over all heads."""
+        return self.heads * (self.plain + self.rotary + self.value)
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,29 @@ class Mixture:
         return self._matrices(self.chosen) + self._rest + self.vocab * self.width
 
     @property
+    def active_non_embedding_params(self) -> int:
+        """Parameters that one token uses without embeddings and head: what laws fitted on dense
+        models take for N without embeddings.
+        """
+        return self._matrices(self.chosen) + self._rest
+
+    def experts_read(self, batch: int) -> float:
+        """Routed experts of a block that a step of `batch` sequences reads, where each sequence
+        chooses alike among all, on its own: experts (1 - (1 - chosen / experts)^batch).
+        """
+        return self.experts * (1 - (1 - self.chosen / self.experts) ** batch)
+
+    def flops(self, context: int) -> Flops:
+        """The FLOPs of one token with a causal mask, averaged over a sequence of `context` tokens;
+        routers and the head are counted, and the rule 6 N with active N without embeddings.
+        """
+        mixing = 2.0 * self.layers * self.attention.mixed * (context + 1) / 2
+        routers = self._mixed * self.experts * self.width
+        used = self._matrices(self.chosen) + routers + self.vocab * self.width
+        forward = 2.0 * used + mixing
+        return Flops(forward, 3 * forward, mixing, 6.0 * self.active_non_embedding_params)
+
+    @property
     def in_words(self) -> str:
         """The shape in one line."""
         return (
@@ -166,14 +199,14 @@ class Mixture:
         head = self._head * own_bits(served, "w.head") / 8
         return self._bytes(served, self.experts) + table + head
 
-    def read_bytes(self, precision: str | Precision = "bf16") -> float:
-        """The bytes of weights that generating one token of one sequence reads; a batch of
-        sequences reads more experts.
+    def read_bytes(self, precision: str | Precision = "bf16", batch: int = 1) -> float:
+        """The bytes of weights that a step of decoding reads for `batch` sequences, which read more
+        experts than one (`experts_read`).
         """
         served = Precision.parse(precision)
         scope = "w.embedding" if self.tied else "w.head"
         head = self.vocab * self.width * own_bits(served, scope) / 8
-        return self._bytes(served, self.chosen) + head
+        return self._bytes(served, self.experts_read(batch)) + head
 
     def kv_bytes(self, context: int, batch: int = 1, precision: str | Precision = "bf16") -> float:
         """The bytes of what attention keeps of `batch` sequences of `context` tokens."""
@@ -183,6 +216,11 @@ class Mixture:
     @property
     def _mixed(self) -> int:
         return self.layers - self.dense_layers
+
+    @property
+    def _expert(self) -> int:
+        """Parameters of one expert of a block."""
+        return 3 * self.width * self.expert_ffn
 
     @property
     def _table(self) -> int:
@@ -202,13 +240,10 @@ class Mixture:
         """Parameters of the blocks' matrices with so many routed experts a block."""
         attention = self.layers * self.attention.params(self.width)
         dense = self.dense_layers * 3 * self.width * self.dense_ffn
-        return (
-            attention
-            + dense
-            + self._mixed * (experts + self.shared) * 3 * self.width * self.expert_ffn
-        )
+        return attention + dense + self._mixed * (experts + self.shared) * self._expert
 
-    def _bytes(self, served: Precision, experts: int) -> float:
+    def _bytes(self, served: Precision, experts: float) -> float:
         """Bytes of blocks, routers and norms with so many routed experts a block."""
-        matrices = self._matrices(experts) * kept_bits(served.format("w", "serve"))
-        return (matrices + self._rest * REFERENCE_BITS) / 8
+        matrices = self._matrices(0) + experts * self._mixed * self._expert
+        bits = kept_bits(served.format("w", "serve"))
+        return (matrices * bits + self._rest * REFERENCE_BITS) / 8

@@ -9,11 +9,13 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -22,6 +24,8 @@ from isoloss.files import use, used
 from isoloss.runs.problems import StoreError
 
 _Result = TypeVar("_Result")
+#: Seconds within which the exit code of a process that died is known.
+_BURIED = 2.0
 #: What numeric libraries ask for how many threads to start; read when they are imported.
 _LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "BLIS", "RAYON")
 THREADS = (
@@ -46,6 +50,7 @@ class Crew(Executor):
         self._watched, self._held = self._context.Pipe(duplex=False)
         self._pools: list[ProcessPoolExecutor | None] = [None] * size
         self._futures: list[Future[Any] | None] = [None] * size
+        self._processes: dict[Future[Any], list[BaseProcess]] = {}
 
     def submit(self, call: Callable[..., _Result], /, *args: Any, **named: Any) -> Future[_Result]:
         """The future of a call, made in a process that is free; one that died is replaced."""
@@ -59,7 +64,25 @@ class Crew(Executor):
                 self._pools[place] = None
                 future = self._pool(place).submit(_call, *work)
         self._futures[place] = future
+        # Pools forget a process that died; its exit code is what tells why.
+        known = getattr(self._pools[place], "_processes", None) or {}
+        self._processes = {
+            each: kept for each, kept in self._processes.items() if each in self._futures
+        } | {future: list(known.values())}
         return future
+
+    def exit_code(self, future: Future[Any]) -> int | None:
+        """The exit code of the process that died over a call, minus the signal that killed it; None
+        where it is not known.
+        """
+        until = time.monotonic() + _BURIED
+        for process in self._processes.get(future, []):
+            # Who waits for it meanwhile, as its pool does, takes the code first.
+            while process.exitcode is None and time.monotonic() < until:
+                time.sleep(0.005)
+            if process.exitcode:
+                return process.exitcode
+        return None
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the processes to end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import dataclass
 from functools import cache
@@ -28,8 +29,18 @@ class Owner:
         host, pid, start = text.rsplit(":", 2)
         return cls(host, int(pid), start)
 
+    @classmethod
+    def can_read(cls, text: str) -> bool:
+        """Whether the text is that of an owner."""
+        return re.fullmatch(r".*:[0-9]{1,9}:[^:]*", text, re.DOTALL) is not None
+
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}:{self.start}"
+
+    @property
+    def machine(self) -> str:
+        """The name of its machine."""
+        return self.host.partition("/")[0]
 
     @property
     def gone(self) -> bool:

@@ -4,17 +4,21 @@ failed.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, assert_never, get_args
 
-from isoloss.runs.database import reading, writing
+from isoloss.files import shown, shown_value
+from isoloss.runs.database import SCHEMA, reading, schema_of, writing
 from isoloss.runs.intake import Origin, checked
+from isoloss.runs.problems import StoreError, StoreUnwritable
 from isoloss.runs.run import Run
-from isoloss.runs.stored import insert, present, stored_frame
+from isoloss.runs.stored import Packed, insert, present, stored_frame
 from isoloss.runs.sweeps.process_id import Owner
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.table import Runs
@@ -22,6 +26,8 @@ from isoloss.runs.table import Runs
 #: A claim is free again when its owner has not been heard of for so many seconds.
 STALE = 60.0
 State = Literal["waiting", "running", "done", "failed"]
+#: An attempt at a task, and how often it was heard of: what a claim that takes it over must name.
+Stamp = tuple[str | None, int]
 _COLUMNS = (
     "key, label, state, claim, owner, beat, share, loss, reason, traceback, flops, memory, seconds"
 )
@@ -32,8 +38,9 @@ class TaskState:
     """How far a task is: its share done and the loss now (None before it is told), and why it
     failed.
 
-    beat: when it was last heard of, in seconds since 1970; seconds: work spent on it, over all
-    tries.
+    claim: the attempt under way, or the one that failed; beats: how often it was heard of; beat:
+    when that was, by the clock of its machine, in seconds since 1970 (for people: no sweep judges
+    by it); seconds: work spent on it, over all tries.
     """
 
     key: str
@@ -49,15 +56,30 @@ class TaskState:
     flops: float
     memory: float
     seconds: float
+    beats: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        """The attempt and its heartbeats; two looks that find the same have not heard of it
+        between.
+        """
+        return self.claim, self.beats
+
+    @property
+    def gone(self) -> bool:
+        """Whether its owner, a process of this machine, has ended."""
+        return self.owner is None or Owner.parse(self.owner).gone
 
     @property
     def live(self) -> bool:
-        """Whether somebody works on it: heard of within a minute, and not a process of this machine
-        that ended.
+        """Whether somebody seems to work on it, at one look: heard of within a minute as the clocks
+        tell, and not a process of this machine that ended.
+
+        A sweep looks more than once and trusts no clock but its own (`Hearing`).
         """
         if self.state != "running" or self.owner is None or self.beat is None:
             return False
-        return abs(time.time() - self.beat) <= STALE and not Owner.parse(self.owner).gone
+        return abs(time.time() - self.beat) <= STALE and not self.gone
 
 
 @dataclass(frozen=True)
@@ -89,8 +111,7 @@ class Store:
     def tasks(self) -> list[TaskState]:
         """Every task that a sweep was asked for, by label."""
         with reading(self.path) as base:
-            rows = base.execute(f"SELECT {_COLUMNS} FROM tasks ORDER BY label, key").fetchall()
-        return [TaskState(*row) for row in rows]
+            return self._states(base, "ORDER BY label, key")
 
     def notes(self, after: int = 0) -> list[tuple[int, str, str]]:
         """What the workers said, as (number, key of the task, sentence), in order, above a
@@ -110,13 +131,11 @@ class Store:
         """
         with writing(self.path) as base:
             rows = present(base, (key for task in tasks for key in task.rows))
-            there = {
-                row[0]: TaskState(*row) for row in base.execute(f"SELECT {_COLUMNS} FROM tasks")
-            }
+            there = {state.key: state for state in self._states(base)}
             for task in tasks:
                 before, complete = there.get(task.key), rows.issuperset(task.rows)
                 state = "waiting" if before is None or before.state == "done" else before.state
-                if before is not None and before.live:
+                if before is not None and before.state == "running" and not before.gone:
                     complete = False
                 base.execute(
                     "INSERT INTO tasks (key, label, state, flops, memory) VALUES (?, ?, ?, ?, ?) "
@@ -126,34 +145,45 @@ class Store:
                     (task.key, task.label, "done" if complete else state, task.flops, task.memory),
                 )
 
-    def claim(self, task: Task, claim: str, since: float) -> bool:
-        """Whether the task is now this claim's: it waits, or failed before `since`, or its owner is
-        gone.
+    def claim(self, task: Task, claim: str, over: Stamp | None = None) -> bool:
+        """Whether the task is now this claim's: it waits, its owner is gone, or the attempt named
+        by `over` has failed or is held for dead and was not heard of since.
         """
-        with writing(self.path) as base:
-            row = base.execute(
-                f"SELECT {_COLUMNS} FROM tasks WHERE key = ?", (task.key,)
-            ).fetchone()
-            state = TaskState(*row)
-            failed_now = state.state == "failed" and (state.beat or 0.0) >= since
-            if state.state == "done" or failed_now or state.live:
-                return False
-            base.execute(
-                "UPDATE tasks SET state = 'running', claim = ?, owner = ?, beat = ?, reason = "
-                "NULL, "
-                "traceback = NULL WHERE key = ?",
-                (claim, str(Owner.here()), time.time(), task.key),
+        return task.key in self.claim_all([task], claim, {} if over is None else {task.key: over})
+
+    def claim_all(
+        self, tasks: Sequence[Task], claim: str, over: Mapping[str, Stamp]
+    ) -> dict[str, set[str]]:
+        """Claim those of the tasks that are free (see `claim`); the keys of their rows that are
+        there, by task.
+        """
+        with writing(self.path, make=False) as base:
+            keys = [task.key for task in tasks]
+            where = "WHERE key IN (SELECT value FROM json_each(?))"
+            states = {each.key: each for each in self._states(base, where, json.dumps(keys))}
+            if absent := [task for task in tasks if task.key not in states]:
+                raise StoreUnwritable(
+                    f"the store '{self.path}' no longer lists the task '{absent[0].label}': "
+                    "another file took its place while a sweep used it; start again",
+                    self.path,
+                )
+            free = [task for task in tasks if _is_free(states[task.key], over.get(task.key))]
+            base.executemany(
+                "UPDATE tasks SET state = 'running', claim = ?, owner = ?, beat = ?, "
+                "beats = beats + 1, reason = NULL, traceback = NULL WHERE key = ?",
+                [(claim, str(Owner.here()), time.time(), task.key) for task in free],
             )
-            return True
+            there = present(base, (key for task in free for key in task.rows))
+            return {task.key: there.intersection(task.rows) for task in free}
 
     def beat(self, key: str, claim: str, share: float, loss: float | None, seconds: float) -> bool:
         """Whether the claim still holds, after its owner was heard of; seconds are added to the
         work spent.
         """
-        with writing(self.path) as base:
+        with writing(self.path, make=False) as base:
             done = base.execute(
-                "UPDATE tasks SET beat = ?, share = ?, loss = ?, seconds = seconds + ? "
-                "WHERE key = ? AND claim = ? AND state = 'running'",
+                "UPDATE tasks SET beats = beats + 1, beat = ?, share = ?, loss = ?, "
+                "seconds = seconds + ? WHERE key = ? AND claim = ? AND state = 'running'",
                 (time.time(), share, loss, seconds, key, claim),
             )
             return done.rowcount == 1
@@ -167,47 +197,83 @@ class Store:
         trace: str | None = None,
     ) -> None:
         """Give up a claim, if it still holds: the task is done, has failed, or waits again."""
-        with writing(self.path) as base:
-            base.execute(
-                "UPDATE tasks SET state = ?, claim = NULL, owner = NULL, beat = ?, reason = ?, "
-                "traceback = ?, "
-                "share = CASE WHEN ? = 'done' THEN 1 ELSE share END WHERE key = ? AND claim = ? "
-                "AND state = 'running'",
-                (state, time.time(), reason, trace, state, key, claim),
+        self.settle([Ending(key, (), state, reason, trace)], claim)
+
+    def settle(self, endings: Sequence[Ending], claim: str) -> dict[str, str | None]:
+        """Write what was done under a claim, all in one transaction, each task for itself.
+
+        What could not be written, by task: None where the claim no longer holds, so that nothing of
+        it is kept; else why a row was refused, which is how the task has failed.
+        """
+        problems: dict[str, str | None] = {}
+        with writing(self.path, make=False) as base:
+            for ending in endings:
+                held = "key = ? AND claim = ? AND state = 'running'"
+                ours = base.execute(f"SELECT 1 FROM tasks WHERE {held}", (ending.key, claim))
+                if ours.fetchone() is None:
+                    problems[ending.key] = None
+                    continue
+                base.execute("SAVEPOINT one")
+                try:
+                    for row in ending.rows:
+                        insert(base, ending.key, row, self.path)
+                except StoreError as error:
+                    base.execute("ROLLBACK TO one")
+                    problems[ending.key] = str(error)
+                    state: State = "running" if ending.state == "running" else "failed"
+                    ending = replace(ending, state=state, reason=str(error))
+                base.execute("RELEASE one")
+                base.execute(f"UPDATE tasks SET {_ENDED} WHERE {held}", ending.values(claim))
+        return problems
+
+    def release(self, keys: Iterable[str], claim: str) -> None:
+        """Let tasks that a claim holds wait again."""
+        with writing(self.path, make=False) as base:
+            base.executemany(
+                "UPDATE tasks SET state = 'waiting', claim = NULL, owner = NULL WHERE key = ? AND "
+                "claim = ? AND state = 'running'",
+                [(key, claim) for key in keys],
             )
 
-    def give_up(self, sweep: str, key: str | None = None) -> None:
-        """Release the claims that a sweep's workers hold, on one task or on all."""
-        with writing(self.path) as base:
+    def give_up(self, sweep: str, keys: Iterable[str] | None = None) -> None:
+        """Release the claims that a sweep's workers hold, on some tasks or on all."""
+        these = None if keys is None else json.dumps(list(keys))
+        with writing(self.path, make=False) as base:
             base.execute(
                 "UPDATE tasks SET state = 'waiting', claim = NULL, owner = NULL WHERE state = "
-                "'running' "
-                "AND substr(claim, 1, ?) = ? AND (? IS NULL OR key = ?)",
-                (len(sweep), sweep, key, key),
+                "'running' AND substr(claim, 1, ?) = ? AND (? IS NULL OR key IN (SELECT value FROM "
+                "json_each(?)))",
+                (len(sweep), sweep, these, these),
             )
 
-    def fail(self, key: str, reason: str) -> None:
-        """Mark a waiting task as failed."""
-        with writing(self.path) as base:
+    def fail(self, key: str, reason: str, claim: str) -> None:
+        """Mark a waiting task as failed in an attempt."""
+        with writing(self.path, make=False) as base:
             base.execute(
-                "UPDATE tasks SET state = 'failed', beat = ?, reason = ? WHERE key = ? AND state = "
-                "'waiting'",
-                (time.time(), reason, key),
+                "UPDATE tasks SET state = 'failed', beat = ?, reason = ?, claim = ? WHERE key = ? "
+                "AND state = 'waiting'",
+                (time.time(), reason, claim, key),
             )
 
     def add(self, task: str, run: Run, **extra: Any) -> None:
-        """Store one finished row of a task; adding it again with the same loss is harmless.
+        """Store one finished row of a task; adding the same row again is harmless.
 
-        extra: further columns, numbers or text. Raises StoreError where the row is there with
-        another loss.
+        extra: further columns, numbers or text. Raises StoreError where the row that is there
+        differs in any column but `cost`.
         """
+        row = Packed.of(run, extra)
         with writing(self.path) as base:
-            insert(base, task, run, extra)
+            insert(base, task, row, self.path)
 
     def say(self, task: str, sentence: str) -> None:
         """Keep a sentence about a task for the person who reads the sweep."""
         with writing(self.path) as base:
             base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
+
+    def _states(self, base: sqlite3.Connection, where: str = "", *values: str) -> list[TaskState]:
+        beats = "beats" if schema_of(base) >= SCHEMA else "0"
+        rows = base.execute(f"SELECT {_COLUMNS}, {beats} FROM tasks {where}", values)
+        return [_checked_state(TaskState(*row), self.path) for row in rows]
 
     def __str__(self) -> str:
         if not self.path.exists():
@@ -215,3 +281,83 @@ class Store:
         counts = Counter(task.state for task in self.tasks())
         said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
         return f"store {self.path}, tasks: {said}"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What was done of a task since it was last written down: rows, and how it ended.
+
+    Attributes
+    ----------
+    key
+        The task's.
+    rows
+        Finished rows to keep.
+    state
+        How it ended; "running" where it goes on.
+    reason, trace
+        Why it failed.
+    loss, seconds
+        The loss as told last, and work that was not counted yet.
+    """
+
+    key: str
+    rows: tuple[Packed, ...]
+    state: State = "running"
+    reason: str | None = None
+    trace: str | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+
+    def values(self, claim: str) -> tuple[Any, ...]:
+        """What `_ENDED` asks for, and whose task it is."""
+        ended, failed = self.state != "running", self.state == "failed"
+        return (
+            *(self.state, not ended or failed, ended, time.time(), self.reason, self.trace),
+            *(self.state, self.loss, self.seconds, self.key, claim),
+        )
+
+
+# A failure keeps its claim: its name tells this attempt from others.
+_ENDED = (
+    "state = ?, claim = CASE WHEN ? THEN claim END, owner = CASE WHEN ? THEN NULL ELSE owner END, "
+    "beats = beats + 1, beat = ?, reason = ?, traceback = ?, share = CASE WHEN ? = 'done' THEN 1 "
+    "ELSE share END, loss = coalesce(?, loss), seconds = seconds + ?"
+)
+
+
+def _is_free(state: TaskState, over: Stamp | None) -> bool:
+    """Whether a claim may take the task: over names the attempt that it may follow."""
+    match state.state:
+        case "waiting":
+            return True
+        case "running":
+            return state.gone or state.stamp == over
+        case "failed":
+            return state.stamp == over
+        case "done":
+            return False
+        case _:
+            assert_never(state.state)
+
+
+def _checked_state(state: TaskState, path: Path) -> TaskState:
+    """The state; StoreError where its values are not of the kind that sweeps write."""
+    texts = (state.claim, state.owner, state.reason, state.traceback)
+    numbers = (state.beat, state.loss)
+    fine = (
+        isinstance(state.key, str)
+        and isinstance(state.label, str)
+        and state.state in get_args(State)
+        and all(each is None or isinstance(each, str) for each in texts)
+        and all(each is None or isinstance(each, int | float) for each in numbers)
+        and all(isinstance(each, int | float) for each in (state.share, state.flops, state.seconds))
+        and isinstance(state.beats, int)
+        and (state.owner is None or Owner.can_read(state.owner))
+    )
+    if not fine:
+        raise StoreError(
+            f"{shown(path)} has a task {shown_value(state.key)} with values that no sweep writes; "
+            "accepted is a store as isoloss made it"
+        )
+    return state

@@ -4,12 +4,14 @@ listens.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
-from isoloss.runs.sweeps.folders import make_folder
+from isoloss.runs.stored import Packed
+from isoloss.runs.sweeps.folders import folder_of, make_folder
 from isoloss.runs.sweeps.store import Store
 from isoloss.runs.sweeps.task import Task
 
@@ -33,9 +35,18 @@ class Watch:
         The loss as told last, None before that.
     """
 
-    def __init__(self, store: Store, task: Task) -> None:
+    def __init__(
+        self,
+        store: Store,
+        task: Task,
+        there: Iterable[str] | None = None,
+        keep: Callable[[Packed, bool], None] | None = None,
+    ) -> None:
         self._store, self._task = store, task
-        self._added: set[str] = store.present(task.rows)
+        self._added = store.present(task.rows) if there is None else set(there)
+        # A folder that is there holds work of earlier tries.
+        self._resumes = folder_of(store.path, task.key).exists()
+        self._keep = keep
         self._lost = False
         self.share = 0.0
         self.loss: float | None = None
@@ -55,7 +66,10 @@ class Watch:
         return make_folder(self._store.path, self._task.key)
 
     def add(self, run: Run, **extra: Any) -> None:
-        """Store one finished row; adding it again with the same loss is harmless.
+        """Store one finished row; adding the same row again is harmless.
+
+        It is on the disk when this returns; of tasks that take less than a quarter of a second, at
+        the latest after that time.
 
         Parameters
         ----------
@@ -67,15 +81,21 @@ class Watch:
         Raises
         ------
         StoreError
-            The task does not list the row, it is there with another loss, or the store cannot be
-            written.
+            The task does not list the row, the row that is there differs in any column but `cost`,
+            or the store cannot be written.
+        ClaimLost
+            The task is no longer ours; let the exception pass through, it ends the work.
         """
         if run.key not in self._task.rows:
             raise StoreError(
                 f"task '{self._task.label}' has no row with key {run.key!r}; it lists "
                 f"{', '.join(self._task.rows)}"
             )
-        self._store.add(self._task.key, run, **extra)
+        if self._keep is None:
+            self._store.add(self._task.key, run, **extra)
+        else:
+            again = run.key in self._added
+            self._keep(Packed.of(run, extra), self._resumes or again)
         self._added.add(run.key)
 
     def tell(self, share: float, loss: float | None = None) -> None:

@@ -1,5 +1,5 @@
-"""What a worker does with a task: claim it, keep the claim alive while it works, and end it one way
-or another.
+"""What a worker does with tasks: claim them, keep the claim alive while it works, and end each one
+way or another.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import threading
 import time
 import traceback
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from isoloss.files import use
-from isoloss.runs.database import full
+from isoloss.runs.database import full, has_room
 from isoloss.runs.problems import StoreError, StoreUnwritable
+from isoloss.runs.sweeps.batch import Batch
 from isoloss.runs.sweeps.folders import remove_folder
-from isoloss.runs.sweeps.store import Store
+from isoloss.runs.sweeps.store import Stamp, Store
 from isoloss.runs.sweeps.task import Task
 from isoloss.runs.sweeps.watch import ClaimLost, Watch
 
@@ -39,8 +41,6 @@ class Orders:
         The file of its store.
     sweep
         Its name, with which its claims begin.
-    since
-        When it began, in seconds since 1970; what failed before is tried again.
     keep
         Leave the folders of tasks.
     modules
@@ -50,7 +50,6 @@ class Orders:
 
     store: Path
     sweep: str
-    since: float
     keep: bool
     modules: tuple[str, ...] = ()
 
@@ -65,24 +64,24 @@ class Outcome:
         "done", "taken" by somebody else, "failed", or "store": the store itself cannot be written.
     reason
         One sentence for the last two.
+    seconds
+        The time that it took here.
     """
 
     how: Literal["done", "taken", "failed", "store"]
     reason: str = ""
+    seconds: float = 0.0
 
 
 class Pulse:
-    """A thread that tells the store, while its block runs, that the task is worked on, and how far
-    it is.
-    """
+    """A thread that tells the store, while its block runs, what a worker does with its batch."""
 
-    def __init__(self, store: Store, key: str, claim: str, watch: Watch) -> None:
-        self._store, self._key, self._claim, self._watch = store, key, claim, watch
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> None:
-        self._at = time.monotonic()
         self._thread.start()
 
     def __exit__(
@@ -90,73 +89,108 @@ class Pulse:
     ) -> None:
         self._over.set()
         self._thread.join()
-        with contextlib.suppress(StoreError):
-            self._beat()
 
     def _run(self) -> None:
         while not self._over.wait(BEAT):
             # A store that cannot be written now may be so again; rows that cannot be kept are said
             # by add.
             with contextlib.suppress(StoreError):
-                if not self._beat():
-                    self._watch.lose()
-                    return
-
-    def _beat(self) -> bool:
-        now = time.monotonic()
-        seconds, self._at = now - self._at, now
-        return self._store.beat(
-            self._key, self._claim, self._watch.share, self._watch.loss, seconds
-        )
+                self._batch.beat()
 
 
-def work_on(task: Task, orders: Orders) -> Outcome:
-    """Work on a task, and say how it ended; its claim is given up in every case, and what it added
-    stays.
+def work_on(
+    tasks: Sequence[Task], orders: Orders, over: Mapping[str, Stamp] | None = None
+) -> tuple[Outcome, ...]:
+    """Work on tasks one after the other, and say how each ended; claims are given up in every case,
+    and what was added stays.
+
+    over: attempts that failed or are held for dead, by task, which may be followed.
     """
     use(*orders.modules)
     store, claim = Store(orders.store), f"{orders.sweep}:{uuid.uuid4().hex}"
+    ended: dict[str, Outcome] = {}
     try:
-        if not store.claim(task, claim, orders.since):
-            return Outcome("taken")
-        try:
-            outcome, trace = _worked(task, store, claim)
-        except BaseException:
-            store.end(task.key, claim, "waiting")
-            raise
-        if outcome.how == "done":
-            store.end(task.key, claim, "done")
-            if not orders.keep:
-                remove_folder(orders.store, task.key)
-        elif outcome.how == "failed":
-            store.end(task.key, claim, "failed", outcome.reason, trace)
-        elif outcome.how == "store":
-            with contextlib.suppress(StoreError):
-                store.end(task.key, claim, "waiting")
+        batch = Batch(store, claim, store.claim_all(tasks, claim, over or {}))
     except StoreError as error:
-        return Outcome("store", str(error))
-    return outcome
+        return tuple(Outcome("store", str(error)) for _ in tasks)
+    try:
+        with Pulse(batch):
+            for task in tasks:
+                ended[task.key] = _worked(task, batch)
+                if ended[task.key].how == "store":
+                    break
+        batch.flush()
+    except StoreError as error:
+        ended = {k: each for k, each in ended.items() if k in batch.kept or each.how == "taken"}
+        unkept = Outcome("store", str(error))
+    except BaseException:
+        with contextlib.suppress(StoreError):
+            batch.drop()
+        raise
+    else:
+        unkept = Outcome("taken")
+    if any(each.how == "store" for each in (unkept, *ended.values())):
+        with contextlib.suppress(StoreError):
+            batch.drop()
+    outcomes = tuple(_kept(ended.get(task.key, unkept), task.key, batch) for task in tasks)
+    if not orders.keep:
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if outcome.how == "done":
+                remove_folder(orders.store, task.key)
+    return outcomes
 
 
-def _worked(task: Task, store: Store, claim: str) -> tuple[Outcome, str | None]:
-    watch = Watch(store, task)
+def _kept(outcome: Outcome, key: str, batch: Batch) -> Outcome:
+    """The outcome, as far as it could be written down."""
+    if key not in batch.problems:
+        return outcome
+    reason = batch.problems[key]
+    return Outcome("taken") if reason is None else Outcome("failed", reason, outcome.seconds)
+
+
+def _worked(task: Task, batch: Batch) -> Outcome:
+    """Begin and end a task of the batch, if it is still ours."""
+    watch = Watch(batch.store, task, batch.there.get(task.key, ()), batch.add)
+    if not batch.begin(task.key, watch):
+        return Outcome("taken")
+    began = time.monotonic()
+    outcome, trace = _tried(task, watch, batch)
+    if outcome.how in ("done", "failed"):
+        batch.end(outcome.how, outcome.reason or None, trace)
+    else:
+        batch.end("waiting")
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _tried(task: Task, watch: Watch, batch: Batch) -> tuple[Outcome, str | None]:
+    store = batch.store
     try:
         if watch.missing:
-            with Pulse(store, task.key, claim, watch):
-                task.work(watch)
+            task.work(watch)
     except ClaimLost:
-        return Outcome("taken"), None
-    except StoreUnwritable as error:
-        return Outcome("store", str(error)), None
+        reason = batch.problem(task.key)
+        return (Outcome("taken") if reason is None else Outcome("failed", reason)), None
     except (Exception, SystemExit) as error:
+        if _is_of_store(error, store.path):
+            return Outcome("store", str(error)), None
         # Writers of checkpoints wrap what the system said; its words stay.
-        if getattr(error, "errno", None) in _NO_ROOM or os.strerror(errno.ENOSPC) in str(error):
+        no_room = getattr(error, "errno", None) in _NO_ROOM
+        if (no_room or os.strerror(errno.ENOSPC) in str(error)) and not has_room(store.path):
             return Outcome("store", full(store.path)), None
         return Outcome("failed", _reason(error)), traceback.format_exc()
     if watch.missing:
         left, all_rows = len(watch.missing), len(task.rows)
         return Outcome("failed", f"its work ended with {left} of its {all_rows} rows missing"), None
     return Outcome("done"), None
+
+
+def _is_of_store(error: BaseException, store: Path) -> bool:
+    """Whether an error says that this very store cannot be used: work may have stores of its
+    own.
+    """
+    return isinstance(error, StoreUnwritable) and (
+        error.path is None or os.path.realpath(error.path) == os.path.realpath(store)
+    )
 
 
 def _reason(error: BaseException) -> str:

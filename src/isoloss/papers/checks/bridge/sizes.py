@@ -31,6 +31,7 @@ def bridge_share(laboratory: Laboratory) -> Finding:
     """How the share of params that noise leaves goes with params and with samples."""
     ours: dict[str, Ours] = {}
     rows: list[Row] = []
+    lost: list[str] = []
     for words, precision in NOISES.items():
         for by, cells in (
             ("params", [(m, SAMPLE) for m in SIZES]),
@@ -39,15 +40,16 @@ def bridge_share(laboratory: Laboratory) -> Finding:
             shares = [share_of_params(m, n, precision) for m, n in cells]
             counts = [m if by == "params" else n for m, n in cells]
             ours[f"in {by}, {words}"] = _exponent(counts, shares)
+            lost += _lost(by, words, counts, shares)
             rows += [
                 {"count": float(n), "share": each, "series": words, "panel": f"against {by}"}
                 for n, each in zip(counts, shares, strict=True)
                 if isfinite(each)
             ]
-    listed = ", ".join(f"{name} {each.value:.2f}" for name, each in ours.items())
+    listed = ", ".join(f"{name} {_told(each)}" for name, each in ours.items())
     return Finding(
         ours=ours,
-        says=f"Exponents of the share: {listed}.",
+        says=f"Exponents of the share: {listed}{''.join(lost)}.",
         rests_on=(f"exact risk: a = 2, N = {SAMPLE} or M = {SIZE}, clean inputs, averages",),
         figure=drawn(
             "share",
@@ -102,6 +104,22 @@ def share_of_samples(precision: str) -> float:
     """The samples of equal risk at full precision over the samples."""
     sgd = SGD(AT_SAMPLES, 1, STEP_SIZE)
     return equal_risk_samples(problem(), sgd, precision, size=AT_SIZE).value / AT_SAMPLES
+
+
+def _lost(by: str, words: str, counts: Sequence[int], shares: Sequence[float]) -> list[str]:
+    """What is said of cells without a share, where there are any."""
+    none = [f"{n}" for n, each in zip(counts, shares, strict=True) if not isfinite(each)]
+    if not none:
+        return []
+    given = len(counts) - len(none)
+    return [
+        f"; {words}, in {by}: {given} of {len(counts)} cells that were asked have a share, as no "
+        f"size has the loss of {', '.join(none)} {by}"
+    ]
+
+
+def _told(found: Ours) -> str:
+    return f"{found.value:.2f}" if isfinite(found.value) else "not told"
 
 
 def _exponent(counts: Sequence[int], shares: Sequence[float]) -> Ours:

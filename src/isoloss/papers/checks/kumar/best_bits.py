@@ -26,7 +26,7 @@ from isoloss.papers.checks.kumar.formula import (
 from isoloss.papers.claim import Finding
 from isoloss.papers.findings import drawn
 from isoloss.papers.laboratory import Laboratory
-from isoloss.plans import Choice, RealBits, as_machine, best_bits, plan, rate_of
+from isoloss.plans import MFU, Choice, RealBits, as_machine, best_bits, plan, rate_of
 
 ALL = in_bits(8)
 COMPUTE = 1e20
@@ -234,7 +234,8 @@ def kumar_cost(laboratory: Laboratory) -> Finding:
 @check
 def kumar_machine_cost(laboratory: Laboratory) -> Finding:
     """How much faster an H100 trains in 8 and 4 bits than in 16, over what linear in bits says."""
-    machine = as_machine("h100")
+    # At its peaks: one share of them in every class of formats.
+    machine = as_machine("h100").with_mfu(MFU)
     gain = {
         bits: 1.0 / rate_of(machine, as_precision(f"w{bits} a{bits} kv{bits} g{bits}")).cost
         for bits in (8, 4)

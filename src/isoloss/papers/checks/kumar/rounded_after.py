@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, inf, isfinite, log, nan
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def kumar_jump(laboratory: Laboratory) -> Finding:
         for trained, served in sorted(JUMPS)
     }
     told = ", ".join(
-        f"{trained} to {served} bits {each.value:.4f}"
+        f"{trained} to {served} bits {_told(each)}"
         for (trained, served), each in zip(sorted(JUMPS), ours.values(), strict=True)
     )
     return Finding(
@@ -187,11 +187,15 @@ def _growth(law: Law) -> list[dict[str, float | str]]:
     ]
 
 
+def _told(found: Ours) -> str:
+    return f"{found.value:.4f}" if isfinite(found.value) else "not told by the runs"
+
+
 def _served_gap(runs: Runs, trained: int, served: int) -> Ours:
     """Mean of loss as served less loss as trained over all runs, with its standard error."""
     chosen = runs.where(precision=f"w{trained} -> w{served}")
     gaps = np.asarray(chosen["gap"], dtype=float)
     gaps = gaps[np.isfinite(gaps)]
     if len(gaps) < 2:
-        return Ours(float("nan"), float("inf"))
+        return Ours(nan, inf)
     return Ours(float(gaps.mean()), float(gaps.std(ddof=1) / np.sqrt(len(gaps))))

@@ -11,7 +11,7 @@ from isoloss.papers.checks.risk.points import EXACT, READINGS, RISK, Reading, ro
 from isoloss.papers.claim import Finding
 from isoloss.papers.findings import drawn, exact
 from isoloss.papers.laboratory import Laboratory
-from isoloss.plans import as_machine, rate_of
+from isoloss.plans import MFU, as_machine, rate_of
 
 COMPUTE, DIM = 1e6, 2000
 SIZES, SHARES = 16, (0.05, 0.2, 0.5)
@@ -98,7 +98,8 @@ def _chosen(found: dict[Reading, Allocation]) -> Finding:
 @check
 def joint_choice_on_machine(laboratory: Laboratory, machine: str) -> Finding:
     """The best integer format of the data where compute counts what a device's rates say."""
-    device = as_machine(machine)
+    # At its peaks: one share of them in every class of formats.
+    device = as_machine(machine).with_mfu(MFU)
     # What 16 bits cost, scaled by the rate of the device: formats that it lacks run in wider ones.
     cost = {}
     for bits in BITS:

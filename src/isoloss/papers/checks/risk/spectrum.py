@@ -106,7 +106,9 @@ def flat_tail(laboratory: Laboratory) -> Finding:
     index = np.arange(300, DIM + 1)
     lam = Regression(DIM).lam
     found = {name: slope(index, (each * lam)[299:].tolist()) for name, each in ratios.items()}
-    says = "Exponents of the tail: " + ", ".join(f"{n} {v:.2f}" for n, v in found.items())
+    says = "Exponents of the tail: " + ", ".join(
+        f"{n} {v:.2f}" if v == v else f"{n} none, as ratios are 0" for n, v in found.items()
+    )
     says += "; nearest integers round small features to 0 but for rare large draws"
     return Finding(exact(found), f"{says}.", EXACT, _figure(ratios, says))
 

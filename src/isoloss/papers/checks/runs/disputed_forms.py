@@ -181,10 +181,15 @@ def cost_of_groups(
             **dict.fromkeys(figures, found),
             "gap over that by rounding error": Ours(found.value / said, found.error / said),
         },
-        says=f"{finer} costs {found.value:.2f} of what {coarser} costs, in {len(cells)} pairs "
-        f"of runs; rounding errors of a normal variable say {said:.3f}.",
+        says=f"{finer} costs {shown(found)} of what {coarser} costs, in {len(cells)} pairs "
+        f"of runs ({_runs_of(runs, finer)} runs have {finer}, {_runs_of(runs, coarser)} have "
+        f"{coarser}); rounding errors of a normal variable say {said:.3f}.",
         rests_on=(rests(runs, table),),
     )
+
+
+def _runs_of(runs: Runs, precision: str) -> int:
+    return len(runs.where(precision=precision))
 
 
 @check

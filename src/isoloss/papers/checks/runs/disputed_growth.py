@@ -64,8 +64,8 @@ def growth_through_kappa(laboratory: Laboratory, table: str, precision: str) -> 
                 said.value - observed.value, observed.error
             )
         },
-        says=f"kappa {found.values['kappa']:.3g}: predicted exponent {said.value:.3f}, observed "
-        f"{shown(observed, 3)}.",
+        says=f"kappa {found.values['kappa']:.3g}: predicted exponent "
+        f"{shown(Ours(said.value))}, observed {shown(observed)}.",
         rests_on=(rests(runs, table), "fit of one factor on params, kappa free"),
     )
 
@@ -141,7 +141,8 @@ def exponents_by_precision(laboratory: Laboratory, table: str, precision: str) -
     )
     return Finding(
         ours=found | {f"{name}, no change": each for name, each in found.items()},
-        says=f"{said}; differences {shown(found['alpha'])} and {shown(found['beta'])}.",
+        says=f"{said}; differences {shown(found['alpha'])} and {shown(found['beta'])}, from "
+        f"{len(few)} runs in {precision} and {len(full)} of the same cells in full precision.",
         rests_on=(rests(full, table), rests(few, table), "a fit of the base to each"),
     )
 

@@ -57,15 +57,34 @@ def held_out_rows(entry: Entry) -> pl.DataFrame:
 
 def r2_difference(one: pl.DataFrame, two: pl.DataFrame) -> Ours:
     """R2 of one law less that of another on the same held-out runs, cells left out in turn."""
-    rows = one.with_columns(other=two["predicted"])
+    return jackknifed(one.with_columns(other=two["predicted"]), ("params", "tokens"), _less)
+
+
+def r2_over_draws(draws: Sequence[tuple[pl.DataFrame, pl.DataFrame]]) -> Ours:
+    """The mean over draws of the folds of R2 of one law less that of another.
+
+    Its error is that of cells left out in turn, of the mean, and that of the mean over draws.
+    """
+    alone = [r2_difference(one, two).value for one, two in draws]
+    rows = pl.concat(
+        one.with_columns(other=two["predicted"], draw=pl.lit(k))
+        for k, (one, two) in enumerate(draws)
+    )
 
     def less(some: pl.DataFrame) -> float:
-        observed = some["observed"].to_numpy()
-        return explained(observed, some["predicted"].to_numpy()) - explained(
-            observed, some["other"].to_numpy()
-        )
+        groups = some.partition_by("draw", maintain_order=True)
+        return float(np.mean([_less(each) for each in groups]))
 
-    return jackknifed(rows, ("params", "tokens"), less)
+    cells = jackknifed(rows, ("params", "tokens"), less)
+    folds = np.std(alone, ddof=1) / np.sqrt(len(alone)) if len(alone) > 1 else 0.0
+    return Ours(cells.value, float(np.hypot(cells.error, folds)))
+
+
+def _less(some: pl.DataFrame) -> float:
+    observed = some["observed"].to_numpy()
+    return explained(observed, some["predicted"].to_numpy()) - explained(
+        observed, some["other"].to_numpy()
+    )
 
 
 def by_name(found: Comparison) -> dict[str, pl.DataFrame]:
@@ -91,7 +110,8 @@ def rivals_of_n_eff(
     said = ", ".join(f"{name} {value:.4f}" for name, value in r2.items())
     return Finding(
         ours=ours,
-        says=f"R2 of {len(rows['N_eff'])} held-out losses ({', '.join(holdouts)}): {said}.",
+        says=f"R2 of {len(rows['N_eff'])} held-out losses ({', '.join(holdouts)}): {said}; "
+        f"{_of_folds(1)}.",
         rests_on=(rests(runs, table), "the forms of table 1 as composed in precision_forms"),
         figure=_r2_figure(r2),
     )
@@ -131,24 +151,38 @@ def exponential_or_free(
     sets: Mapping[str, Sequence[str]],
     holdouts: Sequence[str],
     law: str = "",
+    fold_draws: int = 1,
 ) -> Finding:
-    """Held-out R2 of free factors less that of the exponential, for each set of precisions."""
+    """Held-out R2 of free factors less that of the exponential, for each set of precisions.
+
+    ``fold_draws`` is how often the folds are drawn; the error counts the draw where they are drawn
+    more than once.
+    """
     ours, said = {}, []
     for name, precisions in sets.items():
         runs = trained(laboratory, table, precisions)
         part = _part_of(runs)
         form = preset(law) if law else n_eff(part)
-        found = compared(laboratory, [form, free_factors([part])], runs, holdouts, f"free {name}")
-        rows = by_name(found)
-        less = r2_difference(rows["free factors"], rows[form.name])
+        laws = [form, free_factors([part])]
+        draws = [
+            by_name(compared(laboratory, laws, runs, holdouts, f"free {name}", draw))
+            for draw in range(fold_draws)
+        ]
+        less = r2_over_draws([(rows["free factors"], rows[form.name]) for rows in draws])
         ours[f"R2 of free factors less the exponential, {name}"] = less
         said.append(f"{name} {shown(less, 2)}")
     return Finding(
         ours=ours,
         says=f"R2 of free factors less that of the exponential on held-out runs: "
-        f"{'; '.join(said)}.",
+        f"{'; '.join(said)}; {_of_folds(fold_draws)}.",
         rests_on=(rests(laboratory.runs(table), table), f"held out: {', '.join(holdouts)}"),
     )
+
+
+def _of_folds(draws: int) -> str:
+    if draws > 1:
+        return f"means over {draws} draws of the folds, which the error counts"
+    return "of one draw of the folds, which the error does not count"
 
 
 def _part_of(runs: Runs) -> str:

@@ -18,6 +18,7 @@ from isoloss.papers.checks.runs.paired_runs import (
     difference,
     explained,
     gaps_of_table,
+    in_bits,
     jackknifed,
     ratio,
     rests,
@@ -146,7 +147,7 @@ def squares_of_factors(laboratory: Laboratory, table: str, bits: Sequence[int]) 
         one, both = f"eff[w{b}+had@quest]", f"eff[w{b}+had@quest a{b}+had@quest]"
         value = found.values[both] / found.values[one] ** 2
         error = spread(draws[both] / draws[one] ** 2)
-        ours[f"factor of both over the square, {b} bits"] = Ours(value, error)
+        ours[f"factor of both over the square, {in_bits(b)}"] = Ours(value, error)
     said = "; ".join(f"{name} {shown(each)}" for name, each in ours.items())
     return Finding(
         ours=ours,

@@ -13,6 +13,7 @@ from isoloss.papers.checks.runs.paired_runs import (
     UNKNOWN,
     Array,
     gaps_by_cell,
+    in_bits,
     mean,
     rests,
     shown,
@@ -40,31 +41,38 @@ def rounded_perplexities(
     of least squares on its logarithm. Gaps that are not positive are left out.
     """
     size, whole = np.array(params), np.array(full)
-    ours, rows, left_out = {}, [], 0
+    ours, rows, said = {}, [], []
     for name, perplexity in rounded.items():
         gap = np.log(np.array(perplexity) / whole)
         good = gap > 0
-        left_out += int((~good).sum())
         ours[name] = _slope(np.log(size[good]), np.log(gap[good]))
+        said.append(f"{name} {shown(ours[name], 2)} in {_of(int(good.sum()), len(gap), 'model')}")
         rows += [
             {"params": n, "gap": g, "series": name, "panel": ""}
             for n, g in zip(size[good], gap[good], strict=True)
         ]
-    said = "; ".join(f"{name} {shown(each, 2)}" for name, each in ours.items())
+    lost = any(" of " in each for each in said)
+    more = "; a gap that is not positive has no logarithm and is left out" if lost else ""
     return Finding(
         ours=ours,
-        says=f"Exponents of params in the gap: {said}; {left_out} gaps are not positive.",
+        says=f"Exponents of params in the gap: {'; '.join(said)}{more}.",
         rests_on=(source,),
         figure=drawn(
             "gap against params",
             "How does what rounding costs change with params?",
             rows,
             ("params", "gap (nats)"),
-            said,
+            "; ".join(said),
             x="params",
             y="gap",
         ),
     )
+
+
+def _of(count: int, asked: int, what: str) -> str:
+    """How many of those that were asked there are, in words: "9 models", "2 of 4 models"."""
+    plural = "s" * (asked != 1)
+    return f"{asked} {what}{plural}" if count == asked else f"{count} of {asked} {what}{plural}"
 
 
 def _slope(x: Array, y: Array) -> Ours:
@@ -133,6 +141,7 @@ def gap_of_larger_models(
     small = runs.where(params=(None, largest))
     found = fitted(laboratory, capacity(("w", "a")).fix(kappa=1.0), small, "small")
     large = runs.where(params=(largest, None))
+    asked = len(large.where(precision="bf16").frame().unique(["params", "tokens"]))
     ours, said = {}, []
     for b in bits:
         precision = f"w{b}+had@quest a{b}+had@quest"
@@ -141,10 +150,12 @@ def gap_of_larger_models(
         points = cells["params"].to_numpy(), cells["tokens"].to_numpy()
         value, draws = predicted_gap(found, *points, precision, "bf16")
         each = Ours(value / observed, spread(draws) / observed)
-        ours[f"predicted over observed gap, {b} bits"] = each
-        said.append(f"{b} bits {shown(each)} in {len(cells)} pairs")
+        ours[f"predicted over observed gap, {in_bits(b)}"] = each
+        said.append(f"{in_bits(b)} {shown(each)} in {_of(len(cells), asked, 'cell')}")
     return Finding(
         ours=ours,
-        says=f"Fitted to at most {largest / 1e6:.0f}M params: {'; '.join(said)}.",
+        says=f"Fitted to at most {largest / 1e6:.0f}M params, asked in every larger cell that has "
+        f"a bf16 run and one in these bits: {'; '.join(said)}. Errors are those of the fit: they "
+        "do not count that the cells are few.",
         rests_on=(rests(small, table), "fit of one factor a level"),
     )

@@ -140,15 +140,22 @@ def explained(observed: Array, predicted: Array) -> float:
     return float(1 - apart / np.sum((observed - observed.mean()) ** 2))
 
 
+def in_bits(count: int) -> str:
+    """A number of bits in words: "1 bit", "2 bits"."""
+    return f"{count} bit{'s' * (count != 1)}"
+
+
 def rests(runs: Runs, name: str) -> str:
     """A table with the hash of its rows, as a finding names it."""
     return f"{name}, {len(runs)} runs, sha256 {runs.hash[:12]}"
 
 
 def shown(found: Ours, digits: int = 3) -> str:
-    """A figure with its error, for a sentence."""
+    """A figure with its error, for a sentence; an error that is not bounded is said in words."""
     if not np.isfinite(found.value):
         return "not known"
     if found.error == 0:
         return f"{found.value:.{digits}g}"
+    if not np.isfinite(found.error):
+        return f"{found.value:.{digits}g} (error not told by the runs)"
     return f"{found.value:.{digits}g} ({found.error:.2g})"

@@ -148,16 +148,22 @@ def fitted(laboratory: Laboratory, law: Law, runs: Runs, key: str) -> Fit:
 
 
 def compared(
-    laboratory: Laboratory, laws: Sequence[Law], runs: Runs, holdouts: Sequence[str], key: str
+    laboratory: Laboratory,
+    laws: Sequence[Law],
+    runs: Runs,
+    holdouts: Sequence[str],
+    key: str,
+    draw: int = 0,
 ) -> Comparison:
     """A comparison of laws on rounded runs that were held out, made once.
 
     The runs in full precision are fitted always, so that what is asked is the form of precision and
-    not the base. ``holdouts`` are "random" (five folds of cells), "longest" and "largest".
+    not the base. ``holdouts`` are "random" (five folds of cells), "longest" and "largest"; ``draw``
+    says which draw of the folds.
     """
-    rules = [rule for name in holdouts for rule in _rules(name, laboratory.seed)]
+    rules = [rule for name in holdouts for rule in _rules(name, laboratory.seed + draw)]
     return laboratory.once(
-        ("compare", tuple(law.name for law in laws), runs.hash, tuple(holdouts), key),
+        ("compare", tuple(law.name for law in laws), runs.hash, tuple(holdouts), key, draw),
         lambda: compare(
             list(laws), runs, holdouts=rules, starts=STARTS, draws=20, seed=laboratory.seed
         ),

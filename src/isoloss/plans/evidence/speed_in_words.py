@@ -1,0 +1,144 @@
+"""Hours, money and break-even speed-ups of a plan as sections of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isoloss.files import percent
+from isoloss.fits import UNKNOWN, Section, interval_in_words
+from isoloss.plans.doubt import absent
+from isoloss.plans.evidence.break_even import BreakEven
+from isoloss.plans.evidence.choices import Choice
+from isoloss.runs import compact
+
+READ = "as read: by a law that does not know the format and reads it as one of as many bits"
+
+
+def throughput_of(first: Choice) -> str | None:
+    """What the rate of a choice rests on, in a sentence; None where nothing is to say."""
+    if first.device_hours != first.device_hours or first.basis == "measured":
+        return None
+    if first.in_doubt:
+        return f"throughput: {first.rate}; none is measured here"
+    return f"throughput: {first.rate}, taken as exact (no kernel measured)"
+
+
+def costs_section(
+    choices: Sequence[Choice], level: float, devices: int | None, unit: str
+) -> Section | None:
+    """Device hours, time and money of every choice; None on a cost model."""
+    if all(c.paid_hours != c.paid_hours for c in choices):
+        return None
+    priced = any(c.money == c.money for c in choices)
+    head, rows = ["precision", "device hours", "interval"], []
+    head += [f"days on {devices} devices", "interval"] if devices else []
+    head += [f"money{unit}", "interval"] if priced else []
+    for c in choices:
+        row = [c.precision, compact(c.paid_hours), _ends(c.paid_hours_interval, compact, c)]
+        if devices:
+            days = tuple(h / 24 for h in c.wall_hours_interval)
+            row += [f"{c.wall_hours / 24:.3g}", _ends((days[0], days[1]), _three, c)]
+        if priced:
+            row += [compact(c.money), _ends(c.money_interval, compact, c)]
+        rows.append(tuple(row))
+    note = "training and the tokens served, at the middle of the throughput above; intervals of "
+    over = "laws and bootstrap replicates only: the throughput is taken as exact"
+    if any(c.in_doubt for c in choices):
+        over = "rates (published runs), laws and bootstrap replicates: what the choice may cost"
+    return Section(
+        "What they cost", (f"{note}{percent(level)} over {over}",), tuple(head), tuple(rows)
+    )
+
+
+def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) -> Section:
+    """From which speed-up on each precision pays, and what speed-ups are known."""
+    rows = [
+        (
+            each.precision,
+            _speed(each.speed_up, each.standing),
+            _laws(each),
+            _published(each),
+            _reached(each),
+            _pays_in(each),
+            _best_in(each, choices),
+        )
+        for each in found
+    ]
+    return Section(
+        "From which speed-up on they pay against bf16",
+        (
+            "pays from: step over step in bf16 at which its best plan has the loss of bf16's",
+            "published: whole steps over steps in bf16, lowest to highest; taken here: the 90% of "
+            "the plan's range",
+            "pays in: share of the draws of rates (and laws) with faster steps than it pays from",
+            *([READ] if any(" as read" in cell for row in rows for cell in row) else []),
+        ),
+        ("precision", "pays from", "by law alone", "published", "taken here", "pays in", "best in"),
+        tuple(rows),
+    )
+
+
+def _ends(ends: tuple[float, float], write: object, c: Choice) -> str:
+    return interval_in_words(ends, write, c.absent)  # type: ignore[arg-type]
+
+
+def _three(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _speed(speed: float, standing: str) -> str:
+    """A break-even speed-up in words, marked where a law cannot see all."""
+    if speed != speed:
+        return UNKNOWN
+    if speed == 0.0:
+        return "any speed"
+    said = "no speed" if np.isinf(speed) else f"{speed:.2f}x"
+    match standing:
+        case "seen":
+            return said
+        case "at least":
+            return f"at least {said}" if np.isfinite(speed) else said
+        case _:
+            return f"{said} as read"
+
+
+def _laws(each: BreakEven) -> str:
+    """The lowest and the highest law, and how many there are."""
+    known = [law for law in each.by_law if law.speed_up == law.speed_up]
+    if not known:
+        return UNKNOWN
+    ordered = sorted(known, key=lambda law: law.speed_up)
+    ends = [f"{_speed(law.speed_up, law.standing)} ({law.law})" for law in ordered]
+    if len(known) == 1:
+        return ends[0]
+    return f"{ends[0]} to {ends[-1]}, {len(known)} laws"
+
+
+def _published(each: BreakEven) -> str:
+    low, high = each.published
+    if not each.figures:
+        return "no figure"
+    ends = f"{low:.2f}x" if low == high else f"{low:.2f} to {high:.2f}x"
+    return f"{ends} ({each.figures} of {each.sources} source{'s' if each.sources > 1 else ''})"
+
+
+def _reached(each: BreakEven) -> str:
+    low, middle, high = each.reached
+    if low == high:
+        return f"{middle:.2f}x ({each.basis})"
+    return f"{middle:.2f}x, {low:.2f} to {high:.2f} ({each.basis})"
+
+
+def _pays_in(each: BreakEven) -> str:
+    if each.pays != each.pays:
+        return UNKNOWN
+    return f"{'at most ' if each.standing == 'at least' else ''}{100 * each.pays:.0f}%"
+
+
+def _best_in(each: BreakEven, choices: Sequence[Choice]) -> str:
+    if each.probability != each.probability:
+        return UNKNOWN if each.standing != "seen" else absent("seen", True)
+    choice = next((c for c in choices if c.precision == each.precision), None)
+    return f"{100 * each.probability:.0f}%" + (" of rates" if choice and choice.is_point else "")
