@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from benchmarks.timing import table
 from isoloss.formats import Precision
-from isoloss.laws import Law, preset, presets
+from isoloss.laws import Array, Law, preset, presets
 from isoloss.plans import Budget, as_machine, first_runs
 from isoloss.plans.design.candidates import Candidates
 from isoloss.plans.design.first_design import First, region_for
-from isoloss.plans.design.power_laws import readings_of
+from isoloss.plans.design.power_laws import Readings, readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import candidates_at, rivals
 from isoloss.plans.doubt import FAR
@@ -137,10 +138,14 @@ def spread_of_fits(case: Case, seed: int = 0) -> tuple[float, float]:
     exact, rng, answers = own.log_loss(theta, rows), np.random.default_rng(seed), []
     for _ in range(FITS):
         seen = exact + NOISE * rng.standard_normal(len(exact))
-        fitted = least_squares(lambda t, y=seen: own.log_loss(t, rows) - y, theta, x_scale="jac")
+        fitted = least_squares(partial(_misses, own, rows, seen), theta, x_scale="jac")
         answers.append(first.asked.answer(own, fitted.x))
     middle = np.percentile(answers, [5, 95])
     return float(np.ptp(middle) / (2 * Z)), float(first.halves(runs, counts)[0] / Z)
+
+
+def _misses(own: Readings, rows: Candidates, seen: Array, theta: Array) -> Array:
+    return own.log_loss(theta, rows) - seen
 
 
 def stops() -> Iterator[tuple[str, ...]]:
