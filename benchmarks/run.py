@@ -21,7 +21,12 @@ from isoloss.runs import RunsError
 #: Room -> study -> its title on the page.
 PAGES: Mapping[str, Mapping[str, str]] = {
     "formats": {"rounding": "Speed of fake quantisation"},
-    "runs": {"sweep_killed": "Sweeps that are killed"},
+    "runs": {
+        "sweep_killed": "Sweeps that are killed",
+        "tiny_tasks": "Tiny tasks through the store",
+        "file_killed": "Files that are replaced, and killed meanwhile",
+        "stores_mutated": "Stores that were damaged",
+    },
     "linear": {
         "exact_risk": "Speed and digits of the exact risk",
         "walked_risk": "Risks that are stepped through",
@@ -68,7 +73,10 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "papers_reproduced": "The papers, reproduced",
         "claims_can_fail": "Claims that can fail",
     },
-    "house": {"imports": "What an import costs"},
+    "house": {
+        "imports": "What an import costs",
+        "command_lines": "Command lines that nobody foresaw",
+    },
 }
 STUDIES = tuple(name for studies in PAGES.values() for name in studies)
 TITLES = {

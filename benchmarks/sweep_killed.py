@@ -30,7 +30,11 @@ ROOT = Path(__file__).parents[1]
 KINDS = ("group", "sweep", "worker")
 #: Mills, how often each is killed (0: as often as ISOLOSS_REPEATS says, at most 30), within how
 #: many seconds of a start.
-MILLS = (("benchmarks.toy_mill:slow", 0, 2.5), ("benchmarks.real_mill:small", 0, 11.0))
+MILLS = (
+    ("benchmarks.toy_mill:slow", 0, 2.5),
+    ("benchmarks.toy_mill:tiny", 0, 1.0),
+    ("benchmarks.real_mill:small", 0, 11.0),
+)
 #: Columns that tell of the machine and not of the run.
 OF_THE_MACHINE = ("cost",)
 #: Share of the kills whose moment is counted from when there is work under way; the others', from

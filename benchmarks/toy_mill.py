@@ -79,6 +79,8 @@ def toys(count: int = 6, steps: int = 40, pause: float = 0.0) -> list[Task]:
 slow = partial(toys, 12, 300, 0.02)
 short = partial(toys, 8, 150, 0.01)
 quick = partial(toys, 8, 150)
+#: Tasks that take less time than it takes to ask for one.
+tiny = partial(toys, 6000, 1)
 
 
 @dataclass(frozen=True)

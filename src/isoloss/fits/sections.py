@@ -15,6 +15,8 @@ from typing import Literal
 
 import numpy as np
 
+from isoloss.files import printable
+
 Absent = Literal["not held", "unknown", "undefined", "point law"]
 NOT_HELD: Absent = "not held"
 UNKNOWN: Absent = "unknown"
@@ -45,6 +47,14 @@ class Section:
     lines: tuple[str, ...] = ()
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Write out what a terminal or a page would obey instead of showing it."""
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "lines", tuple(printable(line, "\n") for line in self.lines))
+        object.__setattr__(self, "head", tuple(map(printable, self.head)))
+        rows = tuple(tuple(map(printable, row)) for row in self.rows)
+        object.__setattr__(self, "rows", rows)
 
 
 def text(parts: Sequence[Section]) -> str:

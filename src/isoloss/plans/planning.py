@@ -13,7 +13,7 @@ from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, check_level, check_switch
 from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
-from isoloss.plans.evidence import Choice, LawPlan, Question
+from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.panels import Planned, Plans, differences
 from isoloss.plans.problems import PlanError
@@ -37,6 +37,7 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
+    emulated_of,
     memory_of,
     mixture_warning,
     no_one_size,
@@ -149,6 +150,7 @@ def _plan(
     order, difference, lost = _ranked(plans)
     found, first = plans.of(order[0]), _choice(order[0], plans, use, 0.0)
     choices = tuple(_beside(k, first, plans, use, difference) for k in order)
+    bare = tuple(_unseen(k, space, first, use) for k in range(len(candidates), len(space)))
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
     by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
     outside = outside_of(found.members, first)
@@ -160,14 +162,14 @@ def _plan(
     withheld = None if extrapolate else "; ".join(filter(None, reasons)) or None
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
-        *extra, *memory_of(first, budget, device),
+        *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
         *silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
         *disagreeing(by_law), *not_told_apart(panel), *unseen_of(panel), *defined_nowhere(nowhere),
+        *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
-    bare = (_unseen(k, space, first, use) for k in range(len(candidates), len(space)))
     question = Question(
         found.members, found.counts, budget, device, found.space, found.drawn, found.weights,
         panel, plans.space,
@@ -275,12 +277,13 @@ def _choice(k: int, plans: Plans, use: Use, more: float) -> Choice:
         is_point=found.is_point,
         paid_hours_interval=hours,
         money_interval=(hours[0] * use.price, hours[1] * use.price),
-        in_doubt=found.in_doubt,
-        **_priced(n, d, j, space, use),
+        **_priced(n, d, j, space, use, found.in_doubt),
     )
 
 
-def _priced(n: float, d: float, j: int, space: Space, use: Use) -> dict[str, Any]:
+def _priced(
+    n: float, d: float, j: int, space: Space, use: Use, in_doubt: bool = False
+) -> dict[str, Any]:
     """What params and tokens cost in one precision of a space: the fields of a choice."""
     spent = {s.name: float(s.spent(n, d)[j] / s.most) for s in space.spendings}
     binding = [name for name, share in spent.items() if share > 1 - 1e-6]
@@ -293,12 +296,11 @@ def _priced(n: float, d: float, j: int, space: Space, use: Use) -> dict[str, Any
         "binding": tuple(binding), "spent": spent, "flop": 6.0 * n * d * rate.cost,
         "device_hours": hours,
         "serving_bytes": float(plain(serving_bytes(n, space.precisions[j], use.budget))),
-        "rate": rate.how, "emulated": rate.emulated,
         "counted": _counted(n, use.budget), "paid_hours": paid,
         "wall_hours": paid / (use.budget.devices or float("nan")), "money": paid * use.price,
         "training_bytes": training_bytes(n, use.budget, use.device),
         "all_params": n if use.budget.all_params is None else use.budget.all_params,
-        "epochs": d / (use.budget.unique_tokens or float("nan")), **_rates(rate),
+        "epochs": d / (use.budget.unique_tokens or float("nan")), **_rates(rate, in_doubt),
     }  # fmt: skip
 
 
@@ -333,12 +335,13 @@ def _counted(params: float, budget: Budget) -> float:
     return counted_over_rule(params, budget.decoder)
 
 
-def _rates(rate: Rate) -> dict[str, Any]:
+def _rates(rate: Rate, in_doubt: bool) -> dict[str, Any]:
     """What a choice keeps of its rate."""
+    told = {"rate": rate.how, "emulated": rate.emulated, "in_doubt": in_doubt}
     if rate.speed_up is None:
-        return {}
+        return told
     gain = rate.speed_up
-    return {
+    return told | {
         "rate_interval": rate.interval, "speed_up": gain.middle, "basis": rate.basis,
         "speed_up_interval": (gain.low, gain.high), "runs_in": rate.runs_in,
     }  # fmt: skip
@@ -352,22 +355,25 @@ def _intervals(
     Hours are known of a choice whatever its loss, so rates that are drawn give theirs an interval
     where no law gives one.
     """
-    best, weights, names = found.drawn, found.weights, ("params", "tokens", "loss", "hours")
+    none = [NO_INTERVAL] * 3
     if found.is_point or outside > FAR or standing != "seen":
-        hours = NO_INTERVAL
-        if found.in_doubt and found.hours is not None:
-            hours = interval(found.hours[:, j], weights, use.level)
-        return [NO_INTERVAL] * (len(names) - 1) + [hours]
-    drawn = {name: getattr(best, name) for name in names[:3]}
-    if found.hours is not None:
-        drawn["hours"] = found.hours
+        return [*none, _hours(found, j, use) if found.in_doubt else NO_INTERVAL]
+    best, ends = found.drawn, []
     held = np.isfinite(best.loss[:, j])
-    ends = []
-    for name, values in drawn.items():
-        own = interval(values[held, j], weights[held], use.level)
+    for name in ("params", "tokens", "loss"):
+        own = interval(getattr(best, name)[held, j], found.weights[held], use.level)
         along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]
         ends.append(widened(own, along, j, use.level))
-    return ends + [NO_INTERVAL] * (len(names) - len(ends))
+    along = [(r.weight, r.hours) for r in use.ridges(found) if r.hours is not None]
+    return [*ends, widened(_hours(found, j, use), along, j, use.level)]
+
+
+def _hours(found: Planned, j: int, use: Use) -> tuple[float, float]:
+    """The interval of the device hours of a candidate; NaN on a cost model."""
+    if found.hours is None or found.hours_weights is None:
+        return NO_INTERVAL
+    held = np.isfinite(found.hours[:, j])
+    return interval(found.hours[held, j], found.hours_weights[held], use.level)
 
 
 def _of_law(i: int, plans: Plans) -> LawPlan:

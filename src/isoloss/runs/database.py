@@ -108,7 +108,7 @@ def writing(path: Path, make: bool = True) -> Iterator[sqlite3.Connection]:
         ) as base:  # closing undoes what was not committed
             yield base
             base.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreUnwritable(_sentence(error, path, make), path) from None
 
 
@@ -120,7 +120,7 @@ def held(path: Path) -> Iterator[None]:
     """
     try:
         base = _connected(path, "rw")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreUnwritable(_sentence(error, path, make=False), path) from None
     with closing(base):
         # Only a connection that has read is one; what locks it took end with the statement.
@@ -152,7 +152,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 base = _patiently(partial(_looked_at, _copied(path, folder)))
             yield stack.enter_context(closing(base))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreUnwritable(_sentence(error, path), path) from None
 
 
@@ -311,12 +311,14 @@ def _patiently(make: Callable[[], _Made]) -> _Made:
         time.sleep(random.uniform(0.005, 0.05))
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """The primary code of an error; -1 where it has none."""
+    if isinstance(error, UnicodeDecodeError):  # names of tables, or what SQLite says of them
+        return sqlite3.SQLITE_CORRUPT
     return int(getattr(error, "sqlite_errorcode", -1)) & 0xFF
 
 
-def _sentence(error: sqlite3.Error, path: Path, make: bool = True) -> str:
+def _sentence(error: sqlite3.Error | UnicodeDecodeError, path: Path, make: bool = True) -> str:
     """What went wrong with the file, and what to do."""
     code, folder = _code(error), path.absolute().parent
     if not make and not path.exists():

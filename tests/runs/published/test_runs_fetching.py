@@ -129,6 +129,14 @@ def test_a_changed_download_is_refused(small, mirror):
         read("small")
 
 
+def test_a_download_without_end_is_cut_off(small, mirror, monkeypatch):
+    """It is not hashed, and no more is taken than the bound and one piece."""
+    monkeypatch.setattr(fetching, "MOST_BYTES", 20)
+    monkeypatch.setattr(fetching, "_sha256", lambda content: pytest.fail("it was hashed"))
+    with pytest.raises(RunsError, match=r"gives is larger than 20 bytes, so it is not the publish"):
+        read("small")
+
+
 def test_without_network_or_folder_the_error_says_what_to_do(small, mirror):
     mirror[0].clear()
     with pytest.raises(DownloadError) as error:

@@ -48,3 +48,30 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
     assert there.is_dir()
     remove_folder(other, "task")
     assert not there.exists()
+
+
+def resuming(watch) -> None:
+    """Work that fails after its first half, of which it leaves a checkpoint."""
+    state = watch.folder / "state"
+    if not state.exists():
+        state.write_text("half")
+        raise ValueError("the lights went out")
+    watch.add(Run(1e6, 2e7, "w4", 3.0, key=min(watch.missing)))
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["begun by its name", "moved since"])
+def test_a_store_behind_a_link_keeps_its_checkpoints(tmp_path: Path, moved: bool) -> None:
+    """Begun by one path and resumed by another, the work goes on from where it was."""
+    (tmp_path / "disk").mkdir()
+    there, link = tmp_path / "disk" / "big.db", tmp_path / "runs.db"
+    first = link if moved else there
+    tasks = [Task("t", ("row",), resuming, "t")]
+    with ThreadPoolExecutor(1) as pool:
+        assert sweep(tasks, first, executor=pool, show=False).failures
+        if moved:
+            link.rename(there)
+        link.symlink_to(there)
+        found = sweep(tasks, link, executor=pool, show=False)
+    assert (found.done, found.failures) == (1, ())
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["disk", "disk/big.db", "runs.db"]

@@ -7,6 +7,8 @@ import itertools
 import json
 import math
 import os
+import re
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -21,6 +23,7 @@ import isoloss as il
 from isoloss.runs import NothingUsable, Run, RunsError, Store, StoreError, Task
 from isoloss.runs.database import writing
 from isoloss.runs.stored import Packed
+from isoloss.runs.sweeps import process_id
 from isoloss.runs.sweeps.process_id import Owner
 from isoloss.runs.sweeps.store import Ending
 
@@ -210,6 +213,22 @@ def test_a_claim_ends_with_its_process(tmp_path):
         assert store.claim(one, "next:claim")
         store.give_up("next")
     child.wait()
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="no ps here")
+def test_a_claim_ends_with_its_process_where_only_ps_tells(monkeypatch):
+    real = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: "/proc" not in str(path) and real(path))
+    process_id._here.cache_clear()
+    here, (dead, child) = Owner.here(), unburied()
+    assert re.fullmatch(r"\w{3}-\w{3}-\d+-\d\d\.\d\d\.\d\d-\d{4}", here.start)
+    assert Owner.parse(str(here)) == here
+    assert Owner.can_read(str(here))
+    assert not here.gone
+    assert [each.gone for each in (ended(), dead, replace(here, start="Mon"))] == [True] * 3
+    child.wait()
+    monkeypatch.undo()
+    process_id._here.cache_clear()
 
 
 def test_a_claim_of_another_machine_ends_with_its_heartbeat(tmp_path):

@@ -39,21 +39,20 @@ def show(parts: Sequence[Section], console: Console | None = None) -> None:
 
 
 def show_text(text: str) -> None:
-    """Prints text as it is."""
-    typer.echo(text)
+    """Prints text as it is, what a terminal would obey written out."""
+    typer.echo(il.files.printable(text, "\n"))
 
 
 def show_json(kind: str, content: Mapping[str, Any]) -> None:
     """Prints JSON and nothing else: what it is, then the content, unknown numbers as null."""
     head = {"isoloss": il.__version__, "type": kind}
-    typer.echo(
-        json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False)
-    )
+    text = json.dumps(_plain({**head, **content}), indent=2, allow_nan=False, ensure_ascii=False)
+    typer.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def say(message: str) -> None:
     """Tells the user something that is no result."""
-    typer.echo(message, err=True)
+    typer.echo(il.files.printable(message, "\n"), err=True)
 
 
 def _table(part: Section) -> Table:

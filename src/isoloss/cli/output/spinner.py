@@ -15,6 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+import isoloss as il
+
 
 @contextmanager
 def counted(
@@ -45,7 +47,9 @@ def naming(what: str, console: Console | None = None) -> Iterator[Callable[[int,
         task = bar.add_task(what, total=None)
 
         def tell(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=f"{what} {name}")
+            bar.update(
+                task, completed=done, total=total, description=il.files.printable(f"{what} {name}")
+            )
 
         yield tell
 
@@ -64,7 +68,12 @@ def waiting(what: str, console: Console | None = None) -> Iterator[None]:
 def _bar(console: Console | None) -> Progress:
     """A bar on stderr, shown only on a terminal."""
     console = console or Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     return Progress(
         *columns,
         TimeElapsedColumn(),

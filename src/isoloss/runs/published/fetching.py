@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import logging
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +14,9 @@ from isoloss.runs.problems import DownloadError, RunsError
 from isoloss.runs.published.public_table import PublicFile, PublicTable
 
 MIRROR = "https://raw.githubusercontent.com"
+#: The largest download, in bytes: the largest published file has 0.2 MB. It is measured before the
+#: content is hashed, while it comes.
+MOST_BYTES = 1 << 26
 AT_ONCE = 8  # downloads; two of the tables are dozens of small files
 
 
@@ -34,7 +33,7 @@ def fetch(table: PublicTable) -> dict[str, bytes]:
     contents = {file.local: _from_folder(folder, file) for file in table.listed()}
     absent = [file for file in table.listed() if contents[file.local] is None]
     if absent:
-        with _quiet_pooch(), ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             for file, content in zip(
                 absent, pool.map(lambda one: _download(table, one), absent), strict=True
             ):
@@ -102,35 +101,31 @@ def _download(table: PublicTable, file: PublicFile) -> bytes:
 
 
 def _got(url: str, wanted_by: str, file: PublicFile) -> bytes:
-    """What stands at an address; DownloadError says what to do where nothing is to be had."""
-    import pooch  # heavy, and needed only here
+    """What stands at an address; DownloadError says what to do where nothing is to be had, or far
+    more than a table.
+    """
+    import requests  # heavy, and needed only here
 
-    content = io.BytesIO()
+    content = bytearray()
     try:
-        # Without streaming, a refused request leaves no socket open.
-        pooch.HTTPDownloader(timeout=30, stream=False)(url, content, None)
+        with requests.get(url, timeout=30, stream=True) as response:
+            response.raise_for_status()
+            for piece in response.iter_content(1 << 16):
+                content += piece
+                if len(content) > MOST_BYTES:
+                    raise DownloadError(
+                        f"what {url} gives is larger than {MOST_BYTES} bytes, so it is not the "
+                        "published file; try again later, or set ISOLOSS_DATA to a folder that "
+                        f"holds {file.local}"
+                    )
     except OSError as error:
         raise DownloadError(
             f"cannot download {url} ({type(error).__name__}) for {wanted_by}; connect to the "
             "network and try again, or set "
             f"ISOLOSS_DATA to a folder that holds {file.local}"
         ) from None
-    return content.getvalue()
+    return bytes(content)
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-@contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Keeps pooch from announcing every one of dozens of files."""
-    import pooch  # its import sets the level
-
-    logger = pooch.get_logger()
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

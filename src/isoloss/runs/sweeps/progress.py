@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from isoloss.files import printable
 from isoloss.runs.sweeps.store import TaskState
 from isoloss.runs.sweeps.swept import span
 
@@ -75,7 +76,7 @@ class Progress:
     def say(self, sentence: str) -> None:
         """Print one line that stays."""
         if self._console is not None:
-            self._console.print(sentence, markup=False)
+            self._console.print(printable(sentence), markup=False)
 
     def show(self, now: Standing) -> None:
         """Bring the display up to date."""
@@ -100,7 +101,7 @@ def _table(now: Standing) -> Any:
         table.add_column(head, justify="left" if head == "running" else "right", no_wrap=True)
     for state in now.running[:MOST_RUNNING]:
         loss = "" if state.loss is None else f"{state.loss:.4f}"
-        table.add_row(Text(state.label), f"{state.share:.0%}", loss)
+        table.add_row(Text(printable(state.label)), f"{state.share:.0%}", loss)
     if len(now.running) > MOST_RUNNING:
         table.add_row(f"and {len(now.running) - MOST_RUNNING} more", "", "")
     bar = Table.grid()  # a bar alone does not end its line

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from types import FrameType
 
 from isoloss.runs.database import gone, held
 from isoloss.runs.problems import StoreError, StoreUnwritable
@@ -81,6 +82,10 @@ class UnderWay:
         """Run the tasks, `size` at a time, until each is done or has failed."""
         if not isinstance(executor, Crew):
             self._portions = Portions(most=1)
+        with interrupted_once():
+            self._run(executor, size, progress)
+
+    def _run(self, executor: Executor, size: int, progress: Progress) -> None:
         try:
             with held(self.store.path):
                 while self.waiting or self.flying:
@@ -94,10 +99,10 @@ class UnderWay:
                     self._collect(executor, progress)
                 self._hear(progress)
         except BaseException as error:
-            with undisturbed():
-                self._stop(executor)
+            self._stop(executor)
             if isinstance(error, KeyboardInterrupt):
-                progress.say(f"stopped: {self._finished()}; the same call goes on from there")
+                said = f"stopped: {self._finished()}; the same call goes on from there"
+                raise KeyboardInterrupt(said) from None
             raise
 
     def tidy(self) -> None:
@@ -264,16 +269,22 @@ class UnderWay:
         nowhere.
         """
         self._look()
-        states = [self._states[task.key] for task in tasks]
-        claimed = any((state.claim or "").startswith(self.orders.sweep) for state in states)
+        # What it ended before is written down.
+        self.done.update(task.key for task in tasks if self._is("done", task))
+        claimed = any(
+            (self._states[task.key].claim or "").startswith(self.orders.sweep)
+            or task.key in self.done
+            for task in tasks
+        )
+        tasks = [task for task in tasks if task.key not in self.done]
         try:
             self._deaths.of(tasks, claimed, how)
         except StoreError as error:
             raise StoreError(f"{error} ({self._finished()})") from None
         self.store.give_up(self.orders.sweep, [task.key for task in tasks])
-        if len(tasks) > 1:
+        if len(tasks) != 1:
             progress.say(f"the worker of {len(tasks)} tasks {how}; each is tried again alone")
-        elif reason := self._deaths.hopeless(states[0], how):
+        elif reason := self._deaths.hopeless(self._states[tasks[0].key], how):
             self.store.fail(tasks[0].key, reason, f"{self.orders.sweep}:{uuid.uuid4().hex}")
             self._failed(tasks[0], reason, progress)
             return
@@ -291,14 +302,20 @@ class UnderWay:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Lets what must be put in order be put in order: a second interrupt of the keyboard waits for
-    the end of this block.
+def interrupted_once() -> Iterator[None]:
+    """Lets a sweep put in order what must be: after a first interrupt of the keyboard, others are
+    not heard until the end of this block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, first)
     try:
         yield
     finally:
