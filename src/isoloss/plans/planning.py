@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from isoloss.fits import Comparison, Fit, ResultWarning, Standing, WarningKind
-from isoloss.formats import Precision
+from isoloss.fits import Comparison, ResultWarning, Standing, WarningKind
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
-from isoloss.plans.checks import Spellings, as_count, as_precisions, check_level, check_switch
+from isoloss.plans.checks import Spellings, as_count, check_level, check_switch
 from isoloss.plans.costs import Hardware, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
@@ -23,10 +21,8 @@ from isoloss.plans.result import Plan
 from isoloss.plans.ridges import Ridge, ridges_of, widened, withheld_by_ridges
 from isoloss.plans.search import (
     LawsLike,
-    Member,
     Panel,
     Space,
-    blind,
     far,
     levels_of,
     loss_of,
@@ -50,18 +46,17 @@ from isoloss.plans.warnings_of_plan import (
     warnings_of,
 )
 from isoloss.plans.what_laws_see import (
-    cannot_tell_apart,
+    Spelled,
+    candidates_of,
+    check_told,
     defined_nowhere,
-    left_out,
+    known_of,
     not_repeating,
     not_told_apart,
+    silent,
     unseen_of,
 )
 from isoloss.runs import compact
-
-INSTEAD = "use a precision-aware law or one precision"
-#: The candidates, and why fitted levels are none.
-Asked = tuple[tuple[Precision, ...], dict[str, str]]
 
 
 def plan(
@@ -122,7 +117,7 @@ def plan(
 
 
 def _without_repetition(
-    laws: LawsLike, asked: Asked, use: Use, draws: int, extrapolate: bool, group: str | None
+    laws: LawsLike, asked: Spelled, use: Use, draws: int, extrapolate: bool, group: str | None
 ) -> Plan | None:
     """The plan where all tokens are unique, if no choice needs more of them than there are."""
     unique = use.budget.unique_tokens
@@ -140,16 +135,16 @@ def _without_repetition(
 
 
 def _plan(
-    laws: LawsLike, asked: Asked, use: Use, draws: int, extrapolate: bool, group: str | None
+    laws: LawsLike, asked: Spelled, use: Use, draws: int, extrapolate: bool, group: str | None
 ) -> Plan:
     """The plan, once its arguments are checked."""
     budget, device, level = use.budget, use.device, use.level
     repeated = repeating(members_of(laws, group), budget.unique_tokens)
     members = repeated.members
     metric = metric_of_all(members)
-    candidates, nowhere = _known(members, asked[0])
+    candidates, nowhere = known_of(members, asked[0])
     panel = Panel.of(members, candidates)
-    _check_told(panel)
+    check_told(panel)
     space = space_of(budget, device, (*candidates, *nowhere))
     plans = Plans(panel, space.pick(range(len(candidates))), budget, draws, device)
     order, difference, lost = _ranked(plans)
@@ -170,7 +165,7 @@ def _plan(
         *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
-        *_silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
+        *silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
         *disagreeing(by_law), *not_told_apart(panel), *unseen_of(panel), *defined_nowhere(nowhere),
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
@@ -183,7 +178,7 @@ def _plan(
         (*choices, *bare), by_law, str(budget), str(device), level, withheld, {**asked[1], **lost},
         tuple(dict.fromkeys(warnings)), question=question, metric=metric,
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
-        repetition=_epochs(first.tokens, budget.unique_tokens),
+        repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
     )  # fmt: skip
 
@@ -242,60 +237,6 @@ def _ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
     why = "no loss at any size that the budget allows, or not for all replicates of all laws"
     lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in known}
     return order, difference, lost
-
-
-def candidates_of(laws: object, given: Spellings | None) -> Asked:
-    """The candidates, each once, and the fitted levels left out for sparsity, with reasons."""
-    if given is not None:
-        return as_precisions(given), {}
-    fits = [laws] if isinstance(laws, Fit) else []
-    fits = [e.fit for e in laws.entries] if isinstance(laws, Comparison) else fits
-    found, sparse = [], {}
-    for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
-        try:
-            found.append(Precision.parse(name))
-        except ValueError:  # a level is printed as its precision and then its sparsity
-            sparse[name] = f"'{name}': pruned weights are not planned"
-    return tuple(dict.fromkeys(found or [Precision("bf16")])), sparse
-
-
-def _known(
-    members: Sequence[Member], candidates: Sequence[Precision]
-) -> tuple[tuple[Precision, ...], dict[Precision, str]]:
-    """The candidates at which a law is defined, and why none is at the others."""
-    told = [m.unknown(candidates) for m in members]
-    name = members[0].law.name
-    reasons = {
-        p: f"{name}: {told[0][k]}"
-        for k, p in enumerate(candidates)
-        if all(own[k] is not None for own in told)
-    }
-    kept = tuple(p for p in candidates if p not in reasons)
-    if not kept:
-        lost, why = next(iter(reasons.items()))
-        raise PlanError(
-            f"no candidate is defined for any of {len(members)} laws; for '{lost}': {why}"
-        )
-    return kept, reasons
-
-
-def _check_told(panel: Panel) -> None:
-    """Raise PlanError where several candidates have one loss to every law.
-
-    One that is seen among others that no law sees is planned: the others are bounds, or unknown.
-    """
-    candidates, members = panel.precisions, panel.members
-    if len(candidates) < 2 or sum(map(bool, panel.seers)) == 1:
-        return
-    if all(blind(m, candidates) for m in members):
-        raise PlanError(cannot_tell_apart([m.law for m in members], "the candidates", INSTEAD))
-
-
-def _silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
-    """Warnings about the laws that see no candidate, where others see some."""
-    if not own:
-        return ()
-    return tuple(left_out(m) for i, m in enumerate(panel.members) if i not in own)
 
 
 def _beside(k: int, first: Choice, plans: Plans, use: Use, difference: Array) -> Choice:
@@ -385,13 +326,6 @@ def _unseen(j: int, space: Space, first: Choice, use: Use) -> Choice:
         is_point=first.is_point,
         **_priced(n, d, j, space, use),
     )
-
-
-def _epochs(tokens: float, unique: float | None) -> str | None:
-    """How often tokens repeat, in words; None where all are taken as unique."""
-    if unique is None:
-        return None
-    return f"{tokens / unique:.3g} epochs of {compact(unique)} unique tokens"
 
 
 def _counted(params: float, budget: Budget) -> float:
