@@ -182,6 +182,21 @@ class FirstRuns:
             )
             for r in self.laws
         )  # fmt: skip
+        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
+        return [
+            Section("First runs", tuple(self._headline())),
+            Section(what, note, head, runs),
+            Section(
+                "If a published law is right",
+                ("half the expected interval, and the half that answers the question",),
+                ("law", "weight", "its answer", "beyond the runs", "half", "needed", "answered"),
+                laws,
+            ),
+            self._rivals_section(),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+        ]
+
+    def _rivals_section(self) -> Section:
         own = (
             f"these runs ({self.shape})",
             str(len(self)),
@@ -194,27 +209,15 @@ class FirstRuns:
              f"{r.spread:.3g}", f"{r.cost:.3g} x")
             for r in self.rivals
         )  # fmt: skip
-        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
-        return [
-            Section("First runs", tuple(self._headline())),
-            Section(what, note, head, runs),
-            Section(
-                "If a published law is right",
-                ("half the expected interval, and the half that answers the question",),
-                ("law", "weight", "its answer", "beyond the runs", "half", "needed", "answered"),
-                laws,
+        return Section(
+            "Other designs of the same cost",
+            (
+                "each the best of several sizes, at any tokens per param; equal at: the cost "
+                "of an equal interval by more seeds",
             ),
-            Section(
-                "Other designs of the same cost",
-                (
-                    "each the best of several sizes, at any tokens per param; equal at: the cost "
-                    "of an equal interval by more seeds",
-                ),
-                ("design", "runs", "tokens/param", "half", "answered", "V_K", "equal at"),
-                ((*own, f"{self.spread:.3g}", "1 x"), *rivals),
-            ),
-            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
-        ]
+            ("design", "runs", "tokens/param", "half", "answered", "V_K", "equal at"),
+            ((*own, f"{self.spread:.3g}", "1 x"), *rivals),
+        )
 
     def _headline(self) -> list[str]:
         lines = [
