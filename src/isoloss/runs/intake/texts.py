@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isoloss.files import printable
 from isoloss.runs.problems import RunsError
 
 EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
@@ -14,14 +15,9 @@ EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
 MOST_NAMES = 40
 
 
-def printable(text: str) -> str:
-    """The text with control characters, and those that turn its direction, written out."""
-    if text.isprintable():
-        return text
-    # A space of any width is one.
-    return "".join(
-        each if each.isprintable() else " " if each == "\xa0" else repr(each)[1:-1] for each in text
-    )
+def name_of(column: str) -> str:
+    """The name of a column that can be shown; a space of any kind is one."""
+    return printable(column.replace("\xa0", " "))
 
 
 def listed(columns: Sequence[str]) -> str:
