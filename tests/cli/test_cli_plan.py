@@ -124,3 +124,46 @@ def test_a_model_is_served_by_its_shape(shell, tmp_path) -> None:
     assert "mixture of experts: laws take the 35.7B params that one token uses for N" in sparse
     told = shell(*use, "--params", "671B active 37B").stdout
     assert "671B params, 37B active; keys and values of a dense model of these" in told
+
+
+FP8 = ("plan", "sun2025", "--train", "64 h100 for 30 days", "--precision", "bf16,e4m3 g:e5m2")
+
+
+def test_the_fp8_question_prints_from_where_it_pays(shell) -> None:
+    text = shell(*FP8).stdout
+    assert "From which speed-up on they pay against bf16" in text
+    assert "at least 1.01x" in text
+    assert "published runs" in text
+    found = json.loads(shell(*FP8, "--json").stdout)["break_evens"]
+    assert [round(each["speed_up"], 2) for each in found] == [1.01]
+    assert (found[0]["standing"], found[0]["figures"]) == ("at least", 13)
+
+
+def test_shares_of_peaks_are_taken_as_exact_and_a_measured_table_comes_first(
+    shell, tmp_path
+) -> None:
+    text = shell(*FP8, "--mfu", "bf16=.4,fp8=.25").stdout
+    assert "throughput: bf16 peak x MFU 0.4, taken as exact (no kernel measured)" in text
+    assert "1.25x (given)" in text
+    table = tmp_path / "rates.csv"
+    table.write_text("precision,flop_per_s\nbf16,3e14\ne4m3 g:e5m2,3.3e14\n")
+    told = shell(*FP8, "--mfu", "0.35", "--throughput", str(table)).stdout
+    assert "throughput: measured, taken as exact" in told
+    assert "1.10x (measured)" in told
+    refused = shell(*FP8, "--mfu", "fast")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "cannot read mfu 'fast'; write one share of the peak, as 0.4" in refused.stderr
+
+
+def test_the_memory_of_training_is_counted_as_said(shell) -> None:
+    month = ("plan", "kumar2024", "--train", "64 h100 for 100 years", "--precision", "bf16")
+    usual = shell(*month).stdout
+    assert "training memory: 80 of 80 GB on each of 64 h100 (at least: 16 bytes a param" in usual
+    assert "hours, training memory" in usual
+    words = "sequences=1,context=8192,recomputed=blocks"
+    counted = shell(*month, "--training-memory", words).stdout
+    assert "activations of 1 x 8192 tokens a device, blocks recomputed" in counted
+    free = shell(*month, "--training-memory", "off").stdout
+    assert "training memory" not in free
+    assert "would hold it" in free
+    assert "has 'moment=int8'" in shell(*month, "--training-memory", "moment=int8").stderr

@@ -125,7 +125,7 @@ REFUSED = {
     "nothing saved there": (["predict", "absent.json", *ASK], "there is no file 'absent.json'"),
     "not saved by isoloss": (
         ["predict", "list.json", *ASK],
-        "'list.json' is not a law, fit, comparison or plan",
+        "'list.json' is not a table map, law, fit, comparison or plan",
     ),
     "newer schema": (["predict", "newer.json", *ASK], "'newer.json' has schema 99"),
     "a folder": (["predict", ".", *ASK], "error: cannot read '.': it is a folder\n"),

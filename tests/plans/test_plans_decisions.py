@@ -26,7 +26,7 @@ def test_the_truth_itself_regrets_nothing_and_others_do(teams, seed: int) -> Non
     oracle = teams.Oracle.of(who.truth, who.family.precisions, who.family.hardware)
     compute = 10 * who.compute
     asked = {"precision": who.family.precisions, "extrapolate": True}
-    best = plan(who.truth, Budget(compute), who.family.hardware, **asked).best
+    best = plan(who.truth, Budget(compute), teams.at_peaks(who.family.hardware), **asked).best
     reached = oracle.loss(best.params, best.tokens, best.precision)
     assert oracle.needed(reached, compute) == pytest.approx(compute, rel=1e-5)
     worse = oracle.loss(3 * best.params, best.tokens / 3, best.precision)

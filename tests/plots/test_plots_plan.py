@@ -190,7 +190,10 @@ def test_published_models_stand_in_the_picture_and_in_its_legend() -> None:
     places = {(float(m.get_xdata()[0]), float(m.get_ydata()[0])) for m in marks}  # type: ignore[index]
     near = nearest_models(60e9, 1e12)
     assert places == {(m.active, m.tokens) for m in near}
-    assert all(m.name in words(figure) for m in near)
+    named = ", ".join(f"{x} {m.name}" for x, m in zip("abcd", near, strict=True))
+    assert f"Published models: {named}." in words(figure)
+    letters = " ".join(t.get_text() for t in left.texts if set(t.get_text()) <= set("abcd "))
+    assert sorted(letters.replace(" ", "")) == list("abcd")
     assert "published models (active params)" in words(figure)
     excess = plot(replace(found, metric="excess_risk", drawn=found.charts))
     assert "published models" not in words(excess)

@@ -25,6 +25,8 @@ from isoloss.runs import RunsError, compact, number
         (" .5 ", 0.5),
         ("-3", -3.0),
         ("7 B", 7e9),
+        ("2.5 billion", 2.5e9),
+        ("3Trillion", 3e12),
         (12, 12.0),
         (np.int64(5), 5.0),
     ],

@@ -195,12 +195,28 @@ def test_any_data_frame_is_read(kind):
 
 def test_optional_values_that_cannot_be_used_become_unknown_with_a_warning():
     with pytest.warns(
-        ValueIgnored,
-        match=r"column 'params_kind' has 'all'; accepted is one of non_embedding, total",
+        ValueIgnored, match=r"column 'lr_peak' has -1; accepted is a finite number above 0"
     ):
-        table = Runs([Run(1, 1, "bf16", 1.0, params_kind="all")])
-    assert table["params_kind"].tolist() == [None]
+        table = Runs([Run(1, 1, "bf16", 1.0, lr_peak=-1.0)])
+    assert np.isnan(table["lr_peak"]).all()
     assert table["status"].tolist() == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("params_kind", "all"),
+        ("kernels", "fast"),
+        ("loss_se", -0.01),
+        ("metric", "accuracy"),
+        ("unique_tokens", 0.0),
+        ("status", "odd"),
+    ],
+)
+def test_a_value_that_changes_what_a_row_means_excludes_it(column, value):
+    table = Runs([Run(1, 1, "bf16", 1.0, **{column: value}), Run(1, 1, "bf16", 1.0)])
+    assert table["status"].tolist() == ["excluded", "ok"]
+    assert f"column '{column}' has" in table["reason"][0]
 
 
 def test_an_empty_table_has_no_rows_and_prints():

@@ -151,10 +151,10 @@ class Budget:
         decoder: Decoder | Mixture | str | None = None,
         training_memory: TrainingRule | str | None = USUAL,
     ) -> None:
-        params, every = active_and_all(params)
+        active, every = active_and_all(params)
         given: dict[str, Any] = {
             "train": train, "hours": hours, "money": money, "memory": memory, "speed": speed,
-            "served": served, "params": params, "tokens": tokens, "unique_tokens": unique_tokens,
+            "served": served, "params": active, "tokens": tokens, "unique_tokens": unique_tokens,
             "price": price,
         }  # fmt: skip
         given = _told(given | {"devices": devices})

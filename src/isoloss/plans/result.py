@@ -182,8 +182,8 @@ class Plan:
             Section(
                 "Choices, least expected loss first",
                 (
-                    f"intervals of {percent(self.level)} over laws and bootstrap replicates, "
-                    "each planned again",
+                    f"intervals of {percent(self.level)} over {self._over()} and bootstrap "
+                    "replicates, each planned again",
                     "loss: by the laws that see the precision; over the first: by those that see "
                     "both",
                 ),
@@ -281,6 +281,10 @@ class Plan:
     def _unit(self) -> str:
         """The currency for the head of a column."""
         return f" ({self.currency})" if self.currency else " (money)"
+
+    def _over(self) -> str:
+        """What intervals are over, besides replicates."""
+        return "rates, laws" if any(c.in_doubt for c in self.choices) else "laws"
 
     def _costs(self) -> Section | None:
         """Device hours, time and money of every choice; None on a cost model."""

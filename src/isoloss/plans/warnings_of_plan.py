@@ -81,7 +81,6 @@ def warnings_of(
         known = "that of published runs, not of yours" if first.in_doubt else known
         text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
-    found += emulated_of(first, device)
     if space.spendings and not first.binding and space.tokens is None:
         found.append(
             ResultWarning(
@@ -103,11 +102,12 @@ def warnings_of(
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
 
 
-def emulated_of(first: Choice, device: Hardware) -> list[ResultWarning]:
-    """A warning for each class that formats without products of their own run in."""
-    where: dict[tuple[str, ...], list[str]] = {}
-    for name, classes in zip(first.emulated, first.runs_in, strict=False):
-        where.setdefault(classes, []).append(name)
+def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarning]:
+    """A warning for the formats without products of their own, by the classes they run in."""
+    where: dict[tuple[str, ...], dict[str, None]] = {}
+    for choice in choices:
+        for name, classes in zip(choice.emulated, choice.runs_in, strict=False):
+            where.setdefault(classes, {})[name] = None
     return [
         ResultWarning(
             WarningKind.UNTESTED,

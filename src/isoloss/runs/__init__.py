@@ -3,36 +3,44 @@ counts.
 """
 
 from isoloss.runs.columns import COLUMNS, Column
-from isoloss.runs.decoder import Decoder, Flops
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import READERS, Opened, Origin, Reader
+from isoloss.runs.intake import READERS, Opened, Origin, Reader, TableMap, Understood, printable
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
     DownloadError,
+    EndingTaken,
     LossConverted,
     NothingUsable,
+    OddCounts,
     PerplexitySuspected,
     RunsError,
     RunsWarning,
     StoreError,
+    TrajectoriesFound,
     ValueIgnored,
 )
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, PublicTable, bundled_table, data_folder
-from isoloss.runs.reading import as_runs, read
+from isoloss.runs.reading import as_runs, joined, read
 from isoloss.runs.run import Run
 from isoloss.runs.saving import WRITERS, save_frame
 from isoloss.runs.shapes import (
+    ENDS,
     MODELS,
     SHAPES,
+    Decoder,
+    Flops,
     GroupedHeads,
     LatentHeads,
+    Matrix,
     Mixture,
     PublishedModel,
     PublishedShape,
     as_shape,
+    names_in,
     nearest_models,
+    own_precisions,
     read_config,
 )
 from isoloss.runs.stored import STORES
@@ -52,12 +60,13 @@ from isoloss.runs.table import Runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS", "Column",
-    "Crew", "Decoder", "DownloadError", "Flops", "Grid", "GroupedHeads", "LatentHeads",
-    "LossConverted", "Metric", "Mixture", "NothingUsable", "Opened", "Origin", "Outlook",
-    "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel", "PublishedShape",
-    "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Store", "StoreError", "Swept", "Task",
-    "TaskState", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
-    "cores", "data_folder", "metric_of", "nearest_models", "number", "outlook", "read",
-    "read_config", "save_frame", "sweep",
+    "COLUMNS", "ENDS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS",
+    "Column", "Crew", "Decoder", "DownloadError", "EndingTaken", "Flops", "Grid", "GroupedHeads",
+    "LatentHeads", "LossConverted", "Matrix", "Metric", "Mixture", "NothingUsable", "OddCounts",
+    "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance", "PublicTable",
+    "PublishedModel", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning",
+    "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrajectoriesFound",
+    "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
+    "cores", "data_folder", "joined", "metric_of", "names_in", "nearest_models", "number",
+    "outlook", "own_precisions", "printable", "read", "read_config", "save_frame", "sweep",
 ]

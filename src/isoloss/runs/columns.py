@@ -4,8 +4,6 @@ share.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,35 +82,3 @@ COLUMNS: tuple[Column, ...] = (
 BY_NAME: dict[str, Column] = {column.name: column for column in COLUMNS}
 REQUIRED: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.required)
 NUMERIC: frozenset[str] = frozenset(c.name for c in COLUMNS if c.kind != "text")
-
-# Names under which exports often carry a required column: suggested in errors, never applied
-# unasked.
-OFTEN_CALLED: dict[str, tuple[str, ...]] = {
-    "params": (
-        "n",
-        "n_params",
-        "num_params",
-        "parameters",
-        "model_size",
-        "non_embedding_parameters",
-        "size",
-    ),
-    "tokens": ("d", "d_tokens", "n_tokens", "num_tokens", "train_tokens", "tokens_seen"),
-    "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss", "final_loss", "test_loss"),
-    "precision": ("format", "dtype", "bits", "w_bits", "quantisation", "quantization"),
-}
-
-
-def suggestion(wanted: str, present: Iterable[str]) -> str:
-    """The present column that most likely holds the wanted one, or 'NAME' when none looks like
-    it.
-    """
-    names = list(present)
-    lowered = {name.lower().rsplit(".", 1)[-1]: name for name in reversed(names)}
-    for alias in OFTEN_CALLED.get(wanted, ()):
-        if alias in lowered:
-            return lowered[alias]
-    words = [wanted, *(alias for alias in OFTEN_CALLED.get(wanted, ()) if len(alias) > 3)]
-    containing = [name for word in words for name in names if word in name.lower()]
-    close = difflib.get_close_matches(wanted, names, n=1)
-    return next(iter(containing + close), "NAME")

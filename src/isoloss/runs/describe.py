@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME
+from isoloss.runs.intake import printable
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 from isoloss.runs.provenance import Provenance
@@ -110,7 +111,7 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         is_count = name in BY_NAME and BY_NAME[name].kind == "count"
         return compact(value) if is_count else f"{value:.5g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _reasons(frame: pl.DataFrame, most: int = 6) -> list[tuple[str, int]]:
@@ -159,7 +160,7 @@ def _worth_saying(frame: pl.DataFrame, name: str) -> bool:
 def _counts(frame: pl.DataFrame, name: str, most: int = 20) -> str:
     """The values of a text column with how many rows hold each."""
     counted = Counter(
-        value if value is not None else "unknown" for value in frame[name].to_list()
+        printable(str(value)) if value is not None else "unknown" for value in frame[name].to_list()
     ).most_common()
     if len(counted) == 1:
         return str(counted[0][0])

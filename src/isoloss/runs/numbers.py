@@ -1,4 +1,4 @@
-"""Numbers as people write them: 1.3B, 20M, 4k, 1e21, 1,300,000."""
+"""Numbers as people write them: 1.3B, 20M, 4k, 1e21, 1,300,000, 2.5 billion."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from numbers import Real
 from isoloss.runs.problems import RunsError
 
 SUFFIXES: dict[str, int] = {"": 0, "k": 3, "m": 6, "b": 9, "g": 9, "t": 12}
+WORDS: dict[str, int] = {
+    "thousand": 3, "thousands": 3, "million": 6, "millions": 6, "mio": 6, "mn": 6, "billion": 9,
+    "billions": 9, "bn": 9, "trillion": 12, "trillions": 12,
+}  # fmt: skip
+_POWERS = SUFFIXES | WORDS
 
-_NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([kmbgt]?|" + "|".join(WORDS) + ")",
+    re.IGNORECASE,
+)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,_])\d{3})(?:\1\d{3})*(?:\.\d+)?")
 WRITE = "write a finite number like 1.3B, 20M, 4k, 1e21 or 1,300,000"
 
@@ -19,7 +27,8 @@ WRITE = "write a finite number like 1.3B, 20M, 4k, 1e21 or 1,300,000"
 def number(text: object) -> float:
     """The number that a text such as '1.3B', '20M', '1e21' or '1,300,000' means.
 
-    k, M, B (or G) and T stand for 1e3, 1e6, 1e9 and 1e12, in either case. Numbers pass through.
+    k, M, B (or G) and T, or the words thousand to trillion, stand for 1e3, 1e6, 1e9 and 1e12, in
+    either case. Numbers pass through.
     Raises RunsError for anything else, infinities and NaN included.
     """
     value = _value(text)
@@ -44,7 +53,7 @@ def _value(text: object) -> float | None:
     # Through Decimal, so that 1.1B is the float nearest to 1100000000 and not the product of two
     # roundings.
     try:
-        return float(Decimal(match[1]).scaleb(SUFFIXES[match[2].lower()]))
+        return float(Decimal(match[1]).scaleb(_POWERS[match[2].lower()]))
     except ArithmeticError:  # an exponent beyond that of any number here
         return None
 

@@ -24,6 +24,18 @@ class LossConverted(RunsWarning):
     """The name of the loss column says a unit other than nats, from which losses were converted."""
 
 
+class EndingTaken(RunsWarning):
+    """A column that is not called status holds the endings of runs, and leaves rows out."""
+
+
+class OddCounts(RunsWarning):
+    """Params, tokens or FLOPs of a table look as if they were in another unit, or one row does."""
+
+
+class TrajectoriesFound(RunsWarning):
+    """Rows look like evaluations along runs, which no column ``group`` says."""
+
+
 class NothingUsable(RunsWarning):
     """No row of the table can be used."""
 

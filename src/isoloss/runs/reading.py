@@ -4,7 +4,6 @@ a list of these.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add
@@ -13,14 +12,30 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.files import did_you_mean, reason, shown
+from isoloss.files import did_you_mean, load, reason, shown
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake import Opened, Origin, checked, filled, frame_of, open_file, unit_of
+from isoloss.runs.intake import (
+    Opened,
+    Origin,
+    TableMap,
+    Understood,
+    arranged,
+    check_magnitudes,
+    checked,
+    frame_of,
+    not_last,
+    open_file,
+    say_trajectories,
+    understood,
+    with_constant,
+    with_reasons,
+)
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.run import Run
+from isoloss.runs.stored import STORES
 from isoloss.runs.sweeps import Store
 from isoloss.runs.table import Runs
 
@@ -34,6 +49,8 @@ def read(
     columns: ColumnNames | None = None,
     precision: str | None = None,
     perplexity: bool | str = False,
+    last: str | None = None,
+    map: TableMap | str | Path | None = None,
     strict: bool = False,
     **constants: Any,
 ) -> Runs:
@@ -45,18 +62,25 @@ def read(
         A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data
         frame, a `Store`, `Runs`, a `Run`, or a list of these, which are joined.
     columns
-        Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"].
+        Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"]. Products
+        and quotients of columns and numbers are taken too: {"tokens": "tokens (B)*1e9"}.
     precision
         One spelling for all rows, or a template "w{w_bits} a{a_bits}" filled from the row's
         columns; a part whose value is missing is left out.
     perplexity
         True where the loss column is perplexity, or the name of the column that is.
+    last
+        The column that names the run of each row, where rows are evaluations along runs: all but
+        the last row of each, by tokens, are excluded.
+    map
+        How a table was read before, as ``runs.understood.map`` or a file of it; what is given
+        beside it stands in its place.
     strict
         Raise for the first row that cannot be used, instead of keeping it as excluded.
     **constants
         A value for a column of every row (source="mine", tokens="30B"); for a public table also its
-        own options, such as eval_set. In a list, columns, precision and perplexity are for your own
-        files and not for public tables.
+        own options, such as eval_set. In a list, columns, precision, perplexity and last are for
+        your own files and not for public tables, and files that name no source are one each.
 
     Returns
     -------
@@ -66,31 +90,90 @@ def read(
     Raises
     ------
     RunsError
-        The source cannot be read, a column is missing or named twice, or, where `strict`, a row
-        cannot be used.
+        The source cannot be read, a column is missing, named twice or plausible in two units, or,
+        where `strict`, a row cannot be used.
     """
     source = _made(source)
     if isinstance(source, list | tuple):
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
+        own |= {"last": last, "map": map}
         parts = [
             read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
         ]
-        return reduce(add, parts)
+        return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
-        if columns or precision or perplexity:
+        if columns or precision or perplexity or last or map:
             raise RunsError(
-                f"'{source}' is a public table; columns, precision and perplexity are for your own"
+                f"'{source}' is a public table; columns, precision, perplexity, last and map "
+                "are for your own"
             )
         return _with_constants(source, constants, strict)
     named = _named(columns, perplexity, constants)
-    opened = _opened(source)
-    frame, found = _arranged(opened, named, precision, bool(perplexity), constants)
-    origin = Origin(opened.origin.name, opened.origin.rows, named)
-    table = checked(frame, origin, strict, found)
+    asked = _map(map).with_more(TableMap(named, precision, bool(perplexity), last, constants))
+    table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
-    return Runs.from_checked(table, {**before, **_provenance(table)})
+    return Runs.from_checked(table, {**before, **_provenance(table)}, how)
+
+
+def _map(given: TableMap | str | Path | None) -> TableMap:
+    if given is None:
+        return TableMap()
+    found = load(given) if isinstance(given, str | Path) else given
+    if not isinstance(found, TableMap):
+        kind = type(found).__name__
+        raise RunsError(f"map is a {kind}; it is a TableMap, or a file of one (--map keeps it)")
+    return found
+
+
+def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Understood | None]:
+    """The checked rows of a table of the user's own, and how it was read; None of what was read
+    before.
+    """
+    opened = _opened(source)
+    kept = isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
+    found = arranged(opened, asked, settled=kept)
+    table = checked(found.frame, found.origin, strict, found.found)
+    if asked.last is not None:
+        table = with_reasons(table, not_last(table, asked.last, found.origin))
+    if isinstance(source, Runs) or found.settled:
+        return table, None
+    check_magnitudes(table, found.origin, found.told)
+    runs = None if asked.last is not None else say_trajectories(table, found.origin)
+    return table, understood(found, opened.frame, table, asked, runs)
+
+
+def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
+    """Several tables as one, each a source of its own where it names none.
+
+    Parameters
+    ----------
+    parts
+        The runs of each table.
+    names
+        What each is called where it names no source; None for runs that stay as they are.
+
+    Returns
+    -------
+    Runs
+        All rows. Losses of two files may be of other data or tokenizers, so nothing pools them
+        until they are given one source.
+    """
+    told = []
+    for runs, name in zip(parts, names, strict=True):
+        unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
+        told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
+    return reduce(add, told)
+
+
+def _source_of(source: Any, place: int) -> str | None:
+    """What a table of a list is called as a source; None for runs, whose sources are known."""
+    if _public(source) or isinstance(source, Runs | Run):
+        return None
+    if isinstance(source, Store):
+        return source.path.name
+    return Path(source).name if isinstance(source, str | Path) else f"table {place}"
 
 
 def as_runs(source: Any) -> Runs:
@@ -152,7 +235,7 @@ def _with_constants(name: str, constants: Mapping[str, Any], strict: bool) -> Ru
         _check_constant(key, value)
     frame = load_table(TABLES[name], own)
     for key, value in rest.items():
-        frame = _constant(frame, key, value, name)
+        frame = with_constant(frame, key, value, name)
     table = checked(frame, Origin(name, settled=True), strict)
     return Runs.from_checked(table, _provenance(table))
 
@@ -201,104 +284,10 @@ def _named(
     return named
 
 
-def _arranged(
-    opened: Opened,
-    named: Mapping[str, str],
-    precision: str | None,
-    is_perplexity: bool,
-    constants: Mapping[str, Any],
-) -> tuple[pl.DataFrame, dict[str, dict[int, str]]]:
-    """The raw frame under canonical names, and what is already known to be wrong in it."""
-    name = opened.origin.name
-    spelled = None if precision is None else filled(precision, opened.frame, name)
-    frame = _renamed(opened.frame, named, name)
-    if precision is not None and spelled is not None:
-        frame = _set_precision(frame, spelled, precision, name)
-    found: dict[str, dict[int, str]] = {}
-    if is_perplexity and "loss" in frame.columns:
-        frame, found["loss"] = _loss_from_perplexity(frame)
-        frame = _metric_of_logarithms(frame)
-    for key, value in constants.items():
-        frame = _constant(frame, key, value, name)
-    return _with_typed_extras(frame), found
-
-
-def _renamed(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> pl.DataFrame:
-    """The frame with the named columns under their canonical names; one that stood there keeps
-    '_in_file'.
-    """
-    for canonical, own in columns.items():
-        if own not in frame.columns:
-            there = ", ".join(frame.columns)
-            raise RunsError(
-                f"{name} has no column '{own}' to take {canonical} from; its columns are {there}"
-            )
-    numbers = [canonical for canonical in columns if canonical in NUMERIC]
-    for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
-        if columns[first] == columns[second]:
-            raise RunsError(f"column '{columns[first]}' is named as both {first} and {second}")
-    taken = {canonical: frame[own].alias(canonical) for canonical, own in columns.items()}
-    kept = []
-    for series in frame.get_columns():
-        if series.name in taken and columns[series.name] != series.name:
-            kept.append(series.alias(f"{series.name}_in_file"))
-        elif series.name not in columns.values():
-            kept.append(series)
-    return pl.DataFrame([*taken.values(), *kept])
-
-
 def _known_column(name: str) -> None:
     if name not in BY_NAME:
         meant = did_you_mean(name, BY_NAME, 1, 0.6) or f"accepted are {', '.join(BY_NAME)}"
         raise RunsError(f"runs have no column '{name}'; {meant}")
-
-
-def _set_precision(
-    frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str
-) -> pl.DataFrame:
-    present = (
-        frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
-    )
-    if any(value not in (None, "", template) for value in present):
-        raise RunsError(
-            f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
-        )
-    return frame.with_columns(pl.Series("precision", spelled, dtype=pl.String))
-
-
-def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
-    """The frame with loss = ln(perplexity), and the perplexities that have none."""
-    losses: list[float | None] = []
-    bad: dict[int, str] = {}
-    for index, raw in enumerate(frame["loss"].to_list()):
-        try:
-            value = number(raw)
-        except RunsError:
-            value = math.nan
-        losses.append(math.log(value) if value > 1 else None)
-        if not value > 1:
-            bad[index] = f"has {raw!r}; accepted is a perplexity above 1"
-    return frame.with_columns(pl.Series("loss", losses, dtype=pl.Float64)), bad
-
-
-def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with metric "nats" where it says perplexity, or nothing, of what was converted."""
-    said = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
-    done = [
-        "nats" if v in (None, "") or unit_of(str(v)) == unit_of("ppl") else str(v) for v in said
-    ]
-    return frame.with_columns(pl.Series("metric", done, dtype=pl.String))
-
-
-def _constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
-    """The frame with a value filled in where the column is absent or unknown."""
-    present = frame[key].to_list() if key in frame.columns else [None] * frame.height
-    differ = [one for one in present if one not in (None, "") and not _same(one, value)]
-    if differ:
-        raise RunsError(
-            f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
-        )
-    return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
 
 
 def _check_constant(key: str, value: Any) -> None:
@@ -306,21 +295,3 @@ def _check_constant(key: str, value: Any) -> None:
     _known_column(key)
     if key in NUMERIC:
         number(value)
-
-
-def _same(one: object, other: object) -> bool:
-    try:
-        return number(one) == number(other)
-    except RunsError:
-        return str(one) == str(other)
-
-
-def _with_typed_extras(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its other text columns as numbers where every value is one."""
-    for series in frame.get_columns():
-        if series.name in BY_NAME or series.dtype != pl.String:
-            continue
-        values = series.replace("", None).cast(pl.Float64, strict=False)
-        if values.null_count() == series.replace("", None).null_count() < frame.height:
-            frame = frame.with_columns(values)
-    return frame

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +22,7 @@ WRITERS.register(".json", lambda frame, path: frame.write_json(path))
 WRITERS.register(".jsonl", lambda frame, path: frame.write_ndjson(path))
 
 
-def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False) -> Path:
+def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False, note: str = "") -> Path:
     """Write a data frame, whole or not at all.
 
     Parameters
@@ -31,6 +33,8 @@ def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False) -> Pa
         The file; its ending, one of `WRITERS`, says how it is written.
     force
         Replace a file that exists.
+    note
+        How the table came about, in the metadata of a Parquet file; other formats hold none.
 
     Returns
     -------
@@ -43,7 +47,17 @@ def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False) -> Pa
         The ending is another, the file exists and `force` is not given, or it cannot be written.
     """
     path = check_target(path, force, tuple(WRITERS), RunsError)
-    return write(path, partial(_filled, frame, WRITERS[path.suffix.lower()]), force, RunsError)
+    writer = WRITERS[path.suffix.lower()]
+    if note and path.suffix.lower() == ".parquet":
+        writer = partial(_with_note, note)
+    return write(path, partial(_filled, frame, writer), force, RunsError)
+
+
+def _with_note(note: str, frame: pl.DataFrame, path: Path) -> None:
+    # Older versions of polars write no metadata of one's own.
+    known = "metadata" in signature(pl.DataFrame.write_parquet).parameters
+    more: dict[str, Any] = {"metadata": {"isoloss": note}} if known else {}
+    frame.write_parquet(path, **more)
 
 
 def _filled(

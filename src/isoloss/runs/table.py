@@ -18,7 +18,7 @@ from isoloss.formats import Precision
 from isoloss.runs.choosing import matching
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.describe import as_html, as_text
-from isoloss.runs.intake import Origin, checked, frame_of
+from isoloss.runs.intake import Origin, Understood, checked, frame_of
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.run import Run
@@ -49,6 +49,9 @@ class Runs:
         are), then whatever else the table came with.
     provenance
         Licence and citation by source, of the sources that are known.
+    understood
+        How the table of one's own that the rows are from was read, which prints as one screen;
+        None of other tables.
     precisions
         The precision of every row, parsed.
     usable
@@ -68,6 +71,7 @@ class Runs:
 
     _frame: pl.DataFrame
     provenance: Mapping[str, Provenance]
+    understood: Understood | None
 
     def __init__(
         self, rows: Iterable[Run] = (), provenance: Mapping[str, Provenance] | None = None
@@ -81,7 +85,13 @@ class Runs:
         columns = {name: pl.Series([row[name] for row in known], strict=False) for name in names}
         self._set(checked(pl.DataFrame(columns), Origin("the list of runs")), provenance or {})
 
-    def _set(self, frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> None:
+    def _set(
+        self,
+        frame: pl.DataFrame,
+        provenance: Mapping[str, Provenance],
+        how: Understood | None = None,
+    ) -> None:
+        object.__setattr__(self, "understood", how)
         object.__setattr__(self, "_frame", frame)
         object.__setattr__(self, "provenance", dict(provenance))
 
@@ -93,10 +103,15 @@ class Runs:
         )
 
     @classmethod
-    def from_checked(cls, frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> Runs:
-        """The runs of a frame that isoloss.runs.check.checked returned."""
+    def from_checked(
+        cls,
+        frame: pl.DataFrame,
+        provenance: Mapping[str, Provenance],
+        how: Understood | None = None,
+    ) -> Runs:
+        """The runs of a frame that isoloss.runs.check.checked returned, and how it was read."""
         runs = object.__new__(cls)
-        runs._set(frame, provenance)
+        runs._set(frame, provenance, how)
         return runs
 
     # ---- what is in it
@@ -214,10 +229,12 @@ class Runs:
                     f"a mask of shape {index.shape} cannot choose among {len(self)} runs"
                 )
             index = np.flatnonzero(index)
-        return self.from_checked(self._frame[index.astype(np.int64)], self.provenance)
+        frame = self._frame[index.astype(np.int64)]
+        return self.from_checked(frame, self.provenance, self.understood)
 
     def _filtered(self, condition: pl.Expr) -> Runs:
-        return self.from_checked(self._frame.filter(condition), self.provenance)
+        frame = self._frame.filter(condition)
+        return self.from_checked(frame, self.provenance, self.understood)
 
     def with_columns(self, **values: Any) -> Runs:
         """The runs with these columns set, each an array of one value a run or one value for
@@ -264,10 +281,12 @@ class Runs:
         """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its
         path.
 
+        A Parquet file carries how the table was read (`understood`) in its metadata, as "isoloss".
+
         Raises RunsError for another ending, for a file that exists unless `force`, and where it
         cannot be written.
         """
-        return save_frame(self._frame, Path(path), force)
+        return save_frame(self._frame, Path(path), force, str(self.understood or ""))
 
     def __str__(self) -> str:
         return as_text(self._frame, self._present())

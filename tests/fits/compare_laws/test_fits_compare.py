@@ -202,8 +202,8 @@ def test_a_comparison_and_a_law_survive_files(compared, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is not a law, fit"),
-        ('{"a": 1}', "is not a law, fit"),
+        ("not json", "is not a table map, law, fit"),
+        ('{"a": 1}', "is not a table map, law, fit"),
         ('{"type": "fit", "schema": 99, "value": {}}', "has schema 99 but this isoloss"),
         (
             '{"type": "risk", "schema": 1, "value": {}}',

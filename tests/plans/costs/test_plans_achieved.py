@@ -125,3 +125,14 @@ def test_a_measured_level_carries_the_speed_ups() -> None:
     assert (own.level.is_point, own.level.basis) == (True, "measured")
     assert own.range_of("fp8").middle == pytest.approx(4e14 * gain.middle)
     assert own.range_of("fp8").high == pytest.approx(4e14 * gain.high)
+
+
+def test_too_few_figures_never_put_the_middle_outside() -> None:
+    """One figure above the ratio of peaks, alone in its class."""
+    name = "own-fp6"
+    try:
+        register_speedup(PublishedSpeedup(name, "fp6", 2.4, 2, "us", "B200", "a log"))
+        gain = as_machine("b200").speed_up("fp6")
+        assert (gain.low, gain.middle, gain.high) == pytest.approx((1.0, 2.4, 2.4))
+    finally:
+        SPEEDUPS.remove(name)

@@ -5,7 +5,7 @@ import pytest
 
 from isoloss.fits import fit
 from isoloss.laws import as_inputs, preset
-from isoloss.plans import Budget, as_machine, load, plan
+from isoloss.plans import Budget, as_machine, load, plan, rank_serving
 from isoloss.runs import read
 
 MONTH, FP8, INT8 = "64 h100 for 30 days", "e4m3 g:e5m2", "int8 g:int8"
@@ -143,3 +143,22 @@ def test_break_evens_are_kept(tmp_path) -> None:
     again = load(found.save(tmp_path / "plan.json"))
     assert repr(again.break_evens) == repr(found.break_evens)
     assert again == found
+
+
+def test_block_formats_are_said_once_in_text_and_numbers() -> None:
+    """mxfp8 ran at fp8 without a word, mxfp4 at fp8 while "only memory is saved"."""
+    asked = ["bf16", "mxfp8 g:mxfp8", "mxfp4 g:mxfp4"]
+    found = plan("sun2025", MONTH, precision=asked, extrapolate=True)
+    said = [str(w) for w in found.warnings if "has no products in" in str(w)]
+    assert len(said) == 1
+    assert "h100 has no products in mxfp8, mxfp4: they run in bf16, only memory is saved" in said[0]
+    assert {c.speed_up for c in found.choices} == {1.0}
+    assert [c.runs_in for c in found.choices if c.emulated] == [(("bf16",),)] * 2
+    assert str(found).count("1.00x (runs in bf16)") == 2
+
+
+def test_serving_says_the_same_of_block_formats() -> None:
+    """mxfp8 passed without a word on an H100."""
+    found = rank_serving("published", Budget(params="1B", tokens="20B"), "h100", ["mxfp8", "w8"])
+    told = [str(w) for w in found.warnings if "has no products in" in str(w)]
+    assert ["mxfp8" in each for each in told] == [True]

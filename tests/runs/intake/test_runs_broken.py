@@ -26,6 +26,14 @@ ROWS = {
         "1M,-20M,w4,3",
         "column 'tokens' has '-20M'; accepted is a finite number above 0",
     ),
+    "a count beyond any": (
+        "1M,1e308,w4,3",
+        "column 'tokens' has '1e308'; accepted is a number from 1e-60 to 1e+60",
+    ),
+    "a loss next to nothing": (
+        "1M,20M,w4,5e-324",
+        "column 'loss' has '5e-324'; accepted is a number from 1e-60 to 1e+60",
+    ),
     "unknown suffix": ("1Z,20M,w4,3", f"column 'params' has '1Z'; {NUMBER}"),
     "missing precision": (
         "1M,20M,,3",
@@ -83,7 +91,7 @@ def test_a_row_with_two_problems_tells_both(write):
 
 def test_strict_counts_the_rest(write):
     rows = "".join(ROWS[kind][0] + "\n" for kind in ROWS)
-    with pytest.raises(RunsError, match=r"has 'nan'.*row 3\) and 8 more of 10 rows$"):
+    with pytest.raises(RunsError, match=r"has 'nan'.*row 3\) and 10 more of 12 rows$"):
         read(write(HEADER + GOOD + rows), strict=True)
 
 
@@ -132,6 +140,12 @@ FILES = {
         "runs.csv",
         {},
         "cannot read runs.csv, row 2: unexpected end of data",
+    ),
+    "another separator": (
+        HEADER.replace(",", ";") + "1;2;w4;3,5\n",
+        "runs.csv",
+        {},
+        "runs.csv is separated by ';', not by ',': write it with commas (.csv) or tabs (.tsv), and",
     ),
     "an unknown ending": (
         HEADER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import polars as pl
 import pytest
@@ -70,18 +71,53 @@ def test_a_perplexity_of_one_or_less_is_left_out():
         ("bits_per_byte", "nats/byte"),
         ("val_bits_per_token", "nats"),
         ("val-ppl", "nats"),
+        ("eval/perplexity", "nats"),
+        ("loss (bits)", "nats"),
+        ("eval/loss_bits", "nats"),
+        ("nll in bits", "nats"),
+        ("byte_perplexity", "nats/byte"),
+        ("char ppl", "nats/character"),
     ],
 )
 def test_a_unit_in_the_name_of_the_loss_column_is_taken_and_said(name, metric):
     frame = table(3.0).rename({"loss": name})
-    with pytest.warns(LossConverted, match=f"column '{name}' of the data frame is read as "):
+    with pytest.warns(LossConverted, match=re.escape(f"column '{name}' of the data frame is ")):
         runs = read(frame, columns={"loss": name})
     assert runs["metric"][0] == metric
     assert runs["loss"][0] < 3
     assert read(frame, columns={"loss": name}, metric="nats")["loss"][0] == 3
 
 
-@pytest.mark.parametrize("name", ["loss_at_4_bits", "val_loss_4bits", "supply", "bpcx"])
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("loss_per_byte", "nats/byte"), ("val nats/char", "nats/character"), ("nll/token", "nats")],
+)
+def test_nats_in_the_name_of_the_loss_column_stay_nats(name, metric):
+    with pytest.warns(LossConverted, match="taken as it is"):
+        runs = read(table(0.7).rename({"loss": name}), columns={"loss": name})
+    assert (runs["loss"][0], runs["metric"][0]) == (0.7, metric)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("eval/acc", "says that it is no loss"),
+        ("mmlu_accuracy", "says that it is no loss"),
+        ("F1", "says that it is no loss"),
+        ("word_perplexity", "is per word, and tokens per word are not known"),
+        ("bits per word", "is per word"),
+    ],
+)
+def test_a_column_that_says_it_is_no_loss_per_token_is_refused(name, said):
+    frame = table(0.7).rename({"loss": name})
+    with pytest.raises(RunsError, match=said):
+        read(frame, columns={"loss": name})
+    assert len(read(frame, columns={"loss": name}, metric="nats").usable) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["loss_at_4_bits", "val_loss_4bits", "supply", "bpcx", "loss_w4bits", "accelerated"]
+)
 def test_other_names_say_no_unit(name):
     runs = read(table(3.0).rename({"loss": name}), columns={"loss": name})
     assert (runs["loss"][0], runs["metric"][0]) == (3.0, "nats")
@@ -102,3 +138,19 @@ def test_nats_per_byte_and_per_token_never_mix():
         one + other
     assert metric_of("nats/byte").amount("0.1") == "0.1 nats"
     assert metric_of("nats/byte").per_run == "nats per byte"
+
+
+def test_a_column_of_units_is_the_metric_whatever_its_name():
+    frame = pl.concat([table(4.0, unit="bits"), table(3.0, unit="nats"), table(9.0, unit="ppl")])
+    with pytest.warns(LossConverted, match="column 'unit' of the data frame is read as the unit"):
+        runs = read(frame)
+    assert runs["loss"].tolist() == pytest.approx([4 * math.log(2), 3.0, math.log(9)])
+    assert read(frame, metric="nats")["loss"].tolist() == [4.0, 3.0, 9.0]
+    with pytest.raises(RunsError, match="'unit' and 'kind' of the data frame both hold units"):
+        read(frame.with_columns(kind=pl.lit("bpb")))
+
+
+@pytest.mark.parametrize("words", [["bits", "acc"], ["", None], [4.0, 8.0]])
+def test_a_column_of_other_words_is_no_metric(words):
+    frame = pl.concat([table(3.0), table(3.1)]).with_columns(pl.Series("unit", words))
+    assert set(read(frame)["metric"]) == {"nats"}

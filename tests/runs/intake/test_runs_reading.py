@@ -325,3 +325,23 @@ def test_a_full_disk_leaves_the_table_that_was_there(tmp_path):
     if "unshare" in run.stderr or "mount" in run.stderr:
         pytest.skip("this system lets no user mount a file system")
     assert run.stdout.splitlines() == ["1 True True"] * 5 + ["[]"], run.stderr
+
+
+@pytest.mark.parametrize(
+    ("cells", "usable"),
+    [
+        (["1e9", " 2.5e9 ", "+3", "4.", ".5", "1_000"], [1e9, 2.5e9, 3, 4, 0.5, 1000]),
+        (["1,000", "", None, "nan", "inf", "-2", "7B", "0"], [1000, 7e9]),
+        ([1, 2**60, 3, None, 0, -5], [1, 2.0**60, 3]),
+        ([1.5, float("nan"), float("inf"), None, 5e-324, 1.7e308, 1e-60], [1.5, 1e-60]),
+        ([True, False], []),
+        ([[1], [2]], []),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::isoloss.runs.NothingUsable")
+def test_a_column_of_plain_and_other_numbers_is_read_cell_by_cell(cells, usable):
+    alike = {"params": 1e8, "loss": 3.0, "precision": "bf16", "metric": "excess_risk"}
+    table = pl.DataFrame({name: [value] * len(cells) for name, value in alike.items()})
+    found = read(table.with_columns(pl.Series("tokens", cells, strict=False)))
+    assert found.usable["tokens"].tolist() == usable
+    assert len(found) == len(cells)

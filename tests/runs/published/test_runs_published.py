@@ -209,14 +209,14 @@ def test_public_tables_add_up(data_folder):
 def test_a_file_joins_a_public_table_with_its_own_columns(data_folder, tmp_path):
     (tmp_path / "mine.csv").write_text("N,tokens,bits,loss\n1M,20M,4,4\n")
     both = read([tmp_path / "mine.csv", "quest2025"], columns={"params": "N"}, precision="w{bits}")
-    assert both["source"].tolist()[:2] == [None, "quest2025"]
+    assert both["source"].tolist()[:2] == ["mine.csv", "quest2025"]
     assert len(both) == 105
 
 
 def test_a_public_table_takes_constants_but_no_columns(data_folder):
     assert set(read("quest2025", kernels="simulated")["kernels"]) == {"simulated"}
     with pytest.raises(
-        RunsError, match="'quest2025' is a public table; columns, precision and perplexity are for"
+        RunsError, match="'quest2025' is a public table; columns, precision, perplexity, last and"
     ):
         read("quest2025", columns={"loss": "bops"})
     with pytest.raises(

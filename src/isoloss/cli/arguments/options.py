@@ -140,7 +140,19 @@ class Reading:
             "--column",
             metavar="NAME=YOURS",
             rich_help_panel=READING,
-            help="Which column of a file holds what, as loss=val_loss. Repeatable.",
+            help=(
+                "Which column of a file holds what, as loss=val_loss or tokens='tokens (B)*1e9'. "
+                "Repeatable."
+            ),
+        ),
+    ] = None
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--last",
+            metavar="COLUMN",
+            rich_help_panel=READING,
+            help="The column that names runs, where rows are evaluations: keep each run's last.",
         ),
     ] = None
     precision: Annotated[
@@ -164,6 +176,18 @@ class Reading:
             help=(
                 "A value for a column of every row, as source=mine; or an option of a public "
                 "table. Repeatable."
+            ),
+        ),
+    ] = None
+    map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            rich_help_panel=READING,
+            help=(
+                "Keep how a file is read in this file (.json), or read it as this file says where "
+                "there is one; options beside it come first."
             ),
         ),
     ] = None

@@ -62,9 +62,8 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
 
 def of_plan(plan: Plan) -> dict[str, Any]:
     """What the printed report says: choices, laws, what is left out, warnings."""
-    known = {"judged": plan.regrets, "priced": plan.break_evens}
-    said = asdict(replace(plan, question=None, drawn=None, **known))
-    aside = ("question", "drawn", *known)
+    whole = replace(plan, question=None, drawn=None, judged=plan.regrets, priced=plan.break_evens)
+    said, aside = asdict(whole), ("question", "drawn", "judged", "priced")
     shown = {name: value for name, value in said.items() if name not in aside}
     shown |= {"regrets": said["judged"], "break_evens": said["priced"]}
     first = plan.choices[0]

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits import Section
-from isoloss.runs import COLUMNS, Runs, compact, metric_of
+from isoloss.runs import COLUMNS, Runs, compact, metric_of, printable
 
 #: Reasons that are listed unless all are asked for, and values of a text column that are.
 MOST_REASONS = 10
 MOST_VALUES = 6
+#: Letters of a value that are shown.
+MOST_LETTERS = 60
 #: So many values of a count or fewer are a design, which is worth saying; more are not.
 FEW_VALUES = 50
 #: Columns with a section of their own, or with nothing to say about the whole table.
@@ -119,8 +121,14 @@ def _known(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[~np.isnan(values)])
 
 
+def _short(text: str) -> str:
+    """A value that can be shown: cut where it is long, with what cannot be printed written out."""
+    shown = printable(text)
+    return shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]}..."
+
+
 def _texts(known: Sequence[object] | NDArray[Any]) -> str:
-    counted = Counter(str(value) for value in known).most_common()
+    counted = Counter(_short(str(value)) for value in known).most_common()
     if len(counted) == 1:
         return counted[0][0]
     once = counted[0][1] == 1

@@ -215,7 +215,7 @@ def plan(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
-        **({} if training_memory is None else {"training_memory": training_memory}),
+        training_memory=il.plans.TrainingRule() if training_memory is None else training_memory,
     )  # fmt: skip
     device = il.plans.machine_of(budget, hardware)
     device = device if mfu is None else device.with_mfu(mfu)

@@ -23,8 +23,8 @@ All ranges are of 90%; draws are log-normal, each side with its own spread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -107,7 +107,8 @@ class Range:
         return replace(other, low=float(ends[0]), middle=middle, high=float(ends[1]), basis=basis)
 
 
-def speed_up_of(name: str, peaks: float, left_out: Sequence[str] = ()) -> Range:
+@lru_cache
+def speed_up_of(name: str, peaks: float, left_out: tuple[str, ...] = ()) -> Range:
     """The range of the speed-up of steps in a class of formats over steps in bf16.
 
     Parameters
@@ -123,25 +124,18 @@ def speed_up_of(name: str, peaks: float, left_out: Sequence[str] = ()) -> Range:
         return Range.point(1.0, "published")
     used = [s for s in SPEEDUPS.values() if s.name not in left_out]
     own = [s for s in used if s.format == name and s.peaks != 1.0]
-    powers = np.array([_power(s) for s in own])
+    powers, times = np.array([_power(s) for s in own]), [s.times for s in own] or [float("nan")]
     sources = len({s.source for s in own})
-    least, most = (min(own_times(own)), max(own_times(own))) if own else (np.nan, np.nan)
-    told = {"figures": len(own), "sources": sources, "least": least, "most": most}
+    told = Range(1.0, 1.0, 1.0, "assumed", len(own), sources, min(times), max(times))
     if len(own) < LEAST_FIGURES:
         of_all = [_power(s) for s in used] or [0.5]
-        middle = float(np.mean(powers if len(own) else of_all))
-        ends = sorted((1.0, peaks))
-        return Range(ends[0], float(peaks**middle), ends[1], "assumed", **told)  # type: ignore[arg-type]
+        middle = float(peaks ** np.mean(powers if len(own) else of_all))
+        low, *_, high = sorted((1.0, middle, peaks))
+        return replace(told, low=low, middle=middle, high=high)
     step = float(stdtrit(len(own) - 1, 0.5 + COVERAGE / 2)) * np.sqrt(1 + 1 / sources)
     reach = step * float(powers.std(ddof=1))
-    ends = sorted(float(peaks ** (powers.mean() + side * reach)) for side in (-1, 1))
-    middle = float(peaks ** powers.mean())
-    return Range(ends[0], middle, ends[1], "published", **told)  # type: ignore[arg-type]
-
-
-def own_times(figures: Sequence[PublishedSpeedup]) -> list[float]:
-    """The speed-ups of some figures as published."""
-    return [s.times for s in figures]
+    low, middle, high = sorted(float(peaks ** (powers.mean() + at * reach)) for at in (-1, 0, 1))
+    return replace(told, low=low, middle=middle, high=high, basis="published")
 
 
 def _power(figure: PublishedSpeedup) -> float:
@@ -149,7 +143,8 @@ def _power(figure: PublishedSpeedup) -> float:
     return float(np.log(figure.times) / np.log(figure.peaks))
 
 
-def level_of(machine: str, left_out: Sequence[str] = ()) -> Range:
+@lru_cache
+def level_of(machine: str, left_out: tuple[str, ...] = ()) -> Range:
     """The range of the share of its bf16 peak that training in bf16 reaches on a machine.
 
     Parameters
@@ -173,7 +168,7 @@ def level_of(machine: str, left_out: Sequence[str] = ()) -> Range:
     return Range(low, float(np.sqrt(low * high)), high, "assumed")
 
 
-def _share(run: PublishedRun, left_out: Sequence[str]) -> float:
+def _share(run: PublishedRun, left_out: tuple[str, ...]) -> float:
     """The share of its bf16 peak that a run would have reached in bf16."""
     gain = speed_up_of(run.format, run.peaks, left_out).middle
     return run.flop_per_s / run.peak / gain
@@ -184,12 +179,18 @@ def _next_run(machine: str, logs: dict[str, Array]) -> Range:
     own, middle = logs[machine], float(np.median(logs[machine]))
     away = np.concatenate([np.abs(v - np.median(v)) for v in logs.values()])
     free = len(away) - len(logs)
-    told = {"figures": len(own), "sources": len(own)}
     least, most = float(np.exp(own.min())), float(np.exp(own.max()))
+    told = Range(1.0, 1.0, 1.0, "published", len(own), len(own), least, most)
     if free < LEAST_FIGURES:
         low, high = min(least, 0.1), 1.0
-        return Range(low, float(np.exp(middle)), high, "assumed", **told, least=least, most=most)
+        return replace(told, low=low, middle=float(np.exp(middle)), high=high, basis="assumed")
     spread = NORMAL * float(np.median(away)) * np.sqrt(len(away) / free)
     step = float(stdtrit(free, 0.5 + COVERAGE / 2)) * np.sqrt(1 + np.pi / (2 * len(own)))
-    low, mid, high = (float(np.exp(middle + side * step * spread)) for side in (-1, 0, 1))
-    return Range(low, mid, high, "published", **told, least=least, most=most)
+    low, mid, high = (float(np.exp(middle + at * step * spread)) for at in (-1, 0, 1))
+    return replace(told, low=low, middle=mid, high=high)
+
+
+# Ranges are kept until a figure is added or taken away.
+RUNS.when_changed(level_of.cache_clear)
+SPEEDUPS.when_changed(level_of.cache_clear)
+SPEEDUPS.when_changed(speed_up_of.cache_clear)

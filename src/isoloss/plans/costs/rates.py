@@ -293,6 +293,11 @@ def _class_of(machine: Hardware, known: Format | None) -> str:
     return next(each for each in chain[chain.index(wanted) :] if each in machine.peaks)
 
 
+def lacks(machine: Hardware, known: Format) -> bool:
+    """Whether a machine has no products in a format, so that they run in a wider class."""
+    return known.computes_in not in machine.peaks or _is_foreign_block(machine, known)
+
+
 def _is_foreign_block(machine: Hardware, known: Format | None) -> bool:
     return known is not None and known.kind == "block" and not machine.has_blocks
 
@@ -308,9 +313,7 @@ def _emulated(
         runs_in = product_class(machine, precision, *parts)
         for part in parts:
             known = precision.format(part)
-            if known is not None and (
-                known.computes_in not in machine.peaks or _is_foreign_block(machine, known)
-            ):
+            if known is not None and lacks(machine, known):
                 found.setdefault(str(known.bare), set()).add(runs_in)
     return tuple(found), tuple(tuple(sorted(each)) for each in found.values())
 

@@ -23,6 +23,7 @@ layers over devices, which changes none of the sums above but activations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from isoloss.formats import as_format
@@ -203,6 +204,7 @@ def _largest_part(shape: Decoder) -> float:
     return max(shape.matrix_params / shape.layers, float(shape.vocab * shape.width))
 
 
+@lru_cache(maxsize=256)
 def bytes_a_number(name: str, spelling: str) -> float:
     """Bytes a number in a format; PlanError for ideal ones, which no memory holds."""
     known = as_format(spelling)

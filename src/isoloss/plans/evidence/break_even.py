@@ -14,18 +14,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits import Standing
+from isoloss.fits import Standing, View
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Rate, RateDraws, drawn_costs
+from isoloss.plans.costs import RateDraws, drawn_costs_of_models
 from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     Loss,
-    Member,
     Panel,
     Space,
     levels_of,
@@ -37,8 +36,9 @@ from isoloss.plans.search import (
 )
 
 BF16 = Precision("bf16")
-#: Speed-ups that are looked at, points of the grid that a bracket is cut into, and how often.
-SLOWEST, FASTEST, GRID, ROUNDS = 1 / 64, 64.0, 17, 7
+#: Speed-ups that are looked at, turns at most, and the difference in loss and the bracket in logs
+#: at which a root is found.
+SLOWEST, FASTEST, TURNS, EQUAL, CLOSE = 1 / 64, 64.0, 60, 1e-12, 1e-10
 #: Replicates behind an interval, as of regrets, and draws of the rates.
 REFITS, DRAWS = 60, 1000
 
@@ -127,15 +127,21 @@ def break_evens_of(
     except PlanError:  # bf16 does not fit in memory or budget
         return ()
     names = [str(p) for p in space.precisions]
-    asked = [c for c in choices if _is_low(space.precisions[names.index(c.precision)])]
+    told = [c for c in choices if c.precision in names]  # others are defined for no law
+    asked = [c for c in told if _is_low(space.precisions[names.index(c.precision)])]
     which = [names.index(c.precision) for c in asked]
     if not which:
         return ()
-    whole = Panel.of(panel.members, [*space.precisions, BF16])
-    costs, _ = drawn_costs(question.device, space.precisions, RateDraws.of(question.device, DRAWS))
+    panel = Panel.of(panel.members, [*(space.precisions[k] for k in which), BF16])
+    sides = Sides(panel, question.budget, space.pick(which), plain)
+    draws = RateDraws.of(question.device, DRAWS)
+    model = question.budget.decoder, question.budget.params
+    costs, _ = drawn_costs_of_models(question.device, sides.low.precisions, draws, *model)
+    own = [sides.alone(i) for i in range(len(panel.members))]
+    found = _by_laws(sides, own)
     return tuple(
-        _one(k, whole, question.budget, (space.take(k), plain), choice, (level, 1.0 / costs[:, k]))
-        for k, choice in zip(which, asked, strict=True)
+        _one(k, sides, choice, found[k], [each[k] for each in own], (level, 1.0 / costs[:, k]))
+        for k, choice in enumerate(asked)
     )
 
 
@@ -144,94 +150,148 @@ def _is_low(precision: Precision) -> bool:
     return str(precision.trained) not in ("fp", str(BF16))
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Candidates and bf16, which stands last in the panel, and what the budget leaves of each."""
+
+    panel: Panel
+    budget: Budget
+    low: Space
+    plain: Space
+
+    def alone(self, i: int) -> list[LawBreakEven | None]:
+        """The break-even of each candidate by one law; None where it tells no precisions apart."""
+        member, views = self.panel.members[i], self.panel.views[i]
+        able = [k for k in range(len(self.low)) if _tells(views[k]) and views[-1].sees]
+        out: list[LawBreakEven | None] = [None] * len(self.low)
+        if able:
+            loss = [
+                loss_of(member, member.values, levels_of(s.precisions), self.budget)
+                for s in (self.low.pick(able), self.plain)
+            ]
+            speeds = _roots(loss[0], loss[1], (self.low.pick(able), self.plain), 1)[0]
+            for k, speed in zip(able, speeds, strict=True):
+                out[k] = LawBreakEven(member.law.name, float(speed), views[k].standing)
+        return out
+
+    def together(
+        self, laws: frozenset[int], which: Sequence[int], drawn: bool
+    ) -> tuple[Array, Array, Array]:
+        """The break-even of some candidates by the average of some laws, (m,), by each replicate,
+        (S, m), and the weights of these; the average alone where no replicates are asked.
+        """
+        members = self.panel.taken(laws)
+        counts = shares(members, REFITS)
+        spaces = self.low.pick(which), self.plain
+        loss = [mean_loss(members, counts, levels_of(s.precisions), self.budget) for s in spaces]
+        mean = _roots(loss[0], loss[1], spaces, 1)[0]
+        if not drawn or all(m.drawn is None for m in members):
+            return mean, mean[None, :], np.ones(1)
+        found, weights = [], []
+        for m, rows in zip(members, counts, strict=True):
+            c = m.chosen(rows)
+            one = [loss_of(m, c, levels_of(s.precisions), self.budget) for s in spaces]
+            found.append(_roots(one[0], one[1], spaces, len(rows)))
+            weights += [m.weight / len(rows)] * len(rows)
+        return mean, np.vstack(found), np.array(weights)
+
+
+def _tells(view: View) -> bool:
+    """Whether a law has a loss of its own for a precision."""
+    return view.undefined is None and not view.is_blind
+
+
+def _by_laws(
+    sides: Sides, own: Sequence[Sequence[LawBreakEven | None]]
+) -> list[tuple[float, Array, Array] | None]:
+    """The break-even of each candidate by the laws that see it and bf16, else by those that read
+    it: the average, that of replicates and their weights; None without a law.
+    """
+    able = sides.panel.seers[-1]
+    kinds: dict[tuple[frozenset[int], bool], list[int]] = {}
+    for k in range(len(sides.low)):
+        laws, standing = sides.panel.readers(k)
+        used = frozenset(i for i in laws & able if _tells(sides.panel.views[i][k]))
+        kinds.setdefault((used, standing == "seen"), []).append(k)
+    out: list[tuple[float, Array, Array] | None] = [None] * len(sides.low)
+    for (used, is_seen), which in kinds.items():
+        if not used:
+            continue
+        (first, *rest) = sorted(used)
+        if not rest and sides.panel.members[first].drawn is None:
+            # One law without replicates: its own answer.
+            for k in which:
+                one = own[first][k]
+                speed = float("nan") if one is None else one.speed_up
+                out[k] = speed, np.full(1, speed), np.ones(1)
+            continue
+        mean, each, weights = sides.together(used, which, is_seen)
+        for j, k in enumerate(which):
+            out[k] = float(mean[j]), each[:, j], weights
+    return out
+
+
 def _one(
     k: int,
-    panel: Panel,
-    budget: Budget,
-    spaces: tuple[Space, Space],
+    sides: Sides,
     choice: Choice,
+    found: tuple[float, Array, Array] | None,
+    by_law: Sequence[LawBreakEven | None],
     asked: tuple[float, Array],
 ) -> BreakEven:
-    """The break-even of one candidate by the laws that see it and bf16, else by those that read
-    it; asked are the level of its interval and draws of its speed-up.
+    """The break-even of one candidate; asked are the level of its interval and draws of its
+    speed-up.
     """
-    able = panel.seers[-1]
-    told, standing = panel.readers(k)
-    used = panel.seers[k] & able or told & able
-    by_law = tuple(_by_law(i, k, panel, budget, spaces) for i in sorted(able))
-    by_law = tuple(each for each in by_law if each is not None)
+    standing = sides.panel.readers(k)[1]
     speed, ends, pays = float("nan"), NO_INTERVAL, float("nan")
-    if used:
-        members = panel.taken(frozenset(used))
-        counts = shares(members, REFITS)
-        low, plain = (mean_loss(members, counts, levels_of(s.precisions), budget) for s in spaces)
-        speed = float(_roots(low, plain, spaces, 1)[0])
-        each, weights = np.full(1, speed), np.ones(1)
-        if standing == "seen" and any(m.drawn is not None for m in members):
-            each, weights = _replicates(members, counts, budget, spaces)
-            ends = interval(each, weights, asked[0])
+    if found is not None:
+        speed, each, weights = found
+        ends = interval(each, weights, asked[0]) if len(each) > 1 else NO_INTERVAL
         if standing != "unknown":
             pays = float(np.mean(asked[1][:, None] > each, axis=0) @ weights)
-    rate: Rate = spaces[0].rates[0]
-    gain = rate.speed_up
+    gain = sides.low.rates[k].speed_up
     if gain is None:
         raise ValueError(f"rate of '{choice.precision}' has no speed-up")
     return BreakEven(
-        choice.precision, speed, ends, standing, by_law, (gain.least, gain.most), gain.figures,
-        gain.sources, (gain.low, gain.middle, gain.high), gain.basis, pays,
-        choice.probability if choice.standing == "seen" else float("nan"),
+        choice.precision, speed, ends, standing, tuple(each for each in by_law if each),
+        (gain.least, gain.most), gain.figures, gain.sources, (gain.low, gain.middle, gain.high),
+        gain.basis, pays, choice.probability if choice.standing == "seen" else float("nan"),
     )  # fmt: skip
 
 
-def _by_law(
-    i: int, k: int, panel: Panel, budget: Budget, spaces: tuple[Space, Space]
-) -> LawBreakEven | None:
-    """The break-even by one law alone; None where it is undefined or tells no precisions apart."""
-    member, view = panel.members[i], panel.views[i][k]
-    if view.undefined is not None or view.is_blind:
-        return None
-    low, plain = (loss_of(member, member.values, levels_of(s.precisions), budget) for s in spaces)
-    return LawBreakEven(member.law.name, float(_roots(low, plain, spaces, 1)[0]), view.standing)
-
-
-def _replicates(
-    members: Sequence[Member],
-    counts: Sequence[Sequence[int]],
-    budget: Budget,
-    spaces: tuple[Space, Space],
-) -> tuple[Array, Array]:
-    """The break-even by each replicate of each law, and the weight of each."""
-    found, weights = [], []
-    for m, rows in zip(members, counts, strict=True):
-        c = m.chosen(rows)
-        low, plain = (loss_of(m, c, levels_of(s.precisions), budget) for s in spaces)
-        found.append(_roots(low, plain, spaces, len(rows)))
-        weights += [m.weight / len(rows)] * len(rows)
-    return np.concatenate(found), np.array(weights)
-
-
 def _roots(low: Loss, plain: Loss, spaces: tuple[Space, Space], rows: int) -> Array:
-    """The speed-up at which the least loss meets that of bf16, for each replicate, (rows,).
+    """The speed-up at which the least loss meets that of bf16, by replicate and candidate, (S, m).
 
-    Brackets are cut by a grid, all replicates at once; zero and infinity where every speed that is
-    looked at pays, and none.
+    False position with halved ends (Illinois) in the logs of speed-ups, all at once; where an end
+    has no plan, its bracket is bisected. Zero and infinity where every speed that is looked at
+    pays, and none.
     """
     space, of_bf16 = spaces
     target = search(plain, of_bf16, rows, endless=True).loss
-    ends = np.log(np.full((rows, 1), SLOWEST)), np.log(np.full((rows, 1), FASTEST))
-    many = space.pick([0] * GRID)
-    always = never = np.zeros(rows, dtype=bool)
-    for turn in range(ROUNDS):
-        steps = ends[0] + (ends[1] - ends[0]) * np.linspace(0, 1, GRID)
-        loss = search(low, _at_speed(many, steps), rows, endless=True).loss
-        pays = np.isfinite(loss) & (loss <= target)
-        if turn == 0:
-            always, never = pays[:, 0], ~pays[:, -1]
-        first = np.where(pays.any(axis=1), pays.argmax(axis=1), GRID - 1)
-        at = np.clip(first, 1, GRID - 1)[:, None]
-        ends = tuple(np.take_along_axis(steps, at - back, axis=1) for back in (1, 0))
-    middle = np.exp(0.5 * (ends[0] + ends[1]))[:, 0]
-    return np.asarray(np.where(never, np.inf, np.where(always, 0.0, middle)))
+
+    def over(log_speed: Array) -> Array:
+        return search(low, _at_speed(space, log_speed), rows, endless=True).loss - target
+
+    shape = (rows, len(space))
+    slow, fast = np.full(shape, np.log(SLOWEST)), np.full(shape, np.log(FASTEST))
+    above, below = over(slow), over(fast)
+    always, never = above <= 0, ~(below <= 0)
+    side = np.zeros(shape)
+    for _ in range(TURNS):
+        with np.errstate(all="ignore"):
+            chord = (slow * below - fast * above) / (below - above)
+        inside = np.isfinite(chord) & (chord > slow) & (chord < fast)
+        at = np.where(inside, chord, 0.5 * (slow + fast))
+        value = over(at)
+        pays = value <= 0
+        # The end that stays for the second time counts half, so that both ends close in.
+        above = np.where(pays, np.where(side > 0, above / 2, above), value)
+        below = np.where(pays, value, np.where(side < 0, below / 2, below))
+        slow, fast = np.where(pays, slow, at), np.where(pays, at, fast)
+        side = np.where(pays, 1, -1)
+        if ((np.abs(value) < EQUAL) | (fast - slow < CLOSE) | always | never).all():
+            break
+    return np.asarray(np.where(never, np.inf, np.where(always, 0.0, np.exp(at))))
 
 
 def _at_speed(space: Space, log_speed: Array) -> Space:

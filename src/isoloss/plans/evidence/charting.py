@@ -71,6 +71,9 @@ def _surface(question: Question, best: Choice, regions: Sequence[Box]) -> Surfac
     precision, k = Precision(best.precision), _index(question, best.precision)
     held = np.isfinite(question.drawn.loss[:, k])
     cloud = question.drawn.params[held, k], question.drawn.tokens[held, k]
+    if best.is_point:  # draws of the rates may leave the plan of a law where it is
+        places = np.unique(np.round(np.log(np.column_stack(cloud)), 9), axis=0)
+        cloud = np.exp(places[:, 0]), np.exp(places[:, 1])
     params = _around(best.params, cloud[0], [box.params for box in regions])
     tokens = _around(best.tokens, cloud[1], [box.tokens for box in regions])
     u, y = (v.reshape(1, -1) for v in np.meshgrid(np.log(params), np.log(tokens), indexing="ij"))

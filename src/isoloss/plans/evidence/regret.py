@@ -17,7 +17,7 @@ from isoloss.fits import Along, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import presets
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, rate_of
+from isoloss.plans.costs import Hardware, rate_of_model
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice, Regret
 from isoloss.plans.evidence.question import Question
@@ -199,7 +199,8 @@ def _latest(members: Sequence[Member], asked: Sequence[Precision]) -> Member | N
 def _spent(question: Question, each: Simple) -> tuple[float, float]:
     """What a choice spends in the unit of the first limit, and its bill; NaN without a price."""
     asked = question.budget, question.device, [each.precision]
-    rates = [rate_of(question.device, each.precision)]
+    model = question.budget.decoder, question.budget.params
+    rates = [rate_of_model(question.device, each.precision, *model)]
     limits = spendings_of(*asked, rates)
     spent = float(limits[0].spent(each.params, each.tokens)[0]) if limits else float("nan")
     if question.budget.price is None or question.device.is_abstract:

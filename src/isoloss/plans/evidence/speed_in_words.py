@@ -17,9 +17,11 @@ READ = "as read: by a law that does not know the format and reads it as one of a
 
 
 def throughput_of(first: Choice) -> str | None:
-    """What the rate of a choice rests on, in a sentence; None where nothing is to say."""
-    if first.device_hours != first.device_hours or first.basis == "measured":
+    """What the rate of a choice rests on, in a sentence; None on a cost model."""
+    if first.device_hours != first.device_hours:
         return None
+    if first.basis == "measured":
+        return "throughput: measured, taken as exact"
     if first.in_doubt:
         return f"throughput: {first.rate}; none is measured here"
     return f"throughput: {first.rate}, taken as exact (no kernel measured)"
@@ -70,8 +72,8 @@ def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) ->
         "From which speed-up on they pay against bf16",
         (
             "pays from: step over step in bf16 at which its best plan has the loss of bf16's",
-            "published: whole steps over steps in bf16, lowest to highest; taken here: the 90% of "
-            "the plan's range",
+            "published: whole steps, all three products in the format, over steps in bf16, lowest "
+            "to highest; taken here: the middle and 90% of the plan's range",
             "pays in: share of the draws of rates (and laws) with faster steps than it pays from",
             *([READ] if any(" as read" in cell for row in rows for cell in row) else []),
         ),
@@ -126,6 +128,8 @@ def _published(each: BreakEven) -> str:
 
 def _reached(each: BreakEven) -> str:
     low, middle, high = each.reached
+    if low == middle == high == 1.0:
+        return "1.00x (runs in bf16)"
     if low == high:
         return f"{middle:.2f}x ({each.basis})"
     return f"{middle:.2f}x, {low:.2f} to {high:.2f} ({each.basis})"

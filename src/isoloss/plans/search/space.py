@@ -15,9 +15,12 @@ from isoloss.plans.costs import (
     Rate,
     RateDraws,
     bits_of,
-    drawn_costs,
+    drawn_costs_of_models,
     kv_elements,
+    portions_of,
     rate_of,
+    rate_of_model,
+    weight_bits,
 )
 from isoloss.plans.problems import PlanError
 from isoloss.runs import Mixture
@@ -137,7 +140,8 @@ class Space:
 
 def drawn_space(space: Space, budget: Budget, machine: Hardware, draws: RateDraws) -> Space:
     """A space with costs at S draws of the rates of its machine in place of the middle ones."""
-    costs, base = drawn_costs(machine, space.precisions, draws)
+    model = budget.decoder, budget.params
+    costs, base = drawn_costs_of_models(machine, space.precisions, draws, *model)
     spendings = spendings_of(budget, machine, space.precisions, space.rates, (costs, base))
     hours = device_hours(budget, machine, space.precisions, space.rates, (costs, base))
     return replace(space, spendings=tuple(spendings), hours=hours)
@@ -148,7 +152,7 @@ def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision])
 
     Raises PlanError where a limit needs a device and the machine is none, or no model fits.
     """
-    rates = tuple(rate_of(machine, p) for p in precisions)
+    rates = tuple(rate_of_model(machine, p, budget.decoder, budget.params) for p in precisions)
     spendings = tuple(spendings_of(budget, machine, precisions, rates))
     cap, capped_by = _caps(budget, machine, precisions)
     params = None if budget.params is None else float(np.log(budget.params))
@@ -180,7 +184,7 @@ def spendings_of(
     if machine.is_free_to_train:
         if budget.train is None:
             return []
-        bits = np.array([bits_of(p.format("w", "serve")) for p in precisions])
+        bits = np.array([weight_bits(p, budget.decoder, budget.params) for p in precisions])
         return [Spending("train", np.zeros(len(bits)), bits, budget.train)]
     each, once = _bf16_flops(budget, machine, precisions, rates, drawn)
     out = [] if budget.train is None else [Spending("train", each, once, budget.train)]
@@ -219,17 +223,24 @@ def _bf16_flops(
     The cost of serving against bf16 is that of the middle rates.
     """
     served = budget.served or 0.0
-    serving = np.array(
-        [_serving_cost(machine, p, r) for p, r in zip(precisions, rates, strict=True)]
-    )
+    serving = np.zeros(len(precisions))
+    if served:
+        pairs = zip(precisions, rates, strict=True)
+        serving = np.array([_serving_cost(machine, p, r, budget) for p, r in pairs])
     costs = np.array([r.cost for r in rates]) if drawn is None else drawn[0]
     return 6.0 * costs, 2.0 * served * serving
 
 
-def _serving_cost(machine: Hardware, precision: Precision, rate: Rate) -> float:
+def _serving_cost(machine: Hardware, precision: Precision, rate: Rate, budget: Budget) -> float:
     """FLOPs of bf16 that one FLOP of a forward pass costs as served."""
     if machine.is_abstract:
         return rate.cost
+    portions = portions_of(precision, budget.decoder, budget.params)
+    return sum(p.active * _forward_cost(machine, p.precision) for p in portions)
+
+
+def _forward_cost(machine: Hardware, precision: Precision) -> float:
+    """That of matrices of one precision."""
     formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
     forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
     return rate_of(replace(machine, measured={}), forward).cost
@@ -265,7 +276,7 @@ def _caps(
 
 def serving_bytes(params: Value, precision: Precision, budget: Budget) -> Value:
     """Bytes of weights as served, scales counted, and of keys and values of the sequences."""
-    weight = bits_of(precision.format("w", "serve"))
+    weight = weight_bits(precision, budget.decoder, budget.params)
     kept = bits_of(precision.format("kv", "serve"))
     if budget.decoder is not None:
         return budget.decoder.weight_bytes(precision) + budget.decoder.kv_bytes(
@@ -287,7 +298,7 @@ def decoding_bytes(params: Value, precision: Precision, budget: Budget) -> Value
         idle = max(0.0, float(whole or 0.0) - float(plain(params)) * budget.batch)
         return (
             serving_bytes(params, precision, budget)
-            - idle * bits_of(precision.format("w", "serve")) / 8.0
+            - idle * weight_bits(precision, None, budget.params) / 8.0
         )
     kept = shape.kv_bytes(budget.context, budget.batch, precision)
     if isinstance(shape, Mixture):

@@ -19,9 +19,10 @@ from isoloss.plans.checks import (
     check_switch,
     one_precision,
 )
-from isoloss.plans.costs import Hardware, as_machine
+from isoloss.plans.costs import Hardware, as_machine, lacks
 from isoloss.plans.critical import critical_tokens_of
 from isoloss.plans.doubt import NO_INTERVAL, beyond
+from isoloss.plans.evidence import gap_lies_between
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     EQUAL,
@@ -114,6 +115,7 @@ def rank_serving(
     withheld = None if extrapolate else reason
     mixture = mixture_of(budget)
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
+    told = (*told, *_between(members, gaps.panel, ranked, budget))
     warnings = (*told, *unseen_of(gaps.panel), *_warnings(gaps.panel, device))
     return ServingPlan(
         n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric,
@@ -235,6 +237,17 @@ def _gap_of_all(seeing: Sequence[Member], precision: Precision, budget: Budget) 
     return sum(m.weight * _gap(m, n, d, precision) for m in seeing)
 
 
+def _between(
+    members: Sequence[Member], panel: Panel, ranked: Sequence[ServingChoice], budget: Budget
+) -> tuple[ResultWarning, ...]:
+    """Warnings about ways whose parts differ, which no law sees whole."""
+    n, d = _model(budget)
+    unknown = {c.precision for c in ranked if c.gap != c.gap}
+    asked = (p for p in panel.precisions if str(p) in unknown)
+    found = (gap_lies_between(members, p, n, d, budget) for p in asked)
+    return tuple(each for each in found if each is not None)
+
+
 def _order(kept: Sequence[int], found: Sequence[ServingChoice], difference: Array) -> list[int]:
     """The places of the ways, best first; those that no law sees last, bounds before unknown."""
     gap = np.array([found[k].gap for k in kept])
@@ -320,13 +333,12 @@ def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
     found += taken_as_exact(panel.members)
     found += inherited_of(panel.members)
     formats = (f for p in panel.precisions for f in p.serve.values())
-    for each in dict.fromkeys(str(f.bare) for f in formats if f.computes_in not in device.peaks):
+    for each in dict.fromkeys(str(f.bare) for f in formats if lacks(device, f)):
         if not device.is_abstract:
             found.append(
                 ResultWarning(
                     WarningKind.UNTESTED,
-                    f"{device.name} does not compute in {each}: "
-                    "only memory and bandwidth are saved",
+                    f"{device.name} has no products in {each}: only memory and bandwidth are saved",
                 )
             )
     return list(dict.fromkeys(found))

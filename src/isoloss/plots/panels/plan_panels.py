@@ -55,8 +55,8 @@ MODEL: dict[str, Any] = {
     "markeredgecolor": INK,
     "markeredgewidth": 0.8,
 }
-#: Published models that are named in the picture, the nearest to the plan first.
-NAMED = 4
+#: The letters of the published models in the picture, the nearest to the plan first.
+LETTERS = "abcd"
 #: Models this near in both directions, as shares of the picture, share a label.
 ONE_PLACE = 0.04
 PATH: dict[str, Any] = {"color": BLUE, "linestyle": "--", "linewidth": 1.0}
@@ -83,7 +83,8 @@ def titled(plan: Plan) -> str:
     first = plan.choices[0]
     if first.standing != "seen":
         return f"No law sees '{first.precision}'"
-    place = f"{compact(first.params)} params on {compact(first.tokens)} tokens, {first.precision}"
+    kind = "active params" if first.all_params > first.params else "params"
+    place = f"{compact(first.params)} {kind} on {compact(first.tokens)} tokens, {first.precision}"
     return (
         f"No single recommendation; least expected loss at {place}" if plan.best is None else place
     )
@@ -118,8 +119,9 @@ def shade(axes: Axes, regions: tuple[Box, ...], params: Array) -> None:
 def _counted(plan: Plan, charts: Charts) -> str:
     """What the picture holds that its legend does not say."""
     text = f" Contours: expected {metric_of(plan.metric).axis} in '{plan.choices[0].precision}'."
+    over = "rates, laws" if plan.choices[0].in_doubt else "laws"
     text += (
-        f" Intervals: {percent(plan.level)} over laws and bootstrap replicates."
+        f" Intervals: {percent(plan.level)} over {over} and bootstrap replicates."
         if plan.choices[0].has_interval
         else ""
     )
@@ -129,6 +131,9 @@ def _counted(plan: Plan, charts: Charts) -> str:
         if unknown
         else ""
     )
+    named = zip(LETTERS, _models(plan, charts.surface), strict=False)
+    models = ", ".join(f"{letter} {m.name}" for letter, m in named)
+    text += f" Published models: {models}." if models else ""
     left = len(plan.choices) - ROWS
     return text + (f" {left} more precisions are not shown." if left > 0 else "")
 
@@ -141,7 +146,9 @@ def _legend(plan: Plan, charts: Charts) -> list[tuple[Artist, str]]:
     if charts.frontier is not None:
         found.append((Line2D([], [], **PATH), "best at each budget"))
     if len(charts.surface.cloud_params) > 1:
-        each = "law" if plan.choices[0].is_point else "replicate"
+        first = plan.choices[0]
+        each = "law" if first.is_point else "replicate"
+        each = "draw of the rates" if first.is_point and first.in_doubt else each
         found.append((Line2D([], [], **CLOUD), f"each {each} planned again"))
     if charts.regions:
         found.append((Patch(facecolor=REGION), "region of the runs"))
@@ -160,25 +167,24 @@ def _models(plan: Plan, s: Surface) -> list[PublishedModel]:
     found = nearest_models(first.params, first.tokens, len(MODELS))
     low, high = (s.params[0], s.tokens[0]), (s.params[-1], s.tokens[-1])
     inside = [m for m in found if low[0] < m.active < high[0] and low[1] < m.tokens < high[1]]
-    return inside[:NAMED]
+    return inside[: len(LETTERS)]
 
 
 def _mark_models(axes: Axes, plan: Plan, s: Surface) -> None:
-    """A mark at each published model, and its name; models at one place share a label, and names
-    turn inward from the right half.
+    """A mark and a letter at each published model, which the caption names; models at one place
+    share a label.
     """
-    middle, names = float(np.sqrt(s.params[0] * s.params[-1])), dict[tuple[float, float], str]()
+    letters: dict[tuple[float, float], str] = {}
     spans = [np.log(ends[-1] / ends[0]) for ends in (s.params, s.tokens)]
-    for m in _models(plan, s):
+    for letter, m in zip(LETTERS, _models(plan, s), strict=False):
         axes.plot(m.active, m.tokens, zorder=3.5, **MODEL)
-        ratios = ((at, np.log([m.active / at[0], m.tokens / at[1]]) / spans) for at in names)
+        ratios = ((at, np.log([m.active / at[0], m.tokens / at[1]]) / spans) for at in letters)
         near = [at for at, away in ratios if np.abs(away).max() < ONE_PLACE]
         place = near[0] if near else (m.active, m.tokens)
-        names[place] = f"{names[place]}, {m.name}" if near else m.name
-    for place, name in names.items():
-        side, ha = ((-5, 0), "right") if place[0] > middle else ((5, 0), "left")
+        letters[place] = letters[place] + letter if near else letter
+    for place, text in letters.items():
         axes.annotate(
-            name, place, side, textcoords="offset points", ha=ha, va="center",
+            text, place, (5, 5), textcoords="offset points", ha="left", va="bottom",
             bbox={**HALO, "boxstyle": "square,pad=0.06"}, zorder=3.4, **NOTE,
         )  # fmt: skip
 

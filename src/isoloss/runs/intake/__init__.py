@@ -1,15 +1,20 @@
 """What comes in: files opened, columns named and checked."""
 
-from isoloss.runs.intake.check import Origin, checked
+from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
+from isoloss.runs.intake.check import checked, with_reasons
+from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories
 from isoloss.runs.intake.frames import frame_of
-from isoloss.runs.intake.loss_units import unit_of
+from isoloss.runs.intake.how_read import Understood, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.template import filled
+from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.texts import printable
 
 # fmt: off
 __all__ = [
-    "READERS", "Opened", "Origin", "Reader", "checked", "filled", "frame_of", "open_bytes",
-    "open_file", "unit_of",
+    "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
+    "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file", "printable",
+    "say_trajectories", "understood", "with_constant", "with_reasons",
 ]
 # fmt: on

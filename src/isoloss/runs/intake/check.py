@@ -9,59 +9,36 @@ cannot be used becomes unknown, with a warning.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 import polars as pl
 
 from isoloss.formats import Precision
-from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column, suggestion
+from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column
+from isoloss.runs.intake.content import ending_of, naming
 from isoloss.runs.intake.loss_units import in_nats, unit_of, units_by_row
+from isoloss.runs.intake.origin import Origin
+from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed, printable
 from isoloss.runs.numbers import WRITE, number
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
-# Words of experiment trackers for how a run ended.
-ENDINGS: dict[str, str] = {
-    **dict.fromkeys(("ok", "finished", "complete", "completed", "done", "success"), "ok"),
-    **dict.fromkeys(
-        ("unfinished", "crashed", "failed", "killed", "running", "pending", "preempted"),
-        "unfinished",
-    ),
-    "diverged": "diverged",
-    "excluded": "excluded",
-}
-EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
-EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
+#: Columns, beside the required ones, whose values change what a row means or weighs.
+MEANING = frozenset({"status", "metric", "params_kind", "kernels", "loss_se", "unique_tokens"})
 # ln(vocabulary) of the largest tokenizers in use is about 12.5: no model is worse than uniform for
 # long.
 LARGEST_LIKELY_LOSS = 12.5
+#: Words for what is counted, at the end of a cell of a column in this unit.
+COUNTED = {
+    "parameters": re.compile(r"\s*\bparam(?:eter)?s?\s*$", re.IGNORECASE),
+    "tokens": re.compile(r"\s*\btok(?:en)?s?\s*$", re.IGNORECASE),
+    "flop": re.compile(r"\s*\bflops?\s*$", re.IGNORECASE),
+}
+#: The least and the largest count or loss: products and powers of these are finite.
+LEAST, MOST = 1e-60, 1e60
 WRITE_DECIMALS = "write it with a point, like 3.14"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where rows come from, for messages: file name, row numbers there, and the file's own column
-    names.
-
-    settled: the table already says which rows are excluded, so strict reading accepts those.
-    """
-
-    name: str
-    rows: Sequence[int] | None = None
-    called: Mapping[str, str] = field(default_factory=dict)
-    settled: bool = False
-
-    def place(self, index: int) -> str:
-        """The parenthesis that ends a message about one row."""
-        row = index + 1 if self.rows is None else self.rows[index]
-        return f"({self.name}, row {row})"
-
-    def column(self, name: str) -> str:
-        """The column's name in words, with the file's own name where that differs."""
-        own = self.called.get(name, name)
-        return f"column '{own}'" if own == name else f"column '{own}' ({name})"
 
 
 def checked(
@@ -78,7 +55,7 @@ def checked(
     """
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
-        raise RunsError(_missing_column(missing[0], frame.columns, origin))
+        raise RunsError(_missing_columns(missing, frame, origin))
     table: dict[str, pl.Series] = {}
     reasons: dict[int, list[str]] = {}
     for column in COLUMNS:
@@ -86,7 +63,8 @@ def checked(
             table[column.name], bad = _typed(frame[column.name], column)
             _report({**bad, **(found or {}).get(column.name, {})}, column, origin, reasons)
     out = pl.DataFrame(table)
-    units = units_by_row(frame, origin.called.get("loss", "loss"), origin.name)
+    own = "" if "loss" in origin.computed else origin.called.get("loss", "loss")
+    units = units_by_row(frame, own, origin.name)
     if units is not None:
         out, bad = in_nats(out, units)
         _report(bad, BY_NAME["loss"], origin, reasons)
@@ -102,6 +80,17 @@ def checked(
     return result
 
 
+def with_reasons(table: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:
+    """A checked table with further usable rows excluded, each with its reason."""
+    status, reason = table["status"].to_list(), table["reason"].to_list()
+    for row, why in reasons.items():
+        if status[row] == "ok":
+            status[row], reason[row] = "excluded", why
+    return table.with_columns(
+        pl.Series("status", status, dtype=pl.String), pl.Series("reason", reason, dtype=pl.String)
+    )
+
+
 def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
     """Raises RunsError for simulated rows of an older table, whose loss left the floor out."""
     if "inputs" not in frame.columns or frame["inputs"].dtype != pl.String:
@@ -115,26 +104,27 @@ def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
         )
 
 
-def _missing_column(name: str, present: Sequence[str], origin: Origin) -> str:
-    there = ", ".join(present) if present else "none"
-    likely = suggestion(name, present)
-    if name == "precision":
-        how = "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
-    else:
-        how = f"name it with --column {name}={likely}"
-    return f"{origin.name} has no column '{name}'; its columns are {there}; {how}"
+def _missing_columns(missing: Sequence[str], frame: pl.DataFrame, origin: Origin) -> str:
+    there = listed(frame.columns)
+    quoted = [f"'{name}'" for name in missing]
+    wanted = " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
+    columns = "column" if len(missing) == 1 else "columns"
+    said = f"{origin.name} has no {columns} {wanted}; its columns are {there}"
+    return f"{said}; {naming(missing, frame)}"
 
 
 def _report(
     bad: Mapping[int, str], column: Column, origin: Origin, reasons: dict[int, list[str]]
 ) -> None:
-    """Adds what is wrong in a required column, status or metric to the reasons; warns for others.
+    """Adds what is wrong in a column that changes what a row means to the reasons; warns for
+    others.
 
-    A loss of another metric is no loss in nats, so its row is excluded.
+    A loss of another metric is no loss in nats, and a row whose params are counted in a way that
+    is not known is not like the others: such rows are excluded.
     """
     if not bad:
         return
-    if column.required or column.name in ("status", "metric"):
+    if column.required or column.name in MEANING:
         for index, what in bad.items():
             reasons.setdefault(index, []).append(
                 f"{origin.column(column.name)} {what} {origin.place(index)}"
@@ -182,7 +172,8 @@ def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]
     """The column in its own type, and what is wrong with each value that it cannot hold."""
     if column.kind != "text":
         return _typed_numbers(series, column)
-    values = [_text(value) for value in series.to_list()]
+    words = {value: _text(value) for value in _different(series)}
+    values = [words[v] if words else _text(v) for v in series.to_list()]
     if column.name == "precision":
         return _typed_precisions(values, column)
     bad: dict[int, str] = {}
@@ -195,10 +186,17 @@ def _typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]
     return pl.Series(column.name, values, dtype=pl.String), bad
 
 
+def _different(series: pl.Series) -> list[object]:
+    """The different values of a column of texts, each of which is looked at once."""
+    return series.unique().to_list() if series.dtype == pl.String else []
+
+
 def _canonical(value: str, column: Column) -> str | None:
     """The accepted word that another one stands for."""
     if column.name == "status":
-        return ENDINGS.get(value.lower())
+        return ending_of(value)
+    if column.name in ("params_kind", "kernels"):
+        return re.sub(r"[\s-]+", "_", value.lower())
     unit = unit_of(value) if column.name == "metric" else None
     return value if unit is None else unit.metric
 
@@ -225,19 +223,35 @@ def _spelled(text: str) -> tuple[str, str | None]:
 
 def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
     bad: dict[int, str] = {}
-    values: list[float | None] = []
-    for index, raw in enumerate(series.to_list()):
-        value, problem = _number(raw, column)
+    values, slow = _plain_numbers(series, column)
+    raws = series.to_list() if slow else []
+    for index in slow:
+        value, problem = _number(raws[index], column)
         if problem is None and value is None and column.required:
             problem = f"is empty; accepted is {column.wants}"
         if problem is not None:
             bad[index] = problem
             value = value if column.required else None
-        values.append(value)
+        values[index] = value
     if column.kind == "integer":
         whole = [None if value is None else int(value) for value in values]
         return pl.Series(column.name, whole, dtype=pl.Int64), bad
     return pl.Series(column.name, values, dtype=pl.Float64), bad
+
+
+def _plain_numbers(series: pl.Series, column: Column) -> tuple[list[float | None], list[int]]:
+    """Numbers of cells that are plain ones and accepted, and the rows of all other cells."""
+    if not (series.dtype.is_numeric() or series.dtype == pl.String):
+        return [None] * len(series), list(range(len(series)))
+    quick = series.cast(pl.Float64, strict=False)
+    good = quick.is_finite() & quick.is_not_null()
+    if column.kind in ("count", "positive"):
+        good &= (quick >= LEAST) & (quick <= MOST)
+    elif column.kind == "amount":
+        good &= quick >= 0
+    elif column.kind == "integer":
+        good &= (quick == quick.round(0)) & (quick.abs() < 2.0**63)
+    return quick.to_list(), (~good.fill_null(False)).arg_true().to_list()
 
 
 def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
@@ -249,7 +263,7 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     value = _not_finite(raw)
     if value is None:
         try:
-            value = number(raw)
+            value = number(_without_unit(raw, column))
         except RunsError:
             return None, f"has {raw!r}; {WRITE}"
     if math.isnan(value) and not column.required:
@@ -258,7 +272,15 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     fits = fits and not (column.kind == "amount" and value < 0)
     fits = fits and not (column.kind == "integer" and (value != int(value) or abs(value) >= 2**63))
     shown = repr(raw) if isinstance(raw, str) else f"{value:g}"
+    if fits and column.kind in ("count", "positive") and not LEAST <= value <= MOST:
+        return value, f"has {shown}; accepted is a number from {LEAST:g} to {MOST:g}"
     return value, None if fits else f"has {shown}; accepted is {column.wants}"
+
+
+def _without_unit(raw: object, column: Column) -> object:
+    """A text without the word for what is counted, as '125M params'."""
+    words = COUNTED.get(column.unit)
+    return raw if words is None or not isinstance(raw, str) else words.sub("", raw)
 
 
 def _not_finite(raw: object) -> float | None:
@@ -272,7 +294,7 @@ def _text(value: object) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     text = str(value).strip()
-    return None if text in EMPTY_TEXTS else text
+    return None if text in EMPTY_TEXTS else printable(text)
 
 
 def _suspect_perplexity(frame: pl.DataFrame, origin: Origin) -> None:

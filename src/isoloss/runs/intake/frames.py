@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
+from isoloss.runs.intake.nested import flattened, may_hold_objects, without_objects
+from isoloss.runs.intake.texts import printable
 from isoloss.runs.problems import RunsError
+
+#: What a data frame is called in messages.
+SOURCE = "the data frame"
+#: Letters of another library's error that a message repeats.
+MOST_SAID = 150
 
 
 def frame_of(frame: Any) -> pl.DataFrame:
@@ -17,20 +25,67 @@ def frame_of(frame: Any) -> pl.DataFrame:
     one.
     """
     if isinstance(frame, pl.DataFrame):
-        return frame
+        return with_printable_names(plain(frame), SOURCE)
     try:
         known = nw.from_native(frame)
+        table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
+        check_names(str(name) for name in table.columns)
+        # Column by column through Python values: needs no arrow, and a missing text stays missing.
+        values = {str(name): [_native(v) for v in table[name].to_list()] for name in table.columns}
+        return with_printable_names(from_columns(values), SOURCE)
     except TypeError:
         kind = type(frame).__name__
         raise RunsError(
             f"cannot read runs from an object of type {kind}; "
             "give a file, a data frame or the name of a table"
         ) from None
-    table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
-    # Column by column through Python values: needs no arrow, and a missing text stays missing.
-    return from_columns(
-        {str(name): [_native(v) for v in table[name].to_list()] for name in table.columns}
-    )
+    except (nw.exceptions.NarwhalsError, pl.exceptions.PolarsError) as error:
+        said = " ".join(str(error).split())[:MOST_SAID]
+        raise RunsError(f"cannot read the data frame: {said}") from None
+
+
+def check_names(names: Iterable[str], source: str = SOURCE) -> None:
+    """Raise RunsError for a column name that stands twice."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise RunsError(
+            f"{source} has the column '{repeated[0]}' more than once; give each column its own name"
+        )
+
+
+def with_printable_names(frame: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The frame with names of columns that can be shown, which messages and reports repeat."""
+    names = [printable(name) for name in frame.columns]
+    if names == frame.columns:
+        return frame
+    check_names(names, source)
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
+def plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with cells of objects opened, decimals as floats and categories as texts.
+
+    All other columns are the same objects: a table of numbers costs nothing.
+    """
+    out: dict[str, pl.Series] = {}
+    for series in frame.get_columns():
+        kind = series.dtype
+        if kind in (pl.Struct, pl.Object) or (kind == pl.String and _holds_objects(series)):
+            for each in from_columns({series.name: series.to_list()}).get_columns():
+                taken = each.name in out or (each.name != series.name and each.name in frame)
+                own = f"{each.name}_in_cell" if taken else each.name
+                out[own] = each.alias(own)
+        elif kind.is_decimal():
+            out[series.name] = series.cast(pl.Float64)
+        elif kind in (pl.Categorical, pl.Enum):
+            out[series.name] = series.cast(pl.String)
+        else:
+            out[series.name] = series
+    return pl.DataFrame(list(out.values()))
+
+
+def _holds_objects(series: pl.Series) -> bool:
+    return may_hold_objects(series.head(50).to_list())
 
 
 def from_rows(records: Iterable[object], name: str, rows: Iterable[int]) -> pl.DataFrame:
@@ -43,23 +98,17 @@ def from_rows(records: Iterable[object], name: str, rows: Iterable[int]) -> pl.D
             raise RunsError(
                 f"{name}, row {row} is {record!r}, not an object of column names and values"
             )
-        flat.append(dict(_flattened(record)))
+        flat.append(dict(flattened(record)))
     names = list(dict.fromkeys(key for record in flat for key in record))
     return from_columns({key: [record.get(key) for record in flat] for key in names})
 
 
 def from_columns(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
-    """A frame of columns, each of numbers where all its values are, else of text."""
-    return pl.DataFrame([_series(name, values) for name, values in columns.items()])
-
-
-def _flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss."""
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            yield from _flattened(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
+    """A frame of columns, each of numbers where all its values are, else of text; cells that hold
+    objects as columns of their own.
+    """
+    opened = without_objects(columns)
+    return pl.DataFrame([_series(name, values) for name, values in opened.items()])
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:

@@ -15,7 +15,9 @@ from functools import lru_cache
 
 import polars as pl
 
-from isoloss.runs.problems import LossConverted
+from isoloss.runs.intake.texts import EMPTY_TEXTS
+from isoloss.runs.metrics import METRICS
+from isoloss.runs.problems import LossConverted, RunsError
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class LossUnit:
         """What is done to a loss, in words."""
         if self.scale is None:
             return "its logarithm is taken"
-        return "taken times ln 2"
+        return "taken as it is" if self.scale == 1 else "taken times ln 2"
 
 
 BITS = math.log(2)
@@ -45,15 +47,28 @@ _UNITS = {
     ),
     **dict.fromkeys(("perplexity", "ppl"), ("perplexity", "nats", None)),
     **dict.fromkeys(("nat", "nats/token"), ("nats per token", "nats", 1.0)),
-    "nats/char": ("nats per character", "nats/character", 1.0),
+    "nats/byte": ("nats per byte", "nats/byte", 1.0),
+    **dict.fromkeys(("nats/char", "nats/character"), ("nats per character", "nats/character", 1.0)),
+    "ppl/byte": ("perplexity per byte", "nats/byte", None),
+    **dict.fromkeys(
+        ("ppl/char", "ppl/character"), ("perplexity per character", "nats/character", None)
+    ),
 }
 UNITS: Mapping[str, LossUnit] = {name: LossUnit(*each) for name, each in _UNITS.items()}
-#: Units whose names stand in the name of a column, whole words only.
-_IN_NAMES = re.compile(
-    r"(?:^|[^a-z0-9])"
-    r"(bpc|bpb|bpt|ppl|perplexity|bits[_ ]?(?:per|/)[_ ]?(?:token|byte|char(?:acter)?))"
-    r"(?:$|[^a-z0-9])"
+#: Units whose names stand in the name of a column, whole words only, as what `unit_of` knows.
+_PER = r"[_ ]?(?:per|/)[_ ]?"
+_IN_NAMES = {
+    rf"(bits|nats|nll|loss){_PER}(token|byte|char(?:acter)?)": None,
+    r"(byte|char(?:acter)?)[_ ](?:ppl|perplexity)": None,
+    r"bpc|bpb|bpt|ppl|perplexity": None,
+    r"(?:loss|nll|ce|entropy)[_ ]*(?:in[_ ])?[(\[]?bits[)\]]?|in[_ ]bits|[(\[]bits[)\]]": "bits",
+}
+_WORD = r"(?:^|[^a-z0-9])(?:{})(?:$|[^a-z0-9])"
+#: Words of what is no loss per token, in the name of a column that is taken as the loss.
+_NO_LOSS = re.compile(
+    _WORD.format("acc|accuracy|f1|bleu|rouge|elo|reward|exact[_ ]match|win[_ ]?rate|score")
 )
+_OF_WORDS = re.compile(_WORD.format(rf"word[_ ](?:ppl|perplexity)|\w+{_PER}word|bpw"))
 
 
 @lru_cache(maxsize=256)
@@ -64,8 +79,37 @@ def unit_of(text: str) -> LossUnit | None:
 
 def unit_in_name(column: str) -> LossUnit | None:
     """The unit that the name of a column says, as 'eval/bpb'; None where it says none."""
-    found = _IN_NAMES.search(column.lower())
-    return None if found is None else unit_of(re.sub(r"[_ ]?(?:per|/)[_ ]?", "/", found[1]))
+    text = column.lower()
+    for words, unit in _IN_NAMES.items():
+        found = re.search(_WORD.format(f"({words})"), text)
+        if found is not None:
+            return unit_of(unit or _spelled(found[1]))
+    return None
+
+
+def _spelled(text: str) -> str:
+    """A unit in a name as `UNITS` has it: 'nll per char' is nats/char."""
+    of = re.fullmatch(r"(byte|char(?:acter)?)[_ ](?:ppl|perplexity)", text)
+    if of is not None:
+        return f"ppl/{of[1]}"
+    # A perplexity has a 'per' of its own.
+    text = text if text == "perplexity" else re.sub(_PER, "/", text)
+    return re.sub(r"^(?:nll|loss)/", "nats/", text)
+
+
+def check_is_loss(column: str, source: str) -> None:
+    """Raise RunsError where the name of the loss column says that it is none per token."""
+    text = column.lower()
+    if _NO_LOSS.search(text) is not None:
+        raise RunsError(
+            f"column '{column}' of {source} says that it is no loss, and laws are of losses; give "
+            "metric='nats' (--set metric=nats) if it is one"
+        )
+    if _OF_WORDS.search(text) is not None:
+        raise RunsError(
+            f"column '{column}' of {source} is per word, and tokens per word are not known: give a "
+            "loss per token, byte or character, or metric='nats' (--set metric=nats) if it is one"
+        )
 
 
 def in_nats(
@@ -105,8 +149,11 @@ def units_by_row(raw: pl.DataFrame, own_name: str, where: str) -> list[LossUnit 
     """
     said = raw["metric"].to_list() if "metric" in raw.columns else [None] * raw.height
     units = [None if word is None else unit_of(str(word)) for word in said]
+    silent = all(word in (None, "") for word in said)
+    if silent:
+        check_is_loss(own_name, where)
     named = unit_in_name(own_name)
-    if named is not None and all(word in (None, "") for word in said):
+    if named is not None and silent:
         warnings.warn(
             f"column '{own_name}' of {where} is read as {named.words}: {named.said()}, in "
             f"{named.metric}; give metric='nats' if it is in nats per token",
@@ -115,3 +162,32 @@ def units_by_row(raw: pl.DataFrame, own_name: str, where: str) -> list[LossUnit 
         )
         units = [named] * raw.height
     return units if any(unit is not None for unit in units) else None
+
+
+def with_metric(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, str | None]:
+    """The frame with the metric that a column of units says, whatever its name, and that name.
+
+    Raises RunsError where two columns hold units; warns (LossConverted) of the one that is taken.
+    """
+    found = [series.name for series in frame.get_columns() if _holds_units(series)]
+    if not found:
+        return frame, None
+    if len(found) > 1:
+        raise RunsError(
+            f"columns '{found[0]}' and '{found[1]}' of {source} both hold units of losses: choose "
+            f"one with --column metric='{found[0]}' or --column metric='{found[1]}'"
+        )
+    warnings.warn(
+        f"column '{found[0]}' of {source} is read as the unit of each loss; name another with "
+        "--column metric=NAME, or give one for all rows with metric='nats' (--set metric=nats)",
+        LossConverted,
+        stacklevel=2,
+    )
+    return frame.with_columns(frame[found[0]].alias("metric")), found[0]
+
+
+def _holds_units(series: pl.Series) -> bool:
+    if series.dtype != pl.String or series.n_unique() > len(UNITS):
+        return False
+    words = [word for word in series.unique().to_list() if word and word not in EMPTY_TEXTS]
+    return bool(words) and all(word in METRICS or unit_of(word) is not None for word in words)

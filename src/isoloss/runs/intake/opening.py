@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from isoloss.files import Registry, reason, shown
-from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.frames import with_printable_names
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.problems import RunsError
 
@@ -73,7 +74,7 @@ def _as_read(reader: Callable[..., Opened], *given: Any) -> Opened:
             f"cannot read {given[-1]}: its reader gave a {type(found).__name__}; it gives "
             "Opened(a polars DataFrame, Origin(name))"
         )
-    return found
+    return Opened(with_printable_names(found.frame, found.origin.name), found.origin)
 
 
 def _reader_of(path: Path) -> Reader:

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from isoloss.files import Registry, modules_of
-from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.problems import RunsError
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from isoloss.runs.intake.check import EMPTY_TEXTS
+from isoloss.runs.intake.texts import EMPTY_TEXTS, listed
 from isoloss.runs.problems import RunsError
 
 ARROWS = ("->", "→")
@@ -24,7 +24,7 @@ def filled(template: str, frame: pl.DataFrame, name: str) -> list[str]:
     fields = _fields(template)
     for field in fields:
         if field not in frame.columns:
-            there = ", ".join(frame.columns)
+            there = listed(frame.columns)
             raise RunsError(
                 f"precision {template!r}: {name} has no column '{field}'; its columns are {there}"
             )

@@ -1,8 +1,34 @@
-"""The text in a file, for readers of text."""
+"""The text in a file, for readers of text, and the words that stand for no value."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from isoloss.runs.problems import RunsError
+
+EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
+EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
+
+
+#: Names of columns that a message lists.
+MOST_NAMES = 40
+
+
+def printable(text: str) -> str:
+    """The text with control characters, and those that turn its direction, written out."""
+    if text.isprintable():
+        return text
+    # A space of any width is one.
+    return "".join(
+        each if each.isprintable() else " " if each == "\xa0" else repr(each)[1:-1] for each in text
+    )
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Names of columns as a message lists them, the first of many."""
+    short = [name if len(name) <= 60 else f"{name[:57]}..." for name in columns[:MOST_NAMES]]
+    more = len(columns) - len(short)
+    return (", ".join(short) or "none") + (f" and {more} more" if more else "")
 
 
 def text_of(data: bytes, name: str) -> str:

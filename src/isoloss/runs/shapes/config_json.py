@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.files import read_json
-from isoloss.runs.decoder import Decoder
 from isoloss.runs.problems import RunsError
+from isoloss.runs.shapes.decoder import Decoder
 from isoloss.runs.shapes.mixture import GroupedHeads, LatentHeads, Mixture
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.files import did_you_mean
-from isoloss.runs.decoder import Decoder
 from isoloss.runs.problems import RunsError
 from isoloss.runs.shapes.config_json import read_config
+from isoloss.runs.shapes.decoder import Decoder
 from isoloss.runs.shapes.mixture import Mixture
 from isoloss.runs.shapes.published_shapes import SHAPES
 

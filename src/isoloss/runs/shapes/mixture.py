@@ -7,11 +7,14 @@ compressed vector and one rotary key a token are kept).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from isoloss.formats import Precision
-from isoloss.runs.decoder import REFERENCE_BITS, Flops, kept_bits, own_bits
 from isoloss.runs.problems import RunsError
+from isoloss.runs.shapes.decoder import REFERENCE_BITS, Flops, kept_bits, own_bits
+from isoloss.runs.shapes.matrices import ATTENTION, EXPERTS, FFN, SHARED, Matrix, own_precisions
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,11 @@ class Mixture:
         return Flops(forward, 3 * forward, mixing, 6.0 * self.active_non_embedding_params)
 
     @property
+    def matrices(self) -> Iterator[Matrix]:
+        """The matrices of every block by name."""
+        return self.of_blocks(self.experts)
+
+    @property
     def in_words(self) -> str:
         """The shape in one line."""
         return (
@@ -244,6 +252,26 @@ class Mixture:
 
     def _bytes(self, served: Precision, experts: float) -> float:
         """Bytes of blocks, routers and norms with so many routed experts a block."""
-        matrices = self._matrices(0) + experts * self._mixed * self._expert
-        bits = kept_bits(served.format("w", "serve"))
-        return (matrices * bits + self._rest * REFERENCE_BITS) / 8
+        return (_bits_of_matrices(self, served, experts) + self._rest * REFERENCE_BITS) / 8
+
+    def of_blocks(self, experts: float) -> Iterator[Matrix]:
+        """The matrices of every block by name, with so many routed experts as all of them."""
+        attention = self.attention.params(self.width)
+        dense = 3 * self.width * self.dense_ffn
+        for block in range(self.layers):
+            yield Matrix(ATTENTION, block, attention, attention)
+            if block < self.dense_layers:
+                yield Matrix(FFN, block, dense, dense)
+                continue
+            shared = self.shared * self._expert
+            yield Matrix(SHARED, block, shared, shared)
+            yield Matrix(EXPERTS, block, experts * self._expert, self.chosen * self._expert)
+
+
+@lru_cache(maxsize=4096)
+def _bits_of_matrices(mixture: Mixture, served: Precision, experts: float) -> float:
+    """Bits of the blocks' matrices as served, with so many routed experts a block; kept, as
+    searches ask again and again.
+    """
+    own = own_precisions(served, mixture.of_blocks(experts), mixture.layers)
+    return sum(n * kept_bits(p.format("w", "serve")) for p, (n, _) in own.items())

@@ -62,7 +62,8 @@ class PublishedModel:
 #: Every published model by name, in the order in which they are listed.
 MODELS: Registry[PublishedModel] = Registry("published model", RunsError, of=PublishedModel)
 
-_LLAMA3 = "2407.21783; hours: model card of Llama 3.1"
+_LLAMA3 = "2407.21783; tokens, hours: model card of Llama 3"
+_LLAMA31 = "2407.21783; hours: model card of Llama 3.1"
 _LLAMA2 = "2307.09288, tables 1 and 2"
 
 for _model in (
@@ -70,18 +71,18 @@ for _model in (
     PublishedModel("gopher-280b", 280e9, 300e9, "2112.11446", trained="bf16"),
     PublishedModel("chinchilla-70b", 70e9, 1.4e12, "2203.15556", trained="bf16"),
     PublishedModel("pythia-12b", 12e9, 300e9, "2304.01373"),
-    PublishedModel("llama1-65b", 65.2e9, 1.4e12, "2302.13971"),
+    PublishedModel("llama1-65b", 65.2e9, 1.4e12, "2302.13971", hours=1_022_362, device="a100"),
     PublishedModel("llama2-7b", 6.74e9, 2e12, _LLAMA2, hours=184_320, device="a100"),
     PublishedModel("llama2-70b", 69e9, 2e12, _LLAMA2, hours=1_720_320, device="a100"),
-    # The cards of 8B and 70B say more than 15T.
+    # The cards say more than 15T; the hours of 3.1, 1.46M and 7.0M, hold longer contexts too.
     PublishedModel(
-        "llama3-8b", 8.03e9, 15e12, _LLAMA3, trained="bf16", hours=1.46e6, device="h100"
+        "llama3-8b", 8.03e9, 15e12, _LLAMA3, trained="bf16", hours=1.3e6, device="h100"
     ),
     PublishedModel(
-        "llama3-70b", 70.6e9, 15e12, _LLAMA3, trained="bf16", hours=7.0e6, device="h100"
+        "llama3-70b", 70.6e9, 15e12, _LLAMA3, trained="bf16", hours=6.4e6, device="h100"
     ),
     PublishedModel(
-        "llama3-405b", 405.9e9, 15.6e12, _LLAMA3, trained="bf16", hours=30.84e6, device="h100"
+        "llama3-405b", 405.9e9, 15.6e12, _LLAMA31, trained="bf16", hours=30.84e6, device="h100"
     ),
     PublishedModel("gemma2-9b", 9.24e9, 8e12, "2408.00118"),
     PublishedModel("gemma2-27b", 27.2e9, 13e12, "2408.00118"),

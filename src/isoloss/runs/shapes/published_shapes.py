@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isoloss.files import Registry
-from isoloss.runs.decoder import Decoder
 from isoloss.runs.problems import RunsError
+from isoloss.runs.shapes.decoder import Decoder
 from isoloss.runs.shapes.mixture import GroupedHeads, LatentHeads, Mixture
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.content import check_one_row_a_run
+from isoloss.runs.intake.frames import check_names, plain
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.texts import text_of
+from isoloss.runs.intake.texts import printable, text_of
 from isoloss.runs.problems import RunsError
 
 
@@ -21,45 +22,81 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
     """
 
     def opener(data: bytes, name: str) -> Opened:
-        reader = csv.reader(
-            io.StringIO(text_of(data, name), newline=""), delimiter=separator, strict=True
-        )
-        header: list[str] = []
-        records: list[list[str]] = []
-        rows: list[int] = []
-        start = 1
-        try:
-            for record in reader:
-                if record and not header:
-                    header = [cell.strip() for cell in record]
-                elif record:
-                    _same_length(record, header, name, start)
-                    records.append(record)
-                    rows.append(start)
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise RunsError(f"cannot read {name}, row {start}: {error}") from None
-        _no_repeats(header, name)
-        columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
-        return Opened(
-            pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), Origin(name, rows)
-        )
+        text = text_of(data, name).replace("\r\n", "\n")
+        found = _plainly(text, separator, name) or _carefully(text, separator, name)
+        check_one_row_a_run(found[0].columns, name)
+        return Opened(plain(found[0]), Origin(name, found[1]))
 
     return opener
+
+
+def _plainly(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]] | None:
+    """The rows of a text without quotes and empty lines, read at once; None for any other."""
+    if any(sign in text for sign in ('"', "\r", "\n\n", "\0")) or text.startswith("\n"):
+        return None
+    head, _, body = text.rstrip("\n").partition("\n")
+    header = _header(head.split(separator), separator, name)
+    rows = body.count("\n") + 1
+    # Rows of other lengths are left to the reader that can say which.
+    if not body or len(header) < 2 or body.count(separator) != rows * (len(header) - 1):
+        return None
+    try:
+        frame = pl.read_csv(
+            body.encode(),
+            separator=separator,
+            has_header=False,
+            schema=dict.fromkeys(header, pl.String),
+            quote_char=None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    return (frame.fill_null(""), range(2, rows + 2)) if frame.height == rows else None
+
+
+def _carefully(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]]:
+    """The rows of any text; RunsError with the row where it is none of a table."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header: list[str] = []
+    records: list[list[str]] = []
+    rows: list[int] = []
+    start = 1
+    try:
+        for record in reader:
+            if record and not header:
+                header = _header(record, separator, name)
+            elif record:
+                _same_length(record, header, name, start)
+                records.append(record)
+                rows.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise RunsError(f"cannot read {name}, row {start}: {error}") from None
+    columns = {cell: [record[i] for record in records] for i, cell in enumerate(header)}
+    return pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)), rows
+
+
+def _header(cells: Sequence[str], separator: str, name: str) -> list[str]:
+    """Names of columns that can be shown, each once."""
+    header = [printable(cell.strip()) for cell in cells]
+    _check_separator(header, separator, name)
+    check_names(header, name)
+    return header
+
+
+def _check_separator(header: list[str], separator: str, name: str) -> None:
+    """Raise RunsError for a header of one column that holds another separator."""
+    others = [each for each in ";\t|," if each != separator and each in "".join(header)]
+    if len(header) == 1 and others:
+        raise RunsError(
+            f"{name} is separated by {others[0]!r}, not by {separator!r}: write it with commas "
+            "(.csv) or tabs (.tsv), and numbers with a decimal point"
+        )
 
 
 def _same_length(record: list[str], header: list[str], name: str, row: int) -> None:
     if len(record) != len(header):
         raise RunsError(
             f"{name}, row {row} has {len(record)} values where the header has {len(header)} columns"
-        )
-
-
-def _no_repeats(header: Iterable[str], name: str) -> None:
-    repeated = [cell for cell, count in Counter(header).items() if count > 1]
-    if repeated:
-        raise RunsError(
-            f"{name} has the column '{repeated[0]}' more than once; give each column its own name"
         )
 
 

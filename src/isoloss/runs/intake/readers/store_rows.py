@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isoloss.runs.intake.check import Origin
+from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.problems import RunsError
 from isoloss.runs.stored import STORES, stored_frame

@@ -34,6 +34,10 @@ from isoloss.plans.search import (
     shares,
 )
 
+#: Most draws of the rates beside a law without replicates; most replicates of a law whose plan at
+#: the middle rates is made for its hours, and the draws that these are costed at.
+RATES, SIGNED, COSTED = 400, 200, 4000
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -53,9 +57,9 @@ class Planned:
         The plan for the loss averaged over laws and replicates, one row.
     drawn, weights
         The plan of every replicate, at its own draw of the rates, and the weight of each.
-    hours
-        Device hours at that draw of the plan that the replicate has at the middle rates, (S, n);
-        None on a cost model.
+    hours, hours_weights
+        Device hours of the plans that some replicates have at the middle rates, at draws of the
+        rates, (R, n), and their weights; None on a cost model.
     in_doubt
         Whether rates were drawn.
     """
@@ -68,6 +72,7 @@ class Planned:
     drawn: Best
     weights: Array
     hours: Array | None = None
+    hours_weights: Array | None = None
     in_doubt: bool = False
 
     @property
@@ -162,7 +167,8 @@ class Plans:
         if not drawn or (len(members) == 1 and members[0].drawn is None):
             return found
         again, weights = replanned(members, counts, levels, self.budget, space)
-        return replace(found, drawn=again, weights=weights, hours=_hours(space, again))
+        hours = _hours(space, again)
+        return replace(found, drawn=again, weights=weights, hours=hours, hours_weights=weights)
 
     @cached_property
     def in_doubt(self) -> bool:
@@ -171,21 +177,36 @@ class Plans:
 
     def _over_rates(self, found: Planned, levels: Levels) -> Planned:
         """The plans of replicates with a draw of the rates each."""
-        rows = over_rates(found.members, found.counts, self.draws)
+        rows = over_rates(found.members, found.counts, min(self.draws, RATES))
         draws = [RateDraws.of(self.device, len(own), seed) for seed, own in enumerate(rows)]
         spaces = [drawn_space(found.space, self.budget, self.device, each) for each in draws]
         again, weights = replanned(found.members, rows, levels, self.budget, spaces)
-        signed = found.mean
-        if not found.is_point:
-            signed, _ = replanned(found.members, rows, levels, self.budget, found.space)
-        sizes = np.cumsum([0, *map(len, rows)])
-        taken = [slice(None)] * len(rows) if found.is_point else list(map(slice, sizes, sizes[1:]))
-        hours = [
-            np.broadcast_to(own.hours.spent(signed.params[at], signed.tokens[at]), (len(each), n))
-            for own, each, at in zip(spaces, rows, taken, strict=True)
-            if own.hours is not None and (n := len(found.which))
-        ]
-        return replace(found, drawn=again, weights=weights, hours=np.vstack(hours), in_doubt=True)
+        hours, shares_of = self._signed(found, rows, levels)
+        return replace(
+            found, drawn=again, weights=weights, hours=hours, hours_weights=shares_of, in_doubt=True
+        )
+
+    def _signed(
+        self, found: Planned, rows: Sequence[Sequence[int]], levels: Levels
+    ) -> tuple[Array, Array]:
+        """Device hours at draws of the rates of plans made at the middle ones, and weights: of some
+        replicates of each law, or of the plan of a bare law.
+        """
+        out, weights = [], []
+        for seed, (m, own) in enumerate(zip(found.members, rows, strict=True)):
+            draws = RateDraws.of(self.device, COSTED, seed)
+            space = drawn_space(found.space, self.budget, self.device, draws)
+            plans = found.mean
+            if m.drawn is not None:
+                few = np.unique(np.linspace(0, len(own) - 1, min(len(own), SIGNED)).astype(int))
+                chosen = [[own[k] for k in few]]
+                plans, _ = replanned([m], chosen, levels, self.budget, found.space)
+            each = np.arange(COSTED) % len(plans.params)
+            if space.hours is None:
+                raise ValueError(f"{self.device.name} has no device hours")
+            out.append(space.hours.spent(plans.params[each], plans.tokens[each]))
+            weights += [m.weight / COSTED] * COSTED
+        return np.vstack(out), np.array(weights)
 
 
 def _hours(space: Space, best: Best) -> Array | None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from isoloss.formats import Format, Precision
 from isoloss.runs.problems import RunsError
+from isoloss.runs.shapes.matrices import (
+    DOWN,
+    GATE,
+    KEY,
+    OUT,
+    QUERY,
+    UP,
+    VALUE,
+    Matrix,
+    own_precisions,
+)
 
 REFERENCE_BITS = 16.0  # unset parts are bf16 in cost and memory
 
@@ -131,6 +144,18 @@ class Decoder:
         return self.layers * (attention + (3 if self.gated else 2) * self.width * (self.ffn or 0))
 
     @property
+    def matrices(self) -> Iterator[Matrix]:
+        """The matrices of every block by name."""
+        ups = (UP, GATE) if self.gated else (UP,)
+        counts = [
+            *((kind, self.width * self._queries) for kind in (QUERY, OUT)),
+            *((kind, self.width * self._keys) for kind in (KEY, VALUE)),
+            *((kind, self.width * (self.ffn or 0)) for kind in (*ups, DOWN)),
+        ]
+        for block in range(self.layers):
+            yield from (Matrix(kind, block, count, count) for kind, count in counts)
+
+    @property
     def head_params(self) -> int:
         """Parameters of the output head, 0 where it is the embedding."""
         return 0 if self.tied else self.vocab * self.width
@@ -205,11 +230,12 @@ class Decoder:
     def weight_bytes(self, precision: str | Precision = "bf16") -> float:
         """The bytes of the weights as served, scales included.
 
-        w is the format of the blocks' matrices. Embeddings and head stay at 16 bits, as quantised
+        w is the format of the blocks' matrices, of which some may have their own (`w.last4`,
+        `w.attention`). Embeddings and head stay at 16 bits, as quantised
         models keep them, unless w.embedding or w.head is set itself; norms and biases always do.
         """
         served = Precision.parse(precision)
-        matrices = self.matrix_params * kept_bits(served.format("w", "serve"))
+        matrices = _bits_of_matrices(self, served)
         embedding = (self.vocab + self.positions) * self.width * own_bits(served, "w.embedding")
         head = self.head_params * own_bits(served, "w.head")
         rest = (self.non_embedding_params - self.matrix_params) * REFERENCE_BITS
@@ -241,6 +267,13 @@ class Decoder:
         fp32 moments.
         """
         return self.params * float(weights + gradients + master + moments)
+
+
+@lru_cache(maxsize=4096)
+def _bits_of_matrices(decoder: Decoder, served: Precision) -> float:
+    """Bits of the blocks' matrices as served; kept, as searches ask again and again."""
+    own = own_precisions(served, decoder.matrices, decoder.layers)
+    return sum(n * kept_bits(p.format("w", "serve")) for p, (n, _) in own.items())
 
 
 def own_bits(precision: Precision, scope: str) -> float:

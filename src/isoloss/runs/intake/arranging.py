@@ -1,0 +1,208 @@
+"""A raw table under canonical names, as it was asked to be read: columns named or computed, a
+precision spelled, endings found, constants filled in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from isoloss.runs.columns import BY_NAME, NUMERIC
+from isoloss.runs.intake.content import LIKELY, ranked, tells_its_unit, with_endings
+from isoloss.runs.intake.expressions import computed
+from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
+from isoloss.runs.intake.origin import Origin
+from isoloss.runs.intake.reader import Opened
+from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.template import filled
+from isoloss.runs.intake.texts import listed
+from isoloss.runs.numbers import number
+from isoloss.runs.problems import RunsError
+
+#: Columns that every table of runs has once it was read: one that has them is settled.
+OF_A_READ_TABLE = frozenset({"metric", "status", "reason"})
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """A table under canonical names, not yet checked.
+
+    Attributes
+    ----------
+    frame
+        Its values.
+    origin
+        Where they are from, under which names.
+    found
+        What is known to be wrong, by column and row.
+    told
+        Columns of counts whose unit was said.
+    settled
+        Whether it was read before: nothing is taken from its further columns.
+    """
+
+    frame: pl.DataFrame
+    origin: Origin
+    found: Mapping[str, Mapping[int, str]]
+    told: frozenset[str]
+    settled: bool
+
+
+def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged:
+    """The raw frame under canonical names, and what is already known of it.
+
+    Parameters
+    ----------
+    opened
+        The values of the file or frame.
+    asked
+        What was said about them.
+    settled
+        Whether isoloss wrote them, as in a store.
+
+    Raises
+    ------
+    RunsError
+        A column is not there or named twice, two columns of endings disagree, or a constant
+        differs from what the table says.
+    """
+    name, raw = opened.origin.name, opened.frame
+    settled = settled or set(raw.columns) >= OF_A_READ_TABLE
+    spelled = None if asked.precision is None else filled(asked.precision, raw, name)
+    frame, made = _renamed(raw, asked.columns, name)
+    if asked.precision is not None and spelled is not None:
+        frame = _set_precision(frame, spelled, asked.precision, name)
+    _check_unit_is_told(asked, made, frame)
+    found: dict[str, dict[int, str]] = {}
+    if asked.perplexity and "loss" in frame.columns:
+        frame, found["loss"] = _loss_from_perplexity(frame)
+        frame = _metric_of_logarithms(frame)
+    called = dict(asked.columns)
+    origin = Origin(name, opened.origin.rows, called)
+    if not settled and not {"status"} & {*asked.columns, *asked.constants}:
+        frame, endings = with_endings(frame, origin)
+        called |= {} if endings is None else {"status": endings}
+    if not settled and not {"metric"} & {*frame.columns, *asked.constants}:
+        frame, unit = with_metric(frame, name)
+        called |= {} if unit is None else {"metric": unit}
+    for key, value in asked.constants.items():
+        frame = with_constant(frame, key, value, name)
+    told = {each for each in made if each in LIKELY} | set(asked.constants)
+    told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
+    origin = Origin(name, opened.origin.rows, called, computed=frozenset(made))
+    return Arranged(_with_typed_extras(frame), origin, found, frozenset(told), settled)
+
+
+def _renamed(
+    frame: pl.DataFrame, columns: Mapping[str, str], name: str
+) -> tuple[pl.DataFrame, set[str]]:
+    """The frame with the named columns under their canonical names, and which were computed; one
+    that stood there keeps '_in_file'.
+    """
+    taken: dict[str, pl.Series] = {}
+    for canonical, own in columns.items():
+        values = computed(own, frame)
+        if values is None:
+            there = listed(frame.columns)
+            likely = ranked(canonical, frame) if canonical in ("params", "tokens", "loss") else []
+            meant = f"; did you mean '{likely[0]}'" if likely else ""
+            raise RunsError(
+                f"{name} has no column '{own}' to take {canonical} from; its columns are "
+                f"{there}{meant}"
+            )
+        taken[canonical] = values.alias(canonical)
+    numbers = [canonical for canonical in columns if canonical in NUMERIC]
+    for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
+        if columns[first] == columns[second]:
+            raise RunsError(f"column '{columns[first]}' is named as both {first} and {second}")
+    kept = []
+    for series in frame.get_columns():
+        if series.name in taken and columns[series.name] != series.name:
+            kept.append(series.alias(f"{series.name}_in_file"))
+        elif series.name not in columns.values():
+            kept.append(series)
+    made = {canonical for canonical, own in columns.items() if own not in frame.columns}
+    return pl.DataFrame([*taken.values(), *kept]), made
+
+
+def _check_unit_is_told(asked: TableMap, made: set[str], frame: pl.DataFrame) -> None:
+    """Raise RunsError where a loss is computed from a column in a unit, and into which is open."""
+    unit = unit_in_name(asked.columns["loss"]) if "loss" in made else None
+    if unit is not None and "metric" not in frame.columns and "metric" not in asked.constants:
+        raise RunsError(
+            f"the loss {asked.columns['loss']!r} is computed from {unit.words}: say what it gives "
+            f"with metric='nats' (--set metric=nats), or {unit.metric!r}, or give the column alone "
+            "to have it converted"
+        )
+
+
+def _set_precision(
+    frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str
+) -> pl.DataFrame:
+    present = (
+        frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
+    )
+    if any(value not in (None, "", template) for value in present):
+        raise RunsError(
+            f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
+        )
+    return frame.with_columns(pl.Series("precision", spelled, dtype=pl.String))
+
+
+def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The frame with loss = ln(perplexity), and the perplexities that have none."""
+    losses: list[float | None] = []
+    bad: dict[int, str] = {}
+    for index, raw in enumerate(frame["loss"].to_list()):
+        try:
+            value = number(raw)
+        except RunsError:
+            value = math.nan
+        losses.append(math.log(value) if value > 1 else None)
+        if not value > 1:
+            bad[index] = f"has {raw!r}; accepted is a perplexity above 1"
+    return frame.with_columns(pl.Series("loss", losses, dtype=pl.Float64)), bad
+
+
+def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with metric "nats" where it says perplexity, or nothing, of what was converted."""
+    said = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
+    done = [
+        "nats" if v in (None, "") or unit_of(str(v)) == unit_of("ppl") else str(v) for v in said
+    ]
+    return frame.with_columns(pl.Series("metric", done, dtype=pl.String))
+
+
+def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
+    """The frame with a value filled in where the column is absent or unknown."""
+    present = frame[key].to_list() if key in frame.columns else [None] * frame.height
+    differ = [one for one in present if one not in (None, "") and not _same(one, value)]
+    if differ:
+        raise RunsError(
+            f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
+        )
+    return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
+
+
+def _same(one: object, other: object) -> bool:
+    try:
+        return number(one) == number(other)
+    except RunsError:
+        return str(one) == str(other)
+
+
+def _with_typed_extras(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its other text columns as numbers where every value is one."""
+    changed = []
+    for series in frame.get_columns():
+        if series.name in BY_NAME or series.dtype != pl.String:
+            continue
+        known = series.replace("", None)
+        values = known.cast(pl.Float64, strict=False)
+        if values.null_count() == known.null_count() < frame.height:
+            changed.append(values)
+    return frame.with_columns(changed)

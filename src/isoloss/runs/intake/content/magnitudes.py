@@ -1,0 +1,275 @@
+"""Whole columns of counts that are in thousands, millions or billions, by their names and values.
+
+A count is never scaled unasked. Where the name of a column says a unit, or no language model has
+such counts, the table is refused with both readings; a column given as an expression, as
+'tokens*1e9' or 'tokens*1', has said its unit. What is odd without being impossible is a warning.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from isoloss.runs.intake.origin import Origin
+from isoloss.runs.numbers import compact
+from isoloss.runs.problems import OddCounts, RunsError
+
+Array = NDArray[np.float64]
+
+#: The least and the largest count that a language model has: of what was ever trained, with room.
+LIKELY: dict[str, tuple[float, float]] = {
+    "params": (1e4, 2e13),
+    "tokens": (1e4, 5e14),
+    "unique_tokens": (1e3, 5e14),
+    "params_embedding": (1e2, 1e13),
+    "batch_tokens": (16, 1e10),
+    "flops": (1e9, 1e30),
+}
+#: Tokens per param that no run has, those that few have, and what most have about.
+IMPOSSIBLE, ODD, USUAL = (1e-3, 1e7), (0.1, 1e5), 40.0
+#: Fewest different pairs of params and tokens of which a unit can be told.
+FEWEST = 3
+#: How far the one row stands from the others that is asked about.
+FAR_COUNT, FAR_LOSS = 300.0, 3.0
+#: A count of FLOPs this far off 6 N D is in another unit.
+OFF_FLOPS = 30.0
+
+_WORDS = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
+_SAID = {
+    **dict.fromkeys(("k", "thousand", "thousands"), 1e3),
+    **dict.fromkeys(("m", "mio", "mn", "million", "millions"), 1e6),
+    **dict.fromkeys(("b", "g", "bn", "billion", "billions"), 1e9),
+    **dict.fromkeys(("t", "tn", "trillion", "trillions"), 1e12),
+}
+_OF_FLOPS = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21}
+_OF_FLOPS |= {"giga": 1e9, "tera": 1e12, "peta": 1e15, "exa": 1e18, "zetta": 1e21}
+
+
+def factor_in_name(own: str, column: str = "tokens") -> float | None:
+    """The unit that the name of a column of counts says, as 1e9 of 'tokens_B' or 'tokens (B)'.
+
+    Letters count at the end only, apart from what stands before them; words anywhere.
+    """
+    letter = re.search(r"\S(?:[_-]|\s*[\[(]|\s)\s*([a-z]{1,2})\s*[\])]?\s*$", own.lower())
+    if letter is not None and letter[1] in _SAID:
+        return _SAID[letter[1]]
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", own) if word]
+    words = [part for word in words for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", word)]
+    for word in (word.lower() for word in words):
+        if len(word) > 2 and word in _SAID:
+            return _SAID[word]
+        flops = re.fullmatch(r"([kmgtpez]|giga|tera|peta|exa|zetta)flops?", word)
+        if flops is not None and column == "flops":
+            return _OF_FLOPS[flops[1]]
+    return None
+
+
+def tells_its_unit(series: pl.Series) -> bool:
+    """Whether every known cell says its own unit, as '125M' and '2.5 billion' do."""
+    if series.dtype != pl.String:
+        return False
+    known = series.drop_nulls().str.strip_chars()
+    known = known.filter(known != "")
+    return bool(len(known) and known.str.contains(r"\p{L}$").all())
+
+
+def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> None:
+    """Refuse counts that are in another unit, and warn of odd ones.
+
+    Parameters
+    ----------
+    table
+        Checked rows.
+    origin
+        Where they are from, with the file's own names of columns.
+    told
+        Columns whose unit is given: by an expression, a constant, or in every cell.
+
+    Raises
+    ------
+    RunsError
+        A column's name says a unit, or no language model has such counts; with both readings.
+    """
+    rows = table.with_row_index("_row").filter(
+        (pl.col("status") == "ok") & pl.col("metric").str.starts_with("nats")
+    )
+    if rows.is_empty():
+        return
+    problems = list(_by_name(rows, origin, told)) or list(_by_value(rows, origin, told))
+    if problems:
+        raise RunsError("; ".join(problems))
+    if rows.select("params", "tokens").n_unique() >= FEWEST:
+        for message in itertools.chain(_odd_ratios(rows, origin), _odd_flops(rows, origin)):
+            warnings.warn(message, OddCounts, stacklevel=2)
+    for message in _odd_rows(rows, origin):
+        warnings.warn(message, OddCounts, stacklevel=2)
+
+
+def _by_name(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
+    for name, ends in LIKELY.items():
+        own = origin.called.get(name, name)
+        factor = factor_in_name(own, name)
+        if factor is None or name in told or name not in rows.columns:
+            continue
+        values = rows[name].drop_nulls().to_numpy()
+        if not len(values) or (_within(values, ends) and not _within(values, ends, factor)):
+            continue
+        yield (
+            f"{origin.column(name)} of {origin.name} holds {_span(values)}, and its name says "
+            f"{_WORDS.get(factor, f'{factor:g}')}: read it with --column {name}='{own}*"
+            f"{_power(factor)}', or, where the numbers are counts as they stand, with --column "
+            f"{name}='{own}*1'"
+        )
+
+
+def _by_value(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
+    if rows.select("params", "tokens").n_unique() < FEWEST:
+        return
+    params, tokens = rows["params"].to_numpy(), rows["tokens"].to_numpy()
+    ratio = _middle(_log(rows, "tokens") - _log(rows, "params"))
+    low = {name for name in ("params", "tokens") if rows[name].max() < LIKELY[name][0]}  # type: ignore[operator]
+    impossible = not IMPOSSIBLE[0] <= ratio <= IMPOSSIBLE[1]
+    if not (low - told) and not (impossible and not {"params", "tokens"} & told):
+        return
+    text = (
+        f"params of {origin.name} are {_span(params)} and tokens {_span(tokens)}, which no "
+        "language model has"
+    )
+    factors = _likely_factors(params, tokens, ratio, told)
+    names = [name for name in factors if name not in told] or sorted(low - told or {"tokens"})
+    reads = " ".join(_scaled(name, _power(factors[name]), origin) for name in factors)
+    stand = " ".join(_scaled(name, "1", origin) for name in names)
+    if factors:
+        units = " and ".join(f"{name} are in {_WORDS[factor]}" for name, factor in factors.items())
+        scaled = ratio * factors.get("tokens", 1.0) / factors.get("params", 1.0)
+        text += f": if {units}, read them with {reads} ({scaled:.3g} tokens per param)"
+    yield f"{text}; if they are counts as they stand, read them with {stand}"
+
+
+def _likely_factors(
+    params: Array, tokens: Array, middle: float, told: AbstractSet[str]
+) -> dict[str, float]:
+    """The fewest units that make both columns counts of language models, nearest to the usual.
+
+    middle: tokens per param as they stand.
+    """
+    found = []
+    for p, t in itertools.product((1.0, *_WORDS), repeat=2):
+        changed = {name: f for name, f in (("params", p), ("tokens", t)) if f != 1.0}
+        whole = _within(params, LIKELY["params"], p) and _within(tokens, LIKELY["tokens"], t)
+        ratio = middle * t / p
+        if whole and ODD[0] <= ratio <= ODD[1] and not set(changed) & told:
+            # Of two that differ in both units alike, the one of models of about 1e9 params.
+            size = abs(np.log(float(np.median(params)) * p / 1e9))
+            found.append((len(changed), round(abs(np.log(ratio / USUAL)), 3), size, changed))
+    return min(found, key=lambda each: each[:3])[3] if found else {}
+
+
+def _scaled(name: str, factor: str, origin: Origin) -> str:
+    own = origin.called.get(name, name).removesuffix("*1")
+    return f"--column {name}='{own}*{factor}'"
+
+
+def _odd_ratios(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
+    ratio = _log(rows, "tokens") - _log(rows, "params")
+    middle, more = _middle(ratio), int(np.sum(ratio < 0))
+    if not ODD[0] <= middle <= ODD[1]:
+        yield (
+            f"{origin.name} has {middle:.3g} tokens per param in the median, where runs have "
+            f"{ODD[0]:g} to {ODD[1]:g}: are params or tokens in another unit? --column "
+            f"tokens='{origin.called.get('tokens', 'tokens')}*1e9' reads billions"
+        )
+    elif 2 * more > len(ratio):
+        yield (
+            f"{more} of {len(ratio)} runs of {origin.name} have more params than tokens: are they "
+            "named the right way round, and in one unit?"
+        )
+
+
+def _odd_flops(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
+    if "flops" not in rows.columns:
+        return
+    known = rows.filter(pl.col("flops").is_not_null())
+    if known.is_empty():
+        return
+    rule = np.log(6) + _log(known, "params") + _log(known, "tokens")
+    off = _middle(_log(known, "flops") - rule)
+    if not 1 / OFF_FLOPS <= off <= OFF_FLOPS:
+        factor = 10.0 ** (3 * round(-float(np.log10(off)) / 3))
+        yield (
+            f"{origin.column('flops')} of {origin.name} is {off:.2g} times 6 x params x tokens in "
+            "the median: is it in another unit? "
+            f"{_scaled('flops', _power(factor), origin)} scales it"
+        )
+
+
+def _odd_rows(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
+    """Single rows whose counts or losses stand far from all others, as one in another unit does."""
+    params, tokens = _log(rows, "params"), _log(rows, "tokens")
+    looked = {
+        "params": (params, FAR_COUNT),
+        "tokens": (tokens, FAR_COUNT),
+        "tokens per param": (tokens - params, FAR_COUNT),
+        "loss": (_log(rows, "loss"), FAR_LOSS),
+    }
+    said: set[int] = set()
+    for name, (logs, least) in looked.items():
+        row = _alone(logs, np.log(least))
+        if row is None or row in said:
+            continue
+        said.add(row)
+        rest = np.delete(logs, row)
+        yield (
+            f"one row has {name} {_shown(name, logs[row])} where all others have "
+            f"{_shown(name, rest.min())} to {_shown(name, rest.max())} "
+            f"{origin.place(int(rows['_row'][row]))}: is it in another unit? Nothing was dropped"
+        )
+
+
+def _alone(logs: Array, least: float) -> int | None:
+    """The row at one end that stands apart by `least` and thrice any other gap; None for none."""
+    if len(logs) < 6:
+        return None
+    order = np.argsort(logs, kind="stable")
+    gaps = np.diff(logs[order])
+    for end, gap in ((0, gaps[0]), (-1, gaps[-1])):
+        others = gaps[1:] if end == 0 else gaps[:-1]
+        if gap >= least and gap >= 3 * others.max():
+            return int(order[end])
+    return None
+
+
+def _within(values: Array, ends: tuple[float, float], factor: float = 1.0) -> bool:
+    """Whether some of the values, scaled, may be such counts."""
+    return bool(values.max() >= ends[0] / factor and values.min() <= ends[1] / factor)
+
+
+def _span(values: Array) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def _log(rows: pl.DataFrame, name: str) -> Array:
+    """Logarithms, of which differences neither overflow nor divide by zero."""
+    return np.asarray(np.log(rows[name].to_numpy()), dtype=np.float64)
+
+
+def _middle(logs: Array) -> float:
+    """The median of what has these logarithms."""
+    return float(np.exp(np.clip(np.median(logs), -700, 700)))
+
+
+def _shown(name: str, log: float) -> str:
+    value = float(np.exp(np.clip(log, -700, 700)))
+    return f"{value:.4g}" if name == "loss" else compact(value)
+
+
+def _power(factor: float) -> str:
+    return f"1e{round(np.log10(factor))}" if factor >= 1e3 or factor < 1 else "1"

@@ -1,0 +1,139 @@
+"""Several evaluations of one run: found by what columns hold, and the last of each kept on request.
+
+A column names runs where it has few values, params and precision are the same in all rows of one,
+and tokens are different in each. A grid of separate runs in a column of sizes looks the same, so
+its name, or evenly spaced tokens on which the loss falls, must speak for it; nothing is left out
+unasked.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from isoloss.files import did_you_mean
+from isoloss.runs.intake.origin import Origin
+from isoloss.runs.intake.texts import listed
+from isoloss.runs.problems import RunsError, TrajectoriesFound
+
+#: Names of columns that name the run of a row.
+NAMES_OF_RUNS = frozenset({
+    "run", "run_id", "runid", "run_name", "run_uuid", "name", "id", "trial", "trial_id",
+    "experiment",
+})  # fmt: skip
+#: Fewest rows of a run in the median for any of this, and for even steps to tell; the share of
+#: runs that must look so; and the spread of steps that is even.
+ROWS, EVEN_ROWS, MOST_RUNS, EVEN = 3, 6, 0.8, 0.02
+
+
+def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]:
+    """Why rows are left out where only the last of each run is kept, by position.
+
+    The last row has the most tokens, also where its loss cannot be used: the run ended so. Where
+    tokens are equal or cannot be read, the later row of the table is it.
+
+    Raises RunsError where there is no such column.
+    """
+    names = {own: name for name, own in origin.called.items() if name in frame.columns}
+    name = column if column in frame.columns else names.get(column)
+    if name is None:
+        meant = did_you_mean(column, frame.columns, 1, 0.6) or (
+            f"its columns are {listed(frame.columns)}"
+        )
+        raise RunsError(f"{origin.name} has no column '{column}' to tell runs by; {meant}")
+    tokens = [-1.0 if t is None or t != t else t for t in frame["tokens"].to_list()]
+    runs = [None if value is None else str(value).strip() for value in frame[name].to_list()]
+    last: dict[str, int] = {}
+    for row, run in enumerate(runs):
+        if run and (run not in last or tokens[row] >= tokens[last[run]]):
+            last[run] = row
+    kept = set(last.values())
+    return {
+        row: f"column '{column}' is empty, so whose last row it is is not known {origin.place(row)}"
+        if not run
+        else f"not the last row of its run, which column '{column}' names {origin.place(row)}"
+        for row, run in enumerate(runs)
+        if row not in kept
+    }
+
+
+def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
+    """Warn where usable rows look like evaluations along runs that no group declares.
+
+    Returns
+    -------
+    str or None
+        The column that names the runs, where there is one.
+    """
+    rows = table.filter(pl.col("status") == "ok")
+    declared = "group" in rows.columns and rows["group"].null_count() < rows.height
+    if declared or rows.height < 2 * ROWS:
+        return None
+    found = _column_of_runs(rows)
+    if found is None:
+        return None
+    runs = rows[found].n_unique()
+    warnings.warn(
+        f"{rows.height} rows of {origin.name} look like evaluations along {runs} runs, which "
+        f"column '{found}' names: keep the last of each with last='{found}' (--last {found}), or "
+        f"say that rows of a run are not independent with group={found} (--column group={found})",
+        TrajectoriesFound,
+        stacklevel=2,
+    )
+    return found
+
+
+def _column_of_runs(rows: pl.DataFrame) -> str | None:
+    own = [name for name in rows.columns if name not in _NO_NAMES]
+    own.sort(key=lambda name: not _names_runs(name))
+    for name in own:
+        values = rows[name]
+        if values.dtype == pl.Float64 and not _names_runs(name):
+            continue
+        count = values.n_unique()
+        if values.null_count() or not 1 <= count <= rows.height // ROWS:
+            continue
+        if _one_model(rows, name) and (_names_runs(name) or _even(rows, name)):
+            return name
+    return None
+
+
+_NO_NAMES = frozenset({
+    "params", "tokens", "loss", "metric", "status", "reason", "precision", "loss_se", "flops",
+    "source", "corpus", "eval_set", "tokenizer", "family", "unique_tokens", "params_kind",
+})  # fmt: skip
+
+
+def _names_runs(name: str) -> bool:
+    return re.sub(r"[\s-]+", "_", name.lower().rsplit(".", 1)[-1]) in NAMES_OF_RUNS
+
+
+def _one_model(rows: pl.DataFrame, name: str) -> bool:
+    """Whether rows of one value are one model in one precision at different tokens."""
+    each = rows.group_by(name).agg(
+        pl.col("params").n_unique().alias("p"),
+        pl.col("precision").n_unique().alias("q"),
+        pl.col("tokens").n_unique().alias("t"),
+        pl.len().alias("n"),
+    )
+    alike = (each["p"] == 1).all() and (each["q"] == 1).all() and (each["t"] == each["n"]).all()
+    return bool(alike and each["n"].median() >= ROWS)  # type: ignore[operator]
+
+
+def _even(rows: pl.DataFrame, name: str) -> bool:
+    """Whether tokens of most values rise in even steps while the loss falls."""
+    parts = rows.sort("tokens").partition_by(name)
+    looks = [_one_run(p["tokens"].to_numpy(), p["loss"].to_numpy()) for p in parts]
+    return float(np.mean(looks)) >= MOST_RUNS
+
+
+def _one_run(tokens: NDArray[np.float64], loss: NDArray[np.float64]) -> bool:
+    if len(tokens) < EVEN_ROWS:
+        return False
+    steps = np.diff(tokens)
+    falls = float(np.mean(np.diff(loss) < 0))
+    return bool(np.ptp(steps) <= EVEN * float(steps.mean()) and falls >= MOST_RUNS)

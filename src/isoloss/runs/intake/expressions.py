@@ -1,0 +1,100 @@
+"""A column made from a table's own, as 'data.tokens (B)*1e9' or 'steps*batch_tokens': products and
+quotients of columns and numbers, from left to right.
+"""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from isoloss.runs.intake.frames import from_columns
+from isoloss.runs.intake.texts import EMPTY_NUMBERS
+from isoloss.runs.numbers import number
+from isoloss.runs.problems import RunsError
+
+#: Operators; names of columns may hold both, so a name that is there is looked for first.
+OPERATORS = "*/"
+MOST_LETTERS = 300
+
+#: One value for every row, or the cells of one.
+_Value = float | list[object]
+
+
+def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
+    """The values of a column, or of a product or quotient of columns and numbers.
+
+    Parameters
+    ----------
+    text
+        The name of a column of `frame`, or an expression.
+    frame
+        The table.
+
+    Returns
+    -------
+    Series or None
+        Values as they are for a name; numbers, and as text what is none, for an expression; None
+        where `text` is neither.
+
+    Raises
+    ------
+    RunsError
+        The expression holds no column.
+    """
+    if text in frame.columns:
+        return frame[text]
+    if not any(sign in text for sign in OPERATORS) or len(text) > MOST_LETTERS:
+        return None
+    found = _value(text, frame, {})
+    if isinstance(found, float):
+        raise RunsError(f"{text!r} holds no column; a value for every row is given by its name")
+    return None if found is None else from_columns({text: found})[text]
+
+
+def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:
+    bare = text.strip()
+    if bare not in seen:
+        seen[bare] = _read(bare, frame, seen)
+    return seen[bare]
+
+
+def _read(bare: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:
+    if bare in frame.columns:
+        return frame[bare].to_list()
+    try:
+        return number(bare)
+    except RunsError:
+        pass
+    # The last operator first, so that what stands before it is taken together: a/b*c is (a/b)*c.
+    for at in range(len(bare) - 2, 0, -1):
+        if bare[at] in OPERATORS:
+            right = _value(bare[at + 1 :], frame, seen)
+            left = None if right is None else _value(bare[:at], frame, seen)
+            if left is not None and right is not None:
+                return _combined(left, right, bare[at], frame.height)
+    return None
+
+
+def _combined(left: _Value, right: _Value, sign: str, rows: int) -> _Value:
+    if isinstance(left, float) and isinstance(right, float):
+        return left * right if sign == "*" else left / right if right else math.inf
+    one, two = (v if isinstance(v, list) else [v] * rows for v in (left, right))
+    return [_cell(a, b, sign) for a, b in zip(one, two, strict=True)]
+
+
+def _cell(one: object, two: object, sign: str) -> object:
+    """The value of two cells; what is no number comes through as text, so that its row says why."""
+    for cell in (one, two):
+        if cell is None or (isinstance(cell, str) and cell.strip().lower() in EMPTY_NUMBERS):
+            return None
+    numbers = []
+    for cell in (one, two):
+        try:
+            numbers.append(number(cell))
+        except RunsError:
+            return str(cell)
+    a, b = numbers
+    if sign == "/":
+        return a / b if b else math.inf
+    return a * b

@@ -1,0 +1,183 @@
+"""Counts in thousands, millions or billions are said before anything is made of them."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+import pytest
+
+from isoloss.runs import OddCounts, RunsError, read
+from isoloss.runs.intake.content.magnitudes import factor_in_name
+
+PARAMS = (1.5e8, 4e8, 1.2e9)
+TOKENS = (3e9, 1.1e10, 6e10)
+
+
+def frame(params: float = 1.0, tokens: float = 1.0) -> pl.DataFrame:
+    """Nine runs with params and tokens in these units."""
+    cells = [(p, t) for p in PARAMS for t in TOKENS]
+    return pl.DataFrame(
+        {
+            "params": [p / params for p, _ in cells],
+            "tokens": [t / tokens for _, t in cells],
+            "precision": ["bf16"] * 9,
+            "loss": [1.7 + 400 / p**0.34 + 400 / t**0.28 for p, t in cells],
+        }
+    )
+
+
+def line(message: str) -> list[str]:
+    """The columns of the first line to copy of a message."""
+    return re.findall(r"--column (\w+='[^']+'|\w+=\S+)", message)
+
+
+@pytest.mark.parametrize(
+    ("params", "tokens"), [(1, 1e9), (1e6, 1), (1e9, 1), (1, 1e6), (1e6, 1e9), (1e9, 1e12)]
+)
+def test_counts_in_another_unit_are_refused_with_the_line_that_reads_them(params, tokens):
+    table = frame(params, tokens)
+    with pytest.raises(RunsError, match="which no language model has: if ") as error:
+        read(table)
+    wanted = sum(unit != 1 for unit in (params, tokens))
+    lines = [each.replace("'", "") for each in line(str(error.value))]
+    assert read(table, columns=lines[:wanted])["tokens"].tolist() == pytest.approx(
+        frame()["tokens"].to_list()
+    )
+    as_they_stand = read_odd(table, lines[wanted:])
+    assert as_they_stand["tokens"].tolist() == table["tokens"].to_list()
+
+
+def read_odd(table, columns):
+    with pytest.warns(OddCounts):
+        return read(table, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "words"),
+    [
+        ("train_tokens_B", 1e9, "billions"),
+        ("data.tokens (B)", 1e9, "billions"),
+        ("tokens in millions", 1e6, "millions"),
+        ("TokensBillion", 1e9, "billions"),
+    ],
+)
+def test_a_unit_in_a_name_is_refused_with_both_readings(name, unit, words):
+    table = frame(1, unit).rename({"tokens": name})
+    with pytest.raises(RunsError, match=f"and its name says {words}: read it with") as error:
+        read(table, columns={"tokens": name})
+    first, second = (each.replace("'", "") for each in line(str(error.value)))
+    assert read(table, columns=[first])["tokens"].max() == pytest.approx(6e10)
+    assert second == f"tokens={name}*1"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "factor"),
+    [
+        ("params_M", "params", 1e6),
+        ("D (T)", "tokens", 1e12),
+        ("B", "tokens", None),
+        ("n_params", "params", None),
+        ("total_gflops", "flops", 1e9),
+        ("PFLOPs", "flops", 1e15),
+        ("total_flops", "flops", None),
+        ("tokens", "tokens", None),
+        ("Bytes", "tokens", None),
+        ("billion_tokens", "tokens", 1e9),
+    ],
+)
+def test_units_in_names_are_whole_words(name, column, factor):
+    assert factor_in_name(name, column) == factor
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ([f"{t / 1e9:g}B" for _ in PARAMS for t in TOKENS], "tokens_B"),
+        ([f"{t / 1e9:g} billion tokens" for _ in PARAMS for t in TOKENS], "tokens_B"),
+        ([t for _ in PARAMS for t in TOKENS], "tokens_B"),  # which times 1e9 are none
+    ],
+)
+def test_cells_that_say_their_unit_are_read_as_they_are(values, name):
+    table = frame().with_columns(pl.Series("tokens", values)).rename({"tokens": name})
+    assert read(table, columns={"tokens": name})["tokens"].max() == 6e10
+
+
+def test_flops_in_another_unit_are_said_with_their_factor():
+    flops = 6 * pl.col("params") * pl.col("tokens")
+    table = frame().with_columns(gflops=flops / 1e9, flops=flops / 1e12)
+    with pytest.raises(RunsError, match=r"its name says billions: .*flops='gflops\*1e9'"):
+        read(table, columns={"flops": "gflops"})
+    with pytest.warns(OddCounts, match=r"is 1e-12 times 6 x .* --column flops='flops\*1e12'"):
+        read(table)
+    assert len(read(table, columns={"flops": "gflops*1e9"})) == 9
+
+
+def test_more_params_than_tokens_and_few_tokens_a_param_are_odd():
+    with pytest.warns(OddCounts, match="7 of 9 runs of the data frame have more params than tok"):
+        read(frame(1e-2))
+    with pytest.warns(OddCounts, match="has 0.0275 tokens per param in the median, where runs"):
+        read(frame(1e-3))
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "said"),
+    [("params", 1e-6, "params 400"), ("tokens", 1e9, "tokens"), ("loss", 3.6, "loss")],
+)
+def test_one_row_far_from_all_others_is_named(column, factor, said):
+    table = frame()
+    values = table[column].to_list()
+    values[4] *= factor
+    with pytest.warns(OddCounts, match=rf"one row has {said}.*row 5\): is it in another unit\?"):
+        runs = read(table.with_columns(pl.Series(column, values)))
+    assert len(runs.usable) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("step*batch (k)*1000", [3e9, 4e9]),
+        ("total/4*2", [1e9, 2e9]),
+        ("a/b", [5.0, 7.0]),
+        ("a/b*2", [10.0, 14.0]),
+        ("b/step", [1e6, 1e6]),
+    ],
+)
+def test_a_column_may_be_a_product_or_quotient_of_others(text, tokens):
+    table = pl.DataFrame(
+        {
+            "params": [1e8, 1e8], "loss": [3.0, 2.9], "precision": ["bf16"] * 2,
+            "step": [1e3, "2,000"][:1] * 2, "batch (k)": [3e3, 4e3], "total": ["2B", "4B"],
+            "a/b": [5.0, 7.0], "b": [1e9, 1e9],
+        }
+    )  # fmt: skip
+    assert read(table, columns={"tokens": text})["tokens"].tolist() == pytest.approx(tokens)
+
+
+def test_a_product_with_a_cell_that_is_no_number_costs_its_row():
+    table = frame(1, 1e9).with_columns(pl.Series("tokens", ["3", "x", None, *"111111"]))
+    runs = read(table, columns={"tokens": "tokens*1e9"})
+    assert "column 'tokens*1e9' (tokens) has 'x'" in runs["reason"][1]
+    assert "is empty" in runs["reason"][2]
+    assert len(runs.usable) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tokns*1e9", r"no column 'tokns\*1e9' to take tokens from.*did you mean 'tokens'"),
+        ("2*3", "holds no column; a value for every row is given by its name"),
+        ("tokens*", r"has no column 'tokens\*'"),
+    ],
+)
+def test_an_expression_that_is_none_is_refused(text, message):
+    with pytest.raises(RunsError, match=message):
+        read(frame(), columns={"tokens": text})
+
+
+def test_a_loss_computed_from_another_unit_must_say_what_it_gives():
+    table = frame().rename({"loss": "val_bpc"})
+    how = {"loss": "val_bpc*0.6931"}
+    with pytest.raises(RunsError, match=r"computed from bits per character: say what it gives"):
+        read(table, columns=how)
+    assert set(read(table, columns=how, metric="nats/character")["metric"]) == {"nats/character"}

@@ -1,0 +1,119 @@
+"""How a table was read: one screen, one line to copy, and a file that reads it so again."""
+
+from __future__ import annotations
+
+import shlex
+
+import polars as pl
+import pytest
+
+from isoloss.files import FilesError, load, save
+from isoloss.laws import preset
+from isoloss.runs import EndingTaken, LossConverted, Run, Runs, RunsError, TableMap, read
+
+MANY = [(p, t) for p in (1e8, 3e8, 9e8) for t in (3.0, 11.0, 60.0)]
+
+
+def export(**columns) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "N": [p for p, _ in MANY],
+            "tokens (B)": [t for _, t in MANY],
+            "eval/bpb": [1.2 - 0.01 * k for k in range(9)],
+            "bits": [4, 8, 16] * 3,
+            "State": ["finished"] * 8 + ["crashed"],
+            "Name": [f"r{k}" for k in range(9)],
+            **columns,
+        }
+    )
+
+
+HOW = {
+    "columns": {"params": "N", "tokens": "tokens (B)*1e9", "loss": "eval/bpb"},
+    "precision": "w{bits}",
+}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    path = tmp_path / "export.parquet"
+    export().write_parquet(path)
+    with pytest.warns((EndingTaken, LossConverted)):
+        return read(path, **HOW, seed=3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export.parquet is read as:",
+        "params column N parameters 100M to 900M",
+        "tokens tokens (B)*1e9 tokens 3B to 60B",
+        "precision w{bits} w4, w8, w:bf16",
+        "loss column eval/bpb nats/byte, from bits per byte 0.78326 to 0.83178",
+        "seed 3 in all rows 3",
+        "rows 9, 8 usable, 1 excluded",
+        "endings column State: 8 ok, 1 unfinished",
+        "runs each row is a run of its own",
+        "not used Name",
+        "again --column params=N --column 'tokens=tokens (B)*1e9' --column loss=eval/bpb "
+        "--precision 'w{bits}' --set seed=3",
+    ],
+)
+def test_the_screen_says_what_was_taken_for_what(runs, line):
+    assert line in [" ".join(each.split()) for each in str(runs.understood).splitlines()]
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_the_line_and_the_file_read_the_table_so_again(runs, tmp_path):
+    words = shlex.split(runs.understood.line)
+    pairs = [words[i + 1] for i, word in enumerate(words) if word == "--column"]
+    precision = words[words.index("--precision") + 1]
+    assert read(export(), columns=pairs, precision=precision, seed=3).usable == runs.usable
+    path = save(runs.understood.map, tmp_path / "map.json")
+    assert load(path) == runs.understood.map
+    again = read(export(), map=path)
+    assert again == read(export(), map=runs.understood.map)
+    assert again.usable == runs.usable
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_what_is_given_beside_a_map_stands_in_its_place(runs):
+    kept = runs.understood.map
+    again = read(export(), map=kept, columns={"params": "N*2", "seed": "bits"}, precision="fp")
+    assert again["params"][0] == 2e8
+    assert set(again["precision"]) == {"fp"}
+    assert again["seed"].tolist() == [4, 8, 16] * 3
+    assert again.understood.map.columns["loss"] == "eval/bpb"
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "no column says how runs ended: all are taken as finished"),
+        ({"run": [k // 3 for k in range(9)]}, "along 3 runs (column run); all are kept"),
+        ({"group": ["a"] * 9}, "1 groups of rows that are not independent"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_what_is_not_known_is_said(columns, said):
+    table = export(**columns).drop("State")
+    found = read(table, columns=HOW["columns"], precision="bf16", metric="nats")
+    assert said in str(found.understood)
+
+
+def test_rows_of_a_table_keep_how_it_was_read_and_others_have_none(runs, tmp_path):
+    assert runs.usable.where(seed=3).take([0]).understood == runs.understood
+    path = runs.save(tmp_path / "clean.parquet")
+    assert pl.read_parquet_metadata(path)["isoloss"] == str(runs.understood)
+    assert read(path) == runs
+    assert read(path).understood is None
+    assert Runs([Run(1e8, 1e9, "bf16", 3.0)]).understood is None
+
+
+def test_what_is_no_map_is_refused(tmp_path):
+    law = preset("chinchilla").save(tmp_path / "law.json")
+    with pytest.raises(RunsError, match="map is a Law; it is a TableMap, or a file of one"):
+        read(export(), map=law)
+    path = save(TableMap(columns={"sise": "N"}), tmp_path / "map.json")
+    with pytest.raises(FilesError, match="runs have no column 'sise'"):
+        read(export(), map=path)
