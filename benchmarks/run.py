@@ -57,6 +57,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "published_hours": "Hours of published runs",
         "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
+        "first_design": "Before the first run",
         "decision_quality": "Decisions under a truth that nobody fitted",
         "decision_rivals": "Decisions beside competent rivals",
     },

@@ -20,7 +20,7 @@ from benchmarks.toy_mill import toys
 from isoloss.runs import sweep
 
 ROOT = Path(__file__).parents[1]
-TASKS, WORKERS = 1000, 2
+TASKS, WORKERS = 3000, 2
 FLUSHES = "fsync,fdatasync"
 SLOWER = 5000  # microseconds
 

@@ -72,3 +72,22 @@ def test_a_range_has_two_ends(shell, saved_fit: Path) -> None:
     result = shell("next-runs", saved_fit, *ASK, "--params", "1M")
     assert result.exit_code == 2
     assert "'1M' has 1 values; give least and most" in result.stderr
+
+
+def test_before_the_first_run_a_question_is_asked_of_published_laws(shell, tmp_path: Path) -> None:
+    asked = ("--question", "exponent of w4/64 a4/64", "--train", "1e19flop", "--hardware", "h100")
+    result = shell("next-runs", "chen2025", *asked, "--max-runs", 20, "-o", "first.csv", "--json")
+    found = json.loads(result.stdout)
+    assert found["type"] == "first_runs"
+    assert sum(r["seeds"] for r in found["runs"]) <= 20
+    assert len((tmp_path / "first.csv").read_text().splitlines()) - 1 == sum(
+        r["seeds"] for r in found["runs"]
+    )
+    text = shell("next-runs", "chen2025", *asked).stdout
+    assert "to learn: the sign of the token exponent" in text
+    assert "Other designs of the same cost" in text
+
+
+def test_a_target_or_a_question_is_needed(shell) -> None:
+    result = shell("next-runs", "published", "--train", "1e19flop", "--hardware", "h100")
+    assert "--target is missing" in result.stderr

@@ -30,7 +30,16 @@ from isoloss.plans.costs import (
     training_memory,
 )
 from isoloss.plans.critical import critical_tokens
-from isoloss.plans.design import NextRun, NextRuns, Width, next_runs
+from isoloss.plans.design import (
+    FirstRuns,
+    LawAnswer,
+    NextRun,
+    NextRuns,
+    Rival,
+    Width,
+    first_runs,
+    next_runs,
+)
 from isoloss.plans.disagreement import Disagreement, Reading, gaps_by_law, plans_by_law
 from isoloss.plans.evidence import (
     BreakEven,
@@ -56,11 +65,12 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 # fmt: off
 __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike", "Charts", "Choice",
-    "Curve", "Disagreement", "Frontier", "Hardware", "LawBreakEven", "LawLike", "LawPlan",
-    "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError", "PublishedRun", "PublishedSpeedup",
-    "Range", "Rate", "Reading", "RealBits", "Regret", "Served", "Serving", "ServingChoice",
-    "ServingPlan", "Surface", "TrainingMemory", "TrainingRule", "Width", "as_budget", "as_machine",
-    "best_bits", "critical_tokens", "decoder_of", "gaps_by_law", "load", "machine_of", "measured",
-    "next_runs", "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine",
-    "register_run", "register_speedup", "training_memory",
+    "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawBreakEven",
+    "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError", "PublishedRun",
+    "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
+    "Serving", "ServingChoice", "ServingPlan", "Surface", "TrainingMemory", "TrainingRule",
+    "Width", "as_budget", "as_machine", "best_bits", "critical_tokens", "decoder_of", "first_runs",
+    "gaps_by_law", "load", "machine_of", "measured", "next_runs", "plan", "plans_by_law",
+    "rank_serving", "rate_of", "register_machine", "register_run", "register_speedup",
+    "training_memory",
 ]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from isoloss.fits import ResultWarning, View, WarningKind
+from isoloss.fits import Comparison, Fit, ResultWarning, View, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Law, alike, seen_parts
-from isoloss.plans.search import Member, Panel, levels_of
+from isoloss.plans.checks import Spellings, as_precisions
+from isoloss.plans.problems import PlanError
+from isoloss.plans.search import Member, Panel, blind, levels_of
 
+#: What to do where laws cannot tell candidates apart.
+INSTEAD = "use a precision-aware law or one precision"
+#: The candidates, and why fitted levels are none.
+Spelled = tuple[tuple[Precision, ...], dict[str, str]]
 #: How many ties or laws a warning names.
 MOST = 4
 
@@ -41,12 +47,66 @@ def cannot_tell_apart(laws: Sequence[Law], what: str, instead: str) -> str:
     return f"{told}: all get the same loss; {instead}"
 
 
+def candidates_of(laws: object, given: Spellings | None) -> Spelled:
+    """The candidates, each once, and the fitted levels left out for sparsity, with reasons."""
+    if given is not None:
+        return as_precisions(given), {}
+    fits = [laws] if isinstance(laws, Fit) else []
+    fits = [e.fit for e in laws.entries] if isinstance(laws, Comparison) else fits
+    found, sparse = [], {}
+    for name in dict.fromkeys(p for fit in fits for p in fit.points.precision):
+        try:
+            found.append(Precision.parse(name))
+        except ValueError:  # a level is printed as its precision and then its sparsity
+            sparse[name] = f"'{name}': pruned weights are not planned"
+    return tuple(dict.fromkeys(found or [Precision("bf16")])), sparse
+
+
+def known_of(
+    members: Sequence[Member], candidates: Sequence[Precision]
+) -> tuple[tuple[Precision, ...], dict[Precision, str]]:
+    """The candidates at which a law is defined, and why none is at the others."""
+    told = [m.unknown(candidates) for m in members]
+    name = members[0].law.name
+    reasons = {
+        p: f"{name}: {told[0][k]}"
+        for k, p in enumerate(candidates)
+        if all(own[k] is not None for own in told)
+    }
+    kept = tuple(p for p in candidates if p not in reasons)
+    if not kept:
+        lost, why = next(iter(reasons.items()))
+        raise PlanError(
+            f"no candidate is defined for any of {len(members)} laws; for '{lost}': {why}"
+        )
+    return kept, reasons
+
+
+def check_told(panel: Panel) -> None:
+    """Raise PlanError where several candidates have one loss to every law.
+
+    One that is seen among others that no law sees is planned: the others are bounds, or unknown.
+    """
+    candidates, members = panel.precisions, panel.members
+    if len(candidates) < 2 or sum(map(bool, panel.seers)) == 1:
+        return
+    if all(blind(m, candidates) for m in members):
+        raise PlanError(cannot_tell_apart([m.law for m in members], "the candidates", INSTEAD))
+
+
 def left_out(member: Member) -> ResultWarning:
     """The warning about a law that tells no candidates apart where others do."""
     own = seen_parts(member.law)
     why = "has no precision term" if not own else f"{_of(own)}, in which the candidates are alike,"
     text = f"law {member.law.name} (weight {member.weight:.2g}) {why} and is left out"
     return ResultWarning(WarningKind.UNSEEN_PARTS, text)
+
+
+def silent(panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
+    """Warnings about the laws that see no candidate, where others see some."""
+    if not own:
+        return ()
+    return tuple(left_out(m) for i, m in enumerate(panel.members) if i not in own)
 
 
 def not_told_apart(panel: Panel) -> tuple[ResultWarning, ...]:

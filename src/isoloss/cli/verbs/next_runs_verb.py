@@ -1,10 +1,10 @@
-"""``isoloss next-runs``: a saved fit and a budget in; the runs that make a plan surer out."""
+"""``isoloss next-runs``: a saved fit, or a question before any, and a budget in; runs out."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,10 +19,14 @@ from isoloss.cli.arguments import (
     Spending,
     check_target,
     listed,
+    saved_or_law,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 from isoloss.cli.refusing import Refused
+
+if TYPE_CHECKING:
+    from isoloss.plans import FirstRuns, NextRuns
 
 LEARN = "What is to be learned"
 RUNS = "Which runs are possible"
@@ -31,9 +35,12 @@ RUNS = "Which runs are possible"
 def next_runs(
     *,
     fit: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="FIT", help="A fit that 'isoloss fit -o' saved.", show_default=False
+            metavar="FIT",
+            help="A fit that 'isoloss fit -o' saved; with --question a published law, or "
+            "'published' for all of these.",
+            show_default=False,
         ),
     ],
     hardware: Annotated[
@@ -46,15 +53,25 @@ def next_runs(
         ),
     ],
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--target",
             metavar="FLOP",
             rich_help_panel=LEARN,
             help="Compute of the plan whose params are to be learned, as 1e22flop.",
-            show_default=False,
         ),
-    ],
+    ] = None,
+    question: Annotated[
+        str | None,
+        typer.Option(
+            "--question",
+            metavar="TEXT",
+            rich_help_panel=LEARN,
+            help="What first runs are to answer where there is no fit: 'params within 1.5' (of the "
+            "--target), 'exponent of w4' (whether its gap grows with tokens), 'gap of w4 > 0.02 at "
+            "7B, 140B'.",
+        ),
+    ] = None,
     target_precision: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,19 +123,32 @@ def next_runs(
         ),
     ] = None,
     max_runs: Annotated[
-        int, typer.Option("--max-runs", min=1, rich_help_panel=RUNS, help="How many at most.")
-    ] = 32,
+        int | None,
+        typer.Option(
+            "--max-runs",
+            min=1,
+            rich_help_panel=RUNS,
+            help="How many at most.",
+            show_default="32, first runs 64",
+        ),
+    ] = None,
     max_seeds: Annotated[
-        int,
-        typer.Option("--max-seeds", min=1, rich_help_panel=RUNS, help="Seeds of one run at most."),
-    ] = 8,
+        int | None,
+        typer.Option(
+            "--max-seeds",
+            min=1,
+            rich_help_panel=RUNS,
+            help="Seeds of one run at most.",
+            show_default="8, of first runs 16",
+        ),
+    ] = None,
     noise: Annotated[
         float | None,
         typer.Option(
             "--noise",
             rich_help_panel=DOUBT,
             help="Standard deviation of log loss.",
-            show_default="that of the fit's residuals",
+            show_default="that of the fit's residuals; of first runs 0.005",
         ),
     ] = None,
     level: Level = 0.9,
@@ -141,39 +171,61 @@ def next_runs(
     at the edges of what can be paid teach more than a regular grid. The report says how much: the
     interval of the params now, expected after these runs, and after the best regular grid of the
     same cost.
+
+    Before the first run, ask a --question: published laws stand for what may be true, and the
+    report says which sizes, lengths, formats and seeds answer it, what a grid, an L and two ratios
+    of the same cost would bring, and STOP where the budget cannot answer it.
     """
     check_target(output, TABLES, force)
+    budget = il.Budget(**vars(spending))
+    shared = {
+        "params": _ends(params, "--params"), "tokens": _ends(tokens, "--tokens"),
+        "max_runs": max_runs, "max_seeds": max_seeds, "noise": noise, "level": level,
+        "group": group,
+    }  # fmt: skip
+    given: dict[str, Any] = {name: value for name, value in shared.items() if value is not None}
+    if question is not None:
+        if target_precision or precision:
+            raise Refused("--question names its precision; leave --precision and the other out")
+        first = il.plans.first_runs(
+            "published" if fit == "published" else saved_or_law(fit), budget, hardware,
+            question=question, target=None if target is None else il.Budget(target), **given,
+        )  # fmt: skip
+        _shown(
+            first, "first_runs", fit, {"half": "log, or of the exponent"}, output, force, as_json
+        )
+        return
+    if target is None:
+        raise Refused("--target is missing: the compute of the plan to learn, or ask a --question")
     saved = il.load(fit)
     if not isinstance(saved, il.Fit):
         raise Refused(
             f"'{fit}' holds a {type(saved).__name__.lower()}; next runs are chosen for one fit"
         )
     found = il.next_runs(
-        saved,
-        il.Budget(**vars(spending)),
-        hardware,
-        target=il.Budget(target),
+        saved, budget, hardware, target=il.Budget(target),
         target_precision=listed(target_precision, "--target-precision") or None,
-        precision=listed(precision, "--precision") or None,
-        params=_ends(params, "--params"),
-        tokens=_ends(tokens, "--tokens"),
-        max_runs=max_runs,
-        max_seeds=max_seeds,
-        noise=noise,
-        level=level,
-        group=group,
-    )
+        precision=listed(precision, "--precision") or None, **given,
+    )  # fmt: skip
+    _shown(found, "next_runs", fit, {"width": "most over least"}, output, force, as_json)
+
+
+def _shown(
+    found: NextRuns | FirstRuns,
+    kind: str,
+    fit: str,
+    units: dict[str, str],
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Keep runs as a table where that is asked for, and print their report or JSON."""
     if output is not None:
         found.save(output, force)
         say(f"wrote {output}")
     if as_json:
-        units = {
-            "params": "parameters",
-            "tokens": "tokens",
-            "flop": "FLOPs of bf16",
-            "width": "most over least",
-        }
-        show_json("next_runs", {"from": str(fit), "units": units, **asdict(found)})
+        units = {"params": "parameters", "tokens": "tokens", "flop": "FLOPs of bf16", **units}
+        show_json(kind, {"from": fit, "units": units, **asdict(found)})
     else:
         show(found.sections())
 
@@ -201,6 +253,11 @@ EXAMPLES = {
             "--target-precision bf16 "
             "--params 10M,400M --max-runs 12 -o runs.csv",
             "a day on 8 devices, for a model of one precision, kept as a table to fill in",
+        ),
+        Example(
+            "isoloss next-runs published --question 'exponent of w4/64 a4/64' --train 1e19flop "
+            "--hardware h100",
+            "before the first run: does the gap of 4 bits grow with tokens?",
         ),
     ),
 }

@@ -3,13 +3,19 @@
 `designing` has the verb. `candidates` are a grid of runs with their cost; `refit_gradients` asks
 some bootstrap replicates how each run would move the constants, and how these move the plan;
 `exchange` buys runs greedily and exchanges them; `design_result` is the answer.
+
+Before the first run there is no fit: `first_design` has the verb, `questions` what may be asked,
+`power_laws` reads published laws over the runs that are possible, `rivals` are other designs of the
+same cost, and `first_result` is the answer.
 """
 
 from isoloss.plans.design.design_result import NextRun, NextRuns, Width
 from isoloss.plans.design.designing import next_runs
+from isoloss.plans.design.first_design import first_runs
+from isoloss.plans.design.first_result import FirstRuns, LawAnswer, Rival
 
 # fmt: off
 __all__ = [
-    "NextRun", "NextRuns", "Width", "next_runs",
+    "FirstRuns", "LawAnswer", "NextRun", "NextRuns", "Rival", "Width", "first_runs", "next_runs",
 ]
 # fmt: on

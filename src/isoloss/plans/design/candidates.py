@@ -66,13 +66,19 @@ def region_of(box: Box, params: Range | None, tokens: Range | None) -> Region:
     low, high = box.tokens_per_param
     free = params is not None or tokens is not None
     return Region(
-        _ends(box.params, params, "params"),
-        _ends(box.tokens, tokens, "tokens"),
+        ends_of(box.params, params, "params"),
+        ends_of(box.tokens, tokens, "tokens"),
         (0.0, float("inf")) if free else (low / UP, high * UP),
     )
 
 
-def _ends(fitted: tuple[float, float], given: Range | None, what: Dimension) -> tuple[float, float]:
+def ends_of(
+    fitted: tuple[float, float], given: Range | None, what: Dimension
+) -> tuple[float, float]:
+    """The range that is given, else from the least fitted count to four times the most.
+
+    Raises PlanError for one that cannot be read or whose ends are the wrong way round.
+    """
     if given is None:
         return fitted[0], fitted[1] * UP
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:

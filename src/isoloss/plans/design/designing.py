@@ -27,10 +27,9 @@ from isoloss.plans.design.candidates import (
 from isoloss.plans.design.design_result import NextRun, NextRuns, Width
 from isoloss.plans.design.exchange import Counts, Limits, best_design
 from isoloss.plans.design.refit_gradients import Replicates, Target, noise_of, replicates_of
-from isoloss.plans.planning import candidates_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, blind, member_of
-from isoloss.plans.what_laws_see import cannot_tell_apart
+from isoloss.plans.what_laws_see import candidates_of, cannot_tell_apart
 
 
 def next_runs(
@@ -137,7 +136,7 @@ def _fitted(law: object) -> Fit:
     if not isinstance(law, Fit):
         raise PlanError(
             "next runs are chosen for a fit, whose bootstrap replicates say what is not known yet; "
-            f"a {type(law).__name__} has none"
+            f"a {type(law).__name__} has none: ask il.plans.first_runs a question (--question)"
         )
     return law
 

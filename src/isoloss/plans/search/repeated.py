@@ -9,6 +9,7 @@ from isoloss.fits import ResultWarning, most_epochs, repetition_warnings, too_ma
 from isoloss.laws import DomainError, lent_constants, with_repetition
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search.weighted_laws import Member, reweighted
+from isoloss.runs import compact
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Repeating:
         if unique is None:
             return ()
         return repetition_warnings([m.law for m in self.given], tokens, unique, self.most)
+
+    def words(self, tokens: float, unique: float | None) -> str | None:
+        """How often tokens repeat; None where all are taken as unique."""
+        if unique is None:
+            return None
+        return f"{tokens / unique:.3g} epochs of {compact(unique)} unique tokens"
 
     def outside(self, tokens: float, unique: float | None) -> str | None:
         """Reason where tokens repeat more often than any evidence holds, or None."""

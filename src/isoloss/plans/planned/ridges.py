@@ -14,7 +14,7 @@ import numpy as np
 
 from isoloss.fits import Along, join_ridges
 from isoloss.plans.budget import Budget
-from isoloss.plans.panels import Planned
+from isoloss.plans.planned.panels import Planned
 from isoloss.plans.search import levels_of, loss_of, search
 
 

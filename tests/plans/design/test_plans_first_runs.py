@@ -1,0 +1,192 @@
+"""The first runs: expected intervals against fits, rivals, STOP, and bad questions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from isoloss.formats import Precision
+from isoloss.laws import preset
+from isoloss.plans import Budget, as_machine, first_runs
+from isoloss.plans.design.candidates import Candidates, Region
+from isoloss.plans.design.first_design import First, region_for
+from isoloss.plans.design.power_laws import readings_of
+from isoloss.plans.design.questions import question_of
+from isoloss.plans.design.rivals import candidates_at, ratio_spread, rivals
+from isoloss.plans.search import members_of
+
+DEVICE, TARGET, BF16 = as_machine("h100"), Budget("1e23 flop"), Precision("bf16")
+FIVE = ["hoffmann2022", "epoch2024", "kumar2024", "chen2025", "sun2025"]
+
+
+def put(laws, question: str, target=TARGET, most: float = 1e20) -> First:
+    """A question put to some laws over the region of a budget."""
+    asked = question_of(question, target if question.startswith("params") else None, None)
+    read = readings_of(members_of(laws), region_for(most, None, None), asked.precision)
+    return First(asked, read, 0.005, 1.6449)
+
+
+def grid_of(formats) -> Candidates:
+    n, d = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 1e9, 4), np.geomspace(5e8, 2e10, 4)))
+    return candidates_at(n, d, DEVICE, formats)
+
+
+@pytest.mark.parametrize("name", ["epoch2024", "chen2025", "sun2025"])
+def test_a_law_of_the_form_is_read_as_it_is(name: str) -> None:
+    law, read = preset(name), put([name], "params").readings
+    n, d = np.array([3e7, 1e9]), np.array([3e9, 1e10])
+    runs = Candidates(n, d, np.zeros(2, dtype=np.intp), n, ())
+    assert np.exp(read.log_loss(read.theta[0], runs)) == pytest.approx(law(n, d), rel=1e-6)
+    sizes = np.geomspace(1e9, 1e12, 200_001)
+    best = sizes[np.argmin(law(sizes, 1e23 / 6 / sizes))]
+    assert read.best_log_params(read.theta[0], 1e23) == pytest.approx(np.log(best), abs=1e-3)
+
+
+def test_the_gap_of_chen_is_read_with_its_exponents() -> None:
+    read = put(["chen2025"], "exponent of w4/64 a4/64").readings
+    n, d = read.theta[0][6:]
+    assert (n, d) == pytest.approx((0.2186, 0.0745), abs=2e-4)
+    law = preset("chen2025")
+    gap = law.gap(7e9, 1.4e11, "w4/64 a4/64", "fp")
+    assert np.exp(read.log_gap(read.theta[0], 7e9, 1.4e11)) == pytest.approx(gap, rel=1e-3)
+
+
+@pytest.mark.parametrize("question", ["params", "exponent of w4/64 a4/64"])
+def test_slopes_are_those_of_differences(question: str) -> None:
+    first = put(["chen2025"], question)
+    other = first.asked.precision
+    runs = grid_of((BF16,) if other is None else (BF16, other))
+    read, theta = first.readings, first.readings.theta[0]
+    for k, column in enumerate(read.slopes(runs)[0].T):
+        step = 1e-6 * np.eye(len(theta))[k]
+        ends = read.log_loss(theta + step, runs) - read.log_loss(theta - step, runs)
+        assert column == pytest.approx(ends / 2e-6, abs=1e-7)
+
+
+def test_the_expected_interval_is_that_of_fits() -> None:
+    first = put(["epoch2024"], "params")
+    runs = grid_of((BF16,))
+    counts, read = np.full(len(runs), 4), first.readings
+    each, theta, rng = np.repeat(np.arange(len(runs)), 4), read.theta[0], np.random.default_rng(1)
+    rows, answers = runs.take(each), []
+    exact = read.log_loss(theta, rows)
+    for _ in range(120):
+        seen = exact + 0.005 * rng.standard_normal(len(exact))
+        found = least_squares(lambda t, y=seen: read.log_loss(t, rows) - y, theta, x_scale="jac")
+        answers.append(read.best_log_params(found.x, 1e23))
+    expected = first.halves(runs, counts)[0] / first.z
+    assert np.std(answers) == pytest.approx(expected, rel=0.25)  # 120 fits: 6% either side
+
+
+def test_the_proposal_stays_within_its_limits_and_is_no_worse_than_rivals() -> None:
+    found = first_runs(FIVE, "1e20 flop", "h100", question="params", target=TARGET,
+                       max_runs=24, max_seeds=5)  # fmt: skip
+    assert found.stop is None
+    assert len(found) == len(list(found)) == found.frame().height <= 24
+    assert max(r.seeds for r in found.runs) <= 5
+    assert found.flop <= found.most_flop * (1 + 1e-9) == pytest.approx(1e20)
+    assert {r.name for r in found.rivals} == {"regular grid", "L-shape", "two ratios"}
+    assert 2 <= found.ratio[0] < found.ratio[1] <= 800
+    assert all(r.runs <= 24 for r in found.rivals)
+    inside = [r for r in found.rivals if r.ratio[0] >= 2 and r.ratio[1] <= 800]
+    assert all(r.half >= found.half for r in inside)
+    assert found.half == pytest.approx(
+        np.exp(sum(a.weight * np.log(a.half) for a in found.laws)), rel=1e-9
+    )
+    text = str(found)
+    for word in ("to learn: the params of a plan", "L-shape", "V_K", "noise: 0.005"):
+        assert word in text
+
+
+def test_rivals_cost_what_the_proposal_may() -> None:
+    region = region_for(1e20, None, None)
+    costs = {name: seeds * runs.cost.sum() for name, runs, seeds in
+             rivals(region, DEVICE, (BF16,), 1e20, 64)}  # fmt: skip
+    assert set(costs) == {"regular grid", "L-shape", "two ratios"}
+    assert all(cost == pytest.approx(1e20, rel=1e-6) for cost in costs.values())
+
+
+def test_v_k_by_hand() -> None:
+    runs = candidates_at(np.array([1e8, 1e8]), np.array([1e9, 4e9]), DEVICE, (BF16,))
+    k = np.array([10.0, 40.0]) ** -0.5
+    by_hand = (k[0] ** 2 + 3 * k[1] ** 2) / 4 - ((k[0] + 3 * k[1]) / 4) ** 2
+    assert ratio_spread(runs, np.array([1, 3]), 0.5) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(("times", "stops"), [(0.98, True), (1.02, False)])
+def test_stop_where_the_interval_is_wider_than_asked(times: float, stops: bool) -> None:
+    wide = first_runs(
+        ["epoch2024"], "1e20 flop", "h100", question="params", target=TARGET, max_runs=16
+    )
+    within = float(np.exp(2 * wide.half * times))
+    found = first_runs(["epoch2024"], "1e20 flop", "h100", question=f"params within {within:.6f}",
+                       target=TARGET, max_runs=16)  # fmt: skip
+    assert (found.stop is not None) == stops
+    assert ("STOP: no runs of this cost answer" in str(found)) == stops
+    if stops:
+        assert "about 1 times the cost" in found.stop
+
+
+def test_stop_where_the_answer_is_far_beyond_the_runs() -> None:
+    found = first_runs(["epoch2024"], "1e18 flop", "h100", question="params", target=TARGET,
+                       max_runs=16)  # fmt: skip
+    assert "times beyond the largest or longest run" in found.stop
+    assert found.resolved == 0.0
+    near = first_runs(["epoch2024"], "1e18 flop", "h100", question="params",
+                      target=Budget("1e21 flop"), max_runs=16)  # fmt: skip
+    assert near.stop is None
+
+
+def test_a_gap_at_a_point_and_laws_that_say_nothing() -> None:
+    found = first_runs(["chen2025", "epoch2024"], "1e21 flop", "h100",
+                       question="gap of w4/64 a4/64 > 0.02 at 1B, 20B", max_runs=24)  # fmt: skip
+    assert [a.law for a in found.laws] == ["chen2025"]
+    gap = preset("chen2025").gap(1e9, 2e10, "w4/64 a4/64", "fp")
+    assert found.laws[0].answer == f"{gap:.4f} nats"
+    assert found.laws[0].need == pytest.approx(np.log(gap / 0.02), rel=1e-2)
+    assert any("epoch2024" in w.text and "left out" in w.text for w in found.warnings)
+    assert {r.precision for r in found.runs} == {"bf16", "w4/64 a4/64"}
+
+
+def test_a_precision_with_an_arrow_is_read() -> None:
+    asked = question_of("gap of fp -> w4@gptq > 0.05 at 7B 140B", None, None)
+    assert (str(asked.precision), asked.value, asked.target.tokens) == (
+        "fp -> w4@gptq", 0.05, 1.4e11,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"question": "size"}, "cannot read the question 'size'; accepted are"),
+        ({"question": None}, "cannot read the question None"),
+        ({"question": "params"}, "give a target of train alone"),
+        ({"question": "params", "target": Budget(params="1B", tokens="1B")}, "of train alone"),
+        ({"question": "params within 1", "target": TARGET}, "within a factor above 1"),
+        ({"question": "params within much", "target": TARGET}, "cannot read 'much'"),
+        ({"question": "params within 2", "target": TARGET, "within": 3}, "says within"),
+        ({"question": "gap of w4"}, "says no gap"),
+        ({"question": "gap of w4 > x at 1B, 2B"}, "cannot read 'x'"),
+        ({"question": "gap of w4 > 0.02"}, "say 'at 7B, 140B'"),
+        ({"question": "gap of w4 > 0 at 1B, 2B"}, "is not above 0"),
+        ({"question": "exponent of z9"}, "z9"),
+        ({"question": "exponent of w4/64 a4/64", "noise": 0}, "noise is 0"),
+        ({"question": "exponent of w4/64 a4/64", "level": 1}, "level is 1"),
+        ({"question": "exponent of q4"}, "none of 2 laws can be read for this question"),
+        ({"question": "exponent of w4/64 a4/64", "params": ("1B", "2B"), "tokens": ("1B", "2B"),
+          "budget": "1e10 flop"}, "pay for no run"),
+    ],
+)  # fmt: skip
+def test_a_bad_question_is_one_sentence(words, said: str) -> None:
+    asked = {"budget": "1e19 flop", **words}
+    with pytest.raises(ValueError, match=said) as caught:
+        first_runs(["kumar2024", "chen2025"], asked.pop("budget"), "h100", **asked)
+    assert "\n" not in str(caught.value)
+
+
+def test_ranges_that_are_given_hold() -> None:
+    found = first_runs(["chen2025"], "1e20 flop", "h100", question="exponent of w4/64 a4/64",
+                       params=("20M", "100M"), tokens=("1B", "10B"), max_runs=16)  # fmt: skip
+    assert all(2e7 <= r.params <= 1e8 and 1e9 <= r.tokens <= 1e10 for r in found.runs)
+    assert region_for(1e20, (2e7, 1e8), (1e9, 1e10)) == Region((2e7, 1e8), (1e9, 1e10), (0, np.inf))
