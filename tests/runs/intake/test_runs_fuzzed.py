@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections import Counter
 
@@ -90,13 +89,13 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 
 def sane(found, rows: int | None) -> bool:
     """Whether every row is there, and is usable or says why it is not."""
-    good = all(
-        all(0 < value < math.inf for value in (run.params, run.tokens, run.loss))
-        if run.status == "ok"
-        else run.reason
-        for run in found
+    frame = found.frame()
+    good = pl.all_horizontal(
+        *(pl.col(name).is_finite() & (pl.col(name) > 0) for name in ("params", "tokens", "loss"))
     )
-    return good and rows in (None, len(found))
+    told = pl.col("reason").is_not_null() & (pl.col("reason") != "")
+    fine = frame.select(pl.when(pl.col("status") == "ok").then(good).otherwise(told)).to_series()
+    return bool(fine.all()) and rows in (None, len(found))
 
 
 def outcome(source, how: dict, rows: int | None) -> str:

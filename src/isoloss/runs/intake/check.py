@@ -246,6 +246,8 @@ def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[i
 
 def _without_their_unit(series: pl.Series, values: list[float | None]) -> dict[int, str]:
     """Bare numbers in a column whose other cells say their unit, as 300 beside 100M."""
+    if not any(value and value.strip()[-1:].isalpha() for value in series.to_list()):
+        return {}
     known = series.fill_null("").str.strip_chars()
     said = known.str.contains(r"\d\s*\p{L}[\p{L}\s]*$")
     least = min((v for v, unit in zip(values, said, strict=True) if v and unit), default=0.0)

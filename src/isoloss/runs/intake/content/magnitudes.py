@@ -75,9 +75,10 @@ def tells_its_unit(series: pl.Series) -> bool:
     """Whether every known cell says its own unit, as '125M' and '2.5 billion' do."""
     if series.dtype != pl.String:
         return False
-    known = series.drop_nulls().str.strip_chars()
-    known = known.filter(known != "")
-    return bool(len(known) and known.str.contains(r"\p{L}$").all())
+    texts = (text for value in series.to_list() if value and (text := value.strip()))
+    # The first cell that ends in a digit settles it.
+    first = next(texts, "")
+    return first[-1:].isalpha() and all(text[-1].isalpha() for text in texts)
 
 
 def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> None:
