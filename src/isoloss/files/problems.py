@@ -43,4 +43,6 @@ def printable(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+    # A space that does not break is a space.
+    spaced = text.replace("\xa0", " ")
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in spaced)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isoloss.files import printable as printable  # of every room, and of this one's face
 from isoloss.runs.problems import RunsError
 
 EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
@@ -12,16 +13,6 @@ EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
 
 #: Names of columns that a message lists.
 MOST_NAMES = 40
-
-
-def printable(text: str) -> str:
-    """The text with control characters, and those that turn its direction, written out."""
-    if text.isprintable():
-        return text
-    # A space of any width is one.
-    return "".join(
-        each if each.isprintable() else " " if each == "\xa0" else repr(each)[1:-1] for each in text
-    )
 
 
 def listed(columns: Sequence[str]) -> str:
