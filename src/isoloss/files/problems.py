@@ -43,6 +43,4 @@ def printable(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    # A space that does not break is a space.
-    spaced = text.replace("\xa0", " ")
-    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in spaced)
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)

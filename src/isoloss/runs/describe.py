@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from isoloss.files import printable
 from isoloss.runs.columns import BY_NAME
-from isoloss.runs.intake import printable
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 from isoloss.runs.provenance import Provenance

@@ -133,6 +133,15 @@ def test_one_row_far_from_all_others_is_named(column, factor, said):
     assert len(runs.usable) == 9
 
 
+def test_a_bare_number_beside_cells_that_say_their_unit_costs_its_row():
+    table = frame().with_columns(pl.Series("params", ["150M", "300", "4e8"] + ["1.2B"] * 6))
+    runs = read(table)
+    assert runs["status"].tolist() == ["ok", "excluded"] + ["ok"] * 7
+    assert "has '300' where other cells say their unit, as '150M'" in runs["reason"][1]
+    small = ["1k", "500"] + ["2k"] * 7
+    assert len(read(table.with_columns(pl.Series("params", small)), metric="excess_risk")) == 9
+
+
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from isoloss.runs import RunsError, read
+from isoloss.runs import NothingUsable, RunsError, read
 from isoloss.runs.intake.content.hints import naming, words_of
 
 GOOD = {"params": [1e8, 4e8], "tokens": [2e9, 1e10], "loss": [3.1, 2.7]}
@@ -126,6 +126,12 @@ def test_a_frame_with_a_column_twice_is_one_sentence():
     with pytest.raises(RunsError, match=r"data frame.*'loss'|data frame.*more than") as error:
         read(frame, precision="bf16")
     assert "\n" not in str(error.value)
+
+
+def test_columns_may_be_called_by_numbers_and_bits_are_no_precision():
+    frame = pd.DataFrame(GOOD | {0: [1, 2], "precision": [4, 16]})
+    with pytest.warns(NothingUsable, match=r"of bits is read with precision='w\{COLUMN\}'"):
+        assert read(frame)["0"].tolist() == [1, 2]
 
 
 def test_an_export_of_a_chart_says_what_to_export_instead(tmp_path):

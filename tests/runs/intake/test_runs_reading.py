@@ -128,6 +128,8 @@ def test_tracker_exports_by_dotted_names(write):
         ("-> w{w}", "4", "fp -> w4"),
         ("{w}", "e4m3", "e4m3"),
         ("bf16", "3", "bf16"),
+        ("w{w} a8", "bf16", "w:bf16 a8"),
+        ("w{w}@gptq", "int4", "w4@gptq"),
     ],
 )
 def test_precision_templates(write, template, values, spelled):
@@ -331,7 +333,7 @@ def test_a_full_disk_leaves_the_table_that_was_there(tmp_path):
     ("cells", "usable"),
     [
         (["1e9", " 2.5e9 ", "+3", "4.", ".5", "1_000"], [1e9, 2.5e9, 3, 4, 0.5, 1000]),
-        (["1,000", "", None, "nan", "inf", "-2", "7B", "0"], [1000, 7e9]),
+        (["1,000", "", None, "nan", "inf", "-2", "7k", "0"], [1000, 7e3]),
         ([1, 2**60, 3, None, 0, -5], [1, 2.0**60, 3]),
         ([1.5, float("nan"), float("inf"), None, 5e-324, 1.7e308, 1e-60], [1.5, 1e-60]),
         ([True, False], []),

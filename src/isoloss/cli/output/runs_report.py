@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import printable
 from isoloss.fits import Section
-from isoloss.runs import COLUMNS, Runs, compact, metric_of, printable
+from isoloss.runs import COLUMNS, Runs, compact, metric_of
 
 #: Reasons that are listed unless all are asked for, and values of a text column that are.
 MOST_REASONS = 10

@@ -9,12 +9,11 @@ from isoloss.runs.intake.opening import open_bytes, open_file
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.intake.table_map import TableMap
-from isoloss.runs.intake.texts import printable
 
 # fmt: off
 __all__ = [
     "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
-    "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file", "printable",
+    "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file",
     "say_trajectories", "understood", "with_constant", "with_reasons",
 ]
 # fmt: on

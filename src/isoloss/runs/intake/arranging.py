@@ -91,9 +91,10 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
         called |= {} if unit is None else {"metric": unit}
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
+    given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())
     told = {each for each in made if each in LIKELY} | set(asked.constants)
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
-    origin = Origin(name, opened.origin.rows, called, computed=frozenset(made))
+    origin = Origin(name, opened.origin.rows, called, computed=frozenset(made), given=given)
     return Arranged(_with_typed_extras(frame), origin, found, frozenset(told), settled)
 
 

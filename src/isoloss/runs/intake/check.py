@@ -16,12 +16,13 @@ from functools import lru_cache
 
 import polars as pl
 
+from isoloss.files import printable
 from isoloss.formats import Precision
 from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column
 from isoloss.runs.intake.content import ending_of, naming
 from isoloss.runs.intake.loss_units import in_nats, unit_of, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed, printable
+from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS, listed
 from isoloss.runs.numbers import WRITE, number
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
@@ -105,7 +106,7 @@ def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
 
 
 def _missing_columns(missing: Sequence[str], frame: pl.DataFrame, origin: Origin) -> str:
-    there = listed(frame.columns)
+    there = listed([name for name in frame.columns if name not in origin.given])
     quoted = [f"'{name}'" for name in missing]
     wanted = " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
     columns = "column" if len(missing) == 1 else "columns"
@@ -218,7 +219,9 @@ def _spelled(text: str) -> tuple[str, str | None]:
     try:
         return str(Precision.parse(text)), None
     except ValueError as error:
-        return text, str(error)
+        bits = re.fullmatch(r"\d+(\.\d*)?", text) is not None
+        how = "; a column of bits is read with precision='w{COLUMN}'" if bits else ""
+        return text, f"{error}{how}"
 
 
 def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
@@ -233,10 +236,26 @@ def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[i
             bad[index] = problem
             value = value if column.required else None
         values[index] = value
+    if column.kind == "count" and series.dtype == pl.String:
+        bad |= _without_their_unit(series, values)
     if column.kind == "integer":
         whole = [None if value is None else int(value) for value in values]
         return pl.Series(column.name, whole, dtype=pl.Int64), bad
     return pl.Series(column.name, values, dtype=pl.Float64), bad
+
+
+def _without_their_unit(series: pl.Series, values: list[float | None]) -> dict[int, str]:
+    """Bare numbers in a column whose other cells say their unit, as 300 beside 100M."""
+    known = series.fill_null("").str.strip_chars()
+    said = known.str.contains(r"\d\s*\p{L}[\p{L}\s]*$")
+    least = min((v for v, unit in zip(values, said, strict=True) if v and unit), default=0.0)
+    texts = known.to_list()
+    first = next((text for text, unit in zip(texts, said, strict=True) if unit), "")
+    return {
+        row: f"has {texts[row]!r} where other cells say their unit, as {first!r}; write it too"
+        for row, value in enumerate(values)
+        if not said[row] and value is not None and 0 < value < least / 1e3
+    }
 
 
 def _plain_numbers(series: pl.Series, column: Column) -> tuple[list[float | None], list[int]]:

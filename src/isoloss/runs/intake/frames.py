@@ -11,7 +11,7 @@ import narwhals as nw
 import polars as pl
 
 from isoloss.runs.intake.nested import flattened, may_hold_objects, without_objects
-from isoloss.runs.intake.texts import printable
+from isoloss.runs.intake.texts import name_of
 from isoloss.runs.problems import RunsError
 
 #: What a data frame is called in messages.
@@ -31,7 +31,10 @@ def frame_of(frame: Any) -> pl.DataFrame:
         table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
         check_names(str(name) for name in table.columns)
         # Column by column through Python values: needs no arrow, and a missing text stays missing.
-        values = {str(name): [_native(v) for v in table[name].to_list()] for name in table.columns}
+        values = {
+            str(name): [_native(v) for v in table.get_column(name).to_list()]
+            for name in table.columns
+        }
         return with_printable_names(from_columns(values), SOURCE)
     except TypeError:
         kind = type(frame).__name__
@@ -55,7 +58,7 @@ def check_names(names: Iterable[str], source: str = SOURCE) -> None:
 
 def with_printable_names(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     """The frame with names of columns that can be shown, which messages and reports repeat."""
-    names = [printable(name) for name in frame.columns]
+    names = [name_of(name) for name in frame.columns]
     if names == frame.columns:
         return frame
     check_names(names, source)

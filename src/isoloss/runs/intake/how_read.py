@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from isoloss.files import printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
-from isoloss.runs.intake.texts import printable
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 

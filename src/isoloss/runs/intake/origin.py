@@ -13,6 +13,7 @@ class Origin:
 
     settled: the table already says which rows are excluded, so strict reading accepts those.
     computed: canonical columns that are an expression of the file's own, in a unit that was said.
+    given: canonical columns that are a constant or template, which the file does not have.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Origin:
     called: Mapping[str, str] = field(default_factory=dict)
     settled: bool = False
     computed: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
 
     def place(self, index: int) -> str:
         """The parenthesis that ends a message about one row."""

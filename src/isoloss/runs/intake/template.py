@@ -60,6 +60,10 @@ def _spelled(words: Sequence[str], values: dict[str, str | None]) -> str:
         ]
         if not missing:
             for field, value in values.items():
+                # A format with a name of its own stands behind a colon: w:bf16 beside w4.
+                named = value is not None and not re.match(r"[\d.]", value)
+                if named and re.fullmatch(r"[a-z]+\{[^}]*\}(@.*)?", word):
+                    word = word.replace("{", ":{", 1)
                 word = word.replace(f"{{{field}}}", value or "")
             kept.append(word)
     if kept and kept[-1] in ARROWS:

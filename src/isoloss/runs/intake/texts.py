@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.files import printable as printable  # of every room, and of this one's face
+from isoloss.files import printable
 from isoloss.runs.problems import RunsError
 
 EMPTY_TEXTS = frozenset({"", "NA", "N/A", "null", "None", "NaN", "nan", "<NA>"})
@@ -13,6 +13,11 @@ EMPTY_NUMBERS = frozenset({"", "na", "n/a", "null", "none", "-", "?", "<na>"})
 
 #: Names of columns that a message lists.
 MOST_NAMES = 40
+
+
+def name_of(column: str) -> str:
+    """The name of a column that can be shown; a space of any kind is one."""
+    return printable(column.replace("\xa0", " "))
 
 
 def listed(columns: Sequence[str]) -> str:

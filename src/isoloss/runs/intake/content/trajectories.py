@@ -80,7 +80,7 @@ def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
     warnings.warn(
         f"{rows.height} rows of {origin.name} look like evaluations along {runs} runs, which "
         f"column '{found}' names: keep the last of each with last='{found}' (--last {found}), or "
-        f"say that rows of a run are not independent with group={found} (--column group={found})",
+        f"say that rows of a run are not independent with --column group={found}",
         TrajectoriesFound,
         stacklevel=2,
     )

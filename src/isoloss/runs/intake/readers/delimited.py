@@ -12,7 +12,7 @@ from isoloss.runs.intake.content import check_one_row_a_run
 from isoloss.runs.intake.frames import check_names, plain
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.texts import printable, text_of
+from isoloss.runs.intake.texts import name_of, text_of
 from isoloss.runs.problems import RunsError
 
 
@@ -77,7 +77,7 @@ def _carefully(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequ
 
 def _header(cells: Sequence[str], separator: str, name: str) -> list[str]:
     """Names of columns that can be shown, each once."""
-    header = [printable(cell.strip()) for cell in cells]
+    header = [name_of(cell.strip()) for cell in cells]
     _check_separator(header, separator, name)
     check_names(header, name)
     return header
