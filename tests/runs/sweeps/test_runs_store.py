@@ -27,7 +27,8 @@ from isoloss.runs.sweeps import process_id
 from isoloss.runs.sweeps.process_id import Owner
 from isoloss.runs.sweeps.store import Ending
 
-LOSSES = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, math.pi, 3.0]
+LOSSES = [0.1 + 0.2, 1 / 3e59, 1e60 / 3, math.pi, 3.0]
+EXTREME = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -math.pi, 3.0]
 ODD = [math.nan, math.inf, -math.inf, -0.0]
 
 
@@ -69,11 +70,11 @@ def ended() -> Owner:
 # ---- rows
 def test_losses_come_back_to_the_last_bit(tmp_path):
     store = Store(tmp_path / "runs.db")
-    for index, loss in enumerate(LOSSES):
-        store.add("t", run(f"r{index}", loss, metric="excess_risk", lr_peak=loss), drift=loss)
+    for index, (loss, drift) in enumerate(zip(LOSSES, EXTREME, strict=True)):
+        store.add("t", run(f"r{index}", loss, metric="excess_risk", lr_peak=loss), drift=drift)
     found = store.runs(f"r{index}" for index in range(len(LOSSES)))
-    for column in ("loss", "lr_peak", "drift"):
-        assert bits(found[column]) == bits(LOSSES)
+    for column, values in (("loss", LOSSES), ("lr_peak", LOSSES), ("drift", EXTREME)):
+        assert bits(found[column]) == bits(values)
     assert bits(il.read(tmp_path / "runs.db")["loss"]) == bits(LOSSES)
 
 
