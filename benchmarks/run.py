@@ -75,7 +75,6 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     },
     "house": {
         "imports": "What an import costs",
-        "command_lines": "Command lines that nobody foresaw",
     },
 }
 STUDIES = tuple(name for studies in PAGES.values() for name in studies)
