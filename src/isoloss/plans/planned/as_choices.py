@@ -63,18 +63,19 @@ def ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
     return order, difference, lost
 
 
-def beside_first(k: int, first: Choice, plans: Plans, use: Use, difference: Array) -> Choice:
-    """One candidate beside the first choice: planned, or priced at its size where no law sees it.
+def beside_first(
+    k: int, leader: int, first: Choice, plans: Plans, use: Use, difference: Array
+) -> Choice:
+    """Candidate `k` beside the first choice, of candidate `leader`: planned, or priced at its size
+    where no law sees it.
 
     A law that reads a candidate as another one knows its best size no better than its loss.
     """
-    own = str(plans.panel.precisions[k])
-    if own == first.precision:
+    if k == leader:
         return first
     if plans.panel.readers(k)[1] == "unknown":
         return unseen_choice(k, plans.space, first, use)
-    names = [str(p) for p in plans.panel.precisions]
-    return choice_of(k, plans, use, float(difference[k, names.index(first.precision)]))
+    return choice_of(k, plans, use, float(difference[k, leader]))
 
 
 def choice_of(k: int, plans: Plans, use: Use, more: float) -> Choice:
