@@ -95,3 +95,11 @@ def test_no_code_words_are_printed_and_none_of_more_tokens_where_they_are_held()
     assert "more tokens" not in str(found)
     assert "untested" not in str(found)
     assert not any(f"{each.kind}:" in str(found) for each in found.warnings if "_" in each.kind)
+
+
+def test_a_recommendation_names_the_candidates_that_no_law_ranks() -> None:
+    held = plan("sun2025", HELD, "h100", precision=["bf16", "e4m3 g:e5m2"], extrapolate=True)
+    assert held.choices[1].standing == "at least"
+    assert "so 'bf16' is the best of the others alone" in str(held)
+    both = plan("kumar2024", HELD, "h100", precision=["bf16", "w8 a8"], extrapolate=True)
+    assert "not ranked" not in str(both)

@@ -33,6 +33,7 @@ from isoloss.plans.evidence import (
     costs_section,
     regrets_of,
     throughput_of,
+    unranked,
 )
 from isoloss.plans.problems import PlanError
 from isoloss.runs import compact
@@ -248,7 +249,8 @@ class Plan:
             size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
-        return [*lines, f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"]
+        said = f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"
+        return [*lines, said, *unranked(self.choices)]
 
     def _simpler(self) -> Section:
         note = (

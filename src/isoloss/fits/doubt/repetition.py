@@ -85,8 +85,8 @@ def too_many_epochs(tokens: float, unique: float, most: float = MOST_EPOCHS) -> 
     if epochs <= most * (1 + 1e-9):
         return None
     known = (
-        f"the larger runs of {LENDER} repeat {most:.3g} times at most, and there its law already "
-        "gives less than half the rise of the loss"
+        f"the larger runs of {LENDER} obey its law up to {most:.3g} epochs, and of the rise of the "
+        "loss at 44 it gives less than half"
         if most == MOST_EPOCHS
         else f"the fitted runs repeat {most:.3g} times at most"
     )

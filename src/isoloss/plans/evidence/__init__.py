@@ -12,7 +12,7 @@ from isoloss.plans.evidence.between import gap_lies_between, lies_between
 from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_evens_of
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
-from isoloss.plans.evidence.choices import Choice, LawPlan, Regret
+from isoloss.plans.evidence.choices import Choice, LawPlan, Regret, unranked
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
 from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
@@ -22,6 +22,6 @@ __all__ = [
     "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
     "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
     "break_evens_of", "charts_of", "costs_section", "gap_lies_between", "lies_between",
-    "regrets_of", "throughput_of",
+    "regrets_of", "throughput_of", "unranked",
 ]
 # fmt: on

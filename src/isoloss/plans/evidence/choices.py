@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from isoloss.fits import Absent, Standing
@@ -200,3 +200,14 @@ class Regret:
     money: float
     is_point: bool = False
     bill: float = float("nan")
+
+
+def unranked(choices: Sequence[Choice]) -> tuple[str, ...]:
+    """A line that names the candidates which no law ranks beside the first, as it may be beaten."""
+    rest = [f"'{c.precision}'" for c in choices[1:] if c.standing != "seen"]
+    if not rest:
+        return ()
+    return (
+        f"not ranked: {', '.join(rest)}: no law sees {'it' if len(rest) == 1 else 'them'} whole, "
+        f"so '{choices[0].precision}' is the best of the others alone",
+    )
