@@ -150,6 +150,10 @@ def test_shares_of_peaks_are_taken_as_exact_and_a_measured_table_comes_first(
     told = shell(*FP8, "--mfu", "0.35", "--throughput", str(table)).stdout
     assert "throughput: measured, taken as exact" in told
     assert "1.10x (measured)" in told
+    assert "not used" not in told
+    table.write_text("precision,flop_per_s\nbf16,3e14\nfp8,3.3e14\n")
+    other = shell(*FP8, "--throughput", str(table)).stdout
+    assert "measured rates of 'e4m3' are not used, and 'w:e4m3 a:e4m3 kv:e4m3 g:e5m2' has" in other
     refused = shell(*FP8, "--mfu", "fast")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "cannot read mfu 'fast'; write one share of the peak, as 0.4" in refused.stderr

@@ -43,6 +43,7 @@ from isoloss.plans.warnings_of_plan import (
     no_one_size,
     outside_of,
     unsure,
+    unused_rates,
     warnings_of,
 )
 from isoloss.plans.what_laws_see import (
@@ -163,6 +164,7 @@ def _plan(
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
         *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
+        *unused_rates(asked[0], device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
         *silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),

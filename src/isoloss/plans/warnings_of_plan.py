@@ -118,6 +118,22 @@ def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarni
     ]
 
 
+def unused_rates(precisions: Sequence[Precision], device: Hardware) -> tuple[ResultWarning, ...]:
+    """A warning where a measured table has rates of spellings that no candidate has, and some
+    candidate has none: 'fp8' in the table is 'e4m3' there, not 'e4m3 g:e5m2'.
+    """
+    asked = [str(p.trained) for p in precisions if str(p.trained) not in ("fp", "bf16")]
+    without = [f"'{name}'" for name in asked if name not in device.measured]
+    rest = [f"'{name}'" for name in device.measured if name not in (*asked, "bf16")]
+    if not without or not rest:
+        return ()
+    text = (
+        f"measured rates of {', '.join(rest)} are not used, and {', '.join(without)} has none: a "
+        "row holds for the precision that it spells"
+    )
+    return (ResultWarning(WarningKind.UNTESTED, text),)
+
+
 def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
     """A warning where the devices of a budget cannot hold what training the first choice keeps, or
     where nothing is left for what is not counted.
