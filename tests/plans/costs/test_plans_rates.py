@@ -69,6 +69,7 @@ def test_a_class_without_a_given_share_keeps_its_range_over_the_given_level() ->
         ("fp4=.4", "h100 has no rate 'fp4'; it has tf32, bf16, fp8, int8"),
         ("bf16=1.4", r"mfu of bf16 is 1\.4; it is a share of the peak in \(0, 1\]"),
         ({"bf16": "x"}, "mfu of bf16 is 'x'"),
+        ("fp8=.5", "mfu gives fp8 without bf16, which its speed-up stands over; give both"),
     ],
 )
 def test_shares_that_cannot_be_are_one_sentence(given, said: str) -> None:

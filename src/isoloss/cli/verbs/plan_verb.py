@@ -218,8 +218,8 @@ def plan(
         training_memory=il.plans.TrainingRule() if training_memory is None else training_memory,
     )  # fmt: skip
     device = il.plans.machine_of(budget, hardware)
-    device = device if mfu is None else device.with_mfu(mfu)
     device = device if throughput is None else il.plans.measured(device, throughput)
+    device = device if mfu is None else device.with_mfu(mfu)
     known = "published" if laws == "published" else saved_or_law(laws)
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {

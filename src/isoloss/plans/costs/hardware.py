@@ -202,7 +202,7 @@ class Hardware:
         Raises
         ------
         PlanError
-            A share is outside (0, 1], or the machine does not have the class.
+            A share is outside (0, 1], the machine does not have the class, or bf16 has none.
         """
         read = _shares(mfu) if isinstance(mfu, str) else mfu
         given = dict(read) if isinstance(read, Mapping) else dict.fromkeys(self.peaks, read)
@@ -215,6 +215,12 @@ class Hardware:
                 raise PlanError(
                     f"mfu of {rate} is {shown_value(share)}; it is a share of the peak in (0, 1]"
                 )
+        if given and "bf16" not in {*given, *self.mfu, *self.measured}:
+            name, share = next(iter(given.items()))
+            raise PlanError(
+                f"mfu gives {name} without bf16, which its speed-up stands over; give both, as "
+                f"bf16=0.4,{name}={share:g}"
+            )
         return replace(self, mfu={**self.mfu, **given})
 
     def __str__(self) -> str:
