@@ -1,4 +1,6 @@
-"""How fast a plan is: one law over 40 precisions, and 1000 replicates of it, each planned again."""
+"""How fast a plan is: one law over 40 precisions, and 1000 replicates of it, each planned again,
+on a cost model and at rates that are drawn.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,25 @@ def main() -> None:
     rng = np.random.default_rng(0)
     many = replace(fitted, draws=fitted.draws[rng.integers(0, len(fitted.draws), 1000)])
     rows = []
-    for name, thing, bar in (("a law", preset("kumar2024"), 50), ("1000 replicates", many, 1000)):
+    for name, thing, machine, bar in (
+        ("a law", preset("kumar2024"), "linear-bits", 50),
+        ("1000 replicates", many, "linear-bits", 1000),
+        ("1000 replicates, rates drawn", many, "h100", 1000),
+    ):
 
-        def call(thing=thing) -> object:
-            return plan(
-                thing, BUDGET, "linear-bits", precision=PRECISIONS, extrapolate=True, draws=1000
-            )
+        def call(thing=thing, machine=machine) -> object:
+            options = {"precision": PRECISIONS, "extrapolate": True, "draws": 1000}
+            return plan(thing, BUDGET, machine, **options)
 
         once, _ = seconds(call, 5, time.process_time)
-        rows.append([name, len(PRECISIONS), f"{1000 * once:.0f}", bar])
+        rows.append([name, machine, len(PRECISIONS), f"{1000 * once:.0f}", bar])
     print("### A plan over params, tokens and 40 precisions\n")
-    print(table(["what is planned", "precisions", "ms of processor, best of 5", "bar, ms"], rows))
+    print(
+        table(
+            ["what is planned", "machine", "precisions", "ms of processor, best of 5", "bar, ms"],
+            rows,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isoloss.laws import preset
-from isoloss.plans import Budget, LawPlan, PlanError, plan
+from isoloss.plans import Budget, LawPlan, PlanError, plan, rank_serving
 from isoloss.plans.warnings_of_plan import disagreeing, no_one_size
 
 HELD = Budget(params="150M", tokens="15B")
@@ -103,3 +103,17 @@ def test_a_recommendation_names_the_candidates_that_no_law_ranks() -> None:
     assert "so 'bf16' is the best of the others alone" in str(held)
     both = plan("kumar2024", HELD, "h100", precision=["bf16", "w8 a8"], extrapolate=True)
     assert "not ranked" not in str(both)
+
+
+def test_serving_names_the_ways_that_no_law_ranks() -> None:
+    model, ways = {"params": "100M", "tokens": "5B"}, ["e4m3", "w4/128"]
+    found = rank_serving("kumar2024", model, "h100", ways)
+    assert "not ranked: 'fp -> e4m3'" in str(found)
+    assert "not ranked" not in str(rank_serving("kumar2024", model, "h100", ways[1:]))
+
+
+def test_the_law_that_is_furthest_out_is_named() -> None:
+    found = plan(["hoffmann2022", "kumar2024"], Budget("1e23 flop"), "h100")
+    by_law = {each.law: each.outside for each in found.by_law}
+    assert by_law["kumar2024"] > by_law["hoffmann2022"]
+    assert "outside the runs of kumar2024" in found.withheld

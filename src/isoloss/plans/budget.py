@@ -50,6 +50,9 @@ SENTENCES = ("train", "hours", "money")
 UNSPOKEN = ("currency", "hardware", "all_params")
 LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
+#: Fewer params are no model: 8 is meant as 8B.
+LEAST = 1e3
+
 
 @dataclass(frozen=True, init=False)
 class Budget:
@@ -174,20 +177,8 @@ class Budget:
             whole = None if count is None else as_count(name, count, 0 if name == "context" else 1)
             object.__setattr__(self, name, whole)
         object.__setattr__(self, "decoder", None if decoder is None else _decoder(decoder))
-        if self.unique_tokens is not None and self.unique_tokens < 1:
-            raise PlanError(
-                f"unique_tokens is {self.unique_tokens:g}; accepted is a count of tokens, 1 or more"
-            )
-        rule = as_training_rule(training_memory)
-        object.__setattr__(self, "training_memory", rule)
-        if rule not in (None, USUAL) and self.devices is None:
-            raise PlanError(
-                "training_memory needs the number of devices, as devices=64 (--devices 64)"
-            )
-        if self.money is not None and self.price is None:
-            raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
-        if self.hours is not None and self.devices is None:
-            raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
+        object.__setattr__(self, "training_memory", as_training_rule(training_memory))
+        self._check()
         if self.decoder is not None:
             own = law_params(self.decoder)
             if self.params not in (None, own):
@@ -197,6 +188,24 @@ class Budget:
                 )
             object.__setattr__(self, "params", own)
         object.__setattr__(self, "all_params", all_params(self.decoder, every))
+
+    def _check(self) -> None:
+        """Raise PlanError for counts that are none, and words that need another one."""
+        for name, least in (("unique_tokens", 1.0), ("params", LEAST)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise PlanError(
+                    f"{name} is {value:g}; accepted is a count of {least:g} or more, as "
+                    f"{'8B' if name == 'params' else '20B'}"
+                )
+        if self.training_memory not in (None, USUAL) and self.devices is None:
+            raise PlanError(
+                "training_memory needs the number of devices, as devices=64 (--devices 64)"
+            )
+        if self.money is not None and self.price is None:
+            raise PlanError("money needs the price of a device hour, as price=2.5 (--price 2.5)")
+        if self.hours is not None and self.devices is None:
+            raise PlanError("hours need the number of devices, as devices=64 (--devices 64)")
 
     def with_unique(self, unique: float | None) -> Budget:
         """The budget with so many unique tokens; None: all are."""

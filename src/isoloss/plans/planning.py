@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +43,7 @@ from isoloss.plans.warnings_of_plan import (
     mixture_warning,
     no_one_size,
     outside_of,
+    served_of,
     unsure,
     unused_rates,
     warnings_of,
@@ -142,14 +144,14 @@ def _plan(
     budget, device, level = use.budget, use.device, use.level
     repeated = repeating(members_of(laws, group), budget.unique_tokens)
     members = repeated.members
-    metric = metric_of_all(members)
     candidates, nowhere = known_of(members, asked[0])
     panel = Panel.of(members, candidates)
     check_told(panel)
     space = space_of(budget, device, (*candidates, *nowhere))
     plans = Plans(panel, space.pick(range(len(candidates))), budget, draws, device)
     order, difference, lost = ranked(plans)
-    found, first = plans.of(order[0]), choice_of(order[0], plans, use, 0.0)
+    k = order[0]
+    found, first = plans.of(k), choice_of(k, plans, use, 0.0)
     choices = tuple(beside_first(k, order[0], first, plans, use, difference) for k in order)
     bare = tuple(unseen_choice(k, space, first, use) for k in range(len(candidates), len(space)))
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
@@ -160,15 +162,13 @@ def _plan(
         repeated.outside(first.tokens, budget.unique_tokens), withheld_by_fits(found.members),
         withheld_by_ridges(use.ridges(found), found.at(order[0]), level),
     )  # fmt: skip
-    withheld = None if extrapolate else "; ".join(filter(None, reasons)) or None
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
         *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
-        *unused_rates(asked[0], device),
+        *unused_rates(asked[0], device), *served_of(budget, device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
-        *silent(panel, own), *(laws.warnings if isinstance(laws, Comparison) else ()),
-        *disagreeing(by_law), *not_told_apart(panel), *unseen_of(panel), *defined_nowhere(nowhere),
+        *_of_laws(laws, panel, own), *disagreeing(by_law), *defined_nowhere(nowhere),
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
@@ -177,12 +177,19 @@ def _plan(
         panel, plans.space,
     )  # fmt: skip
     return Plan(
-        (*choices, *bare), by_law, str(budget), str(device), level, withheld, {**asked[1], **lost},
-        tuple(dict.fromkeys(warnings)), question=question, metric=metric,
+        (*choices, *bare), by_law, str(budget), str(device), level,
+        None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
+        tuple(dict.fromkeys(warnings)), question=question, metric=metric_of_all(members),
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
     )  # fmt: skip
+
+
+def _of_laws(laws: LawsLike, panel: Panel, own: Sequence[int]) -> tuple[ResultWarning, ...]:
+    """What to know of the laws: which are silent, what a comparison says, what they cannot see."""
+    told = laws.warnings if isinstance(laws, Comparison) else ()
+    return (*silent(panel, own), *told, *not_told_apart(panel), *unseen_of(panel))
 
 
 def _kept_in_training(first: Choice, budget: Budget, device: Hardware) -> str | None:

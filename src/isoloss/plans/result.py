@@ -179,7 +179,7 @@ class Plan:
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
         return [
-            Section("Plan", tuple(self._headline())),
+            Section("Plan", tuple(self.headline)),
             Section(
                 "Choices, least expected loss first",
                 (
@@ -188,19 +188,7 @@ class Plan:
                     "loss: by the laws that see the precision; over the first: by those that see "
                     "both",
                 ),
-                (
-                    "precision",
-                    "params",
-                    "interval",
-                    "tokens",
-                    "interval",
-                    *(["epochs"] if self._has_epochs else []),
-                    "loss",
-                    "interval",
-                    "over the first",
-                    "best in",
-                    "binds",
-                ),
+                self._columns(),
                 tuple(self._row(c) for c in self.choices),
             ),
             *([costs] if (costs := self._costs()) else []),
@@ -220,7 +208,14 @@ class Plan:
             *self._beside(),
         ]
 
-    def _headline(self) -> list[str]:
+    def _columns(self) -> tuple[str, ...]:
+        epochs = ("epochs",) if self._has_epochs else ()
+        counts = ("precision", "params", "interval", "tokens", "interval", *epochs)
+        return (*counts, "loss", "interval", "over the first", "best in", "binds")
+
+    @property
+    def headline(self) -> list[str]:
+        """What the report opens with: what was asked, on what it rests, and the recommendation."""
         lines = [f"budget: {self.budget}", f"hardware: {self.hardware}"]
         first = self.choices[0]
         if said := throughput_of(first):

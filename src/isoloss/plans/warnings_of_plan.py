@@ -24,10 +24,13 @@ FULL = 0.9
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
-    """Reason the first choice is an extrapolation, or None inside the runs of every law."""
-    for m in members:
-        point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
-        if (why := beyond(point, m.law.name, far(m, first.params, first.tokens))) is not None:
+    """Reason the first choice is an extrapolation, of the law that it lies furthest from, or None
+    inside the runs of every law.
+    """
+    point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
+    places = [(far(m, first.params, first.tokens), m) for m in members]
+    for place, m in sorted(places, key=lambda each: np.nan_to_num(each[0]), reverse=True):
+        if (why := beyond(point, m.law.name, place)) is not None:
             return why
         if (why := no_run_in(m, first.precision)) is not None:
             return why
@@ -116,6 +119,18 @@ def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarni
         )
         for classes, names in where.items()
     ]
+
+
+def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
+    """A warning of how served tokens are charged."""
+    if budget.served is None or device.is_abstract:
+        return ()
+    text = (
+        f"{compact(budget.served)} tokens served are charged at the rate of training, as of large "
+        "batches; decoding few sequences at once takes many times the hours (--serve gives its "
+        "speed)"
+    )
+    return (ResultWarning(WarningKind.UNTESTED, text),)
 
 
 def unused_rates(precisions: Sequence[Precision], device: Hardware) -> tuple[ResultWarning, ...]:

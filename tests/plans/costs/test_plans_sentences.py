@@ -82,3 +82,19 @@ def test_a_machine_is_named_once() -> None:
         plan("kumar2024", "8 h100 for 1 day", "a100", **asked)
     with pytest.raises(PlanError, match="hardware is None; give a Hardware"):
         plan("kumar2024", "1e18 flop", **asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"train": "64 h100 for 30"}, "does not say 30 of what"),
+        ({"hours": "30 m", "devices": 64}, "m is minutes, months or millions"),
+        ({"memory": "16Gb"}, "Gb are bits; write bytes, as GB"),
+        ({"params": 8}, "params is 8; accepted is a count of 1000 or more"),
+    ],
+)
+def test_what_has_two_meanings_is_refused(words, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        Budget(**words)
+    assert Budget(hours="30 min", devices=1).hours == 0.5
+    assert Budget(memory="16gb").memory == 16e9

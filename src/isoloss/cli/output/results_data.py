@@ -66,6 +66,7 @@ def of_plan(plan: Plan) -> dict[str, Any]:
     said, aside = asdict(whole), ("question", "drawn", "judged", "priced")
     shown = {name: value for name, value in said.items() if name not in aside}
     shown |= {"regrets": said["judged"], "break_evens": said["priced"]}
+    shown["headline"] = list(plan.headline)
     first = plan.choices[0]
     if plan.metric == "nats":
         near = nearest_models(first.params, first.tokens)

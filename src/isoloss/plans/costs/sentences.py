@@ -10,6 +10,7 @@ import re
 
 from isoloss.plans.costs.machines import MACHINES, as_machine
 from isoloss.plans.costs.units import Dimension, unit_of
+from isoloss.plans.problems import PlanError
 
 _AT = re.compile(r"\s+at\s+|\s*@\s*", re.IGNORECASE)
 _DEVICES = r"(?:(\d[\d,]*)\s*(?:[x×]\s+|[x×](?=[a-z]))?)?([a-z][\w.+-]*)(?:\s+(?:gpu|device)s?)?"
@@ -26,7 +27,7 @@ def words_of(text: str) -> dict[str, str] | None:
     Words are train, hours, money, price, devices and hardware (the name of a machine). Amounts are
     not read yet: a sentence may hold one that cannot be.
 
-    Raises PlanError for a machine that is not known.
+    Raises PlanError for a machine that is not known, and for a time without a unit.
     """
     head, *price = _AT.split(text.strip(), maxsplit=1)
     head = head.strip()
@@ -41,6 +42,8 @@ def words_of(text: str) -> dict[str, str] | None:
         dimension = "money"
     if dimension is None and found:
         dimension = "hours"
+    if dimension == "hours" and found and unit_of(what, "hours") == "" and what[-1:].isdigit():
+        raise PlanError(f"{text!r} does not say {what} of what; write its unit, as '{what} days'")
     if dimension is None or (dimension == "flop" and not found and not price):
         return None
     out = {WHAT[dimension]: what} | ({"price": price[0]} if price else {})

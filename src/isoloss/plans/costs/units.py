@@ -82,7 +82,19 @@ def _scaled(text: str, dimension: Dimension, what: str) -> float:
     found = _read(text, dimension)
     if found is None:
         raise _unread(text, dimension, what)
+    if (why := _two_meanings(text, dimension)) is not None:
+        raise PlanError(f"{what} is {text!r}: {why}")
     return found[0]
+
+
+def _two_meanings(text: str, dimension: Dimension) -> str | None:
+    """What a text may mean besides, where its unit has two meanings, or None."""
+    tail = text.strip().lstrip("+-0123456789.,_eE ")
+    if dimension == "hours" and tail in ("m", "M"):
+        return "m is minutes, months or millions; write 30 min, 30 months or 30 days"
+    if dimension == "bytes" and re.fullmatch(r"[KMGTkmgt]i?b", tail) and tail[0].isupper():
+        return f"{tail} are bits; write bytes, as {tail[:-1]}B"
+    return None
 
 
 def unit_of(text: str, dimension: Dimension) -> str:

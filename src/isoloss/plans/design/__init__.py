@@ -9,10 +9,11 @@ Before the first run there is no fit: `first_design` has the verb, `questions` w
 same cost, and `first_result` is the answer.
 """
 
-from isoloss.plans.design.design_result import NextRun, NextRuns, Width
+from isoloss.plans.design.design_result import NextRuns, Width
 from isoloss.plans.design.designing import next_runs
 from isoloss.plans.design.first_design import first_runs
 from isoloss.plans.design.first_result import FirstRuns, LawAnswer, Rival
+from isoloss.plans.design.to_train import NextRun
 
 # fmt: off
 __all__ = [

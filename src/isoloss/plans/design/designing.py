@@ -24,9 +24,10 @@ from isoloss.plans.design.candidates import (
     region_of,
     regular,
 )
-from isoloss.plans.design.design_result import NextRun, NextRuns, Width
+from isoloss.plans.design.design_result import NextRuns, Width
 from isoloss.plans.design.exchange import Counts, Limits, best_design
 from isoloss.plans.design.refit_gradients import Replicates, Target, noise_of, replicates_of
+from isoloss.plans.design.to_train import NextRun
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, blind, member_of
 from isoloss.plans.what_laws_see import candidates_of, cannot_tell_apart

@@ -34,12 +34,12 @@ from isoloss.plans.design.candidates import (
     grid,
     purse,
 )
-from isoloss.plans.design.design_result import NextRun
 from isoloss.plans.design.exchange import Counts, DesignProblem, Limits, best_design
 from isoloss.plans.design.first_result import FirstRuns, LawAnswer, Rival
 from isoloss.plans.design.power_laws import ALONE, Readings, readings_of
 from isoloss.plans.design.questions import Asked, question_of
 from isoloss.plans.design.rivals import ratio_spread, rivals
+from isoloss.plans.design.to_train import NextRun
 from isoloss.plans.doubt import FAR
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import LawsLike, members_of

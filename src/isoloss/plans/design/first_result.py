@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from isoloss.files import percent
 from isoloss.fits import ResultWarning, Section, text
-from isoloss.plans.design.design_result import NextRun
+from isoloss.plans.design.to_train import NextRun, ToTrain
 from isoloss.plans.doubt import FAR, place
-from isoloss.runs import compact, save_frame
+from isoloss.runs import compact
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class FirstRuns:
+class FirstRuns(ToTrain):
     """Runs that answer a question where there are none yet. Prints itself; iterates over runs.
 
     Attributes
@@ -128,20 +123,6 @@ class FirstRuns:
     level: float
     warnings: tuple[ResultWarning, ...]
 
-    def __len__(self) -> int:
-        return sum(run.seeds for run in self.runs)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for run in self.runs:
-            for seed in range(run.seeds):
-                yield {
-                    "params": run.params,
-                    "tokens": run.tokens,
-                    "precision": run.precision,
-                    "seed": seed,
-                    "flops": 6.0 * run.params * run.tokens,
-                }
-
     @property
     def resolved(self) -> float:
         """Weight of the published laws under which the runs answer the question."""
@@ -152,17 +133,6 @@ class FirstRuns:
         """The least and the most tokens per param."""
         found = [run.tokens / run.params for run in self.runs]
         return min(found), max(found)
-
-    def frame(self) -> pl.DataFrame:
-        """One row a run to train, with the columns of a table of runs but the loss."""
-        return pl.DataFrame(list(self))
-
-    def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write the frame to a file (.csv .tsv .parquet .json .jsonl) and return its path.
-
-        Raises RunsError where it exists and `force` is not given.
-        """
-        return save_frame(self.frame(), Path(path), force)
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
@@ -231,7 +201,9 @@ class FirstRuns:
         return [
             *lines,
             f"expected after these {len(self)} runs ({percent(self.level)}): {self.width}; "
-            f"the question is answered under laws of {percent(self.resolved)} of the weight",
+            f"the question is answered under {sum(each.resolves for each in self.laws)} of the "
+            f"{len(self.laws)} laws that say something of it, {percent(self.resolved)} of their "
+            "weight",
         ]
 
     def __str__(self) -> str:

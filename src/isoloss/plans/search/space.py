@@ -336,44 +336,42 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     if (room >= smallest - 1e-12).any():
         return
     k = int(np.argmax(room))
-    precision = space.precisions[k]
-    size = f"{np.exp(smallest):.3g} params"
+    params, size = float(np.exp(smallest)), f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
-        name = space.capped_by[k]
-        if name == TRAINING and budget.devices is not None and budget.training_memory is not None:
-            why = budget.training_memory.why_not(
-                float(np.exp(smallest)),
-                budget.devices,
-                machine.memory,
-                machine.name,
-                budget.decoder,
-                budget.all_params,
-            )
-            raise PlanError(
-                f"{why}; training_memory='off' (--training-memory off) plans without this limit"
-            )
-        counted = serving_bytes if name == "memory" else decoding_bytes
-        need = float(counted(np.exp(smallest), precision, budget))
-        if name == "memory":
-            raise PlanError(
-                f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} "
-                f"in '{precision}', the smallest of the candidates; {need / 1e9:.4g} GB would do"
-            )
-        reached = machine.bandwidth * budget.serving_devices / need
-        devices = np.ceil(budget.speed / reached * budget.serving_devices)  # type: ignore[operator]
-        raise PlanError(
-            f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} "
-            f"('{precision}' is the fastest); {reached:.4g} tokens/s would do, "
-            f"or {devices:.0f} serving devices"
-        )
+        raise PlanError(_too_large(space, space.capped_by[k], params, budget, machine))
     tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
-    worst = max(space.spendings, key=lambda s: float(s.spent(np.exp(smallest), tokens)[k]) / s.most)
-    need = float(worst.spent(np.exp(smallest), tokens)[k]) / worst.most
+    worst = max(space.spendings, key=lambda s: float(s.spent(params, tokens)[k]) / s.most)
+    need = float(worst.spent(params, tokens)[k]) / worst.most
     given = getattr(budget, worst.name)
     unit = f" {budget.currency}" if worst.name == "money" and budget.currency else ""
     raise PlanError(
         f"{worst.name} {given:.4g}{unit} does not pay for {size} on {tokens:.3g} tokens in "
-        f"'{precision}', the cheapest of the candidates; {given * need:.4g}{unit} would do"
+        f"'{space.precisions[k]}', the cheapest of the candidates; {given * need:.4g}{unit} would "
+        "do" + (" at the middle of the rates" if worst.name != "train" else "")
+    )
+
+
+def _too_large(space: Space, limit: str, params: float, budget: Budget, machine: Hardware) -> str:
+    """Why no candidate of so many params meets a limit on memory or speed, and what would do."""
+    size, rule = f"{params:.3g} params", budget.training_memory
+    if limit == TRAINING and budget.devices is not None and rule is not None:
+        model = budget.decoder, budget.all_params
+        why = rule.why_not(params, budget.devices, machine.memory, machine.name, *model)
+        return f"{why}; training_memory='off' (--training-memory off) plans without this limit"
+    counted = serving_bytes if limit == "memory" else decoding_bytes
+    needs = [float(counted(params, p, budget)) for p in space.precisions]
+    need, precision = min(zip(needs, map(str, space.precisions), strict=True))
+    if limit == "memory":
+        return (
+            f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} in "
+            f"'{precision}', the smallest of the candidates; {need / 1e9:.4g} GB would do"
+        )
+    reached = machine.bandwidth * budget.serving_devices / need
+    devices = np.ceil((budget.speed or 0.0) / reached * budget.serving_devices)
+    return (
+        f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} "
+        f"('{precision}' is the fastest); {reached:.4g} tokens/s would do, or {devices:.0f} "
+        "serving devices"
     )
 
 

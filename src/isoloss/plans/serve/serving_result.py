@@ -203,7 +203,10 @@ class ServingPlan:
             )
         best = self.best
         gap = metric_of(self.metric).amount(f"{best.gap:+z.4f}")
-        return first, f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
+        said = f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
+        unseen = ", ".join(f"'{c.precision}'" for c in fitting if c.gap != c.gap)
+        told = f"not ranked: {unseen}: no law tells what they lose, so they may be better"
+        return (first, said, *([told] if unseen else []))
 
     def __str__(self) -> str:
         return text(self.sections())
