@@ -196,3 +196,33 @@ def test_bits_beyond_those_of_the_runs_are_said(weights_only: Fit) -> None:
     texts = [w.text for w in weights_only.predict(*POINT, ["w3", "w5"]).warnings]
     said = "no fitted run has precision 'w3', 'w5'; beyond the bits of the runs: w 3 (4 to 6)"
     assert said in texts
+
+
+def test_far_beyond_the_runs_there_is_no_interval() -> None:
+    once = repeated_runs().where(pl.col("tokens") == pl.col("unique_tokens"))
+    own = fit("chinchilla", once, draws=20, starts=2)
+    n, d = own.law.box.params[1], own.law.box.tokens[1]
+    found = own.predict([n, 99 * n, 101 * n], [d, 99 * d, 101 * d], of="mean")
+    assert np.isfinite(found.loss).all()
+    assert np.isfinite(found.low).tolist() == [True, True, False]
+    assert any("1 of 3 points lie more than 100 times outside" in w.text for w in found.warnings)
+
+
+def test_repeats_within_the_map_that_is_lent_are_not_far() -> None:
+    once = repeated_runs().where(pl.col("tokens") == pl.col("unique_tokens"))
+    own = fit("chinchilla", once, draws=20, starts=2)
+    for epochs, far in ((5, False), (50, True)):
+        said = [w.text for w in own.predict(*POINT, unique_tokens=4e9 / epochs).warnings]
+        assert any("outside the fitted runs" in text for text in said) == far
+        assert any("taken as exact in intervals" in text for text in said)
+
+
+def test_repeats_of_held_out_runs_alone_are_said_too() -> None:
+    law = preset("chinchilla").at(A=520.0, B=1488.0, alpha=0.35, beta=0.35, E=1.9)
+    often = pl.col("tokens") > pl.col("unique_tokens")
+    table = repeated_runs().where(~often | (pl.col("params") > 4e8))
+    found = fit(
+        law.fix("A", "B", "alpha", "beta"), table, draws=20, starts=2, holdout="params>=4e8"
+    )
+    (said,) = [w.text for w in found.warnings if w.kind == "unseen_repeats"]
+    assert "shows in the errors of held-out runs, which alone have them" in said

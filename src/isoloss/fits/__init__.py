@@ -19,6 +19,7 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 from isoloss.fits.arguments import FitError
 from isoloss.fits.compare_laws import Comparison, Entry, compare
 from isoloss.fits.doubt import (
+    FAR,
     ComputeSplit,
     Discrepancy,
     HiddenBend,
@@ -69,15 +70,15 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, by_law, 
 
 # fmt: off
 __all__ = [
-    "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES", "UNDEFINED",
-    "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison", "ComputeSplit",
-    "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps", "Growth", "HeldOut",
-    "HiddenBend", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap", "Prediction",
-    "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split", "Standing",
-    "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare", "draw_runs",
-    "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words", "is_aligned",
-    "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict", "profile",
-    "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words", "split",
-    "text", "too_many_epochs", "views", "withholds",
+    "FAR", "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES",
+    "UNDEFINED", "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison",
+    "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
+    "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
+    "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split",
+    "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare",
+    "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words",
+    "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict",
+    "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words",
+    "split", "text", "too_many_epochs", "views", "withholds",
 ]
 # fmt: on

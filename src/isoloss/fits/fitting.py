@@ -179,7 +179,7 @@ def _assemble(
     paired = gaps_of(train)
     flop = float(np.median(6 * train.x.params * train.x.tokens))
     exponents = _exponent(optimum, spread.theta, flop)
-    judged = judge(train, optimum, fitted, held, lack, paired, known, spread, asked.level)
+    judged = judge(train, sample.x, optimum, fitted, held, lack, paired, known, spread, asked.level)
     return Fit(
         law=law,
         objective=optimum.problem.objective,

@@ -18,11 +18,11 @@ from isoloss.fits.doubt import (
     LackOfFit,
     Noise,
     Prediction,
-    beyond_runs,
     exponent_by_form,
     hidden_beyond,
     in_parts,
     loss_draws,
+    placed,
     points,
     repeating,
     split_compute,
@@ -290,8 +290,8 @@ class Fit:
         level = self._level(level, len(self.draws) or None)
         seen = self.views_at(x)
         found = where_told(x, seen, self.law, (level, of), lambda at: self._told(at, level, of))
-        far = beyond_runs(self.law, x, self.sample)
-        return replace(found, warnings=(*far, *self.doubts(x), *found.warnings))
+        found = replace(found, warnings=(*self.doubts(x), *found.warnings))
+        return placed(found, self.law, x, self.sample)
 
     def _told(self, x: Inputs, level: float, of: Of) -> Prediction:
         """The prediction of points that the law sees or bounds."""

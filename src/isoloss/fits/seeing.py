@@ -52,6 +52,9 @@ class View:
     tangled
         Parts that all runs of what the level rounds had besides, for which the law has no term: its
         constants hold them too. They are among the missing ones.
+    blended
+        What runs of one level to the law differ in: it was fitted to a blend of them. They are
+        among the missing ones.
     """
 
     undefined: str | None
@@ -61,6 +64,7 @@ class View:
     is_blind: bool = False
     unheld: tuple[str, ...] = ()
     tangled: tuple[str, ...] = ()
+    blended: tuple[str, ...] = ()
 
     @property
     def sees(self) -> bool:
@@ -84,6 +88,9 @@ class View:
         if self.tangled:
             with_it = ", ".join(self.tangled)
             return f"runs of law {law} like '{level}' all had {with_it}, which it has no term for"
+        if self.blended:
+            kinds = ", ".join(self.blended)
+            return f"law {law} was fitted to a blend of runs like '{level}' that differ in {kinds}"
         return f"law {law} has no term for {', '.join(self.missing)} in '{level}'"
 
 
@@ -124,7 +131,9 @@ def views(
         # Formats and methods in a blend may lose less than the blend, so it is no bound.
         floor = sight.is_floor and bool(sight.missing or not blend) and not with_it
         blind = rounds and sight.is_reference and name not in held
-        found.append(View(lost, missing, sight.unseen, floor, blind, tangled=with_it))
+        mixed = () if name in held or sight.missing else blend
+        view = View(lost, missing, sight.unseen, floor, blind, tangled=with_it, blended=mixed)
+        found.append(view)
     return tuple(found)
 
 

@@ -68,16 +68,29 @@ def repeats(x: Inputs) -> Mask:
     return np.asarray(x.epochs > 1)
 
 
-def unseen_repeats(law: Law, x: Inputs) -> tuple[ResultWarning, ...]:
-    """A warning where runs repeat tokens and a law takes each for a new one."""
-    often = x.epochs[repeats(x)]
+def unseen_repeats(law: Law, x: Inputs, whole: Inputs) -> tuple[ResultWarning, ...]:
+    """A warning where runs repeat tokens and a law takes each for a new one.
+
+    Parameters
+    ----------
+    law
+        The law.
+    x
+        The fitted runs.
+    whole
+        All runs, held-out ones too.
+    """
+    often = whole.epochs[repeats(whole)]
     if not len(often) or sees_repetition(law):
         return ()
     able = [name for name in LAWS if sees_repetition(as_law(name))]
+    hold = "its constants hold part of what repeats cost"
+    if not repeats(x).any():
+        hold = "what repeats cost shows in the errors of held-out runs, which alone have them"
     text = (
-        f"{law.name} has no term for repeated tokens: {len(often)} of {len(x)} runs saw tokens up "
-        f"to {often.max():.3g} times, each a new token to it, so its constants hold part of what "
-        f"repeats cost; laws that see repeats: {', '.join(able)}"
+        f"{law.name} has no term for repeated tokens: {len(often)} of {len(whole)} runs saw tokens "
+        f"up to {often.max():.3g} times, each a new token to it, so {hold}; laws that see repeats: "
+        f"{', '.join(able)}"
     )
     return (ResultWarning(WarningKind.UNSEEN_REPEATS, text, ("unique_tokens",)),)
 

@@ -85,8 +85,10 @@ def with_repetition(law: Law, unique: float) -> Law:
     changed = replace(inner, maps=(*source.formula.maps, *inner.maps))
     formula = replace(law.formula, inner=changed) if isinstance(law.formula, Grouped) else changed
     decay = lent_constants()
+    # What is known of repeats is then that of the lender, not that the law's own runs had none.
+    box = None if law.box is None else replace(law.box, epochs=(1.0, MOST_EPOCHS))
     return replace(
-        law, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay)
+        law, box=box, formula=formula, values={**law.values, **decay}, fixed=law.fixed | set(decay)
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from isoloss.fits import FAR as FAR
 from isoloss.fits import NOT_HELD, POINT_LAW, UNKNOWN, Absent, Standing
 from isoloss.laws import Array
 
-#: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
-#: parts of a percent: an interval made of them is not given.
-FAR = 100.0
 NO_INTERVAL = (float("nan"), float("nan"))
 
 

@@ -190,3 +190,20 @@ def test_a_loss_computed_from_another_unit_must_say_what_it_gives():
     with pytest.raises(RunsError, match=r"computed from bits per character: say what it gives"):
         read(table, columns=how)
     assert set(read(table, columns=how, metric="nats/character")["metric"]) == {"nats/character"}
+
+
+def test_the_unit_that_is_proposed_lands_where_runs_are():
+    with pytest.warns(OddCounts, match=r"'tokens\*1e3' reads tokens in thousands"):
+        read(frame(1.0, 1e3))
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e9])
+def test_unique_tokens_in_another_unit_are_refused_with_both_readings(factor):
+    table = frame().with_columns(unique_tokens=pl.col("tokens") / 2 / factor)
+    with pytest.raises(RunsError, match="epochs in the median, which no run has") as refused:
+        read(table)
+    (first, second) = line(str(refused.value))
+    name, _, text = first.partition("=")
+    whole = read(table, columns={name: text.strip("'")})
+    assert whole["unique_tokens"] == pytest.approx((frame()["tokens"] / 2).to_list())
+    assert second == "unique_tokens='unique_tokens*1'"

@@ -91,3 +91,8 @@ def test_one_file_and_runs_keep_the_sources_they_have():
     assert set(joined([runs], ["a.csv"])["source"]) == {None}
     assert set(read([runs, runs])["source"]) == {None}
     assert set(joined([runs, runs], ["a.csv", "a.csv"])["source"]) == {None}
+
+
+def test_a_column_that_does_not_tell_runs_apart_is_refused():
+    with pytest.raises(RunsError, match=r"not tell runs apart: '1' has params 2e\+07 and 6"):
+        read(history().with_columns(step=pl.Series([1, 2, 3, 4, 5, 6, 7] * 4)), last="step")

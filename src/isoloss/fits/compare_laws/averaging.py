@@ -114,8 +114,11 @@ def _why_left(seen: Sequence[View], rows: Sequence[int]) -> str:
     names = dict.fromkeys(name for view in own for name in view.unheld)
     if names:
         return f" (no run tells {', '.join(names)})"
-    if any(view.undefined == NO_REPEATS for view in own):
-        return f" ({NO_REPEATS})"
+    lost = next(
+        (v.undefined for v in own if v.undefined and v.undefined.startswith(NO_REPEATS)), ""
+    )
+    if lost:
+        return f" ({lost})"
     return " (not defined there)" if any(view.undefined for view in own) else ""
 
 

@@ -27,6 +27,7 @@ from isoloss.fits.doubt import (
     hidden_beyond,
     in_parts,
     loss_draws,
+    not_far,
     nothing,
     outside_runs,
     points,
@@ -136,7 +137,8 @@ class Comparison:
         told = np.flatnonzero(np.isfinite(found.loss))
         hidden = hidden_beyond(laws, x.take(told)) if len(told) else ()
         far = outside_runs(x, asked[0].fit.law.box)
-        return replace(found, warnings=(*far, *hidden, *often, *found.warnings))
+        said = replace(found, warnings=(*far, *hidden, *often, *found.warnings))
+        return not_far(said, x, asked[0].fit.law.box)
 
     def _level(self, level: float | None) -> float:
         """A level that is asked for, which the replicates of each law reach, or its own."""

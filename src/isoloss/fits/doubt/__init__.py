@@ -3,12 +3,13 @@
 from isoloss.fits.doubt.at_points import (
     NO_REPEATS,
     as_seen,
-    beyond_runs,
     in_parts,
     joined,
     not_defined,
+    not_far,
     nothing,
     of_rows,
+    placed,
     prediction_of_law,
     untold,
     views_at,
@@ -27,6 +28,7 @@ from isoloss.fits.doubt.in_words import (
 )
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
+    FAR,
     Prediction,
     counts,
     hidden_beyond,
@@ -55,14 +57,14 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 
 # fmt: off
 __all__ = [
-    "NO_REPEATS", "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend", "LackOfFit",
-    "Noise", "Prediction", "Profile", "Resample", "as_seen", "beyond_runs", "check_resample",
+    "FAR", "NO_REPEATS", "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend",
+    "LackOfFit", "Noise", "Prediction", "Profile", "Resample", "as_seen", "check_resample",
     "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
     "exponent_by_form", "hidden_beyond", "in_parts", "interval_in_words", "joined", "lack_of_fit",
     "likelihood_scale", "loss_draws", "loss_in_words", "most_epochs", "noise", "not_defined",
-    "nothing", "of_rows", "outside_runs", "points", "prediction_of_law", "profile_of_constant",
-    "profile_of_loss", "repeating", "repeating_where_able", "repetition_warnings", "resample",
-    "share_in_words", "split_compute", "summarise", "too_many_epochs", "untold", "views_at",
-    "warnings_at", "where_told", "with_discrepancy",
+    "not_far", "nothing", "of_rows", "outside_runs", "placed", "points", "prediction_of_law",
+    "profile_of_constant", "profile_of_loss", "repeating", "repeating_where_able",
+    "repetition_warnings", "resample", "share_in_words", "split_compute", "summarise",
+    "too_many_epochs", "untold", "views_at", "warnings_at", "where_told", "with_discrepancy",
 ]
 # fmt: on

@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.fits.arguments import Of, check_of
-from isoloss.fits.doubt.prediction import PointStanding, Prediction, outside_runs, summarise
+from isoloss.fits.doubt.prediction import FAR, PointStanding, Prediction, outside_runs, summarise
 from isoloss.fits.doubt.repetition import most_epochs, repeating, warnings_at
 from isoloss.fits.sample import Sample
 from isoloss.fits.seeing import View, beyond_bits, unheld_in, views
 from isoloss.fits.unseen_parts import MOST, repeats, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import DomainError, Inputs, Law, Mask, plain, sees_repetition
+from isoloss.laws import Box, DomainError, Inputs, Law, Mask, plain, sees_repetition
 
 Rows = NDArray[np.intp]
 #: Why a law has no loss where tokens are seen again.
 NO_REPEATS = "it has no term for repeated tokens"
+FITTED_TO_REPEATS = f"{NO_REPEATS} and was fitted to runs that repeat them"
 #: The numbers of a prediction, one a point.
 COLUMNS = ("params", "tokens", "loss", "low", "high")
 
@@ -55,7 +56,9 @@ def views_at(
     sees = not len(again) or sees_repetition(law)
     if len(again):
         names = unheld_in(law, absent, x.take(again).at_reference()) if sees else ()
-        lost = None if sees else NO_REPEATS
+        box = law.box
+        fitted = box is not None and box.epochs is not None and box.epochs[1] > 1
+        lost = None if sees else FITTED_TO_REPEATS if fitted else NO_REPEATS
         for row in again.tolist():
             unheld = tuple(sorted({*found[row].unheld, *names}))
             found[row] = replace(found[row], undefined=lost, unheld=unheld)
@@ -175,6 +178,25 @@ def beyond_runs(law: Law, x: Inputs, sample: Sample | None) -> tuple[ResultWarni
     return (*outside_runs(x, law.box), *warnings_at([law], x, most))
 
 
+def placed(found: Prediction, law: Law, x: Inputs, sample: Sample | None) -> Prediction:
+    """The prediction with what lies outside the runs of its law: warnings, no interval far out."""
+    far = beyond_runs(law, x, sample)
+    return not_far(replace(found, warnings=(*far, *found.warnings)), x, law.box)
+
+
+def not_far(found: Prediction, x: Inputs, box: Box | None) -> Prediction:
+    """The prediction without intervals where points lie `FAR` times outside the fitted runs."""
+    if box is None or not (far := box.outside(x) > FAR).any():
+        return found
+    low, high = (np.where(far, np.nan, ends) for ends in (found.low, found.high))
+    text = (
+        f"{int(far.sum())} of {len(far)} points lie more than {FAR:g} times outside the fitted "
+        "runs, where nothing holds the error of a law: no interval is given"
+    )
+    said = ResultWarning(WarningKind.EXTRAPOLATION, text)
+    return replace(found, low=low, high=high, warnings=(said, *found.warnings))
+
+
 def nothing(x: Inputs, level: float, of: Of, metric: str) -> Prediction:
     """A prediction without losses or intervals."""
     none = np.full(len(x), np.nan)
@@ -246,7 +268,7 @@ def _unseen(x: Inputs, seen: Sequence[View], law: str) -> list[ResultWarning]:
         for k, view in sorted(pairs, key=lambda pair: pair[0])
         # The rest is said by unseen_at_points, `Fit.doubts` and not_defined.
         if view.undefined is None and not view.sees and not view.unheld
-        if not view.unseen or view.tangled
+        if not view.unseen or view.tangled or view.blended
     ][:MOST]
 
 

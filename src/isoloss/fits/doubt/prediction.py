@@ -27,6 +27,9 @@ from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
 from isoloss.runs import number
 
+#: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
+#: parts of a percent: an interval made of them is not given.
+FAR = 100.0
 #: What is known of the loss of a point: what a law says of its level, or that it has no loss there.
 PointStanding = Literal[Standing, "undefined"]
 

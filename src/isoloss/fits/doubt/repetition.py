@@ -71,7 +71,8 @@ def repetition_warnings(
         text = (
             f"{epochs:.3g} epochs of {compact(unique)} unique tokens: no term for repeated tokens "
             f"in {', '.join(borrowers)}; {LENDER} lends its map with {constants} "
-            f"({source.source}), which was not measured with the constants of other laws"
+            f"({source.source}), not measured with the constants of other laws and taken as exact "
+            "in intervals"
         )
         found.append(ResultWarning(WarningKind.UNTESTED, text, tuple(own)))
     if (why := too_many_epochs(tokens, unique, most)) is not None:

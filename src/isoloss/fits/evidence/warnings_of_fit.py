@@ -17,7 +17,7 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.solve import DIGITS, Coordinates, Optimum, is_base
 from isoloss.fits.unseen_parts import unseen_in_runs, unseen_repeats
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import Sight, sights
+from isoloss.laws import Inputs, Sight, sights
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
 MISSES = 0.01
@@ -31,6 +31,7 @@ CHOSEN = 0.25
 
 def judge(
     sample: Sample,
+    whole: Inputs,
     optimum: Optimum,
     fitted: Errors,
     held: HeldOut | None,
@@ -40,14 +41,14 @@ def judge(
     spread: Draws,
     level: float,
 ) -> tuple[ResultWarning, ...]:
-    """Every warning that applies, the gravest kinds first."""
+    """Every warning that applies, the gravest kinds first; `whole` are all runs."""
     # The box of a law before its fit is the evidence of other constants.
     seen = sights(replace(optimum.law, box=None), sample.x.levels.items)
     return (
         *_lack(lack, sample),
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
-        *unseen_repeats(optimum.law, sample.x),
+        *unseen_repeats(optimum.law, sample.x, whole),
         *_not_identified(known, level),
         *_bounds(optimum, known.not_held(level)),
         *_design(sample),

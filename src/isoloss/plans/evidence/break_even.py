@@ -198,7 +198,7 @@ class Sides:
 
 def _tells(view: View) -> bool:
     """Whether a law has a loss of its own for a precision."""
-    return view.undefined is None and not view.is_blind
+    return view.undefined is None and not view.is_blind and not view.unheld
 
 
 def _by_laws(

@@ -34,6 +34,8 @@ LIKELY: dict[str, tuple[float, float]] = {
 }
 #: Tokens per param that no run has, those that few have, and what most have about.
 IMPOSSIBLE, ODD, USUAL = (1e-3, 1e7), (0.1, 1e5), 40.0
+#: Epochs that no run has in the median.
+MOST_EPOCHS = 1e4
 #: Fewest different pairs of params and tokens of which a unit can be told.
 FEWEST = 3
 #: How far the one row stands from the others that is asked about.
@@ -104,6 +106,7 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
     if rows.is_empty():
         return
     problems = list(_by_name(rows, origin, told)) or list(_by_value(rows, origin, told))
+    problems = problems or list(_by_epochs(rows, origin, told))
     if problems:
         raise RunsError("; ".join(problems))
     if rows.select("params", "tokens").n_unique() >= FEWEST:
@@ -184,14 +187,44 @@ def _odd_ratios(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
     if not ODD[0] <= middle <= ODD[1]:
         yield (
             f"{origin.name} has {middle:.3g} tokens per param in the median, where runs have "
-            f"{ODD[0]:g} to {ODD[1]:g}: are params or tokens in another unit? --column "
-            f"tokens='{origin.called.get('tokens', 'tokens')}*1e9' reads billions"
+            f"{ODD[0]:g} to {ODD[1]:g}: are params or tokens in another unit?"
+            + _likely_unit(middle, origin)
         )
     elif 2 * more > len(ratio):
         yield (
             f"{more} of {len(ratio)} runs of {origin.name} have more params than tokens: are they "
             "named the right way round, and in one unit?"
         )
+
+
+def _likely_unit(middle: float, origin: Origin) -> str:
+    """The unit that brings the median tokens per param nearest to the usual, in words."""
+    name, over = ("tokens", 1.0) if middle < ODD[0] else ("params", -1.0)
+    near = [(abs(np.log(middle * f**over / USUAL)), f) for f in _WORDS]
+    far, factor = min(near)
+    if far > np.log(ODD[1] / USUAL):
+        return ""
+    return f" {_scaled(name, _power(factor), origin)} reads {name} in {_WORDS[factor]}"
+
+
+def _by_epochs(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
+    """Unique tokens of which tokens would be more epochs than anyone trains."""
+    if "unique_tokens" in told or "unique_tokens" not in rows.columns:
+        return
+    known = rows.filter(pl.col("unique_tokens") > 0)
+    if known.is_empty():
+        return
+    epochs = _middle(_log(known, "tokens") - _log(known, "unique_tokens"))
+    if epochs <= MOST_EPOCHS:
+        return
+    factor = min(_WORDS, key=lambda f: abs(np.log(epochs / f)))
+    name = "unique_tokens"
+    yield (
+        f"{origin.column(name)} of {origin.name} makes {epochs:.3g} epochs in the median, which no "
+        f"run has: if they are in {_WORDS[factor]}, read them with "
+        f"{_scaled(name, _power(factor), origin)}; if they are counts as they stand, with "
+        f"{_scaled(name, '1', origin)}"
+    )
 
 
 def _odd_flops(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:

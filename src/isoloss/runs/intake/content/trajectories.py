@@ -36,7 +36,7 @@ def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]
     The last row has the most tokens, also where its loss cannot be used: the run ended so. Where
     tokens are equal or cannot be read, the later row of the table is it.
 
-    Raises RunsError where there is no such column.
+    Raises RunsError where there is no such column, or one run would have several params.
     """
     names = {own: name for name, own in origin.called.items() if name in frame.columns}
     name = column if column in frame.columns else names.get(column)
@@ -48,6 +48,13 @@ def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]
     tokens = [-1.0 if t is None or t != t else t for t in frame["tokens"].to_list()]
     runs = [None if value is None else str(value).strip() for value in frame[name].to_list()]
     last: dict[str, int] = {}
+    sizes: dict[str, float] = {}
+    for row, (run, size) in enumerate(zip(runs, frame["params"].to_list(), strict=True)):
+        if run and size is not None and sizes.setdefault(run, size) != size:
+            raise RunsError(
+                f"column '{column}' of {origin.name} does not tell runs apart: '{run}' has params "
+                f"{sizes[run]:g} and {size:g} {origin.place(row)}; name a column with a value a run"
+            )
     for row, run in enumerate(runs):
         if run and (run not in last or tokens[row] >= tokens[last[run]]):
             last[run] = row
