@@ -14,6 +14,7 @@ from isoloss.plans.costs import Hardware
 from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.planned import (
+    Planned,
     Plans,
     Use,
     beside_first,
@@ -172,17 +173,21 @@ def _plan(
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
-    question = Question(
-        found.members, found.counts, budget, device, found.space, found.drawn, found.weights,
-        panel, plans.space,
-    )  # fmt: skip
     return Plan(
         (*choices, *bare), by_law, str(budget), str(device), level,
         None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
-        tuple(dict.fromkeys(warnings)), question=question, metric=metric_of_all(members),
+        tuple(dict.fromkeys(warnings)), question=_question(found, plans, use), metric=metric_of_all(members),
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
+    )  # fmt: skip
+
+
+def _question(found: Planned, plans: Plans, use: Use) -> Question:
+    """What the first choice was made from."""
+    return Question(
+        found.members, found.counts, use.budget, use.device, found.space, found.drawn,
+        found.weights, plans.panel, plans.space,
     )  # fmt: skip
 
 

@@ -3,11 +3,12 @@
 """
 
 from isoloss.plans.planned.as_choices import Use, beside_first, choice_of, ranked, unseen_choice
-from isoloss.plans.planned.panels import Plans
+from isoloss.plans.planned.panels import Planned, Plans
 from isoloss.plans.planned.ridges import withheld_by_ridges
 
 # fmt: off
 __all__ = [
-    "Plans", "Use", "beside_first", "choice_of", "ranked", "unseen_choice", "withheld_by_ridges",
+    "Planned", "Plans", "Use", "beside_first", "choice_of", "ranked", "unseen_choice",
+    "withheld_by_ridges",
 ]
 # fmt: on
