@@ -176,7 +176,8 @@ def _plan(
     return Plan(
         (*choices, *bare), by_law, str(budget), str(device), level,
         None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
-        tuple(dict.fromkeys(warnings)), question=_question(found, plans, use), metric=metric_of_all(members),
+        tuple(dict.fromkeys(warnings)), question=_question(found, plans, use),
+        metric=metric_of_all(members),
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from isoloss.files import use, used
 from isoloss.runs.problems import StoreError
@@ -50,7 +51,8 @@ class Crew(Executor):
         self._watched, self._held = self._context.Pipe(duplex=False)
         self._pools: list[ProcessPoolExecutor | None] = [None] * size
         self._futures: list[Future[Any] | None] = [None] * size
-        self._processes: dict[Future[Any], list[BaseProcess]] = {}
+        # Kept for as long as the future is: its place may be taken before its end is heard of.
+        self._processes: WeakKeyDictionary[Future[Any], list[BaseProcess]] = WeakKeyDictionary()
 
     def submit(self, call: Callable[..., _Result], /, *args: Any, **named: Any) -> Future[_Result]:
         """The future of a call, made in a process that is free; one that died is replaced."""
@@ -66,9 +68,7 @@ class Crew(Executor):
         self._futures[place] = future
         # Pools forget a process that died; its exit code is what tells why.
         known = getattr(self._pools[place], "_processes", None) or {}
-        self._processes = {
-            each: kept for each, kept in self._processes.items() if each in self._futures
-        } | {future: list(known.values())}
+        self._processes[future] = list(known.values())
         return future
 
     def exit_code(self, future: Future[Any]) -> int | None:
