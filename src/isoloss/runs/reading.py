@@ -26,6 +26,8 @@ from isoloss.runs.intake import (
     not_last,
     open_file,
     say_trajectories,
+    summing_up,
+    told_apart,
     understood,
     with_constant,
     with_reasons,
@@ -139,6 +141,7 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
         table = with_reasons(table, not_last(table, asked.last, found.origin))
     if isinstance(source, Runs) or found.settled:
         return table, None
+    table = with_reasons(table, summing_up(opened.frame, found.origin))
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)
@@ -152,7 +155,8 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     parts
         The runs of each table.
     names
-        What each is called where it names no source; None for runs that stay as they are.
+        What each is called where it names no source, as the path of its file, of which as much is
+        taken as tells it from the others; None for runs that stay as they are.
 
     Returns
     -------
@@ -161,6 +165,7 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
         until they are given one source.
     """
     told = []
+    names = told_apart(names)
     for runs, name in zip(parts, names, strict=True):
         unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
         told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
@@ -172,8 +177,8 @@ def _source_of(source: Any, place: int) -> str | None:
     if _public(source) or isinstance(source, Runs | Run):
         return None
     if isinstance(source, Store):
-        return source.path.name
-    return Path(source).name if isinstance(source, str | Path) else f"table {place}"
+        return str(source.path)
+    return str(source) if isinstance(source, str | Path) else f"table {place}"
 
 
 def as_runs(source: Any) -> Runs:

@@ -141,18 +141,19 @@ FILES = {
         {},
         "cannot read runs.csv, row 2: unexpected end of data",
     ),
-    "another separator": (
-        HEADER.replace(",", ";") + "1;2;w4;3,5\n",
+    "two separators": (
+        "params;x,loss\n1;2,3\n",
         "runs.csv",
         {},
-        "runs.csv is separated by ';', not by ',': write it with commas (.csv) or tabs (.tsv), and",
+        "runs.csv may be read as 2 columns separated by ',' (params;x, loss) or 2 columns "
+        "separated by ';' (params, x,loss): say which with a first line such as sep=,",
     ),
     "an unknown ending": (
         HEADER,
-        "runs.xlsx",
+        "runs.xls",
         {},
-        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet, .db, "
-        ".sqlite",
+        "cannot read '{path}': accepted endings are .csv, .tsv, .xlsx, .json, .jsonl, .gz, "
+        ".bz2, .xz, .zst, .parquet, .db, .sqlite",
     ),
     "no JSON": (
         "{oops",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import isoloss as il
@@ -36,7 +35,7 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
         raise Refused("the precision of all rows is given twice, by --precision and --set")
     with waiting(f"reading {', '.join(names)}"):
         parts = [_read(name, names, reading, constants) for name in names]
-        own = [None if is_table(name) else Path(name).name for name in names]
+        own = [None if is_table(name) else name for name in names]
         runs = il.runs.joined(parts, own)
     _say_how_read(parts, reading)
     for text, column, value in conditions:

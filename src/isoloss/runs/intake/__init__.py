@@ -2,7 +2,8 @@
 
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
 from isoloss.runs.intake.check import checked, with_reasons
-from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories
+from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories, summing_up
+from isoloss.runs.intake.file_names import told_apart
 from isoloss.runs.intake.frames import frame_of
 from isoloss.runs.intake.how_read import Understood, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
@@ -14,6 +15,6 @@ from isoloss.runs.intake.table_map import TableMap
 __all__ = [
     "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
     "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file",
-    "say_trajectories", "understood", "with_constant", "with_reasons",
+    "say_trajectories", "summing_up", "told_apart", "understood", "with_constant", "with_reasons",
 ]
 # fmt: on

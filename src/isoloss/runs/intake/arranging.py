@@ -43,6 +43,8 @@ class Arranged:
         Columns of counts whose unit was said.
     settled
         Whether it was read before: nothing is taken from its further columns.
+    notes
+        What was interpreted in the file itself.
     """
 
     frame: pl.DataFrame
@@ -50,6 +52,7 @@ class Arranged:
     found: Mapping[str, Mapping[int, str]]
     told: frozenset[str]
     settled: bool
+    notes: tuple[str, ...] = ()
 
 
 def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged:
@@ -95,7 +98,8 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     told = {each for each in made if each in LIKELY} | set(asked.constants)
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
     origin = Origin(name, opened.origin.rows, called, computed=frozenset(made), given=given)
-    return Arranged(_with_typed_extras(frame), origin, found, frozenset(told), settled)
+    typed = _with_typed_extras(frame)
+    return Arranged(typed, origin, found, frozenset(told), settled, opened.notes)
 
 
 def _renamed(

@@ -60,7 +60,8 @@ class Understood:
         asked = (self.map.columns, self.map.precision, self.map.perplexity, self.map.last)
         odd = any("look like evaluations" in text for _, text in self.facts)
         units = any(", from " in unit for _, _, unit, _ in self.roles)
-        return not (any(asked) or self.unused or odd or units or self.status)
+        file = "file" in dict(self.facts)
+        return not (any(asked) or self.unused or odd or units or file or self.status)
 
     @property
     def rows(self) -> str:
@@ -128,6 +129,7 @@ def understood(
     here = [n for n in names if n in REQUIRED or n in found.frame.columns]
     roles = tuple((name, *_role(name, found, asked, usable)) for name in here)
     facts = (
+        *((("file", "; ".join(found.notes)),) if found.notes else ()),
         ("rows", _rows(table)),
         _endings(table, found, asked),
         _runs(usable, asked, runs),

@@ -22,8 +22,12 @@ _WORDS: dict[str, Any] = {
 
 
 def flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss."""
+    """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss; an
+    object of a value and its description is the value.
+    """
     for key, value in record.items():
+        if isinstance(value, Mapping) and set(value) == {"value", "desc"}:
+            value = value["value"]
         if isinstance(value, Mapping):
             yield from flattened(value, f"{before}{key}.")
         else:
