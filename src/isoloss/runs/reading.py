@@ -31,6 +31,7 @@ from isoloss.runs.intake import (
     understood,
     with_constant,
     with_reasons,
+    without_unit,
 )
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
@@ -299,4 +300,4 @@ def _check_constant(key: str, value: Any) -> None:
     """Raise RunsError for a column that is unknown, or text where a number is due."""
     _known_column(key)
     if key in NUMERIC:
-        number(value)
+        number(without_unit(value, BY_NAME[key]))

@@ -74,7 +74,11 @@ def test_an_unknown_format_names_what_is_accepted(write):
             "column 'status' has 'odd'; accepted is one of ok, diverged, unfinished, excluded",
         ),
         ("finished", "ok", None),
-        ("", "ok", None),
+        (
+            "",
+            "excluded",
+            "column 'status' is empty where other rows say 'ok': whether it finished is not known",
+        ),
     ],
 )
 def test_runs_that_did_not_end_well_are_left_out(write, word, status, reason):

@@ -1,7 +1,7 @@
 """What comes in: files opened, columns named and checked."""
 
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
-from isoloss.runs.intake.check import checked, with_reasons
+from isoloss.runs.intake.check import checked, with_reasons, without_unit
 from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories, summing_up
 from isoloss.runs.intake.file_names import told_apart
 from isoloss.runs.intake.frames import frame_of
@@ -16,5 +16,6 @@ __all__ = [
     "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
     "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file",
     "say_trajectories", "summing_up", "told_apart", "understood", "with_constant", "with_reasons",
+    "without_unit",
 ]
 # fmt: on

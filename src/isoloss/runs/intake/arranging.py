@@ -12,7 +12,14 @@ from typing import Any
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake.content import LIKELY, ranked, tells_its_unit, with_endings
+from isoloss.runs.intake.check import without_unit
+from isoloss.runs.intake.content import (
+    LIKELY,
+    ranked,
+    tells_its_unit,
+    unknown_endings,
+    with_endings,
+)
 from isoloss.runs.intake.expressions import computed
 from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
 from isoloss.runs.intake.origin import Origin
@@ -89,13 +96,16 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
         frame, endings = with_endings(frame, origin)
         called |= {} if endings is None else {"status": endings}
+    if not settled and "status" in frame.columns and "status" not in asked.constants:
+        found["status"] = unknown_endings(frame["status"])
     if not settled and not {"metric"} & {*frame.columns, *asked.constants}:
         frame, unit = with_metric(frame, name)
         called |= {} if unit is None else {"metric": unit}
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
     given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())
-    told = {each for each in made if each in LIKELY} | set(asked.constants)
+    told = {each for each in made if each in LIKELY}
+    told |= {key for key, value in asked.constants.items() if str(value).strip()[-1:].isalpha()}
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
     origin = Origin(name, opened.origin.rows, called, computed=frozenset(made), given=given)
     typed = _with_typed_extras(frame)
@@ -185,7 +195,7 @@ def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
 def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
     """The frame with a value filled in where the column is absent or unknown."""
     present = frame[key].to_list() if key in frame.columns else [None] * frame.height
-    differ = [one for one in present if one not in (None, "") and not _same(one, value)]
+    differ = [one for one in present if one not in (None, "") and not _same(one, value, key)]
     if differ:
         raise RunsError(
             f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
@@ -193,9 +203,10 @@ def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.Da
     return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
 
 
-def _same(one: object, other: object) -> bool:
+def _same(one: object, other: object, key: str) -> bool:
+    first, second = (without_unit(each, BY_NAME[key]) for each in (one, other))
     try:
-        return number(one) == number(other)
+        return number(first) == number(second)
     except RunsError:
         return str(one) == str(other)
 

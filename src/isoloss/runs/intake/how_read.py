@@ -14,6 +14,7 @@ from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 
@@ -186,7 +187,11 @@ def _endings(table: pl.DataFrame, found: Arranged, asked: TableMap) -> tuple[str
         return "endings", f"all rows are taken as {asked.constants['status']}"
     if "status" not in found.frame.columns:
         return "endings", "no column says how runs ended: all are taken as finished"
-    return "endings", f"column {printable(found.origin.called.get('status', 'status'))}: {counts}"
+    raw = found.frame["status"].cast(pl.String).fill_null("").str.strip_chars()
+    empty = int((raw.is_in(list(EMPTY_TEXTS)) & (table["status"] == "ok")).sum())
+    taken = f" ({empty} empty, taken as finished)" if empty else ""
+    column = printable(found.origin.called.get("status", "status"))
+    return "endings", f"column {column}: {counts}{taken}"
 
 
 def _runs(usable: pl.DataFrame, asked: TableMap, runs: str | None) -> tuple[str, str]:

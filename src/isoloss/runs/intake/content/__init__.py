@@ -2,7 +2,7 @@
 
 from isoloss.runs.intake.content.charts import check_one_row_a_run
 from isoloss.runs.intake.content.decimals import with_points
-from isoloss.runs.intake.content.endings import ending_of, with_endings
+from isoloss.runs.intake.content.endings import ending_of, unknown_endings, with_endings
 from isoloss.runs.intake.content.headings import check_one_header, summing_up
 from isoloss.runs.intake.content.hints import naming, ranked
 from isoloss.runs.intake.content.histories import (
@@ -19,7 +19,7 @@ from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 __all__ = [
     "COMMENT", "LIKELY", "Top", "called", "check_magnitudes", "check_one_header",
     "check_one_row_a_run", "ending_of", "evaluations_of", "is_one_run", "naming", "not_last",
-    "ranked", "say_trajectories", "summing_up", "tells_its_unit", "top_of", "with_endings",
-    "with_points", "with_run",
+    "ranked", "say_trajectories", "summing_up", "tells_its_unit", "top_of", "unknown_endings",
+    "with_endings", "with_points", "with_run",
 ]
 # fmt: on
