@@ -21,9 +21,12 @@ from isoloss.runs.intake import (
     Understood,
     arranged,
     check_magnitudes,
+    check_maps,
     checked,
     frame_of,
+    map_for,
     not_last,
+    noted,
     open_file,
     say_trajectories,
     summing_up,
@@ -53,7 +56,7 @@ def read(
     precision: str | None = None,
     perplexity: bool | str = False,
     last: str | None = None,
-    map: TableMap | str | Path | None = None,
+    map: TableMap | str | Path | Mapping[str, TableMap | str | Path] | None = None,
     strict: bool = False,
     **constants: Any,
 ) -> Runs:
@@ -76,8 +79,8 @@ def read(
         The column that names the run of each row, where rows are evaluations along runs: all but
         the last row of each, by tokens, are excluded.
     map
-        How a table was read before, as ``runs.understood.map`` or a file of it; what is given
-        beside it stands in its place.
+        How a table was read before, as ``runs.understood.map`` or a file of it, or one for each
+        file by its name, {"a.csv": "how_a.json"}; what is given beside it stands in its place.
     strict
         Raise for the first row that cannot be used, instead of keeping it as excluded.
     **constants
@@ -101,9 +104,15 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
-        own |= {"last": last, "map": map}
+        check_maps(source, map)
         parts = [
-            read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
+            read(
+                one,
+                **({} if _public(one) else own | {"last": last, "map": map_for(one, map)}),
+                strict=strict,
+                **constants,
+            )
+            for one in source
         ]
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
@@ -114,7 +123,10 @@ def read(
             )
         return _with_constants(source, constants, strict)
     named = _named(columns, perplexity, constants)
-    asked = _map(map).with_more(TableMap(named, precision, bool(perplexity), last, constants))
+    check_maps([source], map)
+    asked = _map(map_for(source, map)).with_more(
+        TableMap(named, precision, bool(perplexity), last, constants)
+    )
     table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
     return Runs.from_checked(table, {**before, **_provenance(table)}, how)
@@ -141,7 +153,7 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     if asked.last is not None:
         table = with_reasons(table, not_last(table, asked.last, found.origin))
     if isinstance(source, Runs) or found.settled:
-        return table, None
+        return table, noted(opened.kept, found.origin.name)
     table = with_reasons(table, summing_up(opened.frame, found.origin))
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)

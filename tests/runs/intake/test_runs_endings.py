@@ -125,6 +125,7 @@ def test_empty_cells_beside_marked_runs_are_finished_ones_and_said():
     assert "column note: 3 ok, 1 diverged (3 empty, taken as finished)" in str(runs.understood)
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.runs.EndingTaken")
 def test_an_ending_that_one_of_two_columns_says_is_known():
     runs = read(few(status=["ok", "", "ok", "ok"], failed=["no", "no", "yes", ""]))
     assert runs["status"].tolist() == ["ok", "ok", "unfinished", "ok"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import textwrap
 from collections import Counter
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from isoloss.files import printable
+from isoloss.files import fields_of, from_fields, printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
@@ -20,6 +21,8 @@ from isoloss.runs.numbers import compact
 
 #: Columns that were not used and values of the precision that are shown, and letters of a line.
 MOST_NAMES, MOST_VALUES, WIDTH = 8, 6, 110
+#: Where a saved table carries how it was read.
+NOTE = "isoloss.understood"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Understood:
         What reads the table so again.
     status
         The columns that were found to be endings, though they are not called status.
+    saved_in
+        The file that the rows were saved in when they were read so, and are from now.
     """
 
     source: str
@@ -49,6 +54,7 @@ class Understood:
     unused: tuple[str, ...]
     map: TableMap
     status: str = ""
+    saved_in: str = ""
 
     @property
     def line(self) -> str:
@@ -70,7 +76,8 @@ class Understood:
         return dict(self.facts)["rows"]
 
     def __str__(self) -> str:
-        head = f"{self.source} is read as:"
+        saved = f"{self.saved_in} was saved from {self.source}, which was read as:"
+        head = saved if self.saved_in else f"{self.source} is read as:"
         widths = [max(len(row[i]) for row in self.roles) for i in range(3)]
         rows = [
             "  " + "  ".join([*(c.ljust(w) for c, w in zip(row[:3], widths, strict=True)), row[3]])
@@ -83,6 +90,30 @@ class Understood:
             facts.append(_wrapped("not used", listed, widths[0]))
         facts.append(_wrapped("again", self.line or "no option is needed", widths[0], whole=True))
         return "\n".join(line.rstrip() for line in [head, *rows, *facts])
+
+
+def notes_of(how: Understood) -> dict[str, str]:
+    """What a saved table carries of how it was read: as text, and for `noted` to read again."""
+    original = replace(how, saved_in="")
+    return {"isoloss": str(original), NOTE: json.dumps(fields_of(original))}
+
+
+def noted(note: str, name: str) -> Understood | None:
+    """How the table was read that a file of this name was saved from; None where it does not say.
+
+    note: what `notes_of` put under `NOTE`.
+    """
+    try:
+        found = from_fields(Understood, json.loads(note), name) if note else None
+    except (ValueError, RecursionError):  # somebody else's, or of a later version
+        return None
+    if (
+        found is None
+        or "rows" not in dict(found.facts)
+        or printable(text := str(found), "\n") != text
+    ):
+        return None
+    return replace(found, saved_in=name)
 
 
 def _wrapped(name: str, text: str, width: int, whole: bool = False) -> str:

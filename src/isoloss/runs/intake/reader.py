@@ -30,7 +30,7 @@ class Opened:
     notes
         What was interpreted in the file itself, in words: a decimal comma, lines left out.
     kept
-        How the table was read that this file was saved from, as `how_read.note_of` wrote it.
+        How the table was read that this file was saved from, as `how_read.notes_of` wrote it.
     """
 
     frame: pl.DataFrame
