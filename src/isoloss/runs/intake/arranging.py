@@ -104,6 +104,7 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
     given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())
+    given |= {made for made in ("status", "metric") if made in called and made not in raw.columns}
     told = {each for each in made if each in LIKELY}
     told |= {key for key, value in asked.constants.items() if str(value).strip()[-1:].isalpha()}
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}

@@ -103,6 +103,7 @@ def noted(note: str, name: str) -> Understood | None:
 
     note: what `notes_of` put under `NOTE`.
     """
+    found: Understood | None
     try:
         found = from_fields(Understood, json.loads(note), name) if note else None
     except (ValueError, RecursionError):  # somebody else's, or of a later version
