@@ -14,6 +14,8 @@ import pytest
 import zstandard
 
 from isoloss.runs import NothingUsable, RunsError, read
+from isoloss.runs.intake import unpacking
+from isoloss.runs.intake.readers import excel
 
 TEXT = b"params,tokens,precision,loss\n1M,20M,w4,3.5\n"
 MORE = b"2M,40M,w4,3.25\n"
@@ -41,14 +43,14 @@ def test_a_compressed_table_of_several_pieces_is_read_whole(put, ending):
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-def test_what_is_cut_or_fills_memory_is_refused(put, ending):
+def test_what_is_cut_or_fills_memory_is_refused(put, ending, monkeypatch):
     whole = PACKERS[ending].compress(TEXT)
     for data in (whole[:-5], whole[:8], b"no such thing"):
         with pytest.raises(RunsError, match=f"^cannot unpack runs.csv.{ending}: .+"):
             read(put(data, f"runs.csv.{ending}"))
-    quick = {"preset": 0} if ending == "xz" else {}
-    bomb = PACKERS[ending].compress(bytes(66 << 20), **quick)
-    with pytest.raises(RunsError, match="bytes that unpack to more than 64 MiB"):
+    monkeypatch.setattr(unpacking, "ALWAYS", 1 << 20)
+    bomb = PACKERS[ending].compress(bytes(5 << 20))
+    with pytest.raises(RunsError, match=r"bytes that unpack to more than 1 MiB; unpack it yours"):
         read(put(bomb, f"bomb.csv.{ending}"))
 
 
@@ -158,3 +160,22 @@ def test_what_is_no_workbook_is_one_sentence(put):
         archive.writestr("xl/worksheets/sheet1.xml", bytes(66 << 20))
     with pytest.raises(RunsError, match="unpack to more than 64 MiB"):
         read(put(bomb.getvalue(), "runs.xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"</sheetData>", b'</sheetData><mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>'),
+        (b'r="D3"', b'r="XFD1048576"'),
+        (b"</sheetData>", b"<row>" + b"<c/>" * 1001 + b"</row></sheetData>"),
+    ],
+)
+def test_a_sheet_of_more_cells_than_memory_holds_is_refused(put, old, new, monkeypatch):
+    monkeypatch.setattr(excel, "MOST_CELLS", 1000)
+    parts, out = ZipFile(io.BytesIO(saved(workbook(*FEW)))), io.BytesIO()
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        for name in parts.namelist():
+            content = parts.read(name)
+            archive.writestr(name, content.replace(old, new) if "sheet1" in name else content)
+    with pytest.raises(RunsError, match=r"runs\.xlsx holds a sheet of \d+ cells; 1000 are read"):
+        read(put(out.getvalue(), "runs.xlsx"))

@@ -5,8 +5,11 @@ several.
 from __future__ import annotations
 
 import io
+import lzma
+import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -21,6 +24,16 @@ from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.intake.texts import listed, name_of
 from isoloss.runs.intake.unpacking import check_size
 from isoloss.runs.problems import RunsError
+
+#: Cells of a workbook that are read; of a sheet, empty ones between the others count too.
+MOST_CELLS = 5_000_000
+#: What a damaged archive makes of its reader.
+DAMAGED = (
+    zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError,
+    zlib.error, lzma.LZMAError,
+)  # fmt: skip
+_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[^>]+")
+_AREA = re.compile(rb"\$?([A-Za-z]{1,3})\$?(\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -58,14 +71,40 @@ def _check_archive(data: bytes, name: str) -> bool:
             parts = archive.infolist()
             check_size(sum(part.file_size for part in parts), len(data), name)
             sheets = [part for part in parts if part.filename.startswith("xl/worksheets/")]
-            return any(
-                b"<f>" in content or b"<f " in content for content in map(archive.read, sheets)
-            )
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError):
+            texts = [archive.read(part) for part in sheets if part.filename.endswith(".xml")]
+    except RunsError:
+        raise
+    except DAMAGED:
         raise RunsError(
             f"cannot read {name} as an Excel workbook; save it as .xlsx without a password, or as "
             ".csv"
         ) from None
+    cells = sum(text.count(tag) for text in texts for tag in (b"<c ", b"<c>", b"<c/>", b":c "))
+    _check_cells(cells + sum(map(_merged, texts)), name)
+    return any(b"<f>" in text or b"<f " in text for text in texts)
+
+
+def _merged(sheet: bytes) -> int:
+    """How many cells stand in merged areas: a few letters may merge all there can be."""
+    areas = [_AREA.findall(ref) for ref in _MERGE.findall(sheet)]
+    ends = [[(_column(letters), int(row)) for letters, row in area] for area in areas]
+    pairs = ((each[0], each[1]) for each in ends if len(each) == 2)
+    return sum((last[0] - at[0] + 1) * (last[1] - at[1] + 1) for at, last in pairs)
+
+
+def _column(letters: bytes) -> int:
+    place = 0
+    for letter in letters.upper():
+        place = 26 * place + letter - 64
+    return place
+
+
+def _check_cells(count: int, name: str) -> None:
+    if count > MOST_CELLS:
+        raise RunsError(
+            f"{name} holds a sheet of {count} cells; {MOST_CELLS} are read: save the table alone "
+            "as .csv"
+        )
 
 
 def _book(data: bytes, name: str, computed: bool) -> Any:
@@ -89,6 +128,8 @@ def _book(data: bytes, name: str, computed: bool) -> Any:
 def _sheet(book: Any, name: str, wanted: str) -> Any:
     """The sheet that is named, or the only one that is shown and holds anything."""
     sheets = {sheet.title: sheet for sheet in book.worksheets}
+    for sheet in sheets.values():
+        _check_cells(sheet.max_row * sheet.max_column, name)
     if wanted:
         if wanted not in sheets:
             raise RunsError(f"{name} has no sheet {wanted!r}; its sheets are {listed([*sheets])}")
