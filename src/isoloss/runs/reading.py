@@ -22,6 +22,7 @@ from isoloss.runs.intake import (
     arranged,
     check_magnitudes,
     check_maps,
+    check_once,
     checked,
     frame_of,
     map_for,
@@ -104,6 +105,7 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
+        check_once(source)
         check_maps(source, map)
         parts = [
             read(

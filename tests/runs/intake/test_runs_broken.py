@@ -177,6 +177,12 @@ FILES = {
         {},
         "cannot read runs.json: accepted is a list of rows or an object of equally long columns",
     ),
+    "JSON columns of different rows": (
+        '{"params": {"0": 1, "1": 2}, "loss": {"0": 3, "2": 4}}',
+        "runs.json",
+        {},
+        "cannot read runs.json: accepted is a list of rows or an object of equally long columns",
+    ),
     "a line that is no row": (
         '{"loss": 1}\n7\n',
         "runs.jsonl",
@@ -264,6 +270,36 @@ FILES = {
         "'loss' is given twice: as the column 'loss' and as the constant 3",
     ),
 }
+
+
+def test_columns_of_rows_are_put_in_one_order(write):
+    text = (
+        '{"params": {"a": 1e8, "b": 2e8}, "tokens": {"b": 2e9, "a": 1e9}, '
+        '"loss": {"a": 3.5, "b": 3.4}, "precision": {"b": "w4", "a": "bf16"}}'
+    )
+    runs = read(write(text, "runs.json"))
+    assert runs["tokens"].tolist() == [1e9, 2e9]
+    assert [str(each) for each in runs.precisions] == ["bf16", "w4"]
+
+
+def test_a_table_that_is_given_twice_is_refused(write, tmp_path):
+    path = write(HEADER + GOOD)
+    with pytest.raises(RunsError, match=r"runs\.csv' is given twice; name each table once"):
+        read([path, f"{tmp_path}/../{tmp_path.name}/runs.csv"])
+    with pytest.raises(RunsError, match="'quest2025' is given twice"):
+        read(["quest2025", "quest2025"])
+    runs = read(path)
+    assert len(read([runs, runs])) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_as_spreadsheets_save_it_is_read(tmp_path, encoding):
+    path = tmp_path / "runs.tsv"
+    path.write_bytes((HEADER + GOOD).replace(",", "\t").encode(encoding))
+    assert read(path)["loss"].tolist() == [3.5]
+    path.write_bytes("params".encode("utf-16") + b"\x00\xd8")
+    with pytest.raises(RunsError, match=r"byte \d+ is not UTF-16 text"):
+        read(path)
 
 
 @pytest.mark.parametrize("kind", FILES)

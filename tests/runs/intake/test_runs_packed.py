@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
 from datetime import date
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -13,9 +14,8 @@ import openpyxl
 import pytest
 import zstandard
 
-from isoloss.runs import NothingUsable, RunsError, read
+from isoloss.runs import READERS, NothingUsable, RunsError, read
 from isoloss.runs.intake import unpacking
-from isoloss.runs.intake.readers import excel
 
 TEXT = b"params,tokens,precision,loss\n1M,20M,w4,3.5\n"
 MORE = b"2M,40M,w4,3.25\n"
@@ -171,7 +171,8 @@ def test_what_is_no_workbook_is_one_sentence(put):
     ],
 )
 def test_a_sheet_of_more_cells_than_memory_holds_is_refused(put, old, new, monkeypatch):
-    monkeypatch.setattr(excel, "MOST_CELLS", 1000)
+    assert ".xlsx" in READERS  # which loads them all, in their order
+    monkeypatch.setattr("isoloss.runs.intake.readers.excel.MOST_CELLS", 1000)
     parts, out = ZipFile(io.BytesIO(saved(workbook(*FEW)))), io.BytesIO()
     with ZipFile(out, "w", ZIP_DEFLATED) as archive:
         for name in parts.namelist():
@@ -179,3 +180,14 @@ def test_a_sheet_of_more_cells_than_memory_holds_is_refused(put, old, new, monke
             archive.writestr(name, content.replace(old, new) if "sheet1" in name else content)
     with pytest.raises(RunsError, match=r"runs\.xlsx holds a sheet of \d+ cells; 1000 are read"):
         read(put(out.getvalue(), "runs.xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "extra"),
+    [("openpyxl", "a.xlsx", "excel"), ("zstandard", "a.csv.zst", "zst")],
+)
+def test_a_missing_package_is_said_with_its_extra(put, package, name, extra, monkeypatch):
+    data = saved(workbook(*FEW)) if extra == "excel" else zstandard.compress(TEXT)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(RunsError, match=rf"need the package {package}; pip install .*\[{extra}\]"):
+        read(put(data, name))

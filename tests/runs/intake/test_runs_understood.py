@@ -103,6 +103,14 @@ def test_what_is_not_known_is_said(columns, said):
     assert said in str(found.understood)
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_parts_of_a_precision_without_a_value_are_said():
+    table = export(bits=[4, None, 16] * 3).drop("State")
+    found = read(table, columns=HOW["columns"], precision="w{bits}", metric="nats")
+    said = "column bits is empty in 3 rows: that part is taken as not quantised"
+    assert dict(found.understood.facts)["precision"] == said
+
+
 def test_rows_of_a_table_keep_how_it_was_read_and_others_have_none(runs, tmp_path):
     assert runs.usable.where(seed=3).take([0]).understood == runs.understood
     path = runs.save(tmp_path / "clean.parquet")

@@ -31,6 +31,7 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
 
 def read_and_told(names: Sequence[str], reading: Reading) -> tuple[Runs, list[Understood]]:
     """The same runs, and how each file was read that is no public table or store."""
+    il.runs.check_once(names)
     maps = map_files(names, reading.map or [])
     conditions = [(text, *_pair(text, "--where", WHERE)) for text in reading.where or []]
     constants = _constants(reading.constants or [])

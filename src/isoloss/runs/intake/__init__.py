@@ -3,7 +3,7 @@
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
 from isoloss.runs.intake.check import checked, with_reasons, without_unit
 from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories, summing_up
-from isoloss.runs.intake.file_names import told_apart
+from isoloss.runs.intake.file_names import check_once, told_apart
 from isoloss.runs.intake.frames import frame_of
 from isoloss.runs.intake.how_read import Understood, noted, notes_of, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
@@ -14,8 +14,8 @@ from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
 # fmt: off
 __all__ = [
     "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
-    "check_magnitudes", "check_maps", "checked", "frame_of", "map_for", "not_last", "noted",
-    "notes_of", "open_bytes", "open_file", "say_trajectories", "summing_up", "told_apart",
+    "check_magnitudes", "check_maps", "check_once", "checked", "frame_of", "map_for", "not_last",
+    "noted", "notes_of", "open_bytes", "open_file", "say_trajectories", "summing_up", "told_apart",
     "understood", "with_constant", "with_reasons", "without_unit",
 ]
 # fmt: on

@@ -21,7 +21,7 @@ from isoloss.runs.intake.content import (
     with_endings,
 )
 from isoloss.runs.intake.expressions import computed
-from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
+from isoloss.runs.intake.loss_units import unit_in_name, unit_of, unknown_metrics, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
@@ -101,6 +101,8 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     if not settled and not {"metric"} & {*frame.columns, *asked.constants}:
         frame, unit = with_metric(frame, name)
         called |= {} if unit is None else {"metric": unit}
+    if not settled and "metric" in frame.columns and "metric" not in asked.constants:
+        found["metric"] = unknown_metrics(frame["metric"])
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
     given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from isoloss.files import shown
 from isoloss.runs.intake.content import called
+from isoloss.runs.problems import RunsError
+
+
+def check_once(sources: Sequence[object]) -> None:
+    """Raise RunsError for a file or public table that is given twice, and would count twice."""
+    seen: set[object] = set()
+    for source in sources:
+        if not isinstance(source, str | Path):
+            continue
+        path = os.path.realpath(source) if os.path.exists(source) else str(source)
+        if path in seen:
+            raise RunsError(f"{shown(str(source))} is given twice; name each table once")
+        seen.add(path)
 
 
 def told_apart(paths: Sequence[str | None]) -> list[str | None]:

@@ -164,12 +164,25 @@ def understood(
     facts = (
         *((("file", "; ".join(found.notes)),) if found.notes else ()),
         ("rows", _rows(table)),
+        *_left_out(raw, asked),
         _endings(table, found, asked),
         _runs(usable, asked, runs),
     )
     ending = "" if "status" in asked.columns else found.origin.called.get("status", "")
     kept = replace(asked, constants={k: str(v) for k, v in asked.constants.items()})
     return Understood(found.origin.name, roles, facts, _unused(raw, found, asked), kept, ending)
+
+
+def _left_out(raw: pl.DataFrame, asked: TableMap) -> tuple[tuple[str, str], ...]:
+    """Rows in which a part of the precision has no value, where it is built from columns."""
+    fields = [own for own in raw.columns if f"{{{own}}}" in (asked.precision or "")]
+    empty = [raw[own].cast(pl.String).fill_null("").str.strip_chars() for own in fields]
+    counts = {
+        own: int(cells.is_in(list(EMPTY_TEXTS)).sum())
+        for own, cells in zip(fields, empty, strict=True)
+    }
+    said = ", ".join(f"column {own} is empty in {n} rows" for own, n in counts.items() if n)
+    return (("precision", f"{said}: that part is taken as not quantised"),) if said else ()
 
 
 def _role(

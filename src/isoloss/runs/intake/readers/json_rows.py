@@ -27,12 +27,9 @@ def open_json(data: bytes, name: str) -> Opened:
         return Opened(from_rows(records, name, places), Origin(name, places), (note,))
     if isinstance(content, Mapping) and is_one_run(content):
         return Opened(from_rows([content], name, [1]), Origin(name), ("one run, as an object",))
-    if isinstance(content, Mapping):  # columns of values, or as pandas writes them, of {row: value}
-        lists = {k: list(v.values()) if isinstance(v, Mapping) else v for k, v in content.items()}
-        if (
-            not all(isinstance(v, list) for v in lists.values())
-            or len({len(v) for v in lists.values()}) != 1
-        ):
+    if isinstance(content, Mapping):
+        lists = _columns(content)
+        if lists is None:
             raise RunsError(
                 f"cannot read {name}: accepted is a list of rows or an object of equally long "
                 "columns"
@@ -43,6 +40,20 @@ def open_json(data: bytes, name: str) -> Opened:
             f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
         )
     return Opened(from_rows(content, name, range(1, len(content) + 1)), Origin(name))
+
+
+def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]] | None:
+    """Columns of values, or as pandas writes them, of {row: value}; None where rows differ."""
+    keys = next((list(v) for v in content.values() if isinstance(v, Mapping)), None)
+    lists: dict[str, list[Any]] = {}
+    for name, values in content.items():
+        if isinstance(values, Mapping) and keys is not None and values.keys() == set(keys):
+            lists[name] = [values[key] for key in keys]  # in the order of one column
+        elif isinstance(values, list) and keys is None:
+            lists[name] = values
+        else:
+            return None
+    return lists if len({len(values) for values in lists.values()}) == 1 else None
 
 
 def open_json_lines(data: bytes, name: str) -> Opened:
