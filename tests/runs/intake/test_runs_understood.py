@@ -126,7 +126,7 @@ def test_rows_of_a_table_keep_how_it_was_read_and_others_have_none(runs, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "note", ["", "no JSON", "[]", '{"source": "x"}', "[" * 10**5, "cut", "rows", "escape"]
+    "note", ["", "no JSON", "[]", '{"source": "x"}', "[" * 10**5, "cut", "rows", "roles", "escape"]
 )
 def test_a_note_that_nothing_wrote_is_none(runs, tmp_path, note):
     path = runs.save(tmp_path / "clean.parquet")
@@ -134,6 +134,7 @@ def test_a_note_that_nothing_wrote_is_none(runs, tmp_path, note):
     made = {
         "cut": {**whole, "map": None},
         "rows": {**whole, "facts": []},
+        "roles": {**whole, "roles": []},
         "escape": {**whole, "source": "\x1b[31m"},
     }
     said = json.dumps(made[note]) if note in made else note

@@ -2,8 +2,14 @@
 
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
 from isoloss.runs.intake.check import checked, with_reasons, without_unit
-from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories, summing_up
-from isoloss.runs.intake.file_names import check_once, told_apart
+from isoloss.runs.intake.content import (
+    check_magnitudes,
+    check_once,
+    not_last,
+    say_trajectories,
+    summing_up,
+    told_apart,
+)
 from isoloss.runs.intake.frames import frame_of
 from isoloss.runs.intake.how_read import Understood, noted, notes_of, understood
 from isoloss.runs.intake.opening import open_bytes, open_file

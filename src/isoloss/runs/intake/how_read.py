@@ -103,18 +103,13 @@ def noted(note: str, name: str) -> Understood | None:
 
     note: what `notes_of` put under `NOTE`.
     """
-    found: Understood | None
     try:
-        found = from_fields(Understood, json.loads(note), name) if note else None
-    except (ValueError, RecursionError):  # somebody else's, or of a later version
+        found: Understood = from_fields(Understood, json.loads(note), name)
+        text = str(found)
+    except (ValueError, RecursionError):  # nobody's, somebody else's, or of a later version
         return None
-    if (
-        found is None
-        or "rows" not in dict(found.facts)
-        or printable(text := str(found), "\n") != text
-    ):
-        return None
-    return replace(found, saved_in=name)
+    whole = "rows" in dict(found.facts) and printable(text, "\n") == text
+    return replace(found, saved_in=name) if whole else None
 
 
 def _wrapped(name: str, text: str, width: int, whole: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -84,17 +84,3 @@ def _renamed(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     if isinstance(seen, int | float) and seen > 0:
         row["tokens"] = row.pop("num_input_tokens_seen")
     return row
-
-
-def called(parts: Sequence[str]) -> str:
-    """What a file is called in messages: with its folder where its name says nothing of its own.
-
-    parts: the parts of its path.
-    """
-    last = parts[-1]
-    if last.split(".")[0] not in ("trainer_state", "wandb-summary", "wandb-history"):
-        return last
-    before = [p for p in parts[:-1] if p not in ("files", "/", ".", "..")]
-    # A checkpoint or folder of files stands in the folder of its run.
-    steps = 2 if before and re.fullmatch(r"checkpoint-\d+", before[-1]) else 1
-    return "/".join([*before[-steps:], last])

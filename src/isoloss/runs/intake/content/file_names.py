@@ -1,14 +1,14 @@
-"""What several files are called: by their names, and by the folders in which these differ."""
+"""What files are called: by their names, and by the folders in which these differ."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from isoloss.files import shown
-from isoloss.runs.intake.content import called
 from isoloss.runs.problems import RunsError
 
 
@@ -47,3 +47,17 @@ def told_apart(paths: Sequence[str | None]) -> list[str | None]:
             if each is not None and counted[names[place]] > whole[paths[place]]:
                 names[place] = "/".join(each[-folders:])
     return names
+
+
+def called(parts: Sequence[str]) -> str:
+    """What a file is called in messages: with its folder where its name says nothing of its own.
+
+    parts: the parts of its path.
+    """
+    last = parts[-1]
+    if last.split(".")[0] not in ("trainer_state", "wandb-summary", "wandb-history"):
+        return last
+    before = [p for p in parts[:-1] if p not in ("files", "/", ".", "..")]
+    # A checkpoint or folder of files stands in the folder of its run.
+    steps = 2 if before and re.fullmatch(r"checkpoint-\d+", before[-1]) else 1
+    return "/".join([*before[-steps:], last])
