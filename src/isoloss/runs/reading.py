@@ -149,7 +149,9 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     before.
     """
     opened = _opened(source)
-    kept = isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
+    path = Path(source) if isinstance(source, str | Path) else None
+    # A sheet may be called as a store is: runs.xlsx#old.db
+    kept = path is not None and path.suffix.lower() in STORES and path.is_file()
     found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:

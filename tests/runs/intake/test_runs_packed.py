@@ -99,7 +99,11 @@ def test_of_several_sheets_one_is_named(put):
     runs = read([f"{path}#Sheet", f"{path}#old 1.5"])
     assert runs["params"].tolist() == [1e6, 2e6, 3e6]
     assert set(runs["source"]) == {"runs.xlsx#Sheet", "runs.xlsx#old 1.5"}
-    book["old 1.5"].sheet_state = "hidden"
+    book["empty"].title = "a.db"
+    book["a.db"].append(NAMES)
+    book["a.db"].append((1e6, 2e7, "w4", 3.4))
+    assert read(f"{put(saved(book), 'runs.xlsx')}#a.db").understood is not None
+    book["old 1.5"].sheet_state = book["a.db"].sheet_state = "hidden"
     assert len(read(put(saved(book), "runs.xlsx"))) == 2
 
 
