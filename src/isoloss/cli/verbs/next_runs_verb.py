@@ -276,9 +276,10 @@ EXAMPLES = {
             "before the first run: does the gap of 4 bits grow with tokens?",
         ),
         Example(
-            "isoloss next-runs published --question params --within 1.5 --target 1e23flop "
-            "--train '8 h100 for 3 days'",
-            "the params of a plan within a factor of 1.5, on the machine that the budget names",
+            "isoloss next-runs epoch2024 --question params --within 1.5 --target 1e23flop "
+            "--train '8 h100 for 3 hours'",
+            "the params of a plan within a factor of 1.5 if one law is right, on the machine that "
+            "the budget names",
         ),
     ),
 }
