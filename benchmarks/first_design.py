@@ -24,7 +24,7 @@ from isoloss.plans import Budget, as_machine, first_runs
 from isoloss.plans.design.candidates import Candidates, Region
 from isoloss.plans.design.expected import Design, First
 from isoloss.plans.design.first_design import region_for, room_of
-from isoloss.plans.design.first_search import Room, possible, searched
+from isoloss.plans.design.first_search import Room, possible
 from isoloss.plans.design.power_laws import Readings, readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import candidates_at, rivals
@@ -137,8 +137,8 @@ def ratios() -> Iterator[tuple[str, ...]]:
             f"{spent / equal[kind]:.3f}" if equal[kind] < np.inf else f"< {spent / COSTS[-1]:.3f}"
             for kind in KINDS
         )
-        least = searched(first, case.room(MOST), rival_designs(case, first, MOST, MOST))
-        gain = f"{(min(float(least.halves[0]), half) / half) ** 2:.2f}"
+        best = [case.room(MOST).design(first), *rival_designs(case, first, MOST, MOST)]
+        gain = f"{(min(half, *(float(each.halves[0]) for each in best)) / half) ** 2:.2f}"
         yield name, question.split()[0], str(counts.sum()), first.asked.width(half), *shown, gain
 
 
