@@ -178,6 +178,17 @@ class FirstRuns(ToTrain):
             )
             for r in self.runs
         )  # fmt: skip
+        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
+        return [
+            Section("First runs", tuple(self._headline())),
+            Section(what, note, head, runs),
+            self._laws_section(),
+            *self._silent(),
+            self._rivals_section(),
+            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
+        ]
+
+    def _laws_section(self) -> Section:
         laws = tuple(
             (
                 r.law, f"{r.weight:.2f}", r.answer, place(r.beyond), r.expected, r.needed,
@@ -186,32 +197,24 @@ class FirstRuns(ToTrain):
             )
             for r in self.laws
         )  # fmt: skip
-        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
-        return [
-            Section("First runs", tuple(self._headline())),
-            Section(what, note, head, runs),
-            Section(
-                "If a published law is right",
-                (
-                    "the expected interval and the one that answers the question; last: how many "
-                    "of these runs lie inside those that the law rests on",
-                ),
-                (
-                    "law",
-                    "weight",
-                    "its answer",
-                    "beyond the runs",
-                    "interval",
-                    "needed",
-                    "answered",
-                    "inside its own",
-                ),
-                laws,
+        return Section(
+            "If a published law is right",
+            (
+                "the expected interval and the one that answers the question; last: how many "
+                "of these runs lie inside those that the law rests on",
             ),
-            *self._silent(),
-            self._rivals_section(),
-            Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
-        ]
+            (
+                "law",
+                "weight",
+                "its answer",
+                "beyond the runs",
+                "interval",
+                "needed",
+                "answered",
+                "inside its own",
+            ),
+            laws,
+        )
 
     def _silent(self) -> list[Section]:
         if not self.left_out:

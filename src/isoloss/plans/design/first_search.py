@@ -166,7 +166,7 @@ def _inside(best: Design, room: Room) -> Design:
 
 def design_inside(first: First, room: Room) -> Design | None:
     """The design of candidates inside the runs of some law; None where there are too few."""
-    own = room.cut((first.readings.outside(room.runs) <= 1).any(axis=0))
+    own = room.cut(_inside_some(first, room.runs))
     constants = first.readings.theta.shape[1]
     if len(own.runs) < constants:
         return None
@@ -182,7 +182,7 @@ def _cheaper(best: Design, room: Room) -> Design:
         most = share * best.cost
         cheap = replace(room.cut(room.runs.cost <= most), most=most)
         if inside:
-            cheap = cheap.cut((best.first.readings.outside(cheap.runs) <= 1).any(axis=0))
+            cheap = cheap.cut(_inside_some(best.first, cheap.runs))
         if not len(cheap.runs):
             break
         tried = cheap.design(best.first)
@@ -194,7 +194,12 @@ def _cheaper(best: Design, room: Room) -> Design:
 
 def _is_inside(first: First, runs: Candidates) -> bool:
     """Whether each run lies inside the runs of some law."""
-    return bool((first.readings.outside(runs) <= 1).any(axis=0).all())
+    return bool(_inside_some(first, runs).all())
+
+
+def _inside_some(first: First, runs: Candidates) -> NDArray[np.bool_]:
+    """Which runs lie inside those of some law, (m,)."""
+    return np.asarray((first.readings.outside(runs) <= 1).any(axis=0))
 
 
 def joined(one: Candidates, other: Candidates) -> Candidates:

@@ -114,9 +114,10 @@ def verdict(best: Design, others: Sequence[Design], room: Room) -> Verdict:
             f"({limits}) answers it, but no one design that was found does under half"
         )
         return Verdict(able, None, f"{open_still(best)}; {some}; {_would(best, room)}")
+    under = "any law" if most < EQUAL else f"laws of more than {shown(most)} of the weight"
     no = (
-        f"no design of this cost answers the question under laws of more than {shown(most)} of the "
-        f"weight, not even one made for a law alone in up to {wide.most_runs} runs; "
+        f"no design of this cost answers the question under {under}, not even one made for a law "
+        f"alone in up to {wide.most_runs} runs; "
         f"{open_still(best)}; {_would(best, room)}, or ask for less, or leave it"
     )
     return Verdict(able, no, None)
