@@ -4,6 +4,8 @@ for an equal interval, whether such intervals are those of fits, and when it say
 The truth is a published law that the design does not know: it and the laws of its base are left
 out of what may be true. Intervals are those of the truth. A rival's cost lies between costs that
 are tried, its sizes and seeds at each chosen by the truth's own interval: a rival has hindsight.
+The last column of the first table is what any design could gain: the seeds of the best one that
+knows the truth, of the same cost, over those of the proposal for an equal interval.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from benchmarks.timing import table
 from isoloss.formats import Precision
 from isoloss.laws import Array, Law, preset, presets
 from isoloss.plans import Budget, as_machine, first_runs
-from isoloss.plans.design.candidates import Candidates
-from isoloss.plans.design.first_design import First, region_for
+from isoloss.plans.design.candidates import Candidates, Region
+from isoloss.plans.design.expected import Design, First
+from isoloss.plans.design.first_design import region_for, room_of
+from isoloss.plans.design.first_search import Room, possible
 from isoloss.plans.design.power_laws import Readings, readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import candidates_at, rivals
-from isoloss.plans.doubt import FAR
 from isoloss.plans.search import MISREAD, complete, is_one_base, members_of
 
 DEVICE = as_machine("h100")
@@ -35,7 +38,7 @@ TRUTHS = (
     ("hoffmann2022", PARAMS), ("epoch2024", PARAMS), ("kumar2024", PARAMS), ("sun2025", PARAMS),
     ("chen2025", PARAMS), ("kumar2024", EXPONENT), ("chen2025", EXPONENT),
 )  # fmt: skip
-MOST, NOISE, Z, RUNS = 1e20, 0.005, 1.6449, 64
+MOST, NOISE, Z, RUNS, SEEDS = 1e20, 0.005, 1.6449, 64, 16
 KINDS = ("regular grid", "L-shape", "two ratios")
 #: Costs of rivals that are tried, over the money.
 COSTS = tuple(2.0**k for k in range(-3, 8))
@@ -67,16 +70,22 @@ class Case:
         other = question_of(self.question, self.target, None).precision
         return (Precision("bf16"),) if other is None else (Precision("bf16"), other)
 
+    def region(self, most: float) -> Region:
+        """Where the runs of a budget may lie."""
+        return region_for(most, None, None, [law.box for law in self.known])
+
+    def room(self, most: float) -> Room:
+        """What the budget may buy."""
+        return room_of(self.region(most), None, None, self.precisions, DEVICE, most, (RUNS, SEEDS))
+
     def first(self, most: float) -> First:
         """The question put to the truth alone, over the region of a budget."""
         asked = question_of(self.question, self.target, None)
-        region = region_for(most, None, None)
-        return First(
-            asked, readings_of(members_of([self.truth]), region, asked.precision), NOISE, Z
-        )
+        readings = readings_of(members_of([self.truth]), self.region(most), asked.precision)
+        return First(asked, readings, NOISE, Z)
 
-    def proposed(self, most: float) -> tuple[Candidates, np.ndarray, bool]:
-        """The runs that are proposed without the truth, their seeds, and whether STOP is said."""
+    def proposed(self, most: float) -> tuple[Candidates, np.ndarray, str]:
+        """The runs that are proposed without the truth, their seeds, and what is said of them."""
         found = first_runs(
             self.known, Budget(most), DEVICE, question=self.question, target=self.target
         )
@@ -84,18 +93,22 @@ class Case:
                 for r in found.runs]  # fmt: skip
         n, d, which, cost = map(np.array, zip(*rows, strict=True))
         runs = Candidates(n, d, which.astype(np.intp), cost, self.precisions)
-        return runs, np.array([r.seeds for r in found.runs]), found.stop is not None
+        said = "STOP" if found.stop else "not enough" if found.short else "go"
+        return runs, np.array([r.seeds for r in found.runs]), said
 
 
 def best_rivals(case: Case, first: First, most: float, at: float) -> dict[str, float]:
     """Half the truth's interval by the best rival of each kind that costs so much."""
     best: dict[str, float] = {}
-    for name, runs, seeds in rivals(
-        region_for(most, None, None), DEVICE, case.precisions, at, RUNS
-    ):
-        half = float(first.halves(runs, np.full(len(runs), seeds))[0])
-        best[name] = min(best.get(name, np.inf), half)
+    for each in rival_designs(case, first, most, at):
+        best[each.name] = min(best.get(each.name, np.inf), float(each.halves[0]))
     return best
+
+
+def rival_designs(case: Case, first: First, most: float, at: float) -> list[Design]:
+    """All rivals that cost so much, over the region of a budget."""
+    tried = rivals(case.region(most), DEVICE, case.precisions, at, RUNS)
+    return [Design(name, runs, np.full(len(runs), seeds), first) for name, runs, seeds in tried]
 
 
 def costs_of_equals(case: Case, first: First, half: float) -> dict[str, float]:
@@ -124,7 +137,9 @@ def ratios() -> Iterator[tuple[str, ...]]:
             f"{spent / equal[kind]:.3f}" if equal[kind] < np.inf else f"< {spent / COSTS[-1]:.3f}"
             for kind in KINDS
         )
-        yield name, question.split()[0], str(counts.sum()), first.asked.width(half), *shown
+        best = [case.room(MOST).design(first), *rival_designs(case, first, MOST, MOST)]
+        gain = f"{(min(half, *(float(each.halves[0]) for each in best)) / half) ** 2:.2f}"
+        yield name, question.split()[0], str(counts.sum()), first.asked.width(half), *shown, gain
 
 
 def spread_of_fits(case: Case, seed: int = 0) -> tuple[float, float]:
@@ -149,35 +164,36 @@ def _misses(own: Readings, rows: Candidates, seen: Array, theta: Array) -> Array
 
 
 def stops() -> Iterator[tuple[str, ...]]:
-    """One row a truth and budget: what the truth says of every design, and what is said."""
+    """One row a truth and budget: what the truth says of designs, and what is said without it."""
     for name, question in TRUTHS[:5]:
         case = Case(preset(name), question)
         for most in BUDGETS:
             first = case.first(most)
-            runs, counts, stop = case.proposed(most)
-            need = float(first.needs()[0])
-            halves = best_rivals(case, first, most, most)
-            far = float(first.beyond(runs)[0])
-            own = float(first.halves(runs, counts)[0])
-            grid = min(halves.get(kind, np.inf) for kind in KINDS[:2])
+            runs, counts, said = case.proposed(most)
+            own = Design("proposed", runs, counts, first)
+            others = rival_designs(case, first, most, most)
+            grids = [each for each in others if each.name in KINDS[:2]]
+            able = possible(first, case.room(most), [own, *others])[0]
+            least = min((float(each.halves[0]) for each in grids), default=float("inf"))
             yield (
-                name, f"{most:.0e}", f"{far:.3g} x", f"{np.exp(2 * own):.3g}",
-                f"{np.exp(2 * grid):.3g}", "yes" if own <= need and far <= FAR else "no",
-                "yes" if grid <= need and far <= FAR else "no", "STOP" if stop else "go",
+                name, f"{most:.0e}", f"{first.beyond(runs)[0]:.3g} x",
+                f"{np.exp(2 * own.halves[0]):.3g}", f"{np.exp(2 * least):.3g}",
+                *("yes" if does else "no" for does in
+                  (own.answers[0], any(each.answers[0] for each in grids), able)), said,
             )  # fmt: skip
 
 
 def right_stops(rows: Sequence[tuple[str, ...]]) -> tuple[int, int, int]:
-    """Rows in which nothing resolves the question, those of them with STOP, and wrong STOPs."""
-    none = [row for row in rows if row[5] == row[6] == "no"]
-    wrong = [row for row in rows if "yes" in row[5:7] and row[7] == "STOP"]
-    return len(none), sum(row[7] == "STOP" for row in none), len(wrong)
+    """Rows in which no design answers the question, those of them with STOP, and wrong STOPs."""
+    none = [row for row in rows if row[7] == "no"]
+    wrong = [row for row in rows if row[7] == "yes" and row[8] == "STOP"]
+    return len(none), sum(row[8] == "STOP" for row in none), len(wrong)
 
 
 def main() -> None:
     """Print the three studies."""
     print(f"### Cost over that of a rival with as narrow an interval, {MOST:.0e} FLOPs\n")
-    print(table(("truth", "question", "runs", "interval", *KINDS), list(ratios())))
+    print(table(("truth", "question", "runs", "interval", *KINDS, "best possible"), list(ratios())))
     print("\n### Intervals of fits to simulated runs beside the expected ones\n")
     rows = []
     for name, question in (TRUTHS[1], TRUTHS[4], TRUTHS[6]):
@@ -192,13 +208,19 @@ def main() -> None:
         "beyond the runs",
         "interval",
         "best grid or L",
-        "resolved",
+        "answered",
         "by a grid or L",
+        "by some design",
         "said",
     )
     print(table(head, told))
     none, right, wrong = right_stops(told)
-    print(f"\nNothing resolves it in {none} rows, STOP in {right} of them; STOP in {wrong} others.")
+    able = [row for row in told if row[7] == "yes"]
+    own = sum(row[5] == "yes" for row in able)
+    print(
+        f"\nNo design answers it in {none} rows, STOP in {right} of them; STOP in {wrong} of the "
+        f"{len(able)} others, of which the proposed runs answer {own}."
+    )
 
 
 if __name__ == "__main__":

@@ -91,3 +91,26 @@ def test_before_the_first_run_a_question_is_asked_of_published_laws(shell, tmp_p
 def test_a_target_or_a_question_is_needed(shell) -> None:
     result = shell("next-runs", "published", "--train", "1e19flop", "--hardware", "h100")
     assert "--target is missing" in result.stderr
+
+
+def test_near_enough_and_the_machine_may_be_told(shell) -> None:
+    asked = ("--question", "params", "--within", 1.5, "--target", "1e21flop")
+    text = shell("next-runs", "epoch2024", *asked, "--train", "8 h100 for 3 hours").stdout
+    assert "where a factor of 1.5 is asked" in text
+    assert "hardware: h100" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("published", "--question", "exponent of w4", "--target", "1e22", "--hardware", "h100"),
+         "an exponent is asked for at no compute"),
+        (("published", "--question", "params", "--target", "1e22"), "hardware is None"),
+        (("chen2025", "--within", 2, "--target", "1e22", "--hardware", "h100"), "--within is how"),
+    ],
+)  # fmt: skip
+def test_options_that_a_question_does_not_use_are_refused(words, said: str, shell) -> None:
+    result = shell("next-runs", *words, "--train", "1e19flop")
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1

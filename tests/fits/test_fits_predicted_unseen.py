@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from isoloss.fits import Comparison, Fit, compare, draw_runs, fit, predict
+from isoloss.fits.compare_laws.averaging import _reasons
+from isoloss.fits.seeing import View
 from isoloss.laws import preset
 from isoloss.runs import Runs
 
@@ -76,6 +78,21 @@ def test_a_blend_of_kinds_in_the_runs_is_said() -> None:
     assert asked.standing == ("unknown", "seen")
     text = "law kumar2024 was fitted to a blend of runs like 'w4' that differ in w:int4, w:e2m1"
     assert f"{text}, so its loss is unknown" in [w.text for w in asked.warnings]
+
+
+def test_kinds_that_share_a_constant_are_named_once_each() -> None:
+    levels = ["w4", "w4/32", "w4@gptq", "w:e2m1", "w6", "w:e2m3"]
+    law = preset("kumar2024").fix(*(k for k in preset("kumar2024").values if k != "E"))
+    found = fit(law, runs_of(["fp", *levels]), draws=2, starts=1)
+    (said,) = [w.text for w in found.warnings if "one constant" in w.text]
+    assert "one constant for 'w4' = 'w:e2m1', 'w6' = 'w:e2m3': formats" in said
+
+
+def test_every_reason_without_a_loss_is_said(compared: Comparison) -> None:
+    views = [[View(undefined="too small"), View(undefined="too long"), View(undefined="too long")]]
+    said = _reasons(compared.entries[:1], views, range(3))
+    assert said == f"{compared.entries[0].fit.law.name}: too small (1 of 3), too long (2 of 3)"
+    assert _reasons(compared.entries[:1], views, [1, 2]).endswith(": too long")
 
 
 def test_an_average_asks_those_that_see_the_point(compared: Comparison) -> None:

@@ -97,18 +97,27 @@ def unseen_repeats(law: Law, x: Inputs, whole: Inputs) -> tuple[ResultWarning, .
 
 def _shared(law: Law, present: Sequence[Level]) -> Iterator[ResultWarning]:
     """A warning where formats of several kinds have one constant, as int4 and e2m1 in a law of
-    bits."""
-    kinds = [[kind_of(f) for f in _rounded(level)] for level in present]
+    bits. Of the levels of one constant one a kind is named: the others differ in nothing else.
+    """
+    kinds = [tuple(kind_of(f) for f in _rounded(level)) for level in present]
     if len({k for own in kinds for k in own}) < 2:
         return
+    ties = []
     for tie in alike(law, present):
         told = [k for k in tie if kinds[k]]
-        if len({tuple(kinds[k]) for k in told if len(kinds[k]) == len(kinds[told[0]])}) > 1:
-            names = " = ".join(f"'{present[k]}'" for k in told[:MOST])
-            text = (
-                f"{law.name} has one constant for {names}: formats of several kinds are one to it"
-            )
-            yield ResultWarning(WarningKind.UNSEEN_PARTS, text)
+        firsts: dict[tuple[str, ...], int] = {}
+        for k in told:
+            if len(kinds[k]) == len(kinds[told[0]]):
+                firsts.setdefault(kinds[k], k)
+        if len(firsts) > 1:
+            ties.append(" = ".join(f"'{present[k]}'" for k in firsts.values()))
+    if ties:
+        more = f" and {len(ties) - MOST} more" if len(ties) > MOST else ""
+        text = (
+            f"{law.name} has one constant for {', '.join(ties[:MOST])}{more}: formats of several "
+            "kinds are one to it"
+        )
+        yield ResultWarning(WarningKind.UNSEEN_PARTS, text)
 
 
 def _rounded(level: Level) -> list[Format]:

@@ -113,6 +113,24 @@ def test_equal_or_unknown_errors_change_nothing():
     assert "loss_se" in fit("chinchilla", some, **QUICK).units.not_used
 
 
+@pytest.mark.parametrize(
+    ("se", "said"),
+    [
+        (
+            [9.0] * 2 + [0.01] * 28,
+            "loss_se is as large as the loss or larger in 2 of 30 runs (up to 9",
+        ),
+        ([1e-12] * 30, "loss_se is at most 1e-12 in all 30 runs that have one"),
+        ([0.0] * 30, None),
+        ([0.01] * 30, None),
+    ],
+)
+def test_standard_errors_that_cannot_be_such_are_said(se, said):
+    found = fit("chinchilla", table(N, D, NOISE, loss_se=np.array(se)), **QUICK)
+    texts = [w.text for w in found.warnings if "loss_se" in w.about]
+    assert [said in text for text in texts] == ([] if said is None else [True])
+
+
 def test_a_column_weight_weights_rows():
     noise = NOISE + np.where(np.arange(30) == 7, 0.1, 0.0)
     without = np.arange(30) != 7

@@ -165,3 +165,34 @@ def test_what_is_no_map_is_refused(tmp_path):
     path = save(TableMap(columns={"sise": "N"}), tmp_path / "map.json")
     with pytest.raises(FilesError, match="runs have no column 'sise'"):
         read(export(), map=path)
+
+
+NEW = "without it every token counts as new"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("epochs", [1.0, 2.0, 4.0] * 3, "'unique_tokens=tokens (B)*1e9/epochs'"),
+        ("unique_fraction", [1.0, 0.5, 0.25] * 3, "'unique_tokens=tokens (B)*1e9*unique_fraction'"),
+        ("distinct tokens", [1e9] * 9, "'unique_tokens=distinct tokens'"),
+        ("epochs", [1.0] * 9, None),
+        ("epochs", ["many"] * 9, None),
+        ("unique_id", [1.0, 2.0, 3.0] * 3, None),
+    ],
+)
+def test_a_column_of_repeats_that_is_not_used_is_proposed(name, values, said, tmp_path) -> None:
+    path = tmp_path / "export.parquet"
+    export(**{name: values}).write_parquet(path)
+    with pytest.warns((EndingTaken, LossConverted)):
+        told = dict(read(path, **HOW).understood.facts).get("repeats")
+    assert (told is None) == (said is None)
+    if said is not None:
+        assert told == f"column {name} may tell them: --column {said}; {NEW}"
+        made = {**HOW["columns"], "unique_tokens": said.strip("'").partition("=")[2]}
+        with pytest.warns((EndingTaken, LossConverted)):
+            again = read(path, columns=made, precision="w{bits}")
+        assert "repeats" not in dict(again.understood.facts)
+        # Its third row: 60 billion tokens, 4 epochs.
+        wanted = 1e9 if name == "distinct tokens" else 15e9
+        assert again.usable["unique_tokens"][2] == pytest.approx(wanted)

@@ -44,21 +44,22 @@ def next_runs(
         ),
     ],
     hardware: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--hardware",
             metavar="NAME",
             help="The machine of the runs and of the plan: {machines}.",
-            show_default=False,
+            show_default="that of the budget, as '64 h100 for 30 days'",
         ),
-    ],
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             "--target",
             metavar="FLOP",
             rich_help_panel=LEARN,
-            help="Compute of the plan whose params are to be learned, as 1e22flop.",
+            help="Compute of the plan whose params are to be learned, as 1e22flop; other questions "
+            "take none.",
         ),
     ] = None,
     question: Annotated[
@@ -70,6 +71,17 @@ def next_runs(
             help="What first runs are to answer where there is no fit: 'params within 1.5' (of the "
             "--target), 'exponent of w4' (whether its gap grows with tokens), 'gap of w4 > 0.02 at "
             "7B, 140B'.",
+        ),
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            "--within",
+            metavar="NUMBER",
+            rich_help_panel=LEARN,
+            help="How near the answer to a question is wanted, in its unit: a factor of params, "
+            "the exponent that counts as none, nats of a gap.",
+            show_default="2, 0.05, 0",
         ),
     ] = None,
     target_precision: Annotated[
@@ -173,8 +185,9 @@ def next_runs(
     same cost.
 
     Before the first run, ask a --question: published laws stand for what may be true, and the
-    report says which sizes, lengths, formats and seeds answer it, what a grid, an L and two ratios
-    of the same cost would bring, and STOP where the budget cannot answer it.
+    report says which sizes, lengths, formats and seeds answer it, under laws of which weight, and
+    what a grid, an L and two ratios of the same cost would bring. STOP means that no design of the
+    cost answers it under laws of half the weight, not even one made for a law alone.
     """
     check_target(output, TABLES, force)
     budget = il.Budget(**vars(spending))
@@ -189,12 +202,15 @@ def next_runs(
             raise Refused("--question names its precision; leave --precision and the other out")
         first = il.plans.first_runs(
             "published" if fit == "published" else saved_or_law(fit), budget, hardware,
-            question=question, target=None if target is None else il.Budget(target), **given,
+            question=question, target=None if target is None else il.Budget(target), within=within,
+            **given,
         )  # fmt: skip
         _shown(
             first, "first_runs", fit, {"half": "log, or of the exponent"}, output, force, as_json
         )
         return
+    if within is not None:
+        raise Refused("--within is how near the answer to a --question is wanted; ask one")
     if target is None:
         raise Refused("--target is missing: the compute of the plan to learn, or ask a --question")
     saved = il.load(fit)
@@ -258,6 +274,12 @@ EXAMPLES = {
             "isoloss next-runs published --question 'exponent of w4/64 a4/64' --train 1e19flop "
             "--hardware h100",
             "before the first run: does the gap of 4 bits grow with tokens?",
+        ),
+        Example(
+            "isoloss next-runs epoch2024 --question params --within 1.5 --target 1e23flop "
+            "--train '8 h100 for 3 hours'",
+            "the params of a plan within a factor of 1.5 if one law is right, on the machine that "
+            "the budget names",
         ),
     ),
 }

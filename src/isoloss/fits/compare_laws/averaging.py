@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,7 +52,8 @@ def by_those_that_see(
     for seen, rows in groups.items():
         by.setdefault(asked_of(seen), []).extend(rows)
     if not any(asked for asked, _ in by):
-        raise DomainError(f"no law of weight is defined there; {_reasons(entries, of_laws, 0)}")
+        why = _reasons(entries, of_laws, range(len(of_laws[0])))
+        raise DomainError(f"no law of weight is defined there; {why}")
     parts = []
     for (asked, standing), rows in by.items():
         rows.sort()
@@ -89,7 +91,7 @@ def _with_those_left(
 ) -> Prediction:
     """The prediction of some rows with a warning about the laws that do not count there."""
     if not asked:
-        text = f"{len(rows)} points have no loss: {_reasons(entries, of_laws, rows[0])}"
+        text = f"{len(rows)} points have no loss: {_reasons(entries, of_laws, rows)}"
         text = text if len(rows) > 1 else text.replace("points have", "point has")
         return replace(part, warnings=(ResultWarning(WarningKind.NOT_DEFINED, text),))
     sees = [of_laws[asked[0]][row].sees for row in rows]
@@ -122,6 +124,14 @@ def _why_left(seen: Sequence[View], rows: Sequence[int]) -> str:
     return " (not defined there)" if any(view.undefined for view in own) else ""
 
 
-def _reasons(entries: Sequence[Entry], of_laws: Sequence[Sequence[View]], row: int) -> str:
-    pairs = zip(entries, of_laws, strict=True)
-    return "; ".join(f"{e.fit.law.name}: {own[row].undefined}" for e, own in pairs)
+def _reasons(
+    entries: Sequence[Entry], of_laws: Sequence[Sequence[View]], rows: Iterable[int]
+) -> str:
+    """Every reason of every law why rows have no loss, with its points where there are several."""
+    rows, said = list(rows), []
+    for entry, own in zip(entries, of_laws, strict=True):
+        counts = Counter(own[row].undefined or "defined there" for row in rows)
+        several = len(counts) > 1
+        reasons = [f"{why} ({n} of {len(rows)})" if several else why for why, n in counts.items()]
+        said.append(f"{entry.fit.law.name}: {', '.join(reasons)}")
+    return "; ".join(said)

@@ -25,6 +25,8 @@ MISSES = 0.01
 SELDOM = 0.05
 #: Relative gradient above which a search has not arrived.
 STEEP = 1e-3
+#: Standard errors below this share of the loss are no errors of training.
+LEAST_ERROR = 1e-8
 #: Share of paired gaps below zero from which slopes rest on a chosen part.
 CHOSEN = 0.25
 
@@ -54,6 +56,7 @@ def judge(
         *_design(sample),
         *_base_misfit(sample, optimum, fitted, seen),
         *_signal(fitted, len(optimum.theta)),
+        *_errors(sample),
         *_search(sample, optimum, fitted),
         *_negative(gaps),
         *_replicates(spread, len(optimum.theta), level),
@@ -276,6 +279,30 @@ def _search(sample: Sample, optimum: Optimum, fitted: Errors) -> Iterator[Result
             f"{len(sample)} runs for {len(optimum.theta)} constants; intervals of so few runs are "
             "rough",
         )
+
+
+def _errors(sample: Sample) -> Iterator[ResultWarning]:
+    """A warning where standard errors of losses cannot be such: as large as losses, or nothing."""
+    if "loss_se" not in sample.runs.columns:
+        return
+    errors = np.asarray(sample.runs["loss_se"], dtype=float)
+    share = errors / np.abs(sample.loss)
+    large, known = share >= 1, np.isfinite(share)
+    if large.any():
+        worst = int(np.nanargmax(share))
+        text = (
+            f"loss_se is as large as the loss or larger in {int(large.sum())} of {len(sample)} "
+            f"runs (up to {errors[worst]:.3g} at a loss of {sample.loss[worst]:.3g}), so that "
+            "these hardly count: it is the standard error of the loss in the same unit"
+        )
+        yield ResultWarning(WarningKind.ODD_ROW, text, ("loss_se",))
+    elif known.any() and 0 < float(share[known].max()) < LEAST_ERROR:
+        text = (
+            f"loss_se is at most {errors[known].max():.3g} in all {int(known.sum())} runs that "
+            "have one, less than losses are written to: it is no error of a trained model, and "
+            "says nothing here"
+        )
+        yield ResultWarning(WarningKind.ODD_ROW, text, ("loss_se",))
 
 
 def _copies(sample: Sample) -> Iterator[ResultWarning]:

@@ -5,8 +5,9 @@ some bootstrap replicates how each run would move the constants, and how these m
 `exchange` buys runs greedily and exchanges them; `design_result` is the answer.
 
 Before the first run there is no fit: `first_design` has the verb, `questions` what may be asked,
-`power_laws` reads published laws over the runs that are possible, `rivals` are other designs of the
-same cost, and `first_result` is the answer.
+`power_laws` reads published laws over the runs that are possible, `expected` says what each expects
+of a design, `first_search` finds one, `rivals` are others of the same cost, `first_verdict` says
+STOP or what lacks, and `first_result` is the answer.
 """
 
 from isoloss.plans.design.design_result import NextRuns, Width

@@ -36,7 +36,7 @@ from isoloss.plans.what_laws_see import candidates_of, cannot_tell_apart
 def next_runs(
     law: Fit,
     budget: BudgetLike,
-    hardware: str | Hardware,
+    hardware: str | Hardware | None = None,
     *,
     target: BudgetLike,
     target_precision: Spellings | None = None,
@@ -59,7 +59,8 @@ def next_runs(
     budget
         What all new runs may cost together: train, hours or money.
     hardware
-        The machine of the runs and of the plan, which says what each precision costs.
+        The machine of the runs and of the plan, which says what each precision costs; None where
+        the budget names it, as "64 h100 for 30 days".
     target
         The budget of the plan whose params are to be learned.
     target_precision

@@ -45,11 +45,14 @@ class DesignProblem:
         Of the log loss of the candidates by the constants, in units of noise, (K, m, p).
     aims
         Slopes of the quantity that is to be learned, (K, p); None for all constants (D-optimality).
+    weights
+        Of the replicates, (K,), which add up to one; None where they count alike.
     """
 
     known: Array
     slopes: Array
     aims: Array | None
+    weights: Array | None = None
 
     def inverse(self, counts: Array | Counts) -> Array:
         """M^-1 once each candidate was run so many times, (K, p, p)."""
@@ -67,17 +70,17 @@ class DesignProblem:
     def score(self, inverse: Array) -> float:
         """The criterion: the mean log variance of the aims, or of log volume without them."""
         if self.aims is None:
-            return float(np.mean(np.linalg.slogdet(inverse)[1]))
-        return float(np.mean(np.log(self._variance(inverse))))
+            return float(self._mean(np.linalg.slogdet(inverse)[1]))
+        return float(self._mean(np.log(self._variance(inverse))))
 
     def added(self, inverse: Array) -> Array:
         """The criterion after one more run of each candidate, (m,)."""
         spread = self.slopes @ inverse
         lever = 1.0 + (spread * self.slopes).sum(-1)
         if self.aims is None:
-            return np.asarray((np.linalg.slogdet(inverse)[1][:, None] - np.log(lever)).mean(0))
+            return self._mean(np.linalg.slogdet(inverse)[1][:, None] - np.log(lever))
         along = (spread @ self.aims[:, :, None])[:, :, 0]
-        return np.asarray(np.log(self._variance(inverse)[:, None] - along**2 / lever).mean(0))
+        return self._mean(np.log(self._variance(inverse)[:, None] - along**2 / lever))
 
     def plus(self, inverse: Array, run: int, sign: float = 1.0) -> Array:
         """M^-1 after one more (sign -1: one less) run of a candidate."""
@@ -87,6 +90,12 @@ class DesignProblem:
         return np.asarray(
             inverse - sign * spread[:, :, None] * spread[:, None, :] / lever[:, None, None]
         )
+
+    def _mean(self, values: Array) -> Array:
+        """The mean over replicates, by their weights."""
+        if self.weights is None:
+            return np.asarray(values.mean(0))
+        return np.asarray(self.weights @ values)
 
     def _variance(self, inverse: Array) -> Array:
         assert self.aims is not None

@@ -3,24 +3,23 @@
 Where nothing was run, published laws stand for what may be true. Each is read in one form over the
 region of the runs (`power_laws`), which says how a run would move its constants, and these its
 answer (`questions`). The design is bought as that of `next_runs` (`exchange`): the least mean log
-variance of the answer over the laws. What counts as known beside the runs are bounds alone, as in a
-fit: the interval is that of a fit to these runs, and published constants narrow nothing.
+variance of the answer over the laws by their weights, and some with other aims, of which the one
+that answers under most of the weight is taken (`first_search`). What counts as known beside the
+runs are bounds alone, as in a fit: the interval is that of a fit to these runs, and published
+constants narrow nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
-from isoloss.files import percent, real_number, shown_value
+from isoloss.files import real_number, shown_value
 from isoloss.fits import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array
+from isoloss.laws import Array, Box
 from isoloss.plans.budget import BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import Hardware
@@ -34,13 +33,15 @@ from isoloss.plans.design.candidates import (
     grid,
     purse,
 )
-from isoloss.plans.design.exchange import Counts, DesignProblem, Limits, best_design
+from isoloss.plans.design.exchange import Counts
+from isoloss.plans.design.expected import Design, First
 from isoloss.plans.design.first_result import FirstRuns, LawAnswer, Rival
-from isoloss.plans.design.power_laws import ALONE, Readings, readings_of
-from isoloss.plans.design.questions import Asked, question_of
+from isoloss.plans.design.first_search import Room, design_inside, searched
+from isoloss.plans.design.first_verdict import shown, verdict
+from isoloss.plans.design.power_laws import readings_of
+from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import ratio_spread, rivals
 from isoloss.plans.design.to_train import NextRun
-from isoloss.plans.doubt import FAR
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import LawsLike, members_of
 
@@ -49,99 +50,6 @@ from isoloss.plans.search import LawsLike, members_of
 LARGEST, DOWN, RATIO = 0.25, 32.0, (2.0, 800.0)
 #: Standard deviation of log loss from run to run unless said: about that of small models' seeds.
 NOISE = 0.005
-#: Weight of the laws under which a question must be answered.
-ENOUGH = 0.5
-
-
-@dataclass(frozen=True)
-class First:
-    """A question with the laws that it is put to.
-
-    Attributes
-    ----------
-    asked, readings
-        The question and the laws in the form of a design.
-    noise, z
-        Standard deviation of log loss, and standard deviations in half an interval.
-    """
-
-    asked: Asked
-    readings: Readings
-    noise: float
-    z: float
-
-    def problem(self, runs: Candidates) -> DesignProblem:
-        """The design problem of some candidate runs: what each law says of them."""
-        slopes = self.readings.slopes(runs) / self.noise
-        unit = ALONE[: slopes.shape[2]]
-        known = np.broadcast_to(np.eye(len(unit)), (len(slopes), len(unit), len(unit)))
-        aims = np.array([self.asked.aim(self.readings, t) for t in self.readings.theta])
-        return DesignProblem(known, slopes * unit, aims * unit)
-
-    def halves(self, runs: Candidates, counts: Array | Counts) -> Array:
-        """Half the expected interval of the answer by each law, (K,)."""
-        problem = self.problem(runs)
-        inverse = problem.inverse(counts)
-        assert problem.aims is not None
-        variance = np.einsum("kp,kpq,kq->k", problem.aims, inverse, problem.aims)
-        return np.asarray(self.z * np.sqrt(variance))
-
-    def mean(self, halves: Array) -> float:
-        """The geometric mean over laws by weight."""
-        return float(np.exp(self.readings.weights @ np.log(halves)))
-
-    def needs(self) -> Array:
-        """Half the interval that answers the question, by each law, (K,)."""
-        answers = (self.asked.answer(self.readings, t) for t in self.readings.theta)
-        return np.array([self.asked.need(each) for each in answers])
-
-    def beyond(self, runs: Candidates) -> Array:
-        """How many times beyond the largest and the longest run each law's answer lies, (K,)."""
-        points = [self.asked.point(self.readings, t) for t in self.readings.theta]
-        most = runs.params.max(), runs.tokens.max()
-        return np.array(
-            [1.0 if p is None else max(1.0, p[0] / most[0], p[1] / most[1]) for p in points]
-        )
-
-
-@dataclass(frozen=True)
-class Design:
-    """Runs with their seeds, for a question and some laws."""
-
-    name: str
-    runs: Candidates
-    counts: Array | Counts
-    first: First
-
-    @cached_property
-    def halves(self) -> Array:
-        """Half the expected interval of the answer by each law, (K,)."""
-        return self.first.halves(self.runs, self.counts)
-
-    @property
-    def half(self) -> float:
-        """Its geometric mean over laws."""
-        return self.first.mean(self.halves)
-
-    def is_inside(self, region: Region) -> bool:
-        """Whether no run leaves the params, tokens and tokens per param of a region."""
-        n, d = self.runs.params, self.runs.tokens
-        counts = (n, region.params), (d, region.tokens), (d / n, region.ratio)
-        return all(
-            bool((each >= low * (1 - 1e-6)).all() and (each <= high * (1 + 1e-6)).all())
-            for each, (low, high) in counts
-        )
-
-    @cached_property
-    def answers(self) -> NDArray[np.bool_]:
-        """Whether it answers the question if each law is right, (K,)."""
-        near = self.first.beyond(self.runs) <= FAR
-        return np.asarray((self.halves <= self.first.needs()) & near)
-
-    @property
-    def resolved(self) -> float:
-        """Weight of the laws under which it answers the question."""
-        return float(self.first.readings.weights @ self.answers)
 
 
 def first_runs(
@@ -160,7 +68,7 @@ def first_runs(
     level: float = 0.9,
     group: str | None = None,
 ) -> FirstRuns:
-    """The first runs within a budget that answer a question, or STOP where none of its cost does.
+    """The first runs within a budget that answer a question, or STOP where no runs of it do.
 
     Parameters
     ----------
@@ -169,19 +77,22 @@ def first_runs(
     budget
         What all runs may cost together: train, hours or money.
     hardware
-        The machine of the runs.
+        The machine of the runs; None where the budget names it, as "64 h100 for 30 days".
     question
         "params within 1.5" of a plan; "exponent of w4": the sign of the token exponent of its gap;
         "gap of w4 > 0.02 at 7B, 140B": whether it costs more nats than that.
     target
-        The compute of the plan; for a gap a budget that holds params and tokens.
+        The compute of the plan; for a gap a budget that holds params and tokens; none for an
+        exponent.
     within
-        The factor (most over least) within which params are wanted, 2 unless said; for an exponent
-        the half-width at which it counts as none, 0.05 unless said.
+        How near the answer is wanted, in its own unit: the factor (most over least) of params, 2
+        unless said; the half-width at which an exponent counts as none, 0.05 unless said; the nats
+        on either side at which a gap is known well enough, 0 unless said.
     params, tokens
         Ranges (least, most) of the runs, which rivals may leave; by default a quarter of the budget
-        pays for the largest model on 20 tokens a param, the smallest is 32 times smaller, with 2 to
-        800 tokens a param.
+        pays for a model on 20 tokens a param, and runs have from 1/32 of its size, or from the
+        smallest size of half of the laws where that is less, to 4 times, with 2 to 800 tokens a
+        param; a single run may be larger or longer where that brings an answer within reach.
     max_runs, max_seeds
         The most runs in all, and the most seeds of one kind of run.
     noise
@@ -194,7 +105,8 @@ def first_runs(
     Returns
     -------
     FirstRuns
-        The runs, what each law expects of them, and rivals of the same cost.
+        The runs, what each law expects of them, rivals of the same cost, and STOP where no design
+        of the budget answers the question under laws of half the weight.
 
     Raises
     ------
@@ -202,37 +114,62 @@ def first_runs(
         An argument is of the wrong kind, the budget pays for no run, or no law can be read.
     """
     paid = as_budget(budget)
-    device, most = machine_of(paid, hardware), 0.0
+    device = machine_of(paid, hardware)
     most = purse(paid, device)
     limits = as_count("max_runs", max_runs), as_count("max_seeds", max_seeds)
     asked = question_of(question, None if target is None else as_budget(target, "target"), within)
     _check(noise, level)
-    region = region_for(most, params, tokens)
+    members = members_of(laws, group)
+    region = region_for(most, params, tokens, [m.law.box for m in members])
     tried = (Precision("bf16"), *(() if asked.precision is None else (asked.precision,)))
-    readings = readings_of(members_of(laws, group), region, asked.precision)
+    readings = readings_of(members, region, asked.precision)
     first = First(asked, readings, float(noise), float(norm.ppf((1 + level) / 2)))
-    runs = affordable(grid(region, POINTS, POINTS, device, tried), most)
-    counts = best_design(first.problem(runs), Limits(runs.cost, most, *limits))
-    found = np.flatnonzero(counts)
-    others = _rivals(first, rivals(region, device, tried, most, limits[0]))
-    best = Design("searched", runs.take(found), counts[found], first)
-    allowed = [d for d in others.values() if d.is_inside(region)]
-    best = min([best, *allowed], key=lambda each: each.half)
+    room = room_of(region, params, tokens, tried, device, most, limits)
+    others = _rivals(first, rivals(region, device, tried, most, *limits))
+    best = searched(first, room, [d for d in others.values() if d.is_inside(region)])
+    told = verdict(best, list(others.values()), room)
     beta, own = float(np.median(readings.theta[:, 3])), best.counts
     return FirstRuns(
         runs=_runs(best.runs, own), question=str(asked), budget=str(paid), hardware=str(device),
-        flop=float(best.runs.cost @ own), most_flop=most, laws=_answers(best),
+        flop=best.cost, most_flop=most, laws=_answers(best),
         rivals=tuple(_rival(d, best, beta) for d in others.values()), half=best.half,
-        width=asked.width(best.half), spread=ratio_spread(best.runs, own, beta), shape=best.name,
-        stop=_stop(best), noise=float(noise), level=level,
-        warnings=_warnings(readings, int(own.sum())),
+        width=asked.width(best.half), wanted=asked.wanted,
+        spread=ratio_spread(best.runs, own, beta), shape=best.name, able=told.able,
+        stop=told.stop, short=told.short,
+        left_out=tuple(readings.left_out.items()), share=readings.share, noise=float(noise),
+        level=level, warnings=_warnings(best, room),
     )  # fmt: skip
 
 
-def region_for(most: float, params: Range | None, tokens: Range | None) -> Region:
-    """Where first runs may lie: as given, or what the budget leaves room for."""
+def room_of(
+    region: Region,
+    params: Range | None,
+    tokens: Range | None,
+    precisions: tuple[Precision, ...],
+    machine: Hardware,
+    most: float,
+    limits: tuple[int, int],
+) -> Room:
+    """What may be bought: a grid over the region, and single runs beyond it where no range says
+    otherwise.
+    """
+    runs = affordable(grid(region, POINTS, POINTS, machine, precisions), most)
+    far = float("inf")
+    reach = far if params is None else region.params[1], far if tokens is None else region.tokens[1]
+    return Room(runs, region, reach, machine, most, *limits)
+
+
+def region_for(
+    most: float, params: Range | None, tokens: Range | None, boxes: Sequence[Box | None] = ()
+) -> Region:
+    """Where first runs may lie: as given, or what the budget leaves room for.
+
+    Models as small as those that half of the laws rest on are left in where money is plenty.
+    """
     large = float(np.sqrt(LARGEST * most / 120.0))
-    sizes = ends_of((large / DOWN, large), params, "params")
+    small = [box.params[0] for box in boxes if box is not None]
+    least = min([large / DOWN, *([float(np.median(small))] if small else [])])
+    sizes = ends_of((least, large), params, "params")
     lengths = ends_of((RATIO[0] * sizes[0], RATIO[1] * sizes[0] * 4), tokens, "tokens")
     free = params is None or tokens is None
     return Region(sizes, lengths, RATIO if free else (0.0, float("inf")))
@@ -250,13 +187,20 @@ def _check(noise: float, level: float) -> None:
 
 def _answers(best: Design) -> tuple[LawAnswer, ...]:
     """What each law expects of a design."""
-    own, asked = best.first.readings, best.first.asked
-    numbers = zip(best.halves, best.first.needs(), best.first.beyond(best.runs), strict=True)
-    rows = zip(own.names, own.weights, own.theta, numbers, strict=True)
-    return tuple(
-        LawAnswer(name, float(w), asked.say(asked.answer(own, t)), *map(float, each))
-        for name, w, t, each in rows
-    )
+    first, counts = best.first, np.asarray(best.counts)
+    own, asked = first.readings, first.asked
+    outside = own.outside(best.runs)
+    found = []
+    numbers = zip(best.halves, first.needs(), first.beyond(best.runs), outside, strict=True)
+    rows = zip(own.names, own.weights, first.answers(), numbers, strict=True)
+    for name, weight, answer, (half, need, beyond, far) in rows:
+        inside = None if np.isnan(far).all() else int(counts[far <= 1].sum())
+        words = asked.say(answer), asked.span(answer, half), asked.span(answer, need)
+        law = LawAnswer(
+            name, float(weight), *words, float(half), float(need), float(beyond), inside
+        )
+        found.append(law)
+    return tuple(found)
 
 
 def _rivals(first: First, tried: Iterable[tuple[str, Candidates, int]]) -> dict[str, Design]:
@@ -277,38 +221,6 @@ def _rival(design: Design, best: Design, beta: float) -> Rival:
     return Rival(design.name, runs, ends, design.half, design.resolved, spread, cost)
 
 
-def _stop(best: Design) -> str | None:
-    """Reason where a design answers the question under too few laws, or None."""
-    first = best.first
-    if best.resolved >= ENOUGH - 1e-9:
-        return None
-    why = (
-        "no runs of this cost answer the question: the best leave "
-        f"{first.asked.width(best.half)}, enough under laws of {percent(best.resolved)} of "
-        "the weight"
-    )
-    far = first.beyond(best.runs)
-    if first.readings.weights @ (far > FAR) > 1 - ENOUGH:
-        return (
-            f"{why}; by most laws the answer lies {_middle(far, first.readings.weights):.3g} times "
-            f"beyond the largest or longest run, and {FAR:g} times beyond nothing holds the error "
-            "of a law: train larger or longer runs, or ask nearer by"
-        )
-    # Seeds alone: the variance falls with their number.
-    times = np.square(best.halves / np.maximum(first.needs(), 1e-12))
-    return (
-        f"{why}; about {_middle(times, first.readings.weights):.2g} times the cost, spent on "
-        "seeds, would do for half of them: spend more, ask for less, or leave it"
-    )
-
-
-def _middle(values: Array, weights: Array) -> float:
-    """The least value that values of half the weight do not exceed."""
-    order = np.argsort(values)
-    at = int(np.searchsorted(np.cumsum(weights[order]), ENOUGH - 1e-9))
-    return float(values[order][min(at, len(order) - 1)])
-
-
 def _runs(bought: Candidates, counts: Array | Counts) -> tuple[NextRun, ...]:
     spelled = [str(bought.precisions[k]) for k in bought.which]
     rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
@@ -317,19 +229,48 @@ def _runs(bought: Candidates, counts: Array | Counts) -> tuple[NextRun, ...]:
     )
 
 
-def _warnings(readings: Readings, runs: int) -> tuple[ResultWarning, ...]:
+def _warnings(best: Design, room: Room) -> tuple[ResultWarning, ...]:
     text = (
         "intervals are expected ones, of a fit of the right form with noise as given: a law that "
         "no published one is like, or noise that grows in small runs, is not in them"
     )
     found = [ResultWarning(WarningKind.UNTESTED, text)]
+    readings = best.first.readings
+    if (far := _far_from_laws(best, room)) is not None:
+        found.append(ResultWarning(WarningKind.EXTRAPOLATION, far))
     if readings.left_out:
-        names = ", ".join(readings.left_out)
-        name, why = next(iter(readings.left_out.items()))
-        text = f"laws that say nothing of the question are left out: {names} ({name}: {why})"
+        text = (
+            f"{len(readings.left_out)} of the {len(readings.left_out) + len(readings.names)} laws "
+            f"asked, {shown(1 - readings.share)} of their weight, say nothing of the question"
+        )
         found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text))
-    constants = readings.theta.shape[1]
+    constants, runs = readings.theta.shape[1], int(best.counts.sum())
     if runs < 3 * constants:
         text = f"{runs} runs for {constants} constants: a fit has little to test its form by"
         found.append(ResultWarning(WarningKind.FEW_RUNS, text))
     return tuple(found)
+
+
+def _far_from_laws(best: Design, room: Room) -> str | None:
+    """How many runs lie outside those of every law, and what runs inside would bring; or None."""
+    outside = best.first.readings.outside(best.runs)
+    known = outside[~np.isnan(outside).any(axis=1)]
+    if not len(known):
+        return "of no law is the region of its runs known"
+    nearest = known.min(axis=0)
+    if (nearest <= 1).all():
+        return None
+    inside = design_inside(best.first, room)
+    asked = best.first.asked
+    instead = (
+        "no design of this cost lies inside those of some law"
+        if inside is None
+        else f"runs inside those of some law would leave {asked.width(inside.half)}, enough under "
+        f"laws of {shown(inside.resolved)} of the weight"
+    )
+    many = int(best.counts[nearest > 1].sum())
+    return (
+        f"{many} of {int(best.counts.sum())} runs lie outside the runs of every law here, by a "
+        f"factor of up to {nearest.max():.3g}, so that what the laws say of them is untested; "
+        f"{instead}, beside {asked.width(best.half)} and {shown(best.resolved)}"
+    )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
 
 from isoloss.files import percent
 from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.design.to_train import NextRun, ToTrain
 from isoloss.plans.doubt import FAR, place
 from isoloss.runs import compact
+
+#: A reason in a table has so many letters at most.
+WHY = 100
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,9 @@ class LawAnswer:
         Its name and its share.
     answer
         What it answers, in words.
+    expected, needed
+        The interval around it that a fit is expected to have, and the one that resolves the
+        question, in the unit of the question: a factor of params, an exponent, nats.
     half
         Half the interval that a fit to the runs is expected to have, if the law is right: of log
         params, of the exponent, of the log gap.
@@ -28,14 +35,20 @@ class LawAnswer:
         The half that resolves the question.
     beyond
         How many times beyond the largest and the longest run the answer lies, 1 inside.
+    inside
+        How many of the runs lie inside the params, tokens and tokens per param of the runs that the
+        law rests on; None where these are unknown.
     """
 
     law: str
     weight: float
     answer: str
+    expected: str
+    needed: str
     half: float
     need: float
     beyond: float
+    inside: int | None
 
     @property
     def resolves(self) -> bool:
@@ -90,14 +103,25 @@ class FirstRuns(ToTrain):
         What each published law expects.
     rivals
         Other designs of the same cost.
-    half, width
-        Half the expected interval, geometric mean over laws, and the interval in words.
+    half, width, wanted
+        Half the expected interval, geometric mean over laws, the interval in words, and the one
+        that is asked.
     spread
         V_K of the ratios of the runs.
     shape
         "searched", or the name of the rival that is taken as it is expected to teach more.
+    able
+        Weight of the laws under which some design of this cost answers the question: these runs, a
+        rival, or the design that is best for a law alone.
     stop
-        Why these runs do not answer the question, and what would; None where they do.
+        Where that is less than half: what is left open, and what would do; else None.
+    short
+        The same where some designs would answer under laws of half the weight and these runs
+        answer under less; else None.
+    left_out
+        Laws that say nothing of the question, each with the reason.
+    share
+        Share of the weight of all laws asked that the others have.
     noise
         Standard deviation of log loss that was taken.
     level
@@ -116,9 +140,14 @@ class FirstRuns(ToTrain):
     rivals: tuple[Rival, ...]
     half: float
     width: str
+    wanted: str
     spread: float
     shape: str
+    able: float
     stop: str | None
+    short: str | None
+    left_out: tuple[tuple[str, str], ...]
+    share: float
     noise: float
     level: float
     warnings: tuple[ResultWarning, ...]
@@ -136,8 +165,12 @@ class FirstRuns(ToTrain):
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
-        what = "What to train" if self.stop is None else "The best that this budget buys"
-        note = () if self.stop is None else ("these runs do not answer the question",)
+        lacks = self.stop is not None or self.short is not None
+        what = "The best that this budget buys" if lacks else "What to train"
+        under = (
+            f"these runs answer the question under laws of {_whole(self.resolved)} of the weight"
+        )
+        note = (under,) if lacks else ()
         runs = tuple(
             (
                 compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
@@ -145,26 +178,49 @@ class FirstRuns(ToTrain):
             )
             for r in self.runs
         )  # fmt: skip
-        laws = tuple(
-            (
-                r.law, f"{r.weight:.2f}", r.answer, place(r.beyond), f"{r.half:.3g}",
-                f"{r.need:.3g}", "yes" if r.resolves else "no",
-            )
-            for r in self.laws
-        )  # fmt: skip
         head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
         return [
             Section("First runs", tuple(self._headline())),
             Section(what, note, head, runs),
-            Section(
-                "If a published law is right",
-                ("half the expected interval, and the half that answers the question",),
-                ("law", "weight", "its answer", "beyond the runs", "half", "needed", "answered"),
-                laws,
-            ),
+            self._laws_section(),
+            *self._silent(),
             self._rivals_section(),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
+
+    def _laws_section(self) -> Section:
+        laws = tuple(
+            (
+                r.law, f"{r.weight:.2f}", r.answer, place(r.beyond), r.expected, r.needed,
+                "yes" if r.resolves else "no",
+                "unknown" if r.inside is None else f"{r.inside} of {len(self)}",
+            )
+            for r in self.laws
+        )  # fmt: skip
+        return Section(
+            "If a published law is right",
+            (
+                "the expected interval and the one that answers the question; last: how many "
+                "of these runs lie inside those that the law rests on",
+            ),
+            (
+                "law",
+                "weight",
+                "its answer",
+                "beyond the runs",
+                "interval",
+                "needed",
+                "answered",
+                "inside its own",
+            ),
+            laws,
+        )
+
+    def _silent(self) -> list[Section]:
+        if not self.left_out:
+            return []
+        rows = tuple((law, shorten(why, WHY, placeholder=" ...")) for law, why in self.left_out)
+        return [Section("Laws that say nothing of it", (), ("law", "why"), rows)]
 
     def _rivals_section(self) -> Section:
         own = (
@@ -172,10 +228,10 @@ class FirstRuns(ToTrain):
             str(len(self)),
             _span(*self.ratio),
             f"{self.half:.3g}",
-            percent(self.resolved),
+            _whole(self.resolved),
         )
         rivals = tuple(
-            (r.name, str(r.runs), _span(*r.ratio), f"{r.half:.3g}", percent(r.resolved),
+            (r.name, str(r.runs), _span(*r.ratio), f"{r.half:.3g}", _whole(r.resolved),
              f"{r.spread:.3g}", f"{r.cost:.3g} x")
             for r in self.rivals
         )  # fmt: skip
@@ -197,17 +253,38 @@ class FirstRuns(ToTrain):
             f"noise: {self.noise:g} of the loss from run to run, taken as given",
         ]
         if self.stop is not None:
-            return [*lines, f"STOP: {self.stop}"]
+            return [*lines, f"STOP: {self.stop}", self._base()]
+        if self.short is not None:
+            return [*lines, f"not enough: {self.short}", self._base()]
         return [
             *lines,
-            f"expected after these {len(self)} runs ({percent(self.level)}): {self.width}; "
-            f"the question is answered under {sum(each.resolves for each in self.laws)} of the "
-            f"{len(self.laws)} laws that say something of it, {percent(self.resolved)} of their "
-            "weight",
+            f"expected after these {len(self)} runs ({percent(self.level)}): {self.width} where "
+            f"{self.wanted} is asked",
+            self._base(),
         ]
+
+    def _base(self) -> str:
+        """Under how many laws the question is answered, and how many were asked."""
+        asked = len(self.laws) + len(self.left_out)
+        silent = (
+            f"; the other {len(self.left_out)} of {asked} laws asked, {_whole(1 - self.share)} of "
+            f"their weight, say nothing of it, so that it is answered under "
+            f"{_whole(self.resolved * self.share)} of the weight of all"
+            if self.left_out
+            else ""
+        )
+        return (
+            f"answered under {sum(each.resolves for each in self.laws)} of the {len(self.laws)} "
+            f"laws that say something of it, {_whole(self.resolved)} of their weight{silent}"
+        )
 
     def __str__(self) -> str:
         return text(self.sections())
+
+
+def _whole(share: float) -> str:
+    """A share of weight in whole percent."""
+    return f"{100 * share:.0f}%"
 
 
 def _span(low: float, high: float) -> str:

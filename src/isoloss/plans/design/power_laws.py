@@ -9,13 +9,13 @@ its gap by a straight line in logarithms; laws that do not see the precision hav
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from isoloss.formats import Precision
-from isoloss.laws import Array, DomainError, Mask
+from isoloss.laws import Array, Box, DomainError, Mask, as_inputs
 from isoloss.plans.design.candidates import Candidates, Region
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, reweighted, views_of
@@ -43,15 +43,37 @@ class Readings:
         Their constants, (K, p): p is 5, or 8 with a gap.
     centre
         log N0 and log D0.
+    boxes
+        The region of each law's own runs, None where it is unknown.
     left_out
         Why other laws are not read, by name.
+    share
+        Share of the weight of all laws asked that these have.
     """
 
     names: tuple[str, ...]
     weights: Array
     theta: Array
     centre: tuple[float, float]
+    boxes: tuple[Box | None, ...]
     left_out: dict[str, str]
+    share: float
+
+    def only(self, law: int) -> Readings:
+        """One of the laws, as if it alone were right."""
+        return replace(
+            self,
+            names=(self.names[law],),
+            weights=np.ones(1),
+            theta=self.theta[law : law + 1],
+            boxes=(self.boxes[law],),
+        )
+
+    def outside(self, runs: Candidates) -> Array:
+        """How far each run lies outside each law's own runs, as a factor, (K, m); NaN: unknown."""
+        x = as_inputs(runs.params, runs.tokens)
+        unknown = np.full(len(runs), np.nan)
+        return np.array([unknown if b is None else b.outside(x) for b in self.boxes])
 
     @property
     def has_gap(self) -> bool:
@@ -122,9 +144,14 @@ def readings_of(members: Sequence[Member], region: Region, rounded: Precision | 
         name, why = next(iter(left_out.items()))
         raise PlanError(f"none of {len(members)} laws can be read for this question; {name}: {why}")
     weighed = reweighted(kept)
-    names = tuple(m.law.name for m in weighed)
     return Readings(
-        names, np.array([m.weight for m in weighed]), np.array(thetas), centre, left_out
+        names=tuple(m.law.name for m in weighed),
+        weights=np.array([m.weight for m in weighed]),
+        theta=np.array(thetas),
+        centre=centre,
+        boxes=tuple(m.law.box for m in weighed),
+        left_out=left_out,
+        share=sum(m.weight for m in kept) / sum(m.weight for m in members),
     )
 
 

@@ -22,7 +22,8 @@ Kind = Literal["params", "exponent", "gap"]
 WITHIN: dict[str, float] = {"params": 2.0, "exponent": 0.05, "gap": 0.0}
 ACCEPTED = (
     "accepted are 'params within 1.5' (with a target, as 1e23 flop), 'exponent of w4' (the sign of "
-    "the token exponent of its gap) and 'gap of w4 > 0.02 at 7B, 140B' (params, tokens)"
+    "the token exponent of its gap; 'within 0.05' counts as none) and 'gap of w4 > 0.02 at 7B, "
+    "140B' (params, tokens; 'within 0.005' nats is near enough)"
 )
 #: Step of central differences.
 STEP = 1e-5
@@ -44,8 +45,9 @@ class Asked:
     target
         The compute of the plan, or the params and tokens at which the gap is asked for.
     within
-        The factor, most over least, within which params are wanted; for an exponent, the half-width
-        at which it counts as none.
+        What is near enough, in the unit of the answer: the factor, most over least, within which
+        params are wanted; the half-width at which an exponent counts as none; the nats within which
+        a gap is known well enough on either side of the value.
     """
 
     kind: Kind
@@ -79,7 +81,8 @@ class Asked:
             case "exponent":
                 return max(abs(answer), self.within)
             case "gap":
-                return abs(answer)
+                gap = self.value * np.exp(answer)
+                return max(abs(answer), float(np.log1p(self.within / gap)))
 
     def point(self, readings: Readings, theta: Array) -> tuple[float, float] | None:
         """The params and tokens that the answer is about; None where it is about an exponent."""
@@ -106,6 +109,29 @@ class Asked:
             return f"+-{half:.3f}"
         return f"a factor of {np.exp(2 * half):.3g}"
 
+    def span(self, answer: float, half: float) -> str:
+        """The interval around one answer in the unit of the question."""
+        match self.kind:
+            case "params":
+                return f"{np.exp(2 * half):.3g} x"
+            case "exponent":
+                return f"+-{half:.3f}"
+            case "gap":
+                low, high = (self.value * np.exp(answer + s * half) for s in (-1, 1))
+                return f"{low:.3g} to {high:.3g}"
+
+    @property
+    def wanted(self) -> str:
+        """The interval that answers the question, in words."""
+        match self.kind:
+            case "params":
+                return f"a factor of {self.within:g}"
+            case "exponent":
+                return f"+-{self.within:g}, or the exponent's own size where it is larger,"
+            case "gap":
+                near = f", or {self.within:g} nats where that is more," if self.within else ""
+                return f"its distance from {self.value:g} nats{near}"
+
     def __str__(self) -> str:
         match self.kind:
             case "params":
@@ -118,9 +144,10 @@ class Asked:
             case "gap":
                 assert self.target is not None
                 n, d = (compact(v or 0) for v in (self.target.params, self.target.tokens))
+                near = f", or its gap within {self.within:g} nats" if self.within else ""
                 return (
                     f"whether '{self.precision}' costs more than {self.value:g} nats at {n} params "
-                    f"on {d} tokens"
+                    f"on {d} tokens{near}"
                 )
 
 
@@ -185,15 +212,20 @@ def _value(text: str | None, whole: object) -> float:
 
 
 def _check_target(kind: Kind, target: Budget | None) -> None:
-    """Raise PlanError where a target lacks what a question needs."""
-    if kind == "params" and (target is None or target.limits != ("train",)):
+    """Raise PlanError where a target lacks what a question needs, or says what it does not use."""
+    limits = () if target is None else target.limits
+    if kind == "exponent" and target is not None:
+        raise PlanError(
+            f"target is {target}, and an exponent is asked for at no compute, size or length; "
+            "leave it out, and say how near zero counts as none as within=0.05 (--within 0.05)"
+        )
+    if kind == "params" and limits != ("train",):
         raise PlanError(
             "the params of a plan are asked for at a compute: give a target of train alone, as "
-            "1e23 flop"
+            "1e23 flop; how near they are wanted is within, as 'params within 1.5'"
         )
-    held = target is not None and target.params is not None and target.tokens is not None
-    if kind == "gap" and not held:
+    if kind == "gap" and limits != ("params", "tokens"):
         raise PlanError(
             "a gap is asked for at one size and length: say 'at 7B, 140B', or give a target that "
-            "holds params and tokens"
+            "holds params and tokens, and nothing else"
         )

@@ -21,20 +21,26 @@ FAR = 3.0
 
 
 def rivals(
-    region: Region, machine: Hardware, precisions: Sequence[Precision], most: float, runs: int
+    region: Region,
+    machine: Hardware,
+    precisions: Sequence[Precision],
+    most: float,
+    runs: int,
+    most_seeds: int = SEEDS[-1],
 ) -> Iterator[tuple[str, Candidates, int]]:
-    """Rivals that cost `most` in so many runs at most, by name, each with its runs and their seeds,
-    in several sizes.
+    """Rivals that cost `most` in so many runs and seeds at most, by name, each with its runs and
+    their seeds, in several sizes.
     """
-    for seeds in SEEDS:
-        for name, shape in _shapes(region, machine, precisions):
+    rate = _rates(machine, precisions)
+    for seeds in (each for each in SEEDS if each <= most_seeds):
+        for name, shape in _shapes(region, precisions, rate):
             found = _scaled(shape, most / seeds)
             if found is not None and 0 < seeds * len(found) <= runs:
                 yield name, found, seeds
 
 
 def _shapes(
-    region: Region, machine: Hardware, precisions: Sequence[Precision]
+    region: Region, precisions: Sequence[Precision], rate: Array
 ) -> Iterator[tuple[str, Callable[[float], Candidates]]]:
     """Shapes as functions of the share of the region, in logarithms, that they reach.
 
@@ -42,7 +48,7 @@ def _shapes(
     """
 
     def runs(n: Array, d: Array) -> Candidates:
-        return candidates_at(n, d, machine, precisions)
+        return _priced(n, d, precisions, rate)
 
     def ends(share: float) -> list[tuple[float, float]]:
         sides = region.params, region.tokens
@@ -84,11 +90,22 @@ def candidates_at(
     params: Array, tokens: Array, machine: Hardware, precisions: Sequence[Precision]
 ) -> Candidates:
     """Runs at some params and tokens, each in every precision."""
+    return _priced(params, tokens, precisions, _rates(machine, precisions))
+
+
+def _priced(
+    params: Array, tokens: Array, precisions: Sequence[Precision], rate: Array
+) -> Candidates:
+    """Such runs where the rates of the precisions are known."""
     formats = len(precisions)
     n, d = np.repeat(params, formats), np.repeat(tokens, formats)
     which = np.tile(np.arange(formats), len(params))
-    rate = np.array([rate_of(machine, p).cost for p in precisions])
     return Candidates(n, d, which, 6.0 * n * d * rate[which], tuple(precisions))
+
+
+def _rates(machine: Hardware, precisions: Sequence[Precision]) -> Array:
+    """What a FLOP in each precision costs, in FLOPs of bf16."""
+    return np.array([rate_of(machine, p).cost for p in precisions])
 
 
 def _scaled(shape: Callable[[float], Candidates], most: float) -> Candidates | None:

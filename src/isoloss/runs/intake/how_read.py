@@ -13,6 +13,7 @@ import polars as pl
 from isoloss.files import fields_of, from_fields, printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
+from isoloss.runs.intake.content import repeats_named
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.texts import EMPTY_TEXTS
@@ -37,7 +38,7 @@ class Understood:
         Of every canonical column that was used: its name, what it was taken from, its unit and
         what usable rows hold.
     facts
-        Rows, endings, trajectories and sources, in words.
+        Rows, endings, trajectories, sources and what may tell repeated tokens, in words.
     unused
         The table's own columns that stand for nothing.
     map
@@ -83,7 +84,8 @@ class Understood:
             "  " + "  ".join([*(c.ljust(w) for c, w in zip(row[:3], widths, strict=True)), row[3]])
             for row in self.roles
         ]
-        facts = [_wrapped(name, text, widths[0]) for name, text in self.facts]
+        # An option that is to be copied stands on one line.
+        facts = [_wrapped(name, text, widths[0], name == "repeats") for name, text in self.facts]
         if self.unused:
             more = len(self.unused) - MOST_NAMES
             listed = ", ".join(self.unused[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
@@ -156,16 +158,20 @@ def understood(
     names = [n for n in table.columns if n in BY_NAME and n not in ("reason", "status")]
     here = [n for n in names if n in REQUIRED or n in found.frame.columns]
     roles = tuple((name, *_role(name, found, asked, usable)) for name in here)
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         *((("file", "; ".join(found.notes)),) if found.notes else ()),
         ("rows", _rows(table)),
         *_left_out(raw, asked),
         _endings(table, found, asked),
         _runs(usable, asked, runs),
     )
+    unused = _unused(raw, found, asked)
+    tokens = asked.columns.get("tokens", "tokens")
+    repeats = None if "unique_tokens" in here else repeats_named(unused, raw, tokens)
+    facts += () if repeats is None else (("repeats", repeats),)
     ending = "" if "status" in asked.columns else found.origin.called.get("status", "")
     kept = replace(asked, constants={k: str(v) for k, v in asked.constants.items()})
-    return Understood(found.origin.name, roles, facts, _unused(raw, found, asked), kept, ending)
+    return Understood(found.origin.name, roles, facts, unused, kept, ending)
 
 
 def _left_out(raw: pl.DataFrame, asked: TableMap) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from isoloss.runs.intake.content.decimals import with_points
 from isoloss.runs.intake.content.endings import ending_of, unknown_endings, with_endings
 from isoloss.runs.intake.content.file_names import called, check_once, told_apart
 from isoloss.runs.intake.content.headings import check_one_header, summing_up
-from isoloss.runs.intake.content.hints import naming, ranked
+from isoloss.runs.intake.content.hints import naming, ranked, repeats_named
 from isoloss.runs.intake.content.histories import (
     evaluations_of,
     is_one_run,
@@ -19,7 +19,7 @@ from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 __all__ = [
     "COMMENT", "LIKELY", "Top", "called", "check_magnitudes", "check_once", "check_one_header",
     "check_one_row_a_run", "ending_of", "evaluations_of", "is_one_run", "naming", "not_last",
-    "ranked", "say_trajectories", "summing_up", "tells_its_unit", "told_apart", "top_of",
-    "unknown_endings", "with_endings", "with_points", "with_run",
+    "ranked", "repeats_named", "say_trajectories", "summing_up", "tells_its_unit", "told_apart",
+    "top_of", "unknown_endings", "with_endings", "with_points", "with_run",
 ]
 # fmt: on

@@ -8,6 +8,7 @@ proposed for a table that holds one.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 import polars as pl
@@ -55,6 +56,10 @@ _PARTS = {
     "w": "w", "weight": "w", "weights": "w", "a": "a", "act": "a", "activation": "a",
     "activations": "a", "kv": "kv", "g": "g", "grad": "g",
 }  # fmt: skip
+#: Words of columns that say how often tokens are seen, of shares, and of tokens that are different.
+_REPEATS = frozenset({"epochs", "passes", "repeats", "repetitions"})
+_SHARES = frozenset({"fraction", "frac", "share"})
+_UNIQUE = frozenset({"unique", "distinct"})
 _PRECISE = frozenset({"precision", "dtype", "format", "quantization", "quantisation", "quant"})
 
 
@@ -135,6 +140,36 @@ def _looks_like(wanted: str, series: pl.Series, plainly: bool) -> bool:
     middle = sorted(numbers)[len(numbers) // 2] * (said or 1.0)
     low, high = VALUES[wanted]
     return middle > 0 if plainly and wanted != "loss" else low <= middle <= high
+
+
+def repeats_named(columns: Sequence[str], frame: pl.DataFrame, tokens: str) -> str | None:
+    """What to write where a column that is not used tells the unique tokens; None where none does.
+
+    `tokens` is what the table's tokens are made from.
+    """
+    for own in columns:
+        words, values = set(words_of(own)), _numbers(frame[own])
+        if not values or min(values) <= 0:
+            continue
+        if words & _UNIQUE and words & _SHARES and min(values) < 1 and max(values) <= 1:
+            made = f"{tokens}*{own}"
+        elif words & _REPEATS and max(values) > 1:
+            made = f"{tokens}/{own}"
+        elif words & _UNIQUE and words & {"tokens", "token"}:
+            made = own
+        else:
+            continue
+        asked = shlex.quote(f"unique_tokens={made}")
+        return f"column {own} may tell them: --column {asked}; without it every token counts as new"
+    return None
+
+
+def _numbers(series: pl.Series) -> list[float]:
+    """The values of a column; none where one of them is no number."""
+    try:
+        return [number(value) for value in series.drop_nulls().to_list() if value != ""]
+    except (RunsError, OverflowError):
+        return []
 
 
 def _precision(frame: pl.DataFrame) -> str:
