@@ -23,12 +23,16 @@ from isoloss.runs.intake import (
     check_magnitudes,
     checked,
     frame_of,
+    is_source,
     not_last,
     open_file,
+    open_source,
     say_trajectories,
+    sources_in_words,
     understood,
     with_constant,
     with_reasons,
+    without_secrets,
 )
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
@@ -50,6 +54,7 @@ def read(
     precision: str | None = None,
     perplexity: bool | str = False,
     last: str | None = None,
+    history: str | None = None,
     map: TableMap | str | Path | None = None,
     strict: bool = False,
     **constants: Any,
@@ -59,8 +64,9 @@ def read(
     Parameters
     ----------
     source
-        A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data
-        frame, a `Store`, `Runs`, a `Run`, or a list of these, which are joined.
+        A path (its ending is one of `READERS`), a tracker (`SOURCES`, as
+        "mlflow:URI#experiment"), the name of a public table (`TABLES`), a data frame, a `Store`,
+        `Runs`, a `Run`, or a list of these, which are joined.
     columns
         Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"]. Products
         and quotients of columns and numbers are taken too: {"tokens": "tokens (B)*1e9"}.
@@ -72,6 +78,9 @@ def read(
     last
         The column that names the run of each row, where rows are evaluations along runs: all but
         the last row of each, by tokens, are excluded.
+    history
+        Metrics of a tracker, with commas between: one row for every step at which all of them were
+        logged, with a column "step", in place of one row a run with the last values.
     map
         How a table was read before, as ``runs.understood.map`` or a file of it; what is given
         beside it stands in its place.
@@ -98,12 +107,14 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
-        own |= {"last": last, "map": map}
+        own |= {"last": last, "history": history, "map": map}
         parts = [
             read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
         ]
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
+        if history:
+            raise RunsError(f"'{source}' is a public table; history is for trackers")
         if columns or precision or perplexity or last or map:
             raise RunsError(
                 f"'{source}' is a public table; columns, precision, perplexity, last and map "
@@ -111,7 +122,9 @@ def read(
             )
         return _with_constants(source, constants, strict)
     named = _named(columns, perplexity, constants)
-    asked = _map(map).with_more(TableMap(named, precision, bool(perplexity), last, constants))
+    asked = _map(map).with_more(
+        TableMap(named, precision, bool(perplexity), last, constants, history)
+    )
     table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
     return Runs.from_checked(table, {**before, **_provenance(table)}, how)
@@ -131,8 +144,12 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     """The checked rows of a table of the user's own, and how it was read; None of what was read
     before.
     """
-    opened = _opened(source)
-    kept = isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
+    tracked = is_source(source)
+    if asked.history is not None and not tracked:
+        raise RunsError(f"history is for trackers: {sources_in_words()}")
+    metrics = [each.strip() for each in (asked.history or "").split(",") if each.strip()]
+    opened = open_source(source, metrics) if tracked else _opened(source)
+    kept = not tracked and isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
     found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
@@ -173,6 +190,8 @@ def _source_of(source: Any, place: int) -> str | None:
         return None
     if isinstance(source, Store):
         return source.path.name
+    if is_source(source):
+        return without_secrets(source)
     return Path(source).name if isinstance(source, str | Path) else f"table {place}"
 
 
@@ -215,8 +234,14 @@ def _opened(source: Any) -> Opened:
         return Opened(frame_of(source), Origin("the data frame"))
     path = Path(source)
     if isinstance(source, str) and not path.suffix and not _there(path):
-        meant = did_you_mean(source, TABLES, 1, 0.6) or f"public tables are {', '.join(TABLES)}"
-        raise RunsError(f"{shown(source)} is neither a file nor a public table; {meant}")
+        meant = did_you_mean(source, TABLES, 1, 0.6) or (
+            f"trackers are {sources_in_words()}"
+            if ":" in source
+            else f"public tables are {', '.join(TABLES)}"
+        )
+        raise RunsError(
+            f"{shown(without_secrets(source))} is neither a file nor a public table; {meant}"
+        )
     return open_file(path)
 
 

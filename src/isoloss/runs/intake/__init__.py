@@ -8,12 +8,30 @@ from isoloss.runs.intake.how_read import Understood, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
+from isoloss.runs.intake.sources import (
+    SOURCES,
+    LoggedResult,
+    LoggedRun,
+    Sent,
+    Source,
+    TrackedRow,
+    check_sendable,
+    client,
+    is_source,
+    logged_rows,
+    open_source,
+    send_to,
+    sources_in_words,
+    without_secrets,
+)
 from isoloss.runs.intake.table_map import TableMap
 
 # fmt: off
 __all__ = [
-    "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
-    "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file",
-    "say_trajectories", "understood", "with_constant", "with_reasons",
+    "READERS", "SOURCES", "Arranged", "LoggedResult", "LoggedRun", "Opened", "Origin", "Reader",
+    "Sent", "Source", "TableMap", "TrackedRow", "Understood", "arranged", "check_magnitudes",
+    "check_sendable", "checked", "client", "frame_of", "is_source", "logged_rows", "not_last",
+    "open_bytes", "open_file", "open_source", "say_trajectories", "send_to", "sources_in_words",
+    "understood", "with_constant", "with_reasons", "without_secrets",
 ]
 # fmt: on

@@ -24,6 +24,8 @@ class TableMap:
         Whether the loss column holds perplexity.
     last
         The column that names runs, of which only the last rows are kept.
+    history
+        Metrics of a tracker whose history is read, with commas between.
     constants
         A value for a column of every row, as text in a file.
     """
@@ -33,6 +35,7 @@ class TableMap:
     perplexity: bool = False
     last: str | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
+    history: str | None = None
 
     def with_more(self, other: TableMap) -> TableMap:
         """This map with what another one says in its place, entry by entry."""
@@ -44,6 +47,7 @@ class TableMap:
             precision=other.precision or self.precision,
             perplexity=other.perplexity or self.perplexity,
             last=other.last or self.last,
+            history=other.history or self.history,
             constants={**constants, **other.constants},
         )
 
