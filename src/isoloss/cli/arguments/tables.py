@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WHERE = "write it like source=mine, precision=bf16,w4 or params=10M..1B"
 #: Arguments of `read` that are no columns.
-_NO_COLUMNS = ("columns", "perplexity", "last", "map", "strict")
+_NO_COLUMNS = ("columns", "perplexity", "last", "history", "map", "strict")
 SET = "write it like source=mine or tokens=30B"
 
 
@@ -34,9 +34,9 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
         reading = replace(reading, precision=constants.pop("precision", None))
     elif "precision" in constants:
         raise Refused("the precision of all rows is given twice, by --precision and --set")
-    with waiting(f"reading {', '.join(names)}"):
+    with waiting(f"reading {in_words(names)}"):
         parts = [_read(name, names, reading, constants) for name in names]
-        own = [None if is_table(name) else Path(name).name for name in names]
+        own = [None if is_table(name) else _called(name) for name in names]
         runs = il.runs.joined(parts, own)
     _say_how_read(parts, reading)
     for text, column, value in conditions:
@@ -74,6 +74,15 @@ def _say_how_read(parts: Sequence[Runs], reading: Reading) -> None:
     say(f"kept how it is read as {il.files.save(found.map, reading.map)}")
 
 
+def in_words(names: Sequence[str]) -> str:
+    """Tables as they were named, addresses of trackers without their passwords."""
+    return ", ".join(il.runs.without_secrets(name) for name in names)
+
+
+def _called(name: str) -> str:
+    return il.runs.without_secrets(name) if il.runs.is_source(name) else Path(name).name
+
+
 def is_table(name: str) -> bool:
     """Whether a public table has this name."""
     return name in il.runs.TABLES
@@ -93,6 +102,7 @@ def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str
         precision=reading.precision,
         perplexity=reading.perplexity,
         last=reading.last,
+        history=reading.history,
         map=reading.map if reading.map is not None and reading.map.exists() else None,
         strict=reading.strict,
         **constants,
