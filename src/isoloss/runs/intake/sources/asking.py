@@ -5,10 +5,11 @@ sentence without credentials.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from typing import Any
@@ -117,6 +118,25 @@ def client(module: str, extra: str) -> Any:
         raise RunsError(
             f"the package {own} cannot be loaded ({error}): pip install 'isoloss[{extra}]'"
         ) from None
+
+
+@contextmanager
+def environment(settings: Mapping[str, str], replace: bool = False) -> Iterator[None]:
+    """Variables of the environment for as long as a client is asked; those that a user set stay,
+    unless `replace`.
+    """
+    before = {name: os.environ.get(name) for name in settings}
+    mine = {k: v for k, v in settings.items() if replace or before[k] is None}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name in mine:
+            was = before[name]
+            if was is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = was
 
 
 @contextmanager

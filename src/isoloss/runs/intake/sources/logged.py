@@ -69,7 +69,8 @@ def logged_rows(frame: pl.DataFrame, provenance: Mapping[str, Provenance]) -> li
         text = json.dumps(known, sort_keys=True, default=str)
         digest = hashlib.sha256(f"{text}{seen[text] or ''}".encode()).hexdigest()[:32]
         seen[text] += 1
-        more = {k: None if _is_nan(v) else v for k, v in row.items() if k not in BY_NAME}
+        # A loss that is not a number is no metric of a tracker, and is kept beside the others.
+        more = {k: v for k, v in row.items() if k not in BY_NAME or _is_nan(v)}
         out.append(_logged(known, more, digest, provenance.get(str(known.get("source")))))
     return out
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.files import did_you_mean, shown
-from isoloss.runs.intake.sources.asking import client
+from isoloss.runs.intake.sources.asking import client, environment
 from isoloss.runs.intake.sources.histories import at_steps
 from isoloss.runs.intake.sources.local import check_sqlite
-from isoloss.runs.intake.sources.logged import HASH, KIND, LoggedRun, all_ours, row_of
+from isoloss.runs.intake.sources.logged import HASH, KIND, STATUS, LoggedRun, all_ours, row_of
 from isoloss.runs.intake.sources.secrets import without_secrets
 from isoloss.runs.intake.sources.source import SOURCES, LoggedResult, Sent, Source, TrackedRow
 from isoloss.runs.problems import RunsError
@@ -118,14 +118,8 @@ def _check_there(uri: str) -> None:
 @contextmanager
 def _asked(uri: str) -> Iterator[Any]:
     """A client of the server, with times that end."""
-    before = {name: os.environ.get(name) for name in SETTINGS}
-    os.environ.update({name: value for name, value in SETTINGS.items() if before[name] is None})
-    try:
+    with environment(SETTINGS):
         yield client("mlflow.tracking", "mlflow").MlflowClient(tracking_uri=uri)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
 
 
 def _experiment(asked: Any, name: str) -> str:
@@ -163,12 +157,17 @@ def _facts(run: Any, children: Mapping[str | None, int]) -> dict[str, Any]:
     return {
         "run_id": info.run_id,
         "run_name": data.tags.get(NAME),
-        "status": info.status,
+        "status": data.tags.get(STATUS, info.status),
         "duration_s": took,
         **nested,
         **{f"params.{k}": v for k, v in data.params.items()},
-        **{f"tags.{k}": v for k, v in data.tags.items() if k != NAME},
+        **{f"tags.{k}": v for k, v in data.tags.items() if not _is_told(k)},
     }
+
+
+def _is_told(tag: str) -> bool:
+    """Whether what a tag says is in another column already."""
+    return tag == NAME or tag.startswith("isoloss.")
 
 
 def _evaluations(asked: Any, run: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -208,4 +207,4 @@ def _log(asked: Any, run: str, params: Mapping[str, Any], metrics: Mapping[str, 
     )
 
 
-SOURCES.register("mlflow", Source(FORM, rows, send, send_result))
+SOURCES.register("mlflow", Source(FORM, rows, send, send_result, package="mlflow"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isoloss.runs.intake.sources.asking import address_of, saying
+from isoloss.runs.intake.sources.asking import address_of, client, saying
 from isoloss.runs.intake.sources.logged import LoggedRun
 from isoloss.runs.intake.sources.secrets import without_secrets
 from isoloss.runs.intake.sources.source import SOURCES, LoggedResult, Sent
@@ -12,11 +12,13 @@ from isoloss.runs.problems import RunsError
 
 
 def check_sendable(word: str) -> None:
-    """Raise RunsError where nothing can be written to an address."""
+    """Raise RunsError where nothing can be written to an address, or its client is not there."""
     source, _ = address_of(word)
     if source.send is None or source.send_result is None:
         able = [f"{n}:{s.form}" for n, s in SOURCES.items() if s.send and s.send_result]
         raise RunsError(f"cannot write to {without_secrets(word)}; accepted are {', '.join(able)}")
+    if source.package is not None:
+        client(source.package, word.partition(":")[0])
 
 
 def send_to(word: str, what: Sequence[LoggedRun] | LoggedResult) -> Sent:

@@ -88,12 +88,16 @@ class Source:
         run unless it is there; None where nothing can be written.
     send_result
         The same for a saved result.
+    package
+        The client that writing needs, which is asked for before any work; its extra has the name
+        of the source.
     """
 
     form: str
     rows: Callable[[str, Sequence[str]], Sequence[TrackedRow]]
     send: Callable[[str, Sequence[LoggedRun]], Sent] | None = None
     send_result: Callable[[str, LoggedResult], Sent] | None = None
+    package: str | None = None
 
 
 def _shipped() -> None:

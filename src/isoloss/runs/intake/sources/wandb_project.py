@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoloss.runs.intake.sources.asking import client
+from isoloss.runs.intake.sources.asking import client, environment
 from isoloss.runs.intake.sources.histories import at_steps
-from isoloss.runs.intake.sources.logged import HASH, KIND, LoggedRun, all_ours, row_of
+from isoloss.runs.intake.sources.logged import HASH, KIND, STATUS, LoggedRun, all_ours, row_of
 from isoloss.runs.intake.sources.source import SOURCES, LoggedResult, Sent, Source, TrackedRow
 from isoloss.runs.problems import RunsError
 
@@ -81,7 +81,9 @@ def _path(where: str) -> str:
 
 
 def _api() -> Any:
-    return client("wandb", "wandb").Api(timeout=TIMEOUT)
+    # On a terminal that is none, the client refuses in a sentence where it would ask for a key.
+    with environment({"TERM": "dumb"}, replace=True):
+        return client("wandb", "wandb").Api(timeout=TIMEOUT)
 
 
 def _runs(api: Any, path: str) -> list[Any]:
@@ -107,12 +109,14 @@ def _facts(run: Any) -> dict[str, Any]:
     return {
         "id": run.id,
         "name": run.name,
-        "state": run.state,
+        "state": _tags(run.config).get(STATUS, run.state),
         "created_at": str(run.created_at),
         "tags": " ".join(str(tag) for tag in run.tags or ()),
         # Called group there, which for isoloss are rows that are not independent.
         "run_group": getattr(run, "group", None),
-        **_named("config", {k: v for k, v in run.config.items() if not k.startswith("_")}),
+        **_named(
+            "config", {k: v for k, v in run.config.items() if not k.startswith("_") and k != OURS}
+        ),
     }
 
 
@@ -155,10 +159,11 @@ def _begin(entity: str, project: str, name: str, config: dict[str, Any], **more:
     # Offline the files are what is kept; else they are but a copy of what the server has.
     folder = None if _offline() else tempfile.gettempdir()
     settings = wandb.Settings(silent=True, console="off", init_timeout=float(3 * TIMEOUT))
-    return wandb.init(
-        entity=entity, project=project, name=name, config=config, settings=settings, dir=folder,
-        reinit="create_new", **more,
-    )  # fmt: skip
+    with environment({"TERM": "dumb"}, replace=True):
+        return wandb.init(
+            entity=entity, project=project, name=name, config=config, settings=settings,
+            dir=folder, reinit="create_new", **more,
+        )  # fmt: skip
 
 
-SOURCES.register("wandb", Source(FORM, rows, send, send_result))
+SOURCES.register("wandb", Source(FORM, rows, send, send_result, package="wandb"))
