@@ -1,25 +1,30 @@
 """Runs in real trackers: each is filled by its own client, and read by isoloss.
 
-W&B's server cannot be started here: its client runs offline, and its API is tested with a fake in
-``tests/runs/sources``.
+W&B's server cannot be had: its client writes offline, and reads from a server of ours that answers
+its queries of runs; histories and what was written are read from a fake client alone, in
+``tests/runs/intake/test_runs_sources.py``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isoloss.files import load
 from isoloss.laws import preset
-from isoloss.runs import Run, Runs, RunsError, log_result, log_runs, read
+from isoloss.runs import EndingTaken, Run, Runs, RunsError, log_result, log_runs, read
 
 pytestmark = [
     pytest.mark.extras,
@@ -232,9 +237,9 @@ def study(tmp_path: Path) -> str:
 OPTUNA = {"params": "params_n_params", "tokens": "user_attrs_tokens", "loss": "value"}
 
 
-@pytest.mark.filterwarnings("ignore:column 'state'")
 def test_optuna_gives_trials_and_their_states(study: str) -> None:
-    runs = read(study, columns=OPTUNA, precision="bf16")
+    with pytest.warns(EndingTaken):
+        runs = read(study, columns=OPTUNA, precision="bf16")
     assert rows(runs) == sorted(RUNS)
     assert runs["status"].tolist() == ["ok"] * 3 + ["unfinished"] * 2
     assert "trial 3" in runs["reason"][3]
@@ -335,6 +340,97 @@ def test_wandb_writes_offline(tmp_path: Path, monkeypatch) -> None:
     held = b"".join(path.read_bytes() for path in written)
     assert b"isoloss.row" in held
     assert b"w4 a8" in held
+
+
+class Answers(BaseHTTPRequestHandler):
+    """What W&B's server says to the queries of its client: who is asking, and the runs of me/lm."""
+
+    def log_message(self, *said: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = json.loads(sent) if sent.startswith(b"{") else {"query": ""}
+        status = 403 if (asked.get("variables") or {}).get("project") == "secret" else 200
+        text = json.dumps({"data": self.data(asked)}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def data(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "runs(" not in asked["query"]:
+            user = {"id": "1", "username": "me", "entity": "me", "flags": "{}", "admin": False}
+            return {"viewer": {**user, "teams": {"edges": []}}}
+        if asked["variables"]["project"] != "lm":
+            return {"project": None}
+        # A page for each run, as the client follows them.
+        k = int(asked["variables"]["cursor"] or 0)
+        edge = {"node": self.node(k), "cursor": str(k + 1)}
+        page = {"endCursor": str(k + 1), "hasNextPage": k + 1 < len(RUNS)}
+        runs = {"edges": [edge], "pageInfo": page}
+        return {"project": {"internalId": "1", "runCount": 3, "readOnly": False, "runs": runs}}
+
+    def node(self, k: int) -> dict[str, Any]:
+        n, d, loss = RUNS[k]
+        config = {"model": {"value": {"n_params": n}}, "_wandb": {"value": {"v": 1}}}
+        own = {
+            "name": f"id{k}", "displayName": "brisk", "tags": ["a"], "group": "g",
+            "state": "finished" if k < 2 else "crashed", "createdAt": "2026-11-01T00:00:00",
+            "config": json.dumps(config),
+            "summaryMetrics": json.dumps({"eval/loss": loss, "tokens": d, "_step": 3}),
+        }  # fmt: skip
+        none = ("sweepName", "jobType", "commit", "heartbeatAt", "description", "notes")
+        user = {"name": "me", "username": "me"}
+        own |= {"id": "x", "readOnly": False, "systemMetrics": "{}", "user": user}
+        return own | dict.fromkeys(none)
+
+
+@pytest.fixture
+def wandb_server(monkeypatch) -> Iterator[None]:
+    pytest.importorskip("wandb")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        yield
+        server.shutdown()
+
+
+def test_wandb_gives_the_runs_of_every_page(wandb_server: None) -> None:
+    columns = {"params": "config.model.n_params", "tokens": "summary.tokens"}
+    columns |= {"loss": "summary.eval/loss"}
+    with pytest.warns(EndingTaken):
+        runs = read("wandb:me/lm", columns=columns, precision="bf16")
+    assert rows(runs) == sorted(RUNS[:2])
+    assert runs["status"].tolist() == ["ok", "ok", "unfinished"]
+    assert runs["id"].tolist() == ["id0", "id1", "id2"]
+
+
+@pytest.mark.parametrize(
+    ("project", "said"),
+    [("ml", "Could not find project ml"), ("secret", "there is no permission")],
+)
+def test_wandb_says_what_is_wrong(project: str, said: str, wandb_server: None) -> None:
+    with pytest.raises(RunsError, match=f"cannot read wandb:me/{project}: ") as refused:
+        read(f"wandb:me/{project}")
+    assert said in str(refused.value)
+    assert "0000" not in str(refused.value)
+
+
+def test_a_command_loads_no_client_unless_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("params,tokens,precision,loss\n1M,20M,w4,4.0\n")
+    clients = "{'mlflow', 'wandb', 'optuna', 'tensorboard', 'trackio', 'sqlalchemy', 'pandas'}"
+    code = (
+        "import sys\nfrom isoloss.cli import main\nsys.argv = ['isoloss', 'runs', 'mine.csv']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print('loaded', {clients} & {{name.partition('.')[0] for name in sys.modules}})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert run.stdout.endswith("loaded set()\n")
 
 
 def test_wandb_without_a_key_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
