@@ -42,16 +42,21 @@ def along(loss: float) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def server(store: Path) -> Iterator[str]:
     """A tracking server of MLflow on SQLite, of this test alone."""
     pytest.importorskip("mlflow.server")
-    folder = tmp_path_factory.mktemp("mlflow")
+    folder = store.parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    artifacts = ["--artifacts-destination", str(folder / "artifacts")]
-    words = [sys.executable, "-m", "mlflow", "server", *store, *artifacts, "--port", str(port)]
+    kept = ["--backend-store-uri", f"sqlite:///{store}"]
+    kept += ["--artifacts-destination", str(folder / "artifacts")]
+    words = [sys.executable, "-m", "mlflow", "server", *kept, "--port", str(port)]
     with (folder / "log").open("w") as log:
         running = subprocess.Popen(
             [*words, "--workers", "1"],
@@ -191,6 +196,15 @@ def test_mlflow_says_what_is_wrong_without_a_password(address: str, said: str, f
         read(f"mlflow:{address.format(server=filled)}", columns=MLFLOW, precision="bf16")
     assert said in str(refused.value)
     assert "sesame" not in str(refused.value)
+
+
+def test_mlflow_is_read_from_its_database_without_a_server(
+    filled: str, store: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = read(f"mlflow:sqlite:///{store}#lm", columns=MLFLOW, precision="bf16")
+    assert rows(runs) == sorted(RUNS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_experiment_is_refused(server: str) -> None:

@@ -129,6 +129,17 @@ def test_what_is_written_reads_back_as_the_same_table(
     assert again.understood is None or again.understood.is_plain
 
 
+def test_many_further_columns_are_kept_whole(mlflow: FakeMlflow, few: Runs) -> None:
+    wide = few.with_columns(**{f"column_{k}": [f"{k}" + "x" * 40] * 4 for k in range(300)})
+    log_runs(wide, "mlflow:http://h#lm")
+    tags = mlflow.experiments["lm"]["r0"].data.tags
+    assert max(map(len, tags.values())) <= 4000
+    assert read("mlflow:http://h#lm") == wide
+    tags["isoloss.more.1"] = "{"
+    with pytest.raises(RunsError, match=r"the tags isoloss\.more\.0 and following"):
+        read("mlflow:http://h#lm")
+
+
 def test_settings_are_params_the_loss_a_metric_and_the_rest_tags(mlflow: FakeMlflow) -> None:
     own = read("isoloss2026").take([0])
     log_runs(own, "mlflow:http://h#lm")
@@ -187,6 +198,7 @@ def test_a_result_is_logged_with_its_file_and_is_no_run(mlflow: FakeMlflow, few:
         ("wandb:", "'wandb:' names nothing; write it like wandb:entity/project"),
         ("optuna:study", "names no study; write it like optuna:sqlite:///FILE#study"),
         ("optuna:sqlite:///no.db#s", "cannot read 'no.db': it is not there"),
+        ("optuna:sqlite+pysqlite:///no.db#s", "cannot read 'no.db': it is not there"),
         ("tensorboard:no", "cannot read 'no': there is no such folder"),
         ("tensorboard:.", "'.' holds no event files of TensorBoard"),
         ("trackio:no.db", "cannot read 'no.db': it is not there"),

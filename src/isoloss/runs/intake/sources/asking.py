@@ -93,7 +93,8 @@ def open_source(word: str, history: Sequence[str] = ()) -> Opened:
     _check(found, word)
     runs = [without_secrets(row.run) for row in found]
     frame = from_rows([dict(row.values) for row in found], name, range(1, len(found) + 1))
-    if "children" in frame.columns and (frame["children"] > 0).any():
+    counted = "children" in frame.columns and frame["children"].dtype.is_numeric()
+    if counted and (frame["children"] > 0).any():
         parents = len({run for run, n in zip(runs, frame["children"], strict=True) if n})
         warnings.warn(
             f"{parents} runs of {name} have others nested under them and are rows like those; keep "

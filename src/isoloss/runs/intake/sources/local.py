@@ -5,6 +5,7 @@ Reading never writes, so an SQLite file must exist, and hold the tables of its t
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +14,8 @@ from pathlib import Path
 from isoloss.files import shown
 from isoloss.runs.problems import RunsError
 
-SQLITE = "sqlite:///"
+#: An address of an SQLite file, and the path in it.
+SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]*)")
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def check_sqlite(uri: str, table: str, tracker: str) -> None:
     """Raise RunsError where the SQLite file of an address is not one of the tracker; other
     addresses pass.
     """
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE).partition("?")[0])
-        with opened_readonly(path, table, tracker):
+    found = SQLITE.match(uri)
+    if found is not None:
+        with opened_readonly(Path(found[1]), table, tracker):
             pass

@@ -19,12 +19,15 @@ from typing import Any
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME
+from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 
 #: Columns that are results.
 METRICS = ("loss", "loss_se")
 #: How a run is known as ours, and what else the tags hold.
 HASH, KIND = "isoloss.row", "isoloss.kind"
+#: Letters of a tag that every tracker takes: further columns are written in pieces.
+PIECE = 4000
 STATUS, REASON, MORE = "isoloss.status", "isoloss.reason", "isoloss.more"
 
 
@@ -81,7 +84,10 @@ def _logged(
     settings = [k for k in BY_NAME if k in row and k not in (*METRICS, "status", "reason")]
     tags = {HASH: digest, "isoloss.version": version("isoloss"), STATUS: str(row["status"])}
     tags |= {REASON: str(row["reason"])} if "reason" in row else {}
-    tags |= {MORE: json.dumps(more, default=str)} if more else {}
+    text = json.dumps(more, default=str) if more else ""
+    tags |= {
+        f"{MORE}.{k}": text[at : at + PIECE] for k, at in enumerate(range(0, len(text), PIECE))
+    }
     if whose is not None:
         tags |= {"isoloss.licence": whose.licence, "isoloss.citation": whose.citation}
     name = " ".join(_short(row[k]) for k in ("params", "tokens", "precision") if k in row)
@@ -106,15 +112,23 @@ def row_of(
         As `logged_rows` gave them.
     ended
         Whether it was written to the end; one that was not is unfinished.
+
+    Raises
+    ------
+    RunsError
+        What the tags hold of further columns was changed there.
     """
     row = {k: v for k, v in params.items() if k in BY_NAME}
     row |= {k: metrics[k] for k in METRICS if k in metrics}
     row["status"] = tags.get(STATUS, "ok") if ended else "unfinished"
     row["reason"] = tags.get(REASON)
+    pieces = (tags.get(f"{MORE}.{k}", "") for k in range(len(tags)))
     try:
-        more = json.loads(tags.get(MORE) or "{}")
+        more = json.loads("".join(pieces) or "{}")
     except ValueError:
-        more = {}
+        raise RunsError(
+            f"the tags {MORE}.0 and following of a run hold no columns: they were changed there"
+        ) from None
     return row | {str(k): v for k, v in more.items() if k not in row}
 
 

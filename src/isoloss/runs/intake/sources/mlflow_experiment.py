@@ -30,8 +30,8 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"
-#: Runs of one page, and letters of a tag and a param that every server takes.
-PAGE, MOST_TAG, MOST_PARAM = 1000, 5000, 500
+#: Runs of one page.
+PAGE = 1000
 #: How a run of each status of ours ends there; one that is excluded did end.
 ENDS = {"ok": "FINISHED", "excluded": "FINISHED", "diverged": "FAILED", "unfinished": "KILLED"}
 
@@ -189,9 +189,10 @@ def _written(info: Any) -> bool:
 
 
 def _write(asked: Any, experiment: str, run: LoggedRun, start: int, begun: str | None) -> None:
-    tags = {k: v if len(v) <= MOST_TAG else f"{v[: MOST_TAG - 3]}..." for k, v in run.tags.items()}
     if begun is None:
-        made = asked.create_run(experiment, start_time=start, tags=tags, run_name=run.name)
+        made = asked.create_run(
+            experiment, start_time=start, tags=dict(run.tags), run_name=run.name
+        )
         begun = str(made.info.run_id)
     _log(asked, begun, run.params, run.metrics)
     asked.set_terminated(begun, ENDS.get(run.status, "FINISHED"))
@@ -202,7 +203,7 @@ def _log(asked: Any, run: str, params: Mapping[str, Any], metrics: Mapping[str, 
     now = int(time.time() * 1000)
     asked.log_batch(
         run,
-        params=[entities.Param(k, str(v)[:MOST_PARAM]) for k, v in params.items()],
+        params=[entities.Param(k, str(v)) for k, v in params.items()],
         metrics=[entities.Metric(k, float(v), now, 0) for k, v in metrics.items()],
     )
 

@@ -34,16 +34,17 @@ def rows(where: str, history: Sequence[str]) -> list[TrackedRow]:
     check_sqlite(uri, "studies", "Optuna")
     optuna = client("optuna", "optuna")
     # No table is made in a database that has none.
-    engine = {} if uri.startswith(SQLITE) else {"connect_args": {"connect_timeout": TIMEOUT}}
+    engine = {} if SQLITE.match(uri) else {"connect_args": {"connect_timeout": TIMEOUT}}
     storage = optuna.storages.RDBStorage(uri, engine_kwargs=engine, skip_table_creation=True)
     try:
-        names = {study.study_name: study._study_id for study in storage.get_all_studies()}
+        names = [study.study_name for study in storage.get_all_studies()]
         if name not in names:
             meant = did_you_mean(name, names, 1, 0.6) or (
-                f"there are {', '.join(list(names)[:10]) or 'none'}"
+                f"there are {', '.join(names[:10]) or 'none'}"
             )
             raise RunsError(f"there is no study {name!r}; {meant}")
-        trials = storage.get_all_trials(names[name], deepcopy=False)
+        study = storage.get_study_id_from_name(name)
+        trials = storage.get_all_trials(study, deepcopy=False)
     finally:
         storage.remove_session()
         storage.engine.dispose()

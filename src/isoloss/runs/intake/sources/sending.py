@@ -18,7 +18,8 @@ def check_sendable(word: str) -> None:
         able = [f"{n}:{s.form}" for n, s in SOURCES.items() if s.send and s.send_result]
         raise RunsError(f"cannot write to {without_secrets(word)}; accepted are {', '.join(able)}")
     if source.package is not None:
-        client(source.package, word.partition(":")[0])
+        with saying(f"cannot write to {without_secrets(word)}"):
+            client(source.package, word.partition(":")[0])
 
 
 def send_to(word: str, what: Sequence[LoggedRun] | LoggedResult) -> Sent:

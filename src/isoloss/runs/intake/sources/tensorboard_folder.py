@@ -44,7 +44,7 @@ def rows(where: str, history: Sequence[str]) -> list[TrackedRow]:
         raise RunsError(f"{shown(top)} holds no event files of TensorBoard ({EVENTS})")
     out = []
     for found in _united([_read(each) for each in folders]):
-        name = str(found.path.relative_to(top)) if found.path != top else top.name
+        name = str(found.path.relative_to(top)) if found.path != top else top.resolve().name
         facts = {"run": name, "state": found.state}
         facts |= {f"hparams.{k}": v for k, v in found.settings.items()}
         for each in _steps(found, history) if history else [_last(found)]:
@@ -118,7 +118,8 @@ def _united(folders: Sequence[_Folder]) -> list[_Folder]:
 
 def _last(found: _Folder) -> dict[str, Any]:
     """The last value of every scalar, and the last step."""
-    lasts = {f"scalars.{k}": max(v, key=_step)[1] for k, v in found.scalars.items() if v}
+    # Of a step that was logged twice, by a run that was resumed, the later value.
+    lasts = {f"scalars.{k}": max(v[::-1], key=_step)[1] for k, v in found.scalars.items() if v}
     steps = [step for values in found.scalars.values() for step, _ in values]
     return {"step": max(steps, default=None), **lasts}
 
