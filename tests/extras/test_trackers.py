@@ -67,7 +67,7 @@ def server(store: Path) -> Iterator[str]:
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while not answers(port):
             assert running.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < until, (folder / "log").read_text()

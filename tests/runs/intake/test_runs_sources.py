@@ -248,6 +248,13 @@ def test_what_a_client_raises_is_one_sentence_without_credentials(
         assert "\n" not in str(refused.value)
 
 
+def test_a_database_of_mlflow_needs_all_of_it(mlflow: FakeMlflow, monkeypatch) -> None:
+    home = SOURCES.home("mlflow")  # loads all, in their order
+    monkeypatch.setattr(f"{home}.find_spec", lambda name: None)
+    with pytest.raises(RunsError, match="without its server needs the package mlflow"):
+        read("mlflow:postgresql://me:sesame@h/db#lm")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

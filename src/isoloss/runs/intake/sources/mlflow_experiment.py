@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"
+#: Addresses that the small client of the extra does not know.
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 #: Runs of one page.
 PAGE = 1000
 #: How a run of each status of ours ends there; one that is excluded did end.
@@ -118,6 +121,10 @@ def _check_there(uri: str) -> None:
 @contextmanager
 def _asked(uri: str) -> Iterator[Any]:
     """A client of the server, with times that end."""
+    if uri.startswith(DATABASES) and find_spec("sqlalchemy") is None:
+        raise RunsError(
+            "a database of MLflow without its server needs the package mlflow: pip install mlflow"
+        )
     with environment(SETTINGS):
         yield client("mlflow.tracking", "mlflow").MlflowClient(tracking_uri=uri)
 
