@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 
 import isoloss as il
-from isoloss.cli.arguments import FIGURES, READ, TABLES
+from isoloss.cli.arguments import FIGURES, READ, TABLES, TRACKERS
 from isoloss.cli.entry import VERBS, Verb
 from isoloss.cli.manual.examples import FIRST
 from isoloss.cli.manual.signature import spread
@@ -75,6 +75,7 @@ def test_lists_in_a_help_are_those_of_the_rooms(shell, monkeypatch: pytest.Monke
         assert ", ".join(il.plans.MACHINES) in shell(verb, "--help").stdout
     assert tuple(il.plots.SUFFIXES) == FIGURES
     assert set(TABLES) < set(READ)
+    assert {*TRACKERS} == {f"{name}:{each.form}" for name, each in il.runs.SOURCES.items()}
 
 
 def test_help_lists_a_machine_and_a_law_of_ones_own_and_the_page_leaves_them_out(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+import isoloss as il
 from isoloss.files import load
 from isoloss.laws import preset
+from isoloss.runs import LoggedResult, LoggedRun, Sent, TrackedRow
 
 MAP = ("--column", "params=size_M*1e6", "--column", "tokens=D*1e9", "--column", "loss=val/loss")
 
@@ -127,3 +130,72 @@ def test_two_files_are_two_sources_until_told_otherwise(shell):
     assert "source" in shell("runs", "a.csv", "b.csv").stdout
     assert "a.csv (2), b.csv (2)" in shell("runs", "a.csv", "b.csv").stdout
     assert "a.csv (2)" not in shell("runs", "a.csv", "b.csv", "--set", "source=me").stdout
+
+
+@pytest.fixture
+def tracker() -> Iterator[list[LoggedRun | LoggedResult]]:
+    """A source "mine", which gives a run, and what was sent to it."""
+    before = il.runs.SOURCES.state()
+    sent: list[LoggedRun | LoggedResult] = []
+
+    def send(where: str, what: list[LoggedRun] | LoggedResult) -> Sent:
+        each = what if isinstance(what, list) else [what]
+        sent.extend(each)
+        return Sent(f"mine:{where}", len(each))
+
+    def rows(where: str, history: Sequence[str]) -> list[TrackedRow]:
+        steps = range(3) if history else [2]
+        run = {"params": 1e6, "precision": "w4", "run": "r1"}
+        each = [{"tokens": 1e6 * (s + 1), "loss": 5.0 - s, "step": s} for s in steps]
+        return [TrackedRow("r1", run | step) for step in each]
+
+    il.runs.SOURCES.register("mine", il.runs.Source("PLACE", rows, send, send))
+    yield sent
+    il.runs.SOURCES.restore(before)
+
+
+def test_a_command_takes_a_tracker_as_a_table(shell, tracker):
+    words = ("mine://me:sesame@h/lm", "--history", "loss", "--last", "run")
+    found = shell("runs", *words, "-o", "clean.csv")
+    assert found.exit_code == 0, found.stderr
+    assert "mine://...@h/lm: 3 runs, 1 usable, 2 excluded" in found.stdout
+    assert "again" in found.stderr
+    assert "--history loss --last run" in found.stderr
+    assert shell("plot", "mine:h.db", "-o", "runs.svg").exit_code == 0
+    assert "sesame" not in found.stdout + found.stderr
+
+
+def test_a_table_and_a_plan_are_logged_to_a_tracker(shell, tracker):
+    plain = ("params,tokens,precision,loss", "1M,20M,w4,4.0", "1M,40M,w4,3.9")
+    Path("mine.csv").write_text("\n".join(plain))
+    found = shell("runs", "mine.csv", "--to", "mine:here")
+    assert found.exit_code == 0, found.stderr
+    assert "logged 2 runs to mine:here" in found.stderr
+    assert [run.metrics["loss"] for run in tracker] == [4.0, 3.9]
+    plan = ("plan", "kumar2024", "--train", "1e18flop", "--hardware", "linear-bits")
+    words = (*plan, "--precision", "w6 a6 kv6,bf16", "--draws", "3", "--to", "mine:here", "--json")
+    planned = shell(*words)
+    assert planned.exit_code == 0, planned.stderr
+    best = json.loads(planned.stdout)["choices"][0]
+    assert (tracker[2].kind, tracker[2].params["precision"]) == ("plan", best["precision"])
+    assert tracker[2].metrics["loss"] == best["loss"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("runs", "mine.csv", "--to", "trackio:lm"), "cannot write to trackio:lm; accepted are ml"),
+        (("runs", "mine.csv", "--to", "mine.csv"), "'mine.csv' names no tracker; "),
+        (("plan", "kumar2024", "--to", "wandb:"), "'wandb:' names nothing; write it like wandb:en"),
+        (("runs", "mlflow:http://h"), "names no experiment; write it like mlflow:URI#experiment"),
+        (
+            ("runs", "mine.csv", "--set", "history=loss"),
+            "have no column 'history'; see --history",
+        ),
+        (("runs", "--to", "wandb:me/lm"), "name at least one table to read"),
+    ],
+)
+def test_a_place_that_takes_nothing_is_refused_before_any_work(shell, words, message):
+    found = shell(*words)
+    assert found.exit_code != 0
+    assert message in found.stderr

@@ -6,12 +6,22 @@ from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.grid import Grid
 from isoloss.runs.intake import (
     READERS,
+    SOURCES,
+    LoggedResult,
+    LoggedRun,
     Opened,
     Origin,
     Reader,
+    Sent,
+    Source,
     TableMap,
+    TrackedRow,
     Understood,
     check_once,
+    check_sendable,
+    client,
+    is_source,
+    without_secrets,
 )
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
@@ -19,6 +29,7 @@ from isoloss.runs.problems import (
     DownloadError,
     EndingTaken,
     LossConverted,
+    NestedRuns,
     NothingUsable,
     OddCounts,
     PerplexitySuspected,
@@ -65,16 +76,19 @@ from isoloss.runs.sweeps import (
     sweep,
 )
 from isoloss.runs.table import Runs
+from isoloss.runs.tracking import log_result, log_runs
 
 # fmt: off
 __all__ = [
-    "COLUMNS", "ENDS", "METRICS", "MODELS", "READERS", "SHAPES", "STORES", "TABLES", "WRITERS",
-    "Column", "Crew", "Decoder", "DownloadError", "EndingTaken", "Flops", "Grid", "GroupedHeads",
-    "LatentHeads", "LossConverted", "Matrix", "Metric", "Mixture", "NothingUsable", "OddCounts",
-    "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance", "PublicTable",
-    "PublishedModel", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning",
-    "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrajectoriesFound",
-    "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "check_once",
-    "compact", "cores", "data_folder", "joined", "metric_of", "names_in", "nearest_models",
-    "number", "outlook", "own_precisions", "read", "read_config", "save_frame", "sweep",
+    "COLUMNS", "ENDS", "METRICS", "MODELS", "READERS", "SHAPES", "SOURCES", "STORES", "TABLES",
+    "WRITERS", "Column", "Crew", "Decoder", "DownloadError", "EndingTaken", "Flops", "Grid",
+    "GroupedHeads", "LatentHeads", "LoggedResult", "LoggedRun", "LossConverted", "Matrix", "Metric",
+    "Mixture", "NestedRuns", "NothingUsable", "OddCounts", "Opened", "Origin", "Outlook",
+    "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel", "PublishedShape",
+    "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Sent", "Source", "Store", "StoreError",
+    "Swept", "TableMap", "Task", "TaskState", "TrackedRow", "TrajectoriesFound", "Understood",
+    "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "check_once", "check_sendable",
+    "client", "compact", "cores", "data_folder", "is_source", "joined", "log_result", "log_runs",
+    "metric_of", "names_in", "nearest_models", "number", "outlook", "own_precisions", "read",
+    "read_config", "save_frame", "sweep", "without_secrets",
 ]

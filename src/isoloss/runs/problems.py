@@ -36,6 +36,10 @@ class TrajectoriesFound(RunsWarning):
     """Rows look like evaluations along runs, which no column ``group`` says."""
 
 
+class NestedRuns(RunsWarning):
+    """A tracker holds runs under which others are nested, as a search and its trials."""
+
+
 class NothingUsable(RunsWarning):
     """No row of the table can be used."""
 

@@ -25,16 +25,20 @@ from isoloss.runs.intake import (
     check_once,
     checked,
     frame_of,
+    is_source,
     map_for,
     not_last,
     noted,
     open_file,
+    open_source,
     say_trajectories,
+    sources_in_words,
     summing_up,
     told_apart,
     understood,
     with_constant,
     with_reasons,
+    without_secrets,
     without_unit,
 )
 from isoloss.runs.numbers import number
@@ -57,6 +61,7 @@ def read(
     precision: str | None = None,
     perplexity: bool | str = False,
     last: str | None = None,
+    history: str | None = None,
     map: TableMap | str | Path | Mapping[str, TableMap | str | Path] | None = None,
     strict: bool = False,
     **constants: Any,
@@ -66,8 +71,9 @@ def read(
     Parameters
     ----------
     source
-        A path (its ending is one of `READERS`), the name of a public table (`TABLES`), a data
-        frame, a `Store`, `Runs`, a `Run`, or a list of these, which are joined.
+        A path (its ending is one of `READERS`), a tracker (`SOURCES`, as
+        "mlflow:URI#experiment"), the name of a public table (`TABLES`), a data frame, a `Store`,
+        `Runs`, a `Run`, or a list of these, which are joined.
     columns
         Which column of the file holds what: {"loss": "val_loss"} or ["loss=val_loss"]. Products
         and quotients of columns and numbers are taken too: {"tokens": "tokens (B)*1e9"}.
@@ -79,6 +85,9 @@ def read(
     last
         The column that names the run of each row, where rows are evaluations along runs: all but
         the last row of each, by tokens, are excluded.
+    history
+        Metrics of a tracker, with commas between: one row for every step at which all of them were
+        logged, with a column "step", in place of one row a run with the last values.
     map
         How a table was read before, as ``runs.understood.map`` or a file of it, or one for each
         file by its name, {"a.csv": "how_a.json"}; what is given beside it stands in its place.
@@ -105,12 +114,13 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
+        own |= {"last": last, "history": history}
         check_once(source)
         check_maps(source, map)
         parts = [
             read(
                 one,
-                **({} if _public(one) else own | {"last": last, "map": map_for(one, map)}),
+                **({} if _public(one) else own | {"map": map_for(one, map)}),
                 strict=strict,
                 **constants,
             )
@@ -118,6 +128,8 @@ def read(
         ]
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
+        if history:
+            raise RunsError(f"'{source}' is a public table; history is for trackers")
         if columns or precision or perplexity or last or map:
             raise RunsError(
                 f"'{source}' is a public table; columns, precision, perplexity, last and map "
@@ -127,7 +139,7 @@ def read(
     named = _named(columns, perplexity, constants)
     check_maps([source], map)
     asked = _map(map_for(source, map)).with_more(
-        TableMap(named, precision, bool(perplexity), last, constants)
+        TableMap(named, precision, bool(perplexity), last, constants, history)
     )
     table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
@@ -148,8 +160,12 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     """The checked rows of a table of the user's own, and how it was read; None of what was read
     before.
     """
-    opened = _opened(source)
-    path = Path(source) if isinstance(source, str | Path) else None
+    tracked = is_source(source)
+    if asked.history is not None and not tracked:
+        raise RunsError(f"history is for trackers: {sources_in_words()}")
+    metrics = [each.strip() for each in (asked.history or "").split(",") if each.strip()]
+    opened = open_source(source, metrics) if tracked else _opened(source)
+    path = Path(source) if not tracked and isinstance(source, str | Path) else None
     # A sheet may be called as a store is: runs.xlsx#old.db
     kept = path is not None and path.suffix.lower() in STORES and path.is_file()
     found = arranged(opened, asked, settled=kept)
@@ -195,6 +211,8 @@ def _source_of(source: Any, place: int) -> str | None:
         return None
     if isinstance(source, Store):
         return str(source.path)
+    if is_source(source):
+        return without_secrets(source)
     return str(source) if isinstance(source, str | Path) else f"table {place}"
 
 
@@ -237,8 +255,14 @@ def _opened(source: Any) -> Opened:
         return Opened(frame_of(source), Origin("the data frame"))
     path = Path(source)
     if isinstance(source, str) and not path.suffix and not _there(path):
-        meant = did_you_mean(source, TABLES, 1, 0.6) or f"public tables are {', '.join(TABLES)}"
-        raise RunsError(f"{shown(source)} is neither a file nor a public table; {meant}")
+        meant = did_you_mean(source, TABLES, 1, 0.6) or (
+            f"trackers are {sources_in_words()}"
+            if ":" in source
+            else f"public tables are {', '.join(TABLES)}"
+        )
+        raise RunsError(
+            f"{shown(without_secrets(source))} is neither a file nor a public table; {meant}"
+        )
     return open_file(path)
 
 

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
+from isoloss.cli.arguments.targets import (
+    A_TABLE,
+    FIGURES,
+    RESULTS,
+    TABLES,
+    TRACKERS,
+    check_target,
+)
 
 READING = "Reading the tables"
 FITTING = "The law and how it is fitted"
@@ -20,7 +27,7 @@ Tables = Annotated[
     list[str],
     typer.Argument(
         metavar="TABLE",
-        help=f"Files ({' '.join(READ)}) or public tables by name; 'isoloss runs' lists those.",
+        help=f"{A_TABLE}; 'isoloss runs' lists those.",
         show_default=False,
     ),
 ]
@@ -44,6 +51,15 @@ KeptTable = Annotated[
         metavar="FILE",
         rich_help_panel=OUTPUT,
         help=f"Keep the rows in this file ({' '.join(TABLES)}).",
+    ),
+]
+LogTo = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="TRACKER",
+        rich_help_panel=OUTPUT,
+        help=f"Log it to a tracker too ({' or '.join(TRACKERS[:2])}); what is there stays.",
     ),
 ]
 Level = Annotated[
@@ -153,6 +169,18 @@ class Reading:
             metavar="COLUMN",
             rich_help_panel=READING,
             help="The column that names runs, where rows are evaluations: keep each run's last.",
+        ),
+    ] = None
+    history: Annotated[
+        str | None,
+        typer.Option(
+            "--history",
+            metavar="METRICS",
+            rich_help_panel=READING,
+            help=(
+                "Of a tracker: a row for every step at which these metrics (with commas between) "
+                "were logged, not the last values of each run."
+            ),
         ),
     ] = None
     precision: Annotated[

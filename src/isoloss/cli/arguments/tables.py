@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WHERE = "write it like source=mine, precision=bf16,w4 or params=10M..1B"
 #: Arguments of `read` that are no columns.
-_NO_COLUMNS = ("columns", "perplexity", "last", "map", "strict")
+_NO_COLUMNS = ("columns", "perplexity", "last", "history", "map", "strict")
 SET = "write it like source=mine or tokens=30B"
 
 
@@ -39,9 +39,9 @@ def read_and_told(names: Sequence[str], reading: Reading) -> tuple[Runs, list[Un
         reading = replace(reading, precision=constants.pop("precision", None))
     elif "precision" in constants:
         raise Refused("the precision of all rows is given twice, by --precision and --set")
-    with waiting(f"reading {', '.join(names)}"):
+    with waiting(f"reading {in_words(names)}"):
         parts = [_read(name, names, reading, constants, maps) for name in names]
-        own = [None if is_table(name) else name for name in names]
+        own = [None if is_table(name) else _called(name) for name in names]
         runs = il.runs.joined(parts, own)
     told = {name: part.understood for name, part in zip(names, parts, strict=True)}
     _say_how_read(told, maps)
@@ -70,6 +70,15 @@ def _say_how_read(told: Mapping[str, Understood | None], maps: MapFiles) -> None
         say(sentence)
 
 
+def in_words(names: Sequence[str]) -> str:
+    """Tables as they were named, addresses of trackers without their passwords."""
+    return ", ".join(il.runs.without_secrets(name) for name in names)
+
+
+def _called(name: str) -> str:
+    return il.runs.without_secrets(name) if il.runs.is_source(name) else name
+
+
 def is_table(name: str) -> bool:
     """Whether a public table has this name."""
     return name in il.runs.TABLES
@@ -95,6 +104,7 @@ def _read(
         precision=reading.precision,
         perplexity=reading.perplexity,
         last=reading.last,
+        history=reading.history,
         map=maps.read_from(name),
         strict=reading.strict,
         **constants,

@@ -15,6 +15,13 @@ RESULTS = (".json",)
 READ = (
     ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".gz", ".bz2", ".xz", ".zst", ".db",
 )  # fmt: skip
+#: Trackers that are read as tables; the first two are written too.
+TRACKERS = (
+    "mlflow:URI#experiment", "wandb:entity/project", "tensorboard:FOLDER",
+    "optuna:sqlite:///FILE#study", "trackio:project",
+)  # fmt: skip
+#: What a table may be, as the help says it.
+A_TABLE = f"Files ({' '.join(READ)}), trackers ({' '.join(TRACKERS)}) or public tables by name"
 
 
 def check_target(path: Path | None, endings: tuple[str, ...], force: bool) -> None:

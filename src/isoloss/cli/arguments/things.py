@@ -30,7 +30,9 @@ def saved_or_law(word: str) -> Fit | Comparison | Law:
 
 
 def names_a_file(word: str) -> bool:
-    """Whether a word is a path: it is there, or has a folder or an ending."""
+    """Whether a word is a path or a tracker: it is there, or has a folder or an ending."""
+    if il.runs.is_source(word):
+        return True
     path = Path(word)
     if path.is_dir():
         raise Refused(f"cannot read '{word}': it is a folder")

@@ -1,16 +1,21 @@
-"""Results kept and drawn: a table first, so that nothing done depends on what may fail after it."""
+"""Results kept, drawn and logged: a table first, so that nothing done depends on what may fail
+after it.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import isoloss as il
 from isoloss.cli.output.showing import say
+from isoloss.cli.output.spinner import waiting
 from isoloss.cli.refusing import Refused, sentence
 
 if TYPE_CHECKING:
     from isoloss.linear import Study
+    from isoloss.plans import Plan
     from isoloss.runs import Runs
 
 
@@ -33,6 +38,39 @@ def draw(found: Study | Runs, output: Path | None, drawing: Path | None, force: 
         text = f"no figure: {sentence(error)}; the table is kept as {table}"
         raise Refused(text) from error
     say(f"drew {drawing}")
+
+
+def log_runs(runs: Runs, to: str | None) -> None:
+    """Log a table to a tracker where one is named, and say so."""
+    if to is not None:
+        with waiting(f"logging to {il.runs.without_secrets(to)}"):
+            sent = il.runs.log_runs(runs, to)
+        say(str(sent))
+
+
+def log_plan(plan: Plan, to: str | None) -> None:
+    """Log a plan to a tracker where one is named, and say so: its recommendation, or why it is
+    withheld, beside its file.
+    """
+    if to is None:
+        return
+    params: dict[str, Any] = {"budget": plan.budget, "hardware": plan.hardware}
+    metrics: dict[str, float] = {}
+    best = plan.best
+    if best is None:
+        params["withheld"] = plan.withheld or plan.apart
+    else:
+        params["precision"] = best.precision
+        low, high = best.loss_interval
+        asked = {
+            "params": best.params, "tokens": best.tokens, "loss": best.loss,
+            "loss_low": low, "loss_high": high, "device_hours": best.device_hours,
+        }  # fmt: skip
+        # What is not known has no value there.
+        metrics = {name: value for name, value in asked.items() if math.isfinite(value)}
+    with waiting(f"logging to {il.runs.without_secrets(to)}"):
+        sent = il.runs.log_result(plan, to, params, metrics)
+    say(str(sent))
 
 
 def _free(path: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.fits import Section
-from isoloss.runs import STORES, Store, TaskState
+from isoloss.runs import STORES, Store, TaskState, is_source
 
 #: Notes that are listed, the newest.
 MOST_NOTES = 10
@@ -46,7 +46,8 @@ def tasks_as_data(tables: Sequence[str]) -> dict[str, Any]:
 
 
 def _stores(tables: Sequence[str]) -> list[Store]:
-    return [Store(name) for name in tables if Path(name).suffix.lower() in STORES]
+    files = [name for name in tables if not is_source(name)]
+    return [Store(name) for name in files if Path(name).suffix.lower() in STORES]
 
 
 def _state(task: TaskState) -> str:

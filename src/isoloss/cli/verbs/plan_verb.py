@@ -15,6 +15,7 @@ from isoloss.cli.arguments import (
     RESULTS,
     SPEND,
     Level,
+    LogTo,
     Saving,
     Spending,
     check_target,
@@ -22,7 +23,7 @@ from isoloss.cli.arguments import (
     saved_or_law,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import log_plan, say, show, show_json
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ def plan(
         ),
     ] = 1000,
     level: Level = 0.9,
+    to: LogTo = None,
     *,
     saving: Saving,
 ) -> None:
@@ -211,6 +213,8 @@ def plan(
     """
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
+    if to is not None:
+        il.runs.check_sendable(to)
     budget = il.Budget(
         **vars(spending), served=served, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
@@ -228,6 +232,8 @@ def plan(
         "level": level,
         "group": group,
     }
+    if serve and to is not None:
+        raise Refused("a ranking of --serve is printed or given as --json; --to is for plans")
     if serve:
         _rank(laws, known, budget, device, listed(serve, "--serve"), names, doubt, saving)
         return
@@ -243,6 +249,7 @@ def plan(
         show_json("plan", {"from": laws, **of_plan(found)})
     else:
         show(found.sections())
+    log_plan(found, to)  # last: a server may fail
 
 
 def _shape(like: str | None, decoder: str | None) -> str | None:

@@ -12,17 +12,19 @@ import typer
 
 import isoloss as il
 from isoloss.cli.arguments import (
-    READ,
+    A_TABLE,
     TABLES,
     AsJson,
     Force,
     KeptTable,
+    LogTo,
     Reading,
     check_target,
+    in_words,
     read_and_told,
 )
 from isoloss.cli.manual import Example
-from isoloss.cli.output import say, show, show_json
+from isoloss.cli.output import log_runs, say, show, show_json
 
 
 def runs(
@@ -31,7 +33,7 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="TABLE",
-            help=f"Files ({' '.join(READ)}) or public tables by name; none: list those by name.",
+            help=f"{A_TABLE}; none: list those by name.",
             show_default=False,
         ),
     ] = None,
@@ -45,6 +47,7 @@ def runs(
     ] = False,
     reading: Reading,
     output: KeptTable = None,
+    to: LogTo = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -53,15 +56,17 @@ def runs(
     Without a table: the public tables that can be read by name, with their licences.
     """
     if not tables:
-        _only_listing(reading, excluded, output)
+        _only_listing(reading, excluded, output, to)
         _list_tables(as_json)
         return
     check_target(output, TABLES, force)
+    if to is not None:
+        il.runs.check_sendable(to)
     # These need polars, which the help does not.
     from isoloss.cli.output.runs_report import as_data, sections
     from isoloss.cli.output.store_report import nothing_finished, task_sections, tasks_as_data
 
-    if output is None and nothing_finished(tables):
+    if output is None and to is None and nothing_finished(tables):
         if as_json:
             show_json("runs", {"rows": 0, **tasks_as_data(tables)})
         else:
@@ -74,12 +79,13 @@ def runs(
     if as_json:
         show_json("runs", as_data(found, how) | tasks_as_data(tables))
     else:
-        show(sections(found, ", ".join(tables), every_reason=excluded) + task_sections(tables))
+        show(sections(found, in_words(tables), every_reason=excluded) + task_sections(tables))
+    log_runs(found, to)  # last: a server may fail
 
 
-def _only_listing(reading: Reading, excluded: bool, output: Path | None) -> None:
+def _only_listing(reading: Reading, excluded: bool, output: Path | None, to: str | None) -> None:
     asked = [option.name for option in fields(Reading) if getattr(reading, option.name)]
-    if asked or excluded or output is not None:
+    if asked or excluded or output is not None or to is not None:
         raise typer.BadParameter(
             "name at least one table to read, or no option to list those there are",
             param_hint="TABLE",
@@ -122,6 +128,12 @@ EXAMPLES = {
             "isoloss runs export.csv --column loss=val_loss --precision 'w{w_bits} a{a_bits}'",
             "read an export of a tracker",
             "export.csv",
+        ),
+        Example(
+            "isoloss runs mlflow:http://localhost:5000#lm --precision bf16 --column "
+            "params=params.n_params --column tokens=metrics.tokens --column loss=metrics.val_loss",
+            "read an experiment of a tracker (needs a server)",
+            "a server",
         ),
     ),
 }

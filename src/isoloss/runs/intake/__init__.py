@@ -15,13 +15,31 @@ from isoloss.runs.intake.how_read import Understood, noted, notes_of, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
+from isoloss.runs.intake.sources import (
+    SOURCES,
+    LoggedResult,
+    LoggedRun,
+    Sent,
+    Source,
+    TrackedRow,
+    check_sendable,
+    client,
+    is_source,
+    logged_rows,
+    open_source,
+    send_to,
+    sources_in_words,
+    without_secrets,
+)
 from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
 
 # fmt: off
 __all__ = [
-    "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
-    "check_magnitudes", "check_maps", "check_once", "checked", "frame_of", "map_for", "not_last",
-    "noted", "notes_of", "open_bytes", "open_file", "say_trajectories", "summing_up", "told_apart",
-    "understood", "with_constant", "with_reasons", "without_unit",
+    "READERS", "SOURCES", "Arranged", "LoggedResult", "LoggedRun", "Opened", "Origin", "Reader",
+    "Sent", "Source", "TableMap", "TrackedRow", "Understood", "arranged", "check_magnitudes",
+    "check_maps", "check_once", "check_sendable", "checked", "client", "frame_of", "is_source",
+    "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes", "open_file",
+    "open_source", "say_trajectories", "send_to", "sources_in_words", "summing_up", "told_apart",
+    "understood", "with_constant", "with_reasons", "without_secrets", "without_unit",
 ]
 # fmt: on

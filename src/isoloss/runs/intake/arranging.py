@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -92,7 +92,7 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
         frame, found["loss"] = _loss_from_perplexity(frame)
         frame = _metric_of_logarithms(frame)
     called = dict(asked.columns)
-    origin = Origin(name, opened.origin.rows, called)
+    origin = replace(opened.origin, called=called)
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
         frame, endings = with_endings(frame, origin)
         called |= {} if endings is None else {"status": endings}
@@ -110,7 +110,7 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     told = {each for each in made if each in LIKELY}
     told |= {key for key, value in asked.constants.items() if str(value).strip()[-1:].isalpha()}
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
-    origin = Origin(name, opened.origin.rows, called, computed=frozenset(made), given=given)
+    origin = replace(opened.origin, called=called, computed=frozenset(made), given=given)
     typed = _with_typed_extras(frame)
     return Arranged(typed, origin, found, frozenset(told), settled, opened.notes)
 

@@ -128,6 +128,7 @@ def options_of(asked: TableMap) -> str:
     words += [] if asked.precision is None else [f"--precision {_quoted(asked.precision)}"]
     words += [f"--set {_quoted(f'{name}={value}')}" for name, value in asked.constants.items()]
     words += ["--perplexity"] if asked.perplexity else []
+    words += [] if asked.history is None else [f"--history {_quoted(asked.history)}"]
     words += [] if asked.last is None else [f"--last {_quoted(asked.last)}"]
     return " ".join(words)
 

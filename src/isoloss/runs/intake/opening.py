@@ -34,8 +34,9 @@ def open_file(path: Path) -> Opened:
     try:
         path, part = _with_part(path)
         if not path.is_file():
+            folder = "a folder; one of TensorBoard is read as tensorboard:FOLDER"
             raise RunsError(
-                f"cannot read {shown(path)}: it is {'a folder' if path.is_dir() else 'not there'}"
+                f"cannot read {shown(path)}: it is {folder if path.is_dir() else 'not there'}"
             )
         reader = _reader_of(path)
         if reader.in_place is not None:

@@ -26,6 +26,8 @@ class TableMap:
         Whether the loss column holds perplexity.
     last
         The column that names runs, of which only the last rows are kept.
+    history
+        Metrics of a tracker whose history is read, with commas between.
     constants
         A value for a column of every row, as text in a file.
     """
@@ -35,6 +37,7 @@ class TableMap:
     perplexity: bool = False
     last: str | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
+    history: str | None = None
 
     def with_more(self, other: TableMap) -> TableMap:
         """This map with what another one says in its place, entry by entry."""
@@ -46,6 +49,7 @@ class TableMap:
             precision=other.precision or self.precision,
             perplexity=other.perplexity or self.perplexity,
             last=other.last or self.last,
+            history=other.history or self.history,
             constants={**constants, **other.constants},
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isoloss.files import shown
+from isoloss.runs.intake.sources import is_source, without_secrets
 from isoloss.runs.problems import RunsError
 
 
@@ -20,7 +21,8 @@ def check_once(sources: Sequence[object]) -> None:
             continue
         path = os.path.realpath(source) if os.path.exists(source) else str(source)
         if path in seen:
-            raise RunsError(f"{shown(str(source))} is given twice; name each table once")
+            name = shown(without_secrets(str(source)))
+            raise RunsError(f"{name} is given twice; name each table once")
         seen.add(path)
 
 
@@ -30,14 +32,14 @@ def told_apart(paths: Sequence[str | None]) -> list[str | None]:
     Parameters
     ----------
     paths
-        Paths of files; None for what is no file.
+        Paths of files, or addresses of trackers; None for what is neither.
 
     Returns
     -------
     list of str or None
         The name of each, with as many of its folders as tell it from files of the same name.
     """
-    parts = [None if path is None else Path(path).parts or (path,) for path in paths]
+    parts = [None if path is None else _parts(path) for path in paths]
     names = [None if each is None else called(each) for each in parts]
     whole = Counter(paths)
     for folders in range(2, max((len(each) for each in parts if each), default=0) + 1):
@@ -47,6 +49,10 @@ def told_apart(paths: Sequence[str | None]) -> list[str | None]:
             if each is not None and counted[names[place]] > whole[paths[place]]:
                 names[place] = "/".join(each[-folders:])
     return names
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return (path,) if is_source(path) else Path(path).parts or (path,)
 
 
 def called(parts: Sequence[str]) -> str:
