@@ -15,7 +15,7 @@ MONTHS = {"train": "2048 h100 for 60 days", "decoder": "deepseek-v3"}
 
 
 def test_a_plan_pays_for_active_params_and_keeps_all() -> None:
-    machine = as_machine("h100").with_mfu(0.4)
+    machine = as_machine("h100").with_mfu({"all": 0.4})
     found = plan("kumar2024", Budget(**MONTHS), machine, precision="bf16", extrapolate=True)
     c = found.choices[0]
     assert c.params == pytest.approx(ACTIVE)

@@ -80,8 +80,11 @@ def warnings_of(
     """Warnings about the first choice, precision `k` of the space."""
     found = []
     if not device.is_abstract and first.basis != "measured":
-        known = f"{first.rate}, taken as exact"
-        known = "that of published runs, not of yours" if first.in_doubt else known
+        known = "that of published runs, not of yours"
+        if device.level.is_point:
+            known = f"{first.rate}, taken as exact"
+            if first.in_doubt:
+                known = "that of bf16 as given, speed-ups over it those of published steps"
         text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
     if space.spendings and not first.binding and space.tokens is None:

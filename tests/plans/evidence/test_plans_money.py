@@ -12,7 +12,7 @@ from isoloss.plans import Budget, PlanError, as_machine, plan
 from isoloss.runs import Run, read
 
 BF16, INT8 = 989.4e12 * 0.4, 1978.9e12 * 0.4
-H100 = as_machine("h100").with_mfu(0.4)
+H100 = as_machine("h100").with_mfu({"all": 0.4})
 #: A month of 64 devices at 2.5 costs 115,200.
 MONTH = {"hours": "30 days", "devices": 64, "price": "2.5 EUR"}
 LIMITS = {

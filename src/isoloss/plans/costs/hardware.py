@@ -16,8 +16,10 @@ from isoloss.plans.problems import PlanError
 
 Rule = Literal["rates", "linear-bits", "memory-bits"]
 #: A share of the peak that training reaches, the same in every format: what was taken as exact
-#: before rates had ranges. `with_mfu(MFU)` plans with it.
+#: before rates had ranges. `with_mfu({"all": MFU})` plans with it.
 MFU = 0.4
+#: The word for every class of formats of a machine in given shares.
+ALL = "all"
 #: FLOP/s that no device has: a larger peak is a slip of units.
 LARGEST_PEAK = 1e21
 #: The classes of formats that a machine may have a peak rate for.
@@ -157,10 +159,14 @@ class Hardware:
         return level_of(self.chip or self.name, self.left_out).times(self.peaks["bf16"])
 
     def speed_up(self, rate: str) -> Range:
-        """The speed-up of steps in a class of formats over steps in bf16."""
-        if rate in self.mfu and not (rate == "bf16" and "bf16" in self.measured):
-            return self.level.under(self.peaks[rate] * self.mfu[rate])
-        return speed_up_of(rate, self.peaks[rate] / self.peaks["bf16"], self.left_out)
+        """The speed-up of steps in a class of formats over steps in bf16, with what is published
+        of it also where it is given.
+        """
+        told = speed_up_of(rate, self.peaks[rate] / self.peaks["bf16"], self.left_out)
+        if rate not in self.mfu or (rate == "bf16" and "bf16" in self.measured):
+            return told
+        own = self.level.under(self.peaks[rate] * self.mfu[rate])
+        return replace(told, low=own.low, middle=own.middle, high=own.high, basis=own.basis)
 
     def range_of(self, rate: str) -> Range:
         """The FLOP/s that training reaches in a class of formats, as a range.
@@ -196,8 +202,10 @@ class Hardware:
         Parameters
         ----------
         mfu
-            One share in (0, 1] for all classes of formats, or a share for each of some classes: a
-            mapping, or a text, as "bf16=.4,fp8=.25".
+            One share in (0, 1], which is that of bf16: other classes keep their published
+            speed-ups over it, with their doubt. Or a share for each of some classes, a mapping or a
+            text, as "bf16=.4,fp8=.25"; "all=.4" for every class, as if each reached as much of its
+            peak.
 
         Raises
         ------
@@ -205,7 +213,14 @@ class Hardware:
             A share is outside (0, 1], the machine does not have the class, or bf16 has none.
         """
         read = _shares(mfu) if isinstance(mfu, str) else mfu
-        given = dict(read) if isinstance(read, Mapping) else dict.fromkeys(self.peaks, read)
+        given = dict(read) if isinstance(read, Mapping) else {"bf16": read}
+        if ALL in given:
+            given = {**dict.fromkeys(self.peaks, given.pop(ALL)), **given}
+        if given and self.is_abstract:
+            raise PlanError(
+                f"mfu is {shown_value(mfu)} and {self.name} is a cost model, which has no peaks; "
+                "name a device, as h100"
+            )
         for rate, share in given.items():
             if rate not in self.peaks:
                 raise PlanError(
@@ -232,7 +247,7 @@ class Hardware:
 
 
 def _shares(text: str) -> float | dict[str, float]:
-    """Shares of peaks from a text: one for all classes, or one for each of some."""
+    """Shares of peaks from a text: that of bf16, or one for each of some classes."""
     try:
         if "=" not in text:
             return float(text)
@@ -241,7 +256,7 @@ def _shares(text: str) -> float | dict[str, float]:
     except ValueError:
         raise PlanError(
             f"cannot read mfu {text[:80]!r}; write one share of the peak, as 0.4, or one for each "
-            "of some classes of formats, as bf16=0.4,fp8=0.25"
+            "of some classes of formats, as bf16=0.4,fp8=0.25 or all=0.4"
         ) from None
     if len(found) < len(pairs):
         raise PlanError(f"mfu {text[:80]!r} gives a class of formats twice; give it once")

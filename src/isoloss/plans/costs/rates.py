@@ -168,7 +168,7 @@ def _device_rate(machine: Hardware, precision: Precision) -> Rate:
     base = machine.level
     known = _measured(machine, precision)
     if known is not None:
-        gain = Range.point(known / base.middle, "measured")
+        gain = _measured_gain(machine, precision, known / base.middle)
         return Rate(base.middle / known, known, "measured", (), (known, known), gain, "measured")
     classes = _classes(machine, precision)
     emulated, runs_in = _emulated(machine, precision)
@@ -182,6 +182,15 @@ def _device_rate(machine: Hardware, precision: Precision) -> Rate:
         base.middle / whole.middle, whole.middle, _how(machine, classes), emulated,
         (whole.low, whole.high), gain, whole.basis, runs_in,
     )  # fmt: skip
+
+
+def _measured_gain(machine: Hardware, precision: Precision, times: float) -> Range:
+    """A measured speed-up, with what is published of the classes that its products run in."""
+    try:
+        told = _gain(machine, _classes(machine, precision))
+    except PlanError:  # wider than all that the machine has peaks for: nothing is published
+        return Range.point(times, "measured")
+    return replace(told, low=times, middle=times, high=times, basis="measured")
 
 
 def _gain(machine: Hardware, classes: Sequence[str]) -> Range:

@@ -22,9 +22,10 @@ def throughput_of(first: Choice) -> str | None:
         return None
     if first.basis == "measured":
         return "throughput: measured, taken as exact"
-    if first.in_doubt:
+    if first.rate_interval[0] < first.rate_interval[1]:
         return f"throughput: {first.rate}; none is measured here"
-    return f"throughput: {first.rate}, taken as exact (no kernel measured)"
+    others = "; other formats by published speed-ups over it" if first.in_doubt else ""
+    return f"throughput: {first.rate}, taken as exact (no kernel measured){others}"
 
 
 def costs_section(
@@ -48,7 +49,7 @@ def costs_section(
     note = "training and the tokens served, at the middle of the throughput above; intervals of "
     over = "laws and bootstrap replicates only: the throughput is taken as exact"
     if any(c.in_doubt for c in choices):
-        over = "rates (published runs), laws and bootstrap replicates: what the choice may cost"
+        over = "rates (published figures), laws and bootstrap replicates: what the choice may cost"
     return Section(
         "What they cost", (f"{note}{percent(level)} over {over}",), tuple(head), tuple(rows)
     )
