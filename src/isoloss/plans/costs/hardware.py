@@ -116,9 +116,26 @@ class Hardware:
                 raise PlanError(
                     f"{name} of {self.name} is {shown_value(value)}; accepted is a number above 0"
                 )
+        self._check_measured()
         told = {name for names in self.pages.values() for name in names}
         if odd := sorted(told - {*self.numbers, "rule", "measured"}):
             raise PlanError(f"pages of {self.name} name {odd[0]!r}, which it has no number for")
+
+    def _check_measured(self) -> None:
+        """Raise PlanError for a measured rate that is none, or above every peak."""
+        most = max(self.peaks.values(), default=math.inf)
+        for name, value in self.measured.items():
+            if not 0 < real_number(value) <= most:
+                raise PlanError(
+                    f"measured rate of '{name}' on {self.name} is {shown_value(value)}; accepted "
+                    f"is a number above 0 and up to its highest peak, {most:.4g} FLOP/s"
+                )
+        for name, value in self.decoding.items():
+            if not 0 < real_number(value) < math.inf:
+                raise PlanError(
+                    f"decode speed of '{name}' on {self.name} is {shown_value(value)}; accepted is "
+                    "a number above 0"
+                )
 
     @property
     def is_abstract(self) -> bool:

@@ -193,6 +193,18 @@ def _measured_gain(machine: Hardware, precision: Precision, times: float) -> Ran
     return replace(told, low=times, middle=times, high=times, basis="measured")
 
 
+def peak_of(machine: Hardware, precision: Precision) -> float:
+    """The highest peak among the formats of a precision, which no rate of it can pass; scales of
+    blocks count as taken, as kernels of one's own may.
+    """
+    able = replace(machine, takes_blocks=True)
+    try:
+        classes = [_class_of(able, precision.format(part)) for part in OPERANDS]
+    except PlanError:
+        classes = list(machine.peaks)
+    return max(machine.peaks[each] for each in classes)
+
+
 def _gain(machine: Hardware, classes: Sequence[str]) -> Range:
     """The speed-up of a step whose products run in some classes."""
     each = [machine.speed_up(name) for name in classes]
