@@ -40,6 +40,7 @@ from isoloss.plans.search import (
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
     emulated_of,
+    may_miss,
     memory_of,
     mixture_warning,
     no_one_size,
@@ -165,7 +166,8 @@ def _plan(
     )  # fmt: skip
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
-        *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
+        *extra, *may_miss(space, (*choices, *bare), budget, device),
+        *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
         *unused_rates(asked[0], device), *served_of(budget, device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),

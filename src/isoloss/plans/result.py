@@ -227,6 +227,12 @@ class Plan:
             )
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
+        over = max(first.spent.items(), key=lambda each: each[1], default=("", 0.0))
+        if over[1] > 1 + 1e-6:
+            lines.append(
+                f"over the budget: {over[1]:.3g} times the {over[0]} at the middle of the rates, "
+                "within it at faster ones only (see the warnings)"
+            )
         if self.apart:
             lines.append(f"no one size: {self.apart}")
         if self.training_memory:

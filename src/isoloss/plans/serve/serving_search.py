@@ -208,8 +208,8 @@ def _too_fast(
         if c.speed_from == "measured" and c.speed > most:
             text = (
                 f"measured decode speed of '{c.precision}' is {c.speed:.4g} tokens/s, and "
-                f"bandwidth allows this model {most:.4g}: it was measured on a smaller model, or several "
-                "tokens come of a step"
+                f"bandwidth allows this model {most:.4g}: it was measured on a "
+                "smaller model, or several tokens come of a step"
             )
             out.append(ResultWarning(WarningKind.UNTESTED, text))
     return tuple(out)
