@@ -11,7 +11,7 @@ from isoloss.fits import Comparison, ResultWarning, WarningKind
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, check_level, check_switch
 from isoloss.plans.costs import Hardware
-from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
+from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between, published_hours
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.planned import (
     Planned,
@@ -175,14 +175,16 @@ def _plan(
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
+    metric = metric_of_all(members)
     return Plan(
         (*choices, *bare), by_law, str(budget), str(device), level,
         None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
         tuple(dict.fromkeys(warnings)), question=_question(found, plans, use),
-        metric=metric_of_all(members),
+        metric=metric,
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
+        published=published_hours(choices, device) if metric == "nats" else (),
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from isoloss.plans.evidence import (
     break_evens_of,
     charts_of,
     costs_section,
+    over_budget,
     regrets_of,
     throughput_of,
     unranked,
@@ -74,6 +75,8 @@ class Plan:
         How often tokens repeat in the first choice, in words; None without unique tokens.
     training_memory
         What training the first choice keeps on each device, in words; None where nothing limits it.
+    published
+        What published runs near the first choice took, in words.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -101,6 +104,7 @@ class Plan:
     apart: str | None = None
     repetition: str | None = None
     training_memory: str | None = None
+    published: tuple[str, ...] = ()
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
@@ -227,12 +231,7 @@ class Plan:
             )
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
-        over = max(first.spent.items(), key=lambda each: each[1], default=("", 0.0))
-        if over[1] > 1 + 1e-6:
-            lines.append(
-                f"over the budget: {over[1]:.3g} times the {over[0]} at the middle of the rates, "
-                "within it at faster ones only (see the warnings)"
-            )
+        lines += over_budget(first)
         if self.apart:
             lines.append(f"no one size: {self.apart}")
         if self.training_memory:
@@ -292,7 +291,7 @@ class Plan:
     def _costs(self) -> Section | None:
         """Device hours, time and money of every choice; None on a cost model."""
         unit = f" ({self.currency})" if self.currency else ""
-        return costs_section(self.choices, self.level, self.devices, unit)
+        return costs_section(self.choices, self.level, self.devices, unit, self.published)
 
     def _speeds(self) -> list[Section]:
         """From which speed-up on each precision pays, where any is a question."""

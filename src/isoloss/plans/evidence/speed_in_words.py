@@ -28,10 +28,27 @@ def throughput_of(first: Choice) -> str | None:
     return f"throughput: {first.rate}, taken as exact (no kernel measured){others}"
 
 
+def over_budget(first: Choice) -> list[str]:
+    """A line where the first choice costs more than the budget at the middle of the rates."""
+    name, times = max(first.spent.items(), key=lambda each: each[1], default=("", 0.0))
+    if times <= 1 + 1e-6:
+        return []
+    return [
+        f"over the budget: {times:.3g} times the {name} at the middle of the rates, within it at "
+        "faster ones only (see the warnings)"
+    ]
+
+
 def costs_section(
-    choices: Sequence[Choice], level: float, devices: int | None, unit: str
+    choices: Sequence[Choice],
+    level: float,
+    devices: int | None,
+    unit: str,
+    published: Sequence[str] = (),
 ) -> Section | None:
-    """Device hours, time and money of every choice; None on a cost model."""
+    """Device hours, time and money of every choice, and what is published beside them; None on a
+    cost model.
+    """
     if all(c.paid_hours != c.paid_hours for c in choices):
         return None
     priced = any(c.money == c.money for c in choices)
@@ -51,7 +68,10 @@ def costs_section(
     if any(c.in_doubt for c in choices):
         over = "rates (published figures), laws and bootstrap replicates: what the choice may cost"
     return Section(
-        "What they cost", (f"{note}{percent(level)} over {over}",), tuple(head), tuple(rows)
+        "What they cost",
+        (f"{note}{percent(level)} over {over}", *published),
+        tuple(head),
+        tuple(rows),
     )
 
 
