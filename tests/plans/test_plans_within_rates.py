@@ -98,3 +98,28 @@ def test_best_in_counts_draws_that_the_budget_pays_for() -> None:
     likely = ndtr(np.log(0.9) / np.log(1 / FAST) * ndtri(0.95))
     assert shown(said) == pytest.approx(100 * likely, abs=1)
     assert sum(c.probability for c in found.choices) == pytest.approx(likely, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        # 8e9 params of 4 and 8 bits are 4 and 8 GB: w4 fits in 5 GB, where only FP8 has the hours.
+        (20_000, "5 GB holds .* in 'w:e4m3 .*', the nearest to all limits .*; 8 GB would do"),
+        (200_000, None),
+    ],
+)
+def test_the_candidate_of_a_refusal_misses_the_limit_that_is_named(hours, said) -> None:
+    held = Budget(params=N, tokens="1T", memory="5 GB", devices=64, hours=hours / 64)
+    asked = {"precision": ["w4", "e4m3 g:e4m3"], "extrapolate": True}
+    if said is None:
+        assert plan("kumar2024", held, "h100", **asked).choices[0].precision == "w4"
+        return
+    with pytest.raises(PlanError, match=said):
+        plan("kumar2024", held, "h100", **asked)
+
+
+def test_where_all_miss_the_memory_the_smallest_is_named() -> None:
+    held = Budget(params=N, tokens="1T", memory="2 GB")
+    said = "2 GB holds no model of 8e.09 params in 'w4', the smallest of the candidates; 4 GB"
+    with pytest.raises(PlanError, match=said):
+        plan("kumar2024", held, "h100", precision=["w8", "w4"])

@@ -115,7 +115,7 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     k = int(np.argmax(room))
     params, size = float(np.exp(smallest)), f"{np.exp(smallest):.3g} params"
     if space.cap[k] < smallest:
-        raise PlanError(_too_large(space, space.capped_by[k], params, budget, machine))
+        raise PlanError(_too_large(space, k, params, budget, machine))
     tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
     worst = max(space.spendings, key=lambda s: float(s.spent(params, tokens)[k]) / s.most)
     need = float(worst.spent(params, tokens)[k]) / worst.most
@@ -134,25 +134,32 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     )
 
 
-def _too_large(space: Space, limit: str, params: float, budget: Budget, machine: Hardware) -> str:
-    """Why no candidate of so many params meets a limit on memory or speed, and what would do."""
-    size, rule = f"{params:.3g} params", budget.training_memory
+def _too_large(space: Space, k: int, params: float, budget: Budget, machine: Hardware) -> str:
+    """Why no candidate of so many params meets a limit on memory or speed, and what would do.
+
+    The smallest is named where all miss the limit; else the one, `k`, that comes nearest to all
+    limits, as a smaller one misses another.
+    """
+    size, rule, limit = f"{params:.3g} params", budget.training_memory, space.capped_by[k]
     if limit == TRAINING and budget.devices is not None and rule is not None:
         model = budget.decoder, budget.all_params
         why = rule.why_not(params, budget.devices, machine.memory, machine.name, *model)
         return f"{why}; training_memory='off' (--training-memory off) plans without this limit"
     counted = serving_bytes if limit == "memory" else decoding_bytes
     needs = [float(counted(params, p, budget)) for p in space.precisions]
-    need, precision = min(zip(needs, map(str, space.precisions), strict=True))
+    pairs = list(zip(needs, map(str, space.precisions), strict=True))
+    (need, precision), rank = min(pairs), ("smallest", "fastest")
+    if (space.cap >= np.log(params)).any():
+        (need, precision), rank = pairs[k], ("nearest to all limits",) * 2
     if limit == "memory":
         return (
             f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} in "
-            f"'{precision}', the smallest of the candidates; {need / 1e9:.4g} GB would do"
+            f"'{precision}', the {rank[0]} of the candidates; {need / 1e9:.4g} GB would do"
         )
     reached = machine.bandwidth * budget.serving_devices / need
     devices = np.ceil((budget.speed or 0.0) / reached * budget.serving_devices)
     return (
         f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} "
-        f"('{precision}' is the fastest); {reached:.4g} tokens/s would do, or {devices:.0f} "
+        f"('{precision}' is the {rank[1]}); {reached:.4g} tokens/s would do, or {devices:.0f} "
         "serving devices"
     )
