@@ -185,6 +185,7 @@ def _plan(
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
         published=published_hours(choices, device) if metric == "nats" else (),
+        power=device.power,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Hardware:
         "memory-bits" N P.
     pages
         Where the numbers were read: for each page (or paper, or file) the names of the numbers it
-        gives, which are classes of `peaks`, "memory", "bandwidth", "rule" and "measured".
+        gives, which are classes of `peaks`, "memory", "bandwidth", "power", "rule", "measured".
     measured
         Measured training rates, FLOP/s of 6 N D a device, by precision. They replace peaks.
     decoding
@@ -69,6 +69,8 @@ class Hardware:
         for fp4.
     left_out
         Published runs and speed-ups that do not count in its ranges, by name.
+    power
+        The most that a device draws, W; NaN where no source says, and then plans give no energy.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Hardware:
     chip: str = ""
     takes_blocks: bool | None = None
     left_out: tuple[str, ...] = ()
+    power: float = float("nan")
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[\w.+-]+", self.name, re.ASCII)):
@@ -118,11 +121,16 @@ class Hardware:
                 )
         self._check_measured()
         told = {name for names in self.pages.values() for name in names}
-        if odd := sorted(told - {*self.numbers, "rule", "measured"}):
+        if odd := sorted(told - {*self.numbers, "rule", "measured", "power"}):
             raise PlanError(f"pages of {self.name} name {odd[0]!r}, which it has no number for")
 
     def _check_measured(self) -> None:
-        """Raise PlanError for a measured rate that is none, or above every peak."""
+        """Raise PlanError for a measured rate or power that is none, or a rate above every peak."""
+        if self.power == self.power and not 0 < real_number(self.power) < math.inf:
+            raise PlanError(
+                f"power of {self.name} is {shown_value(self.power)}; accepted is a number of W "
+                "above 0"
+            )
         most = max(self.peaks.values(), default=math.inf)
         for name, value in self.measured.items():
             if not 0 < real_number(value) <= most:
