@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -175,18 +176,24 @@ def _plan(
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
     )  # fmt: skip
-    metric = metric_of_all(members)
     return Plan(
         (*choices, *bare), by_law, str(budget), str(device), level,
         None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
         tuple(dict.fromkeys(warnings)), question=_question(found, plans, use),
-        metric=metric,
-        currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
-        repetition=repeated.words(first.tokens, budget.unique_tokens),
-        training_memory=_kept_in_training(first, budget, device),
-        published=published_hours(choices, device) if metric == "nats" else (),
-        power=device.power,
+        apart=no_one_size(by_law), repetition=repeated.words(first.tokens, budget.unique_tokens),
+        **_costs(choices, use, metric_of_all(members)),
     )  # fmt: skip
+
+
+def _costs(choices: Sequence[Choice], use: Use, metric: str) -> dict[str, Any]:
+    """What a plan keeps of the budget and the machine, for its costs."""
+    budget, device = use.budget, use.device
+    return {
+        "metric": metric, "currency": budget.currency, "devices": budget.devices,
+        "training_memory": _kept_in_training(choices[0], budget, device),
+        "published": published_hours(choices, device) if metric == "nats" else (),
+        "power": device.power,
+    }  # fmt: skip
 
 
 def _question(found: Planned, plans: Plans, use: Use) -> Question:
