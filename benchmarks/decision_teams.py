@@ -183,7 +183,7 @@ def jittered(law: Law, rng: np.random.Generator) -> Law:
 
 def at_peaks(hardware: str) -> Hardware:
     """A machine whose formats reach one share of their peaks, so that rates hold no doubt here."""
-    return as_machine(hardware).with_mfu(MFU)
+    return as_machine(hardware).with_mfu({"all": MFU})
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.laws import preset
-from isoloss.plans import Budget, PlanError, as_machine, plan, rank_serving
+from isoloss.plans import Budget, PlanError, as_machine, plan, rank_serving, training_memory
 from isoloss.runs import SHAPES, Mixture, compact
 
 DEEPSEEK = SHAPES["deepseek-v3"].shape
@@ -15,7 +15,7 @@ MONTHS = {"train": "2048 h100 for 60 days", "decoder": "deepseek-v3"}
 
 
 def test_a_plan_pays_for_active_params_and_keeps_all() -> None:
-    machine = as_machine("h100").with_mfu(0.4)
+    machine = as_machine("h100").with_mfu({"all": 0.4})
     found = plan("kumar2024", Budget(**MONTHS), machine, precision="bf16", extrapolate=True)
     c = found.choices[0]
     assert c.params == pytest.approx(ACTIVE)
@@ -98,6 +98,11 @@ def test_words_say_active_and_all_params(words: str) -> None:
         ({"params": "37B active 671B"}, "params has 671B active of 37B; at most all are active"),
         ({"params": "active 3B"}, "cannot read 'active 3B' as params; write it like '671B active"),
         ({"params": "3B active x"}, "cannot read 'x' as params"),
+        (
+            {"params": "5% active"},
+            "mixtures of experts are planned at a held size",
+        ),
+        ({"params": "active 1/18"}, "mixtures of experts are planned at a held size"),
         ({"params": "37B", "decoder": "deepseek-v3"}, "params is 37B and the decoder has 35.7B"),
     ],
 )
@@ -106,10 +111,45 @@ def test_words_of_params_that_are_refused(asked: dict, said: str) -> None:
         Budget("1e21 flop", **asked)
 
 
-def test_activations_of_a_mixture_are_not_counted_and_that_is_said() -> None:
-    asked = Budget(**MONTHS, training_memory="sequences=1")
-    with pytest.raises(PlanError, match="activations in training are counted for dense decoders"):
-        plan("kumar2024", asked)
+def test_activations_of_a_mixture_of_unknown_shape_are_refused() -> None:
+    rule = {"devices": 64, "training_memory": "sequences=1"}
+    asked = Budget("1e21 flop", params="671B active 37B", **rule)
+    with pytest.raises(PlanError, match=r"activations in training .* need its shape, as --like"):
+        plan("kumar2024", asked, "h100")
+    rule = {"devices": 4096, "training_memory": "sequences=1,context=4096"}
+    asked = Budget("1e21 flop", decoder="deepseek-v3", **rule)
+    with pytest.raises(PlanError, match=r"on 4096 h100 keeps .* GB on each of 80 GB"):
+        plan("kumar2024", asked, "h100")
+
+
+@pytest.mark.parametrize("words", ["nothing", "blocks"])
+def test_activations_of_deepseek_v3_by_hand(words: str) -> None:
+    """61 blocks of width 7168, 3 of them dense; 8 of 256 experts and a shared one of width 2048."""
+    heads = 128 * (192 + 192 + 128 + 128) + 2 * (1536 + 512) + 64
+    plain = 4 * 7168 + heads
+    dense, mixed = 2 * (plain + 4 * 18_432), 2 * (plain + 4 * 2048 * 9 + 8 * 7168) + 4 * 256
+    bytes_a_token = 3 * dense + 58 * mixed + 4 * 129_280
+    if words == "blocks":
+        bytes_a_token = 2 * 61 * 7168 + max(dense, mixed) + 4 * 129_280
+    found = training_memory("deepseek-v3", 2048, context=4096, recomputed=words)
+    assert found.activations == 4096 * bytes_a_token
+    assert found.state == pytest.approx(16 * 671_026_419_200 / 2048)
+    # The head, 129,280 x 7168, is larger than a dense block, and experts are not gathered.
+    assert found.gathered == 2 * 129_280 * 7168
+    assert "experts evenly used and not gathered" in str(found)
+
+
+def test_activations_of_mixtral_by_hand_limit_a_plan() -> None:
+    a_token = 32 * (2 * (4 * 4096 + 80 * 128 + 8 * 14_336 + 2 * 4096) + 4 * 8) + 4 * 32_000
+    found = training_memory("mixtral-8x7b", 64, context=4096)
+    assert found.activations == 4096 * a_token
+    budget = Budget(
+        "1e22 flop", decoder="mixtral-8x7b", devices=64,
+        training_memory="sequences=1,context=4096",
+    )  # fmt: skip
+    planned = plan("kumar2024", budget, "h100", precision="bf16")
+    assert planned.choices[0].training_bytes == found.total
+    assert "activations of 1 x 4096 tokens a device" in str(planned.training_memory)
 
 
 def test_flops_of_a_mixture_by_hand() -> None:

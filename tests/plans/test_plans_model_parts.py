@@ -5,7 +5,7 @@ import pytest
 from isoloss.laws import preset
 from isoloss.plans import Budget, PlanError, as_machine, plan, rank_serving
 
-H100 = as_machine("h100").with_mfu(0.4)
+H100 = as_machine("h100").with_mfu({"all": 0.4})
 BF16, FP8 = 0.4 * 989.4e12, 0.4 * 1978.9e12
 EIGHT = "w:e4m3 a:e4m3 g:e4m3"
 
@@ -45,7 +45,7 @@ def test_sixteen_percent_in_bf16_slow_a_step_by_their_share_of_time() -> None:
     words = "layers=50,width=4096,heads=32,vocab=32000"
     ends = " ".join(f"{p}.{b}:bf16" for p in "wag" for b in ("first2", "last6"))
     both = planned(f"w:nvfp4 a:nvfp4 g:nvfp4 {ends}", machine="b200", decoder=words)
-    mfu = as_machine("b200").with_mfu(0.4)
+    mfu = as_machine("b200").with_mfu({"all": 0.4})
     exact = planned(f"w:nvfp4 a:nvfp4 g:nvfp4 {ends}", machine=mfu, decoder=words).choices[0]
     rate = 0.4 / (0.16 / 2250e12 + 0.84 / 9000e12)
     assert 6 * exact.params * exact.tokens / exact.device_hours / 3600 == pytest.approx(rate)

@@ -236,7 +236,7 @@ def test_a_grid_of_numbers_is_dequantised_and_saves_memory_only() -> None:
 
 
 def test_operands_of_each_product_have_a_rate_of_their_own() -> None:
-    h100 = as_machine("h100").with_mfu(0.4)
+    h100 = as_machine("h100").with_mfu({"all": 0.4})
     forward, backward = Precision("e4m3 g:e5m2 w.dx:bf16"), Precision("e4m3 g:bf16 g.dw:e5m2")
     for precision in (forward, backward):
         assert rate_of(h100, precision).cost == pytest.approx((2 * 989.4 / 1978.9 + 1) / 3)

@@ -50,7 +50,7 @@ SENTENCES = ("train", "hours", "money")
 UNSPOKEN = ("currency", "hardware", "all_params")
 LIMITS = tuple(name for name in AMOUNTS if name != "price")
 
-#: Fewer params are no model: 8 is meant as 8B.
+#: Fewer params or tokens are no model: 8 is meant as 8B.
 LEAST = 1e3
 
 
@@ -191,7 +191,7 @@ class Budget:
 
     def _check(self) -> None:
         """Raise PlanError for counts that are none, and words that need another one."""
-        for name, least in (("unique_tokens", 1.0), ("params", LEAST)):
+        for name, least in (("unique_tokens", 1.0), ("params", LEAST), ("tokens", LEAST)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise PlanError(

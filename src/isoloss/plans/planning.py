@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from isoloss.fits import Comparison, ResultWarning, WarningKind
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, check_level, check_switch
 from isoloss.plans.costs import Hardware
-from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between
+from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between, published_hours
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.planned import (
     Planned,
@@ -40,6 +41,7 @@ from isoloss.plans.search import (
 from isoloss.plans.warnings_of_plan import (
     disagreeing,
     emulated_of,
+    may_miss,
     memory_of,
     mixture_warning,
     no_one_size,
@@ -165,7 +167,8 @@ def _plan(
     )  # fmt: skip
     extra = (ResultWarning(WarningKind.EXTRAPOLATION, outside),) if outside and extrapolate else ()
     warnings = (
-        *extra, *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
+        *extra, *may_miss(space, (*choices, *bare), budget, device),
+        *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
         *unused_rates(asked[0], device), *served_of(budget, device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
@@ -177,11 +180,20 @@ def _plan(
         (*choices, *bare), by_law, str(budget), str(device), level,
         None if extrapolate else "; ".join(filter(None, reasons)) or None, {**asked[1], **lost},
         tuple(dict.fromkeys(warnings)), question=_question(found, plans, use),
-        metric=metric_of_all(members),
-        currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
-        repetition=repeated.words(first.tokens, budget.unique_tokens),
-        training_memory=_kept_in_training(first, budget, device),
+        apart=no_one_size(by_law), repetition=repeated.words(first.tokens, budget.unique_tokens),
+        **_costs(choices, use, metric_of_all(members)),
     )  # fmt: skip
+
+
+def _costs(choices: Sequence[Choice], use: Use, metric: str) -> dict[str, Any]:
+    """What a plan keeps of the budget and the machine, for its costs."""
+    budget, device = use.budget, use.device
+    return {
+        "metric": metric, "currency": budget.currency, "devices": budget.devices,
+        "training_memory": _kept_in_training(choices[0], budget, device),
+        "published": published_hours(choices, device) if metric == "nats" else (),
+        "power": device.power,
+    }  # fmt: skip
 
 
 def _question(found: Planned, plans: Plans, use: Use) -> Question:

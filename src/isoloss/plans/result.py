@@ -31,6 +31,7 @@ from isoloss.plans.evidence import (
     break_evens_of,
     charts_of,
     costs_section,
+    over_budget,
     regrets_of,
     throughput_of,
     unranked,
@@ -74,6 +75,10 @@ class Plan:
         How often tokens repeat in the first choice, in words; None without unique tokens.
     training_memory
         What training the first choice keeps on each device, in words; None where nothing limits it.
+    published
+        What published runs near the first choice took, in words.
+    power
+        The most that a device draws, W; NaN where no source says.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -101,6 +106,8 @@ class Plan:
     apart: str | None = None
     repetition: str | None = None
     training_memory: str | None = None
+    published: tuple[str, ...] = ()
+    power: float = float("nan")
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
 
     @property
@@ -227,6 +234,7 @@ class Plan:
             )
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
+        lines += over_budget(first)
         if self.apart:
             lines.append(f"no one size: {self.apart}")
         if self.training_memory:
@@ -249,12 +257,11 @@ class Plan:
 
     def _simpler(self) -> Section:
         note = (
-            "wasted: share of what the choice spends that the cheapest plan of its loss does not "
-            "need"
+            "wasted: share of what is spent that the cheapest plan of the same loss does not need"
         )
         priced = any(r.money == r.money for r in self.regrets)
         head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
-        rows = tuple((*_simple(r), *(_paid(r) if priced else [])) for r in self.regrets)
+        rows = tuple(_simple(r, priced) for r in self.regrets)
         return Section(
             "What simpler choices would cost",
             (note,),
@@ -286,7 +293,9 @@ class Plan:
     def _costs(self) -> Section | None:
         """Device hours, time and money of every choice; None on a cost model."""
         unit = f" ({self.currency})" if self.currency else ""
-        return costs_section(self.choices, self.level, self.devices, unit)
+        return costs_section(
+            self.choices, self.level, self.devices, unit, self.published, self.power
+        )
 
     def _speeds(self) -> list[Section]:
         """From which speed-up on each precision pays, where any is a question."""
@@ -365,12 +374,7 @@ def _sure(first: Choice, is_alone: bool) -> str:
     return f"best in {share} of the replicates"
 
 
-def _paid(r: Regret) -> list[str]:
-    """What a simpler choice wastes and its bill, for a table."""
-    return [compact(r.money), compact(r.bill)]
-
-
-def _simple(r: Regret) -> tuple[str, ...]:
+def _simple(r: Regret, priced: bool) -> tuple[str, ...]:
     return (
         r.choice,
         r.precision,
@@ -380,6 +384,7 @@ def _simple(r: Regret) -> tuple[str, ...]:
         loss_in_words(r.excess),
         interval_in_words(r.excess_interval, loss_in_words, absent("seen", r.is_point)),
         f"{100 * r.wasted:.3g}%",
+        *([compact(r.money), compact(r.bill)] if priced else []),
     )
 
 

@@ -13,12 +13,23 @@ from isoloss.plans.budget import Budget
 from isoloss.plans.costs import USUAL, Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
-from isoloss.plans.search import Member, Panel, Space, far, losses_at, uncompared, views_of
+from isoloss.plans.search import (
+    Member,
+    Panel,
+    Space,
+    far,
+    losses_at,
+    shares_within,
+    uncompared,
+    views_of,
+)
 from isoloss.runs import compact
 
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
 #: they have no common answer.
 HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
+#: Less than this share of the draws of rates is no sure payment; candidates named in a warning.
+SURE_TO_PAY, NAMED = 0.95, 4
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
 
@@ -80,8 +91,11 @@ def warnings_of(
     """Warnings about the first choice, precision `k` of the space."""
     found = []
     if not device.is_abstract and first.basis != "measured":
-        known = f"{first.rate}, taken as exact"
-        known = "that of published runs, not of yours" if first.in_doubt else known
+        known = "that of published runs, not of yours"
+        if device.level.is_point:
+            known = f"{first.rate}, taken as exact"
+            if first.in_doubt:
+                known = "that of bf16 as given, speed-ups over it those of published steps"
         text = f"throughput is {known}: no kernel was measured; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
     if space.spendings and not first.binding and space.tokens is None:
@@ -119,6 +133,31 @@ def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarni
         )
         for classes, names in where.items()
     ]
+
+
+def may_miss(
+    space: Space, choices: Sequence[Choice], budget: Budget, device: Hardware
+) -> tuple[ResultWarning, ...]:
+    """A warning where held params and tokens may cost more than the budget, with how likely each
+    candidate keeps within it over the rates, and what it takes at their middle.
+    """
+    within = dict(
+        zip(map(str, space.precisions), shares_within(space, budget, device), strict=True)
+    )
+    unsure = [c for c in choices if within[c.precision] < SURE_TO_PAY]
+    if not unsure:
+        return ()
+    said = []
+    for c in unsure[:NAMED]:
+        name, share = max(c.spent.items(), key=lambda each: each[1])
+        likely = f"in {100 * within[c.precision]:.0f}% of the draws of rates"
+        said.append(f"'{c.precision}' {likely} ({share:.2f} times the {name} at their middle)")
+    more = f", and {len(unsure) - NAMED} more candidates" if len(unsure) > NAMED else ""
+    text = (
+        f"{compact(choices[0].params)} params on {compact(choices[0].tokens)} tokens may cost more "
+        f"than the budget: it pays for {', for '.join(said)}{more}"
+    )
+    return (ResultWarning(WarningKind.UNTESTED, text),)
 
 
 def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:

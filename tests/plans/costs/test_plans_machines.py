@@ -49,7 +49,7 @@ def test_one_line_adds_a_machine_and_lists_follow(mine: Hardware) -> None:
         as_machine("abacus")
     found = plan("kumar2024", Budget("1e21 flop"), "my-chip", precision=["bf16", "e4m3"])
     assert found.hardware.startswith("my-chip: bf16 200, fp8 500 TFLOP/s")
-    assert rate_of(mine.with_mfu(0.4), Precision("e4m3 g:e4m3")).cost == pytest.approx(0.4)
+    assert rate_of(mine.with_mfu({"all": 0.4}), Precision("e4m3 g:e4m3")).cost == pytest.approx(0.4)
 
 
 def test_a_taken_name_needs_replace(mine: Hardware) -> None:

@@ -1,5 +1,7 @@
 """Rates of precisions against ratios of peaks and against ranges of published runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ FP8 = Precision("e4m3 g:e5m2")
 
 
 def test_products_run_at_the_wider_operand() -> None:
-    h100, b200 = (machine.with_mfu(MFU) for machine in (H100, B200))
+    h100, b200 = (machine.with_mfu({"all": MFU}) for machine in (H100, B200))
     assert rate_of(h100, Precision("w4")).cost == 1
     assert rate_of(h100, FP8).cost == pytest.approx(989.4 / 1978.9)
     assert rate_of(h100, Precision("e4m3")).cost == pytest.approx((989.4 / 1978.9 + 2) / 3)
@@ -55,10 +57,27 @@ def test_a_rate_says_what_it_rests_on() -> None:
 
 
 def test_a_class_without_a_given_share_keeps_its_range_over_the_given_level() -> None:
-    half = rate_of(H100.with_mfu({"bf16": 0.4}), FP8)
-    low, high = (end / (0.4 * 989.4e12) for end in half.interval)
+    """One share is that of bf16: it once gave FP8 the ratio of peaks, 2, without a word."""
     gain = H100.speed_up("fp8")
-    assert (low, high) == pytest.approx((gain.low, gain.high), rel=1e-9)
+    for share in ({"bf16": 0.4}, 0.4, "0.4"):
+        half = rate_of(H100.with_mfu(share), FP8)
+        low, high = (end / (0.4 * 989.4e12) for end in half.interval)
+        assert (low, high) == pytest.approx((gain.low, gain.high), rel=1e-9)
+        assert half.how == "bf16 peak x MFU 0.4, " + rate_of(H100, FP8).how.split(", ", 2)[2]
+
+
+def test_what_is_published_stays_beside_what_is_given_or_measured() -> None:
+    told = H100.speed_up("fp8")
+    table = replace(H100, measured={"bf16": 400e12, str(FP8): 500e12})
+    for gain, times in (
+        (H100.with_mfu("bf16=.4,fp8=.25").speed_up("fp8"), 0.25 * 1978.9 / (0.4 * 989.4)),
+        (H100.with_mfu("all=.4,int8=.3").speed_up("fp8"), 1978.9 / 989.4),
+        (rate_of(table, FP8).speed_up, 1.25),
+    ):
+        assert gain.is_point
+        assert gain.middle == pytest.approx(times)
+        assert (gain.figures, gain.least, gain.most) == (told.figures, told.least, told.most)
+    assert H100.with_mfu("all=.4,int8=.3").mfu == {**dict.fromkeys(H100.peaks, 0.4), "int8": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -69,12 +88,20 @@ def test_a_class_without_a_given_share_keeps_its_range_over_the_given_level() ->
         ("fp4=.4", "h100 has no rate 'fp4'; it has tf32, bf16, fp8, int8"),
         ("bf16=1.4", r"mfu of bf16 is 1\.4; it is a share of the peak in \(0, 1\]"),
         ({"bf16": "x"}, "mfu of bf16 is 'x'"),
+        ("0,4", "cannot read mfu '0,4'"),
+        ("40%", "cannot read mfu '40%'"),
+        ("all=40", "mfu of tf32 is 40"),
         ("fp8=.5", "mfu gives fp8 without bf16, which its speed-up stands over; give both"),
     ],
 )
 def test_shares_that_cannot_be_are_one_sentence(given, said: str) -> None:
     with pytest.raises(PlanError, match=said):
         H100.with_mfu(given)
+
+
+def test_a_share_of_no_peak_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"mfu is 0\.4 and linear-bits is a cost model"):
+        as_machine("linear-bits").with_mfu(0.4)
 
 
 def test_draws_have_the_quantiles_of_the_range() -> None:

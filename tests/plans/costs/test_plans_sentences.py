@@ -91,6 +91,11 @@ def test_a_machine_is_named_once() -> None:
         ({"hours": "30 m", "devices": 64}, "m is minutes, months or millions"),
         ({"memory": "16Gb"}, "Gb are bits; write bytes, as GB"),
         ({"params": 8}, "params is 8; accepted is a count of 1000 or more"),
+        ({"params": "8B", "tokens": 15}, "tokens is 15; accepted is a count of 1000 or more"),
+        ({"train": "1,5 h100 for 30 days"}, "devices in '1,5 h100 .*' is 1,5; write a whole"),
+        ({"train": "1.000 h100 for 30 days"}, "is 1.000; write a whole number without a dot"),
+        ({"train": "64 h100 for 1,000 h"}, "hours is '1,000 h': 1,000 may be 1000 or 1"),
+        ({"train": "8 h100 for 1 h at 2,5 €/h"}, "comma stands for decimals; write 2.5"),
     ],
 )
 def test_what_has_two_meanings_is_refused(words, said: str) -> None:

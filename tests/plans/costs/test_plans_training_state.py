@@ -71,7 +71,6 @@ def test_formats_of_the_state_and_the_rule_in_words() -> None:
         ({"recomputed": True}, "recomputed is True; accepted are nothing, blocks"),
         ({"moments": "fp"}, "moments is 'fp'; accepted is a format with bits, as fp32"),
         ({"master": "add(0.01)"}, "master is 'add\\(0.01\\)'; accepted is a format with bits"),
-        ({"decoder": "deepseek-v3"}, "this is a mixture of experts"),
         ({"decoder": "gpt3"}, "unknown model 'gpt3'"),
         ({"weights": "z8"}, "z8"),
     ],

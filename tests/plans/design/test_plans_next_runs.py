@@ -260,7 +260,7 @@ def test_the_table_is_kept_and_not_overwritten(fitted, tmp_path) -> None:
 
 
 def test_hours_and_money_pay_at_the_machine_s_rate(fitted) -> None:
-    h100 = as_machine("h100").with_mfu(0.4)
+    h100 = as_machine("h100").with_mfu({"all": 0.4})
     by_hours = next_runs(fitted, Budget(hours=10, devices=2), h100, target=TARGET)
     by_money = next_runs(fitted, Budget(money=40, price=2), h100, target=TARGET)
     assert by_hours.most_flop == pytest.approx(20 * 3600 * 0.4 * 989.4e12)

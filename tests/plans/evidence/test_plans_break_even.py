@@ -113,12 +113,22 @@ def test_given_and_measured_rates_have_no_doubt_and_say_so() -> None:
     assert "the throughput is taken as exact" in str(found)
 
 
+def test_one_share_leaves_speed_ups_in_doubt_and_says_so() -> None:
+    found = plan("sun2025", MONTH, H100.with_mfu(0.4), precision=["bf16", FP8])
+    said = str(found)
+    exact = "x MFU 0.4, taken as exact (no kernel measured); other formats by published speed-ups"
+    assert exact in said
+    assert "1.13 to 1.51x (13 of 5 sources)" in said
+    assert "1.29x, 1.10 to 1.52 (published)" in said
+    assert "throughput is that of bf16 as given, speed-ups over it those of published" in said
+
+
 def test_replicates_and_rates_are_drawn_together() -> None:
     fitted = fit("kumar2024", read("simulated2024"), draws=20, starts=2)
     asked = {"precision": ["bf16", "w8 a8 kv8"], "extrapolate": True}
     budget = Budget("1e20 flop", price=2)
     doubt = plan(fitted, budget, "h100", **asked)
-    sure = plan(fitted, budget, H100.with_mfu(0.3), **asked)
+    sure = plan(fitted, budget, H100.with_mfu({"all": 0.3}), **asked)
     for one, other in zip(doubt.choices, sure.choices, strict=True):
         wide, narrow = (c.paid_hours_interval for c in (one, other))
         assert wide[1] / wide[0] > 1.5 > narrow[1] / narrow[0]

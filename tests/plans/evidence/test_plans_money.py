@@ -12,7 +12,7 @@ from isoloss.plans import Budget, PlanError, as_machine, plan
 from isoloss.runs import Run, read
 
 BF16, INT8 = 989.4e12 * 0.4, 1978.9e12 * 0.4
-H100 = as_machine("h100").with_mfu(0.4)
+H100 = as_machine("h100").with_mfu({"all": 0.4})
 #: A month of 64 devices at 2.5 costs 115,200.
 MONTH = {"hours": "30 days", "devices": 64, "price": "2.5 EUR"}
 LIMITS = {
@@ -145,6 +145,21 @@ def test_hours_and_money_have_the_interval_of_what_they_buy() -> None:
     (spent,) = plan(fitted, Budget("1e18 flop", price="2 EUR"), H100, **asked).choices
     assert spent.binding == ("train",)
     assert spent.money_interval == pytest.approx([1e18 / BF16 / 3600 * 2] * 2, rel=1e-9)
+
+
+def test_energy_is_given_where_a_source_has_the_power_and_nowhere_else() -> None:
+    """1000 W of a B200: device hours in MWh are thousands of hours."""
+    budget = Budget(params="7B", tokens="140B")
+    found = plan("kumar2024", budget, "b200", precision=["bf16", "int8"])
+    (costs,) = (s for s in found.sections() if s.title == "What they cost")
+    assert costs.head[-2:] == ("MWh, at most", "interval")
+    for row, c in zip(costs.rows, found.choices, strict=True):
+        low, high = c.paid_hours_interval
+        assert row[-2:] == (f"{c.paid_hours / 1e3:.3g}", f"{low / 1e3:.3g} to {high / 1e3:.3g}")
+    assert "at the 1000 W that a device may draw" in str(found)
+    assert "MWh" not in str(plan("kumar2024", budget, "h100", precision="bf16"))
+    with pytest.raises(PlanError, match="power of h100 is 0; accepted is a number of W"):
+        replace(as_machine("h100"), power=0)
 
 
 def test_measured_rates_are_what_hours_are_made_of() -> None:

@@ -86,7 +86,7 @@ def test_the_exact_count_stands_beside_the_rule_for_small_models() -> None:
     flops = decoder_of(small.choices[0].params).flops(2048)
     assert small.choices[0].counted == pytest.approx(flops.training / flops.rule)
     assert "x the 6 N D used here" in str(small)
-    h100 = as_machine("h100").with_mfu(0.4)
+    h100 = as_machine("h100").with_mfu({"all": 0.4})
     large = plan("kumar2024", Budget("1e26 flop"), h100, extrapolate=True)
     assert "6 N D" not in str(large)
     assert (

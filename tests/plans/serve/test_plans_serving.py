@@ -139,6 +139,15 @@ def test_measured_decode_speeds_come_first() -> None:
     assert by_precision(found)["fp -> w4"].speed == 321.0
     assert by_precision(found)["fp -> w4"].speed_from == "measured"
     assert by_precision(found)["fp -> w8"].speed_from == "bandwidth"
+    assert "bandwidth allows" not in str(found)
+
+
+def test_a_measured_decode_speed_above_the_bandwidth_is_of_another_model() -> None:
+    device = replace(as_machine("h100"), decoding={"w4": 321.0})
+    large = rank_serving("published", Budget(params="70B", tokens="1T"), device, ["w4"])
+    # 70e9 params of 4 bits are 35 GB: 3.35e12 / 35e9 = 95.71 tokens/s.
+    said = "is 321 tokens/s, and bandwidth allows this model 95.71: it was measured on a smaller"
+    assert said in str(large)
 
 
 def test_bad_input_is_said_in_one_sentence() -> None:

@@ -174,7 +174,8 @@ def plan(
         typer.Option(
             "--mfu",
             metavar="SHARES",
-            help="Model FLOPs utilisation of training, taken as exact: 0.4, or bf16=0.4,fp8=0.25.",
+            help="Model FLOPs utilisation of training, taken as exact: 0.4 of bf16 (other formats "
+            "by their published speed-ups), or bf16=0.4,fp8=0.25, or all=0.4.",
             show_default="ranges of published runs",
         ),
     ] = None,

@@ -26,6 +26,7 @@ from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup, r
 from isoloss.plans.costs.rates import (
     Rate,
     RateDraws,
+    classes_of,
     drawn_costs,
     in_doubt,
     lacks,
@@ -51,10 +52,10 @@ __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware", "PublishedRun",
     "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory", "TrainingRule",
     "active_and_all", "all_params", "amount", "as_machine", "as_training_rule", "bits_of",
-    "counted_over_rule", "decoder_of", "drawn_costs", "drawn_costs_of_models", "ends_of", "exactly",
-    "in_doubt", "kv_elements", "lacks", "law_params", "measured", "one_currency", "own_class",
-    "portions_of", "rate_of", "rate_of_model", "register_machine", "register_run",
-    "register_speedup", "shape_in_words", "sum_of", "training_memory", "unit_of", "weight_bits",
-    "words_of",
+    "classes_of", "counted_over_rule", "decoder_of", "drawn_costs", "drawn_costs_of_models",
+    "ends_of", "exactly", "in_doubt", "kv_elements", "lacks", "law_params", "measured",
+    "one_currency", "own_class", "portions_of", "rate_of", "rate_of_model", "register_machine",
+    "register_run", "register_speedup", "shape_in_words", "sum_of", "training_memory", "unit_of",
+    "weight_bits", "words_of",
 ]
 # fmt: on

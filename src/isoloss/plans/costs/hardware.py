@@ -16,8 +16,10 @@ from isoloss.plans.problems import PlanError
 
 Rule = Literal["rates", "linear-bits", "memory-bits"]
 #: A share of the peak that training reaches, the same in every format: what was taken as exact
-#: before rates had ranges. `with_mfu(MFU)` plans with it.
+#: before rates had ranges. `with_mfu({"all": MFU})` plans with it.
 MFU = 0.4
+#: The word for every class of formats of a machine in given shares.
+ALL = "all"
 #: FLOP/s that no device has: a larger peak is a slip of units.
 LARGEST_PEAK = 1e21
 #: The classes of formats that a machine may have a peak rate for.
@@ -53,7 +55,7 @@ class Hardware:
         "memory-bits" N P.
     pages
         Where the numbers were read: for each page (or paper, or file) the names of the numbers it
-        gives, which are classes of `peaks`, "memory", "bandwidth", "rule" and "measured".
+        gives, which are classes of `peaks`, "memory", "bandwidth", "power", "rule", "measured".
     measured
         Measured training rates, FLOP/s of 6 N D a device, by precision. They replace peaks.
     decoding
@@ -67,6 +69,8 @@ class Hardware:
         for fp4.
     left_out
         Published runs and speed-ups that do not count in its ranges, by name.
+    power
+        The most that a device draws, W; NaN where no source says, and then plans give no energy.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class Hardware:
     chip: str = ""
     takes_blocks: bool | None = None
     left_out: tuple[str, ...] = ()
+    power: float = float("nan")
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[\w.+-]+", self.name, re.ASCII)):
@@ -114,9 +119,31 @@ class Hardware:
                 raise PlanError(
                     f"{name} of {self.name} is {shown_value(value)}; accepted is a number above 0"
                 )
+        self._check_measured()
         told = {name for names in self.pages.values() for name in names}
-        if odd := sorted(told - {*self.numbers, "rule", "measured"}):
+        if odd := sorted(told - {*self.numbers, "rule", "measured", "power"}):
             raise PlanError(f"pages of {self.name} name {odd[0]!r}, which it has no number for")
+
+    def _check_measured(self) -> None:
+        """Raise PlanError for a measured rate or power that is none, or a rate above every peak."""
+        if self.power == self.power and not 0 < real_number(self.power) < math.inf:
+            raise PlanError(
+                f"power of {self.name} is {shown_value(self.power)}; accepted is a number of W "
+                "above 0"
+            )
+        most = max(self.peaks.values(), default=math.inf)
+        for name, value in self.measured.items():
+            if not 0 < real_number(value) <= most:
+                raise PlanError(
+                    f"measured rate of '{name}' on {self.name} is {shown_value(value)}; accepted "
+                    f"is a number above 0 and up to its highest peak, {most:.4g} FLOP/s"
+                )
+        for name, value in self.decoding.items():
+            if not 0 < real_number(value) < math.inf:
+                raise PlanError(
+                    f"decode speed of '{name}' on {self.name} is {shown_value(value)}; accepted is "
+                    "a number above 0"
+                )
 
     @property
     def is_abstract(self) -> bool:
@@ -157,10 +184,14 @@ class Hardware:
         return level_of(self.chip or self.name, self.left_out).times(self.peaks["bf16"])
 
     def speed_up(self, rate: str) -> Range:
-        """The speed-up of steps in a class of formats over steps in bf16."""
-        if rate in self.mfu and not (rate == "bf16" and "bf16" in self.measured):
-            return self.level.under(self.peaks[rate] * self.mfu[rate])
-        return speed_up_of(rate, self.peaks[rate] / self.peaks["bf16"], self.left_out)
+        """The speed-up of steps in a class of formats over steps in bf16, with what is published
+        of it also where it is given.
+        """
+        told = speed_up_of(rate, self.peaks[rate] / self.peaks["bf16"], self.left_out)
+        if rate not in self.mfu or (rate == "bf16" and "bf16" in self.measured):
+            return told
+        own = self.level.under(self.peaks[rate] * self.mfu[rate])
+        return replace(told, low=own.low, middle=own.middle, high=own.high, basis=own.basis)
 
     def range_of(self, rate: str) -> Range:
         """The FLOP/s that training reaches in a class of formats, as a range.
@@ -196,8 +227,10 @@ class Hardware:
         Parameters
         ----------
         mfu
-            One share in (0, 1] for all classes of formats, or a share for each of some classes: a
-            mapping, or a text, as "bf16=.4,fp8=.25".
+            One share in (0, 1], which is that of bf16: other classes keep their published
+            speed-ups over it, with their doubt. Or a share for each of some classes, a mapping or a
+            text, as "bf16=.4,fp8=.25"; "all=.4" for every class, as if each reached as much of its
+            peak.
 
         Raises
         ------
@@ -205,7 +238,14 @@ class Hardware:
             A share is outside (0, 1], the machine does not have the class, or bf16 has none.
         """
         read = _shares(mfu) if isinstance(mfu, str) else mfu
-        given = dict(read) if isinstance(read, Mapping) else dict.fromkeys(self.peaks, read)
+        given = dict(read) if isinstance(read, Mapping) else {"bf16": read}
+        if ALL in given:
+            given = {**dict.fromkeys(self.peaks, given.pop(ALL)), **given}
+        if given and self.is_abstract:
+            raise PlanError(
+                f"mfu is {shown_value(mfu)} and {self.name} is a cost model, which has no peaks; "
+                "name a device, as h100"
+            )
         for rate, share in given.items():
             if rate not in self.peaks:
                 raise PlanError(
@@ -232,7 +272,7 @@ class Hardware:
 
 
 def _shares(text: str) -> float | dict[str, float]:
-    """Shares of peaks from a text: one for all classes, or one for each of some."""
+    """Shares of peaks from a text: that of bf16, or one for each of some classes."""
     try:
         if "=" not in text:
             return float(text)
@@ -241,7 +281,7 @@ def _shares(text: str) -> float | dict[str, float]:
     except ValueError:
         raise PlanError(
             f"cannot read mfu {text[:80]!r}; write one share of the peak, as 0.4, or one for each "
-            "of some classes of formats, as bf16=0.4,fp8=0.25"
+            "of some classes of formats, as bf16=0.4,fp8=0.25 or all=0.4"
         ) from None
     if len(found) < len(pairs):
         raise PlanError(f"mfu {text[:80]!r} gives a class of formats twice; give it once")

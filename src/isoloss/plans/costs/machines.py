@@ -118,8 +118,9 @@ register_machine(
         },
         memory=180e9,
         bandwidth=8.0e12,
+        power=1000.0,
         pages={
-            f"{_GARDEN}/B200": ("tf32", "bf16", "fp8", "int8", "fp6", "fp4", "bandwidth"),
+            f"{_GARDEN}/B200": ("tf32", "bf16", "fp8", "int8", "fp6", "fp4", "bandwidth", "power"),
             _HPC_AI: ("memory",),
         },
     )

@@ -31,6 +31,11 @@ def active_and_all(given: object) -> tuple[object, float | None]:
     found = None
     if isinstance(given, str) and "active" in given.lower():
         found = next((m for each in _WORDS if (m := each.fullmatch(given.strip()))), None)
+        if found is None and re.search(r"\d\s*[%/]", given):
+            raise PlanError(
+                f"params is {given!r}; mixtures of experts are planned at a held size, as '671B "
+                "active 37B': plan the active params as a dense model, then hold the two counts"
+            )
         if found is None:
             raise PlanError(f"cannot read {given!r} as params; write it like '671B active 37B'")
     if found is None:

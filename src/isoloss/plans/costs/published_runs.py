@@ -2,14 +2,18 @@
 
 One line adds one (`register_run`). Hours are those of whole runs, with restarts and what was lost
 by them, where the page does not say otherwise; rates are 6 N D over these hours, of active params.
+Tokens, hours and devices of models that `runs.MODELS` has are read there; other runs stand here
+alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from isoloss.files import Registry, real_number, shown_value
 from isoloss.plans.problems import PlanError
+from isoloss.runs import MODELS
 
 
 @dataclass(frozen=True)
@@ -114,26 +118,34 @@ _BLOOM = "https://arxiv.org/abs/2211.05100, section 3.4.1"
 _OPT = "https://arxiv.org/abs/2302.13971, table 15 (fp16)"
 _H100, _A100 = 989.4e12, 312e12
 
+
+def _of(
+    name: str, params: float, machine: str, peak: float, page: str, form: str = "bf16", **more: Any
+) -> PublishedRun:
+    """The run of a published model, its params counted to the digit where the page rounds them."""
+    model = MODELS[name]
+    device = "" if model.device == machine else model.device.upper()
+    counts = params, model.tokens, model.hours
+    return PublishedRun(name, machine, form, *counts, peak, page, device=device, **more)
+
+
 # fmt: off
 for _run in (
     # H100 and devices with its products. Restarts are in the hours.
-    PublishedRun("llama3-8b", "h100", "bf16", 8.03e9, 15e12, 1.3e6, _H100, _LLAMA3),
-    PublishedRun("llama3-70b", "h100", "bf16", 70.55e9, 15e12, 6.4e6, _H100, _LLAMA3),
-    PublishedRun("llama3-405b", "h100", "bf16", 405.85e9, 15.6e12, 30.84e6, _H100, _LLAMA31,
-                 devices=16_384, flop=3.8e25),
+    _of("llama3-8b", 8.03e9, "h100", _H100, _LLAMA3),
+    _of("llama3-70b", 70.55e9, "h100", _H100, _LLAMA3),
+    _of("llama3-405b", 405.85e9, "h100", _H100, _LLAMA31, devices=16_384, flop=3.8e25),
     PublishedRun("smollm3-3b", "h100", "bf16", 3.075e9, 11.2e12, 221_184, _H100, _SMOLLM3,
                  devices=384),
-    PublishedRun("deepseek-v3", "h100", "fp8", 37e9, 14.8e12, 2.664e6, _H100, _DEEPSEEK,
-                 peaks=1978.9 / 989.4, devices=2048, device="H800"),
+    _of("deepseek-v3", 37e9, "h100", _H100, _DEEPSEEK, "fp8", peaks=1978.9 / 989.4, devices=2048),
     # A100. The hours of the first four are those of their steps; OPT's and BLOOM's of whole stays.
     PublishedRun("llama1-7b", "a100", "bf16", 6.738e9, 1e12, 82_432, _A100, _LLAMA1),
     PublishedRun("llama1-13b", "a100", "bf16", 13.016e9, 1e12, 135_168, _A100, _LLAMA1),
     PublishedRun("llama1-33b", "a100", "bf16", 32.53e9, 1.4e12, 530_432, _A100, _LLAMA1),
-    PublishedRun("llama1-65b", "a100", "bf16", 65.29e9, 1.4e12, 1_022_362, _A100, _LLAMA1,
-                 devices=2048),
-    PublishedRun("llama2-7b", "a100", "bf16", 6.738e9, 2e12, 184_320, _A100, _LLAMA2),
+    _of("llama1-65b", 65.29e9, "a100", _A100, _LLAMA1, devices=2048),
+    _of("llama2-7b", 6.738e9, "a100", _A100, _LLAMA2),
     PublishedRun("llama2-13b", "a100", "bf16", 13.016e9, 2e12, 368_640, _A100, _LLAMA2),
-    PublishedRun("llama2-70b", "a100", "bf16", 68.98e9, 2e12, 1_720_320, _A100, _LLAMA2),
+    _of("llama2-70b", 68.98e9, "a100", _A100, _LLAMA2),
     PublishedRun("bloom-176b", "a100", "bf16", 176.25e9, 366e9, 1_082_990, _A100, _BLOOM,
                  devices=384),
     PublishedRun("opt-175b", "a100", "bf16", 175e9, 180e9, 809_472, _A100, _OPT, devices=992),

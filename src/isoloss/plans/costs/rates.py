@@ -116,7 +116,7 @@ def drawn_costs(
         if known is not None:
             columns.append(base / known)
             continue
-        classes = _classes(machine, precision)
+        classes = classes_of(machine, precision)
         each = [base / _drawn(machine, name, base, draws) for name in classes]
         columns.append(np.mean(each, axis=0))
     return np.stack(columns, axis=1), base[:, None]
@@ -168,9 +168,9 @@ def _device_rate(machine: Hardware, precision: Precision) -> Rate:
     base = machine.level
     known = _measured(machine, precision)
     if known is not None:
-        gain = Range.point(known / base.middle, "measured")
+        gain = _measured_gain(machine, precision, known / base.middle)
         return Rate(base.middle / known, known, "measured", (), (known, known), gain, "measured")
-    classes = _classes(machine, precision)
+    classes = classes_of(machine, precision)
     emulated, runs_in = _emulated(machine, precision)
     gain = _gain(machine, classes)
     own = [machine.range_of(each) for each in classes]
@@ -182,6 +182,27 @@ def _device_rate(machine: Hardware, precision: Precision) -> Rate:
         base.middle / whole.middle, whole.middle, _how(machine, classes), emulated,
         (whole.low, whole.high), gain, whole.basis, runs_in,
     )  # fmt: skip
+
+
+def _measured_gain(machine: Hardware, precision: Precision, times: float) -> Range:
+    """A measured speed-up, with what is published of the classes that its products run in."""
+    try:
+        told = _gain(machine, classes_of(machine, precision))
+    except PlanError:  # wider than all that the machine has peaks for: nothing is published
+        return Range.point(times, "measured")
+    return replace(told, low=times, middle=times, high=times, basis="measured")
+
+
+def peak_of(machine: Hardware, precision: Precision) -> float:
+    """The highest peak among the formats of a precision, which no rate of it can pass; scales of
+    blocks count as taken, as kernels of one's own may.
+    """
+    able = replace(machine, takes_blocks=True)
+    try:
+        classes = [_class_of(able, precision.format(part)) for part in OPERANDS]
+    except PlanError:
+        classes = list(machine.peaks)
+    return max(machine.peaks[each] for each in classes)
 
 
 def _gain(machine: Hardware, classes: Sequence[str]) -> Range:
@@ -200,7 +221,7 @@ def _measured(machine: Hardware, precision: Precision) -> float | None:
     return machine.measured.get("bf16" if spelled in ("fp", BF16) else spelled)
 
 
-def _classes(machine: Hardware, precision: Precision) -> list[str]:
+def classes_of(machine: Hardware, precision: Precision) -> list[str]:
     """The class that each product of a training step runs in."""
     return [product_class(machine, precision, *parts) for parts in PRODUCTS.values()]
 

@@ -13,7 +13,7 @@ from isoloss.plans.costs.units import Dimension, unit_of
 from isoloss.plans.problems import PlanError
 
 _AT = re.compile(r"\s+at\s+|\s*@\s*", re.IGNORECASE)
-_DEVICES = r"(?:(\d[\d,]*)\s*(?:[x×]\s+|[x×](?=[a-z]))?)?([a-z][\w.+-]*)(?:\s+(?:gpu|device)s?)?"
+_DEVICES = r"(?:(\d[\d.,]*)\s*(?:[x×]\s+|[x×](?=[a-z]))?)?([a-z][\w.+-]*)(?:\s+(?:gpu|device)s?)?"
 _FOR = re.compile(rf"{_DEVICES}(?:\s+for\s+|\s*[x×,]\s+)(.+)", re.IGNORECASE)
 _ON = re.compile(rf"(.+?)\s+on\s+{_DEVICES}", re.IGNORECASE)
 #: Words for a device that name no machine.
@@ -47,9 +47,19 @@ def words_of(text: str) -> dict[str, str] | None:
     if dimension is None or (dimension == "flop" and not found and not price):
         return None
     out = {WHAT[dimension]: what} | ({"price": price[0]} if price else {})
-    out |= {"devices": count.replace(",", "")} if count else {}
+    out |= {"devices": _whole(count, text)} if count else {}
     machine = None if name is None else _machine(name)
     return out | ({"hardware": machine} if machine else {})
+
+
+def _whole(count: str, text: str) -> str:
+    """A number of devices without separators: 1,024 is a thousand, as there is no part of one."""
+    if not re.fullmatch(r"\d+|\d{1,3}(?:,\d{3})+", count):
+        raise PlanError(
+            f"the number of devices in {text!r} is {count}; write a whole number without a dot, as "
+            "1024"
+        )
+    return count.replace(",", "")
 
 
 def _machine(name: str) -> str | None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.plans.costs.hardware import Hardware
-from isoloss.plans.costs.rates import BF16
+from isoloss.plans.costs.rates import BF16, peak_of
 from isoloss.plans.problems import PlanError
 from isoloss.runs import number
 
@@ -17,6 +17,12 @@ from isoloss.runs import number
 #: measured on.
 COLUMNS = ("precision", "stage", "flop_per_s", "tokens_per_s", "params")
 STAGES = ("train", "decode")
+#: A smaller share of the peak is a slip of units: 400 for 400 TFLOP/s.
+LEAST_SHARE = 1e-4
+#: Bytes that a step of decoding reads at least: no model is smaller.
+LEAST_READ = 1e6
+#: Two columns that give one rate agree within this share.
+AGREE = 0.02
 
 
 def measured(machine: Hardware, path: str | Path) -> Hardware:
@@ -39,7 +45,8 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
     Raises
     ------
     PlanError
-        A row cannot be read (the message names it), the machine is abstract, or bf16 has no row.
+        A row cannot be read (the message names it), a rate is above the peak of its formats or a
+        ten-thousandth of it, the machine is abstract, or bf16 has no row.
     """
     if machine.is_abstract:
         raise PlanError(
@@ -60,6 +67,7 @@ def measured(machine: Hardware, path: str | Path) -> Hardware:
                 f"{name!r} stands twice for stage {stage} in {where}; "
                 "give one rate for each precision"
             )
+        _check_rate(machine, name, stage, value, where)
         table[name] = value
     if training and "bf16" not in training:
         raise PlanError(
@@ -98,12 +106,38 @@ def _rate(row: dict[str, object], stage: str, where: str) -> float:
     tokens, params, flop = found["tokens_per_s"], found["params"], found["flop_per_s"]
     if stage == "decode" and tokens is not None:
         return tokens
+    counted = None if tokens is None or params is None else 6.0 * params * tokens
     if stage == "train" and flop is not None:
+        if counted is not None and abs(counted / flop - 1) > AGREE:
+            raise PlanError(
+                f"flop_per_s is {flop:.4g} and 6 params tokens_per_s {counted:.4g} in {where}; "
+                "give one of the two"
+            )
         return flop
-    if stage == "train" and tokens is not None and params is not None:
-        return 6.0 * params * tokens
+    if stage == "train" and counted is not None:
+        return counted
     needed = "tokens_per_s" if stage == "decode" else "flop_per_s, or tokens_per_s and params"
     raise PlanError(f"a row for stage {stage} needs {needed}; {where} lacks it")
+
+
+def _check_rate(machine: Hardware, name: str, stage: str, value: float, where: str) -> None:
+    """Raise PlanError for a rate that the machine cannot have, as one in other units has."""
+    if stage == "decode":
+        most = machine.bandwidth / LEAST_READ
+        if value > most:
+            raise PlanError(
+                f"tokens_per_s of '{name}' is {value:.4g} in {where}; {machine.name} reads "
+                f"{machine.bandwidth:.4g} bytes/s, so that no model of a million bytes decodes "
+                f"more than {most:.4g} tokens/s; give those of one sequence"
+            )
+        return
+    peak = peak_of(machine, Precision(name))
+    if not LEAST_SHARE * peak <= value <= peak:
+        raise PlanError(
+            f"'{name}' is trained at {value:.4g} FLOP/s in {where}, and the peak of its formats on "
+            f"{machine.name} is {peak:.4g}; give flop_per_s of one device, as {0.4 * peak:.3g}, or "
+            "its tokens_per_s with the params of the model"
+        )
 
 
 def _number(row: dict[str, object], name: str, where: str) -> float | None:

@@ -115,15 +115,14 @@ class TrainingRule:
         Raises
         ------
         PlanError
-            Activations of a mixture of experts are asked for.
+            Activations of a mixture of experts of unknown shape are asked for.
         """
-        is_mixture = isinstance(shape, Mixture) or whole is not None
-        if is_mixture and self.counts_activations:
+        if shape is None and whole is not None and self.counts_activations:
             raise PlanError(
-                "activations in training are counted for dense decoders, and this is a mixture of "
-                "experts; leave sequences out of training_memory"
+                "activations in training of a mixture of experts need its shape, as --like "
+                "deepseek-v3 or a config.json; give it, or leave sequences out of training_memory"
             )
-        if not self.counts_activations or isinstance(shape, Mixture):
+        if not self.counts_activations:
             return self.state_bytes(devices) * _all(params, shape, whole)
         if shape is None:
             return self._assumed(params, devices)

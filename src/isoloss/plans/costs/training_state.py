@@ -14,6 +14,11 @@ The rule, in bytes on each of n devices:
   there is no dropout: 32 widths for GPT-2's shape, where Korthikanti et al. 2022 (2205.05198, eq.
   1) have 34 with two of dropout masks. With "blocks" recomputed only the input of each block is
   kept, and all of one block;
+- of a mixture of experts, what a token leaves in the experts that it uses (chosen and shared), the
+  outputs of the chosen ones, from which the router learns, and the router's scores in float32; with
+  compressed attention the compressed vectors, before and behind their norms, too. Experts stay on
+  the devices that keep them and tokens go there, evenly, so that only the rest of a block is
+  gathered;
 - the logits of these tokens in float32.
 
 Not counted: buffers of communication, fragmentation, kernels, and the splitting of tensors or
@@ -29,7 +34,7 @@ from typing import Literal, get_args
 from isoloss.formats import as_format
 from isoloss.plans.checks import as_count
 from isoloss.plans.problems import PlanError
-from isoloss.runs import Decoder, as_shape
+from isoloss.runs import Decoder, Mixture, as_shape
 
 Sharding = Literal["none", "optimizer", "gradients", "weights"]
 Recomputed = Literal["nothing", "blocks"]
@@ -80,7 +85,7 @@ class TrainingMemory:
 
 
 def training_memory(
-    decoder: Decoder | str,
+    decoder: Decoder | Mixture | str,
     devices: int = 1,
     *,
     sequences: int = 1,
@@ -92,12 +97,12 @@ def training_memory(
     master: str | None = "fp32",
     moments: str = "fp32",
 ) -> TrainingMemory:
-    """The memory that training a dense decoder takes on each device.
+    """The memory that training a model takes on each device.
 
     Parameters
     ----------
     decoder
-        The shape, or what `runs.as_shape` reads as one, as "llama3-70b".
+        The shape, or what `runs.as_shape` reads as one, as "llama3-70b" or "deepseek-v3".
     devices
         Over which the state is shared.
     sequences, context
@@ -117,7 +122,7 @@ def training_memory(
     Raises
     ------
     PlanError
-        A count is below 1, a word is none of those accepted, or the shape is no dense decoder.
+        A count is below 1, or a word is none of those accepted.
     ValueError
         A format or a shape cannot be read.
 
@@ -127,10 +132,6 @@ def training_memory(
     section 4.1.
     """
     shape = as_shape(decoder)
-    if not isinstance(shape, Decoder):
-        raise PlanError(
-            "the memory of training is counted for dense decoders, and this is a mixture of experts"
-        )
     devices, tokens = as_count("devices", devices), as_count("sequences", sequences)
     tokens *= as_count("context", context)
     check_word("sharding", sharding, get_args(Sharding))
@@ -145,7 +146,7 @@ def training_memory(
         f"weights in {weights}, gradients in {gradients}, Adam with moments in {moments} and "
         f"{'no master copy' if master is None else f'a master copy in {master}'}, "
         f"shared: {SHARED[shares]}, recomputed: {recomputed}, {sequences} x {context} tokens a "
-        "device, activations in 16 bits"
+        f"device, activations in 16 bits{_EVENLY if isinstance(shape, Mixture) else ''}"
     )
     return TrainingMemory(
         kept[0] * weight, kept[1] * gradient, kept[2] * optimizer, largest,
@@ -153,6 +154,8 @@ def training_memory(
     )  # fmt: skip
 
 
+#: What a mixture of experts takes for granted.
+_EVENLY = ", experts evenly used and not gathered"
 #: What each sharding shares, in words.
 SHARED = (
     "nothing",
@@ -162,14 +165,29 @@ SHARED = (
 )
 
 
-def _activations(shape: Decoder, recomputed: Recomputed) -> float:
+def _activations(shape: Decoder | Mixture, recomputed: Recomputed) -> float:
     """Bytes that one token leaves for the way back."""
+    if isinstance(shape, Mixture):
+        return _of_mixture(shape, recomputed)
     heads = shape.heads * (shape.head_dim or 0)
     keys = (shape.kv_heads or 0) * (shape.head_dim or 0)
     fed = (4 if shape.gated else 2) * (shape.ffn or 0)
     return activations_of(
         float(shape.layers), float(shape.width), heads, keys, fed, shape.vocab, recomputed
     )
+
+
+def _of_mixture(shape: Mixture, recomputed: Recomputed) -> float:
+    """Those of a mixture of experts: a block's own, by whether it has experts."""
+    plain = 4 * shape.width + shape.attention.saved
+    used = 4 * shape.expert_ffn * (shape.chosen + shape.shared) + shape.chosen * shape.width
+    dense = ACTIVATION * (plain + 4 * shape.dense_ffn)
+    mixed = ACTIVATION * (plain + used) + LOGIT * shape.experts
+    if recomputed == "blocks":
+        largest = max(dense, mixed) if shape.dense_layers else mixed
+        return ACTIVATION * shape.layers * shape.width + largest + LOGIT * shape.vocab
+    of_blocks = shape.dense_layers * dense + (shape.layers - shape.dense_layers) * mixed
+    return of_blocks + LOGIT * shape.vocab
 
 
 def activations_of(
@@ -199,9 +217,17 @@ def activations_of(
     return layers * block + LOGIT * vocab
 
 
-def _largest_part(shape: Decoder) -> float:
-    """Parameters of the largest of a block, the table of embeddings and the head."""
-    return max(shape.matrix_params / shape.layers, float(shape.vocab * shape.width))
+def _largest_part(shape: Decoder | Mixture) -> float:
+    """Parameters of the largest of a block, without its routed experts, the table of embeddings and
+    the head.
+    """
+    table = float(shape.vocab * shape.width)
+    if isinstance(shape, Decoder):
+        return max(shape.matrix_params / shape.layers, table)
+    attention = shape.attention.params(shape.width)
+    dense = 3 * shape.width * shape.dense_ffn if shape.dense_layers else 0
+    shared = (3 * shape.shared * shape.expert_ffn + shape.experts) * shape.width
+    return max(float(attention + max(dense, shared)), table)
 
 
 @lru_cache(maxsize=256)

@@ -47,6 +47,13 @@ EXAMPLES: dict[Dimension, str] = {
     "speed": "50 tokens/s",
 }
 _SIGN = re.compile(r"(us\$|[$€£]|usd|eur|gbp|chf|cny|jpy)\s*(?=[\d.,])", re.IGNORECASE)
+#: Digits in groups of three by one separator all through; a comma before decimals.
+_GROUPS = re.compile(r"\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)")
+_DECIMAL_COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
+#: What scales a number: a letter, a word or an exponent. Sums in "Mio." are written with dots for
+#: thousands, so it is none of these.
+_WORD = re.compile(r"bn|mn|mio|thousands?|millions?|billions?|trillions?", re.IGNORECASE)
+_SCALED = re.compile(rf"e[+-]?\d|(?!mio)(?:[kmbgt]|{_WORD.pattern})(?![a-z])", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?[\d.,_]*\d[\d.,_]*(?:[eE][+-]?\d+)?")
 
 
@@ -80,6 +87,8 @@ def _plain(given: object, dimension: Dimension, what: str) -> float:
 
 def _scaled(text: str, dimension: Dimension, what: str) -> float:
     found = _read(text, dimension)
+    if (why := _separators(text)) is not None:
+        raise PlanError(f"{what} is {text!r}: {why}")
     if found is None:
         raise _unread(text, dimension, what)
     if (why := _two_meanings(text, dimension)) is not None:
@@ -95,6 +104,29 @@ def _two_meanings(text: str, dimension: Dimension) -> str | None:
     if dimension == "bytes" and re.fullmatch(r"[KMGTkmgt]i?b", tail) and tail[0].isupper():
         return f"{tail} are bits; write bytes, as {tail[:-1]}B"
     return None
+
+
+def _separators(text: str) -> str | None:
+    """How a dot or a comma in a number is read, where it is no decimal point beyond doubt, or None.
+
+    Three digits behind one of them may be thousands or decimals, a factor of a thousand apart; a
+    letter or word that scales the number, an exponent or a leading zero leaves decimals only.
+    """
+    found = re.search(r"\d[\d.,]*", text)
+    if found is None:
+        return None
+    digits, rest = found[0].rstrip(".,"), text[found.end() :].strip()
+    bare = re.sub("[.,]", "", digits)
+    if _GROUPS.fullmatch(digits) and len(bare) != len(digits) - 1:
+        return f"dots stand for thousands; write {bare}" if "." in digits else None
+    scaled = "." in digits and _SCALED.match(rest)
+    if _GROUPS.fullmatch(digits) and digits[0] != "0" and not scaled:
+        decimal = digits.replace(",", ".")
+        return f"{digits} may be {bare} or {float(decimal):g}; write {bare} or {decimal}0"
+    if not _DECIMAL_COMMA.fullmatch(digits):
+        return None
+    whole, _, decimals = digits.rpartition(",")
+    return f"the comma stands for decimals; write {whole.replace('.', '')}.{decimals}"
 
 
 def unit_of(text: str, dimension: Dimension) -> str:
@@ -125,7 +157,9 @@ def _readings(text: str) -> list[tuple[str, str]]:
     digits, rest = match[0], body[match.end() :].strip()
     if sign:
         return [(body, sign)]
-    return [(digits, _singular(rest)), (digits + rest[:1], _singular(rest[1:].strip()))]
+    word = _WORD.match(rest)
+    cut = 1 if word is None else word.end()
+    return [(digits, _singular(rest)), (digits + rest[:cut], _singular(rest[cut:].strip(" .")))]
 
 
 def _singular(unit: str) -> str:

@@ -181,7 +181,9 @@ def _expected(question: Question, precisions: Sequence[Precision]) -> Loss:
 def _scaled(space: Space, factors: Sequence[float] | Array) -> Space:
     """One precision under several multiples of the budget: n copies, each with its own cost."""
     f = np.asarray(factors, dtype=float)
-    spendings = tuple(replace(s, each=s.each / f, once=s.once / f) for s in space.spendings)
+    spendings = tuple(
+        replace(s, each=s.each / f, once=s.once / f, times=1.0) for s in space.spendings
+    )
     n = len(f)
     return Space(
         space.precisions * n,

@@ -33,7 +33,8 @@ class Choice:
     binding
         The limits that are used up, as ("train", "memory").
     spent
-        Share of each limit that is used, 0 to 1.
+        Share of each limit that is used at the middle of the rates: 0 to 1, more where held params
+        and tokens keep within it at faster rates of the range only.
     flop
         Training FLOPs, counted as those of bf16 (6 N D times the cost of the precision).
     device_hours

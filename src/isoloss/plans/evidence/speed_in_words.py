@@ -13,6 +13,10 @@ from isoloss.plans.evidence.break_even import BreakEven
 from isoloss.plans.evidence.choices import Choice
 from isoloss.runs import compact
 
+POWER = (
+    "MWh, at most: device hours at the {:.4g} W that a device may draw; hosts, network and cooling "
+    "not counted"
+)
 READ = "as read: by a law that does not know the format and reads it as one of as many bits"
 
 
@@ -22,21 +26,41 @@ def throughput_of(first: Choice) -> str | None:
         return None
     if first.basis == "measured":
         return "throughput: measured, taken as exact"
-    if first.in_doubt:
+    if first.rate_interval[0] < first.rate_interval[1]:
         return f"throughput: {first.rate}; none is measured here"
-    return f"throughput: {first.rate}, taken as exact (no kernel measured)"
+    others = "; other formats by published speed-ups over it" if first.in_doubt else ""
+    return f"throughput: {first.rate}, taken as exact (no kernel measured){others}"
+
+
+def over_budget(first: Choice) -> list[str]:
+    """A line where the first choice costs more than the budget at the middle of the rates."""
+    name, times = max(first.spent.items(), key=lambda each: each[1], default=("", 0.0))
+    if times <= 1 + 1e-6:
+        return []
+    return [
+        f"over the budget: {times:.3g} times the {name} at the middle of the rates, within it at "
+        "faster ones only (see the warnings)"
+    ]
 
 
 def costs_section(
-    choices: Sequence[Choice], level: float, devices: int | None, unit: str
+    choices: Sequence[Choice],
+    level: float,
+    devices: int | None,
+    unit: str,
+    published: Sequence[str] = (),
+    power: float = float("nan"),
 ) -> Section | None:
-    """Device hours, time and money of every choice; None on a cost model."""
+    """Device hours, time, money and the most energy (at a power in W) of every choice, and what is
+    published beside them; None on a cost model.
+    """
     if all(c.paid_hours != c.paid_hours for c in choices):
         return None
     priced = any(c.money == c.money for c in choices)
     head, rows = ["precision", "device hours", "interval"], []
     head += [f"days on {devices} devices", "interval"] if devices else []
     head += [f"money{unit}", "interval"] if priced else []
+    head += ["MWh, at most", "interval"] if power == power else []
     for c in choices:
         row = [c.precision, compact(c.paid_hours), _ends(c.paid_hours_interval, compact, c)]
         if devices:
@@ -44,14 +68,21 @@ def costs_section(
             row += [f"{c.wall_hours / 24:.3g}", _ends((days[0], days[1]), _three, c)]
         if priced:
             row += [compact(c.money), _ends(c.money_interval, compact, c)]
+        if power == power:
+            low, high = (h * power / 1e6 for h in c.paid_hours_interval)
+            row += [f"{c.paid_hours * power / 1e6:.3g}", _ends((low, high), _three, c)]
         rows.append(tuple(row))
+    notes = _of_costs(choices, level), *((POWER.format(power),) if power == power else ())
+    return Section("What they cost", (*notes, *published), tuple(head), tuple(rows))
+
+
+def _of_costs(choices: Sequence[Choice], level: float) -> str:
+    """What the costs are at, and what their intervals are over."""
     note = "training and the tokens served, at the middle of the throughput above; intervals of "
     over = "laws and bootstrap replicates only: the throughput is taken as exact"
     if any(c.in_doubt for c in choices):
-        over = "rates (published runs), laws and bootstrap replicates: what the choice may cost"
-    return Section(
-        "What they cost", (f"{note}{percent(level)} over {over}",), tuple(head), tuple(rows)
-    )
+        over = "rates (published figures), laws and bootstrap replicates: what the choice may cost"
+    return f"{note}{percent(level)} over {over}"
 
 
 def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) -> Section:

@@ -185,6 +185,8 @@ def _intervals(
         return [*none, _hours(found, j, use) if found.in_doubt else NO_INTERVAL]
     best, ends = found.drawn, []
     held = np.isfinite(best.loss[:, j])
+    if not held.any():  # at no rate that was drawn does it keep within the budget
+        return [*none, _hours(found, j, use)]
     for name in ("params", "tokens", "loss"):
         own = interval(getattr(best, name)[held, j], found.weights[held], use.level)
         along = [(r.weight, getattr(r, name)) for r in use.ridges(found)]

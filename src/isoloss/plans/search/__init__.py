@@ -1,9 +1,10 @@
 """The search: laws by weight, the feasible set of a budget, expected loss.
 
 `weighted_laws` turns what a user gives (fits, comparisons, laws, names) into members with weights
-and bootstrap replicates; `space` turns a budget and a machine into the feasible params and tokens
-of each precision; `optimum` finds the least loss in a space, for all replicates at once; `expected`
-averages losses and plans over laws and replicates.
+and bootstrap replicates; `space` has the limits of a budget on a machine in the terms of each
+precision, and `feasible` the params and tokens that they leave, or why none; `optimum` finds the
+least loss in a space, for all replicates at once; `expected` averages losses and plans over laws
+and replicates.
 """
 
 from isoloss.plans.search.expected import (
@@ -15,6 +16,7 @@ from isoloss.plans.search.expected import (
     shares,
     thinned,
 )
+from isoloss.plans.search.feasible import shares_within, space_of
 from isoloss.plans.search.optimum import Best, Loss, minimise, search
 from isoloss.plans.search.ordering import EQUAL, order_of, uncompared
 from isoloss.plans.search.repeated import Repeating, repeating
@@ -29,7 +31,6 @@ from isoloss.plans.search.space import (
     device_hours,
     drawn_space,
     serving_bytes,
-    space_of,
     spendings_of,
     training_bytes,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "decoding_bytes", "device_hours", "drawn_space", "far", "is_one_base", "levels_of", "loss_of",
     "losses_at", "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "order_of",
     "over_rates", "paper_of", "repeating", "replanned", "reweighted", "search", "serving_bytes",
-    "shares", "space_of", "spendings_of", "thinned", "training_bytes", "uncompared", "views_of",
+    "shares", "shares_within", "space_of", "spendings_of", "thinned", "training_bytes",
+    "uncompared", "views_of",
 ]
 # fmt: on

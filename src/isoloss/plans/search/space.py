@@ -1,4 +1,4 @@
-"""Feasible (params, tokens) per precision, for a budget and a machine."""
+"""Limits of a budget on params and tokens, in the terms of each precision on a machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from isoloss.plans.costs import (
     kv_elements,
     portions_of,
     rate_of,
-    rate_of_model,
     weight_bits,
 )
 from isoloss.plans.problems import PlanError
@@ -50,21 +49,31 @@ class Spending:
         drawn.
     most
         What may be spent, in the unit of the limit.
+    times
+        How many times that held params and tokens may spend at the middle rates, (n,) or 1: more
+        than once where some rate of their range keeps them within the limit (`feasible`).
     """
 
     name: str
     each: Array
     once: Array
     most: float
+    times: float | Array = 1.0
 
     def spent(self, params: Value, tokens: Value) -> Array:
         """What params and tokens cost in the unit of the limit."""
         return np.asarray(params * (self.each * tokens + self.once))
 
+    @property
+    def allowed(self) -> float | Array:
+        """What may be spent at the middle rates, by precision."""
+        return self.most * self.times
+
     def pick(self, which: Sequence[int]) -> Spending:
         """The limit in the terms of some of the precisions, in the order given."""
         ks = list(which)
-        return replace(self, each=self.each[..., ks], once=self.once[..., ks])
+        times = self.times[ks] if isinstance(self.times, np.ndarray) else self.times
+        return replace(self, each=self.each[..., ks], once=self.once[..., ks], times=times)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ class Space:
         with np.errstate(all="ignore"):
             for s in self.spendings:
                 each = np.where(s.each > 0, s.each, 1.0)
-                left = np.log(s.most * np.exp(-1.0 * log_params) - s.once) - np.log(each)
+                left = np.log(s.allowed * np.exp(-1.0 * log_params) - s.once) - np.log(each)
                 # A limit that tokens do not touch is one on params alone, which the search holds
                 # already.
                 most = np.minimum(most, select(s.each > 0, _bounded(left), float(MOST_TOKENS)))
@@ -134,7 +143,7 @@ class Space:
         tokens = np.exp(LEAST_TOKENS if self.tokens is None else self.tokens)
         most = np.array(self.cap)
         for s in self.spendings:
-            most = np.minimum(most, np.log(s.most) - np.log(s.each * tokens + s.once))
+            most = np.minimum(most, np.log(s.allowed) - np.log(s.each * tokens + s.once))
         return most
 
 
@@ -145,22 +154,6 @@ def drawn_space(space: Space, budget: Budget, machine: Hardware, draws: RateDraw
     spendings = spendings_of(budget, machine, space.precisions, space.rates, (costs, base))
     hours = device_hours(budget, machine, space.precisions, space.rates, (costs, base))
     return replace(space, spendings=tuple(spendings), hours=hours)
-
-
-def space_of(budget: Budget, machine: Hardware, precisions: Sequence[Precision]) -> Space:
-    """The space that a budget leaves on a machine.
-
-    Raises PlanError where a limit needs a device and the machine is none, or no model fits.
-    """
-    rates = tuple(rate_of_model(machine, p, budget.decoder, budget.params) for p in precisions)
-    spendings = tuple(spendings_of(budget, machine, precisions, rates))
-    cap, capped_by = _caps(budget, machine, precisions)
-    params = None if budget.params is None else float(np.log(budget.params))
-    tokens = None if budget.tokens is None else float(np.log(budget.tokens))
-    hours = None if machine.is_abstract else device_hours(budget, machine, precisions, rates)
-    space = Space(tuple(precisions), rates, spendings, cap, capped_by, params, tokens, hours)
-    _check(space, budget, machine)
-    return space
 
 
 def spendings_of(
@@ -246,7 +239,7 @@ def _forward_cost(machine: Hardware, precision: Precision) -> float:
     return rate_of(replace(machine, measured={}), forward).cost
 
 
-def _caps(
+def caps_of(
     budget: Budget, machine: Hardware, precisions: Sequence[Precision]
 ) -> tuple[Array, tuple[str, ...]]:
     """Log of the most params that memory, speed and the memory of training allow, and which
@@ -327,52 +320,6 @@ def _most_params(most: float, budget: Budget, precision: Precision, counted: Cou
         fits = counted(np.exp(middle), precision, budget) <= most
         low, high = (middle, high) if fits else (low, middle)
     return float(low)
-
-
-def _check(space: Space, budget: Budget, machine: Hardware) -> None:
-    """Raise PlanError where no precision allows any model, with the limit and what would do."""
-    smallest = LEAST_PARAMS if space.params is None else space.params
-    room = np.minimum(space.most_params(), space.cap)
-    if (room >= smallest - 1e-12).any():
-        return
-    k = int(np.argmax(room))
-    params, size = float(np.exp(smallest)), f"{np.exp(smallest):.3g} params"
-    if space.cap[k] < smallest:
-        raise PlanError(_too_large(space, space.capped_by[k], params, budget, machine))
-    tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
-    worst = max(space.spendings, key=lambda s: float(s.spent(params, tokens)[k]) / s.most)
-    need = float(worst.spent(params, tokens)[k]) / worst.most
-    given = getattr(budget, worst.name)
-    unit = f" {budget.currency}" if worst.name == "money" and budget.currency else ""
-    raise PlanError(
-        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {tokens:.3g} tokens in "
-        f"'{space.precisions[k]}', the cheapest of the candidates; {given * need:.4g}{unit} would "
-        "do" + (" at the middle of the rates" if worst.name != "train" else "")
-    )
-
-
-def _too_large(space: Space, limit: str, params: float, budget: Budget, machine: Hardware) -> str:
-    """Why no candidate of so many params meets a limit on memory or speed, and what would do."""
-    size, rule = f"{params:.3g} params", budget.training_memory
-    if limit == TRAINING and budget.devices is not None and rule is not None:
-        model = budget.decoder, budget.all_params
-        why = rule.why_not(params, budget.devices, machine.memory, machine.name, *model)
-        return f"{why}; training_memory='off' (--training-memory off) plans without this limit"
-    counted = serving_bytes if limit == "memory" else decoding_bytes
-    needs = [float(counted(params, p, budget)) for p in space.precisions]
-    need, precision = min(zip(needs, map(str, space.precisions), strict=True))
-    if limit == "memory":
-        return (
-            f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} in "
-            f"'{precision}', the smallest of the candidates; {need / 1e9:.4g} GB would do"
-        )
-    reached = machine.bandwidth * budget.serving_devices / need
-    devices = np.ceil((budget.speed or 0.0) / reached * budget.serving_devices)
-    return (
-        f"no model of {size} decodes at {budget.speed:.4g} tokens/s on {machine.name} "
-        f"('{precision}' is the fastest); {reached:.4g} tokens/s would do, or {devices:.0f} "
-        "serving devices"
-    )
 
 
 def _bounded(value: Value) -> Value:

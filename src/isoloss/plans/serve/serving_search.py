@@ -116,7 +116,10 @@ def rank_serving(
     mixture = mixture_of(budget)
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
     told = (*told, *_between(members, gaps.panel, ranked, budget))
-    warnings = (*told, *unseen_of(gaps.panel), *_warnings(gaps.panel, device))
+    warnings = (
+        *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel),
+        *_warnings(gaps.panel, device),
+    )  # fmt: skip
     return ServingPlan(
         n, d, tuple(ranked), outside, str(device), level, withheld, dropped, warnings, metric,
         budget.shape, budget.all_params,
@@ -193,6 +196,23 @@ def _speed(
         if name in device.decoding:
             return device.decoding[name] * budget.serving_devices, "measured"
     return device.bandwidth * budget.serving_devices / read, "bandwidth"
+
+
+def _too_fast(
+    ranked: Sequence[ServingChoice], budget: Budget, device: Hardware
+) -> tuple[ResultWarning, ...]:
+    """Warnings where a measured decode speed is above what bandwidth allows this model."""
+    out = []
+    for c in ranked:
+        most = device.bandwidth * budget.serving_devices / c.bytes_read
+        if c.speed_from == "measured" and c.speed > most:
+            text = (
+                f"measured decode speed of '{c.precision}' is {c.speed:.4g} tokens/s, and "
+                f"bandwidth allows this model {most:.4g}: it was measured on a "
+                "smaller model, or several tokens come of a step"
+            )
+            out.append(ResultWarning(WarningKind.UNTESTED, text))
+    return tuple(out)
 
 
 def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) -> ServingChoice:

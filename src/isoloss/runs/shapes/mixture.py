@@ -45,6 +45,14 @@ class GroupedHeads:
         """Widths of the two products of queries, keys and values, over all heads."""
         return 2 * self.heads * self.head_dim
 
+    @property
+    def saved(self) -> int:
+        """Numbers that one token leaves in one block for the way back in training: queries, keys,
+        values, the output, and where these have norms queries and keys before them.
+        """
+        both = self.heads + self.kv_heads
+        return (3 if self.norms else 2) * both * self.head_dim
+
 
 @dataclass(frozen=True)
 class LatentHeads:
@@ -88,6 +96,14 @@ class LatentHeads:
     def mixed(self) -> int:
         """Widths of the two products of queries, keys and values, over all heads."""
         return self.heads * (self.plain + self.rotary + self.value)
+
+    @property
+    def saved(self) -> int:
+        """Numbers that one token leaves in one block for the way back in training: queries, keys,
+        values, the output, and the compressed vectors before and behind their norms.
+        """
+        heads = 2 * self.heads * (self.plain + self.rotary + self.value)
+        return heads + 2 * (self.query_rank + self.kv_rank) + self.rotary
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def kumar_cost(laboratory: Laboratory) -> Finding:
 def kumar_machine_cost(laboratory: Laboratory) -> Finding:
     """How much faster an H100 trains in 8 and 4 bits than in 16, over what linear in bits says."""
     # At its peaks: one share of them in every class of formats.
-    machine = as_machine("h100").with_mfu(MFU)
+    machine = as_machine("h100").with_mfu({"all": MFU})
     gain = {
         bits: 1.0 / rate_of(machine, as_precision(f"w{bits} a{bits} kv{bits} g{bits}")).cost
         for bits in (8, 4)

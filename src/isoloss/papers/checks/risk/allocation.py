@@ -99,7 +99,7 @@ def _chosen(found: dict[Reading, Allocation]) -> Finding:
 def joint_choice_on_machine(laboratory: Laboratory, machine: str) -> Finding:
     """The best integer format of the data where compute counts what a device's rates say."""
     # At its peaks: one share of them in every class of formats.
-    device = as_machine(machine).with_mfu(MFU)
+    device = as_machine(machine).with_mfu({"all": MFU})
     # What 16 bits cost, scaled by the rate of the device: formats that it lacks run in wider ones.
     cost = {}
     for bits in BITS:
