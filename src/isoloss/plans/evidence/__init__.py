@@ -2,9 +2,10 @@
 
 `choices` and `charts` are values. `beside` puts a choice beside published models, `between` says
 between which losses one lies whose parts differ. `question` keeps what the plan was made from, so
-that `charting` (figures), `regret` (what simpler choices would cost) and `break_even` (from which
-speed-up on a precision pays) can be computed when they are first asked for; `speed_in_words` prints
-the last. Nothing here knows `Plan`, which is made of these.
+that `charting` (figures), `recipes` (what each spelling computes and laws judge of it), `regret`
+(what simpler choices would cost) and `break_even` (from which speed-up on a precision pays) can be
+computed when they are first asked for; `speed_in_words` prints the last, `choices_in_words` the
+first. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
@@ -13,15 +14,24 @@ from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_eve
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret, unranked
+from isoloss.plans.evidence.choices_in_words import (
+    by_fewer,
+    choices_section,
+    loss_of_choice,
+    simpler_section,
+    sure_of,
+)
 from isoloss.plans.evidence.question import Question
+from isoloss.plans.evidence.recipes import Judged, Recipe, recipes_of, recipes_section
 from isoloss.plans.evidence.regret import regrets_of
 from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
 
 # fmt: off
 __all__ = [
-    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
-    "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
-    "break_evens_of", "charts_of", "costs_section", "gap_lies_between", "lies_between",
-    "regrets_of", "throughput_of", "unranked",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "Judged", "LawBreakEven", "LawPlan",
+    "Question", "Recipe", "Regret", "Served", "Serving", "Surface", "beside_section",
+    "break_even_section", "break_evens_of", "by_fewer", "charts_of", "choices_section",
+    "costs_section", "gap_lies_between", "lies_between", "loss_of_choice", "recipes_of",
+    "recipes_section", "regrets_of", "simpler_section", "sure_of", "throughput_of", "unranked",
 ]
 # fmt: on

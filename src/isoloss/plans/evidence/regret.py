@@ -103,7 +103,7 @@ def _judged(
     return Regret(
         each.name, str(each.precision), each.params, each.tokens, loss,
         float(np.average(more, weights=weights)),
-        ends, wasted, wasted * bill, is_point, bill,
+        ends, wasted, wasted * bill, is_point, bill, tuple(m.law.name for m in members),
     )  # fmt: skip
 
 

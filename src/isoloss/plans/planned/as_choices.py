@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,8 @@ def beside_first(
         return first
     if plans.panel.readers(k)[1] == "unknown":
         return unseen_choice(k, plans.space, first, use)
-    return choice_of(k, plans, use, float(difference[k, leader]))
+    least = plans.more_at_least(k, leader)
+    return replace(choice_of(k, plans, use, float(difference[k, leader])), more_at_least=least)
 
 
 def choice_of(k: int, plans: Plans, use: Use, more: float) -> Choice:
@@ -149,7 +150,7 @@ def unseen_choice(j: int, space: Space, first: Choice, use: Use) -> Choice:
         standing="unknown",
         outside=float("nan"),
         is_point=first.is_point,
-        **_priced(n, d, j, space, use),
+        **_priced(n, d, j, space, use) | {"binding": ()},
     )
 
 

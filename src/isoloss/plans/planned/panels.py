@@ -126,6 +126,17 @@ class Plans:
             return None
         return self._planned(both, tuple(self.panel.seen_by_all(both)), False)
 
+    def more_at_least(self, k: int, leader: int) -> float:
+        """The least that a candidate loses over a leader, by laws that bound it and see the leader;
+        each at the size that is best to these. NaN where there is none.
+        """
+        laws, standing = self.panel.readers(k)
+        both = laws & self.panel.seers[leader]
+        if standing != "at least" or not both:
+            return float("nan")
+        own, first = (self._planned(both, (j,), False) for j in (k, leader))
+        return float(own.mean.loss[0, 0] - first.mean.loss[0, 0])
+
     def share_won(self, k: int) -> float:
         """The weight of the replicates, or of laws without any, to which a candidate is the best.
 
