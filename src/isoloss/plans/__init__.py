@@ -47,13 +47,13 @@ from isoloss.plans.evidence import (
     Choice,
     Curve,
     Frontier,
-    Judged,
     LawBreakEven,
     LawPlan,
-    Recipe,
+    LawSays,
     Regret,
     Served,
     Serving,
+    Spelling,
     Surface,
 )
 from isoloss.plans.planning import plan
@@ -67,10 +67,10 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 # fmt: off
 __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike", "Charts", "Choice",
-    "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "Judged", "LawAnswer",
-    "LawBreakEven", "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError",
-    "PublishedRun", "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Recipe", "Regret",
-    "Rival", "Served", "Serving", "ServingChoice", "ServingPlan", "Surface", "TrainingMemory",
+    "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawBreakEven",
+    "LawLike", "LawPlan", "LawSays", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError",
+    "PublishedRun", "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival",
+    "Served", "Serving", "ServingChoice", "ServingPlan", "Spelling", "Surface", "TrainingMemory",
     "TrainingRule", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
     "decoder_of", "first_runs", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
     "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "register_run",

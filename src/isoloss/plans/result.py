@@ -15,6 +15,7 @@ from isoloss.fits import (
     text,
 )
 from isoloss.formats import Precision
+from isoloss.laws import LENDER
 from isoloss.plans.doubt import place
 from isoloss.plans.evidence import (
     BreakEven,
@@ -22,8 +23,8 @@ from isoloss.plans.evidence import (
     Choice,
     LawPlan,
     Question,
-    Recipe,
     Regret,
+    Spelling,
     beside_section,
     break_even_section,
     break_evens_of,
@@ -32,10 +33,10 @@ from isoloss.plans.evidence import (
     choices_section,
     costs_section,
     loss_of_choice,
-    recipes_of,
-    recipes_section,
     regrets_of,
     simpler_section,
+    spellings_of,
+    spellings_section,
     sure_of,
     throughput_of,
     unranked,
@@ -69,7 +70,7 @@ class Plan:
     metric
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
     drawn, judged, priced, spelled
-        The charts, regrets, break-evens and recipes that were read from a file.
+        The charts, regrets, break-evens and spellings that were read from a file.
     currency, devices
         Of the budget; None where it says none.
     apart
@@ -89,7 +90,7 @@ class Plan:
         What simpler choices would cost.
     break_evens : tuple of BreakEven
         From which speed-up of its steps on each precision pays against bf16.
-    recipes : tuple of Recipe
+    spellings : tuple of Spelling
         What each spelling computes in which format, and what each law judges of it.
     """
 
@@ -111,7 +112,7 @@ class Plan:
     repetition: str | None = None
     training_memory: str | None = None
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
-    spelled: tuple[Recipe, ...] | None = field(default=None, repr=False)
+    spelled: tuple[Spelling, ...] | None = field(default=None, repr=False)
     shape: str | None = None
 
     @property
@@ -157,7 +158,7 @@ class Plan:
         return break_evens_of(self.question, self.choices, self.level)
 
     @cached_property
-    def recipes(self) -> tuple[Recipe, ...]:
+    def spellings(self) -> tuple[Spelling, ...]:
         """What each spelling that is not trained in bf16 computes in which format, and what each
         law judges of it, computed once; empty where the laws are lost.
         """
@@ -166,7 +167,7 @@ class Plan:
         if self.question is None or self.question.panel is None:
             return ()
         asked = [Precision(c.precision) for c in self.choices]
-        return recipes_of(self.question.panel, self.question.device, asked)
+        return spellings_of(self.question.panel, self.question.device, asked)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write the plan as a JSON file, which `load` reads.
@@ -205,7 +206,7 @@ class Plan:
         return [
             Section("Plan", tuple(self.headline)),
             choices_section(self.choices, self.level),
-            *self._recipes(),
+            *self._spellings(),
             *([costs] if (costs := self._costs()) else []),
             *self._speeds(),
             Section(
@@ -285,9 +286,9 @@ class Plan:
         found = self.regrets
         return [simpler_section(found, self.choices[0], self._unit())] if found else []
 
-    def _recipes(self) -> list[Section]:
+    def _spellings(self) -> list[Section]:
         """What each spelling below 16 bits computes, and which law judges what of it."""
-        return [recipes_section(self.recipes)] if self.recipes else []
+        return [spellings_section(self.spellings)] if self.spellings else []
 
     def _speeds(self) -> list[Section]:
         """From which speed-up on each precision pays, where any is a question."""
@@ -306,5 +307,13 @@ def _of_law(each: LawPlan) -> tuple[str, ...]:
         compact(each.params),
         compact(each.tokens),
         loss_in_words(each.loss),
-        place(each.outside),
+        place(each.outside) + _epochs(each),
     )
+
+
+def _epochs(each: LawPlan) -> str:
+    """How often a plan reads its tokens, and whose evidence tells of that."""
+    if not each.epochs > 1:
+        return ""
+    whose = f" by the lent map of {LENDER}" if each.borrows else ""
+    return f", {each.epochs:.3g} epochs{whose}"

@@ -13,7 +13,7 @@ from isoloss.plans.result import Plan
 
 
 def _with_charts(plan: Plan) -> dict[str, Any]:
-    told = {"judged": plan.regrets, "priced": plan.break_evens, "spelled": plan.recipes}
+    told = {"judged": plan.regrets, "priced": plan.break_evens, "spelled": plan.spellings}
     return fields_of(replace(plan, drawn=plan.charts, **told))  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 `choices` and `charts` are values. `beside` puts a choice beside published models, `between` says
 between which losses one lies whose parts differ. `question` keeps what the plan was made from, so
-that `charting` (figures), `recipes` (what each spelling computes and laws judge of it), `regret`
+that `charting` (figures), `spellings` (what each spelling computes and laws judge of it), `regret`
 (what simpler choices would cost) and `break_even` (from which speed-up on a precision pays) can be
 computed when they are first asked for; `speed_in_words` prints the last, `choices_in_words` the
 first. Nothing here knows `Plan`, which is made of these.
@@ -22,16 +22,18 @@ from isoloss.plans.evidence.choices_in_words import (
     sure_of,
 )
 from isoloss.plans.evidence.question import Question
-from isoloss.plans.evidence.recipes import Judged, Recipe, recipes_of, recipes_section
 from isoloss.plans.evidence.regret import regrets_of
 from isoloss.plans.evidence.speed_in_words import break_even_section, costs_section, throughput_of
+from isoloss.plans.evidence.spellings import LawSays, Spelling, spellings_of, spellings_section
+from isoloss.plans.evidence.wasted import saturated
 
 # fmt: off
 __all__ = [
-    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "Judged", "LawBreakEven", "LawPlan",
-    "Question", "Recipe", "Regret", "Served", "Serving", "Surface", "beside_section",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "LawSays",
+    "Question", "Regret", "Served", "Serving", "Spelling", "Surface", "beside_section",
     "break_even_section", "break_evens_of", "by_fewer", "charts_of", "choices_section",
-    "costs_section", "gap_lies_between", "lies_between", "loss_of_choice", "recipes_of",
-    "recipes_section", "regrets_of", "simpler_section", "sure_of", "throughput_of", "unranked",
+    "costs_section", "gap_lies_between", "lies_between", "loss_of_choice", "regrets_of",
+    "saturated", "simpler_section", "spellings_of", "spellings_section", "sure_of", "throughput_of",
+    "unranked",
 ]
 # fmt: on

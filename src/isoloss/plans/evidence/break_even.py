@@ -22,7 +22,7 @@ from isoloss.plans.costs import Hardware, RateDraws, drawn_costs_of_models
 from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
-from isoloss.plans.evidence.recipes import is_low, is_one_class
+from isoloss.plans.evidence.spellings import is_low, is_one_class
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     Loss,

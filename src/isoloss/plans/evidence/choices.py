@@ -158,6 +158,12 @@ class LawPlan:
         the loss is NaN where it sees none.
     outside
         How far that plan lies outside the runs behind the law, as a factor: 1 inside, NaN unknown.
+        Where tokens repeat, epochs count as params and tokens do.
+    epochs
+        How often that plan reads the unique tokens of the budget; NaN where all are unique.
+    borrows
+        Whether its own runs repeat nothing that it has a term for, so that a published map is lent
+        to it: inside is then inside the epochs of the runs behind that map.
     """
 
     law: str
@@ -167,6 +173,8 @@ class LawPlan:
     tokens: float
     loss: float
     outside: float
+    epochs: float = float("nan")
+    borrows: bool = False
 
 
 @dataclass(frozen=True)

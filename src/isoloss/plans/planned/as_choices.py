@@ -84,7 +84,8 @@ def choice_of(k: int, plans: Plans, use: Use, more: float) -> Choice:
     found = plans.of(k)
     j, space = found.at(k), found.space
     n, d = float(found.mean.params[0, j]), float(found.mean.tokens[0, j])
-    outside = max((o for m in found.members if (o := far(m, n, d)) == o), default=1.0)
+    places = [far(m, n, d, use.budget.unique_tokens) for m in found.members]
+    outside = max((o for o in places if o == o), default=1.0)
     standing = plans.panel.readers(k)[1]
     params, tokens, loss, hours = _intervals(found, j, outside, use, standing)
     return Choice(

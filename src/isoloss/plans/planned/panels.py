@@ -22,6 +22,7 @@ from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware, RateDraws, in_doubt
 from isoloss.plans.search import (
     Best,
+    Loss,
     Member,
     Panel,
     Space,
@@ -118,6 +119,11 @@ class Plans:
         if own:
             return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
         return self._planned(self.panel.readers(k)[0], (k,), True)
+
+    def loss_of(self, found: Planned) -> Loss:
+        """The loss that a plan of some laws minimises."""
+        levels, counts = levels_of(found.space.precisions), shares(found.members, self.draws)
+        return mean_loss(found.members, counts, levels, self.budget)
 
     def compared(self, one: frozenset[int], other: frozenset[int]) -> Planned | None:
         """The plan by the laws that see candidates of two kinds; None where there is none."""

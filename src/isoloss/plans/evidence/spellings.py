@@ -2,7 +2,7 @@
 
 "fp8" is the forward pass with its keys and values; gradients stay in 16 bits unless `g` is spelled.
 A law judges the spelling that is left without what it has no term for: two laws that answer for one
-candidate may judge two recipes, and a candidate with one part more may be judged by other laws.
+candidate may judge two of them, and a candidate with one part more may be judged by other laws.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Judged:
+class LawSays:
     """What one law judges of a spelling.
 
     Attributes
@@ -55,7 +55,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Spelling:
     """What is in which format in one spelling, and what each law judges of it.
 
     Attributes
@@ -79,11 +79,13 @@ class Recipe:
     products: Mapping[str, str]
     classes: Mapping[str, str]
     kv: str
-    judged: tuple[Judged, ...]
+    judged: tuple[LawSays, ...]
     in_parts: bool = False
 
 
-def recipes_of(panel: Panel, device: Hardware, asked: Sequence[Precision]) -> tuple[Recipe, ...]:
+def spellings_of(
+    panel: Panel, device: Hardware, asked: Sequence[Precision]
+) -> tuple[Spelling, ...]:
     """What each precision that is not trained in 16 bits rounds, and what each law judges of it;
     the laws of a panel say nothing of what is none of its candidates.
     """
@@ -91,11 +93,11 @@ def recipes_of(panel: Panel, device: Hardware, asked: Sequence[Precision]) -> tu
     place = {p: k for k, p in enumerate(panel.precisions)}
     known = [p for p in low if p in place]
     levels = [Level(p) for p in known]
-    judged: dict[Precision, list[Judged]] = {p: [] for p in low}
+    judged: dict[Precision, list[LawSays]] = {p: [] for p in low}
     for m, row in zip(panel.members, panel.views, strict=True):
         for p, sight in zip(known, sights(m.law, levels), strict=True):
             judged[p].append(_judged(m.law.name, row[place[p]], str(sight.level)))
-    return tuple(_recipe(p, device, tuple(judged[p])) for p in low)
+    return tuple(_spelling(p, device, tuple(judged[p])) for p in low)
 
 
 def is_low(precision: Precision) -> bool:
@@ -103,21 +105,21 @@ def is_low(precision: Precision) -> bool:
     return str(precision.trained) not in ("fp", str(Precision("bf16")))
 
 
-def _judged(law: str, view: View, level: str) -> Judged:
+def _judged(law: str, view: View, level: str) -> LawSays:
     if view.undefined is not None or view.unheld or view.is_blind:
-        return Judged(law, "nothing", "", view.missing)
+        return LawSays(law, "nothing", "", view.missing)
     if view.sees:
-        return Judged(law, "whole", level, ())
-    return Judged(law, "at least" if view.is_floor else "as read", level, view.missing)
+        return LawSays(law, "whole", level, ())
+    return LawSays(law, "at least" if view.is_floor else "as read", level, view.missing)
 
 
-def _recipe(precision: Precision, device: Hardware, judged: tuple[Judged, ...]) -> Recipe:
+def _spelling(precision: Precision, device: Hardware, judged: tuple[LawSays, ...]) -> Spelling:
     products = {
         name: " x ".join(_format(precision, part) for part in parts)
         for name, parts in PRODUCTS.items()
     }
     classes = _classes(precision, device)
-    return Recipe(
+    return Spelling(
         str(precision), products, classes, _cache(precision), judged, _in_parts(precision)
     )
 
@@ -151,7 +153,7 @@ def _cache(precision: Precision) -> str:
     return keys if keys == values else f"k {keys}, v {values}"
 
 
-def recipes_section(recipes: Sequence[Recipe]) -> Section:
+def spellings_section(found: Sequence[Spelling]) -> Section:
     """What each spelling computes in which format, and which laws judge which part of it."""
     rows = [
         (
@@ -162,7 +164,7 @@ def recipes_section(recipes: Sequence[Recipe]) -> Section:
             _said(each, "at least"),
             _said(each, "as read"),
         )
-        for each in recipes
+        for each in found
     ]
     shown = [k for k in range(len(rows[0])) if k < 6 or any(row[k] != "none" for row in rows)]
     head = (
@@ -180,17 +182,17 @@ def recipes_section(recipes: Sequence[Recipe]) -> Section:
     )
 
 
-def _product(recipe: Recipe, name: str) -> str:
-    operands, runs_in = recipe.products[name], recipe.classes.get(name)
+def _product(spelling: Spelling, name: str) -> str:
+    operands, runs_in = spelling.products[name], spelling.classes.get(name)
     if runs_in is None:
         return operands
     return runs_in if operands == f"{runs_in} x {runs_in}" else f"{operands} in {runs_in}"
 
 
-def _said(recipe: Recipe, says: Judges) -> str:
+def _said(spelling: Spelling, says: Judges) -> str:
     """The laws that say something, with what they judge where that is not the whole."""
     kinds: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for each in recipe.judged:
+    for each in spelling.judged:
         if each.says == says:
             kinds.setdefault((each.judges, each.blind), []).append(each.law)
     said = []

@@ -16,7 +16,7 @@ def published():
 
 
 def of(found, precision: str):
-    return next(each for each in found.recipes if each.precision == precision)
+    return next(each for each in found.spellings if each.precision == precision)
 
 
 def test_fp8_alone_is_the_forward_pass_and_the_cache(published) -> None:
@@ -29,18 +29,18 @@ def test_fp8_alone_is_the_forward_pass_and_the_cache(published) -> None:
     assert list(alone.classes.values()) == ["fp8", "bf16", "bf16"]
     assert list(whole.classes.values()) == ["fp8", "fp8", "fp8"]
     assert (alone.kv, of(published, "w:e4m3 a:e4m3").kv) == ("e4m3", "bf16")
-    assert "bf16" not in {each.precision for each in published.recipes}
+    assert "bf16" not in {each.precision for each in published.spellings}
 
 
 def test_a_law_judges_the_spelling_that_is_named(published) -> None:
     """The loss of what a law is said to judge is its loss of the candidate, at any size."""
     n, d = np.random.default_rng(0).uniform([8, 9], [11, 13], size=(5, 2)).T
     told = 0
-    for recipe in published.recipes:
-        for each in recipe.judged:
+    for one in published.spellings:
+        for each in one.judged:
             law = preset(each.law)
             if each.says != "nothing":
-                own = [law(10**u, 10**y, recipe.precision) for u, y in zip(n, d, strict=True)]
+                own = [law(10**u, 10**y, one.precision) for u, y in zip(n, d, strict=True)]
                 same = [law(10**u, 10**y, each.judges) for u, y in zip(n, d, strict=True)]
                 assert own == pytest.approx(same, rel=1e-12)
                 told += 1
@@ -73,7 +73,7 @@ def test_the_report_says_what_each_spelling_computes_and_is_kept(published, tmp_
     assert "sun2025 'w:e4m3 a:e4m3', blind to kv" in row
     assert "kumar2024 'int8'" in row
     again = load(published.save(tmp_path / "plan.json"))
-    assert again.recipes == published.recipes
+    assert again.spellings == published.spellings
     assert "What each spelling" not in str(plan("kumar2024", MONTH, precision="bf16"))
 
 
