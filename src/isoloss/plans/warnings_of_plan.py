@@ -14,6 +14,7 @@ from isoloss.plans.costs import USUAL, Hardware
 from isoloss.plans.doubt import beyond
 from isoloss.plans.evidence import Choice, LawPlan
 from isoloss.plans.search import Member, Panel, Space, far, losses_at, uncompared, views_of
+from isoloss.plans.serving_rate import in_words
 from isoloss.runs import compact
 
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
@@ -123,12 +124,12 @@ def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarni
 
 def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
     """A warning of how served tokens are charged."""
-    if budget.served is None or device.is_abstract:
+    if budget.served is None or budget.serve_rate is None or device.is_abstract:
         return ()
     text = (
-        f"{compact(budget.served)} tokens served are charged at the rate of training, as of large "
-        "batches; decoding few sequences at once takes many times the hours (--serve gives its "
-        "speed)"
+        f"{compact(budget.served)} tokens served are charged at {in_words(budget.serve_rate)}, "
+        "taken as exact and the same in every precision: what serving in fewer bits saves is not "
+        "counted (--serve ranks formats)"
     )
     return (ResultWarning(WarningKind.UNTESTED, text),)
 

@@ -57,7 +57,17 @@ def plan(
             "--served",
             metavar="TOKENS",
             rich_help_panel=SPEND,
-            help="Tokens generated over the model's life; the budget pays for them too.",
+            help="Tokens generated over the model's life; the budget pays for them too (on a "
+            "device at --serve-rate).",
+        ),
+    ] = None,
+    serve_rate: Annotated[
+        str | None,
+        typer.Option(
+            "--serve-rate",
+            metavar="RATE",
+            rich_help_panel=SPEND,
+            help="What one device generates, as '2500 tokens/s at 8B'; inversely to params.",
         ),
     ] = None,
     memory: Annotated[
@@ -212,7 +222,7 @@ def plan(
     check_target(saving.output, RESULTS, saving.force)
     check_target(saving.drawing, FIGURES, saving.force)
     budget = il.Budget(
-        **vars(spending), served=served, memory=memory, speed=speed,
+        **vars(spending), served=served, serve_rate=serve_rate, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
         training_memory=il.plans.TrainingRule() if training_memory is None else training_memory,
