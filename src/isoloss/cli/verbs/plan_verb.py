@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -248,7 +247,7 @@ def plan(
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")
     if saving.as_json:
-        from isoloss.cli.output.results_data import of_plan
+        from isoloss.cli.output.plans_data import of_plan
 
         show_json("plan", {"from": laws, **of_plan(found)})
     else:
@@ -290,12 +289,9 @@ def _rank(
         laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt
     )
     if saving.as_json:
-        gap = il.runs.metric_of(found.metric).short
-        units = {
-            "gap": gap, "bytes": "bytes", "bytes_read": "bytes",
-            "speed": "tokens/s a sequence", "critical": "tokens",
-        }  # fmt: skip
-        show_json("serving", {"from": named, "units": units, **asdict(found)})
+        from isoloss.cli.output.plans_data import of_serving
+
+        show_json("serving", {"from": named, **of_serving(found)})
     else:
         show(found.sections())
 
