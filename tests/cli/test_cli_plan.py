@@ -222,3 +222,9 @@ def test_json_tells_as_read_from_unknown_and_never_from_both(shell) -> None:
     ways = replace(ways, choices=(replace(ways.choices[0], critical=(1e11, float("inf"))),))
     (way,) = of_serving(ways)["choices"]
     assert (way["critical"], way["speed"]) == ([1e11, "never"], "unlimited")
+
+
+def test_help_names_mixtures_among_the_shapes(shell) -> None:
+    said = " ".join(shell("plan", "--help").stdout.replace("│", " ").split())
+    assert [name for name in il.runs.SHAPES if f"{name}," not in said.replace(")", ",")] == []
+    assert "gradients with g, as 'fp8 g:e5m2'" in said

@@ -182,6 +182,7 @@ def _plan(
         currency=budget.currency, devices=budget.devices, apart=no_one_size(by_law),
         repetition=repeated.words(first.tokens, budget.unique_tokens),
         training_memory=_kept_in_training(first, budget, device),
+        shape=None if budget.decoder is None else budget.shape,
     )  # fmt: skip
 
 

@@ -236,9 +236,10 @@ class Plan:
         if said := throughput_of(first):
             lines.append(said)
         if first.counted > 1.05:
+            whose = "a typical decoder of this size"
+            whose = whose if self.shape is None else f"the shape given ({self.shape})"
             lines.append(
-                f"exact training FLOPs of {self.shape or 'a typical decoder of this size'} are "
-                f"{first.counted:.2f}x the 6 N D used here"
+                f"exact training FLOPs of {whose} are {first.counted:.2f}x the 6 N D used here"
             )
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")

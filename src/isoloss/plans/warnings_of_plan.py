@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from isoloss.runs import compact
 HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
+#: Candidates that a sentence names.
+NAMED = 4
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
@@ -107,19 +109,31 @@ def warnings_of(
 
 
 def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarning]:
-    """A warning for the formats without products of their own, by the classes they run in."""
+    """A warning for the formats without products of their own, by the classes they run in, with
+    the candidates that hold them.
+    """
     where: dict[tuple[str, ...], dict[str, None]] = {}
+    held: dict[tuple[str, ...], dict[str, None]] = {}
     for choice in choices:
         for name, classes in zip(choice.emulated, choice.runs_in, strict=False):
             where.setdefault(classes, {})[name] = None
+            held.setdefault(classes, {})[choice.precision] = None
     return [
         ResultWarning(
             WarningKind.UNTESTED,
-            f"{device.name} has no products in {', '.join(names)}: they run in "
-            f"{' and '.join(classes)}" + (", only memory is saved" if classes == ("bf16",) else ""),
+            f"{device.name} has no products in {', '.join(names)} ({in_candidates(held[classes])}):"
+            f" they run in {' and '.join(classes)}"
+            + (", only memory is saved" if classes == ("bf16",) else ""),
         )
         for classes, names in where.items()
     ]
+
+
+def in_candidates(spellings: Iterable[str]) -> str:
+    """Which candidates a sentence is about, some of them by name."""
+    names = [f"'{each}'" for each in spellings]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"in {', '.join(names[:NAMED])}{more}"
 
 
 def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:

@@ -108,7 +108,8 @@ def plan(
             "--like",
             metavar="MODEL",
             rich_help_panel=HELD,
-            help="Params and shape of a model ({models}) or of a config.json.",
+            help="Params and shape of a model, dense or a mixture of experts ({models}), or of a "
+            "config.json.",
         ),
     ] = None,
     decoder: Annotated[
@@ -164,7 +165,8 @@ def plan(
         typer.Option(
             "--precision",
             metavar="SPELLING",
-            help="Candidates, separated by commas; with --serve the precision it was trained in.",
+            help="Candidates, separated by commas (fp8: forward pass and cache; gradients with g, "
+            "as 'fp8 g:e5m2'); with --serve the precision it was trained in.",
             show_default="those of the fitted runs, else bf16",
         ),
     ] = None,
