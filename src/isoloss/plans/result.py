@@ -218,11 +218,7 @@ class Plan:
                 ("law", "weight", "precision", "params", "tokens", "loss", "outside its runs"),
                 tuple(_of_law(each) for each in self.by_law),
             ),
-            *(
-                [simpler_section(self.regrets, self.choices[0], self._unit())]
-                if self.regrets
-                else []
-            ),
+            *self._simpler(),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
             *self._beside(),
@@ -285,7 +281,7 @@ class Plan:
     def _simpler(self) -> list[Section]:
         """What simpler choices would cost, where there are any."""
         found = self.regrets
-        return [simpler_section(found, self.choices[0], self._unit())] if found else []
+        return [simpler_section(found, self.choices, self._unit())] if found else []
 
     def _spellings(self) -> list[Section]:
         """What each spelling below 16 bits computes, and which law judges what of it."""

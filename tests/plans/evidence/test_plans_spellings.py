@@ -92,6 +92,9 @@ def test_losses_of_other_laws_are_marked_and_paired(published) -> None:
     by = {c.precision: c for c in published.choices}
     table = str(published).split("What each spelling")[0]
     assert "[a] sun2025; [b] hoffmann2022" in table
+    assert "not to be subtracted, nor are their shares of best in to be added" in table
+    simpler = str(published).split("What simpler choices")[1]
+    assert "does not need; losses (by sun2025) where nothing else is said" in simpler
     for c in by.values():
         mark = {("sun2025",): "a", ("kumar2024",): "c"}.get(c.laws)
         mark = mark or ("b" if c.precision == "bf16" else "d")

@@ -31,7 +31,8 @@ def choices_section(choices: Sequence[Choice], level: float) -> Section:
     if marks:
         said = "; ".join(f"[{mark}] {_named(laws)}" for laws, mark in marks.items())
         notes.append(
-            f"losses with two marks are of different laws and not to be subtracted: {said}"
+            "losses of two marks are by different laws and not to be subtracted, nor are their "
+            f"shares of best in to be added: {said}"
         )
     counts = ("params", "interval", "tokens", "interval", *(("epochs",) if has_epochs else ()))
     head = ("precision", *counts, "loss", "interval", "over the first", "best in", "binds")
@@ -131,12 +132,14 @@ def sure_of(first: Choice, is_alone: bool) -> str:
     return f"best in {share} of the replicates"
 
 
-def simpler_section(regrets: Sequence[Regret], first: Choice, unit: str) -> Section:
-    """What simpler choices would cost beside the first; `unit` is the currency for the head of a
-    column.
+def simpler_section(regrets: Sequence[Regret], choices: Sequence[Choice], unit: str) -> Section:
+    """What simpler choices would cost beside the first of a plan; `unit` is the currency for the
+    head of a column.
     """
+    first, by = choices[0], by_fewer(choices)
     note = (
         "wasted: share of what the choice spends that the cheapest plan of its loss does not need"
+        + (f"; losses{by} where nothing else is said" if by else "")
     )
     priced = any(r.money == r.money for r in regrets)
     head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
