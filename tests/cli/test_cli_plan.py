@@ -1,10 +1,12 @@
 """``isoloss plan``: its report, its JSON, and one sentence for each budget that cannot be."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import isoloss as il
+from isoloss.cli.output.plans_data import of_serving
 
 INSIDE = (
     "plan",
@@ -31,7 +33,7 @@ def test_json_holds_the_choices(shell) -> None:
         "int7",
         None,
     )
-    assert found["choices"][0]["spent"]["train"] == pytest.approx(1, abs=1e-9)
+    assert found["choices"][0]["spent_share"]["train"] == pytest.approx(1, abs=1e-9)
 
 
 def test_a_plan_is_kept_and_is_no_law(shell, tmp_path) -> None:
@@ -171,3 +173,58 @@ def test_the_memory_of_training_is_counted_as_said(shell) -> None:
     assert "training memory" not in free
     assert "would hold it" in free
     assert "has 'moment=int8'" in shell(*month, "--training-memory", "moment=int8").stderr
+
+
+def names_of_numbers(value, name="", found=None) -> set[str]:
+    """The names under which numbers stand, those of an inner mapping of names under its own."""
+    found = set() if found is None else found
+    if isinstance(value, dict):
+        for key, each in value.items():
+            names_of_numbers(each, name if name in MAPPINGS else key, found)
+    elif isinstance(value, list):
+        for each in value:
+            names_of_numbers(each, "" if isinstance(each, dict) else name, found)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found.add(name)
+    return found
+
+
+MAPPINGS = ("spent_share", "by_law", "outside")
+ASKED = ("--precision", "bf16,int8,e4m3", "--unique", "40B", "--draws", "20")
+SERVED = ("--serve", "w4,w3", "--context", "8192", "--batch", "4", "--hardware", "h100")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("published", "--train", "64 h100 for 30 days at 2 EUR/h", *ASKED),
+        ("kumar2024", "--params", "671B active 37B", "--tokens", "15T", "--hardware", "h100"),
+        ("kumar2024", "--params", "671B active 37B", "--tokens", "15T", *SERVED),
+    ],
+)
+def test_every_number_in_json_has_a_unit(shell, words: tuple[str, ...]) -> None:
+    found = json.loads(shell("plan", *words, "--json").stdout)
+    assert names_of_numbers({**found, "units": {}}) - set(found["units"]) == set()
+
+
+def test_json_tells_as_read_from_unknown_and_never_from_both(shell) -> None:
+    asked = ("--train", "64 h100 for 30 days", "--json", "--precision")
+    found = json.loads(shell("plan", "kumar2024", *asked, "bf16,e4m3").stdout)
+    (read,) = found["break_evens"]
+    assert (read["standing"], read["by_law"][0]["standing"]) == ("as read", "as read")
+    assert read["speed_up"] == pytest.approx(1.2, abs=0.01)
+    other = found["choices"][1]
+    assert (other["standing"], other["loss"], other["binding"]) == ("unknown", None, None)
+    never = json.loads(shell("plan", "sun2025", *asked, "bf16,w:e1m1 a:e1m1").stdout)
+    assert [each["speed_up"] for each in never["break_evens"]] == ["never"]
+    budget = il.Budget(params="1B", tokens="20B")
+    ways = il.plans.rank_serving("kumar2024", budget, "memory-bits", ["w4"])
+    ways = replace(ways, choices=(replace(ways.choices[0], critical=(1e11, float("inf"))),))
+    (way,) = of_serving(ways)["choices"]
+    assert (way["critical"], way["speed"]) == ([1e11, "never"], "unlimited")
+
+
+def test_help_names_mixtures_among_the_shapes(shell) -> None:
+    said = " ".join(shell("plan", "--help").stdout.replace("│", " ").split())
+    assert [name for name in il.runs.SHAPES if f"{name}," not in said.replace(")", ",")] == []
+    assert "gradients with g, as 'fp8 g:e5m2'" in said

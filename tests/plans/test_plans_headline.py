@@ -53,7 +53,7 @@ def test_a_candidate_without_a_law_is_a_row_with_its_cost() -> None:
         assert np.isnan([c.loss, c.more, c.probability, *c.loss_interval]).all()
         assert c.device_hours > 0
         row = next(line for line in str(found).splitlines() if line.startswith(f"  {name} "))
-        assert row.count("unknown") == 6
+        assert row.count("unknown") == 7
     assert by["w3 a3"].serving_bytes == pytest.approx(1.5e8 * 3 / 8)
     assert any("no law sees 'w3 a3'" in w.text for w in found.warnings)
 

@@ -25,7 +25,12 @@ def plans(fitted: Fit) -> dict[str, Plan]:
         "published": plan("kumar2024", Budget("1e18 flop"), "linear-bits", precision=BITS),
         "fitted": plan(fitted, Budget("1e18 flop"), "linear-bits"),
         "withheld": plan("published", Budget("1e23 flop", memory="80 GB"), "h100"),
-        "served": plan("kumar2024", Budget("1e20 flop", served="100B"), "h100", precision=SERVED),
+        "served": plan(
+            "kumar2024",
+            Budget("1e20 flop", served="100B", serve_rate="2000 tokens/s at 8B"),
+            "h100",
+            precision=SERVED,
+        ),
         "money": plan(fitted, Budget(money="20 USD", price=2.0, params="100M"), "h100"),
         "memory": plan(
             "kumar2024", Budget("1e10 bits"), "memory-bits", precision=["fp -> w4", "fp -> w7"]

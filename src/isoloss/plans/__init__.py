@@ -49,9 +49,11 @@ from isoloss.plans.evidence import (
     Frontier,
     LawBreakEven,
     LawPlan,
+    LawSays,
     Regret,
     Served,
     Serving,
+    Spelling,
     Surface,
 )
 from isoloss.plans.planning import plan
@@ -66,11 +68,11 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 __all__ = [
     "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike", "Charts", "Choice",
     "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawBreakEven",
-    "LawLike", "LawPlan", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError", "PublishedRun",
-    "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
-    "Serving", "ServingChoice", "ServingPlan", "Surface", "TrainingMemory", "TrainingRule",
-    "Width", "as_budget", "as_machine", "best_bits", "critical_tokens", "decoder_of", "first_runs",
-    "gaps_by_law", "load", "machine_of", "measured", "next_runs", "plan", "plans_by_law",
-    "rank_serving", "rate_of", "register_machine", "register_run", "register_speedup",
-    "training_memory",
+    "LawLike", "LawPlan", "LawSays", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError",
+    "PublishedRun", "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival",
+    "Served", "Serving", "ServingChoice", "ServingPlan", "Spelling", "Surface", "TrainingMemory",
+    "TrainingRule", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
+    "decoder_of", "first_runs", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
+    "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "register_run",
+    "register_speedup", "training_memory",
 ]

@@ -27,6 +27,7 @@ from isoloss.plans.costs import (
     words_of,
 )
 from isoloss.plans.problems import PlanError
+from isoloss.plans.serving_rate import as_serve_rate, in_words
 from isoloss.runs import Decoder, Mixture, RunsError, as_shape, compact
 
 #: The dimension of each amount of a budget, in the order in which they are printed.
@@ -77,7 +78,10 @@ class Budget:
         by bandwidth.
     served
         Tokens that the model will generate in its life, which train, hours and money pay for as
-        well.
+        well, on a device at `serve_rate`.
+    serve_rate
+        What one device generates, as "2500 tokens/s at 8B" (the size may be left out where params
+        are held); kept as params times tokens a second.
     params, tokens
         Held, counts. Params of a mixture of experts are "671B active 37B": laws and costs take the
         active ones, which `params` then is, memory takes all.
@@ -120,6 +124,7 @@ class Budget:
     memory: float | None
     speed: float | None
     served: float | None
+    serve_rate: float | None
     params: float | None
     tokens: float | None
     unique_tokens: float | None
@@ -143,6 +148,7 @@ class Budget:
         memory: str | float | None = None,
         speed: str | float | None = None,
         served: str | float | None = None,
+        serve_rate: str | None = None,
         params: str | float | None = None,
         tokens: str | float | None = None,
         unique_tokens: str | float | None = None,
@@ -188,6 +194,8 @@ class Budget:
                 )
             object.__setattr__(self, "params", own)
         object.__setattr__(self, "all_params", all_params(self.decoder, every))
+        rate = as_serve_rate(serve_rate, self.served, self.params)
+        object.__setattr__(self, "serve_rate", rate)
 
     def _check(self) -> None:
         """Raise PlanError for counts that are none, and words that need another one."""
@@ -225,7 +233,7 @@ class Budget:
             "money": self._money,
             "memory": lambda v: f"{v / 1e9:.4g} GB to serve in" + self._sequences(),
             "speed": lambda v: f"{v:.4g} tokens/s a sequence" + self._sequences(),
-            "served": lambda v: f"{compact(v)} tokens served",
+            "served": lambda v: f"{compact(v)} tokens served" + self._serving(),
             "params": lambda v: f"{compact(v)} {self._active()}params",
             "tokens": lambda v: f"{compact(v)} tokens",
             "unique_tokens": self._unique,
@@ -249,6 +257,9 @@ class Budget:
 
     def _active(self) -> str:
         return "" if self.all_params is None else f"active of {compact(self.all_params)} "
+
+    def _serving(self) -> str:
+        return "" if self.serve_rate is None else f" at {in_words(self.serve_rate)}"
 
     def _hours(self, hours: float) -> str:
         devices = self.devices or 1

@@ -12,7 +12,14 @@ from isoloss.fits import Comparison, ResultWarning, WarningKind
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import Spellings, as_count, check_level, check_switch
 from isoloss.plans.costs import Hardware
-from isoloss.plans.evidence import Choice, LawPlan, Question, lies_between, published_hours
+from isoloss.plans.evidence import (
+    Choice,
+    LawPlan,
+    Question,
+    lies_between,
+    published_hours,
+    saturated,
+)
 from isoloss.plans.inherited import withheld_by_fits
 from isoloss.plans.planned import (
     Planned,
@@ -158,7 +165,7 @@ def _plan(
     choices = tuple(beside_first(k, order[0], first, plans, use, difference) for k in order)
     bare = tuple(unseen_choice(k, space, first, use) for k in range(len(candidates), len(space)))
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
-    by_law = tuple(_of_law(i, plans) for i in own or range(len(members)))
+    by_law = tuple(_of_law(i, plans, repeated.borrows(i)) for i in own or range(len(members)))
     outside = outside_of(found.members, first)
     reasons = (
         *unsure(choices, difference, order, panel), outside,
@@ -172,6 +179,7 @@ def _plan(
         *unused_rates(asked[0], device), *served_of(budget, device),
         *mixture_warning(found.members, found.counts, first, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
+        *saturated(plans.loss_of(found), found.space, first, budget),
         *_of_laws(laws, panel, own), *disagreeing(by_law), *defined_nowhere(nowhere),
         *lies_between(members, draws, choices, budget),
         *warnings_of(found.members, first, device, found.space, found.at(order[0])),
@@ -192,7 +200,7 @@ def _costs(choices: Sequence[Choice], use: Use, metric: str) -> dict[str, Any]:
         "metric": metric, "currency": budget.currency, "devices": budget.devices,
         "training_memory": _kept_in_training(choices[0], budget, device),
         "published": published_hours(choices, device) if metric == "nats" else (),
-        "power": device.power,
+        "power": device.power, "shape": None if budget.decoder is None else budget.shape,
     }  # fmt: skip
 
 
@@ -222,8 +230,10 @@ def _kept_in_training(first: Choice, budget: Budget, device: Hardware) -> str | 
     )
 
 
-def _of_law(i: int, plans: Plans) -> LawPlan:
-    """What one law alone would do with the budget, among the candidates that it sees."""
+def _of_law(i: int, plans: Plans, borrows: bool) -> LawPlan:
+    """What one law alone would do with the budget, among the candidates that it sees; whether it
+    borrows its term for repeated tokens.
+    """
     member, row = plans.panel.members[i], plans.panel.views[i]
     seen = [k for k, view in enumerate(row) if view.sees]
     if seen and member.drawn is None:  # without replicates its mean loss is its loss
@@ -243,5 +253,7 @@ def _of_law(i: int, plans: Plans) -> LawPlan:
         n,
         d,
         float(best.loss[0, k]) if seen else float("nan"),
-        far(member, n, d),
+        far(member, n, d, plans.budget.unique_tokens),
+        d / (plans.budget.unique_tokens or float("nan")),
+        borrows,
     )

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from isoloss.files import UNSAVED, fields_of, percent, save, was
+from isoloss.files import UNSAVED, fields_of, save, was
 from isoloss.fits import (
-    NOT_HELD,
-    POINT_LAW,
-    UNKNOWN,
     ResultWarning,
     Section,
-    interval_in_words,
     loss_in_words,
     text,
 )
-from isoloss.plans.doubt import FAR, absent, place
+from isoloss.formats import Precision
+from isoloss.laws import LENDER
+from isoloss.plans.doubt import place
 from isoloss.plans.evidence import (
     BreakEven,
     Charts,
@@ -26,13 +24,21 @@ from isoloss.plans.evidence import (
     LawPlan,
     Question,
     Regret,
+    Spelling,
     beside_section,
     break_even_section,
     break_evens_of,
+    by_fewer,
     charts_of,
+    choices_section,
     costs_section,
+    loss_of_choice,
     over_budget,
     regrets_of,
+    simpler_section,
+    spellings_of,
+    spellings_section,
+    sure_of,
     throughput_of,
     unranked,
 )
@@ -64,8 +70,8 @@ class Plan:
         What it was made from; None for a plan that was read from a file.
     metric
         What the losses are: "nats" per token, "excess_risk", or "unknown" in a file of isoloss 0.1.
-    drawn, judged, priced
-        The charts, regrets and break-evens that were read from a file.
+    drawn, judged, priced, spelled
+        The charts, regrets, break-evens and spellings that were read from a file.
     currency, devices
         Of the budget; None where it says none.
     apart
@@ -79,6 +85,8 @@ class Plan:
         What published runs near the first choice took, in words.
     power
         The most that a device draws, W; NaN where no source says.
+    shape
+        The shape that was given, in words; None where a typical decoder is assumed.
     best : Choice or None
         The recommendation.
     charts : Charts
@@ -87,6 +95,8 @@ class Plan:
         What simpler choices would cost.
     break_evens : tuple of BreakEven
         From which speed-up of its steps on each precision pays against bf16.
+    spellings : tuple of Spelling
+        What each spelling computes in which format, and what each law judges of it.
     """
 
     choices: tuple[Choice, ...]
@@ -109,6 +119,8 @@ class Plan:
     published: tuple[str, ...] = ()
     power: float = float("nan")
     priced: tuple[BreakEven, ...] | None = field(default=None, repr=False)
+    spelled: tuple[Spelling, ...] | None = field(default=None, repr=False)
+    shape: str | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -152,6 +164,18 @@ class Plan:
             return ()
         return break_evens_of(self.question, self.choices, self.level)
 
+    @cached_property
+    def spellings(self) -> tuple[Spelling, ...]:
+        """What each spelling that is not trained in bf16 computes in which format, and what each
+        law judges of it, computed once; empty where the laws are lost.
+        """
+        if self.spelled is not None:
+            return self.spelled
+        if self.question is None or self.question.panel is None:
+            return ()
+        asked = [Precision(c.precision) for c in self.choices]
+        return spellings_of(self.question.panel, self.question.device, asked)
+
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write the plan as a JSON file, which `load` reads.
 
@@ -179,7 +203,8 @@ class Plan:
         if not isinstance(other, Plan):
             return NotImplemented
         one, two = (
-            fields_of(replace(each, drawn=None, judged=None, priced=None)) for each in (self, other)
+            fields_of(replace(each, drawn=None, judged=None, priced=None, spelled=None))
+            for each in (self, other)
         )
         return bool(one == two)
 
@@ -187,38 +212,24 @@ class Plan:
         """The report as titled sections, for whoever prints it."""
         return [
             Section("Plan", tuple(self.headline)),
-            Section(
-                "Choices, least expected loss first",
-                (
-                    f"intervals of {percent(self.level)} over {self._over()} and bootstrap "
-                    "replicates, each planned again",
-                    "loss: by the laws that see the precision; over the first: by those that see "
-                    "both",
-                ),
-                self._columns(),
-                tuple(self._row(c) for c in self.choices),
-            ),
+            choices_section(self.choices, self.level),
+            *self._spellings(),
             *([costs] if (costs := self._costs()) else []),
             *self._speeds(),
             Section(
                 "What each law alone would do",
                 (
                     "with the constants of its best fit; the loss of a choice above is averaged "
-                    "over laws and bootstrap replicates",
+                    "over laws and bootstrap replicates; losses by two laws are not comparable",
                 ),
                 ("law", "weight", "precision", "params", "tokens", "loss", "outside its runs"),
                 tuple(_of_law(each) for each in self.by_law),
             ),
-            *([self._simpler()] if self.regrets else []),
+            *self._simpler(),
             *([Section("Left out", tuple(self.dropped.values()))] if self.dropped else []),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
             *self._beside(),
         ]
-
-    def _columns(self) -> tuple[str, ...]:
-        epochs = ("epochs",) if self._has_epochs else ()
-        counts = ("precision", "params", "interval", "tokens", "interval", *epochs)
-        return (*counts, "loss", "interval", "over the first", "best in", "binds")
 
     @property
     def headline(self) -> list[str]:
@@ -228,9 +239,10 @@ class Plan:
         if said := throughput_of(first):
             lines.append(said)
         if first.counted > 1.05:
+            whose = "a typical decoder of this size"
+            whose = whose if self.shape is None else f"the shape given ({self.shape})"
             lines.append(
-                f"exact training FLOPs of a typical decoder of this size are {first.counted:.2f}x "
-                "the 6 N D used here"
+                f"exact training FLOPs of {whose} are {first.counted:.2f}x the 6 N D used here"
             )
         if self.repetition:
             lines.append(f"repetition: {self.repetition}")
@@ -245,33 +257,16 @@ class Plan:
             lines.append(why + over)
         if self.best is None:
             return lines
-        sure = _sure(first, len(self.choices) == 1)
+        sure = sure_of(first, len(self.choices) == 1)
         size = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
         if first.all_params > first.params:
             size = f"{compact(first.params)} active params of {compact(first.all_params)} on "
             size += f"{compact(first.tokens)} tokens"
         if not first.is_point and first.params_interval[0] != first.params_interval[0]:
             size += f" (size {first.absent})"
-        said = f"{size} in '{first.precision}', loss {_loss(first)}, {sure}"
+        by = by_fewer(self.choices)
+        said = f"{size} in '{first.precision}', loss {loss_of_choice(first)}{by}, {sure}"
         return [*lines, said, *unranked(self.choices)]
-
-    def _simpler(self) -> Section:
-        note = (
-            "wasted: share of what is spent that the cheapest plan of the same loss does not need"
-        )
-        priced = any(r.money == r.money for r in self.regrets)
-        head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
-        rows = tuple(_simple(r, priced) for r in self.regrets)
-        return Section(
-            "What simpler choices would cost",
-            (note,),
-            (*head, *([f"wasted{self._unit()}", f"of a bill{self._unit()}"] if priced else [])),
-            rows,
-        )
-
-    @property
-    def _has_epochs(self) -> bool:
-        return any(c.epochs == c.epochs for c in self.choices)
 
     def _beside(self) -> list[Section]:
         """The published models near the first choice; none of what is no language model."""
@@ -286,10 +281,6 @@ class Plan:
         """The currency for the head of a column."""
         return f" ({self.currency})" if self.currency else " (money)"
 
-    def _over(self) -> str:
-        """What intervals are over, besides replicates."""
-        return "rates, laws" if any(c.in_doubt for c in self.choices) else "laws"
-
     def _costs(self) -> Section | None:
         """Device hours, time and money of every choice; None on a cost model."""
         unit = f" ({self.currency})" if self.currency else ""
@@ -297,95 +288,22 @@ class Plan:
             self.choices, self.level, self.devices, unit, self.published, self.power
         )
 
+    def _simpler(self) -> list[Section]:
+        """What simpler choices would cost, where there are any."""
+        found = self.regrets
+        return [simpler_section(found, self.choices, self._unit())] if found else []
+
+    def _spellings(self) -> list[Section]:
+        """What each spelling below 16 bits computes, and which law judges what of it."""
+        return [spellings_section(self.spellings)] if self.spellings else []
+
     def _speeds(self) -> list[Section]:
         """From which speed-up on each precision pays, where any is a question."""
         found = self.break_evens
         return [break_even_section(found, self.choices)] if found else []
 
-    def _row(self, c: Choice) -> tuple[str, ...]:
-        return (
-            c.precision,
-            compact(c.params),
-            interval_in_words(c.params_interval, compact, c.absent),
-            compact(c.tokens),
-            interval_in_words(c.tokens_interval, compact, c.absent),
-            *([f"{c.epochs:.3g}"] if self._has_epochs else []),
-            _loss(c),
-            interval_in_words(c.loss_interval, loss_in_words, c.absent),
-            _more(c),
-            _share(c) if len(self.choices) > 1 else "only one",
-            ", ".join(c.binding) or "nothing",
-        )
-
     def __str__(self) -> str:
         return text(self.sections())
-
-
-def _loss(c: Choice) -> str:
-    """The loss of a choice, as far as any law sees it."""
-    if c.standing == "unknown":
-        return UNKNOWN
-    return f"{'at least ' if c.standing == 'at least' else ''}{loss_in_words(c.loss)}"
-
-
-def _more(c: Choice) -> str:
-    """The loss over the first choice, as far as a law sees both."""
-    if c.standing == "seen" and c.more != c.more:
-        return "no common law"
-    return loss_in_words(c.more)
-
-
-def _share(c: Choice) -> str:
-    """How often a choice is the best: of replicates, or of laws where none has any."""
-    if c.probability != c.probability or c.standing != "seen":
-        return POINT_LAW if c.standing == "seen" and c.is_point else UNKNOWN
-    if c.outside > FAR:
-        return POINT_LAW if c.is_point else NOT_HELD
-    return f"{100 * c.probability:.0f}%" + _over(c)
-
-
-def _over(c: Choice) -> str:
-    """What a share is of, where it is not of replicates."""
-    if not c.is_point:
-        return ""
-    if not c.in_doubt:
-        return " of laws"
-    return " of rates" if len(c.laws) == 1 else " of laws and rates"
-
-
-def _sure(first: Choice, is_alone: bool) -> str:
-    """How sure the first choice is, in words."""
-    if first.standing != "seen":
-        return "which no law sees whole"
-    if first.probability != first.probability and first.is_point:
-        law = "a law" if len(first.laws) == 1 else "laws"
-        return f"by {law} without replicates, so without an interval"
-    if first.probability != first.probability:
-        return "which no law compares with another candidate"
-    if first.outside > FAR:
-        return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
-    if is_alone:
-        return "the only candidate"
-    share = f"{100 * first.probability:.0f}%"
-    if first.is_point and first.in_doubt:
-        return f"best in {share} of the draws of rates, by laws without replicates"
-    if first.is_point:
-        return f"best to {share} of the laws by weight, which have no replicates"
-    return f"best in {share} of the replicates"
-
-
-def _simple(r: Regret, priced: bool) -> tuple[str, ...]:
-    return (
-        r.choice,
-        r.precision,
-        compact(r.params),
-        compact(r.tokens),
-        loss_in_words(r.loss),
-        loss_in_words(r.excess),
-        interval_in_words(r.excess_interval, loss_in_words, absent("seen", r.is_point)),
-        f"{100 * r.wasted:.3g}%",
-        *([compact(r.money), compact(r.bill)] if priced else []),
-    )
 
 
 def _of_law(each: LawPlan) -> tuple[str, ...]:
@@ -396,5 +314,13 @@ def _of_law(each: LawPlan) -> tuple[str, ...]:
         compact(each.params),
         compact(each.tokens),
         loss_in_words(each.loss),
-        place(each.outside),
+        place(each.outside) + _epochs(each),
     )
+
+
+def _epochs(each: LawPlan) -> str:
+    """How often a plan reads its tokens, and whose evidence tells of that."""
+    if not each.epochs > 1:
+        return ""
+    whose = f" by the lent map of {LENDER}" if each.borrows else ""
+    return f", {each.epochs:.3g} epochs{whose}"

@@ -13,7 +13,8 @@ from isoloss.plans.result import Plan
 
 
 def _with_charts(plan: Plan) -> dict[str, Any]:
-    return fields_of(replace(plan, drawn=plan.charts, judged=plan.regrets, priced=plan.break_evens))
+    told = {"judged": plan.regrets, "priced": plan.break_evens, "spelled": plan.spellings}
+    return fields_of(replace(plan, drawn=plan.charts, **told))  # type: ignore[arg-type]
 
 
 def check_plan(plan: Plan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from isoloss.plans.search import (
     uncompared,
     views_of,
 )
+from isoloss.plans.serving_rate import in_words
 from isoloss.runs import compact
 
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
@@ -32,6 +33,8 @@ HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
 SURE_TO_PAY, NAMED = 0.95, 4
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
+#: Candidates that a sentence names.
+NAMED = 4
 
 
 def outside_of(members: Sequence[Member], first: Choice) -> str | None:
@@ -120,16 +123,21 @@ def warnings_of(
 
 
 def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarning]:
-    """A warning for the formats without products of their own, by the classes they run in."""
+    """A warning for the formats without products of their own, by the classes they run in, with
+    the candidates that hold them.
+    """
     where: dict[tuple[str, ...], dict[str, None]] = {}
+    held: dict[tuple[str, ...], dict[str, None]] = {}
     for choice in choices:
         for name, classes in zip(choice.emulated, choice.runs_in, strict=False):
             where.setdefault(classes, {})[name] = None
+            held.setdefault(classes, {})[choice.precision] = None
     return [
         ResultWarning(
             WarningKind.UNTESTED,
-            f"{device.name} has no products in {', '.join(names)}: they run in "
-            f"{' and '.join(classes)}" + (", only memory is saved" if classes == ("bf16",) else ""),
+            f"{device.name} has no products in {', '.join(names)} ({in_candidates(held[classes])}):"
+            f" they run in {' and '.join(classes)}"
+            + (", only memory is saved" if classes == ("bf16",) else ""),
         )
         for classes, names in where.items()
     ]
@@ -160,14 +168,21 @@ def may_miss(
     return (ResultWarning(WarningKind.UNTESTED, text),)
 
 
+def in_candidates(spellings: Iterable[str]) -> str:
+    """Which candidates a sentence is about, some of them by name."""
+    names = [f"'{each}'" for each in spellings]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"in {', '.join(names[:NAMED])}{more}"
+
+
 def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
     """A warning of how served tokens are charged."""
-    if budget.served is None or device.is_abstract:
+    if budget.served is None or budget.serve_rate is None or device.is_abstract:
         return ()
     text = (
-        f"{compact(budget.served)} tokens served are charged at the rate of training, as of large "
-        "batches; decoding few sequences at once takes many times the hours (--serve gives its "
-        "speed)"
+        f"{compact(budget.served)} tokens served are charged at {in_words(budget.serve_rate)}, "
+        "taken as exact and the same in every precision: what serving in fewer bits saves is not "
+        "counted (--serve ranks formats)"
     )
     return (ResultWarning(WarningKind.UNTESTED, text),)
 

@@ -161,7 +161,10 @@ def test_block_formats_are_said_once_in_text_and_numbers() -> None:
     found = plan("sun2025", MONTH, precision=asked, extrapolate=True)
     said = [str(w) for w in found.warnings if "has no products in" in str(w)]
     assert len(said) == 1
-    assert "h100 has no products in mxfp8, mxfp4: they run in bf16, only memory is saved" in said[0]
+    assert (
+        "h100 has no products in mxfp8, mxfp4 (in 'w:mxfp8 a:mxfp8 kv:mxfp8 g:mxfp8', " in said[0]
+    )
+    assert "'w:mxfp4 a:mxfp4 kv:mxfp4 g:mxfp4'): they run in bf16, only memory is saved" in said[0]
     assert {c.speed_up for c in found.choices} == {1.0}
     assert [c.runs_in for c in found.choices if c.emulated] == [(("bf16",),)] * 2
     assert str(found).count("1.00x (runs in bf16)") == 2
@@ -171,4 +174,16 @@ def test_serving_says_the_same_of_block_formats() -> None:
     """mxfp8 passed without a word on an H100."""
     found = rank_serving("published", Budget(params="1B", tokens="20B"), "h100", ["mxfp8", "w8"])
     told = [str(w) for w in found.warnings if "has no products in" in str(w)]
-    assert ["mxfp8" in each for each in told] == [True]
+    assert len(told) == 1
+    assert "h100 has no products in mxfp8 (in 'fp -> mxfp8'): only memory and bandwidth" in told[0]
+
+
+def test_exact_flops_name_the_shape_that_they_are_of(tmp_path) -> None:
+    """ "A typical decoder" was said though a shape was given."""
+    given = plan("kumar2024", Budget("1e21 flop", decoder="llama3-8b"), "h100")
+    for each in (given, load(given.save(tmp_path / "plan.json"))):
+        said = str(each).split("Choices")[0]
+        assert "exact training FLOPs of the shape given (32 layers of width 4096" in said
+        assert "typical" not in said
+    assumed = plan("kumar2024", Budget("1e21 flop", params="7B"), "h100")
+    assert "exact training FLOPs of a typical decoder of this size are" in str(assumed)

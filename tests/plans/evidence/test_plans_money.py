@@ -14,6 +14,7 @@ from isoloss.runs import Run, read
 BF16, INT8 = 989.4e12 * 0.4, 1978.9e12 * 0.4
 H100 = as_machine("h100").with_mfu({"all": 0.4})
 #: A month of 64 devices at 2.5 costs 115,200.
+SERVE = 2500 * 8e9  # params times tokens a second of one device
 MONTH = {"hours": "30 days", "devices": 64, "price": "2.5 EUR"}
 LIMITS = {
     "hours": Budget(**MONTH, money="2M EUR"),
@@ -21,7 +22,7 @@ LIMITS = {
     "train": Budget("1e22 flop", **MONTH),
     "memory": Budget(**MONTH, memory="20 GB"),
     "held": Budget(params="7B", tokens="140B", price="2.5 EUR"),
-    "served": Budget(**MONTH, served="2T"),
+    "served": Budget(**MONTH, served="2T", serve_rate="2500 tokens/s at 8B"),
 }
 
 
@@ -37,7 +38,7 @@ def test_hours_and_money_are_those_of_the_data_sheet(limit: str) -> None:
         forward = BF16 if c.precision == "bf16" else INT8
         seconds = c.params * c.tokens * (2 / forward + 4 / BF16)
         assert c.device_hours == pytest.approx(seconds / 3600, rel=1e-12)
-        hours = (seconds + 2 * c.params * (budget.served or 0) / forward) / 3600
+        hours = (seconds + c.params * (budget.served or 0) / SERVE) / 3600
         assert c.paid_hours == pytest.approx(hours, rel=1e-12)
         assert c.money == pytest.approx(2.5 * hours, rel=1e-12)
         if budget.devices:
@@ -71,7 +72,7 @@ def cheapest(loss: float, budget: Budget, most_params: float) -> float:
         n = np.exp(log_n)
         left = loss - v["E"] - v["A"] / (n * factor) ** v["alpha"]
         d = (v["B"] / left) ** (1 / v["beta"]) if left > 0 else np.inf
-        return n * (6 * d + 2 * served) / BF16 / 3600
+        return n * (6 * d / BF16 + served / SERVE) / 3600
 
     grid = np.linspace(np.log(most_params / 1e4), np.log(most_params), 4001)
     k = int(np.argmin([hours(u) for u in grid]))
@@ -85,7 +86,7 @@ def test_what_is_wasted_is_a_share_of_what_is_spent(limit: str) -> None:
     budget = LIMITS[limit]
     found = planned(budget)
     (rule,) = found.regrets
-    hours = rule.params * (6 * rule.tokens + 2 * (budget.served or 0)) / BF16 / 3600
+    hours = rule.params * (6 * rule.tokens / BF16 + (budget.served or 0) / SERVE) / 3600
     assert rule.bill == pytest.approx(2.5 * hours, rel=1e-12)
     assert rule.bill <= found.choices[0].money * (1 + 1e-9)
     need = cheapest(rule.loss, budget, 10e9 if limit == "memory" else 1e12)
@@ -181,3 +182,39 @@ def test_a_cost_model_has_no_hours_and_no_money(machine: str, words: dict[str, o
     """They counted for nothing on a machine where training is free, without a word."""
     with pytest.raises(PlanError, match=rf"and {machine} is a cost model, so {next(iter(words))}"):
         plan("kumar2024", Budget("1e12", params="1B", tokens="1B", **words), machine)
+
+
+def test_tokens_served_are_charged_at_a_rate_of_serving() -> None:
+    """Hours of serving are those of the rate, whatever rates of training are drawn."""
+    held = {"params": "8B", "tokens": "200B", "price": "2 EUR", "served": "1T"}
+    found = plan("kumar2024", Budget(**held, serve_rate="2500 tokens/s at 4B"), "h100")
+    (c,) = found.choices
+    serving = 1e12 / 1250 / 3600
+    assert c.paid_hours - c.device_hours == pytest.approx(serving, rel=1e-9)
+    level = as_machine("h100").level
+    train = [6 * 8e9 * 200e9 / 3600 / rate for rate in (level.high, level.low)]
+    assert c.paid_hours_interval == pytest.approx([serving + h for h in train], rel=0.02)
+    assert "10k tokens/s a device at 1B params, inversely to them" in str(found)
+    own = Budget(**held, serve_rate="1250 tokens/s")  # of the 8B that are held
+    assert plan("kumar2024", own, "h100").choices[0].money == pytest.approx(c.money)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"served": "1T"}, "1T tokens served take hours of h100 at a rate of serving"),
+        ({"serve_rate": "10 tokens/s at 1B"}, "and no tokens are served"),
+        ({"served": "1T", "serve_rate": "10 tokens/s"}, "does not say of what size"),
+        ({"served": "1T", "serve_rate": 2500.0}, "cannot read 2500.0 as serve_rate"),
+        ({"served": "1T", "serve_rate": "10 GB at 1B"}, "cannot read '10 GB' as serve_rate"),
+        ({"served": "1T", "serve_rate": "10 tokens/s at x"}, "cannot read 'x' as the size"),
+    ],
+)
+def test_a_rate_of_serving_is_asked_for_and_read(words: dict[str, object], why: str) -> None:
+    """Decoding was charged as training is, many times too cheap for few sequences."""
+    with pytest.raises(PlanError, match=why):
+        plan("kumar2024", Budget("1e21 flop", **words), "h100")
+    assert plan("kumar2024", Budget("1e21 flop", served="1T"), "linear-bits").choices
+    given = Budget("1e21 flop", served="1T", serve_rate="9 tokens/s at 1B")
+    with pytest.raises(PlanError, match="serve_rate needs a device with rates"):
+        plan("kumar2024", given, "linear-bits")

@@ -31,10 +31,11 @@ def _machines(shipped: bool) -> str:
 
 
 def _models(shipped: bool) -> str:
-    """The dense ones: no plan takes a mixture of experts."""
+    """All shapes, mixtures of experts after the dense ones."""
     known = il.runs.SHAPES
-    dense = [name for name, each in known.items() if isinstance(each.shape, il.runs.Decoder)]
-    return ", ".join(name for name in dense if _is_listed(known, name, shipped))
+    mixed = [n for n, each in known.items() if not isinstance(each.shape, il.runs.Decoder)]
+    names = [*(name for name in known if name not in mixed), *mixed]
+    return ", ".join(name for name in names if _is_listed(known, name, shipped))
 
 
 def _laws(shipped: bool) -> str:

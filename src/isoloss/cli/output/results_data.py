@@ -1,14 +1,12 @@
-"""Fits, comparisons, predictions and plans as plain data for ``--json``, with units."""
+"""Fits, comparisons and predictions as plain data for ``--json``, with units."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 from isoloss.fits import Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile, ResultWarning
-from isoloss.plans import Plan
-from isoloss.runs import metric_of, nearest_models
+from isoloss.runs import metric_of
 
 UNITS = {
     "params": "parameters",
@@ -58,23 +56,6 @@ def of_fit(fit: Fit, profiles: Sequence[Profile] = ()) -> dict[str, Any]:
         ],
         "warnings": _warnings(fit.warnings),
     }
-
-
-def of_plan(plan: Plan) -> dict[str, Any]:
-    """What the printed report says: choices, laws, what is left out, warnings."""
-    whole = replace(plan, question=None, drawn=None, judged=plan.regrets, priced=plan.break_evens)
-    said, aside = asdict(whole), ("question", "drawn", "judged", "priced")
-    shown = {name: value for name, value in said.items() if name not in aside}
-    shown |= {"regrets": said["judged"], "break_evens": said["priced"]}
-    shown["headline"] = list(plan.headline)
-    first = plan.choices[0]
-    if plan.metric == "nats":
-        near = nearest_models(first.params, first.tokens)
-        shown["published_models"] = [asdict(model) for model in near]
-    for each, choice in zip(shown["choices"], plan.choices, strict=True):
-        each["no_interval"] = None if choice.has_interval else choice.absent
-    units = units_of(plan.metric) | {"flop": "FLOPs of bf16"}
-    return {"units": units | ({"money": plan.currency} if plan.currency else {}), **shown}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +57,17 @@ def plan(
             "--served",
             metavar="TOKENS",
             rich_help_panel=SPEND,
-            help="Tokens generated over the model's life; the budget pays for them too.",
+            help="Tokens generated over the model's life; the budget pays for them too (on a "
+            "device at --serve-rate).",
+        ),
+    ] = None,
+    serve_rate: Annotated[
+        str | None,
+        typer.Option(
+            "--serve-rate",
+            metavar="RATE",
+            rich_help_panel=SPEND,
+            help="What one device generates, as '2500 tokens/s at 8B'; inversely to params.",
         ),
     ] = None,
     memory: Annotated[
@@ -100,7 +109,8 @@ def plan(
             "--like",
             metavar="MODEL",
             rich_help_panel=HELD,
-            help="Params and shape of a model ({models}) or of a config.json.",
+            help="Params and shape of a model, dense or a mixture of experts ({models}), or of a "
+            "config.json.",
         ),
     ] = None,
     decoder: Annotated[
@@ -156,7 +166,8 @@ def plan(
         typer.Option(
             "--precision",
             metavar="SPELLING",
-            help="Candidates, separated by commas; with --serve the precision it was trained in.",
+            help="Candidates, separated by commas (fp8: forward pass and cache; gradients with g, "
+            "as 'fp8 g:e5m2'); with --serve the precision it was trained in.",
             show_default="those of the fitted runs, else bf16",
         ),
     ] = None,
@@ -217,7 +228,7 @@ def plan(
     if to is not None:
         il.runs.check_sendable(to)
     budget = il.Budget(
-        **vars(spending), served=served, memory=memory, speed=speed,
+        **vars(spending), served=served, serve_rate=serve_rate, memory=memory, speed=speed,
         serving_devices=serving_devices, context=context, batch=batch, params=params,
         tokens=tokens, unique_tokens=unique, decoder=_shape(like, decoder),
         training_memory=il.plans.TrainingRule() if training_memory is None else training_memory,
@@ -245,7 +256,7 @@ def plan(
         il.plot(found, saving.drawing, force=saving.force)
         say(f"drew {saving.drawing}")
     if saving.as_json:
-        from isoloss.cli.output.results_data import of_plan
+        from isoloss.cli.output.plans_data import of_plan
 
         show_json("plan", {"from": laws, **of_plan(found)})
     else:
@@ -288,12 +299,9 @@ def _rank(
         laws, budget, device, formats, trained=(trained or ["fp"])[0], **doubt
     )
     if saving.as_json:
-        gap = il.runs.metric_of(found.metric).short
-        units = {
-            "gap": gap, "bytes": "bytes", "bytes_read": "bytes",
-            "speed": "tokens/s a sequence", "critical": "tokens",
-        }  # fmt: skip
-        show_json("serving", {"from": named, "units": units, **asdict(found)})
+        from isoloss.cli.output.plans_data import of_serving
+
+        show_json("serving", {"from": named, **of_serving(found)})
     else:
         show(found.sections())
 

@@ -24,6 +24,7 @@ from isoloss.plans.costs.model_parts import (
 from isoloss.plans.costs.published_runs import RUNS, PublishedRun, register_run
 from isoloss.plans.costs.published_speedups import SPEEDUPS, PublishedSpeedup, register_speedup
 from isoloss.plans.costs.rates import (
+    PRODUCTS,
     Rate,
     RateDraws,
     classes_of,
@@ -31,6 +32,7 @@ from isoloss.plans.costs.rates import (
     in_doubt,
     lacks,
     own_class,
+    product_class,
     rate_of,
 )
 from isoloss.plans.costs.sentences import words_of
@@ -49,13 +51,13 @@ from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware", "PublishedRun",
-    "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory", "TrainingRule",
-    "active_and_all", "all_params", "amount", "as_machine", "as_training_rule", "bits_of",
-    "classes_of", "counted_over_rule", "decoder_of", "drawn_costs", "drawn_costs_of_models",
-    "ends_of", "exactly", "in_doubt", "kv_elements", "lacks", "law_params", "measured",
-    "one_currency", "own_class", "portions_of", "rate_of", "rate_of_model", "register_machine",
-    "register_run", "register_speedup", "shape_in_words", "sum_of", "training_memory", "unit_of",
-    "weight_bits", "words_of",
+    "MACHINES", "MFU", "PRODUCTS", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware",
+    "PublishedRun", "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory",
+    "TrainingRule", "active_and_all", "all_params", "amount", "as_machine", "as_training_rule",
+    "bits_of", "classes_of", "counted_over_rule", "decoder_of", "drawn_costs",
+    "drawn_costs_of_models", "ends_of", "exactly", "in_doubt", "kv_elements", "lacks", "law_params",
+    "measured", "one_currency", "own_class", "portions_of", "product_class", "rate_of",
+    "rate_of_model", "register_machine", "register_run", "register_speedup", "shape_in_words",
+    "sum_of", "training_memory", "unit_of", "weight_bits", "words_of",
 ]
 # fmt: on

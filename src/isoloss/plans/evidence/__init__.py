@@ -3,9 +3,10 @@
 `choices` and `charts` are values. `beside` puts a choice beside published models, and
 `beside_hours` its device hours beside those of published runs; `between` says
 between which losses one lies whose parts differ. `question` keeps what the plan was made from, so
-that `charting` (figures), `regret` (what simpler choices would cost) and `break_even` (from which
-speed-up on a precision pays) can be computed when they are first asked for; `speed_in_words` prints
-the last. Nothing here knows `Plan`, which is made of these.
+that `charting` (figures), `spellings` (what each spelling computes and laws judge of it), `regret`
+(what simpler choices would cost) and `break_even` (from which speed-up on a precision pays) can be
+computed when they are first asked for; `speed_in_words` prints the last, `choices_in_words` the
+first. Nothing here knows `Plan`, which is made of these.
 """
 
 from isoloss.plans.evidence.beside import beside_section
@@ -15,6 +16,13 @@ from isoloss.plans.evidence.break_even import BreakEven, LawBreakEven, break_eve
 from isoloss.plans.evidence.charting import charts_of
 from isoloss.plans.evidence.charts import Charts, Curve, Frontier, Served, Serving, Surface
 from isoloss.plans.evidence.choices import Choice, LawPlan, Regret, unranked
+from isoloss.plans.evidence.choices_in_words import (
+    by_fewer,
+    choices_section,
+    loss_of_choice,
+    simpler_section,
+    sure_of,
+)
 from isoloss.plans.evidence.question import Question
 from isoloss.plans.evidence.regret import regrets_of
 from isoloss.plans.evidence.speed_in_words import (
@@ -23,12 +31,16 @@ from isoloss.plans.evidence.speed_in_words import (
     over_budget,
     throughput_of,
 )
+from isoloss.plans.evidence.spellings import LawSays, Spelling, spellings_of, spellings_section
+from isoloss.plans.evidence.wasted import saturated
 
 # fmt: off
 __all__ = [
-    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "Question",
-    "Regret", "Served", "Serving", "Surface", "beside_section", "break_even_section",
-    "break_evens_of", "charts_of", "costs_section", "gap_lies_between", "lies_between",
-    "over_budget", "published_hours", "regrets_of", "throughput_of", "unranked",
+    "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "LawSays",
+    "Question", "Regret", "Served", "Serving", "Spelling", "Surface", "beside_section",
+    "break_even_section", "break_evens_of", "by_fewer", "charts_of", "choices_section",
+    "costs_section", "gap_lies_between", "lies_between", "loss_of_choice", "over_budget",
+    "published_hours", "regrets_of", "saturated", "simpler_section", "spellings_of",
+    "spellings_section", "sure_of", "throughput_of", "unranked",
 ]
 # fmt: on

@@ -18,10 +18,11 @@ from isoloss.fits import Standing, View
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import RateDraws, drawn_costs_of_models
+from isoloss.plans.costs import Hardware, RateDraws, drawn_costs_of_models
 from isoloss.plans.doubt import NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.question import Question
+from isoloss.plans.evidence.spellings import is_low, is_one_class
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     Loss,
@@ -89,11 +90,15 @@ class BreakEven:
     basis
         What that rests on: "measured", "given", "published" or "assumed".
     pays
-        Share of the draws of rates and laws in which its steps are faster than break-even, 0 to 1;
-        the most it can be where `standing` is "at least"; NaN where no law tells.
+        Share of the draws of rates, of laws by weight and of their replicates in which its steps
+        are faster than the break-even of that draw, 0 to 1; the most it can be where `standing` is
+        "at least"; NaN where no law tells.
     probability
         Share of the draws of rates and laws in which the precision is the best of all candidates;
         NaN where none tells.
+    is_whole
+        Whether all three products of a step run in one class of formats, as in the published
+        figures; else these are of another recipe, and `reached` counts each product by itself.
     """
 
     precision: str
@@ -108,6 +113,7 @@ class BreakEven:
     basis: str
     pays: float
     probability: float
+    is_whole: bool = True
 
 
 def break_evens_of(
@@ -128,12 +134,12 @@ def break_evens_of(
         return ()
     names = [str(p) for p in space.precisions]
     told = [c for c in choices if c.precision in names]  # others are defined for no law
-    asked = [c for c in told if _is_low(space.precisions[names.index(c.precision)])]
+    asked = [c for c in told if is_low(space.precisions[names.index(c.precision)])]
     which = [names.index(c.precision) for c in asked]
     if not which:
         return ()
     panel = Panel.of(panel.members, [*(space.precisions[k] for k in which), BF16])
-    sides = Sides(panel, question.budget, space.pick(which), plain)
+    sides = Sides(panel, question.budget, space.pick(which), plain, question.device)
     draws = RateDraws.of(question.device, DRAWS)
     model = question.budget.decoder, question.budget.params
     costs, _ = drawn_costs_of_models(question.device, sides.low.precisions, draws, *model)
@@ -145,9 +151,25 @@ def break_evens_of(
     )
 
 
-def _is_low(precision: Precision) -> bool:
-    """Whether a precision is trained in anything but bf16."""
-    return str(precision.trained) not in ("fp", str(BF16))
+@dataclass(frozen=True)
+class Drawn:
+    """The break-even of one candidate by the laws that tell it, each as often as its weight says.
+
+    Attributes
+    ----------
+    speed_up
+        By the average of these laws.
+    each, weights
+        By each replicate of each law, or by the law itself where it has none, (S,), and the weights
+        of these, adding up to one.
+    is_point
+        Whether no law has replicates.
+    """
+
+    speed_up: float
+    each: Array
+    weights: Array
+    is_point: bool
 
 
 @dataclass(frozen=True)
@@ -158,6 +180,7 @@ class Sides:
     budget: Budget
     low: Space
     plain: Space
+    device: Hardware
 
     def alone(self, i: int) -> list[LawBreakEven | None]:
         """The break-even of each candidate by one law; None where it tells no precisions apart."""
@@ -174,26 +197,24 @@ class Sides:
                 out[k] = LawBreakEven(member.law.name, float(speed), views[k].standing)
         return out
 
-    def together(
-        self, laws: frozenset[int], which: Sequence[int], drawn: bool
-    ) -> tuple[Array, Array, Array]:
-        """The break-even of some candidates by the average of some laws, (m,), by each replicate,
-        (S, m), and the weights of these; the average alone where no replicates are asked.
-        """
+    def together(self, laws: frozenset[int], which: Sequence[int]) -> list[Drawn]:
+        """The break-even of some candidates by some laws."""
         members = self.panel.taken(laws)
         counts = shares(members, REFITS)
         spaces = self.low.pick(which), self.plain
         loss = [mean_loss(members, counts, levels_of(s.precisions), self.budget) for s in spaces]
         mean = _roots(loss[0], loss[1], spaces, 1)[0]
-        if not drawn or all(m.drawn is None for m in members):
-            return mean, mean[None, :], np.ones(1)
         found, weights = [], []
         for m, rows in zip(members, counts, strict=True):
             c = m.chosen(rows)
             one = [loss_of(m, c, levels_of(s.precisions), self.budget) for s in spaces]
             found.append(_roots(one[0], one[1], spaces, len(rows)))
             weights += [m.weight / len(rows)] * len(rows)
-        return mean, np.vstack(found), np.array(weights)
+        each, is_point = np.vstack(found), all(m.drawn is None for m in members)
+        return [
+            Drawn(float(mean[j]), each[:, j], np.array(weights), is_point)
+            for j in range(len(which))
+        ]
 
 
 def _tells(view: View) -> bool:
@@ -201,20 +222,18 @@ def _tells(view: View) -> bool:
     return view.undefined is None and not view.is_blind and not view.unheld
 
 
-def _by_laws(
-    sides: Sides, own: Sequence[Sequence[LawBreakEven | None]]
-) -> list[tuple[float, Array, Array] | None]:
+def _by_laws(sides: Sides, own: Sequence[Sequence[LawBreakEven | None]]) -> list[Drawn | None]:
     """The break-even of each candidate by the laws that see it and bf16, else by those that read
-    it: the average, that of replicates and their weights; None without a law.
+    it; None without a law.
     """
     able = sides.panel.seers[-1]
-    kinds: dict[tuple[frozenset[int], bool], list[int]] = {}
+    kinds: dict[frozenset[int], list[int]] = {}
     for k in range(len(sides.low)):
-        laws, standing = sides.panel.readers(k)
+        laws, _ = sides.panel.readers(k)
         used = frozenset(i for i in laws & able if _tells(sides.panel.views[i][k]))
-        kinds.setdefault((used, standing == "seen"), []).append(k)
-    out: list[tuple[float, Array, Array] | None] = [None] * len(sides.low)
-    for (used, is_seen), which in kinds.items():
+        kinds.setdefault(used, []).append(k)
+    out: list[Drawn | None] = [None] * len(sides.low)
+    for used, which in kinds.items():
         if not used:
             continue
         (first, *rest) = sorted(used)
@@ -223,11 +242,10 @@ def _by_laws(
             for k in which:
                 one = own[first][k]
                 speed = float("nan") if one is None else one.speed_up
-                out[k] = speed, np.full(1, speed), np.ones(1)
+                out[k] = Drawn(speed, np.full(1, speed), np.ones(1), True)
             continue
-        mean, each, weights = sides.together(used, which, is_seen)
-        for j, k in enumerate(which):
-            out[k] = float(mean[j]), each[:, j], weights
+        for k, found in zip(which, sides.together(used, which), strict=True):
+            out[k] = found
     return out
 
 
@@ -235,7 +253,7 @@ def _one(
     k: int,
     sides: Sides,
     choice: Choice,
-    found: tuple[float, Array, Array] | None,
+    found: Drawn | None,
     by_law: Sequence[LawBreakEven | None],
     asked: tuple[float, Array],
 ) -> BreakEven:
@@ -245,10 +263,11 @@ def _one(
     standing = sides.panel.readers(k)[1]
     speed, ends, pays = float("nan"), NO_INTERVAL, float("nan")
     if found is not None:
-        speed, each, weights = found
-        ends = interval(each, weights, asked[0]) if len(each) > 1 else NO_INTERVAL
+        speed = found.speed_up
+        if standing == "seen" and not found.is_point:
+            ends = interval(found.each, found.weights, asked[0])
         if standing != "unknown":
-            pays = float(np.mean(asked[1][:, None] > each, axis=0) @ weights)
+            pays = float(np.mean(asked[1][:, None] > found.each, axis=0) @ found.weights)
     gain = sides.low.rates[k].speed_up
     if gain is None:
         raise ValueError(f"rate of '{choice.precision}' has no speed-up")
@@ -256,6 +275,7 @@ def _one(
         choice.precision, speed, ends, standing, tuple(each for each in by_law if each),
         (gain.least, gain.most), gain.figures, gain.sources, (gain.low, gain.middle, gain.high),
         gain.basis, pays, choice.probability if choice.standing == "seen" else float("nan"),
+        is_one_class(sides.low.precisions[k], sides.device),
     )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Choice:
         Weight of the replicates in which this precision is the best of all, 0 to 1; of laws where
         none has replicates; NaN for one law without.
     binding
-        The limits that are used up, as ("train", "memory").
+        The limits that are used up, as ("train", "memory"); unknown, and empty, where `standing` is
+        "unknown".
     spent
         Share of each limit that is used at the middle of the rates: 0 to 1, more where held params
         and tokens keep within it at faster rates of the range only.
@@ -54,6 +55,9 @@ class Choice:
         bound; "unknown" (loss NaN) where none bounds it. Neither is ever best.
     more
         Loss over that of the first choice, by the laws that see both; NaN where none does.
+    more_at_least
+        The least that `more` can be where `standing` is "at least", by the laws whose loss bounds
+        that of the precision and that see the first choice; NaN elsewhere.
     outside
         How far the choice lies outside the runs of a law, as a factor, the largest known.
     is_point
@@ -120,6 +124,7 @@ class Choice:
     basis: str = ""
     runs_in: tuple[tuple[str, ...], ...] = ()
     in_doubt: bool = False
+    more_at_least: float = float("nan")
 
     @property
     def wall_hours_interval(self) -> tuple[float, float]:
@@ -154,6 +159,12 @@ class LawPlan:
         the loss is NaN where it sees none.
     outside
         How far that plan lies outside the runs behind the law, as a factor: 1 inside, NaN unknown.
+        Where tokens repeat, epochs count as params and tokens do.
+    epochs
+        How often that plan reads the unique tokens of the budget; NaN where all are unique.
+    borrows
+        Whether its own runs repeat nothing that it has a term for, so that a published map is lent
+        to it: inside is then inside the epochs of the runs behind that map.
     """
 
     law: str
@@ -163,6 +174,8 @@ class LawPlan:
     tokens: float
     loss: float
     outside: float
+    epochs: float = float("nan")
+    borrows: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +201,8 @@ class Regret:
         Whether no law that judges it has replicates.
     bill
         What the choice spends, in the currency of the budget; NaN where no price is given.
+    laws
+        The laws that judge it, whose average its loss is.
     """
 
     choice: str
@@ -201,6 +216,7 @@ class Regret:
     money: float
     is_point: bool = False
     bill: float = float("nan")
+    laws: tuple[str, ...] = ()
 
 
 def unranked(choices: Sequence[Choice]) -> tuple[str, ...]:

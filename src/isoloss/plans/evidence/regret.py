@@ -1,9 +1,4 @@
-"""Regret: what simpler choices would cost in loss, compute and money, under the laws of the plan.
-
-**In compute.** A choice that reaches loss L and costs C wastes the share 1 - c / C, where c is the
-cost of the cheapest plan that reaches L too: the frontier of loss against cost turns nats into what
-people pay. C is what the choice really spends, not what the budget would allow.
-"""
+"""Regret: what simpler choices would cost in loss, compute and money, by the laws of the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 
 from isoloss.fits import Along, join_ridges
 from isoloss.formats import Precision
@@ -21,11 +15,10 @@ from isoloss.plans.costs import Hardware, rate_of_model
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence.choices import Choice, Regret
 from isoloss.plans.evidence.question import Question
+from isoloss.plans.evidence.wasted import wasted_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import (
     MISREAD,
-    Best,
-    Loss,
     Member,
     Panel,
     Space,
@@ -44,8 +37,8 @@ from isoloss.plans.search import (
     views_of,
 )
 
-#: Replicates that regrets are averaged over, and the least share of the budget that is looked at.
-REFITS, LEAST_SHARE = 60, 1e-3
+#: Replicates that regrets are averaged over.
+REFITS = 60
 #: Tokens a param of the rule of thumb.
 RULE = 20.0
 BF16 = Precision("bf16")
@@ -94,7 +87,7 @@ def _judged(
     loss = float(np.average(own[:, 0], weights=weights))
     objective = mean_loss(members, rows, levels_of(space.precisions), budget)
     spent, bill = _spent(question, each)
-    wasted = _wasted(objective, space, loss, spent)
+    wasted = wasted_of(objective, space, loss, spent)
     is_point = all(m.drawn is None for m in members)
     ends = NO_INTERVAL
     if not is_point and first.outside <= FAR:
@@ -103,7 +96,7 @@ def _judged(
     return Regret(
         each.name, str(each.precision), each.params, each.tokens, loss,
         float(np.average(more, weights=weights)),
-        ends, wasted, wasted * bill, is_point, bill,
+        ends, wasted, wasted * bill, is_point, bill, tuple(m.law.name for m in members),
     )  # fmt: skip
 
 
@@ -207,24 +200,3 @@ def _spent(question: Question, each: Simple) -> tuple[float, float]:
         return spent, float("nan")
     hours = float(device_hours(*asked, rates).spent(each.params, each.tokens)[0])
     return spent, hours * question.budget.price
-
-
-def _wasted(objective: Loss, space: Space, loss: float, spent: float) -> float:
-    """The share of what is spent that the cheapest plan of the same loss does not need."""
-
-    def within(log_share: float) -> Best:
-        cut = tuple(replace(s, most=s.most * np.exp(log_share)) for s in space.spendings)
-        return search(objective, replace(space, spendings=cut))
-
-    def short(log_share: float) -> float:
-        # Where the cut budget holds no plan, its loss is infinite, which a root finder cannot take.
-        return min(float(np.min(within(log_share).loss)) - loss, 1.0)
-
-    if not space.spendings or short(0.0) >= 0:
-        return 0.0
-    least = float(np.log(LEAST_SHARE))
-    root = least if short(least) <= 0 else float(brentq(short, least, 0.0, xtol=1e-7))
-    cheapest = within(root)
-    k = int(np.argmin(cheapest.loss[0]))
-    need = float(space.spendings[0].spent(cheapest.params[0], cheapest.tokens[0])[k])
-    return max(0.0, 1.0 - need / spent)

@@ -105,7 +105,8 @@ def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) ->
             "pays from: step over step in bf16 at which its best plan has the loss of bf16's",
             "published: whole steps, all three products in the format, over steps in bf16, lowest "
             "to highest; taken here: the middle and 90% of the plan's range",
-            "pays in: share of the draws of rates (and laws) with faster steps than it pays from",
+            "pays in: share of the draws of rates, laws by weight and their replicates with faster "
+            "steps than it pays from",
             *([READ] if any(" as read" in cell for row in rows for cell in row) else []),
         ),
         ("precision", "pays from", "by law alone", "published", "taken here", "pays in", "best in"),
@@ -154,6 +155,8 @@ def _published(each: BreakEven) -> str:
     if not each.figures:
         return "no figure"
     ends = f"{low:.2f}x" if low == high else f"{low:.2f} to {high:.2f}x"
+    if not each.is_whole:
+        return f"not of this spelling; {ends} with all products in the format"
     return f"{ends} ({each.figures} of {each.sources} source{'s' if each.sources > 1 else ''})"
 
 
@@ -163,7 +166,8 @@ def _reached(each: BreakEven) -> str:
         return "1.00x (runs in bf16)"
     if low == high:
         return f"{middle:.2f}x ({each.basis})"
-    return f"{middle:.2f}x, {low:.2f} to {high:.2f} ({each.basis})"
+    basis = each.basis if each.is_whole else f"{each.basis}, by product"
+    return f"{middle:.2f}x, {low:.2f} to {high:.2f} ({basis})"
 
 
 def _pays_in(each: BreakEven) -> str:

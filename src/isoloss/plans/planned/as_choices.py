@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,8 @@ def beside_first(
         return first
     if plans.panel.readers(k)[1] == "unknown":
         return unseen_choice(k, plans.space, first, use)
-    return choice_of(k, plans, use, float(difference[k, leader]))
+    least = plans.more_at_least(k, leader)
+    return replace(choice_of(k, plans, use, float(difference[k, leader])), more_at_least=least)
 
 
 def choice_of(k: int, plans: Plans, use: Use, more: float) -> Choice:
@@ -83,7 +84,8 @@ def choice_of(k: int, plans: Plans, use: Use, more: float) -> Choice:
     found = plans.of(k)
     j, space = found.at(k), found.space
     n, d = float(found.mean.params[0, j]), float(found.mean.tokens[0, j])
-    outside = max((o for m in found.members if (o := far(m, n, d)) == o), default=1.0)
+    places = [far(m, n, d, use.budget.unique_tokens) for m in found.members]
+    outside = max((o for o in places if o == o), default=1.0)
     standing = plans.panel.readers(k)[1]
     params, tokens, loss, hours = _intervals(found, j, outside, use, standing)
     return Choice(
@@ -149,7 +151,7 @@ def unseen_choice(j: int, space: Space, first: Choice, use: Use) -> Choice:
         standing="unknown",
         outside=float("nan"),
         is_point=first.is_point,
-        **_priced(n, d, j, space, use),
+        **_priced(n, d, j, space, use) | {"binding": ()},
     )
 
 

@@ -22,6 +22,7 @@ from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Hardware, RateDraws, in_doubt
 from isoloss.plans.search import (
     Best,
+    Loss,
     Member,
     Panel,
     Space,
@@ -119,12 +120,28 @@ class Plans:
             return self._planned(own, tuple(self.panel.seen_by_all(own)), True)
         return self._planned(self.panel.readers(k)[0], (k,), True)
 
+    def loss_of(self, found: Planned) -> Loss:
+        """The loss that a plan of some laws minimises."""
+        levels, counts = levels_of(found.space.precisions), shares(found.members, self.draws)
+        return mean_loss(found.members, counts, levels, self.budget)
+
     def compared(self, one: frozenset[int], other: frozenset[int]) -> Planned | None:
         """The plan by the laws that see candidates of two kinds; None where there is none."""
         both = one & other
         if not both:
             return None
         return self._planned(both, tuple(self.panel.seen_by_all(both)), False)
+
+    def more_at_least(self, k: int, leader: int) -> float:
+        """The least that a candidate loses over a leader, by laws that bound it and see the leader;
+        each at the size that is best to these. NaN where there is none.
+        """
+        laws, standing = self.panel.readers(k)
+        both = laws & self.panel.seers[leader]
+        if standing != "at least" or not both:
+            return float("nan")
+        own, first = (self._planned(both, (j,), False) for j in (k, leader))
+        return float(own.mean.loss[0, 0] - first.mean.loss[0, 0])
 
     def share_won(self, k: int) -> float:
         """The weight of the replicates, or of laws without any, to which a candidate is the best.

@@ -46,6 +46,10 @@ class Repeating:
         """Reason where tokens repeat more often than any evidence holds, or None."""
         return None if unique is None else too_many_epochs(tokens, unique, self.most)
 
+    def borrows(self, i: int) -> bool:
+        """Whether the term for repeated tokens of a law is lent to it."""
+        return self.members[i].law is not self.given[i].law
+
     @property
     def most(self) -> float:
         """The most epochs that the evidence behind every law holds."""

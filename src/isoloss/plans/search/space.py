@@ -17,11 +17,10 @@ from isoloss.plans.costs import (
     bits_of,
     drawn_costs_of_models,
     kv_elements,
-    portions_of,
-    rate_of,
     weight_bits,
 )
 from isoloss.plans.problems import PlanError
+from isoloss.plans.serving_rate import needed
 from isoloss.runs import Mixture
 
 #: Params and tokens outside these are no model: log of counts.
@@ -213,30 +212,26 @@ def _bf16_flops(
 ) -> tuple[Array, Array]:
     """FLOPs of bf16 a param, of one token of training and of all that are served, by precision.
 
-    The cost of serving against bf16 is that of the middle rates.
+    On a device tokens served take time at the budget's rate of serving, the same in every precision
+    and whatever training reaches; on a cost model 2 N FLOPs a token at the cost of the precision.
+
+    Raises PlanError where tokens are served on a device and nothing says how fast.
     """
-    served = budget.served or 0.0
-    serving = np.zeros(len(precisions))
-    if served:
-        pairs = zip(precisions, rates, strict=True)
-        serving = np.array([_serving_cost(machine, p, r, budget) for p, r in pairs])
     costs = np.array([r.cost for r in rates]) if drawn is None else drawn[0]
-    return 6.0 * costs, 2.0 * served * serving
-
-
-def _serving_cost(machine: Hardware, precision: Precision, rate: Rate, budget: Budget) -> float:
-    """FLOPs of bf16 that one FLOP of a forward pass costs as served."""
+    if budget.served is None:
+        return 6.0 * costs, np.zeros(len(precisions))
     if machine.is_abstract:
-        return rate.cost
-    portions = portions_of(precision, budget.decoder, budget.params)
-    return sum(p.active * _forward_cost(machine, p.precision) for p in portions)
-
-
-def _forward_cost(machine: Hardware, precision: Precision) -> float:
-    """That of matrices of one precision."""
-    formats = {part: f for part in ("w", "a") if (f := precision.format(part, "serve")) is not None}
-    forward = Precision({**formats, **({"g": formats["a"]} if "a" in formats else {})})
-    return rate_of(replace(machine, measured={}), forward).cost
+        if budget.serve_rate is not None:
+            raise PlanError(
+                f"serve_rate needs a device with rates, and {machine.name} is a cost model, so it "
+                "would count for nothing; name one, as h100"
+            )
+        return 6.0 * costs, 2.0 * budget.served * np.array([r.cost for r in rates])
+    if budget.serve_rate is None:
+        raise PlanError(needed(budget.served, machine.name))
+    base = machine.level.middle if drawn is None else drawn[1]
+    seconds = budget.served / budget.serve_rate
+    return 6.0 * costs, np.asarray(seconds * base * np.ones(len(precisions)))
 
 
 def caps_of(

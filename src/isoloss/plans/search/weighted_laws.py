@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.files import real_number, shown_value
-from isoloss.fits import Comparison, Fit
+from isoloss.fits import Comparison, Fit, most_epochs
 from isoloss.formats import Precision
 from isoloss.laws import (
     DomainError,
@@ -284,14 +284,23 @@ def complete(law: Law) -> bool:
         return False
 
 
-def far(member: Member, params: float, tokens: float) -> float:
-    """How far a point lies outside the region of a law's runs, as a factor; NaN without one."""
+def far(member: Member, params: float, tokens: float, unique: float | None = None) -> float:
+    """How far a point lies outside the region of a law's runs, as a factor; NaN without one.
+
+    Where tokens repeat, epochs count as well: over the most that the evidence for repetition holds,
+    of the law's own runs or of the map that it borrows.
+    """
     law: Law = member.law
     if law.box is None:
         return float("nan")
-    counts = np.array([params]), np.array([tokens])
-    point = Inputs(*counts, Levels(()), np.zeros(1, dtype=np.intp))  # regions are of counts alone
-    return float(law.box.outside(point)[0])
+    counts, first = (np.array([params]), np.array([tokens])), np.zeros(1, dtype=np.intp)
+    if unique is None or tokens <= unique:
+        # Regions are of counts alone.
+        return float(law.box.outside(Inputs(*counts, Levels(()), first))[0])
+    point = Inputs(*counts, Levels(()), first, np.array([unique]))
+    runs = None if member.fit is None or member.fit.sample is None else member.fit.sample.x
+    again = tokens / unique / most_epochs(law, runs)
+    return max(float(law.box.outside(point)[0]), again if again > 1 + 1e-9 else 1.0)
 
 
 def levels_of(precisions: Sequence[Precision]) -> Levels:

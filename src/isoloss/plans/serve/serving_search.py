@@ -40,7 +40,13 @@ from isoloss.plans.search import (
 )
 from isoloss.plans.serve.gaps import Gaps, sees_serving
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
-from isoloss.plans.warnings_of_plan import inherited_of, mixture_of, no_run_in, taken_as_exact
+from isoloss.plans.warnings_of_plan import (
+    in_candidates,
+    inherited_of,
+    mixture_of,
+    no_run_in,
+    taken_as_exact,
+)
 from isoloss.plans.what_laws_see import not_told_apart, unseen_of
 
 
@@ -352,13 +358,22 @@ def _warnings(panel: Panel, device: Hardware) -> list[ResultWarning]:
     found += not_told_apart(panel)
     found += taken_as_exact(panel.members)
     found += inherited_of(panel.members)
-    formats = (f for p in panel.precisions for f in p.serve.values())
-    for each in dict.fromkeys(str(f.bare) for f in formats if lacks(device, f)):
-        if not device.is_abstract:
-            found.append(
-                ResultWarning(
-                    WarningKind.UNTESTED,
-                    f"{device.name} has no products in {each}: only memory and bandwidth are saved",
-                )
-            )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_lacking(panel.precisions, device)]))
+
+
+def _lacking(precisions: Sequence[Precision], device: Hardware) -> list[ResultWarning]:
+    """Warnings about served formats without products of their own, with the ways that hold them."""
+    if device.is_abstract:
+        return []
+    held: dict[str, list[str]] = {}
+    for p in precisions:
+        for name in dict.fromkeys(str(f.bare) for f in p.serve.values() if lacks(device, f)):
+            held.setdefault(name, []).append(str(p))
+    saved = "only memory and bandwidth are saved"
+    return [
+        ResultWarning(
+            WarningKind.UNTESTED,
+            f"{device.name} has no products in {name} ({in_candidates(ways)}): {saved}",
+        )
+        for name, ways in held.items()
+    ]
