@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -13,6 +12,7 @@ from isoloss.files import printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
+from isoloss.runs.intake.once import by_frequency
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
@@ -150,7 +150,7 @@ def _role(
         taken = f"column {own}" if name not in found.origin.computed else own
     unit = "" if name == "precision" else BY_NAME[name].unit
     if name == "loss":
-        unit = metric_of(" and ".join(sorted(set(usable["metric"].to_list())))).short
+        unit = metric_of(" and ".join(sorted(usable["metric"].unique().to_list()))).short
         said = None if name in found.origin.computed else unit_in_name(own)
         if asked.perplexity or (said is not None and "metric" not in asked.constants):
             unit += f", from {'perplexity' if said is None else said.words}"
@@ -166,7 +166,7 @@ def _holds(name: str, usable: pl.DataFrame) -> str:
         write = compact if BY_NAME[name].kind == "count" else lambda value: f"{value:.5g}"
         low, high = (write(end) for end in ends)
         return low if low == high else f"{low} to {high}"
-    counted = Counter(known.to_list()).most_common()
+    counted = by_frequency(known)
     listed = ", ".join(printable(str(value)) for value, _ in counted[:MOST_VALUES])
     more = len(counted) - MOST_VALUES
     return listed + (f" and {more} more" if more > 0 else "")
@@ -178,7 +178,7 @@ def _rows(table: pl.DataFrame) -> str:
 
 
 def _endings(table: pl.DataFrame, found: Arranged, asked: TableMap) -> tuple[str, str]:
-    counted = Counter(table["status"].to_list()).most_common()
+    counted = by_frequency(table["status"])
     counts = ", ".join(f"{n} {word}" for word, n in counted)
     if "status" in asked.constants:
         return "endings", f"all rows are taken as {asked.constants['status']}"

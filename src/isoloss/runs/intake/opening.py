@@ -44,7 +44,7 @@ def open_file(path: Path) -> Opened:
 
 def open_bytes(data: bytes, name: str) -> Opened:
     """The raw table in the content of a file of this name; RunsError as `open_file`."""
-    if not data.strip():
+    if not data or data.isspace():
         raise RunsError(f"{name} is empty; a table of runs needs a header and rows")
     reader = _reader_of(Path(name))
     if reader.open is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from isoloss.runs.intake.once import more_than
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.problems import EndingTaken, RunsError
@@ -120,7 +121,7 @@ def _found(series: pl.Series) -> _Found | None:
     if series.dtype not in (pl.String, pl.Boolean) and not (flag and series.dtype.is_numeric()):
         return None
     # Few different values stand in a column of endings: a look at these is enough.
-    if series.n_unique() > MOST_WORDS:
+    if more_than(series, MOST_WORDS):
         return None
     different = {value: str(value).strip() for value in series.unique().to_list()}
     words = {v: t for v, t in different.items() if t not in EMPTY_TEXTS}

@@ -12,6 +12,7 @@ from isoloss.runs.intake.content import check_one_row_a_run
 from isoloss.runs.intake.frames import check_names, plain
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
+from isoloss.runs.intake.readers.at_once import rows_at_once, simple
 from isoloss.runs.intake.texts import name_of, text_of
 from isoloss.runs.problems import RunsError
 
@@ -22,35 +23,24 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
     """
 
     def opener(data: bytes, name: str) -> Opened:
-        text = text_of(data, name).replace("\r\n", "\n")
-        found = _plainly(text, separator, name) or _carefully(text, separator, name)
+        found = _plainly(data, separator, name) or _carefully(
+            text_of(data, name).replace("\r\n", "\n"), separator, name
+        )
         check_one_row_a_run(found[0].columns, name)
         return Opened(plain(found[0]), Origin(name, found[1]))
 
     return opener
 
 
-def _plainly(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]] | None:
-    """The rows of a text without quotes and empty lines, read at once; None for any other."""
-    if any(sign in text for sign in ('"', "\r", "\n\n", "\0")) or text.startswith("\n"):
+def _plainly(data: bytes, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]] | None:
+    """The rows of a content without quotes and empty lines, read at once; None for any other."""
+    content = simple(data)
+    start = 0 if content is None else content.find(b"\n") + 1
+    if content is None or start < 2:
         return None
-    head, _, body = text.rstrip("\n").partition("\n")
-    header = _header(head.split(separator), separator, name)
-    rows = body.count("\n") + 1
-    # Rows of other lengths are left to the reader that can say which.
-    if not body or len(header) < 2 or body.count(separator) != rows * (len(header) - 1):
-        return None
-    try:
-        frame = pl.read_csv(
-            body.encode(),
-            separator=separator,
-            has_header=False,
-            schema=dict.fromkeys(header, pl.String),
-            quote_char=None,
-        )
-    except pl.exceptions.PolarsError:
-        return None
-    return (frame.fill_null(""), range(2, rows + 2)) if frame.height == rows else None
+    header = _header(content[: start - 1].decode().split(separator), separator, name)
+    frame = rows_at_once(content, start, header, separator)
+    return None if frame is None else (frame, range(2, frame.height + 2))
 
 
 def _carefully(text: str, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]]:
