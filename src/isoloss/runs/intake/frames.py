@@ -11,7 +11,7 @@ import narwhals as nw
 import polars as pl
 
 from isoloss.runs.intake.nested import flattened, may_hold_objects, without_objects
-from isoloss.runs.intake.texts import name_of
+from isoloss.runs.intake.texts import EMPTY_NUMBERS, name_of
 from isoloss.runs.problems import RunsError
 
 #: What a data frame is called in messages.
@@ -112,6 +112,17 @@ def from_columns(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
     """
     opened = without_objects(columns)
     return pl.DataFrame([series_of(name, values) for name, values in opened.items()])
+
+
+def plain_floats(series: pl.Series) -> pl.Series | None:
+    """The cells of a column as finite floats, unknown where they are; None where one is neither."""
+    if not (series.dtype.is_numeric() or series.dtype == pl.String) or series.dtype.is_decimal():
+        return None
+    values = series.cast(pl.Float64, strict=False)
+    rest = series.filter(~values.is_finite().fill_null(False)).drop_nulls()
+    if rest.dtype == pl.String:
+        rest = rest.filter(~rest.str.strip_chars().str.to_lowercase().is_in(list(EMPTY_NUMBERS)))
+    return values if rest.is_empty() else None
 
 
 def series_of(name: str, values: list[Any]) -> pl.Series:

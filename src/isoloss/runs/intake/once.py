@@ -12,10 +12,10 @@ Judged = tuple[Any, str | None]
 
 
 def different(series: pl.Series) -> list[Any]:
-    """The different values of a column, None where some are unknown; of types that have no order
-    of their own, such as lists, every value.
+    """The different values of a column in the order of its rows, None where some are unknown; of
+    types whose equal values may differ, such as floats, every value.
     """
-    return series.unique().to_list() if _have_order(series) else series.to_list()
+    return series.unique(maintain_order=True).to_list() if _alike(series) else series.to_list()
 
 
 def more_than(values: pl.Series | pl.DataFrame, most: int) -> bool:
@@ -51,7 +51,7 @@ def each_once(
     to
         The type of the new values.
     """
-    if not _have_order(series):
+    if not _alike(series):
         found = [judge(value) for value in series.to_list()]
         bad = {row: problem for row, (_, problem) in enumerate(found) if problem is not None}
         return pl.Series(series.name, [new for new, _ in found], dtype=to), bad
@@ -69,7 +69,7 @@ def rows_of(mask: pl.Series) -> list[int]:
     return mask.arg_true().to_list()
 
 
-def _have_order(series: pl.Series) -> bool:
+def _alike(series: pl.Series) -> bool:
     """Whether equal values of the type are the same ones; floats are not, as 0 and -0 are equal."""
     return series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer()
 
@@ -83,8 +83,7 @@ def _replaced(series: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
 def _by_row(series: pl.Series, words: dict[Any, str]) -> dict[int, str]:
     if not words:
         return {}
-    known = pl.Series([value for value in words if value is not None], dtype=series.dtype)
-    mask = series.is_in(known.implode()).fill_null(False)
+    mask = series.is_in([value for value in words if value is not None]).fill_null(False)
     mask |= series.is_null() & (None in words)
     rows, values = rows_of(mask), series.filter(mask).to_list()
     return {row: words[value] for row, value in zip(rows, values, strict=True)}

@@ -23,17 +23,15 @@ from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS
 from isoloss.runs.numbers import SUFFIXES, WRITE, number
 from isoloss.runs.problems import RunsError
 
+_WORDS = {"parameters": "param(?:eter)?s?", "tokens": "tok(?:en)?s?", "flop": "flops?"}
 #: Words for what is counted, at the end of a cell of a column in this unit.
-COUNTED = {
-    "parameters": re.compile(r"\s*\bparam(?:eter)?s?\s*$", re.IGNORECASE),
-    "tokens": re.compile(r"\s*\btok(?:en)?s?\s*$", re.IGNORECASE),
-    "flop": re.compile(r"\s*\bflops?\s*$", re.IGNORECASE),
-}
+COUNTED = {unit: re.compile(rf"\s*\b{words}\s*$", re.IGNORECASE) for unit, words in _WORDS.items()}
 #: The least and the largest count or loss: products and powers of these are finite.
 LEAST, MOST = 1e-60, 1e60
 WRITE_DECIMALS = "write it with a point, like 3.14"
-#: A number and a letter for its power, as 1.3B, of so few digits that joining them rounds once.
-_SCALED = r"^([+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})) ?([kKmMbBgGtT])$"
+#: A number and a letter for its power, as 1.3B or 1.3B params, of so few digits that joining them
+#: rounds once.
+_SCALED = r"^([+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})) ?([kKmMbBgGtT])(?: (?i:%s))?$"
 
 
 def typed(series: pl.Series, column: Column) -> tuple[pl.Series, dict[int, str]]:
@@ -90,7 +88,7 @@ def _typed_numbers(series: pl.Series, column: Column) -> tuple[pl.Series, dict[i
     values, plain = _plain_numbers(series, column)
     good, bad = plain, dict[int, str]()
     if series.dtype == pl.String and not plain.all():
-        scaled = _scaled(series, plain)
+        scaled = _scaled(series, plain, column)
         known = _accepted(scaled, column)
         values, good = values.zip_with(~known, scaled), plain | known
     slow = rows_of(~good)
@@ -125,11 +123,12 @@ def _accepted(values: pl.Series, column: Column) -> pl.Series:
     return good.fill_null(False)
 
 
-def _scaled(series: pl.Series, good: pl.Series) -> pl.Series:
+def _scaled(series: pl.Series, good: pl.Series, column: Column) -> pl.Series:
     """The numbers of cells such as 1.3B that are not good already; unknown of all others."""
     rest = pl.select(pl.when(~good).then(series).alias("v")).to_series()
     powers = {letter: f"e{SUFFIXES[letter.lower()]}" for letter in "kKmMbBgGtT"}
-    parts = rest.str.extract_groups(_SCALED).struct
+    words = _WORDS.get(column.unit, "") if column.kind == "count" else ""
+    parts = rest.str.extract_groups(_SCALED % words).struct
     sign = parts.field("2").replace_strict(powers, default=None, return_dtype=pl.String)
     # Digits and power as one text: 1.1B is the float nearest to 1100000000.
     return (parts.field("1") + sign).cast(pl.Float64, strict=False)

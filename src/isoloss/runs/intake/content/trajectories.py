@@ -121,7 +121,7 @@ def _names_runs(name: str) -> bool:
 
 def _one_model(rows: pl.DataFrame, name: str) -> bool:
     """Whether rows of one value are one model in one precision at different tokens."""
-    each = rows.group_by(name).agg(
+    each = rows.group_by(pl.col(name).alias("_run")).agg(
         pl.col("params").n_unique().alias("p"),
         pl.col("precision").n_unique().alias("q"),
         pl.col("tokens").n_unique().alias("t"),
