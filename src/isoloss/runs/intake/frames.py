@@ -19,6 +19,9 @@ from isoloss.runs.problems import RunsError
 SOURCE = "the data frame"
 #: Letters of another library's error that a message repeats.
 MOST_SAID = 150
+#: Types of cells of which none is an object, and those of a column of floats.
+_PLAIN = frozenset({int, float, str, bool, list, type(None)})
+_FLOATS = frozenset({float, type(None)})
 
 
 def frame_of(frame: Any) -> pl.DataFrame:
@@ -123,7 +126,8 @@ def from_rows(records: Iterable[object], name: str, rows: Iterable[int]) -> pl.D
             raise RunsError(
                 f"{name}, row {row} is {record!r}, not an object of column names and values"
             )
-        flat.append(dict(flattened(record)))
+        nested = not _PLAIN.issuperset(map(type, record.values()))
+        flat.append(dict(flattened(record) if nested else record))
     names = list(dict.fromkeys(key for record in flat for key in record))
     return from_columns({key: [record.get(key) for record in flat] for key in names})
 
@@ -153,6 +157,8 @@ def series_of(name: str, values: list[Any] | pl.Series) -> pl.Series:
     """
     if isinstance(values, pl.Series):
         return values.alias(name)
+    if set(map(type, values)) <= _FLOATS:
+        return pl.Series(name, values, dtype=pl.Float64)
     known = [value for value in values if value is not None]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         return pl.Series(name, [None if v is None else _float(v) for v in values], dtype=pl.Float64)

@@ -28,12 +28,9 @@ def by_frequency(series: pl.Series) -> list[tuple[Any, int]]:
     """The different values that are known and in how many rows each stands: the most frequent
     first, of equal ones the first in the table.
     """
-    known = series.drop_nulls()
-    table = known.value_counts(name="n").join(
-        known.to_frame().with_row_index("at").group_by(known.name).agg(pl.col("at").min()),
-        on=known.name,
-    )
-    return table.sort("n", "at", descending=[True, False]).select(known.name, "n").rows()
+    rows = series.drop_nulls().alias("value").to_frame().with_row_index("first")
+    found = rows.group_by("value").agg(pl.len().alias("n"), pl.col("first").min())
+    return found.sort("n", "first", descending=[True, False]).select("value", "n").rows()
 
 
 def each_once(
