@@ -131,11 +131,19 @@ def test_bytes_read_at_once_are_the_rows_of_the_csv_module(seed):
     assert read_so > 100
 
 
-@pytest.mark.parametrize(
-    "data", [b"x,y\n1,\xff\n", b'x,y\n1,"2"\n', b"x,y\n1,2\r3,4\n", b"x,y\n1,\0\n"]
-)
+@pytest.mark.parametrize("data", [b"x,y\n1,\xff\n", b"x,y\n1,2\r3,4\n", b"x,y\n1,\0\n"])
 def test_a_content_that_is_not_simple_is_left_to_the_careful_reader(data):
     assert simple(data) is None
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 5, 8, 100])
+def test_pieces_of_any_size_are_counted_alike(monkeypatch, piece):
+    data = b'x,y\n"a",""\n"b,c","d"\n1,"e,"\n"",2'
+    monkeypatch.setattr("isoloss.runs.intake.readers.at_once.PIECE", piece)
+    frame = rows_at_once(data, 4, ["x", "y"], ",")
+    assert frame.rows() == [("a", ""), ("b,c", "d"), ("1", "e,"), ("", "2")]
+    for bad in (b'"', b'"f', b'"a\nb"', b'x"y"', b'"a"b', b'"a""b"'):
+        assert rows_at_once(data + b"\n1," + bad, 4, ["x", "y"], ",") is None
 
 
 VALUES = {

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 #: Bytes that are looked at at once.
 PIECE = 1 << 20
+QUOTE, END = ord('"'), ord("\n")
 
 
 def simple(data: bytes) -> bytes | None:
-    """The content with ends of lines of one kind; None where it has quotes or is no UTF-8 text."""
+    """The content with ends of lines of one kind; None where it has others or is no UTF-8 text."""
     data = data.removeprefix(codecs.BOM_UTF8)
     data = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-    if any(sign in data for sign in (b'"', b"\r", b"\0")) or not _is_text(data):
-        return None
-    return data
+    return data if b"\r" not in data and b"\0" not in data and _is_text(data) else None
 
 
 def rows_at_once(
@@ -44,9 +44,14 @@ def rows_at_once(
     Returns
     -------
     DataFrame or None
-        None where a line is empty or has more or fewer values than the header.
+        None where a line is empty or has more or fewer values than the header, or a quote stands
+        elsewhere than around a cell of one line.
     """
-    lines, separators = _counted(data, start, separator)
+    quoted = data.find(b'"', start) >= 0
+    counted = (_quoted if quoted else _counted)(data, start, separator)
+    if counted is None:
+        return None
+    lines, separators = counted
     rows = lines + (not data.endswith(b"\n"))
     # Where not all lines have as many values as the header, the sum differs or one has more.
     if len(header) < 2 or start >= len(data) or separators != rows * (len(header) - 1):
@@ -58,7 +63,7 @@ def rows_at_once(
             has_header=False,
             skip_rows=before,
             schema=dict.fromkeys(header, pl.String),
-            quote_char=None,
+            quote_char='"' if quoted else None,
         )
     except pl.exceptions.PolarsError:
         return None
@@ -81,9 +86,37 @@ def _is_text(data: bytes) -> bool:
 def _counted(data: bytes, start: int, separator: str) -> tuple[int, int]:
     """How many ends of lines and separators there are from a place on."""
     letters = np.frombuffer(data, dtype=np.uint8)[start:]
-    pieces = [letters[at : at + PIECE] for at in range(0, len(letters), PIECE)]
     lines, separators = (
-        sum(int(np.count_nonzero(piece == ord(sign))) for piece in pieces)
+        sum(_count(letters[at : at + PIECE] == ord(sign)) for at in range(0, len(letters), PIECE))
         for sign in ("\n", separator)
     )
     return lines, separators
+
+
+def _quoted(data: bytes, start: int, separator: str) -> tuple[int, int] | None:
+    """The same outside of quotes, where these stand around cells; None where one does not."""
+    letters = np.frombuffer(data, dtype=np.uint8)[start:]
+    lines = separators = inside = 0
+    for at in range(0, len(letters), PIECE):
+        piece = letters[at : at + PIECE]
+        quotes = piece == QUOTE
+        # 1 from a quote that opens up to the one that closes.
+        within = np.bitwise_xor.accumulate(quotes.view(np.uint8)) ^ inside
+        ends, parts = piece == END, piece == ord(separator)
+        edges = ends | parts
+        before = np.concatenate([[at == 0 or _edge(letters[at - 1], separator)], edges[:-1]])
+        last = at + PIECE >= len(letters)
+        after = np.append(edges[1:], last or _edge(letters[at + PIECE], separator))
+        if np.any(quotes & np.where(within == 1, ~before, ~after)) or np.any(ends & (within == 1)):
+            return None
+        lines, separators = lines + _count(ends), separators + _count(parts & (within == 0))
+        inside = within[-1]
+    return None if inside else (lines, separators)
+
+
+def _edge(letter: int, separator: str) -> bool:
+    return letter in (END, ord(separator))
+
+
+def _count(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))

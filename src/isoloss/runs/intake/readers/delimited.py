@@ -33,12 +33,17 @@ def separated_by(separator: str) -> Callable[[bytes, str], Opened]:
 
 
 def _plainly(data: bytes, separator: str, name: str) -> tuple[pl.DataFrame, Sequence[int]] | None:
-    """The rows of a content without quotes and empty lines, read at once; None for any other."""
+    """The rows of a content of one line each, read at once; None for any other."""
     content = simple(data)
     start = 0 if content is None else content.find(b"\n") + 1
     if content is None or start < 2:
         return None
-    header = _header(content[: start - 1].decode().split(separator), separator, name)
+    try:
+        head = content[: start - 1].decode()
+        cells = next(csv.reader([head], delimiter=separator, strict=True), [])
+    except csv.Error:
+        return None
+    header = _header(cells, separator, name)
     frame = rows_at_once(content, start, header, separator)
     return None if frame is None else (frame, range(2, frame.height + 2))
 
