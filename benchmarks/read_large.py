@@ -49,7 +49,8 @@ def write(made: pl.DataFrame, path: Path) -> None:
 def measured(path: Path, who: str) -> tuple[float, float]:
     """Seconds of processor of a reading, and what memory grew by over the size of the file."""
     words = [sys.executable, "-m", "benchmarks.read_large", "one", str(path), who]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    here = Path(__file__).parents[1]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=here).stdout
     seconds, grown = json.loads(told.splitlines()[-1])
     return seconds, grown / path.stat().st_size
 

@@ -96,21 +96,25 @@ def _counted(data: bytes, start: int, separator: str) -> tuple[int, int]:
 def _quoted(data: bytes, start: int, separator: str) -> tuple[int, int] | None:
     """The same outside of quotes, where these stand around cells; None where one does not."""
     letters = np.frombuffer(data, dtype=np.uint8)[start:]
-    lines = separators = inside = 0
+    lines, separators, inside = 0, 0, False
     for at in range(0, len(letters), PIECE):
         piece = letters[at : at + PIECE]
         quotes = piece == QUOTE
-        # 1 from a quote that opens up to the one that closes.
-        within = np.bitwise_xor.accumulate(quotes.view(np.uint8)) ^ inside
+        # True from a quote that opens up to the one that closes.
+        within = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_) ^ inside
+        opens = quotes & within
+        closes = quotes ^ opens
         ends, parts = piece == END, piece == ord(separator)
         edges = ends | parts
-        before = np.concatenate([[at == 0 or _edge(letters[at - 1], separator)], edges[:-1]])
-        last = at + PIECE >= len(letters)
-        after = np.append(edges[1:], last or _edge(letters[at + PIECE], separator))
-        if np.any(quotes & np.where(within == 1, ~before, ~after)) or np.any(ends & (within == 1)):
+        first = at == 0 or _edge(letters[at - 1], separator)
+        last = at + PIECE >= len(letters) or _edge(letters[at + PIECE], separator)
+        # Before what opens and behind what closes is an end of a cell: greater is and not.
+        if (opens[0] > first) or (closes[-1] > last) or np.any(ends & within):
             return None
-        lines, separators = lines + _count(ends), separators + _count(parts & (within == 0))
-        inside = within[-1]
+        if np.any(opens[1:] > edges[:-1]) or np.any(closes[:-1] > edges[1:]):
+            return None
+        lines, separators = lines + _count(ends), separators + _count(parts > within)
+        inside = bool(within[-1])
     return None if inside else (lines, separators)
 
 
