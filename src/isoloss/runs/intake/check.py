@@ -164,7 +164,8 @@ def _filled(frame: pl.DataFrame, name: str, value: str | None) -> pl.Series:
 
 def _suspect_perplexity(frame: pl.DataFrame, origin: Origin) -> None:
     """Warns where a tenth of the usable losses in nats are above the entropy of any vocabulary."""
-    usable = frame.filter((pl.col("status") == "ok") & (pl.col("metric") == "nats"))["loss"]
+    known = (frame["status"] == "ok") & (frame["metric"] == "nats")
+    usable = frame["loss"].filter(known)
     high = usable.filter(usable > LARGEST_LIKELY_LOSS)
     if len(high) and 10 * len(high) >= len(usable):
         message = (

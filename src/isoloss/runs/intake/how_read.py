@@ -123,7 +123,8 @@ def understood(
     runs
         The column that names runs, where rows look like evaluations along them.
     """
-    usable = table.filter(pl.col("status") == "ok")
+    ok = table["status"] == "ok"
+    usable = table if ok.all() else table.filter(ok)
     names = [n for n in table.columns if n in BY_NAME and n not in ("reason", "status")]
     here = [n for n in names if n in REQUIRED or n in found.frame.columns]
     roles = tuple((name, *_role(name, found, asked, usable)) for name in here)
