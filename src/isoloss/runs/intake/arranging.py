@@ -16,13 +16,13 @@ from isoloss.runs.intake.content import LIKELY, ranked, tells_its_unit, with_end
 from isoloss.runs.intake.expressions import computed
 from isoloss.runs.intake.frames import plain_floats
 from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
-from isoloss.runs.intake.once import different, each_once
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.intake.texts import listed
 from isoloss.runs.numbers import number
+from isoloss.runs.once import different, each_once
 from isoloss.runs.problems import RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.

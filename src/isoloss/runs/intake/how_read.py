@@ -12,10 +12,10 @@ from isoloss.files import printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
-from isoloss.runs.intake.once import by_frequency
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
+from isoloss.runs.once import by_frequency
 
 #: Columns that were not used and values of the precision that are shown, and letters of a line.
 MOST_NAMES, MOST_VALUES, WIDTH = 8, 6, 110

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from isoloss.runs.intake.once import more_than
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.texts import EMPTY_TEXTS
+from isoloss.runs.once import more_than
 from isoloss.runs.problems import EndingTaken, RunsError
 
 _FINISHED = (
