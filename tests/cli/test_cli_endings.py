@@ -13,7 +13,7 @@ from isoloss.runs import READERS, STORES, WRITERS
 def _endings(option: object) -> list[str]:
     """The endings in the help of an annotated option."""
     (said,) = option.__metadata__  # type: ignore[attr-defined]
-    return re.findall(r"\.[a-z]+\b", said.help.split(")")[0])
+    return re.findall(r"\.[a-z0-9]+\b", said.help.split(")")[0])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -44,7 +45,39 @@ def test_a_clean_table_needs_no_options_and_carries_how_it_was_read(shell, expor
     assert "--column 'params=size_M*1e6'" in pl.read_parquet_metadata("clean.parquet")["isoloss"]
     again = shell("runs", "clean.parquet")
     assert "is read as" not in again.stderr
+    assert (
+        "clean.parquet was saved from export.csv, read with --column 'params=size_M*1e6' --column "
+        "'tokens=D*1e9' --column loss=val/loss --precision bf16: 10, 9 usable, 1 excluded"
+    ) in again.stderr
     assert "10 runs, 9 usable, 1 excluded" in again.stdout
+
+
+def test_each_of_several_files_has_a_map_of_its_own(shell, export):
+    shell("runs", export, *MAP, "--set", "precision=bf16", "--map", "how.json")
+    Path("plain.csv").write_text("size,tokens,precision,loss\n2e8,9e9,w4,3.1\n")
+    words = ("runs", export, "plain.csv", "--map", "export.csv=how.json")
+    lacking = shell(*words)
+    assert "plain.csv has no column 'params'" in lacking.stderr
+    shell("runs", "plain.csv", "--column", "params=size", "--map", "other.json")
+    both = shell(*words, "--map", "plain.csv=other.json")
+    assert both.exit_code == 0, both.stderr
+    assert "export.csv, plain.csv: 11 runs, 10 usable" in both.stdout
+    kept = shell(*words, "--map", "other.json")
+    assert kept.stdout == both.stdout
+
+
+def test_json_says_how_each_file_was_read(shell, export):
+    result = shell("runs", export, "quest2025", *MAP, "--precision", "bf16", "--json")
+    (how,) = json.loads(result.stdout)["read"]
+    assert (how["source"], how["saved_in"], how["not_used"]) == ("export.csv", None, ["Name"])
+    assert how["columns"]["tokens"] == {
+        "from": "D*1e9", "unit": "tokens", "usable": "4B to 60B"
+    }  # fmt: skip
+    assert how["facts"]["endings"] == "column State: 9 ok, 1 unfinished"
+    assert how["options"] == (
+        "--column 'params=size_M*1e6' --column 'tokens=D*1e9' --column loss=val/loss "
+        "--precision bf16"
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,6 +92,13 @@ def test_a_clean_table_needs_no_options_and_carries_how_it_was_read(shell, expor
         (("simulated2024", "--map", "how.json"), "--map how.json is for files of your own"),
         (("export.csv", "--last", "run", *MAP, "--set", "precision=fp"), "no column 'run' to tell"),
         (("export.csv", *MAP, "--set", "precision=fp", "--map", "other.json"), "map is a Law"),
+        (("export.csv", *MAP, "--map", "a.csv=how.json"), "no table is called so; there are exp"),
+        (("export.csv", *MAP, "--map", "a.json", "--map", "b.json"), "two files for all tables"),
+        (
+            ("export.csv", "--map", "export.csv=a.json", "--map", "export.csv=b.json"),
+            "--map gives two files for export.csv, a.json and b.json",
+        ),
+        (("export.csv", "quest2025", "--map", "quest2025=a.json"), "for files of your own, not"),
         (("export.csv", "--set", "last=run"), "--set last: runs have no column 'last'; see --last"),
         (("export.csv", "--set", "precision=fp", "--precision", "w4"), "is given twice, by --prec"),
     ],

@@ -4,7 +4,15 @@ counts.
 
 from isoloss.runs.columns import COLUMNS, Column
 from isoloss.runs.grid import Grid
-from isoloss.runs.intake import READERS, Opened, Origin, Reader, TableMap, Understood
+from isoloss.runs.intake import (
+    READERS,
+    Opened,
+    Origin,
+    Reader,
+    TableMap,
+    Understood,
+    check_once,
+)
 from isoloss.runs.metrics import METRICS, Metric, metric_of
 from isoloss.runs.numbers import compact, number
 from isoloss.runs.problems import (
@@ -66,7 +74,7 @@ __all__ = [
     "Opened", "Origin", "Outlook", "PerplexitySuspected", "Provenance", "PublicTable",
     "PublishedModel", "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning",
     "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrajectoriesFound",
-    "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "compact",
-    "cores", "data_folder", "joined", "metric_of", "names_in", "nearest_models", "number",
-    "outlook", "own_precisions", "read", "read_config", "save_frame", "sweep",
+    "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape", "bundled_table", "check_once",
+    "compact", "cores", "data_folder", "joined", "metric_of", "names_in", "nearest_models",
+    "number", "outlook", "own_precisions", "read", "read_config", "save_frame", "sweep",
 ]

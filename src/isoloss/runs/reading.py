@@ -21,14 +21,21 @@ from isoloss.runs.intake import (
     Understood,
     arranged,
     check_magnitudes,
+    check_maps,
+    check_once,
     checked,
     frame_of,
+    map_for,
     not_last,
+    noted,
     open_file,
     say_trajectories,
+    summing_up,
+    told_apart,
     understood,
     with_constant,
     with_reasons,
+    without_unit,
 )
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
@@ -50,7 +57,7 @@ def read(
     precision: str | None = None,
     perplexity: bool | str = False,
     last: str | None = None,
-    map: TableMap | str | Path | None = None,
+    map: TableMap | str | Path | Mapping[str, TableMap | str | Path] | None = None,
     strict: bool = False,
     **constants: Any,
 ) -> Runs:
@@ -73,8 +80,8 @@ def read(
         The column that names the run of each row, where rows are evaluations along runs: all but
         the last row of each, by tokens, are excluded.
     map
-        How a table was read before, as ``runs.understood.map`` or a file of it; what is given
-        beside it stands in its place.
+        How a table was read before, as ``runs.understood.map`` or a file of it, or one for each
+        file by its name, {"a.csv": "how_a.json"}; what is given beside it stands in its place.
     strict
         Raise for the first row that cannot be used, instead of keeping it as excluded.
     **constants
@@ -98,9 +105,16 @@ def read(
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
         own: dict[str, Any] = {"columns": columns, "precision": precision, "perplexity": perplexity}
-        own |= {"last": last, "map": map}
+        check_once(source)
+        check_maps(source, map)
         parts = [
-            read(one, **({} if _public(one) else own), strict=strict, **constants) for one in source
+            read(
+                one,
+                **({} if _public(one) else own | {"last": last, "map": map_for(one, map)}),
+                strict=strict,
+                **constants,
+            )
+            for one in source
         ]
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
@@ -111,7 +125,10 @@ def read(
             )
         return _with_constants(source, constants, strict)
     named = _named(columns, perplexity, constants)
-    asked = _map(map).with_more(TableMap(named, precision, bool(perplexity), last, constants))
+    check_maps([source], map)
+    asked = _map(map_for(source, map)).with_more(
+        TableMap(named, precision, bool(perplexity), last, constants)
+    )
     table, how = _own(source, asked, strict)
     before = source.provenance if isinstance(source, Runs) else {}
     return Runs.from_checked(table, {**before, **_provenance(table)}, how)
@@ -132,13 +149,16 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     before.
     """
     opened = _opened(source)
-    kept = isinstance(source, str | Path) and Path(source).suffix.lower() in STORES
+    path = Path(source) if isinstance(source, str | Path) else None
+    # A sheet may be called as a store is: runs.xlsx#old.db
+    kept = path is not None and path.suffix.lower() in STORES and path.is_file()
     found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
         table = with_reasons(table, not_last(table, asked.last, found.origin))
     if isinstance(source, Runs) or found.settled:
-        return table, None
+        return table, noted(opened.kept, found.origin.name)
+    table = with_reasons(table, summing_up(opened.frame, found.origin))
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)
@@ -152,7 +172,8 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     parts
         The runs of each table.
     names
-        What each is called where it names no source; None for runs that stay as they are.
+        What each is called where it names no source, as the path of its file, of which as much is
+        taken as tells it from the others; None for runs that stay as they are.
 
     Returns
     -------
@@ -161,6 +182,7 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
         until they are given one source.
     """
     told = []
+    names = told_apart(names)
     for runs, name in zip(parts, names, strict=True):
         unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
         told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
@@ -172,8 +194,8 @@ def _source_of(source: Any, place: int) -> str | None:
     if _public(source) or isinstance(source, Runs | Run):
         return None
     if isinstance(source, Store):
-        return source.path.name
-    return Path(source).name if isinstance(source, str | Path) else f"table {place}"
+        return str(source.path)
+    return str(source) if isinstance(source, str | Path) else f"table {place}"
 
 
 def as_runs(source: Any) -> Runs:
@@ -294,4 +316,4 @@ def _check_constant(key: str, value: Any) -> None:
     """Raise RunsError for a column that is unknown, or text where a number is due."""
     _known_column(key)
     if key in NUMERIC:
-        number(value)
+        number(without_unit(value, BY_NAME[key]))

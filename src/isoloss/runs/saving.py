@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -22,7 +22,9 @@ WRITERS.register(".json", lambda frame, path: frame.write_json(path))
 WRITERS.register(".jsonl", lambda frame, path: frame.write_ndjson(path))
 
 
-def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False, note: str = "") -> Path:
+def save_frame(
+    frame: pl.DataFrame, path: str | Path, force: bool = False, note: str | Mapping[str, str] = ""
+) -> Path:
     """Write a data frame, whole or not at all.
 
     Parameters
@@ -34,7 +36,8 @@ def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False, note:
     force
         Replace a file that exists.
     note
-        How the table came about, in the metadata of a Parquet file; other formats hold none.
+        How the table came about, in the metadata of a Parquet file under "isoloss", or texts by
+        their keys there; other formats hold none.
 
     Returns
     -------
@@ -49,14 +52,14 @@ def save_frame(frame: pl.DataFrame, path: str | Path, force: bool = False, note:
     path = check_target(path, force, tuple(WRITERS), RunsError)
     writer = WRITERS[path.suffix.lower()]
     if note and path.suffix.lower() == ".parquet":
-        writer = partial(_with_note, note)
+        writer = partial(_with_note, {"isoloss": note} if isinstance(note, str) else dict(note))
     return write(path, partial(_filled, frame, writer), force, RunsError)
 
 
-def _with_note(note: str, frame: pl.DataFrame, path: Path) -> None:
+def _with_note(note: dict[str, str], frame: pl.DataFrame, path: Path) -> None:
     # Older versions of polars write no metadata of one's own.
     known = "metadata" in signature(pl.DataFrame.write_parquet).parameters
-    more: dict[str, Any] = {"metadata": {"isoloss": note}} if known else {}
+    more: dict[str, Any] = {"metadata": note} if known else {}
     frame.write_parquet(path, **more)
 
 

@@ -18,7 +18,7 @@ from isoloss.formats import Precision
 from isoloss.runs.choosing import matching
 from isoloss.runs.columns import BY_NAME, NUMERIC
 from isoloss.runs.describe import as_html, as_text
-from isoloss.runs.intake import Origin, Understood, checked, frame_of
+from isoloss.runs.intake import Origin, Understood, checked, frame_of, notes_of
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.run import Run
@@ -281,12 +281,14 @@ class Runs:
         """Write the table (.parquet .csv .tsv .json .jsonl), whole or not at all, and return its
         path.
 
-        A Parquet file carries how the table was read (`understood`) in its metadata, as "isoloss".
+        A Parquet file carries how the table was read (`understood`) in its metadata, from which it
+        is known again when that file is read.
 
         Raises RunsError for another ending, for a file that exists unless `force`, and where it
         cannot be written.
         """
-        return save_frame(self._frame, Path(path), force, str(self.understood or ""))
+        note = "" if self.understood is None else notes_of(self.understood)
+        return save_frame(self._frame, Path(path), force, note)
 
     def __str__(self) -> str:
         return as_text(self._frame, self._present())

@@ -53,7 +53,7 @@ CELLS: dict[str, dict[str, tuple[object, str | None]]] = {
     },
     "lr_peak": {"0.1": (0.1, None), "": (None, None), "-1": (None, None), "?": (None, None)},
     "seed": {"1": (1, None), "2.0": (2, None), "1.5": (None, None), "nan": (None, None)},
-    "status": {"": ("ok", None), "ok": ("ok", None), "Finished": ("ok", None)},
+    "status": {"ok": ("ok", None), "Finished": ("ok", None), " done": ("ok", None)},
     "corpus": {"c4": ("c4", None), " c4\x07": ("c4\\x07", None), "NA": (None, None)},
 }  # fmt: skip
 

@@ -74,7 +74,11 @@ def test_an_unknown_format_names_what_is_accepted(write):
             "column 'status' has 'odd'; accepted is one of ok, diverged, unfinished, excluded",
         ),
         ("finished", "ok", None),
-        ("", "ok", None),
+        (
+            "",
+            "excluded",
+            "column 'status' is empty where other rows say 'ok': whether it finished is not known",
+        ),
     ],
 )
 def test_runs_that_did_not_end_well_are_left_out(write, word, status, reason):
@@ -141,18 +145,19 @@ FILES = {
         {},
         "cannot read runs.csv, row 2: unexpected end of data",
     ),
-    "another separator": (
-        HEADER.replace(",", ";") + "1;2;w4;3,5\n",
+    "two separators": (
+        "params;x,loss\n1;2,3\n",
         "runs.csv",
         {},
-        "runs.csv is separated by ';', not by ',': write it with commas (.csv) or tabs (.tsv), and",
+        "runs.csv may be read as 2 columns separated by ',' (params;x, loss) or 2 columns "
+        "separated by ';' (params, x,loss): say which with a first line such as sep=,",
     ),
     "an unknown ending": (
         HEADER,
-        "runs.xlsx",
+        "runs.xls",
         {},
-        "cannot read '{path}': accepted endings are .csv, .tsv, .json, .jsonl, .parquet, .db, "
-        ".sqlite",
+        "cannot read '{path}': accepted endings are .csv, .tsv, .xlsx, .json, .jsonl, .gz, "
+        ".bz2, .xz, .zst, .parquet, .db, .sqlite",
     ),
     "no JSON": (
         "{oops",
@@ -168,6 +173,12 @@ FILES = {
     ),
     "JSON columns of different length": (
         '{"params": [1], "loss": [1, 2]}',
+        "runs.json",
+        {},
+        "cannot read runs.json: accepted is a list of rows or an object of equally long columns",
+    ),
+    "JSON columns of different rows": (
+        '{"params": {"0": 1, "1": 2}, "loss": {"0": 3, "2": 4}}',
         "runs.json",
         {},
         "cannot read runs.json: accepted is a list of rows or an object of equally long columns",
@@ -259,6 +270,36 @@ FILES = {
         "'loss' is given twice: as the column 'loss' and as the constant 3",
     ),
 }
+
+
+def test_columns_of_rows_are_put_in_one_order(write):
+    text = (
+        '{"params": {"a": 1e8, "b": 2e8}, "tokens": {"b": 2e9, "a": 1e9}, '
+        '"loss": {"a": 3.5, "b": 3.4}, "precision": {"b": "w4", "a": "bf16"}}'
+    )
+    runs = read(write(text, "runs.json"))
+    assert runs["tokens"].tolist() == [1e9, 2e9]
+    assert [str(each) for each in runs.precisions] == ["bf16", "w4"]
+
+
+def test_a_table_that_is_given_twice_is_refused(write, tmp_path):
+    path = write(HEADER + GOOD)
+    with pytest.raises(RunsError, match=r"runs\.csv' is given twice; name each table once"):
+        read([path, f"{tmp_path}/../{tmp_path.name}/runs.csv"])
+    with pytest.raises(RunsError, match="'quest2025' is given twice"):
+        read(["quest2025", "quest2025"])
+    runs = read(path)
+    assert len(read([runs, runs])) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_as_spreadsheets_save_it_is_read(tmp_path, encoding):
+    path = tmp_path / "runs.tsv"
+    path.write_bytes((HEADER + GOOD).replace(",", "\t").encode(encoding))
+    assert read(path)["loss"].tolist() == [3.5]
+    path.write_bytes("params".encode("utf-16") + b"\x00\xd8")
+    with pytest.raises(RunsError, match=r"byte \d+ is not UTF-16 text"):
+        read(path)
 
 
 @pytest.mark.parametrize("kind", FILES)

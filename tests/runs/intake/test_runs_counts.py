@@ -207,3 +207,38 @@ def test_unique_tokens_in_another_unit_are_refused_with_both_readings(factor):
     whole = read(table, columns={name: text.strip("'")})
     assert whole["unique_tokens"] == pytest.approx((frame()["tokens"] / 2).to_list())
     assert second == "unique_tokens='unique_tokens*1'"
+
+
+def sizes() -> pl.DataFrame:
+    return frame().drop("tokens").unique("params")
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [("366 billion tokens", 366e9), ("2.5 billion", 2.5e9), ("366B tok", 366e9), (366e9, 366e9)],
+)
+def test_a_count_for_all_rows_may_say_what_it_counts(value, tokens):
+    assert set(read(sizes(), tokens=value)["tokens"]) == {tokens}
+    assert set(read(sizes().with_columns(tokens=pl.lit(tokens)), tokens=value)["tokens"]) == {
+        tokens
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("366", "tokens=366 for all rows of the data frame is no count that a language model has: "
+         "write its unit, as 366M, or, where it is the count as it stands, tokens='366 tokens'"),
+        (2.5, "tokens=2.5 for all rows .* as 2.5B, or, .* tokens='2.5 tokens'"),
+        ("1e20", "tokens=1e.20 for all rows .* write the count, or, where"),
+        ("366 apples", "cannot read '366 apples' as a number"),
+    ],
+)  # fmt: skip
+def test_a_bare_number_for_all_rows_that_is_no_count_is_refused_with_both_readings(value, said):
+    with pytest.raises(RunsError, match=said):
+        read(sizes(), tokens=value)
+
+
+def test_a_small_count_for_all_rows_that_says_its_unit_stands():
+    with pytest.warns(OddCounts):
+        assert set(read(sizes(), tokens="366 tokens")["tokens"]) == {366.0}

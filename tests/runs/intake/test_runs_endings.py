@@ -96,3 +96,36 @@ def test_a_flag_beside_the_status_counts_too_and_a_saved_table_reads_back(tmp_pa
     assert read(runs.save(tmp_path / "runs.parquet")) == runs
     kept = read(table, precision="bf16", columns={"status": "status"})
     assert read(kept.save(tmp_path / "kept.csv"))["status"].tolist() == ["ok"] * 9
+
+
+def few(**columns) -> pl.DataFrame:
+    return (
+        frame()
+        .head(4)
+        .with_columns(
+            pl.lit("bf16").alias("precision"), *(pl.Series(n, v) for n, v in columns.items())
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["State", "status", "completed"])
+@pytest.mark.filterwarnings("ignore::isoloss.runs.EndingTaken")
+def test_a_run_of_which_nothing_is_said_is_no_finished_one_where_others_are(name):
+    good = "true" if name == "completed" else "finished"
+    runs = read(few(**{name: [good, "", good, None]}))
+    assert runs["status"].tolist() == ["ok", "excluded", "ok", "excluded"]
+    word = "finished" if name == "status" else "ok"
+    assert f"is empty where other rows say '{word}'" in runs["reason"][1]
+
+
+def test_empty_cells_beside_marked_runs_are_finished_ones_and_said():
+    with pytest.warns(EndingTaken, match="1 diverged, 3 empty"):
+        runs = read(few(note=["", "diverged", "", ""]))
+    assert runs["status"].tolist() == ["ok", "diverged", "ok", "ok"]
+    assert "column note: 3 ok, 1 diverged (3 empty, taken as finished)" in str(runs.understood)
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.EndingTaken")
+def test_an_ending_that_one_of_two_columns_says_is_known():
+    runs = read(few(status=["ok", "", "ok", "ok"], failed=["no", "no", "yes", ""]))
+    assert runs["status"].tolist() == ["ok", "ok", "unfinished", "ok"]

@@ -154,3 +154,14 @@ def test_a_column_of_units_is_the_metric_whatever_its_name():
 def test_a_column_of_other_words_is_no_metric(words):
     frame = pl.concat([table(3.0), table(3.1)]).with_columns(pl.Series("unit", words))
     assert set(read(frame)["metric"]) == {"nats"}
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+@pytest.mark.parametrize(("known", "kept"), [("nats", "ok"), ("bits", "excluded"), ("bpb", "excl")])
+def test_a_loss_of_which_no_unit_is_said_is_in_nats_beside_nats_only(known, kept):
+    table = pl.DataFrame({"params": [1e8, 2e8], "tokens": [2e9, 3e9], "loss": [3.0, 2.9]})
+    runs = read(table.with_columns(metric=pl.Series([known, ""])), precision="bf16")
+    assert runs["status"][0] == "ok"
+    assert runs["status"][1].startswith(kept)
+    said = f"column 'metric' is empty where other rows say '{known}'"
+    assert (said in str(runs["reason"][1])) == (known != "nats")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -101,13 +103,59 @@ def test_what_is_not_known_is_said(columns, said):
     assert said in str(found.understood)
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.runs.RunsWarning")
+def test_parts_of_a_precision_without_a_value_are_said():
+    table = export(bits=[4, None, 16] * 3).drop("State")
+    found = read(table, columns=HOW["columns"], precision="w{bits}", metric="nats")
+    said = "column bits is empty in 3 rows: that part is taken as not quantised"
+    assert dict(found.understood.facts)["precision"] == said
+
+
 def test_rows_of_a_table_keep_how_it_was_read_and_others_have_none(runs, tmp_path):
     assert runs.usable.where(seed=3).take([0]).understood == runs.understood
     path = runs.save(tmp_path / "clean.parquet")
     assert pl.read_parquet_metadata(path)["isoloss"] == str(runs.understood)
     assert read(path) == runs
-    assert read(path).understood is None
+    kept = read(path).understood
+    assert kept == replace(runs.understood, saved_in="clean.parquet")
+    assert str(kept).startswith("clean.parquet was saved from export.parquet, which was read as:\n")
+    again = read(path).save(tmp_path / "again.parquet")
+    assert read(again).understood == replace(kept, saved_in="again.parquet")
+    assert read(runs.save(tmp_path / "clean.csv")).understood is None
     assert Runs([Run(1e8, 1e9, "bf16", 3.0)]).understood is None
+
+
+@pytest.mark.parametrize(
+    "note", ["", "no JSON", "[]", '{"source": "x"}', "[" * 10**5, "cut", "rows", "roles", "escape"]
+)
+def test_a_note_that_nothing_wrote_is_none(runs, tmp_path, note):
+    path = runs.save(tmp_path / "clean.parquet")
+    whole = json.loads(pl.read_parquet_metadata(path)["isoloss.understood"])
+    made = {
+        "cut": {**whole, "map": None},
+        "rows": {**whole, "facts": []},
+        "roles": {**whole, "roles": []},
+        "escape": {**whole, "source": "\x1b[31m"},
+    }
+    said = json.dumps(made[note]) if note in made else note
+    pl.read_parquet(path).write_parquet(path, metadata={"isoloss.understood": said})
+    assert read(path) == runs
+    assert read(path).understood is None
+
+
+def test_each_of_several_files_has_its_own_map(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    export().head(3).drop("State").write_csv(first)
+    pl.DataFrame({"size": [1e8, 2e8], "tokens": [1e9, 2e9], "loss": [3.5, 3.4]}).write_csv(second)
+    mine = TableMap(columns=HOW["columns"], precision="w{bits}", constants={"metric": "nats"})
+    other = save(TableMap(columns={"params": "size"}, precision="bf16"), tmp_path / "b.json")
+    runs = read([first, second], map={"a.csv": mine, str(second): other})
+    assert runs["params"].tolist() == [1e8, 1e8, 1e8, 1e8, 2e8]
+    assert len(read(second, map={"b.csv": other})) == 2
+    with pytest.raises(RunsError, match=r"map is given for 'c.csv', and no source is called so"):
+        read([first, second], map={"c.csv": mine})
+    with pytest.raises(RunsError, match=r"map is given for 'a.csv', and several sources are"):
+        read([first, tmp_path / "x" / "a.csv"], map={"a.csv": mine})
 
 
 def test_what_is_no_map_is_refused(tmp_path):

@@ -48,19 +48,18 @@ from isoloss.cli.arguments.regression_options import (
     ReadingLists,
     SamplingLists,
 )
-from isoloss.cli.arguments.tables import is_table, read_tables
+from isoloss.cli.arguments.tables import is_table, read_and_told, read_tables
 from isoloss.cli.arguments.targets import FIGURES, READ, RESULTS, TABLES, check_target
 from isoloss.cli.arguments.things import is_saved, names_a_file, saved_or_law
 
 # fmt: off
 __all__ = [
     "DOUBT", "FIGURES", "FITTING", "MODEL", "OUTPUT", "READ", "RESULTS", "SAMPLING", "SPEND",
-    "TABLES", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists",
-    "Fitting", "Force", "Keeping", "KeptTable", "Level", "ModelName", "OfName", "ProblemLists",
-    "Reading", "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables",
-    "check_target", "check_unserved", "chosen_laws", "count", "descent_of", "drawn", "flag",
-    "given", "is_saved", "is_table", "listed", "many", "names_a_file", "one", "only",
-    "points_of", "read_tables", "regression_of", "saved_or_law", "scales_of", "switch",
-    "whole_numbers",
+    "TABLES", "AsInputs", "AsIterate", "AsJson", "AsModel", "AsScales", "DescentLists", "Fitting",
+    "Force", "Keeping", "KeptTable", "Level", "ModelName", "OfName", "ProblemLists", "Reading",
+    "ReadingLists", "ResampleName", "SamplingLists", "Saving", "Spending", "Tables", "check_target",
+    "check_unserved", "chosen_laws", "count", "descent_of", "drawn", "flag", "given", "is_saved",
+    "is_table", "listed", "many", "names_a_file", "one", "only", "points_of", "read_and_told",
+    "read_tables", "regression_of", "saved_or_law", "scales_of", "switch", "whole_numbers",
 ]
 # fmt: on

@@ -180,14 +180,15 @@ class Reading:
         ),
     ] = None
     map: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
             "--map",
             metavar="FILE",
             rich_help_panel=READING,
             help=(
                 "Keep how a file is read in this file (.json), or read it as this file says where "
-                "there is one; options beside it come first."
+                "there is one; options beside it come first. TABLE=FILE is for one of several "
+                "tables. Repeatable."
             ),
         ),
     ] = None

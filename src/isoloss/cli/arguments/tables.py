@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import isoloss as il
+from isoloss.cli.arguments.map_files import MapFiles, map_files
 from isoloss.cli.arguments.options import Reading
-from isoloss.cli.arguments.targets import RESULTS, check_target
 from isoloss.cli.output import say, waiting
 from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
-    from isoloss.runs import Runs
+    from isoloss.runs import Runs, Understood
 
 WHERE = "write it like source=mine, precision=bf16,w4 or params=10M..1B"
 #: Arguments of `read` that are no columns.
@@ -27,7 +26,13 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
 
     Raises RunsError for what cannot be read, Refused for options that cannot.
     """
-    _check_map(names, reading)
+    return read_and_told(names, reading)[0]
+
+
+def read_and_told(names: Sequence[str], reading: Reading) -> tuple[Runs, list[Understood]]:
+    """The same runs, and how each file was read that is no public table or store."""
+    il.runs.check_once(names)
+    maps = map_files(names, reading.map or [])
     conditions = [(text, *_pair(text, "--where", WHERE)) for text in reading.where or []]
     constants = _constants(reading.constants or [])
     if reading.precision is None:  # one for all rows, under the name of its column
@@ -35,43 +40,34 @@ def read_tables(names: Sequence[str], reading: Reading) -> Runs:
     elif "precision" in constants:
         raise Refused("the precision of all rows is given twice, by --precision and --set")
     with waiting(f"reading {', '.join(names)}"):
-        parts = [_read(name, names, reading, constants) for name in names]
-        own = [None if is_table(name) else Path(name).name for name in names]
+        parts = [_read(name, names, reading, constants, maps) for name in names]
+        own = [None if is_table(name) else name for name in names]
         runs = il.runs.joined(parts, own)
-    _say_how_read(parts, reading)
+    told = {name: part.understood for name, part in zip(names, parts, strict=True)}
+    _say_how_read(told, maps)
     for text, column, value in conditions:
         kept = runs.where(**{column: _wanted(runs, column, value)})
         if not len(kept):
             raise Refused(f"--where {text} keeps none of the {len(runs)} runs")
         runs = kept
-    return runs
+    return runs, [how for how in told.values() if how is not None]
 
 
-def _check_map(names: Sequence[str], reading: Reading) -> None:
-    """Raise Refused where no map can be kept in the file of --map, before any work."""
-    if reading.map is None:
-        return
-    if all(is_table(name) for name in names):
-        raise Refused(f"--map {reading.map} is for files of your own, not for public tables")
-    if not reading.map.exists():
-        check_target(reading.map, RESULTS, force=False)
-
-
-def _say_how_read(parts: Sequence[Runs], reading: Reading) -> None:
+def _say_how_read(told: Mapping[str, Understood | None], maps: MapFiles) -> None:
     """Say on stderr how each file was read, unless nothing was interpreted, and keep it in the
-    file of --map where that is new.
+    files of --map that are new.
     """
-    known = reading.map is not None and reading.map.exists()
-    for part in parts:
-        how = part.understood
-        if how is not None and not how.is_plain:
-            say(f"{how.source} is read as {reading.map} says: {how.rows}" if known else str(how))
-    if reading.map is None or known:
-        return
-    found = next((part.understood for part in parts if part.understood is not None), None)
-    if found is None:
-        raise Refused(f"no map to keep in {reading.map}: the tables were read by isoloss before")
-    say(f"kept how it is read as {il.files.save(found.map, reading.map)}")
+    for name, how in told.items():
+        if how is None or how.is_plain:
+            continue
+        path = maps.read_from(name)
+        if how.saved_in:
+            again = f"read with {how.line}" if how.line else "whose columns are as they were"
+            say(f"{how.saved_in} was saved from {how.source}, {again}: {how.rows}")
+        else:
+            say(str(how) if path is None else f"{how.source} is read as {path} says: {how.rows}")
+    for sentence in maps.keep(told):
+        say(sentence)
 
 
 def is_table(name: str) -> bool:
@@ -79,7 +75,13 @@ def is_table(name: str) -> bool:
     return name in il.runs.TABLES
 
 
-def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str, str]) -> Runs:
+def _read(
+    name: str,
+    names: Sequence[str],
+    reading: Reading,
+    constants: dict[str, str],
+    maps: MapFiles,
+) -> Runs:
     """One table. Beside files of the user's own, a public table takes only the options that are
     its own.
     """
@@ -93,7 +95,7 @@ def _read(name: str, names: Sequence[str], reading: Reading, constants: dict[str
         precision=reading.precision,
         perplexity=reading.perplexity,
         last=reading.last,
-        map=reading.map if reading.map is not None and reading.map.exists() else None,
+        map=maps.read_from(name),
         strict=reading.strict,
         **constants,
     )

@@ -12,7 +12,9 @@ FIGURES = (".svg", ".png", ".pdf")
 TABLES = (".parquet", ".csv", ".tsv", ".json", ".jsonl")
 RESULTS = (".json",)
 #: Endings of files that are read as tables.
-READ = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".db")
+READ = (
+    ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".gz", ".bz2", ".xz", ".zst", ".db",
+)  # fmt: skip
 
 
 def check_target(path: Path | None, endings: tuple[str, ...], force: bool) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isoloss.files import printable
 from isoloss.fits import Section
-from isoloss.runs import COLUMNS, Runs, compact, metric_of
+from isoloss.runs import COLUMNS, Runs, Understood, compact, metric_of
 
 #: Reasons that are listed unless all are asked for, and values of a text column that are.
 MOST_REASONS = 10
@@ -45,8 +45,10 @@ def sections(runs: Runs, title: str, every_reason: bool = False) -> list[Section
     return out
 
 
-def as_data(runs: Runs) -> dict[str, Any]:
-    """The same facts for programs; every number with its unit under ``units``."""
+def as_data(runs: Runs, how: Sequence[Understood] = ()) -> dict[str, Any]:
+    """The same facts for programs, and how each file was read; every number with its unit under
+    ``units``.
+    """
     names = [name for name in runs.columns if name in UNITS]
     numbers = [name for name in names if runs[name].dtype != object]
     return {
@@ -66,6 +68,22 @@ def as_data(runs: Runs) -> dict[str, Any]:
             for source, entry in runs.provenance.items()
         },
         "hash": runs.hash,
+        "read": [_how_read(each) for each in how],
+    }
+
+
+def _how_read(how: Understood) -> dict[str, Any]:
+    """How one file was read; ``options`` of a command that read it so again."""
+    columns = {
+        name: {"from": taken, "unit": unit, "usable": held} for name, taken, unit, held in how.roles
+    }
+    return {
+        "source": how.source,
+        "saved_in": how.saved_in or None,
+        "columns": columns,
+        "facts": dict(how.facts),
+        "not_used": list(how.unused),
+        "options": how.line,
     }
 
 

@@ -19,7 +19,7 @@ from isoloss.cli.arguments import (
     KeptTable,
     Reading,
     check_target,
-    read_tables,
+    read_and_told,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
@@ -67,12 +67,12 @@ def runs(
         else:
             show(task_sections(tables))
         return
-    found = read_tables(tables, reading)
+    found, how = read_and_told(tables, reading)
     found = found.excluded if excluded else found
     if output is not None:
         say(f"saved {len(found)} rows as {found.save(output, force=force)}")
     if as_json:
-        show_json("runs", as_data(found) | tasks_as_data(tables))
+        show_json("runs", as_data(found, how) | tasks_as_data(tables))
     else:
         show(sections(found, ", ".join(tables), every_reason=excluded) + task_sections(tables))
 

@@ -2,18 +2,27 @@
 
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
 from isoloss.runs.intake.check import checked, with_reasons
-from isoloss.runs.intake.content import check_magnitudes, not_last, say_trajectories
+from isoloss.runs.intake.content import (
+    check_magnitudes,
+    check_once,
+    not_last,
+    say_trajectories,
+    summing_up,
+    told_apart,
+)
 from isoloss.runs.intake.frames import frame_of
-from isoloss.runs.intake.how_read import Understood, understood
+from isoloss.runs.intake.how_read import Understood, noted, notes_of, understood
 from isoloss.runs.intake.opening import open_bytes, open_file
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
+from isoloss.runs.intake.typed import without_unit
 
 # fmt: off
 __all__ = [
     "READERS", "Arranged", "Opened", "Origin", "Reader", "TableMap", "Understood", "arranged",
-    "check_magnitudes", "checked", "frame_of", "not_last", "open_bytes", "open_file",
-    "say_trajectories", "understood", "with_constant", "with_reasons",
+    "check_magnitudes", "check_maps", "check_once", "checked", "frame_of", "map_for", "not_last",
+    "noted", "notes_of", "open_bytes", "open_file", "say_trajectories", "summing_up", "told_apart",
+    "understood", "with_constant", "with_reasons", "without_unit",
 ]
 # fmt: on

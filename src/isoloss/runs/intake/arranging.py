@@ -12,15 +12,22 @@ from typing import Any
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake.content import LIKELY, ranked, tells_its_unit, with_endings
+from isoloss.runs.intake.content import (
+    LIKELY,
+    ranked,
+    tells_its_unit,
+    unknown_endings,
+    with_endings,
+)
 from isoloss.runs.intake.expressions import computed
 from isoloss.runs.intake.frames import plain_floats
-from isoloss.runs.intake.loss_units import unit_in_name, unit_of, with_metric
+from isoloss.runs.intake.loss_units import unit_in_name, unit_of, unknown_metrics, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.intake.texts import listed
+from isoloss.runs.intake.typed import without_unit
 from isoloss.runs.numbers import number
 from isoloss.runs.once import different, each_once
 from isoloss.runs.problems import RunsError
@@ -45,6 +52,8 @@ class Arranged:
         Columns of counts whose unit was said.
     settled
         Whether it was read before: nothing is taken from its further columns.
+    notes
+        What was interpreted in the file itself.
     """
 
     frame: pl.DataFrame
@@ -52,6 +61,7 @@ class Arranged:
     found: Mapping[str, Mapping[int, str]]
     told: frozenset[str]
     settled: bool
+    notes: tuple[str, ...] = ()
 
 
 def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged:
@@ -88,16 +98,23 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
         frame, endings = with_endings(frame, origin)
         called |= {} if endings is None else {"status": endings}
+    if not settled and "status" in frame.columns and "status" not in asked.constants:
+        found["status"] = unknown_endings(frame["status"])
     if not settled and not {"metric"} & {*frame.columns, *asked.constants}:
         frame, unit = with_metric(frame, name)
         called |= {} if unit is None else {"metric": unit}
+    if not settled and "metric" in frame.columns and "metric" not in asked.constants:
+        found["metric"] = unknown_metrics(frame["metric"])
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
     given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())
-    told = {each for each in made if each in LIKELY} | set(asked.constants)
+    given |= {made for made in ("status", "metric") if made in called and made not in raw.columns}
+    told = {each for each in made if each in LIKELY}
+    told |= {key for key, value in asked.constants.items() if str(value).strip()[-1:].isalpha()}
     told |= {each for each in LIKELY if each in frame.columns and tells_its_unit(frame[each])}
     origin = Origin(name, opened.origin.rows, called, computed=frozenset(made), given=given)
-    return Arranged(_with_typed_extras(frame), origin, found, frozenset(told), settled)
+    typed = _with_typed_extras(frame)
+    return Arranged(typed, origin, found, frozenset(told), settled, opened.notes)
 
 
 def _renamed(
@@ -190,7 +207,8 @@ def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
 def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
     """The frame with a value filled in where the column is absent or unknown."""
     present = different(frame[key]) if key in frame.columns else []
-    differ = next((one for one in present if one not in (None, "") and not _same(one, value)), None)
+    known = (one for one in present if one not in (None, ""))
+    differ = next((one for one in known if not _same(one, value, key)), None)
     if differ is not None:
         raise RunsError(
             f"{name} says {key} is {differ!r} where {key}={value!r} is given for every row"
@@ -199,9 +217,10 @@ def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.Da
     return frame.with_columns(column)
 
 
-def _same(one: object, other: object) -> bool:
+def _same(one: object, other: object, key: str) -> bool:
+    first, second = (without_unit(each, BY_NAME[key]) for each in (one, other))
     try:
-        return number(one) == number(other)
+        return number(first) == number(second)
     except RunsError:
         return str(one) == str(other)
 

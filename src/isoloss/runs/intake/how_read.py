@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import textwrap
 from dataclasses import dataclass, replace
 
 import polars as pl
 
-from isoloss.files import printable
+from isoloss.files import fields_of, from_fields, printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 from isoloss.runs.once import by_frequency
 
 #: Columns that were not used and values of the precision that are shown, and letters of a line.
 MOST_NAMES, MOST_VALUES, WIDTH = 8, 6, 110
+#: Where a saved table carries how it was read.
+NOTE = "isoloss.understood"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Understood:
         What reads the table so again.
     status
         The columns that were found to be endings, though they are not called status.
+    saved_in
+        The file that the rows were saved in when they were read so, and are from now.
     """
 
     source: str
@@ -48,6 +54,7 @@ class Understood:
     unused: tuple[str, ...]
     map: TableMap
     status: str = ""
+    saved_in: str = ""
 
     @property
     def line(self) -> str:
@@ -60,7 +67,8 @@ class Understood:
         asked = (self.map.columns, self.map.precision, self.map.perplexity, self.map.last)
         odd = any("look like evaluations" in text for _, text in self.facts)
         units = any(", from " in unit for _, _, unit, _ in self.roles)
-        return not (any(asked) or self.unused or odd or units or self.status)
+        file = "file" in dict(self.facts)
+        return not (any(asked) or self.unused or odd or units or file or self.status)
 
     @property
     def rows(self) -> str:
@@ -68,7 +76,8 @@ class Understood:
         return dict(self.facts)["rows"]
 
     def __str__(self) -> str:
-        head = f"{self.source} is read as:"
+        saved = f"{self.saved_in} was saved from {self.source}, which was read as:"
+        head = saved if self.saved_in else f"{self.source} is read as:"
         widths = [max(len(row[i]) for row in self.roles) for i in range(3)]
         rows = [
             "  " + "  ".join([*(c.ljust(w) for c, w in zip(row[:3], widths, strict=True)), row[3]])
@@ -81,6 +90,26 @@ class Understood:
             facts.append(_wrapped("not used", listed, widths[0]))
         facts.append(_wrapped("again", self.line or "no option is needed", widths[0], whole=True))
         return "\n".join(line.rstrip() for line in [head, *rows, *facts])
+
+
+def notes_of(how: Understood) -> dict[str, str]:
+    """What a saved table carries of how it was read: as text, and for `noted` to read again."""
+    original = replace(how, saved_in="")
+    return {"isoloss": str(original), NOTE: json.dumps(fields_of(original))}
+
+
+def noted(note: str, name: str) -> Understood | None:
+    """How the table was read that a file of this name was saved from; None where it does not say.
+
+    note: what `notes_of` put under `NOTE`.
+    """
+    try:
+        found: Understood = from_fields(Understood, json.loads(note), name)
+        text = str(found)
+    except (ValueError, RecursionError):  # nobody's, somebody else's, or of a later version
+        return None
+    whole = "rows" in dict(found.facts) and printable(text, "\n") == text
+    return replace(found, saved_in=name) if whole else None
 
 
 def _wrapped(name: str, text: str, width: int, whole: bool = False) -> str:
@@ -129,13 +158,27 @@ def understood(
     here = [n for n in names if n in REQUIRED or n in found.frame.columns]
     roles = tuple((name, *_role(name, found, asked, usable)) for name in here)
     facts = (
+        *((("file", "; ".join(found.notes)),) if found.notes else ()),
         ("rows", _rows(table)),
+        *_left_out(raw, asked),
         _endings(table, found, asked),
         _runs(usable, asked, runs),
     )
     ending = "" if "status" in asked.columns else found.origin.called.get("status", "")
     kept = replace(asked, constants={k: str(v) for k, v in asked.constants.items()})
     return Understood(found.origin.name, roles, facts, _unused(raw, found, asked), kept, ending)
+
+
+def _left_out(raw: pl.DataFrame, asked: TableMap) -> tuple[tuple[str, str], ...]:
+    """Rows in which a part of the precision has no value, where it is built from columns."""
+    fields = [own for own in raw.columns if f"{{{own}}}" in (asked.precision or "")]
+    empty = [raw[own].cast(pl.String).fill_null("").str.strip_chars() for own in fields]
+    counts = {
+        own: int(cells.is_in(list(EMPTY_TEXTS)).sum())
+        for own, cells in zip(fields, empty, strict=True)
+    }
+    said = ", ".join(f"column {own} is empty in {n} rows" for own, n in counts.items() if n)
+    return (("precision", f"{said}: that part is taken as not quantised"),) if said else ()
 
 
 def _role(
@@ -185,7 +228,11 @@ def _endings(table: pl.DataFrame, found: Arranged, asked: TableMap) -> tuple[str
         return "endings", f"all rows are taken as {asked.constants['status']}"
     if "status" not in found.frame.columns:
         return "endings", "no column says how runs ended: all are taken as finished"
-    return "endings", f"column {printable(found.origin.called.get('status', 'status'))}: {counts}"
+    raw = found.frame["status"].cast(pl.String).fill_null("").str.strip_chars()
+    empty = int((raw.is_in(list(EMPTY_TEXTS)) & (table["status"] == "ok")).sum())
+    taken = f" ({empty} empty, taken as finished)" if empty else ""
+    column = printable(found.origin.called.get("status", "status"))
+    return "endings", f"column {column}: {counts}{taken}"
 
 
 def _runs(usable: pl.DataFrame, asked: TableMap, runs: str | None) -> tuple[str, str]:

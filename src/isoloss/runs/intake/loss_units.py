@@ -201,6 +201,21 @@ def with_metric(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, str | N
     return frame.with_columns(frame[found[0]].alias("metric")), found[0]
 
 
+def unknown_metrics(metric: pl.Series) -> dict[int, str]:
+    """What is wrong with empty cells of a column of metrics, by position.
+
+    Where all other cells say nats, a cell of which nothing is said is in nats too; beside any other
+    unit it may be in either.
+    """
+    texts = metric.cast(pl.String).fill_null("").str.strip_chars()
+    empty = texts.is_in(list(EMPTY_TEXTS))
+    other = next((word for word in texts.filter(~empty).unique() if word.lower() != "nats"), None)
+    if other is None or not empty.any():
+        return {}
+    what = f"is empty where other rows say {other!r}: the unit of its loss is not known"
+    return dict.fromkeys(empty.arg_true().to_list(), what)
+
+
 def _holds_units(series: pl.Series) -> bool:
     if series.dtype != pl.String or more_than(series, len(UNITS)):
         return False

@@ -22,10 +22,17 @@ _WORDS: dict[str, Any] = {
     "true": True, "false": False,
 }  # fmt: skip
 
+#: Names of an object that is a value and what is said of it.
+_VALUE = {"value", "desc"}
+
 
 def flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss."""
+    """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss; an
+    object of a value and its description is the value.
+    """
     for key, value in record.items():
+        if isinstance(value, Mapping) and set(value) == _VALUE:
+            value = value["value"]
         if isinstance(value, Mapping):
             yield from flattened(value, f"{before}{key}.")
         else:
@@ -43,6 +50,8 @@ def fields_of(series: pl.Series) -> list[pl.Series] | None:
     for field in series.struct.fields:
         values = series.struct.field(field).alias(f"{series.name}.{field}")
         if values.dtype == pl.Struct:
+            if {each.name for each in values.dtype.fields} == _VALUE:  # type: ignore[attr-defined]
+                return None
             if values.filter(known).has_nulls() or (found := fields_of(values)) is None:
                 return None
             out += found

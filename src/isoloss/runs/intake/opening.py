@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from isoloss.files import Registry, reason, shown
+from isoloss.runs.intake.content import called, with_run
 from isoloss.runs.intake.frames import with_printable_names
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -21,7 +23,8 @@ def open_file(path: Path) -> Opened:
     Parameters
     ----------
     path
-        A file whose ending is one of `READERS`.
+        A file whose ending is one of `READERS`; a part of it is named behind '#', as
+        'runs.xlsx#sheet'.
 
     Raises
     ------
@@ -29,6 +32,7 @@ def open_file(path: Path) -> Opened:
         It is not there, has another ending, is empty or cannot be read.
     """
     try:
+        path, part = _with_part(path)
         if not path.is_file():
             raise RunsError(
                 f"cannot read {shown(path)}: it is {'a folder' if path.is_dir() else 'not there'}"
@@ -39,14 +43,37 @@ def open_file(path: Path) -> Opened:
         data = path.read_bytes()
     except OSError as error:
         raise RunsError(f"cannot read {shown(path)}: {reason(error)}") from None
-    return open_bytes(data, path.name)
+    return _opened(reader, data, called(path.parts) + part)
+
+
+def _with_part(path: Path) -> tuple[Path, str]:
+    """The file, and '#' with the part of it that is named where the path is no file as it
+    stands.
+    """
+    if path.exists():
+        return path, ""
+    for at, sign in enumerate(text := str(path)):
+        file = Path(text[:at])
+        if sign != "#" or not text[at + 1 :] or not file.is_file():
+            continue
+        if not _reader_of(file).parts:
+            accepted = ", ".join(ending for ending, reader in READERS.items() if reader.parts)
+            raise RunsError(
+                f"cannot read {shown(path)}: of files that end in {accepted} alone a part may be "
+                "named behind '#'"
+            )
+        return file, text[at:]
+    return path, ""
 
 
 def open_bytes(data: bytes, name: str) -> Opened:
     """The raw table in the content of a file of this name; RunsError as `open_file`."""
+    return _opened(_reader_of(Path(name)), data, name)
+
+
+def _opened(reader: Reader, data: bytes, name: str) -> Opened:
     if not data or data.isspace():
         raise RunsError(f"{name} is empty; a table of runs needs a header and rows")
-    reader = _reader_of(Path(name))
     if reader.open is None:
         raise RunsError(f"cannot read {name} from its content alone; give the path of the file")
     opened = _as_read(reader.open, data, name)
@@ -74,7 +101,8 @@ def _as_read(reader: Callable[..., Opened], *given: Any) -> Opened:
             f"cannot read {given[-1]}: its reader gave a {type(found).__name__}; it gives "
             "Opened(a polars DataFrame, Origin(name))"
         )
-    return Opened(with_printable_names(found.frame, found.origin.name), found.origin)
+    frame = with_printable_names(found.frame, found.origin.name)
+    return replace(found, frame=with_run(frame, found.origin.name))
 
 
 def _reader_of(path: Path) -> Reader:

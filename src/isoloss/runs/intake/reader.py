@@ -1,7 +1,7 @@
 """What a reader of files is, and the registry of all by ending.
 
 One more is a file in ``readers`` (or a module of a user's own) that ends with
-``READERS.register(".xlsx", Reader(open_excel))``; help and messages list its ending.
+``READERS.register(".words", Reader(open_words))``; help and messages list its ending.
 """
 
 from __future__ import annotations
@@ -27,10 +27,16 @@ class Opened:
         The values as they stand in the file, under its own names of columns.
     origin
         The name for messages, and the row of the file that each row is from.
+    notes
+        What was interpreted in the file itself, in words: a decimal comma, lines left out.
+    kept
+        How the table was read that this file was saved from, as `how_read.notes_of` wrote it.
     """
 
     frame: pl.DataFrame
     origin: Origin
+    notes: tuple[str, ...] = ()
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,14 @@ class Reader:
     in_place
         Called with the path instead, for a file that is not read as a whole, as others may be
         writing to it.
+    parts
+        Whether a file holds several tables, one of which is named behind its name, as
+        'runs.xlsx#sheet'; `open` is given that whole name.
     """
 
     open: Callable[[bytes, str], Opened] | None = None
     in_place: Callable[[Path], Opened] | None = None
+    parts: bool = False
 
 
 def _shipped() -> None:

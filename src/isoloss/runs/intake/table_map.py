@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from isoloss.files import KINDS, Kind
+from isoloss.files import KINDS, Kind, shown
 from isoloss.runs.columns import BY_NAME
 from isoloss.runs.problems import RunsError
 
@@ -46,6 +48,36 @@ class TableMap:
             last=other.last or self.last,
             constants={**constants, **other.constants},
         )
+
+
+def map_for(
+    source: Any, given: Mapping[str, TableMap | str | Path] | TableMap | str | Path | None
+) -> TableMap | str | Path | None:
+    """The map of one source, where they are given by source or one is given for all.
+
+    Parameters
+    ----------
+    source
+        A path, or another source of runs, which has no name.
+    given
+        Maps, or files of them, by the path or the name of the file that each is for; or one.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    names = {str(source), Path(source).name} if isinstance(source, str | Path) else set()
+    return next((given[name] for name in given if str(name) in names), None)
+
+
+def check_maps(sources: Sequence[Any], given: object) -> None:
+    """Raise RunsError unless each map of several is for one of the sources."""
+    for name in given if isinstance(given, Mapping) else ():
+        fitting = [one for one in sources if map_for(one, {str(name): TableMap()}) is not None]
+        if len({str(one) for one in fitting}) != 1:
+            there = ", ".join(shown(str(one)) for one in sources if isinstance(one, str | Path))
+            what = "several sources are" if fitting else "no source is"
+            raise RunsError(
+                f"map is given for {str(name)!r}, and {what} called so; there are {there or 'none'}"
+            )
 
 
 def check_map(found: TableMap) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 from isoloss.files import printable
@@ -28,10 +29,14 @@ def listed(columns: Sequence[str]) -> str:
 
 
 def text_of(data: bytes, name: str) -> str:
-    """The content as UTF-8 text, a byte-order mark left out; RunsError with the first byte that is
-    none.
+    """The content as text in UTF-8, or in UTF-16 where it begins with the mark of that; the mark is
+    left out.
+
+    Raises RunsError with the first byte that is no such text.
     """
+    wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RunsError(f"cannot read {name}: byte {error.start} is not UTF-8 text") from None
+        kind = "UTF-16" if wide else "UTF-8"
+        raise RunsError(f"cannot read {name}: byte {error.start} is not {kind} text") from None

@@ -184,7 +184,7 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     value = _not_finite(raw)
     if value is None:
         try:
-            value = number(_without_unit(raw, column))
+            value = number(without_unit(raw, column))
         except RunsError:
             return None, f"has {raw!r}; {WRITE}"
     if math.isnan(value) and not column.required:
@@ -198,7 +198,7 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     return value, None if fits else f"has {shown}; accepted is {column.wants}"
 
 
-def _without_unit(raw: object, column: Column) -> object:
+def without_unit(raw: object, column: Column) -> object:
     """A text without the word for what is counted, as '125M params'."""
     words = COUNTED.get(column.unit)
     return raw if words is None or not isinstance(raw, str) else words.sub("", raw)

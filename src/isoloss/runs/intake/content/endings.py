@@ -66,6 +66,12 @@ class _Found:
     words: Counter[str]
     flag: bool = False
 
+    @property
+    def counted(self) -> list[tuple[str, int]]:
+        """The commonest words, and how many cells are empty."""
+        empty = self.status.count(None)
+        return self.words.most_common(6) + ([("empty", empty)] if empty else [])
+
 
 def with_endings(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame, str | None]:
     """The frame with the status that its columns of endings say, and their names.
@@ -82,14 +88,11 @@ def with_endings(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame, str
         return frame, None
     there = "status" in frame.columns
     own = frame["status"].cast(pl.String).to_list() if there else [None] * frame.height
-    status = list(own)
+    status: list[str | None] = [str(each) if _is_known(each) else None for each in own]
     for each in taken:
-        status = [
-            old if new in (None, "ok") or (old and ending_of(str(old)) != "ok") else new
-            for old, new in zip(status, each.status, strict=True)
-        ]
+        status = [_worse(*pair) for pair in zip(status, each.status, strict=True)]
     names = " and ".join(f"'{f.name}'" for f in taken)
-    listed = ", ".join(f"{n} {word}" for f in taken for word, n in f.words.most_common(6))
+    listed = ", ".join(f"{n} {word}" for f in taken for word, n in f.counted)
     warnings.warn(
         f"column {names} of {origin.name} is read as the ending of each run ({listed}); name "
         "another with --column status=NAME, or keep all rows with status='ok' (--set status=ok)",
@@ -101,8 +104,39 @@ def with_endings(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame, str
     )
 
 
+def unknown_endings(status: pl.Series) -> dict[int, str]:
+    """What is wrong with empty cells of a column of endings, by position.
+
+    Where some runs are said to have finished, one of which nothing is said may not have; where only
+    the others are marked, an empty cell is a run that finished.
+    """
+    texts = status.cast(pl.String).fill_null("").str.strip_chars()
+    empty = texts.is_in(list(EMPTY_TEXTS))
+    if not empty.any():
+        return {}
+    said = (str(v) for v in texts.unique(maintain_order=True) if v not in EMPTY_TEXTS)
+    finished = next((word for word in said if ending_of(word) == "ok"), None)
+    if finished is None:
+        return {}
+    what = f"is empty where other rows say {finished!r}: whether it finished is not known"
+    return dict.fromkeys(empty.arg_true().to_list(), what)
+
+
+def _is_known(value: object) -> bool:
+    return value is not None and str(value).strip() not in EMPTY_TEXTS
+
+
+def _worse(old: str | None, new: str | None) -> str | None:
+    """Of two endings of one run the one that is not finished; what is said where one is not."""
+    if old is None or new is None:
+        return new if old is None else old
+    return old if new == "ok" or ending_of(old) != "ok" else new
+
+
 def _leaves_out(found: _Found) -> bool:
-    return any(status not in (None, "ok") for status in found.status)
+    """Whether rows are left out: unfinished ones, or empty cells beside finished ones."""
+    kinds = set(found.status)
+    return bool(kinds - {None, "ok"}) or kinds >= {None, "ok"}
 
 
 def _check_agree(one: _Found, other: _Found, origin: Origin) -> None:

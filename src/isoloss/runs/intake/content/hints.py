@@ -73,9 +73,20 @@ def naming(missing: Sequence[str], frame: pl.DataFrame) -> str:
     for name, found in wanted.items():
         if len(found) > 1:
             parts.append(f"{name} may also be {' or '.join(found[1:3])}")
-        if not found and name in ("params", "tokens"):
+        if not found and name == "tokens" and (steps := _steps(frame)):
+            parts.append(
+                f"no column looks like tokens: {steps} x tokens a step is --column "
+                f"tokens='{steps}*524288', with the tokens of your steps"
+            )
+        elif not found and name in ("params", "tokens"):
             parts.append(f"no column looks like {name}; one for all rows is --set {name}=30B")
     return "; ".join(parts + ([_precision(frame)] if "precision" in missing else []))
+
+
+def _steps(frame: pl.DataFrame) -> str | None:
+    """The column that counts steps; None where there is none."""
+    names = ("step", "steps", "_step", "global_step", "trainer/global_step")
+    return next((name for name in frame.columns if name.lower() in names), None)
 
 
 def _option(wanted: str, found: Sequence[str], frame: pl.DataFrame) -> str:

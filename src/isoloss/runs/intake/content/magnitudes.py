@@ -35,6 +35,8 @@ LIKELY: dict[str, tuple[float, float]] = {
 }
 #: Tokens per param that no run has, those that few have, and what most have about.
 IMPOSSIBLE, ODD, USUAL = (1e-3, 1e7), (0.1, 1e5), 40.0
+#: The count that an unsaid unit of a constant is taken to come near to.
+USUAL_COUNT = 1e10
 #: Epochs that no run has in the median.
 MOST_EPOCHS = 1e4
 #: Fewest different pairs of params and tokens of which a unit can be told.
@@ -115,7 +117,9 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
     )
     if rows.is_empty():
         return
-    problems = list(_by_name(rows, origin, told)) or list(_by_value(rows, origin, told))
+    told = told | {name for name in origin.given & LIKELY.keys() if _is_likely(rows, name)}
+    problems = list(_by_constant(rows, origin, told)) or list(_by_name(rows, origin, told))
+    problems = problems or list(_by_value(rows, origin, told))
     problems = problems or list(_by_epochs(rows, origin, told))
     if problems:
         raise RunsError("; ".join(problems))
@@ -124,6 +128,27 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
             warnings.warn(message, OddCounts, stacklevel=2)
     for message in _odd_rows(rows, origin):
         warnings.warn(message, OddCounts, stacklevel=2)
+
+
+def _is_likely(rows: pl.DataFrame, name: str) -> bool:
+    return _within(rows[name].to_numpy(), LIKELY[name])
+
+
+def _by_constant(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
+    """Counts given for all rows that no language model has, and that say no unit."""
+    for name in sorted((origin.given & LIKELY.keys()) - told):
+        value = float(rows[name][0])
+        text, unit = f"{value:.12g}", name.rsplit("_", 1)[-1]
+        unit = {"embedding": "params"}.get(unit, unit)
+        usual = ""
+        if value < LIKELY[name][0]:
+            size = min("kMBT", key=lambda s: abs(np.log(value * _SAID[s.lower()] / USUAL_COUNT)))
+            usual = f"write its unit, as {text}{size}, or, "
+        yield (
+            f"{name}={text} for all rows of {origin.name} is no count that a language model has: "
+            f"{usual or 'write the count, or, '}where it is the count as it stands, "
+            f"{name}='{text} {unit}'"
+        )
 
 
 def _by_name(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:

@@ -81,14 +81,15 @@ def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
     ok = table["status"] == "ok"
     rows = table if ok.all() else table.filter(ok)
     declared = "group" in rows.columns and rows["group"].null_count() < rows.height
-    if declared or rows.height < 2 * ROWS:
+    if declared or rows.height < 2:
         return None
     found = _column_of_runs(rows)
     if found is None:
         return None
     runs = rows[found].n_unique()
+    along = f"{runs} runs, which" if runs > 1 else "one run, which"
     warnings.warn(
-        f"{rows.height} rows of {origin.name} look like evaluations along {runs} runs, which "
+        f"{rows.height} rows of {origin.name} look like evaluations along {along} "
         f"column '{found}' names: keep the last of each with last='{found}' (--last {found}), or "
         f"say that rows of a run are not independent with --column group={found}",
         TrajectoriesFound,
@@ -99,15 +100,17 @@ def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
 
 def _column_of_runs(rows: pl.DataFrame) -> str | None:
     own = [name for name in rows.columns if name not in _NO_NAMES]
-    own.sort(key=lambda name: not _names_runs(name))
+    own.sort(key=lambda name: not names_runs(name))
     for name in own:
         values = rows[name]
-        if values.dtype == pl.Float64 and not _names_runs(name):
+        if values.null_count() or (values.dtype == pl.Float64 and not names_runs(name)):
             continue
-        count = values.n_unique()
-        if values.null_count() or not 1 <= count <= rows.height // ROWS:
+        count, least = values.n_unique(), ROWS
+        if count == 1 and name == "run":  # all rows are of one run, however few
+            least = 1
+        elif rows.height < 2 * ROWS or not 1 <= count <= rows.height // ROWS:
             continue
-        if _one_model(rows, name) and (_names_runs(name) or _even(rows, name)):
+        if _one_model(rows, name, least) and (names_runs(name) or _even(rows, name)):
             return name
     return None
 
@@ -118,11 +121,12 @@ _NO_NAMES = frozenset({
 })  # fmt: skip
 
 
-def _names_runs(name: str) -> bool:
+def names_runs(name: str) -> bool:
+    """Whether a column of this name names the run of each row."""
     return re.sub(r"[\s-]+", "_", name.lower().rsplit(".", 1)[-1]) in NAMES_OF_RUNS
 
 
-def _one_model(rows: pl.DataFrame, name: str) -> bool:
+def _one_model(rows: pl.DataFrame, name: str, least: int = ROWS) -> bool:
     """Whether rows of one value are one model in one precision at different tokens."""
     first = rows.head(FIRST).select(name, "params")
     if first.n_unique() > first[name].n_unique():
@@ -134,7 +138,7 @@ def _one_model(rows: pl.DataFrame, name: str) -> bool:
         pl.len().alias("n"),
     )
     alike = (each["p"] == 1).all() and (each["q"] == 1).all() and (each["t"] == each["n"]).all()
-    return bool(alike and each["n"].median() >= ROWS)  # type: ignore[operator]
+    return bool(alike and each["n"].median() >= least)  # type: ignore[operator]
 
 
 def _even(rows: pl.DataFrame, name: str) -> bool:

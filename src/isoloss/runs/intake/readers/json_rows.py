@@ -1,4 +1,6 @@
-"""JSON and JSON lines: rows as objects, or columns as lists."""
+"""JSON and JSON lines: rows as objects, columns as lists, one run as an object, or the state of a
+Hugging Face Trainer.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from isoloss.runs.intake.content import evaluations_of, is_one_run
 from isoloss.runs.intake.frames import from_columns, from_rows
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -17,14 +20,16 @@ MOST_DIGITS = 300
 
 
 def open_json(data: bytes, name: str) -> Opened:
-    """A list of rows, or an object of equally long columns."""
+    """A list of rows, an object of equally long columns, one run, or the log of a Trainer."""
     content = _parsed(text_of(data, name), name)
-    if isinstance(content, Mapping):  # columns of values, or as pandas writes them, of {row: value}
-        lists = {k: list(v.values()) if isinstance(v, Mapping) else v for k, v in content.items()}
-        if (
-            not all(isinstance(v, list) for v in lists.values())
-            or len({len(v) for v in lists.values()}) != 1
-        ):
+    if isinstance(content, Mapping) and isinstance(content.get("log_history"), list):
+        records, places, note = evaluations_of(content, name)
+        return Opened(from_rows(records, name, places), Origin(name, places), (note,))
+    if isinstance(content, Mapping) and is_one_run(content):
+        return Opened(from_rows([content], name, [1]), Origin(name), ("one run, as an object",))
+    if isinstance(content, Mapping):
+        lists = _columns(content)
+        if lists is None:
             raise RunsError(
                 f"cannot read {name}: accepted is a list of rows or an object of equally long "
                 "columns"
@@ -35,6 +40,20 @@ def open_json(data: bytes, name: str) -> Opened:
             f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
         )
     return Opened(from_rows(content, name, range(1, len(content) + 1)), Origin(name))
+
+
+def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]] | None:
+    """Columns of values, or as pandas writes them, of {row: value}; None where rows differ."""
+    keys = next((list(v) for v in content.values() if isinstance(v, Mapping)), None)
+    lists: dict[str, list[Any]] = {}
+    for name, values in content.items():
+        if isinstance(values, Mapping) and keys is not None and values.keys() == set(keys):
+            lists[name] = [values[key] for key in keys]  # in the order of one column
+        elif isinstance(values, list) and keys is None:
+            lists[name] = values
+        else:
+            return None
+    return lists if len({len(values) for values in lists.values()}) == 1 else None
 
 
 def open_json_lines(data: bytes, name: str) -> Opened:

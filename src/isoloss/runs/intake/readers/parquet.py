@@ -7,17 +7,25 @@ import io
 import polars as pl
 
 from isoloss.runs.intake.frames import plain
+from isoloss.runs.intake.how_read import NOTE
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.problems import RunsError
 
 
 def open_parquet(data: bytes, name: str) -> Opened:
-    """The columns with the types they have there."""
+    """The columns with the types they have there, and how the table was read that was saved so."""
     try:
-        return Opened(plain(pl.read_parquet(io.BytesIO(data))), Origin(name))
+        frame = plain(pl.read_parquet(io.BytesIO(data)))
+        return Opened(frame, Origin(name), kept=_note(data))
     except pl.exceptions.PolarsError as error:
         raise RunsError(f"cannot read {name} as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def _note(data: bytes) -> str:
+    # Older versions of polars read no metadata.
+    read = getattr(pl, "read_parquet_metadata", None)
+    return "" if read is None else str(read(io.BytesIO(data)).get(NOTE, ""))
 
 
 READERS.register(".parquet", Reader(open_parquet))
