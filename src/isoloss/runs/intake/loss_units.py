@@ -209,7 +209,14 @@ def unknown_metrics(metric: pl.Series) -> dict[int, str]:
     """
     texts = metric.cast(pl.String).fill_null("").str.strip_chars()
     empty = texts.is_in(list(EMPTY_TEXTS))
-    other = next((word for word in texts.filter(~empty).unique() if word.lower() != "nats"), None)
+    other = next(
+        (
+            word
+            for word in texts.filter(~empty).unique(maintain_order=True)
+            if word.lower() != "nats"
+        ),
+        None,
+    )
     if other is None or not empty.any():
         return {}
     what = f"is empty where other rows say {other!r}: the unit of its loss is not known"
