@@ -75,7 +75,8 @@ def _memory(what: str) -> int:
 
 
 def large(folder: Path, rows: int) -> list[list[object]]:
-    made, out = frame(rows), []
+    made = frame(rows)
+    out: list[list[object]] = []
     for name in FILES:
         path = folder / name
         write(made, path)
@@ -88,7 +89,7 @@ def large(folder: Path, rows: int) -> list[list[object]]:
 
 
 def wide(folder: Path) -> list[list[object]]:
-    out = []
+    out: list[list[object]] = []
     for name in FILES:
         took = []
         for columns in WIDE:

@@ -85,9 +85,9 @@ def _combined(left: _Value, right: _Value, sign: str, rows: int) -> _Value:
         v if isinstance(v, pl.Series) else pl.Series([v]).new_from_index(0, rows)
         for v in (left, right)
     )
-    quick = plain_floats(one), plain_floats(two)
-    if quick[0] is not None and quick[1] is not None:
-        return _of_numbers(*quick, sign)
+    first, second = plain_floats(one), plain_floats(two)
+    if first is not None and second is not None:
+        return _of_numbers(first, second, sign)
     cells = zip(one.to_list(), two.to_list(), strict=True)
     return series_of("", [_cell(a, b, sign) for a, b in cells])
 
