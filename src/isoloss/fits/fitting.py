@@ -241,7 +241,8 @@ def _points(law: Law, sample: Sample, rows: Split | None) -> Points:
     held = np.zeros(len(sample), dtype=bool)
     if rows is not None:
         held[rows.test] = True
-    names = tuple(str(sample.x.levels.items[k]) for k in sample.x.level)
+    spelled = [str(level) for level in sample.x.levels.items]
+    names = tuple(spelled[k] for k in sample.x.level.tolist())
     return Points(sample.x.params, sample.x.tokens, names, sample.loss, law.loss(sample.x), held)
 
 

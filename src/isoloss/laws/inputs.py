@@ -237,10 +237,7 @@ def as_inputs(
     for word, texts in (("sparsity", sparsity), ("group", group)):
         if texts is not None and len(texts) != len(n):
             raise ValueError(f"{word} has {len(texts)} entries for {len(n)} rows; give one a row")
-    parsed = [Precision.parse(p) for p in given]
-    levels, level = _distinct(
-        Level(parsed[i], sparsity[k] if sparsity else None) for k, i in enumerate(which)
-    )
+    levels, level = _levels(_parsed(given), which.tolist(), sparsity)
     groups, index = _distinct(group) if group is not None else ((), np.zeros(0, dtype=np.intp))
     return Inputs(n, d, Levels(levels), level, unique[0] if unique else None, groups, index)
 
@@ -253,6 +250,26 @@ def _rows(columns: dict[str, Array], which: NDArray[np.intp]) -> list[Any]:
         shapes = ", ".join(f"{word} {np.shape(x)}" for word, x in columns.items())
         raise ValueError(f"shapes do not agree: {shapes}, precision ({len(which)},)") from None
     return [np.ravel(x) for x in spread]
+
+
+def _parsed(given: Sequence[str | Precision]) -> list[Precision]:
+    """Precisions, each spelling parsed once."""
+    texts: dict[str, Precision] = {}
+    for each in given:
+        if isinstance(each, str) and each not in texts:
+            texts[each] = Precision.parse(each)
+    return [texts[p] if isinstance(p, str) else Precision.parse(p) for p in given]
+
+
+def _levels(
+    parsed: Sequence[Precision], which: Sequence[int], sparsity: Sequence[str | None] | None
+) -> tuple[tuple[Level, ...], NDArray[np.intp]]:
+    """The distinct levels, and that of every row; rows of one object are not compared by value."""
+    objects = {id(each): each for each in parsed}
+    ids = list(map(id, parsed))
+    keys, at = _distinct((ids[i], sparsity[k] if sparsity else None) for k, i in enumerate(which))
+    levels, of = _distinct(Level(objects[i], pattern) for i, pattern in keys)
+    return levels, of[at]
 
 
 def _distinct(rows: Iterable[Key]) -> tuple[tuple[Key, ...], NDArray[np.intp]]:

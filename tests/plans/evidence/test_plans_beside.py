@@ -87,6 +87,7 @@ def test_runs_of_other_machines_formats_and_sizes_are_not_compared() -> None:
     assert "times the hours of 'w:e4m3 a:e4m3 kv:e4m3 g:e4m3', inside" in same
     far = plan("kumar2024", Budget(params="8B", tokens="8T"), "h100", **held)
     assert far.published == ()
-    served = Budget(params="8B", tokens="15T", served="1T")
+    rate = "2500 tokens/s at 8B"
+    served = Budget(params="8B", tokens="15T", served="1T", serve_rate=rate)
     (paid,) = plan("kumar2024", served, "h100", **held).published
     assert paid.endswith("times the hours of 'bf16'")

@@ -1,7 +1,7 @@
 """What comes in: files opened, columns named and checked."""
 
 from isoloss.runs.intake.arranging import Arranged, arranged, with_constant
-from isoloss.runs.intake.check import checked, with_reasons, without_unit
+from isoloss.runs.intake.check import checked, with_reasons
 from isoloss.runs.intake.content import (
     check_magnitudes,
     check_once,
@@ -32,6 +32,7 @@ from isoloss.runs.intake.sources import (
     without_secrets,
 )
 from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
+from isoloss.runs.intake.typed import without_unit
 
 # fmt: off
 __all__ = [

@@ -5,14 +5,13 @@ precision spelled, endings found, constants filled in.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake.check import without_unit
 from isoloss.runs.intake.content import (
     LIKELY,
     ranked,
@@ -21,13 +20,16 @@ from isoloss.runs.intake.content import (
     with_endings,
 )
 from isoloss.runs.intake.expressions import computed
+from isoloss.runs.intake.frames import plain_floats
 from isoloss.runs.intake.loss_units import unit_in_name, unit_of, unknown_metrics, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.intake.texts import listed
+from isoloss.runs.intake.typed import without_unit
 from isoloss.runs.numbers import number
+from isoloss.runs.once import different, each_once
 from isoloss.runs.problems import RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.
@@ -159,51 +161,60 @@ def _check_unit_is_told(asked: TableMap, made: set[str], frame: pl.DataFrame) ->
 
 
 def _set_precision(
-    frame: pl.DataFrame, spelled: Sequence[str], template: str, name: str
+    frame: pl.DataFrame, spelled: pl.Series, template: str, name: str
 ) -> pl.DataFrame:
-    present = (
-        frame["precision"].to_list() if "precision" in frame.columns and "{" not in template else []
-    )
+    there = "precision" in frame.columns and "{" not in template
+    present = different(frame["precision"]) if there else []
     if any(value not in (None, "", template) for value in present):
         raise RunsError(
             f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
         )
-    return frame.with_columns(pl.Series("precision", spelled, dtype=pl.String))
+    return frame.with_columns(spelled.alias("precision"))
 
 
 def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     """The frame with loss = ln(perplexity), and the perplexities that have none."""
-    losses: list[float | None] = []
-    bad: dict[int, str] = {}
-    for index, raw in enumerate(frame["loss"].to_list()):
+
+    def judge(raw: object) -> tuple[float | None, str | None]:
         try:
             value = number(raw)
         except RunsError:
             value = math.nan
-        losses.append(math.log(value) if value > 1 else None)
-        if not value > 1:
-            bad[index] = f"has {raw!r}; accepted is a perplexity above 1"
-    return frame.with_columns(pl.Series("loss", losses, dtype=pl.Float64)), bad
+        if value > 1:
+            return math.log(value), None
+        return None, f"has {raw!r}; accepted is a perplexity above 1"
+
+    values = plain_floats(frame["loss"])
+    if values is None or not (values > 1).fill_null(False).all():
+        losses, bad = each_once(frame["loss"], judge, pl.Float64)
+        return frame.with_columns(losses), bad
+    logs = [math.log(value) for value in values.to_list()]
+    return frame.with_columns(pl.Series("loss", logs, dtype=pl.Float64)), {}
 
 
 def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with metric "nats" where it says perplexity, or nothing, of what was converted."""
-    said = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
-    done = [
-        "nats" if v in (None, "") or unit_of(str(v)) == unit_of("ppl") else str(v) for v in said
-    ]
-    return frame.with_columns(pl.Series("metric", done, dtype=pl.String))
+
+    def judge(said: object) -> tuple[str, None]:
+        silent = said in (None, "") or unit_of(str(said)) == unit_of("ppl")
+        return ("nats" if silent else str(said)), None
+
+    if "metric" not in frame.columns:
+        return frame.with_columns(pl.lit("nats").alias("metric"))
+    return frame.with_columns(each_once(frame["metric"], judge, pl.String)[0])
 
 
 def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:
     """The frame with a value filled in where the column is absent or unknown."""
-    present = frame[key].to_list() if key in frame.columns else [None] * frame.height
-    differ = [one for one in present if one not in (None, "") and not _same(one, value, key)]
-    if differ:
+    present = different(frame[key]) if key in frame.columns else []
+    known = (one for one in present if one not in (None, ""))
+    differ = next((one for one in known if not _same(one, value, key)), None)
+    if differ is not None:
         raise RunsError(
-            f"{name} says {key} is {differ[0]!r} where {key}={value!r} is given for every row"
+            f"{name} says {key} is {differ!r} where {key}={value!r} is given for every row"
         )
-    return frame.with_columns(pl.Series(key, [value] * frame.height, strict=False))
+    column = pl.Series(key, [value], strict=False).new_from_index(0, frame.height)
+    return frame.with_columns(column)
 
 
 def _same(one: object, other: object, key: str) -> bool:

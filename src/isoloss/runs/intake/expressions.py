@@ -8,7 +8,7 @@ import math
 
 import polars as pl
 
-from isoloss.runs.intake.frames import series_of
+from isoloss.runs.intake.frames import plain_floats, series_of
 from isoloss.runs.intake.texts import EMPTY_NUMBERS
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
@@ -17,8 +17,8 @@ from isoloss.runs.problems import RunsError
 OPERATORS = "*/"
 MOST_LETTERS = 300
 
-#: One value for every row, or the cells of one.
-_Value = float | list[object]
+#: One value for every row, or the cells of a column.
+_Value = float | pl.Series
 
 
 def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
@@ -49,7 +49,9 @@ def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
     found = _value(text, frame, {})
     if isinstance(found, float):
         raise RunsError(f"{text!r} holds no column; a value for every row is given by its name")
-    return None if found is None else series_of(text, found)
+    if found is None or found.dtype in (pl.Float64, pl.String):
+        return None if found is None else found.alias(text)
+    return series_of(text, found.to_list())
 
 
 def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:
@@ -61,7 +63,7 @@ def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _V
 
 def _read(bare: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:
     if bare in frame.columns:
-        return frame[bare].to_list()
+        return frame[bare]
     try:
         return number(bare)
     except RunsError:
@@ -79,8 +81,23 @@ def _read(bare: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Va
 def _combined(left: _Value, right: _Value, sign: str, rows: int) -> _Value:
     if isinstance(left, float) and isinstance(right, float):
         return left * right if sign == "*" else left / right if right else math.inf
-    one, two = (v if isinstance(v, list) else [v] * rows for v in (left, right))
-    return [_cell(a, b, sign) for a, b in zip(one, two, strict=True)]
+    one, two = (
+        v if isinstance(v, pl.Series) else pl.Series([v]).new_from_index(0, rows)
+        for v in (left, right)
+    )
+    first, second = plain_floats(one), plain_floats(two)
+    if first is not None and second is not None:
+        return _of_numbers(first, second, sign)
+    cells = zip(one.to_list(), two.to_list(), strict=True)
+    return series_of("", [_cell(a, b, sign) for a, b in cells])
+
+
+def _of_numbers(one: pl.Series, two: pl.Series, sign: str) -> pl.Series:
+    if sign == "*":
+        return one * two
+    # By zero as one cell is: infinite, which its row says.
+    infinite = (two == 0).fill_null(False) & one.is_not_null()
+    return (one / two).zip_with(~infinite, pl.Series([math.inf]).new_from_index(0, len(one)))
 
 
 def _cell(one: object, two: object, sign: str) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import textwrap
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -19,6 +18,7 @@ from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
+from isoloss.runs.once import by_frequency
 
 #: Columns that were not used and values of the precision that are shown, and letters of a line.
 MOST_NAMES, MOST_VALUES, WIDTH = 8, 6, 110
@@ -155,7 +155,8 @@ def understood(
     runs
         The column that names runs, where rows look like evaluations along them.
     """
-    usable = table.filter(pl.col("status") == "ok")
+    ok = table["status"] == "ok"
+    usable = table if ok.all() else table.filter(ok)
     names = [n for n in table.columns if n in BY_NAME and n not in ("reason", "status")]
     here = [n for n in names if n in REQUIRED or n in found.frame.columns]
     roles = tuple((name, *_role(name, found, asked, usable)) for name in here)
@@ -200,7 +201,7 @@ def _role(
         taken = f"column {own}" if name not in found.origin.computed else own
     unit = "" if name == "precision" else BY_NAME[name].unit
     if name == "loss":
-        unit = metric_of(" and ".join(sorted(set(usable["metric"].to_list())))).short
+        unit = metric_of(" and ".join(sorted(usable["metric"].unique().to_list()))).short
         said = None if name in found.origin.computed else unit_in_name(own)
         if asked.perplexity or (said is not None and "metric" not in asked.constants):
             unit += f", from {'perplexity' if said is None else said.words}"
@@ -216,7 +217,7 @@ def _holds(name: str, usable: pl.DataFrame) -> str:
         write = compact if BY_NAME[name].kind == "count" else lambda value: f"{value:.5g}"
         low, high = (write(end) for end in ends)
         return low if low == high else f"{low} to {high}"
-    counted = Counter(known.to_list()).most_common()
+    counted = by_frequency(known)
     listed = ", ".join(printable(str(value)) for value, _ in counted[:MOST_VALUES])
     more = len(counted) - MOST_VALUES
     return listed + (f" and {more} more" if more > 0 else "")
@@ -228,7 +229,7 @@ def _rows(table: pl.DataFrame) -> str:
 
 
 def _endings(table: pl.DataFrame, found: Arranged, asked: TableMap) -> tuple[str, str]:
-    counted = Counter(table["status"].to_list()).most_common()
+    counted = by_frequency(table["status"])
     counts = ", ".join(f"{n} {word}" for word, n in counted)
     if "status" in asked.constants:
         return "endings", f"all rows are taken as {asked.constants['status']}"

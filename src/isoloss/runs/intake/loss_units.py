@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ import polars as pl
 
 from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.metrics import METRICS
+from isoloss.runs.once import different, each_once, more_than, rows_of
 from isoloss.runs.problems import LossConverted, RunsError
 
 
@@ -112,56 +113,70 @@ def check_is_loss(column: str, source: str) -> None:
         )
 
 
-def in_nats(
-    frame: pl.DataFrame, units: list[LossUnit | None]
-) -> tuple[pl.DataFrame, dict[int, str]]:
+#: The unit of rows, by a mask of these.
+Units = Sequence[tuple[LossUnit, pl.Series]]
+
+
+def in_nats(frame: pl.DataFrame, units: Units) -> tuple[pl.DataFrame, dict[int, str]]:
     """The frame with losses and their errors in nats and its metric, and losses that have none."""
-    loss = frame["loss"].to_list()
-    error = frame["loss_se"].to_list() if "loss_se" in frame.columns else [None] * frame.height
     bad: dict[int, str] = {}
-    for index, unit in enumerate(units):
-        value = loss[index]
-        if unit is None or value is None:
-            continue
-        if unit.scale is None and 0 < value <= 1:
-            bad[index] = f"has {value:g}; accepted is a perplexity above 1"
-        if unit.scale is None and not value > 1:
-            continue
-        loss[index] = math.log(value) if unit.scale is None else value * unit.scale
-        spread = error[index]
-        if spread is not None:
-            error[index] = spread / value if unit.scale is None else spread * unit.scale
-    metric = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
-    metric = [m if u is None else u.metric for m, u in zip(metric, units, strict=True)]
-    changed = {
-        "loss": pl.Series(loss, dtype=pl.Float64),
-        "metric": pl.Series(metric, dtype=pl.String),
-    }
-    if "loss_se" in frame.columns:
-        changed["loss_se"] = pl.Series(error, dtype=pl.Float64)
-    return frame.with_columns(**changed), bad
+    unknown = pl.Series("metric", [None], dtype=pl.String).new_from_index(0, frame.height)
+    metric = frame["metric"] if "metric" in frame.columns else unknown
+    for unit, rows in units:
+        loss = frame["loss"]
+        changed = rows & loss.is_not_null()
+        if unit.scale is None:
+            low = changed & (loss > 0) & (loss <= 1)
+            words = "has {:g}; accepted is a perplexity above 1"
+            values = loss.filter(low).to_list()
+            bad |= {r: words.format(v) for r, v in zip(rows_of(low), values, strict=True)}
+            changed &= (loss > 1) & ~loss.is_nan()
+        frame = frame.with_columns(_converted(loss, changed, unit.scale))
+        if "loss_se" in frame.columns:
+            error = frame["loss_se"]
+            spread = error / loss if unit.scale is None else error * unit.scale
+            frame = frame.with_columns(error.zip_with(~changed, spread))
+        word = pl.Series("metric", [unit.metric], dtype=pl.String)
+        metric = metric.zip_with(~rows, word.new_from_index(0, frame.height))
+    return frame.with_columns(metric), bad
 
 
-def units_by_row(raw: pl.DataFrame, own_name: str, where: str) -> list[LossUnit | None] | None:
-    """The unit of every row: what its metric says, else what the name of the loss column says.
+def _converted(loss: pl.Series, changed: pl.Series, scale: float | None) -> pl.Series:
+    if scale is not None:
+        return loss.zip_with(~changed, loss * scale)
+    logs = pl.Series([math.log(value) for value in loss.filter(changed)], dtype=pl.Float64)
+    return loss.clone().scatter(changed.arg_true(), logs)
+
+
+def units_by_row(raw: pl.DataFrame, own_name: str, where: str) -> Units | None:
+    """The units and the rows of each: what the metric says, else the name of the loss column.
 
     None where no row has one. A unit taken from a name is said (LossConverted).
     """
-    said = raw["metric"].to_list() if "metric" in raw.columns else [None] * raw.height
-    units = [None if word is None else unit_of(str(word)) for word in said]
-    silent = all(word in (None, "") for word in said)
-    if silent:
+    words = different(raw["metric"]) if "metric" in raw.columns else [None]
+    if all(word in (None, "") for word in words):
         check_is_loss(own_name, where)
-    named = unit_in_name(own_name)
-    if named is not None and silent:
+        named = unit_in_name(own_name)
+        if named is None:
+            return None
         warnings.warn(
             f"column '{own_name}' of {where} is read as {named.words}: {named.said()}, in "
             f"{named.metric}; give metric='nats' if it is in nats per token",
             LossConverted,
             stacklevel=2,
         )
-        units = [named] * raw.height
-    return units if any(unit is not None for unit in units) else None
+        return [(named, pl.Series([True]).new_from_index(0, raw.height))]
+
+    def judge(word: object) -> tuple[str | None, None]:
+        unit = None if word is None else unit_of(str(word))
+        return (None if unit is None else unit.words), None
+
+    said, _ = each_once(raw["metric"], judge, pl.String)
+    known = {unit.words: unit for unit in UNITS.values()}
+    return [
+        (known[words], (said == words).fill_null(False))
+        for words in said.drop_nulls().unique(maintain_order=True)
+    ] or None
 
 
 def with_metric(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, str | None]:
@@ -194,7 +209,14 @@ def unknown_metrics(metric: pl.Series) -> dict[int, str]:
     """
     texts = metric.cast(pl.String).fill_null("").str.strip_chars()
     empty = texts.is_in(list(EMPTY_TEXTS))
-    other = next((word for word in texts.filter(~empty).unique() if word.lower() != "nats"), None)
+    other = next(
+        (
+            word
+            for word in texts.filter(~empty).unique(maintain_order=True)
+            if word.lower() != "nats"
+        ),
+        None,
+    )
     if other is None or not empty.any():
         return {}
     what = f"is empty where other rows say {other!r}: the unit of its loss is not known"
@@ -202,7 +224,7 @@ def unknown_metrics(metric: pl.Series) -> dict[int, str]:
 
 
 def _holds_units(series: pl.Series) -> bool:
-    if series.dtype != pl.String or series.n_unique() > len(UNITS):
+    if series.dtype != pl.String or more_than(series, len(UNITS)):
         return False
     words = [word for word in series.unique().to_list() if word and word not in EMPTY_TEXTS]
     return bool(words) and all(word in METRICS or unit_of(word) is not None for word in words)

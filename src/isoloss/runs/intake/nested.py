@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
 #: Longest text of a cell that is looked at.
 MOST_LETTERS = 200_000
 #: Words of JSON, and of numpy's numbers as Python writes them, that stand for no name.
@@ -20,13 +22,16 @@ _WORDS: dict[str, Any] = {
     "true": True, "false": False,
 }  # fmt: skip
 
+#: Names of an object that is a value and what is said of it.
+_VALUE = {"value", "desc"}
+
 
 def flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Nested objects as dotted names, as trackers write them in tables: config.lr, summary.loss; an
     object of a value and its description is the value.
     """
     for key, value in record.items():
-        if isinstance(value, Mapping) and set(value) == {"value", "desc"}:
+        if isinstance(value, Mapping) and set(value) == _VALUE:
             value = value["value"]
         if isinstance(value, Mapping):
             yield from flattened(value, f"{before}{key}.")
@@ -34,10 +39,37 @@ def flattened(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str
             yield f"{before}{key}", value
 
 
-def without_objects(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+def fields_of(series: pl.Series) -> list[pl.Series] | None:
+    """The columns of a column of structures, by dotted names, those in structures too; None where
+    cells differ in the names that they have.
+    """
+    known = series.is_not_null()
+    if series.has_nulls() and not known.any():
+        return None
+    out: list[pl.Series] = []
+    for field in series.struct.fields:
+        values = series.struct.field(field).alias(f"{series.name}.{field}")
+        if values.dtype == pl.Struct:
+            if {each.name for each in values.dtype.fields} == _VALUE:  # type: ignore[attr-defined]
+                return None
+            if values.filter(known).has_nulls() or (found := fields_of(values)) is None:
+                return None
+            out += found
+        else:
+            out.append(values)
+    out = [pl.select(pl.when(known).then(each).alias(each.name)).to_series() for each in out]
+    return out if len({each.name for each in out}) == len(out) else None
+
+
+def without_objects(
+    columns: Mapping[str, Sequence[Any] | pl.Series],
+) -> dict[str, list[Any] | pl.Series]:
     """Columns of values, those of objects replaced by one column a key, after the others' names."""
-    out: dict[str, list[Any]] = {}
+    out: dict[str, list[Any] | pl.Series] = {}
     for name, values in columns.items():
+        if isinstance(values, pl.Series):
+            out[name] = values
+            continue
         objects = _objects(values)
         if objects is None:
             out[name] = list(values)

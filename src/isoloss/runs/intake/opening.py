@@ -73,7 +73,7 @@ def open_bytes(data: bytes, name: str) -> Opened:
 
 
 def _opened(reader: Reader, data: bytes, name: str) -> Opened:
-    if not data.strip():
+    if not data or data.isspace():
         raise RunsError(f"{name} is empty; a table of runs needs a header and rows")
     if reader.open is None:
         raise RunsError(f"cannot read {name} from its content alone; give the path of the file")

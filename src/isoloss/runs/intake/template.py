@@ -11,15 +11,16 @@ from collections.abc import Sequence
 import polars as pl
 
 from isoloss.runs.intake.texts import EMPTY_TEXTS, listed
+from isoloss.runs.once import each_once
 from isoloss.runs.problems import RunsError
 
 ARROWS = ("->", "→")
 _WORDS = re.compile(r"(?:\{[^}]*\}|\S)+")  # names of columns in braces may hold spaces
 
 
-def filled(template: str, frame: pl.DataFrame, name: str) -> list[str]:
-    """One spelling a row: a part whose value is missing is left out, whole numbers lose their
-    '.0'.
+def filled(template: str, frame: pl.DataFrame, name: str) -> pl.Series:
+    """One spelling a row, made once for rows of equal values: a part whose value is missing is left
+    out, whole numbers lose their '.0'.
     """
     fields = _fields(template)
     for field in fields:
@@ -28,12 +29,19 @@ def filled(template: str, frame: pl.DataFrame, name: str) -> list[str]:
             raise RunsError(
                 f"precision {template!r}: {name} has no column '{field}'; its columns are {there}"
             )
-    values = {field: frame[field].to_list() for field in fields}
     words = _WORDS.findall(template)
-    return [
-        _spelled(words, {field: _shown(column[row]) for field, column in values.items()})
-        for row in range(frame.height)
+    fields = list(dict.fromkeys(fields))
+    if not fields:
+        return pl.Series([_spelled(words, {})]).new_from_index(0, frame.height)
+    shown = {str(i): each_once(frame[f], _judged, pl.String)[0] for i, f in enumerate(fields)}
+    rows = pl.DataFrame([series.alias(i) for i, series in shown.items()]).with_row_index("row")
+    groups = rows.group_by(list(shown), maintain_order=True).agg("row")
+    spelled = [
+        _spelled(words, dict(zip(fields, values, strict=True)))
+        for values in groups.select(list(shown)).iter_rows()
     ]
+    groups = groups.with_columns(pl.Series("spelled", spelled, dtype=pl.String))
+    return groups.select("row", "spelled").explode("row").sort("row")["spelled"]
 
 
 def _fields(template: str) -> list[str]:
@@ -69,6 +77,10 @@ def _spelled(words: Sequence[str], values: dict[str, str | None]) -> str:
     if kept and kept[-1] in ARROWS:
         kept.pop()
     return " ".join(["fp", *kept] if not kept or kept[0] in ARROWS else kept)
+
+
+def _judged(value: object) -> tuple[str | None, None]:
+    return _shown(value), None
 
 
 def _shown(value: object) -> str | None:

@@ -16,6 +16,7 @@ import polars as pl
 
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.texts import EMPTY_TEXTS
+from isoloss.runs.once import more_than
 from isoloss.runs.problems import EndingTaken, RunsError
 
 _FINISHED = (
@@ -154,7 +155,7 @@ def _found(series: pl.Series) -> _Found | None:
     if series.dtype not in (pl.String, pl.Boolean) and not (flag and series.dtype.is_numeric()):
         return None
     # Few different values stand in a column of endings: a look at these is enough.
-    if series.n_unique() > MOST_WORDS:
+    if more_than(series, MOST_WORDS):
         return None
     different = {value: str(value).strip() for value in series.unique().to_list()}
     words = {v: t for v, t in different.items() if t not in EMPTY_TEXTS}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.numbers import compact
+from isoloss.runs.once import more_than
 from isoloss.runs.problems import OddCounts, RunsError
 
 Array = NDArray[np.float64]
@@ -42,6 +43,8 @@ MOST_EPOCHS = 1e4
 FEWEST = 3
 #: How far the one row stands from the others that is asked about.
 FAR_COUNT, FAR_LOSS = 300.0, 3.0
+#: Cells that are looked at at once.
+PIECE = 10_000
 #: A count of FLOPs this far off 6 N D is in another unit.
 OFF_FLOPS = 30.0
 
@@ -79,10 +82,14 @@ def tells_its_unit(series: pl.Series) -> bool:
     """Whether every known cell says its own unit, as '125M' and '2.5 billion' do."""
     if series.dtype != pl.String:
         return False
-    texts = (text for value in series.to_list() if value and (text := value.strip()))
+    found = False
     # The first cell that ends in a digit settles it.
-    first = next(texts, "")
-    return first[-1:].isalpha() and all(text[-1].isalpha() for text in texts)
+    for at in range(0, len(series), PIECE):
+        texts = [text for value in series[at : at + PIECE] if value and (text := value.strip())]
+        if not all(text[-1].isalpha() for text in texts):
+            return False
+        found |= bool(texts)
+    return found
 
 
 def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> None:
@@ -102,8 +109,11 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
     RunsError
         A column's name says a unit, or no language model has such counts; with both readings.
     """
-    rows = table.with_row_index("_row").filter(
-        (pl.col("status") == "ok") & pl.col("metric").str.starts_with("nats")
+    counts = [name for name in (*LIKELY, "loss", "status", "metric") if name in table.columns]
+    rows = (
+        table.select(counts)
+        .with_row_index("_row")
+        .filter((pl.col("status") == "ok") & pl.col("metric").str.starts_with("nats"))
     )
     if rows.is_empty():
         return
@@ -113,7 +123,7 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
     problems = problems or list(_by_epochs(rows, origin, told))
     if problems:
         raise RunsError("; ".join(problems))
-    if rows.select("params", "tokens").n_unique() >= FEWEST:
+    if more_than(rows.select("params", "tokens"), FEWEST - 1):
         for message in itertools.chain(_odd_ratios(rows, origin), _odd_flops(rows, origin)):
             warnings.warn(message, OddCounts, stacklevel=2)
     for message in _odd_rows(rows, origin):
@@ -159,7 +169,7 @@ def _by_name(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iter
 
 
 def _by_value(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
-    if rows.select("params", "tokens").n_unique() < FEWEST:
+    if not more_than(rows.select("params", "tokens"), FEWEST - 1):
         return
     params, tokens = rows["params"].to_numpy(), rows["tokens"].to_numpy()
     ratio = _middle(_log(rows, "tokens") - _log(rows, "params"))
@@ -295,6 +305,9 @@ def _odd_rows(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
 def _alone(logs: Array, least: float) -> int | None:
     """The row at one end that stands apart by `least` and thrice any other gap; None for none."""
     if len(logs) < 6:
+        return None
+    ends = np.partition(logs, (0, 1, -2, -1))
+    if max(ends[1] - ends[0], ends[-1] - ends[-2]) < least:
         return None
     order = np.argsort(logs, kind="stable")
     gaps = np.diff(logs[order])

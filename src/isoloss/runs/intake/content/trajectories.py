@@ -28,6 +28,8 @@ NAMES_OF_RUNS = frozenset({
 #: Fewest rows of a run in the median for any of this, and for even steps to tell; the share of
 #: runs that must look so; and the spread of steps that is even.
 ROWS, EVEN_ROWS, MOST_RUNS, EVEN = 3, 6, 0.8, 0.02
+#: First rows, of which two models of one value settle that it names no run.
+FIRST = 1000
 
 
 def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]:
@@ -76,7 +78,8 @@ def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
     str or None
         The column that names the runs, where there is one.
     """
-    rows = table.filter(pl.col("status") == "ok")
+    ok = table["status"] == "ok"
+    rows = table if ok.all() else table.filter(ok)
     declared = "group" in rows.columns and rows["group"].null_count() < rows.height
     if declared or rows.height < 2:
         return None
@@ -125,7 +128,10 @@ def names_runs(name: str) -> bool:
 
 def _one_model(rows: pl.DataFrame, name: str, least: int = ROWS) -> bool:
     """Whether rows of one value are one model in one precision at different tokens."""
-    each = rows.group_by(name).agg(
+    first = rows.head(FIRST).select(name, "params")
+    if first.n_unique() > first[name].n_unique():
+        return False
+    each = rows.group_by(pl.col(name).alias("_run")).agg(
         pl.col("params").n_unique().alias("p"),
         pl.col("precision").n_unique().alias("q"),
         pl.col("tokens").n_unique().alias("t"),

@@ -23,6 +23,7 @@ from isoloss.runs.intake.content import (
 from isoloss.runs.intake.frames import check_names, plain
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
+from isoloss.runs.intake.readers.at_once import PIECE, rows_at_once, simple
 from isoloss.runs.intake.texts import name_of, text_of
 from isoloss.runs.problems import RunsError
 
@@ -44,18 +45,31 @@ def separated_by(usual: str) -> Callable[[bytes, str], Opened]:
     """
 
     def opener(data: bytes, name: str) -> Opened:
-        text = text_of(data, name).replace("\r\n", "\n")
-        top = top_of(text, usual, name)
-        found = _plainly(text, top, name) or _carefully(text, top, name)
+        content = simple(data)
+        found = None
+        if content is not None:
+            top = top_of(_beginning(content), usual, name)
+            found = _plainly(content, top, name)
+        if found is None:
+            text = text_of(data, name).replace("\r\n", "\n")
+            top = top_of(text, usual, name)
+            found = _carefully(text, top, name)
         frame, notes = found.frame, _notes(top, usual, found.comments)
         check_one_row_a_run(frame.columns, name)
-        if top.separator != "," and "," in text:
+        if top.separator != "," and b"," in data:
             frame, commas = with_points(frame, name)
             notes += ("decimals with a comma",) if commas else ()
         check_one_header(frame, name, found.rows)
         return Opened(plain(frame), Origin(name, found.rows), notes)
 
     return opener
+
+
+def _beginning(content: bytes) -> str:
+    """The first whole lines of a content, in which all that `top_of` looks at stands."""
+    piece = content[:PIECE]
+    whole = len(content) <= PIECE or b"\n" not in piece
+    return (content if whole else piece[: piece.rindex(b"\n") + 1]).decode()
 
 
 def _notes(top: Top, usual: str, comments: int) -> tuple[str, ...]:
@@ -65,29 +79,28 @@ def _notes(top: Top, usual: str, comments: int) -> tuple[str, ...]:
     return other + ((f"{comments} {lines} with # left out",) if comments else ())
 
 
-def _plainly(text: str, top: Top, name: str) -> _Rows | None:
-    """The rows of a text without quotes and empty lines, read at once; None for any other."""
-    if any(sign in text for sign in ('"', "\r", "\n\n", "\0")) or text.startswith("\n"):
+def _plainly(content: bytes, top: Top, name: str) -> _Rows | None:
+    """The rows of a content of one line each, read at once; None for any other."""
+    at = len(_beginning(content)[: top.start].encode())
+    start = content.find(b"\n", at) + 1
+    if start <= at + 1 or not top.separator.isascii() or top.separator in '"\n':
         return None
-    head, _, body = text[top.start :].rstrip("\n").partition("\n")
-    cells = head.removeprefix(top.before).split(top.separator)
-    header = _header(cells, body.partition("\n")[0].split(top.separator), name)
-    rows = body.count("\n") + 1
-    # Rows of other lengths are left to the reader that can say which.
-    if not body or len(header) < 2 or body.count(top.separator) != rows * (len(header) - 1):
-        return None
+    head = content[at : start - 1].decode().removeprefix(top.before)
+    end = content.find(b"\n", start)
+    below = content[start : end if end > 0 else len(content)].decode()
     try:
-        frame = pl.read_csv(
-            body.encode(),
-            separator=top.separator,
-            has_header=False,
-            schema=dict.fromkeys(header, pl.String),
-            quote_char=None,
-        )
-    except pl.exceptions.PolarsError:
+        header = _header(_cells(head, top.separator), _cells(below, top.separator), name)
+    except csv.Error:
         return None
+    # What stands before the table may hold quotes that are none.
+    rest, start, before = (content[start:], 0, 0) if top.lines else (content, start, 1)
+    frame = rows_at_once(rest, start, header, top.separator, before)
     first = top.lines + 2
-    return _Rows(frame.fill_null(""), range(first, first + rows)) if frame.height == rows else None
+    return None if frame is None else _Rows(frame, range(first, first + frame.height))
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator, strict=True), [])
 
 
 def _carefully(text: str, top: Top, name: str) -> _Rows:
