@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from isoloss.runs import read
+from isoloss.runs.intake.cells import by_frequency, each_once, more_than
 from isoloss.runs.intake.readers.at_once import rows_at_once, simple
-from isoloss.runs.once import by_frequency, each_once, more_than
 
 NUMBER = "write a finite number like 1.3B, 20M, 4k, 1e21 or 1,300,000"
 POINT = "write it with a point, like 3.14"

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC
+from isoloss.runs.intake.cells import different, each_once, listed
 from isoloss.runs.intake.content import (
     LIKELY,
     ranked,
@@ -26,10 +27,8 @@ from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
-from isoloss.runs.intake.texts import listed
 from isoloss.runs.intake.typed import without_unit
 from isoloss.runs.numbers import number
-from isoloss.runs.once import different, each_once
 from isoloss.runs.problems import RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.

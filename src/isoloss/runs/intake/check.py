@@ -14,12 +14,11 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, COLUMNS, REQUIRED, Column
+from isoloss.runs.intake.cells import listed, rows_of
 from isoloss.runs.intake.content import naming
 from isoloss.runs.intake.loss_units import in_nats, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import listed
 from isoloss.runs.intake.typed import typed
-from isoloss.runs.once import rows_of
 from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
 
 #: Columns, beside the required ones, whose values change what a row means or weighs.

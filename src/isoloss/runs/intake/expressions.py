@@ -8,8 +8,8 @@ import math
 
 import polars as pl
 
+from isoloss.runs.intake.cells import EMPTY_NUMBERS
 from isoloss.runs.intake.frames import plain_floats, series_of
-from isoloss.runs.intake.texts import EMPTY_NUMBERS
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 

@@ -11,8 +11,8 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from isoloss.runs.intake.cells import EMPTY_NUMBERS, name_of
 from isoloss.runs.intake.nested import fields_of, flattened, may_hold_objects, without_objects
-from isoloss.runs.intake.texts import EMPTY_NUMBERS, name_of
 from isoloss.runs.problems import RunsError
 
 #: What a data frame is called in messages.

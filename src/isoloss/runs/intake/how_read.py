@@ -12,13 +12,12 @@ import polars as pl
 from isoloss.files import fields_of, from_fields, printable
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
+from isoloss.runs.intake.cells import EMPTY_TEXTS, by_frequency
 from isoloss.runs.intake.content import repeats_named
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
-from isoloss.runs.intake.texts import EMPTY_TEXTS
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
-from isoloss.runs.once import by_frequency
 
 #: Columns that were not used and values of the precision that are shown, and letters of a line.
 MOST_NAMES, MOST_VALUES, WIDTH = 8, 6, 110

@@ -15,9 +15,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from isoloss.runs.intake.texts import EMPTY_TEXTS
+from isoloss.runs.intake.cells import EMPTY_TEXTS, different, each_once, more_than, rows_of
 from isoloss.runs.metrics import METRICS
-from isoloss.runs.once import different, each_once, more_than, rows_of
 from isoloss.runs.problems import LossConverted, RunsError
 
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from isoloss.runs.intake.texts import EMPTY_TEXTS, listed
-from isoloss.runs.once import each_once
+from isoloss.runs.intake.cells import EMPTY_TEXTS, each_once, listed
 from isoloss.runs.problems import RunsError
 
 ARROWS = ("->", "→")

@@ -16,11 +16,10 @@ import polars as pl
 from isoloss.files import printable
 from isoloss.formats import Precision
 from isoloss.runs.columns import Column
+from isoloss.runs.intake.cells import EMPTY_NUMBERS, EMPTY_TEXTS, each_once, rows_of
 from isoloss.runs.intake.content import ending_of
 from isoloss.runs.intake.loss_units import unit_of
-from isoloss.runs.intake.texts import EMPTY_NUMBERS, EMPTY_TEXTS
 from isoloss.runs.numbers import SUFFIXES, WRITE, number
-from isoloss.runs.once import each_once, rows_of
 from isoloss.runs.problems import RunsError
 
 _WORDS = {"parameters": "param(?:eter)?s?", "tokens": "tok(?:en)?s?", "flop": "flops?"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from isoloss.runs.intake.texts import EMPTY_NUMBERS
+from isoloss.runs.intake.cells import EMPTY_NUMBERS
 from isoloss.runs.problems import RunsError
 
 #: What may stand behind the digits: an exponent, a unit.

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from isoloss.runs.intake.cells import EMPTY_TEXTS, more_than
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import EMPTY_TEXTS
-from isoloss.runs.once import more_than
 from isoloss.runs.problems import EndingTaken, RunsError
 
 _FINISHED = (

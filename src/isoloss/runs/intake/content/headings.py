@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from isoloss.runs.intake.cells import EMPTY_NUMBERS
 from isoloss.runs.intake.content.decimals import is_number
 from isoloss.runs.intake.content.trajectories import names_runs
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import EMPTY_NUMBERS
 from isoloss.runs.problems import RunsError
 
 #: Rows that are looked at for whether a column holds numbers.

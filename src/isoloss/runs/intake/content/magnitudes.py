@@ -17,9 +17,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from isoloss.runs.intake.cells import more_than
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.numbers import compact
-from isoloss.runs.once import more_than
 from isoloss.runs.problems import OddCounts, RunsError
 
 Array = NDArray[np.float64]

@@ -16,8 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from isoloss.files import did_you_mean
+from isoloss.runs.intake.cells import listed
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.texts import listed
 from isoloss.runs.problems import RunsError, TrajectoriesFound
 
 #: Names of columns that name the run of a row.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from isoloss.runs.intake.cells import name_of, text_of
 from isoloss.runs.intake.content import (
     COMMENT,
     Top,
@@ -24,7 +25,6 @@ from isoloss.runs.intake.frames import check_names, plain
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
 from isoloss.runs.intake.readers.at_once import PIECE, rows_at_once, simple
-from isoloss.runs.intake.texts import name_of, text_of
 from isoloss.runs.problems import RunsError
 
 

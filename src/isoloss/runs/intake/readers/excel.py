@@ -17,11 +17,11 @@ from typing import Any
 
 import polars as pl
 
+from isoloss.runs.intake.cells import listed, name_of
 from isoloss.runs.intake.content import check_one_header
 from isoloss.runs.intake.frames import check_names, from_columns
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.texts import listed, name_of
 from isoloss.runs.intake.unpacking import check_size
 from isoloss.runs.problems import RunsError
 

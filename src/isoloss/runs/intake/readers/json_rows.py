@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from isoloss.runs.intake.cells import text_of
 from isoloss.runs.intake.content import evaluations_of, is_one_run
 from isoloss.runs.intake.frames import from_columns, from_rows
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
-from isoloss.runs.intake.texts import text_of
 from isoloss.runs.problems import RunsError
 
 #: Digits of a whole number that a float still holds.
