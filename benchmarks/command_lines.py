@@ -26,7 +26,7 @@ from types import FrameType
 from click.testing import CliRunner
 from typer.main import get_command
 
-from benchmarks.timing import table
+from benchmarks.timing import asked, table
 from isoloss.cli.entry import VERBS, app
 
 #: Commands whose examples take less than a second or so.
@@ -205,4 +205,4 @@ def main(count: int = 2000, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*asked(__doc__, sys.argv[1:], int, int))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import repeats, table
+from benchmarks.timing import asked, repeats, table
 
 ROWS = 20_000
 PATIENCE = 120.0
@@ -117,4 +117,4 @@ def main(kills: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*asked(__doc__, sys.argv[1:], int))

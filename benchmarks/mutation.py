@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.timing import table
+from benchmarks.timing import asked, table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/isoloss"
@@ -180,5 +180,4 @@ def main(count: int = 20, seed: int = 0, *files: str) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:3]]
-    main(*numbers, *sys.argv[3:])
+    main(*asked(__doc__, sys.argv[1:], int, int, *[str] * len(ROOMS)))

@@ -18,7 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.timing import table
+from benchmarks.timing import asked, table
 from isoloss.runs import Run, RunsError, Store, Task, read
 from isoloss.runs.database import TABLES
 
@@ -207,4 +207,4 @@ def main(count: int = 500) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*asked(__doc__, sys.argv[1:], int))

@@ -23,6 +23,7 @@ import polars as pl
 from click.testing import CliRunner
 from typer.main import get_command
 
+from benchmarks.timing import asked
 from benchmarks.timing import table as printed
 from isoloss.cli.entry import app
 from isoloss.cli.refusing import sentence
@@ -204,4 +205,4 @@ def main(count: int = 20_000, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*asked(__doc__, sys.argv[1:], int, int))
