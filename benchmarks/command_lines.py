@@ -169,7 +169,9 @@ class Report:
             what = what or f"more than {MOST_MB:.0f} MB: {' '.join(words[:2])[:40]}"
         if what:
             self.bad[what[:160]] += 1
-            self.shown.setdefault(what[:160], f"{shlex.join(words)[:300]} ({held:.0f} MB)")
+            line = f"{shlex.join(words)[:300]} ({held:.0f} MB)"
+            if self.shown.setdefault(what[:160], line) == line:
+                print(f"{what[:160]!r}: isoloss {line!r}", file=sys.stderr, flush=True)
 
 
 def study(count: int, seed: int) -> Report:

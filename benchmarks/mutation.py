@@ -146,6 +146,7 @@ def survivors(folder: Path, file: str, drawn: list[Mutant]) -> list[Mutant]:
         place.write_text(mutant.text, encoding="utf-8")
         if _passes(folder, file, patience):
             left.append(mutant)
+            print(f"survived: {mutant}", file=sys.stderr, flush=True)
     place.write_text(whole, encoding="utf-8")
     return left
 
@@ -174,6 +175,7 @@ def main(count: int = 20, seed: int = 0, *files: str) -> None:
             alive = survivors(Path(place), file, drawn)
             rows.append([file, len(every), len(drawn), len(drawn) - len(alive), len(alive)])
             left += alive
+            print(*rows[-1], file=sys.stderr, flush=True)
     print(f"### {count} mutants of each file at most (seed {seed})\n")
     print(table(["file", "mutants", "drawn", "killed", "survived"], rows), "\n")
     print("\n".join(map(str, left)))
