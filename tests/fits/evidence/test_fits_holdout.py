@@ -8,6 +8,7 @@ import pytest
 
 from isoloss.cli.verbs.fit_verbs import HOLDOUT
 from isoloss.fits import RULES, FitError, Rule, as_sample, compare, fit, rollout, split
+from isoloss.fits.evidence.holdout import splits
 from isoloss.runs import Runs
 
 
@@ -64,6 +65,17 @@ def test_every_rule_by_its_rows(table):
         split(sample, "group=a")
     assert [len(each.test) for each in rollout(sample, "tokens", 1)][:2] == [1, 1]
     assert next(rollout(sample)).rule == f"params {np.unique(n)[3]:.3g} from below"
+
+
+def test_splits_are_one_or_those_of_a_rollout_and_a_random_fifth_is_a_run_at_least(table):
+    sample = as_sample(table)
+    assert [len(each.test) for each in splits(sample, "largest")] == [6]
+    assert [len(each.test) for each in splits(sample, lambda s: s.x.params > 5e8)] == [6]
+    assert [len(each.test) for each in splits(sample, "rollout=params")] == [6, 6]
+    few = sample.take(np.flatnonzero(sample.x.params < 2e8))
+    with pytest.raises(FitError, match="'rollout=params' needs at least four different values"):
+        splits(few, "rollout=params")
+    assert [RULES["random"].held(sample.take(np.arange(n)), "", 0).sum() for n in (4, 9)] == [1, 1]
 
 
 def test_format_and_lowest_bits_hold_outs(quantised):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,13 @@ from isoloss.fits import Fit, draw_runs, fit, log_slopes
 from isoloss.formats import Precision
 from isoloss.plans import Budget, as_machine
 from isoloss.plans.design.candidates import Region, grid
-from isoloss.plans.design.refit_gradients import Replicates, Target, inputs_of, replicates_of
+from isoloss.plans.design.refit_gradients import (
+    Replicates,
+    Target,
+    inputs_of,
+    noise_of,
+    replicates_of,
+)
 from isoloss.runs import Runs
 
 NOISE = 0.005
@@ -24,7 +31,7 @@ def fitted() -> Fit:
     columns = {name: [c[k] for c in cells] for k, name in enumerate(("params", "tokens"))}
     rest = {"precision": ["bf16"] * len(cells), "loss": 1.0}
     runs = draw_runs("epoch2024", Runs.from_frame(pl.DataFrame({**columns, **rest})), NOISE, seed=1)
-    return fit("chinchilla", runs, draws=30, starts=4)
+    return fit("chinchilla", runs, draws=30, starts=4, holdout="largest")
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +71,15 @@ def test_constants_are_in_units_of_what_runs_and_candidates_say_of_them(fitted, 
         np.testing.assert_allclose(problem.aims[k], replicates.aims[k] * unit, rtol=1e-12)
         wanted = known * np.outer(unit, unit) + 1e-10 * np.eye(len(unit))  # for rounding
         np.testing.assert_allclose(problem.known[k], wanted, rtol=0, atol=1e-14)
+
+
+def test_a_saved_fit_tells_the_same_runs_and_noise_as_one_with_its_table(fitted) -> None:
+    kept = ~fitted.points.held_out
+    assert (kept.sum(), len(kept)) == (12, 16)
+    saved = inputs_of(replace(fitted, sample=None))
+    np.testing.assert_array_equal(saved.params, fitted.points.params[kept])
+    np.testing.assert_array_equal(saved.tokens, inputs_of(fitted).tokens)
+    # Twelve runs spend five constants.
+    squares = np.square(fitted.points.residual[kept])
+    assert fitted.draws.shape[1] == 5
+    assert noise_of(fitted) == pytest.approx(np.sqrt(squares.sum() / 7))
