@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from isoloss.fits import Fit, fit
+from isoloss.fits import Fit, ResultWarning, WarningKind, fit
+from isoloss.fits.result import OF_LAW
+from isoloss.laws import as_inputs
 from isoloss.runs import Runs
 
 
@@ -32,3 +36,10 @@ def test_what_the_report_has_after_it(fitted: Fit) -> None:
     assert titles[-1] == "Warnings"
     for line in fitted.sections()[0].lines:
         assert f"  {line}" in str(fitted).splitlines()
+
+
+def test_points_are_told_what_the_law_cannot_see_and_nothing_else_of_the_fit(fitted: Fit) -> None:
+    of_law, other = (ResultWarning(kind, "said") for kind in (min(OF_LAW), WarningKind.AT_BOUND))
+    assert WarningKind.AT_BOUND not in OF_LAW
+    told = replace(fitted, warnings=(other, of_law)).doubts(as_inputs(3e7, 1e9, "bf16"))
+    assert told == (*fitted.doubts(as_inputs(3e7, 1e9, "bf16")), of_law)
