@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export ISOLOSS_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help demo test quick test-extras check bench docs clean
+.PHONY: help demo test quick test-extras check bench mutate docs clean
 
 help:                       ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -48,6 +48,11 @@ check: .venv/installed      ## style and types
 bench: .venv/installed      ## every figure that the README and the notes state
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.run
+
+MUTANTS ?= 20
+SEED ?= 0
+mutate: .venv/installed     ## small changes of a few rooms, and which of them no test notices
+	$(BIN)/python -m benchmarks.mutation $(MUTANTS) $(SEED) $(FILES)
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: .venv/installed       ## the site, built strictly, its headings and links checked

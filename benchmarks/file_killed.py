@@ -17,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import repeats, table
+from benchmarks.timing import asked, repeats, table
 
 ROWS = 20_000
 PATIENCE = 120.0
+#: Files that are not finished.
+PARTS = ".isoloss-*.part"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Report:
     whole: Counter[str]
     broken: int
     left_over: int
+    left_after: int
 
 
 def killed(folder: Path, kills: int, seed: int = 0, rows: int = ROWS) -> Report:
@@ -43,7 +46,7 @@ def killed(folder: Path, kills: int, seed: int = 0, rows: int = ROWS) -> Report:
         wanted[(folder / f"wanted{index}.parquet").read_bytes()] = "old" if index else "new"
     took = _seconds(folder)
     found: Counter[str] = Counter()
-    broken, index = 0, 0
+    broken, index, left = 0, 0, 0
     (folder / "out.parquet").write_bytes(next(iter(wanted)))
     for _ in range(kills):
         before, index = (folder / "out.parquet").read_bytes(), 1 - index
@@ -58,8 +61,10 @@ def killed(folder: Path, kills: int, seed: int = 0, rows: int = ROWS) -> Report:
         process.wait()
         after = (folder / "out.parquet").read_bytes()
         broken += after not in wanted
+        left += any(folder.glob(PARTS))
         found["the old one" if after == before else "the new one"] += 1
-    return Report(kills, found, broken, len(list(folder.glob(".isoloss-*.part"))))
+    _start(folder, 0, "next.parquet").wait()
+    return Report(kills, found, broken, left, len(list(folder.glob(PARTS))))
 
 
 def _table(path: Path, rows: int, seed: int) -> None:
@@ -88,9 +93,9 @@ def _seconds(folder: Path) -> float:
 
 def _wait_for_part(folder: Path, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE
-    known = set(folder.glob(".isoloss-*.part"))
+    known = set(folder.glob(PARTS))
     while process.poll() is None and time.monotonic() < until:
-        if set(folder.glob(".isoloss-*.part")) - known:
+        if set(folder.glob(PARTS)) - known:
             return
         time.sleep(0.0005)
 
@@ -103,12 +108,13 @@ def main(kills: int = 0) -> None:
         ["the old file, whole", report.whole["the old one"]],
         ["the new file, whole", report.whole["the new one"] - report.broken],
         ["neither", report.broken],
-        ["unfinished files beside it, which nobody reads", report.left_over],
+        ["an unfinished file beside it, which nobody reads", report.left_over],
+        ["unfinished files after the next command", report.left_after],
     ]
     print(table(["after the kill", "times"], rows), "\n")
-    if report.broken:
-        raise SystemExit("a file is broken")
+    if report.broken or report.left_after:
+        raise SystemExit("a file is broken, or what was not finished stays")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*asked(__doc__, sys.argv[1:], int))

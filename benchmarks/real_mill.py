@@ -1,13 +1,17 @@
 """The trainer as a mill for the study of killed sweeps: small models in two precisions, trunks with
 branches, quantised after.
 
-``python -m benchmarks.sweep_killed benchmarks.real_mill:small 30 11``
+``python -m benchmarks.real_mill [KILLS [SECONDS]]`` kills its sweep so often, within so many
+seconds of a start or of work, as `benchmarks.sweep_killed` does with any mill.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
+from benchmarks.sweep_killed import main
+from benchmarks.timing import asked
 from isoloss.lm import Recipe
 from isoloss.lm.sweeps import jobs_of, tasks_of
 from isoloss.runs import Grid, Task
@@ -29,3 +33,8 @@ def small() -> list[Task]:
     """
     tasks = tasks_of(jobs_of(GRID, recipe=Recipe(validation=128)), ["w3", "w4@gptq"])
     return [replace(task, work=replace(task.work, every=EVERY)) for task in tasks]
+
+
+if __name__ == "__main__":
+    kills, within = asked(__doc__, sys.argv[1:], int, float) + [30, 11.0][len(sys.argv) - 1 :]
+    main(("benchmarks.real_mill:small", kills, within))

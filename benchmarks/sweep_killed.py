@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.timing import repeats, table
+from benchmarks.timing import asked, repeats, table
 from isoloss.runs import Runs, Store, StoreError, TaskState, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -225,7 +225,9 @@ def _study(mill: str, kills: int, within: float) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--sweep"]:
         sweep(_tasks(sys.argv[2]), sys.argv[3], workers=int(sys.argv[4]))
-    elif sys.argv[1:]:
-        main((sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    elif given := asked(__doc__, sys.argv[1:], str, int, float):
+        if len(given) < 3:
+            raise SystemExit("give a mill, kills and seconds, or nothing for all; see --help")
+        main(tuple(given))
     else:
         main()

@@ -39,3 +39,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def repeats(default: int) -> int:
     """How often a study repeats, from ISOLOSS_REPEATS where that is set."""
     return int(os.environ.get("ISOLOSS_REPEATS", default))
+
+
+def asked(usage: str | None, words: Sequence[str], *kinds: Callable[[str], Any]) -> list[Any]:
+    """The words after the name of a study, each of its kind; more may be left out than given.
+
+    ``--help`` prints the usage, the text of the study, and what cannot be read is one sentence.
+    """
+    if {"-h", "--help"} & set(words):
+        print((usage or "").strip())
+        raise SystemExit
+    if len(words) > len(kinds):
+        raise SystemExit(f"{words[len(kinds)]!r} is one word too many; --help says what there is")
+    found = []
+    for kind, word in zip(kinds, words, strict=False):
+        try:
+            found.append(kind(word))
+        except ValueError:
+            said = f"{word!r} is no number; --help says what is accepted"
+            raise SystemExit(said) from None
+    return found

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.timing import table
+from benchmarks.timing import asked, table
 from benchmarks.toy_mill import toys
 from isoloss.runs import sweep
 
@@ -78,4 +78,4 @@ if __name__ == "__main__":
             raise SystemExit(f"not every task was done once: {found}")
         print(time.perf_counter() - began)
     else:
-        main(*map(int, sys.argv[1:]))
+        main(*asked(__doc__, sys.argv[1:], int))

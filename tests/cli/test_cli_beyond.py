@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import isoloss as il
+from isoloss.__main__ import Keyboard
 from isoloss.cli.output import show_json
 from isoloss.cli.refusing import extra_of, in_one_sentence, sentence
 from isoloss.runs.sweeps.progress import Progress
@@ -144,3 +145,51 @@ def test_an_interrupt_is_one_sentence(tmp_path: Path, when: str) -> None:
     said = process.communicate()[1].strip().splitlines()
     assert said == ["stopped: interrupted; what was finished and saved is whole"]
     assert process.returncode == 130
+
+
+KEYS = {
+    "while the first is being put in order": """
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+""",
+    "where Python raises nothing": """
+    class Callback:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+    Callback()
+    threading.Event().wait(30)
+    print("not heard")
+""",
+}
+
+
+@pytest.mark.parametrize("when", KEYS)
+def test_a_second_interrupt_breaks_nothing_off_and_none_is_lost(tmp_path: Path, when: str) -> None:
+    code = (
+        f"import signal, threading, isoloss.cli, isoloss.__main__ as front\ndef run():{KEYS[when]}"
+    )
+    code += "isoloss.cli.main = run\nfront.main()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "stopped: interrupted; what was finished and saved is whole"
+    assert (done.stdout, done.stderr.strip(), done.returncode) == ("", said, 130)
+
+
+def test_the_fifth_interrupt_ends_what_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    keyboard = Keyboard()
+    with pytest.raises(KeyboardInterrupt):
+        keyboard(signal.SIGINT, None)
+    for _ in range(3):
+        keyboard(signal.SIGINT, None)
+    assert ended == []
+    keyboard(signal.SIGINT, None)
+    assert ended == [130]

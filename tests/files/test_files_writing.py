@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isoloss.files import FilesError, check_target, write
+from isoloss.files import FilesError, check_target, parts, write
 
 
 def _full(path: Path) -> None:
@@ -121,3 +121,53 @@ def test_a_target_that_cannot_be_is_refused_before_any_work(name, message, tmp_p
         check_target(tmp_path / name, endings=endings)
     assert "\0" not in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+LEFT = """
+import os, signal, sys
+from pathlib import Path
+from isoloss.files import write
+def killed(part):
+    part.write_text("half")
+    print(part.name, flush=True)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+write(Path(sys.argv[1]) / "a", killed, force=True)
+"""
+
+
+@pytest.mark.parametrize("fate", ["killed", "alive"])
+@pytest.mark.skipif(sys.platform == "win32", reason="no file is locked there")
+def test_the_next_write_removes_what_a_killed_one_left_and_nothing_else(
+    fate, tmp_path: Path
+) -> None:
+    write(tmp_path / "a", "old")
+    others = {f".isoloss-{'0' * 8}-{'0' * 16}.part", ".isoloss-0.part", "b.part"}
+    for name in others:  # of another machine, of an older isoloss, of somebody else
+        (tmp_path / name).write_text("theirs")
+    words = [sys.executable, "-c", LEFT, str(tmp_path), fate]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        part = writer.stdout.readline().strip()
+        if fate == "killed":
+            writer.wait()
+        assert set(os.listdir(tmp_path)) == {"a", part, *others}
+        write(tmp_path / "b", "new")
+        left = {part} if fate == "alive" else set()
+        assert set(os.listdir(tmp_path)) == {"a", "b", *left, *others}
+        writer.communicate()
+    assert (tmp_path / "a").read_text() == ("old" if fate == "killed" else "half")
+
+
+def test_a_file_that_another_process_takes_for_left_over_is_made_anew(
+    monkeypatch, tmp_path
+) -> None:
+    answers = iter((False, True, True))
+    monkeypatch.setattr(parts, "_locked", lambda _: next(answers))
+    taken = []
+    write(tmp_path / "a", lambda part: taken.append(part) or part.write_text("new"))
+    assert (tmp_path / "a").read_text() == "new"
+    assert len(taken) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isoloss.linear import SGD, Regression, Scales, excess_risk, risk_by_direction
+from isoloss.linear import SGD, Regression, Scales, excess_risk, risk_by_direction, sample_risk
 
 PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ({"dim": 0}, "dim is 0; accepted is a whole number of at least 1"),
@@ -158,6 +158,8 @@ def test_what_does_not_fit_in_memory_is_refused_before_work() -> None:
         ValueError, match=r"a sketch of 1000000 rows of 2000000 features needs about \S+ GB"
     ):
         excess_risk(Regression(2 * 10**6, sketch=10**6), SGD(10))
+    with pytest.raises(ValueError, match=r"^an array of each of the 10+ coordinates needs about"):
+        sample_risk(Regression(10**12), SGD(10))
 
 
 @pytest.mark.parametrize(("schedule", "method"), [("cosine", "exact"), ("constant", "steps")])

@@ -1,19 +1,19 @@
 """The one way a file is written: whole or not at all, and never over another unless told to.
 
 The content goes to a new file in the same folder, is flushed to the disk and takes the name in one
-step, so that a full disk, a signal or a lost machine leaves what stood there before. Only the new
-file is ever removed.
+step, so that a full disk, a signal or a lost machine leaves what stood there before. Only such new
+files are ever removed: one's own, and those that writers left who were killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from isoloss.files.parts import new_part, remove_left
 from isoloss.files.problems import FilesError, reason, shown
 
 #: What goes into a file: its bytes, its text (UTF-8), or a function that writes to a path.
@@ -126,15 +126,11 @@ def _beside(target: Path) -> Iterator[tuple[Path, Path]]:
     """The target and a new empty file in its folder, which is removed unless it took the target's
     name.
     """
-    part = target.with_name(f".isoloss-{secrets.token_hex(8)}.part")
-    # O_EXCL: the name is ours alone, so removing it removes nobody else's file.
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
+    remove_left(target.parent)
+    with new_part(target.parent) as part:
         if target.exists():
             part.chmod(stat.S_IMODE(target.stat().st_mode))
         yield target, part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _fill(path: Path, content: Content) -> None:

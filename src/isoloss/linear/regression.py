@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoloss.files import shown_value
-from isoloss.linear.checks import finite, in_range, one_of, whole
+from isoloss.linear.checks import finite, fits_in_memory, in_range, one_of, whole
 
 Array = NDArray[np.float64]
 Site = Literal["after", "before"]
+#: Arrays of all coordinates that a computation has beside one another: spectrum, target, means.
+_ARRAYS = 8
 _TARGETS = "a number, an array of dim numbers, 'isotropic' or 'source 1.5'"
 
 
@@ -248,12 +250,21 @@ class Regression:
     @property
     def lam(self) -> Array:
         """The eigenvalues of H = E x x', (dim,)."""
-        return self.lam_at(np.arange(1.0, self.dim + 1))
+        return self.lam_at(self._indices())
 
     @property
     def target_squares(self) -> Array:
         """E w*_i^2, (dim,)."""
-        return self.target_squares_at(np.arange(1.0, self.dim + 1))
+        return self.target_squares_at(self._indices())
+
+    def _indices(self) -> Array:
+        """1 to dim. Raises ValueError where arrays of all coordinates do not fit in memory."""
+        fits_in_memory(
+            f"an array of each of the {self.dim} coordinates",
+            _ARRAYS * 8.0 * self.dim,
+            "use a smaller dim, or method 'exact', which needs no list of them",
+        )
+        return np.arange(1.0, self.dim + 1)
 
     def lam_at(self, index: Array) -> Array:
         """The eigenvalues at indices 1..dim; those of a power law also between them."""

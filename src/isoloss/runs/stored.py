@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import polars as pl
 
 from isoloss.files import shown, shown_value
 from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
-from isoloss.runs.database import quoted, reading
+from isoloss.runs.database import CHECKSUM, check, checksum, has_column, quoted, reading
 from isoloss.runs.problems import StoreError
 from isoloss.runs.run import Run
 
@@ -25,6 +25,8 @@ STORES = (".db", ".sqlite")
 #: The order of rows, whatever the order in which they were finished.
 ORDER = "params, tokens, precision, seed, key"
 NAMES = [name for name in BY_NAME if name != "key"]
+_LISTED = ", ".join(quoted(name) for name in NAMES)
+_INSERT = f"INSERT INTO rows (key, task, {_LISTED}) VALUES ({', '.join('?' * (len(NAMES) + 2))})"
 TEXTS = frozenset(BY_NAME) - NUMERIC
 #: Columns that tell of the machine and not of the run: another value is no other row.
 OF_THE_MACHINE = frozenset({"cost"})
@@ -32,15 +34,21 @@ OF_THE_MACHINE = frozenset({"cost"})
 
 def stored_frame(path: Path, keys: Iterable[str] | None = None) -> pl.DataFrame:
     """The finished rows of a store: sorted, or those of these keys in their order; StoreError for
-    no store, and for one that is damaged or holds what no sweep writes.
+    no store, and for one that is damaged, holds what no sweep writes, or was changed outside.
     """
     with reading(path) as base:
         check_whole(base, path)
-        found = {row["key"]: row for row in _rows(base, path)}
+        taken = CHECKSUM if has_column(base, "rows", CHECKSUM) else "NULL"
+        kept, found = {row["key"]: row for row in _rows(base, taken)}, {}
+        for key, row in kept.items():
+            found[key] = {name: _unpacked(row[name], name, key, path) for name in BY_NAME}
         for key, name, value in base.execute("SELECT key, name, value FROM extras ORDER BY rowid"):
             if key not in found or not isinstance(name, str):
                 raise _strange(path, "a further column", key, name)
             found[key][name] = _unpacked(value, name, key, path)
+            kept[key][name] = value
+    for key, row in kept.items():
+        check("rows", key, row.pop(CHECKSUM), _covered(row), path)
     rows = list(found.values()) if keys is None else [found[key] for key in keys if key in found]
     known = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
     names = [name for name in BY_NAME if name in known or name in REQUIRED]
@@ -90,22 +98,23 @@ def insert(base: sqlite3.Connection, task: str, row: Packed, path: Path) -> None
 
     Raises StoreError where the row that is there differs in any column but those of the machine.
     """
-    names = ", ".join(quoted(name) for name in NAMES)
-    there = base.execute(f"SELECT {names} FROM rows WHERE key = ?", (row.key,)).fetchone()
+    there = base.execute(f"SELECT {_LISTED} FROM rows WHERE key = ?", (row.key,)).fetchone()
     if there is not None:
         kept = dict(zip(NAMES, there, strict=True))
         kept |= dict(base.execute("SELECT name, value FROM extras WHERE key = ?", (row.key,)))
         _check_same(kept, {**row.values, **row.extra}, row.key, path)
         return
-    marks = ", ".join("?" * (len(NAMES) + 2))
-    base.execute(
-        f"INSERT INTO rows (key, task, {names}) VALUES ({marks})",
-        (row.key, task, *row.values.values()),
-    )
+    base.execute(_INSERT, (row.key, task, *row.values.values()))
     base.executemany(
         "INSERT INTO extras VALUES (?, ?, ?)",
         [(row.key, name, value) for name, value in row.extra.items()],
     )
+    # Of what SQLite kept: text columns turn numbers into text.
+    (kept,) = _rows(base, CHECKSUM, "WHERE key = ?", row.key)
+    kept |= dict(base.execute("SELECT name, value FROM extras WHERE key = ?", (row.key,)))
+    del kept[CHECKSUM]
+    taken = checksum(*_covered(kept)), row.key
+    base.execute(f"UPDATE rows SET {CHECKSUM} = ? WHERE key = ?", taken)
 
 
 def check_whole(base: sqlite3.Connection, path: Path) -> None:
@@ -146,18 +155,31 @@ def _told(value: Any, name: str, key: str, path: Path) -> str:
     return "nothing" if value is None else shown_value(_unpacked(value, name, key, path))
 
 
-def _rows(base: sqlite3.Connection, path: Path) -> Iterable[dict[str, Any]]:
-    names = ", ".join(quoted(name) for name in BY_NAME)
-    for row in base.execute(f"SELECT {names} FROM rows ORDER BY {ORDER}"):
-        values = dict(zip(BY_NAME, row, strict=True))
-        key = values["key"]
-        yield {name: _unpacked(value, name, key, path) for name, value in values.items()}
+def _rows(
+    base: sqlite3.Connection, taken: str, where: str = "", *values: Any
+) -> Iterator[dict[str, Any]]:
+    """Rows as SQLite keeps them, in order, each with its task and its checksum; taken: what SQL
+    gives for the checksum.
+    """
+    sql = f"SELECT key, task, {_LISTED}, {taken} FROM rows {where} ORDER BY {ORDER}"
+    for row in base.execute(sql, values):
+        yield dict(zip(("key", "task", *NAMES, CHECKSUM), row, strict=True))
+
+
+def _covered(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What the checksum of a row covers: its task, and all that is known, by name."""
+    return sorted((name, value) for name, value in row.items() if value is not None)
 
 
 def _packed(value: Any, name: str, key: str) -> Any:
-    """The value as SQLite keeps it; NaN, which it knows no number for, as its eight bytes."""
+    """The value as SQLite keeps it; NaN, which it knows no number for, as its eight bytes.
+
+    A number in a column of text is text, as SQLite has it, and the same when it comes again.
+    """
     value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float):
+    if name in TEXTS and isinstance(value, int | float) and value == value:
+        return str(value)
+    if isinstance(value, float) and name not in TEXTS:
         return struct.pack("<d", value) if value != value else value
     if value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63):
         return value

@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import isoloss as il
@@ -87,6 +88,57 @@ def test_a_task_with_values_that_no_sweep_writes_is_refused(tmp_path):
     with pytest.raises(StoreError, match=r"has a task 't' with values that no sweep writes"):
         store.tasks()
     assert len(store.runs()) == 1
+
+
+CHANGED = {
+    "a loss": ("UPDATE rows SET loss = loss - 0.25", "row 'r0'"),
+    "a precision": ("UPDATE rows SET precision = 'w3'", "row 'r0'"),
+    "the task of a row": ("UPDATE rows SET task = 't2'", "row 'r0'"),
+    "the last bit": ("UPDATE extras SET value = 0.5000000000000001", "row 'r0'"),
+    "a lost column": ("DELETE FROM extras", "row 'r0'"),
+    "a column that names a field": ("INSERT INTO extras VALUES ('r0', 'loss', 3.0)", "row 'r0'"),
+    "a state": ("UPDATE tasks SET state = 'done'", "task 't'"),
+    "work spent": ("UPDATE tasks SET seconds = 1", "task 't'"),
+    "a sentence": ("UPDATE notes SET said = 'all is well'", "note 1"),
+}
+
+
+def everything(store: Store) -> tuple:
+    return store.runs(), store.tasks(), store.notes()
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_a_value_changed_outside_is_noticed_and_accepted_as_the_sentence_says(tmp_path, kind):
+    sql, what = CHANGED[kind]
+    store = store_with(tmp_path / "runs.db", "SELECT 1")
+    store.say("t", "the loss is high")
+    before = everything(store)
+    with closing(sqlite3.connect(store.path)) as base:
+        base.executescript(sql)
+    with pytest.raises(StoreError) as error:
+        everything(store)
+    assert str(error.value).startswith(f"{what} of '{store.path}' was changed outside isoloss: ")
+    with closing(sqlite3.connect(store.path)) as base, base:
+        assert base.execute(str(error.value).split('"')[1]).rowcount == 1
+    assert everything(store) != before or kind == "the task of a row"
+
+
+def test_a_write_of_ours_hides_no_change_of_others(tmp_path):
+    store = store_with(tmp_path / "runs.db", "UPDATE tasks SET label = 'task u'")
+    store.fail("t", "no memory", "sweep:1")
+    with pytest.raises(StoreError, match=r"task 't' of '.*' was changed outside isoloss"):
+        store.tasks()
+
+
+def test_rows_keep_their_checksum_whatever_values_came(tmp_path):
+    store, odd = Store(tmp_path / "runs.db"), (True, 7, 1e22, np.float32(0.1), np.int64(3), "a\0b")
+    for _ in range(2):  # the same again is harmless
+        for k, value in enumerate(odd):
+            row = Run(1e6, 2e7, "w4", 3.25, corpus=value, key=f"r{k}")  # a column of text
+            store.add("t", row, more=value)
+    assert store.runs()["corpus"][1] == "7"
+    with pytest.raises(StoreError, match="column 'corpus' of row x has nan; accepted are numbers"):
+        store.add("t", Run(1e6, 2e7, "w4", 3.25, corpus=float("nan"), key="x"))
 
 
 def test_tables_of_somebody_else_beside_ours_are_left_alone(tmp_path):

@@ -8,13 +8,13 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, assert_never, get_args
+from typing import Any, Literal, TypeVar, assert_never, get_args
 
 from isoloss.files import shown, shown_value
-from isoloss.runs.database import SCHEMA, reading, schema_of, writing
+from isoloss.runs.database import CHECKSUM, COVERED, check, has_column, reading, writing
 from isoloss.runs.intake import Origin, checked
 from isoloss.runs.problems import StoreError, StoreUnwritable
 from isoloss.runs.run import Run
@@ -28,9 +28,7 @@ STALE = 60.0
 State = Literal["waiting", "running", "done", "failed"]
 #: An attempt at a task, and how often it was heard of: what a claim that takes it over must name.
 Stamp = tuple[str | None, int]
-_COLUMNS = (
-    "key, label, state, claim, owner, beat, share, loss, reason, traceback, flops, memory, seconds"
-)
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,7 @@ class Store:
         number.
         """
         with reading(self.path) as base:
-            return base.execute(
-                "SELECT id, task, said FROM notes WHERE id > ? ORDER BY id", (after,)
-            ).fetchall()
+            return self._kept(base, "notes", lambda *note: note, "WHERE id > ? ORDER BY id", after)
 
     # ---- what a sweep and its workers write
     def enter(self, tasks: Sequence[Task]) -> None:
@@ -271,9 +267,28 @@ class Store:
             base.execute("INSERT INTO notes (task, said) VALUES (?, ?)", (task, sentence))
 
     def _states(self, base: sqlite3.Connection, where: str = "", *values: str) -> list[TaskState]:
-        beats = "beats" if schema_of(base) >= SCHEMA else "0"
-        rows = base.execute(f"SELECT {_COLUMNS}, {beats} FROM tasks {where}", values)
-        return [_checked_state(TaskState(*row), self.path) for row in rows]
+        return self._kept(
+            base, "tasks", lambda *row: _checked_state(TaskState(*row), self.path), where, *values
+        )
+
+    def _kept(
+        self,
+        base: sqlite3.Connection,
+        table: str,
+        made: Callable[..., _Made],
+        where: str,
+        *values: object,
+    ) -> list[_Made]:
+        """What is made of tasks or of notes, all columns of each, which fit their checksum."""
+        # What older stores do not have: heartbeats, and checksums.
+        there = [name if has_column(base, table, name) else "0" for name in COVERED[table]]
+        taken = CHECKSUM if has_column(base, table, CHECKSUM) else "NULL"
+        found = []
+        rows = base.execute(f"SELECT {', '.join(there)}, {taken} FROM {table} {where}", values)
+        for *row, taken in rows.fetchall():
+            found.append(made(*row))
+            check(table, row[0], taken, row, self.path)
+        return found
 
     def __str__(self) -> str:
         if not self.path.exists():

@@ -23,11 +23,12 @@ from typing import TypeVar
 
 from isoloss.files import shown, shown_value
 from isoloss.runs.columns import COLUMNS
+from isoloss.runs.database.checksums import CHECKSUM, keep_fresh
 from isoloss.runs.problems import StoreError, StoreUnwritable
 
-#: The version of the tables below, kept as user_version (2: heartbeats are counted); and "isol",
-#: by which a store is known.
-SCHEMA = 2
+#: The version of the tables below, kept as user_version (2: heartbeats are counted; 3: checksums);
+#: and "isol", by which a store is known.
+SCHEMA = 3
 APPLICATION = 0x69736F6C
 #: Seconds that a transaction waits for another one to end.
 PATIENCE = 60.0
@@ -39,6 +40,7 @@ _A_LITTLE = 1 << 16
 _ROWS = {"key": "TEXT PRIMARY KEY", "task": "TEXT NOT NULL"}
 _ROWS |= {c.name: "" for c in COLUMNS if c.kind != "text"}
 _ROWS |= {c.name: "TEXT" for c in COLUMNS if c.kind == "text" and c.name != "key"}
+_ROWS |= {CHECKSUM: "TEXT"}
 #: Every table of a store: its columns with their types.
 TABLES: Mapping[str, Mapping[str, str]] = {
     "tasks": {
@@ -56,13 +58,24 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "memory": "REAL",
         "seconds": "REAL NOT NULL DEFAULT 0",
         "beats": "INTEGER NOT NULL DEFAULT 0",
+        CHECKSUM: "TEXT",
     },
     "rows": _ROWS,
     "extras": {"key": "TEXT", "name": "TEXT", "value": "", "PRIMARY": "KEY (key, name)"},
-    "notes": {"id": "INTEGER PRIMARY KEY", "task": "TEXT NOT NULL", "said": "TEXT NOT NULL"},
+    "notes": {
+        "id": "INTEGER PRIMARY KEY",
+        "task": "TEXT NOT NULL",
+        "said": "TEXT NOT NULL",
+        CHECKSUM: "TEXT",
+    },
 }
-#: What schema 1 did not have: table and column.
-_SINCE_2 = ("tasks", "beats")
+#: Columns that older schemas did not have, and the first that has them.
+_SINCE = {("tasks", "beats"): 2} | {(name, CHECKSUM): 3 for name in ("tasks", "rows", "notes")}
+#: What the checksums of tables whose rows change cover: all that is kept of a task, or of a note.
+COVERED = {
+    name: tuple(column for column in TABLES[name] if column != CHECKSUM)
+    for name in ("tasks", "notes")
+}
 #: File systems of several machines. The log of WAL has an index in memory, which is one machine's;
 #: there SQLite's older journal is used, which needs nothing but locks.
 NETWORKED = frozenset(
@@ -171,9 +184,11 @@ def _begun(path: Path, make: bool) -> sqlite3.Connection:
             base.execute(f"PRAGMA application_id = {APPLICATION}")
             base.execute(f"PRAGMA user_version = {SCHEMA}")
         elif schema_of(base) < SCHEMA:
-            table, column = _SINCE_2
-            base.execute(f"ALTER TABLE {table} ADD COLUMN {column} {TABLES[table][column]}")
+            for table, column in _SINCE:
+                if not has_column(base, table, column):
+                    base.execute(f"ALTER TABLE {table} ADD COLUMN {column} {TABLES[table][column]}")
             base.execute(f"PRAGMA user_version = {SCHEMA}")
+        keep_fresh(base, COVERED)
     except BaseException:
         base.close()
         raise
@@ -236,6 +251,11 @@ def schema_of(base: sqlite3.Connection) -> int:
     return int(schema)
 
 
+def has_column(base: sqlite3.Connection, table: str, column: str) -> bool:
+    """Whether the table of this store has a column, which older ones may not."""
+    return any(name == column for _, name, *_ in base.execute(f"PRAGMA table_info({table})"))
+
+
 def _make_tables(base: sqlite3.Connection) -> None:
     for table, columns in TABLES.items():
         words = ", ".join(
@@ -270,7 +290,8 @@ def _check_ours(base: sqlite3.Connection, path: Path, schema: int) -> None:
             for _, name, kind, _, _, _, hidden in base.execute(f"PRAGMA table_xinfo({table})")
         }
         for name, kind in columns.items():
-            if name == "PRIMARY" or (schema < SCHEMA and (table, name) == _SINCE_2):
+            since = _SINCE.get((table, name), 0)
+            if name == "PRIMARY" or (schema < since and name not in found):
                 continue
             if found.get(name) != (kind.partition(" ")[0], 0):
                 raise _not_as_made(
