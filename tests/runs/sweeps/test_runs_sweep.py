@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 
 from isoloss.runs import Run, Store, StoreError, Task, outlook, read, sweep
-from isoloss.runs import database as database_module
+from isoloss.runs.database import store_file as database_module
 from isoloss.runs.sweeps import crew as crew_module
 from isoloss.runs.sweeps import progress as progress_module
 from isoloss.runs.sweeps import working as working_module
