@@ -158,7 +158,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._source(tensor) if own is None else (own,)
 
     def _source(self, tensor: Tensor) -> tuple[str, ...]:
-        return self._from[tensor] if tensor in self._from else ()
+        found: tuple[str, ...] = self._from.get(tensor, ())  # type: ignore[no-untyped-call]
+        return found
 
     def _name(self, tensor: Tensor) -> str | None:
         known = self._named.get(_memory(tensor))
