@@ -8,8 +8,10 @@ training (rounding), and by a method when the model is quantised for serving (af
 
 from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.after import (
+    Calibrated,
     Calibration,
     Degradation,
+    Moments,
     PostMethod,
     Predictions,
     Windows,
@@ -50,11 +52,11 @@ from isoloss.lm.training import (
 
 # fmt: off
 __all__ = [
-    "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation", "Entropy",
-    "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError", "PostMethod",
-    "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained", "Windows", "corpus_of",
-    "degradation", "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "load_hub",
-    "model_of", "post_key", "post_precision", "post_run", "quantise", "quantised",
-    "register_method", "register_rule", "train", "train_one", "windows",
+    "Calibrated", "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation",
+    "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError",
+    "Moments", "PostMethod", "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained",
+    "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
+    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
+    "quantised", "register_method", "register_rule", "train", "train_one", "windows",
 ]
 # fmt: on

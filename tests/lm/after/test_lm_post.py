@@ -142,7 +142,7 @@ def test_a_tied_head_is_rounded_with_the_embedding() -> None:
 # ---- GPTQ through the model
 def test_gptq_takes_inputs_from_the_layers_already_rounded() -> None:
     before, calibration = model(), tokens()
-    after = quantised(before, "w3@gptq a8", calibration)
+    after = quantised(before, "w3@gptq_sequential a8", calibration)
     step_by_step = quantised(before, "a8")
     for k, block in enumerate(step_by_step.blocks):
         for name in MATRICES:
@@ -294,9 +294,9 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
         ("g4", "serving has no part 'g' ('fp -> g4'); it has w a kv q"),
         ("d:int4", "serving has no part 'd'"),
         (
-            "w4@awq",
-            "unknown method after training 'awq'; accepted are gptq, rtn, and your own with "
-            "--use or il.use (in 'fp -> w4@awq')",
+            "w4@spqr",
+            "unknown method after training 'spqr'; accepted are awq, gptq, gptq_sequential, "
+            "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@spqr')",
         ),
         (
             "a8@gptq",

@@ -138,7 +138,7 @@ def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
     [
         ([], r"post is \[\]"),
         (["w4", "w4"], "several different ones"),
-        (["w4", "w3@awq"], "unknown method after training 'awq'"),
+        (["w4", "w3@spqr"], "unknown method after training 'spqr'"),
         ("w8 -> w4", "has an arrow"),
     ],
 )

@@ -34,7 +34,7 @@ def quantise(
             "--post",
             metavar="P,P...",
             help="Precisions to serve in, as w4,w3/32@gptq,'w4 a8 kv8'; methods are @rtn "
-            "(to nearest) and @gptq.",
+            "(to nearest), @gptq, @awq and @hqq.",
             show_default=False,
         ),
     ],
@@ -78,6 +78,16 @@ def quantise(
             least=1,
         ),
     ] = 128,
+    draws: Annotated[
+        int,
+        count(
+            "--draws",
+            MEASURED,
+            "How often other sequences are drawn for them; gaps are means, and their errors hold "
+            "the spread.",
+            least=1,
+        ),
+    ] = 1,
     trained_on: Annotated[
         str | None,
         typer.Option(
@@ -114,7 +124,7 @@ def quantise(
             what,
             wanted,
             corpus=text,
-            calibration=il.lm.Calibration(calibration),
+            calibration=il.lm.Calibration(calibration, draws=draws),
             trained_on=trained_on,
             callback=tick,
         )
@@ -154,12 +164,28 @@ def _section(runs: Runs, what: str) -> Any:
     keep = [i for i in range(len(head)) if head[i] or any(row[i] for row in rows if i < len(row))]
     title = f"{len(runs)} quantised models of {what}"
     line = f"nats a token on {runs['eval_set'][0]}; standard errors over sequences"
+    lines = (line, *_left_alone(runs))
     return il.fits.Section(
         title,
-        (line,),
+        lines,
         tuple(head[i] for i in keep),
         tuple(tuple(row[i] for i in keep) for row in rows),
     )
+
+
+def _left_alone(runs: Runs) -> list[str]:
+    """Which rows have weights that stayed as they were, embedding and head apart."""
+    if "rounded_share" not in runs.columns:
+        return []
+    shares = {
+        str(precision).rpartition("-> ")[2]: share
+        for precision, share in zip(runs["precision"], runs["rounded_share"], strict=True)
+        if share < 1
+    }
+    return [
+        f"{precision} rounds {share:.2%} of the weights outside embedding and head"
+        for precision, share in shares.items()
+    ]
 
 
 def _count(value: float) -> str:

@@ -2,13 +2,17 @@
 
 A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised``
 reads what serving names, gives every matrix its format and method, and rounds: a model of ours part
-by part (post_training.py), any other by its linear layers (linear_layers.py), methods that are
-calibrated on the inputs that layer_by_layer.py hands them. ``degradation`` measures the loss and
-the divergence of predictions, ``post_run`` makes a row of it, ``quantise`` a table.
+by part (post_training.py), any other (any_model.py) by what tokens meet in it, with all its weights
+accounted for (accounting.py, products.py). Methods that are calibrated see inputs by
+calibrating.py.
+``degradation`` measures the loss and the divergence of predictions, ``post_run`` makes a row of it,
+``quantise`` a table.
 """
 
+from isoloss.lm.after.calibrating import Calibrated
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
 from isoloss.lm.after.hub import Windows, load_hub, windows
+from isoloss.lm.after.moments import Moments
 from isoloss.lm.after.post_method import (
     PostMethod,
     calibrated_methods,
@@ -22,8 +26,8 @@ from isoloss.lm.after.quantising import quantise
 
 # fmt: off
 __all__ = [
-    "Calibration", "Degradation", "PostMethod", "Predictions", "Windows", "calibrated_methods",
-    "degradation", "know_methods", "load_hub", "own_methods", "post_key", "post_precision",
-    "post_run", "quantise", "quantised", "register_method", "windows",
+    "Calibrated", "Calibration", "Degradation", "Moments", "PostMethod", "Predictions", "Windows",
+    "calibrated_methods", "degradation", "know_methods", "load_hub", "own_methods", "post_key",
+    "post_precision", "post_run", "quantise", "quantised", "register_method", "windows",
 ]
 # fmt: on

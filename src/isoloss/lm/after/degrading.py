@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,19 @@ class Degradation:
             f"{self.gap_se:.2g}, "
             f"KL {self.kl:.3g} +- {self.kl_se:.2g} nats a token"
         )
+
+
+def pooled(draws: Iterable[Degradation]) -> Degradation:
+    """The mean of one model quantised several times on other draws of calibration.
+
+    The square of an error is that of the validation tokens, which all draws share, and the variance
+    of the mean over draws. One draw is as it is.
+    """
+    each = np.array([astuple(found) for found in draws])
+    means, errors = each[:, ::2].mean(0), each[:, 1::2]
+    spread = each[:, ::2].var(0, ddof=1) / len(each) if len(each) > 1 else 0.0
+    total = np.sqrt((errors**2).mean(0) + spread)
+    return Degradation(*(float(x) for pair in zip(means, total, strict=True) for x in pair))
 
 
 @dataclass(frozen=True, eq=False)

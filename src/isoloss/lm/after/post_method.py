@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from isoloss.files import Registry
 from isoloss.formats import Format
+from isoloss.lm.after.moments import Moments
 from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.shape import ModelError
 
-Sees = Literal["nothing", "hessian", "inputs"]
+Sees = Literal["nothing", "hessian", "inputs", "moments"]
+#: What a method that sees more than nothing is given.
+Seen = Tensor | Moments
 #: The method of a format that names none.
 NEAREST = "rtn"
 
@@ -41,14 +44,21 @@ class PostMethod:
         without a method; seen: what `sees` says.
     sees
         What of the calibration inputs X, shape (tokens, inputs), it is given: "nothing" (seen is
-        None), "hessian" (H = 2 X^T X in float64, (inputs, inputs)) or "inputs" (X itself, at least
-        in float32).
+        None), "hessian" (H = 2 X^T X in float64, (inputs, inputs)), "moments" (H and the sizes of
+        inputs, see `Moments`) or "inputs" (X itself, at least in float32).
     layer_by_layer
-        True: X is what the layers before give once they are rounded. False: what they give with
-        their weights as they were trained (an embedding that is named, and activations, are rounded
-        in both). Unused where it sees nothing.
+        True: X is what the layers before give once they are rounded, found anew for every format.
+        False: what they give with their weights as they were trained (an embedding that is named,
+        and activations, are rounded in both), found once for all formats. Unused where it sees
+        nothing.
+    together
+        Whether matrices of one format that take the same input are given to it as one, below each
+        other, such as the queries, keys and values of a block; it sees inputs as they were trained.
     refusal
         Why a format cannot be rounded by it, as the end of a sentence, or None.
+    draws
+        Whether `round` takes a fourth argument `random`, a torch.Generator, to which formats that
+        round at random ('~sr') are left.
     run_time
         Whether activations, keys, values and queries may name it. They are rounded to nearest as
         they come, so a method that does more to weights says False.
@@ -60,10 +70,12 @@ class PostMethod:
     """
 
     name: str
-    round: Callable[[Tensor, Format, Tensor | None], Tensor]
+    round: Callable[[Tensor, Format, Any], Tensor]
     sees: Sees = "nothing"
     layer_by_layer: bool = True
+    together: bool = False
     refusal: Callable[[Format], str | None] = _takes_all
+    draws: bool = False
     run_time: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +89,12 @@ class PostMethod:
             raise ModelError(
                 f"the method '{self.name}' sees {self.sees!r}; accepted are "
                 f"{', '.join(get_args(Sees))}"
+            )
+
+        if self.together and (self.sees == "nothing" or self.layer_by_layer):
+            raise ModelError(
+                f"the method '{self.name}' takes matrices of one input together; it says what it "
+                "sees, and layer_by_layer=False"
             )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Precision
-from isoloss.lm.after.degrading import Degradation, Predictions, degradation
+from isoloss.lm.after.calibrating import Calibrated
+from isoloss.lm.after.degrading import Degradation, Predictions, degradation, pooled
 from isoloss.lm.after.post_method import calibrated_methods, label_of
-from isoloss.lm.after.post_training import check_post, quantised
+from isoloss.lm.after.post_training import check_post, quantised, rounded_share
 from isoloss.lm.after.serving_weights import served
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus, Language
@@ -39,6 +41,10 @@ class Calibration:
         How many, 1 or more.
     seed
         Of the stream; the default lies above the seeds of runs.
+    draws
+        How often other sequences are drawn, and other random numbers where weights are rounded by
+        them: loss and gap are means over the draws, whose spread is part of their standard errors.
+        A single draw has no spread, so that its errors are of the validation tokens alone.
 
     Raises
     ------
@@ -48,14 +54,26 @@ class Calibration:
 
     sequences: int = 128
     seed: int = CALIBRATION_SEED
+    draws: int = 1
 
     def __post_init__(self) -> None:
         check_whole("calibration on sequences", self.sequences, 1)
         check_whole("seed", self.seed)
+        check_whole("draws of calibration", self.draws, 1)
 
-    def tokens(self, corpus: Corpus) -> Tensor:
-        """The tokens, shape (sequences, context)."""
-        return torch.from_numpy(corpus.batch(0, self.sequences, self.seed)[:, :-1].copy())
+    def tokens(self, corpus: Corpus, draw: int = 0) -> Tensor:
+        """The tokens of a draw, shape (sequences, context)."""
+        drawn = corpus.batch(0, self.sequences, self.seed + draw)
+        return torch.from_numpy(drawn[:, :-1].copy())
+
+    def drawn(self, corpus: Corpus) -> tuple[Calibrated, ...]:
+        """The tokens of every draw, which keep what they show of a model for all precisions."""
+        return tuple(Calibrated(self.tokens(corpus, k)) for k in range(self.draws))
+
+    def settings(self) -> dict[str, int]:
+        """What tells it from others."""
+        found = asdict(self)
+        return found if self.draws > 1 else {k: v for k, v in found.items() if k != "draws"}
 
 
 def post_key(
@@ -65,9 +83,14 @@ def post_key(
     trained.
     """
     precision, looked_at = Precision.parse(precision), None
-    if calibrated_methods(precision.serve.values()):
-        looked_at = asdict(calibration or Calibration())
-    return key_of({"run": run_key, "precision": str(precision), "calibration": looked_at})
+    methods = calibrated_methods(precision.serve.values())
+    calibration = calibration or Calibration()
+    if methods or (calibration.draws > 1 and _is_drawn(precision)):
+        looked_at = calibration.settings()
+    known = {"run": run_key, "precision": str(precision), "calibration": looked_at}
+    # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
+    as_trained = any(not method.layer_by_layer for method in methods)
+    return key_of(known | ({"inputs": "as trained"} if as_trained else {}))
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
@@ -88,6 +111,7 @@ def post_run(
     calibration: Calibration | None = None,
     before: Predictions | None = None,
     recipe: Recipe | None = None,
+    seen: Sequence[Calibrated] | None = None,
 ) -> tuple[Run, dict[str, float]]:
     """Quantise the model of a run, and make the row of it.
 
@@ -109,13 +133,17 @@ def post_run(
         The model's own predictions of `tokens`, which spare computing them for every `post`.
     recipe
         The recipe of training, for the dtype of products.
+    seen
+        What `calibration.drawn(corpus)` gave, where further precisions of this very model are to be
+        answered from it.
 
     Returns
     -------
     run : Run
         The row after quantising: its parent, key, method, loss and status.
     columns : dict
-        gap, gap_se, kl and kl_se in nats a token; empty where the loss is no number.
+        gap, gap_se, kl and kl_se in nats a token, which are left out where the loss is no number;
+        rounded_share, of the weights outside embedding and head.
 
     Raises
     ------
@@ -143,15 +171,34 @@ def post_run(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    sees = calibration.tokens(corpus or Language()) if calibrated_methods(formats) else None
-    small = quantised(model, post, sees)
-    found = degradation(before or model, small, tokens, recipe)
+    share = {"rounded_share": rounded_share(model, precision)}
+    found = pooled(
+        degradation(before or model, quantised(model, post, each, draw=k), tokens, recipe)
+        for k, each in enumerate(_draws(precision, calibration, corpus or Language(), seen))
+    )
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):
         return replace(
             row, status="diverged", reason=f"the loss after quantising is {found.loss}"
-        ), {}
-    return replace(row, status="ok" if run.status == "unfinished" else run.status), _columns(found)
+        ), share
+    status = "ok" if run.status == "unfinished" else run.status
+    return replace(row, status=status), _columns(found) | share
+
+
+def _draws(
+    precision: Precision,
+    calibration: Calibration,
+    corpus: Corpus,
+    seen: Sequence[Calibrated] | None,
+) -> Sequence[Calibrated | None]:
+    """What each draw is calibrated on; one where nothing of the precision depends on draws."""
+    if calibrated_methods(precision.serve.values()):
+        return calibration.drawn(corpus) if seen is None else seen
+    return [None] * (calibration.draws if _is_drawn(precision) else 1)
+
+
+def _is_drawn(precision: Precision) -> bool:
+    return any(known.is_random for known in precision.serve.values())
 
 
 def _columns(found: Degradation) -> dict[str, float]:

@@ -14,10 +14,14 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, Precision
-from isoloss.lm.after.linear_layers import quantised_layers
+from isoloss.formats import Precision
+from isoloss.lm.after.accounting import weights_of_model
+from isoloss.lm.after.any_model import asked_of, quantised_model
+from isoloss.lm.after.calibrating import Calibrated
+from isoloss.lm.after.matrix import Matrix
 from isoloss.lm.after.serving_weights import (
     DRAWS,
+    apart_from_matrices,
     check_scope,
     plain,
     round_weights,
@@ -27,7 +31,7 @@ from isoloss.lm.after.serving_weights import (
 )
 from isoloss.lm.arguments import check_module
 from isoloss.lm.model import Block, Linear, Model
-from isoloss.lm.rounding import ENDS, LearnedStep, Rounding, check_precision, rounding_of
+from isoloss.lm.rounding import ENDS, MATRICES, LearnedStep, Rounding, check_precision, rounding_of
 from isoloss.lm.shape import ModelError
 
 AnyModel = TypeVar("AnyModel", bound=nn.Module)
@@ -35,7 +39,11 @@ AnyModel = TypeVar("AnyModel", bound=nn.Module)
 
 @torch.no_grad()
 def quantised(
-    model: AnyModel, post: str | Precision, calibration: Tensor | None = None
+    model: AnyModel,
+    post: str | Precision,
+    calibration: Tensor | Calibrated | None = None,
+    *,
+    draw: int = 0,
 ) -> AnyModel:
     """Round a trained model for serving.
 
@@ -49,7 +57,10 @@ def quantised(
         format names, to the nearest number ('@rtn') where it names none. A last group of inputs may
         be smaller than the others.
     calibration
-        Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq'.
+        Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq';
+        `Calibrated(tokens)` keeps what they show for further formats and methods.
+    draw
+        Seeds weights that are rounded at random ('~sr'), other numbers for each.
 
     Returns
     -------
@@ -63,12 +74,30 @@ def quantised(
         it, or calibration is missing.
     """
     check_module("model", model)
+    if calibration is None or isinstance(calibration, Calibrated):
+        seen = calibration
+    else:
+        seen = Calibrated(calibration)
     if isinstance(model, Model):
-        return cast(AnyModel, _quantised_model(model, post, calibration))
-    return quantised_layers(model, post, calibration)
+        return cast(AnyModel, _quantised(model, post, seen, draw))
+    return quantised_model(model, post, seen, draw)
 
 
-def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | None) -> Model:
+def rounded_share(model: nn.Module, precision: Precision) -> float:
+    """The share of the weights outside embedding and head that serving rounds, from 0 to 1."""
+    if not isinstance(model, Model):
+        return asked_of(precision, weights_of_model(model), model).rounded_share
+    sizes = dict.fromkeys(MATRICES, 0)
+    for _, name, module in _matrices(model):
+        if name in sizes:
+            sizes[name] += module.weight.numel()
+    rounded = [name for name in sizes if (f := weights_of(precision, name)) and not f.is_exact]
+    return sum(sizes[name] for name in rounded) / sum(sizes.values())
+
+
+def _quantised(
+    model: Model, post: str | Precision, calibration: Calibrated | None, draw: int
+) -> Model:
     precision = served(model.precision, post)
     check_post(precision, model.shape.tied)
     rounded = copy.deepcopy(model).requires_grad_(False)
@@ -76,19 +105,19 @@ def _quantised_model(model: Model, post: str | Precision, calibration: Tensor | 
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
     _set_activations(rounded, precision)
     matrices = {
-        module: known
-        for name, module in _matrices(rounded)
-        if (known := weights_of(precision, name))
+        Matrix(path, name, module, module.weight): known
+        for path, name, module in _matrices(rounded)
+        if (known := weights_of(precision, name)) and (name != "head" or not model.shape.tied)
     }
-    for module in matrices:
-        module.w = None
+    for matrix in matrices:
+        cast(Linear, matrix.module).w = None
     embedding = weights_of(precision, "embedding")
     if embedding is not None:
         rounded.round_embedding = None
         rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
-    if model.shape.tied:  # the head is the embedding, which has just been rounded
-        matrices.pop(rounded.head, None)
-    round_weights(rounded, cast("dict[nn.Module, Format]", matrices), calibration)
+        if model.shape.tied:  # the head is the embedding, which has just been rounded
+            rounded.head.w = None
+    round_weights(rounded, matrices, calibration, apart_from_matrices(precision), draw)
     return rounded
 
 
@@ -109,14 +138,14 @@ def check_post(precision: Precision, tied: bool = False) -> None:
         )
 
 
-def _matrices(model: Model) -> list[tuple[str, Linear]]:
-    """The matrices by the name of their scope, in the order that tokens pass them."""
+def _matrices(model: Model) -> list[tuple[str, str, Linear]]:
+    """The matrices by path and the name of their scope, in the order that tokens pass them."""
     named = [
-        (name, getattr(block, name))
-        for block in model.blocks
-        for name in ("qkv", "out", "fc1", "fc2")
+        (f"blocks.{k}.{name}", name, getattr(block, name))
+        for k, block in enumerate(model.blocks)
+        for name in MATRICES
     ]
-    return [*named, ("head", model.head)]
+    return [*named, ("head", "head", model.head)]
 
 
 def _set_activations(model: Model, precision: Precision) -> None:
@@ -133,7 +162,7 @@ def _set_activations(model: Model, precision: Precision) -> None:
             if part == "kv":
                 module.v = None  # values are rounded as keys are
 
-    for name, module in _matrices(model):
+    for _, name, module in _matrices(model):
         put(module, "a", name)
     for block in cast("list[Block]", model.blocks):
         put(block, "kv")

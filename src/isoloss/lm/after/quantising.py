@@ -17,6 +17,7 @@ from isoloss.files import shown as shown_path
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows
+from isoloss.lm.after.post_method import calibrated_methods
 from isoloss.lm.after.post_rows import Calibration, post_precision, post_run
 from isoloss.lm.after.serving_weights import check_scope, served
 from isoloss.lm.arguments import Posts, check_kind, posts_of
@@ -80,7 +81,8 @@ def quantise(
     -------
     Runs
         A row for each model and precision, with its loss, its `parent`, and the columns gap,
-        gap_se, kl and kl_se in nats a token.
+        gap_se, kl and kl_se in nats a token, and rounded_share, of the weights outside embedding
+        and head.
 
     Raises
     ------
@@ -130,11 +132,14 @@ def _rows(
     if 4 * tokens.size * given.corpus.vocab <= KEPT_BYTES:
         before = Predictions.of(given.model, tokens, given.recipe)
         _check_loss(given.run, before, tokens)
-    rows = []
+    rows, seen = [], None
+    if any(calibrated_methods(served(Precision("fp"), post).serve.values()) for post in posts):
+        seen = (calibration or Calibration()).drawn(given.corpus)
     for post in posts:
         run, extra = post_run(
-            given.run, post, given.model, tokens, given.corpus, calibration, before, given.recipe
-        )
+            given.run, post, given.model, tokens, given.corpus, calibration, before, given.recipe,
+            seen,
+        )  # fmt: skip
         rows.append(
             {name: value for name, value in asdict(run).items() if value is not None} | extra
         )

@@ -1,20 +1,25 @@
 """Serving: the spelling read, and weights rounded in place by the methods that it names.
 
-Of any model: its matrices are modules with a `weight` (outputs, inputs).
+Of any model: which its matrices are, accounting.py or the model itself says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.after.layer_by_layer import walked
-from isoloss.lm.after.post_method import METHODS, calibrated_methods, method_of_format
+from isoloss.lm.after.calibrating import Calibrated, seen_in_turn
+from isoloss.lm.after.matrix import Matrix
+from isoloss.lm.after.post_method import (
+    METHODS,
+    Seen,
+    calibrated_methods,
+    method_of_format,
+)
 from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 
@@ -50,6 +55,17 @@ def plain(precision: Precision) -> Precision:
     )
 
 
+def apart_from_matrices(precision: Precision) -> str:
+    """The spelling of what serving rounds beside matrices, which changes the inputs that these
+    take.
+    """
+    return " ".join(
+        f"{scope}:{known}"
+        for scope, known in precision.serve.items()
+        if scope == "w.embedding" or scope.partition(".")[0] != "w"
+    )
+
+
 def check_scope(scope: str, known: Format, precision: Precision) -> None:
     """Raise ModelError for a part that serving lacks, or a method that is unknown or not for part
     and format.
@@ -77,48 +93,78 @@ def check_scope(scope: str, known: Format, precision: Precision) -> None:
 
 @torch.no_grad()
 def round_weights(
-    model: nn.Module, matrices: Mapping[nn.Module, Format], calibration: Tensor | None
+    model: nn.Module,
+    matrices: Mapping[Matrix, Format],
+    calibration: Calibrated | None,
+    aside: str = "",
+    draw: int = 0,
 ) -> None:
-    """Round the weight of each matrix in place, by the method that its format names.
+    """Round each matrix in place, by the method that its format names.
 
     Methods that see the model as it was trained take their inputs first, those that see rounded
-    layers last.
+    layers last. aside: what else is rounded, by which what is seen is kept; draw: seeds what is
+    rounded at random.
     """
-    names = {module: name for name, module in model.named_modules()}
-    for module, known in matrices.items():
-        check_ragged(cast(Tensor, module.weight), known, names[module])
+    for matrix, known in matrices.items():
+        check_ragged(matrix.inputs, known, matrix.name)
     if calibration is None and (blind := calibrated_methods(matrices.values())):
         raise ModelError(
             f"@{blind[0].name} looks at how inputs vary: pass calibration, tokens of shape (rows, "
             "context)"
         )
-    methods = {module: method_of_format(known) for module, known in matrices.items()}
-
-    def rounded(module: nn.Module, seen: Tensor | None = None) -> Tensor:
-        weight = cast(Tensor, module.weight)
-        return rounded_weight(weight, matrices[module], names[module], seen)
-
-    def inputs(layer_by_layer: bool) -> Iterator[tuple[nn.Module, Tensor]]:
-        sees = {
-            module: method.sees
-            for module, method in methods.items()
-            if method.calibrated and method.layer_by_layer == layer_by_layer
-        }
-        return iter(()) if calibration is None or not sees else walked(model, sees, calibration)
-
+    random = torch.Generator(next(model.parameters()).device).manual_seed(draw)
+    methods = {matrix: method_of_format(known) for matrix, known in matrices.items()}
+    sees = {m: method.sees for m, method in methods.items() if method.calibrated}
+    in_turn = {m: kind for m, kind in sees.items() if methods[m].layer_by_layer}
+    at_once = {m: kind for m, kind in sees.items() if m not in in_turn}
     # Taken before any weight is rounded, and written only then.
-    new = {module: rounded(module, seen) for module, seen in inputs(layer_by_layer=False)}
-    new |= {module: rounded(module) for module, method in methods.items() if not method.calibrated}
-    for module, weight in new.items():
-        cast(Tensor, module.weight).data = weight
+    new: dict[Matrix, Tensor] = {}
+    if calibration is not None and at_once:
+        for group, seen in calibration.seen(model, at_once, aside):
+            new |= _rounded(group, matrices, seen, random)
+    for matrix in matrices:
+        if matrix not in sees:
+            new |= _rounded([matrix], matrices, None, random)
+    for matrix, weight in new.items():
+        matrix.write(weight)
     # Each is written before the inputs of the next are taken.
-    for module, seen in inputs(layer_by_layer=True):
-        cast(Tensor, module.weight).data = rounded(module, seen)
+    if calibration is not None and in_turn:
+        for group, seen in seen_in_turn(model, in_turn, calibration.tokens):
+            for matrix, weight in _rounded(group, matrices, seen, random).items():
+                matrix.write(weight)
 
 
-def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None = None) -> Tensor:
+def _rounded(
+    group: Sequence[Matrix],
+    formats: Mapping[Matrix, Format],
+    seen: Seen | None,
+    random: torch.Generator,
+) -> dict[Matrix, Tensor]:
+    """Matrices of one input rounded: one by one, or those of a format together."""
+    found: dict[Matrix, Tensor] = {}
+    for known in dict.fromkeys(formats[matrix] for matrix in group):
+        alike = [matrix for matrix in group if formats[matrix] == known]
+        if not method_of_format(known).together:
+            found |= {m: rounded_weight(m.read(), known, m.name, seen, random) for m in alike}
+            continue
+        whole = torch.cat([matrix.read() for matrix in alike])
+        rounded = rounded_weight(whole, known, alike[0].name, seen, random)
+        parts: tuple[Tensor, ...] = rounded.split(  # type: ignore[no-untyped-call]
+            [matrix.outputs for matrix in alike]
+        )
+        found |= dict(zip(alike, parts, strict=True))
+    return found
+
+
+def rounded_weight(
+    weight: Tensor,
+    known: Format,
+    name: str,
+    seen: Seen | None = None,
+    random: torch.Generator | None = None,
+) -> Tensor:
     """The matrix (outputs, inputs) rounded by the method of its format; `seen` is what the method
-    looks at.
+    looks at, `random` what it draws from where the format is random.
 
     Raises
     ------
@@ -126,10 +172,11 @@ def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None
         The matrix cannot be rounded so, or the method gives a tensor of another shape; the sentence
         names it.
     """
-    check_ragged(weight, known, name)
+    check_ragged(weight.shape[-1], known, name)
     method = method_of_format(known)
     try:
-        found = method.round(weight, replace(known, method=None), seen)
+        drawn = {"random": random} if method.draws else {}
+        found = method.round(weight, replace(known, method=None), seen, **drawn)
     except ModelError:
         raise
     except ValueError as error:
@@ -151,11 +198,11 @@ def rounded_weight(weight: Tensor, known: Format, name: str, seen: Tensor | None
     return found.to(weight.dtype)
 
 
-def check_ragged(weight: Tensor, known: Format, name: str) -> None:
+def check_ragged(inputs: int, known: Format, name: str) -> None:
     """Raise ModelError if a last, smaller group would not have the scale that the format means."""
-    if known.group and weight.shape[-1] % known.group and (known.hadamard or known.scales_by_mean):
+    if known.group and inputs % known.group and (known.hadamard or known.scales_by_mean):
         raise ModelError(
-            f"groups of {known.group} in '{known}' do not divide the {weight.shape[-1]} inputs of "
+            f"groups of {known.group} in '{known}' do not divide the {inputs} inputs of "
             f"{name}; "
             "choose a group that does, or '/row'"
         )

@@ -18,6 +18,7 @@ from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.many_grids import Grids, is_plain
 from isoloss.lm.rounding.parts import (
     ENDS,
+    MATRICES,
     Rounding,
     check_groups,
     check_precision,
@@ -28,8 +29,8 @@ from isoloss.lm.rounding.parts import (
 
 # fmt: off
 __all__ = [
-    "ENDS", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding", "check_groups",
-    "check_precision", "check_tied", "filled_format", "is_plain", "know_rules",
+    "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding",
+    "check_groups", "check_precision", "check_tied", "filled_format", "is_plain", "know_rules",
     "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
 ]
 # fmt: on

@@ -34,6 +34,6 @@ def _refusal(known: Format) -> str | None:
 
 #: Its inputs are those of the model as it was trained, as in the authors' code.
 AWQ = register_method(
-    PostMethod("awq", scaled_channels, sees="inputs", layer_by_layer=False, refusal=_refusal),
+    PostMethod("awqlike", scaled_channels, sees="inputs", layer_by_layer=False, refusal=_refusal),
     replace=True,
 )

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError
-from isoloss.lm.after.methods.gptq import DAMPING, gptq, inverse_factor
+from isoloss.lm.after.methods.gptq import gptq
+from isoloss.lm.after.moments import DAMPING, inverse_factor
 
 FORMATS = (
     "int3/row",

@@ -49,7 +49,7 @@ def awq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     register_method(AWQ, replace=True)
     yield AWQ.name
-    METHODS.remove("awq")
+    METHODS.remove("awqlike")
 
 
 @pytest.fixture
@@ -68,9 +68,9 @@ def model() -> Model:
 def test_a_row_says_the_name_of_the_method(awq: str) -> None:
     done = train_one(SHAPE, 100 * 8 * 16, corpus=LANGUAGE, recipe=RECIPE)
     rows = quantise(done, ["w2", f"w2@{awq}", "w2@gptq"], calibration=CALIBRATION)
-    assert list(rows["method"]) == ["rtn", "awq on 32 sequences", "gptq on 32 sequences"]
-    assert list(rows["precision"]) == ["fp -> w2", "fp -> w2@awq", "fp -> w2@gptq"]
-    assert rows["key"][1] == post_key(done.run.key or "", "fp -> w2@awq", CALIBRATION)
+    assert list(rows["method"]) == ["rtn", "awqlike on 32 sequences", "gptq on 32 sequences"]
+    assert list(rows["precision"]) == ["fp -> w2", "fp -> w2@awqlike", "fp -> w2@gptq"]
+    assert rows["key"][1] == post_key(done.run.key or "", "fp -> w2@awqlike", CALIBRATION)
     assert rows["kl"][1] < rows["kl"][0]  # scaling channels pays at 2 bits
 
 
@@ -126,12 +126,12 @@ def test_a_sweep_of_processes_knows_it(awq: str, tmp_path: Path) -> None:
         grid,
         corpus=LANGUAGE,
         recipe=RECIPE,
-        post=["w3@awq"],
+        post=["w3@awqlike"],
         workers=1,
         show=False,
         store=tmp_path / "runs.db",
     )
-    assert list(runs["method"])[1:] == ["awq on 128 sequences"]
+    assert list(runs["method"])[1:] == ["awqlike on 128 sequences"]
     assert math.isfinite(runs["loss"][1])
 
 

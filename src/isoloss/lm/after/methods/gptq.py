@@ -30,6 +30,9 @@ come; taking a group's scale when it is reached would want the order of the inpu
 nothing without it. U is found in float64; the columns are kept in the type of W (16-bit types in
 float32), so that the rounding is, bit by bit, that of `formats`.
 
+H is that of inputs to the model as it was trained, found once for all formats; `@gptq_sequential`
+finds it anew behind the matrices that are rounded by then.
+
 Source: Frantar, Ashkboos, Hoefler, Alistarh 2022, GPTQ (arXiv 2210.17323), equations 2 and 3 and
 algorithm 1, for a fixed order of columns; the order by H_ii and scales taken before are options of
 their published code ("act-order", "static groups").
@@ -44,10 +47,9 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, frozen, hadamard
+from isoloss.lm.after.moments import DAMPING, Moments
 from isoloss.lm.after.post_method import PostMethod
-from isoloss.lm.shape import ModelError
 
-DAMPING = 0.01
 #: Columns whose errors are fed forward one by one before the rest takes them together.
 TOGETHER = 128
 
@@ -55,55 +57,34 @@ Rule = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def gptq(weight: Tensor, hessian: Tensor, known: Format, damping: float = DAMPING) -> Tensor:
-    """The matrix (outputs, inputs) rounded to a format so that its outputs change least: H is
-    (inputs, inputs).
+def gptq(
+    weight: Tensor, hessian: Tensor | Moments, known: Format, damping: float = DAMPING
+) -> Tensor:
+    """The matrix (outputs, inputs) rounded to a format so that its outputs change least.
 
+    hessian: H, (inputs, inputs), or moments, whose factor of H is found once for all formats.
     Granularity is that of the format: row, tensor, a group (the last one is smaller where it does
     not divide the inputs) or its block. Raises ModelError where H is not finite, ValueError for
     formats without a fixed grid.
     """
     known = replace(known, method=None)
-    if not bool(torch.isfinite(hessian).all()):
-        raise ModelError(
-            "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
-        )
+    moments = hessian if isinstance(hessian, Moments) else Moments.of_hessian(hessian)
     w = (
         weight.detach()
         if weight.dtype in (torch.float32, torch.float64)
         else weight.detach().float()
     )
     if known.hadamard:
-        turned = hadamard(hadamard(hessian, known).T.contiguous(), known).T
+        turned = hadamard(hadamard(moments.hessian, known).T.contiguous(), known).T
         back: Tensor = hadamard(gptq(hadamard(w, known), turned, _unrotated(known), damping), known)
         return back.to(weight.dtype)
     # Large inputs first: their errors cost most, and most columns are left to make them good.
-    order = hessian.diagonal().argsort(descending=True, stable=True)
-    factor = inverse_factor(hessian[order][:, order], damping).to(w.dtype)
+    order, exact = moments.factor(damping)
+    factor = exact.to(w.dtype)
     # Columns are rows of the transpose: memory that lies together.
     rounded = torch.empty_like(w.T, memory_format=torch.contiguous_format)
     rounded[order] = _fed_forward(w.T[order], factor, _rules(w, known), order.tolist())
     return rounded.T.contiguous().to(weight.dtype)
-
-
-def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
-    """U, upper triangular, with (H + damping mean(diag H) 1)^-1 = U^T U, in float64; for H = 0 the
-    identity.
-    """
-    h = hessian.double()
-    mean = h.diagonal().mean()
-    if mean <= 0:
-        return torch.eye(len(h), dtype=h.dtype, device=h.device)
-    # In units of the mean diagonal, which change no ratio U_ij / U_ii and keep the numbers near 1.
-    h = h / mean + damping * torch.eye(len(h), dtype=h.dtype, device=h.device)
-    lower, failed = torch.linalg.cholesky_ex(h)
-    if failed:
-        raise ModelError(
-            f"H has no Cholesky factor with {damping:g} of its mean diagonal added; accepted is "
-            "more damping"
-        )
-    upper: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(lower), upper=True)
-    return upper
 
 
 def _fed_forward(w: Tensor, factor: Tensor, rules: Sequence[Rule], order: list[int]) -> Tensor:
@@ -155,8 +136,7 @@ def _unrotated(known: Format) -> Format:
     return known.modified(known.modifiers._replace(hadamard=False))
 
 
-def _by_hessian(weight: Tensor, known: Format, seen: Tensor | None) -> Tensor:
-    assert seen is not None  # a method that sees the Hessian is given one
+def _by_moments(weight: Tensor, known: Format, seen: Moments) -> Tensor:
     return gptq(weight, seen, known)
 
 
@@ -166,4 +146,4 @@ def _refusal(known: Format) -> str | None:
     return "@gptq takes formats that round to nearest on a grid" if drawn else None
 
 
-METHOD = PostMethod("gptq", _by_hessian, sees="hessian", refusal=_refusal)
+METHOD = PostMethod("gptq", _by_moments, sees="moments", layer_by_layer=False, refusal=_refusal)

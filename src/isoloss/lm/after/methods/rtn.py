@@ -12,16 +12,22 @@ from isoloss.lm.after.post_method import PostMethod
 DRAWS = 0
 
 
-def to_nearest(weight: Tensor, known: Format, seen: Tensor | None = None) -> Tensor:
-    """The matrix (outputs, inputs) rounded to nearest; zeros fill up a last group that is
-    smaller.
+def to_nearest(
+    weight: Tensor,
+    known: Format,
+    seen: Tensor | None = None,
+    random: torch.Generator | None = None,
+) -> Tensor:
+    """The matrix (outputs, inputs) rounded to nearest, or at random where the format says so; zeros
+    fill up a last group that is smaller.
     """
     # Zeros change no largest magnitude, so the group keeps the scale of the numbers that it has.
     missing = -weight.shape[-1] % (known.group or 1) if known.is_scaled else 0
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight
-    random = torch.Generator(weight.device).manual_seed(DRAWS) if known.is_random else None
+    if known.is_random and random is None:
+        random = torch.Generator(weight.device).manual_seed(DRAWS)
     found: Tensor = fake_quantise(filled, known, random=random)
     return found[..., : weight.shape[-1]].contiguous()
 
 
-METHOD = PostMethod("rtn", to_nearest, run_time=True)
+METHOD = PostMethod("rtn", to_nearest, draws=True, run_time=True)

@@ -1,0 +1,168 @@
+"""Post-training quantisation of any model, such as one of Hugging Face.
+
+Every matrix is rounded but the head and what chooses experts; a scope is the last name on the way
+to a matrix (`w.down_proj` is that layer of all blocks, and of all experts) or any name before it
+(`w.vision_tower:fp`), `w.head` the output layer, `w.router` what chooses experts, `w.embedding`
+the table that tokens look up.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from isoloss.formats import Format, Precision
+from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
+from isoloss.lm.after.calibrating import Calibrated
+from isoloss.lm.after.keys_and_values import round_keys_and_values
+from isoloss.lm.after.matrix import Matrix
+from isoloss.lm.after.rounded_inputs import round_inputs
+from isoloss.lm.after.serving_weights import (
+    DRAWS,
+    apart_from_matrices,
+    check_scope,
+    plain,
+    round_weights,
+    rounded_weight,
+    served,
+    weights_of,
+)
+from isoloss.lm.rounding import ENDS, rounding_of
+from isoloss.lm.shape import ModelError
+
+AnyModel = TypeVar("AnyModel", bound=nn.Module)
+PARTS = ("w", "a", "kv")
+
+
+def quantised_model(
+    model: AnyModel, post: str | Precision, calibration: Calibrated | None = None, draw: int = 0
+) -> AnyModel:
+    """A copy of the model whose matrices are rounded as `post` says: "w4/64@gptq", "w4 a8 kv8
+    w.head:int8".
+
+    Raises ModelError for what the model lacks, and for weights that would be left in silence.
+    """
+    precision, rounded = served(Precision("fp"), post), copy.deepcopy(model).requires_grad_(False)
+    one_by_one = getattr(rounded, "set_experts_implementation", None)
+    if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
+        one_by_one("eager")
+    weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
+    asked = asked_of(precision, weights, rounded)
+    serve = plain(precision)
+    random = torch.Generator(next(rounded.parameters()).device).manual_seed(DRAWS)
+    round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random)
+    if keys := rounding_of(serve, "kv", compiled=False):
+        round_keys_and_values(rounded, keys, random)
+    if asked.embedding is not None:
+        table: Any = ends_of(rounded)["embedding"]
+        table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
+    round_weights(rounded, asked.matrices, calibration, apart_from_matrices(precision), draw)
+    return rounded
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a precision asks of the weights of a model.
+
+    Attributes
+    ----------
+    matrices
+        The format of each matrix that is rounded.
+    embedding
+        The format of the table that tokens look up, None where it stays.
+    rounded_share
+        The share of the weights outside embedding and head that is rounded.
+    """
+
+    matrices: Mapping[Matrix, Format]
+    embedding: Format | None
+    rounded_share: float
+
+
+def asked_of(precision: Precision, weights: Weights, model: nn.Module) -> Asked:
+    """What the served side of a precision asks of a model's weights.
+
+    Raises
+    ------
+    ModelError
+        It names a part that the model lacks, or all weights while some cannot be rounded.
+    """
+    _check(precision, weights, model)
+    formats = {matrix: _format(precision, matrix) for matrix in weights.matrices}
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    left = 0
+    for name, reason in weights.beyond.items():
+        left += tensors[name].numel()
+        known = weights_of(precision, _scope(precision, "w", name, name.split(".")))
+        if known is not None and not known.is_exact:
+            # A parametrised weight stands below what nobody knows by name.
+            path = name.partition(".parametrizations")[0].removesuffix(".weight")
+            last = path.rpartition(".")[2].lower()
+            raise ModelError(
+                f"'{name}' cannot be rounded: {reason}; leave it as it is by 'w.{last}:fp' "
+                f"('{precision}')"
+            )
+    inside = [matrix for matrix in weights.matrices if matrix.scope != "head"]
+    rounded = {m: known for m, known in formats.items() if known and not known.is_exact}
+    of_them = sum(matrix.size for matrix in inside if matrix in rounded)
+    share = of_them / max(1, left + sum(matrix.size for matrix in inside))
+    return Asked(rounded, weights_of(precision, "embedding"), share)
+
+
+def _inputs(serve: Precision, matrix: Matrix) -> Any:
+    scope = _scope(serve, "a", matrix.scope, matrix.path)
+    alone = (*ENDS, ROUTER)
+    if scope in alone and f"a.{scope}" not in serve.train:
+        return None
+    return rounding_of(serve, "a", scope, compiled=False)
+
+
+def _format(precision: Precision, matrix: Matrix) -> Format | None:
+    scope = _scope(precision, "w", matrix.scope, matrix.path)
+    if scope == ROUTER and f"w.{ROUTER}" not in precision.serve:
+        return None
+    return weights_of(precision, scope)
+
+
+def _scope(precision: Precision, part: str, own: str, path: list[str]) -> str:
+    """The name by which a precision speaks of a matrix: its own, or else the nearest before it."""
+    named = precision.serve or precision.train
+    names = [own, *(each.lower() for each in reversed(path))]
+    return next((name for name in names if f"{part}.{name}" in named), own)
+
+
+def _check(precision: Precision, weights: Weights, model: nn.Module) -> None:
+    if not precision.serve:
+        raise ModelError("nothing is named to quantise; name parts such as 'w4' or 'w4 a8'")
+    kind, ends = type(model).__name__, ends_of(model)
+    own = dict.fromkeys(matrix.scope for matrix in weights.matrices)
+    on_the_way = {each.lower() for matrix in weights.matrices for each in matrix.path}
+    on_the_way |= {each.lower() for name in weights.beyond for each in name.split(".")}
+    for scope, known in precision.serve.items():
+        check_scope(scope, known, precision)
+        part, _, name = scope.partition(".")
+        if part not in PARTS:
+            raise ModelError(
+                f"'{part}' of a {kind} is out of reach ('{precision}'); accepted are "
+                f"{' '.join(PARTS)}"
+            )
+        table = scope == "w.embedding" and "embedding" in ends
+        if name and name not in own and name not in on_the_way and not table:
+            has = ", ".join(f"{part}.{each}" for each in own)
+            raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
+    tied = len(ends) == 2 and _weight(ends["embedding"]) is _weight(ends["head"])
+    if tied and precision.serve.get("w.head") != precision.serve.get("w.embedding"):
+        raise ModelError(
+            "the head of this model is its embedding, which is looked up: set w.head and "
+            f"w.embedding alike, not '{precision}'"
+        )
+
+
+def _weight(module: nn.Module) -> Tensor | None:
+    found = getattr(module, "weight", None)
+    return found if isinstance(found, Tensor) else None

@@ -1,0 +1,92 @@
+"""What calibration tells of the inputs X of a matrix, in a size that does not grow with tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from isoloss.lm.shape import ModelError
+
+#: The share of the mean diagonal of H that is added to it before it is inverted.
+DAMPING = 0.01
+
+
+@dataclass(eq=False)
+class Moments:
+    """Sums over the inputs X, shape (tokens, inputs), that a matrix was seen to take.
+
+    Attributes
+    ----------
+    hessian
+        H = 2 X^T X in float64, (inputs, inputs).
+    magnitude
+        The mean of |x| of each input, (inputs,); zero where no token came.
+    largest
+        The largest |x| of each input, (inputs,).
+    tokens
+        How many there were.
+    """
+
+    hessian: Tensor
+    magnitude: Tensor
+    largest: Tensor
+    tokens: int = 0
+    _factors: dict[float, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, inputs: int, device: torch.device | str = "cpu") -> Moments:
+        """Those of no tokens yet."""
+        zeros = torch.zeros(inputs, dtype=torch.float64, device=device)
+        return cls(torch.outer(zeros, zeros), zeros, zeros.clone())
+
+    @classmethod
+    def of_hessian(cls, hessian: Tensor) -> Moments:
+        """Those of which H alone, (inputs, inputs), is known."""
+        size = (hessian.diagonal().double() / 2).sqrt()
+        return cls(hessian.double(), size, size)
+
+    def add(self, x: Tensor) -> None:
+        """Take in more inputs, (tokens, inputs)."""
+        if not len(x):
+            return
+        self.hessian.add_(x.T @ x, alpha=2)
+        self.tokens += len(x)
+        size = x.abs()
+        self.magnitude = self.magnitude + (size.mean(0) - self.magnitude) * (len(x) / self.tokens)
+        self.largest = torch.maximum(self.largest, size.amax(0))
+
+    def factor(self, damping: float) -> tuple[Tensor, Tensor]:
+        """The order of inputs, the largest H_ii first, and U in that order: see `inverse_factor`.
+
+        Found once for all formats.
+        """
+        if damping not in self._factors:
+            order = self.hessian.diagonal().argsort(descending=True, stable=True)
+            self._factors[damping] = order, inverse_factor(self.hessian[order][:, order], damping)
+        return self._factors[damping]
+
+
+def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
+    """U, upper triangular, with (H + damping mean(diag H) 1)^-1 = U^T U, in float64; for H = 0 the
+    identity.
+    """
+    if not bool(torch.isfinite(hessian).all()):
+        raise ModelError(
+            "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
+        )
+    h = hessian.double()
+    mean = h.diagonal().mean()
+    if mean <= 0:
+        return torch.eye(len(h), dtype=h.dtype, device=h.device)
+    # In units of the mean diagonal, which change no ratio U_ij / U_ii and keep the numbers near 1.
+    h = h / mean + damping * torch.eye(len(h), dtype=h.dtype, device=h.device)
+    lower, failed = torch.linalg.cholesky_ex(h)
+    if failed:
+        raise ModelError(
+            f"H has no Cholesky factor with {damping:g} of its mean diagonal added; accepted is "
+            "more damping"
+        )
+    upper: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(lower), upper=True)
+    return upper

@@ -1,0 +1,183 @@
+"""Which tensors of a model meet activations in products of matrices, seen while tokens pass it.
+
+The name of a module says little: experts stand as one stack of three axes, in some families with
+their outputs first and in others last, and a weight may be computed from others just before it is
+used. What multiplies activations, over which of its axes the product sums, and with which inputs,
+is seen in the products themselves, whatever the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_ATEN = torch.ops.aten
+#: Products of matrices by their operator: where the two factors stand among its arguments.
+FACTORS = {
+    _ATEN.mm: (0, 1), _ATEN.addmm: (1, 2), _ATEN.bmm: (0, 1), _ATEN.baddbmm: (1, 2),
+    _ATEN._grouped_mm: (0, 1),
+}  # fmt: skip
+#: What takes rows out of a table by their number.
+_LOOKS_UP = (_ATEN.embedding, _ATEN.index, _ATEN.index_select, _ATEN.gather)
+_CONVOLUTION = _ATEN.convolution
+
+
+class Product(NamedTuple):
+    """A product in which a named tensor met activations.
+
+    Attributes
+    ----------
+    name
+        Of the tensor.
+    axis
+        The axis of the tensor that was summed over, its inputs: -1 or -2.
+    start
+        Where in the tensor's memory the factor begins, in elements: which of a stack it is.
+    axes
+        How many axes the factor has: three where a whole stack was taken at once.
+    x
+        The other factor, (..., tokens, inputs).
+    """
+
+    name: str
+    axis: int
+    start: int
+    axes: int
+    x: Tensor
+
+
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context that tells of each product of a named tensor with activations.
+
+    Parameters
+    ----------
+    named
+        The tensors to look for; their memory tells them.
+    met
+        Called with each product, after it was made.
+
+    Attributes
+    ----------
+    computed
+        Names whose values were computed with before a product: what the product took is not the
+        tensor itself.
+    convolved
+        Names of kernels of convolutions.
+    apart
+        Names that were looked up as tables or taken number by number, as biases are.
+    strange
+        Names that an operator took which is none of these, with the operator.
+    """
+
+    def __init__(self, named: Mapping[str, Tensor], met: Callable[[Product], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._named = {_memory(each): (name, each, 0) for name, each in named.items()}
+        self._met = met
+        #: Tensors that were computed from named ones alone, with the names; looked up in one.
+        self._from: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._rows: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self.computed: dict[str, None] = {}
+        self.convolved: dict[str, None] = {}
+        self.apart: dict[str, None] = {}
+        self.strange: dict[str, str] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Make what was asked for, and note what it was made from."""
+        out = func(*args, **(kwargs or {}))
+        given = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
+        if factors := FACTORS.get(func.overloadpacket):
+            if factors[0] and (bias := self._name(args[0])):
+                self.apart[bias] = None
+            self._product(*(args[k] for k in factors))
+        elif func.overloadpacket is _CONVOLUTION:
+            self._noted(self.convolved, args[1])
+        else:
+            self._other(func, given, out)
+        return out
+
+    def _product(self, left: Tensor, right: Tensor) -> None:
+        sides = ((left, right, left.dim() - 1), (right, left, right.dim() - 2))
+        plain = [self._name(factor) for factor, *_ in sides]
+        for (factor, other, axis), name in zip(sides, plain, strict=True):
+            if name is not None:
+                _, tensor, start = self._named[_memory(factor)]
+                start += int(factor.storage_offset() - tensor.storage_offset())
+                x = other if factor is right else other.mT
+                inputs = _same_axis(tensor, factor, axis)
+                self._met(Product(name, inputs, start, factor.dim(), x))
+            elif factor in self._from:
+                self.computed.update(dict.fromkeys(self._from[factor]))
+            elif factor in self._rows and not any(plain):
+                self.computed.update(dict.fromkeys(self._rows[factor]))
+
+    def _other(self, func: Any, given: list[Tensor], out: Any) -> None:
+        """What is no product: it leads from a named tensor to others, or ends its way."""
+        found = [self._names(each) for each in given]
+        names = tuple(dict.fromkeys(name for each in found for name in each))
+        if not names:
+            rows = next((self._rows[each] for each in given if each in self._rows), None)
+            if rows is not None and func.is_view:
+                self._marked(self._rows, out, rows)
+            return
+        if func.overloadpacket is _ATEN._to_copy and self._name(given[0]):
+            # In another type it is the same tensor still; kept, so that its memory is not reused.
+            _, tensor, start = self._named[_memory(given[0])]
+            start += int(given[0].storage_offset() - tensor.storage_offset())
+            self._named[_memory(out)] = (names[0], out, start)
+        elif all(found):
+            self._marked(self._from, out, names)
+        elif func.overloadpacket in _LOOKS_UP and found[0]:
+            self.apart.update(dict.fromkeys(names))
+            self._marked(self._rows, out, names)
+        elif torch.Tag.pointwise in func.tags:
+            self.apart.update(dict.fromkeys(names))
+        else:
+            self.strange.update(dict.fromkeys(names, str(func.overloadpacket)))
+
+    def _marked(self, marks: WeakTensorKeyDictionary, out: Any, names: tuple[str, ...]) -> None:
+        for tensor in _tensors(out):
+            if self._name(tensor) is None:  # a view is its tensor still
+                marks[tensor] = names
+
+    def _noted(self, names: dict[str, None], tensor: Tensor) -> None:
+        if name := self._name(tensor):
+            names[name] = None
+        else:
+            self.computed.update(dict.fromkeys(self._source(tensor)))
+
+    def _names(self, tensor: Tensor) -> tuple[str, ...]:
+        own = self._name(tensor)
+        return self._source(tensor) if own is None else (own,)
+
+    def _source(self, tensor: Tensor) -> tuple[str, ...]:
+        found: tuple[str, ...] = self._from.get(tensor, ())  # type: ignore[no-untyped-call]
+        return found
+
+    def _name(self, tensor: Tensor) -> str | None:
+        known = self._named.get(_memory(tensor))
+        return known and known[0]
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _tensors(out: Any) -> Iterator[Tensor]:
+    return (each for each in tree_flatten(out)[0] if isinstance(each, Tensor))
+
+
+def _same_axis(tensor: Tensor, view: Tensor, axis: int) -> int:
+    """The axis of a tensor, from its end, that an axis of its view runs along: that of the same
+    stride.
+    """
+    step, long = view.stride(axis), view.shape[axis]
+    axes = range(-1, -tensor.dim() - 1, -1)
+    return next((k for k in axes if tensor.stride(k) == step and tensor.shape[k] == long), -1)

@@ -1,0 +1,238 @@
+"""All weights of a model that is no model of ours: found in whatever form they stand, rounded along
+the right axis, or refused by name.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from isoloss.formats import Format, fake_quantise
+from isoloss.lm import ModelError, quantised
+from isoloss.lm.after.accounting import weights_of_model
+from isoloss.lm.after.methods.gptq import gptq
+
+WIDTH, INNER, EXPERTS, VOCAB = 8, 12, 3, 20
+
+
+class Experts(nn.Module):
+    """Experts in a stack: (experts, outputs, inputs), or turned."""
+
+    def __init__(self, turned: bool) -> None:
+        super().__init__()
+        shapes = ((INNER, WIDTH), (WIDTH, INNER))
+        up, down = (shape[::-1] if turned else shape for shape in shapes)
+        self.turned = turned
+        self.up_proj = nn.Parameter(torch.randn(EXPERTS, *up))
+        self.down_proj = nn.Parameter(torch.randn(EXPERTS, *down))
+        self.up_bias = nn.Parameter(torch.randn(EXPERTS, INNER))
+
+    def product(self, x: Tensor, weight: Tensor) -> Tensor:
+        return x @ weight if self.turned else nn.functional.linear(x, weight)
+
+    def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+        out = torch.zeros_like(x)
+        for k in range(EXPERTS):
+            mine = chosen == k
+            inner = self.product(x[mine], self.up_proj[k]) + self.up_bias[k]
+            out[mine] = self.product(torch.relu(inner), self.down_proj[k])
+        return out
+
+
+class Mixture(nn.Module):
+    """A layer in which a gate chooses an expert for each token."""
+
+    def __init__(self, turned: bool) -> None:
+        super().__init__()
+        self.gate = nn.Linear(WIDTH, EXPERTS, bias=False)
+        self.experts = Experts(turned)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.experts(x, self.gate(x).argmax(-1))
+
+
+class Turned(nn.Module):
+    """A layer whose weight is (inputs, outputs), as those of GPT-2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = (
+            nn.Parameter(torch.randn(WIDTH, WIDTH)),
+            nn.Parameter(torch.zeros(WIDTH)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = torch.addmm(self.bias, x.reshape(-1, WIDTH), self.weight)
+        return flat.reshape(x.shape)
+
+
+class Convolved(nn.Module):
+    """A convolution along tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1d = nn.Conv1d(WIDTH, WIDTH, 3, padding=1, groups=WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv1d(x.mT).mT
+
+
+class Gathered(nn.Module):
+    """A matrix for each token, looked up in a stack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = nn.Parameter(torch.randn(EXPERTS, WIDTH, WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = (x.sum(-1) > 0).long()
+        return torch.einsum("rtoi,rti->rto", self.stack[chosen], x)
+
+
+class Causal(nn.Module):
+    """Tokens looked up, a layer of some kind, logits."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(vocab_size=VOCAB)
+        self.embed, self.layer = nn.Embedding(VOCAB, WIDTH), layer
+        self.lm_head = nn.Linear(WIDTH, VOCAB, bias=False)
+
+    def forward(self, tokens: Tensor, use_cache: bool = False) -> Any:
+        return SimpleNamespace(logits=self.lm_head(self.layer(self.embed(tokens))))
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embed
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lm_head
+
+
+def causal(layer: type[nn.Module] | nn.Module, *args: Any) -> Causal:
+    torch.manual_seed(0)
+    made = Causal(layer if isinstance(layer, nn.Module) else layer(*args))
+    return made.eval()
+
+
+def tokens(rows: int = 40) -> Tensor:
+    return torch.randint(0, VOCAB, (rows, 6), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_experts_in_a_stack_are_rounded_along_their_inputs(turned: bool) -> None:
+    before = causal(Mixture, turned)
+    after = quantised(before, "w4")
+    for name in ("up_proj", "down_proj"):
+        was, now = (getattr(m.layer.experts, name).detach() for m in (before, after))
+        rows = was.mT if turned else was
+        expected = torch.stack([fake_quantise(each.contiguous(), "int4/row") for each in rows])
+        assert now.equal(expected.mT if turned else expected)
+    assert after.layer.gate.weight.equal(before.layer.gate.weight)
+    assert after.layer.experts.up_bias.equal(before.layer.experts.up_bias)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_each_expert_is_calibrated_on_the_tokens_that_it_takes(turned: bool) -> None:
+    before = causal(Mixture, turned)
+    after = quantised(before, "w3@gptq", tokens())
+    with torch.no_grad():
+        x = before.embed(tokens()).reshape(-1, WIDTH)
+        chosen = before.layer.gate(x).argmax(-1)
+        for k in range(EXPERTS):
+            mine = x[chosen == k]
+            weight = before.layer.experts.up_proj[k]
+            weight = (weight.mT if turned else weight).contiguous()
+            expected = gptq(weight, 2 * (mine.T @ mine).double(), Format.parse("int3/row"))
+            found = after.layer.experts.up_proj[k]
+            torch.testing.assert_close(found.mT if turned else found, expected)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_experts_take_is_rounded_too(turned: bool) -> None:
+    before = causal(Mixture, turned)
+    after = quantised(before, "a.up_proj:int4/row a.down_proj:int3/row")
+    experts = before.layer.experts
+    with torch.no_grad():
+        x = before.embed(tokens())
+        chosen = before.layer.gate(x).argmax(-1)
+        expected = torch.zeros_like(x)
+        for k in range(EXPERTS):
+            mine = fake_quantise(x[chosen == k], "int4/row")
+            inner = torch.relu(experts.product(mine, experts.up_proj[k]) + experts.up_bias[k])
+            inner = fake_quantise(inner, "int3/row")
+            expected[chosen == k] = experts.product(inner, experts.down_proj[k])
+        found = after.layer(x)
+    torch.testing.assert_close(found, x + expected)
+
+
+def test_a_router_is_rounded_where_it_is_named_alone() -> None:
+    before = causal(Mixture, False)
+    after = quantised(before, "w.router:int4")
+    assert after.layer.gate.weight.equal(fake_quantise(before.layer.gate.weight, "int4/row"))
+    assert after.layer.experts.up_proj.equal(before.layer.experts.up_proj)
+
+
+def test_a_weight_with_inputs_first_is_rounded_along_them() -> None:
+    before = causal(Turned)
+    after = quantised(before, "w3")
+    rows = before.layer.weight.detach().mT.contiguous()
+    assert after.layer.weight.equal(fake_quantise(rows, "int3/row").mT)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (
+            weight_norm(nn.Linear(WIDTH, WIDTH)),
+            "'layer.parametrizations.weight.original0' cannot be rounded: what multiplies "
+            "activations is computed from it; leave it as it is by 'w.layer:fp'",
+        ),
+        (
+            Convolved(),
+            "'layer.conv1d.weight' cannot be rounded: it is the kernel of a convolution; leave it "
+            "as it is by 'w.conv1d:fp'",
+        ),
+        (
+            Gathered(),
+            "'layer.stack' cannot be rounded: what multiplies activations is computed from it",
+        ),
+    ],
+)
+def test_weights_that_cannot_be_rounded_are_not_left_in_silence(
+    layer: nn.Module, said: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        quantised(causal(layer), "w2")
+    assert said in str(caught.value)
+
+
+def test_weights_beyond_reach_can_be_left_by_name() -> None:
+    model = causal(nn.Sequential(Convolved(), nn.Linear(WIDTH, WIDTH)))
+    after = quantised(model, "w4 w.conv1d:fp")
+    assert after.layer[0].conv1d.weight.equal(model.layer[0].conv1d.weight)
+    assert after.layer[1].weight.equal(fake_quantise(model.layer[1].weight, "int4/row"))
+
+
+def test_a_scope_may_be_any_name_on_the_way() -> None:
+    model = causal(nn.Sequential(Turned(), nn.Sequential(Turned())))
+    after = quantised(model, "w4 w.1:fp")
+    assert after.layer[1][0].weight.equal(model.layer[1][0].weight)
+    assert not after.layer[0].weight.equal(model.layer[0].weight)
+
+
+def test_every_tensor_of_two_axes_has_one_place() -> None:
+    model = causal(nn.Sequential(Mixture(True), Turned(), Convolved()))
+    found = weights_of_model(model)
+    names = {each.name.partition("[")[0] for each in found.matrices}
+    assert names == {
+        "layer.0.gate", "layer.0.experts.up_proj", "layer.0.experts.down_proj", "layer.1", "lm_head"
+    }  # fmt: skip
+    assert found.tables == ("embed.weight",)
+    assert found.apart == ("layer.0.experts.up_bias",)
+    assert list(found.beyond) == ["layer.2.conv1d.weight"]
+    assert [each.scope for each in found.matrices if each.name.endswith("gate")] == ["router"]
