@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import polars as pl
 import pytest
 
 from isoloss.runs import NothingUsable, RunsError, read
-from isoloss.runs.intake.content.hints import naming, words_of
+from isoloss.runs.intake.content.hints import naming
+from isoloss.runs.intake.content.words import words_of
 
 GOOD = {"params": [1e8, 4e8], "tokens": [2e9, 1e10], "loss": [3.1, 2.7]}
 SIZES, LENGTHS, LOSSES = GOOD.values()
@@ -49,6 +51,52 @@ SIZES, LENGTHS, LOSSES = GOOD.values()
 )
 def test_what_is_proposed(wanted, columns, said):
     assert said in naming([wanted], pl.DataFrame(columns))
+
+
+STEPPED = {"step": [1e4, 2e4], "loss": LOSSES}
+MADE = {
+    "batches": (
+        {"params": SIZES, **STEPPED, "batch_size": [128, 128], "seq_len": [1024, 1024]},
+        "step*batch_size*seq_len",
+    ),
+    "tokens of a step": ({"params": SIZES, **STEPPED, "batch_tokens": [2e5, 2e5]}, "batch_tokens"),
+    "per param": ({"params": SIZES, "tokens_per_param": [20, 25]}, "params*tokens_per_param"),
+    "D/N": ({"N": SIZES, "D/N": [20, 25]}, "N*D/N"),
+    "flops": ({"params": SIZES, "flops": [1.2e18, 2.4e19]}, "flops/params/6"),
+    "units": ({"params (M)": [100, 400], "gflops": [1.2e9, 2.4e10]}, "gflops*1e9/params (M)/1e6/6"),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_tokens_made_of_other_columns_are_proposed_and_can_be_copied(kind):
+    columns, text = MADE[kind]
+    table = pl.DataFrame({**columns, "loss": LOSSES, "precision": ["bf16", "bf16"]})
+    with pytest.raises(RunsError) as error:
+        read(table)
+    line = re.search(r"--column tokens='(.+?)'", str(error.value))[1]
+    params = re.search(r"--column params='?([^;']+?)'? --column", str(error.value))
+    columns = {"tokens": line} | ({"params": params[1]} if params else {})
+    assert line.endswith(text)
+    assert read(table, columns=columns)["tokens"][0] == pytest.approx(LENGTHS[0], rel=0.4)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {**STEPPED, "per_device_train_batch_size": [8, 8], "seq_len": [1024, 1024]},
+        {**STEPPED, "batch_size": [128, 128]},
+        {**STEPPED, "batch_size": [1, 1], "seq_len": [1, 1]},
+    ],
+)
+def test_a_part_of_a_batch_makes_no_tokens(columns):
+    said = naming(["tokens"], pl.DataFrame({"params": SIZES, **columns}))
+    assert "tokens='step*524288', with the tokens of your steps" in said
+    assert "=NAME" in said
+
+
+@pytest.mark.parametrize("name", ["log_params", "log10_params", "ln_params"])
+def test_logarithms_are_no_counts(name):
+    assert "=NAME" in naming(["params"], pl.DataFrame({name: [8.0, 8.6]}))
 
 
 @pytest.mark.parametrize(

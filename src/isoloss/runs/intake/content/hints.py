@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.runs.intake.content.magnitudes import factor_in_name, tells_its_unit
+from isoloss.runs.intake.content.token_hints import made_tokens, steps_of
+from isoloss.runs.intake.content.words import words_of
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 
@@ -37,10 +39,11 @@ AGAINST: dict[str, frozenset[str]] = {
     "params": frozenset({
         "trainer", "batch", "lr", "loss", "tokens", "per", "dim", "layers", "head", "heads",
         "width", "embed", "vocab", "step", "steps", "seq", "optimizer", "effective", "cache",
+        "log", "ln",
     }),
     "tokens": frozenset({
         "per", "batch", "second", "sec", "s", "unique", "vocab", "loss", "params", "dim", "model",
-        "eos", "bos", "pad", "max", "length", "seq",
+        "eos", "bos", "pad", "max", "length", "seq", "log", "ln",
     }),
     "loss": frozenset({
         "se", "std", "stderr", "min", "max", "scale", "weight", "aux", "z", "delta", "lr", "step",
@@ -63,46 +66,56 @@ _UNIQUE = frozenset({"unique", "distinct"})
 _PRECISE = frozenset({"precision", "dtype", "format", "quantization", "quantisation", "quant"})
 
 
-def words_of(name: str) -> list[str]:
-    """The words of a name in lower case: 'evalLoss/macro_loss' is eval, loss, macro, loss."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
-    return [part.lower() for part in parts]
-
-
 def naming(missing: Sequence[str], frame: pl.DataFrame) -> str:
     """What to write to name the missing columns of a table: one line to copy."""
     wanted = {name: ranked(name, frame) for name in missing if name != "precision"}
-    options = [_option(name, found, frame) for name, found in wanted.items()]
+    made, how = _tokens(wanted, frame)
+    options = [
+        made or _option(name, found, frame) if name == "tokens" else _option(name, found, frame)
+        for name, found in wanted.items()
+    ]
     said = f"name {'it' if len(options) == 1 else 'them'} with {' '.join(options)}"
     parts = [said] if options else []
     for name, found in wanted.items():
         if len(found) > 1:
             parts.append(f"{name} may also be {' or '.join(found[1:3])}")
-        if not found and name == "tokens" and (steps := _steps(frame)):
-            parts.append(
-                f"no column looks like tokens: {steps} x tokens a step is --column "
-                f"tokens='{steps}*524288', with the tokens of your steps"
-            )
+        if not found and name == "tokens" and how:
+            parts.append(how)
         elif not found and name in ("params", "tokens"):
             parts.append(f"no column looks like {name}; one for all rows is --set {name}=30B")
     return "; ".join(parts + ([_precision(frame)] if "precision" in missing else []))
 
 
-def _steps(frame: pl.DataFrame) -> str | None:
-    """The column that counts steps; None where there is none."""
-    names = ("step", "steps", "_step", "global_step", "trainer/global_step")
-    return next((name for name in frame.columns if name.lower() in names), None)
+def _tokens(wanted: Mapping[str, Sequence[str]], frame: pl.DataFrame) -> tuple[str, str]:
+    """An option that makes tokens of other columns, where there are some, and what it supposes."""
+    if wanted.get("tokens", ["found"]):
+        return "", ""
+    params = _own(wanted["params"][0], "params", frame) if wanted.get("params") else ""
+    found = made_tokens(frame, "params" if "params" in frame.columns else params)
+    if found is not None:
+        return f"--column tokens='{found[0]}'", found[1]
+    if steps := steps_of(frame):
+        return "", (
+            f"no column looks like tokens: {steps} x tokens a step is --column "
+            f"tokens='{steps}*524288', with the tokens of your steps"
+        )
+    return "", ""
 
 
 def _option(wanted: str, found: Sequence[str], frame: pl.DataFrame) -> str:
     if not found:
         return f"--column {wanted}=NAME"
-    own = found[0]
-    factor = factor_in_name(own, wanted) if wanted != "loss" else None
-    if factor is not None and not tells_its_unit(frame[own]):
-        own = f"{own}*{factor:.0e}".replace("e+0", "e").replace("e+", "e")
+    own = _own(found[0], wanted, frame)
     quoted = own if re.fullmatch(r"[\w./-]+", own) else f"'{own}'"
     return f"--column {wanted}={quoted}"
+
+
+def _own(own: str, wanted: str, frame: pl.DataFrame) -> str:
+    """A column, scaled where its name says a unit."""
+    factor = factor_in_name(own, wanted) if wanted != "loss" else None
+    if factor is not None and not tells_its_unit(frame[own]):
+        return f"{own}*{factor:.0e}".replace("e+0", "e").replace("e+", "e")
+    return own
 
 
 def ranked(wanted: str, frame: pl.DataFrame) -> list[str]:
