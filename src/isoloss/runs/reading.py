@@ -24,6 +24,7 @@ from isoloss.runs.intake import (
     check_maps,
     check_once,
     checked,
+    copies,
     frame_of,
     is_source,
     map_for,
@@ -171,10 +172,14 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
-        table = with_reasons(table, not_last(table, asked.last, found.origin))
+        own = asked.columns.get("loss", "loss")
+        losses = (opened.frame if own in opened.frame.columns else found.frame)[own]
+        table = with_reasons(table, not_last(table, asked.last, found.origin, losses))
     if isinstance(source, Runs) or found.settled:
         return table, noted(opened.kept, found.origin.name)
     table = with_reasons(table, summing_up(opened.frame, found.origin))
+    if asked.last is None:  # which keeps one row of each run anyway
+        table = with_reasons(table, copies(opened.frame, found.origin))
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)

@@ -56,6 +56,25 @@ def test_the_last_row_is_the_one_of_most_tokens_also_where_it_cannot_be_used():
     assert any("column 'loss' has nan" in reason for reason in kept.excluded["reason"])
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_step_without_an_evaluation_is_not_the_last_row(empty):
+    steps = pl.col("tokens") >= 6e9
+    table = history().with_columns(pl.col("loss").cast(pl.String))
+    table = table.with_columns(loss=pl.when(steps).then(pl.lit(empty)).otherwise("loss"))
+    assert read(table, last="run").usable["tokens"].tolist() == [5e9] * 4
+
+
+def test_runs_without_a_name_are_told_by_their_params():
+    table = history("what").drop("what").rename({"params": "N"})
+    with pytest.warns(TrajectoriesFound, match="4 runs, of one size each: .* --column group=N"):
+        read(table, columns={"params": "N"})
+    grouped = read(table, columns={"params": "N", "group": "N"})
+    assert (len(grouped.usable), len(set(grouped["group"]))) == (28, 4)
+    table = table.rename({"N": "params"})
+    assert len(read(table, last="params").usable) == 4
+    assert len(read(table, columns={"group": "params"}).usable) == 28
+
+
 def test_a_row_without_a_run_and_a_column_that_is_not_there():
     table = history().with_columns(run=pl.when(pl.col("tokens") == 1e9).then(None).otherwise("run"))
     kept = read(table, last="run")

@@ -138,11 +138,13 @@ def _renamed(
     for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
         if columns[first] == columns[second]:
             raise RunsError(f"column '{columns[first]}' is named as both {first} and {second}")
+    # What a row is of may be said by its params: group=params takes these away from nothing.
+    shared = {own for name, own in columns.items() if name not in NUMERIC and own in BY_NAME}
     kept = []
     for series in frame.get_columns():
         if series.name in taken and columns[series.name] != series.name:
             kept.append(series.alias(f"{series.name}_in_file"))
-        elif series.name not in columns.values():
+        elif series.name not in columns.values() or series.name in shared - taken.keys():
             kept.append(series)
     made = {canonical for canonical, own in columns.items() if own not in frame.columns}
     return pl.DataFrame([*taken.values(), *kept]), made

@@ -1,6 +1,7 @@
 """What the content of a table says of it: endings, units, runs along time, what is meant."""
 
 from isoloss.runs.intake.content.charts import check_one_row_a_run
+from isoloss.runs.intake.content.copies import copies
 from isoloss.runs.intake.content.decimals import with_points
 from isoloss.runs.intake.content.endings import ending_of, unknown_endings, with_endings
 from isoloss.runs.intake.content.file_names import called, check_once, told_apart
@@ -18,8 +19,8 @@ from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 # fmt: off
 __all__ = [
     "COMMENT", "LIKELY", "Top", "called", "check_magnitudes", "check_once", "check_one_header",
-    "check_one_row_a_run", "ending_of", "evaluations_of", "is_one_run", "naming", "not_last",
-    "ranked", "repeats_named", "say_trajectories", "summing_up", "tells_its_unit", "told_apart",
-    "top_of", "unknown_endings", "with_endings", "with_points", "with_run",
+    "check_one_row_a_run", "copies", "ending_of", "evaluations_of", "is_one_run", "naming",
+    "not_last", "ranked", "repeats_named", "say_trajectories", "summing_up", "tells_its_unit",
+    "told_apart", "top_of", "unknown_endings", "with_endings", "with_points", "with_run",
 ]
 # fmt: on

@@ -1,0 +1,59 @@
+"""Rows that are no runs of their own: copies of others, and rows that sum up those above."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from isoloss.runs import read
+
+NAMES = ["a", "b", "c"]
+TABLE = {
+    "params": [1e7, 1e8, 1e9],
+    "tokens": [1e9, 4e9, 2e10],
+    "loss": [3.9, 3.1, 2.6],
+    "precision": ["bf16"] * 3,
+}
+
+
+def twice(**more: list[object]) -> pl.DataFrame:
+    """A table whose first two rows stand below it again, with row numbers as pandas writes them."""
+    table = pl.DataFrame({**more, **TABLE})
+    return pl.concat([table, table.head(2)]).with_row_index("column_0")
+
+
+@pytest.mark.parametrize("column", ["run_id", "Name", "config.id"])
+def test_a_run_that_stands_in_a_table_twice_counts_once(column):
+    runs = read(twice(**{column: NAMES}))
+    assert runs.usable["loss"].tolist() == TABLE["loss"]
+    said = f"column '{column}' says 'b' again, and all else of the row is as above"
+    assert runs["reason"][4].startswith(said)
+    assert len(read(twice(**{column: NAMES}), last=column).usable) == 3
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        twice(),  # nothing names runs: these may be seeds
+        twice(what=NAMES),
+        twice(run_id=[None] * 3),
+        twice(name=["a", "b", "b"]).with_columns(params=pl.lit(1e7)),  # names of models
+        twice(run_id=NAMES).with_columns(loss=pl.Series([3.9, 3.1, 2.6, 3.8, 3.0])),
+    ],
+)
+def test_runs_that_may_be_others_are_none(table):
+    assert len(read(table).usable) == 5
+
+
+@pytest.mark.parametrize(("word", "usable"), [("mean", 3), ("Total:", 3), ("d", 4)])
+@pytest.mark.parametrize("column", ["label", "run"])
+def test_a_row_that_sums_up_is_no_run_whatever_the_column(column, word, usable):
+    rows = pl.DataFrame({**TABLE, column: NAMES})
+    runs = read(pl.concat([rows, rows.tail(1).with_columns(pl.lit(word).alias(column))]))
+    assert len(runs.usable) == usable
+
+
+def test_a_column_of_kinds_has_words_that_sum_up_anywhere():
+    kinds = ["each", "mean", "each", "mean"]
+    table = pl.DataFrame({k: [*v, v[0]] for k, v in TABLE.items()} | {"kind": kinds})
+    assert len(read(table).usable) == 4
