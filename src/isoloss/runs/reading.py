@@ -32,6 +32,7 @@ from isoloss.runs.intake import (
     noted,
     open_file,
     open_source,
+    read_apart,
     say_trajectories,
     sources_in_words,
     summing_up,
@@ -43,7 +44,7 @@ from isoloss.runs.intake import (
     without_unit,
 )
 from isoloss.runs.numbers import number
-from isoloss.runs.problems import RunsError
+from isoloss.runs.problems import MissingColumns, RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.run import Run
@@ -118,15 +119,13 @@ def read(
         own |= {"last": last, "history": history}
         check_once(source)
         check_maps(source, map)
-        parts = [
-            read(
-                one,
-                **({} if _public(one) else own | {"map": map_for(one, map)}),
-                strict=strict,
-                **constants,
-            )
-            for one in source
-        ]
+        parts = []
+        for one in source:
+            how = {} if _public(one) else own | {"map": map_for(one, map)}
+            try:
+                parts.append(read(one, **how, strict=strict, **constants))
+            except MissingColumns as error:
+                raise RunsError(f"{error}{read_apart(one, source)}") from None
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
         if history:

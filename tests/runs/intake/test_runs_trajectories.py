@@ -105,6 +105,18 @@ def test_rows_of_several_files_are_several_sources_until_told_otherwise(tmp_path
     assert set(read([one, two])["source"]) == {"table 1", "table 2"}
 
 
+@pytest.mark.parametrize("columns", [None, {"tokens": "tokens_B*1e9"}])
+def test_files_with_other_columns_are_said_with_a_map_for_each(tmp_path, columns):
+    plain, billions = tmp_path / "a.csv", tmp_path / "b.csv"
+    table = history("model", (1, 3))
+    table.write_csv(plain)
+    table.select(pl.col("tokens").alias("tokens_B") / 1e9, pl.exclude("tokens")).write_csv(billions)
+    with pytest.raises(RunsError, match=r"keep how each is read.*, --map [ab]\.csv=[ab]\.json"):
+        read([plain, billions], columns=columns)
+    how = read(billions, columns={"tokens": "tokens_B*1e9"}).understood.map
+    assert len(read([plain, billions], map={"b.csv": how}).usable) == 16
+
+
 def test_one_file_and_runs_keep_the_sources_they_have():
     runs = Runs([Run(1e8, 1e9, "bf16", 3.0)])
     assert set(joined([runs], ["a.csv"])["source"]) == {None}

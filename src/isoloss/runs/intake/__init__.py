@@ -32,7 +32,7 @@ from isoloss.runs.intake.sources import (
     sources_in_words,
     without_secrets,
 )
-from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
+from isoloss.runs.intake.table_map import TableMap, check_maps, map_for, read_apart
 from isoloss.runs.intake.typed import without_unit
 
 # fmt: off
@@ -41,7 +41,8 @@ __all__ = [
     "Sent", "Source", "TableMap", "TrackedRow", "Understood", "arranged", "check_magnitudes",
     "check_maps", "check_once", "check_sendable", "checked", "client", "copies", "frame_of",
     "is_source", "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes",
-    "open_file", "open_source", "say_trajectories", "send_to", "sources_in_words", "summing_up",
-    "told_apart", "understood", "with_constant", "with_reasons", "without_secrets", "without_unit",
+    "open_file", "open_source", "read_apart", "say_trajectories", "send_to", "sources_in_words",
+    "summing_up", "told_apart", "understood", "with_constant", "with_reasons", "without_secrets",
+    "without_unit",
 ]
 # fmt: on

@@ -29,7 +29,7 @@ from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.intake.typed import without_unit
 from isoloss.runs.numbers import number
-from isoloss.runs.problems import RunsError
+from isoloss.runs.problems import MissingColumns, RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.
 OF_A_READ_TABLE = frozenset({"metric", "status", "reason"})
@@ -129,7 +129,7 @@ def _renamed(
             there = listed(frame.columns)
             likely = ranked(canonical, frame) if canonical in ("params", "tokens", "loss") else []
             meant = f"; did you mean '{likely[0]}'" if likely else ""
-            raise RunsError(
+            raise MissingColumns(
                 f"{name} has no column '{own}' to take {canonical} from; its columns are "
                 f"{there}{meant}"
             )

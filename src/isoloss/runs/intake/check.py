@@ -19,7 +19,13 @@ from isoloss.runs.intake.content import naming
 from isoloss.runs.intake.loss_units import in_nats, units_by_row
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.typed import typed
-from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
+from isoloss.runs.problems import (
+    MissingColumns,
+    NothingUsable,
+    PerplexitySuspected,
+    RunsError,
+    ValueIgnored,
+)
 
 #: Columns, beside the required ones, whose values change what a row means or weighs.
 MEANING = frozenset({"status", "metric", "params_kind", "kernels", "loss_se", "unique_tokens"})
@@ -42,7 +48,7 @@ def checked(
     """
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
-        raise RunsError(_missing_columns(missing, frame, origin))
+        raise MissingColumns(_missing_columns(missing, frame, origin))
     table: dict[str, pl.Series] = {}
     reasons: dict[int, list[str]] = {}
     for column in COLUMNS:

@@ -1,7 +1,6 @@
 """What the content of a table says of it: endings, units, runs along time, what is meant."""
 
 from isoloss.runs.intake.content.charts import check_one_row_a_run
-from isoloss.runs.intake.content.copies import copies
 from isoloss.runs.intake.content.decimals import with_points
 from isoloss.runs.intake.content.endings import ending_of, unknown_endings, with_endings
 from isoloss.runs.intake.content.file_names import called, check_once, told_apart
@@ -13,6 +12,7 @@ from isoloss.runs.intake.content.histories import (
     with_run,
 )
 from isoloss.runs.intake.content.magnitudes import LIKELY, check_magnitudes, tells_its_unit
+from isoloss.runs.intake.content.repeated_rows import copies
 from isoloss.runs.intake.content.separators import COMMENT, Top, top_of
 from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 
