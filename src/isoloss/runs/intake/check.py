@@ -18,7 +18,7 @@ from isoloss.runs.intake.cells import listed, rows_of
 from isoloss.runs.intake.content import naming
 from isoloss.runs.intake.loss_units import in_nats, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.typed import typed
+from isoloss.runs.intake.typed import COLUMN, typed
 from isoloss.runs.problems import (
     MissingColumns,
     NothingUsable,
@@ -120,6 +120,9 @@ def _report(
         return
     if column.required or column.name in MEANING:
         for index, what in bad.items():
+            what = what.replace(
+                f"{{{COLUMN}}}", f"{{{origin.called.get('precision', 'precision')}}}"
+            )
             reasons.setdefault(index, []).append(
                 f"{origin.column(column.name)} {what} {origin.place(index)}"
             )
