@@ -45,12 +45,32 @@ SIZES, LENGTHS, LOSSES = GOOD.values()
         ("loss", {"lossless": LOSSES, "closs": LOSSES}, "=NAME"),
         ("precision", {"bits": [4, 16]}, "--precision 'w{bits}'"),
         ("precision", {"w_bits": [4, 16], "a_bits": [8, 16]}, "--precision 'w{w_bits} a{a_bits}'"),
+        ("precision", {"ptq_bits": [4, 3]}, "--precision 'bf16 -> w{ptq_bits}'"),
+        (
+            "precision",
+            {"dtype": ["fp16", "bf16"], "ptq_w_bits": [4, 3], "ptq_a_bits": [8, 8]},
+            "--precision '{dtype} -> w{ptq_w_bits} a{ptq_a_bits}'",
+        ),
+        (
+            "precision",
+            {"w_bits": [4, 8], "post_training_bits": [4, 3]},
+            "--precision 'w{w_bits} -> w{post_training_bits}'",
+        ),
+        ("precision", {"my dtype": ["bf16", "fp16"]}, "--column precision='my dtype'"),
         ("precision", {"config.dtype": ["bf16", "fp16"]}, "--column precision=config.dtype"),
         ("precision", {"dtype": ["big", "small"]}, "say --precision bf16"),
     ],
 )
 def test_what_is_proposed(wanted, columns, said):
     assert said in naming([wanted], pl.DataFrame(columns))
+
+
+def test_bits_after_training_are_read_as_proposed():
+    table = pl.DataFrame({**GOOD, "ptq_bits": [4.0, 16.0]})
+    with pytest.raises(RunsError) as error:
+        read(table)
+    runs = read(table, precision=re.search("--precision '(.+)'", str(error.value))[1])
+    assert [str(p) for p in runs.precisions] == ["bf16 -> w4", "bf16 -> w:bf16"]
 
 
 STEPPED = {"step": [1e4, 2e4], "loss": LOSSES}
@@ -178,7 +198,7 @@ def test_a_frame_with_a_column_twice_is_one_sentence():
 
 def test_columns_may_be_called_by_numbers_and_bits_are_no_precision():
     frame = pd.DataFrame(GOOD | {0: [1, 2], "precision": [4, 16]})
-    with pytest.warns(NothingUsable, match=r"of bits is read with precision='w\{COLUMN\}'"):
+    with pytest.warns(NothingUsable, match=r"of bits is read with --precision 'w\{precision\}'"):
         assert read(frame)["0"].tolist() == [1, 2]
 
 

@@ -63,6 +63,9 @@ _PARTS = {
 _REPEATS = frozenset({"epochs", "passes", "repeats", "repetitions"})
 _SHARES = frozenset({"fraction", "frac", "share"})
 _UNIQUE = frozenset({"unique", "distinct"})
+#: Words of columns of bits, and for those that were rounded to after training.
+_BITS = frozenset({"bits", "bit", "wbits", "abits"})
+_AFTER = frozenset({"ptq", "post", "posttraining", "gptq", "awq", "rtn"})
 _PRECISE = frozenset({"precision", "dtype", "format", "quantization", "quantisation", "quant"})
 
 
@@ -187,21 +190,29 @@ def _numbers(series: pl.Series) -> list[float]:
 
 def _precision(frame: pl.DataFrame) -> str:
     """How to say the precision: a template of columns of bits, a column of spellings, or a word."""
+    trained, after = _bits(frame, after=False), _bits(frame, after=True)
+    own = next((n for n in frame.columns if _PRECISE & set(words_of(n)) and _spells(frame[n])), "")
+    if after:
+        # Trained in one precision, rounded to these bits afterwards: that is another loss.
+        before = trained or (f"{{{own}}}" if own else "bf16")
+        return f"build it like --precision '{before} -> {after}'"
+    if trained:
+        return f"build it like --precision '{trained}'"
+    if own:
+        return f"take the precision from --column precision={shlex.quote(own)}"
+    return "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
+
+
+def _bits(frame: pl.DataFrame, after: bool) -> str:
+    """A template of the columns of bits in training, or of those after it; empty where none is."""
     parts: dict[str, str] = {}
     for name in frame.columns:
-        words = words_of(name)
-        if "bits" in words or "bit" in words or "wbits" in words or "abits" in words:
-            part = next((_PARTS[word] for word in words if word in _PARTS), None)
-            part = part or ("a" if "abits" in words else "w")
-            if _are_bits(frame[name]):
-                parts.setdefault(part, name)
-    if parts:
-        template = " ".join(f"{part}{{{name}}}" for part, name in parts.items())
-        return f"build it like --precision '{template}'"
-    for name in frame.columns:
-        if _PRECISE & set(words_of(name)) and _spells(frame[name]):
-            return f"take the precision from --column precision={name}"
-    return "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
+        words = set(words_of(name))
+        if bool(words & _AFTER) != after or not words & _BITS or not _are_bits(frame[name]):
+            continue
+        part = next((_PARTS[word] for word in words_of(name) if word in _PARTS), None)
+        parts.setdefault(part or ("a" if "abits" in words else "w"), name)
+    return " ".join(f"{part}{{{name}}}" for part, name in parts.items())
 
 
 def _are_bits(series: pl.Series) -> bool:
