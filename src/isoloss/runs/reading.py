@@ -199,14 +199,19 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     -------
     Runs
         All rows. Losses of two files may be of other data or tokenizers, so nothing pools them
-        until they are given one source.
+        until they are given one source; then a run that stands in two of them, as in exports that
+        overlap, counts once.
     """
     told = []
     names = told_apart(names)
     for runs, name in zip(parts, names, strict=True):
         unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
         told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
-    return reduce(add, told)
+    together = reduce(add, told)
+    again = copies(together.frame(), Origin("the tables together")) if len(told) > 1 else {}
+    if not again:
+        return together
+    return Runs.from_checked(with_reasons(together.frame(), again), together.provenance)
 
 
 def _source_of(source: Any, place: int) -> str | None:

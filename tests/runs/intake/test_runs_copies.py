@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -57,3 +59,27 @@ def test_a_column_of_kinds_has_words_that_sum_up_anywhere():
     kinds = ["each", "mean", "each", "mean"]
     table = pl.DataFrame({k: [*v, v[0]] for k, v in TABLE.items()} | {"kind": kinds})
     assert len(read(table).usable) == 4
+
+
+def test_a_run_in_two_exports_counts_once_where_they_are_of_one_source():
+    table = pl.DataFrame({"run_id": NAMES, **TABLE})
+    exports = [table.head(2), table.tail(2)]
+    runs = read(exports, source="mine")
+    assert (len(runs), runs.usable["loss"].tolist()) == (4, TABLE["loss"])
+    assert "(the tables together, row 3)" in runs["reason"][2]
+    assert len(read(exports).usable) == 4  # of two sources until told otherwise
+
+
+@pytest.mark.parametrize("named", [["run_id"], ["params", "tokens"]])
+def test_an_index_with_names_is_read(named):
+    table = pd.DataFrame({"run_id": NAMES, **TABLE})
+    runs = read(table.set_index(named))
+    assert (runs["params"].tolist(), "run_id" in runs.columns) == (TABLE["params"], True)
+    assert len(read(table.rename_axis("loss"))) == 3
+
+
+def test_an_array_in_a_cell_costs_its_row():
+    table = pd.DataFrame({**TABLE, "loss": [3.9, np.array([3.1, 3.0]), np.array(2.6)]})
+    runs = read(table)
+    assert runs.usable["loss"].tolist() == [3.9, 2.6]
+    assert "has '[3.1 3. ]'" in runs["reason"][1]
