@@ -3,6 +3,7 @@ is lost.
 """
 
 import math
+import os
 
 import pytest
 
@@ -354,3 +355,20 @@ def test_a_whole_number_of_hundreds_of_digits_costs_its_row_alone(tmp_path, digi
     found = read(path)
     assert [run.params for run in found.usable] == [1e7]
     assert "params" in str(next(run.reason for run in found if run.reason))
+
+
+@pytest.mark.parametrize("option", ["last", "precision", "history"])
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_option_that_says_nothing_is_refused(option, given):
+    with pytest.raises(RunsError, match=rf"{option} is '{given}' \(--{option}\); say it, or leave"):
+        read("quest2025", **{option: given})
+
+
+def test_what_is_no_file_is_said(tmp_path):
+    link, pipe = tmp_path / "link.csv", tmp_path / "pipe.csv"
+    link.symlink_to(tmp_path / "gone.csv")
+    os.mkfifo(pipe)
+    with pytest.raises(RunsError, match="it is a link to what is not there"):
+        read(link)
+    with pytest.raises(RunsError, match="it is a pipe or device; keep what comes from it as a f"):
+        read(pipe)

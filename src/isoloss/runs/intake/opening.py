@@ -34,10 +34,7 @@ def open_file(path: Path) -> Opened:
     try:
         path, part = _with_part(path)
         if not path.is_file():
-            folder = "a folder; one of TensorBoard is read as tensorboard:FOLDER"
-            raise RunsError(
-                f"cannot read {shown(path)}: it is {folder if path.is_dir() else 'not there'}"
-            )
+            raise RunsError(f"cannot read {shown(path)}: {_why_no_file(path)}")
         reader = _reader_of(path)
         if reader.in_place is not None:
             return _as_read(reader.in_place, path)
@@ -45,6 +42,14 @@ def open_file(path: Path) -> Opened:
     except OSError as error:
         raise RunsError(f"cannot read {shown(path)}: {reason(error)}") from None
     return _opened(reader, data, called(path.parts) + part)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder; one of TensorBoard is read as tensorboard:FOLDER"
+    if path.exists():
+        return "it is a pipe or device; keep what comes from it as a file, such as runs.csv"
+    return "it is a link to what is not there" if path.is_symlink() else "it is not there"
 
 
 def _with_part(path: Path) -> tuple[Path, str]:
