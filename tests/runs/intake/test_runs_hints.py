@@ -82,6 +82,7 @@ MADE = {
     "tokens of a step": ({"params": SIZES, **STEPPED, "batch_tokens": [2e5, 2e5]}, "batch_tokens"),
     "per param": ({"params": SIZES, "tokens_per_param": [20, 25]}, "params*tokens_per_param"),
     "D/N": ({"N": SIZES, "D/N": [20, 25]}, "N*D/N"),
+    "C": ({"N": SIZES, "C": [1.2e18, 2.4e19]}, "C/N/6"),
     "flops": ({"params": SIZES, "flops": [1.2e18, 2.4e19]}, "flops/params/6"),
     "units": ({"params (M)": [100, 400], "gflops": [1.2e9, 2.4e10]}, "gflops*1e9/params (M)/1e6/6"),
 }

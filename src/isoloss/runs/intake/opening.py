@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from isoloss.files import Registry, reason, shown
-from isoloss.runs.intake.content import called, with_run
+from isoloss.runs.intake.content import called, check_is_text, with_run
 from isoloss.runs.intake.frames import with_printable_names
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -82,6 +82,7 @@ def _opened(reader: Reader, data: bytes, name: str) -> Opened:
         raise RunsError(f"{name} is empty; a table of runs needs a header and rows")
     if reader.open is None:
         raise RunsError(f"cannot read {name} from its content alone; give the path of the file")
+    check_is_text(data, name, Path(name).suffix.lower())
     opened = _as_read(reader.open, data, name)
     if opened.frame.height == 0:
         raise RunsError(f"{name} has columns but no rows")

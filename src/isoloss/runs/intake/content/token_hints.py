@@ -80,7 +80,7 @@ def _candidates(
         if name.lower() in RATIOS or said[:3] in (["tokens", "per", "param"], _PER_PARAMS):
             yield [params, name], (1, 1), f"tokens are params x {name}"
     for name, said in words.items():
-        if any(word.endswith(("flops", "flop")) for word in said):
+        if any(word.endswith(("flops", "flop")) for word in said) or name in ("C", "compute"):
             factor = factor_in_name(name, "flops")
             own = name if factor is None else f"{name}*1e{round(math.log10(factor))}"
             supposed = f"tokens are {name} / 6 / params, if these are 6 x params x tokens"
