@@ -124,9 +124,9 @@ def read(
         check_maps(source, map)
         parts = []
         for one in source:
-            how = {} if _public(one) else own | {"map": map_for(one, map)}
+            given = {} if _public(one) else own | {"map": map_for(one, map)}
             try:
-                parts.append(read(one, **how, strict=strict, **constants))
+                parts.append(read(one, **given, strict=strict, **constants))
             except MissingColumns as error:
                 raise RunsError(f"{error}{read_apart(one, source)}") from None
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])

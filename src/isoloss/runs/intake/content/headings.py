@@ -75,10 +75,12 @@ def summing_up(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
     for place, series in enumerate(frame.get_columns()):
         if series.dtype != pl.String:
             continue
-        row, sure = frame.height - 1, not place or names_runs(series.name)
-        if not sure and not _only_at_the_end(series):
+        row = frame.height - 1
+        if row < 0 or not _word(series[row]):
             continue
-        while row > 0 and (word := str(series[row] or "").strip()).lower().rstrip(":") in SUMMARIES:
+        if place and not names_runs(series.name) and not _only_at_the_end(series):
+            continue
+        while row > 0 and (word := _word(series[row])):
             found[row] = (
                 f"column '{series.name}' says '{word}': the row sums up those above and is no run "
                 f"{origin.place(row)}"
@@ -87,6 +89,12 @@ def summing_up(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
         if row == 0:  # all rows are called so: these are names
             found = {}
     return found
+
+
+def _word(cell: object) -> str:
+    """What a cell says, if that is a word for a row that sums up; empty for any other."""
+    text = str(cell or "").strip()
+    return text if text.lower().rstrip(":") in SUMMARIES else ""
 
 
 def _only_at_the_end(series: pl.Series) -> bool:

@@ -164,7 +164,8 @@ def repeats_named(columns: Sequence[str], frame: pl.DataFrame, tokens: str) -> s
     `tokens` is what the table's tokens are made from.
     """
     for own in columns:
-        words, values = set(words_of(own)), _numbers(frame[own])
+        words = set(words_of(own))
+        values = _numbers(frame[own]) if words & (_UNIQUE | _REPEATS) else []
         if not values or min(values) <= 0:
             continue
         if words & _UNIQUE and words & _SHARES and min(values) < 1 and max(values) <= 1:
