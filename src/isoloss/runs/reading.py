@@ -112,9 +112,9 @@ def read(
         where `strict`, a row cannot be used.
     """
     source = _made(source)
-    for option, given in (("precision", precision), ("last", last), ("history", history)):
-        if given is not None and not given.strip():  # as a variable of a shell that is not set
-            raise RunsError(f"{option} is {given!r} (--{option}); say it, or leave it out")
+    for option, said in (("precision", precision), ("last", last), ("history", history)):
+        if said is not None and not said.strip():  # as a variable of a shell that is not set
+            raise RunsError(f"{option} is {said!r} (--{option}); say it, or leave it out")
     if isinstance(source, list | tuple):
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from isoloss.runs import read
+from isoloss.runs import NothingUsable, read
 
 NAMES = ["a", "b", "c"]
 TABLE = {
@@ -83,3 +85,12 @@ def test_an_array_in_a_cell_costs_its_row():
     runs = read(table)
     assert runs.usable["loss"].tolist() == [3.9, 2.6]
     assert "has '[3.1 3. ]'" in runs["reason"][1]
+
+
+@pytest.mark.parametrize("name", ["run_id", "loss", "x"])
+def test_columns_of_lists_are_compared_with_nothing(name):
+    table = twice(run_id=NAMES).with_columns(pl.Series(name, [[1.0]] * 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NothingUsable)
+        assert len(read(table)) == 5
+        assert len(read(table.drop("params"), params=1e8, last="run_id")) == 5

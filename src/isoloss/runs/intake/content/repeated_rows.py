@@ -27,10 +27,10 @@ def copies(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
     origin
         Where its rows are from.
     """
-    name = next((own for own in frame.columns if names_runs(own)), None)
+    own = [s.name for s in frame.get_columns() if not s.dtype.is_nested() and s.dtype != pl.Object]
+    name = next((each for each in own if names_runs(each)), None)
     if name is None or frame[name].n_unique() == frame.height:
         return {}
-    own = [s.name for s in frame.get_columns() if not s.dtype.is_nested() and s.dtype != pl.Object]
     rows = frame.select(each for each in own if each not in ROW_NUMBERS)
     if rows.hash_rows().n_unique() == rows.height:  # at a fifth of the cost of comparing rows
         return {}

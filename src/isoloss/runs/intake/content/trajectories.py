@@ -61,8 +61,9 @@ def not_last(frame: pl.DataFrame, column: str, origin: Origin, losses: pl.Series
                 f"column '{column}' of {origin.name} does not tell runs apart: '{run}' has params "
                 f"{sizes[run]:g} and {size:g} {origin.place(row)}; name a column with a value a run"
             )
-    logged = (~losses.cast(pl.String).fill_null("").str.strip_chars().is_in([""])).to_list()
-    reached = list(zip(logged, tokens, strict=True))
+    texts = losses.dtype == pl.String
+    logged = losses.str.strip_chars().fill_null("") != "" if texts else losses.is_not_null()
+    reached = list(zip(logged.to_list(), tokens, strict=True))
     for row, run in enumerate(runs):
         if run and (run not in last or reached[row] >= reached[last[run]]):
             last[run] = row
