@@ -85,6 +85,11 @@ def test_a_message_quotes_at_most_200_characters(text: str) -> None:
     assert said == text.replace("x" * 5000, "x" * 100 + "..." + "x" * 100)
 
 
+def test_what_stands_between_two_quotations_is_whole() -> None:
+    said = f"no columns 'a' and 'b'; the table's are {'c, ' * 100}; say --precision 'w{{bits}}'"
+    assert sentence(said) == said
+
+
 def test_what_a_terminal_would_obey_is_written_out(shell, capsys) -> None:
     rows = f"1e7,1e9,bf16,3.1,{ESCAPES}\n2e7,1e9,{ESCAPES},3.0,mine\n"
     Path("t.csv").write_text(f"params,tokens,precision,loss,source\n{rows}")

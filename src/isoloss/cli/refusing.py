@@ -34,7 +34,8 @@ SPOKEN = (
 BEYOND = (ArithmeticError, RecursionError, MemoryError, ImportError)
 #: The longest that a message quotes; what is longer is cut in the middle.
 LONGEST = 200
-_TOO_LONG = re.compile(rf"(?<=')[^']{{{LONGEST + 1},}}(?=')|[^\s']{{{LONGEST + 1},}}")
+#: What is quoted, from a quote that opens (none is behind a letter) to the next, and single words.
+_QUOTED = re.compile(r"(?<!\w)'[^']*'|[^\s']+")
 
 
 class Refused(ValueError):
@@ -72,7 +73,7 @@ def in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
 def sentence(problem: Exception | Warning | str) -> str:
     """What was wrong, on one line and in the words of the command line."""
     text = " ".join(_said(problem).split())
-    text = _TOO_LONG.sub(lambda found: _cut(found.group()), il.files.printable(text))
+    text = _QUOTED.sub(lambda found: _cut(found.group()), il.files.printable(text))
     for python, shell in SPOKEN:
         text = re.sub(python, shell, text)
     return text
@@ -128,7 +129,10 @@ def _in_brackets(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"
+    """A quotation or a word without its middle where it is too long."""
+    bare = text.strip("'")
+    short = f"{bare[: LONGEST // 2]}...{bare[-LONGEST // 2 :]}"
+    return text if len(bare) <= LONGEST else text.replace(bare, short)
 
 
 @contextmanager

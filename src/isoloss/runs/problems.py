@@ -12,6 +12,10 @@ class RunsError(ValueError):
     """One sentence: what is wrong with a table of runs, with the value, and what is accepted."""
 
 
+class MissingColumns(RunsError):
+    """A table has no column that is required, or that was named: which, and how to name it."""
+
+
 class RunsWarning(UserWarning):
     """Something in a table of runs that deserves a look but stops nothing."""
 

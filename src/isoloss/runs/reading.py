@@ -24,6 +24,7 @@ from isoloss.runs.intake import (
     check_maps,
     check_once,
     checked,
+    copies,
     frame_of,
     is_source,
     map_for,
@@ -31,6 +32,7 @@ from isoloss.runs.intake import (
     noted,
     open_file,
     open_source,
+    read_apart,
     say_trajectories,
     sources_in_words,
     summing_up,
@@ -42,7 +44,7 @@ from isoloss.runs.intake import (
     without_unit,
 )
 from isoloss.runs.numbers import number
-from isoloss.runs.problems import RunsError
+from isoloss.runs.problems import MissingColumns, RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published import TABLES, load_table, provenance_of
 from isoloss.runs.run import Run
@@ -110,6 +112,9 @@ def read(
         where `strict`, a row cannot be used.
     """
     source = _made(source)
+    for option, said in (("precision", precision), ("last", last), ("history", history)):
+        if said is not None and not said.strip():  # as a variable of a shell that is not set
+            raise RunsError(f"{option} is {said!r} (--{option}); say it, or leave it out")
     if isinstance(source, list | tuple):
         if not source:
             raise RunsError("no source to read; give a file, a data frame or the name of a table")
@@ -117,15 +122,13 @@ def read(
         own |= {"last": last, "history": history}
         check_once(source)
         check_maps(source, map)
-        parts = [
-            read(
-                one,
-                **({} if _public(one) else own | {"map": map_for(one, map)}),
-                strict=strict,
-                **constants,
-            )
-            for one in source
-        ]
+        parts = []
+        for one in source:
+            given = {} if _public(one) else own | {"map": map_for(one, map)}
+            try:
+                parts.append(read(one, **given, strict=strict, **constants))
+            except MissingColumns as error:
+                raise RunsError(f"{error}{read_apart(one, source)}") from None
         return joined(parts, [_source_of(one, place) for place, one in enumerate(source, 1)])
     if _public(source):
         if history:
@@ -171,10 +174,14 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
     found = arranged(opened, asked, settled=kept)
     table = checked(found.frame, found.origin, strict, found.found)
     if asked.last is not None:
-        table = with_reasons(table, not_last(table, asked.last, found.origin))
+        own = asked.columns.get("loss", "loss")
+        losses = (opened.frame if own in opened.frame.columns else found.frame)[own]
+        table = with_reasons(table, not_last(table, asked.last, found.origin, losses))
     if isinstance(source, Runs) or found.settled:
         return table, noted(opened.kept, found.origin.name)
     table = with_reasons(table, summing_up(opened.frame, found.origin))
+    if asked.last is None:  # which keeps one row of each run anyway
+        table = with_reasons(table, copies(opened.frame, found.origin))
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)
@@ -195,14 +202,19 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     -------
     Runs
         All rows. Losses of two files may be of other data or tokenizers, so nothing pools them
-        until they are given one source.
+        until they are given one source; then a run that stands in two of them, as in exports that
+        overlap, counts once.
     """
     told = []
     names = told_apart(names)
     for runs, name in zip(parts, names, strict=True):
         unknown = len(set(names)) > 1 and all(source is None for source in runs["source"])
         told.append(runs.with_columns(source=name) if unknown and name is not None else runs)
-    return reduce(add, told)
+    together = reduce(add, told)
+    again = copies(together.frame(), Origin("the tables together")) if len(told) > 1 else {}
+    if not again:
+        return together
+    return Runs.from_checked(with_reasons(together.frame(), again), together.provenance)
 
 
 def _source_of(source: Any, place: int) -> str | None:

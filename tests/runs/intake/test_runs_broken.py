@@ -3,6 +3,7 @@ is lost.
 """
 
 import math
+import os
 
 import pytest
 
@@ -354,3 +355,42 @@ def test_a_whole_number_of_hundreds_of_digits_costs_its_row_alone(tmp_path, digi
     found = read(path)
     assert [run.params for run in found.usable] == [1e7]
     assert "params" in str(next(run.reason for run in found if run.reason))
+
+
+@pytest.mark.parametrize("option", ["last", "precision", "history"])
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_option_that_says_nothing_is_refused(option, given):
+    with pytest.raises(RunsError, match=rf"{option} is '{given}' \(--{option}\); say it, or leave"):
+        read("quest2025", **{option: given})
+
+
+def test_what_is_no_file_is_said(tmp_path):
+    link, pipe = tmp_path / "link.csv", tmp_path / "pipe.csv"
+    link.symlink_to(tmp_path / "gone.csv")
+    os.mkfifo(pipe)
+    with pytest.raises(RunsError, match="it is a link to what is not there"):
+        read(link)
+    with pytest.raises(RunsError, match="it is a pipe or device; keep what comes from it as a f"):
+        read(pipe)
+
+
+KINDS = {
+    "workbook": (b"PK\x03\x04\x14\x00", "it is an Excel workbook"),
+    "gzip": (b"\x1f\x8b\x08\x00", "it is compressed; put .gz"),
+    "parquet": (b"PAR1\x15\x04", "give it the ending .parquet"),
+    "store": (b"SQLite format 3\x00", "a store of isoloss the ending .db"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid x\n", "with git lfs pull"),
+    "page": (b"\xef\xbb\xbf\n<!DOCTYPE html><html>\n", "it is a web page"),
+    "conflict": (b"<<<<<<< HEAD\nparams,tokens\n", "it is in conflict"),
+    "blanks": (b"params tokens  loss\n1 2 3\n", "separated by blanks"),
+    "no names": (b"7e7,1.4e9,3.7\n1e8,2e9,3.5\n", "has no row of names, its first row holds num"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_table_is_said_as_what_it_is(kind, tmp_path):
+    content, said = KINDS[kind]
+    path = tmp_path / "runs.csv"
+    path.write_bytes(content)
+    with pytest.raises(RunsError, match=said):
+        read(path)

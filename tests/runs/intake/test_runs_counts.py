@@ -242,3 +242,42 @@ def test_a_bare_number_for_all_rows_that_is_no_count_is_refused_with_both_readin
 def test_a_small_count_for_all_rows_that_says_its_unit_stands():
     with pytest.warns(OddCounts):
         assert set(read(sizes(), tokens="366 tokens")["tokens"]) == {366.0}
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.runs.OddCounts")
+@pytest.mark.parametrize("column", ["params", "tokens"])
+@pytest.mark.parametrize("others", [2, 4, 7])
+def test_two_units_in_one_column_are_refused(column, others):
+    table = frame()
+    values = [v / 1e9 if row < others else v for row, v in enumerate(table[column])]
+    table = table.with_columns(pl.Series(column, values))
+    with pytest.raises(
+        RunsError, match=rf"{column}' .* in {others} rows and .*, as two u"
+    ) as error:
+        read(table)
+    assert line(str(error.value)) == [f"{column}='{column}*1'"]
+    assert len(read(table, columns={column: f"{column}*1"}).usable) == 9
+
+
+def test_small_counts_that_others_follow_on_are_one_unit():
+    tokens = pl.Series([10.0 ** (k / 2) for k in range(6, 15)])
+    assert len(read(frame().with_columns(tokens=tokens, params=pl.lit(2e4))).usable) == 9
+
+
+@pytest.mark.parametrize("name", ["log_tokens", "log10(tokens)", "config.lnTokens"])
+def test_a_name_that_says_logarithms_is_refused_where_the_values_are(name):
+    table = frame().with_columns(pl.col("tokens").log10().alias(name))
+    with pytest.raises(RunsError, match="its name says logarithms: write the counts") as error:
+        read(table, columns={"tokens": name})
+    assert line(str(error.value)) == [f"tokens='{name}*1'"]
+    whole = frame().rename({"tokens": name})
+    assert len(read(whole, columns={"tokens": name}).usable) == 9
+
+
+@pytest.mark.parametrize("tokens", [0.02, 0.5])
+def test_params_and_tokens_that_may_be_swapped_are_said_with_the_line(tokens):
+    table = frame().with_columns(tokens=pl.col("params") * tokens * (1 + pl.col("loss") / 100))
+    with pytest.warns(OddCounts, match="reads them the other way round") as said:
+        read(table)
+    columns = [each.replace("'", "") for each in line(str(said[0].message))][-2:]
+    assert read(table, columns=columns)["params"].tolist() == table["tokens"].to_list()

@@ -37,6 +37,9 @@ def frame(**columns) -> pl.DataFrame:
         ("has_crashed", False, [True]),
         ("summary.diverged", "False", ["True"]),
         ("completed", 1, [0]),
+        ("exit_code", 0, [137, 1, -9]),
+        ("ExitCode", "0:0", ["0:9", "1:0"]),
+        ("summary.return code", "0", ["2"]),
     ],
 )
 def test_a_column_of_endings_is_the_ending_whatever_its_name(name, good, bad):

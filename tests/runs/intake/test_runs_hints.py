@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import polars as pl
 import pytest
 
 from isoloss.runs import NothingUsable, RunsError, read
-from isoloss.runs.intake.content.hints import naming, words_of
+from isoloss.runs.intake.content.hints import naming
+from isoloss.runs.intake.content.words import words_of
 
 GOOD = {"params": [1e8, 4e8], "tokens": [2e9, 1e10], "loss": [3.1, 2.7]}
 SIZES, LENGTHS, LOSSES = GOOD.values()
@@ -43,12 +45,79 @@ SIZES, LENGTHS, LOSSES = GOOD.values()
         ("loss", {"lossless": LOSSES, "closs": LOSSES}, "=NAME"),
         ("precision", {"bits": [4, 16]}, "--precision 'w{bits}'"),
         ("precision", {"w_bits": [4, 16], "a_bits": [8, 16]}, "--precision 'w{w_bits} a{a_bits}'"),
+        ("precision", {"ptq_bits": [4, 3]}, "--precision 'bf16 -> w{ptq_bits}'"),
+        (
+            "precision",
+            {"dtype": ["fp16", "bf16"], "ptq_w_bits": [4, 3], "ptq_a_bits": [8, 8]},
+            "--precision '{dtype} -> w{ptq_w_bits} a{ptq_a_bits}'",
+        ),
+        (
+            "precision",
+            {"w_bits": [4, 8], "post_training_bits": [4, 3]},
+            "--precision 'w{w_bits} -> w{post_training_bits}'",
+        ),
+        ("precision", {"my dtype": ["bf16", "fp16"]}, "--column precision='my dtype'"),
         ("precision", {"config.dtype": ["bf16", "fp16"]}, "--column precision=config.dtype"),
         ("precision", {"dtype": ["big", "small"]}, "say --precision bf16"),
     ],
 )
 def test_what_is_proposed(wanted, columns, said):
     assert said in naming([wanted], pl.DataFrame(columns))
+
+
+def test_bits_after_training_are_read_as_proposed():
+    table = pl.DataFrame({**GOOD, "ptq_bits": [4.0, 16.0]})
+    with pytest.raises(RunsError) as error:
+        read(table)
+    runs = read(table, precision=re.search("--precision '(.+)'", str(error.value))[1])
+    assert [str(p) for p in runs.precisions] == ["bf16 -> w4", "bf16 -> w:bf16"]
+
+
+STEPPED = {"step": [1e4, 2e4], "loss": LOSSES}
+MADE = {
+    "batches": (
+        {"params": SIZES, **STEPPED, "batch_size": [128, 128], "seq_len": [1024, 1024]},
+        "step*batch_size*seq_len",
+    ),
+    "tokens of a step": ({"params": SIZES, **STEPPED, "batch_tokens": [2e5, 2e5]}, "batch_tokens"),
+    "per param": ({"params": SIZES, "tokens_per_param": [20, 25]}, "params*tokens_per_param"),
+    "D/N": ({"N": SIZES, "D/N": [20, 25]}, "N*D/N"),
+    "C": ({"N": SIZES, "C": [1.2e18, 2.4e19]}, "C/N/6"),
+    "flops": ({"params": SIZES, "flops": [1.2e18, 2.4e19]}, "flops/params/6"),
+    "units": ({"params (M)": [100, 400], "gflops": [1.2e9, 2.4e10]}, "gflops*1e9/params (M)/1e6/6"),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_tokens_made_of_other_columns_are_proposed_and_can_be_copied(kind):
+    columns, text = MADE[kind]
+    table = pl.DataFrame({**columns, "loss": LOSSES, "precision": ["bf16", "bf16"]})
+    with pytest.raises(RunsError) as error:
+        read(table)
+    line = re.search(r"--column tokens='(.+?)'", str(error.value))[1]
+    params = re.search(r"--column params='?([^;']+?)'? --column", str(error.value))
+    columns = {"tokens": line} | ({"params": params[1]} if params else {})
+    assert line.endswith(text)
+    assert read(table, columns=columns)["tokens"][0] == pytest.approx(LENGTHS[0], rel=0.4)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {**STEPPED, "per_device_train_batch_size": [8, 8], "seq_len": [1024, 1024]},
+        {**STEPPED, "batch_size": [128, 128]},
+        {**STEPPED, "batch_size": [1, 1], "seq_len": [1, 1]},
+    ],
+)
+def test_a_part_of_a_batch_makes_no_tokens(columns):
+    said = naming(["tokens"], pl.DataFrame({"params": SIZES, **columns}))
+    assert "tokens='step*524288', with the tokens of your steps" in said
+    assert "=NAME" in said
+
+
+@pytest.mark.parametrize("name", ["log_params", "log10_params", "ln_params"])
+def test_logarithms_are_no_counts(name):
+    assert "=NAME" in naming(["params"], pl.DataFrame({name: [8.0, 8.6]}))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +199,7 @@ def test_a_frame_with_a_column_twice_is_one_sentence():
 
 def test_columns_may_be_called_by_numbers_and_bits_are_no_precision():
     frame = pd.DataFrame(GOOD | {0: [1, 2], "precision": [4, 16]})
-    with pytest.warns(NothingUsable, match=r"of bits is read with precision='w\{COLUMN\}'"):
+    with pytest.warns(NothingUsable, match=r"of bits is read with --precision 'w\{precision\}'"):
         assert read(frame)["0"].tolist() == [1, 2]
 
 

@@ -347,3 +347,21 @@ def test_a_column_of_plain_and_other_numbers_is_read_cell_by_cell(cells, usable)
     found = read(table.with_columns(pl.Series("tokens", cells, strict=False)))
     assert found.usable["tokens"].tolist() == usable
     assert len(found) == len(cells)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"), [({}, "precision"), ({"precision": "n bits"}, "n bits")]
+)
+def test_a_column_of_bits_as_the_precision_is_said_with_its_template(columns, name):
+    table = pl.DataFrame({name: [4, 8, 16], "params": 1e8, "tokens": [2e9, 4e9, 8e9], "loss": 3.1})
+    with pytest.warns(NothingUsable, match=f"--precision 'w{{{name}}}'"):
+        read(table, columns=columns)
+    assert len(read(table, precision=f"w{{{name}}}").usable) == 3
+
+
+def test_a_list_of_losses_is_no_decimal_comma():
+    table = pl.DataFrame(
+        {"params": ["1e8"], "tokens": ["2e9"], "precision": "w4", "loss": "[3, 2]"}
+    )
+    with pytest.warns(NothingUsable, match=r"has '\[3, 2\]'; write a finite number"):
+        read(table)

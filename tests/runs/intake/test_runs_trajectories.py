@@ -56,6 +56,25 @@ def test_the_last_row_is_the_one_of_most_tokens_also_where_it_cannot_be_used():
     assert any("column 'loss' has nan" in reason for reason in kept.excluded["reason"])
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_step_without_an_evaluation_is_not_the_last_row(empty):
+    steps = pl.col("tokens") >= 6e9
+    table = history().with_columns(pl.col("loss").cast(pl.String))
+    table = table.with_columns(loss=pl.when(steps).then(pl.lit(empty)).otherwise("loss"))
+    assert read(table, last="run").usable["tokens"].tolist() == [5e9] * 4
+
+
+def test_runs_without_a_name_are_told_by_their_params():
+    table = history("what").drop("what").rename({"params": "N"})
+    with pytest.warns(TrajectoriesFound, match="4 runs, of one size each: .* --column group=N"):
+        read(table, columns={"params": "N"})
+    grouped = read(table, columns={"params": "N", "group": "N"})
+    assert (len(grouped.usable), len(set(grouped["group"]))) == (28, 4)
+    table = table.rename({"N": "params"})
+    assert len(read(table, last="params").usable) == 4
+    assert len(read(table, columns={"group": "params"}).usable) == 28
+
+
 def test_a_row_without_a_run_and_a_column_that_is_not_there():
     table = history().with_columns(run=pl.when(pl.col("tokens") == 1e9).then(None).otherwise("run"))
     kept = read(table, last="run")
@@ -84,6 +103,18 @@ def test_rows_of_several_files_are_several_sources_until_told_otherwise(tmp_path
         fit("chinchilla", runs, draws=2)
     assert set(read(files, source="mine")["source"]) == {"mine"}
     assert set(read([one, two])["source"]) == {"table 1", "table 2"}
+
+
+@pytest.mark.parametrize("columns", [None, {"tokens": "tokens_B*1e9"}])
+def test_files_with_other_columns_are_said_with_a_map_for_each(tmp_path, columns):
+    plain, billions = tmp_path / "a.csv", tmp_path / "b.csv"
+    table = history("model", (1, 3))
+    table.write_csv(plain)
+    table.select(pl.col("tokens").alias("tokens_B") / 1e9, pl.exclude("tokens")).write_csv(billions)
+    with pytest.raises(RunsError, match=r"keep how each is read.*, --map [ab]\.csv=[ab]\.json"):
+        read([plain, billions], columns=columns)
+    how = read(billions, columns={"tokens": "tokens_B*1e9"}).understood.map
+    assert len(read([plain, billions], map={"b.csv": how}).usable) == 16
 
 
 def test_one_file_and_runs_keep_the_sources_they_have():

@@ -196,3 +196,13 @@ def test_a_column_of_repeats_that_is_not_used_is_proposed(name, values, said, tm
         # Its third row: 60 billion tokens, 4 epochs.
         wanted = 1e9 if name == "distinct tokens" else 15e9
         assert again.usable["unique_tokens"][2] == pytest.approx(wanted)
+
+
+def test_columns_that_stand_for_nothing_are_not_read_as_numbers(monkeypatch) -> None:
+    def refuse(text: object) -> float:
+        raise AssertionError(text)
+
+    monkeypatch.setattr("isoloss.runs.intake.content.hints.number", refuse)
+    more = {f"x{k}": [0.5, 1.5] for k in range(3)}
+    table = pl.DataFrame({"params": [1e8, 4e8], "tokens": 2e9, "loss": [3.1, 2.7], **more})
+    assert read(table, precision="bf16").understood.unused == tuple(more)

@@ -98,17 +98,20 @@ def _read(
         own = il.runs.TABLES[name].options or {}
         kept = {key: value for key, value in constants.items() if key in own}
         return il.read(name, strict=reading.strict, **kept)
-    return il.read(
-        name,
-        columns=reading.column,
-        precision=reading.precision,
-        perplexity=reading.perplexity,
-        last=reading.last,
-        history=reading.history,
-        map=maps.read_from(name),
-        strict=reading.strict,
-        **constants,
-    )
+    try:
+        return il.read(
+            name,
+            columns=reading.column,
+            precision=reading.precision,
+            perplexity=reading.perplexity,
+            last=reading.last,
+            history=reading.history,
+            map=maps.read_from(name),
+            strict=reading.strict,
+            **constants,
+        )
+    except il.runs.MissingColumns as error:
+        raise Refused(f"{error}{il.runs.read_apart(name, names)}") from None
 
 
 def _pair(text: str, option: str, how: str) -> tuple[str, str]:

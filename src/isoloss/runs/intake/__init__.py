@@ -5,6 +5,7 @@ from isoloss.runs.intake.check import checked, with_reasons
 from isoloss.runs.intake.content import (
     check_magnitudes,
     check_once,
+    copies,
     not_last,
     say_trajectories,
     summing_up,
@@ -31,16 +32,17 @@ from isoloss.runs.intake.sources import (
     sources_in_words,
     without_secrets,
 )
-from isoloss.runs.intake.table_map import TableMap, check_maps, map_for
+from isoloss.runs.intake.table_map import TableMap, check_maps, map_for, read_apart
 from isoloss.runs.intake.typed import without_unit
 
 # fmt: off
 __all__ = [
     "READERS", "SOURCES", "Arranged", "LoggedResult", "LoggedRun", "Opened", "Origin", "Reader",
     "Sent", "Source", "TableMap", "TrackedRow", "Understood", "arranged", "check_magnitudes",
-    "check_maps", "check_once", "check_sendable", "checked", "client", "frame_of", "is_source",
-    "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes", "open_file",
-    "open_source", "say_trajectories", "send_to", "sources_in_words", "summing_up", "told_apart",
-    "understood", "with_constant", "with_reasons", "without_secrets", "without_unit",
+    "check_maps", "check_once", "check_sendable", "checked", "client", "copies", "frame_of",
+    "is_source", "logged_rows", "map_for", "not_last", "noted", "notes_of", "open_bytes",
+    "open_file", "open_source", "read_apart", "say_trajectories", "send_to", "sources_in_words",
+    "summing_up", "told_apart", "understood", "with_constant", "with_reasons", "without_secrets",
+    "without_unit",
 ]
 # fmt: on

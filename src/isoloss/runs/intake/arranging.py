@@ -29,7 +29,7 @@ from isoloss.runs.intake.table_map import TableMap
 from isoloss.runs.intake.template import filled
 from isoloss.runs.intake.typed import without_unit
 from isoloss.runs.numbers import number
-from isoloss.runs.problems import RunsError
+from isoloss.runs.problems import MissingColumns, RunsError
 
 #: Columns that every table of runs has once it was read: one that has them is settled.
 OF_A_READ_TABLE = frozenset({"metric", "status", "reason"})
@@ -129,7 +129,7 @@ def _renamed(
             there = listed(frame.columns)
             likely = ranked(canonical, frame) if canonical in ("params", "tokens", "loss") else []
             meant = f"; did you mean '{likely[0]}'" if likely else ""
-            raise RunsError(
+            raise MissingColumns(
                 f"{name} has no column '{own}' to take {canonical} from; its columns are "
                 f"{there}{meant}"
             )
@@ -138,11 +138,13 @@ def _renamed(
     for first, second in ((a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]):
         if columns[first] == columns[second]:
             raise RunsError(f"column '{columns[first]}' is named as both {first} and {second}")
+    # What a row is of may be said by its params: group=params takes these away from nothing.
+    shared = {own for name, own in columns.items() if name not in NUMERIC and own in BY_NAME}
     kept = []
     for series in frame.get_columns():
         if series.name in taken and columns[series.name] != series.name:
             kept.append(series.alias(f"{series.name}_in_file"))
-        elif series.name not in columns.values():
+        elif series.name not in columns.values() or series.name in shared - taken.keys():
             kept.append(series)
     made = {canonical for canonical, own in columns.items() if own not in frame.columns}
     return pl.DataFrame([*taken.values(), *kept]), made

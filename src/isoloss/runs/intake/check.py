@@ -18,8 +18,14 @@ from isoloss.runs.intake.cells import listed, rows_of
 from isoloss.runs.intake.content import naming
 from isoloss.runs.intake.loss_units import in_nats, units_by_row
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.intake.typed import typed
-from isoloss.runs.problems import NothingUsable, PerplexitySuspected, RunsError, ValueIgnored
+from isoloss.runs.intake.typed import COLUMN, typed
+from isoloss.runs.problems import (
+    MissingColumns,
+    NothingUsable,
+    PerplexitySuspected,
+    RunsError,
+    ValueIgnored,
+)
 
 #: Columns, beside the required ones, whose values change what a row means or weighs.
 MEANING = frozenset({"status", "metric", "params_kind", "kernels", "loss_se", "unique_tokens"})
@@ -42,7 +48,7 @@ def checked(
     """
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
-        raise RunsError(_missing_columns(missing, frame, origin))
+        raise MissingColumns(_missing_columns(missing, frame, origin))
     table: dict[str, pl.Series] = {}
     reasons: dict[int, list[str]] = {}
     for column in COLUMNS:
@@ -114,6 +120,9 @@ def _report(
         return
     if column.required or column.name in MEANING:
         for index, what in bad.items():
+            what = what.replace(
+                f"{{{COLUMN}}}", f"{{{origin.called.get('precision', 'precision')}}}"
+            )
             reasons.setdefault(index, []).append(
                 f"{origin.column(column.name)} {what} {origin.place(index)}"
             )

@@ -31,7 +31,7 @@ def frame_of(frame: Any) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return with_printable_names(plain(frame), SOURCE)
     try:
-        known = nw.from_native(frame)
+        known = nw.from_native(_with_index(frame))
         table: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
         check_names(str(name) for name in table.columns)
         # Texts through Python values: needs no arrow, and a missing text stays missing.
@@ -46,6 +46,12 @@ def frame_of(frame: Any) -> pl.DataFrame:
     except (nw.exceptions.NarwhalsError, pl.exceptions.PolarsError) as error:
         said = " ".join(str(error).split())[:MOST_SAID]
         raise RunsError(f"cannot read the data frame: {said}") from None
+
+
+def _with_index(frame: Any) -> Any:
+    """A frame of pandas with an index that has names as columns, as a group has them."""
+    names = [name for name in getattr(getattr(frame, "index", None), "names", None) or () if name]
+    return frame.reset_index() if names and not set(frame.columns) & set(names) else frame
 
 
 def _cells(column: Any) -> list[Any] | pl.Series:
@@ -177,5 +183,7 @@ def _native(value: Any) -> Any:
     """A plain Python value; the missing values of pandas, in text columns too, as None."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
+    if getattr(value, "size", 1) != 1:  # an array, whose row says that it is no number
+        return str(value)
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from isoloss.files import Registry, reason, shown
-from isoloss.runs.intake.content import called, with_run
+from isoloss.runs.intake.content import called, check_is_text, with_run
 from isoloss.runs.intake.frames import with_printable_names
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -34,10 +34,7 @@ def open_file(path: Path) -> Opened:
     try:
         path, part = _with_part(path)
         if not path.is_file():
-            folder = "a folder; one of TensorBoard is read as tensorboard:FOLDER"
-            raise RunsError(
-                f"cannot read {shown(path)}: it is {folder if path.is_dir() else 'not there'}"
-            )
+            raise RunsError(f"cannot read {shown(path)}: {_why_no_file(path)}")
         reader = _reader_of(path)
         if reader.in_place is not None:
             return _as_read(reader.in_place, path)
@@ -45,6 +42,14 @@ def open_file(path: Path) -> Opened:
     except OSError as error:
         raise RunsError(f"cannot read {shown(path)}: {reason(error)}") from None
     return _opened(reader, data, called(path.parts) + part)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder; one of TensorBoard is read as tensorboard:FOLDER"
+    if path.exists():
+        return "it is a pipe or device; keep what comes from it as a file, such as runs.csv"
+    return "it is a link to what is not there" if path.is_symlink() else "it is not there"
 
 
 def _with_part(path: Path) -> tuple[Path, str]:
@@ -77,6 +82,7 @@ def _opened(reader: Reader, data: bytes, name: str) -> Opened:
         raise RunsError(f"{name} is empty; a table of runs needs a header and rows")
     if reader.open is None:
         raise RunsError(f"cannot read {name} from its content alone; give the path of the file")
+    check_is_text(data, name, Path(name).suffix.lower())
     opened = _as_read(reader.open, data, name)
     if opened.frame.height == 0:
         raise RunsError(f"{name} has columns but no rows")

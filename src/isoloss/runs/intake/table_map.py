@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,6 +71,30 @@ def map_for(
         return given
     names = {str(source), Path(source).name} if isinstance(source, str | Path) else set()
     return next((given[name] for name in given if str(name) in names), None)
+
+
+def read_apart(one: Any, sources: Sequence[Any]) -> str:
+    """How a file is read of which others have other columns, for the end of a message; empty where
+    it stands alone.
+
+    Parameters
+    ----------
+    one
+        The file, or another source of runs.
+    sources
+        All that are read together.
+    """
+    if not isinstance(one, str | Path) or len(sources) < 2:
+        return ""
+    names = [Path(each).name for each in sources if isinstance(each, str | Path)]
+    bare = Path(one).name
+    name = bare if names.count(bare) == 1 else str(one)
+    kept = f"{bare.partition('.')[0]}.json"
+    return (
+        "; --column is for all files: where they differ, keep how each is read, isoloss runs "
+        f"{shlex.quote(str(one))} ... --map {shlex.quote(kept)}, and give the maps in its place, "
+        f"--map {shlex.quote(f'{name}={kept}')}"
+    )
 
 
 def check_maps(sources: Sequence[Any], given: object) -> None:

@@ -27,7 +27,10 @@ _WORDS = {"parameters": "param(?:eter)?s?", "tokens": "tok(?:en)?s?", "flop": "f
 COUNTED = {unit: re.compile(rf"\s*\b{words}\s*$", re.IGNORECASE) for unit, words in _WORDS.items()}
 #: The least and the largest count or loss: products and powers of these are finite.
 LEAST, MOST = 1e-60, 1e60
+#: What stands for the file's own name of a column in a reason, which is known where it is reported.
+COLUMN = "COLUMN"
 WRITE_DECIMALS = "write it with a point, like 3.14"
+_COMMA = re.compile(r"\s*[+-]?[\d.]*,[\d.,]*(?:[^\d\[].*)?")
 #: A number and a letter for its power, as 1.3B or 1.3B params, of so few digits that joining them
 #: rounds once.
 _SCALED = r"^([+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})) ?([kKmMbBgGtT])(?: (?i:%s))?$"
@@ -79,7 +82,7 @@ def _spelled(text: str | None) -> tuple[str | None, str | None]:
         return str(Precision.parse(text)), None
     except ValueError as error:
         bits = re.fullmatch(r"\d+(\.\d*)?", text) is not None
-        how = "; a column of bits is read with precision='w{COLUMN}'" if bits else ""
+        how = f"; a column of bits is read with --precision 'w{{{COLUMN}}}'" if bits else ""
         return text, f"cannot be used: {error}{how}"
 
 
@@ -178,7 +181,7 @@ def _number(raw: object, column: Column) -> tuple[float | None, str | None]:
     """A raw value as a number and None, or what could be read of it and what is wrong."""
     if raw is None or (isinstance(raw, str) and raw.strip().lower() in EMPTY_NUMBERS):
         return None, None
-    if isinstance(raw, str) and "," in raw and column.kind not in ("count", "integer"):
+    if isinstance(raw, str) and _COMMA.fullmatch(raw) and column.kind not in ("count", "integer"):
         return None, f"has {raw!r}, where the comma may be decimal; {WRITE_DECIMALS}"
     value = _not_finite(raw)
     if value is None:

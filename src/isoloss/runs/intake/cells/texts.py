@@ -39,4 +39,6 @@ def text_of(data: bytes, name: str) -> str:
         return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         kind = "UTF-16" if wide else "UTF-8"
-        raise RunsError(f"cannot read {name}: byte {error.start} is not {kind} text") from None
+        raise RunsError(
+            f"cannot read {name}: byte {error.start} is not {kind} text; save it as UTF-8"
+        ) from None

@@ -1,8 +1,8 @@
 """How runs ended: the words of trackers and schedulers, and the columns that hold them.
 
 A column whose values are all endings is the ending, whatever its name; so is one of true and false
-whose name is an ending, as 'diverged'. What is taken so is said, and two columns that disagree are
-refused with both.
+whose name is an ending, as 'diverged', and one of exit codes, of which 0 is a finished run. What is
+taken so is said, and two columns that disagree are refused with both.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ ENDINGS: dict[str, str] = {
 }
 #: Most different values of a column of endings.
 MOST_WORDS = 60
+#: Names of columns of what processes return, and such a value; Slurm adds a signal behind ':'.
+_CODES = frozenset({"exitcode", "exitstatus", "returncode"})
+_CODE = re.compile(r"-?\d+(\.0)?(:\d+)?")
 YES, NO = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
 NAMES = frozenset({"state", "status", "ending", "outcome"})
 _BEFORE_A_FLAG = frozenset(
@@ -150,8 +153,9 @@ def _check_agree(one: _Found, other: _Found, origin: Origin) -> None:
 
 def _found(series: pl.Series) -> _Found | None:
     """The endings in a column; None for a column of anything else."""
-    flag = _flag(series.name)
-    if series.dtype not in (pl.String, pl.Boolean) and not (flag and series.dtype.is_numeric()):
+    flag, code = _flag(series.name), _is_exit_code(series.name)
+    numbers = bool(flag or code) and series.dtype.is_numeric()
+    if series.dtype not in (pl.String, pl.Boolean) and not numbers:
         return None
     # Few different values stand in a column of endings: a look at these is enough.
     if more_than(series, MOST_WORDS):
@@ -162,6 +166,9 @@ def _found(series: pl.Series) -> _Found | None:
         return None
     if flag and {text.lower() for text in words.values()} <= YES | NO:
         status = {v: _of_flag(flag, text.lower() in YES) for v, text in words.items()}
+    elif code and all(_CODE.fullmatch(text) for text in words.values()):
+        status = {v: "unfinished" if re.search("[1-9]", t) else "ok" for v, t in words.items()}
+        flag = series.name
     else:
         status = {v: ending_of(text) for v, text in words.items()}
         known = [found for found in status.values() if found is not None]
@@ -174,6 +181,11 @@ def _found(series: pl.Series) -> _Found | None:
     values = series.to_list()
     counted = Counter(words[v] for v in values if v in words)
     return _Found(series.name, [status.get(v) for v in values], counted, flag is not None)
+
+
+def _is_exit_code(name: str) -> bool:
+    """Whether a column of this name holds what processes return, as exit_code and ExitCode."""
+    return re.sub(r"[^a-z]+", "", name.lower().rsplit(".", 1)[-1]) in _CODES
 
 
 def _flag(name: str) -> str | None:

@@ -62,7 +62,7 @@ def _are_numbers(series: pl.Series) -> bool:
 
 def summing_up(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
     """Why rows at the end of a table are no runs, by position: 'Total' stands where others have
-    names.
+    names, or in a column of texts in which no other row says so.
 
     Parameters
     ----------
@@ -73,10 +73,14 @@ def summing_up(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for place, series in enumerate(frame.get_columns()):
-        if series.dtype != pl.String or (place and not names_runs(series.name)):
+        if series.dtype != pl.String:
             continue
         row = frame.height - 1
-        while row > 0 and (word := str(series[row] or "").strip()).lower().rstrip(":") in SUMMARIES:
+        if row < 0 or not _word(series[row]):
+            continue
+        if place and not names_runs(series.name) and not _only_at_the_end(series):
+            continue
+        while row > 0 and (word := _word(series[row])):
             found[row] = (
                 f"column '{series.name}' says '{word}': the row sums up those above and is no run "
                 f"{origin.place(row)}"
@@ -85,3 +89,18 @@ def summing_up(frame: pl.DataFrame, origin: Origin) -> dict[int, str]:
         if row == 0:  # all rows are called so: these are names
             found = {}
     return found
+
+
+def _word(cell: object) -> str:
+    """What a cell says, if that is a word for a row that sums up; empty for any other."""
+    text = str(cell or "").strip()
+    return text if text.lower().rstrip(":") in SUMMARIES else ""
+
+
+def _only_at_the_end(series: pl.Series) -> bool:
+    """Whether the last rows sum up and no row before: a column of kinds has such words anywhere."""
+    texts = series.str.strip_chars().str.to_lowercase().str.strip_suffix(":")
+    words = texts.is_in(list(SUMMARIES)).fill_null(False)
+    count = int(words.sum())
+    last = bool(count) and bool(words.tail(count).all())
+    return last and texts.filter(~words).drop_nulls().n_unique() > 1

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from isoloss.formats import Precision
 from isoloss.runs.intake.content.magnitudes import factor_in_name, tells_its_unit
+from isoloss.runs.intake.content.token_hints import made_tokens, steps_of
+from isoloss.runs.intake.content.words import words_of
 from isoloss.runs.numbers import number
 from isoloss.runs.problems import RunsError
 
@@ -37,10 +39,11 @@ AGAINST: dict[str, frozenset[str]] = {
     "params": frozenset({
         "trainer", "batch", "lr", "loss", "tokens", "per", "dim", "layers", "head", "heads",
         "width", "embed", "vocab", "step", "steps", "seq", "optimizer", "effective", "cache",
+        "log", "ln",
     }),
     "tokens": frozenset({
         "per", "batch", "second", "sec", "s", "unique", "vocab", "loss", "params", "dim", "model",
-        "eos", "bos", "pad", "max", "length", "seq",
+        "eos", "bos", "pad", "max", "length", "seq", "log", "ln",
     }),
     "loss": frozenset({
         "se", "std", "stderr", "min", "max", "scale", "weight", "aux", "z", "delta", "lr", "step",
@@ -60,49 +63,62 @@ _PARTS = {
 _REPEATS = frozenset({"epochs", "passes", "repeats", "repetitions"})
 _SHARES = frozenset({"fraction", "frac", "share"})
 _UNIQUE = frozenset({"unique", "distinct"})
+#: Words of columns of bits, and for those that were rounded to after training.
+_BITS = frozenset({"bits", "bit", "wbits", "abits"})
+_AFTER = frozenset({"ptq", "post", "posttraining", "gptq", "awq", "rtn"})
 _PRECISE = frozenset({"precision", "dtype", "format", "quantization", "quantisation", "quant"})
-
-
-def words_of(name: str) -> list[str]:
-    """The words of a name in lower case: 'evalLoss/macro_loss' is eval, loss, macro, loss."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
-    return [part.lower() for part in parts]
 
 
 def naming(missing: Sequence[str], frame: pl.DataFrame) -> str:
     """What to write to name the missing columns of a table: one line to copy."""
     wanted = {name: ranked(name, frame) for name in missing if name != "precision"}
-    options = [_option(name, found, frame) for name, found in wanted.items()]
+    made, how = _tokens(wanted, frame)
+    options = [
+        made or _option(name, found, frame) if name == "tokens" else _option(name, found, frame)
+        for name, found in wanted.items()
+    ]
     said = f"name {'it' if len(options) == 1 else 'them'} with {' '.join(options)}"
     parts = [said] if options else []
     for name, found in wanted.items():
         if len(found) > 1:
             parts.append(f"{name} may also be {' or '.join(found[1:3])}")
-        if not found and name == "tokens" and (steps := _steps(frame)):
-            parts.append(
-                f"no column looks like tokens: {steps} x tokens a step is --column "
-                f"tokens='{steps}*524288', with the tokens of your steps"
-            )
+        if not found and name == "tokens" and how:
+            parts.append(how)
         elif not found and name in ("params", "tokens"):
             parts.append(f"no column looks like {name}; one for all rows is --set {name}=30B")
     return "; ".join(parts + ([_precision(frame)] if "precision" in missing else []))
 
 
-def _steps(frame: pl.DataFrame) -> str | None:
-    """The column that counts steps; None where there is none."""
-    names = ("step", "steps", "_step", "global_step", "trainer/global_step")
-    return next((name for name in frame.columns if name.lower() in names), None)
+def _tokens(wanted: Mapping[str, Sequence[str]], frame: pl.DataFrame) -> tuple[str, str]:
+    """An option that makes tokens of other columns, where there are some, and what it supposes."""
+    if wanted.get("tokens", ["found"]):
+        return "", ""
+    params = _own(wanted["params"][0], "params", frame) if wanted.get("params") else ""
+    found = made_tokens(frame, "params" if "params" in frame.columns else params)
+    if found is not None:
+        return f"--column tokens='{found[0]}'", found[1]
+    if steps := steps_of(frame):
+        return "", (
+            f"no column looks like tokens: {steps} x tokens a step is --column "
+            f"tokens='{steps}*524288', with the tokens of your steps"
+        )
+    return "", ""
 
 
 def _option(wanted: str, found: Sequence[str], frame: pl.DataFrame) -> str:
     if not found:
         return f"--column {wanted}=NAME"
-    own = found[0]
-    factor = factor_in_name(own, wanted) if wanted != "loss" else None
-    if factor is not None and not tells_its_unit(frame[own]):
-        own = f"{own}*{factor:.0e}".replace("e+0", "e").replace("e+", "e")
+    own = _own(found[0], wanted, frame)
     quoted = own if re.fullmatch(r"[\w./-]+", own) else f"'{own}'"
     return f"--column {wanted}={quoted}"
+
+
+def _own(own: str, wanted: str, frame: pl.DataFrame) -> str:
+    """A column, scaled where its name says a unit."""
+    factor = factor_in_name(own, wanted) if wanted != "loss" else None
+    if factor is not None and not tells_its_unit(frame[own]):
+        return f"{own}*{factor:.0e}".replace("e+0", "e").replace("e+", "e")
+    return own
 
 
 def ranked(wanted: str, frame: pl.DataFrame) -> list[str]:
@@ -148,7 +164,8 @@ def repeats_named(columns: Sequence[str], frame: pl.DataFrame, tokens: str) -> s
     `tokens` is what the table's tokens are made from.
     """
     for own in columns:
-        words, values = set(words_of(own)), _numbers(frame[own])
+        words = set(words_of(own))
+        values = _numbers(frame[own]) if words & (_UNIQUE | _REPEATS) else []
         if not values or min(values) <= 0:
             continue
         if words & _UNIQUE and words & _SHARES and min(values) < 1 and max(values) <= 1:
@@ -174,21 +191,29 @@ def _numbers(series: pl.Series) -> list[float]:
 
 def _precision(frame: pl.DataFrame) -> str:
     """How to say the precision: a template of columns of bits, a column of spellings, or a word."""
+    trained, after = _bits(frame, after=False), _bits(frame, after=True)
+    own = next((n for n in frame.columns if _PRECISE & set(words_of(n)) and _spells(frame[n])), "")
+    if after:
+        # Trained in one precision, rounded to these bits afterwards: that is another loss.
+        before = trained or (f"{{{own}}}" if own else "bf16")
+        return f"build it like --precision '{before} -> {after}'"
+    if trained:
+        return f"build it like --precision '{trained}'"
+    if own:
+        return f"take the precision from --column precision={shlex.quote(own)}"
+    return "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
+
+
+def _bits(frame: pl.DataFrame, after: bool) -> str:
+    """A template of the columns of bits in training, or of those after it; empty where none is."""
     parts: dict[str, str] = {}
     for name in frame.columns:
-        words = words_of(name)
-        if "bits" in words or "bit" in words or "wbits" in words or "abits" in words:
-            part = next((_PARTS[word] for word in words if word in _PARTS), None)
-            part = part or ("a" if "abits" in words else "w")
-            if _are_bits(frame[name]):
-                parts.setdefault(part, name)
-    if parts:
-        template = " ".join(f"{part}{{{name}}}" for part, name in parts.items())
-        return f"build it like --precision '{template}'"
-    for name in frame.columns:
-        if _PRECISE & set(words_of(name)) and _spells(frame[name]):
-            return f"take the precision from --column precision={name}"
-    return "say --precision bf16, or build it like --precision 'w{w_bits} a{a_bits}'"
+        words = set(words_of(name))
+        if bool(words & _AFTER) != after or not words & _BITS or not _are_bits(frame[name]):
+            continue
+        part = next((_PARTS[word] for word in words_of(name) if word in _PARTS), None)
+        parts.setdefault(part or ("a" if "abits" in words else "w"), name)
+    return " ".join(f"{part}{{{name}}}" for part, name in parts.items())
 
 
 def _are_bits(series: pl.Series) -> bool:

@@ -15,14 +15,21 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isoloss.runs.intake.cells import more_than
+from isoloss.runs.intake.content.spans import (
+    Array,
+    count_of,
+    logs_of,
+    middle_of,
+    power,
+    scaled,
+    span,
+    within,
+)
+from isoloss.runs.intake.content.words import words_of
 from isoloss.runs.intake.origin import Origin
-from isoloss.runs.numbers import compact
 from isoloss.runs.problems import OddCounts, RunsError
-
-Array = NDArray[np.float64]
 
 #: The least and the largest count that a language model has: of what was ever trained, with room.
 LIKELY: dict[str, tuple[float, float]] = {
@@ -35,6 +42,8 @@ LIKELY: dict[str, tuple[float, float]] = {
 }
 #: Tokens per param that no run has, those that few have, and what most have about.
 IMPOSSIBLE, ODD, USUAL = (1e-3, 1e7), (0.1, 1e5), 40.0
+#: Tokens per param of a table that is read the other way round.
+MOST_SWAPPED = 2e3
 #: The count that an unsaid unit of a constant is taken to come near to.
 USUAL_COUNT = 1e10
 #: Epochs that no run has in the median.
@@ -43,6 +52,8 @@ MOST_EPOCHS = 1e4
 FEWEST = 3
 #: How far the one row stands from the others that is asked about.
 FAR_COUNT, FAR_LOSS = 300.0, 3.0
+#: How far counts in two units of one column are apart, and the largest logarithm of a count.
+FAR_UNITS, MOST_LOG = 1e3, 100.0
 #: Cells that are looked at at once.
 PIECE = 10_000
 #: A count of FLOPs this far off 6 N D is in another unit.
@@ -119,6 +130,7 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
         return
     told = told | {name for name in origin.given & LIKELY.keys() if _is_likely(rows, name)}
     problems = list(_by_constant(rows, origin, told)) or list(_by_name(rows, origin, told))
+    problems = problems or list(_by_mixture(rows, origin, told))
     problems = problems or list(_by_value(rows, origin, told))
     problems = problems or list(_by_epochs(rows, origin, told))
     if problems:
@@ -131,7 +143,7 @@ def check_magnitudes(table: pl.DataFrame, origin: Origin, told: AbstractSet[str]
 
 
 def _is_likely(rows: pl.DataFrame, name: str) -> bool:
-    return _within(rows[name].to_numpy(), LIKELY[name])
+    return within(rows[name].to_numpy(), LIKELY[name])
 
 
 def _by_constant(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
@@ -155,16 +167,49 @@ def _by_name(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iter
     for name, ends in LIKELY.items():
         own = origin.called.get(name, name)
         factor = factor_in_name(own, name)
-        if factor is None or name in told or name not in rows.columns:
+        if name in told or name not in rows.columns:
             continue
         values = rows[name].drop_nulls().to_numpy()
-        if not len(values) or (_within(values, ends) and not _within(values, ends, factor)):
+        if not len(values):
+            continue
+        yield from _by_logarithm(own, name, values, origin)
+        if factor is None or (within(values, ends) and not within(values, ends, factor)):
             continue
         yield (
-            f"{origin.column(name)} of {origin.name} holds {_span(values)}, and its name says "
+            f"{origin.column(name)} of {origin.name} holds {span(values)}, and its name says "
             f"{_WORDS.get(factor, f'{factor:g}')}: read it with --column {name}='{own}*"
-            f"{_power(factor)}', or, where the numbers are counts as they stand, with --column "
+            f"{power(factor)}', or, where the numbers are counts as they stand, with --column "
             f"{name}='{own}*1'"
+        )
+
+
+def _by_logarithm(own: str, name: str, values: Array, origin: Origin) -> Iterator[str]:
+    """Counts of a column whose name says that these are logarithms, and whose values may be."""
+    words = words_of(re.split(r"[./]", own)[-1])
+    if {"log", "ln"} & set(words) and values.max() < MOST_LOG:
+        yield (
+            f"{origin.column(name)} of {origin.name} holds {span(values)}, and its name says "
+            "logarithms: write the counts themselves, or, where the numbers are counts as they "
+            f"stand, read it with --column {name}='{own}*1'"
+        )
+
+
+def _by_mixture(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
+    """Counts of which several are far below those of any language model, and several are not."""
+    for name in ("params", "tokens"):
+        if name in told or len(rows) < 4 or rows[name].min() >= LIKELY[name][0]:  # type: ignore[operator]
+            continue
+        logs = np.sort(logs_of(rows, name))
+        at = int(np.argmax(np.diff(logs))) + 1
+        if logs[at] - logs[at - 1] < np.log(FAR_UNITS) or not 2 <= at <= len(logs) - 2:
+            continue
+        low, high = np.exp(logs[:at]), np.exp(logs[at:])
+        first = rows["_row"].gather((rows[name].log() <= logs[at - 1] + 1e-9).arg_true())[0]
+        yield (
+            f"{origin.column(name)} of {origin.name} holds {span(low)} in {at} rows and "
+            f"{span(high)} in {len(high)}, as two units do {origin.place(int(first))}: write all "
+            "in one unit, or each cell with its own, as 20B; if they are counts as they stand, "
+            f"read them with {scaled(name, '1', origin)}"
         )
 
 
@@ -172,23 +217,23 @@ def _by_value(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Ite
     if not more_than(rows.select("params", "tokens"), FEWEST - 1):
         return
     params, tokens = rows["params"].to_numpy(), rows["tokens"].to_numpy()
-    ratio = _middle(_log(rows, "tokens") - _log(rows, "params"))
+    ratio = middle_of(logs_of(rows, "tokens") - logs_of(rows, "params"))
     low = {name for name in ("params", "tokens") if rows[name].max() < LIKELY[name][0]}  # type: ignore[operator]
     impossible = not IMPOSSIBLE[0] <= ratio <= IMPOSSIBLE[1]
     if not (low - told) and not (impossible and not {"params", "tokens"} & told):
         return
     text = (
-        f"params of {origin.name} are {_span(params)} and tokens {_span(tokens)}, which no "
+        f"params of {origin.name} are {span(params)} and tokens {span(tokens)}, which no "
         "language model has"
     )
     factors = _likely_factors(params, tokens, ratio, told)
     names = [name for name in factors if name not in told] or sorted(low - told or {"tokens"})
-    reads = " ".join(_scaled(name, _power(factors[name]), origin) for name in factors)
-    stand = " ".join(_scaled(name, "1", origin) for name in names)
+    reads = " ".join(scaled(name, power(factors[name]), origin) for name in factors)
+    stand = " ".join(scaled(name, "1", origin) for name in names)
     if factors:
         units = " and ".join(f"{name} are in {_WORDS[factor]}" for name, factor in factors.items())
-        scaled = ratio * factors.get("tokens", 1.0) / factors.get("params", 1.0)
-        text += f": if {units}, read them with {reads} ({scaled:.3g} tokens per param)"
+        per_param = ratio * factors.get("tokens", 1.0) / factors.get("params", 1.0)
+        text += f": if {units}, read them with {reads} ({per_param:.3g} tokens per param)"
     yield f"{text}; if they are counts as they stand, read them with {stand}"
 
 
@@ -202,7 +247,7 @@ def _likely_factors(
     found = []
     for p, t in itertools.product((1.0, *_WORDS), repeat=2):
         changed = {name: f for name, f in (("params", p), ("tokens", t)) if f != 1.0}
-        whole = _within(params, LIKELY["params"], p) and _within(tokens, LIKELY["tokens"], t)
+        whole = within(params, LIKELY["params"], p) and within(tokens, LIKELY["tokens"], t)
         ratio = middle * t / p
         if whole and ODD[0] <= ratio <= ODD[1] and not set(changed) & told:
             # Of two that differ in both units alike, the one of models of about 1e9 params.
@@ -211,25 +256,27 @@ def _likely_factors(
     return min(found, key=lambda each: each[:3])[3] if found else {}
 
 
-def _scaled(name: str, factor: str, origin: Origin) -> str:
-    own = origin.called.get(name, name).removesuffix("*1")
-    return f"--column {name}='{own}*{factor}'"
-
-
 def _odd_ratios(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
-    ratio = _log(rows, "tokens") - _log(rows, "params")
-    middle, more = _middle(ratio), int(np.sum(ratio < 0))
+    ratio = logs_of(rows, "tokens") - logs_of(rows, "params")
+    middle, more = middle_of(ratio), int(np.sum(ratio < 0))
     if not ODD[0] <= middle <= ODD[1]:
         yield (
             f"{origin.name} has {middle:.3g} tokens per param in the median, where runs have "
             f"{ODD[0]:g} to {ODD[1]:g}: are params or tokens in another unit?"
             + _likely_unit(middle, origin)
+            + (_swapped(origin) if ODD[0] <= 1 / middle <= MOST_SWAPPED else "")
         )
     elif 2 * more > len(ratio):
         yield (
             f"{more} of {len(ratio)} runs of {origin.name} have more params than tokens: are they "
-            "named the right way round, and in one unit?"
+            f"named the right way round, and in one unit?{_swapped(origin)}"
         )
+
+
+def _swapped(origin: Origin) -> str:
+    """The options that read params as tokens and tokens as params."""
+    params, tokens = (origin.called.get(name, name) for name in ("params", "tokens"))
+    return f" --column params='{tokens}' --column tokens='{params}' reads them the other way round"
 
 
 def _likely_unit(middle: float, origin: Origin) -> str:
@@ -239,7 +286,7 @@ def _likely_unit(middle: float, origin: Origin) -> str:
     far, factor = min(near)
     if far > np.log(ODD[1] / USUAL):
         return ""
-    return f" {_scaled(name, _power(factor), origin)} reads {name} in {_WORDS[factor]}"
+    return f" {scaled(name, power(factor), origin)} reads {name} in {_WORDS[factor]}"
 
 
 def _by_epochs(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
@@ -249,7 +296,7 @@ def _by_epochs(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> It
     known = rows.filter(pl.col("unique_tokens") > 0)
     if known.is_empty():
         return
-    epochs = _middle(_log(known, "tokens") - _log(known, "unique_tokens"))
+    epochs = middle_of(logs_of(known, "tokens") - logs_of(known, "unique_tokens"))
     if epochs <= MOST_EPOCHS:
         return
     factor = min(_WORDS, key=lambda f: abs(np.log(epochs / f)))
@@ -257,8 +304,8 @@ def _by_epochs(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> It
     yield (
         f"{origin.column(name)} of {origin.name} makes {epochs:.3g} epochs in the median, which no "
         f"run has: if they are in {_WORDS[factor]}, read them with "
-        f"{_scaled(name, _power(factor), origin)}; if they are counts as they stand, with "
-        f"{_scaled(name, '1', origin)}"
+        f"{scaled(name, power(factor), origin)}; if they are counts as they stand, with "
+        f"{scaled(name, '1', origin)}"
     )
 
 
@@ -268,25 +315,25 @@ def _odd_flops(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
     known = rows.filter(pl.col("flops").is_not_null())
     if known.is_empty():
         return
-    rule = np.log(6) + _log(known, "params") + _log(known, "tokens")
-    off = _middle(_log(known, "flops") - rule)
+    rule = np.log(6) + logs_of(known, "params") + logs_of(known, "tokens")
+    off = middle_of(logs_of(known, "flops") - rule)
     if not 1 / OFF_FLOPS <= off <= OFF_FLOPS:
         factor = 10.0 ** (3 * round(-float(np.log10(off)) / 3))
         yield (
             f"{origin.column('flops')} of {origin.name} is {off:.2g} times 6 x params x tokens in "
             "the median: is it in another unit? "
-            f"{_scaled('flops', _power(factor), origin)} scales it"
+            f"{scaled('flops', power(factor), origin)} scales it"
         )
 
 
 def _odd_rows(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
     """Single rows whose counts or losses stand far from all others, as one in another unit does."""
-    params, tokens = _log(rows, "params"), _log(rows, "tokens")
+    params, tokens = logs_of(rows, "params"), logs_of(rows, "tokens")
     looked = {
         "params": (params, FAR_COUNT),
         "tokens": (tokens, FAR_COUNT),
         "tokens per param": (tokens - params, FAR_COUNT),
-        "loss": (_log(rows, "loss"), FAR_LOSS),
+        "loss": (logs_of(rows, "loss"), FAR_LOSS),
     }
     said: set[int] = set()
     for name, (logs, least) in looked.items():
@@ -296,8 +343,8 @@ def _odd_rows(rows: pl.DataFrame, origin: Origin) -> Iterator[str]:
         said.add(row)
         rest = np.delete(logs, row)
         yield (
-            f"one row has {name} {_shown(name, logs[row])} where all others have "
-            f"{_shown(name, rest.min())} to {_shown(name, rest.max())} "
+            f"one row has {name} {count_of(name, logs[row])} where all others have "
+            f"{count_of(name, rest.min())} to {count_of(name, rest.max())} "
             f"{origin.place(int(rows['_row'][row]))}: is it in another unit? Nothing was dropped"
         )
 
@@ -316,32 +363,3 @@ def _alone(logs: Array, least: float) -> int | None:
         if gap >= least and gap >= 3 * others.max():
             return int(order[end])
     return None
-
-
-def _within(values: Array, ends: tuple[float, float], factor: float = 1.0) -> bool:
-    """Whether some of the values, scaled, may be such counts."""
-    return bool(values.max() >= ends[0] / factor and values.min() <= ends[1] / factor)
-
-
-def _span(values: Array) -> str:
-    low, high = float(values.min()), float(values.max())
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-
-
-def _log(rows: pl.DataFrame, name: str) -> Array:
-    """Logarithms, of which differences neither overflow nor divide by zero."""
-    return np.asarray(np.log(rows[name].to_numpy()), dtype=np.float64)
-
-
-def _middle(logs: Array) -> float:
-    """The median of what has these logarithms."""
-    return float(np.exp(np.clip(np.median(logs), -700, 700)))
-
-
-def _shown(name: str, log: float) -> str:
-    value = float(np.exp(np.clip(log, -700, 700)))
-    return f"{value:.4g}" if name == "loss" else compact(value)
-
-
-def _power(factor: float) -> str:
-    return f"1e{round(np.log10(factor))}" if factor >= 1e3 or factor < 1 else "1"

@@ -9,6 +9,7 @@ unasked.
 from __future__ import annotations
 
 import re
+import shlex
 import warnings
 
 import numpy as np
@@ -32,11 +33,14 @@ ROWS, EVEN_ROWS, MOST_RUNS, EVEN = 3, 6, 0.8, 0.02
 FIRST = 1000
 
 
-def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]:
+def not_last(frame: pl.DataFrame, column: str, origin: Origin, losses: pl.Series) -> dict[int, str]:
     """Why rows are left out where only the last of each run is kept, by position.
 
-    The last row has the most tokens, also where its loss cannot be used: the run ended so. Where
-    tokens are equal or cannot be read, the later row of the table is it.
+    The last row has the most tokens, also where its loss is NaN: the run ended so. One whose loss
+    is empty is no evaluation, as in a history that logs more often than it evaluates. Where tokens
+    are equal or cannot be read, the later row of the table is it.
+
+    losses: the loss as it stood in the table.
 
     Raises RunsError where there is no such column, or one run would have several params.
     """
@@ -57,8 +61,11 @@ def not_last(frame: pl.DataFrame, column: str, origin: Origin) -> dict[int, str]
                 f"column '{column}' of {origin.name} does not tell runs apart: '{run}' has params "
                 f"{sizes[run]:g} and {size:g} {origin.place(row)}; name a column with a value a run"
             )
+    texts = losses.dtype == pl.String
+    logged = losses.str.strip_chars().fill_null("") != "" if texts else losses.is_not_null()
+    reached = list(zip(logged.to_list(), tokens, strict=True))
     for row, run in enumerate(runs):
-        if run and (run not in last or tokens[row] >= tokens[last[run]]):
+        if run and (run not in last or reached[row] >= reached[last[run]]):
             last[run] = row
     kept = set(last.values())
     return {
@@ -87,11 +94,13 @@ def say_trajectories(table: pl.DataFrame, origin: Origin) -> str | None:
     if found is None:
         return None
     runs = rows[found].n_unique()
-    along = f"{runs} runs, which" if runs > 1 else "one run, which"
+    names = "of one size each: " if found == "params" else f"which column '{found}' names: "
+    along = f"{runs} runs" if runs > 1 else "one run"
+    group = origin.called.get("params", found) if found == "params" else found
     warnings.warn(
-        f"{rows.height} rows of {origin.name} look like evaluations along {along} "
-        f"column '{found}' names: keep the last of each with last='{found}' (--last {found}), or "
-        f"say that rows of a run are not independent with --column group={found}",
+        f"{rows.height} rows of {origin.name} look like evaluations along {along}, {names}"
+        f"keep the last of each with last='{found}' (--last {found}), or say that rows of a run "
+        f"are not independent with --column {shlex.quote(f'group={group}')}",
         TrajectoriesFound,
         stacklevel=2,
     )
@@ -112,7 +121,8 @@ def _column_of_runs(rows: pl.DataFrame) -> str | None:
             continue
         if _one_model(rows, name, least) and (names_runs(name) or _even(rows, name)):
             return name
-    return None
+    few = rows["params"].n_unique() <= rows.height // EVEN_ROWS
+    return "params" if few and _one_model(rows, "params") and _even(rows, "params") else None
 
 
 _NO_NAMES = frozenset({
@@ -128,8 +138,8 @@ def names_runs(name: str) -> bool:
 
 def _one_model(rows: pl.DataFrame, name: str, least: int = ROWS) -> bool:
     """Whether rows of one value are one model in one precision at different tokens."""
-    first = rows.head(FIRST).select(name, "params")
-    if first.n_unique() > first[name].n_unique():
+    first = rows.head(FIRST).select(pl.col(name).alias("_run"), "params")
+    if first.n_unique() > first["_run"].n_unique():
         return False
     each = rows.group_by(pl.col(name).alias("_run")).agg(
         pl.col("params").n_unique().alias("p"),

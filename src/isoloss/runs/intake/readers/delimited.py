@@ -16,6 +16,7 @@ from isoloss.runs.intake.cells import name_of, text_of
 from isoloss.runs.intake.content import (
     COMMENT,
     Top,
+    check_is_header,
     check_one_header,
     check_one_row_a_run,
     top_of,
@@ -134,6 +135,7 @@ def _carefully(text: str, top: Top, name: str) -> _Rows:
 def _header(cells: Sequence[str], below: Sequence[str], name: str) -> list[str]:
     """Names of columns that can be shown, each once."""
     header = [name_of(cell.strip()) for cell in cells]
+    check_is_header(header, name)
     if len(set(header)) < len(header) == len(below):
         two = pl.DataFrame({str(i): [cell, "1"] for i, cell in enumerate(below)})
         check_one_header(two, name, (2, 3))
