@@ -10,7 +10,7 @@ from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans import Budget, as_machine, first_runs
 from isoloss.plans.design.candidates import Candidates, Region
-from isoloss.plans.design.exchange import DesignProblem
+from isoloss.plans.design.exchange import DesignProblem, Limits, best_design
 from isoloss.plans.design.expected import First
 from isoloss.plans.design.first_design import region_for, room_of
 from isoloss.plans.design.first_verdict import cost_of_enough
@@ -244,6 +244,18 @@ def test_weights_count_laws_as_often_as_they_stand() -> None:
     assert uneven.added(uneven.inverse(counts)) == pytest.approx(
         repeated.added(repeated.inverse(counts))
     )
+
+
+def test_runs_are_bought_where_only_several_together_narrow_an_answer() -> None:
+    asked = "gap of w:e4m3 a:e4m3 > 0.01 at 7B, 140B"
+    found = first_runs("sun2025", "1e20 flop", "h100", question=asked, max_runs=8, max_seeds=4)
+    assert len(found) == 8
+    assert found.stop is not None
+    # Either run alone lowers the variance of the sum by less than a millionth, both by far more.
+    slopes = np.array([[[1e5, -1e5], [1e5, -1e5 + 1e2]]])
+    problem = DesignProblem(np.eye(2)[None], slopes, np.ones((1, 2)))
+    assert (np.log(2) - problem.added(np.eye(2)[None]) < 1e-6).all()
+    assert best_design(problem, Limits(np.ones(2), 4.0, 4, 2)).tolist() == [2, 2]
 
 
 def test_near_enough_has_the_unit_of_the_question() -> None:

@@ -229,7 +229,8 @@ def classes_of(machine: Hardware, precision: Precision) -> list[str]:
 def _how(machine: Hardware, classes: list[str]) -> str:
     """Where a rate is from, as "bf16 peak x MFU 0.4" or the published range of each class."""
     names = list(dict.fromkeys(classes))
-    if all(name in machine.mfu for name in names):
+    measured = "bf16" in names and "bf16" in machine.measured
+    if all(name in machine.mfu for name in names) and not measured:
         shares = dict.fromkeys(f"{machine.mfu[each]:g}" for each in classes)
         peaks = (
             f"{classes[0]} peak"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,19 +18,34 @@ POWER = (
     "MWh, at most: device hours at the {:.4g} W that a device may draw; hosts, network and cooling "
     "not counted"
 )
+#: Between the classes of formats in the words of a rate, and what a class that is a range says.
+_CLASSES, _SPREAD = re.compile(r", (?=(?:fp|int|bf|tf)\d+ (?!backward))"), ", middle "
 READ = "as read: by a law that does not know the format and reads it as one of as many bits"
 
 
-def throughput_of(first: Choice) -> str | None:
-    """What the rate of a choice rests on, in a sentence; None on a cost model."""
-    if first.device_hours != first.device_hours:
+def throughput_of(choices: Sequence[Choice]) -> str | None:
+    """What the rates of the choices rest on, each class of formats once, in a sentence; None on a
+    cost model.
+    """
+    if choices[0].device_hours != choices[0].device_hours:
         return None
-    if first.basis == "measured":
+    measured = [f"'{c.precision}'" for c in choices if c.basis == "measured"]
+    if len(measured) == len(choices):
         return "throughput: measured, taken as exact"
-    if first.rate_interval[0] < first.rate_interval[1]:
-        return f"throughput: {first.rate}; none is measured here"
-    others = "; other formats by published speed-ups over it" if first.in_doubt else ""
-    return f"throughput: {first.rate}, taken as exact (no kernel measured){others}"
+    told = dict.fromkeys(
+        piece for c in choices if c.basis != "measured" for piece in _CLASSES.split(c.rate)
+    )
+    if measured:  # their rows stand for "bf16 measured", where bf16 is one of them
+        bare = [piece for piece in told if piece != "bf16 measured" or "'bf16'" not in measured]
+        named = f"measured of {', '.join(measured)}, taken as exact"
+        return f"throughput: {'; over bf16 '.join([named, ', '.join(bare)] if bare else [named])}"
+    spread = [piece for piece in told if _SPREAD in piece]
+    exact = [piece for piece in told if _SPREAD not in piece]
+    if not exact:
+        return f"throughput: {', '.join(spread)}; none is measured here"
+    kernels = "" if "bf16 measured" in exact else " (no kernel measured)"
+    over = f"; over it {', '.join(spread)}" if spread else ""
+    return f"throughput: {'; '.join(exact)}, taken as exact{kernels}{over}"
 
 
 def over_budget(first: Choice) -> list[str]:
