@@ -117,3 +117,41 @@ def test_the_law_that_is_furthest_out_is_named() -> None:
     by_law = {each.law: each.outside for each in found.by_law}
     assert by_law["kumar2024"] > by_law["hoffmann2022"]
     assert "outside the runs of kumar2024" in found.withheld
+
+
+@pytest.mark.parametrize(("flop", "times"), [("1e21 flop", 13.9), ("1e25 flop", 1390.0)])
+def test_shares_of_best_are_the_same_wherever_a_report_gives_them(flop: str, times: float) -> None:
+    found = plan("kumar2024", flop, "h100", precision=["bf16", "int8"], extrapolate=True)
+    parts = str(found).split("From which speed-up")
+    rows = [
+        next(line.split() for line in part.splitlines() if line.startswith("  int8 "))
+        for part in parts
+    ]
+    share = f"{100 * found.choices[1].probability:.0f}%"
+    assert rows[1][-3:] == [share, "of", "rates"]
+    assert rows[0][-4:] == [share, "of", "rates", "train"]
+    assert found.choices[0].outside == pytest.approx(times, rel=0.01)
+
+
+def test_a_headline_says_how_far_beyond_the_runs_it_lies() -> None:
+    near = plan("epoch2024", "1e22 flop", "h100", extrapolate=True)
+    assert near.headline[-1].endswith("the only candidate")
+    far = plan("epoch2024", "6e23 flop", "h100", extrapolate=True)
+    lies = f"{far.choices[0].outside:.3g} times beyond the runs of a law"
+    assert 1 < far.choices[0].outside < 100
+    assert far.headline[-1].endswith(f"the only candidate, {lies}")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [("15B", "in 0.15 GB"), ("1T", "times beyond the runs of a law"),
+     ("15T", "times beyond the runs, where nothing holds the error of a gap")],
+)  # fmt: skip
+def test_serving_says_how_far_beyond_the_runs_the_model_lies(tokens: str, said: str) -> None:
+    use = Budget(params="150M", tokens=tokens)
+    found = rank_serving("kumar2024", use, "h100", ["w8"], extrapolate=True)
+    assert str(found).splitlines()[2].endswith(said)
+    told = [w.text for w in found.warnings if w.kind == "extrapolation"]
+    outside = found.outside["kumar2024"]
+    text = f"the model lies outside the runs of kumar2024 (by a factor of {outside:.3g})"
+    assert told == ([text] if outside > 1 else [])

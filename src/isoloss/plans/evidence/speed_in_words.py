@@ -9,9 +9,9 @@ import numpy as np
 
 from isoloss.files import percent
 from isoloss.fits import UNKNOWN, Section, interval_in_words
-from isoloss.plans.doubt import absent
 from isoloss.plans.evidence.break_even import BreakEven
 from isoloss.plans.evidence.choices import Choice
+from isoloss.plans.evidence.choices_in_words import share_of
 from isoloss.runs import compact
 
 POWER = (
@@ -123,6 +123,8 @@ def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) ->
             "to highest; taken here: the middle and 90% of the plan's range",
             "pays in: share of the draws of rates, laws by weight and their replicates with faster "
             "steps than it pays from",
+            "by law alone: with the constants of its best fit; pays from: over laws by weight and "
+            "their replicates",
             *([READ] if any(" as read" in cell for row in rows for cell in row) else []),
         ),
         ("precision", "pays from", "by law alone", "published", "taken here", "pays in", "best in"),
@@ -193,7 +195,5 @@ def _pays_in(each: BreakEven) -> str:
 
 
 def _best_in(each: BreakEven, choices: Sequence[Choice]) -> str:
-    if each.probability != each.probability:
-        return UNKNOWN if each.standing != "seen" else absent("seen", True)
-    choice = next((c for c in choices if c.precision == each.precision), None)
-    return f"{100 * each.probability:.0f}%" + (" of rates" if choice and choice.is_point else "")
+    """As among the choices, where each that breaks even stands."""
+    return next((share_of(c) for c in choices if c.precision == each.precision), UNKNOWN)

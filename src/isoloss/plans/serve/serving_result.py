@@ -15,7 +15,7 @@ from isoloss.fits import (
     loss_in_words,
     text,
 )
-from isoloss.plans.doubt import absent, place
+from isoloss.plans.doubt import FAR, absent, place
 from isoloss.runs import compact, metric_of
 
 
@@ -203,13 +203,21 @@ class ServingPlan:
             )
         best = self.best
         gap = metric_of(self.metric).amount(f"{best.gap:+z.4f}")
-        said = f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
+        said = f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB{_far(best.outside)}"
         unseen = ", ".join(f"'{c.precision}'" for c in fitting if c.gap != c.gap)
         told = f"not ranked: {unseen}: no law tells what they lose, so they may be better"
         return (first, said, *([told] if unseen else []))
 
     def __str__(self) -> str:
         return text(self.sections())
+
+
+def _far(outside: float) -> str:
+    """How far beyond the runs of a law the model lies, after a headline."""
+    if not outside > 1:
+        return ""
+    held = ", where nothing holds the error of a gap" if outside > FAR else " of a law"
+    return f", {outside:.3g} times beyond the runs{held}"
 
 
 def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, ...]:

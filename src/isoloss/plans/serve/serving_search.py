@@ -117,10 +117,13 @@ def rank_serving(
     ranked = [_with_better(i, kept, found, difference) for i in _order(kept, found, difference)]
     outside = {m.law.name: far(m, n, d) for m in members}
     unsure = _unsure(ranked, kept, found, difference)
-    reason = unsure or _beyond(ranked, outside) or _not_told(ranked, asked, gaps, level)
+    far_off = _beyond(ranked, outside)
+    reason = unsure or far_off or _not_told(ranked, asked, gaps, level)
     withheld = None if extrapolate else reason
     mixture = mixture_of(budget)
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
+    if extrapolate and far_off:
+        told = (ResultWarning(WarningKind.EXTRAPOLATION, far_off), *told)
     told = (*told, *_between(members, gaps.panel, ranked, budget))
     warnings = (
         *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel),
