@@ -155,3 +155,9 @@ def test_serving_says_how_far_beyond_the_runs_the_model_lies(tokens: str, said: 
     outside = found.outside["kumar2024"]
     text = f"the model lies outside the runs of kumar2024 (by a factor of {outside:.3g})"
     assert told == ([text] if outside > 1 else [])
+
+
+@pytest.mark.parametrize(("params", "sizes"), [("3B", " of 3.08B params and more"), ("4B", "")])
+def test_rates_of_larger_models_are_said_to_be_theirs(params: str, sizes: str) -> None:
+    found = plan("epoch2024", Budget(params=params, tokens="60B"), "h100")
+    assert f"throughput is that of published runs{sizes}, not of yours" in str(found)

@@ -126,7 +126,9 @@ def _rate_of(first: Choice, device: Hardware) -> str:
             f"throughput of '{first.precision}' is not measured: it is that of bf16, which is, "
             f"times {first.speed_up:.2f}{ends}"
         )
-    known = "that of published runs, not of yours"
+    least = device.least_params
+    sizes = f" of {compact(least)} params and more" if first.params < least else ""
+    known = f"that of published runs{sizes}, not of yours"
     if device.level.is_point:
         known = f"{first.rate}, taken as exact"
         if first.in_doubt:

@@ -17,6 +17,7 @@ from isoloss.plans.design.first_verdict import cost_of_enough
 from isoloss.plans.design.power_laws import readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import candidates_at, ratio_spread, rivals
+from isoloss.plans.design.what_runs_cost import cost_in_words
 from isoloss.plans.search import members_of
 
 DEVICE, TARGET, BF16 = as_machine("h100"), Budget("1e23 flop"), Precision("bf16")
@@ -256,6 +257,23 @@ def test_runs_are_bought_where_only_several_together_narrow_an_answer() -> None:
     problem = DesignProblem(np.eye(2)[None], slopes, np.ones((1, 2)))
     assert (np.log(2) - problem.added(np.eye(2)[None]) < 1e-6).all()
     assert best_design(problem, Limits(np.ones(2), 4.0, 4, 2)).tolist() == [2, 2]
+
+
+def test_runs_say_what_they_cost_over_the_rates() -> None:
+    budget = Budget("8 h100 for 3 hours at 2 EUR/h")
+    found = first_runs("epoch2024", budget, question="params", target=TARGET, max_runs=24)
+    level = DEVICE.level
+    ends = [found.flop / rate / 3600 for rate in (level.middle, level.high, level.low)]
+    hours = "{:.3g} ({:.3g} to {:.3g}) device hours".format(*ends)
+    days = "{:.3g} ({:.3g} to {:.3g}) days on 8 devices".format(*(h / 192 for h in ends))
+    money = "{:.3g} ({:.3g} to {:.3g}) EUR".format(*(2 * h for h in ends))
+    assert f"they cost: {hours}, {days}, {money}; throughput: bf16 0.19 to" in str(found)
+    assert "of models of 3.08B params and more" in str(found)
+    assert [r.params for r in found.runs] == sorted(r.params for r in found.runs)
+    exact = cost_in_words(9e18, Budget("1e19 flop"), DEVICE.with_mfu(0.5))
+    said = "they cost: 5.05 device hours; throughput: bf16 peak x MFU 0.5, taken as exact"
+    assert exact == said
+    assert cost_in_words(9e18, Budget("1e19 flop"), as_machine("linear-bits")) is None
 
 
 def test_near_enough_has_the_unit_of_the_question() -> None:

@@ -238,12 +238,13 @@ def _how(machine: Hardware, classes: list[str]) -> str:
             else f"{classes[0]} forward, {classes[1]} backward peaks"
         )
         return f"{peaks} x MFU {' and '.join(shares)}"
-    said = [_level_in_words(machine)]
+    said = [level_in_words(machine)]
     said += [_gain_in_words(machine, name) for name in names if name != "bf16"]
     return ", ".join(said)
 
 
-def _level_in_words(machine: Hardware) -> str:
+def level_in_words(machine: Hardware) -> str:
+    """What bf16 reaches on a machine, in words."""
     level = machine.level
     if level.basis == "measured":
         return "bf16 measured"
