@@ -229,11 +229,17 @@ def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, 
         *([loss_in_words(c.gap_of_all)] if is_mixture else []),
         *(loss_in_words(c.by_law[law]) if law in c.by_law else UNKNOWN for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
-        "yes" if c.fits else "no",
-        f"{c.speed:.4g}",
+        *_on_device(c),
         least if least == most else f"{least} to {most}",
         ", ".join(c.beaten_by),
     )
+
+
+def _on_device(c: ServingChoice) -> tuple[str, str]:
+    """Whether it fits, and how fast it decodes; a cost model has neither memory nor bandwidth."""
+    if c.speed == float("inf"):
+        return "no device", "no device"
+    return "yes" if c.fits else "no", f"{c.speed:.4g}"
 
 
 def _gap(c: ServingChoice) -> str:

@@ -104,6 +104,11 @@ def rank_serving(
     """
     budget, device = as_budget(budget), as_machine(hardware)
     n, d = _model(budget)
+    if budget.speed is not None and device.bandwidth == float("inf"):
+        raise PlanError(
+            f"speed needs a device with bandwidth, and {device.name} is a cost model; name one, as "
+            "h100"
+        )
     draws = as_count("draws", draws)
     check_level(level, draws)
     check_switch("extrapolate", extrapolate)
@@ -126,7 +131,7 @@ def rank_serving(
         told = (ResultWarning(WarningKind.EXTRAPOLATION, far_off), *told)
     told = (*told, *_between(members, gaps.panel, ranked, budget))
     warnings = (
-        *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel),
+        *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel, gaps.standing),
         *_warnings(gaps.panel, device),
     )  # fmt: skip
     return ServingPlan(
