@@ -148,19 +148,35 @@ def simpler_section(regrets: Sequence[Regret], choices: Sequence[Choice], unit: 
     head of a column.
     """
     first, by = choices[0], by_fewer(choices)
+    several = any(r.wasted_by_law[0] == r.wasted_by_law[0] for r in regrets)
     note = (
         "wasted: share of what the choice spends that the cheapest plan of its loss does not need"
+        + ("; by law alone: least and most by one of the laws" if several else "")
         + (f"; losses{by} where nothing else is said" if by else "")
     )
     priced = any(r.money == r.money for r in regrets)
-    head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
-    rows = tuple((*_simple(r, first), *(_paid(r) if priced else [])) for r in regrets)
+    alone = ("by law alone",) if several else ()
+    head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted", *alone)
+    rows = tuple(
+        (
+            *_simple(r, first),
+            *(_by_law(r) if several else []),
+            *(_paid(r) if priced else []),
+        )
+        for r in regrets
+    )
     return Section(
         "What simpler choices would cost",
         (note,),
         (*head, *([f"wasted{unit}", f"of a bill{unit}"] if priced else [])),
         rows,
     )
+
+
+def _by_law(r: Regret) -> list[str]:
+    """What it wastes by one law alone, least to most; nothing where one law judges it."""
+    ends = [f"{100 * end:.3g}%" for end in r.wasted_by_law if end == end]
+    return [" to ".join(dict.fromkeys(ends))]
 
 
 def _paid(r: Regret) -> list[str]:
