@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from isoloss.files import percent
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, Range
-from isoloss.plans.costs.achieved import COVERAGE
-from isoloss.plans.costs.rates import level_in_words
+from isoloss.plans.costs import COVERAGE, Hardware, Range, level_in_words
 from isoloss.runs import compact
 
 
