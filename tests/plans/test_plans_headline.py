@@ -161,3 +161,17 @@ def test_serving_says_how_far_beyond_the_runs_the_model_lies(tokens: str, said: 
 def test_rates_of_larger_models_are_said_to_be_theirs(params: str, sizes: str) -> None:
     found = plan("epoch2024", Budget(params=params, tokens="60B"), "h100")
     assert f"throughput is that of published runs{sizes}, not of yours" in str(found)
+
+
+@pytest.mark.parametrize(("level", "power"), [(0.9, 1.0), (0.5, 0.41006)])
+def test_what_no_law_sees_costs_what_its_rate_says(level: float, power: float) -> None:
+    budget = Budget(params="1B", tokens="20B", devices=8, price=2.0)
+    found = plan("kumar2024", budget, "h100", precision=["bf16", "e4m3"], level=level)
+    (unseen,) = (c for c in found.choices if c.standing == "unknown")
+    low, high = unseen.rate_interval
+    middle = 6 * 1e9 * 20e9 / unseen.device_hours / 3600
+    ends = [unseen.device_hours * (middle / rate) ** power for rate in (high, low)]
+    assert unseen.paid_hours_interval == pytest.approx(ends, rel=1e-4)
+    assert unseen.money_interval == pytest.approx([2 * h for h in ends], rel=1e-4)
+    seen = found.choices[0].paid_hours_interval
+    assert unseen.paid_hours_interval[1] / unseen.paid_hours_interval[0] > 0.95 * seen[1] / seen[0]
