@@ -284,6 +284,11 @@ def test_near_enough_has_the_unit_of_the_question() -> None:
     assert question_of("exponent of w4", None, 0.02).need(0.01) == 0.02
     assert question_of("params", TARGET, 1.5).need(0.0) == pytest.approx(np.log(1.5) / 2)
     assert "or its gap within 0.005 nats" in str(asked)
+    assert asked.wanted.endswith(" nats, or ends 0.005 nats from the gap,")
+    # A factor is that of the whole interval: half of log 1.5 on either side.
+    assert "a factor of 1.5 (the upper end of the interval over the lower)" in str(
+        question_of("params", TARGET, 1.5)
+    )
 
 
 def test_the_budget_may_name_the_machine() -> None:

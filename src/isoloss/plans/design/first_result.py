@@ -203,8 +203,9 @@ class FirstRuns(ToTrain):
         return Section(
             "If a published law is right",
             (
-                "the expected interval and the one that answers the question; last: how many "
-                "of these runs lie inside those that the law rests on",
+                "the expected interval and the one that answers the question (factors: the upper "
+                "end over the lower); last: how many of these runs lie inside those that the law "
+                "rests on",
             ),
             (
                 "law",
