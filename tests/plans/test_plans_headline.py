@@ -175,3 +175,20 @@ def test_what_no_law_sees_costs_what_its_rate_says(level: float, power: float) -
     assert unseen.money_interval == pytest.approx([2 * h for h in ends], rel=1e-4)
     seen = found.choices[0].paid_hours_interval
     assert unseen.paid_hours_interval[1] / unseen.paid_hours_interval[0] > 0.95 * seen[1] / seen[0]
+
+
+def test_a_lead_over_bf16_by_parts_that_are_not_named_is_said() -> None:
+    def told(*asked: str) -> list[str]:
+        found = plan("kumar2024", "1e18 flop", "h100", precision=["bf16", *asked])
+        return [w.text for w in found.warnings if "only because" in w.text]
+
+    found = plan("kumar2024", "1e18 flop", "h100", precision=["bf16", "kv12"])
+    first, other = found.choices
+    assert (first.precision, other.precision) == ("kv12", "bf16")
+    law, counts = preset("kumar2024"), (first.params, first.tokens)
+    more = law(*counts, "kv12 w:bf16 a:bf16") - law(*counts, "kv12")
+    assert more >= other.more > 0
+    (said,) = told("kv12")
+    assert said.startswith(f"'kv12' is ahead of bf16 by {other.more:.4f} only because w and a, ")
+    assert said.endswith(f"with w:bf16 a:bf16 its loss is {more:.4f} higher")
+    assert told("int8") == told("kv12 w:bf16 a:bf16") == []
