@@ -192,3 +192,14 @@ def test_a_lead_over_bf16_by_parts_that_are_not_named_is_said() -> None:
     assert said.startswith(f"'kv12' is ahead of bf16 by {other.more:.4f} only because w and a, ")
     assert said.endswith(f"with w:bf16 a:bf16 its loss is {more:.4f} higher")
     assert told("int8") == told("kv12 w:bf16 a:bf16") == []
+
+
+def test_rates_without_a_run_of_the_machine_are_not_called_published() -> None:
+    said = str(plan("epoch2024", "64 b200 for 30 days"))
+    assert "throughput is assumed, as far as runs of all machines go: no run on b200 is" in said
+    assert "over rates (assumed), laws and" in said
+    assert "of published runs, not of yours" not in said
+    assert "(5 published runs of h100)" in str(plan("epoch2024", "64 h200 for 30 days"))
+    assert "over rates (published figures), laws and" in str(plan("epoch2024", "1e20 flop", "h100"))
+    mixed = plan("kumar2024", "1e20 flop", "h100", precision=["bf16", "int8"])
+    assert "over rates (published and assumed), laws and" in str(mixed)

@@ -126,6 +126,11 @@ def _rate_of(first: Choice, device: Hardware) -> str:
             f"throughput of '{first.precision}' is not measured: it is that of bf16, which is, "
             f"times {first.speed_up:.2f}{ends}"
         )
+    if device.level.basis == "assumed":
+        return (
+            f"throughput is assumed, as far as runs of all machines go: no run on {device.name} is "
+            "published, and no kernel was measured"
+        )
     least = device.least_params
     sizes = f" of {compact(least)} params and more" if first.params < least else ""
     known = f"that of published runs{sizes}, not of yours"
@@ -207,7 +212,7 @@ def unused_rates(precisions: Sequence[Precision], device: Hardware) -> tuple[Res
     share of the peak gives way to a measured rate.
     """
     asked = [str(p.trained) for p in precisions if str(p.trained) not in ("fp", "bf16")]
-    found = ()
+    found: tuple[ResultWarning, ...] = ()
     if "bf16" in device.measured and "bf16" in device.mfu:
         text = (
             f"a share of {device.mfu['bf16']:g} of the peak in bf16 is not used: its rate is "

@@ -251,7 +251,8 @@ def level_in_words(machine: Hardware) -> str:
     if level.basis == "given":
         return f"bf16 peak x MFU {machine.mfu['bf16']:g}"
     low, middle, high = (v / machine.peaks["bf16"] for v in (level.low, level.middle, level.high))
-    source = f"{level.figures} published runs" if level.basis == "published" else "assumed"
+    whose = f" of {machine.chip}" if machine.chip not in ("", machine.name) else ""
+    source = f"{level.figures} published runs{whose}" if level.basis == "published" else "assumed"
     return f"bf16 {low:.2f} to {high:.2f} of its peak, middle {middle:.2f} ({source})"
 
 

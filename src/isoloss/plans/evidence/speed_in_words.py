@@ -97,7 +97,10 @@ def _of_costs(choices: Sequence[Choice], level: float) -> str:
     note = "training and the tokens served, at the middle of the throughput above; intervals of "
     over = "laws and bootstrap replicates only: the throughput is taken as exact"
     if any(c.in_doubt for c in choices):
-        over = "rates (published figures), laws and bootstrap replicates: what the choice may cost"
+        assumed = [c.basis == "assumed" for c in choices]
+        basis = "published and assumed" if any(assumed) else "published figures"
+        basis = "assumed" if all(assumed) else basis
+        over = f"rates ({basis}), laws and bootstrap replicates: what the choice may cost"
     return f"{note}{percent(level)} over {over}"
 
 
