@@ -58,7 +58,7 @@ class NextRuns(ToTrain):
         Typed warnings.
     held
         Whether the runs of the fit tell the params now; where a ridge moves them they do not.
-    cost
+    costs
         Device hours, days and money with their ranges, in words; None on a cost model.
     """
 
@@ -75,7 +75,7 @@ class NextRuns(ToTrain):
     level: float
     warnings: tuple[ResultWarning, ...]
     held: bool = True
-    cost: str | None = None
+    costs: str | None = None
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
@@ -111,7 +111,7 @@ class NextRuns(ToTrain):
             f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: the params of a plan for {self.target}",
             f"hardware: {self.hardware}",
-            *([self.cost] if self.cost else []),
+            *([self.costs] if self.costs else []),
             f"now: {now}",
             after,
         ]

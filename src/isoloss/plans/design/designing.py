@@ -132,7 +132,7 @@ def next_runs(
         level=level,
         warnings=_warnings(fit, bought, counts[found], limits, left_out),
         held=asked.is_held(level),
-        cost=cost_in_words(float(bought.cost @ counts[found]), paid, device),
+        costs=cost_in_words(float(bought.cost @ counts[found]), paid, device),
     )
 
 

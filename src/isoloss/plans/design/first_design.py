@@ -139,7 +139,7 @@ def first_runs(
         stop=told.stop, short=told.short,
         left_out=tuple(readings.left_out.items()), share=readings.share, noise=float(noise),
         level=level, warnings=_warnings(best, room),
-        cost=cost_in_words(best.cost, paid, device),
+        costs=cost_in_words(best.cost, paid, device),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ class FirstRuns(ToTrain):
         Coverage of the interval, 0.9 = 90%.
     warnings
         Typed warnings.
-    cost
+    costs
         Device hours, days and money with their ranges, in words; None on a cost model.
     """
 
@@ -153,7 +153,7 @@ class FirstRuns(ToTrain):
     noise: float
     level: float
     warnings: tuple[ResultWarning, ...]
-    cost: str | None = None
+    costs: str | None = None
 
     @property
     def resolved(self) -> float:
@@ -254,7 +254,7 @@ class FirstRuns(ToTrain):
             f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: {self.question}",
             f"hardware: {self.hardware}",
-            *([self.cost] if self.cost else []),
+            *([self.costs] if self.costs else []),
             f"noise: {self.noise:g} of the loss from run to run, taken as given",
         ]
         if self.stop is not None:
