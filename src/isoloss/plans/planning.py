@@ -161,8 +161,7 @@ def _plan(
     space = space_of(budget, device, (*candidates, *nowhere))
     plans = Plans(panel, space.pick(range(len(candidates))), budget, draws, device)
     order, difference, lost = ranked(plans)
-    k = order[0]
-    found, first = plans.of(k), choice_of(k, plans, use, 0.0)
+    found, first = plans.of(order[0]), choice_of(order[0], plans, use, 0.0)
     choices = tuple(beside_first(k, order[0], first, plans, use, difference) for k in order)
     bare = tuple(unseen_choice(k, space, first, use) for k in range(len(candidates), len(space)))
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
