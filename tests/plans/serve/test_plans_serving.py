@@ -280,3 +280,15 @@ def test_a_warning_says_of_a_gap_what_the_table_says() -> None:
     bound = rank_serving("kumar2024", MODEL, "h100", ["w4 a8"]).choices[0]
     assert bound.gap != bound.gap
     assert bound.at_least == pytest.approx(preset("kumar2024").gap(1e9, 2e10, "fp -> w4"))
+
+
+def test_the_least_gap_stands_first_and_the_headline_is_of_what_fits() -> None:
+    use = Budget(decoder="deepseek-v3", tokens="14.8T", serving_devices=16, context=8192, batch=16)
+    found = rank_serving("published", use, "h100", ["bf16", "w8"], extrapolate=True)
+    said = str(found)
+    assert "Choices, least gap first" in said
+    assert [(c.precision, c.fits) for c in found.choices] == [
+        ("fp -> bf16", False), ("fp -> w8", True)
+    ]  # fmt: skip
+    assert found.best.precision == "fp -> w8"
+    assert "'fp -> w8': +0.0033 nats in 682.2 GB, 565 times beyond the runs" in said

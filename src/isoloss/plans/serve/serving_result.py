@@ -167,7 +167,7 @@ class ServingPlan:
                 self._headline(),
             ),
             Section(
-                "Choices, best first",
+                "Choices, least gap first",
                 notes,
                 head,
                 tuple(_row(c, laws, self._is_mixture) for c in self.choices),
