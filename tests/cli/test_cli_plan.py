@@ -145,14 +145,15 @@ def test_shares_of_peaks_are_taken_as_exact_and_a_measured_table_comes_first(
     shell, tmp_path
 ) -> None:
     text = shell(*FP8, "--mfu", "bf16=.4,fp8=.25").stdout
-    assert "throughput: bf16 peak x MFU 0.4, taken as exact (no kernel measured)" in text
+    assert "throughput: bf16 peak x MFU 0.4; fp8 peak x MFU 0.25, taken as exact" in text
     assert "1.25x (given)" in text
     table = tmp_path / "rates.csv"
     table.write_text("precision,flop_per_s\nbf16,3e14\ne4m3 g:e5m2,3.3e14\n")
     told = shell(*FP8, "--mfu", "0.35", "--throughput", str(table)).stdout
     assert "throughput: measured, taken as exact" in told
     assert "1.10x (measured)" in told
-    assert "not used" not in told
+    assert "measured rates of" not in told
+    assert "a share of 0.35 of the peak in bf16 is not used: its rate is measured, 0.3" in told
     table.write_text("precision,flop_per_s\nbf16,3e14\nfp8,3.3e14\n")
     other = shell(*FP8, "--throughput", str(table)).stdout
     assert "measured rates of 'e4m3' are not used, and 'w:e4m3 a:e4m3 kv:e4m3 g:e5m2' has" in other

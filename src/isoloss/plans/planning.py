@@ -16,6 +16,7 @@ from isoloss.plans.evidence import (
     Choice,
     LawPlan,
     Question,
+    ahead_by_unnamed,
     lies_between,
     published_hours,
     saturated,
@@ -160,8 +161,7 @@ def _plan(
     space = space_of(budget, device, (*candidates, *nowhere))
     plans = Plans(panel, space.pick(range(len(candidates))), budget, draws, device)
     order, difference, lost = ranked(plans)
-    k = order[0]
-    found, first = plans.of(k), choice_of(k, plans, use, 0.0)
+    found, first = plans.of(order[0]), choice_of(order[0], plans, use, 0.0)
     choices = tuple(beside_first(k, order[0], first, plans, use, difference) for k in order)
     bare = tuple(unseen_choice(k, space, first, use) for k in range(len(candidates), len(space)))
     own = [i for i, row in enumerate(panel.views) if any(view.sees for view in row)]
@@ -178,6 +178,7 @@ def _plan(
         *memory_of(first, budget, device), *emulated_of((*choices, *bare), device),
         *unused_rates(asked[0], device), *served_of(budget, device),
         *mixture_warning(found.members, found.counts, first, budget),
+        *ahead_by_unnamed(found.members, found.counts, choices, budget),
         *repeated.warnings(first.tokens, budget.unique_tokens), *not_repeating(repeated.left_out),
         *saturated(plans.loss_of(found), found.space, first, budget),
         *_of_laws(laws, panel, own), *disagreeing(by_law), *defined_nowhere(nowhere),

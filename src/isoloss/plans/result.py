@@ -236,7 +236,7 @@ class Plan:
         """What the report opens with: what was asked, on what it rests, and the recommendation."""
         lines = [f"budget: {self.budget}", f"hardware: {self.hardware}"]
         first = self.choices[0]
-        if said := throughput_of(first):
+        if said := throughput_of(self.choices):
             lines.append(said)
         if first.counted > 1.05:
             whose = "a typical decoder of this size"

@@ -94,12 +94,7 @@ def warnings_of(
     """Warnings about the first choice, precision `k` of the space."""
     found = []
     if not device.is_abstract and first.basis != "measured":
-        known = "that of published runs, not of yours"
-        if device.level.is_point:
-            known = f"{first.rate}, taken as exact"
-            if first.in_doubt:
-                known = "that of bf16 as given, speed-ups over it those of published steps"
-        text = f"throughput is {known}: no kernel was measured; give a measured table"
+        text = f"{_rate_of(first, device)}; give a measured table"
         found.append(ResultWarning(WarningKind.UNTESTED, text))
     if space.spendings and not first.binding and space.tokens is None:
         found.append(
@@ -120,6 +115,30 @@ def warnings_of(
             found.append(ResultWarning(WarningKind.UNSEEN_PARTS, text, unseen))
     found += inherited_of(members)
     return tuple(dict.fromkeys([*found, *taken_as_exact(members)]))
+
+
+def _rate_of(first: Choice, device: Hardware) -> str:
+    """Whose the rate of a choice is that is not measured."""
+    if device.level.basis == "measured":
+        low, high = first.speed_up_interval
+        ends = f" ({low:.2f} to {high:.2f})" if low < high else ""
+        return (
+            f"throughput of '{first.precision}' is not measured: it is that of bf16, which is, "
+            f"times {first.speed_up:.2f}{ends}"
+        )
+    if device.level.basis == "assumed":
+        return (
+            f"throughput is assumed, as far as runs of all machines go: no run on {device.name} is "
+            "published, and no kernel was measured"
+        )
+    least = device.least_params
+    sizes = f" of {compact(least)} params and more" if first.params < least else ""
+    known = f"that of published runs{sizes}, not of yours"
+    if device.level.is_point:
+        known = f"{first.rate}, taken as exact"
+        if first.in_doubt:
+            known = "that of bf16 as given, speed-ups over it published or assumed"
+    return f"throughput is {known}: no kernel was measured"
 
 
 def emulated_of(choices: Sequence[Choice], device: Hardware) -> list[ResultWarning]:
@@ -189,18 +208,26 @@ def served_of(budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:
 
 def unused_rates(precisions: Sequence[Precision], device: Hardware) -> tuple[ResultWarning, ...]:
     """A warning where a measured table has rates of spellings that no candidate has, and some
-    candidate has none: 'fp8' in the table is 'e4m3' there, not 'e4m3 g:e5m2'.
+    candidate has none ('fp8' in the table is 'e4m3' there, not 'e4m3 g:e5m2'), and where a given
+    share of the peak gives way to a measured rate.
     """
     asked = [str(p.trained) for p in precisions if str(p.trained) not in ("fp", "bf16")]
+    found: tuple[ResultWarning, ...] = ()
+    if "bf16" in device.measured and "bf16" in device.mfu:
+        text = (
+            f"a share of {device.mfu['bf16']:g} of the peak in bf16 is not used: its rate is "
+            f"measured, {device.measured['bf16'] / device.peaks['bf16']:.2g} of the peak"
+        )
+        found = (ResultWarning(WarningKind.UNTESTED, text),)
     without = [f"'{name}'" for name in asked if name not in device.measured]
     rest = [f"'{name}'" for name in device.measured if name not in (*asked, "bf16")]
     if not without or not rest:
-        return ()
+        return found
     text = (
         f"measured rates of {', '.join(rest)} are not used, and {', '.join(without)} has none: a "
         "row holds for the precision that it spells"
     )
-    return (ResultWarning(WarningKind.UNTESTED, text),)
+    return (*found, ResultWarning(WarningKind.UNTESTED, text))
 
 
 def memory_of(first: Choice, budget: Budget, device: Hardware) -> tuple[ResultWarning, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from isoloss.fits import Comparison, Fit, ResultWarning, View, WarningKind
+from isoloss.fits import Comparison, Fit, ResultWarning, Standing, View, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Law, alike, seen_parts
 from isoloss.plans.checks import Spellings, as_precisions
@@ -126,8 +126,13 @@ def not_told_apart(panel: Panel) -> tuple[ResultWarning, ...]:
     return tuple(found)
 
 
-def unseen_of(panel: Panel) -> tuple[ResultWarning, ...]:
-    """Warnings of the candidates that some laws say nothing of, and of those that no law sees."""
+def unseen_of(
+    panel: Panel, standing: Callable[[int], Standing] | None = None
+) -> tuple[ResultWarning, ...]:
+    """Warnings of the candidates that some laws say nothing of, and of those that no law sees.
+
+    `standing` says what is made of each candidate, where that is not what the panel says.
+    """
     found = []
     for k, p in enumerate(panel.precisions):
         out = {
@@ -136,7 +141,7 @@ def unseen_of(panel: Panel) -> tuple[ResultWarning, ...]:
             if not row[k].sees and any(view.sees for view in row)
         }
         if not panel.seers[k]:
-            found.append(_seen_by_none(panel, k))
+            found.append(_seen_by_none(panel, k, standing))
         elif out:
             missing = tuple(dict.fromkeys(part for view in out.values() for part in view.missing))
             text = f"'{p}' is judged without {_named(list(out))}, {_why(out)}"
@@ -144,13 +149,14 @@ def unseen_of(panel: Panel) -> tuple[ResultWarning, ...]:
     return tuple(found)
 
 
-def _seen_by_none(panel: Panel, k: int) -> ResultWarning:
+def _seen_by_none(panel: Panel, k: int, stands: Callable[[int], Standing] | None) -> ResultWarning:
     p = panel.precisions[k]
     views = {m.law.name: row[k] for m, row in zip(panel.members, panel.views, strict=True)}
     missing = tuple(dict.fromkeys(part for view in views.values() for part in view.missing))
     laws, standing = panel.readers(k)
     own = {panel.members[i].law.name: panel.views[i][k] for i in sorted(laws)}
     name, view = next(iter((own or views).items()))
+    standing = standing if stands is None else stands(k)
     lost = "is a lower bound" if standing == "at least" else "is unknown"
     text = f"no law sees '{p}': {view.why(name, p)}, so its loss {lost}"
     return ResultWarning(WarningKind.UNSEEN_PARTS, text, missing)

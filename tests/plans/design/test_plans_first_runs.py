@@ -10,13 +10,14 @@ from isoloss.formats import Precision
 from isoloss.laws import preset
 from isoloss.plans import Budget, as_machine, first_runs
 from isoloss.plans.design.candidates import Candidates, Region
-from isoloss.plans.design.exchange import DesignProblem
+from isoloss.plans.design.exchange import DesignProblem, Limits, best_design
 from isoloss.plans.design.expected import First
 from isoloss.plans.design.first_design import region_for, room_of
 from isoloss.plans.design.first_verdict import cost_of_enough
 from isoloss.plans.design.power_laws import readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import candidates_at, ratio_spread, rivals
+from isoloss.plans.design.what_runs_cost import cost_in_words
 from isoloss.plans.search import members_of
 
 DEVICE, TARGET, BF16 = as_machine("h100"), Budget("1e23 flop"), Precision("bf16")
@@ -246,6 +247,35 @@ def test_weights_count_laws_as_often_as_they_stand() -> None:
     )
 
 
+def test_runs_are_bought_where_only_several_together_narrow_an_answer() -> None:
+    asked = "gap of w:e4m3 a:e4m3 > 0.01 at 7B, 140B"
+    found = first_runs("sun2025", "1e20 flop", "h100", question=asked, max_runs=8, max_seeds=4)
+    assert len(found) == 8
+    assert found.stop is not None
+    # Either run alone lowers the variance of the sum by less than a millionth, both by far more.
+    slopes = np.array([[[1e5, -1e5], [1e5, -1e5 + 1e2]]])
+    problem = DesignProblem(np.eye(2)[None], slopes, np.ones((1, 2)))
+    assert (np.log(2) - problem.added(np.eye(2)[None]) < 1e-6).all()
+    assert best_design(problem, Limits(np.ones(2), 4.0, 4, 2)).tolist() == [2, 2]
+
+
+def test_runs_say_what_they_cost_over_the_rates() -> None:
+    budget = Budget("8 h100 for 3 hours at 2 EUR/h")
+    found = first_runs("epoch2024", budget, question="params", target=TARGET, max_runs=24)
+    level = DEVICE.level
+    ends = [found.flop / rate / 3600 for rate in (level.middle, level.high, level.low)]
+    hours = "{:.3g} ({:.3g} to {:.3g}) device hours".format(*ends)
+    days = "{:.3g} ({:.3g} to {:.3g}) days on 8 devices".format(*(h / 192 for h in ends))
+    money = "{:.3g} ({:.3g} to {:.3g}) EUR".format(*(2 * h for h in ends))
+    assert f"they cost: {hours}, {days}, {money}; throughput: bf16 0.19 to" in str(found)
+    assert "of models of 3.08B params and more" in str(found)
+    assert [r.params for r in found.runs] == sorted(r.params for r in found.runs)
+    exact = cost_in_words(9e18, Budget("1e19 flop"), DEVICE.with_mfu(0.5))
+    said = "they cost: 5.05 device hours; throughput: bf16 peak x MFU 0.5, taken as exact"
+    assert exact == said
+    assert cost_in_words(9e18, Budget("1e19 flop"), as_machine("linear-bits")) is None
+
+
 def test_near_enough_has_the_unit_of_the_question() -> None:
     gap = preset("chen2025").gap(1e9, 2e10, "w4/64 a4/64", "fp")
     asked = question_of(f"gap of w4/64 a4/64 > {gap} at 1B, 20B within 0.005", None, None)
@@ -254,6 +284,11 @@ def test_near_enough_has_the_unit_of_the_question() -> None:
     assert question_of("exponent of w4", None, 0.02).need(0.01) == 0.02
     assert question_of("params", TARGET, 1.5).need(0.0) == pytest.approx(np.log(1.5) / 2)
     assert "or its gap within 0.005 nats" in str(asked)
+    assert asked.wanted.endswith(" nats, or ends 0.005 nats from the gap,")
+    # A factor is that of the whole interval: half of log 1.5 on either side.
+    assert "a factor of 1.5 (the upper end of the interval over the lower)" in str(
+        question_of("params", TARGET, 1.5)
+    )
 
 
 def test_the_budget_may_name_the_machine() -> None:

@@ -75,6 +75,19 @@ def test_a_published_run_stands_beside_the_hours(held: tuple[str, str], said: st
     assert f"  {told}\n" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (("65B", "1.4T"), "llama1-65b took 1.02M hours on a100 in bf16 (assumed), 65.3B params"),
+        (("7B", "1T"), "llama1-7b took 82.4k hours on a100 in bf16 (assumed), 6.74B params"),
+        (("176B", "366B"), "bloom-176b took 1.08M hours on a100 in bf16, 176B params"),
+    ],
+)
+def test_a_format_that_its_authors_do_not_say_is_assumed(held: tuple[str, str], said: str) -> None:
+    found = plan("kumar2024", Budget(params=held[0], tokens=held[1]), "h100", precision="bf16")
+    assert found.published[0].startswith(f"published: {said}")
+
+
 def test_runs_of_other_machines_formats_and_sizes_are_not_compared() -> None:
     held = {"precision": "bf16"}
     (other,) = plan("kumar2024", Budget(params="8B", tokens="15T"), "a100", **held).published

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from isoloss.fits import fit
+from isoloss.formats import Precision
 from isoloss.laws import as_inputs, preset
-from isoloss.plans import Budget, as_machine, load, plan, rank_serving
+from isoloss.plans import Budget, as_machine, load, measured, plan, rank_serving
 from isoloss.runs import read
 
 MONTH, FP8, INT8 = "64 h100 for 30 days", "e4m3 g:e5m2", "int8 g:int8"
@@ -116,11 +117,30 @@ def test_given_and_measured_rates_have_no_doubt_and_say_so() -> None:
 def test_one_share_leaves_speed_ups_in_doubt_and_says_so() -> None:
     found = plan("sun2025", MONTH, H100.with_mfu(0.4), precision=["bf16", FP8])
     said = str(found)
-    exact = "x MFU 0.4, taken as exact (no kernel measured); other formats by published speed-ups"
+    exact = "x MFU 0.4, taken as exact (no kernel measured); over it fp8 1.10 to 1.52 times that"
     assert exact in said
     assert "1.13 to 1.51x (13 of 5 sources)" in said
     assert "1.29x, 1.10 to 1.52 (published)" in said
-    assert "throughput is that of bf16 as given, speed-ups over it those of published" in said
+    assert "throughput is that of bf16 as given, speed-ups over it published or" in said
+
+
+def test_the_report_names_the_rate_of_each_class_and_of_each_measured_row(tmp_path) -> None:
+    table = tmp_path / "rates.csv"
+    table.write_text(f"precision,flop_per_s\nbf16,4e14\n{FP8},6e14\n")
+    asked = ["bf16", FP8, "w:e4m3 a:e4m3"]
+    device = measured(H100, table)
+    found = plan("sun2025", MONTH, device.with_mfu(0.3), precision=asked)
+    said = next(line for line in found.headline if line.startswith("throughput"))
+    assert said.startswith("throughput: measured of 'bf16', ")
+    assert f"'{Precision(FP8)}', taken as exact; over bf16 fp8 1.10 to 1.52 times that" in said
+    assert "none is measured" not in str(found)
+    assert "a share of 0.3 of the peak in bf16 is not used: its rate is measured, 0.4" in str(found)
+    assert "is that of bf16, which is, times 1.08 (1.03 to 1.13); give" in str(found)
+    only = plan("sun2025", MONTH, device.with_mfu(0.3), precision=["w:e2m1"]).choices[0]
+    assert (only.rate, only.rate_interval) == ("bf16 measured", (4e14, 4e14))
+    both = plan("kumar2024", MONTH, "h100", precision=["bf16", "int8", FP8]).headline[2]
+    assert "int8 1.00 to 2.00 times that, middle 1.20 (assumed, 1 published figure)" in both
+    assert "fp8 1.10 to 1.52 times that, middle 1.29 (13 published figures); none" in both
 
 
 def test_replicates_and_rates_are_drawn_together() -> None:

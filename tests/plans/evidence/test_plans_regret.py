@@ -94,3 +94,23 @@ def test_the_exact_count_stands_beside_the_rule_for_small_models() -> None:
         == "throughput: bf16 peak x MFU 0.4, taken as exact (no kernel measured)"
     )
     assert np.isfinite(large.choices[0].counted)
+
+
+def test_a_waste_has_that_of_each_law_alone_beside_it() -> None:
+    budget = Budget("$2M at $2.5/h")
+    laws, rule = ["epoch2024", "sun2025", "quest2025"], "bf16, 20 tokens a param"
+
+    def wasted(of):
+        found = plan(of, budget, "h100", precision="bf16", extrapolate=True)
+        (own,) = (r for r in found.regrets if r.choice == rule)
+        return own, str(found)
+
+    alone = [wasted(name)[0] for name in laws]
+    assert all(np.isnan(own.wasted_by_law).all() for own in alone)
+    own, said = wasted(laws)
+    ends = [pick(each.wasted for each in alone) for pick in (min, max)]
+    assert own.wasted_by_law == pytest.approx(ends, abs=1e-5)
+    assert own.wasted_by_law[0] < 0.01 < 0.5 < own.wasted_by_law[1]
+    low, high = own.wasted_by_law
+    assert f"%  {100 * low:.3g}% to {100 * high:.3g}%  " in said
+    assert "by law alone" in said

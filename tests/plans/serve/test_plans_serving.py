@@ -256,3 +256,39 @@ def test_a_shape_that_a_plan_cannot_take(decoder: str, said: str) -> None:
         Budget(decoder=decoder)
     with pytest.raises(PlanError, match="params is 8B and the decoder has"):
         Budget(params="8B", decoder="llama3-8b")
+
+
+def test_a_cost_model_has_no_memory_or_speed_and_takes_no_limit_of_speed() -> None:
+    use = Budget(params="150M", tokens="15B")
+    report = str(rank_serving("kumar2024", use, "linear-bits", ["w8"]))
+    row = next(line for line in report.splitlines() if line.startswith("  fp -> w8 "))
+    assert row.split("GB")[1].split() == ["no", "device", "no", "device", "42.6T"]
+    fast = Budget(params="150M", tokens="15B", speed=10.0)
+    with pytest.raises(PlanError, match=r"^speed needs a device with bandwidth, and linear-bits"):
+        rank_serving("kumar2024", fast, "linear-bits", ["w8"])
+
+
+def test_a_warning_says_of_a_gap_what_the_table_says() -> None:
+    ways = ["w8 a8", "w4 a8 kv8"]
+    found = rank_serving("kumar2024", MODEL, "h100", ways, trained="w8 a8 kv8")
+    for choice in found.choices:
+        assert np.isnan([choice.gap, choice.at_least]).all()
+        (said,) = [w.text for w in found.warnings if f"no law sees '{choice.precision}'" in w.text]
+        assert said.endswith("so its loss is unknown")
+        assert "needed at" not in said
+    assert "has no value for C_w, C_a, C_kv; fit it" in str(found)
+    bound = rank_serving("kumar2024", MODEL, "h100", ["w4 a8"]).choices[0]
+    assert bound.gap != bound.gap
+    assert bound.at_least == pytest.approx(preset("kumar2024").gap(1e9, 2e10, "fp -> w4"))
+
+
+def test_the_least_gap_stands_first_and_the_headline_is_of_what_fits() -> None:
+    use = Budget(decoder="deepseek-v3", tokens="14.8T", serving_devices=16, context=8192, batch=16)
+    found = rank_serving("published", use, "h100", ["bf16", "w8"], extrapolate=True)
+    said = str(found)
+    assert "Choices, least gap first" in said
+    assert [(c.precision, c.fits) for c in found.choices] == [
+        ("fp -> bf16", False), ("fp -> w8", True)
+    ]  # fmt: skip
+    assert found.best.precision == "fp -> w8"
+    assert "'fp -> w8': +0.0033 nats in 682.2 GB, 565 times beyond the runs" in said

@@ -79,8 +79,9 @@ def next_runs(
             "--within",
             metavar="NUMBER",
             rich_help_panel=LEARN,
-            help="How near the answer to a question is wanted, in its unit: a factor of params, "
-            "the exponent that counts as none, nats of a gap.",
+            help="How near the answer to a question is wanted, in its unit: a factor of params "
+            "(upper end of the interval over the lower), the exponent that counts as none, nats of "
+            "a gap.",
             show_default="2, 0.05, 0",
         ),
     ] = None,

@@ -10,7 +10,7 @@ typical decoder of a size, `training_state` the memory that training takes on a 
 with its currency, `mixtures` all and active params, and `sentences` a budget in words.
 """
 
-from isoloss.plans.costs.achieved import Range
+from isoloss.plans.costs.achieved import COVERAGE, Range
 from isoloss.plans.costs.hardware import MFU, Hardware
 from isoloss.plans.costs.machines import MACHINES, as_machine, register_machine
 from isoloss.plans.costs.mixtures import active_and_all, all_params, law_params
@@ -31,6 +31,7 @@ from isoloss.plans.costs.rates import (
     drawn_costs,
     in_doubt,
     lacks,
+    level_in_words,
     own_class,
     product_class,
     rate_of,
@@ -51,13 +52,13 @@ from isoloss.plans.costs.units import Dimension, amount, unit_of
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "PRODUCTS", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware",
+    "COVERAGE", "MACHINES", "MFU", "PRODUCTS", "RUNS", "SPEEDUPS", "USUAL", "Dimension", "Hardware",
     "PublishedRun", "PublishedSpeedup", "Range", "Rate", "RateDraws", "TrainingMemory",
     "TrainingRule", "active_and_all", "all_params", "amount", "as_machine", "as_training_rule",
     "bits_of", "classes_of", "counted_over_rule", "decoder_of", "drawn_costs",
     "drawn_costs_of_models", "ends_of", "exactly", "in_doubt", "kv_elements", "lacks", "law_params",
-    "measured", "one_currency", "own_class", "portions_of", "product_class", "rate_of",
-    "rate_of_model", "register_machine", "register_run", "register_speedup", "shape_in_words",
-    "sum_of", "training_memory", "unit_of", "weight_bits", "words_of",
+    "level_in_words", "measured", "one_currency", "own_class", "portions_of", "product_class",
+    "rate_of", "rate_of_model", "register_machine", "register_run", "register_speedup",
+    "shape_in_words", "sum_of", "training_memory", "unit_of", "weight_bits", "words_of",
 ]
 # fmt: on

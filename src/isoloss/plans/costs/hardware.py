@@ -183,6 +183,17 @@ class Hardware:
             return Range.point(self.peaks["bf16"] * self.mfu["bf16"], "given")
         return level_of(self.chip or self.name, self.left_out).times(self.peaks["bf16"])
 
+    @property
+    def least_params(self) -> float:
+        """Params of the smallest published run behind its level; NaN where that is given, measured
+        or assumed.
+        """
+        chip = self.chip or self.name
+        found = [
+            r.params for r in RUNS.values() if r.machine == chip and r.name not in self.left_out
+        ]
+        return min(found) if self.level.basis == "published" else float("nan")
+
     def speed_up(self, rate: str) -> Range:
         """The speed-up of steps in a class of formats over steps in bf16, with what is published
         of it also where it is given.

@@ -46,6 +46,8 @@ class PublishedRun:
         Its device, where that is another one with the same products, as "H800"; else empty.
     flop
         Training FLOPs as published, which come before 6 N D; None where none are.
+    is_format_said
+        Whether its authors say the format; where they do not, bf16 is assumed.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class PublishedRun:
     devices: int | None = None
     device: str = ""
     flop: float | None = None
+    is_format_said: bool = True
 
     def __post_init__(self) -> None:
         for word in ("params", "tokens", "hours", "peak", "peaks"):
@@ -126,7 +129,8 @@ def _of(
     model = MODELS[name]
     device = "" if model.device == machine else model.device.upper()
     counts = params, model.tokens, model.hours
-    return PublishedRun(name, machine, form, *counts, peak, page, device=device, **more)
+    more = {"device": device, "is_format_said": bool(model.trained), **more}
+    return PublishedRun(name, machine, form, *counts, peak, page, **more)
 
 
 # fmt: off
@@ -139,12 +143,16 @@ for _run in (
                  devices=384),
     _of("deepseek-v3", 37e9, "h100", _H100, _DEEPSEEK, "fp8", peaks=1978.9 / 989.4, devices=2048),
     # A100. The hours of the first four are those of their steps; OPT's and BLOOM's of whole stays.
-    PublishedRun("llama1-7b", "a100", "bf16", 6.738e9, 1e12, 82_432, _A100, _LLAMA1),
-    PublishedRun("llama1-13b", "a100", "bf16", 13.016e9, 1e12, 135_168, _A100, _LLAMA1),
-    PublishedRun("llama1-33b", "a100", "bf16", 32.53e9, 1.4e12, 530_432, _A100, _LLAMA1),
+    PublishedRun("llama1-7b", "a100", "bf16", 6.738e9, 1e12, 82_432, _A100, _LLAMA1,
+                 is_format_said=False),
+    PublishedRun("llama1-13b", "a100", "bf16", 13.016e9, 1e12, 135_168, _A100, _LLAMA1,
+                 is_format_said=False),
+    PublishedRun("llama1-33b", "a100", "bf16", 32.53e9, 1.4e12, 530_432, _A100, _LLAMA1,
+                 is_format_said=False),
     _of("llama1-65b", 65.29e9, "a100", _A100, _LLAMA1, devices=2048),
     _of("llama2-7b", 6.738e9, "a100", _A100, _LLAMA2),
-    PublishedRun("llama2-13b", "a100", "bf16", 13.016e9, 2e12, 368_640, _A100, _LLAMA2),
+    PublishedRun("llama2-13b", "a100", "bf16", 13.016e9, 2e12, 368_640, _A100, _LLAMA2,
+                 is_format_said=False),
     _of("llama2-70b", 68.98e9, "a100", _A100, _LLAMA2),
     PublishedRun("bloom-176b", "a100", "bf16", 176.25e9, 366e9, 1_082_990, _A100, _BLOOM,
                  devices=384),

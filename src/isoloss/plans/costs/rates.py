@@ -229,7 +229,8 @@ def classes_of(machine: Hardware, precision: Precision) -> list[str]:
 def _how(machine: Hardware, classes: list[str]) -> str:
     """Where a rate is from, as "bf16 peak x MFU 0.4" or the published range of each class."""
     names = list(dict.fromkeys(classes))
-    if all(name in machine.mfu for name in names):
+    measured = "bf16" in names and "bf16" in machine.measured
+    if all(name in machine.mfu for name in names) and not measured:
         shares = dict.fromkeys(f"{machine.mfu[each]:g}" for each in classes)
         peaks = (
             f"{classes[0]} peak"
@@ -237,19 +238,21 @@ def _how(machine: Hardware, classes: list[str]) -> str:
             else f"{classes[0]} forward, {classes[1]} backward peaks"
         )
         return f"{peaks} x MFU {' and '.join(shares)}"
-    said = [_level_in_words(machine)]
+    said = [level_in_words(machine)]
     said += [_gain_in_words(machine, name) for name in names if name != "bf16"]
     return ", ".join(said)
 
 
-def _level_in_words(machine: Hardware) -> str:
+def level_in_words(machine: Hardware) -> str:
+    """What bf16 reaches on a machine, in words."""
     level = machine.level
     if level.basis == "measured":
         return "bf16 measured"
     if level.basis == "given":
         return f"bf16 peak x MFU {machine.mfu['bf16']:g}"
     low, middle, high = (v / machine.peaks["bf16"] for v in (level.low, level.middle, level.high))
-    source = f"{level.figures} published runs" if level.basis == "published" else "assumed"
+    whose = f" of {machine.chip}" if machine.chip not in ("", machine.name) else ""
+    source = f"{level.figures} published runs{whose}" if level.basis == "published" else "assumed"
     return f"bf16 {low:.2f} to {high:.2f} of its peak, middle {middle:.2f} ({source})"
 
 

@@ -58,6 +58,8 @@ class NextRuns(ToTrain):
         Typed warnings.
     held
         Whether the runs of the fit tell the params now; where a ridge moves them they do not.
+    costs
+        Device hours, days and money with their ranges, in words; None on a cost model.
     """
 
     runs: tuple[NextRun, ...]
@@ -73,6 +75,7 @@ class NextRuns(ToTrain):
     level: float
     warnings: tuple[ResultWarning, ...]
     held: bool = True
+    costs: str | None = None
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
@@ -108,6 +111,7 @@ class NextRuns(ToTrain):
             f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: the params of a plan for {self.target}",
             f"hardware: {self.hardware}",
+            *([self.costs] if self.costs else []),
             f"now: {now}",
             after,
         ]

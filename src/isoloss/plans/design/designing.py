@@ -28,6 +28,7 @@ from isoloss.plans.design.design_result import NextRuns, Width
 from isoloss.plans.design.exchange import Counts, Limits, best_design
 from isoloss.plans.design.refit_gradients import Replicates, Target, noise_of, replicates_of
 from isoloss.plans.design.to_train import NextRun
+from isoloss.plans.design.what_runs_cost import cost_in_words
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, blind, member_of
 from isoloss.plans.what_laws_see import candidates_of, cannot_tell_apart
@@ -131,6 +132,7 @@ def next_runs(
         level=level,
         warnings=_warnings(fit, bought, counts[found], limits, left_out),
         held=asked.is_held(level),
+        costs=cost_in_words(float(bought.cost @ counts[found]), paid, device),
     )
 
 

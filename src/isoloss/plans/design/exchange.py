@@ -18,7 +18,7 @@ product, so that M^-1 follows without another inversion (Sherman and Morrison). 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,10 +120,20 @@ class Limits:
 def best_design(problem: DesignProblem, limits: Limits) -> Counts:
     """How often to run each candidate, (m,): the best of several greedy designs, each exchanged."""
     nothing = np.zeros(len(limits.cost), dtype=np.intp)
-    found = [
-        exchanged(problem, limits, greedy(problem, limits, nothing, power)) for power in POWERS
-    ]
+    found = [_from(problem, limits, nothing, power) for power in POWERS]
+    if not any(counts.any() for counts in found):
+        # No single run narrows the aims, and several together may: begin with as many as there are
+        # constants, those that say most of all of them.
+        constants = problem.known.shape[-1]
+        few = replace(limits, runs=min(limits.runs, constants))
+        start = greedy(replace(problem, aims=None), few, nothing, 1.0)
+        found += [_from(problem, limits, start, power) for power in POWERS]
     return min(found, key=lambda counts: problem.score(problem.inverse(counts)))
+
+
+def _from(problem: DesignProblem, limits: Limits, start: Counts, power: float) -> Counts:
+    """A start with runs added one by one, and exchanged."""
+    return exchanged(problem, limits, greedy(problem, limits, start, power))
 
 
 def greedy(problem: DesignProblem, limits: Limits, counts: Counts, power: float) -> Counts:

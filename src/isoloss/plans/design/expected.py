@@ -75,7 +75,11 @@ class First:
         return [self.asked.point(self.readings, t) for t in self.readings.theta]
 
     def beyond(self, runs: Candidates) -> Array:
-        """How many times beyond the largest and the longest run each law's answer lies, (K,)."""
+        """How many times beyond the largest and the longest run each law's answer lies, (K,);
+        infinitely where there are no runs.
+        """
+        if not len(runs):
+            return np.array([1.0 if p is None else np.inf for p in self.points()])
         most = runs.params.max(), runs.tokens.max()
         return np.array(
             [1.0 if p is None else max(1.0, p[0] / most[0], p[1] / most[1]) for p in self.points()]

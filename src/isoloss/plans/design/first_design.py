@@ -42,6 +42,7 @@ from isoloss.plans.design.power_laws import readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import ratio_spread, rivals
 from isoloss.plans.design.to_train import NextRun
+from isoloss.plans.design.what_runs_cost import cost_in_words
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import LawsLike, members_of
 
@@ -138,6 +139,7 @@ def first_runs(
         stop=told.stop, short=told.short,
         left_out=tuple(readings.left_out.items()), share=readings.share, noise=float(noise),
         level=level, warnings=_warnings(best, room),
+        costs=cost_in_words(best.cost, paid, device),
     )  # fmt: skip
 
 
@@ -224,9 +226,11 @@ def _rival(design: Design, best: Design, beta: float) -> Rival:
 def _runs(bought: Candidates, counts: Array | Counts) -> tuple[NextRun, ...]:
     spelled = [str(bought.precisions[k]) for k in bought.which]
     rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
-    return tuple(
+    found = [
         NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows
-    )
+    ]
+    # Runs that are bought to come near an answer stand first in a design.
+    return tuple(sorted(found, key=lambda run: (run.params, run.tokens)))
 
 
 def _warnings(best: Design, room: Room) -> tuple[ResultWarning, ...]:

@@ -128,6 +128,8 @@ class FirstRuns(ToTrain):
         Coverage of the interval, 0.9 = 90%.
     warnings
         Typed warnings.
+    costs
+        Device hours, days and money with their ranges, in words; None on a cost model.
     """
 
     runs: tuple[NextRun, ...]
@@ -151,6 +153,7 @@ class FirstRuns(ToTrain):
     noise: float
     level: float
     warnings: tuple[ResultWarning, ...]
+    costs: str | None = None
 
     @property
     def resolved(self) -> float:
@@ -200,8 +203,9 @@ class FirstRuns(ToTrain):
         return Section(
             "If a published law is right",
             (
-                "the expected interval and the one that answers the question; last: how many "
-                "of these runs lie inside those that the law rests on",
+                "the expected interval and the one that answers the question (factors: the upper "
+                "end over the lower); last: how many of these runs lie inside those that the law "
+                "rests on",
             ),
             (
                 "law",
@@ -250,6 +254,7 @@ class FirstRuns(ToTrain):
             f"budget: {self.budget}; used: {self.flop:.3g} of {self.most_flop:.3g} FLOPs (bf16)",
             f"to learn: {self.question}",
             f"hardware: {self.hardware}",
+            *([self.costs] if self.costs else []),
             f"noise: {self.noise:g} of the loss from run to run, taken as given",
         ]
         if self.stop is not None:

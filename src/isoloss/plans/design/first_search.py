@@ -172,7 +172,10 @@ def design_inside(first: First, room: Room) -> Design | None:
         return None
     near = [room.nearer(first, int(k)) for k in np.flatnonzero(first.beyond(own.runs) > FAR)]
     inside = [r for r in near if r is not None and _is_inside(first, r)]
-    return best_of([own.design(first, forced) for forced in (None, *inside)])
+    found = [own.design(first, forced) for forced in (None, *inside)]
+    # No single run may teach enough to be bought, and a design of none is no design.
+    bought = [each for each in found if len(each.runs)]
+    return best_of(bought) if bought else None
 
 
 def _cheaper(best: Design, room: Room) -> Design:

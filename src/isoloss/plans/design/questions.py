@@ -129,13 +129,16 @@ class Asked:
             case "exponent":
                 return f"+-{self.within:g}, or the exponent's own size where it is larger,"
             case "gap":
-                near = f", or {self.within:g} nats where that is more," if self.within else ""
-                return f"its distance from {self.value:g} nats{near}"
+                near = f", or ends {self.within:g} nats from the gap," if self.within else ""
+                return f"an interval that leaves out {self.value:g} nats{near}"
 
     def __str__(self) -> str:
         match self.kind:
             case "params":
-                return f"the params of a plan for {self.target}, within a factor of {self.within:g}"
+                return (
+                    f"the params of a plan for {self.target}, within a factor of {self.within:g} "
+                    "(the upper end of the interval over the lower)"
+                )
             case "exponent":
                 return (
                     f"the sign of the token exponent of the gap of '{self.precision}', or that it "

@@ -32,15 +32,16 @@ from isoloss.plans.evidence.speed_in_words import (
     throughput_of,
 )
 from isoloss.plans.evidence.spellings import LawSays, Spelling, spellings_of, spellings_section
+from isoloss.plans.evidence.unnamed_parts import ahead_by_unnamed
 from isoloss.plans.evidence.wasted import saturated
 
 # fmt: off
 __all__ = [
     "BreakEven", "Charts", "Choice", "Curve", "Frontier", "LawBreakEven", "LawPlan", "LawSays",
-    "Question", "Regret", "Served", "Serving", "Spelling", "Surface", "beside_section",
-    "break_even_section", "break_evens_of", "by_fewer", "charts_of", "choices_section",
-    "costs_section", "gap_lies_between", "lies_between", "loss_of_choice", "over_budget",
-    "published_hours", "regrets_of", "saturated", "simpler_section", "spellings_of",
+    "Question", "Regret", "Served", "Serving", "Spelling", "Surface", "ahead_by_unnamed",
+    "beside_section", "break_even_section", "break_evens_of", "by_fewer", "charts_of",
+    "choices_section", "costs_section", "gap_lies_between", "lies_between", "loss_of_choice",
+    "over_budget", "published_hours", "regrets_of", "saturated", "simpler_section", "spellings_of",
     "spellings_section", "sure_of", "throughput_of", "unranked",
 ]
 # fmt: on

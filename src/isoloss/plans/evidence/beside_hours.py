@@ -35,9 +35,10 @@ def _distance(run: PublishedRun, first: Choice) -> float:
 
 
 def _said(run: PublishedRun, choices: Sequence[Choice], machine: Hardware) -> str:
+    assumed = "" if run.is_format_said else " (assumed)"
     text = (
         f"published: {run.name} took {compact(run.hours)} hours on {run.device or run.machine} in "
-        f"{run.format}, {compact(run.params)} params on {compact(run.tokens)} tokens"
+        f"{run.format}{assumed}, {compact(run.params)} params on {compact(run.tokens)} tokens"
     )
     same = (c for c in choices if _runs_in(c, machine) == {run.format})
     choice = next(same, None) if run.machine == (machine.chip or machine.name) else None

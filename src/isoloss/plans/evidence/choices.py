@@ -203,6 +203,9 @@ class Regret:
         What the choice spends, in the currency of the budget; NaN where no price is given.
     laws
         The laws that judge it, whose average its loss is.
+    wasted_by_law
+        Least and most that it wastes by one of these laws alone, each with the constants of its
+        best fit; NaN where one law judges it.
     """
 
     choice: str
@@ -217,6 +220,7 @@ class Regret:
     is_point: bool = False
     bill: float = float("nan")
     laws: tuple[str, ...] = ()
+    wasted_by_law: tuple[float, float] = NO_INTERVAL
 
 
 def unranked(choices: Sequence[Choice]) -> tuple[str, ...]:

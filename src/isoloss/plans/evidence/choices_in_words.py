@@ -72,7 +72,7 @@ def _row(c: Choice, mark: str, has_epochs: bool, is_alone: bool) -> tuple[str, .
         loss_of_choice(c) + (f" [{mark}]" if mark and c.loss == c.loss else ""),
         interval_in_words(c.loss_interval, loss_in_words, c.absent),
         _more(c),
-        "only one" if is_alone else _share(c),
+        "only one" if is_alone else share_of(c),
         UNKNOWN if c.standing == "unknown" else ", ".join(c.binding) or "nothing",
     )
 
@@ -93,12 +93,15 @@ def _more(c: Choice) -> str:
     return loss_in_words(c.more)
 
 
-def _share(c: Choice) -> str:
-    """How often a choice is the best: of replicates, or of laws where none has any."""
+def share_of(c: Choice) -> str:
+    """How often a choice is the best: of replicates, or of laws and rates where none has any.
+
+    Far beyond the runs replicates hold nothing; shares of rates take the laws as exact anywhere.
+    """
     if c.probability != c.probability or c.standing != "seen":
         return POINT_LAW if c.standing == "seen" and c.is_point else UNKNOWN
-    if c.outside > FAR:
-        return POINT_LAW if c.is_point else NOT_HELD
+    if c.outside > FAR and not c.is_point:
+        return NOT_HELD
     return f"{100 * c.probability:.0f}%" + _over(c)
 
 
@@ -112,16 +115,24 @@ def _over(c: Choice) -> str:
 
 
 def sure_of(first: Choice, is_alone: bool) -> str:
-    """How sure the first choice is, in words."""
+    """How sure the first choice is, in words, and how far beyond the runs it lies."""
+    sure = _sure_of(first, is_alone)
+    if first.standing != "seen" or not 1 < first.outside <= FAR:
+        return sure
+    return f"{sure}, {first.outside:.3g} times beyond the runs of a law"
+
+
+def _sure_of(first: Choice, is_alone: bool) -> str:
+    """How sure the first choice is by laws, replicates and rates."""
     if first.standing != "seen":
         return "which no law sees whole"
+    if first.outside > FAR:
+        return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
     if first.probability != first.probability and first.is_point:
         law = "a law" if len(first.laws) == 1 else "laws"
         return f"by {law} without replicates, so without an interval"
     if first.probability != first.probability:
         return "which no law compares with another candidate"
-    if first.outside > FAR:
-        return f"{first.outside:.3g} times beyond the runs, where nothing holds its error"
     if is_alone:
         return "the only candidate"
     share = f"{100 * first.probability:.0f}%"
@@ -137,19 +148,35 @@ def simpler_section(regrets: Sequence[Regret], choices: Sequence[Choice], unit: 
     head of a column.
     """
     first, by = choices[0], by_fewer(choices)
+    several = any(r.wasted_by_law[0] == r.wasted_by_law[0] for r in regrets)
     note = (
         "wasted: share of what the choice spends that the cheapest plan of its loss does not need"
+        + ("; by law alone: least and most by one of the laws" if several else "")
         + (f"; losses{by} where nothing else is said" if by else "")
     )
     priced = any(r.money == r.money for r in regrets)
-    head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted")
-    rows = tuple((*_simple(r, first), *(_paid(r) if priced else [])) for r in regrets)
+    alone = ("by law alone",) if several else ()
+    head = ("choice", "precision", "params", "tokens", "loss", "more", "interval", "wasted", *alone)
+    rows = tuple(
+        (
+            *_simple(r, first),
+            *(_by_law(r) if several else []),
+            *(_paid(r) if priced else []),
+        )
+        for r in regrets
+    )
     return Section(
         "What simpler choices would cost",
         (note,),
         (*head, *([f"wasted{unit}", f"of a bill{unit}"] if priced else [])),
         rows,
     )
+
+
+def _by_law(r: Regret) -> list[str]:
+    """What it wastes by one law alone, least to most; nothing where one law judges it."""
+    ends = [f"{100 * end:.3g}%" for end in r.wasted_by_law if end == end]
+    return [" to ".join(dict.fromkeys(ends))]
 
 
 def _paid(r: Regret) -> list[str]:

@@ -97,7 +97,23 @@ def _judged(
         each.name, str(each.precision), each.params, each.tokens, loss,
         float(np.average(more, weights=weights)),
         ends, wasted, wasted * bill, is_point, bill, tuple(m.law.name for m in members),
+        _by_law(members, each, budget, space, spent),
     )  # fmt: skip
+
+
+def _by_law(
+    members: Sequence[Member], each: Simple, budget: Budget, space: Space, spent: float
+) -> tuple[float, float]:
+    """The least and the most that a simpler choice wastes by one law alone; NaN of one law."""
+    if len(members) < 2:
+        return NO_INTERVAL
+    found, levels = [], levels_of(space.precisions)
+    asked = [each.precision], each.params, each.tokens, budget
+    for m in members:
+        alone = replace(m, drawn=None)
+        loss = float(losses_at([alone], [[0]], *asked)[0][0, 0])
+        found.append(wasted_of(loss_of(m, m.values, levels, budget), space, loss, spent))
+    return min(found), max(found)
 
 
 def _along(

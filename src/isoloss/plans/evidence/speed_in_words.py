@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from isoloss.files import percent
 from isoloss.fits import UNKNOWN, Section, interval_in_words
-from isoloss.plans.doubt import absent
 from isoloss.plans.evidence.break_even import BreakEven
 from isoloss.plans.evidence.choices import Choice
+from isoloss.plans.evidence.choices_in_words import share_of
 from isoloss.runs import compact
 
 POWER = (
     "MWh, at most: device hours at the {:.4g} W that a device may draw; hosts, network and cooling "
     "not counted"
 )
+#: Between the classes of formats in the words of a rate, and what a class that is a range says.
+_CLASSES, _SPREAD = re.compile(r", (?=(?:fp|int|bf|tf)\d+ (?!backward))"), ", middle "
 READ = "as read: by a law that does not know the format and reads it as one of as many bits"
 
 
-def throughput_of(first: Choice) -> str | None:
-    """What the rate of a choice rests on, in a sentence; None on a cost model."""
-    if first.device_hours != first.device_hours:
+def throughput_of(choices: Sequence[Choice]) -> str | None:
+    """What the rates of the choices rest on, each class of formats once, in a sentence; None on a
+    cost model.
+    """
+    if choices[0].device_hours != choices[0].device_hours:
         return None
-    if first.basis == "measured":
+    measured = [f"'{c.precision}'" for c in choices if c.basis == "measured"]
+    if len(measured) == len(choices):
         return "throughput: measured, taken as exact"
-    if first.rate_interval[0] < first.rate_interval[1]:
-        return f"throughput: {first.rate}; none is measured here"
-    others = "; other formats by published speed-ups over it" if first.in_doubt else ""
-    return f"throughput: {first.rate}, taken as exact (no kernel measured){others}"
+    told = dict.fromkeys(
+        piece for c in choices if c.basis != "measured" for piece in _CLASSES.split(c.rate)
+    )
+    if measured:  # their rows stand for "bf16 measured", where bf16 is one of them
+        bare = [piece for piece in told if piece != "bf16 measured" or "'bf16'" not in measured]
+        named = f"measured of {', '.join(measured)}, taken as exact"
+        return f"throughput: {'; over bf16 '.join([named, ', '.join(bare)] if bare else [named])}"
+    spread = [piece for piece in told if _SPREAD in piece]
+    exact = [piece for piece in told if _SPREAD not in piece]
+    if not exact:
+        return f"throughput: {', '.join(spread)}; none is measured here"
+    kernels = "" if "bf16 measured" in exact else " (no kernel measured)"
+    over = f"; over it {', '.join(spread)}" if spread else ""
+    return f"throughput: {'; '.join(exact)}, taken as exact{kernels}{over}"
 
 
 def over_budget(first: Choice) -> list[str]:
@@ -81,7 +97,10 @@ def _of_costs(choices: Sequence[Choice], level: float) -> str:
     note = "training and the tokens served, at the middle of the throughput above; intervals of "
     over = "laws and bootstrap replicates only: the throughput is taken as exact"
     if any(c.in_doubt for c in choices):
-        over = "rates (published figures), laws and bootstrap replicates: what the choice may cost"
+        assumed = [c.basis == "assumed" for c in choices]
+        basis = "published and assumed" if any(assumed) else "published figures"
+        basis = "assumed" if all(assumed) else basis
+        over = f"rates ({basis}), laws and bootstrap replicates: what the choice may cost"
     return f"{note}{percent(level)} over {over}"
 
 
@@ -107,6 +126,8 @@ def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) ->
             "to highest; taken here: the middle and 90% of the plan's range",
             "pays in: share of the draws of rates, laws by weight and their replicates with faster "
             "steps than it pays from",
+            "by law alone: with the constants of its best fit; pays from: over laws by weight and "
+            "their replicates",
             *([READ] if any(" as read" in cell for row in rows for cell in row) else []),
         ),
         ("precision", "pays from", "by law alone", "published", "taken here", "pays in", "best in"),
@@ -177,7 +198,5 @@ def _pays_in(each: BreakEven) -> str:
 
 
 def _best_in(each: BreakEven, choices: Sequence[Choice]) -> str:
-    if each.probability != each.probability:
-        return UNKNOWN if each.standing != "seen" else absent("seen", True)
-    choice = next((c for c in choices if c.precision == each.precision), None)
-    return f"{100 * each.probability:.0f}%" + (" of rates" if choice and choice.is_point else "")
+    """As among the choices, where each that breaks even stands."""
+    return next((share_of(c) for c in choices if c.precision == each.precision), UNKNOWN)

@@ -157,7 +157,8 @@ def spellings_section(found: Sequence[Spelling]) -> Section:
     """What each spelling computes in which format, and which laws judge which part of it."""
     rows = [
         (
-            each.precision + (" (other parts differ)" if each.in_parts else ""),
+            each.precision
+            + (" (shown: matrices without a format of their own)" if each.in_parts else ""),
             *(_product(each, name) for name in HEADS),
             each.kv,
             _said(each, "whole"),

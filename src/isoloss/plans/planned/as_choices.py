@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from isoloss.fits import Standing
 from isoloss.laws import Array, plain
 from isoloss.plans.budget import Budget
-from isoloss.plans.costs import Hardware, Rate, counted_over_rule
+from isoloss.plans.costs import Hardware, Range, Rate, counted_over_rule
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.evidence import Choice
 from isoloss.plans.planned.panels import Planned, Plans, differences
@@ -139,6 +140,8 @@ def unseen_choice(j: int, space: Space, first: Choice, use: Use) -> Choice:
     n = min(first.params, float(np.exp(space.most_params()[j])))
     log_n = np.full((1, len(space)), np.log(n))
     d = min(first.tokens, float(np.exp(plain(space.frontier(log_n))[0, j])))
+    priced = _priced(n, d, j, space, use) | {"binding": ()}
+    hours = _hours_at(space.rates[j], priced["device_hours"], priced["paid_hours"], use.level)
     return Choice(
         precision=str(space.precisions[j]),
         params=n,
@@ -151,8 +154,23 @@ def unseen_choice(j: int, space: Space, first: Choice, use: Use) -> Choice:
         standing="unknown",
         outside=float("nan"),
         is_point=first.is_point,
-        **_priced(n, d, j, space, use) | {"binding": ()},
+        paid_hours_interval=hours,
+        money_interval=(hours[0] * use.price, hours[1] * use.price),
+        **priced,
     )
+
+
+def _hours_at(rate: Rate, training: float, paid: float, level: float) -> tuple[float, float]:
+    """The interval of device hours at known params and tokens, over the rate alone; NaN where that
+    is taken as exact.
+    """
+    if rate.is_point:
+        return NO_INTERVAL
+    z = float(ndtri(0.5 + level / 2))
+    own = Range(rate.interval[0], rate.flops, rate.interval[1], rate.basis)
+    slow, fast = (float(v) for v in own.at(np.array([-z, z])))
+    served = paid - training
+    return served + training * rate.flops / fast, served + training * rate.flops / slow
 
 
 def _counted(params: float, budget: Budget) -> float:

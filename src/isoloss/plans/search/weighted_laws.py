@@ -30,6 +30,8 @@ LawLike = str | Law | Fit | Comparison
 LawsLike = LawLike | Sequence[LawLike] | Mapping[str, float]
 #: The constants of a base.
 BASE = ("A", "alpha", "B", "beta", "E", "kappa")
+#: Where a law was tried at a precision, which says nothing of a plan.
+_PLACE = re.compile(r"(?:, needed at|( at)) params \S+, tokens \S+,(?: precision '[^']*'(?=;))?")
 #: Laws below this weight in a comparison are not asked.
 LEAST = 0.01
 #: The word for every published law that has its constants.
@@ -116,7 +118,7 @@ class Member:
         try:
             self.law.loss(self.point(precision, params, tokens))
         except DomainError as error:
-            return str(error)
+            return _PLACE.sub(r"\1", str(error))
         return None
 
     def point(self, precision: Precision, params: float, tokens: float) -> Inputs:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits import Along, join_ridges
+from isoloss.fits import Along, Standing, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import Array, seen_parts
 from isoloss.plans.budget import Budget
@@ -132,6 +132,11 @@ class Gaps:
         along = (self.ridges[i] for i in sorted(which))
         ridges = tuple(None if each is None else each[k] for each in along)
         return Told(members, gaps, ridges, bool(own), bool(floors) and not own)
+
+    def standing(self, k: int) -> Standing:
+        """What laws say of one way: all of its gap, a bound of it, or nothing."""
+        told = self.told(k)
+        return "seen" if told.is_seen else "at least" if told.is_floor else "unknown"
 
     def differences(self, which: Sequence[int]) -> Array:
         """The gap of each of some ways less that of each other, NaN where no law sees both."""

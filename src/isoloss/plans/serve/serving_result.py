@@ -15,7 +15,7 @@ from isoloss.fits import (
     loss_in_words,
     text,
 )
-from isoloss.plans.doubt import absent, place
+from isoloss.plans.doubt import FAR, absent, place
 from isoloss.runs import compact, metric_of
 
 
@@ -167,7 +167,7 @@ class ServingPlan:
                 self._headline(),
             ),
             Section(
-                "Choices, best first",
+                "Choices, least gap first",
                 notes,
                 head,
                 tuple(_row(c, laws, self._is_mixture) for c in self.choices),
@@ -203,13 +203,21 @@ class ServingPlan:
             )
         best = self.best
         gap = metric_of(self.metric).amount(f"{best.gap:+z.4f}")
-        said = f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB"
+        said = f"'{best.precision}': {gap} in {best.bytes / 1e9:.4g} GB{_far(best.outside)}"
         unseen = ", ".join(f"'{c.precision}'" for c in fitting if c.gap != c.gap)
         told = f"not ranked: {unseen}: no law tells what they lose, so they may be better"
         return (first, said, *([told] if unseen else []))
 
     def __str__(self) -> str:
         return text(self.sections())
+
+
+def _far(outside: float) -> str:
+    """How far beyond the runs of a law the model lies, after a headline."""
+    if not outside > 1:
+        return ""
+    held = ", where nothing holds the error of a gap" if outside > FAR else " of a law"
+    return f", {outside:.3g} times beyond the runs{held}"
 
 
 def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, ...]:
@@ -221,11 +229,17 @@ def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, 
         *([loss_in_words(c.gap_of_all)] if is_mixture else []),
         *(loss_in_words(c.by_law[law]) if law in c.by_law else UNKNOWN for law in laws),
         f"{c.bytes / 1e9:.4g} GB",
-        "yes" if c.fits else "no",
-        f"{c.speed:.4g}",
+        *_on_device(c),
         least if least == most else f"{least} to {most}",
         ", ".join(c.beaten_by),
     )
+
+
+def _on_device(c: ServingChoice) -> tuple[str, str]:
+    """Whether it fits, and how fast it decodes; a cost model has neither memory nor bandwidth."""
+    if c.speed == float("inf"):
+        return "no device", "no device"
+    return "yes" if c.fits else "no", f"{c.speed:.4g}"
 
 
 def _gap(c: ServingChoice) -> str:

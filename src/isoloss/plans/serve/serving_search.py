@@ -104,6 +104,11 @@ def rank_serving(
     """
     budget, device = as_budget(budget), as_machine(hardware)
     n, d = _model(budget)
+    if budget.speed is not None and device.bandwidth == float("inf"):
+        raise PlanError(
+            f"speed needs a device with bandwidth, and {device.name} is a cost model; name one, as "
+            "h100"
+        )
     draws = as_count("draws", draws)
     check_level(level, draws)
     check_switch("extrapolate", extrapolate)
@@ -117,13 +122,16 @@ def rank_serving(
     ranked = [_with_better(i, kept, found, difference) for i in _order(kept, found, difference)]
     outside = {m.law.name: far(m, n, d) for m in members}
     unsure = _unsure(ranked, kept, found, difference)
-    reason = unsure or _beyond(ranked, outside) or _not_told(ranked, asked, gaps, level)
+    far_off = _beyond(ranked, outside)
+    reason = unsure or far_off or _not_told(ranked, asked, gaps, level)
     withheld = None if extrapolate else reason
     mixture = mixture_of(budget)
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
+    if extrapolate and far_off:
+        told = (ResultWarning(WarningKind.EXTRAPOLATION, far_off), *told)
     told = (*told, *_between(members, gaps.panel, ranked, budget))
     warnings = (
-        *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel),
+        *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel, gaps.standing),
         *_warnings(gaps.panel, device),
     )  # fmt: skip
     return ServingPlan(
