@@ -59,9 +59,9 @@ def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("{}", "--post", "w4@spqr"),
-         "unknown method after training 'spqr'; accepted are awq, gptq, gptq_sequential, hqq, "
-            "rtn, and your own with --use or il.use (in 'fp -> w4@spqr')"),
+        (("{}", "--post", "w4@omni"),
+         "unknown method after training 'omni'; accepted are awq, gptq, gptq_sequential, hqq, "
+            "rtn, and your own with --use or il.use (in 'fp -> w4@omni')"),
         (("{}", "--post", "g4"), "serving has no part 'g'"),
         (("{}", "--post", "w8 -> w4"), "has an arrow"),
         (("nothing", "--post", "w4"),

@@ -247,7 +247,8 @@ def test_the_row_of_a_quantised_run(trained: Trained, validation: np.ndarray) ->
         "gptq on 48 sequences",
     )
     assert (row.loss, row.loss_se, row.status) == (found.loss, found.loss_se, "ok")
-    assert extra == {"gap": found.gap, "gap_se": found.gap_se, "kl": found.kl, "kl_se": found.kl_se}
+    measured = {name: getattr(found, name) for name in ("gap", "gap_se", "kl", "kl_se")}
+    assert extra == measured | {"rounded_share": 1.0}
     assert row.key == post_key(trained.run.key or "", "fp -> w3@gptq", CALIBRATION)
     assert extra["gap"] == pytest.approx(row.loss - trained.run.loss, abs=1e-6)
 
@@ -294,9 +295,9 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
         ("g4", "serving has no part 'g' ('fp -> g4'); it has w a kv q"),
         ("d:int4", "serving has no part 'd'"),
         (
-            "w4@spqr",
-            "unknown method after training 'spqr'; accepted are awq, gptq, gptq_sequential, "
-            "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@spqr')",
+            "w4@omni",
+            "unknown method after training 'omni'; accepted are awq, gptq, gptq_sequential, "
+            "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@omni')",
         ),
         (
             "a8@gptq",

@@ -138,7 +138,7 @@ def test_another_corpus_than_that_of_training_is_seen(trained: Trained) -> None:
     [
         ([], r"post is \[\]"),
         (["w4", "w4"], "several different ones"),
-        (["w4", "w3@spqr"], "unknown method after training 'spqr'"),
+        (["w4", "w3@omni"], "unknown method after training 'omni'"),
         ("w8 -> w4", "has an arrow"),
     ],
 )

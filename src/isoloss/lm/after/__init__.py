@@ -3,16 +3,13 @@
 A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised``
 reads what serving names, gives every matrix its format and method, and rounds: a model of ours part
 by part (post_training.py), any other (any_model.py) by what tokens meet in it, with all its weights
-accounted for (accounting.py, products.py). Methods that are calibrated see inputs by
-calibrating.py.
+accounted for (accounting.py). Methods that are calibrated look at what seen/ gathers of inputs.
 ``degradation`` measures the loss and the divergence of predictions, ``post_run`` makes a row of it,
 ``quantise`` a table.
 """
 
-from isoloss.lm.after.calibrating import Calibrated
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation
 from isoloss.lm.after.hub import Windows, load_hub, windows
-from isoloss.lm.after.moments import Moments
 from isoloss.lm.after.post_method import (
     PostMethod,
     calibrated_methods,
@@ -23,6 +20,7 @@ from isoloss.lm.after.post_method import (
 from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.after.post_training import quantised
 from isoloss.lm.after.quantising import quantise
+from isoloss.lm.after.seen import Calibrated, Moments
 
 # fmt: off
 __all__ = [

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.matrix import Matrix
-from isoloss.lm.after.products import Product, Products
+from isoloss.lm.after.seen import Matrix, Product, Products
 from isoloss.lm.arguments import vocabulary
 from isoloss.lm.shape import ModelError
 

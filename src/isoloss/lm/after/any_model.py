@@ -18,10 +18,9 @@ from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
-from isoloss.lm.after.calibrating import Calibrated
 from isoloss.lm.after.keys_and_values import round_keys_and_values
-from isoloss.lm.after.matrix import Matrix
 from isoloss.lm.after.rounded_inputs import round_inputs
+from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     DRAWS,
     apart_from_matrices,

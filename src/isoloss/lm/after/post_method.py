@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor
 
 from isoloss.files import Registry
 from isoloss.formats import Format
-from isoloss.lm.after.moments import Moments
+from isoloss.lm.after.seen import Sees
 from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.shape import ModelError
 
-Sees = Literal["nothing", "hessian", "inputs", "moments"]
-#: What a method that sees more than nothing is given.
-Seen = Tensor | Moments
 #: The method of a format that names none.
 NEAREST = "rtn"
 

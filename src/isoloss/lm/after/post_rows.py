@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Precision
-from isoloss.lm.after.calibrating import Calibrated
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation, pooled
 from isoloss.lm.after.post_method import calibrated_methods, label_of
 from isoloss.lm.after.post_training import check_post, quantised, rounded_share
+from isoloss.lm.after.seen import Calibrated
 from isoloss.lm.after.serving_weights import served
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus, Language

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantised_model
-from isoloss.lm.after.calibrating import Calibrated
-from isoloss.lm.after.matrix import Matrix
+from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     DRAWS,
     apart_from_matrices,

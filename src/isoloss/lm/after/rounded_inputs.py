@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from isoloss.lm.after.matrix import Matrix
-from isoloss.lm.after.products import FACTORS
+from isoloss.lm.after.seen import FACTORS, Matrix
 from isoloss.lm.rounding import LearnedStep, Rounding
 
 Rule = Rounding | LearnedStep

@@ -12,14 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.after.calibrating import Calibrated, seen_in_turn
-from isoloss.lm.after.matrix import Matrix
 from isoloss.lm.after.post_method import (
     METHODS,
-    Seen,
     calibrated_methods,
     method_of_format,
 )
+from isoloss.lm.after.seen import Calibrated, Matrix, Seen, seen_in_turn
 from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 

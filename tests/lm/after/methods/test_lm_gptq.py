@@ -12,7 +12,7 @@ from torch import Tensor
 from isoloss.formats import Format, fake_quantise
 from isoloss.lm import ModelError
 from isoloss.lm.after.methods.gptq import gptq
-from isoloss.lm.after.moments import DAMPING, inverse_factor
+from isoloss.lm.after.seen import DAMPING, inverse_factor
 
 FORMATS = (
     "int3/row",

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from isoloss.formats import Format
 from isoloss.lm.after.methods.rtn import to_nearest
-from isoloss.lm.after.moments import Moments
 from isoloss.lm.after.post_method import PostMethod
+from isoloss.lm.after.seen import Moments
 
 EXPONENTS = 20
 #: The least mean magnitude, in units of the largest: an input that is never met has one as well.

@@ -47,8 +47,8 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, frozen, hadamard
-from isoloss.lm.after.moments import DAMPING, Moments
 from isoloss.lm.after.post_method import PostMethod
+from isoloss.lm.after.seen import DAMPING, Moments
 
 #: Columns whose errors are fed forward one by one before the rest takes them together.
 TOGETHER = 128

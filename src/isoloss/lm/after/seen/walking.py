@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.meeting import Enough
+from isoloss.lm.after.seen.meeting import Enough
 from isoloss.lm.shape import ModelError
 
 

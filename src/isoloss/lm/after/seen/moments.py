@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from isoloss.lm.shape import ModelError
 
+#: What a method may see of the inputs of a matrix.
+Sees = Literal["nothing", "hessian", "inputs", "moments"]
 #: The share of the mean diagonal of H that is added to it before it is inverted.
 DAMPING = 0.01
 
@@ -66,6 +69,10 @@ class Moments:
             order = self.hessian.diagonal().argsort(descending=True, stable=True)
             self._factors[damping] = order, inverse_factor(self.hessian[order][:, order], damping)
         return self._factors[damping]
+
+
+#: What a method that sees more than nothing is given.
+Seen = Tensor | Moments
 
 
 def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isoloss.lm.after.matrix import Matrix
-from isoloss.lm.after.products import Product, Products
+from isoloss.lm.after.seen.matrix import Matrix
+from isoloss.lm.after.seen.products import Product, Products
 from isoloss.lm.shape import ModelError
 
 

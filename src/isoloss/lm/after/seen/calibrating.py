@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from isoloss.files import shown_value
 from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.matrix import Matrix
-from isoloss.lm.after.meeting import Meeting, in_order
-from isoloss.lm.after.moments import Moments
-from isoloss.lm.after.post_method import Seen, Sees
-from isoloss.lm.after.walking import Walk
+from isoloss.lm.after.seen.matrix import Matrix
+from isoloss.lm.after.seen.meeting import Meeting, in_order
+from isoloss.lm.after.seen.moments import Moments, Seen, Sees
+from isoloss.lm.after.seen.walking import Walk
 from isoloss.lm.arguments import check_tokens
 from isoloss.lm.shape import ModelError
 
