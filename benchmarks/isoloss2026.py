@@ -31,9 +31,9 @@ RECIPE = Recipe(schedule="wsd")
 WEIGHTS = ("w2", "w3", "w4", "w6", "w8")
 #: Formats, methods, groups and parts after training: on the runs that decide how the gap grows.
 MANY = (
-    *WEIGHTS, "w2@gptq", "w3@gptq", "w4@gptq", "w3+clip", "w3/16", "w4/16", "w:e2m1", "w:e2m3",
-    "w:e4m3",
-    "w:mxfp4", "w:nvfp4", "a4", "a6", "a8", "a:e4m3", "kv3", "kv4", "kv8", "w4 a8", "w4 a4 kv4",
+    *WEIGHTS, "w2@gptq_sequential", "w3@gptq_sequential", "w4@gptq_sequential", "w3+clip", "w3/16",
+    "w4/16", "w:e2m1", "w:e2m3", "w:e4m3", "w:mxfp4", "w:nvfp4", "a4", "a6", "a8",
+    "a:e4m3", "kv3", "kv4", "kv8", "w4 a8", "w4 a4 kv4",
 )  # fmt: skip
 
 

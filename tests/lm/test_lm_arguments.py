@@ -122,13 +122,13 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "quantise word": (lambda m: quantise("x", "z8"), "cannot read 'z8'"),
     "quantise method": (
         lambda m: quantise("x", "w4@foo"),
-        "unknown method after training 'foo'; accepted are gptq, rtn, and your own with "
-        "--use or il.use (in 'fp -> w4@foo')",
+        "unknown method after training 'foo'; accepted are awq, gptq, gptq_sequential, "
+        "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@foo')",
     ),
     "train method": (
         lambda m: train(GRID, post="w4@foo"),
-        "unknown method after training 'foo'; accepted are gptq, rtn, and your own with "
-        "--use or il.use (in 'fp -> w4@foo')",
+        "unknown method after training 'foo'; accepted are awq, gptq, gptq_sequential, "
+        "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@foo')",
     ),
     "train rule": (
         lambda m: train({**GRID, "precision": "w4@foo"}),

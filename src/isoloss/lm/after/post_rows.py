@@ -87,8 +87,9 @@ def post_key(
     calibration = calibration or Calibration()
     if methods or (calibration.draws > 1 and _is_drawn(precision)):
         looked_at = calibration.settings()
-    known = {"run": run_key, "precision": str(precision), "calibration": looked_at}
     # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
+    spelled = str(precision).replace("@gptq_sequential", "@gptq")
+    known = {"run": run_key, "precision": spelled, "calibration": looked_at}
     as_trained = any(not method.layer_by_layer for method in methods)
     return key_of(known | ({"inputs": "as trained"} if as_trained else {}))
 

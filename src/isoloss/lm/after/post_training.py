@@ -84,6 +84,7 @@ def quantised(
 
 def rounded_share(model: nn.Module, precision: Precision) -> float:
     """The share of the weights outside embedding and head that serving rounds, from 0 to 1."""
+    check_module("model", model)
     if not isinstance(model, Model):
         return asked_of(precision, weights_of_model(model), model).rounded_share
     sizes = dict.fromkeys(MATRICES, 0)
