@@ -14,6 +14,7 @@ from isoloss.lm.after import (
     Moments,
     PostMethod,
     Predictions,
+    Scaled,
     Windows,
     degradation,
     load_hub,
@@ -54,8 +55,8 @@ from isoloss.lm.training import (
 __all__ = [
     "Calibrated", "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation",
     "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError",
-    "Moments", "PostMethod", "Predictions", "Recipe", "Text", "TextError", "TextWarning", "Trained",
-    "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
+    "Moments", "PostMethod", "Predictions", "Recipe", "Scaled", "Text", "TextError", "TextWarning",
+    "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
     "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
     "quantised", "register_method", "register_rule", "train", "train_one", "windows",
 ]

@@ -12,6 +12,7 @@ from isoloss.lm.after.degrading import Degradation, Predictions, degradation
 from isoloss.lm.after.hub import Windows, load_hub, windows
 from isoloss.lm.after.post_method import (
     PostMethod,
+    Scaled,
     calibrated_methods,
     know_methods,
     own_methods,
@@ -24,8 +25,8 @@ from isoloss.lm.after.seen import Calibrated, Moments
 
 # fmt: off
 __all__ = [
-    "Calibrated", "Calibration", "Degradation", "Moments", "PostMethod", "Predictions", "Windows",
-    "calibrated_methods", "degradation", "know_methods", "load_hub", "own_methods", "post_key",
-    "post_precision", "post_run", "quantise", "quantised", "register_method", "windows",
+    "Calibrated", "Calibration", "Degradation", "Moments", "PostMethod", "Predictions", "Scaled",
+    "Windows", "calibrated_methods", "degradation", "know_methods", "load_hub", "own_methods",
+    "post_key", "post_precision", "post_run", "quantise", "quantised", "register_method", "windows",
 ]
 # fmt: on

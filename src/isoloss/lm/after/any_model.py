@@ -28,6 +28,7 @@ from isoloss.lm.after.serving_weights import (
     plain,
     round_weights,
     rounded_weight,
+    scaled_weights,
     served,
     weights_of,
 )
@@ -54,13 +55,17 @@ def quantised_model(
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
     random = torch.Generator(next(rounded.parameters()).device).manual_seed(DRAWS)
-    round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random)
-    if keys := rounding_of(serve, "kv", compiled=False):
-        round_keys_and_values(rounded, keys, random)
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
         table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
-    round_weights(rounded, asked.matrices, calibration, apart_from_matrices(precision), draw)
+    before = f"embedding:{asked.embedding}" if asked.embedding else ""
+    scaled = scaled_weights(rounded, asked.matrices, calibration, before, draw)
+    scales = {matrix: found.scale for matrix, found in scaled.items()}
+    round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random, scales)
+    if keys := rounding_of(serve, "kv", compiled=False):
+        round_keys_and_values(rounded, keys, random)
+    aside = apart_from_matrices(precision)
+    round_weights(rounded, asked.matrices, calibration, aside, draw, scaled)
     return rounded
 
 

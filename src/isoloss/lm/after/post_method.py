@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from torch import Tensor
 
@@ -21,6 +21,22 @@ from isoloss.lm.shape import ModelError
 
 #: The method of a format that names none.
 NEAREST = "rtn"
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """What a method that scales inputs gives back: W x = (W diag s)(x / s), rounded on both sides.
+
+    Attributes
+    ----------
+    weight
+        round(W diag s) diag s^-1, (outputs, inputs): it takes inputs as they are.
+    scale
+        s, (inputs,), greater than zero: activations x are served as round(x / s) s.
+    """
+
+    weight: Tensor
+    scale: Tensor
 
 
 def _takes_all(known: Format) -> str | None:
@@ -56,6 +72,9 @@ class PostMethod:
     draws
         Whether `round` takes a fourth argument `random`, a torch.Generator, to which formats that
         round at random ('~sr') are left.
+    scales
+        Whether `round` gives a `Scaled`: the rounded matrix, and the scale by which its inputs are
+        divided where activations are rounded. It sees inputs before anything is rounded.
     run_time
         Whether activations, keys, values and queries may name it. They are rounded to nearest as
         they come, so a method that does more to weights says False.
@@ -67,13 +86,14 @@ class PostMethod:
     """
 
     name: str
-    round: Callable[[Tensor, Format, Any], Tensor]
+    round: Callable[..., Tensor | Scaled]
     sees: Sees = "nothing"
     layer_by_layer: bool = True
     together: bool = False
     refusal: Callable[[Format], str | None] = _takes_all
     draws: bool = False
     run_time: bool = False
+    scales: bool = False
 
     def __post_init__(self) -> None:
         check_name("method after training", self.name)
@@ -87,7 +107,11 @@ class PostMethod:
                 f"the method '{self.name}' sees {self.sees!r}; accepted are "
                 f"{', '.join(get_args(Sees))}"
             )
-
+        if self.scales and self.layer_by_layer:
+            raise ModelError(
+                f"the method '{self.name}' scales inputs, which it sees before anything is "
+                "rounded; it says layer_by_layer=False"
+            )
         if self.together and (self.sees == "nothing" or self.layer_by_layer):
             raise ModelError(
                 f"the method '{self.name}' takes matrices of one input together; it says what it "

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantised_model
+from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     DRAWS,
@@ -25,6 +26,7 @@ from isoloss.lm.after.serving_weights import (
     plain,
     round_weights,
     rounded_weight,
+    scaled_weights,
     served,
     weights_of,
 )
@@ -103,7 +105,6 @@ def _quantised(
     rounded = copy.deepcopy(model).requires_grad_(False)
     rounded.precision = precision
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
-    _set_activations(rounded, precision)
     matrices = {
         Matrix(path, name, module, module.weight): known
         for path, name, module in _matrices(rounded)
@@ -117,7 +118,15 @@ def _quantised(
         rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
         if model.shape.tied:  # the head is the embedding, which has just been rounded
             rounded.head.w = None
-    round_weights(rounded, matrices, calibration, apart_from_matrices(precision), draw)
+    before = f"embedding:{embedding}" if embedding else ""
+    scaled = scaled_weights(rounded, matrices, calibration, before, draw)
+    _set_activations(rounded, precision)
+    for matrix, found in scaled.items():
+        linear = cast(Linear, matrix.module)
+        if linear.a is not None:
+            linear.a = scaled_rule(linear.a, found.scale)
+    aside = apart_from_matrices(precision)
+    round_weights(rounded, matrices, calibration, aside, draw, scaled)
     return rounded
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -11,29 +13,107 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from isoloss.lm.after.seen import FACTORS, Matrix
 from isoloss.lm.rounding import LearnedStep, Rounding
+from isoloss.lm.shape import ModelError
 
-Rule = Rounding | LearnedStep
+
+@dataclass(frozen=True, eq=False)
+class ScaledRounding:
+    """Rounds x / s and multiplies by s again, x (..., inputs).
+
+    Attributes
+    ----------
+    rule
+        What rounds.
+    scale
+        s, that ends with the axis of inputs.
+    """
+
+    rule: Rounding
+    scale: Tensor
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile may fuse the rounding."""
+        return self.rule.compiled
+
+    def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
+        """x rounded in units of the scale."""
+        scale = self.scale.to(x)
+        return self.rule(x / scale, random) * scale
 
 
-def round_inputs(rules: Mapping[Matrix, Rule | None], random: torch.Generator) -> None:
+@dataclass(frozen=True, eq=False)
+class _ByExpert:
+    """The same for experts in a stack, whose scales are (experts, inputs)."""
+
+    rounding: ScaledRounding
+    size: int
+
+    def of(self, weight: Tensor) -> ScaledRounding:
+        """That of a factor: one expert's matrix, told by its place in memory, or all of them."""
+        rule, scale = self.rounding.rule, self.rounding.scale
+        if weight.dim() == 3:
+            return ScaledRounding(rule, scale[:, None])
+        return ScaledRounding(rule, scale[weight.storage_offset() // self.size])
+
+
+Rule = Rounding | LearnedStep | ScaledRounding
+_Inner = Rule | _ByExpert
+
+
+def round_inputs(
+    rules: Mapping[Matrix, Rule | None],
+    random: torch.Generator,
+    scales: Mapping[Matrix, Tensor] = MappingProxyType({}),
+) -> None:
     """Have the inputs of each matrix rounded by its rule, None leaving them; `random` is drawn
-    from.
+    from. `scales` are those by which inputs are divided before and multiplied after.
 
     Those of one layer as they come in; those of experts in a stack as each of them is multiplied.
     """
-    stacks: dict[nn.Module, dict[str, Rule]] = {}
+    stacks: dict[nn.Module, dict[str, _Inner]] = {}
     for matrix, rule in rules.items():
         if rule is None:
             continue
         if matrix.expert is None:
-            matrix.module.register_forward_pre_hook(_Rounded(rule, random))
+            scaled = scaled_rule(rule, scales[matrix]) if matrix in scales else rule
+            matrix.module.register_forward_pre_hook(_Rounded(scaled, random))
         else:
             own = next(n for n, p in matrix.module.named_parameters() if p is matrix.weight)
-            stacks.setdefault(matrix.module, {})[own] = rule
+            by_name = stacks.setdefault(matrix.module, {})
+            by_name[own] = _with_expert(by_name.get(own, rule), matrix, scales.get(matrix))
     for module, by_name in stacks.items():
         inside = _Inside(by_name, random)
         module.register_forward_pre_hook(inside.begin)
         module.register_forward_hook(inside.end, always_call=True)
+
+
+def scaled_rule(rule: Rule, scale: Tensor) -> ScaledRounding:
+    """The rule in units of a scale.
+
+    Raises
+    ------
+    ModelError
+        Its step was learned for activations as they are.
+    """
+    if not isinstance(rule, Rounding):
+        raise ModelError(
+            "a learned step fits activations as they were trained, which a scale of inputs "
+            "changes; name the activations anew, as 'a8'"
+        )
+    return ScaledRounding(rule, scale)
+
+
+def _with_expert(rule: _Inner, matrix: Matrix, scale: Tensor | None) -> _Inner:
+    """The rule of a stack once it knows the scale of one more of its experts."""
+    if scale is None:
+        return rule
+    if not isinstance(rule, _ByExpert):
+        ones = torch.ones(len(matrix.weight), matrix.inputs).to(scale)
+        assert not isinstance(rule, ScaledRounding)
+        rule = _ByExpert(scaled_rule(rule, ones), matrix.size)
+    rule.rounding.scale[matrix.expert] = scale
+    return rule
 
 
 class _Rounded:
@@ -49,7 +129,7 @@ class _Rounded:
 class _Inside:
     """Rounds what meets the stacks of a module, from its beginning to its end."""
 
-    def __init__(self, rules: Mapping[str, Rule], random: torch.Generator) -> None:
+    def __init__(self, rules: Mapping[str, _Inner], random: torch.Generator) -> None:
         self.rules, self.random = rules, random
         self._modes: list[_Factors] = []
 
@@ -68,7 +148,7 @@ class _Inside:
 class _Factors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context in which whatever multiplies some tensors is rounded before."""
 
-    def __init__(self, rules: Mapping[int, Rule], random: torch.Generator) -> None:
+    def __init__(self, rules: Mapping[int, _Inner], random: torch.Generator) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rules, self._random = rules, random
 
@@ -90,4 +170,6 @@ class _Factors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _met(self, x: Tensor, weight: Tensor) -> Tensor:
         """The factor (tokens, inputs), rounded where the other one is a tensor with a rule."""
         rule = self._rules.get(weight.untyped_storage().data_ptr())
+        if isinstance(rule, _ByExpert):
+            rule = rule.of(weight)
         return x if rule is None else rule(x.contiguous(), self._random)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.post_method import (
     METHODS,
+    Scaled,
     calibrated_methods,
     method_of_format,
 )
@@ -60,7 +62,9 @@ def apart_from_matrices(precision: Precision) -> str:
     return " ".join(
         f"{scope}:{known}"
         for scope, known in precision.serve.items()
-        if scope == "w.embedding" or scope.partition(".")[0] != "w"
+        if scope == "w.embedding"
+        or scope.partition(".")[0] != "w"
+        or method_of_format(known).scales  # activations are rounded by its scale
     )
 
 
@@ -96,13 +100,66 @@ def round_weights(
     calibration: Calibrated | None,
     aside: str = "",
     draw: int = 0,
+    scaled: Mapping[Matrix, Scaled] = MappingProxyType({}),
 ) -> None:
     """Round each matrix in place, by the method that its format names.
 
     Methods that see the model as it was trained take their inputs first, those that see rounded
     layers last. aside: what else is rounded, by which what is seen is kept; draw: seeds what is
-    rounded at random.
+    rounded at random; scaled: what `scaled_weights` gave, which is written with the others.
     """
+    check_formats(matrices, calibration)
+    random = torch.Generator(next(model.parameters()).device).manual_seed(draw)
+    methods = {matrix: method_of_format(known) for matrix, known in matrices.items()}
+    left = {m: method for m, method in methods.items() if m not in scaled}
+    sees = {m: method.sees for m, method in left.items() if method.calibrated}
+    in_turn = {m: kind for m, kind in sees.items() if methods[m].layer_by_layer}
+    at_once = {m: kind for m, kind in sees.items() if m not in in_turn}
+    # Taken before any weight is rounded, and written only then.
+    new: dict[Matrix, Tensor | Scaled] = {**scaled}
+    if calibration is not None and at_once:
+        for group, seen in calibration.seen(model, at_once, aside):
+            new |= _rounded(group, matrices, seen, random)
+    for matrix in left:
+        if matrix not in sees:
+            new |= _rounded([matrix], matrices, None, random)
+    for matrix, found in new.items():
+        matrix.write(found.weight if isinstance(found, Scaled) else found)
+    # Each is written before the inputs of the next are taken.
+    if calibration is not None and in_turn:
+        for group, seen in seen_in_turn(model, in_turn, calibration.tokens):
+            for matrix, found in _rounded(group, matrices, seen, random).items():
+                matrix.write(found.weight if isinstance(found, Scaled) else found)
+
+
+@torch.no_grad()
+def scaled_weights(
+    model: nn.Module,
+    matrices: Mapping[Matrix, Format],
+    calibration: Calibrated | None,
+    aside: str = "",
+    draw: int = 0,
+) -> dict[Matrix, Scaled]:
+    """What methods that scale inputs give for their matrices, before activations are rounded;
+    nothing is written. The arguments are those of `round_weights`.
+    """
+    check_formats(matrices, calibration)
+    methods = {m: method_of_format(known) for m, known in matrices.items()}
+    scaling = {m: method for m, method in methods.items() if method.scales}
+    random = torch.Generator(next(model.parameters()).device).manual_seed(draw)
+    found: dict[Matrix, Tensor | Scaled] = {}
+    sees = {m: method.sees for m, method in scaling.items() if method.calibrated}
+    if calibration is not None and sees:
+        for group, seen in calibration.seen(model, sees, aside):
+            found |= _rounded(group, matrices, seen, random)
+    for matrix in scaling:
+        if matrix not in sees:
+            found |= _rounded([matrix], matrices, None, random)
+    return {m: each for m, each in found.items() if isinstance(each, Scaled)}
+
+
+def check_formats(matrices: Mapping[Matrix, Format], calibration: Calibrated | None) -> None:
+    """Raise ModelError for a last group that has no scale, or calibration that is missing."""
     for matrix, known in matrices.items():
         check_ragged(matrix.inputs, known, matrix.name)
     if calibration is None and (blind := calibrated_methods(matrices.values())):
@@ -110,26 +167,6 @@ def round_weights(
             f"@{blind[0].name} looks at how inputs vary: pass calibration, tokens of shape (rows, "
             "context)"
         )
-    random = torch.Generator(next(model.parameters()).device).manual_seed(draw)
-    methods = {matrix: method_of_format(known) for matrix, known in matrices.items()}
-    sees = {m: method.sees for m, method in methods.items() if method.calibrated}
-    in_turn = {m: kind for m, kind in sees.items() if methods[m].layer_by_layer}
-    at_once = {m: kind for m, kind in sees.items() if m not in in_turn}
-    # Taken before any weight is rounded, and written only then.
-    new: dict[Matrix, Tensor] = {}
-    if calibration is not None and at_once:
-        for group, seen in calibration.seen(model, at_once, aside):
-            new |= _rounded(group, matrices, seen, random)
-    for matrix in matrices:
-        if matrix not in sees:
-            new |= _rounded([matrix], matrices, None, random)
-    for matrix, weight in new.items():
-        matrix.write(weight)
-    # Each is written before the inputs of the next are taken.
-    if calibration is not None and in_turn:
-        for group, seen in seen_in_turn(model, in_turn, calibration.tokens):
-            for matrix, weight in _rounded(group, matrices, seen, random).items():
-                matrix.write(weight)
 
 
 def _rounded(
@@ -137,20 +174,23 @@ def _rounded(
     formats: Mapping[Matrix, Format],
     seen: Seen | None,
     random: torch.Generator,
-) -> dict[Matrix, Tensor]:
+) -> dict[Matrix, Tensor | Scaled]:
     """Matrices of one input rounded: one by one, or those of a format together."""
-    found: dict[Matrix, Tensor] = {}
+    found: dict[Matrix, Tensor | Scaled] = {}
     for known in dict.fromkeys(formats[matrix] for matrix in group):
         alike = [matrix for matrix in group if formats[matrix] == known]
         if not method_of_format(known).together:
-            found |= {m: rounded_weight(m.read(), known, m.name, seen, random) for m in alike}
+            found |= {m: _by_method(m.read(), known, m.name, seen, random) for m in alike}
             continue
         whole = torch.cat([matrix.read() for matrix in alike])
-        rounded = rounded_weight(whole, known, alike[0].name, seen, random)
-        parts: tuple[Tensor, ...] = rounded.split(  # type: ignore[no-untyped-call]
+        rounded = _by_method(whole, known, alike[0].name, seen, random)
+        scale = rounded.scale if isinstance(rounded, Scaled) else None
+        weight = rounded.weight if isinstance(rounded, Scaled) else rounded
+        parts: tuple[Tensor, ...] = weight.split(  # type: ignore[no-untyped-call]
             [matrix.outputs for matrix in alike]
         )
-        found |= dict(zip(alike, parts, strict=True))
+        for matrix, part in zip(alike, parts, strict=True):
+            found[matrix] = part if scale is None else Scaled(part, scale)
     return found
 
 
@@ -170,11 +210,22 @@ def rounded_weight(
         The matrix cannot be rounded so, or the method gives a tensor of another shape; the sentence
         names it.
     """
+    found = _by_method(weight, known, name, seen, random)
+    return found.weight if isinstance(found, Scaled) else found
+
+
+def _by_method(
+    weight: Tensor,
+    known: Format,
+    name: str,
+    seen: Seen | None,
+    random: torch.Generator | None,
+) -> Tensor | Scaled:
     check_ragged(weight.shape[-1], known, name)
     method = method_of_format(known)
     try:
         drawn = {"random": random} if method.draws else {}
-        found = method.round(weight, replace(known, method=None), seen, **drawn)
+        given = method.round(weight, replace(known, method=None), seen, **drawn)
     except ModelError:
         raise
     except ValueError as error:
@@ -185,6 +236,7 @@ def rounded_weight(
         raise ModelError(
             f"{name}: @{method.name} failed with {type(error).__name__}: {error}"
         ) from error
+    found = given.weight if isinstance(given, Scaled) else given
     if not isinstance(found, Tensor) or found.shape != weight.shape:
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise ModelError(
@@ -193,7 +245,24 @@ def rounded_weight(
         )
     if bool(torch.isfinite(weight).all()) and not bool(torch.isfinite(found).all()):
         raise ModelError(f"{name}: @{method.name} gave numbers that are not finite")
-    return found.to(weight.dtype)
+    found = found.to(weight.dtype)
+    if isinstance(given, Scaled) != method.scales:
+        raise ModelError(
+            f"{name}: @{method.name} gave a {type(given).__name__} and says scales={method.scales}"
+        )
+    if not isinstance(given, Scaled):
+        return found
+    return Scaled(found, _scale(given.scale, weight, method.name))
+
+
+def _scale(scale: object, weight: Tensor, name: str) -> Tensor:
+    """The scale of a method, checked."""
+    if not isinstance(scale, Tensor) or scale.shape != weight.shape[1:]:
+        shape = tuple(scale.shape) if isinstance(scale, Tensor) else type(scale).__name__
+        raise ModelError(f"@{name} gave a scale of {shape} for {weight.shape[1]} inputs")
+    if not bool(((scale > 0) & scale.isfinite()).all()):
+        raise ModelError(f"@{name} gave a scale that is not finite and greater than zero")
+    return scale.to(weight.dtype)
 
 
 def check_ragged(inputs: int, known: Format, name: str) -> None:
