@@ -82,3 +82,10 @@ def test_settings_of_a_text_need_the_text(shell, models: Path) -> None:
     result = shell("quantise", models, "--post", "w4", "--context", "32")
     assert result.exit_code == 2
     assert "name the text with --corpus" in result.stderr
+
+
+def test_a_rotated_model_is_said_on_the_terminal_and_in_the_rows(shell, models: Path) -> None:
+    words = ("quantise", models / "0.safetensors", "--post", "w3", "--rotate")
+    assert "the residual stream is rotated first" in shell(*words).stdout
+    (row,) = json.loads(shell(*words, "--json").stdout)["runs"]
+    assert (row["rotated"], row["method"]) == (True, "rtn, rotated")

@@ -167,3 +167,26 @@ def test_rows_are_a_table_like_any_other(trained: Trained) -> None:
     runs = trained.runs + quantise(trained, ["w3", "w4"])
     assert isinstance(runs, Runs)
     assert len(runs.usable) == 3
+
+
+def test_rows_of_a_rotated_model_say_so_and_hold_the_spread_of_rotations(trained: Trained) -> None:
+    plain = quantise(trained, "w3", calibration=Calibration(4, draws=2))
+    turned = quantise(trained, "w3", calibration=Calibration(4, draws=2), rotate=True)
+    assert turned["rotated"][0]
+    assert "rotated" not in plain.columns
+    assert (plain["method"][0], turned["method"][0]) == ("rtn", "rtn, rotated")
+    assert plain["key"][0] != turned["key"][0]
+    gaps = [
+        degradation(
+            trained.model, quantised(trained.model, "w3", draw=k, rotate=True),
+            LANGUAGE.validation(64),
+        ).gap
+        for k in (0, 1)
+    ]  # fmt: skip
+    assert turned["gap"][0] == pytest.approx(np.mean(gaps))
+    assert turned["gap"][0] != pytest.approx(plain["gap"][0])
+
+
+def test_rotate_is_true_or_false(trained: Trained) -> None:
+    with pytest.raises(ModelError, match=r"rotate is 'yes'.* accepted is True or False"):
+        quantise(trained, "w3", rotate="yes")

@@ -38,6 +38,14 @@ def quantise(
             show_default=False,
         ),
     ],
+    rotate: Annotated[
+        bool,
+        typer.Option(
+            "--rotate",
+            help="Rotate the residual stream before anything is rounded (QuaRot); nothing changes "
+            "in full precision.",
+        ),
+    ] = False,
     corpus: Annotated[
         str | None,
         typer.Option(
@@ -126,6 +134,7 @@ def quantise(
             corpus=text,
             calibration=il.lm.Calibration(calibration, draws=draws),
             trained_on=trained_on,
+            rotate=rotate,
             callback=tick,
         )
     if output is not None:
@@ -164,7 +173,8 @@ def _section(runs: Runs, what: str) -> Any:
     keep = [i for i in range(len(head)) if head[i] or any(row[i] for row in rows if i < len(row))]
     title = f"{len(runs)} quantised models of {what}"
     line = f"nats a token on {runs['eval_set'][0]}; standard errors over sequences"
-    lines = (line, *_left_alone(runs))
+    turned = ["the residual stream is rotated first"] if "rotated" in runs.columns else []
+    lines = (line, *turned, *_left_alone(runs))
     return il.fits.Section(
         title,
         lines,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
+from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
@@ -40,10 +41,14 @@ PARTS = ("w", "a", "kv")
 
 
 def quantised_model(
-    model: AnyModel, post: str | Precision, calibration: Calibrated | None = None, draw: int = 0
+    model: AnyModel,
+    post: str | Precision,
+    calibration: Calibrated | None = None,
+    draw: int = 0,
+    rotate: bool = False,
 ) -> AnyModel:
     """A copy of the model whose matrices are rounded as `post` says: "w4/64@gptq", "w4 a8 kv8
-    w.head:int8".
+    w.head:int8"; rotate: its residual stream is rotated before.
 
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
@@ -51,6 +56,8 @@ def quantised_model(
     one_by_one = getattr(rounded, "set_experts_implementation", None)
     if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
         one_by_one("eager")
+    if rotate:
+        rotate_stream(rounded, draw)
     weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
@@ -58,13 +65,14 @@ def quantised_model(
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
         table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
-    before = f"embedding:{asked.embedding}" if asked.embedding else ""
+    turned = f" rotated {draw}" if rotate else ""
+    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + turned
     scaled = scaled_weights(rounded, asked.matrices, calibration, before, draw)
     scales = {matrix: found.scale for matrix, found in scaled.items()}
     round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random, scales)
     if keys := rounding_of(serve, "kv", compiled=False):
         round_keys_and_values(rounded, keys, random)
-    aside = apart_from_matrices(precision)
+    aside = apart_from_matrices(precision) + turned
     round_weights(rounded, asked.matrices, calibration, aside, draw, scaled)
     return rounded
 
@@ -88,15 +96,18 @@ class Asked:
     rounded_share: float
 
 
-def asked_of(precision: Precision, weights: Weights, model: nn.Module) -> Asked:
-    """What the served side of a precision asks of a model's weights.
+def asked_of(
+    precision: Precision, weights: Weights, model: nn.Module, untied: bool = False
+) -> Asked:
+    """What the served side of a precision asks of a model's weights; untied: a head that is the
+    embedding will have weights of its own.
 
     Raises
     ------
     ModelError
         It names a part that the model lacks, or all weights while some cannot be rounded.
     """
-    _check(precision, weights, model)
+    _check(precision, weights, model, untied)
     formats = {matrix: _format(precision, matrix) for matrix in weights.matrices}
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     left = 0
@@ -140,7 +151,7 @@ def _scope(precision: Precision, part: str, own: str, path: list[str]) -> str:
     return next((name for name in names if f"{part}.{name}" in named), own)
 
 
-def _check(precision: Precision, weights: Weights, model: nn.Module) -> None:
+def _check(precision: Precision, weights: Weights, model: nn.Module, untied: bool) -> None:
     if not precision.serve:
         raise ModelError("nothing is named to quantise; name parts such as 'w4' or 'w4 a8'")
     kind, ends = type(model).__name__, ends_of(model)
@@ -160,7 +171,7 @@ def _check(precision: Precision, weights: Weights, model: nn.Module) -> None:
             has = ", ".join(f"{part}.{each}" for each in own)
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
     tied = len(ends) == 2 and _weight(ends["embedding"]) is _weight(ends["head"])
-    if tied and precision.serve.get("w.head") != precision.serve.get("w.embedding"):
+    if tied and not untied and precision.serve.get("w.head") != precision.serve.get("w.embedding"):
         raise ModelError(
             "the head of this model is its embedding, which is looked up: set w.head and "
             f"w.embedding alike, not '{precision}'"

@@ -77,7 +77,10 @@ class Calibration:
 
 
 def post_key(
-    run_key: str, precision: str | Precision, calibration: Calibration | None = None
+    run_key: str,
+    precision: str | Precision,
+    calibration: Calibration | None = None,
+    rotate: bool = False,
 ) -> str:
     """The key of a run's row after quantising; `precision` has the arrow. Known before the run is
     trained.
@@ -85,13 +88,14 @@ def post_key(
     precision, looked_at = Precision.parse(precision), None
     methods = calibrated_methods(precision.serve.values())
     calibration = calibration or Calibration()
-    if methods or (calibration.draws > 1 and _is_drawn(precision)):
+    if methods or (calibration.draws > 1 and (rotate or _is_drawn(precision))):
         looked_at = calibration.settings()
     # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
     spelled = str(precision).replace("@gptq_sequential", "@gptq")
-    known = {"run": run_key, "precision": spelled, "calibration": looked_at}
+    known: dict[str, object] = {"run": run_key, "precision": spelled, "calibration": looked_at}
     as_trained = any(not method.layer_by_layer for method in methods)
-    return key_of(known | ({"inputs": "as trained"} if as_trained else {}))
+    known |= {"inputs": "as trained"} if as_trained else {}
+    return key_of(known | ({"rotated": True} if rotate else {}))
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
@@ -113,6 +117,7 @@ def post_run(
     before: Predictions | None = None,
     recipe: Recipe | None = None,
     seen: Sequence[Calibrated] | None = None,
+    rotate: bool = False,
 ) -> tuple[Run, dict[str, float]]:
     """Quantise the model of a run, and make the row of it.
 
@@ -137,6 +142,9 @@ def post_run(
     seen
         What `calibration.drawn(corpus)` gave, where further precisions of this very model are to be
         answered from it.
+    rotate
+        Whether the residual stream is rotated first (QuaRot), by another matrix for every draw of
+        calibration.
 
     Returns
     -------
@@ -144,7 +152,7 @@ def post_run(
         The row after quantising: its parent, key, method, loss and status.
     columns : dict
         gap, gap_se, kl and kl_se in nats a token, which are left out where the loss is no number;
-        rounded_share, of the weights outside embedding and head.
+        rounded_share, of the weights outside embedding and head; `rotated` where it was.
 
     Raises
     ------
@@ -163,19 +171,23 @@ def post_run(
         precision=str(precision),
         loss_se=None,
         kernels="simulated",
-        method=label_of(formats, calibration.sequences),
+        method=label_of(formats, calibration.sequences) + (", rotated" if rotate else ""),
         parent=run.key,
-        key=post_key(run.key or "", precision, calibration),
+        key=post_key(run.key or "", precision, calibration, rotate),
     )
     if run.status == "diverged":
         row = replace(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    share = {"rounded_share": rounded_share(model, precision)}
+    share = {"rounded_share": rounded_share(model, precision, rotate)}
+    share |= {"rotated": True} if rotate else {}
+    draws = _draws(precision, calibration, corpus or Language(), seen, rotate)
     found = pooled(
-        degradation(before or model, quantised(model, post, each, draw=k), tokens, recipe)
-        for k, each in enumerate(_draws(precision, calibration, corpus or Language(), seen))
+        degradation(
+            before or model, quantised(model, post, each, draw=k, rotate=rotate), tokens, recipe
+        )
+        for k, each in enumerate(draws)
     )
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):
@@ -191,11 +203,12 @@ def _draws(
     calibration: Calibration,
     corpus: Corpus,
     seen: Sequence[Calibrated] | None,
+    rotate: bool,
 ) -> Sequence[Calibrated | None]:
     """What each draw is calibrated on; one where nothing of the precision depends on draws."""
     if calibrated_methods(precision.serve.values()):
         return calibration.drawn(corpus) if seen is None else seen
-    return [None] * (calibration.draws if _is_drawn(precision) else 1)
+    return [None] * (calibration.draws if rotate or _is_drawn(precision) else 1)
 
 
 def _is_drawn(precision: Precision) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantised_model
+from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
@@ -45,6 +46,7 @@ def quantised(
     calibration: Tensor | Calibrated | None = None,
     *,
     draw: int = 0,
+    rotate: bool = False,
 ) -> AnyModel:
     """Round a trained model for serving.
 
@@ -61,7 +63,10 @@ def quantised(
         Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq';
         `Calibrated(tokens)` keeps what they show for further formats and methods.
     draw
-        Seeds weights that are rounded at random ('~sr'), other numbers for each.
+        Seeds weights that are rounded at random ('~sr') and rotations, other numbers for each.
+    rotate
+        Whether the residual stream is turned by a random Hadamard matrix before anything is rounded
+        (QuaRot), which changes nothing in full precision; a tied head is untied.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def quantised(
     ------
     ModelError
         An argument is of another kind, the model has no such part, the method is unknown or not for
-        it, or calibration is missing.
+        it, calibration is missing, or the model cannot be rotated.
     """
     check_module("model", model)
     if calibration is None or isinstance(calibration, Calibrated):
@@ -80,15 +85,17 @@ def quantised(
     else:
         seen = Calibrated(calibration)
     if isinstance(model, Model):
-        return cast(AnyModel, _quantised(model, post, seen, draw))
-    return quantised_model(model, post, seen, draw)
+        return cast(AnyModel, _quantised(model, post, seen, draw, rotate))
+    return quantised_model(model, post, seen, draw, rotate)
 
 
-def rounded_share(model: nn.Module, precision: Precision) -> float:
-    """The share of the weights outside embedding and head that serving rounds, from 0 to 1."""
+def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) -> float:
+    """The share of the weights outside embedding and head that serving rounds, from 0 to 1; rotate:
+    a tied head will be untied.
+    """
     check_module("model", model)
     if not isinstance(model, Model):
-        return asked_of(precision, weights_of_model(model), model).rounded_share
+        return asked_of(precision, weights_of_model(model), model, untied=rotate).rounded_share
     sizes = dict.fromkeys(MATRICES, 0)
     for _, name, module in _matrices(model):
         if name in sizes:
@@ -98,17 +105,25 @@ def rounded_share(model: nn.Module, precision: Precision) -> float:
 
 
 def _quantised(
-    model: Model, post: str | Precision, calibration: Calibrated | None, draw: int
+    model: Model,
+    post: str | Precision,
+    calibration: Calibrated | None,
+    draw: int,
+    rotate: bool,
 ) -> Model:
     precision = served(model.precision, post)
-    check_post(precision, model.shape.tied)
+    check_post(precision, model.shape.tied and not rotate)
     rounded = copy.deepcopy(model).requires_grad_(False)
+    if rotate:
+        _check_rotation(model.precision, precision)
+        _rotate(rounded, draw)
+    tied = rounded.shape.tied
     rounded.precision = precision
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
     matrices = {
         Matrix(path, name, module, module.weight): known
         for path, name, module in _matrices(rounded)
-        if (known := weights_of(precision, name)) and (name != "head" or not model.shape.tied)
+        if (known := weights_of(precision, name)) and (name != "head" or not tied)
     }
     for matrix in matrices:
         cast(Linear, matrix.module).w = None
@@ -116,18 +131,48 @@ def _quantised(
     if embedding is not None:
         rounded.round_embedding = None
         rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
-        if model.shape.tied:  # the head is the embedding, which has just been rounded
+        if tied:  # the head is the embedding, which has just been rounded
             rounded.head.w = None
-    before = f"embedding:{embedding}" if embedding else ""
+    turned = f" rotated {draw}" if rotate else ""
+    before = (f"embedding:{embedding}" if embedding else "") + turned
     scaled = scaled_weights(rounded, matrices, calibration, before, draw)
     _set_activations(rounded, precision)
     for matrix, found in scaled.items():
-        linear = cast(Linear, matrix.module)
+        linear: Any = matrix.module
         if linear.a is not None:
             linear.a = scaled_rule(linear.a, found.scale)
-    aside = apart_from_matrices(precision)
+    aside = apart_from_matrices(precision) + turned
     round_weights(rounded, matrices, calibration, aside, draw, scaled)
     return rounded
+
+
+def _check_rotation(trained: Precision, precision: Precision) -> None:
+    """Raise ModelError where training rounds in the basis of the stream and serving does not say
+    anew how.
+    """
+    for name in (*MATRICES, *ENDS):
+        for part in ("w", "a") if name != "embedding" else ("w",):
+            scopes = {f"{part}.{name}"} | ({part} if name not in ENDS else set())
+            kept = not scopes & set(precision.serve)
+            if kept and rounding_of(trained, part, name, compiled=False) is not None:
+                raise ModelError(
+                    f"the model was trained with {part}.{name} rounded ('{trained}'), which a "
+                    f"rotation of its stream changes; name '{part}' anew"
+                )
+
+
+def _rotate(model: Model, seed: int) -> None:
+    """Rotate the stream of a model in place, by its weights without any rounding."""
+    bare = Model(model.shape, compiled=False).to(model.embedding.dtype)
+    bare.load_state_dict({name: weight.data for name, weight in model.weights()}, strict=False)
+    bare.to(model.embedding.device)
+    rotate_stream(bare, seed)
+    if model.shape.tied:
+        model.shape = bare.shape
+        model.head.weight = nn.Parameter(bare.head.weight.data, requires_grad=False)
+    turned = dict(bare.named_parameters())
+    for name, weight in model.weights():
+        weight.data = turned[name].data
 
 
 def check_post(precision: Precision, tied: bool = False) -> None:

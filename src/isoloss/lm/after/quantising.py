@@ -53,6 +53,7 @@ def quantise(
     corpus: Corpus | str | Path | None = None,
     calibration: Calibration | None = None,
     trained_on: float | str | None = None,
+    rotate: bool = False,
     callback: Callable[[int], None] | None = None,
 ) -> Runs:
     """Round trained models for serving, and measure what that costs.
@@ -74,6 +75,9 @@ def quantise(
         unless given.
     trained_on
         Tokens that a model of Hugging Face has seen, as "2T".
+    rotate
+        Whether the residual stream is rotated before anything is rounded (QuaRot), which spreads
+        channels that are larger than others; by another matrix for every draw of calibration.
     callback
         Called with 1 after each row.
 
@@ -82,7 +86,7 @@ def quantise(
     Runs
         A row for each model and precision, with its loss, its `parent`, and the columns gap,
         gap_se, kl and kl_se in nats a token, and rounded_share, of the weights outside embedding
-        and head.
+        and head; `rotated` where the stream was.
 
     Raises
     ------
@@ -103,16 +107,17 @@ def quantise(
         precision = served(Precision("fp"), each)
         for scope, known in precision.serve.items():
             check_scope(scope, known, precision)
-    _check(calibration, trained_on, callback)
+    _check(calibration, trained_on, rotate, callback)
     rows: list[dict[str, Any]] = []
     for given in _given(model, corpus, trained_on):
-        rows += _rows(given, posts, calibration, callback or (lambda _: None))
+        rows += _rows(given, posts, calibration, callback or (lambda _: None), rotate)
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 
 
-def _check(calibration: object, trained_on: object, callback: object) -> None:
+def _check(calibration: object, trained_on: object, rotate: object, callback: object) -> None:
     """Raise ModelError for arguments of another kind."""
     check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
+    check_kind("rotate", rotate, (bool,), "True or False")
     check_kind("trained_on", trained_on, (int, float, str, type(None)), "a number such as '2T'")
     if callback is not None and not callable(callback):
         raise ModelError(f"callback is {shown_value(callback)}; accepted is a function of a count")
@@ -123,6 +128,7 @@ def _rows(
     posts: Sequence[Precision],
     calibration: Calibration | None,
     callback: Callable[[int], None],
+    rotate: bool,
 ) -> list[dict[str, Any]]:
     if isinstance(given.model, Model):
         for post in posts:
@@ -138,7 +144,7 @@ def _rows(
     for post in posts:
         run, extra = post_run(
             given.run, post, given.model, tokens, given.corpus, calibration, before, given.recipe,
-            seen,
+            seen, rotate,
         )  # fmt: skip
         rows.append(
             {name: value for name, value in asdict(run).items() if value is not None} | extra
