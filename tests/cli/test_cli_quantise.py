@@ -61,7 +61,7 @@ def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
     [
         (("{}", "--post", "w4@omni"),
          "unknown method after training 'omni'; accepted are awq, gptq, gptq_sequential, hqq, "
-            "rtn, and your own with --use or il.use (in 'fp -> w4@omni')"),
+            "rtn, smoothquant, and your own with --use or il.use (in 'fp -> w4@omni')"),
         (("{}", "--post", "g4"), "serving has no part 'g'"),
         (("{}", "--post", "w8 -> w4"), "has an arrow"),
         (("nothing", "--post", "w4"),

@@ -120,7 +120,7 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
          "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
         (("--tokens", "1k", "--post", "w3@omni"), 1,
          "error: unknown method after training 'omni'; accepted are awq, gptq, gptq_sequential, "
-         "hqq, rtn, and your own with --use or il.use (in 'fp -> w3@omni')\n"),
+         "hqq, rtn, smoothquant, and your own with --use or il.use (in 'fp -> w3@omni')\n"),
         (("--tokens", "1k", "--corpus", "nowhere.txt"), 1,
          "error: there is no file or folder nowhere.txt; give one, or hub:NAME"),
         (("--tokens", "1k", "--law", "kumar2042"), 1,

@@ -297,7 +297,7 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
         (
             "w4@omni",
             "unknown method after training 'omni'; accepted are awq, gptq, gptq_sequential, "
-            "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@omni')",
+            "hqq, rtn, smoothquant, and your own with --use or il.use (in 'fp -> w4@omni')",
         ),
         (
             "a8@gptq",

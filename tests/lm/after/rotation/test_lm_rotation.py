@@ -98,6 +98,16 @@ def test_a_family_gives_the_same_logits(family: str) -> None:
 
 
 @pytest.mark.extras
+@pytest.mark.parametrize("rotate", [False, True])
+@pytest.mark.parametrize("family", ["llama", "mixtral", "gpt_oss"])
+def test_smoothing_a_family_next_to_no_rounding_changes_nothing(family: str, rotate: bool) -> None:
+    model = with_gains(small(family))
+    after = quantised(model, "w24@smoothquant a24", words(40), rotate=rotate)
+    found, before = logits_of(after, words()), logits_of(model, words())
+    torch.testing.assert_close(found, before, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.extras
 @pytest.mark.parametrize(
     ("family", "said"),
     [

@@ -136,7 +136,7 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
             elif isinstance(mark, _Written):
                 self._marks[out] = _Written(mark.names, name)
             else:
-                self._marks.pop(out, None)
+                self._set(out, None)
 
         return after
 
@@ -210,11 +210,11 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _set(self, out: Any, mark: Any) -> None:
         if mark is not None and out.dim() and out.shape[-1] == self._width:
             self._marks[out] = mark
-        else:
-            self._marks.pop(out, None)
+        elif out in self._marks:
+            del self._marks[out]
 
     def _mark(self, tensor: Any) -> _Read | _Written | None:
-        found: _Read | _Written | None = self._marks.get(tensor)
+        found: _Read | _Written | None = self._marks.get(tensor)  # type: ignore[no-untyped-call]
         return found
 
     def _name(self, tensor: Tensor) -> str | None:

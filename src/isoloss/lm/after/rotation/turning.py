@@ -165,10 +165,11 @@ def _untie(model: nn.Module) -> None:
         return
     ends = ends_of(model)
     table, head = (getattr(ends.get(end), "weight", None) for end in ("embedding", "head"))
-    if table is not None and table is head:
+    if isinstance(table, Tensor) and table is head:
         ends["head"].weight = nn.Parameter(table.clone(), requires_grad=False)
-        if hasattr(getattr(model, "config", None), "tie_word_embeddings"):
-            model.config.tie_word_embeddings = False
+        settings: Any = getattr(model, "config", None)
+        if hasattr(settings, "tie_word_embeddings"):
+            settings.tie_word_embeddings = False
 
 
 def _some_tokens(model: nn.Module) -> Tensor:
