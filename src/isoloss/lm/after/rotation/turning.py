@@ -164,8 +164,9 @@ def _untie(model: nn.Module) -> None:
             model.shape = replace(model.shape, tied=False)
         return
     ends = ends_of(model)
-    table, head = (getattr(ends.get(end), "weight", None) for end in ("embedding", "head"))
-    if isinstance(table, Tensor) and table is head:
+    weights: list[Any] = [getattr(ends.get(end), "weight", None) for end in ("embedding", "head")]
+    table, head = weights
+    if table is not None and table is head:
         ends["head"].weight = nn.Parameter(table.clone(), requires_grad=False)
         settings: Any = getattr(model, "config", None)
         if hasattr(settings, "tie_word_embeddings"):
