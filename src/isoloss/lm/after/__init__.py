@@ -3,7 +3,9 @@
 A method is a value in an open set (post_method.py; methods/ holds one file each). ``quantised``
 reads what serving names, gives every matrix its format and method, and rounds: a model of ours part
 by part (post_training.py), any other (any_model.py) by what tokens meet in it, with all its weights
-accounted for (accounting.py). Methods that are calibrated look at what seen/ gathers of inputs.
+accounted for (accounting.py). Methods that are calibrated look at what seen/ gathers of inputs;
+those that scale inputs have activations rounded by their scale (rounded_inputs.py). The residual
+stream may be rotated before (rotation/).
 ``degradation`` measures the loss and the divergence of predictions, ``post_run`` makes a row of it,
 ``quantise`` a table.
 """
