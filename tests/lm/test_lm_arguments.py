@@ -123,12 +123,12 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "quantise method": (
         lambda m: quantise("x", "w4@foo"),
         "unknown method after training 'foo'; accepted are awq, gptq, gptq_sequential, "
-        "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@foo')",
+        "hqq, rtn, smoothquant, and your own with --use or il.use (in 'fp -> w4@foo')",
     ),
     "train method": (
         lambda m: train(GRID, post="w4@foo"),
         "unknown method after training 'foo'; accepted are awq, gptq, gptq_sequential, "
-        "hqq, rtn, and your own with --use or il.use (in 'fp -> w4@foo')",
+        "hqq, rtn, smoothquant, and your own with --use or il.use (in 'fp -> w4@foo')",
     ),
     "train rule": (
         lambda m: train({**GRID, "precision": "w4@foo"}),
