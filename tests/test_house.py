@@ -440,6 +440,39 @@ def test_the_quick_tests_are_there_and_of_every_room() -> None:
     assert {*ROOMS} - {word.split("/")[1] for word in words} == set()
 
 
+def streams(tree: ast.Module) -> Iterator[str]:
+    """The random generators of a module that its functions draw from: what a test draws would
+    hang on which tests ran before it in the same process.
+    """
+    made = {
+        target.id
+        for line in tree.body
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+        and re.search(
+            r"(default_rng|RandomState|Generator|manual_seed)\([^()]*\)$", ast.unparse(line)
+        )
+    }
+    for line in tree.body:
+        if isinstance(line, ast.FunctionDef | ast.ClassDef):
+            drawn = {word.id for word in ast.walk(line) if isinstance(word, ast.Name)}
+            yield from sorted(made & drawn)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_test_draws_from_a_stream_of_others(path: Path) -> None:
+    assert list(streams(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "made", ["np.random.default_rng(0)", "torch.Generator().manual_seed(0)", "RandomState()"]
+)
+def test_a_shared_stream_is_seen(made: str) -> None:
+    assert list(streams(ast.parse(f"DRAW = {made}\ndef test(): DRAW.normal()"))) == ["DRAW"]
+    assert list(streams(ast.parse(f"X = {made}.normal()\ndef test(): X"))) == []
+
+
 @pytest.mark.parametrize("path", [".ci/run", ".github/workflows/ci.yml"])
 def test_ci_only_calls_words_of_the_makefile(path: str) -> None:
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
