@@ -2,7 +2,16 @@
 
 from isoloss.laws.constant import Constant, amplitude, exponent, power, scale
 from isoloss.laws.doors import as_law
-from isoloss.laws.formula import Addend, ArgumentMap, Composed, Constants, Formula, Grouped, Link
+from isoloss.laws.formula import (
+    Addend,
+    ArgumentMap,
+    Composed,
+    Constants,
+    Formula,
+    Grouped,
+    Link,
+    relinked,
+)
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law
@@ -47,6 +56,6 @@ __all__ = [
     "Table", "Value", "alike", "alternatives", "amplitude", "as_inputs", "as_law", "best_ratio",
     "bits_power", "decaying", "exponent", "float_fields", "halving", "kind_of", "law_from_json",
     "lent_constants", "plain", "power", "preset", "presets", "register", "register_term",
-    "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights", "take",
+    "relinked", "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights", "take",
     "tanh_error", "unseen", "with_repetition",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ def mean_loss(
     members: Sequence[Member], counts: Sequence[list[int]], levels: Levels, budget: Budget
 ) -> Loss:
     """The loss averaged over laws by weight and over the replicates of each."""
-    known = [(m, m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
+    known = [(m.settled(), m.chosen(rows)) for m, rows in zip(members, counts, strict=True)]
 
     def loss(log_params: Value, log_tokens: Value) -> Value:
         total: Value = 0.0
@@ -50,7 +50,8 @@ def _averaged(found: Value) -> Value:
 
 def loss_of(member: Member, c: Mapping[str, Value], levels: Levels, budget: Budget) -> Loss:
     """The loss of one law under some constants."""
-    return lambda u, y: member.loss(c, u, y, levels, budget.unique_tokens)
+    settled = member.settled()
+    return lambda u, y: settled.loss(c, u, y, levels, budget.unique_tokens)
 
 
 def over_rates(

@@ -82,21 +82,23 @@ def minimise(f: Callable[[Value], Value], low: Array, high: Array) -> Array:
     left = _slope(f, first)[0] >= 0
     right = ~left & (_slope(f, last)[0] <= 0)
     low, high, at = first, last, 0.5 * (first + last)
-    step = last - first
+    step, done = last - first, left | right
     for _ in range(STEPS):
         slope, bend = _slope(f, at)
         low, high = np.where(slope < 0, at, low), np.where(slope < 0, high, at)
         with np.errstate(all="ignore"):
             newton = at - slope / bend
         safe = (
-            (newton > low)
-            & (newton < high)
+            (newton >= low)
+            & (newton <= high)
             & (bend > 0)
             & (np.abs(newton - at) < 0.5 * np.abs(step))
         )
         new = np.where(safe, newton, 0.5 * (low + high))
-        step, at = new - at, new
-        if np.all((np.abs(step) < TOLERANCE) | left | right):
+        # One that has arrived stays: a step of its rounding errors alone would send it away again.
+        step, at = np.where(done, step, new - at), np.where(done, at, new)
+        done |= np.abs(step) < TOLERANCE
+        if done.all():
             break
     return np.where(left, first, np.where(right, last, at))
 

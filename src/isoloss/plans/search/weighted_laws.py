@@ -18,10 +18,12 @@ from isoloss.laws import (
     Law,
     Level,
     Levels,
+    Link,
     Value,
     as_inputs,
     as_law,
     presets,
+    relinked,
 )
 from isoloss.plans.problems import PlanError
 
@@ -39,6 +41,22 @@ PUBLISHED = "published"
 #: Kept among the laws so that results which rest on the misreading can be recognised; never planned
 #: with unasked.
 MISREAD = {"kumar2024_printed"}
+
+
+class _Settled:
+    """A link that keeps what it gave at the levels it was last asked for."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.constants = link.constants
+        self.applies = link.applies
+        self.domain = link.domain
+        self._kept: tuple[Levels, Value] | None = None
+
+    def __call__(self, c: Mapping[str, Value], levels: Levels) -> Value:
+        if self._kept is None or self._kept[0] is not levels:
+            self._kept = levels, self.link(c, levels)
+        return self._kept[1]
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,11 @@ class Member:
         )
         with np.errstate(all="ignore"):
             return self.law.formula.loss(c, x)
+
+    def settled(self) -> Member:
+        """The same for a search over params and tokens alone, at one set of constants and levels:
+        what each format leaves is computed once."""
+        return replace(self, law=replace(self.law, formula=relinked(self.law.formula, _Settled)))
 
     def knows(self, precision: Precision, params: float = 1e9, tokens: float = 1e11) -> str | None:
         """Reason the law is undefined at a precision, or None."""
