@@ -115,6 +115,12 @@ def test_a_part_of_a_batch_makes_no_tokens(columns):
     assert "=NAME" in said
 
 
+@pytest.mark.parametrize("other", [{"flops": [5e-324] * 2}, {"step": [1e300] * 2}])
+def test_products_beyond_the_largest_number_make_no_tokens(other):
+    odd = {"params": [5e-324, 1e-320], "batch_size": [1e300] * 2, "seq_len": [1e300] * 2, **other}
+    assert "tokens=" in naming(["tokens"], pl.DataFrame(odd))
+
+
 @pytest.mark.parametrize("name", ["log_params", "log10_params", "ln_params"])
 def test_logarithms_are_no_counts(name):
     assert "=NAME" in naming(["params"], pl.DataFrame({name: [8.0, 8.6]}))

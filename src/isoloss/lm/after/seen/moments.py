@@ -14,6 +14,8 @@ from isoloss.lm.shape import ModelError
 Sees = Literal["nothing", "hessian", "inputs", "moments"]
 #: The share of the mean diagonal of H that is added to it before it is inverted.
 DAMPING = 0.01
+#: Columns of H that are computed together; of all others only those to the right.
+_COLUMNS = 256
 
 
 @dataclass(eq=False)
@@ -54,7 +56,11 @@ class Moments:
         """Take in more inputs, (tokens, inputs)."""
         if not len(x):
             return
-        self.hessian.add_(x.T @ x, alpha=2)
+        for start in range(0, x.shape[1], _COLUMNS):  # H is symmetric: what is below is above
+            end = min(start + _COLUMNS, x.shape[1])
+            part = x[:, start:end].T @ x[:, start:]
+            self.hessian[start:end, start:].add_(part, alpha=2)
+            self.hessian[end:, start:end].add_(part[:, end - start :].T, alpha=2)
         self.tokens += len(x)
         size = x.abs()
         self.magnitude = self.magnitude + (size.mean(0) - self.magnitude) * (len(x) / self.tokens)

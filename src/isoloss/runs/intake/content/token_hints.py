@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from isoloss.runs.intake.content.magnitudes import LIKELY, ODD, factor_in_name
@@ -43,7 +44,8 @@ def made_tokens(frame: pl.DataFrame, params: str) -> tuple[str, str] | None:
         values = [_product(frame, part) for part in parts]
         if any(value is None for value in values):
             continue
-        tokens = math.prod(v**sign for v, sign in zip(values, signs, strict=True) if v is not None)
+        with np.errstate(all="ignore"):  # a product beyond the largest number is unlikely as it is
+            tokens = float(np.prod(np.array(values, float) ** np.array(signs, float)))
         low, high = LIKELY["tokens"]
         usual = sizes is None or ODD[0] <= tokens / sizes <= ODD[1]
         if low <= tokens <= high and usual:
