@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from isoloss.linear import SCHEDULES, SGD, Regression, Schedule, excess_risk
+from isoloss.linear.sampled.running import stages_of
 
 PROBLEM = Regression(30)
 
@@ -35,6 +36,32 @@ def test_a_schedule_by_stages_is_that_by_sizes() -> None:
     assert one != pytest.approx(
         excess_risk(PROBLEM, SGD(1000, 2, 0.1), "d:add(0.01)", "tail").value
     )
+
+
+@pytest.mark.parametrize("schedule", ["warm", "halved"])
+def test_samples_of_a_schedule_by_stages_are_those_by_sizes(schedule: str) -> None:
+    def sampled(name: str) -> float:
+        descent = SGD(50, 2, 0.1, name)
+        return excess_risk(PROBLEM, descent, "w:int4~sr", method="sampled", replicates=8).value
+
+    if schedule == "warm":
+        assert sampled("warm stages") == sampled("warm sizes")
+    else:
+        sizes = SGD(50, 2, 0.1, "geometric").step_sizes(1.0)
+        SCHEDULES.register("warm sizes", Schedule("halved", sizes=lambda t: sizes), replace=True)
+        assert sampled("geometric") == sampled("warm sizes")
+
+
+@pytest.mark.parametrize(("schedule", "count"), [("constant", 1), ("geometric", 31)])
+def test_sampling_holds_no_number_for_each_step(schedule: str, count: int) -> None:
+    sizes, ends = stages_of(SGD(10**9, 1, 0.1, schedule), 0.1)
+    assert 1 <= len(sizes) == len(ends) <= count
+    assert ends[-1] == 10**9
+
+
+def test_more_sizes_than_can_be_held_are_refused() -> None:
+    with pytest.raises(ValueError, match="1000000000 steps have to be taken one by one"):
+        excess_risk(PROBLEM, SGD(10**9, 1, 0.1, "cosine"), method="sampled", replicates=2)
 
 
 def test_its_sizes_are_in_units_of_the_step_size() -> None:

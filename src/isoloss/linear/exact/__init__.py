@@ -11,13 +11,13 @@ from isoloss.linear.exact.measuring import floor_in_use, measured, rounding_of
 from isoloss.linear.exact.solving import Point, limit_of, point_of, solved, stack
 from isoloss.linear.exact.stability import limits
 from isoloss.linear.exact.step_operator import Noise, Noises, Operator, ideal, operator
-from isoloss.linear.exact.walking import JUMP, STEP, LongWalk, Way
+from isoloss.linear.exact.walking import JUMP, STEP, LongWalk, Way, check_walk
 
 # fmt: off
 __all__ = [
     "JUMP", "STEP", "LongWalk",
-    "Noise", "Noises", "Operator", "Point", "Way", "floor_in_use", "ideal", "limit_of", "limits",
-    "measured", "operator", "point_of", "risk_by_direction", "rounding_of", "solved", "stack",
-    "training_risk",
+    "Noise", "Noises", "Operator", "Point", "Way", "check_walk", "floor_in_use", "ideal",
+    "limit_of", "limits", "measured", "operator", "point_of", "risk_by_direction", "rounding_of",
+    "solved", "stack", "training_risk",
 ]
 # fmt: on

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.linear.descent import SGD
+from isoloss.linear.exact import check_walk
 from isoloss.linear.sampled.kernels import NORMAL, SIGNED, SPARSE, TARGET, Task
 from isoloss.linear.sampled.trial import Trial
 
@@ -83,6 +85,7 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
     source, sgd = trial.source, trial.sgd
     keep, carry, direct = sgd.coefficients
     kind, share, gain = _shape(trial.problem.kurtosis)
+    sizes, ends = stages_of(sgd, trial.step_size)
     return Task(
         deviation=source.deviation.astype(np.float32),
         mix=np.ascontiguousarray(source.mix, dtype=np.float32),
@@ -90,7 +93,8 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
         kind=kind,
         share=np.float32(share),
         gain=np.float32(gain),
-        sizes=sgd.step_sizes(trial.step_size),
+        sizes=sizes,
+        ends=ends,
         batch=sgd.batch,
         keep=keep,
         carry=carry,
@@ -101,6 +105,19 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
         streams=streams,
         **trial.rules(),
     )
+
+
+def stages_of(sgd: SGD, step_size: float) -> tuple[Array, NDArray[np.int64]]:
+    """The step size of each stage, and the steps that are made by its end.
+
+    Raises ValueError where every step is a stage of its own and there are more than can be held.
+    """
+    stages = sgd.stages(step_size)
+    if stages is None:
+        check_walk(sgd.steps)
+        return sgd.step_sizes(step_size), np.arange(1, sgd.steps + 1)
+    sizes, counts = zip(*stages, strict=True)
+    return np.array(sizes), np.cumsum(counts)
 
 
 def _shape(kurtosis: float) -> tuple[int, float, float]:

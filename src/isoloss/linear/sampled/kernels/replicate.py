@@ -146,8 +146,10 @@ def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: 
     w, speed, error, other, total = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     order, short = np.empty(task.held, np.int64), noise[:n]
     weights, stored = key_at(task.streams[WEIGHTS], at), key_at(task.streams[STORED], at)
-    orders, steps = key_at(task.streams[ORDER], at), task.sizes.size
+    orders, steps, stage = key_at(task.streams[ORDER], at), task.ends[-1], 0
     for t in range(steps):
+        while t >= task.ends[stage]:
+            stage += 1
         # w_t before the step: the average is over w_first..w_{T-1}.
         if 0 <= task.first <= t:
             add_row(total, 1.0, w)
@@ -160,7 +162,7 @@ def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: 
             # batch.
             used[i] = other[i]
         batch_pull(pull, used, (x, between, u, noise), order, slope, noise_sd, task, at, t)
-        move(w, speed, error, other, pull, task.sizes[t], task, key_at(stored, t), short)
+        move(w, speed, error, other, pull, task.sizes[stage], task, key_at(stored, t), short)
     for i in range(n):
         out[i] = w[i] if task.first < 0 else total[i] / (steps - task.first)
     round_row(rounded, out, task.result, key_at(key_at(task.streams[RESULT], at), 0), short)

@@ -32,11 +32,11 @@ class Task(NamedTuple):
     """What all replicates of a point share; k inputs, n weights.
 
     deviation (k,), mix (k, n) or (0, 0): the model sees features, or features @ mix, rounded before
-    or after. kind, share, gain: distribution of the features. sizes (T,): step sizes. keep,
-    carry, direct: the rule of updating. first: the
-    first iterate that is averaged, or -1. held: samples of a data set that is used again, or 0.
-    Rules (7,): of data, labels, activation and gradient in float32; of the weights in use, as
-    stored, and of the result in float64.
+    or after. kind, share, gain: distribution of the features. sizes (stages,): the step size of
+    each stage; ends (stages,): the steps that are made by its end. keep, carry, direct: the rule of
+    updating. first: the first iterate that is averaged, or -1. held: samples of a data set that is
+    used again, or 0. Rules (7,): of data, labels, activation and gradient in float32; of the
+    weights in use, as stored, and of the result in float64.
     """
 
     deviation: Any
@@ -46,6 +46,7 @@ class Task(NamedTuple):
     share: Any
     gain: Any
     sizes: Any
+    ends: Any
     batch: int
     keep: float
     carry: float
