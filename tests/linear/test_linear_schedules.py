@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from isoloss.linear import SCHEDULES, SGD, Regression, Schedule, excess_risk
+from isoloss.linear import SCHEDULES, SGD, Regression, Schedule, excess_risk, sample_risk
 from isoloss.linear.sampled.running import stages_of
 
 PROBLEM = Regression(30)
@@ -42,7 +42,7 @@ def test_a_schedule_by_stages_is_that_by_sizes() -> None:
 def test_samples_of_a_schedule_by_stages_are_those_by_sizes(schedule: str) -> None:
     def sampled(name: str) -> float:
         descent = SGD(50, 2, 0.1, name)
-        return excess_risk(PROBLEM, descent, "w:int4~sr", method="sampled", replicates=8).value
+        return sample_risk(PROBLEM, descent, "w:int4~sr", replicates=8).value
 
     if schedule == "warm":
         assert sampled("warm stages") == sampled("warm sizes")
@@ -61,7 +61,7 @@ def test_sampling_holds_no_number_for_each_step(schedule: str, count: int) -> No
 
 def test_more_sizes_than_can_be_held_are_refused() -> None:
     with pytest.raises(ValueError, match="1000000000 steps have to be taken one by one"):
-        excess_risk(PROBLEM, SGD(10**9, 1, 0.1, "cosine"), method="sampled", replicates=2)
+        sample_risk(PROBLEM, SGD(10**9, 1, 0.1, "cosine"), replicates=4)
 
 
 def test_its_sizes_are_in_units_of_the_step_size() -> None:
