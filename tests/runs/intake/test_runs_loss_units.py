@@ -131,6 +131,36 @@ def test_perplexity_is_converted_once(columns):
     assert runs["metric"][0] == "nats"
 
 
+@pytest.mark.parametrize(
+    ("name", "columns", "metric"),
+    [
+        ("ppl", {"loss_se": 0.5}, "nats"),
+        ("loss", {"metric": "nats/byte", "loss_se": 0.5}, "nats/byte"),
+        ("loss", {"metric": "ppl/byte", "loss_se": 0.5}, "nats/byte"),
+        ("byte_ppl", {"loss_se": 0.5}, "nats/byte"),
+        ("char_perplexity", {"loss_se": 0.5}, "nats/character"),
+    ],
+)
+def test_perplexity_that_was_said_converts_errors_and_keeps_what_it_is_per(name, columns, metric):
+    runs = read(table(20.0, **columns).rename({"loss": name}), perplexity=name)
+    assert (runs["loss"][0], runs["metric"][0]) == (math.log(20), metric)
+    assert runs["loss_se"][0] == pytest.approx(0.5 / 20)
+
+
+def test_perplexity_against_another_unit_is_refused():
+    runs = read(pl.concat([table(20.0, metric="bits"), table(20.0, metric="")]), perplexity=True)
+    assert runs.usable["loss"].tolist() == [math.log(20)]
+    assert (
+        "has 'bits', and the loss is read as perplexity (--perplexity)"
+        in (runs.excluded["reason"][0])
+    )
+    for name, said in (("word_ppl", "is per word"), ("val_bpb", "says bits per byte, and perpl")):
+        frame = table(20.0).rename({"loss": name})
+        with pytest.raises(RunsError, match=said):
+            read(frame, perplexity=name)
+        assert read(frame, perplexity=name, metric="nats")["loss"][0] == math.log(20)
+
+
 def test_nats_per_byte_and_per_token_never_mix():
     one = Runs.from_frame(table(3.0))
     other = Runs.from_frame(table(0.9, metric="bpb"))
