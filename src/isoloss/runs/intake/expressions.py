@@ -54,6 +54,15 @@ def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
     return series_of(text, found.to_list())
 
 
+def columns_in(text: str, frame: pl.DataFrame) -> frozenset[str]:
+    """The columns of a frame that a name or an expression is made of."""
+    if text in frame.columns:
+        return frozenset({text})
+    seen: dict[str, _Value | None] = {}
+    _value(text, frame.head(0), seen)
+    return frozenset(seen.keys() & set(frame.columns))
+
+
 def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:
     bare = text.strip()
     if bare not in seen:
