@@ -179,9 +179,9 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
         table = with_reasons(table, not_last(table, asked.last, found.origin, losses))
     if isinstance(source, Runs) or found.settled:
         return table, noted(opened.kept, found.origin.name)
-    table = with_reasons(table, summing_up(opened.frame, found.origin))
+    table = with_reasons(table, summing_up(opened.frame, found.origin), strict)
     if asked.last is None:  # which keeps one row of each run anyway
-        table = with_reasons(table, copies(opened.frame, found.origin))
+        table = with_reasons(table, copies(opened.frame, found.origin), strict)
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)
