@@ -122,7 +122,12 @@ def test_more_params_than_tokens_and_few_tokens_a_param_are_odd():
 
 @pytest.mark.parametrize(
     ("column", "factor", "said"),
-    [("params", 1e-6, "params 400"), ("tokens", 1e9, "tokens"), ("loss", 3.6, "loss")],
+    [
+        ("params", 1e-6, "params 400"),
+        ("tokens", 1e9, "tokens"),
+        ("loss", 3.6, "loss"),
+        ("loss", 2.7, "loss 7.541"),
+    ],
 )
 def test_one_row_far_from_all_others_is_named(column, factor, said):
     table = frame()
