@@ -57,7 +57,7 @@ def test_what_no_rate_of_the_range_pays_for_is_refused_with_both_ends() -> None:
     share = 0.99 * FAST
     hours = MIDDLE / 1024
     needed = f"; {hours:.4g} would do at the middle of the rates, {FAST * hours:.4g} at their"
-    with pytest.raises(PlanError, match=f"hours .* does not pay for 8e.09 params .*{needed}"):
+    with pytest.raises(PlanError, match=f"hours .* does not pay for 8B params .*{needed}"):
         planned(share)
     exact = Budget(params=N, tokens=D, money=f"{0.95 * 2 * MIDDLE} USD", price="2 USD")
     sure = H100.with_mfu({"bf16": H100.level.middle / H100.peaks["bf16"]})
@@ -120,6 +120,6 @@ def test_the_candidate_of_a_refusal_misses_the_limit_that_is_named(hours, said) 
 
 def test_where_all_miss_the_memory_the_smallest_is_named() -> None:
     held = Budget(params=N, tokens="1T", memory="2 GB")
-    said = "2 GB holds no model of 8e.09 params in 'w4', the smallest of the candidates; 4 GB"
+    said = "2 GB holds no model of 8B params in 'w4', the smallest of the candidates; 4 GB"
     with pytest.raises(PlanError, match=said):
         plan("kumar2024", held, "h100", precision=["w8", "w4"])

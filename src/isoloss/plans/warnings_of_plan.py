@@ -41,7 +41,7 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
     """Reason the first choice is an extrapolation, of the law that it lies furthest from, or None
     inside the runs of every law.
     """
-    point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
+    point = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
     places = [(far(m, first.params, first.tokens), m) for m in members]
     for place, m in sorted(places, key=lambda each: np.nan_to_num(each[0]), reverse=True):
         if (why := beyond(point, m.law.name, place)) is not None:
@@ -289,8 +289,8 @@ def disagreeing(by_law: Sequence[LawPlan]) -> tuple[ResultWarning, ...]:
         return ()
     least, most = ends
     text = (
-        f"laws of weight would train from {least.params:.3g} params ({least.law}) "
-        f"to {most.params:.3g} ({most.law}), so an average of them is no law's optimum"
+        f"laws of weight would train from {compact(least.params)} params ({least.law}) "
+        f"to {compact(most.params)} ({most.law}), so an average of them is no law's optimum"
     )
     return (ResultWarning(WarningKind.LAWS_DISAGREE, text),)
 

@@ -30,6 +30,7 @@ from isoloss.plans.search.space import (
     serving_bytes,
     spendings_of,
 )
+from isoloss.runs import compact
 
 #: Draws of the rates behind the share of them that keep within a limit, and what is added to the
 #: middle cost of held counts, so that rounding leaves them allowed.
@@ -113,7 +114,7 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     if (room >= smallest - 1e-12).any():
         return
     k = int(np.argmax(room))
-    params, size = float(np.exp(smallest)), f"{np.exp(smallest):.3g} params"
+    params, size = float(np.exp(smallest)), f"{compact(np.exp(smallest))} params"
     if space.cap[k] < smallest:
         raise PlanError(_too_large(space, k, params, budget, machine))
     tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
@@ -129,7 +130,7 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     elif worst.name != "train" and in_doubt(machine, space.rates):
         would += " at the middle of the rates"
     raise PlanError(
-        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {tokens:.3g} tokens in "
+        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {compact(tokens)} tokens in "
         f"'{space.precisions[k]}', the cheapest of the candidates; {would}"
     )
 
@@ -140,7 +141,7 @@ def _too_large(space: Space, k: int, params: float, budget: Budget, machine: Har
     The smallest is named where all miss the limit; else the one, `k`, that comes nearest to all
     limits, as a smaller one misses another.
     """
-    size, rule, limit = f"{params:.3g} params", budget.training_memory, space.capped_by[k]
+    size, rule, limit = f"{compact(params)} params", budget.training_memory, space.capped_by[k]
     if limit == TRAINING and budget.devices is not None and rule is not None:
         model = budget.decoder, budget.all_params
         why = rule.why_not(params, budget.devices, machine.memory, machine.name, *model)
