@@ -29,8 +29,8 @@ from isoloss.runs import compact
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
 #: they have no common answer.
 HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
-#: Less than this share of the draws of rates is no sure payment; candidates named in a warning.
-SURE_TO_PAY, NAMED = 0.95, 4
+#: Less than this share of the draws of rates is no sure payment.
+SURE_TO_PAY = 0.95
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
 #: Candidates that a sentence names.
