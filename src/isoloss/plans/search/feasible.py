@@ -107,6 +107,15 @@ def shares_within(space: Space, budget: Budget, machine: Hardware) -> Array:
     return np.asarray(np.mean(np.all(within, axis=0), axis=0))
 
 
+def why_none(space: Space, k: int, budget: Budget, machine: Hardware) -> str | None:
+    """Why the budget leaves no model in one precision of a space, or None where it leaves some."""
+    try:
+        _check(space.take(k), budget, machine)
+    except PlanError as error:
+        return str(error)
+    return None
+
+
 def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     """Raise PlanError where no precision allows any model, with the limit and what would do."""
     smallest = LEAST_PARAMS if space.params is None else space.params
@@ -129,9 +138,10 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
         would += f" at the middle of the rates, {given * least:.4g}{unit} at their fastest"
     elif worst.name != "train" and in_doubt(machine, space.rates):
         would += " at the middle of the rates"
+    cheapest = ", the cheapest of the candidates" if len(space) > 1 else ""
     raise PlanError(
         f"{worst.name} {given:.4g}{unit} does not pay for {size} on {compact(tokens)} tokens in "
-        f"'{space.precisions[k]}', the cheapest of the candidates; {would}"
+        f"'{space.precisions[k]}'{cheapest}; {would}"
     )
 
 
@@ -152,10 +162,11 @@ def _too_large(space: Space, k: int, params: float, budget: Budget, machine: Har
     (need, precision), rank = min(pairs), ("smallest", "fastest")
     if (space.cap >= np.log(params)).any():
         (need, precision), rank = pairs[k], ("nearest to all limits",) * 2
+    of = f", the {rank[0]} of the candidates" if len(space) > 1 else ""
     if limit == "memory":
         return (
             f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} in "
-            f"'{precision}', the {rank[0]} of the candidates; {need / 1e9:.4g} GB would do"
+            f"'{precision}'{of}; {need / 1e9:.4g} GB would do"
         )
     reached = machine.bandwidth * budget.serving_devices / need
     devices = np.ceil((budget.speed or 0.0) / reached * budget.serving_devices)
