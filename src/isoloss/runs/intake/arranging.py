@@ -19,7 +19,7 @@ from isoloss.runs.intake.content import (
     unknown_endings,
     with_endings,
 )
-from isoloss.runs.intake.expressions import computed
+from isoloss.runs.intake.expressions import computed, scaled_twice
 from isoloss.runs.intake.loss_units import as_perplexity, unit_in_name, unknown_metrics, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
@@ -86,7 +86,7 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     if asked.precision is not None and spelled is not None:
         frame = _set_precision(frame, spelled, asked.precision, name)
     _check_unit_is_told(asked, made, frame)
-    found: dict[str, dict[int, str]] = {}
+    found = {name: scaled_twice(own, raw) for name, own in asked.columns.items()}
     called = dict(asked.columns)
     origin = replace(opened.origin, called=called)
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
