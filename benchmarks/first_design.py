@@ -11,7 +11,7 @@ knows the truth, of the same cost, over those of the proposal for an equal inter
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -125,6 +125,12 @@ def costs_of_equals(case: Case, first: First, half: float) -> dict[str, float]:
     return found
 
 
+def room_at(case: Case, share: float) -> Room:
+    """What some of the money may buy of the same candidates."""
+    room, most = case.room(MOST), share * MOST
+    return replace(room.cut(room.runs.cost <= most), most=most)
+
+
 def ratios() -> Iterator[tuple[str, ...]]:
     """One row a truth: its interval after the proposal, and cost ratios to the rivals."""
     for name, question in TRUTHS:
@@ -137,7 +143,8 @@ def ratios() -> Iterator[tuple[str, ...]]:
             f"{spent / equal[kind]:.3f}" if equal[kind] < np.inf else f"< {spent / COSTS[-1]:.3f}"
             for kind in KINDS
         )
-        best = [case.room(MOST).design(first), *rival_designs(case, first, MOST, MOST)]
+        best = [room_at(case, spent).design(first)]
+        best += rival_designs(case, first, MOST, spent * MOST)
         gain = f"{(min(half, *(float(each.halves[0]) for each in best)) / half) ** 2:.2f}"
         yield name, question.split()[0], str(counts.sum()), first.asked.width(half), *shown, gain
 

@@ -84,12 +84,13 @@ def _short(node: ast.AST) -> str:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, Change]]:
-    """Places inside functions that can be changed, each with what changes it."""
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef):
-            for statement in function.body:
-                for node in ast.walk(statement):
-                    yield from ((node, change) for change in _changes(node))
+    """Places inside functions that can be changed, each once with what changes it."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    bodies = (statement for function in functions for statement in function.body)
+    # A function inside another one stands in both bodies.
+    nodes = {id(node): node for statement in bodies for node in ast.walk(statement)}
+    for node in nodes.values():
+        yield from ((node, change) for change in _changes(node))
 
 
 def _changes(node: ast.AST) -> Iterator[Change]:

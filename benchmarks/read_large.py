@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.timing import table
+from benchmarks.timing import asked, table
 from isoloss.runs import read
 
 #: Seconds of processor, and memory over the size of the file.
@@ -110,7 +110,7 @@ def main() -> None:
     if sys.argv[1:2] == ["one"]:
         one(Path(sys.argv[2]), sys.argv[3])
         return
-    rows = next((int(word) for word in sys.argv[1:] if word.isdigit()), 1_000_000)
+    (rows,) = asked(__doc__, sys.argv[1:], int) or [1_000_000]
     with tempfile.TemporaryDirectory() as folder:
         print(f"### {rows:,} rows of 10 columns\n")
         head = ["file", "MB", "s of processor", "bar", "polars alone"]

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ def _make(path: Path) -> None:
         base.execute("PRAGMA journal_mode = DELETE")
 
 
-def _facts(path: Path) -> tuple[object, ...]:
+def _facts(path: Path) -> tuple[Sequence[object], ...]:
     """Everything that a reader sees of a store."""
     store = Store(path)
     with warnings.catch_warnings():
@@ -90,11 +90,14 @@ def _facts(path: Path) -> tuple[object, ...]:
 
 
 def _count(
-    found: tuple[object, ...], expected: tuple[object, ...], name: str, report: Report
+    found: tuple[Sequence[object], ...],
+    expected: tuple[Sequence[object], ...],
+    name: str,
+    report: Report,
 ) -> None:
     if found == expected:
         report.counts["read whole"] += 1
-    elif any(len(a) < len(b) for a, b in zip(found, expected, strict=True)):  # type: ignore[arg-type]
+    elif any(len(a) < len(b) for a, b in zip(found, expected, strict=True)):
         report.bad.append(f"{name}: fewer rows, tasks or notes, and nothing said")
     else:
         report.bad.append(f"{name}: another value, and nothing said")

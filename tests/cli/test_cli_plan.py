@@ -200,6 +200,7 @@ SERVED = ("--serve", "w4,w3", "--context", "8192", "--batch", "4", "--hardware",
     [
         ("published", "--train", "64 h100 for 30 days at 2 EUR/h", *ASKED),
         ("kumar2024", "--params", "671B active 37B", "--tokens", "15T", "--hardware", "h100"),
+        ("kumar2024", "--train", "64 b200 for 9 days", "--precision", "bf16,int8"),
         ("kumar2024", "--params", "671B active 37B", "--tokens", "15T", *SERVED),
     ],
 )

@@ -132,7 +132,7 @@ def test_more_repeats_than_in_the_runs_are_far(repeating: Comparison) -> None:
     (own,) = [e.fit for e in repeating.entries if e.fit.law.name == "muennighoff2023"]
     assert own.law.box.epochs == (1.0, 4.0)
     far = " ".join(w.text for w in own.predict(*POINT, unique_tokens=1e8).warnings)
-    assert "1e+08 params on 4e+09 tokens seen 40 times by a factor 10.0" in far
+    assert "100M params on 4B tokens seen 40 times by a factor 10.0" in far
     near = own.predict(*POINT, unique_tokens=2e9).warnings
     assert "extrapolation" not in kinds(near)
 

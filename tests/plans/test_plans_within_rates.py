@@ -57,7 +57,7 @@ def test_what_no_rate_of_the_range_pays_for_is_refused_with_both_ends() -> None:
     share = 0.99 * FAST
     hours = MIDDLE / 1024
     needed = f"; {hours:.4g} would do at the middle of the rates, {FAST * hours:.4g} at their"
-    with pytest.raises(PlanError, match=f"hours .* does not pay for 8e.09 params .*{needed}"):
+    with pytest.raises(PlanError, match=f"hours .* does not pay for 8B params .*{needed}"):
         planned(share)
     exact = Budget(params=N, tokens=D, money=f"{0.95 * 2 * MIDDLE} USD", price="2 USD")
     sure = H100.with_mfu({"bf16": H100.level.middle / H100.peaks["bf16"]})
@@ -74,7 +74,18 @@ def test_a_candidate_is_left_out_only_where_no_rate_pays_for_it() -> None:
     assert {c.precision for c in both.choices} == {"bf16", "w:e4m3 a:e4m3 g:e4m3"}
     only = planned(0.97 * FAST, asked, "sun2025")
     assert [c.precision for c in only.choices] == ["w:e4m3 a:e4m3 g:e4m3"]
-    assert "'bf16'" in only.dropped["bf16"]
+    given, needed = (f"{share * FAST * MIDDLE / 1024:.4g}" for share in (0.97, 1.0))
+    assert only.dropped == {
+        "bf16": f"'bf16': hours {given} does not pay for 8B params on 15T tokens in 'bf16'; "
+        f"{MIDDLE / 1024:.4g} would do at the middle of the rates, {needed} at their fastest"
+    }
+
+
+def test_a_candidate_that_memory_leaves_out_says_so() -> None:
+    held = Budget("1e24 flop", params=N, tokens="1T", memory="5 GB")
+    found = plan("kumar2024", held, "h100", precision=["bf16", "w4"], extrapolate=True)
+    said = "'bf16': memory 5 GB holds no model of 8B params in 'bf16'; 16 GB would do"
+    assert found.dropped == {"bf16": said}
 
 
 def test_compute_in_flops_of_bf16_depends_on_the_speed_up_alone() -> None:
@@ -120,6 +131,6 @@ def test_the_candidate_of_a_refusal_misses_the_limit_that_is_named(hours, said) 
 
 def test_where_all_miss_the_memory_the_smallest_is_named() -> None:
     held = Budget(params=N, tokens="1T", memory="2 GB")
-    said = "2 GB holds no model of 8e.09 params in 'w4', the smallest of the candidates; 4 GB"
+    said = "2 GB holds no model of 8B params in 'w4', the smallest of the candidates; 4 GB"
     with pytest.raises(PlanError, match=said):
         plan("kumar2024", held, "h100", precision=["w8", "w4"])

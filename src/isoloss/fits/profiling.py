@@ -11,6 +11,7 @@ from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.formats import Precision
+from isoloss.runs import compact
 
 
 def profile(
@@ -92,7 +93,7 @@ def profile_prediction(
     at = points(params, tokens, precision, group, sparsity)
     if len(at) != 1:
         raise FitError(f"a profile is of one point, and {len(at)} are given")
-    name = f"loss at {at.params[0]:.3g} params, {at.tokens[0]:.3g} tokens, {precision}"
+    name = f"loss at {compact(at.params[0])} params, {compact(at.tokens[0])} tokens, {precision}"
     return profile_of_loss(optimum, sample, at, name, level, grid, reach)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from isoloss.files import checked_level, shown_value, whole_number
+from isoloss.files import checked_level, real_number, shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.plans.problems import PlanError
 
@@ -12,9 +12,18 @@ from isoloss.plans.problems import PlanError
 Spellings = str | Precision | Iterable[str | Precision]
 
 
-def check_level(level: object, draws: int) -> None:
+def check_level(level: object, draws: int | None = None) -> None:
     """PlanError unless 0 < level < 1, and for a level above 0.9 that needs more draws."""
     checked_level(level, PlanError, draws)
+
+
+def check_noise(noise: object) -> None:
+    """Raise PlanError for what is no standard deviation of log loss."""
+    if not 0 < real_number(noise) < float("inf"):
+        raise PlanError(
+            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as "
+            "0.005"
+        )
 
 
 def check_switch(name: str, value: object) -> None:

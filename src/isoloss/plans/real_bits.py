@@ -29,6 +29,7 @@ from isoloss.plans.search import (
     member_of,
     search,
 )
+from isoloss.runs import compact
 
 #: Points of the first look, from which the best is refined.
 POINTS = 125
@@ -52,7 +53,7 @@ class RealBits:
     loss: float
 
     def __str__(self) -> str:
-        size = f"{self.params:.4g} params on {self.tokens:.4g} tokens"
+        size = f"{compact(self.params)} params on {compact(self.tokens)} tokens"
         return f"{self.bits:.3f} bits: {size}, loss {self.loss:.4f}"
 
 

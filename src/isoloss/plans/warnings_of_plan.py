@@ -29,8 +29,8 @@ from isoloss.runs import compact
 #: Laws of this weight speak; sizes so many times apart are a disagreement, and so many times apart
 #: they have no common answer.
 HEARD, APART, NO_ONE_SIZE = 0.05, 2.0, 10.0
-#: Less than this share of the draws of rates is no sure payment; candidates named in a warning.
-SURE_TO_PAY, NAMED = 0.95, 4
+#: Less than this share of the draws of rates is no sure payment.
+SURE_TO_PAY = 0.95
 #: The share of a device's memory beyond which state leaves too little for activations.
 FULL = 0.9
 #: Candidates that a sentence names.
@@ -41,7 +41,7 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
     """Reason the first choice is an extrapolation, of the law that it lies furthest from, or None
     inside the runs of every law.
     """
-    point = f"{first.params:.3g} params on {first.tokens:.3g} tokens"
+    point = f"{compact(first.params)} params on {compact(first.tokens)} tokens"
     places = [(far(m, first.params, first.tokens), m) for m in members]
     for place, m in sorted(places, key=lambda each: np.nan_to_num(each[0]), reverse=True):
         if (why := beyond(point, m.law.name, place)) is not None:
@@ -289,8 +289,8 @@ def disagreeing(by_law: Sequence[LawPlan]) -> tuple[ResultWarning, ...]:
         return ()
     least, most = ends
     text = (
-        f"laws of weight would train from {least.params:.3g} params ({least.law}) "
-        f"to {most.params:.3g} ({most.law}), so an average of them is no law's optimum"
+        f"laws of weight would train from {compact(least.params)} params ({least.law}) "
+        f"to {compact(most.params)} ({most.law}), so an average of them is no law's optimum"
     )
     return (ResultWarning(WarningKind.LAWS_DISAGREE, text),)
 

@@ -4,6 +4,7 @@ a list of these.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add
@@ -179,9 +180,9 @@ def _own(source: Any, asked: TableMap, strict: bool) -> tuple[pl.DataFrame, Unde
         table = with_reasons(table, not_last(table, asked.last, found.origin, losses))
     if isinstance(source, Runs) or found.settled:
         return table, noted(opened.kept, found.origin.name)
-    table = with_reasons(table, summing_up(opened.frame, found.origin))
+    table = with_reasons(table, summing_up(opened.frame, found.origin), strict)
     if asked.last is None:  # which keeps one row of each run anyway
-        table = with_reasons(table, copies(opened.frame, found.origin))
+        table = with_reasons(table, copies(opened.frame, found.origin), strict)
     check_magnitudes(table, found.origin, found.told)
     runs = None if asked.last is not None else say_trajectories(table, found.origin)
     return table, understood(found, opened.frame, table, asked, runs)
@@ -205,6 +206,7 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
         until they are given one source; then a run that stands in two of them, as in exports that
         overlap, counts once.
     """
+    _check_one_metric(parts, names)
     told = []
     names = told_apart(names)
     for runs, name in zip(parts, names, strict=True):
@@ -215,6 +217,32 @@ def joined(parts: Sequence[Runs], names: Sequence[str | None]) -> Runs:
     if not again:
         return together
     return Runs.from_checked(with_reasons(together.frame(), again), together.provenance)
+
+
+def _check_one_metric(parts: Sequence[Runs], names: Sequence[str | None]) -> None:
+    """Raise RunsError where the losses of two tables are in two units, with what to do."""
+    first: dict[str, str | None] = {}
+    for runs, name in zip(parts, names, strict=True):
+        for metric in sorted(set(runs["metric"])):
+            first.setdefault(metric, name)
+    if len(first) < 2:
+        return
+    (one, there), (other, here) = sorted(first.items())[:2]
+    text = (
+        f"runs whose loss is {one}{_of(there)} and {other}{_of(here)} cannot be in one table: fit "
+        "them apart"
+    )
+    if here is not None and one.startswith("nats") and not is_source(here):
+        name = shlex.quote(here)
+        text += (
+            f", or, where the unit of {here} was mistaken, keep how it is read, isoloss runs "
+            f"{name} ... --set metric={one} --map how.json, and give it, --map {name}=how.json"
+        )
+    raise RunsError(text)
+
+
+def _of(name: str | None) -> str:
+    return "" if name is None else f" ({name})"
 
 
 def _source_of(source: Any, place: int) -> str | None:

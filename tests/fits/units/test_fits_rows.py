@@ -39,7 +39,7 @@ def test_one_row_far_from_all_others_is_named():
     noise[7] += 0.2
     text = warning_of(fit("chinchilla", table(N, D, noise), **QUICK), WarningKind.ODD_ROW)
     assert text.startswith("one run lies far from all others")
-    assert f"{N[7]:.3g} params on {D[7]:.3g} tokens in bf16" in text
+    assert "500M params on 5.74B tokens in bf16" in text
 
 
 def test_healthy_exact_and_scattered_tables_have_no_odd_row():

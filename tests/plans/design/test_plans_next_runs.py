@@ -279,7 +279,7 @@ def test_runs_outside_the_fitted_ones_and_money_left_are_said(fitted) -> None:
     [
         (
             {"budget": Budget("1e15 flop")},
-            "1e+15 FLOPs pay for no run: the cheapest, 2e+07 params on 4e+08 tokens in 'bf16', "
+            "1e+15 FLOPs pay for no run: the cheapest, 20M params on 400M tokens in 'bf16', "
             "costs 4.8e+16",
         ),
         (

@@ -5,6 +5,7 @@ import pytest
 
 from isoloss.laws import preset
 from isoloss.plans import Budget, as_machine, decoder_of, plan
+from isoloss.runs import compact
 
 TIED = [f"w{b} a{b} kv{b}" for b in (4, 6, 7, 8)] + ["bf16"]
 
@@ -114,3 +115,7 @@ def test_a_waste_has_that_of_each_law_alone_beside_it() -> None:
     low, high = own.wasted_by_law
     assert f"%  {100 * low:.3g}% to {100 * high:.3g}%  " in said
     assert "by law alone" in said
+    # The bill is the 2M USD of the budget; one law alone wastes so much of that.
+    money = f"({compact(2e6 * low)} to {compact(2e6 * high)} by one law)  "
+    assert f"{compact(own.money)} {money}" in said
+    assert "by one law" not in wasted(laws[0])[1]

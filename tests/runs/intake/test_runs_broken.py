@@ -4,6 +4,7 @@ is lost.
 
 import math
 import os
+import re
 
 import pytest
 
@@ -92,6 +93,20 @@ def test_a_row_with_two_problems_tells_both(write):
     reason = read(write(HEADER + GOOD + "0,20M,w4,nan\n"))["reason"][1]
     assert "'params' has '0'" in reason
     assert "; column 'loss' has 'nan'" in reason
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ("Total,600,6,w4,9\n", "the row sums up those above and is no run (runs.csv, row 4)"),
+        ("b,200,2,w4,2.9\n" * 2, "one run counts once (runs.csv, row 4) and 1 more of 4 rows"),
+    ],
+)
+def test_strict_refuses_rows_that_are_no_run_of_their_own(write, last, said):
+    path = write("run_id,params,tokens,precision,loss\na,400,4,w4,3\nb,200,2,w4,2.9\n" + last)
+    assert len(read(path).usable) == 2
+    with pytest.raises(RunsError, match=re.escape(said) + "$"):
+        read(path, strict=True)
 
 
 def test_strict_counts_the_rest(write):

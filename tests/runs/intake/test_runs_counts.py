@@ -122,7 +122,12 @@ def test_more_params_than_tokens_and_few_tokens_a_param_are_odd():
 
 @pytest.mark.parametrize(
     ("column", "factor", "said"),
-    [("params", 1e-6, "params 400"), ("tokens", 1e9, "tokens"), ("loss", 3.6, "loss")],
+    [
+        ("params", 1e-6, "params 400"),
+        ("tokens", 1e9, "tokens"),
+        ("loss", 3.6, "loss"),
+        ("loss", 2.7, "loss 7.541"),
+    ],
 )
 def test_one_row_far_from_all_others_is_named(column, factor, said):
     table = frame()
@@ -131,6 +136,21 @@ def test_one_row_far_from_all_others_is_named(column, factor, said):
     with pytest.warns(OddCounts, match=rf"one row has {said}.*row 5\): is it in another unit\?"):
         runs = read(table.with_columns(pl.Series(column, values)))
     assert len(runs.usable) == 9
+
+
+def test_a_cell_that_says_its_unit_is_not_scaled_again():
+    cells = ["0.15", "0.3B", "4e-1", "0.6 billion"] + ["1.2"] * 5
+    table = frame().drop("params").with_columns(pl.Series("N (B)", cells))
+    runs = read(table, columns={"params": "N (B)*1e9"})
+    assert runs["status"].tolist() == ["ok", "excluded", "ok", "excluded"] + ["ok"] * 5
+    assert runs.usable["params"][:2].tolist() == [1.5e8, 4e8]
+    assert (
+        "column 'N (B)*1e9' (params) has '0.3B', which says its own unit, and is taken times 1e9 "
+        "too; write all cells in one unit" in runs.excluded["reason"][0]
+    )
+    # Tokens of so many a param are no unit.
+    whole = frame().drop("tokens").with_columns(pl.Series("params", ["150M"] * 9))
+    assert read(whole, columns={"tokens": "params*20"})["tokens"].tolist() == [3e9] * 9
 
 
 def test_a_bare_number_beside_cells_that_say_their_unit_costs_its_row():

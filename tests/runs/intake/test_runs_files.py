@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from isoloss.runs import RunsError, read
@@ -120,3 +122,20 @@ def test_words_of_sums_above_other_rows_are_names(write):
     text = "Name," + HEADER + "total," + ROW + "b," + ROW
     assert len(read(write(text)).usable) == 2
     assert len(read(write(text.replace("b,", "mean,"))).usable) == 2
+
+
+def test_json_of_rows_by_their_names_is_read_as_rows(tmp_path):
+    rows = [{"N_params": 1e8, "tokens": 2e9, "loss": 3.0}, {"N_params": 2e8, "tokens": 4e9}]
+    path = tmp_path / "runs.json"
+    for own, more in (("run", {}), ("row", {"run": 7})):
+        path.write_text(json.dumps({"a": rows[0] | more, "b": rows[1]}))
+        runs = read(path, columns={"params": "N_params"}, precision="bf16")
+        assert (runs["params"].tolist(), runs[own].tolist()) == ([1e8, 2e8], ["a", "b"])
+        assert "column 'loss' is empty" in runs.excluded["reason"][0]
+        note = f"rows by their names, which column {own} holds"
+        assert dict(runs.understood.facts)["file"] == note
+    # As pandas writes columns: names of rows may be any, those of columns tell.
+    columns = {"N_params": {"a": 1e8, "b": 2e8}, "tokens": {"a": 2e9, "b": 4e9}}
+    path.write_text(json.dumps(columns | {"loss": {"b": 2.0, "a": 3.0}}))
+    runs = read(path, columns={"params": "N_params"}, precision="bf16")
+    assert runs["loss"].tolist() == [3.0, 2.0]

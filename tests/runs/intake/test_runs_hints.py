@@ -104,6 +104,8 @@ def test_tokens_made_of_other_columns_are_proposed_and_can_be_copied(kind):
 @pytest.mark.parametrize(
     "columns",
     [
+        {**STEPPED, "tokens_per_gpu_batch": [1 << 18] * 2},
+        {**STEPPED, "eval_batch_tokens": [1 << 18] * 2},
         {**STEPPED, "per_device_train_batch_size": [8, 8], "seq_len": [1024, 1024]},
         {**STEPPED, "batch_size": [128, 128]},
         {**STEPPED, "batch_size": [1, 1], "seq_len": [1, 1]},

@@ -8,7 +8,7 @@ import re
 import polars as pl
 import pytest
 
-from isoloss.runs import LossConverted, Run, Runs, RunsError, metric_of, read
+from isoloss.runs import LossConverted, Run, Runs, RunsError, TableMap, metric_of, read
 
 ONE = {"params": [1e8], "tokens": [1e9], "precision": ["bf16"]}
 
@@ -131,6 +131,36 @@ def test_perplexity_is_converted_once(columns):
     assert runs["metric"][0] == "nats"
 
 
+@pytest.mark.parametrize(
+    ("name", "columns", "metric"),
+    [
+        ("ppl", {"loss_se": 0.5}, "nats"),
+        ("loss", {"metric": "nats/byte", "loss_se": 0.5}, "nats/byte"),
+        ("loss", {"metric": "ppl/byte", "loss_se": 0.5}, "nats/byte"),
+        ("byte_ppl", {"loss_se": 0.5}, "nats/byte"),
+        ("char_perplexity", {"loss_se": 0.5}, "nats/character"),
+    ],
+)
+def test_perplexity_that_was_said_converts_errors_and_keeps_what_it_is_per(name, columns, metric):
+    runs = read(table(20.0, **columns).rename({"loss": name}), perplexity=name)
+    assert (runs["loss"][0], runs["metric"][0]) == (math.log(20), metric)
+    assert runs["loss_se"][0] == pytest.approx(0.5 / 20)
+
+
+def test_perplexity_against_another_unit_is_refused():
+    runs = read(pl.concat([table(20.0, metric="bits"), table(20.0, metric="")]), perplexity=True)
+    assert runs.usable["loss"].tolist() == [math.log(20)]
+    assert (
+        "has 'bits', and the loss is read as perplexity (--perplexity)"
+        in (runs.excluded["reason"][0])
+    )
+    for name, said in (("word_ppl", "is per word"), ("val_bpb", "says bits per byte, and perpl")):
+        frame = table(20.0).rename({"loss": name})
+        with pytest.raises(RunsError, match=said):
+            read(frame, perplexity=name)
+        assert read(frame, perplexity=name, metric="nats")["loss"][0] == math.log(20)
+
+
 def test_nats_per_byte_and_per_token_never_mix():
     one = Runs.from_frame(table(3.0))
     other = Runs.from_frame(table(0.9, metric="bpb"))
@@ -138,6 +168,23 @@ def test_nats_per_byte_and_per_token_never_mix():
         one + other
     assert metric_of("nats/byte").amount("0.1") == "0.1 nats"
     assert metric_of("nats/byte").per_run == "nats per byte"
+
+
+def test_files_in_two_units_are_refused_with_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table(3.0).write_csv("a.csv")
+    table(0.9, metric="bpb").write_csv("b c.csv")
+    with pytest.raises(RunsError, match=r"nats \(a.csv\) and nats/byte \(b c.csv\) cannot") as said:
+        read(["a.csv", "b c.csv"])
+    assert "isoloss runs 'b c.csv' ... --set metric=nats --map how.json" in str(said.value)
+    assert str(said.value).endswith("--map 'b c.csv'=how.json")
+    table(0.9).write_csv("b c.csv")
+    how = TableMap(constants={"metric": "nats"})
+    assert len(read(["a.csv", "b c.csv"], map={"b c.csv": how})) == 2
+    with pytest.raises(
+        RunsError, match=r"nats and nats/byte cannot be in one table: fit them apart$"
+    ):
+        read([Runs.from_frame(table(3.0)), Runs.from_frame(table(0.9, metric="bpb"))])
 
 
 def test_a_column_of_units_is_the_metric_whatever_its_name():

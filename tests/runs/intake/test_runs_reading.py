@@ -147,8 +147,9 @@ def test_perplexity_only_when_told(write):
     table = read(path, perplexity=True)
     assert table["loss"][0] == math.log(20)
     assert table["reason"][1:].tolist() == [
-        "column 'loss' has '1'; accepted is a perplexity above 1 (runs.csv, row 3)",
-        "column 'loss' has 'bad'; accepted is a perplexity above 1 (runs.csv, row 4)",
+        "column 'loss' has 1; accepted is a perplexity above 1 (runs.csv, row 3)",
+        "column 'loss' has 'bad'; write a finite number like 1.3B, 20M, 4k, 1e21 or 1,300,000 "
+        "(runs.csv, row 4)",
     ]
     assert read(write("params,tokens,precision,ppl\n1,2,w4,20\n"), perplexity="ppl")["loss"][
         0

@@ -337,6 +337,29 @@ def test_trackio_is_read_from_its_file(trackio: Path, monkeypatch: pytest.Monkey
         read("trackio:ln")
 
 
+@pytest.mark.parametrize(
+    ("table", "cell"), [("metrics", "{broken"), ("metrics", "[1]"), ("configs", "null")]
+)
+def test_a_broken_row_of_trackio_is_named(trackio: Path, table: str, cell: str) -> None:
+    column = "config" if table == "configs" else table
+    with sqlite3.connect(trackio) as made:
+        made.execute(f"update {table} set {column} = ? where id = 1", (cell,))
+    with pytest.raises(RunsError, match=r"lm.db': run '(r0|r1|b2)' has a row '.*', which is no J"):
+        read(f"trackio:{trackio}")
+
+
+def test_a_run_without_the_metrics_of_a_history_stays_and_is_excluded(trackio: Path) -> None:
+    with sqlite3.connect(trackio) as made:
+        made.execute("update metrics set metrics = '{\"tokens\": 1}' where run_name = 'r1'")
+    columns = {"params": "config.n", "tokens": "metrics.tokens", "loss": "metrics.loss"}
+    runs = read(f"trackio:{trackio}", columns=columns, precision="w4", history="loss,tokens")
+    assert runs.usable["step"].tolist() == [0, 1, 2]
+    assert len(runs) == 4
+    assert "column 'metrics.loss' (loss) is empty" in runs.excluded["reason"][0]
+    with pytest.raises(RunsError, match=r"has no runs with 'acc'"):
+        read(f"trackio:{trackio}", columns=columns, precision="w4", history="acc")
+
+
 @pytest.mark.parametrize("found", [[TrackedRow("one", {"params": 1e6, "x": {"y": 2}})], ["row"]])
 def test_a_source_of_ones_own_is_an_address_like_others(found: list[object]) -> None:
     before = SOURCES.state()

@@ -206,3 +206,28 @@ def test_columns_that_stand_for_nothing_are_not_read_as_numbers(monkeypatch) -> 
     more = {f"x{k}": [0.5, 1.5] for k in range(3)}
     table = pl.DataFrame({"params": [1e8, 4e8], "tokens": 2e9, "loss": [3.1, 2.7], **more})
     assert read(table, precision="bf16").understood.unused == tuple(more)
+
+
+@pytest.mark.parametrize(
+    ("more", "how", "unused"),
+    [
+        # Names that stand in other names, and one whose name another column was given.
+        (
+            {"val_loss": 2.5, "val": 1.0, "l": 1.0},
+            {"columns": {"loss": "val_loss"}},
+            ("loss", "val", "l"),
+        ),
+        (
+            {"N (B)": 0.1, "N": 1.0, "e9": 1.0},
+            {"columns": {"params": "N (B)*1e9"}},
+            ("params", "N", "e9"),
+        ),
+        ({"w": 4.0, "bits": 4.0}, {"precision": "w{bits}"}, ("precision", "w")),
+        ({"unit": "nats"}, {}, ()),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::isoloss.runs.LossConverted")
+def test_every_column_that_is_not_used_is_named(more, how, unused):
+    table = pl.DataFrame({"params": [1e8, 4e8], "tokens": 2e9, "loss": [3.1, 2.7]})
+    table = table.with_columns(precision=pl.lit("bf16"), **{k: pl.lit(v) for k, v in more.items()})
+    assert read(table, **how).understood.unused == unused

@@ -15,8 +15,9 @@ SHARE, TIMES = "share, 0 to 1", "times (a ratio)"
 UNITS = {
     "params": "parameters", "params_interval": "parameters", "all_params": "parameters",
     "active": "parameters", "tokens": "tokens", "tokens_interval": "tokens", "level": SHARE,
-    "probability": SHARE, "spent_share": "share of each limit, 0 to 1", "wasted": SHARE,
-    "wasted_by_law": SHARE,
+    "probability": SHARE, "wasted": SHARE, "wasted_by_law": SHARE,
+    "spent_share": "share of each limit at the middle of the rates, above 1 where it is missed",
+    "power": "W, the most that a device draws",
     "pays": SHARE, "weight": SHARE, "flop": "FLOPs of bf16", "device_hours": "device hours",
     "paid_hours": "device hours", "paid_hours_interval": "device hours", "wall_hours": "hours",
     "hours": "device hours", "serving_bytes": "bytes", "training_bytes": "bytes a device",

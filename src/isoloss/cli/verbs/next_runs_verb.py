@@ -200,7 +200,9 @@ def next_runs(
     given: dict[str, Any] = {name: value for name, value in shared.items() if value is not None}
     if question is not None:
         if target_precision or precision:
-            raise Refused("--question names its precision; leave --precision and the other out")
+            raise Refused(
+                "--question names its precision; leave --precision and --target-precision out"
+            )
         first = il.plans.first_runs(
             "published" if fit == "published" else saved_or_law(fit), budget, hardware,
             question=question, target=None if target is None else il.Budget(target), within=within,

@@ -25,7 +25,7 @@ from isoloss.fits.solve import Coordinates
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import Array, Box, Inputs, Law, Mask, as_inputs, plain
-from isoloss.runs import number
+from isoloss.runs import compact, number
 
 #: So many times beyond the runs nothing is known of the error, and replicates of a law spread by
 #: parts of a percent: an interval made of them is not given.
@@ -287,7 +287,7 @@ def hidden_beyond(laws: Sequence[tuple[Law, Discrepancy]], x: Inputs) -> tuple[R
         if far.max(initial=0.0) <= 1.0 or not discrepancy.bends:
             continue
         k = np.array([int(np.argmax(far))])
-        where = f"{x.params[k[0]]:.3g} params on {x.tokens[k[0]]:.3g} tokens"
+        where = f"{compact(x.params[k[0]])} params on {compact(x.tokens[k[0]])} tokens"
         theta = Coordinates(law).theta(law.values)
         moved[law.name] = float(discrepancy.hidden(law, theta, x.take(k))[0])
     if not moved:
@@ -325,7 +325,8 @@ def outside_runs(x: Inputs, box: Box | None) -> tuple[ResultWarning, ...]:
     again = "" if x.epochs[k] <= 1 else f" seen {x.epochs[k]:.3g} times"
     text = (
         f"{int((far > 1).sum())} of {len(far)} points lie outside the fitted runs, "
-        f"{x.params[k]:.3g} params on {x.tokens[k]:.3g} tokens{again} by a factor {far[k]:.1f}; "
+        f"{compact(x.params[k])} params on {compact(x.tokens[k])} tokens{again} by a factor "
+        f"{far[k]:.1f}; "
         "intervals do not hold a misfit that shows only there"
     )
     return (ResultWarning(WarningKind.EXTRAPOLATION, text),)

@@ -19,7 +19,7 @@ from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
 from isoloss.fits.sections import NOT_HELD, Section, number, signed
 from isoloss.laws import Array, Constant, Law
-from isoloss.runs import metric_of
+from isoloss.runs import compact, metric_of
 
 Interval = tuple[float, float]
 
@@ -195,7 +195,7 @@ def efficiencies_sections(e: Efficiencies | None, metric: str) -> list[Section]:
     ]
     lines = (
         "an efficiency means what its base makes it mean; the gap does not: "
-        f"{metric_of(metric).unit} at {e.params:.3g} params, {e.tokens:.3g} tokens",
+        f"{metric_of(metric).unit} at {compact(e.params)} params, {compact(e.tokens)} tokens",
         "objective at each floor: " + ", ".join(number(v, 5) for v in e.objective),
     )
     return [Section("Efficiencies with the floor E held", lines, head, tuple(rows))]

@@ -18,6 +18,7 @@ from isoloss.fits.solve import DIGITS, Coordinates, Optimum, is_base
 from isoloss.fits.unseen_parts import unseen_in_runs, unseen_repeats
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Inputs, Sight, sights
+from isoloss.runs import compact
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
 MISSES = 0.01
@@ -113,10 +114,9 @@ def not_covered(held: HeldOut) -> Iterator[ResultWarning]:
     yield ResultWarning(
         WarningKind.NOT_COVERED,
         f"{hits} of {rows} held-out runs ({held.rule}) lie inside their {percent(p.level)} "
-        f"intervals, which a right law shows in {share_in_words(chance)} of cases; worst "
-        "is "
-        f"{p.params[k]:.3g} params on {p.tokens[k]:.3g} tokens: observed {held.observed[k]:.4f}, "
-        f"predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
+        f"intervals, which a right law shows in {share_in_words(chance)} of cases; worst is "
+        f"{compact(p.params[k])} params on {compact(p.tokens[k])} tokens: observed "
+        f"{held.observed[k]:.4f}, predicted {p.loss[k]:.4f} ({p.low[k]:.4f} to {p.high[k]:.4f})",
     )
 
 

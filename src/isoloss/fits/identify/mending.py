@@ -10,6 +10,7 @@ from isoloss.fits.doubt import loss_draws
 from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.laws import Array, Inputs, as_inputs
+from isoloss.runs import compact
 
 #: Factors beyond the least and the largest size and length at which a mending run may stand.
 REACH = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -100,4 +101,4 @@ def _spread(values: Array) -> str:
 
 def _named(x: Inputs, k: int) -> str:
     level = x.levels.items[x.level[k]]
-    return f"{x.params[k]:.2g} params on {x.tokens[k]:.2g} tokens in {level}"
+    return f"{compact(x.params[k])} params on {compact(x.tokens[k])} tokens in {level}"

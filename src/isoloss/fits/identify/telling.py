@@ -13,6 +13,7 @@ from isoloss.fits.identify.identified import Identified, join_ridges
 from isoloss.fits.solve import Coordinates
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Array, Inputs
+from isoloss.runs import compact
 
 #: A law of an average: its weight, what its runs can tell, and its free constants.
 Weighted = tuple[float, Identified, Coordinates]
@@ -64,7 +65,8 @@ def _said(
     if not len(moved):
         return ()
     k = int(moved[0])
-    where = f"{made.params[k]:.3g} params on {made.tokens[k]:.3g} tokens in '{made.precision[k]}'"
+    where = f"{compact(made.params[k])} params on {compact(made.tokens[k])} tokens in "
+    where += f"'{made.precision[k]}'"
     why = next((known.cause for _, known, _ in laws if not known.left), "")
     text = f"the runs do not tell {len(moved)} of {len(made)} losses, as that of {where}: " + (
         why or f"it moves with {', '.join(names)}, which they do not hold, so it has no interval"

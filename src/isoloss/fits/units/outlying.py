@@ -10,6 +10,7 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.solve import Optimum
 from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.laws import Law
+from isoloss.runs import compact
 
 #: Robust standard deviations beyond which a row is far, and how far beyond the next it must be.
 FAR, BEYOND = 6.0, 1.5
@@ -37,7 +38,7 @@ def odd_rows(sample: Sample, optimum: Optimum, law: Law) -> Iterator[ResultWarni
     predicted = law.loss(sample.x)
     x = sample.x
     named = "; ".join(
-        f"{x.params[k]:.3g} params on {x.tokens[k]:.3g} tokens in "
+        f"{compact(x.params[k])} params on {compact(x.tokens[k])} tokens in "
         f"{x.levels.items[x.level[k]]}: observed {sample.loss[k]:.4g}, predicted {predicted[k]:.4g}"
         f" ({size[k]:.0f} robust standard deviations)"
         for k in far[:3]

@@ -168,7 +168,7 @@ def _mixed(machine: Hardware, rates: Sequence[Rate], shares: Sequence[float]) ->
     whole = machine.level.along(gain)
     ends = (flops, flops)
     if not all(r.is_point for r in rates):
-        ends = tuple(v * flops / whole.middle for v in (whole.low, whole.high))  # type: ignore[assignment]
+        ends = (whole.low * flops / whole.middle, whole.high * flops / whole.middle)
     basis = min((r.basis for r in rates), key=LEAST_SURE.index)
     return replace(rates[0], flops=flops, interval=ends, speed_up=gain, basis=basis)
 

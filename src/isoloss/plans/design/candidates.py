@@ -14,6 +14,7 @@ from isoloss.plans.budget import Budget
 from isoloss.plans.costs import Dimension, Hardware, amount, rate_of
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import spendings_of
+from isoloss.runs import compact
 
 #: How far above the fitted runs candidates reach, as a factor, and how many sizes and lengths there
 #: are.
@@ -118,9 +119,9 @@ def affordable(all_of_them: Candidates, most: float) -> Candidates:
     if all_of_them.cost[k] > most:
         a = all_of_them
         raise PlanError(
-            f"{most:.3g} FLOPs pay for no run: the cheapest, {a.params[k]:.3g} params on "
-            f"{a.tokens[k]:.3g} tokens in '{a.precisions[a.which[k]]}', costs {a.cost[k]:.3g}; "
-            "give more, or smaller params or tokens"
+            f"{most:.3g} FLOPs pay for no run: the cheapest, {compact(a.params[k])} params on "
+            f"{compact(a.tokens[k])} tokens in '{a.precisions[a.which[k]]}', costs "
+            f"{a.cost[k]:.3g}; give more, or smaller params or tokens"
         )
     return all_of_them.take(all_of_them.cost <= most)
 

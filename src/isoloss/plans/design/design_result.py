@@ -79,17 +79,9 @@ class NextRuns(ToTrain):
 
     def sections(self) -> list[Section]:
         """The report as titled sections, for whoever prints it."""
-        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
-        rows = tuple(
-            (
-                compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
-                f"{100 * r.seeds * r.flop / self.flop:.1f}%",
-            )
-            for r in self.runs
-        )  # fmt: skip
         return [
             Section("Next runs", tuple(self._headline())),
-            Section("What to train", (), head, rows),
+            self.table("What to train"),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 

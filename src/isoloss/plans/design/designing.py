@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isoloss.files import real_number, shown_value
 from isoloss.fits import INHERITED, Fit, ResultWarning, WarningKind
 from isoloss.formats import Precision
 from isoloss.laws import as_inputs
 from isoloss.plans.budget import BudgetLike, as_budget, machine_of
-from isoloss.plans.checks import Spellings, as_count, check_level
+from isoloss.plans.checks import Spellings, as_count, check_level, check_noise
 from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import (
     POINTS,
@@ -27,7 +26,7 @@ from isoloss.plans.design.candidates import (
 from isoloss.plans.design.design_result import NextRuns, Width
 from isoloss.plans.design.exchange import Counts, Limits, best_design
 from isoloss.plans.design.refit_gradients import Replicates, Target, noise_of, replicates_of
-from isoloss.plans.design.to_train import NextRun
+from isoloss.plans.design.to_train import bought_runs
 from isoloss.plans.design.what_runs_cost import cost_in_words
 from isoloss.plans.problems import PlanError
 from isoloss.plans.search import Member, blind, member_of
@@ -100,7 +99,8 @@ def next_runs(
     most = purse(paid, device)
     most_runs, most_seeds = as_count("max_runs", max_runs), as_count("max_seeds", max_seeds)
     count = as_count("replicates", replicates)
-    _check_noise(noise)
+    if noise is not None:
+        check_noise(noise)
     check_level(level, count)
     group = member_of(fit, group).group
     asked = Target(fit, wanted, device, _precisions_of(fit, target_precision, group)[0], group)
@@ -117,7 +117,7 @@ def next_runs(
     low, middle, high = np.exp(ends)
     now, best_grid = float(high / low), reference_grid(known, region, device, tried, most)
     return NextRuns(
-        runs=_runs(bought, counts[found]),
+        runs=bought_runs(bought, counts[found]),
         budget=str(paid),
         target=_asked(asked),
         hardware=str(device),
@@ -143,16 +143,6 @@ def _fitted(law: object) -> Fit:
             f"a {type(law).__name__} has none: ask il.plans.first_runs a question (--question)"
         )
     return law
-
-
-def _check_noise(noise: float | None) -> None:
-    if noise is None:
-        return
-    if not 0 < real_number(noise) < np.inf:
-        raise PlanError(
-            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as "
-            "0.005"
-        )
 
 
 def _precisions_of(
@@ -214,14 +204,6 @@ def _asked(wanted: Target) -> str:
     named = [f"'{p}'" for p in wanted.precisions]
     best = named[0] if len(named) == 1 else f"the best of {', '.join(named)}"
     return f"{wanted.budget} in {best}"
-
-
-def _runs(bought: Candidates, counts: Counts) -> tuple[NextRun, ...]:
-    spelled = [str(bought.precisions[k]) for k in bought.which]
-    rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
-    return tuple(
-        NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows
-    )
 
 
 def _warnings(

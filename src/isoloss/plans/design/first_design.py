@@ -16,12 +16,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from isoloss.files import real_number, shown_value
 from isoloss.fits import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, Box
+from isoloss.laws import Box
 from isoloss.plans.budget import BudgetLike, as_budget, machine_of
-from isoloss.plans.checks import as_count
+from isoloss.plans.checks import as_count, check_level, check_noise
 from isoloss.plans.costs import Hardware
 from isoloss.plans.design.candidates import (
     POINTS,
@@ -33,7 +32,6 @@ from isoloss.plans.design.candidates import (
     grid,
     purse,
 )
-from isoloss.plans.design.exchange import Counts
 from isoloss.plans.design.expected import Design, First
 from isoloss.plans.design.first_result import FirstRuns, LawAnswer, Rival
 from isoloss.plans.design.first_search import Room, design_inside, searched
@@ -41,9 +39,8 @@ from isoloss.plans.design.first_verdict import shown, verdict
 from isoloss.plans.design.power_laws import readings_of
 from isoloss.plans.design.questions import question_of
 from isoloss.plans.design.rivals import ratio_spread, rivals
-from isoloss.plans.design.to_train import NextRun
+from isoloss.plans.design.to_train import bought_runs
 from isoloss.plans.design.what_runs_cost import cost_in_words
-from isoloss.plans.problems import PlanError
 from isoloss.plans.search import LawsLike, members_of
 
 #: Unless said: the largest run at 20 tokens a param costs this share of the budget, the smallest
@@ -119,7 +116,8 @@ def first_runs(
     most = purse(paid, device)
     limits = as_count("max_runs", max_runs), as_count("max_seeds", max_seeds)
     asked = question_of(question, None if target is None else as_budget(target, "target"), within)
-    _check(noise, level)
+    check_noise(noise)
+    check_level(level)
     members = members_of(laws, group)
     region = region_for(most, params, tokens, [m.law.box for m in members])
     tried = (Precision("bf16"), *(() if asked.precision is None else (asked.precision,)))
@@ -131,7 +129,9 @@ def first_runs(
     told = verdict(best, list(others.values()), room)
     beta, own = float(np.median(readings.theta[:, 3])), best.counts
     return FirstRuns(
-        runs=_runs(best.runs, own), question=str(asked), budget=str(paid), hardware=str(device),
+        # Runs that are bought to come near an answer stand first in a design.
+        runs=tuple(sorted(bought_runs(best.runs, own), key=lambda run: (run.params, run.tokens))),
+        question=str(asked), budget=str(paid), hardware=str(device),
         flop=best.cost, most_flop=most, laws=_answers(best),
         rivals=tuple(_rival(d, best, beta) for d in others.values()), half=best.half,
         width=asked.width(best.half), wanted=asked.wanted,
@@ -177,16 +177,6 @@ def region_for(
     return Region(sizes, lengths, RATIO if free else (0.0, float("inf")))
 
 
-def _check(noise: float, level: float) -> None:
-    if not 0 < real_number(noise) < np.inf:
-        raise PlanError(
-            f"noise is {shown_value(noise)}; it is a standard deviation of log loss above 0, as "
-            "0.005"
-        )
-    if not 0 < real_number(level) < 1:
-        raise PlanError(f"level is {shown_value(level)}; it lies between 0 and 1, as 0.9")
-
-
 def _answers(best: Design) -> tuple[LawAnswer, ...]:
     """What each law expects of a design."""
     first, counts = best.first, np.asarray(best.counts)
@@ -221,16 +211,6 @@ def _rival(design: Design, best: Design, beta: float) -> Rival:
     cost, ratio = (design.half / best.half) ** 2, design.runs.tokens / design.runs.params
     ends = float(ratio.min()), float(ratio.max())
     return Rival(design.name, runs, ends, design.half, design.resolved, spread, cost)
-
-
-def _runs(bought: Candidates, counts: Array | Counts) -> tuple[NextRun, ...]:
-    spelled = [str(bought.precisions[k]) for k in bought.which]
-    rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
-    found = [
-        NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows
-    ]
-    # Runs that are bought to come near an answer stand first in a design.
-    return tuple(sorted(found, key=lambda run: (run.params, run.tokens)))
 
 
 def _warnings(best: Design, room: Room) -> tuple[ResultWarning, ...]:

@@ -9,7 +9,6 @@ from isoloss.files import percent
 from isoloss.fits import ResultWarning, Section, text
 from isoloss.plans.design.to_train import NextRun, ToTrain
 from isoloss.plans.doubt import FAR, place
-from isoloss.runs import compact
 
 #: A reason in a table has so many letters at most.
 WHY = 100
@@ -173,18 +172,9 @@ class FirstRuns(ToTrain):
         under = (
             f"these runs answer the question under laws of {_whole(self.resolved)} of the weight"
         )
-        note = (under,) if lacks else ()
-        runs = tuple(
-            (
-                compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
-                f"{100 * r.seeds * r.flop / self.flop:.1f}%",
-            )
-            for r in self.runs
-        )  # fmt: skip
-        head = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
         return [
             Section("First runs", tuple(self._headline())),
-            Section(what, note, head, runs),
+            self.table(what, *([under] if lacks else [])),
             self._laws_section(),
             *self._silent(),
             self._rivals_section(),

@@ -75,11 +75,6 @@ class Readings:
         unknown = np.full(len(runs), np.nan)
         return np.array([unknown if b is None else b.outside(x) for b in self.boxes])
 
-    @property
-    def has_gap(self) -> bool:
-        """Whether a gap was read."""
-        return bool(self.theta.shape[1] > len(BASE))
-
     def slopes(self, runs: Candidates) -> Array:
         """Slopes of the log loss of runs by the constants, (K, m, p)."""
         u, v = np.log(runs.params) - self.centre[0], np.log(runs.tokens) - self.centre[1]

@@ -9,7 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from isoloss.runs import save_frame
+from isoloss.fits import Section
+from isoloss.laws import Array
+from isoloss.plans.design.candidates import Candidates
+from isoloss.plans.design.exchange import Counts
+from isoloss.runs import compact, save_frame
+
+#: The columns of a table of runs to train.
+HEAD = ("params", "tokens", "precision", "seeds", "FLOPs each", "share of the cost")
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,28 @@ class NextRun:
     flop: float
 
 
+def bought_runs(bought: Candidates, counts: Array | Counts) -> tuple[NextRun, ...]:
+    """Candidates with so many seeds each, in their order."""
+    spelled = [str(bought.precisions[k]) for k in bought.which]
+    rows = zip(bought.params, bought.tokens, spelled, counts, bought.cost, strict=True)
+    return tuple(
+        NextRun(float(n), float(d), p, int(seeds), float(flop)) for n, d, p, seeds, flop in rows
+    )
+
+
 class ToTrain:
-    """Some runs with their seeds, which iterate as a Grid does."""
+    """Some runs with their seeds, which iterate as a Grid does.
+
+    Attributes
+    ----------
+    runs
+        The runs.
+    flop
+        What they cost together, FLOPs of bf16.
+    """
 
     runs: tuple[NextRun, ...]
+    flop: float
 
     def __len__(self) -> int:
         return sum(run.seeds for run in self.runs)
@@ -51,6 +76,17 @@ class ToTrain:
                     "seed": seed,
                     "flops": 6.0 * run.params * run.tokens,
                 }
+
+    def table(self, title: str, *notes: str) -> Section:
+        """The runs as a section of a report, each with its share of the cost."""
+        rows = tuple(
+            (
+                compact(r.params), compact(r.tokens), r.precision, str(r.seeds), f"{r.flop:.3g}",
+                f"{100 * r.seeds * r.flop / self.flop:.1f}%",
+            )
+            for r in self.runs
+        )  # fmt: skip
+        return Section(title, notes, HEAD, rows)
 
     def frame(self) -> pl.DataFrame:
         """One row a run to train, with the columns of a table of runs but the loss."""

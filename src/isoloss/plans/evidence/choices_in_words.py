@@ -180,8 +180,10 @@ def _by_law(r: Regret) -> list[str]:
 
 
 def _paid(r: Regret) -> list[str]:
-    """What a simpler choice wastes and its bill, for a table."""
-    return [compact(r.money), compact(r.bill)]
+    """What a simpler choice wastes, by its laws together and by one alone, and its bill."""
+    ends = dict.fromkeys(compact(end * r.bill) for end in r.wasted_by_law if end == end)
+    alone = f" ({' to '.join(ends)} by one law)" if ends else ""
+    return [compact(r.money) + alone, compact(r.bill)]
 
 
 def _simple(r: Regret, first: Choice) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from isoloss.files import percent
-from isoloss.fits import UNKNOWN, Section, interval_in_words
+from isoloss.fits import UNKNOWN, Section, Standing, interval_in_words
 from isoloss.plans.evidence.break_even import BreakEven
 from isoloss.plans.evidence.choices import Choice
 from isoloss.plans.evidence.choices_in_words import share_of
@@ -135,15 +135,15 @@ def break_even_section(found: Sequence[BreakEven], choices: Sequence[Choice]) ->
     )
 
 
-def _ends(ends: tuple[float, float], write: object, c: Choice) -> str:
-    return interval_in_words(ends, write, c.absent)  # type: ignore[arg-type]
+def _ends(ends: tuple[float, float], write: Callable[[float], str], c: Choice) -> str:
+    return interval_in_words(ends, write, c.absent)
 
 
 def _three(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _speed(speed: float, standing: str) -> str:
+def _speed(speed: float, standing: Standing) -> str:
     """A break-even speed-up in words, marked where a law cannot see all."""
     if speed != speed:
         return UNKNOWN
@@ -155,7 +155,7 @@ def _speed(speed: float, standing: str) -> str:
             return said
         case "at least":
             return f"at least {said}" if np.isfinite(speed) else said
-        case _:
+        case "unknown":
             return f"{said} as read"
 
 

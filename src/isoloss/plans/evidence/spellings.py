@@ -205,6 +205,8 @@ def _said(spelling: Spelling, says: Judges) -> str:
                 said.append(names)
             case "at least":
                 said.append(f"{names} '{judges}', blind to {', '.join(blind)}")
-            case _:
+            case "as read":
                 said.append(f"{names} '{judges}'")
+            case "nothing":
+                said.append(names)
     return "; ".join(said) or "none"

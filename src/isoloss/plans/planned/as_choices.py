@@ -17,7 +17,7 @@ from isoloss.plans.evidence import Choice
 from isoloss.plans.planned.panels import Planned, Plans, differences
 from isoloss.plans.planned.ridges import Ridge, ridges_of, widened
 from isoloss.plans.problems import PlanError
-from isoloss.plans.search import Space, far, order_of, serving_bytes, training_bytes
+from isoloss.plans.search import Space, far, order_of, serving_bytes, training_bytes, why_none
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,15 @@ def ranked(plans: Plans) -> tuple[list[int], Array, dict[str, str]]:
     order = [seen[i] for i in order_of(difference[np.ix_(seen, seen)], loss[seen])]
     rest = [k for k in known if k not in seen]
     order += sorted(rest, key=lambda k: (plans.panel.readers(k)[1] == "unknown", loss[k]))
-    why = "no loss at any size that the budget allows, or not for all replicates of all laws"
-    lost = {str(p): f"'{p}': {why}" for k, p in enumerate(candidates) if k not in known}
+    lost = {str(p): _lost(k, plans) for k, p in enumerate(candidates) if k not in known}
     return order, difference, lost
+
+
+def _lost(k: int, plans: Plans) -> str:
+    """Why a candidate has no plan."""
+    why = why_none(plans.space, k, plans.budget, plans.device)
+    no_loss = "no loss at any size that the budget allows, or not for all replicates of all laws"
+    return f"'{plans.panel.precisions[k]}': {why or no_loss}"
 
 
 def beside_first(

@@ -16,7 +16,7 @@ from isoloss.plans.search.expected import (
     shares,
     thinned,
 )
-from isoloss.plans.search.feasible import shares_within, space_of
+from isoloss.plans.search.feasible import shares_within, space_of, why_none
 from isoloss.plans.search.optimum import Best, Loss, minimise, search
 from isoloss.plans.search.ordering import EQUAL, order_of, uncompared
 from isoloss.plans.search.repeated import Repeating, repeating
@@ -59,6 +59,6 @@ __all__ = [
     "losses_at", "mean_loss", "member_of", "members_of", "metric_of_all", "minimise", "order_of",
     "over_rates", "paper_of", "repeating", "replanned", "reweighted", "search", "serving_bytes",
     "shares", "shares_within", "space_of", "spendings_of", "thinned", "training_bytes",
-    "uncompared", "views_of",
+    "uncompared", "views_of", "why_none",
 ]
 # fmt: on

@@ -30,6 +30,7 @@ from isoloss.plans.search.space import (
     serving_bytes,
     spendings_of,
 )
+from isoloss.runs import compact
 
 #: Draws of the rates behind the share of them that keep within a limit, and what is added to the
 #: middle cost of held counts, so that rounding leaves them allowed.
@@ -106,6 +107,15 @@ def shares_within(space: Space, budget: Budget, machine: Hardware) -> Array:
     return np.asarray(np.mean(np.all(within, axis=0), axis=0))
 
 
+def why_none(space: Space, k: int, budget: Budget, machine: Hardware) -> str | None:
+    """Why the budget leaves no model in one precision of a space, or None where it leaves some."""
+    try:
+        _check(space.take(k), budget, machine)
+    except PlanError as error:
+        return str(error)
+    return None
+
+
 def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     """Raise PlanError where no precision allows any model, with the limit and what would do."""
     smallest = LEAST_PARAMS if space.params is None else space.params
@@ -113,7 +123,7 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
     if (room >= smallest - 1e-12).any():
         return
     k = int(np.argmax(room))
-    params, size = float(np.exp(smallest)), f"{np.exp(smallest):.3g} params"
+    params, size = float(np.exp(smallest)), f"{compact(np.exp(smallest))} params"
     if space.cap[k] < smallest:
         raise PlanError(_too_large(space, k, params, budget, machine))
     tokens = np.exp(LEAST_TOKENS if space.tokens is None else space.tokens)
@@ -128,9 +138,10 @@ def _check(space: Space, budget: Budget, machine: Hardware) -> None:
         would += f" at the middle of the rates, {given * least:.4g}{unit} at their fastest"
     elif worst.name != "train" and in_doubt(machine, space.rates):
         would += " at the middle of the rates"
+    cheapest = ", the cheapest of the candidates" if len(space) > 1 else ""
     raise PlanError(
-        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {tokens:.3g} tokens in "
-        f"'{space.precisions[k]}', the cheapest of the candidates; {would}"
+        f"{worst.name} {given:.4g}{unit} does not pay for {size} on {compact(tokens)} tokens in "
+        f"'{space.precisions[k]}'{cheapest}; {would}"
     )
 
 
@@ -140,7 +151,7 @@ def _too_large(space: Space, k: int, params: float, budget: Budget, machine: Har
     The smallest is named where all miss the limit; else the one, `k`, that comes nearest to all
     limits, as a smaller one misses another.
     """
-    size, rule, limit = f"{params:.3g} params", budget.training_memory, space.capped_by[k]
+    size, rule, limit = f"{compact(params)} params", budget.training_memory, space.capped_by[k]
     if limit == TRAINING and budget.devices is not None and rule is not None:
         model = budget.decoder, budget.all_params
         why = rule.why_not(params, budget.devices, machine.memory, machine.name, *model)
@@ -151,10 +162,11 @@ def _too_large(space: Space, k: int, params: float, budget: Budget, machine: Har
     (need, precision), rank = min(pairs), ("smallest", "fastest")
     if (space.cap >= np.log(params)).any():
         (need, precision), rank = pairs[k], ("nearest to all limits",) * 2
+    of = f", the {rank[0]} of the candidates" if len(space) > 1 else ""
     if limit == "memory":
         return (
             f"memory {float(budget.memory or 0) / 1e9:.4g} GB holds no model of {size} in "
-            f"'{precision}', the {rank[0]} of the candidates; {need / 1e9:.4g} GB would do"
+            f"'{precision}'{of}; {need / 1e9:.4g} GB would do"
         )
     reached = machine.bandwidth * budget.serving_devices / need
     devices = np.ceil((budget.speed or 0.0) / reached * budget.serving_devices)

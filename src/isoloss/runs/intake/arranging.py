@@ -4,7 +4,6 @@ precision spelled, endings found, constants filled in.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from isoloss.runs.columns import BY_NAME, NUMERIC
-from isoloss.runs.intake.cells import different, each_once, listed
+from isoloss.runs.intake.cells import different, listed
 from isoloss.runs.intake.content import (
     LIKELY,
     ranked,
@@ -20,9 +19,8 @@ from isoloss.runs.intake.content import (
     unknown_endings,
     with_endings,
 )
-from isoloss.runs.intake.expressions import computed
-from isoloss.runs.intake.frames import plain_floats
-from isoloss.runs.intake.loss_units import unit_in_name, unit_of, unknown_metrics, with_metric
+from isoloss.runs.intake.expressions import computed, scaled_twice
+from isoloss.runs.intake.loss_units import as_perplexity, unit_in_name, unknown_metrics, with_metric
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import Opened
 from isoloss.runs.intake.table_map import TableMap
@@ -88,10 +86,7 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
     if asked.precision is not None and spelled is not None:
         frame = _set_precision(frame, spelled, asked.precision, name)
     _check_unit_is_told(asked, made, frame)
-    found: dict[str, dict[int, str]] = {}
-    if asked.perplexity and "loss" in frame.columns:
-        frame, found["loss"] = _loss_from_perplexity(frame)
-        frame = _metric_of_logarithms(frame)
+    found = {name: scaled_twice(own, raw) for name, own in asked.columns.items()}
     called = dict(asked.columns)
     origin = replace(opened.origin, called=called)
     if not settled and not {"status"} & {*asked.columns, *asked.constants}:
@@ -106,6 +101,9 @@ def arranged(opened: Opened, asked: TableMap, settled: bool = False) -> Arranged
         found["metric"] = unknown_metrics(frame["metric"])
     for key, value in asked.constants.items():
         frame = with_constant(frame, key, value, name)
+    if asked.perplexity and "loss" in frame.columns:
+        own = "" if "loss" in made else called.get("loss", "loss")
+        frame, found["metric"] = as_perplexity(frame, own, name)
     given = frozenset(asked.constants) | ({"precision"} if asked.precision is not None else set())
     given |= {made for made in ("status", "metric") if made in called and made not in raw.columns}
     told = {each for each in made if each in LIKELY}
@@ -171,38 +169,6 @@ def _set_precision(
             f"{name} has a column 'precision' of its own, and precision={template!r} is given too"
         )
     return frame.with_columns(spelled.alias("precision"))
-
-
-def _loss_from_perplexity(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
-    """The frame with loss = ln(perplexity), and the perplexities that have none."""
-
-    def judge(raw: object) -> tuple[float | None, str | None]:
-        try:
-            value = number(raw)
-        except RunsError:
-            value = math.nan
-        if value > 1:
-            return math.log(value), None
-        return None, f"has {raw!r}; accepted is a perplexity above 1"
-
-    values = plain_floats(frame["loss"])
-    if values is None or not (values > 1).fill_null(False).all():
-        losses, bad = each_once(frame["loss"], judge, pl.Float64)
-        return frame.with_columns(losses), bad
-    logs = [math.log(value) for value in values.to_list()]
-    return frame.with_columns(pl.Series("loss", logs, dtype=pl.Float64)), {}
-
-
-def _metric_of_logarithms(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with metric "nats" where it says perplexity, or nothing, of what was converted."""
-
-    def judge(said: object) -> tuple[str, None]:
-        silent = said in (None, "") or unit_of(str(said)) == unit_of("ppl")
-        return ("nats" if silent else str(said)), None
-
-    if "metric" not in frame.columns:
-        return frame.with_columns(pl.lit("nats").alias("metric"))
-    return frame.with_columns(each_once(frame["metric"], judge, pl.String)[0])
 
 
 def with_constant(frame: pl.DataFrame, key: str, value: Any, name: str) -> pl.DataFrame:

@@ -73,16 +73,27 @@ def checked(
     return result
 
 
-def with_reasons(table: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:
-    """A checked table with further usable rows excluded, each with its reason."""
+def with_reasons(
+    table: pl.DataFrame, reasons: Mapping[int, str], strict: bool = False
+) -> pl.DataFrame:
+    """A checked table with further usable rows excluded, each with its reason; with strict
+    RunsError for the first of them.
+    """
     status, reason = table["status"].clone(), table["reason"].clone()
-    rows = list(reasons)
+    rows = sorted(reasons)
     rows = [row for row, was in zip(rows, status.gather(rows), strict=True) if was == "ok"]
     if not rows:
         return table
+    if strict:
+        raise RunsError(_first_of(reasons[rows[0]], len(rows), table.height))
     return table.with_columns(
         status.scatter(rows, "excluded"), reason.scatter(rows, [reasons[row] for row in rows])
     )
+
+
+def _first_of(reason: str, count: int, rows: int) -> str:
+    """Why the first of some rows cannot be used, and how many more there are."""
+    return reason + (f" and {count - 1} more of {rows} rows" if count > 1 else "")
 
 
 def _refuse_old_risk(frame: pl.DataFrame, origin: Origin) -> None:
@@ -156,9 +167,8 @@ def _judged(
         reason = reason.scatter(list(why), list(why.values()))
         unusable = unusable.scatter(list(why), True)
     if strict and unusable.any():
-        count = int(unusable.sum())
-        more = f" and {count - 1} more of {frame.height} rows" if count > 1 else ""
-        raise RunsError(f"{reason[unusable.arg_max() or 0]}{more}")
+        first = reason[unusable.arg_max() or 0]
+        raise RunsError(_first_of(first, int(unusable.sum()), frame.height))
     return frame.with_columns(metric, status, reason)
 
 

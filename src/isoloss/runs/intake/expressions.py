@@ -15,6 +15,8 @@ from isoloss.runs.problems import RunsError
 
 #: Operators; names of columns may hold both, so a name that is there is looked for first.
 OPERATORS = "*/"
+#: Factors that bring a column to counts, of which a cell such as '2B' needs none.
+SCALES = frozenset({1e3, 1e6, 1e9, 1e12})
 MOST_LETTERS = 300
 
 #: One value for every row, or the cells of a column.
@@ -52,6 +54,37 @@ def computed(text: str, frame: pl.DataFrame) -> pl.Series | None:
     if found is None or found.dtype in (pl.Float64, pl.String):
         return None if found is None else found.alias(text)
     return series_of(text, found.to_list())
+
+
+def columns_in(text: str, frame: pl.DataFrame) -> frozenset[str]:
+    """The columns of a frame that a name or an expression is made of."""
+    if text in frame.columns:
+        return frozenset({text})
+    seen: dict[str, _Value | None] = {}
+    _value(text, frame.head(0), seen)
+    return frozenset(seen.keys() & set(frame.columns))
+
+
+def scaled_twice(text: str, frame: pl.DataFrame) -> dict[int, str]:
+    """What is wrong with cells that say their own unit, as '2B', in a column times a thousand, a
+    million or more, by row.
+    """
+    name, _, factor = (part.strip() for part in text.rpartition("*"))
+    if text in frame.columns or name not in frame.columns or frame[name].dtype != pl.String:
+        return {}
+    try:
+        scale = number(factor)
+    except RunsError:
+        return {}
+    if scale not in SCALES:
+        return {}
+    cells = frame[name]
+    said = cells.str.contains(r"\d\s*\p{L}[\p{L}\s]*$").fill_null(False)
+    return {
+        row: f"has {cell.strip()!r}, which says its own unit, and is taken times {factor} too; "
+        "write all cells in one unit, or leave the factor out"
+        for row, cell in zip(said.arg_true().to_list(), cells.filter(said).to_list(), strict=True)
+    }
 
 
 def _value(text: str, frame: pl.DataFrame, seen: dict[str, _Value | None]) -> _Value | None:

@@ -14,8 +14,10 @@ from isoloss.runs.columns import BY_NAME, NUMERIC, REQUIRED
 from isoloss.runs.intake.arranging import Arranged
 from isoloss.runs.intake.cells import EMPTY_TEXTS, by_frequency
 from isoloss.runs.intake.content import repeats_named
+from isoloss.runs.intake.expressions import columns_in
 from isoloss.runs.intake.loss_units import unit_in_name
 from isoloss.runs.intake.table_map import TableMap
+from isoloss.runs.intake.template import fields_in
 from isoloss.runs.metrics import metric_of
 from isoloss.runs.numbers import compact
 
@@ -256,10 +258,13 @@ def _runs(usable: pl.DataFrame, asked: TableMap, runs: str | None) -> tuple[str,
 
 
 def _unused(raw: pl.DataFrame, found: Arranged, asked: TableMap) -> tuple[str, ...]:
-    """The table's own columns that stand for nothing."""
-    texts = [*asked.columns.values(), *([asked.precision] if asked.precision else [])]
-    texts += [asked.last] if asked.last is not None else []
-    ending = found.origin.called.get("status", "")
-    taken = {own for own in raw.columns if any(own in text for text in texts)}
-    taken |= set(asked.columns.values()) | set(ending.split(" and "))
-    return tuple(own for own in raw.columns if own not in taken and own not in BY_NAME)
+    """The table's own columns that stand for nothing, those whose names others were given too."""
+    used = {own for text in asked.columns.values() for own in columns_in(text, raw)}
+    built = "{" in (asked.precision or "")
+    used |= set(fields_in(asked.precision or ""))
+    used |= {asked.last or "", found.origin.called.get("metric", "")}
+    used |= set(found.origin.called.get("status", "").split(" and "))
+    replaced = {*asked.columns, *(["precision"] if built else [])}
+    return tuple(
+        own for own in raw.columns if own not in used and (own not in BY_NAME or own in replaced)
+    )

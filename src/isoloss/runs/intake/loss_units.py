@@ -178,6 +178,59 @@ def units_by_row(raw: pl.DataFrame, own_name: str, where: str) -> Units | None:
     ] or None
 
 
+#: The perplexity whose logarithm is a metric.
+_PERPLEXITIES = {unit.metric: name for name, unit in UNITS.items() if unit.scale is None}
+
+
+def as_perplexity(
+    frame: pl.DataFrame, own_name: str, source: str
+) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The frame whose metric says that losses are perplexities, and the rows whose says else.
+
+    Parameters
+    ----------
+    frame
+        The table, under canonical names.
+    own_name
+        The loss column's own name, which may say per what; empty for an expression.
+    source
+        The file, for messages.
+
+    Raises
+    ------
+    RunsError
+        No row says a metric, and the name of the column says another unit, or none per token.
+    """
+    there = "metric" in frame.columns
+    named = None
+    if not there or all(word in (None, "") for word in different(frame["metric"])):
+        check_is_loss(own_name, source)
+        named = unit_in_name(own_name)
+    if named is not None and named.scale is not None:
+        raise RunsError(
+            f"column '{own_name}' of {source} says {named.words}, and perplexity=True "
+            "(--perplexity) is given too; give metric='nats' (--set metric=nats) if it is "
+            "perplexity per token, or leave that out"
+        )
+    silent = _PERPLEXITIES["nats" if named is None else named.metric]
+    if not there:
+        return frame.with_columns(pl.lit(silent).alias("metric")), {}
+
+    def judge(word: object) -> tuple[str, str | None]:
+        text = str(word or "").strip()
+        unit = unit_of(text)
+        if text in EMPTY_TEXTS:
+            return silent, None
+        if unit is None or unit.scale != BITS:
+            metric = text if unit is None else unit.metric
+            if metric in _PERPLEXITIES:
+                return _PERPLEXITIES[metric], None
+        return text, f"has {text!r}, and the loss is read as perplexity (--perplexity)"
+
+    metric, bad = each_once(frame["metric"], judge, pl.String)
+    return frame.with_columns(metric), bad
+
+
 def with_metric(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, str | None]:
     """The frame with the metric that a column of units says, whatever its name, and that name.
 

@@ -21,7 +21,7 @@ def filled(template: str, frame: pl.DataFrame, name: str) -> pl.Series:
     """One spelling a row, made once for rows of equal values: a part whose value is missing is left
     out, whole numbers lose their '.0'.
     """
-    fields = _fields(template)
+    fields = fields_in(template)
     for field in fields:
         if field not in frame.columns:
             there = listed(frame.columns)
@@ -43,7 +43,8 @@ def filled(template: str, frame: pl.DataFrame, name: str) -> pl.Series:
     return groups.select("row", "spelled").explode("row").sort("row")["spelled"]
 
 
-def _fields(template: str) -> list[str]:
+def fields_in(template: str) -> list[str]:
+    """The columns that a template names; RunsError where it cannot be read."""
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError:

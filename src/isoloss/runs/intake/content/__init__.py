@@ -5,7 +5,7 @@ from isoloss.runs.intake.content.decimals import with_points
 from isoloss.runs.intake.content.endings import ending_of, unknown_endings, with_endings
 from isoloss.runs.intake.content.file_names import called, check_once, told_apart
 from isoloss.runs.intake.content.headings import check_one_header, summing_up
-from isoloss.runs.intake.content.hints import naming, ranked, repeats_named
+from isoloss.runs.intake.content.hints import names_a_column, naming, ranked, repeats_named
 from isoloss.runs.intake.content.histories import (
     evaluations_of,
     is_one_run,
@@ -21,8 +21,8 @@ from isoloss.runs.intake.content.trajectories import not_last, say_trajectories
 __all__ = [
     "COMMENT", "LIKELY", "Top", "called", "check_is_header", "check_is_text", "check_magnitudes",
     "check_once", "check_one_header", "check_one_row_a_run", "copies", "ending_of",
-    "evaluations_of", "is_one_run", "naming", "not_last", "ranked", "repeats_named",
-    "say_trajectories", "summing_up", "tells_its_unit", "told_apart", "top_of", "unknown_endings",
-    "with_endings", "with_points", "with_run",
+    "evaluations_of", "is_one_run", "names_a_column", "naming", "not_last", "ranked",
+    "repeats_named", "say_trajectories", "summing_up", "tells_its_unit", "told_apart", "top_of",
+    "unknown_endings", "with_endings", "with_points", "with_run",
 ]
 # fmt: on

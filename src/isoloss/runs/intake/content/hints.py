@@ -127,6 +127,12 @@ def ranked(wanted: str, frame: pl.DataFrame) -> list[str]:
     return [name for score, name in sorted(scored, key=lambda each: -each[0]) if score > 0]
 
 
+def names_a_column(name: str) -> bool:
+    """Whether a name says params, tokens or a loss plainly."""
+    words = words_of(name)
+    return any(known.get(word, 0) >= PLAIN for known in FOR.values() for word in words)
+
+
 def _score(wanted: str, name: str, series: pl.Series) -> float:
     # What stands before a point or a slash says where a value is from, and speaks less.
     words = words_of(re.split(r"[./]", name)[-1])

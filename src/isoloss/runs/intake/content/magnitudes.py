@@ -51,7 +51,7 @@ MOST_EPOCHS = 1e4
 #: Fewest different pairs of params and tokens of which a unit can be told.
 FEWEST = 3
 #: How far the one row stands from the others that is asked about.
-FAR_COUNT, FAR_LOSS = 300.0, 3.0
+FAR_COUNT, FAR_LOSS = 300.0, 2.0
 #: How far counts in two units of one column are apart, and the largest logarithm of a count.
 FAR_UNITS, MOST_LOG = 1e3, 100.0
 #: Cells that are looked at at once.
@@ -197,7 +197,7 @@ def _by_logarithm(own: str, name: str, values: Array, origin: Origin) -> Iterato
 def _by_mixture(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Iterator[str]:
     """Counts of which several are far below those of any language model, and several are not."""
     for name in ("params", "tokens"):
-        if name in told or len(rows) < 4 or rows[name].min() >= LIKELY[name][0]:  # type: ignore[operator]
+        if name in told or len(rows) < 4 or rows[name].to_numpy().min() >= LIKELY[name][0]:
             continue
         logs = np.sort(logs_of(rows, name))
         at = int(np.argmax(np.diff(logs))) + 1
@@ -218,7 +218,7 @@ def _by_value(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Ite
         return
     params, tokens = rows["params"].to_numpy(), rows["tokens"].to_numpy()
     ratio = middle_of(logs_of(rows, "tokens") - logs_of(rows, "params"))
-    low = {name for name in ("params", "tokens") if rows[name].max() < LIKELY[name][0]}  # type: ignore[operator]
+    low = {name for name in ("params", "tokens") if rows[name].to_numpy().max() < LIKELY[name][0]}
     impossible = not IMPOSSIBLE[0] <= ratio <= IMPOSSIBLE[1]
     if not (low - told) and not (impossible and not {"params", "tokens"} & told):
         return

@@ -66,7 +66,8 @@ def _with_header_in_comment(text: str, top: Top, last: str) -> Top:
     numbers = any(re.match(r"\s*[+-]?[\d.]", value) for value in values)
     if len(cells) < 2 or len(cells) != len(values) or not numbers:
         return top
-    before = "" if cells[0].strip() == COMMENT else re.match(r"#\s*", last)[0]  # type: ignore[index]
+    names = last.removeprefix(COMMENT).lstrip()
+    before = "" if cells[0].strip() == COMMENT else last.removesuffix(names)
     start, lines = top.start - len(last), top.lines - 1
     return Top(top.separator, start, lines, lines, before)
 

@@ -21,8 +21,10 @@ from isoloss.runs.problems import RunsError
 STEPS = ("step", "steps", "_step", "global_step", "trainer/global_step", "train_steps", "num_steps")
 RATIOS = frozenset({"d/n", "tpp", "tokens/param", "tokens/params", "tok/param"})
 _PER_PARAMS = ["tokens", "per", "params"]
-#: Words of a column of tokens a sequence, and of batches that are no whole ones.
-_PARTIAL = frozenset({"tokens", "micro", "device", "gpu", "per", "eval", "val", "test"})
+#: Words of batches that are not what a step of training sees, and with those of no sequences.
+_NOT_WHOLE = frozenset({"micro", "device", "gpu", "rank", "worker", "eval", "val", "test"})
+_PARTIAL = _NOT_WHOLE | {"tokens", "per"}
+#: Words of a column of tokens a sequence.
 _LENGTH = frozenset({"seq", "sequence", "context", "ctx", "block", "seqlen"})
 #: Rows that are looked at.
 ROWS = 200
@@ -66,6 +68,8 @@ def _candidates(
     steps = steps_of(frame)
     if steps is not None:
         for name, said in words.items():
+            if _NOT_WHOLE & set(said):
+                continue
             if {"tokens", "batch"} <= set(said) or said[-3:] == ["tokens", "per", "step"]:
                 yield [steps, name], (1, 1), f"tokens are {steps} x {name}, those of a step"
         batches = [n for n, w in words.items() if "batch" in w and not _PARTIAL & set(w)]

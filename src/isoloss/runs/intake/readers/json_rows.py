@@ -1,5 +1,5 @@
-"""JSON and JSON lines: rows as objects, columns as lists, one run as an object, or the state of a
-Hugging Face Trainer.
+"""JSON and JSON lines: rows as objects, in a list or by their names, columns as lists, one run as
+an object, or the state of a Hugging Face Trainer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isoloss.runs.intake.cells import text_of
-from isoloss.runs.intake.content import evaluations_of, is_one_run
+from isoloss.runs.intake.content import evaluations_of, is_one_run, names_a_column
 from isoloss.runs.intake.frames import from_columns, from_rows
 from isoloss.runs.intake.origin import Origin
 from isoloss.runs.intake.reader import READERS, Opened, Reader
@@ -20,13 +20,20 @@ MOST_DIGITS = 300
 
 
 def open_json(data: bytes, name: str) -> Opened:
-    """A list of rows, an object of equally long columns, one run, or the log of a Trainer."""
+    """A list of rows, an object of rows or of equally long columns, one run, or the log of a
+    Trainer.
+    """
     content = _parsed(text_of(data, name), name)
     if isinstance(content, Mapping) and isinstance(content.get("log_history"), list):
         records, places, note = evaluations_of(content, name)
         return Opened(from_rows(records, name, places), Origin(name, places), (note,))
     if isinstance(content, Mapping) and is_one_run(content):
         return Opened(from_rows([content], name, [1]), Origin(name), ("one run, as an object",))
+    if isinstance(content, Mapping) and _is_of_rows(content):
+        own = "row" if any("run" in row for row in content.values()) else "run"
+        records = [{own: key, **row} for key, row in content.items()]
+        note = f"rows by their names, which column {own} holds"
+        return Opened(from_rows(records, name, range(1, len(records) + 1)), Origin(name), (note,))
     if isinstance(content, Mapping):
         lists = _columns(content)
         if lists is None:
@@ -40,6 +47,16 @@ def open_json(data: bytes, name: str) -> Opened:
             f"cannot read {name}: accepted is a list of rows or an object of equally long columns"
         )
     return Opened(from_rows(content, name, range(1, len(content) + 1)), Origin(name))
+
+
+def _is_of_rows(content: Mapping[str, Any]) -> bool:
+    """Whether an object holds rows by their names: objects that name params, tokens or a loss,
+    under names that do not.
+    """
+    rows = [row for row in content.values() if isinstance(row, Mapping)]
+    if not rows or len(rows) < len(content):
+        return False
+    return any(map(names_a_column, rows[0])) and not any(map(names_a_column, content))
 
 
 def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]] | None:

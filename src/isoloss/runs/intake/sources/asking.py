@@ -88,9 +88,10 @@ def open_source(word: str, history: Sequence[str] = ()) -> Opened:
     name = without_secrets(word)
     with saying(f"cannot read {name}"):
         found = list(source.rows(where, tuple(history)))
-    if not found:
-        raise RunsError(f"{name} has no runs" + (f" with {_and(history)}" if history else ""))
     _check(found, word)
+    # A run of which the metrics were never logged together has one row, of no step.
+    if not found or (history and all(row.values.get("step", 0) is None for row in found)):
+        raise RunsError(f"{name} has no runs" + (f" with {_and(history)}" if history else ""))
     runs = [without_secrets(row.run) for row in found]
     frame = from_rows([dict(row.values) for row in found], name, range(1, len(found) + 1))
     counted = "children" in frame.columns and frame["children"].dtype.is_numeric()

@@ -7,7 +7,8 @@ from typing import Any
 
 
 def at_steps(metrics: Mapping[str, Iterable[tuple[int, Any]]]) -> list[dict[str, Any]]:
-    """One row for every step at which all metrics were logged, in the order of steps.
+    """One row for every step at which all metrics were logged, in the order of steps; where there
+    is none, one of unknown values, so that the run stays, and its row says what lacks.
 
     Parameters
     ----------
@@ -19,7 +20,8 @@ def at_steps(metrics: Mapping[str, Iterable[tuple[int, Any]]]) -> list[dict[str,
     if not by_step:
         return []
     common = set.intersection(*(set(values) for values in by_step.values()))
-    return [
+    rows = [
         {"step": step, **{name: values[step] for name, values in by_step.items()}}
         for step in sorted(common)
     ]
+    return rows or [{"step": None, **dict.fromkeys(by_step)}]

@@ -82,7 +82,8 @@ class Source:
     rows
         Called with that, and the metrics whose history is asked for: without any, gives one row a
         run with the last value of each metric; else one row for each step at which all of them were
-        logged, with the step in a column "step". Whatever it raises becomes one sentence.
+        logged, with the step in a column "step", and one without a step for a run that has none.
+        Whatever it raises becomes one sentence.
     send
         Called with what stands behind the colon and rows of runs, each of which is written as one
         run unless it is there; None where nothing can be written.

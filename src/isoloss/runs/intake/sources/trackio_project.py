@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoloss.files import did_you_mean, shown
+from isoloss.files import did_you_mean, shown, shown_value
 from isoloss.runs.intake.sources.histories import at_steps
 from isoloss.runs.intake.sources.local import opened_readonly
 from isoloss.runs.intake.sources.source import SOURCES, Source, TrackedRow
@@ -24,16 +24,17 @@ FORM = "project"
 
 def rows(where: str, history: Sequence[str]) -> list[TrackedRow]:
     """The runs of a project, in the order in which they began."""
-    with opened_readonly(_file(where), "metrics", "Trackio") as database:
+    path = _file(where)
+    with opened_readonly(path, "metrics", "Trackio") as database:
         columns = {row[1] for row in database.execute("pragma table_info(metrics)")}
         # Older files know runs by their names alone.
         key = "run_id" if "run_id" in columns else "run_name"
-        configs = _configs(database, key)
+        configs = _configs(database, key, path)
         logged: dict[str, list[tuple[int, Mapping[str, Any]]]] = {run: [] for run in configs}
         names: dict[str, str] = {}
         asked = f"select {key}, run_name, step, metrics from metrics order by id"
         for run, name, step, metrics in database.execute(asked):
-            logged.setdefault(run, []).append((int(step), _object(metrics)))
+            logged.setdefault(run, []).append((int(step), _object(metrics, name, path)))
             names[run] = name
     out = []
     for run, values in logged.items():
@@ -59,21 +60,30 @@ def _file(where: str) -> Path:
     return path
 
 
-def _configs(database: sqlite3.Connection, key: str) -> dict[str, dict[str, Any]]:
+def _configs(database: sqlite3.Connection, key: str, path: Path) -> dict[str, dict[str, Any]]:
     """The settings of every run, without those of Trackio's own."""
     there = "select name from sqlite_master where type = 'table' and name = 'configs'"
     if database.execute(there).fetchone() is None:
         return {}
     found = database.execute(f"select {key}, config from configs order by id")
     return {
-        run: {k: v for k, v in _object(config).items() if not k.startswith("_")}
+        run: {k: v for k, v in _object(config, run, path).items() if not k.startswith("_")}
         for run, config in found
     }
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
-    found = json.loads(text)
-    return found if isinstance(found, dict) else {}
+def _object(text: object, run: str, path: Path) -> dict[str, Any]:
+    """What a cell holds; RunsError for what is no object, without which a run would be another."""
+    try:
+        found = json.loads(text) if isinstance(text, str | bytes) else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RunsError(
+            f"cannot read {shown(path)}: run {shown_value(run)} has a row {shown_value(text)}, "
+            "which is no JSON object; mend or remove that row"
+        )
+    return found
 
 
 def _last(values: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
