@@ -143,6 +143,8 @@ def _looked_at(
         parameter = isinstance(tensor, nn.Parameter)
         if name in watch.computed:
             look.beyond[name] = "what multiplies activations is computed from it"
+        elif name in watch.strange:
+            look.beyond[name] = watch.strange[name]
         elif name in axes and not parameter:
             look.beyond[name] = "it is kept as a buffer"
         elif name in axes and tensor.dim() > 3:
@@ -151,8 +153,6 @@ def _looked_at(
             look.matrices[name] = axes[name]
         elif name in watch.convolved:
             look.beyond[name] = "it is the kernel of a convolution"
-        elif name in watch.strange:
-            look.beyond[name] = f"{watch.strange[name]} takes it, which is no product known here"
         elif parameter and name not in watch.apart:
             look.beyond[name] = f"no token of a text passes this {type(module).__name__}"
         elif parameter:

@@ -69,7 +69,7 @@ def quantised_model(
     before = (f"embedding:{asked.embedding}" if asked.embedding else "") + turned
     scaled = scaled_weights(rounded, asked.matrices, calibration, before, draw)
     scales = {matrix: found.scale for matrix, found in scaled.items()}
-    round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random, scales)
+    round_inputs(rounded, {m: _inputs(serve, m) for m in weights.matrices}, random, scales)
     if keys := rounding_of(serve, "kv", compiled=False):
         round_keys_and_values(rounded, keys, random)
     aside = apart_from_matrices(precision) + turned
