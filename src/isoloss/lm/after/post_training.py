@@ -61,7 +61,7 @@ def quantised(
         be smaller than the others.
     calibration
         Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq';
-        `Calibrated(tokens)` keeps what they show for further formats and methods.
+        `Calibrated(tokens)` keeps what they show of this model for further formats and methods.
     draw
         Seeds weights that are rounded at random ('~sr') and rotations, other numbers for each.
     rotate
@@ -77,12 +77,19 @@ def quantised(
     ------
     ModelError
         An argument is of another kind, the model has no such part, the method is unknown or not for
-        it, calibration is missing, or the model cannot be rotated.
+        it, calibration is missing or of another model, or the model cannot be rotated.
+
+    Warns
+    -----
+    CalibrationWarning
+        Calibration tokens reached not all matrices that are calibrated.
     """
     check_module("model", model)
-    if calibration is None or isinstance(calibration, Calibrated):
+    seen = None
+    if isinstance(calibration, Calibrated):
         seen = calibration
-    else:
+        seen.belong(model)
+    elif calibration is not None:
         seen = Calibrated(calibration)
     if isinstance(model, Model):
         return cast(AnyModel, _quantised(model, post, seen, draw, rotate))

@@ -19,7 +19,7 @@ from isoloss.lm.after.post_method import (
     calibrated_methods,
     method_of_format,
 )
-from isoloss.lm.after.seen import Calibrated, Matrix, Seen, seen_in_turn
+from isoloss.lm.after.seen import Calibrated, Matrix, Seen, reached, seen_in_turn
 from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 
@@ -118,7 +118,7 @@ def round_weights(
     # Taken before any weight is rounded, and written only then.
     new: dict[Matrix, Tensor | Scaled] = {**scaled}
     if calibration is not None and at_once:
-        for group, seen in calibration.seen(model, at_once, aside):
+        for group, seen in reached(calibration.seen(model, at_once, aside)):
             new |= _rounded(group, matrices, seen, random)
     for matrix in left:
         if matrix not in sees:
@@ -127,7 +127,7 @@ def round_weights(
         matrix.write(found.weight if isinstance(found, Scaled) else found)
     # Each is written before the inputs of the next are taken.
     if calibration is not None and in_turn:
-        for group, seen in seen_in_turn(model, in_turn, calibration.tokens):
+        for group, seen in reached(seen_in_turn(model, in_turn, calibration.tokens)):
             for matrix, found in _rounded(group, matrices, seen, random).items():
                 matrix.write(found.weight if isinstance(found, Scaled) else found)
 
@@ -150,7 +150,7 @@ def scaled_weights(
     found: dict[Matrix, Tensor | Scaled] = {}
     sees = {m: method.sees for m, method in scaling.items() if method.calibrated}
     if calibration is not None and sees:
-        for group, seen in calibration.seen(model, sees, aside):
+        for group, seen in reached(calibration.seen(model, sees, aside)):
             found |= _rounded(group, matrices, seen, random)
     for matrix in scaling:
         if matrix not in sees:

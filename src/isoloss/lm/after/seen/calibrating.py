@@ -4,6 +4,7 @@ every format and method is answered from it; or one after the other, as rounded 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -34,7 +35,8 @@ class Calibrated:
     """Calibration tokens with what matrices were seen to take of them.
 
     The model that is looked at has its weights as they were trained, whatever rounds its
-    activations; what it shows is kept by the names of its matrices, and serves its copies.
+    activations; what it shows is kept by the names of its matrices, and serves its copies. A model
+    of other weights is refused.
 
     Parameters
     ----------
@@ -47,6 +49,23 @@ class Calibrated:
         #: By what else is rounded, name and kind: the first name of its group, and what was seen.
         self._kept: dict[tuple[str, str, Sees], tuple[str, Seen]] = {}
         self._bytes = 0
+        self._weights = ""
+
+    def belong(self, model: nn.Module) -> None:
+        """Take a model as the one that is looked at.
+
+        Raises
+        ------
+        ModelError
+            It has other weights than the one before.
+        """
+        weights = _fingerprint(model)
+        if self._weights not in ("", weights):
+            raise ModelError(
+                "the calibration has seen a model of other weights than this one; make another of "
+                "its tokens: Calibrated(calibration.tokens)"
+            )
+        self._weights = weights
 
     def seen(
         self, model: nn.Module, matrices: Mapping[Matrix, Sees], aside: str = ""
@@ -70,7 +89,7 @@ class Calibrated:
         if not left:
             return
         runs = [partial(logits_of, model, batch) for batch in batches]
-        groups = _alike(in_order(left, runs[0]), matrices)
+        groups = _alike(in_order(left, runs), matrices)
         for portion in _portions(groups, matrices, self.tokens.numel()):
             for group, seen in _gathered(portion, matrices, runs):
                 size = _bytes(seen)
@@ -92,10 +111,21 @@ def seen_in_turn(
     """
     batches = batches_of(model, tokens)
     walk = Walk(model, [matrix.module for matrix in matrices], batches)
-    groups = in_order(matrices, partial(logits_of, model, batches[0]))
+    groups = in_order(matrices, [partial(logits_of, model, batch) for batch in batches])
     for _, stage in groupby(groups, key=lambda group: id(group[0].weight)):
         alike = _alike(stage, matrices)
         yield from _gathered(alike, matrices, walk.passes(alike[0][0].module))
+
+
+def _fingerprint(model: nn.Module) -> str:
+    """What tells the weights of a model from others, by name, type, shape and number."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if isinstance(tensor, Tensor):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            flat = tensor.detach().cpu().contiguous().flatten()
+            digest.update(flat.view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:

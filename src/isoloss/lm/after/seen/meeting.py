@@ -74,14 +74,15 @@ def _inputs(matrix: Matrix, product: Product) -> Tensor | None:
     return product.x[matrix.expert]
 
 
-def in_order(matrices: Iterable[Matrix], run: Callable[[], Any]) -> list[list[Matrix]]:
+def in_order(matrices: Iterable[Matrix], runs: Iterable[Callable[[], Any]]) -> list[list[Matrix]]:
     """The matrices in the order in which tokens pass them, those that take the same input one after
     another as one group; experts of a stack come one by one where the first of them is passed.
+    Runs follow one another until all were passed; experts that none passes come last.
 
     Raises
     ------
     ModelError
-        Tokens do not pass one of them, which is none of the experts of a stack.
+        Tokens do not pass one of them, which is no expert.
     """
     wanted = list(matrices)
     groups: list[list[Matrix]] = []
@@ -105,14 +106,19 @@ def in_order(matrices: Iterable[Matrix], run: Callable[[], Any]) -> list[list[Ma
         done.add(matrix)
         last[:] = [x]
 
-    with torch.no_grad(), Meeting(wanted, met).watch():
-        run()
-    if missed := [matrix.name for matrix in wanted if matrix not in done]:
+    for run in runs:
+        with torch.no_grad(), Meeting([m for m in wanted if m not in done], met).watch():
+            run()
+        last.clear()
+        if len(done) == len(wanted):
+            return groups
+    missed = [matrix for matrix in wanted if matrix not in done]
+    if others := [matrix.name for matrix in missed if "experts" not in matrix.path]:
         raise ModelError(
-            f"{len(missed)} of {len(wanted)} matrices are not passed by tokens, such as "
-            f"'{missed[0]}'; name others"
+            f"{len(others)} of {len(wanted)} matrices are not passed by tokens, such as "
+            f"'{others[0]}'; name others"
         )
-    return groups
+    return [*groups, *([matrix] for matrix in missed)]
 
 
 def _is_same(one: Tensor, other: Tensor) -> bool:
