@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isoloss.lm.after.resting import at_rest
 from isoloss.lm.arguments import check_kind, check_module, check_tokens, token_table, vocabulary
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
@@ -172,7 +173,7 @@ def _log_p(model: nn.Module, inputs: Tensor, recipe: Recipe | None) -> Tensor:
     """Log probabilities (rows, vocabulary, context); for models of ours by the operations of
     `evaluate`.
     """
-    with products_in(recipe or Recipe(), next(model.parameters()).device):
+    with products_in(recipe or Recipe(), next(model.parameters()).device), at_rest(model):
         logits = logits_of(model, inputs)
         if isinstance(model, Model):
             return functional.log_softmax(logits.transpose(1, 2), 1)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
-from isoloss.lm.after.any_model import asked_of, quantised_model
+from isoloss.lm.after.any_model import asked_of, quantise_model
+from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.seen import Calibrated, Matrix
@@ -91,9 +92,13 @@ def quantised(
         seen.belong(model)
     elif calibration is not None:
         seen = Calibrated(calibration)
-    if isinstance(model, Model):
-        return cast(AnyModel, _quantised(model, post, seen, draw, rotate))
-    return quantised_model(model, post, seen, draw, rotate)
+    copied = copy.deepcopy(model).requires_grad_(False)
+    with at_rest(copied):
+        if isinstance(copied, Model):
+            _quantise(copied, post, seen, draw, rotate)
+        else:
+            quantise_model(copied, post, seen, draw, rotate)
+    return copied
 
 
 def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) -> float:
@@ -111,18 +116,18 @@ def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) 
     return sum(sizes[name] for name in rounded) / sum(sizes.values())
 
 
-def _quantised(
-    model: Model,
+def _quantise(
+    rounded: Model,
     post: str | Precision,
     calibration: Calibrated | None,
     draw: int,
     rotate: bool,
-) -> Model:
-    precision = served(model.precision, post)
-    check_post(precision, model.shape.tied and not rotate)
-    rounded = copy.deepcopy(model).requires_grad_(False)
+) -> None:
+    trained = rounded.precision
+    precision = served(trained, post)
+    check_post(precision, rounded.shape.tied and not rotate)
     if rotate:
-        _check_rotation(model.precision, precision)
+        _check_rotation(trained, precision)
         _rotate(rounded, draw)
     tied = rounded.shape.tied
     rounded.precision = precision
@@ -150,7 +155,6 @@ def _quantised(
             linear.a = scaled_rule(linear.a, found.scale)
     aside = apart_from_matrices(precision) + turned
     round_weights(rounded, matrices, calibration, aside, draw, scaled)
-    return rounded
 
 
 def _check_rotation(trained: Precision, precision: Precision) -> None:

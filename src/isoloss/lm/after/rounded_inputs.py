@@ -83,7 +83,7 @@ def round_inputs(
             continue
         if matrix.expert is None:
             scaled = scaled_rule(rule, scales[matrix]) if matrix in scales else rule
-            if type(matrix.module) is nn.Linear:
+            if not matrix.held:
                 rounded = _Rounded(scaled, random)
                 matrix.module.register_forward_pre_hook(rounded, with_kwargs=True)
             else:

@@ -89,9 +89,9 @@ class Calibrated:
         if not left:
             return
         runs = [partial(logits_of, model, batch) for batch in batches]
-        groups = _alike(in_order(left, runs), matrices)
-        for portion in _portions(groups, matrices, self.tokens.numel()):
-            for group, seen in _gathered(portion, matrices, runs):
+        order, again = in_order(left, runs)
+        for portion in _portions(_alike(order, matrices), matrices, self.tokens.numel()):
+            for group, seen in _gathered(portion, matrices, runs, again):
                 size = _bytes(seen)
                 if self._bytes + size <= KEPT_BYTES:
                     self._bytes += size
@@ -106,15 +106,15 @@ def seen_in_turn(
     asking for the next has the inputs that rounded layers give.
 
     Matrices that share an input come together, and so do the experts of a stack; the model is run
-    once for each such stage, within its list of blocks only the block. Raises ModelError as
-    `Calibrated.seen`.
+    once for each such stage, within its list of blocks only the block, unless weights are shared
+    along it. Raises ModelError as `Calibrated.seen`.
     """
     batches = batches_of(model, tokens)
-    walk = Walk(model, [matrix.module for matrix in matrices], batches)
-    groups = in_order(matrices, [partial(logits_of, model, batch) for batch in batches])
+    groups, again = in_order(matrices, [partial(logits_of, model, batch) for batch in batches])
+    walk = Walk(model, [] if again else [matrix.module for matrix in matrices], batches)
     for _, stage in groupby(groups, key=lambda group: id(group[0].weight)):
         alike = _alike(stage, matrices)
-        yield from _gathered(alike, matrices, walk.passes(alike[0][0].module))
+        yield from _gathered(alike, matrices, walk.passes(alike[0][0].module), again)
 
 
 def _fingerprint(model: nn.Module) -> str:
@@ -148,11 +148,16 @@ def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:
 
 @torch.no_grad()
 def _gathered(
-    groups: Iterable[Group], sees: Mapping[Matrix, Sees], runs: Iterable[Callable[[], Any]]
+    groups: Iterable[Group],
+    sees: Mapping[Matrix, Sees],
+    runs: Iterable[Callable[[], Any]],
+    again: bool,
 ) -> list[tuple[Group, Seen]]:
-    """What the first of each group takes in these runs, which serves the whole group."""
+    """What the first of each group takes in these runs, which serves the whole group; again:
+    whether it may take it several times in a run.
+    """
     sums = {group[0]: _Sum(group[0], sees[group[0]]) for group in groups}
-    meeting = Meeting(sums, lambda matrix, x: sums[matrix].add(x))
+    meeting = Meeting(sums, lambda matrix, x: sums[matrix].add(x), again)
     for run in runs:
         with meeting.watch():
             run()
