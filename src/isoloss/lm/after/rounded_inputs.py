@@ -41,9 +41,10 @@ class ScaledRounding:
         return self.rule.compiled
 
     def __call__(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """x rounded in units of the scale."""
-        scale = self.scale.to(x)
-        return self.rule(x / scale, random) * scale
+        """x rounded in units of the scale, in 32 bits at least."""
+        wide = x if x.dtype == torch.float64 else x.float()
+        scale = self.scale.to(wide)
+        return (self.rule(wide / scale, random) * scale).to(x.dtype)
 
 
 @dataclass(frozen=True, eq=False)
