@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import pytest
@@ -11,7 +12,8 @@ from tests.lm.after.test_lm_linear_layers import Causal
 from torch import Tensor, nn
 
 from isoloss.formats import fake_quantise
-from isoloss.lm import Calibrated, CalibrationWarning, ModelError, quantised
+from isoloss.lm import Calibrated, CalibrationWarning, Degradation, ModelError, quantised
+from isoloss.lm.after.degrading import pooled
 
 CALIBRATED = ["w3@gptq", "w3@gptq_sequential", "w3@awq", "w8@smoothquant"]
 
@@ -101,3 +103,16 @@ def test_a_calibration_of_the_model_before_its_weights_changed_is_refused() -> N
         model.embed.weight[0, 0] += 1
     with pytest.raises(ModelError, match="make another of its tokens"):
         quantised(model, "w3@gptq", seen)
+
+
+def test_errors_of_several_draws_join_their_spread_and_the_paired_error() -> None:
+    draws = [
+        Degradation(loss, 0.3, gap, error, 2 * gap, 0.0)
+        for loss, gap, error in ((3.0, 0.1, 0.01), (3.2, 0.3, 0.02), (3.4, 0.8, 0.04))
+    ]
+    found = pooled(draws)
+    assert found.gap == pytest.approx(0.4)
+    paired, spread = (0.01**2 + 0.02**2 + 0.04**2) / 3, (0.3**2 + 0.1**2 + 0.4**2) / 2
+    assert found.gap_se == pytest.approx(math.sqrt(paired + spread / 3))
+    assert found.kl_se == pytest.approx(math.sqrt(4 * spread / 3))
+    assert pooled(draws[:1]) == draws[0]

@@ -143,6 +143,7 @@ def test_gptq_keeps_predictions_closer() -> None:
     assert 0 < found.kl + 2 * found.kl_se < near.kl
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
     after = quantised(Causal().to(dtype), "w4@gptq", tokens())
@@ -250,6 +251,17 @@ def test_a_model_of_hugging_face_that_cannot_be_read_is_refused(tmp_path: Any) -
         load_hub(tmp_path)
     with pytest.raises(ModelError, match="there is no folder"):
         load_hub(tmp_path / "nothing")
+
+
+# ---- weights that are no numbers
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("post", ["w4", "w:uint4@hqq", "w4+clip", "w:e4m3", "w4~sr"])
+def test_weights_that_are_no_numbers_are_refused(post: str, bad: float) -> None:
+    model = Causal()
+    with torch.no_grad():
+        model.layers[1].up_proj.weight[0, 0] = bad
+    with pytest.raises(ModelError, match=r"layers\.1\.up_proj: cannot round to .* holds NaN or"):
+        quantised(model, post)
 
 
 # ---- weights of 16 bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -90,10 +91,11 @@ def post_key(
     calibration = calibration or Calibration()
     if methods or (calibration.draws > 1 and (rotate or _is_drawn(precision))):
         looked_at = calibration.settings()
-    # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
-    spelled = str(precision).replace("@gptq_sequential", "@gptq")
+    as_trained, spelled = any(not method.layer_by_layer for method in methods), str(precision)
+    if not as_trained:
+        # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
+        spelled = re.sub(r"@gptq_sequential\b", "@gptq", spelled)
     known: dict[str, object] = {"run": run_key, "precision": spelled, "calibration": looked_at}
-    as_trained = any(not method.layer_by_layer for method in methods)
     known |= {"inputs": "as trained"} if as_trained else {}
     return key_of(known | ({"rotated": True} if rotate else {}))
 

@@ -226,6 +226,8 @@ def _by_method(
     method, own = method_of_format(known), weight.dtype
     # Methods reckon in 32 bits at least, and what they give is rounded to the weights' type once.
     weight = weight if own == torch.float64 else weight.float()
+    if not bool(torch.isfinite(weight).all()):
+        raise ModelError(f"{name}: cannot round to '{known}': the array holds NaN or infinity")
     try:
         drawn = {"random": random} if method.draws else {}
         given = method.round(weight, replace(known, method=None), seen, **drawn)
@@ -247,7 +249,7 @@ def _by_method(
             "both must be alike"
         )
     found = _in_type(found, own, known)
-    if bool(torch.isfinite(weight).all()) and not bool(torch.isfinite(found).all()):
+    if not bool(torch.isfinite(found).all()):
         raise ModelError(f"{name}: @{method.name} gave numbers that are not finite")
     if isinstance(given, Scaled) != method.scales:
         raise ModelError(

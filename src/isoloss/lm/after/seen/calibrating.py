@@ -4,7 +4,6 @@ every format and method is answered from it; or one after the other, as rounded 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from isoloss.files import shown_value
 from isoloss.lm.after.degrading import logits_of
+from isoloss.lm.after.seen.fingerprint import weights_hash
 from isoloss.lm.after.seen.matrix import Matrix
 from isoloss.lm.after.seen.meeting import Meeting, in_order
 from isoloss.lm.after.seen.moments import Moments, Seen, Sees
@@ -59,7 +59,7 @@ class Calibrated:
         ModelError
             It has other weights than the one before.
         """
-        weights = _fingerprint(model)
+        weights = weights_hash(model)
         if self._weights not in ("", weights):
             raise ModelError(
                 "the calibration has seen a model of other weights than this one; make another of "
@@ -115,17 +115,6 @@ def seen_in_turn(
     for _, stage in groupby(groups, key=lambda group: id(group[0].weight)):
         alike = _alike(stage, matrices)
         yield from _gathered(alike, matrices, walk.passes(alike[0][0].module), again)
-
-
-def _fingerprint(model: nn.Module) -> str:
-    """What tells the weights of a model from others, by name, type, shape and number."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        if isinstance(tensor, Tensor):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            flat = tensor.detach().cpu().contiguous().flatten()
-            digest.update(flat.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:
