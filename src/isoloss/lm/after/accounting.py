@@ -188,6 +188,9 @@ def _with_routers(matrices: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
         if inside:  # "...experts.3.w1" in a list of modules, "...experts.w1[3]" in a stack
             which = rest.rpartition("[")[2] if "[" in rest else rest.split(".")[1]
             experts.setdefault(beside, set()).add(which)
+        if matrix.expert is not None:  # "mlp.w1[3]", "mlp.pool.w1[3]", whatever the names
+            for up in (-1, -2):
+                experts.setdefault(".".join(matrix.path[:up]), set()).add(f"{matrix.expert}]")
     return tuple(
         replace(matrix, scope=ROUTER) if _chooses(matrix, experts) else matrix
         for matrix in matrices
