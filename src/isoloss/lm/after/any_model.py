@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
+from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs
 from isoloss.lm.after.seen import Calibrated, Matrix
@@ -41,12 +42,11 @@ PARTS = ("w", "a", "kv")
 def quantise_model(
     rounded: nn.Module,
     post: str | Precision,
-    calibration: Calibrated | None = None,
-    draw: int = 0,
-    rotate: bool = False,
+    calibration: Calibrated | None,
+    options: Options,
 ) -> None:
-    """Round the matrices of a model in place as `post` says: "w4/64@gptq", "w4 a8 kv8 w.head:int8";
-    rotate: its residual stream is rotated before.
+    """Round the matrices of a model in place as `post` says: "w4/64@gptq", "w4 a8 kv8
+    w.head:int8".
 
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
@@ -54,8 +54,8 @@ def quantise_model(
     one_by_one = getattr(rounded, "set_experts_implementation", None)
     if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
         one_by_one("eager")
-    if rotate:
-        rotate_stream(rounded, draw)
+    if options.rotate:
+        rotate_stream(rounded, options.draw)
     weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
@@ -63,9 +63,8 @@ def quantise_model(
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
         table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
-    turned = f" rotated {draw}" if rotate else ""
-    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + turned
-    scaled = scaled_weights(rounded, asked.matrices, calibration, before, draw)
+    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + options.aside
+    scaled = scaled_weights(rounded, asked.matrices, calibration, before, options.draw)
     by_weight = {id(matrix.weight): found.scale for matrix, found in scaled.items()}
     scales = {matrix: found.scale for matrix, found in scaled.items()}
     scales |= {m: by_weight[id(m.weight)] for m in weights.again if id(m.weight) in by_weight}
@@ -73,8 +72,8 @@ def quantise_model(
     round_inputs(rounded, {m: _inputs(serve, m) for m in layers}, random, scales)
     if keys := rounding_of(serve, "kv", compiled=False):
         round_keys_and_values(rounded, keys, random)
-    aside = apart_from_matrices(precision) + turned
-    round_weights(rounded, asked.matrices, calibration, aside, draw, scaled)
+    aside = apart_from_matrices(precision) + options.aside
+    round_weights(rounded, asked.matrices, calibration, aside, options.draw, scaled)
 
 
 @dataclass(frozen=True)

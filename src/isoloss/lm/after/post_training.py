@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantise_model
+from isoloss.lm.after.options import Options
 from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
@@ -92,12 +93,12 @@ def quantised(
         seen.belong(model)
     elif calibration is not None:
         seen = Calibrated(calibration)
-    copied = copy.deepcopy(model).requires_grad_(False)
+    options, copied = Options(rotate, draw), copy.deepcopy(model).requires_grad_(False)
     with at_rest(copied):
         if isinstance(copied, Model):
-            _quantise(copied, post, seen, draw, rotate)
+            _quantise(copied, post, seen, options)
         else:
-            quantise_model(copied, post, seen, draw, rotate)
+            quantise_model(copied, post, seen, options)
     return copied
 
 
@@ -120,15 +121,14 @@ def _quantise(
     rounded: Model,
     post: str | Precision,
     calibration: Calibrated | None,
-    draw: int,
-    rotate: bool,
+    options: Options,
 ) -> None:
     trained = rounded.precision
     precision = served(trained, post)
-    check_post(precision, rounded.shape.tied and not rotate)
-    if rotate:
+    check_post(precision, rounded.shape.tied and not options.rotate)
+    if options.rotate:
         _check_rotation(trained, precision)
-        _rotate(rounded, draw)
+        _rotate(rounded, options.draw)
     tied = rounded.shape.tied
     rounded.precision = precision
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
@@ -145,16 +145,15 @@ def _quantise(
         rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
         if tied:  # the head is the embedding, which has just been rounded
             rounded.head.w = None
-    turned = f" rotated {draw}" if rotate else ""
-    before = (f"embedding:{embedding}" if embedding else "") + turned
-    scaled = scaled_weights(rounded, matrices, calibration, before, draw)
+    before = (f"embedding:{embedding}" if embedding else "") + options.aside
+    scaled = scaled_weights(rounded, matrices, calibration, before, options.draw)
     _set_activations(rounded, precision)
     for matrix, found in scaled.items():
         linear: Any = matrix.module
         if linear.a is not None:
             linear.a = scaled_rule(linear.a, found.scale)
-    aside = apart_from_matrices(precision) + turned
-    round_weights(rounded, matrices, calibration, aside, draw, scaled)
+    aside = apart_from_matrices(precision) + options.aside
+    round_weights(rounded, matrices, calibration, aside, options.draw, scaled)
 
 
 def _check_rotation(trained: Precision, precision: Precision) -> None:
