@@ -10,6 +10,7 @@ from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.after import (
     Calibrated,
     Calibration,
+    CalibrationWarning,
     Degradation,
     Moments,
     PostMethod,
@@ -53,11 +54,11 @@ from isoloss.lm.training import (
 
 # fmt: off
 __all__ = [
-    "Calibrated", "Calibration", "Checkpoint", "CheckpointError", "Corpus", "Degradation",
-    "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model", "ModelError",
-    "Moments", "PostMethod", "Predictions", "Recipe", "Scaled", "Text", "TextError", "TextWarning",
-    "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen",
-    "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run", "quantise",
-    "quantised", "register_method", "register_rule", "train", "train_one", "windows",
+    "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint", "CheckpointError", "Corpus",
+    "Degradation", "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model",
+    "ModelError", "Moments", "PostMethod", "Predictions", "Recipe", "Scaled", "Text", "TextError",
+    "TextWarning", "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise",
+    "foreseen", "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run",
+    "quantise", "quantised", "register_method", "register_rule", "train", "train_one", "windows",
 ]
 # fmt: on

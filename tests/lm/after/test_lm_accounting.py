@@ -177,6 +177,15 @@ def test_a_router_is_rounded_where_it_is_named_alone() -> None:
     assert after.layer.experts.up_proj.equal(before.layer.experts.up_proj)
 
 
+def test_a_router_beside_a_stack_of_any_name_is_one() -> None:
+    layer = Mixture(False)
+    layer.pool = layer.experts
+    del layer.experts
+    layer.forward = lambda x: x + layer.pool(x, layer.gate(x).argmax(-1))
+    found = weights_of_model(causal(layer))
+    assert [m.scope for m in found.matrices if m.name == "layer.gate"] == ["router"]
+
+
 def test_a_weight_with_inputs_first_is_rounded_along_them() -> None:
     before = causal(Turned)
     after = quantised(before, "w3")

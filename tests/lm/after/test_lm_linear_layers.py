@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, fake_quantise
-from isoloss.lm import ModelError, degradation, quantised
+from isoloss.formats import Format, RoundedTwice, fake_quantise
+from isoloss.lm import ModelError, PostMethod, degradation, quantised, register_method
 from isoloss.lm.after.hub import Windows, load_hub, windows
 from isoloss.lm.after.methods.gptq import gptq
+from isoloss.lm.after.post_method import METHODS
 
 WIDTH, VOCAB = 16, 40
 
@@ -142,6 +143,7 @@ def test_gptq_keeps_predictions_closer() -> None:
     assert 0 < found.kl + 2 * found.kl_se < near.kl
 
 
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
     after = quantised(Causal().to(dtype), "w4@gptq", tokens())
@@ -249,3 +251,48 @@ def test_a_model_of_hugging_face_that_cannot_be_read_is_refused(tmp_path: Any) -
         load_hub(tmp_path)
     with pytest.raises(ModelError, match="there is no folder"):
         load_hub(tmp_path / "nothing")
+
+
+# ---- weights that are no numbers
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("post", ["w4", "w:uint4@hqq", "w4+clip", "w:e4m3", "w4~sr"])
+def test_weights_that_are_no_numbers_are_refused(post: str, bad: float) -> None:
+    model = Causal()
+    with torch.no_grad():
+        model.layers[1].up_proj.weight[0, 0] = bad
+    with pytest.raises(ModelError, match=r"layers\.1\.up_proj: cannot round to .* holds NaN or"):
+        quantised(model, post)
+
+
+# ---- weights of 16 bits
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "post", ["w4", "w:uint3/8@hqq", "w4+clip", "w4+had", "w3/8@gptq", "w3@awq", "w8@smoothquant"]
+)
+def test_weights_of_16_bits_are_rounded_in_32_and_cast_once(post: str, dtype: torch.dtype) -> None:
+    small = Causal().to(dtype)
+    with torch.no_grad():  # so that inputs of calibration are the same
+        wide = Causal().to(dtype).float()
+    name = "layers.0.q_proj.weight" if "@" in post and "hqq" not in post else "layers.2.up_proj"
+    name = name.removesuffix(".weight")
+    now, then = (quantised(each, post, tokens()) for each in (small, wide))
+    found, expected = now.get_submodule(name).weight, then.get_submodule(name).weight
+    assert found.dtype == dtype
+    assert found.equal(expected.to(dtype))
+    assert not found.equal(small.get_submodule(name).weight)
+
+
+def test_weights_of_16_bits_are_said_to_be_rounded_twice() -> None:
+    with pytest.warns(RoundedTwice, match="no numbers of bfloat16, so weights are rounded twice"):
+        quantised(Causal().bfloat16(), "w4")
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
+def test_a_weight_that_leaves_the_range_of_its_type_is_refused() -> None:
+    register_method(PostMethod("huge", lambda weight, known, seen: 1e9 * weight))
+    try:
+        with pytest.raises(ModelError, match=r"q_proj: @huge gave numbers that are not finite"):
+            quantised(Causal().half(), "w4@huge")
+    finally:
+        METHODS.remove("huge")

@@ -261,6 +261,11 @@ def test_a_key_holds_what_determines_the_row() -> None:
         post_key("a", "fp -> w3@gptq"),
         post_key("a", "fp -> w3@gptq", Calibration(64)),
         post_key("a", "fp -> w3@gptq", Calibration(seed=5)),
+        post_key("a", "fp -> w3@gptq_sequential"),
+        post_key("a", "fp -> w3@gptq_sequential w.fc2:int3@gptq"),
+        post_key("a", "fp -> w3@gptq w.fc2:int3@gptq_sequential"),
+        post_key("a", "fp -> w3@gptq w.fc2:int3@gptq"),
+        post_key("a", "fp -> w3@gptq", rotate=True),
     ]
     assert len(set(keys)) == len(keys)
     assert (

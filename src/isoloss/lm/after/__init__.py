@@ -23,12 +23,13 @@ from isoloss.lm.after.post_method import (
 from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
 from isoloss.lm.after.post_training import quantised
 from isoloss.lm.after.quantising import quantise
-from isoloss.lm.after.seen import Calibrated, Moments
+from isoloss.lm.after.seen import Calibrated, CalibrationWarning, Moments
 
 # fmt: off
 __all__ = [
-    "Calibrated", "Calibration", "Degradation", "Moments", "PostMethod", "Predictions", "Scaled",
-    "Windows", "calibrated_methods", "degradation", "know_methods", "load_hub", "own_methods",
-    "post_key", "post_precision", "post_run", "quantise", "quantised", "register_method", "windows",
+    "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Moments", "PostMethod",
+    "Predictions", "Scaled", "Windows", "calibrated_methods", "degradation", "know_methods",
+    "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise", "quantised",
+    "register_method", "windows",
 ]
 # fmt: on

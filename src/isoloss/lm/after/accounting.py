@@ -2,7 +2,7 @@
 of another kind, and which nobody can round as they stand.
 
 Linear layers are known by themselves. Whatever else has two axes or more is judged by what tokens
-meet when they pass the model (products.py), so that a family that nobody named is rounded or
+meet when they pass the model (looking.py), so that a family that nobody named is rounded or
 refused, and never left in silence.
 """
 
@@ -15,16 +15,13 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.seen import Matrix, Product, Products
-from isoloss.lm.arguments import vocabulary
+from isoloss.lm.after.looking import look_at
+from isoloss.lm.after.seen import Matrix
 from isoloss.lm.shape import ModelError
 
 #: The scope of matrices that choose experts; like the ends, they are rounded where a scope names
 #: them alone.
 ROUTER = "router"
-#: Tokens with which a model is looked at where none are given.
-_LOOKED_AT = 16
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,15 @@ class Weights:
         Names of what has two axes and is in no product: biases of experts, decays.
     beyond
         Names of weights that cannot be rounded as they stand, with the reason.
+    again
+        Further linear layers that hold the weight of a matrix, which is one all the same.
     """
 
     matrices: tuple[Matrix, ...]
     tables: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
     beyond: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    again: tuple[Matrix, ...] = ()
 
 
 @torch.no_grad()
@@ -56,7 +56,8 @@ def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
     Parameters
     ----------
     model
-        Any module; where it has more than linear layers and embeddings, tokens pass it once.
+        Any module; tokens pass it once, which it has to take where it has more than linear layers
+        and embeddings.
     tokens
         Which, (rows, context); some of its vocabulary unless given.
 
@@ -65,30 +66,85 @@ def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
     ModelError
         It has no matrix besides its head, or has to be looked at and cannot be run on tokens.
     """
-    ends = {id(end): name for name, end in ends_of(model).items()}
+    kinds = _kinds_of(model)
+    tables = {id(weight) for _, weight in kinds.tables.values()}
+    looked_up = {n for n, (_, weight) in kinds.linear.items() if id(weight) in tables}
+    watched = {n: held for n, held in kinds.linear.items() if n not in looked_up}
+    look = look_at(model, watched, kinds.others, tokens)
     found: dict[str, list[Matrix]] = {}
-    tables, others = [], {}
+    for name, (module, weight) in kinds.linear.items():
+        path = name.removesuffix("weight").removesuffix(".")
+        scope = kinds.scope_of(path, module)
+        if name in looked_up and scope != "head":
+            look.beyond[name] = "it is looked up as an embedding too"
+        if name not in look.beyond:
+            found[name] = [Matrix(path, scope, module, weight, held=name in look.elsewhere)]
+    for name, axis in look.matrices.items():
+        found[name] = list(_stacked(name, *kinds.others[name], axis))
+    order = [name for name, _ in model.named_parameters(remove_duplicate=False) if name in found]
+    matrices = tuple(matrix for name in order for matrix in found[name])
+    if all(matrix.scope == "head" for matrix in matrices) and not look.beyond:
+        raise ModelError(f"a {type(model).__name__} has no matrix to quantise besides its head")
+    again = tuple(
+        Matrix(path, kinds.scope_of(path, module), module, weight, held=found[name][0].held)
+        for path, (name, module, weight) in kinds.again.items()
+        if name in found
+    )
+    return Weights(
+        _with_routers(matrices),
+        tuple(kinds.tables),
+        look.apart,
+        MappingProxyType(look.beyond),
+        again,
+    )
+
+
+@dataclass
+class _Kinds:
+    """The weights of a model by what their modules say: name, and module and tensor.
+
+    Attributes
+    ----------
+    linear
+        Of linear layers.
+    tables
+        Of embeddings.
+    others
+        Of anything else.
+    again
+        Further modules that hold a weight of linear layers, by path: with its first name.
+    head
+        The module that gives logits.
+    """
+
+    linear: dict[str, tuple[nn.Module, Tensor]]
+    tables: dict[str, tuple[nn.Module, Tensor]]
+    others: dict[str, tuple[nn.Module, Tensor]]
+    again: dict[str, tuple[str, nn.Module, Tensor]]
+    head: nn.Module | None
+
+    def scope_of(self, path: str, module: nn.Module) -> str:
+        """The name by which a precision speaks of a layer."""
+        return "head" if module is self.head else path.rpartition(".")[2].lower()
+
+
+def _kinds_of(model: nn.Module) -> _Kinds:
+    ends = ends_of(model)
+    kinds = _Kinds({}, {}, {}, {}, ends.get("head"))
+    first: dict[int, str] = {}
     for path, module in model.named_modules():
         for own, weight in _own(module):
             name = f"{path}.{own}" if path else own
-            if _is_linear(module) and own == "weight":
-                last = path.rpartition(".")[2].lower()
-                scope = "head" if ends.get(id(module)) == "head" else last
-                found[name] = [Matrix(path, scope, module, weight)]
-            elif isinstance(module, nn.Embedding) or ends.get(id(module)) == "embedding":
-                tables.append(name)
+            if isinstance(module, nn.Embedding) or id(module) == id(ends.get("embedding")):
+                kinds.tables[name] = module, weight
+            elif id(weight) in first:
+                if _is_linear(module):
+                    kinds.again[path] = first[id(weight)], module, weight
             else:
-                others[name] = (module, weight)
-    looked = _looked_at(model, others, tokens) if others else _Look()
-    for name, products in looked.matrices.items():
-        found[name] = list(_stacked(name, *others[name], products))
-    order = [name for name, _ in model.named_parameters(remove_duplicate=False) if name in found]
-    matrices = tuple(matrix for name in order for matrix in found[name])
-    if all(matrix.scope == "head" for matrix in matrices) and not looked.beyond:
-        raise ModelError(f"a {type(model).__name__} has no matrix to quantise besides its head")
-    return Weights(
-        _with_routers(matrices), tuple(tables), looked.apart, MappingProxyType(looked.beyond)
-    )
+                first[id(weight)] = name
+                linear = _is_linear(module) and own == "weight"
+                (kinds.linear if linear else kinds.others)[name] = module, weight
+    return kinds
 
 
 def ends_of(model: nn.Module) -> dict[str, nn.Module]:
@@ -98,15 +154,6 @@ def ends_of(model: nn.Module) -> dict[str, nn.Module]:
     named = {"embedding": "get_input_embeddings", "head": "get_output_embeddings"}
     found = {end: getattr(model, ask, lambda: None)() for end, ask in named.items()}
     return {end: module for end, module in found.items() if isinstance(module, nn.Module)}
-
-
-@dataclass
-class _Look:
-    """What tokens met: matrices with the axis of their inputs, and the rest."""
-
-    matrices: dict[str, int] = field(default_factory=dict)
-    apart: tuple[str, ...] = ()
-    beyond: dict[str, str] = field(default_factory=dict)
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -120,60 +167,15 @@ def _is_linear(module: nn.Module) -> bool:
     return type(module) is nn.Linear and module.weight.is_floating_point()
 
 
-def _looked_at(
-    model: nn.Module, others: Mapping[str, tuple[nn.Module, Tensor]], tokens: Tensor | None
-) -> _Look:
-    axes: dict[str, int] = {}
-
-    def met(product: Product) -> None:
-        axes[product.name] = product.axis
-
-    watch = Products({name: tensor for name, (_, tensor) in others.items()}, met)
-    try:
-        with watch:
-            logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"'{next(iter(others))}' is no linear layer, and a {type(model).__name__} cannot be "
-            f"run on tokens to see what it is ({type(error).__name__}: {reason})"
-        ) from None
-    look = _Look()
-    for name, (module, tensor) in others.items():
-        parameter = isinstance(tensor, nn.Parameter)
-        if name in watch.computed:
-            look.beyond[name] = "what multiplies activations is computed from it"
-        elif name in axes and not parameter:
-            look.beyond[name] = "it is kept as a buffer"
-        elif name in axes and tensor.dim() > 3:
-            look.beyond[name] = f"it has {tensor.dim()} axes"
-        elif name in axes:
-            look.matrices[name] = axes[name]
-        elif name in watch.convolved:
-            look.beyond[name] = "it is the kernel of a convolution"
-        elif name in watch.strange:
-            look.beyond[name] = f"{watch.strange[name]} takes it, which is no product known here"
-        elif parameter and name not in watch.apart:
-            look.beyond[name] = f"no token of a text passes this {type(module).__name__}"
-        elif parameter:
-            look.apart = (*look.apart, name)
-    return look
-
-
-def _some_tokens(model: nn.Module) -> Tensor:
-    known = vocabulary(model)
-    return (torch.arange(_LOOKED_AT) % (known or _LOOKED_AT))[None]
-
-
 def _stacked(name: str, module: nn.Module, weight: Tensor, axis: int) -> Iterator[Matrix]:
     """The matrices in a parameter: itself, or the experts of a stack."""
     place, turned = name.removesuffix(".weight"), axis == -2
     scope = place.rpartition(".")[2].lower()
     if weight.dim() == 2:
-        yield Matrix(place, scope, module, weight, turned=turned)
+        yield Matrix(place, scope, module, weight, turned=turned, held=True)
         return
     for k in range(len(weight)):
-        yield Matrix(f"{place}[{k}]", scope, module, weight, k, turned)
+        yield Matrix(f"{place}[{k}]", scope, module, weight, k, turned, held=True)
 
 
 def _with_routers(matrices: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
@@ -186,6 +188,9 @@ def _with_routers(matrices: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
         if inside:  # "...experts.3.w1" in a list of modules, "...experts.w1[3]" in a stack
             which = rest.rpartition("[")[2] if "[" in rest else rest.split(".")[1]
             experts.setdefault(beside, set()).add(which)
+        if matrix.expert is not None:  # "mlp.w1[3]", "mlp.pool.w1[3]", whatever the names
+            for up in (-1, -2):
+                experts.setdefault(".".join(matrix.path[:up]), set()).add(f"{matrix.expert}]")
     return tuple(
         replace(matrix, scope=ROUTER) if _chooses(matrix, experts) else matrix
         for matrix in matrices

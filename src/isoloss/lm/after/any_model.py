@@ -8,10 +8,9 @@ the table that tokens look up.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
+from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs
 from isoloss.lm.after.seen import Calibrated, Matrix
@@ -36,28 +36,26 @@ from isoloss.lm.after.serving_weights import (
 from isoloss.lm.rounding import ENDS, rounding_of
 from isoloss.lm.shape import ModelError
 
-AnyModel = TypeVar("AnyModel", bound=nn.Module)
 PARTS = ("w", "a", "kv")
 
 
-def quantised_model(
-    model: AnyModel,
+def quantise_model(
+    rounded: nn.Module,
     post: str | Precision,
-    calibration: Calibrated | None = None,
-    draw: int = 0,
-    rotate: bool = False,
-) -> AnyModel:
-    """A copy of the model whose matrices are rounded as `post` says: "w4/64@gptq", "w4 a8 kv8
-    w.head:int8"; rotate: its residual stream is rotated before.
+    calibration: Calibrated | None,
+    options: Options,
+) -> None:
+    """Round the matrices of a model in place as `post` says: "w4/64@gptq", "w4 a8 kv8
+    w.head:int8".
 
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
-    precision, rounded = served(Precision("fp"), post), copy.deepcopy(model).requires_grad_(False)
+    precision = served(Precision("fp"), post)
     one_by_one = getattr(rounded, "set_experts_implementation", None)
     if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
         one_by_one("eager")
-    if rotate:
-        rotate_stream(rounded, draw)
+    if options.rotate:
+        rotate_stream(rounded, options.draw)
     weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
@@ -65,16 +63,17 @@ def quantised_model(
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
         table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
-    turned = f" rotated {draw}" if rotate else ""
-    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + turned
-    scaled = scaled_weights(rounded, asked.matrices, calibration, before, draw)
+    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + options.aside
+    scaled = scaled_weights(rounded, asked.matrices, calibration, before, options.draw)
+    by_weight = {id(matrix.weight): found.scale for matrix, found in scaled.items()}
     scales = {matrix: found.scale for matrix, found in scaled.items()}
-    round_inputs({m: _inputs(serve, m) for m in weights.matrices}, random, scales)
+    scales |= {m: by_weight[id(m.weight)] for m in weights.again if id(m.weight) in by_weight}
+    layers = (*weights.matrices, *weights.again)
+    round_inputs(rounded, {m: _inputs(serve, m) for m in layers}, random, scales)
     if keys := rounding_of(serve, "kv", compiled=False):
         round_keys_and_values(rounded, keys, random)
-    aside = apart_from_matrices(precision) + turned
-    round_weights(rounded, asked.matrices, calibration, aside, draw, scaled)
-    return rounded
+    aside = apart_from_matrices(precision) + options.aside
+    round_weights(rounded, asked.matrices, calibration, aside, options.draw, scaled)
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,8 @@ def asked_of(
     """
     _check(precision, weights, model, untied)
     formats = {matrix: _format(precision, matrix) for matrix in weights.matrices}
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    _check_shared(precision, weights, formats)
+    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers())
     left = 0
     for name, reason in weights.beyond.items():
         left += tensors[name].numel()
@@ -155,8 +155,9 @@ def _check(precision: Precision, weights: Weights, model: nn.Module, untied: boo
     if not precision.serve:
         raise ModelError("nothing is named to quantise; name parts such as 'w4' or 'w4 a8'")
     kind, ends = type(model).__name__, ends_of(model)
-    own = dict.fromkeys(matrix.scope for matrix in weights.matrices)
-    on_the_way = {each.lower() for matrix in weights.matrices for each in matrix.path}
+    layers = (*weights.matrices, *weights.again)
+    own = dict.fromkeys(matrix.scope for matrix in layers)
+    on_the_way = {each.lower() for matrix in layers for each in matrix.path}
     on_the_way |= {each.lower() for name in weights.beyond for each in name.split(".")}
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
@@ -176,6 +177,21 @@ def _check(precision: Precision, weights: Weights, model: nn.Module, untied: boo
             "the head of this model is its embedding, which is looked up: set w.head and "
             f"w.embedding alike, not '{precision}'"
         )
+
+
+def _check_shared(
+    precision: Precision, weights: Weights, formats: Mapping[Matrix, Format | None]
+) -> None:
+    """Raise ModelError where a weight that several layers hold is to be rounded in several ways."""
+    serve, first = plain(precision), {id(matrix.weight): matrix for matrix in weights.matrices}
+    for again in weights.again:
+        matrix = first[id(again.weight)]
+        alike = formats[matrix] == _format(precision, again)
+        if not alike or _inputs(serve, matrix) != _inputs(serve, again):
+            raise ModelError(
+                f"'{matrix.name}' and '{again.name}' have one weight, which '{precision}' rounds "
+                "in two ways; name both alike"
+            )
 
 
 def _weight(module: nn.Module) -> Tensor | None:

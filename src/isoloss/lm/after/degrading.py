@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isoloss.lm.after.resting import at_rest
 from isoloss.lm.arguments import check_kind, check_module, check_tokens, token_table, vocabulary
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
@@ -54,8 +55,14 @@ class Degradation:
 def pooled(draws: Iterable[Degradation]) -> Degradation:
     """The mean of one model quantised several times on other draws of calibration.
 
-    The square of an error is that of the validation tokens, which all draws share, and the variance
-    of the mean over draws. One draw is as it is.
+    With g_k the gap of draw k = 1..K, e_k its standard error over sequences (paired: both models
+    see the same tokens) and s the standard deviation of the g_k,
+
+        gap = mean g_k,    gap_se^2 = mean e_k^2 + s^2 / K,    s^2 = sum (g_k - gap)^2 / (K - 1),
+
+    and likewise loss and divergence. All draws share the validation tokens, so that more draws do
+    not lower the first term; it is an upper bound, reached where sequences differ alike in all
+    draws. One draw is as it is, without a spread.
     """
     each = np.array([astuple(found) for found in draws])
     means, errors = each[:, ::2].mean(0), each[:, 1::2]
@@ -172,7 +179,7 @@ def _log_p(model: nn.Module, inputs: Tensor, recipe: Recipe | None) -> Tensor:
     """Log probabilities (rows, vocabulary, context); for models of ours by the operations of
     `evaluate`.
     """
-    with products_in(recipe or Recipe(), next(model.parameters()).device):
+    with products_in(recipe or Recipe(), next(model.parameters()).device), at_rest(model):
         logits = logits_of(model, inputs)
         if isinstance(model, Model):
             return functional.log_softmax(logits.transpose(1, 2), 1)
@@ -184,6 +191,11 @@ def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
     """Logits (rows, tokens, vocabulary) of a model of ours or of Hugging Face, for inputs (rows,
     tokens).
     """
+    if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        raise ModelError(
+            f"a {type(model).__name__} is an encoder with a decoder, and only decoders are run; "
+            "its weights can be rounded by methods without calibration, such as 'w4'"
+        )
     inputs = inputs.to(next(model.parameters()).device)
     out: Any = model(inputs, use_cache=False) if hasattr(model, "config") else model(inputs)
     logits: Tensor = out.logits if hasattr(out, "logits") else out

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from isoloss.lm.after.seen import weights_hash
 from isoloss.lm.data import Corpus, Tokens, documents
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training import key_of
@@ -159,7 +160,7 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
         eval_set=f"{text.name}, windows of {text.context}",
         family=str(getattr(getattr(model, "config", None), "model_type", type(model).__name__)),
         source=name,
-        key=key_of({"model": name, "params": params, "tokens": text.settings()}),
+        key=key_of({"model": name, "weights": weights_hash(model), "tokens": text.settings()}),
     )
 
 

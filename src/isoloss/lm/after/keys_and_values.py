@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -36,17 +37,36 @@ def round_keys_and_values(
             "'isoloss[hub]'"
         ) from None
     writes = _Written(rule, random, DynamicCache)
-    model.register_forward_pre_hook(writes, with_kwargs=True)
     tokens = torch.zeros(1, 2, dtype=torch.long)
+    hooks = writes.attach(model)
+    reason = ""
     try:
         logits_of(model, tokens)
     except Exception as error:
-        writes.reason = " ".join(str(error).split())[:100]
-    if not writes.count:
-        why = f" ({writes.reason})" if writes.reason else ""
+        reason = f" ({' '.join(str(error).split())[:100]})"
+    finally:
+        for hook in hooks:
+            hook.remove()
+    _check_layers(model, writes.layers, reason)
+    writes.layers = set()
+    writes.attach(model)
+
+
+def _check_layers(model: nn.Module, written: set[int], reason: str) -> None:
+    """Raise ModelError unless every layer of a model wrote keys and values."""
+    kind = type(model).__name__
+    if not written:
         raise ModelError(
-            f"a {type(model).__name__} keeps no keys and values in a cache, so 'kv' would round "
-            f"nothing{why}; leave it out"
+            f"a {kind} keeps no keys and values in a cache, so 'kv' would round nothing{reason}; "
+            "leave it out"
+        )
+    settings: Any = getattr(model, "config", None)
+    layers = getattr(settings, "num_hidden_layers", None) or len(written)
+    if missing := sorted(set(range(layers)) - written):
+        raise ModelError(
+            f"{len(missing)} of {layers} layers of a {kind} keep no keys and values of their own "
+            f"in a cache, such as layer {missing[0]}, so 'kv' would round a part of them{reason}; "
+            "leave it out"
         )
 
 
@@ -55,23 +75,56 @@ class _Written:
 
     def __init__(self, rule: Any, random: torch.Generator, cache: Callable[[], Any]) -> None:
         self.rule, self.random, self.cache = rule, random, cache
-        self.count, self.reason = 0, ""
+        self.layers: set[int] = set()
+        self._own: list[Any] = []
 
-    def __call__(
+    def attach(self, model: nn.Module) -> list[Any]:
+        """Watch a model, and the one inside that has no head, from now on; gives what to remove to
+        end that.
+        """
+        hooks: list[Any] = []
+        for each in dict.fromkeys((model, getattr(model, "base_model", model))):
+            hooks.append(each.register_forward_pre_hook(self.begin, with_kwargs=True))
+            hooks.append(each.register_forward_hook(self.end, with_kwargs=True, always_call=True))
+        return hooks
+
+    def begin(
         self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Put a cache where none was given, and have its entries rounded."""
         given = next((name for name in _NAMES if kwargs.get(name) is not None), None)
         takes = inspect.signature(model.forward).parameters
         name = given or next((name for name in _NAMES if name in takes), _NAMES[-1])
         cache = self.cache() if given is None else kwargs[name]
         if not hasattr(cache, "isoloss_rounded"):
-            cache.update, cache.isoloss_rounded = self._rounding(cache.update), True
+            cache.update, cache.isoloss_rounded = _Update(cache, self), True
+        hidden = given is None and kwargs.get("use_cache") is False
+        self._own.append(cache if hidden else None)
         return args, {**kwargs, name: cache, "use_cache": True}
 
-    def _rounding(self, update: Callable[..., Any]) -> Callable[..., Any]:
-        def rounded(keys: Tensor, values: Tensor, *args: Any, **kwargs: Any) -> Any:
-            self.count += 1
-            keys, values = (self.rule(x.contiguous(), self.random) for x in (keys, values))
-            return update(keys, values, *args, **kwargs)
+    def end(self, model: nn.Module, args: object, kwargs: object, out: Any) -> Any:
+        """Take a cache that the caller did not want out of what the model gives: it would be handed
+        in again beside tokens that it holds.
+        """
+        cache = self._own.pop()
+        if cache is None:
+            return out
+        if isinstance(out, tuple):
+            return tuple(each for each in out if each is not cache)
+        if not is_dataclass(out) or isinstance(out, type):
+            return out
+        found = {field.name: getattr(out, field.name) for field in fields(out)}
+        return replace(out, **{name: None for name, each in found.items() if each is cache})
 
-        return rounded
+
+class _Update:
+    """Rounds what is written to a cache; a class, so that a copy of the cache has its own."""
+
+    def __init__(self, cache: Any, writes: _Written) -> None:
+        self.cache, self.writes = cache, writes
+
+    def __call__(self, keys: Tensor, values: Tensor, layer_idx: int, *args: Any, **kw: Any) -> Any:
+        rule, random = self.writes.rule, self.writes.random
+        self.writes.layers.add(layer_idx)
+        keys, values = (rule(x.contiguous(), random) for x in (keys, values))
+        return type(self.cache).update(self.cache, keys, values, layer_idx, *args, **kw)

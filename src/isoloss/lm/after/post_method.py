@@ -53,7 +53,7 @@ class PostMethod:
         How it is spelled behind the @: lower-case letters, digits and single underscores.
     round
         A function of (weight, known, seen) that returns the rounded matrix. weight: shape (outputs,
-        inputs), on its device and in its dtype; known: the format, its granularity filled in,
+        inputs), on its device, in float32 or float64; known: the format, its granularity filled in,
         without a method; seen: what `sees` says.
     sees
         What of the calibration inputs X, shape (tokens, inputs), it is given: "nothing" (seen is

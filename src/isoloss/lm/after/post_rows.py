@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation, pooled
+from isoloss.lm.after.options import Options
 from isoloss.lm.after.post_method import calibrated_methods, label_of
 from isoloss.lm.after.post_training import check_post, quantised, rounded_share
 from isoloss.lm.after.seen import Calibrated
@@ -87,15 +89,16 @@ def post_key(
     """
     precision, looked_at = Precision.parse(precision), None
     methods = calibrated_methods(precision.serve.values())
-    calibration = calibration or Calibration()
-    if methods or (calibration.draws > 1 and (rotate or _is_drawn(precision))):
+    calibration, options = calibration or Calibration(), Options(rotate)
+    if methods or (calibration.draws > 1 and options.is_drawn(precision)):
         looked_at = calibration.settings()
-    # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
-    spelled = str(precision).replace("@gptq_sequential", "@gptq")
+    as_trained, spelled = any(not method.layer_by_layer for method in methods), str(precision)
+    if not as_trained:
+        # Rows of GPTQ that saw rounded layers, as all did once, keep their keys.
+        spelled = re.sub(r"@gptq_sequential\b", "@gptq", spelled)
     known: dict[str, object] = {"run": run_key, "precision": spelled, "calibration": looked_at}
-    as_trained = any(not method.layer_by_layer for method in methods)
     known |= {"inputs": "as trained"} if as_trained else {}
-    return key_of(known | ({"rotated": True} if rotate else {}))
+    return key_of(known | options.columns)
 
 
 def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
@@ -163,7 +166,8 @@ def post_run(
     check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
     check_kind("corpus", corpus, (Corpus, type(None)), "a Corpus, or None")
     check_kind("before", before, (Predictions, type(None)), "Predictions of the tokens, or None")
-    start, calibration = time.perf_counter(), calibration or Calibration()
+    start, options = time.perf_counter(), Options(rotate)
+    calibration = calibration or Calibration()
     precision = served(Precision.parse(run.precision), post)
     formats = precision.serve.values()
     row = replace(
@@ -171,7 +175,7 @@ def post_run(
         precision=str(precision),
         loss_se=None,
         kernels="simulated",
-        method=label_of(formats, calibration.sequences) + (", rotated" if rotate else ""),
+        method=label_of(formats, calibration.sequences) + options.label,
         parent=run.key,
         key=post_key(run.key or "", precision, calibration, rotate),
     )
@@ -180,9 +184,8 @@ def post_run(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    share = {"rounded_share": rounded_share(model, precision, rotate)}
-    share |= {"rotated": True} if rotate else {}
-    draws = _draws(precision, calibration, corpus or Language(), seen, rotate)
+    share = {"rounded_share": rounded_share(model, precision, rotate)} | options.columns
+    draws = _draws(precision, calibration, corpus or Language(), seen, options)
     found = pooled(
         degradation(
             before or model, quantised(model, post, each, draw=k, rotate=rotate), tokens, recipe
@@ -203,16 +206,12 @@ def _draws(
     calibration: Calibration,
     corpus: Corpus,
     seen: Sequence[Calibrated] | None,
-    rotate: bool,
+    options: Options,
 ) -> Sequence[Calibrated | None]:
     """What each draw is calibrated on; one where nothing of the precision depends on draws."""
     if calibrated_methods(precision.serve.values()):
         return calibration.drawn(corpus) if seen is None else seen
-    return [None] * (calibration.draws if rotate or _is_drawn(precision) else 1)
-
-
-def _is_drawn(precision: Precision) -> bool:
-    return any(known.is_random for known in precision.serve.values())
+    return [None] * (calibration.draws if options.is_drawn(precision) else 1)
 
 
 def _columns(found: Degradation) -> dict[str, float]:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from isoloss.formats import Precision
 from isoloss.lm.after.accounting import weights_of_model
-from isoloss.lm.after.any_model import asked_of, quantised_model
+from isoloss.lm.after.any_model import asked_of, quantise_model
+from isoloss.lm.after.options import Options
+from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.seen import Calibrated, Matrix
@@ -61,7 +63,7 @@ def quantised(
         be smaller than the others.
     calibration
         Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq';
-        `Calibrated(tokens)` keeps what they show for further formats and methods.
+        `Calibrated(tokens)` keeps what they show of this model for further formats and methods.
     draw
         Seeds weights that are rounded at random ('~sr') and rotations, other numbers for each.
     rotate
@@ -77,16 +79,27 @@ def quantised(
     ------
     ModelError
         An argument is of another kind, the model has no such part, the method is unknown or not for
-        it, calibration is missing, or the model cannot be rotated.
+        it, calibration is missing or of another model, or the model cannot be rotated.
+
+    Warns
+    -----
+    CalibrationWarning
+        Calibration tokens reached not all matrices that are calibrated.
     """
     check_module("model", model)
-    if calibration is None or isinstance(calibration, Calibrated):
+    seen = None
+    if isinstance(calibration, Calibrated):
         seen = calibration
-    else:
+        seen.belong(model)
+    elif calibration is not None:
         seen = Calibrated(calibration)
-    if isinstance(model, Model):
-        return cast(AnyModel, _quantised(model, post, seen, draw, rotate))
-    return quantised_model(model, post, seen, draw, rotate)
+    options, copied = Options(rotate, draw), copy.deepcopy(model).requires_grad_(False)
+    with at_rest(copied):
+        if isinstance(copied, Model):
+            _quantise(copied, post, seen, options)
+        else:
+            quantise_model(copied, post, seen, options)
+    return copied
 
 
 def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) -> float:
@@ -104,19 +117,18 @@ def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) 
     return sum(sizes[name] for name in rounded) / sum(sizes.values())
 
 
-def _quantised(
-    model: Model,
+def _quantise(
+    rounded: Model,
     post: str | Precision,
     calibration: Calibrated | None,
-    draw: int,
-    rotate: bool,
-) -> Model:
-    precision = served(model.precision, post)
-    check_post(precision, model.shape.tied and not rotate)
-    rounded = copy.deepcopy(model).requires_grad_(False)
-    if rotate:
-        _check_rotation(model.precision, precision)
-        _rotate(rounded, draw)
+    options: Options,
+) -> None:
+    trained = rounded.precision
+    precision = served(trained, post)
+    check_post(precision, rounded.shape.tied and not options.rotate)
+    if options.rotate:
+        _check_rotation(trained, precision)
+        _rotate(rounded, options.draw)
     tied = rounded.shape.tied
     rounded.precision = precision
     rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
@@ -133,17 +145,15 @@ def _quantised(
         rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
         if tied:  # the head is the embedding, which has just been rounded
             rounded.head.w = None
-    turned = f" rotated {draw}" if rotate else ""
-    before = (f"embedding:{embedding}" if embedding else "") + turned
-    scaled = scaled_weights(rounded, matrices, calibration, before, draw)
+    before = (f"embedding:{embedding}" if embedding else "") + options.aside
+    scaled = scaled_weights(rounded, matrices, calibration, before, options.draw)
     _set_activations(rounded, precision)
     for matrix, found in scaled.items():
         linear: Any = matrix.module
         if linear.a is not None:
             linear.a = scaled_rule(linear.a, found.scale)
-    aside = apart_from_matrices(precision) + turned
-    round_weights(rounded, matrices, calibration, aside, draw, scaled)
-    return rounded
+    aside = apart_from_matrices(precision) + options.aside
+    round_weights(rounded, matrices, calibration, aside, options.draw, scaled)
 
 
 def _check_rotation(trained: Precision, precision: Precision) -> None:

@@ -5,6 +5,7 @@ Of any model: which its matrices are, accounting.py or the model itself says.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,14 +13,14 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format, Precision, RoundedTwice
 from isoloss.lm.after.post_method import (
     METHODS,
     Scaled,
     calibrated_methods,
     method_of_format,
 )
-from isoloss.lm.after.seen import Calibrated, Matrix, Seen, seen_in_turn
+from isoloss.lm.after.seen import Calibrated, Matrix, Seen, reached, seen_in_turn
 from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 
@@ -118,7 +119,7 @@ def round_weights(
     # Taken before any weight is rounded, and written only then.
     new: dict[Matrix, Tensor | Scaled] = {**scaled}
     if calibration is not None and at_once:
-        for group, seen in calibration.seen(model, at_once, aside):
+        for group, seen in reached(calibration.seen(model, at_once, aside)):
             new |= _rounded(group, matrices, seen, random)
     for matrix in left:
         if matrix not in sees:
@@ -127,7 +128,7 @@ def round_weights(
         matrix.write(found.weight if isinstance(found, Scaled) else found)
     # Each is written before the inputs of the next are taken.
     if calibration is not None and in_turn:
-        for group, seen in seen_in_turn(model, in_turn, calibration.tokens):
+        for group, seen in reached(seen_in_turn(model, in_turn, calibration.tokens)):
             for matrix, found in _rounded(group, matrices, seen, random).items():
                 matrix.write(found.weight if isinstance(found, Scaled) else found)
 
@@ -150,7 +151,7 @@ def scaled_weights(
     found: dict[Matrix, Tensor | Scaled] = {}
     sees = {m: method.sees for m, method in scaling.items() if method.calibrated}
     if calibration is not None and sees:
-        for group, seen in calibration.seen(model, sees, aside):
+        for group, seen in reached(calibration.seen(model, sees, aside)):
             found |= _rounded(group, matrices, seen, random)
     for matrix in scaling:
         if matrix not in sees:
@@ -222,7 +223,11 @@ def _by_method(
     random: torch.Generator | None,
 ) -> Tensor | Scaled:
     check_ragged(weight.shape[-1], known, name)
-    method = method_of_format(known)
+    method, own = method_of_format(known), weight.dtype
+    # Methods reckon in 32 bits at least, and what they give is rounded to the weights' type once.
+    weight = weight if own == torch.float64 else weight.float()
+    if not bool(torch.isfinite(weight).all()):
+        raise ModelError(f"{name}: cannot round to '{known}': the array holds NaN or infinity")
     try:
         drawn = {"random": random} if method.draws else {}
         given = method.round(weight, replace(known, method=None), seen, **drawn)
@@ -243,9 +248,9 @@ def _by_method(
             f"{name}: @{method.name} gave {shape} for a matrix of shape {tuple(weight.shape)}; "
             "both must be alike"
         )
-    if bool(torch.isfinite(weight).all()) and not bool(torch.isfinite(found).all()):
+    found = _in_type(found, own, known)
+    if not bool(torch.isfinite(found).all()):
         raise ModelError(f"{name}: @{method.name} gave numbers that are not finite")
-    found = found.to(weight.dtype)
     if isinstance(given, Scaled) != method.scales:
         raise ModelError(
             f"{name}: @{method.name} gave a {type(given).__name__} and says scales={method.scales}"
@@ -253,6 +258,20 @@ def _by_method(
     if not isinstance(given, Scaled):
         return found
     return Scaled(found, _scale(given.scale, weight, method.name))
+
+
+def _in_type(found: Tensor, own: torch.dtype, known: Format) -> Tensor:
+    """Rounded weights in the type that they had."""
+    cast = found.to(own)
+    is_grid = known.has_grid and known.rounding != "dither"
+    if is_grid and not bool((cast == found).all()):
+        warnings.warn(
+            f"numbers of '{known}' times their scale are no numbers of {str(own)[6:]}, so weights "
+            "are rounded twice; quantise the model in float32 to keep them on the grid",
+            RoundedTwice,
+            stacklevel=2,
+        )
+    return cast
 
 
 def _scale(scale: object, weight: Tensor, name: str) -> Tensor:

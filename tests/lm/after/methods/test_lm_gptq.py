@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isoloss.formats import Format, fake_quantise
-from isoloss.lm import ModelError
+from isoloss.lm import CalibrationWarning, ModelError
 from isoloss.lm.after.methods.gptq import gptq
 from isoloss.lm.after.seen import DAMPING, inverse_factor
 
@@ -178,6 +178,21 @@ def test_the_scale_of_inputs_does_not_matter() -> None:
     known = Format.parse("int3/row")
     assert torch.equal(gptq(w, h, known), gptq(w, h * 2.0**40, known))
     assert torch.equal(gptq(w, h, known), gptq(w, h * 2.0**-40, known))
+
+
+def test_an_input_that_drowns_the_others_is_said_and_spread_by_a_rotation() -> None:
+    w, h = problem(40, 64, seed=2)
+    size = torch.ones(64, dtype=torch.float64)
+    size[7] = 1e6
+    h = h * size * size[:, None]
+    with pytest.warns(CalibrationWarning, match=r"input 7 of 64 is .*e\+0[56] times the median"):
+        found = gptq(w, h, Format.parse("int3/row"))
+    near = fake_quantise(w, "int3/row")
+    assert sum(found[:, i].equal(near[:, i]) for i in range(64)) > 60
+    turned = gptq(w, h, Format.parse("int3/row+had"))  # says nothing
+    assert cost(w, turned, h) < 0.8 * cost(w, fake_quantise(w, "int3/row+had"), h)
+    size[7] = 100  # as those of language models
+    gptq(w, problem(40, 64, seed=2)[1] * size * size[:, None], Format.parse("int3/row"))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

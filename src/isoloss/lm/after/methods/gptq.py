@@ -20,7 +20,8 @@ upper triangular, row i of U is row i of F^-1 over the root of (F^-1)_ii. So
 and as long as errors stay inside a block of columns, the columns behind it can wait and take the
 whole block's errors as one product of matrices. Inputs of calibration may span less than the space:
 1% of the mean diagonal is added to the diagonal of H. Where H is diagonal nothing is fed forward,
-and GPTQ is rounding to nearest.
+and GPTQ is rounding to nearest; likewise next to one input that is thousands of times the others,
+whose mean square would drown theirs, and which is said.
 
 The order is free. The column whose inputs are largest (H_ii) comes first: its error costs most, and
 early columns have most others to make it good; in pretrained models, a few of whose inputs are
@@ -40,6 +41,8 @@ their published code ("act-order", "static groups").
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -48,10 +51,12 @@ from torch import Tensor
 
 from isoloss.formats import Format, frozen, hadamard
 from isoloss.lm.after.post_method import PostMethod
-from isoloss.lm.after.seen import DAMPING, Moments
+from isoloss.lm.after.seen import DAMPING, CalibrationWarning, Moments
 
 #: Columns whose errors are fed forward one by one before the rest takes them together.
 TOGETHER = 128
+#: Damping that is so many times the median of H's diagonal leaves next to no correlations.
+DROWNED = 100.0
 
 Rule = Callable[[Tensor], Tensor]
 
@@ -80,11 +85,29 @@ def gptq(
         return back.to(weight.dtype)
     # Large inputs first: their errors cost most, and most columns are left to make them good.
     order, exact = moments.factor(damping)
+    _say_drowned(moments.hessian.diagonal(), damping)
     factor = exact.to(w.dtype)
     # Columns are rows of the transpose: memory that lies together.
     rounded = torch.empty_like(w.T, memory_format=torch.contiguous_format)
     rounded[order] = _fed_forward(w.T[order], factor, _rules(w, known), order.tolist())
     return rounded.T.contiguous().to(weight.dtype)
+
+
+def _say_drowned(diagonal: Tensor, damping: float) -> None:
+    """Warn where damping by the mean of H leaves most inputs uncorrelated, so that all but their
+    largest are rounded to nearest.
+    """
+    common = float(diagonal[diagonal > 0].median()) if bool((diagonal > 0).any()) else 0.0
+    if common and damping * float(diagonal.mean()) > DROWNED * common:
+        largest = int(diagonal.argmax())
+        times = math.sqrt(float(diagonal[largest]) / common)
+        warnings.warn(
+            f"input {largest} of {len(diagonal)} is {times:.2g} times the median of a matrix's "
+            "inputs, so that @gptq next to rounds its others to nearest; '+had' spreads such "
+            "inputs",
+            CalibrationWarning,
+            stacklevel=2,
+        )
 
 
 def _fed_forward(w: Tensor, factor: Tensor, rules: Sequence[Rule], order: list[int]) -> Tensor:

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isoloss.lm.after.seen import FACTORS
+from isoloss.lm.after.seen import FACTORS, Places, in_parts
 from isoloss.lm.shape import ModelError
 
 _ATEN = torch.ops.aten
@@ -103,8 +103,7 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, named: dict[str, nn.Parameter], width: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._names = {_memory(each): name for name, each in named.items()}
-        self._named, self._width = named, width
+        self._named, self._width = Places(named), width
         self._marks: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.axes: dict[str, int] = {}
         self.tables: set[str] = set()
@@ -144,6 +143,8 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Make what was asked for, and mark it."""
+        if (parts := in_parts(self, func, args, kwargs)) is not NotImplemented:
+            return parts
         given = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
         marks = [self._mark(each) for each in given]
         out = func(*args, **(kwargs or {}))
@@ -164,8 +165,10 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _product(self, args: tuple[Any, ...], factors: tuple[int, int], out: Tensor) -> None:
         x, weight = (args[k] for k in factors)
         for factor, axis in ((x, -1), (weight, -2)):
-            if name := self._name(factor):
-                self.axes[name] = _same_axis(self._named[name], factor, axis)
+            if place := self._named.of(factor):
+                if (inputs := place.axis_of(factor, axis)) is None:
+                    raise ModelError(f"a product sums over a part of one axis of '{place.name}'")
+                self.axes[place.name] = inputs
         name = self._name(weight)
         if name is None:
             return
@@ -218,7 +221,8 @@ class _Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return found
 
     def _name(self, tensor: Tensor) -> str | None:
-        return self._names.get(_memory(tensor))
+        place = self._named.of(tensor)
+        return place and place.name
 
 
 def _gain(module: nn.Module, width: int) -> Tensor | None:
@@ -235,13 +239,3 @@ def _is_a_number(given: list[Tensor], marks: list[Any]) -> bool:
     """Whether what is not marked is one number for each row of the last axis."""
     others = [each for each, mark in zip(given, marks, strict=True) if mark is None]
     return all(not each.dim() or each.shape[-1] == 1 for each in others)
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
-def _same_axis(tensor: Tensor, view: Tensor, axis: int) -> int:
-    step, long = view.stride(axis), view.shape[axis]
-    axes = range(-1, -tensor.dim() - 1, -1)
-    return next((k for k in axes if tensor.stride(k) == step and tensor.shape[k] == long), -1)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from isoloss.files import shown_value
 from isoloss.lm.after.degrading import logits_of
+from isoloss.lm.after.seen.fingerprint import weights_hash
 from isoloss.lm.after.seen.matrix import Matrix
 from isoloss.lm.after.seen.meeting import Meeting, in_order
 from isoloss.lm.after.seen.moments import Moments, Seen, Sees
@@ -34,7 +35,8 @@ class Calibrated:
     """Calibration tokens with what matrices were seen to take of them.
 
     The model that is looked at has its weights as they were trained, whatever rounds its
-    activations; what it shows is kept by the names of its matrices, and serves its copies.
+    activations; what it shows is kept by the names of its matrices, and serves its copies. A model
+    of other weights is refused.
 
     Parameters
     ----------
@@ -47,6 +49,23 @@ class Calibrated:
         #: By what else is rounded, name and kind: the first name of its group, and what was seen.
         self._kept: dict[tuple[str, str, Sees], tuple[str, Seen]] = {}
         self._bytes = 0
+        self._weights = ""
+
+    def belong(self, model: nn.Module) -> None:
+        """Take a model as the one that is looked at.
+
+        Raises
+        ------
+        ModelError
+            It has other weights than the one before.
+        """
+        weights = weights_hash(model)
+        if self._weights not in ("", weights):
+            raise ModelError(
+                "the calibration has seen a model of other weights than this one; make another of "
+                "its tokens: Calibrated(calibration.tokens)"
+            )
+        self._weights = weights
 
     def seen(
         self, model: nn.Module, matrices: Mapping[Matrix, Sees], aside: str = ""
@@ -70,9 +89,9 @@ class Calibrated:
         if not left:
             return
         runs = [partial(logits_of, model, batch) for batch in batches]
-        groups = _alike(in_order(left, runs[0]), matrices)
-        for portion in _portions(groups, matrices, self.tokens.numel()):
-            for group, seen in _gathered(portion, matrices, runs):
+        order, again = in_order(left, runs)
+        for portion in _portions(_alike(order, matrices), matrices, self.tokens.numel()):
+            for group, seen in _gathered(portion, matrices, runs, again):
                 size = _bytes(seen)
                 if self._bytes + size <= KEPT_BYTES:
                     self._bytes += size
@@ -87,15 +106,15 @@ def seen_in_turn(
     asking for the next has the inputs that rounded layers give.
 
     Matrices that share an input come together, and so do the experts of a stack; the model is run
-    once for each such stage, within its list of blocks only the block. Raises ModelError as
-    `Calibrated.seen`.
+    once for each such stage, within its list of blocks only the block, unless weights are shared
+    along it. Raises ModelError as `Calibrated.seen`.
     """
     batches = batches_of(model, tokens)
-    walk = Walk(model, [matrix.module for matrix in matrices], batches)
-    groups = in_order(matrices, partial(logits_of, model, batches[0]))
+    groups, again = in_order(matrices, [partial(logits_of, model, batch) for batch in batches])
+    walk = Walk(model, [] if again else [matrix.module for matrix in matrices], batches)
     for _, stage in groupby(groups, key=lambda group: id(group[0].weight)):
         alike = _alike(stage, matrices)
-        yield from _gathered(alike, matrices, walk.passes(alike[0][0].module))
+        yield from _gathered(alike, matrices, walk.passes(alike[0][0].module), again)
 
 
 def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:
@@ -118,11 +137,16 @@ def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:
 
 @torch.no_grad()
 def _gathered(
-    groups: Iterable[Group], sees: Mapping[Matrix, Sees], runs: Iterable[Callable[[], Any]]
+    groups: Iterable[Group],
+    sees: Mapping[Matrix, Sees],
+    runs: Iterable[Callable[[], Any]],
+    again: bool,
 ) -> list[tuple[Group, Seen]]:
-    """What the first of each group takes in these runs, which serves the whole group."""
+    """What the first of each group takes in these runs, which serves the whole group; again:
+    whether it may take it several times in a run.
+    """
     sums = {group[0]: _Sum(group[0], sees[group[0]]) for group in groups}
-    meeting = Meeting(sums, lambda matrix, x: sums[matrix].add(x))
+    meeting = Meeting(sums, lambda matrix, x: sums[matrix].add(x), again)
     for run in runs:
         with meeting.watch():
             run()

@@ -27,6 +27,8 @@ class Matrix:
         Which of a stack, None where the parameter is the matrix.
     turned
         Whether the parameter has its inputs before its outputs, as `Conv1D` of GPT-2.
+    held
+        Whether it is multiplied elsewhere than in a linear layer that is its module.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Matrix:
     weight: Tensor
     expert: int | None = None
     turned: bool = False
+    held: bool = False
 
     @property
     def _place(self) -> Tensor:

@@ -26,17 +26,24 @@ class Meeting:
     matrices
         Which; others are not told of.
     met
-        Called with a matrix and its inputs, (..., tokens, inputs). A run ends early where every
-        matrix was met, unless one may be passed by.
+        Called with a matrix and its inputs, (..., tokens, inputs).
+    all_of_it
+        Whether runs go on when every matrix was met, since one may be met again.
     """
 
-    def __init__(self, matrices: Iterable[Matrix], met: Callable[[Matrix, Tensor], None]) -> None:
+    def __init__(
+        self,
+        matrices: Iterable[Matrix],
+        met: Callable[[Matrix, Tensor], None],
+        all_of_it: bool = False,
+    ) -> None:
         self._by_weight: dict[int, list[Matrix]] = {}
         for matrix in matrices:
             self._by_weight.setdefault(id(matrix.weight), []).append(matrix)
         self._named = {str(key): held[0].weight for key, held in self._by_weight.items()}
         self._met = met
         self._wanted = sum(map(len, self._by_weight.values()))
+        self._all_of_it = all_of_it
         self._seen: set[Matrix] = set()
 
     @contextmanager
@@ -56,7 +63,7 @@ class Meeting:
             if x is not None:
                 self._met(matrix, x)
                 self._seen.add(matrix)
-        if len(self._seen) == self._wanted:
+        if len(self._seen) == self._wanted and not self._all_of_it:
             raise Enough
 
 
@@ -74,45 +81,71 @@ def _inputs(matrix: Matrix, product: Product) -> Tensor | None:
     return product.x[matrix.expert]
 
 
-def in_order(matrices: Iterable[Matrix], run: Callable[[], Any]) -> list[list[Matrix]]:
-    """The matrices in the order in which tokens pass them, those that take the same input one after
-    another as one group; experts of a stack come one by one where the first of them is passed.
+def in_order(
+    matrices: Iterable[Matrix], runs: Iterable[Callable[[], Any]]
+) -> tuple[list[list[Matrix]], bool]:
+    """The matrices in the order in which tokens pass them, those that take the same inputs one
+    after another as one group; and whether one is passed several times in a run, as layers of
+    shared weights. Experts of a stack come one by one where the first of them is passed.
+
+    Runs follow one another until all were passed; experts that none passes come last.
 
     Raises
     ------
     ModelError
-        Tokens do not pass one of them, which is none of the experts of a stack.
+        Tokens do not pass one of them, which is no expert.
     """
     wanted = list(matrices)
-    groups: list[list[Matrix]] = []
-    done: set[Matrix] = set()
-    last: list[Tensor] = []
-
-    def met(matrix: Matrix, x: Tensor) -> None:
-        if matrix in done:
-            return
-        if matrix.expert is not None:
-            stack = [each for each in wanted if each.weight is matrix.weight]
-            groups.extend([each] for each in stack)
-            done.update(stack)
-            last.clear()
-            return
-        # The same memory, which is kept: q, k and v of a model that has them apart, gate and up.
-        if last and _is_same(last[0], x):
-            groups[-1].append(matrix)
-        else:
-            groups.append([matrix])
-        done.add(matrix)
-        last[:] = [x]
-
-    with torch.no_grad(), Meeting(wanted, met).watch():
-        run()
-    if missed := [matrix.name for matrix in wanted if matrix not in done]:
+    passed = _Passed(wanted)
+    for run in runs:
+        with torch.no_grad(), Meeting(passed.left(), passed.met, all_of_it=True).watch():
+            run()
+        passed.last.clear()
+        if not passed.left():
+            break
+    missed = passed.left()
+    if others := [matrix.name for matrix in missed if "experts" not in matrix.path]:
         raise ModelError(
-            f"{len(missed)} of {len(wanted)} matrices are not passed by tokens, such as "
-            f"'{missed[0]}'; name others"
+            f"{len(others)} of {len(wanted)} matrices are not passed by tokens, such as "
+            f"'{others[0]}'; name others"
         )
-    return groups
+    return [*passed.groups(), *([matrix] for matrix in missed)], passed.again
+
+
+class _Passed:
+    """Notes which inputs each matrix takes, by number."""
+
+    def __init__(self, wanted: list[Matrix]) -> None:
+        self._wanted = wanted
+        #: In the order in which they were passed.
+        self._inputs: dict[Matrix, list[int]] = {}
+        self._count = 0
+        self.last: list[Tensor] = []
+        self.again = False
+
+    def met(self, matrix: Matrix, x: Tensor) -> None:
+        # The same memory, which is kept: q, k and v of a model that has them apart, gate and up.
+        if not (self.last and _is_same(self.last[0], x)):
+            self._count += 1
+            self.last[:] = [x]
+        if matrix.expert is not None and matrix not in self._inputs:
+            stack = [each for each in self._wanted if each.weight is matrix.weight]
+            self._inputs.update({each: [] for each in stack if each not in self._inputs})
+        took = self._inputs.setdefault(matrix, [])
+        self.again |= bool(took)
+        took.append(self._count)
+
+    def left(self) -> list[Matrix]:
+        """Those that no run has passed."""
+        return [matrix for matrix in self._wanted if matrix not in self._inputs]
+
+    def groups(self) -> list[list[Matrix]]:
+        """Those that were passed, by what they took."""
+        found: dict[object, list[Matrix]] = {}
+        for matrix, took in self._inputs.items():
+            alone = matrix.expert is not None
+            found.setdefault(matrix if alone else tuple(took), []).append(matrix)
+        return list(found.values())
 
 
 def _is_same(one: Tensor, other: Tensor) -> bool:

@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from isoloss.lm.after.seen.places import CAST, Places, in_parts
+
 _ATEN = torch.ops.aten
 #: Products of matrices by their operator: where the two factors stand among its arguments.
 FACTORS = {
@@ -72,12 +74,12 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     apart
         Names that were looked up as tables or taken number by number, as biases are.
     strange
-        Names that an operator took which is none of these, with the operator.
+        Names that were taken in a way which is none of these, with what took them.
     """
 
     def __init__(self, named: Mapping[str, Tensor], met: Callable[[Product], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._named = {_memory(each): (name, each, 0) for name, each in named.items()}
+        self._named = Places(named)
         self._met = met
         #: Tensors that were computed from named ones alone, with the names; looked up in one.
         self._from: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -91,6 +93,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Make what was asked for, and note what it was made from."""
+        if (parts := in_parts(self, func, args, kwargs)) is not NotImplemented:
+            return parts
         out = func(*args, **(kwargs or {}))
         given = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
         if factors := FACTORS.get(func.overloadpacket):
@@ -108,11 +112,14 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         plain = [self._name(factor) for factor, *_ in sides]
         for (factor, other, axis), name in zip(sides, plain, strict=True):
             if name is not None:
-                _, tensor, start = self._named[_memory(factor)]
-                start += int(factor.storage_offset() - tensor.storage_offset())
+                place = self._named.of(factor)
+                assert place is not None
+                inputs = place.axis_of(factor, axis)
+                if inputs is None:
+                    self.strange[name] = "a product sums over a part of one of its axes"
+                    continue
                 x = other if factor is right else other.mT
-                inputs = _same_axis(tensor, factor, axis)
-                self._met(Product(name, inputs, start, factor.dim(), x))
+                self._met(Product(name, inputs, place.start_of(factor), factor.dim(), x))
             elif factor in self._from:
                 self.computed.update(dict.fromkeys(self._from[factor]))
             elif factor in self._rows and not any(plain):
@@ -127,12 +134,9 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if rows is not None and func.is_view:
                 self._marked(self._rows, out, rows)
             return
-        if func.overloadpacket is _ATEN._to_copy and self._name(given[0]):
-            # In another type it is the same tensor still; kept, so that its memory is not reused.
-            _, tensor, start = self._named[_memory(given[0])]
-            start += int(given[0].storage_offset() - tensor.storage_offset())
-            self._named[_memory(out)] = (names[0], out, start)
-        elif all(found):
+        if func.overloadpacket is CAST and self._named.copied(given[0], out):
+            return  # in another type it is the same tensor still
+        if all(found):
             self._marked(self._from, out, names)
         elif func.overloadpacket in _LOOKS_UP and found[0]:
             self.apart.update(dict.fromkeys(names))
@@ -140,7 +144,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif torch.Tag.pointwise in func.tags:
             self.apart.update(dict.fromkeys(names))
         else:
-            self.strange.update(dict.fromkeys(names, str(func.overloadpacket)))
+            said = f"{func.overloadpacket} takes it, which is no product known here"
+            self.strange.update(dict.fromkeys(names, said))
 
     def _marked(self, marks: WeakTensorKeyDictionary, out: Any, names: tuple[str, ...]) -> None:
         for tensor in _tensors(out):
@@ -162,22 +167,9 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return found
 
     def _name(self, tensor: Tensor) -> str | None:
-        known = self._named.get(_memory(tensor))
-        return known and known[0]
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+        place = self._named.of(tensor)
+        return place and place.name
 
 
 def _tensors(out: Any) -> Iterator[Tensor]:
     return (each for each in tree_flatten(out)[0] if isinstance(each, Tensor))
-
-
-def _same_axis(tensor: Tensor, view: Tensor, axis: int) -> int:
-    """The axis of a tensor, from its end, that an axis of its view runs along: that of the same
-    stride.
-    """
-    step, long = view.stride(axis), view.shape[axis]
-    axes = range(-1, -tensor.dim() - 1, -1)
-    return next((k for k in axes if tensor.stride(k) == step and tensor.shape[k] == long), -1)

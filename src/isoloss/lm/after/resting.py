@@ -1,0 +1,35 @@
+"""A model at rest: looked at without leaving a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def at_rest(model: nn.Module) -> Iterator[None]:
+    """A context in which a model runs without dropout and gradients, as if served; behind it, its
+    modules train as they did and its buffers (statistics of a BatchNorm, caches of positions) are
+    those of before.
+    """
+    training = [module for module in model.modules() if module.training]
+    buffers = [
+        (module, name, buffer, None if buffer is None else buffer.clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+    ]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+        for module, name, buffer, before in buffers:
+            module._buffers[name] = buffer
+            if buffer is not None and before is not None and not buffer.equal(before):
+                with torch.no_grad():
+                    buffer.copy_(before)
