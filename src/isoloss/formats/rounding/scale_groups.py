@@ -8,7 +8,7 @@ from typing import Any
 
 from isoloss.formats.number import Format
 from isoloss.formats.parts import unexecuted
-from isoloss.formats.rounding.arrays import AnyArray
+from isoloss.formats.rounding.arrays import AnyArray, divided
 
 
 def granularity_of(known: Format) -> str | int:
@@ -80,4 +80,4 @@ def rotated(xp: Any, x: AnyArray, size: int) -> AnyArray:
         width *= 2
     # One division at the end rounds once; dividing by sqrt(2) in each step would round log2(size)
     # times.
-    return x / sqrt(size)
+    return divided(xp, x, sqrt(size))

@@ -26,8 +26,9 @@ def to_nearest(
     filled = nn.functional.pad(weight, (0, missing)) if missing else weight
     if known.is_random and random is None:
         random = torch.Generator(weight.device).manual_seed(DRAWS)
-    found: Tensor = fake_quantise(filled, known, random=random)
-    return found[..., : weight.shape[-1]].contiguous()
+    wide = filled.to(torch.promote_types(filled.dtype, torch.float32))  # the weight is cast once
+    found: Tensor = fake_quantise(wide, known, random=random)
+    return found[..., : weight.shape[-1]].contiguous().to(weight.dtype)
 
 
 METHOD = PostMethod("rtn", to_nearest, draws=True, run_time=True)
