@@ -93,18 +93,14 @@ def compiled_program():  # type: ignore[no-untyped-def]
     return compiled._program.__wrapped__
 
 
-@pytest.mark.parametrize(
-    ("name", "compiled"),
-    [("int4/row", True), ("int4/row", False), ("mxfp4", False), ("nf4", False), ("e4m3~sr", False)],
-)
-def test_sixteen_bits_unchecked_are_rounded_in_float32_and_cast(name: str, compiled: bool) -> None:
+@pytest.mark.parametrize("name", ["int4/row", "mxfp4", "nf4", "e4m3~sr"])
+def test_sixteen_bits_unchecked_are_rounded_in_float32_and_cast(name: str) -> None:
     x = torch.from_numpy(X).bfloat16()
     uniform = torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
     drawn = uniform if "~" in name else None
     want = formats.fake_quantise(x.float(), name, random=drawn).bfloat16()
-    out = torch.empty_like(x)
-    for to in (None, out):
-        found = fake_quantise(x, name, random=drawn, check=False, out=to, compiled=compiled)
+    for out in (None, torch.empty_like(x)):
+        found = fake_quantise(x, name, random=drawn, check=False, out=out, compiled=False)
         assert found.dtype == torch.bfloat16
         assert torch.equal(found, want)
 
@@ -117,13 +113,6 @@ def test_sixteen_bits_in_place_are_refused_before_anything_is_written() -> None:
     assert torch.equal(x, before)
     assert fake_quantise(x, "int4/row", out=x, check=False, compiled=False) is x
     assert torch.equal(x, fake_quantise(before, "int4/row", check=False, compiled=False))
-
-
-def test_parts_of_one_memory_may_lie_over_each_other() -> None:
-    whole = torch.randn(65 * 64, generator=torch.Generator().manual_seed(0))
-    x, out = whole[:-64].view(64, 64), whole[64:].view(64, 64)
-    want = formats.fake_quantise(x.clone(), "int4/row")
-    assert torch.equal(fake_quantise(x, "int4/row", out=out), want)
 
 
 def test_the_clip_search_starts_few_operations_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,16 +71,17 @@ def _searched(
     ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
     ratios = xp.asarray(ratios, dtype=y.dtype, device=y.device)
     several = max(1, AT_ONCE.get(getattr(y.device, "type", "cpu"), LARGE) // math.prod(y.shape))
-    best = least = None
+    best: AnyArray = None
+    least: AnyArray = None
     for first in range(0, len(CLIP_STEPS), several):
         tried = ratios[first : first + several]
         scale = _scaled(xp, y, known, tried.reshape((-1, *[1] * len(y.shape))))
         squares = _squares(xp, round_at(scale) - y, peak)
         # The first of equal errors, whose scale is the largest: it clips less.
         found, errors = tried[xp.argmin(squares, axis=0)], xp.min(squares, axis=0)
-        better = None if least is None else errors < least
-        best = found if better is None else xp.where(better, found, best)
-        least = errors if better is None else xp.where(better, errors, least)
+        better = True if least is None else errors < least
+        best = found if least is None else xp.where(better, found, best)
+        least = errors if least is None else xp.where(better, errors, least)
     return best
 
 

@@ -197,11 +197,11 @@ def compiled_as(name: str, function: Callable[..., Any]) -> Callable[..., Tensor
     assert isinstance(function, FunctionType)
     code = function.__code__.replace(co_name=f"{function.__name__} {name}")
     own = FunctionType(code, function.__globals__, code.co_name, None, function.__closure__)
-    return torch.compile(own, fullgraph=True, options=_exact_division())
+    return torch.compile(own, fullgraph=True, options=exact_division())
 
 
 @lru_cache(maxsize=1)
-def _exact_division() -> dict[str, str | int | bool | Callable[..., Any]]:
+def exact_division() -> dict[str, str | int | bool | Callable[..., Any]]:
     """What this torch calls the option that divisions of float32 are rounded as IEEE 754 has it.
 
     Without it a compiled division on a GPU is an approximation, by which ties can turn.
