@@ -66,6 +66,7 @@ from isoloss.formats.rounding.scale_groups import (
     grouped,
     rotated,
     rotated_size,
+    ungrouped,
 )
 from isoloss.formats.rounding.scaling import Scale, scale_of
 
@@ -94,7 +95,8 @@ def fake_quantise(
     """x with every number replaced by what a format makes of it: same shape, type and device.
 
     Scales are shared as the modifiers of the format say ('/row' is the last axis, '/128' groups
-    along it), in blocks for block formats, else by the whole tensor. There is no gradient;
+    along it, '/128x128' tiles of the last two), in blocks for block formats, else by the whole
+    tensor; a last group may be smaller. There is no gradient;
     `isoloss.lm.fake_quantise` has one.
 
     Parameters
@@ -124,8 +126,8 @@ def fake_quantise(
     Raises
     ------
     ValueError
-        x or the arguments cannot be used: other types, empty arrays, groups that do not divide the
-        last axis, numbers that are not finite, a method other than '@rtn'.
+        x or the arguments cannot be used: other types, empty arrays, groups of '+had' or of means
+        that do not divide the last axis, numbers that are not finite, a method other than '@rtn'.
     RoundedTwice
         A 16-bit type cannot hold the numbers of the grid times their scale, so that the result
         would be rounded twice.
@@ -262,11 +264,11 @@ def scales(x: AnyArray, format: Format | str) -> AnyArray:
     check_groups(x, known)
     y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
     y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
-    y = grouped(y, share)
+    y = grouped(xp, y, share)
     step = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None)).step
     if share == "tensor":
         return step.reshape((1,) * len(x.shape))
-    return step if share == "row" else xp.broadcast_to(step, y.shape).reshape(x.shape)
+    return step if share == "row" else ungrouped(xp, xp.broadcast_to(step, y.shape), x.shape, share)
 
 
 def rounded(
@@ -287,11 +289,11 @@ def rounded(
     if step is not None:
         out = _at(xp, y, known, Scale(step, _middle(xp, step, known)), uniform)
     elif known.function or known.is_scaled:
-        y = grouped(y, share)
-        out = _in_groups(xp, y, known, None if uniform is None else uniform.reshape(y.shape))
+        y = grouped(xp, y, share)
+        out = _in_groups(xp, y, known, None if uniform is None else grouped(xp, uniform, share))
+        out = ungrouped(xp, out, x.shape, share)
     else:
         out = to_grid(xp, y, known, uniform)
-    out = out.reshape(x.shape)
     return rotated(xp, out, size) if known.hadamard else out
 
 

@@ -27,7 +27,14 @@ from torch._inductor import config
 from torch._inductor.exc import InductorError
 
 from isoloss.formats.number import Format
-from isoloss.formats.rounding import NEAREST, check_nearest, rounded, widened
+from isoloss.formats.rounding import (
+    NEAREST,
+    check_nearest,
+    filled,
+    granularity_of,
+    rounded,
+    widened,
+)  # fmt: skip
 from isoloss.formats.rounding import fake_quantise as specified
 
 #: The methods that rounding with this gradient is: to nearest, straight through.
@@ -128,10 +135,19 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
     def arithmetic(
         xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None
     ) -> Tensor:
-        # Two axes for all, so that one program serves tensors of any number of axes.
-        rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
+        # A last group that is smaller is filled up before: torch 2.13 compiles it wrongly.
+        whole = filled(xp, x, granularity_of(known)) if step is None and known.is_scaled else x
+        if whole is not x:
+            uniform = None if uniform is None else filled(xp, uniform, granularity_of(known))
+            found = _fused(None)(xp, whole, known, uniform, step)
+            found = found[..., : x.shape[-2], : x.shape[-1]] if x.dim() > 1 else found[: len(x)]
+            return found.contiguous() if out is None else out.copy_(found)
+        # Two axes for all, so that one program serves tensors of any number of axes; tiles of a
+        # batch of matrices stay in their matrix.
+        flat = (lambda each: each) if known.tile else _as_rows
+        rows, uniform = flat(x), None if uniform is None else flat(uniform)
         if step is not None:
-            step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
+            step = step.reshape(1, 1) if step.numel() == 1 else flat(step.expand(x.shape))
 
         def plain() -> Tensor:
             found: Tensor = rounded(xp, widened(xp, rows), known, uniform, step).reshape(x.shape)
@@ -140,7 +156,7 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
         def fused() -> Tensor:
             if out is None:
                 return _program(known, xp, x.dtype)(rows, uniform, step).reshape(x.shape)
-            _program_into(known, xp, x.dtype)(rows, uniform, step, _as_rows(out))
+            _program_into(known, xp, x.dtype)(rows, uniform, step, flat(out))
             return out
 
         return fused_or(fused, plain)

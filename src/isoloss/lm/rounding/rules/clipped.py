@@ -59,4 +59,4 @@ def _refusal(known: Format, scope: str, share: str | int | None) -> str | None:
     )
 
 
-RULE = GradientRule("clipped", clipped, refusal=_refusal)
+RULE = GradientRule("clipped", clipped, refusal=_refusal, any_groups=True)
