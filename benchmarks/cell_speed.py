@@ -1,7 +1,7 @@
 """A batched sweep: 16 precisions as one batched model against one by one: how alike, operations a
 step, time a step.
 
-On a GPU, where there is one, the models have 3M params; else 80k on one thread of the processor.
+Models of 80k params on one thread of the processor; on_gpu.py times 3M on a GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.timing import repeats, table
-from benchmarks.training_speed import LONG, at_hand, step_seconds
+from benchmarks.training_speed import LONG, step_seconds
 from isoloss.lm import Language, Recipe, model_of
 from isoloss.lm.training.batched_trainer import BatchedTrainer
 from isoloss.lm.training.job import Job
@@ -27,7 +27,7 @@ PRECISIONS = (
     "fp", "w2", "w3", "w4", "w6", "w8", "a3", "a4", "a6", "a8", "kv3", "kv4", "w:e2m1", "w:e4m3",
     "w4 a4 kv4", "w8 a8 kv8",
 )  # fmt: skip
-SIZES = {"cpu": "80k", "cuda": "3M"}
+SIZE = "80k"
 #: Steps that are compared, and those of one timing.
 COMPARED, STEPS = 200, 2
 WITHIN = 1e-5
@@ -55,16 +55,14 @@ class Operations(TorchDispatchMode):
 
 def main() -> None:
     torch.set_num_threads(1)
-    device, where = at_hand()
-    size = SIZES[device]
-    print(f"### {len(PRECISIONS)} precisions at once, {size} params, {where}\n")
-    print(_alike(_jobs(size, device, COMPARED, compiled=False)), "\n")
-    cell, alone = _operations(_jobs(size, device, LONG, compiled=False))
+    print(f"### {len(PRECISIONS)} precisions at once, {SIZE} params, one thread\n")
+    print(_alike(_jobs(COMPARED, compiled=False)), "\n")
+    cell, alone = _operations(_jobs(LONG, compiled=False))
     print(
         f"Operations that torch starts in a step, rounding not fused: {cell} batched, {alone} "
         f"one by one: {alone / cell:.1f} times.\n"
     )
-    ratio = _times(_jobs(size, device, LONG, compiled=True))
+    ratio = _times(_jobs(LONG, compiled=True))
     low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
     print(
         f"Runs an hour over those one by one, rounding fused: {middle:.2f} times ({low:.2f} to "
@@ -72,10 +70,10 @@ def main() -> None:
     )
 
 
-def _jobs(size: str, device: str, steps: int, compiled: bool) -> list[Job]:
-    language, recipe = Language(), Recipe(compiled=compiled, device=device)
+def _jobs(steps: int, compiled: bool) -> list[Job]:
+    language, recipe = Language(), Recipe(compiled=compiled)
     tokens = steps * recipe.sequences * language.context
-    return [Job.of(model_of(size), tokens, p, language, recipe) for p in PRECISIONS]
+    return [Job.of(model_of(SIZE), tokens, p, language, recipe) for p in PRECISIONS]
 
 
 def _alike(jobs: Sequence[Job]) -> str:

@@ -1,5 +1,5 @@
 """Speed of fake quantisation on a 4096 x 4096 float32 array: ours in numpy, torch, compiled; other
-libraries; plain copies.
+libraries; plain copies. On one thread of the processor; on_gpu.py has that of a GPU.
 """
 
 from __future__ import annotations
@@ -26,52 +26,33 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    for device in devices:
-        x = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
-        copies = _copies(x)
-        print(
-            f"### Fake quantisation, {SIDE} x {SIDE} float32, GB/s of input ({_machine(device)})\n"
-        )
-        print(
-            table(["copy", "GB/s"], [[name, f"{rate:.2f}"] for name, rate in copies.items()]), "\n"
-        )
-        rates = {name: _rates(x, name) for name in NAMES}
-        ways = list(dict.fromkeys(way for found in rates.values() for way in found))
-        rows = [
-            [way, *(f"{rates[name][way]:.2f}" if way in rates[name] else "-" for name in NAMES)]
-            for way in ways
-        ]
-        print(table(["way", *NAMES], rows), "\n")
-        print(table(["compiled", *NAMES], _verdicts(rates, copies)), "\n")
+    x = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    copies = _copies(x)
+    machine = f"one thread, torch {torch.__version__}"
+    print(f"### Fake quantisation, {SIDE} x {SIDE} float32, GB/s of input ({machine})\n")
+    print(table(["copy", "GB/s"], [[name, f"{rate:.2f}"] for name, rate in copies.items()]), "\n")
+    rates = {name: _rates(x, name) for name in NAMES}
+    ways = list(dict.fromkeys(way for found in rates.values() for way in found))
+    rows = [
+        [way, *(f"{rates[name][way]:.2f}" if way in rates[name] else "-" for name in NAMES)]
+        for way in ways
+    ]
+    print(table(["way", *NAMES], rows), "\n")
+    print(table(["compiled", *NAMES], _verdicts(rates, copies)), "\n")
 
 
-def _machine(device: str) -> str:
-    return (
-        torch.cuda.get_device_name()
-        if device == "cuda"
-        else f"one thread, torch {torch.__version__}"
-    )
-
-
-def _rate(call: Callable[[], Any], device: str) -> float:
+def _rate(call: Callable[[], Any]) -> float:
     """GB of input a second, the best of several calls after two to warm up."""
-
-    def timed() -> None:
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    timed()
-    timed()
-    return BYTES / seconds(timed, 7 if device == "cpu" else 50)[0] / 1e9
+    call()
+    call()
+    return BYTES / seconds(call, 7)[0] / 1e9
 
 
 def _copies(x: torch.Tensor) -> dict[str, float]:
     out = torch.empty_like(x)
     return {
-        "into memory that is there": _rate(lambda: out.copy_(x), x.device.type),
-        "into a fresh result": _rate(x.clone, x.device.type),
+        "into memory that is there": _rate(lambda: out.copy_(x)),
+        "into a fresh result": _rate(x.clone),
     }
 
 
@@ -79,7 +60,7 @@ def _rates(x: torch.Tensor, name: str) -> dict[str, float]:
     found = {}
     for way, call in (*_ours(x, name), *_cast(x, name), *_torchao(x, name)):
         try:
-            found[way] = _rate(call, x.device.type)
+            found[way] = _rate(call)
         except Exception as error:
             print(
                 f"{way} on {name} did not run: {type(error).__name__}: "
@@ -90,9 +71,8 @@ def _rates(x: torch.Tensor, name: str) -> dict[str, float]:
 
 def _ours(x: torch.Tensor, name: str) -> Ways:
     out = torch.empty_like(x)
-    if x.device.type == "cpu":
-        array = x.numpy()
-        yield "isoloss, numpy", lambda: formats.fake_quantise(array, name)
+    array = x.numpy()
+    yield "isoloss, numpy", lambda: formats.fake_quantise(array, name)
     yield "isoloss, torch, one operation at a time", lambda: formats.fake_quantise(x, name)
     yield "isoloss, compiled", lambda: lm.fake_quantise(x, name)
     yield "isoloss, compiled, unchecked", lambda: lm.fake_quantise(x, name, check=False)
@@ -103,7 +83,7 @@ def _ours(x: torch.Tensor, name: str) -> Ways:
 def _cast(x: torch.Tensor, name: str) -> Ways:
     """Casts there and back, without any scale: less work than ours."""
     dtype = {"e4m3/row": ml_dtypes.float8_e4m3fn, "e2m1/row": ml_dtypes.float4_e2m1fn}.get(name)
-    if dtype is not None and x.device.type == "cpu":
+    if dtype is not None:
         array = x.numpy()
         yield "ml_dtypes cast, no scale", lambda: array.astype(dtype).astype(np.float32)
     if name == "e4m3/row":

@@ -1,7 +1,7 @@
 """Speed of quantised training: the step of each precision over the unquantised step, tokens a
 second, share of the matmul peak.
 
-On a GPU where there is one, else on one thread of the processor.
+On one thread of the processor; on_gpu.py has that of a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from isoloss.lm import Language, Recipe, model_of
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.trainer import Trainer
 
-SIZES = {"cpu": ("80k", "10M"), "cuda": ("3M", "30M")}
+SIZES = ("80k", "10M")
 PRECISIONS = (
     "fp",
     "w4",
@@ -36,39 +36,22 @@ LONG = 10**6
 
 def main() -> None:
     torch.set_num_threads(1)
-    device, where = at_hand()
-    peak = _peak(device)
-    print(f"### Training steps in each precision, {where}\n")
+    peak = _peak()
+    print("### Training steps in each precision, one thread\n")
     print(f"Matmul peak: {peak / 1e9:.0f} Gflop/s (float32, 2048 x 2048).\n")
-    for size in SIZES[device]:
-        _ladder(size, peak, device)
-
-
-def at_hand() -> tuple[str, str]:
-    """The device that speed is measured on, as torch and as people name it."""
-    if torch.cuda.is_available():
-        return "cuda", torch.cuda.get_device_name()
-    return "cpu", "one thread"
+    for size in SIZES:
+        _ladder(size, peak)
 
 
 def step_seconds(trainer: Trainer, steps: int) -> float:
-    """Seconds a step: of the processor, which other work on it does not disturb, or on the clock
-    for a device.
-    """
-    clock = time.process_time if trainer.device.type == "cpu" else time.perf_counter
-    start = clock()
+    """Seconds a step, of the processor, which other work on it does not disturb."""
+    start = time.process_time()
     trainer.advance(trainer.step + steps, LONG, trainer.jobs[0].recipe)
-    _wait(trainer.device.type)
-    return (clock() - start) / steps
+    return (time.process_time() - start) / steps
 
 
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def _ladder(size: str, peak: float, device: str) -> None:
-    shape, language, recipe = model_of(size), Language(), Recipe(device=device)
+def _ladder(size: str, peak: float) -> None:
+    shape, language, recipe = model_of(size), Language(), Recipe()
     batch = recipe.sequences * language.context
     trainers = [Trainer(Job.of(shape, LONG * batch, p, language, recipe)) for p in PRECISIONS]
     took = np.array(
@@ -103,14 +86,12 @@ def _round(trainers: list[Trainer], k: int, size: str) -> list[float]:
     return seconds
 
 
-def _peak(device: str) -> float:
-    a = torch.randn(2048, 2048, device=device)
-    clock, best = time.process_time if device == "cpu" else time.perf_counter, np.inf
+def _peak() -> float:
+    a, best = torch.randn(2048, 2048), np.inf
     for _ in range(6):  # the first one warms up
-        start = clock()
+        start = time.process_time()
         a @ a
-        _wait(device)
-        best = min(best, clock() - start)
+        best = min(best, time.process_time() - start)
     return 2 * 2048**3 / best
 
 

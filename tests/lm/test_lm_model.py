@@ -12,6 +12,7 @@ from torch.nn import functional
 from isoloss import formats
 from isoloss.formats import Format, Precision
 from isoloss.lm import Model, ModelError, model_of
+from isoloss.lm.after import quantised
 from isoloss.lm.model import Linear
 from isoloss.lm.rounding.parts import check_groups, rounding_of
 from isoloss.lm.shape import check_memory
@@ -174,9 +175,18 @@ def test_compiled_rounding_changes_nothing() -> None:
             "the model has no 'g.dx' ('g.dx:e4m3'); it has g.qkv, g.out, g.fc1, g.fc2, g.head",
         ),
         (
-            "w4/128x128",
-            "'w:int4/128x128' cannot be: no code shares scales by '/128x128' yet; accepted are "
-            "/tensor, /row and a group size",
+            "w4/8x8@lsq",
+            "'w:int4/8x8@lsq' cannot be: @lsq takes no tiles; accepted are /tensor, /row and a "
+            "group size",
+        ),
+        (
+            "w4/8x8+had",
+            "'w:int4/8x8+had' cannot be: tiles take neither +had nor scales that are means",
+        ),
+        (
+            "w4/channel a8/channel",
+            "'a:int8/channel' cannot be: no code shares scales by '/channel' yet; accepted are "
+            "/tensor, /row, a group size and a tile",
         ),
         (
             "w4 then bf16 from 80%",
@@ -262,9 +272,25 @@ def test_the_ladder_keeps_its_sizes_and_leaves_room_for_groups(size: str) -> Non
 
 def test_groups_that_do_not_divide_are_refused_before_training() -> None:
     with pytest.raises(ModelError) as caught:
-        check_groups(Precision("w:mxfp4"), model_of("0.4M"))
+        check_groups(Precision("w1.58/32"), model_of("0.4M"))
     assert str(caught.value) == (
-        "'w:mxfp4' rounds w.qkv in groups of 32, and a model of 409k params has 112 there; "
+        "'w1.58/32' rounds w.qkv in groups of 32, and a model of 409k params has 112 there; "
         "choose a size or a group that divides"
     )
-    check_groups(Precision("w:nvfp4 a:nvfp4 kv4 g8"), model_of("0.4M"))
+    check_groups(Precision("w:mxfp4 a:nvfp4 kv4 g8"), model_of("0.4M"))
+    for precision in ("w4/32@lsq", "w4/32@quest", "a:mxfp4+had"):
+        with pytest.raises(ModelError, match=r"rounds [wa].qkv in groups of 32"):
+            check_groups(Precision(precision), model_of("0.4M"))
+
+
+@pytest.mark.parametrize("precision", ["w4/32", "w:mxfp4", "w:e4m3/5x24", "w:uint4/24+clip"])
+def test_tiles_and_smaller_last_groups_are_alike_in_training_and_serving(precision: str) -> None:
+    model = Model(SMALL, compiled=False)
+    after = quantised(model, precision)
+    training = Model(SMALL, precision, compiled=False)
+    for one, other, known in zip(after.blocks, model.blocks, training.blocks, strict=True):
+        for name in ("qkv", "out", "fc1", "fc2"):
+            weight = getattr(other, name).weight
+            rounded = getattr(known, name).w(weight)
+            assert torch.equal(getattr(one, name).weight, rounded)
+            assert not torch.equal(rounded, weight)

@@ -20,6 +20,7 @@ from isoloss.formats.precision import Precision
 from isoloss.formats.rounding import (
     RoundedTwice,
     fake_quantise,
+    fills_up,
     frozen,
     hadamard,
     power_of_two,
@@ -33,8 +34,8 @@ __all__ = [
     "DISTRIBUTIONS", "FORMATS", "INT_BITS", "NOISES", "OPERANDS", "PARTS", "Distribution",
     "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel", "Precision",
     "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
-    "fake_quantise", "float_format", "frozen", "hadamard", "has_absmax_scale", "int_format",
-    "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",
+    "fake_quantise", "fills_up", "float_format", "frozen", "hadamard", "has_absmax_scale",
+    "int_format", "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",
     "round_elements", "rounded", "scales", "unexecuted",
 ]
 # fmt: on

@@ -285,9 +285,14 @@ class Format:
         return REFERENCE_BITS if self.is_ideal else self.bits
 
     @property
+    def tile(self) -> tuple[int, int] | None:
+        """Rows and columns of the tile that shares a scale, None where none does."""
+        return tile_of(self.granularity)
+
+    @property
     def group(self) -> int | None:
         """How many elements share one scale, or None where a row, channel, token or tensor does."""
-        if tile := tile_of(self.granularity):
+        if tile := self.tile:
             return tile[0] * tile[1]
         if isinstance(self.granularity, int):
             return self.granularity

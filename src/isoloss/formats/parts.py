@@ -118,12 +118,13 @@ def plain_granularity(scope: str, known: Format) -> str | int | None:
     return share
 
 
-def unexecuted(known: Format) -> str | None:
-    """Why no code rounds with these scales yet, where a format is spelled with tiles, channels or
-    tokens."""
+def unexecuted(known: Format, tiles: bool = True) -> str | None:
+    """Why no code rounds with these scales yet, where a format is spelled with channels or tokens,
+    or with tiles where there are none."""
     share = known.granularity
-    if share in ("channel", "token") or tile_of(share):
-        return (
-            f"no code shares scales by '/{share}' yet; accepted are /tensor, /row and a group size"
-        )
-    return None
+    if share not in ("channel", "token") and (tiles or not tile_of(share)):
+        return None
+    accepted = (
+        "/tensor, /row, a group size and a tile" if tiles else "/tensor, /row and a group size"
+    )
+    return f"no code shares scales by '/{share}' yet; accepted are {accepted}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 
+import torch
+
 from isoloss.runs import Decoder, compact, number
 
 #: Width over layers: the ladder keeps it near this, so that 12 layers width^2 params fix both.
@@ -12,6 +14,10 @@ ASPECT = 32
 #: Bytes a parameter in training: float32 weight, gradient and two moments, and what the optimiser
 #: needs beside them.
 TRAINING_BYTES = 20
+#: Bytes of a number that a batch leaves to go back, by the dtype of products: norms, attention's
+#: sums and logits stay float32 under autocast, which also casts every weight (2 bytes more).
+LEFT_BYTES = {"float32": 4.0, "bfloat16": 2.5}
+CAST_BYTES = {"float32": 0, "bfloat16": 2}
 SMALLEST = 3_000
 #: The feed-forward width is a multiple of the first of these that keeps the size, so that groups of
 #: formats fit into it.
@@ -46,7 +52,8 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
     Raises
     ------
     ModelError
-        The size is too small for the ladder, or its training state does not fit in memory.
+        The size is too small for the ladder, or its training state does not fit in memory, that of
+        the roomiest device.
     """
     wanted = number(params)
     if wanted < SMALLEST:
@@ -65,23 +72,26 @@ def model_of(params: float | str, vocab: int = 256, tied: bool = False) -> Decod
         if abs(each * ffn - rest) <= TOLERANCE * wanted:
             break
     found = Decoder(layers, width, width // head_dim, vocab, ffn=ffn, tied=tied)
-    check_memory(found)
+    check_memory(found, available=max(map(free_memory, devices())))
     return found
 
 
-def training_bytes(shape: Decoder, batch: int = 0, members: int = 1) -> float:
+def training_bytes(
+    shape: Decoder, batch: int = 0, members: int = 1, dtype: str = "float32"
+) -> float:
     """About the bytes that training takes: weights, gradients and moments, and what a batch of
     tokens leaves to go back.
 
-    members: models trained at once, each of which then has its weights twice.
+    members: models trained at once, each of which then has its weights twice; dtype: of products.
 
     A token leaves about 18 widths and 8 feed-forward widths a layer, and four rows of logits, all
     float32: the peak of float32 training at 1M, 10M and 30M params, batches of 1k to 16k tokens,
-    within a tenth (a throw-away script).
+    within a tenth (a throw-away script). In bfloat16 tensors that are kept for the way back have
+    .61 of those bytes (counted at 1M and 10M params).
     """
     left = shape.layers * (18 * shape.width + 8 * (shape.ffn or 0)) + 4 * shape.vocab
-    weights = TRAINING_BYTES + (4 if members > 1 else 0)
-    return float(members * (shape.params * weights + 4 * batch * left))
+    weights = TRAINING_BYTES + (4 if members > 1 else 0) + CAST_BYTES[dtype]
+    return float(members * (shape.params * weights + LEFT_BYTES[dtype] * batch * left))
 
 
 def check_memory(
@@ -90,26 +100,38 @@ def check_memory(
     workers: int = 1,
     members: int = 1,
     available: float | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
 ) -> None:
     """Raise ModelError if training on batches of so many tokens takes more memory than is free.
 
-    members: models that a worker trains at once.
+    members: models that a worker trains at once; device: whose memory it is, which all workers
+    share; dtype: of products.
     """
-    needed = workers * training_bytes(shape, batch, members)
-    free = free_memory() if available is None else available
+    needed = workers * training_bytes(shape, batch, members, dtype)
+    free = free_memory(device) if available is None else available
     if needed > free:
+        where = "" if device == "cpu" else f" on {device}"
         many = f" in {workers} workers at once" if workers > 1 else ""
         batches = f" on batches of {batch} tokens" if batch else ""
         fewer = ", fewer precisions or seeds, or cells=False" if members > 1 else ""
         what = f"a batched sweep of {members} models" if members > 1 else "a model"
         raise ModelError(
             f"{what} of {compact(shape.params)} params{batches} needs {needed / 1e9:.3g} GB "
-            f"to train{many} and {free / 1e9:.3g} GB are free; choose a smaller one{fewer}"
+            f"to train{many} and {free / 1e9:.3g} GB are free{where}; choose a smaller one{fewer}"
         )
 
 
-def free_memory() -> float:
-    """Bytes of memory that are free, infinite where the system does not say."""
+def devices() -> tuple[str, ...]:
+    """The devices of this machine as torch names them, the processor first."""
+    return ("cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count())))
+
+
+def free_memory(device: str = "cpu") -> float:
+    """Bytes of memory that are free on a device, infinite where the system does not say."""
+    if device.partition(":")[0] == "cuda" and torch.cuda.is_available():
+        return float(torch.cuda.mem_get_info(device)[0])
     try:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError, AttributeError):

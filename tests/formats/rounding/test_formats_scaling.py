@@ -286,17 +286,17 @@ HOLED = np.array([[1.0, np.nan]])
     [
         (
             BAD,
-            "int4/32",
+            "ternary/32",
             {},
-            "groups of 32 in 'int4/32' do not divide the last axis of shape (2, 48); its length 48 "
-            "must be a multiple of 32",
+            "groups of 32 in 'ternary/32' do not divide the last axis of shape (2, 48); its "
+            "length 48 must be a multiple of 32",
         ),
         (
             BAD,
-            "mxfp4",
+            "mxfp4+had",
             {},
-            "groups of 32 in 'mxfp4' do not divide the last axis of shape (2, 48); its length 48 "
-            "must be a multiple of 32",
+            "groups of 32 in 'mxfp4+had' do not divide the last axis of shape (2, 48); its "
+            "length 48 must be a multiple of 32",
         ),
         (
             np.ones((2, 3)),

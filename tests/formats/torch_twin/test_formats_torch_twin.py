@@ -77,14 +77,13 @@ def test_scales_of_groups(name: str, mark: str) -> None:
     assert torch.equal(fake_quantise(X, known, compiled=False), formats.fake_quantise(X, known))
 
 
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 def test_shapes_and_types_may_change_from_call_to_call() -> None:
     for shape in [(8, 32), (4, 8, 16), (64,), (3, 7), (1, 128), (5, 5, 5)]:
         x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
         for dtype in (torch.float32, torch.float64, torch.bfloat16):
             assert torch.equal(
-                fake_quantise(x.to(dtype), "int4/row"),
-                formats.fake_quantise(x.to(dtype), "int4/row"),
+                fake_quantise(x.to(dtype), "int4/row", check=False),
+                formats.fake_quantise(x.to(dtype), "int4/row", check=False),
             )
 
 
@@ -113,14 +112,14 @@ def test_the_gradient_passes_straight_through() -> None:
     assert torch.equal(x.grad, weights)  # type: ignore[arg-type]
 
 
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["int4/row", "vec(0.1)", "fp", "int4/row+clip"])
 def test_a_result_can_be_written_into_memory_that_is_there(name: str, dtype: torch.dtype) -> None:
     x, out = X.to(dtype), torch.full(X.shape, 7.0, dtype=dtype)
     seed = 0 if "(" in name else None
-    assert fake_quantise(x, name, random=seed, out=out) is out
-    assert torch.equal(out, formats.fake_quantise(x, name, random=seed))
+    check = dtype == torch.float32
+    assert fake_quantise(x, name, random=seed, out=out, check=check) is out
+    assert torch.equal(out, formats.fake_quantise(x, name, random=seed, check=check))
 
 
 @pytest.mark.parametrize("name", ["int4/row", "nf4", "e4m3", "int4/row+clip"])

@@ -106,6 +106,16 @@ def quantise(
             show_default=False,
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            rich_help_panel=MEASURED,
+            help="Where, as torch names it: cpu, cuda.",
+            show_default="cpu",
+        ),
+    ] = None,
     output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -135,6 +145,7 @@ def quantise(
             calibration=il.lm.Calibration(calibration, draws=draws),
             trained_on=trained_on,
             rotate=rotate,
+            device=device,
             callback=tick,
         )
     if output is not None:

@@ -1,6 +1,6 @@
 """Rounding itself, the specification: arrays, scale groups, scales, elements, ideal noise."""
 
-from isoloss.formats.rounding.arrays import AnyArray, checked, power_of_two
+from isoloss.formats.rounding.arrays import AnyArray, checked, power_of_two, widened
 from isoloss.formats.rounding.rule import (
     NEAREST,
     RoundedTwice,
@@ -12,10 +12,12 @@ from isoloss.formats.rounding.rule import (
     rounded,
     scales,
 )
+from isoloss.formats.rounding.scale_groups import filled, fills_up, granularity_of
 
 # fmt: off
 __all__ = [
-    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "frozen",
-    "hadamard", "power_of_two", "round_elements", "rounded", "scales",
+    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "filled",
+    "fills_up", "frozen", "granularity_of", "hadamard", "power_of_two", "round_elements", "rounded",
+    "scales", "widened",
 ]
 # fmt: on

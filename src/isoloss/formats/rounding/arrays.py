@@ -38,9 +38,26 @@ def dtype_name(x: AnyArray) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
+def is_short(x: AnyArray) -> bool:
+    """Whether the numbers have 16 bits."""
+    return dtype_name(x) in ("float16", "bfloat16")
+
+
+def working_type(xp: Any, x: AnyArray) -> Any:
+    """The type that arithmetic is done in: that of x, but float32 for the 16-bit types."""
+    return xp.float32 if is_short(x) else x.dtype
+
+
 def widened(xp: Any, x: AnyArray) -> AnyArray:
-    """x in the type that arithmetic is done in: its own, but float32 for the 16-bit types."""
-    return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x
+    """x in the type that arithmetic is done in."""
+    return xp.astype(x, working_type(xp, x), copy=False)
+
+
+def divided(xp: Any, x: AnyArray, by: float) -> AnyArray:
+    """x / by, rounded once on any device: there torch divides by an array, and where it would
+    divide by a number it multiplies by the reciprocal instead, which rounds twice."""
+    # Made of x, or a compiler would see a constant in the array and take its reciprocal again.
+    return x / xp.where(x == x, by, x)
 
 
 def power_of_two(xp: Any, x: AnyArray) -> AnyArray:
@@ -85,7 +102,7 @@ def draws(
     shape: tuple[int, ...],
     why: str,
 ) -> AnyArray:
-    """Random numbers of x's type: uniform on [0, 1) or standard normal.
+    """Random numbers of the type that x is rounded in: uniform on [0, 1) or standard normal.
 
     `random` is a seed (the same numbers for numpy and torch), a generator of either library, or the
     numbers themselves. Raises ValueError where there is none, or where numbers do not fit.
@@ -108,7 +125,7 @@ def draws(
         made = draw(shape, dtype=np.float64 if x.dtype == xp.float64 else np.float32)
         return made if is_numpy_array(x) else xp.asarray(made, device=x.device)
     if is_torch_array(x) and hasattr(random, "manual_seed"):
-        empty = xp.empty(shape, dtype=x.dtype, device=x.device)
+        empty = xp.empty(shape, dtype=working_type(xp, x), device=x.device)
         return (
             empty.uniform_(generator=random)
             if kind == "uniform"
@@ -132,9 +149,9 @@ def _given(
         )
     if dtype_name(random) not in _FLOATS:
         raise ValueError(f"'{why}' needs {kind} numbers of a float type, not {dtype_name(random)}")
-    numbers = xp.astype(random, x.dtype, copy=False)
+    numbers = xp.astype(random, working_type(xp, x), copy=False)
     if kind == "uniform" and not bool(xp.all((numbers >= 0) & (numbers < 1))):
         raise ValueError(
-            f"'{why}' needs uniform numbers in [0, 1) as {dtype_name(x)}; some lie outside"
+            f"'{why}' needs uniform numbers in [0, 1) as {dtype_name(numbers)}; some lie outside"
         )
     return numbers

@@ -36,14 +36,13 @@ every midpoint and their neighbours.
 
 Arithmetic is done in the type of the array, 16-bit types in float32, and each operation is one that
 IEEE 754 rounds correctly: the same input gives the same bits in numpy and in torch, on any
-processor. On a GPU, not measured, a scale may lose its last bit: there torch multiplies by the
-reciprocal of a number. Where a sum decides (the mean magnitude of ternary and binary, the clip
+processor, and on a GPU (not measured; where torch would multiply by the reciprocal of a number, it
+divides by an array). Where a sum decides (the mean magnitude of ternary and binary, the clip
 search) it is taken in float64, since its order is not fixed.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +56,7 @@ from isoloss.formats.rounding.arrays import (
     draws,
     dtype_name,
     widened,
+    working_type,
 )
 from isoloss.formats.rounding.elements import to_grid
 from isoloss.formats.rounding.noise import with_noise
@@ -66,6 +66,7 @@ from isoloss.formats.rounding.scale_groups import (
     grouped,
     rotated,
     rotated_size,
+    ungrouped,
 )
 from isoloss.formats.rounding.scaling import Scale, scale_of
 
@@ -78,8 +79,8 @@ Arithmetic = Callable[[Any, AnyArray, Format, AnyArray | None, AnyArray | None],
 NEAREST = ("rtn",)
 
 
-class RoundedTwice(UserWarning):
-    """A result on the grid of a format was rounded once more, to the 16-bit type that came in."""
+class RoundedTwice(ValueError):
+    """A result on the grid of a format would be rounded once more, to the 16-bit type of x."""
 
 
 def fake_quantise(
@@ -94,7 +95,8 @@ def fake_quantise(
     """x with every number replaced by what a format makes of it: same shape, type and device.
 
     Scales are shared as the modifiers of the format say ('/row' is the last axis, '/128' groups
-    along it), in blocks for block formats, else by the whole tensor. There is no gradient;
+    along it, '/128x128' tiles of the last two), in blocks for block formats, else by the whole
+    tensor; a last group may be smaller. There is no gradient;
     `isoloss.lm.fake_quantise` has one.
 
     Parameters
@@ -109,22 +111,26 @@ def fake_quantise(
     scale
         Replaces the scales: a positive number, or an array that broadcasts against x.
     check
-        False leaves out the passes that look for numbers that are not finite, and the warning of
-        16-bit types: a NaN then makes its whole scale group NaN.
+        False leaves out the passes that look for numbers that are not finite, and for those that
+        are rounded twice: a NaN then makes its whole scale group NaN, and 16-bit types are
+        rounded in float32 and cast back. A scale that is given is not looked at either.
     by
-        Does the arithmetic in place of `rounded`: a compiled twin of it.
+        Does the arithmetic in place of `rounded`: a compiled twin of it, which takes 16-bit types
+        as they are where nothing is checked.
 
     Returns
     -------
     array
-        Like x. A 16-bit type often cannot hold the numbers of a scaled grid; the result is then
-        rounded twice, and a `RoundedTwice` warning says so.
+        Like x.
 
     Raises
     ------
     ValueError
-        x or the arguments cannot be used: other types, empty arrays, groups that do not divide the
-        last axis, numbers that are not finite, a method other than '@rtn'.
+        x or the arguments cannot be used: other types, empty arrays, groups of '+had' or of means
+        that do not divide the last axis, numbers that are not finite, a method other than '@rtn'.
+    RoundedTwice
+        A 16-bit type cannot hold the numbers of the grid times their scale, so that the result
+        would be rounded twice.
     """
     known = Format.parse(format)
     check_nearest(known, NEAREST)
@@ -134,7 +140,9 @@ def fake_quantise(
         raise ValueError(f"'{known}' has no scale; leave scale out")
     if known.is_exact:
         return xp.asarray(x, copy=True)
-    wide = widened(xp, x)
+    # A compiled twin casts inside, so that 16-bit types pass through memory once.
+    inside = by is not None and not check and not known.is_noise
+    wide = x if inside else widened(xp, x)
     if known.is_noise:
         if check:
             _check_range(xp, wide, known)
@@ -148,7 +156,7 @@ def fake_quantise(
     uniform = (
         draws(xp, wide, "uniform", random, tuple(x.shape), str(known)) if known.rounding else None
     )
-    step = None if scale is None else _given_scale(xp, wide, known, scale)
+    step = None if scale is None else _given_scale(xp, wide, known, scale, check)
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         out = (by or rounded)(xp, wide, known, uniform, step)
     return _narrowed(xp, out, x, known, check)
@@ -256,11 +264,11 @@ def scales(x: AnyArray, format: Format | str) -> AnyArray:
     check_groups(x, known)
     y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
     y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
-    y = grouped(y, share)
+    y = grouped(xp, y, share)
     step = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None)).step
     if share == "tensor":
         return step.reshape((1,) * len(x.shape))
-    return step if share == "row" else xp.broadcast_to(step, y.shape).reshape(x.shape)
+    return step if share == "row" else ungrouped(xp, xp.broadcast_to(step, y.shape), x.shape, share)
 
 
 def rounded(
@@ -281,11 +289,11 @@ def rounded(
     if step is not None:
         out = _at(xp, y, known, Scale(step, _middle(xp, step, known)), uniform)
     elif known.function or known.is_scaled:
-        y = grouped(y, share)
-        out = _in_groups(xp, y, known, None if uniform is None else uniform.reshape(y.shape))
+        y = grouped(xp, y, share)
+        out = _in_groups(xp, y, known, None if uniform is None else grouped(xp, uniform, share))
+        out = ungrouped(xp, out, x.shape, share)
     else:
         out = to_grid(xp, y, known, uniform)
-    out = out.reshape(x.shape)
     return rotated(xp, out, size) if known.hadamard else out
 
 
@@ -311,11 +319,11 @@ def _middle(xp: Any, step: AnyArray, known: Format) -> AnyArray | None:
     return xp.ones_like(step) * 2.0 ** (known.bits - 1) if known.span == "shifted" else None
 
 
-def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
+def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any, check: bool) -> AnyArray:
     if known.function:
         raise ValueError(f"'{known}' scales by its own function; leave scale out")
     try:
-        step = xp.asarray(scale, dtype=x.dtype, device=x.device)
+        step = xp.asarray(scale, dtype=working_type(xp, x), device=x.device)
         fits = np.broadcast_shapes(tuple(step.shape), tuple(x.shape)) == tuple(x.shape)
     except (ValueError, TypeError, RuntimeError):
         fits = False
@@ -324,7 +332,8 @@ def _given_scale(xp: Any, x: AnyArray, known: Format, scale: Any) -> AnyArray:
             f"the scale of '{known}' must be a number or an array that broadcasts to shape "
             f"{tuple(x.shape)}"
         )
-    if not bool(xp.all(xp.isfinite(step) & (step > 0))):
+    # Looking at it waits for the device, which training does not.
+    if check and not bool(xp.all(xp.isfinite(step) & (step > 0))):
         raise ValueError(
             f"the scale of '{known}' must be finite and above 0, and some of it is not"
         )
@@ -359,12 +368,9 @@ def _narrowed(xp: Any, wide: AnyArray, x: AnyArray, known: Format, check: bool) 
         )
     is_grid = known.has_grid and known.rounding != "dither"
     if check and is_grid and out is not wide and bool(xp.any(xp.astype(out, wide.dtype) != wide)):
-        warnings.warn(
+        raise RoundedTwice(
             f"numbers of '{known}' times their scale are no numbers of {dtype_name(x)}, so the "
-            "result is rounded "
-            "twice; pass a float32 array to keep it on the grid",
-            RoundedTwice,
-            stacklevel=3,
+            "result would be rounded twice; pass a float32 array, or check=False to have it cast"
         )
     return out
 

@@ -35,10 +35,13 @@ from typing import Any, NamedTuple
 
 from isoloss.formats.named import E4M3
 from isoloss.formats.number import Format
-from isoloss.formats.rounding.arrays import AnyArray, power_of_two, smallest_normal
+from isoloss.formats.rounding.arrays import AnyArray, divided, power_of_two, smallest_normal
 from isoloss.formats.rounding.elements import to_grid
 
 CLIP_STEPS = range(16, -65, -1)
+#: Numbers that the clip search rounds at once: those that a processor's cache holds; what starts
+#: operations one by one, as a GPU does, takes many more.
+AT_ONCE, LARGE = {"cpu": 2**15}, 2**24
 
 
 class Scale(NamedTuple):
@@ -55,28 +58,34 @@ def scale_of(
 
     `round_at` returns y rounded with a scale; the clip search calls it.
     """
-    if not known.clip or round_at is None:
-        return _scaled(xp, y, known, 1.0)
+    ratio = _searched(xp, y, known, round_at) if known.clip and round_at else 1.0
+    return _scaled(xp, y, known, ratio)
+
+
+def _searched(
+    xp: Any, y: AnyArray, known: Format, round_at: Callable[[Scale], AnyArray]
+) -> AnyArray:
+    """The ratio of least squared error of each scale group, many tried at once where y is small."""
     # Errors are compared in units of the peak, which floats of any size share.
     peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
-    best = _scaled(xp, y, known, 2.0 ** (CLIP_STEPS[0] / 16))
-    least = _squares(xp, round_at(best) - y, peak)
-    for k in CLIP_STEPS[1:]:
-        found = _scaled(xp, y, known, 2.0 ** (k / 16))
-        squares = _squares(xp, round_at(found) - y, peak)
-        # Strictly less: of equal errors the larger scale stays, which clips less.
-        better = squares < least
-        least = xp.where(better, squares, least)
-        best = Scale(
-            *(
-                None if a is None else xp.where(better, a, b)
-                for a, b in zip(found, best, strict=True)
-            )
-        )
+    ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
+    ratios = xp.asarray(ratios, dtype=y.dtype, device=y.device)
+    several = max(1, AT_ONCE.get(getattr(y.device, "type", "cpu"), LARGE) // math.prod(y.shape))
+    best: AnyArray = None
+    least: AnyArray = None
+    for first in range(0, len(CLIP_STEPS), several):
+        tried = ratios[first : first + several]
+        scale = _scaled(xp, y, known, tried.reshape((-1, *[1] * len(y.shape))))
+        squares = _squares(xp, round_at(scale) - y, peak)
+        # The first of equal errors, whose scale is the largest: it clips less.
+        found, errors = tried[xp.argmin(squares, axis=0)], xp.min(squares, axis=0)
+        better = True if least is None else errors < least
+        best = found if least is None else xp.where(better, found, best)
+        least = errors if least is None else xp.where(better, errors, least)
     return best
 
 
-def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
+def _scaled(xp: Any, y: AnyArray, known: Format, ratio: AnyArray | float) -> Scale:
     """The scale where the largest magnitude counts `ratio` times."""
     if known.span == "shifted":
         return _shifted(xp, y, known, ratio)
@@ -92,14 +101,14 @@ def _scaled(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
     if known.scale == "e8m0":
         power = power_of_two(xp, largest) / 2.0 ** math.floor(math.log2(known.max))
         return Scale(xp.clip(power, 2.0**-127, None))
-    return Scale(_finished(xp, largest / known.scaled_max, known))
+    return Scale(_finished(xp, divided(xp, largest, known.scaled_max), known))
 
 
-def _shifted(xp: Any, y: AnyArray, known: Format, ratio: float) -> Scale:
+def _shifted(xp: Any, y: AnyArray, known: Format, ratio: AnyArray | float) -> Scale:
     # Zero is always inside the range, so that it stays exact.
     low = xp.clip(xp.min(y, axis=-1, keepdims=True), None, 0.0) * ratio
     high = xp.clip(xp.max(y, axis=-1, keepdims=True), 0.0, None) * ratio
-    step = _finished(xp, (high - low) / known.max, known)
+    step = _finished(xp, divided(xp, high - low, known.max), known)
     return Scale(step, xp.round(-low / step))
 
 
@@ -113,12 +122,13 @@ def _finished(xp: Any, step: AnyArray, known: Format) -> AnyArray:
     return xp.where(power < step, power * 2, power)
 
 
-def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: float) -> AnyArray:
+def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: AnyArray | float) -> AnyArray:
     """The scales of NV blocks, products of an E4M3 number and one number of the tensor."""
     # A block of zeros next to large ones still gets a scale that divides without a NaN.
     tiny = smallest_normal(xp, largest)
-    tensor = xp.clip(xp.max(largest) / (known.max * E4M3.max), tiny / E4M3.smallest_step, None)
-    blocks = to_grid(xp, largest / known.max / tensor * ratio, E4M3)
+    top = divided(xp, xp.max(largest), known.max * E4M3.max)
+    tensor = xp.clip(top, tiny / E4M3.smallest_step, None)
+    blocks = to_grid(xp, divided(xp, largest, known.max) / tensor * ratio, E4M3)
     return xp.clip(blocks, E4M3.smallest_step, None) * tensor
 
 

@@ -23,14 +23,24 @@ except ModuleNotFoundError:
     ) from None
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit
+from torch._inductor import config
 from torch._inductor.exc import InductorError
 
 from isoloss.formats.number import Format
-from isoloss.formats.rounding import NEAREST, check_nearest, rounded
+from isoloss.formats.rounding import (
+    NEAREST,
+    check_nearest,
+    filled,
+    granularity_of,
+    rounded,
+    widened,
+)  # fmt: skip
 from isoloss.formats.rounding import fake_quantise as specified
 
 #: The methods that rounding with this gradient is: to nearest, straight through.
 STRAIGHT = (*NEAREST, "ste")
+#: The option of torch that rounds compiled divisions, by its name of 2.13 and the one before.
+DIVISION_ROUNDING = ("eager_numerics.division_rounding", "emulate_divison_rounding")
 
 
 def fake_quantise(
@@ -53,12 +63,12 @@ def fake_quantise(
     ----------
     x
         A tensor of float16, bfloat16, float32 or float64, any shape, on any device.
-    known, random, scale, check
+    format, random, scale, check
         As in `isoloss.formats.fake_quantise`; besides '@rtn' the format may say '@ste', which this
         gradient is.
     out
-        A contiguous tensor like x that the result is written into, x itself too; such a call has no
-        gradient.
+        A contiguous tensor like x that the result is written into, x itself too (rounded in
+        place); such a call has no gradient.
     compiled
         False runs the same operations one by one; so do formats with '+clip' (a search) or '+had'
         (whose butterflies torch compiles for minutes), custom functions, and more shapes than torch
@@ -87,11 +97,11 @@ def fake_quantise(
         # A program that reads x while it writes x could read what it has written: it gets memory of
         # its own.
         apart = out.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
-    arithmetic = rounded
+    arithmetic = None
     if compiled and not (known.clip or known.hadamard or known.function):
-        arithmetic = _fused(
-            out if out is not None and apart and out.dtype == torch.float32 else None
-        )
+        # What is checked before it is cast is not written where it belongs yet.
+        direct = out is not None and apart and (out.dtype == torch.float32 or not check)
+        arithmetic = _fused(out if direct else None)
     settings = {"random": random, "scale": scale, "check": check, "by": arithmetic}
     # Writing into memory that is there has no place in a graph of gradients.
     if out is not None:
@@ -125,19 +135,28 @@ def _fused(out: Tensor | None) -> Callable[..., Tensor]:
     def arithmetic(
         xp: Any, x: Tensor, known: Format, uniform: Tensor | None, step: Tensor | None
     ) -> Tensor:
-        # Two axes for all, so that one program serves tensors of any number of axes.
-        rows, uniform = _as_rows(x), None if uniform is None else _as_rows(uniform)
+        # A last group that is smaller is filled up before: torch 2.13 compiles it wrongly.
+        whole = filled(xp, x, granularity_of(known)) if step is None and known.is_scaled else x
+        if whole is not x:
+            uniform = None if uniform is None else filled(xp, uniform, granularity_of(known))
+            found = _fused(None)(xp, whole, known, uniform, step)
+            found = found[..., : x.shape[-2], : x.shape[-1]] if x.dim() > 1 else found[: len(x)]
+            return found.contiguous() if out is None else out.copy_(found)
+        # Two axes for all, so that one program serves tensors of any number of axes; tiles of a
+        # batch of matrices stay in their matrix.
+        flat = (lambda each: each) if known.tile else _as_rows
+        rows, uniform = flat(x), None if uniform is None else flat(uniform)
         if step is not None:
-            step = step.reshape(1, 1) if step.numel() == 1 else _as_rows(step.expand(x.shape))
+            step = step.reshape(1, 1) if step.numel() == 1 else flat(step.expand(x.shape))
 
         def plain() -> Tensor:
-            found: Tensor = rounded(xp, rows, known, uniform, step).reshape(x.shape)
-            return found if out is None else out.copy_(found)
+            found: Tensor = rounded(xp, widened(xp, rows), known, uniform, step).reshape(x.shape)
+            return found.to(x.dtype) if out is None else out.copy_(found)
 
         def fused() -> Tensor:
             if out is None:
                 return _program(known, xp, x.dtype)(rows, uniform, step).reshape(x.shape)
-            _program_into(known, xp, x.dtype)(rows, uniform, step, _as_rows(out))
+            _program_into(known, xp, x.dtype)(rows, uniform, step, flat(out))
             return out
 
         return fused_or(fused, plain)
@@ -166,8 +185,8 @@ def fused_or(fused: Callable[[], Tensor], plain: Callable[[], Tensor]) -> Tensor
 @lru_cache(maxsize=256)
 def _program(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor]:
     def fresh(x: Tensor, uniform: Tensor | None, step: Tensor | None) -> Tensor:
-        result: Tensor = rounded(xp, x, known, uniform, step)
-        return result
+        result: Tensor = rounded(xp, widened(xp, x), known, uniform, step)
+        return result.to(x.dtype)
 
     return compiled_as(f"{known} {dtype}", fresh)
 
@@ -175,7 +194,7 @@ def _program(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor
 @lru_cache(maxsize=256)
 def _program_into(known: Format, xp: Any, dtype: torch.dtype) -> Callable[..., Tensor]:
     def into(x: Tensor, uniform: Tensor | None, step: Tensor | None, out: Tensor) -> None:
-        out.copy_(rounded(xp, x, known, uniform, step))
+        out.copy_(rounded(xp, widened(xp, x), known, uniform, step))
 
     return compiled_as(f"{known} {dtype}", into)
 
@@ -194,7 +213,17 @@ def compiled_as(name: str, function: Callable[..., Any]) -> Callable[..., Tensor
     assert isinstance(function, FunctionType)
     code = function.__code__.replace(co_name=f"{function.__name__} {name}")
     own = FunctionType(code, function.__globals__, code.co_name, None, function.__closure__)
-    return torch.compile(own, fullgraph=True)
+    return torch.compile(own, fullgraph=True, options=exact_division())
+
+
+@lru_cache(maxsize=1)
+def exact_division() -> dict[str, str | int | bool | Callable[..., Any]]:
+    """What this torch calls the option that divisions of float32 are rounded as IEEE 754 has it.
+
+    Without it a compiled division on a GPU is an approximation, by which ties can turn.
+    """
+    known = config.get_config_copy()
+    return {name: True for name in DIVISION_ROUNDING if name in known}
 
 
 def _check_out(x: Tensor, out: Tensor) -> None:

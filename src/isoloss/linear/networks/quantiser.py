@@ -48,7 +48,7 @@ def formats_of(precisions: Sequence[Precision]) -> dict[str, list[Format | None]
                     f"a network has no part '{scope}', as in precision '{precision}'; parts are "
                     f"{' '.join(PARTS)}"
                 )
-            if why := unexecuted(known):
+            if why := unexecuted(known, tiles=False):
                 raise ValueError(f"'{scope}:{known}' cannot be: {why}")
             if known.method is not None:
                 raise ValueError(

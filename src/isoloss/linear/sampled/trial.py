@@ -115,7 +115,7 @@ def read(precision: Spelled) -> Quantisers:
     shared = {scope: known for scope, known in whole.train.items() if shares_scales(known)}
     after = {scope: known for scope, known in whole.serve.items() if shares_scales(known)}
     for scope, known in (*shared.items(), *after.items()):
-        if why := unexecuted(known):
+        if why := unexecuted(known, tiles=False):
             raise ValueError(f"'{scope}:{known}' cannot be sampled: {why}")
         if (
             known.modifiers._replace(granularity=None, rounding=None) != Modifiers()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, Language, corpus_of
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
-from isoloss.lm.training import Checkpoint, Recipe, Trained, load_checkpoint
+from isoloss.lm.training import Checkpoint, Recipe, Trained, device_of, load_checkpoint
 from isoloss.runs import Run, Runs
 
 #: A subject of quantising: a trained model, its file, a folder of such files, or a model of Hugging
@@ -54,6 +55,7 @@ def quantise(
     calibration: Calibration | None = None,
     trained_on: float | str | None = None,
     rotate: bool = False,
+    device: str | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> Runs:
     """Round trained models for serving, and measure what that costs.
@@ -78,6 +80,9 @@ def quantise(
     rotate
         Whether the residual stream is rotated before anything is rounded (QuaRot), which spreads
         channels that are larger than others; by another matrix for every draw of calibration.
+    device
+        Where, as torch names it: "cpu", "cuda"; where the model is unless given, which is the CPU
+        for files.
     callback
         Called with 1 after each row.
 
@@ -108,8 +113,12 @@ def quantise(
         for scope, known in precision.serve.items():
             check_scope(scope, known, precision)
     _check(calibration, trained_on, rotate, callback)
+    check_kind("device", device, (str, type(None)), "a device such as 'cuda', or None")
+    where = None if device is None else device_of(device, "quantise")
     rows: list[dict[str, Any]] = []
     for given in _given(model, corpus, trained_on):
+        if where is not None:
+            given = replace(given, model=copy.deepcopy(given.model).to(where))
         rows += _rows(given, posts, calibration, callback or (lambda _: None), rotate)
     return Runs.from_frame(pl.DataFrame(rows, infer_schema_length=None))
 

@@ -286,9 +286,10 @@ def _scale(scale: object, weight: Tensor, name: str) -> Tensor:
 
 def check_ragged(inputs: int, known: Format, name: str) -> None:
     """Raise ModelError if a last, smaller group would not have the scale that the format means."""
-    if known.group and inputs % known.group and (known.hadamard or known.scales_by_mean):
+    columns = known.tile[1] if known.tile else known.group
+    if columns and inputs % columns and (known.hadamard or known.scales_by_mean):
         raise ModelError(
-            f"groups of {known.group} in '{known}' do not divide the {inputs} inputs of "
+            f"groups of {columns} in '{known}' do not divide the {inputs} inputs of "
             f"{name}; "
             "choose a group that does, or '/row'"
         )

@@ -21,7 +21,7 @@ from typing import Any
 from torch import Tensor
 
 from isoloss.files import Registry
-from isoloss.formats import Format, Precision
+from isoloss.formats import Format, Precision, fills_up
 from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
@@ -59,6 +59,8 @@ class GradientRule:
     plain
         Whether it rounds as `formats` does and passes the gradient whole, so that batched sweeps
         may round many formats in one pass.
+    any_groups
+        Whether it takes tiles, and a last group that is smaller than the others, as `formats` does.
     """
 
     name: str
@@ -67,6 +69,7 @@ class GradientRule:
     refusal: Callable[[Format, str, str | int | None], str | None] = _takes_all
     label: str | None = None
     plain: bool = False
+    any_groups: bool = False
 
     def __post_init__(self) -> None:
         check_name("training method", self.name)
@@ -164,6 +167,15 @@ def check_method(known: Format, scope: str, share: str | int | None) -> None:
         rule = rule_of(known)
     except ModelError as error:
         raise ModelError(f"{error} (in '{scope}:{known}')") from None
+    if known.tile and not rule.any_groups:
+        raise ModelError(
+            f"'{scope}:{known}' cannot be: @{rule.name} takes no tiles; accepted are /tensor, /row "
+            "and a group size"
+        )
+    if known.tile and not fills_up(known):
+        raise ModelError(
+            f"'{scope}:{known}' cannot be: tiles take neither +had nor scales that are means"
+        )
     if rule.plain:
         return
     if scope.partition(".")[0] == "g":

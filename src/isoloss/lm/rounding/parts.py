@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from isoloss.formats import Format, Precision, unexecuted
+from isoloss.formats import Format, Precision, fills_up, unexecuted
 from isoloss.lm.rounding.gradient_rule import check_method, rule_of, without_method
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
@@ -79,7 +79,7 @@ def check_tied(precision: Precision, shape: Decoder) -> None:
 
 def check_groups(precision: Precision, shape: Decoder) -> None:
     """Raise ModelError if a part's groups do not divide the last axis (inputs, or a head's
-    width).
+    width) and a smaller last group would not have the scale that the format means.
     """
     head, ffn = shape.head_dim or 0, shape.ffn or 0
     queries, keys = shape.heads * head, (shape.kv_heads or 0) * head
@@ -107,7 +107,10 @@ def check_groups(precision: Precision, shape: Decoder) -> None:
         part, _, name = scope.partition(".")
         rounding = rounding_of(precision, part, name)
         group = None if rounding is None else rounding.known.granularity or rounding.known.block
-        if isinstance(group, int) and length % group:
+        if not isinstance(group, int) or length % group == 0:
+            continue
+        known = rounding.known if rounding else None
+        if known and not (fills_up(known) and rule_of(known).any_groups):
             raise ModelError(
                 f"'{precision}' rounds {scope} in groups of {group}, and a model of "
                 f"{compact(shape.non_embedding_params)} "

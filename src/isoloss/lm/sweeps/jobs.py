@@ -78,7 +78,10 @@ def checked_tasks(
     prefixes = _prefixes(jobs, post, keep, cells)
     largest = max(prefixes, key=lambda prefix: prefix.memory)
     first = largest.jobs[0]
-    check_memory(first.shape, first.batch, min(workers or cores(), len(prefixes)), largest.members)
+    check_memory(
+        first.shape, first.batch, min(workers or cores(), len(prefixes)), largest.members,
+        device=first.recipe.device, dtype=first.recipe.dtype,
+    )  # fmt: skip
     return [_task(prefix) for prefix in prefixes]
 
 

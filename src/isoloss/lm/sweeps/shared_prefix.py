@@ -38,6 +38,7 @@ from isoloss.lm.training import (
     Ended,
     Job,
     Trainer,
+    device_of,
     finished,
     load_checkpoint,
     read_checkpoint,
@@ -116,7 +117,8 @@ class SharedPrefix:
     @property
     def memory(self) -> float:
         """About the bytes that training takes."""
-        return training_bytes(self.jobs[0].shape, self.jobs[0].batch, self.members)
+        first = self.jobs[0]
+        return training_bytes(first.shape, first.batch, self.members, first.recipe.dtype)
 
     def rows(self, job: Job) -> tuple[str, ...]:
         """The keys of the rows that a job yields."""
@@ -226,7 +228,7 @@ class _Training:
 
     # ---- models in files
     def _kept(self, job: Job) -> tuple[Run, Model] | None:
-        """The run and the model of a job where an earlier sweep kept it."""
+        """The run and the model of a job where an earlier sweep kept it, on the job's device."""
         path = None if self.prefix.keep is None else self.prefix.keep / f"{job.key}.safetensors"
         if path is None or not path.exists():
             return None
@@ -235,7 +237,7 @@ class _Training:
         except CheckpointError as error:
             self.watch.say(f"{error}; it is trained again")
             return None
-        return found.run, found.model
+        return found.run, found.model.to(device_of(job.recipe.device))
 
     def _keep(self, job: Job, run: Run, model: Model) -> None:
         if self.prefix.keep is None:

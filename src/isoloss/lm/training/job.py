@@ -95,7 +95,7 @@ class Job:
                 f"the model has {shape.vocab} tokens and the corpus {corpus.vocab}; make them equal"
             )
         batch, wanted = recipe.sequences * corpus.context, number(tokens)
-        check_memory(shape, batch)
+        check_memory(shape, batch, device=recipe.device, dtype=recipe.dtype)
         steps = round(wanted / batch)
         if steps < 1:
             raise ModelError(

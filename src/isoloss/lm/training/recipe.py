@@ -14,6 +14,8 @@ Schedule = Literal["cosine", "wsd", "constant"]
 Dtype = Literal["float32", "bfloat16"]
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 DTYPES: tuple[str, ...] = get_args(Dtype)
+#: Short words for them, as formats have it.
+SHORT_DTYPES = {"bf16": "bfloat16", "fp32": "float32"}
 #: The warm-up where none is given: of a run alone, and of runs that may share a prefix.
 WARM_SHARE, WARM_STEPS = 0.05, 50
 
@@ -46,8 +48,8 @@ class Recipe:
     clip
         Largest gradient norm.
     dtype
-        Of products: "float32", or "bfloat16" with weights kept in float32. Keys of runs call it
-        "numbers".
+        Of products: "float32", or "bfloat16" with weights kept in float32; "fp32" and "bf16" are
+        the same. Keys of runs call it "numbers".
     validation
         Held-out sequences that are evaluated, at least 2.
     compiled
@@ -81,6 +83,8 @@ class Recipe:
     def __post_init__(self) -> None:
         self._check_kinds()
         _one_of("schedule", self.schedule, SCHEDULES)
+        if isinstance(self.dtype, str):
+            object.__setattr__(self, "dtype", SHORT_DTYPES.get(self.dtype, self.dtype))
         _one_of("dtype", self.dtype, DTYPES)
         for name in ("lr", "sequences", "clip", "validation", "eps"):
             if not 0 < getattr(self, name) < math.inf:

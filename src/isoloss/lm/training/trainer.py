@@ -209,11 +209,13 @@ def products_in(recipe: Recipe, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=recipe.dtype == "bfloat16")
 
 
-def device_of(name: str) -> torch.device:
-    """The device of a name; ModelError if it is not there."""
+def device_of(name: str, what: str = "train") -> torch.device:
+    """The device of a name; ModelError, of what cannot be done there, if it is not there."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ModelError(f"cannot train on device {name!r}: {str(error).splitlines()[0]}") from None
+        raise ModelError(
+            f"cannot {what} on device {name!r}: {str(error).splitlines()[0]}"
+        ) from None
     return device

@@ -109,13 +109,13 @@ def test_it_lies_between_rounding_to_nearest_and_brute_force() -> None:
     assert cost(w, found, metric) < 0.7 * cost(w, near, metric)
 
 
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("spelled", FORMATS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_without_correlations_it_is_rounding_to_nearest(spelled: str, dtype: torch.dtype) -> None:
     w, h = problem(7, 32, dtype=dtype)
     assert torch.equal(
-        gptq(w, torch.diag(h.diagonal()), Format.parse(spelled)), fake_quantise(w, spelled)
+        gptq(w, torch.diag(h.diagonal()), Format.parse(spelled)),
+        fake_quantise(w, spelled, check=False),
     )
 
 

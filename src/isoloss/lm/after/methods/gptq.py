@@ -165,6 +165,8 @@ def _by_moments(weight: Tensor, known: Format, seen: Moments) -> Tensor:
 
 def _refusal(known: Format) -> str | None:
     """GPTQ makes good the error of each column, which only a fixed grid leaves."""
+    if known.tile:
+        return "@gptq rounds column by column, so a tile has no scale yet; take /row or a group"
     drawn = known.is_random or known.function
     return "@gptq takes formats that round to nearest on a grid" if drawn else None
 

@@ -24,4 +24,4 @@ def plain(x: Tensor, known: Format, random: Any = None, compiled: bool = True) -
     return fake_quantise(x, known, random=random, check=False, compiled=compiled)
 
 
-RULE = GradientRule(PLAIN, plain, label="straight-through", plain=True)
+RULE = GradientRule(PLAIN, plain, label="straight-through", plain=True, any_groups=True)
