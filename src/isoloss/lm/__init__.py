@@ -15,6 +15,7 @@ from isoloss.lm.after import (
     Moments,
     PostMethod,
     Predictions,
+    RoundedTwiceWarning,
     Scaled,
     Windows,
     degradation,
@@ -56,9 +57,10 @@ from isoloss.lm.training import (
 __all__ = [
     "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint", "CheckpointError", "Corpus",
     "Degradation", "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model",
-    "ModelError", "Moments", "PostMethod", "Predictions", "Recipe", "Scaled", "Text", "TextError",
-    "TextWarning", "Trained", "Windows", "corpus_of", "degradation", "evaluate", "fake_quantise",
-    "foreseen", "load_checkpoint", "load_hub", "model_of", "post_key", "post_precision", "post_run",
-    "quantise", "quantised", "register_method", "register_rule", "train", "train_one", "windows",
+    "ModelError", "Moments", "PostMethod", "Predictions", "Recipe", "RoundedTwiceWarning", "Scaled",
+    "Text", "TextError", "TextWarning", "Trained", "Windows", "corpus_of", "degradation",
+    "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "load_hub", "model_of", "post_key",
+    "post_precision", "post_run", "quantise", "quantised", "register_method", "register_rule",
+    "train", "train_one", "windows",
 ]
 # fmt: on

@@ -13,8 +13,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, RoundedTwice, fake_quantise
-from isoloss.lm import ModelError, PostMethod, degradation, quantised, register_method
+from isoloss.formats import Format, fake_quantise
+from isoloss.lm import (
+    ModelError,
+    PostMethod,
+    RoundedTwiceWarning,
+    degradation,
+    quantised,
+    register_method,
+)
 from isoloss.lm.after.hub import Windows, load_hub, windows
 from isoloss.lm.after.methods.gptq import gptq
 from isoloss.lm.after.post_method import METHODS
@@ -143,7 +150,7 @@ def test_gptq_keeps_predictions_closer() -> None:
     assert 0 < found.kl + 2 * found.kl_se < near.kl
 
 
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
+@pytest.mark.filterwarnings("ignore::isoloss.lm.RoundedTwiceWarning")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
     after = quantised(Causal().to(dtype), "w4@gptq", tokens())
@@ -265,7 +272,7 @@ def test_weights_that_are_no_numbers_are_refused(post: str, bad: float) -> None:
 
 
 # ---- weights of 16 bits
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
+@pytest.mark.filterwarnings("ignore::isoloss.lm.RoundedTwiceWarning")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(
     "post", ["w4", "w:uint3/8@hqq", "w4+clip", "w4+had", "w3/8@gptq", "w3@awq", "w8@smoothquant"]
@@ -284,11 +291,13 @@ def test_weights_of_16_bits_are_rounded_in_32_and_cast_once(post: str, dtype: to
 
 
 def test_weights_of_16_bits_are_said_to_be_rounded_twice() -> None:
-    with pytest.warns(RoundedTwice, match="no numbers of bfloat16, so weights are rounded twice"):
+    with pytest.warns(
+        RoundedTwiceWarning, match="no numbers of bfloat16, so weights are rounded twice"
+    ):
         quantised(Causal().bfloat16(), "w4")
 
 
-@pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
+@pytest.mark.filterwarnings("ignore::isoloss.lm.RoundedTwiceWarning")
 def test_a_weight_that_leaves_the_range_of_its_type_is_refused() -> None:
     register_method(PostMethod("huge", lambda weight, known, seen: 1e9 * weight))
     try:

@@ -24,12 +24,13 @@ from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, po
 from isoloss.lm.after.post_training import quantised
 from isoloss.lm.after.quantising import quantise
 from isoloss.lm.after.seen import Calibrated, CalibrationWarning, Moments
+from isoloss.lm.after.serving_weights import RoundedTwiceWarning
 
 # fmt: off
 __all__ = [
     "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Moments", "PostMethod",
-    "Predictions", "Scaled", "Windows", "calibrated_methods", "degradation", "know_methods",
-    "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise", "quantised",
-    "register_method", "windows",
+    "Predictions", "RoundedTwiceWarning", "Scaled", "Windows", "calibrated_methods", "degradation",
+    "know_methods", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise",
+    "quantised", "register_method", "windows",
 ]
 # fmt: on

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, Precision, RoundedTwice
+from isoloss.formats import Format, Precision
 from isoloss.lm.after.post_method import (
     METHODS,
     Scaled,
@@ -28,6 +28,10 @@ from isoloss.lm.shape import ModelError
 SERVED = {"w": "weights", "a": "activations", "kv": "keys and values", "q": "queries"}
 #: Seeds what stochastic rounding and ideal noise of activations draw while a model is served.
 DRAWS = 0
+
+
+class RoundedTwiceWarning(UserWarning):
+    """Rounded weights of a 16-bit model are no numbers of its type, and were rounded once more."""
 
 
 def served(trained: Precision, post: str | Precision) -> Precision:
@@ -268,7 +272,7 @@ def _in_type(found: Tensor, own: torch.dtype, known: Format) -> Tensor:
         warnings.warn(
             f"numbers of '{known}' times their scale are no numbers of {str(own)[6:]}, so weights "
             "are rounded twice; quantise the model in float32 to keep them on the grid",
-            RoundedTwice,
+            RoundedTwiceWarning,
             stacklevel=2,
         )
     return cast
