@@ -84,6 +84,15 @@ def test_a_quantised_model_is_copied_and_pickled(family: str) -> None:
     small(family).load_state_dict(after.state_dict())
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("method", ["gptq", "gptq_sequential"])
+def test_calibration_does_not_meet_its_own_keys_again(family: str, method: str) -> None:
+    model = small(family)
+    plain, cached = (quantised(model, f"w3@{method}{kv}", tokens()) for kv in ("", " kv24"))
+    for one, other in zip(plain.parameters(), cached.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_layers_without_keys_and_values_are_named() -> None:
     model = small("llama")
     model.config.num_hidden_layers = 3

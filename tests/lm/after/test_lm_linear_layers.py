@@ -296,3 +296,29 @@ def test_a_weight_that_leaves_the_range_of_its_type_is_refused() -> None:
             quantised(Causal().half(), "w4@huge")
     finally:
         METHODS.remove("huge")
+
+
+class Skipping(nn.Module):
+    """Blocks between which the beginning is added again, in a list or not."""
+
+    def __init__(self, listed: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, blocks = nn.Embedding(VOCAB, WIDTH), [Block() for _ in range(3)]
+        self.one, self.two, self.three = [nn.Identity()] * 3 if listed else blocks
+        self.layers = nn.ModuleList(blocks if listed else [])
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = first = self.embed(words)
+        for block in self.layers or (self.one, self.two, self.three):
+            (x,) = block(x + first, scale=0.3)
+        return x
+
+
+def test_what_is_added_between_blocks_is_seen() -> None:
+    listed, apart = (
+        quantised(Skipping(each), "w3@gptq_sequential", tokens(40)) for each in (True, False)
+    )
+    for k, block in enumerate((apart.one, apart.two, apart.three)):
+        for one, other in zip(block.parameters(), listed.layers[k].parameters(), strict=True):
+            assert one.equal(other)
