@@ -264,6 +264,23 @@ def test_weights_that_are_no_numbers_are_refused(post: str, bad: float) -> None:
         quantised(model, post)
 
 
+def test_weights_of_8_bits_are_not_rounded_again() -> None:
+    model = Causal()
+    for block in model.layers:
+        block.up_proj.weight = nn.Parameter(block.up_proj.weight.to(torch.float8_e4m3fn))
+    said = r"'layers\.0\.up_proj\.weight' cannot be rounded: it is stored as float8_e4m3fn"
+    with pytest.raises(ModelError, match=said):
+        quantised(model, "w4")
+    after = quantised(model, "w4 w.up_proj:fp")
+    assert not after.layers[1].q_proj.weight.equal(model.layers[1].q_proj.weight)
+
+
+@pytest.mark.parametrize("post", ["a4", "w4", "w4 a8"])
+def test_a_model_whose_activations_are_rounded_is_not_quantised_again(post: str) -> None:
+    with pytest.raises(ModelError, match="so it is quantised already; quantise the one that was"):
+        quantised(quantised(Causal(), "a8"), post)
+
+
 # ---- weights of 16 bits
 @pytest.mark.filterwarnings("ignore::isoloss.formats.RoundedTwice")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

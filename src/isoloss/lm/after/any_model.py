@@ -20,7 +20,7 @@ from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_mod
 from isoloss.lm.after.keys_and_values import round_keys_and_values
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
-from isoloss.lm.after.rounded_inputs import round_inputs
+from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     DRAWS,
@@ -51,6 +51,11 @@ def quantise_model(
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
     precision = served(Precision("fp"), post)
+    if rounds_inputs(rounded):
+        raise ModelError(
+            "the activations of this model are rounded as they come in, so it is quantised "
+            "already; quantise the one that was trained"
+        )
     one_by_one = getattr(rounded, "set_experts_implementation", None)
     if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
         one_by_one("eager")

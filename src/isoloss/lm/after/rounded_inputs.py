@@ -102,6 +102,12 @@ def round_inputs(
             module.register_forward_hook(inside.end, always_call=True)
 
 
+def rounds_inputs(model: nn.Module) -> bool:
+    """Whether the inputs of some of its matrices are rounded already."""
+    hooks = (hook for each in model.modules() for hook in each._forward_pre_hooks.values())
+    return any(isinstance(getattr(h, "__self__", h), _Rounded | _Inside) for h in hooks)
+
+
 def scaled_rule(rule: Rule, scale: Tensor) -> ScaledRounding:
     """The rule in units of a scale.
 
