@@ -26,8 +26,6 @@ from isoloss.lm.shape import ModelError
 
 #: What serving can round, in words; the gradients of training are gone.
 SERVED = {"w": "weights", "a": "activations", "kv": "keys and values", "q": "queries"}
-#: Seeds what stochastic rounding and ideal noise of activations draw while a model is served.
-DRAWS = 0
 
 
 def served(trained: Precision, post: str | Precision) -> Precision:
