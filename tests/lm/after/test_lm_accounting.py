@@ -170,6 +170,14 @@ def test_what_experts_take_is_rounded_too(turned: bool) -> None:
     torch.testing.assert_close(found, x + expected)
 
 
+@pytest.mark.parametrize("post", ["a4/row", "w8@smoothquant a4/row"])
+def test_an_expert_that_no_token_comes_to_takes_nothing(post: str) -> None:
+    before = causal(Mixture, False)
+    after = quantised(before, post, tokens())
+    for word in range(VOCAB):  # one token each time, so that the other experts have none
+        assert after(torch.tensor([[word]])).logits.isfinite().all()
+
+
 def test_a_router_is_rounded_where_it_is_named_alone() -> None:
     before = causal(Mixture, False)
     after = quantised(before, "w.router:int4")

@@ -12,7 +12,17 @@ from tests.lm.after.test_lm_linear_layers import Causal
 from torch import Tensor, nn
 
 from isoloss.formats import fake_quantise
-from isoloss.lm import Calibrated, CalibrationWarning, Degradation, ModelError, quantised
+from isoloss.lm import (
+    Calibrated,
+    Calibration,
+    CalibrationWarning,
+    Degradation,
+    Language,
+    Model,
+    ModelError,
+    model_of,
+    quantised,
+)
 from isoloss.lm.after.degrading import pooled
 
 CALIBRATED = ["w3@gptq", "w3@gptq_sequential", "w3@awq", "w8@smoothquant"]
@@ -116,3 +126,18 @@ def test_errors_of_several_draws_join_their_spread_and_the_paired_error() -> Non
     assert found.gap_se == pytest.approx(math.sqrt(paired + spread / 3))
     assert found.kl_se == pytest.approx(math.sqrt(4 * spread / 3))
     assert pooled(draws[:1]) == draws[0]
+
+
+@pytest.mark.parametrize("post", ["a4~sr", "w4~sr", "w.embedding:int4~sr", "kv4~sr"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_each_draw_has_other_random_numbers(ours: bool, post: str) -> None:
+    if post == "kv4~sr" and not ours:
+        pytest.skip("a model without a cache")
+    model = Model(model_of(8_000), compiled=False) if ours else Causal()
+    if ours:
+        nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(0))
+    words = Calibration(2).tokens(Language()) if ours else tokens(2)
+    one, again, other = (quantised(model, post, draw=k)(words) for k in (0, 0, 1))
+    found = [each if ours else each.logits for each in (one, again, other)]
+    assert found[0].equal(found[1])
+    assert not found[0].equal(found[2])

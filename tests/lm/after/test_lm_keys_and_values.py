@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from tests.lm.after.test_lm_families import SHARED, small, tokens
+from tests.lm.after.test_lm_more_families import small as hybrid
 from torch import Tensor
 
 from isoloss.lm import ModelError, degradation, quantised
@@ -84,11 +85,22 @@ def test_a_quantised_model_is_copied_and_pickled(family: str) -> None:
     small(family).load_state_dict(after.state_dict())
 
 
-def test_layers_without_keys_and_values_are_named() -> None:
-    model = small("llama")
-    model.config.num_hidden_layers = 3
-    with pytest.raises(ModelError, match="1 of 3 layers of a LlamaForCausalLM keep no keys"):
-        quantised(model, "kv4")
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("method", ["gptq", "gptq_sequential"])
+def test_calibration_does_not_meet_its_own_keys_again(family: str, method: str) -> None:
+    model = small(family)
+    plain, cached = (quantised(model, f"w3@{method}{kv}", tokens()) for kv in ("", " kv24"))
+    for one, other in zip(plain.parameters(), cached.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["jamba", "qwen3_next"])
+def test_layers_without_keys_and_values_are_named(family: str) -> None:
+    said = (
+        r"1 of 2 layers of a \w+ keep no keys and values of their own in a cache, such as layer 0"
+    )
+    with pytest.raises(ModelError, match=said):
+        quantised(hybrid(family), "kv4")
 
 
 def test_an_encoder_with_a_decoder_is_rounded_without_calibration_or_refused() -> None:

@@ -271,6 +271,23 @@ def test_weights_that_are_no_numbers_are_refused(post: str, bad: float) -> None:
         quantised(model, post)
 
 
+def test_weights_of_8_bits_are_not_rounded_again() -> None:
+    model = Causal()
+    for block in model.layers:
+        block.up_proj.weight = nn.Parameter(block.up_proj.weight.to(torch.float8_e4m3fn))
+    said = r"'layers\.0\.up_proj\.weight' cannot be rounded: it is stored as float8_e4m3fn"
+    with pytest.raises(ModelError, match=said):
+        quantised(model, "w4")
+    after = quantised(model, "w4 w.up_proj:fp")
+    assert not after.layers[1].q_proj.weight.equal(model.layers[1].q_proj.weight)
+
+
+@pytest.mark.parametrize("post", ["a4", "w4", "w4 a8"])
+def test_a_model_whose_activations_are_rounded_is_not_quantised_again(post: str) -> None:
+    with pytest.raises(ModelError, match="so it is quantised already; quantise the one that was"):
+        quantised(quantised(Causal(), "a8"), post)
+
+
 # ---- weights of 16 bits
 @pytest.mark.filterwarnings("ignore::isoloss.lm.RoundedTwiceWarning")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -305,3 +322,29 @@ def test_a_weight_that_leaves_the_range_of_its_type_is_refused() -> None:
             quantised(Causal().half(), "w4@huge")
     finally:
         METHODS.remove("huge")
+
+
+class Skipping(nn.Module):
+    """Blocks between which the beginning is added again, in a list or not."""
+
+    def __init__(self, listed: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, blocks = nn.Embedding(VOCAB, WIDTH), [Block() for _ in range(3)]
+        self.one, self.two, self.three = [nn.Identity()] * 3 if listed else blocks
+        self.layers = nn.ModuleList(blocks if listed else [])
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = first = self.embed(words)
+        for block in self.layers or (self.one, self.two, self.three):
+            (x,) = block(x + first, scale=0.3)
+        return x
+
+
+def test_what_is_added_between_blocks_is_seen() -> None:
+    listed, apart = (
+        quantised(Skipping(each), "w3@gptq_sequential", tokens(40)) for each in (True, False)
+    )
+    for k, block in enumerate((apart.one, apart.two, apart.three)):
+        for one, other in zip(block.parameters(), listed.layers[k].parameters(), strict=True):
+            assert one.equal(other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.lm.after.test_lm_accounting import WIDTH, Turned, causal, tokens
+from tests.lm.after.test_lm_accounting import WIDTH, Mixture, Turned, causal, tokens
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision, fake_quantise
@@ -137,3 +137,38 @@ def test_a_linear_layer_that_is_not_called_has_its_inputs_rounded() -> None:
         x = model.embed(tokens(3))
         found = quantised(model, "a4/row").layer(x)
         torch.testing.assert_close(found, model.layer(fake_quantise(x, "int4/row")))
+
+
+class TwiceTurned(nn.Module):
+    """Two layers with inputs first, of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = Turned(), Turned()
+        self.b.weight = self.a.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.relu(self.a(x)))
+
+
+def test_a_shared_weight_with_inputs_first_is_one_matrix_too() -> None:
+    model = causal(TwiceTurned())
+    assert [m.name for m in weights_of_model(model).matrices] == ["layer.a", "lm_head"]
+    after, x = quantised(model, "w4 a4/row").layer, model.embed(tokens(2)).detach()
+    assert after.a.weight is after.b.weight
+    weight = fake_quantise(model.layer.a.weight.detach().mT.contiguous(), "int4/row").mT
+    inner = torch.relu(fake_quantise(x, "int4/row") @ weight + model.layer.a.bias)
+    expected = fake_quantise(inner.detach(), "int4/row") @ weight + model.layer.b.bias
+    torch.testing.assert_close(after(x), expected)
+
+
+@pytest.mark.filterwarnings("ignore::isoloss.lm.CalibrationWarning")  # an expert is seldom chosen
+@pytest.mark.parametrize("post", ["w4", "w3@gptq a4/row", "w3@awq"])
+def test_weights_that_lie_in_one_memory_are_told_apart(post: str) -> None:
+    apart, together = (
+        causal(nn.Sequential(nn.Linear(WIDTH, WIDTH), Turned(), Mixture(False))) for _ in range(2)
+    )
+    flat = nn.utils.parameters_to_vector(together.parameters()).detach().clone()
+    nn.utils.vector_to_parameters(flat, together.parameters())
+    found = [quantised(model, post, tokens())(tokens(2)).logits for model in (apart, together)]
+    assert found[0].equal(found[1])

@@ -22,6 +22,8 @@ from isoloss.lm.shape import ModelError
 #: The scope of matrices that choose experts; like the ends, they are rounded where a scope names
 #: them alone.
 ROUTER = "router"
+#: Types of weights that are rounded; narrower ones hold what was rounded already.
+_WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
         scope = kinds.scope_of(path, module)
         if name in looked_up and scope != "head":
             look.beyond[name] = "it is looked up as an embedding too"
+        elif weight.dtype not in _WIDE:
+            look.beyond[name] = f"it is stored as {str(weight.dtype)[6:]}, which has been rounded"
         if name not in look.beyond:
             found[name] = [Matrix(path, scope, module, weight, held=name in look.elsewhere)]
     for name, axis in look.matrices.items():

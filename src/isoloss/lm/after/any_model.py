@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
@@ -20,10 +19,9 @@ from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_mod
 from isoloss.lm.after.keys_and_values import round_keys_and_values
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
-from isoloss.lm.after.rounded_inputs import round_inputs
+from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
-    DRAWS,
     apart_from_matrices,
     check_scope,
     plain,
@@ -51,6 +49,11 @@ def quantise_model(
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
     precision = served(Precision("fp"), post)
+    if rounds_inputs(rounded):
+        raise ModelError(
+            "the activations of this model are rounded as they come in, so it is quantised "
+            "already; quantise the one that was trained"
+        )
     one_by_one = getattr(rounded, "set_experts_implementation", None)
     if one_by_one is not None:  # so that the inputs of each expert are seen, and rounded by itself
         one_by_one("eager")
@@ -59,11 +62,13 @@ def quantise_model(
     weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
-    random = torch.Generator(next(rounded.parameters()).device).manual_seed(DRAWS)
+    random = options.random(rounded)
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
-        table.weight.data = rounded_weight(table.weight, asked.embedding, "w.embedding")
-    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + options.aside
+        table.weight.data = rounded_weight(
+            table.weight, asked.embedding, "w.embedding", random=options.random(rounded)
+        )
+    before = (f"embedding:{asked.embedding}" if asked.embedding else "") + options.aside(precision)
     scaled = scaled_weights(rounded, asked.matrices, calibration, before, options.draw)
     by_weight = {id(matrix.weight): found.scale for matrix, found in scaled.items()}
     scales = {matrix: found.scale for matrix, found in scaled.items()}
@@ -72,7 +77,7 @@ def quantise_model(
     round_inputs(rounded, {m: _inputs(serve, m) for m in layers}, random, scales)
     if keys := rounding_of(serve, "kv", compiled=False):
         round_keys_and_values(rounded, keys, random)
-    aside = apart_from_matrices(precision) + options.aside
+    aside = apart_from_matrices(precision) + options.aside(precision)
     round_weights(rounded, asked.matrices, calibration, aside, options.draw, scaled)
 
 

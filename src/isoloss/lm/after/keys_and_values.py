@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,7 +37,8 @@ def round_keys_and_values(
             "keys and values of another's model need its cache (transformers); pip install "
             "'isoloss[hub]'"
         ) from None
-    writes = _Written(rule, random, DynamicCache)
+    cache = partial(DynamicCache, config=getattr(model, "config", None))
+    writes = _Written(rule, random, cache)
     tokens = torch.zeros(1, 2, dtype=torch.long)
     hooks = writes.attach(model)
     reason = ""

@@ -70,7 +70,7 @@ def look_at(model: nn.Module, linear: Held, others: Held, tokens: Tensor | None 
     named = {name: tensor for name, (_, tensor) in (*linear.items(), *others.items())}
     watch = Products(named, met)
     try:
-        with at_rest(model), _calls(model, called), watch:
+        with torch.compiler.set_stance("force_eager"), at_rest(model), _calls(model, called), watch:
             logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
     except Exception as error:
         if not others:

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
 from isoloss.formats import Precision
 
 
@@ -18,16 +21,21 @@ class Options:
     rotate
         Whether the residual stream is rotated before anything is rounded.
     draw
-        Seeds weights that are rounded at random, and rotations.
+        Seeds what is rounded at random, weights and, while the model is served, activations; and
+        rotations.
     """
 
     rotate: bool = False
     draw: int = 0
 
-    @property
-    def aside(self) -> str:
+    def random(self, model: nn.Module) -> torch.Generator:
+        """A source of random numbers on the device of a model, from its beginning."""
+        return torch.Generator(next(model.parameters()).device).manual_seed(self.draw)
+
+    def aside(self, precision: Precision) -> str:
         """What changes the inputs of all matrices, by which what is seen of them is kept."""
-        return f" rotated {self.draw}" if self.rotate else ""
+        turned = f" rotated {self.draw}" if self.rotate else ""
+        return turned + (f" drawn {self.draw}" if _is_random(precision) else "")
 
     @property
     def label(self) -> str:
@@ -41,4 +49,8 @@ class Options:
 
     def is_drawn(self, precision: Precision) -> bool:
         """Whether the draw makes a difference to a model without calibration."""
-        return self.rotate or any(known.is_random for known in precision.serve.values())
+        return self.rotate or _is_random(precision)
+
+
+def _is_random(precision: Precision) -> bool:
+    return any(known.is_random for known in precision.serve.values())

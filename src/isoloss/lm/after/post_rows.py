@@ -44,7 +44,7 @@ class Calibration:
     seed
         Of the stream; the default lies above the seeds of runs.
     draws
-        How often other sequences are drawn, and other random numbers where weights are rounded by
+        How often other sequences are drawn, and other random numbers where anything is rounded by
         them: loss and gap are means over the draws, whose spread is part of their standard errors.
         A single draw has no spread, so that its errors are of the validation tokens alone.
 

@@ -23,7 +23,6 @@ from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
-    DRAWS,
     apart_from_matrices,
     check_scope,
     plain,
@@ -65,7 +64,8 @@ def quantised(
         Tokens of shape (rows, context), for methods that look at inputs, such as '@gptq';
         `Calibrated(tokens)` keeps what they show of this model for further formats and methods.
     draw
-        Seeds weights that are rounded at random ('~sr') and rotations, other numbers for each.
+        Seeds what is rounded at random ('~sr'), weights and activations, and rotations: other
+        numbers for each.
     rotate
         Whether the residual stream is turned by a random Hadamard matrix before anything is rounded
         (QuaRot), which changes nothing in full precision; a tied head is untied.
@@ -131,7 +131,7 @@ def _quantise(
         _rotate(rounded, options.draw)
     tied = rounded.shape.tied
     rounded.precision = precision
-    rounded.draw_from(torch.Generator(rounded.embedding.device).manual_seed(DRAWS))
+    rounded.draw_from(options.random(rounded))
     matrices = {
         Matrix(path, name, module, module.weight): known
         for path, name, module in _matrices(rounded)
@@ -142,17 +142,19 @@ def _quantise(
     embedding = weights_of(precision, "embedding")
     if embedding is not None:
         rounded.round_embedding = None
-        rounded.embedding.copy_(rounded_weight(rounded.embedding, embedding, "w.embedding"))
+        random = options.random(rounded)
+        table = rounded_weight(rounded.embedding, embedding, "w.embedding", random=random)
+        rounded.embedding.copy_(table)
         if tied:  # the head is the embedding, which has just been rounded
             rounded.head.w = None
-    before = (f"embedding:{embedding}" if embedding else "") + options.aside
+    before = (f"embedding:{embedding}" if embedding else "") + options.aside(precision)
     scaled = scaled_weights(rounded, matrices, calibration, before, options.draw)
     _set_activations(rounded, precision)
     for matrix, found in scaled.items():
         linear: Any = matrix.module
         if linear.a is not None:
             linear.a = scaled_rule(linear.a, found.scale)
-    aside = apart_from_matrices(precision) + options.aside
+    aside = apart_from_matrices(precision) + options.aside(precision)
     round_weights(rounded, matrices, calibration, aside, options.draw, scaled)
 
 

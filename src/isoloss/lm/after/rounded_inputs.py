@@ -102,6 +102,12 @@ def round_inputs(
             module.register_forward_hook(inside.end, always_call=True)
 
 
+def rounds_inputs(model: nn.Module) -> bool:
+    """Whether the inputs of some of its matrices are rounded already."""
+    hooks = (hook for each in model.modules() for hook in each._forward_pre_hooks.values())
+    return any(isinstance(getattr(h, "__self__", h), _Rounded | _Inside) for h in hooks)
+
+
 def scaled_rule(rule: Rule, scale: Tensor) -> ScaledRounding:
     """The rule in units of a scale.
 
@@ -138,8 +144,8 @@ class _Rounded:
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args:
-            return (self.rule(args[0], self.random), *args[1:]), kwargs
-        return args, kwargs | {"input": self.rule(kwargs["input"], self.random)}
+            return (_by(self.rule, args[0], self.random), *args[1:]), kwargs
+        return args, kwargs | {"input": _by(self.rule, kwargs["input"], self.random)}
 
 
 class _Inside:
@@ -205,4 +211,9 @@ class _Factors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         rule = self._rules[place.name]
         if isinstance(rule, _ByExpert):
             rule = rule.of(weight, place.start_of(weight))
-        return rule(x.contiguous(), self._random)
+        return _by(rule, x.contiguous(), self._random)
+
+
+def _by(rule: Rule, x: Tensor, random: torch.Generator) -> Tensor:
+    """x rounded; an expert that no token came to takes nothing."""
+    return rule(x, random) if x.numel() else x

@@ -26,8 +26,6 @@ from isoloss.lm.shape import ModelError
 
 #: What serving can round, in words; the gradients of training are gone.
 SERVED = {"w": "weights", "a": "activations", "kv": "keys and values", "q": "queries"}
-#: Seeds what stochastic rounding and ideal noise of activations draw while a model is served.
-DRAWS = 0
 
 
 class RoundedTwiceWarning(UserWarning):
@@ -268,7 +266,7 @@ def _in_type(found: Tensor, own: torch.dtype, known: Format) -> Tensor:
     """Rounded weights in the type that they had."""
     cast = found.to(own)
     is_grid = known.has_grid and known.rounding != "dither"
-    if is_grid and not bool((cast == found).all()):
+    if cast is not found and is_grid and not bool((cast == found).all()):
         warnings.warn(
             f"numbers of '{known}' times their scale are no numbers of {str(own)[6:]}, so weights "
             "are rounded twice; quantise the model in float32 to keep them on the grid",
