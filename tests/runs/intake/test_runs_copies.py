@@ -41,6 +41,7 @@ def test_a_run_that_stands_in_a_table_twice_counts_once(column):
         twice(),  # nothing names runs: these may be seeds
         twice(what=NAMES),
         twice(run_id=[None] * 3),
+        twice(run_id=["", " ", "c"]),
         twice(name=["a", "b", "b"]).with_columns(params=pl.lit(1e7)),  # names of models
         twice(run_id=NAMES).with_columns(loss=pl.Series([3.9, 3.1, 2.6, 3.8, 3.0])),
     ],
