@@ -35,6 +35,12 @@ def test_a_run_that_stands_in_a_table_twice_counts_once(column):
     assert len(read(twice(**{column: NAMES}), last=column).usable) == 3
 
 
+def test_evaluations_along_runs_that_ids_name_count_once_too():
+    table = twice(run_id=["a", "a", "b"]).with_columns(params=pl.lit(1e7))
+    assert len(read(table).usable) == 3
+    assert len(read(table.rename({"run_id": "name"})).usable) == 5
+
+
 @pytest.mark.parametrize(
     "table",
     [
