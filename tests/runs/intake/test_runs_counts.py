@@ -116,8 +116,31 @@ def test_flops_in_another_unit_are_said_with_their_factor():
 def test_more_params_than_tokens_and_few_tokens_a_param_are_odd():
     with pytest.warns(OddCounts, match="7 of 9 runs of the data frame have more params than tok"):
         read(frame(1e-2))
-    with pytest.warns(OddCounts, match="has 0.0275 tokens per param in the median, where runs"):
+    with pytest.warns(
+        OddCounts, match="has 0.0275 tokens per param in the median, where runs"
+    ) as w:
         read(frame(1e-3))
+    assert "--column tokens='tokens*1e3' reads tokens in thousands" in str(w[0].message)
+    with pytest.warns(OddCounts, match=r"has 2.75e\+05 tokens per param in the median") as w:
+        read(frame(tokens=1e-4))
+    assert str(w[0].message).endswith("--column params='params*1e3' reads params in thousands")
+
+
+def test_a_ratio_that_no_unit_mends_is_said_alone():
+    asked = {"params": "params*1e12*1e9", "tokens": "tokens*1"}
+    with pytest.warns(OddCounts, match="params or tokens in another unit") as warned:
+        read(frame(), columns=asked)
+    assert str(warned[0].message).endswith("are params or tokens in another unit?")
+
+
+def test_one_count_among_others_in_a_unit_is_no_second_unit():
+    tokens = [t / 1e9 for t in frame()["tokens"][:8]] + [6e10]
+    with pytest.raises(RunsError, match="which no language model has") as error:
+        read(frame().with_columns(pl.Series("tokens", tokens)))
+    assert "as two units do" not in str(error.value)
+    tokens[7] = 6e10
+    with pytest.raises(RunsError, match=r"in 7 rows and 6e.10 in 2, as two units do"):
+        read(frame().with_columns(pl.Series("tokens", tokens)))
 
 
 @pytest.mark.parametrize(
