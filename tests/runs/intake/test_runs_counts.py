@@ -176,6 +176,12 @@ def test_a_cell_that_says_its_unit_is_not_scaled_again():
     assert read(whole, columns={"tokens": "params*20"})["tokens"].tolist() == [3e9] * 9
 
 
+def test_numbers_that_stand_first_in_an_expression_are_taken_together():
+    runs = read(frame(), columns={"params": "6/4*params", "tokens": "3*2*tokens"})
+    assert runs["params"].tolist() == pytest.approx([1.5 * n for n in frame()["params"]])
+    assert runs["tokens"].tolist() == pytest.approx([6 * d for d in frame()["tokens"]])
+
+
 def test_a_bare_number_beside_cells_that_say_their_unit_costs_its_row():
     table = frame().with_columns(pl.Series("params", ["150M", "300", "4e8"] + ["1.2B"] * 6))
     runs = read(table)
