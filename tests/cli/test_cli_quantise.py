@@ -3,11 +3,15 @@ refuses.
 """
 
 import json
+import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 import isoloss as il
+from isoloss.cli.verbs.quantise_verb import quantise
+from isoloss.lm.after.post_method import METHODS
 from isoloss.lm.training.checkpoints import save_model
 
 
@@ -89,3 +93,9 @@ def test_a_rotated_model_is_said_on_the_terminal_and_in_the_rows(shell, models: 
     assert "the residual stream is rotated first" in shell(*words).stdout
     (row,) = json.loads(shell(*words, "--json").stdout)["runs"]
     assert (row["rotated"], row["method"]) == (True, "rtn, rotated")
+
+
+def test_the_help_names_every_method() -> None:
+    text = get_type_hints(quantise, include_extras=True)["post"].__metadata__[0].help
+    shipped = [name for name in METHODS if METHODS.is_shipped(METHODS.home(name))]
+    assert {f"@{name}" for name in shipped} == set(re.findall(r"@\w+", text))

@@ -35,12 +35,19 @@ def test_a_run_that_stands_in_a_table_twice_counts_once(column):
     assert len(read(twice(**{column: NAMES}), last=column).usable) == 3
 
 
+def test_evaluations_along_runs_that_ids_name_count_once_too():
+    table = twice(run_id=["a", "a", "b"]).with_columns(params=pl.lit(1e7))
+    assert len(read(table).usable) == 3
+    assert len(read(table.rename({"run_id": "name"})).usable) == 5
+
+
 @pytest.mark.parametrize(
     "table",
     [
         twice(),  # nothing names runs: these may be seeds
         twice(what=NAMES),
         twice(run_id=[None] * 3),
+        twice(run_id=["", " ", "c"]),
         twice(name=["a", "b", "b"]).with_columns(params=pl.lit(1e7)),  # names of models
         twice(run_id=NAMES).with_columns(loss=pl.Series([3.9, 3.1, 2.6, 3.8, 3.0])),
     ],

@@ -116,8 +116,31 @@ def test_flops_in_another_unit_are_said_with_their_factor():
 def test_more_params_than_tokens_and_few_tokens_a_param_are_odd():
     with pytest.warns(OddCounts, match="7 of 9 runs of the data frame have more params than tok"):
         read(frame(1e-2))
-    with pytest.warns(OddCounts, match="has 0.0275 tokens per param in the median, where runs"):
+    with pytest.warns(
+        OddCounts, match="has 0.0275 tokens per param in the median, where runs"
+    ) as w:
         read(frame(1e-3))
+    assert "--column tokens='tokens*1e3' reads tokens in thousands" in str(w[0].message)
+    with pytest.warns(OddCounts, match=r"has 2.75e\+05 tokens per param in the median") as w:
+        read(frame(tokens=1e-4))
+    assert str(w[0].message).endswith("--column params='params*1e3' reads params in thousands")
+
+
+def test_a_ratio_that_no_unit_mends_is_said_alone():
+    asked = {"params": "params*1e12*1e9", "tokens": "tokens*1"}
+    with pytest.warns(OddCounts, match="params or tokens in another unit") as warned:
+        read(frame(), columns=asked)
+    assert str(warned[0].message).endswith("are params or tokens in another unit?")
+
+
+def test_one_count_among_others_in_a_unit_is_no_second_unit():
+    tokens = [t / 1e9 for t in frame()["tokens"][:8]] + [6e10]
+    with pytest.raises(RunsError, match="which no language model has") as error:
+        read(frame().with_columns(pl.Series("tokens", tokens)))
+    assert "as two units do" not in str(error.value)
+    tokens[7] = 6e10
+    with pytest.raises(RunsError, match=r"in 7 rows and 6e.10 in 2, as two units do"):
+        read(frame().with_columns(pl.Series("tokens", tokens)))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +174,12 @@ def test_a_cell_that_says_its_unit_is_not_scaled_again():
     # Tokens of so many a param are no unit.
     whole = frame().drop("tokens").with_columns(pl.Series("params", ["150M"] * 9))
     assert read(whole, columns={"tokens": "params*20"})["tokens"].tolist() == [3e9] * 9
+
+
+def test_numbers_that_stand_first_in_an_expression_are_taken_together():
+    runs = read(frame(), columns={"params": "6/4*params", "tokens": "3*2*tokens"})
+    assert runs["params"].tolist() == pytest.approx([1.5 * n for n in frame()["params"]])
+    assert runs["tokens"].tolist() == pytest.approx([6 * d for d in frame()["tokens"]])
 
 
 def test_a_bare_number_beside_cells_that_say_their_unit_costs_its_row():

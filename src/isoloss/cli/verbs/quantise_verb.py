@@ -34,7 +34,7 @@ def quantise(
             "--post",
             metavar="P,P...",
             help="Precisions to serve in, as w4,w3/32@gptq,'w4 a8 kv8'; methods are @rtn "
-            "(to nearest), @gptq, @awq, @smoothquant and @hqq.",
+            "(to nearest), @gptq, @gptq_sequential, @awq, @smoothquant and @hqq.",
             show_default=False,
         ),
     ],

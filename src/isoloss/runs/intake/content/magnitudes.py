@@ -227,7 +227,7 @@ def _by_value(rows: pl.DataFrame, origin: Origin, told: AbstractSet[str]) -> Ite
         "language model has"
     )
     factors = _likely_factors(params, tokens, ratio, told)
-    names = [name for name in factors if name not in told] or sorted(low - told or {"tokens"})
+    names = list(factors) or sorted(low - told or {"tokens"})
     reads = " ".join(scaled(name, power(factors[name]), origin) for name in factors)
     stand = " ".join(scaled(name, "1", origin) for name in names)
     if factors:
