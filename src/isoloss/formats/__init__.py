@@ -36,7 +36,7 @@ __all__ = [
     "Distribution", "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel",
     "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format",
     "error_structure", "fake_quantise", "fills_up", "float_format", "frozen", "hadamard",
-    "has_absmax_scale", "int_format", "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",
-    "round_elements", "rounded", "scales", "unexecuted",
+    "has_absmax_scale", "int_format", "integer_bits", "noise_format", "noise_model",
+    "power_of_two", "relative_error", "round_elements", "rounded", "scales", "unexecuted",
 ]
 # fmt: on
