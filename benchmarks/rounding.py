@@ -1,5 +1,7 @@
 """Speed of fake quantisation on a 4096 x 4096 float32 array: ours in numpy, torch, compiled; other
-libraries; plain copies. On one thread of the processor; on_gpu.py has that of a GPU.
+libraries; plain copies.
+
+On one thread of the processor; on_gpu.py has that of a GPU.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from isoloss.formats.errors import (
     integer_bits,
     relative_error,
 )
+from isoloss.formats.gguf_types import GGUF_TYPES
 from isoloss.formats.modifiers import Modifiers
 from isoloss.formats.named import catalogue, float_format, int_format, noise_format
 from isoloss.formats.names import FORMATS, INT_BITS
@@ -31,11 +32,11 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "DISTRIBUTIONS", "FORMATS", "INT_BITS", "NOISES", "OPERANDS", "PARTS", "Distribution",
-    "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel", "Precision",
-    "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format", "error_structure",
-    "fake_quantise", "fills_up", "float_format", "frozen", "hadamard", "has_absmax_scale",
-    "int_format", "integer_bits", "noise_format", "noise_model", "power_of_two", "relative_error",
-    "round_elements", "rounded", "scales", "unexecuted",
+    "DISTRIBUTIONS", "FORMATS", "GGUF_TYPES", "INT_BITS", "NOISES", "OPERANDS", "PARTS",
+    "Distribution", "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel",
+    "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format",
+    "error_structure", "fake_quantise", "fills_up", "float_format", "frozen", "hadamard",
+    "has_absmax_scale", "int_format", "integer_bits", "noise_format", "noise_model",
+    "power_of_two", "relative_error", "round_elements", "rounded", "scales", "unexecuted",
 ]
 # fmt: on

@@ -63,8 +63,8 @@ _REFUSED = (
     ),
     (
         r"i?q[0-9]_(?:[0-9k](?:_[sml])?|xx?s|nl)",
-        "it is a file format of GGUF with scales of its own; write the nearest, such as "
-        "'int4_full/32' or 'uint4/32'",
+        "it is a file format of GGUF with scales that are searched for; write q4_0, q4_1, q5_0, "
+        "q5_1 or q8_0, or the nearest, such as 'int4_full/32' or 'uint4/32'",
     ),
     (
         r"(?:float8_|fp8_)?e4m3b11(?:fnuz)?",

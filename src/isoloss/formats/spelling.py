@@ -137,7 +137,8 @@ def _read_token(token: str) -> list[tuple[str, Format]]:
             return [(read_scope(scope), _read_value(spelled))]
         if _GLUED.fullmatch(token):
             return [(part, format_of_bits(number)) for part, number in _SHORT.findall(token)]
-        if match := _SHORT.match(token):
+        # The types of GGUF begin as queries do: q4_0.
+        if split_modifiers(token)[0] not in FORMATS and (match := _SHORT.match(token)):
             number_and_modifiers = token[match.end(1) :]
             if split_modifiers(number_and_modifiers)[0] == match[2]:
                 return [(match[1], _read_value(number_and_modifiers))]

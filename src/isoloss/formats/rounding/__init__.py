@@ -1,6 +1,6 @@
 """Rounding itself, the specification: arrays, scale groups, scales, elements, ideal noise."""
 
-from isoloss.formats.rounding.arrays import AnyArray, checked, power_of_two, widened
+from isoloss.formats.rounding.arrays import AnyArray, checked, divided, power_of_two, widened
 from isoloss.formats.rounding.rule import (
     NEAREST,
     RoundedTwice,
@@ -16,8 +16,8 @@ from isoloss.formats.rounding.scale_groups import filled, fills_up, granularity_
 
 # fmt: off
 __all__ = [
-    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "fake_quantise", "filled",
-    "fills_up", "frozen", "granularity_of", "hadamard", "power_of_two", "round_elements", "rounded",
-    "scales", "widened",
+    "NEAREST", "AnyArray", "RoundedTwice", "check_nearest", "checked", "divided", "fake_quantise",
+    "filled", "fills_up", "frozen", "granularity_of", "hadamard", "power_of_two", "round_elements",
+    "rounded", "scales", "widened",
 ]
 # fmt: on

@@ -53,9 +53,16 @@ def widened(xp: Any, x: AnyArray) -> AnyArray:
     return xp.astype(x, working_type(xp, x), copy=False)
 
 
+def on_processor(x: AnyArray) -> bool:
+    """Whether x is an array of numpy or lies in the memory of the processor."""
+    return bool(getattr(x.device, "type", "cpu") == "cpu")
+
+
 def divided(xp: Any, x: AnyArray, by: float) -> AnyArray:
-    """x / by, rounded once on any device: there torch divides by an array, and where it would
-    divide by a number it multiplies by the reciprocal instead, which rounds twice."""
+    """x / by, rounded once: on a GPU torch multiplies by the reciprocal of a number, which rounds
+    twice, and divides by an array."""
+    if on_processor(x):
+        return x / by
     # Made of x, or a compiler would see a constant in the array and take its reciprocal again.
     return x / xp.where(x == x, by, x)
 

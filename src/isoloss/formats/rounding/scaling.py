@@ -35,13 +35,19 @@ from typing import Any, NamedTuple
 
 from isoloss.formats.named import E4M3
 from isoloss.formats.number import Format
-from isoloss.formats.rounding.arrays import AnyArray, divided, power_of_two, smallest_normal
+from isoloss.formats.rounding.arrays import (
+    AnyArray,
+    divided,
+    on_processor,
+    power_of_two,
+    smallest_normal,
+)
 from isoloss.formats.rounding.elements import to_grid
 
 CLIP_STEPS = range(16, -65, -1)
 #: Numbers that the clip search rounds at once: those that a processor's cache holds; what starts
 #: operations one by one, as a GPU does, takes many more.
-AT_ONCE, LARGE = {"cpu": 2**15}, 2**24
+AT_ONCE, AT_ONCE_THERE = 2**15, 2**24
 
 
 class Scale(NamedTuple):
@@ -70,7 +76,7 @@ def _searched(
     peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
     ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
     ratios = xp.asarray(ratios, dtype=y.dtype, device=y.device)
-    several = max(1, AT_ONCE.get(getattr(y.device, "type", "cpu"), LARGE) // math.prod(y.shape))
+    several = max(1, (AT_ONCE if on_processor(y) else AT_ONCE_THERE) // math.prod(y.shape))
     best: AnyArray = None
     least: AnyArray = None
     for first in range(0, len(CLIP_STEPS), several):
