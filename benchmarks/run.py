@@ -65,7 +65,6 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "lm": {
         "synthetic_language": "The synthetic language",
         "gptq": "GPTQ beside rounding to nearest",
-        "smollm2": "Methods on a pretrained model",
         "training_speed": "Speed of quantised training",
         "cell_speed": "Many precisions as one batched model",
         "sweep_of_72": "72 runs on two cores",

@@ -36,6 +36,7 @@ def ran(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_every_box_runs_at_toy_size(tmp_path: Path) -> None:
     found = ran("-m", "benchmarks.on_gpu", str(tmp_path), "--cpu")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -50,6 +51,7 @@ def test_the_boxes_take_eight_minutes_at_most() -> None:
     assert sum(box.seconds for box in BOXES.values()) <= 480
 
 
+@pytest.mark.slow
 def test_a_box_that_fails_or_hangs_keeps_its_rows_and_the_others(tmp_path: Path) -> None:
     found = ran("-c", BROKEN, str(tmp_path))
     assert found.returncode == 1
