@@ -97,8 +97,9 @@ def _say_drowned(diagonal: Tensor, damping: float) -> None:
     """Warn where damping by the mean of H leaves most inputs uncorrelated, so that all but their
     largest are rounded to nearest.
     """
-    common = float(diagonal[diagonal > 0].median()) if bool((diagonal > 0).any()) else 0.0
-    if common and damping * float(diagonal.mean()) > DROWNED * common:
+    # NaN, which nothing exceeds, where all are zero.
+    common = float(diagonal.where(diagonal > 0, torch.nan).nanmedian())
+    if damping * float(diagonal.mean()) > DROWNED * common:
         largest = int(diagonal.argmax())
         times = math.sqrt(float(diagonal[largest]) / common)
         warnings.warn(
