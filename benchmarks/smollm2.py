@@ -77,9 +77,11 @@ class Given:
         """The calibration of each draw."""
         return list(Calibration(WINDOWS, draws=draws).drawn(self.text))
 
-    def measured(self, small: nn.Module) -> Degradation:
-        """What a quantised model loses."""
-        return degradation(self.before, small, self.tokens)
+    def measured(self, small: nn.Module, what: str) -> Degradation:
+        """What a quantised model loses, said as it is found."""
+        found = degradation(self.before, small, self.tokens)
+        print(f"{what}: {found}", file=sys.stderr, flush=True)
+        return found
 
 
 def main(part: str = "all", draws: int = 3) -> None:
@@ -113,7 +115,7 @@ def methods(given: Given, draws: int) -> None:
             start = time.process_time()
             small = quantised(given.model, form, each, draw=number, rotate=rotate)
             took += time.process_time() - start
-            found.append(given.measured(small))
+            found.append(given.measured(small, f"{form} {took:.0f} s"))
             del small
         name = f"{form}, rotated" if rotate else form
         rows.append(_row(name, pooled(found), took / len(found)))
@@ -150,14 +152,15 @@ def beside(given: Given, draws: int) -> None:
         for each in given.drawn(draws):
             small, took = _theirs(given.model, each.tokens, bits, other)
             after = Predictions.of(small, given.tokens)
-            theirs.append((given.measured(small), took))
+            theirs.append((given.measured(small, f"llm-compressor {bits} {took:.0f} s"), took))
             del small
             for k, form in enumerate((PLAIN.format(bits), DEFAULT.format(bits))):
                 start = time.process_time()
                 small = quantised(given.model, form, each)
                 took = time.process_time() - start
                 paired = degradation(after, small, given.tokens)
-                ours.append((k, form, given.measured(small), paired, took))
+                found = given.measured(small, f"{form} {took:.0f} s")
+                ours.append((k, form, found, paired, took))
         rows.append([f"llm-compressor, {bits} bits", *_averaged([t[:1] for t in theirs]), "",
                      f"{sum(t[1] for t in theirs) / draws:.0f}"])  # fmt: skip
         for k in (0, 1):
