@@ -254,7 +254,7 @@ print("seconds", took)
 def _theirs(model: nn.Module, tokens: Tensor, bits: int, python: str) -> tuple[nn.Module, float]:
     """The model with the weights that llm-compressor gives it, and the seconds that took."""
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)  # type: ignore[operator]
+        _written(model, folder)
         save_file({"tokens": tokens.contiguous()}, Path(folder) / "tokens.safetensors")
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         done = subprocess.run(
@@ -270,6 +270,16 @@ def _theirs(model: nn.Module, tokens: Tensor, bits: int, python: str) -> tuple[n
     if rounded:
         raise SystemExit(f"llm-compressor rounded what is not there: {', '.join(rounded)[:200]}")
     return small, float(done.stdout.rsplit("seconds", 1)[1])
+
+
+def _written(model: nn.Module, folder: str) -> None:
+    """The model as transformers reads it, its weights as they are multiplied."""
+    config = copy.deepcopy(model.config)
+    if hasattr(config, "quantization_config"):  # it was read from a file of blocks
+        del config.quantization_config
+    config.save_pretrained(folder)  # type: ignore[operator,union-attr]
+    weights = {k: v.contiguous() for k, v in model.state_dict().items() if k != "lm_head.weight"}
+    save_file(weights, Path(folder) / "model.safetensors", {"format": "pt"})
 
 
 def _linear(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
