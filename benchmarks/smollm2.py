@@ -230,7 +230,8 @@ from datasets import Dataset
 from llmcompressor import oneshot
 from llmcompressor.modifiers.gptq import GPTQModifier
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 torch.set_num_threads(1)
 folder, bits = sys.argv[1], int(sys.argv[2])
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -238,10 +239,13 @@ tokens = load_file(f"{folder}/tokens.safetensors")["tokens"].tolist()
 data = Dataset.from_dict({"input_ids": tokens, "attention_mask": [[1] * len(t) for t in tokens]})
 weights = {"num_bits": bits, "type": "int", "symmetric": False, "strategy": "group",
            "group_size": 64, "actorder": "static"}
+# Tokens are numbers already, and one of words has to be there.
+words = Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
+words = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="a", unk_token="a")
 groups = {"group_0": {"targets": ["Linear"], "weights": weights}}
 start = time.process_time()
-oneshot(model=model, dataset=data, max_seq_length=len(tokens[0]), shuffle_calibration_samples=False,
-        num_calibration_samples=len(tokens),
+oneshot(model=model, dataset=data, processor=words, max_seq_length=len(tokens[0]),
+        shuffle_calibration_samples=False, num_calibration_samples=len(tokens),
         recipe=[GPTQModifier(config_groups=groups, ignore=["lm_head"])])
 took = time.process_time() - start
 rounded = {name: m.weight.detach().clone().contiguous() for name, m in model.named_modules()
