@@ -18,6 +18,7 @@ from isoloss.files.names import checked_name
 from isoloss.files.plugins import load_entry_points, use, used
 from isoloss.files.problems import INTERRUPTED, FilesError, printable, reason, shown, stopped
 from isoloss.files.registry import Registry
+from isoloss.files.threads import AWAITED, in_threads
 from isoloss.files.values import (
     checked_level,
     did_you_mean,
@@ -31,10 +32,10 @@ from isoloss.files.writing import check_target, write
 
 # fmt: off
 __all__ = [
-    "INTERRUPTED", "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target",
+    "AWAITED", "INTERRUPTED", "KINDS", "UNSAVED", "FilesError", "Kind", "Registry", "check_target",
     "checked_level", "checked_name", "decode", "did_you_mean", "encode", "equal_by_content",
-    "fields_of", "formerly", "from_fields", "least_draws", "load", "load_entry_points",
-    "modules_of", "percent", "printable", "read_json", "real_number", "reason", "save", "shown",
-    "shown_value", "stopped", "use", "used", "was", "whole_number", "write",
+    "fields_of", "formerly", "from_fields", "in_threads", "least_draws", "load",
+    "load_entry_points", "modules_of", "percent", "printable", "read_json", "real_number", "reason",
+    "save", "shown", "shown_value", "stopped", "use", "used", "was", "whole_number", "write",
 ]
 # fmt: on

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import cache
 
+from isoloss.files import AWAITED
 from isoloss.papers.checking import CHECKS
 from isoloss.papers.claim import Claim, Finding, NotAtHand, NotDownloaded, PapersError
 from isoloss.papers.laboratory import Laboratory
@@ -76,7 +77,7 @@ def shared(claims: Sequence[Claim], seed: int, workers: int, tell: Progress) -> 
                 names = [(claims[place].paper, claims[place].name) for place in places]
                 running[crew.submit(_in_worker, names, seed)] = places
             tell(len(found), len(claims), _name(claims[next(iter(running.values()))[0]]))
-            for each in wait(running, return_when=FIRST_COMPLETED).done:
+            for each in wait(running, AWAITED, FIRST_COMPLETED).done:
                 places = running.pop(each)
                 for place, told in zip(places, _result(each, claims[places[0]]), strict=True):
                     found[place] = Reproduction(claims[place], *told)

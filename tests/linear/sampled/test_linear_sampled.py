@@ -332,3 +332,19 @@ def test_results_and_stored_weights_in_groups() -> None:
     kept = sample_risk(PLAIN, SGD2, "fp", "last", stored="int8/2~sr", replicates=500)
     assert kept.value == pytest.approx(one.risk.value, rel=0.05)
     assert kept.value != one.risk.value
+
+
+FOR_HOURS = """
+import os, signal, threading
+from isoloss.linear import SGD, Regression, sample_risk
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may have it ignored
+sample_risk(Regression(5), SGD(4, 1, 0.1), replicates=4)  # compiled, or from the cache
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+sample_risk(Regression(5), SGD(10**12, 1, 0.1), replicates=4)
+"""
+
+
+def test_an_interrupt_ends_loops_that_would_run_for_hours() -> None:
+    done = subprocess.run([sys.executable, "-c", FOR_HOURS], capture_output=True, text=True)
+    assert done.stderr.strip().endswith("KeyboardInterrupt")

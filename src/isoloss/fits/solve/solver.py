@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.files import in_threads
 from isoloss.fits.solve.problem import Problem
 from isoloss.fits.solve.slots import Slots
 from isoloss.laws import Array, Mask
@@ -75,8 +75,7 @@ def solve(
             callback(len(part.value))
         return part
 
-    with ThreadPoolExecutor(min(len(blocks), _cores())) as pool:
-        parts = list(pool.map(walk, blocks))
+    parts = in_threads(walk, blocks, min(len(blocks), _cores()))
     columns = zip(
         *((s.theta, s.value, s.gradient, s.converged, s.steps) for s in parts), strict=True
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isoloss.files import in_threads
 from isoloss.linear.descent import SGD
 from isoloss.linear.exact import check_walk
 from isoloss.linear.sampled.kernels import NORMAL, SIGNED, SPARSE, TARGET, Task
@@ -48,18 +48,20 @@ def runner_of(trial: Trial, seed: int) -> Runner:
         noise = np.sqrt(problem.noise_var + residual + np.zeros(len(targets))).astype(np.float32)
         slopes = source.slopes(targets).astype(np.float32)
         out, rounded = (np.empty((rows, source.weights)) for _ in range(2))
+
+        def piece(here: slice) -> None:
+            mine = here if problem.random_target else slice(0, 1)
+            loops.replicates(
+                low + here.start, task, slopes[mine], noise[mine], out[here], rounded[here]
+            )
+
         # More pieces than threads, so that none waits long for the last; results land in order in
-        # `out`.
-        pieces = _pieces(rows, loops.threads)
-        with ThreadPoolExecutor(loops.threads) as pool:
-            waiting = {}
-            for here in pieces:
-                mine = here if problem.random_target else slice(0, 1)
-                call = (low + here.start, task, slopes[mine], noise[mine], out[here], rounded[here])
-                waiting[pool.submit(loops.replicates, *call)] = here.stop - here.start
-            for each in as_completed(waiting):
-                each.result()
-                advance(waiting[each])
+        # `out`. Compiled loops hear of no interrupt: they read a flag.
+        in_threads(
+            piece, _pieces(rows, loops.threads), loops.threads,
+            ended=lambda here: advance(here.stop - here.start),
+            halt=lambda: task.halted.fill(1),
+        )  # fmt: skip
         return targets, out, rounded
 
     return run
@@ -103,6 +105,7 @@ def _task(trial: Trial, streams: NDArray[np.uint64]) -> Task:
         held=trial.held,
         feedback=trial.manner.feedback,
         streams=streams,
+        halted=np.zeros(1, np.uint8),
         **trial.rules(),
     )
 

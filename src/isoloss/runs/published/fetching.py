@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
-from isoloss.files import write
+from isoloss.files import in_threads, write
 from isoloss.runs.problems import DownloadError, RunsError
 from isoloss.runs.published.public_table import PublicFile, PublicTable
 
@@ -32,12 +31,8 @@ def fetch(table: PublicTable) -> dict[str, bytes]:
     folder = data_folder()
     contents = {file.local: _from_folder(folder, file) for file in table.listed()}
     absent = [file for file in table.listed() if contents[file.local] is None]
-    if absent:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for file, content in zip(
-                absent, pool.map(lambda one: _download(table, one), absent), strict=True
-            ):
-                contents[file.local] = content
+    found = in_threads(lambda file: _download(table, file), absent, AT_ONCE)
+    contents |= {file.local: content for file, content in zip(absent, found, strict=True)}
     return {local: content for local, content in contents.items() if content is not None}
 
 

@@ -148,6 +148,8 @@ def replicate(at: int, task: Any, slope: Any, noise_sd: Any, out: Any, rounded: 
     weights, stored = key_at(task.streams[WEIGHTS], at), key_at(task.streams[STORED], at)
     orders, steps, stage = key_at(task.streams[ORDER], at), task.ends[-1], 0
     for t in range(steps):
+        if task.halted[0]:
+            return
         while t >= task.ends[stage]:
             stage += 1
         # w_t before the step: the average is over w_first..w_{T-1}.

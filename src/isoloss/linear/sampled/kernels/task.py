@@ -36,7 +36,8 @@ class Task(NamedTuple):
     each stage; ends (stages,): the steps that are made by its end. keep, carry, direct: the rule of
     updating. first: the first iterate that is averaged, or -1. held: samples of a data set that is
     used again, or 0. Rules (7,): of data, labels, activation and gradient in float32; of the
-    weights in use, as stored, and of the result in float64.
+    weights in use, as stored, and of the result in float64. halted (1,): not 0 where nobody waits
+    for the result any more.
     """
 
     deviation: Any
@@ -62,3 +63,4 @@ class Task(NamedTuple):
     result: Any
     feedback: bool
     streams: Any
+    halted: Any
