@@ -228,6 +228,22 @@ def test_weights_that_cannot_be_rounded_are_not_left_in_silence(
     assert said in str(caught.value)
 
 
+def test_activations_that_meet_them_are_not_left_in_silence() -> None:
+    model = causal(nn.Sequential(Convolved(), nn.Linear(WIDTH, WIDTH)))
+    with pytest.raises(ModelError) as caught:
+        quantised(model, "w4 a8 w.conv1d:fp")
+    assert str(caught.value).startswith(
+        "the activations that meet 'layer.0.conv1d.weight' cannot be rounded: it is the kernel of "
+        "a convolution; leave them as they are by 'a.conv1d:fp'"
+    )
+    with pytest.raises(ModelError, match=r"^the activations that meet"):
+        quantised(causal(weight_norm(nn.Linear(WIDTH, WIDTH))), "a8")
+    plain, rounded = (
+        quantised(model, f"w4 {post} w.conv1d:fp")(tokens()) for post in ("", "a4 a.conv1d:fp")
+    )
+    assert not plain.equal(rounded)
+
+
 def test_weights_beyond_reach_can_be_left_by_name() -> None:
     model = causal(nn.Sequential(Convolved(), nn.Linear(WIDTH, WIDTH)))
     after = quantised(model, "w4 w.conv1d:fp")

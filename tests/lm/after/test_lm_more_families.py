@@ -90,7 +90,7 @@ def test_each_weight_of_a_family_has_one_place(family: str) -> None:
         assert sum(name in place for place in places) == 1, name
     routers = [m.name for m in found.matrices if m.scope == "router"]
     assert len(routers) == FAMILIES[family][1], routers
-    left = f" w.{CONVOLVED[family]}:fp" if family in CONVOLVED else ""
+    left = " w.{0}:fp a.{0}:fp".format(CONVOLVED[family]) if family in CONVOLVED else ""
     if left:
         with pytest.raises(ModelError, match="it is the kernel of a convolution"):
             quantised(model, "w4")

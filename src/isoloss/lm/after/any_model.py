@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
+from isoloss.lm.after.looking import UNREACHED
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
@@ -115,23 +116,34 @@ def asked_of(
     formats = {matrix: _format(precision, matrix) for matrix in weights.matrices}
     _check_shared(precision, weights, formats)
     tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers())
-    left = 0
     for name, reason in weights.beyond.items():
-        left += tensors[name].numel()
-        known = weights_of(precision, _scope(precision, "w", name, name.split(".")))
-        if known is not None and not known.is_exact:
-            # A parametrised weight stands below what nobody knows by name.
-            path = name.partition(".parametrizations")[0].removesuffix(".weight")
-            last = path.rpartition(".")[2].lower()
-            raise ModelError(
-                f"'{name}' cannot be rounded: {reason}; leave it as it is by 'w.{last}:fp' "
-                f"('{precision}')"
-            )
+        _check_left(precision, name, reason)
+    left = sum(tensors[name].numel() for name in weights.beyond)
     inside = [matrix for matrix in weights.matrices if matrix.scope != "head"]
     rounded = {m: known for m, known in formats.items() if known and not known.is_exact}
     of_them = sum(matrix.size for matrix in inside if matrix in rounded)
     share = of_them / max(1, left + sum(matrix.size for matrix in inside))
     return Asked(rounded, weights_of(precision, "embedding"), share)
+
+
+def _check_left(precision: Precision, name: str, reason: str) -> None:
+    """Raise ModelError where a weight that cannot be rounded, or what meets it, is not left out."""
+    # A parametrised weight stands below what nobody knows by name.
+    path = name.partition(".parametrizations")[0].removesuffix(".weight")
+    last, parts = path.rpartition(".")[2].lower(), name.split(".")
+    known = weights_of(precision, _scope(precision, "w", name, parts))
+    if known is not None and not known.is_exact:
+        raise ModelError(
+            f"'{name}' cannot be rounded: {reason}; leave it as it is by 'w.{last}:fp' "
+            f"('{precision}')"
+        )
+    serve = plain(precision)
+    met = rounding_of(serve, "a", _scope(serve, "a", name, parts), compiled=False)
+    if met is not None and not reason.startswith(UNREACHED):
+        raise ModelError(
+            f"the activations that meet '{name}' cannot be rounded: {reason}; leave them as they "
+            f"are by 'a.{last}:fp' ('{precision}')"
+        )
 
 
 def _inputs(serve: Precision, matrix: Matrix) -> Any:

@@ -20,6 +20,8 @@ from isoloss.lm.shape import ModelError
 
 #: Tokens with which a model is looked at where none are given.
 _LOOKED_AT = 16
+#: Why a weight that no token meets cannot be judged.
+UNREACHED = "no token of a text passes this"
 #: Weights by name, with the module that holds each.
 Held = Mapping[str, tuple[nn.Module, Tensor]]
 
@@ -108,7 +110,7 @@ def _judged(
         elif name in watch.convolved:
             look.beyond[name] = "it is the kernel of a convolution"
         elif parameter and name not in watch.apart:
-            look.beyond[name] = f"no token of a text passes this {type(module).__name__}"
+            look.beyond[name] = f"{UNREACHED} {type(module).__name__}"
         elif parameter:
             look.apart = (*look.apart, name)
     return look
