@@ -89,7 +89,7 @@ class Calibrated:
         if not left:
             return
         runs = [partial(logits_of, model, batch) for batch in batches]
-        order, again = in_order(left, runs)
+        order, again = in_order(left, _looks(model, batches))
         for portion in _portions(_alike(order, matrices), matrices, self.tokens.numel()):
             for group, seen in _gathered(portion, matrices, runs, again):
                 size = _bytes(seen)
@@ -110,11 +110,18 @@ def seen_in_turn(
     along it. Raises ModelError as `Calibrated.seen`.
     """
     batches = batches_of(model, tokens)
-    groups, again = in_order(matrices, [partial(logits_of, model, batch) for batch in batches])
+    groups, again = in_order(matrices, _looks(model, batches))
     walk = Walk(model, [] if again else [matrix.module for matrix in matrices], batches)
     for _, stage in groupby(groups, key=lambda group: id(group[0].weight)):
         alike = _alike(stage, matrices)
         yield from _gathered(alike, matrices, walk.passes(alike[0][0].module), again)
+
+
+def _looks(model: nn.Module, batches: Sequence[Tensor]) -> list[Callable[[], Any]]:
+    """Runs that tell in which order matrices are passed: of one row, and of all for those that it
+    does not pass.
+    """
+    return [partial(logits_of, model, batch) for batch in (batches[0][:1], *batches)]
 
 
 def batches_of(model: nn.Module, tokens: object) -> list[Tensor]:
