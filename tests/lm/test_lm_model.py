@@ -113,7 +113,8 @@ def test_defaults_and_scopes(precision: str, part: str, name: str, format: str |
 
 
 @pytest.mark.parametrize(
-    "precision", ["w4", "a8", "kv4", "q4", "w.head:4", "w.embedding:4", "a.head:4", "a.fc2:3"]
+    "precision",
+    ["w4", "a8", "kv4", "k4", "v4", "q4", "w.head:4", "w.embedding:4", "a.head:4", "a.fc2:3"],
 )
 def test_every_part_changes_what_comes_out(precision: str) -> None:
     tokens = torch.randint(1, 20, (3, 8), generator=torch.Generator().manual_seed(1))
@@ -128,11 +129,24 @@ def test_keys_and_values_are_rounded_a_head_and_token() -> None:
     seen: list[torch.Tensor] = []
     model = Model(SMALL, "kv4", compiled=False)
     block: Any = model.blocks[0]
-    plain = block.kv
-    block.kv = lambda x, random: seen.append(x) or plain(x, random)
+    plain = block.k
+    block.k = block.v = lambda x, random: seen.append(x) or plain(x, random)
     model(torch.ones(3, 8, dtype=torch.long))
     assert [tuple(x.shape) for x in seen] == [(3, 2, 8, 8)] * 2
     assert torch.equal(plain(seen[0]), formats.fake_quantise(seen[0], "int4/row"))
+
+
+def test_keys_and_values_have_formats_of_their_own() -> None:
+    block: Any = Model(SMALL, "k3/4x1 v4/8", compiled=False).blocks[0]
+    x = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    # Four tokens of one channel share a scale, as in KIVI (2402.02750): the largest is 3 steps.
+    steps = x.unflatten(2, (2, 4)).abs().amax(3, keepdim=True) / 3
+    channels = (x.unflatten(2, (2, 4)) / steps).round() * steps
+    assert torch.allclose(block.k(x), channels.flatten(2, 3), atol=1e-6)
+    assert block.v(x).equal(formats.fake_quantise(x, "int4/8"))
+    alone: Any = Model(SMALL, "v4", compiled=False).blocks[0]
+    assert alone.k is None
+    assert str(alone.v.known) == "int4/row"
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
@@ -145,7 +159,7 @@ def test_compiled_rounding_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("precision", "message"),
     [
-        ("w4 d8", "the model has no part 'd' ('w4 d8'); it has w a kv q g"),
+        ("w4 d8", "the model has no part 'd' ('w4 d8'); it has w a kv k v q g"),
         (
             "w.fc9:4",
             "the model has no 'w.fc9' ('w.fc9:int4'); it has w.qkv, w.out, w.fc1, w.fc2, "
@@ -164,7 +178,6 @@ def test_compiled_rounding_changes_nothing() -> None:
             "'w:int4@gptq')",
         ),
         ("kv.fc1:4", "the model has no 'kv.fc1' ('kv.fc1:int4'); it has kv alone"),
-        ("k4", "the model has no part 'k' ('k4'); it has w a kv q g"),
         (
             "w.layers.3:4",
             "the model has no 'w.layers.3' ('w.layers.3:int4'); it has w.qkv, w.out, w.fc1, w.fc2, "

@@ -102,6 +102,7 @@ def test_keys_and_values():
     # 32 layers, 8 heads of 128, keys and values, 2 bytes: 128 KiB a token.
     assert LLAMA3_8B.kv_bytes(1) == 128 * 1024
     assert LLAMA3_8B.kv_bytes(8192, batch=4, precision="kv8") == 64 * 1024 * 8192 * 4
+    assert LLAMA3_8B.kv_bytes(8192, batch=4, precision="k8 v4") == 48 * 1024 * 8192 * 4
 
 
 def test_training_state():

@@ -141,8 +141,8 @@ class Precision:
                     outer_scopes(scope), stages
                 ):
                     raise ValueError(
-                        f"'{self}' rounds keys and values apart, which no code does yet; set both "
-                        "as 'kv'"
+                        f"'{self}' rounds keys and values apart, and has no format of both; ask "
+                        "for 'k' or 'v'"
                     )
         return _inherited(outer_scopes(scope), stages)
 

@@ -128,13 +128,8 @@ class Block(nn.Module):
         self.norm1, self.norm2 = Norm(width), Norm(width)
         self.qkv, self.out = matrix("qkv", queries + 2 * keys, width), matrix("out", width, queries)
         self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
-        self.q, self.kv = (rounding_of(precision, part, compiled=compiled) for part in ("q", "kv"))
-        # Keys and values are rounded by one format, as one store holds both.
-        # A learned step belongs to one tensor, so values have one beside that of the keys.
-        self.v = (
-            rounding_of(precision, "kv", compiled=compiled)
-            if isinstance(self.kv, LearnedStep)
-            else None
+        self.q, self.k, self.v = (
+            rounding_of(precision, part, compiled=compiled) for part in ("q", "k", "v")
         )
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
@@ -154,10 +149,10 @@ class Block(nn.Module):
         # Rounded after the rotation, as a server stores them; queries beside them.
         q, k = rotated(q, turns), rotated(k, turns)
         random = self.qkv.random
-        if self.q is not None:
-            q = self.q(q.contiguous(), random)
-        if self.kv is not None:
-            k, v = self.kv(k.contiguous(), random), (self.v or self.kv)(v.contiguous(), random)
+        q, k, v = (
+            x if rounding is None else rounding(x.contiguous(), random)
+            for rounding, x in ((self.q, q), (self.k, k), (self.v, v))
+        )
         y = self.mixed(q, k, v)
         result: Tensor = self.out(y.transpose(1, 2).reshape(batch, length, self.heads * self.head))
         return result
@@ -178,8 +173,8 @@ class Model(nn.Module):
         Layers, width, heads, feed-forward width and vocabulary; gated, without biases, an even head
         width.
     precision
-        Any of w a kv q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (likewise a. and
-        g.); fc1 holds gate and up, embedding and head stay in full precision unless named.
+        Any of w a kv (k, v) q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (a. and
+        g. likewise); fc1 holds gate and up, embedding and head stay in full precision unless named.
     seed
         Of the first weights, which are the same for every precision.
     compiled

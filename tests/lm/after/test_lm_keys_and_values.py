@@ -54,6 +54,35 @@ def test_a_text_goes_on_as_by_a_loop_without_a_cache(family: str) -> None:
     torch.testing.assert_close(fine, exact, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("one", "both"), [("k3", "kv3"), ("v3", "kv3")])
+@torch.no_grad()
+def test_keys_and_values_are_rounded_apart(one: str, both: str) -> None:
+    model, words = small("llama"), tokens(1)
+    caches = [quantised(model, post)(words).past_key_values.layers for post in (one, both)]
+    exact = model(words).past_key_values.layers
+    part, other = ("keys", "values") if one == "k3" else ("values", "keys")
+    # In the first layer nothing has been rounded before.
+    alone, together, plain = caches[0][0], caches[1][0], exact[0]
+    assert getattr(alone, part).equal(getattr(together, part))
+    assert getattr(alone, other).equal(getattr(plain, other))
+    assert not getattr(alone, part).equal(getattr(plain, part))
+
+
+@torch.no_grad()
+def test_scales_of_several_tokens_are_settled_by_whole_texts() -> None:
+    model, words = small("llama"), tokens(1)
+    after = quantised(model, "k2/4x1 v4/4")
+    keys, plain = (m(words[:, :8]).past_key_values.layers[0].keys for m in (after, model))
+    largest = plain.unflatten(2, (2, 4)).abs().amax(3, keepdim=True)
+    assert torch.allclose(
+        keys, (largest * (plain.unflatten(2, (2, 4)) / largest).round()).flatten(2, 3)
+    )
+    with pytest.raises(
+        ModelError, match="'/4x1' shares a scale among tokens, and tokens were added"
+    ):
+        after.generate(words[:, :4], max_new_tokens=2, do_sample=False)
+
+
 @torch.no_grad()
 def test_a_copy_of_a_cache_has_its_own_entries() -> None:
     after, words = quantised(small("llama"), "kv3"), tokens(1)

@@ -160,7 +160,7 @@ def test_other_types_of_weights_are_kept(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("post", "said"),
     [
-        ("q4", "'q' of a Causal is out of reach ('fp -> q4'); accepted are w a kv"),
+        ("q4", "'q' of a Causal is out of reach ('fp -> q4'); accepted are w a kv k v"),
         ("w.fc9:int4", "the model has no 'w.fc9' ('fp -> w.fc9:int4'); it has w.q_proj, w.k_proj"),
         ("w4@omni", "unknown method after training 'omni'"),
         ("fp", "nothing is named to quantise"),

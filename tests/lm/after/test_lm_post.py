@@ -102,7 +102,9 @@ def test_served_as_it_was_trained_a_model_stays_itself(
     assert (found.gap, found.kl) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("part", ["a8", "kv4", "q4", "a.fc2:int3", "a.head:int4", "a4 kv4"])
+@pytest.mark.parametrize(
+    "part", ["a8", "kv4", "k4", "v4", "k4/4x1 v3", "q4", "a.fc2:int3", "a.head:int4", "a4 kv4"]
+)
 def test_activations_served_are_activations_trained(part: str, validation: np.ndarray) -> None:
     served, trained = quantised(model(), part), model(part)
     assert (
@@ -121,6 +123,11 @@ def test_parts_that_are_not_named_stay_as_trained(validation: np.ndarray) -> Non
 def test_fp_lifts_what_training_rounded(validation: np.ndarray) -> None:
     after = quantised(model("w3 a4 kv4"), "w:fp a:fp")
     assert evaluate(after, validation).loss == evaluate(model("kv4"), validation).loss
+
+
+def test_one_of_keys_and_values_is_served_anew(validation: np.ndarray) -> None:
+    after = quantised(model("kv4"), "v3")
+    assert evaluate(after, validation).loss == evaluate(model("k4 v3"), validation).loss
 
 
 def test_scopes_name_single_matrices(validation: np.ndarray) -> None:
@@ -297,7 +304,7 @@ def test_calibration_is_no_batch_of_training_and_the_same_for_every_run() -> Non
 @pytest.mark.parametrize(
     ("post", "said"),
     [
-        ("g4", "serving has no part 'g' ('fp -> g4'); it has w a kv q"),
+        ("g4", "serving has no part 'g' ('fp -> g4'); it has w a kv k v q"),
         ("d:int4", "serving has no part 'd'"),
         (
             "w4@omni",

@@ -140,6 +140,9 @@ def test_bytes_of_a_mixture_by_hand() -> None:
     assert tiny.weight_bytes("w8") == 2 * (attention + 5 * expert) + 2 * (rest + 160)
     assert tiny.read_bytes("w8") == 2 * (attention + 2 * expert) + 2 * (rest + 80)
     assert tiny.kv_bytes(100, 3, "kv8") == 2 * 2 * 4 * 100 * 3
+    assert tiny.kv_bytes(100, 3, "k8 v4") == 2 * 2 * (4 + 2) / 2 * 100 * 3
+    with pytest.raises(RunsError, match="this attention keeps one vector for both; set both as"):
+        SHAPES["deepseek-v3"].shape.kv_bytes(1, 1, "k8 v4")
     # DeepSeek-V3 keeps 512 + 64 numbers a token and block: 70,272 bytes a token in 16 bits.
     assert SHAPES["deepseek-v3"].shape.kv_bytes(1) == 61 * 576 * 2 == 70_272
 

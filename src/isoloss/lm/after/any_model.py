@@ -35,7 +35,7 @@ from isoloss.lm.after.serving_weights import (
 from isoloss.lm.rounding import ENDS, rounding_of
 from isoloss.lm.shape import ModelError
 
-PARTS = ("w", "a", "kv")
+PARTS = ("w", "a", "kv", "k", "v")
 
 
 def quantise_model(
@@ -76,8 +76,9 @@ def quantise_model(
     scales |= {m: by_weight[id(m.weight)] for m in weights.again if id(m.weight) in by_weight}
     layers = (*weights.matrices, *weights.again)
     round_inputs(rounded, {m: _inputs(serve, m) for m in layers}, random, scales)
-    if keys := rounding_of(serve, "kv", compiled=False):
-        round_keys_and_values(rounded, keys, random)
+    keys, values = (rounding_of(serve, part, compiled=False) for part in ("k", "v"))
+    if keys or values:
+        round_keys_and_values(rounded, keys, values, random)
     aside = apart_from_matrices(precision) + options.aside(precision)
     round_weights(rounded, asked.matrices, calibration, aside, options.draw, scaled)
 

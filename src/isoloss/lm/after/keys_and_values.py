@@ -19,8 +19,12 @@ from isoloss.lm.shape import ModelError
 _NAMES = ("cache", "past_key_values")
 
 
+#: How keys or values are rounded; None leaves them.
+Rule = Rounding | LearnedStep | None
+
+
 def round_keys_and_values(
-    model: nn.Module, rule: Rounding | LearnedStep, random: torch.Generator
+    model: nn.Module, keys: Rule, values: Rule, random: torch.Generator
 ) -> None:
     """Have every key and value rounded where the model keeps it: behind the turns of positions, one
     head of one token a row.
@@ -38,7 +42,7 @@ def round_keys_and_values(
             "'isoloss[hub]'"
         ) from None
     cache = partial(DynamicCache, config=getattr(model, "config", None))
-    writes = _Written(rule, random, cache)
+    writes = _Written(keys, values, random, cache)
     tokens = torch.zeros(1, 2, dtype=torch.long)
     hooks = writes.attach(model)
     reason = ""
@@ -75,8 +79,10 @@ def _check_layers(model: nn.Module, written: set[int], reason: str) -> None:
 class _Written:
     """Gives a model a cache whose entries are rounded; a class, so that the model can be copied."""
 
-    def __init__(self, rule: Any, random: torch.Generator, cache: Callable[[], Any]) -> None:
-        self.rule, self.random, self.cache = rule, random, cache
+    def __init__(
+        self, keys: Rule, values: Rule, random: torch.Generator, cache: Callable[[], Any]
+    ) -> None:
+        self.rules, self.random, self.cache = (keys, values), random, cache
         self.layers: set[int] = set()
         self._own: list[Any] = []
 
@@ -126,7 +132,20 @@ class _Update:
         self.cache, self.writes = cache, writes
 
     def __call__(self, keys: Tensor, values: Tensor, layer_idx: int, *args: Any, **kw: Any) -> Any:
-        rule, random = self.writes.rule, self.writes.random
         self.writes.layers.add(layer_idx)
-        keys, values = (rule(x.contiguous(), random) for x in (keys, values))
-        return type(self.cache).update(self.cache, keys, values, layer_idx, *args, **kw)
+        rounded = []
+        for rule, x in zip(self.writes.rules, (keys, values), strict=True):
+            if rule is not None:
+                self._check_whole(rule, layer_idx)
+                x = rule(x.contiguous(), self.writes.random)
+            rounded.append(x)
+        return type(self.cache).update(self.cache, *rounded, layer_idx, *args, **kw)
+
+    def _check_whole(self, rule: Rounding | LearnedStep, layer_idx: int) -> None:
+        """Raise ModelError where tokens that share a scale come one after another."""
+        share = rule.known.granularity
+        if (share == "tensor" or rule.known.tile) and self.cache.get_seq_length(layer_idx):
+            raise ModelError(
+                f"'/{share}' shares a scale among tokens, and tokens were added to a cache that "
+                "holds others, whose scale is settled; give whole texts, or share scales in a row"
+            )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Precision
+from isoloss.formats import Precision, outer_scopes
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantise_model
 from isoloss.lm.after.options import Options
@@ -219,17 +219,16 @@ def _set_activations(model: Model, precision: Precision) -> None:
     serve = plain(precision)
 
     def put(module: Any, part: str, name: str = "") -> None:
-        scopes = {f"{part}.{name}"} | ({part} if name not in ENDS else set())
-        if scopes & set(precision.serve):
+        scope = f"{part}.{name}" if name else part
+        scopes = (scope,) if name in ENDS else outer_scopes(scope)
+        if any(each in precision.serve for each in scopes):
             before: Rounding | LearnedStep | None = getattr(module, part)
             fused = before is not None and before.compiled
             delattr(module, part)  # a learned step is a module, whose place takes nothing else
             setattr(module, part, rounding_of(serve, part, name, compiled=fused))
-            if part == "kv":
-                module.v = None  # values are rounded as keys are
 
     for _, name, module in _matrices(model):
         put(module, "a", name)
     for block in cast("list[Block]", model.blocks):
-        put(block, "kv")
-        put(block, "q")
+        for part in ("k", "v", "q"):
+            put(block, part)

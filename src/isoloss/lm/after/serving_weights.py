@@ -13,7 +13,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Format, Precision
+from isoloss.formats import PARTS, Format, Precision
 from isoloss.lm.after.post_method import (
     METHODS,
     Scaled,
@@ -25,7 +25,7 @@ from isoloss.lm.rounding import ENDS, filled_format
 from isoloss.lm.shape import ModelError
 
 #: What serving can round, in words; the gradients of training are gone.
-SERVED = {"w": "weights", "a": "activations", "kv": "keys and values", "q": "queries"}
+SERVED = {part: PARTS[part] for part in ("w", "a", "kv", "k", "v", "q")}
 
 
 class RoundedTwiceWarning(UserWarning):

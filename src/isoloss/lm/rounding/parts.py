@@ -13,7 +13,7 @@ from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
 from isoloss.runs import Decoder, compact
 
-PARTS = ("w", "a", "kv", "q", "g")
+PARTS = ("w", "a", "kv", "k", "v", "q", "g")
 MATRICES = ("qkv", "out", "fc1", "fc2")
 #: Kept in full precision unless a scope names them, as quantised models do.
 ENDS = ("embedding", "head")
@@ -62,7 +62,9 @@ def check_precision(precision: Precision) -> None:
             raise ModelError(
                 f"the model has no part '{part}' ('{precision}'); it has {' '.join(PARTS)}"
             )
-        names = () if part in ("kv", "q") else MATRICES + (ENDS if part == "w" else ENDS[1:])
+        names = (
+            () if part in ("kv", "k", "v", "q") else MATRICES + (ENDS if part == "w" else ENDS[1:])
+        )
         if name and name not in names:
             has = ", ".join(f"{part}.{matrix}" for matrix in names) or f"{part} alone"
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
@@ -100,7 +102,8 @@ def check_groups(precision: Precision, shape: Decoder) -> None:
     lengths = {f"{part}.{name}": size for part in "wa" for name, size in inputs.items()}
     lengths |= {f"g.{name}": size for name, size in outputs.items()} | {
         "w.embedding": shape.width,
-        "kv": head,
+        "k": head,
+        "v": head,
         "q": head,
     }
     for scope, length in lengths.items():

@@ -254,8 +254,9 @@ class Decoder:
 
     def kv_bytes(self, context: int, batch: int = 1, precision: str | Precision = "bf16") -> float:
         """The bytes of keys and values of `batch` sequences of `context` tokens."""
-        bits = kept_bits(Precision.parse(precision).format("kv", "serve"))
-        return 2 * self.layers * self._keys * context * batch * bits / 8
+        served = Precision.parse(precision)
+        bits = sum(kept_bits(served.format(part, "serve")) for part in ("k", "v"))
+        return self.layers * self._keys * context * batch * bits / 8
 
     def training_bytes(
         self, weights: float = 2, gradients: float = 2, master: float = 4, moments: float = 8

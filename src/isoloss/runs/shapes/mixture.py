@@ -234,7 +234,14 @@ class Mixture:
 
     def kv_bytes(self, context: int, batch: int = 1, precision: str | Precision = "bf16") -> float:
         """The bytes of what attention keeps of `batch` sequences of `context` tokens."""
-        bits = kept_bits(Precision.parse(precision).format("kv", "serve"))
+        served = Precision.parse(precision)
+        keys, values = (kept_bits(served.format(part, "serve")) for part in ("k", "v"))
+        if keys != values and isinstance(self.attention, LatentHeads):
+            raise RunsError(
+                f"'{served}' rounds keys and values apart, and this attention keeps one vector for "
+                "both; set both as 'kv'"
+            )
+        bits = (keys + values) / 2
         return self.layers * self.attention.kept * context * batch * bits / 8
 
     @property

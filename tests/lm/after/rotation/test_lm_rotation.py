@@ -246,7 +246,7 @@ def test_what_training_rounds_in_the_stream_is_named_anew_or_refused() -> None:
     model = ours(precision="w8 a8 kv8")
     with pytest.raises(ModelError, match=r"trained with a.qkv rounded .*; name 'a' anew"):
         quantised(model, "w4", rotate=True)
-    assert quantised(model, "w4 a4", rotate=True).blocks[0].kv is not None
+    assert quantised(model, "w4 a4", rotate=True).blocks[0].k is not None
 
 
 def test_the_key_of_a_row_knows_of_the_rotation() -> None:
