@@ -293,6 +293,16 @@ FLOATS = " exponents have 1 to 8 bits, mantissas 0 to 23, and e8m0 is a scale"
             "@method",
         ),
         (
+            "int4+clip0",
+            "unknown modifier '+clip0'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
+            "@method",
+        ),
+        (
+            "int4+clip0.5",
+            "the clip search has the power 0.5; accepted are 1 to 8, 2 for '+clip', and 0 for no "
+            "search",
+        ),
+        (
             "int4~rn",
             "unknown modifier '~rn'; modifiers are /granularity +had +clip +pow2 ~sr ~dither "
             "@method",

@@ -35,7 +35,7 @@ every_modifier = st.builds(
         st.integers(2, 4096),
     ),
     st.booleans(),
-    st.booleans(),
+    st.sampled_from([0.0, 1.0, 2.0, 2.4, 3.25]),
     st.booleans(),
     st.sampled_from([None, "sr", "dither"]),
     st.one_of(
@@ -168,9 +168,12 @@ def _spelled_word(word: str) -> str:
     name = f"{cut[1]}:{cut[2]}" if cut else name
     if re.search(r"(^|:)(add|vec|coord)$", name):
         return f"{name}({behind[0]})"
-    signs = {"had": "+had", "clip": "+clip", "pow2": "+pow2", "sr": "~sr", "dither": "~dither"}
+    signs = {"had": "+", "clip": "+", "pow": "+", "sr": "~", "dither": "~"}
     return name + "".join(
-        f"@{mark[3:]}" if mark.startswith("by_") else signs.get(mark, f"/{mark}") for mark in behind
+        f"@{mark[3:]}"
+        if mark.startswith("by_")
+        else signs.get(mark.rstrip("0123456789."), "/") + mark
+        for mark in behind
     )
 
 

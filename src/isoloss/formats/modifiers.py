@@ -15,11 +15,13 @@ _MODIFIER = re.compile(r"([/+~@])([^/+~@]*)")
 _TILE = re.compile(r"([1-9]\d{0,8})x([1-9]\d{0,8})")
 _WORDS: dict[str, tuple[str, str | bool]] = {
     "+had": ("hadamard", True),
-    "+clip": ("clip", True),
     "+pow2": ("pow2", True),
     "~sr": ("rounding", "sr"),
     "~dither": ("rounding", "dither"),
 }
+#: A clip search by squared errors, unless its power stands behind it.
+_CLIP = re.compile(r"clip(\d+(?:\.\d+)?)?")
+CLIP_POWERS = (1.0, 8.0)
 _METHOD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -34,7 +36,8 @@ class Modifiers(NamedTuple):
     hadamard
         Whether numbers are rotated before they are rounded, and back afterwards.
     clip
-        Whether the scale is searched for the least squared error.
+        The power of the error that the scale is searched for the least of: 2 for '+clip', 2.4 for
+        '+clip2.4'; 0 for no search.
     pow2
         Whether the scale is a power of two.
     rounding
@@ -45,7 +48,7 @@ class Modifiers(NamedTuple):
 
     granularity: str | int | None = None
     hadamard: bool = False
-    clip: bool = False
+    clip: float = 0.0
     pow2: bool = False
     rounding: Rounding | None = None
     method: str | None = None
@@ -55,7 +58,7 @@ class Modifiers(NamedTuple):
         words = (
             "" if self.granularity is None else f"/{self.granularity}",
             "+had" if self.hadamard else "",
-            "+clip" if self.clip else "",
+            _clip_word(self.clip),
             "+pow2" if self.pow2 else "",
             f"~{self.rounding}" if self.rounding else "",
             f"@{self.method}" if self.method else "",
@@ -78,7 +81,7 @@ def split_modifiers(text: str) -> tuple[str, Modifiers]:
     if first is None:
         return text, Modifiers()
     cut = start + first.start()
-    found: dict[str, str | int | bool] = {}
+    found: dict[str, str | float | bool] = {}
     for sign, word in _MODIFIER.findall(text[cut:]):
         field, value = _read_modifier(sign, word)
         if field in found:
@@ -103,6 +106,16 @@ def check_granularity(value: str | int | None) -> None:
         raise ValueError(f"unknown granularity {value!r}; it is {_ACCEPTED}")
 
 
+def check_clip(value: float) -> None:
+    """Raise ValueError unless the power of a clip search is 0, for none, or within its ends."""
+    least, most = CLIP_POWERS
+    if value is True or (value and not least <= value <= most):
+        raise ValueError(
+            f"the clip search has the power {value!r}; accepted are {least:g} to {most:g}, 2 for "
+            "'+clip', and 0 for no search"
+        )
+
+
 def check_method(value: str | None) -> None:
     """Raise ValueError where a method's name has other than lower-case letters, digits and '_'."""
     if value is not None and not _METHOD.fullmatch(value):
@@ -111,7 +124,7 @@ def check_method(value: str | None) -> None:
         )
 
 
-def _read_modifier(sign: str, word: str) -> tuple[str, str | int | bool]:
+def _read_modifier(sign: str, word: str) -> tuple[str, str | float | bool]:
     if sign == "/":
         tile = tile_of(word)
         columns = str(tile[1]) if tile and tile[0] == 1 else word
@@ -121,9 +134,20 @@ def _read_modifier(sign: str, word: str) -> tuple[str, str | int | bool]:
     if sign == "@":
         check_method(word)
         return "method", word
+    clip = _CLIP.fullmatch(word) if sign == "+" else None
+    if clip and (power := float(clip[1] or 2.0)):
+        check_clip(power)
+        return "clip", power
     if sign + word not in _WORDS:
+        had, *others = _WORDS
         raise ValueError(
-            f"unknown modifier '{sign}{word}'; modifiers are /granularity {' '.join(_WORDS)} "
-            "@method"
+            f"unknown modifier '{sign}{word}'; modifiers are /granularity {had} +clip "
+            f"{' '.join(others)} @method"
         )
     return _WORDS[sign + word]
+
+
+def _clip_word(power: float) -> str:
+    if not power:
+        return ""
+    return "+clip" if power == 2.0 else f"+clip{power!r}".removesuffix(".0")

@@ -25,6 +25,7 @@ from isoloss.formats.grids import (
 from isoloss.formats.modifiers import (
     Modifiers,
     Rounding,
+    check_clip,
     check_granularity,
     check_method,
     split_modifiers,
@@ -99,7 +100,7 @@ class Format:
     eps: float | None = None
     granularity: str | int | None = None
     hadamard: bool = False
-    clip: bool = False
+    clip: float = 0.0
     pow2: bool = False
     rounding: Rounding | None = None
     method: str | None = None
@@ -109,6 +110,7 @@ class Format:
 
     def __post_init__(self) -> None:
         check_granularity(self.granularity)
+        check_clip(self.clip)
         check_method(self.method)
         check_numbers(self.name, self.numbers, self.kind == "grid")
         if self.kind == "float" and (self.exponent is None or self.mantissa is None):

@@ -481,3 +481,15 @@ def test_scales_of_what_has_none(name: str, why: str) -> None:
     message = rf"^'{name}' {why}; scales\(\) supports scaled grids around zero$"
     with pytest.raises(ValueError, match=message):
         scales(np.ones(4), name)
+
+
+@pytest.mark.parametrize("name", ["int3", "uint3", "e2m1"])
+@pytest.mark.parametrize("power", [1.5, 2.4])
+def test_the_clip_search_of_another_power_finds_its_least_sum(name: str, power: float) -> None:
+    def sums(mark: str, power: float) -> np.ndarray:
+        return np.sum(np.abs(fake_quantise(X, f"{name}/row{mark}") - X) ** power, axis=1)
+
+    own = sums(f"+clip{power:g}", power)
+    assert np.all(own <= sums("+clip", power) * (1 + 1e-9))
+    assert np.any(own < sums("+clip", power))
+    assert np.all(sums("+clip", 2.0) <= sums(f"+clip{power:g}", 2.0) * (1 + 1e-9))

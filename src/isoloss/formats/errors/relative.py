@@ -75,7 +75,7 @@ def relative_error(
     """
     known = Format.parse(format)
     if block is None:
-        plain = known.modifiers._replace(hadamard=False, clip=False, method=None)
+        plain = known.modifiers._replace(hadamard=False, clip=0.0, method=None)
         return _error_of(known.modified(plain), distribution)
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 2:
         raise ValueError(f"a block of {block!r} numbers is none; it is a whole number, 2 or more")

@@ -19,7 +19,7 @@ Each rule maps the largest magnitude m of a scale group to a scale s:
   b1.58 (arXiv 2402.17764);
 - '+pow2': the power of two at or above s;
 - '+clip': of s 2^(k/16), k = 16, 15, ..., -64, the one of least squared error of rounding to
-  nearest.
+  nearest; '+clip2.4' of the least sum of |error|^2.4, which minds large errors more.
 
 A scale is at least the smallest normal number of its type (in MX 2^-127): groups of zeros, and of
 numbers below it, round to finite numbers no larger than that. Scales themselves stay in the type of
@@ -71,7 +71,7 @@ def scale_of(
 def _searched(
     xp: Any, y: AnyArray, known: Format, round_at: Callable[[Scale], AnyArray]
 ) -> AnyArray:
-    """The ratio of least squared error of each scale group, many tried at once where y is small."""
+    """The ratio of least error of each scale group, many tried at once where y is small."""
     # Errors are compared in units of the peak, which floats of any size share.
     peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
     ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
@@ -82,9 +82,9 @@ def _searched(
     for first in range(0, len(CLIP_STEPS), several):
         tried = ratios[first : first + several]
         scale = _scaled(xp, y, known, tried.reshape((-1, *[1] * len(y.shape))))
-        squares = _squares(xp, round_at(scale) - y, peak)
+        sums = _sums(xp, round_at(scale) - y, peak, known.clip)
         # The first of equal errors, whose scale is the largest: it clips less.
-        found, errors = tried[xp.argmin(squares, axis=0)], xp.min(squares, axis=0)
+        found, errors = tried[xp.argmin(sums, axis=0)], xp.min(sums, axis=0)
         better = True if least is None else errors < least
         best = found if least is None else xp.where(better, found, best)
         least = errors if least is None else xp.where(better, errors, least)
@@ -138,7 +138,10 @@ def _two_level(xp: Any, largest: AnyArray, known: Format, ratio: AnyArray | floa
     return xp.clip(blocks, E4M3.smallest_step, None) * tensor
 
 
-def _squares(xp: Any, errors: AnyArray, peak: AnyArray) -> AnyArray:
-    """The sum of squared errors over the largest magnitude, which neither vanish nor overflow."""
+def _sums(xp: Any, errors: AnyArray, peak: AnyArray, power: float) -> AnyArray:
+    """The sum of a power of the errors over the largest magnitude, which neither vanish nor
+    overflow.
+    """
     shares = xp.astype(errors, xp.float64) / xp.astype(peak, xp.float64)
-    return xp.sum(shares * shares, axis=-1, keepdims=True)
+    powers = shares * shares if power == 2.0 else xp.abs(shares) ** power
+    return xp.sum(powers, axis=-1, keepdims=True)
