@@ -115,7 +115,7 @@ def test_a_cell_is_trained_from_the_command_line(shell) -> None:
          "error: --tokenizer is of a text, which the synthetic language is not; name one with "
          "--corpus\n"),
         (("--tokens", "1k", "--precision", "w4 l8"), 1,
-         "error: the model has no part 'l' ('w4 l8'); it has w a kv q g\n"),
+         "error: the model has no part 'l' ('w4 l8'); it has w a kv k v q g\n"),
         (("--tokens", "1k", "--schedule", "linear"), 1,
          "error: unknown schedule 'linear'; accepted are cosine, wsd, constant\n"),
         (("--tokens", "1k", "--post", "w3@omni"), 1,

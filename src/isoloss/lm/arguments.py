@@ -14,6 +14,7 @@ from isoloss.files import shown_value, whole_number
 from isoloss.formats import Precision
 from isoloss.lm.model import Model
 from isoloss.lm.shape import ModelError
+from isoloss.runs import STORES, StoreError
 
 Posts = str | Precision | Sequence[str | Precision]
 
@@ -36,6 +37,13 @@ def check_whole(name: str, value: object, least: int = 0) -> None:
 def check_path(name: str, value: object) -> None:
     """Raise ModelError unless a value is None or the path of a file or folder."""
     check_kind(name, value, (str, Path, type(None)), "a path, or None")
+
+
+def check_store(store: object) -> None:
+    """Raise ModelError for what is no path or None, StoreError for a path that names no store."""
+    check_path("store", store)
+    if store is not None and Path(str(store)).suffix.lower() not in STORES:
+        raise StoreError(f"cannot keep runs in '{store}': accepted endings are {', '.join(STORES)}")
 
 
 def check_module(name: str, value: object) -> None:

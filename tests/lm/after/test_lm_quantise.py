@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,10 +25,13 @@ from isoloss.lm import (
     post_key,
     quantise,
     quantised,
+    train,
     train_one,
 )
+from isoloss.lm.after import quantising
+from isoloss.lm.after.hub import tokens_seen
 from isoloss.lm.training.checkpoints import save_model
-from isoloss.runs import Decoder, Runs
+from isoloss.runs import Decoder, Runs, Store, StoreError
 
 LANGUAGE = Language(vocab=64, context=16)
 SHAPE = Decoder(2, 32, 4, 64, ffn=48)
@@ -190,3 +194,78 @@ def test_rows_of_a_rotated_model_say_so_and_hold_the_spread_of_rotations(trained
 def test_rotate_is_true_or_false(trained: Trained) -> None:
     with pytest.raises(ModelError, match=r"rotate is 'yes'.* accepted is True or False"):
         quantise(trained, "w3", rotate="yes")
+
+
+def test_a_store_keeps_every_row_and_goes_on(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, posts, done = tmp_path / "kept.db", ["w3", "w4", "w4@gptq"], []
+    plain = quantise(trained, posts, calibration=Calibration(8))
+
+    def killed(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # behind the first row
+        quantise(trained, posts, calibration=Calibration(8), store=store, callback=killed)
+    assert list(Store(store).runs()["precision"]) == ["fp -> w3"]
+    measured: list[str] = []
+    true = quantising.post_run
+    monkeypatch.setattr(
+        quantising,
+        "post_run",
+        lambda run, post, *rest: measured.append(str(post)) or true(run, post, *rest),
+    )
+    again = quantise(trained, posts, calibration=Calibration(8), store=store, callback=done.append)
+    assert measured == ["w4", "w4@gptq"]
+    assert done == [1, 1, 1]
+    for name in ("precision", "loss", "gap", "gap_se", "kl", "key", "parent", "rounded_share"):
+        assert list(again[name]) == list(plain[name])
+    quantise(trained, posts, calibration=Calibration(8), store=store)
+    assert len(measured) == 2
+
+
+def test_rows_of_training_are_not_measured_again(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    swept = train(
+        {"params": "4k", "tokens": "20k"}, post="w3", store=store, keep=tmp_path / "models",
+        recipe=RECIPE, workers=1, show=False,
+    )  # fmt: skip
+    rows = quantise(tmp_path / "models", ["w3", "w4"], store=store)
+    assert rows["loss"][0] == swept["loss"][1]
+    assert len(Store(store).runs()) == 3
+
+
+def test_several_models_give_one_table(trained: Trained, folder: Path) -> None:
+    rows = quantise([folder / "b.safetensors", folder / "a.safetensors"], ["w3", "w4"])
+    assert list(rows["seed"]) == [1, 1, 0, 0]
+    assert rows["gap"][0] == quantise(trained, "w3")["gap"][0]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ([], {}, "accepted is a model, or several different ones"),
+        (["a", "a"], {}, "accepted is a model, or several different ones"),
+        (["a", "b"], {"trained_on": "2T"}, "trained_on is '2T' for 2 models; accepted are as many"),
+        (["a", "b"], {"trained_on": ["2T"]}, "trained_on has 1 values for 2 models"),
+        (["a", 3], {"trained_on": ["2T", "3T"], "corpus": "c"}, "cannot quantise a int"),
+        ("a", {"trained_on": [2, {}]}, "trained_on is {}; accepted is a number"),
+    ],
+)
+def test_several_models_are_refused_before_any_is_read(
+    model: object, options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantising, "load_hub", None)
+    with pytest.raises(ModelError, match=said):
+        quantise(model, "w4", **options)
+    with pytest.raises(StoreError, match=r"cannot keep runs in 'rows\.csv'"):
+        quantise("a", "w4", store="rows.csv")
+
+
+def test_the_folder_of_a_trainer_says_how_many_tokens_it_saw(tmp_path: Path) -> None:
+    state = tmp_path / "trainer_state.json"
+    assert tokens_seen(tmp_path) is None
+    counted, none = '{"num_input_tokens_seen": 1234}', '{"num_input_tokens_seen": 0}'
+    for text, seen in ((counted, 1234), (none, None), ("{", None), ("[]", None)):
+        state.write_text(text, "utf-8")
+        assert tokens_seen(tmp_path) == seen

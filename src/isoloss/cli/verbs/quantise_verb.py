@@ -19,13 +19,13 @@ MEASURED = "On what"
 
 
 def quantise(
-    what: Annotated[
-        str,
+    models: Annotated[
+        list[str],
         typer.Argument(
-            metavar="MODEL",
-            help="A checkpoint (.safetensors) or a folder of them, as 'isoloss train --keep' "
-            "leaves "
-            "it, or the folder or hub name of a causal language model of Hugging Face.",
+            metavar="MODEL...",
+            help="Checkpoints (.safetensors) or folders of them, as 'isoloss train --keep' leaves "
+            "them, or folders or hub names (owner/name, owner/name@revision) of causal language "
+            "models of Hugging Face.",
         ),
     ],
     post: Annotated[
@@ -100,9 +100,18 @@ def quantise(
         str | None,
         typer.Option(
             "--trained-on",
-            metavar="D",
+            metavar="D,D...",
             rich_help_panel=MEASURED,
-            help="Tokens that a model of Hugging Face has seen, as 2T.",
+            help="Tokens that each model of Hugging Face has seen, as 2T.",
+            show_default="what its trainer_state.json counts",
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="FILE",
+            help="Keeps every row as it is measured (.db); the same line again goes on.",
             show_default=False,
         ),
     ] = None,
@@ -134,18 +143,20 @@ def quantise(
     if given and corpus is None:
         option = f"--{next(iter(given))}"
         raise typer.BadParameter("it is of a text; name the text with --corpus", param_hint=option)
-    if corpus is not None and trained_on is None:
+    if corpus is not None and not any(_is_hub(model) for model in models):
         text = il.lm.corpus_of(corpus, **given)
-    models = len(list(Path(what).glob("*.safetensors"))) if Path(what).is_dir() else 1
-    with counted(f"quantising {what}", max(1, models) * len(wanted)) as tick:
+    what = models[0] if len(models) == 1 else f"{len(models)} models"
+    seen = None if trained_on is None else listed([trained_on], "--trained-on")
+    with counted(f"quantising {what}", sum(map(_count_of, models)) * len(wanted)) as tick:
         runs = il.quantise(
-            what,
+            models,
             wanted,
             corpus=text,
             calibration=il.lm.Calibration(calibration, draws=draws),
-            trained_on=trained_on,
+            trained_on=seen,
             rotate=rotate,
             device=device,
+            store=store,
             callback=tick,
         )
     if output is not None:
@@ -154,6 +165,21 @@ def quantise(
         show_json("runs", {"runs": runs.frame().to_dicts()})
         return
     show([_section(runs, what)])
+
+
+def _count_of(model: str) -> int:
+    """How many models a folder of checkpoints holds; any other is one."""
+    return max(1, 0 if _is_hub(model) else len(list(Path(model).glob("*.safetensors"))))
+
+
+def _is_hub(model: str) -> bool:
+    """Whether it is a model of Hugging Face: a folder with its configuration or a GGUF file, or no
+    file that there is.
+    """
+    path = Path(model)
+    if path.is_dir():
+        return (path / "config.json").exists() or bool(list(path.glob("*.gguf")))
+    return not path.exists() and path.suffix != ".safetensors"
 
 
 def _section(runs: Runs, what: str) -> Any:

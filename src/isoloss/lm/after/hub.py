@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Windows:
 
 def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
     """The causal language model and the tokenizer of a folder (its own files, or one .gguf) or of a
-    name on the hub.
+    name on the hub, "owner/name" or "owner/name@revision".
 
     Raises ModelError, in one sentence, where the extra `hub` is missing or nothing can be read.
     """
@@ -93,20 +94,22 @@ def load_hub(source: str | Path) -> tuple[nn.Module, Any]:
         raise ModelError(
             "models of Hugging Face need transformers; pip install 'isoloss[hub]'"
         ) from None
-    folder = Path(source)
+    folder, name = Path(source), str(source)
     options: dict[str, Any] = {}
     if folder.is_dir():
         options["local_files_only"] = True
         if not (folder / "config.json").exists():
             options["gguf_file"] = _only_gguf(folder).name
+    elif "@" in name:
+        name, _, options["revision"] = name.partition("@")
     elif folder.is_absolute() or str(source).count("/") > 1:
         raise ModelError(
             f"there is no folder {str(source)!r}; accepted are a model's folder or its name on the "
             "hub"
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32, **options)
-        tokenizer = AutoTokenizer.from_pretrained(str(source), **options)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **options)
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the library raises no class of its own
         raise ModelError(
             f"cannot read a causal language model from {str(source)!r}: {_first_line(error)}"
@@ -162,6 +165,18 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
         source=name,
         key=key_of({"model": name, "weights": weights_hash(model), "tokens": text.settings()}),
     )
+
+
+def tokens_seen(source: str | Path) -> float | None:
+    """The tokens that the folder of a checkpoint of transformers' trainer says it has seen; None
+    where it does not count them.
+    """
+    try:
+        state = json.loads((Path(source) / "trainer_state.json").read_text("utf-8"))
+        seen = state.get("num_input_tokens_seen")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return float(seen) if isinstance(seen, int) and seen > 0 else None
 
 
 def _ends(model: nn.Module) -> list[nn.Module]:

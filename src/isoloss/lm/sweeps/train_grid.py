@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from isoloss.lm.arguments import Posts, check_kind, check_path, check_whole
+from isoloss.lm.arguments import Posts, check_kind, check_path, check_store, check_whole
 from isoloss.lm.data import Corpus
 from isoloss.lm.sweeps.jobs import Grids, checked_tasks, jobs_of
 from isoloss.lm.training import Job, Recipe, device_of
-from isoloss.runs import STORES, Outlook, Runs, RunsWarning, StoreError, cores, outlook, sweep
+from isoloss.runs import Outlook, Runs, RunsWarning, cores, outlook, sweep
 
 
 def train(
@@ -83,7 +83,7 @@ def train(
         check_whole("workers", workers, 1)
     check_kind("executor", executor, (Executor, type(None)), "an Executor of concurrent.futures")
     check_kind("cells", cells, bool, "True or False")
-    _check_store(store)
+    check_store(store)
     jobs = jobs_of(grid, corpus, recipe)
     if executor is None:
         workers = _workers(jobs, workers)
@@ -132,16 +132,10 @@ def foreseen(
     if workers is not None:
         check_whole("workers", workers, 1)
     check_kind("cells", cells, bool, "True or False")
-    _check_store(store)
+    check_store(store)
     jobs = jobs_of(grid, corpus, recipe)
     workers = _workers(jobs, workers)
     return outlook(checked_tasks(jobs, post, None, workers, cells), store, workers)
-
-
-def _check_store(store: str | Path | None) -> None:
-    check_path("store", store)
-    if store is not None and Path(store).suffix.lower() not in STORES:
-        raise StoreError(f"cannot keep runs in '{store}': accepted endings are {', '.join(STORES)}")
 
 
 def _workers(jobs: Sequence[Job], workers: int | None) -> int:
