@@ -185,7 +185,7 @@ def test_a_text_is_a_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (
             {"params": "4k", "tokens": "1k", "precision": "w4 l3"},
             {},
-            "the model has no part 'l' ('w4 l3'); it has w a kv q g",
+            "the model has no part 'l' ('w4 l3'); it has w a kv k v q g",
         ),
         ({"params": "4k", "tokens": "1k"}, {"post": "w4 -> w3"}, "'w4 -> w3' has an arrow"),
         ({"params": "4k", "tokens": "1k"}, {"post": "g4"}, "serving has no part 'g'"),

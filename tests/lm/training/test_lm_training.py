@@ -266,7 +266,7 @@ def test_schedules(schedule: Any, rates: list[float]) -> None:
         ),
         (
             lambda: train_one(SHAPE, "1k", "w4 l4", corpus=LANGUAGE),
-            "the model has no part 'l' ('w4 l4'); it has w a kv q g",
+            "the model has no part 'l' ('w4 l4'); it has w a kv k v q g",
         ),
         (
             lambda: train_one(SHAPE, "1k", "w8 -> w4", corpus=LANGUAGE),
