@@ -45,7 +45,8 @@ HELD_OUT = "hamlet"
 #: Precision, and whether the residual stream is rotated before.
 METHODS = (
     *((f"w:uint{bits}/64{method}", False) for bits in (4, 3)
-      for method in ("", "+clip", "@hqq", "@awq", "@gptq", "+clip@gptq", "+clip@gptq_sequential")),
+      for method in ("", "+clip", "@hqq", "@awq", "@gptq", "+clip@gptq", "+clip2.4@gptq",
+                     "+clip@gptq_sequential")),
     *((f"w:uint{bits}/64+clip@gptq", True) for bits in (4, 3)),
     *((f"w8{method} a8", False) for method in ("", "@smoothquant")),
     *((f"w4{method} a8/token", rotate) for method in ("@gptq",) for rotate in (False, True)),

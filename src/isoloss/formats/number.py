@@ -129,6 +129,9 @@ class Format:
             raise ValueError(
                 f"'{self}' cannot be: dither needs equal steps around zero, which integers have"
             )
+        # Kept, as roundings ask again and again.
+        kept = elements_of(self.kind, self.bits, self.span, self._float, self.numbers)
+        object.__setattr__(self, "_kept", kept)
 
     @classmethod
     def parse(cls, text: str | Format) -> Format:
@@ -339,7 +342,7 @@ class Format:
     @property
     def _elements(self) -> Elements | None:
         """How many numbers, the ends and the smallest step; None where there is no grid."""
-        return elements_of(self.kind, self.bits, self.span, self._float, self.numbers)
+        return self._kept  # type: ignore[attr-defined,no-any-return]
 
     @property
     def levels(self) -> int | None:

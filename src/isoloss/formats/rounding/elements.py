@@ -45,7 +45,8 @@ def _on_steps(
     # The step is a power of two (or one), so the division is exact: the only rounding is the one
     # asked for.
     if uniform is None:
-        return xp.round(x / step) * step
+        whole = isinstance(step, float) and step == 1.0  # integers, which need no division
+        return xp.round(x) if whole else xp.round(x / step) * step
     multiple = xp.abs(x) / step
     down = xp.floor(multiple)
     up = xp.astype(uniform < multiple - down, x.dtype, copy=False)

@@ -234,7 +234,7 @@ def frozen(x: AnyArray, format: Format | str) -> Callable[[AnyArray], AnyArray]:
         return lambda z: xp.asarray(z, copy=True)
     if not known.is_scaled:
         return lambda z: to_grid(xp, z, known)
-    scale = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None))
+    scale = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None))
     return lambda z: _at(xp, z, known, scale, None)
 
 
@@ -265,7 +265,7 @@ def scales(x: AnyArray, format: Format | str) -> AnyArray:
     y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
     y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
     y = grouped(xp, y, share)
-    step = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None)).step
+    step = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None)).step
     if share == "tensor":
         return step.reshape((1,) * len(x.shape))
     return step if share == "row" else ungrouped(xp, xp.broadcast_to(step, y.shape), x.shape, share)
@@ -309,7 +309,7 @@ def _in_groups(xp: Any, y: AnyArray, known: Format, uniform: AnyArray | None) ->
     if known.function is not None:
         # A copy, since the function of a user may work in place.
         return _as_given(known.function(xp.asarray(y, copy=True)), y, known)
-    scale = scale_of(xp, y, known, lambda tried: _at(xp, y, known, tried, None))
+    scale = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None))
     return _at(xp, y, known, scale, uniform)
 
 

@@ -47,7 +47,9 @@ from isoloss.formats.rounding.elements import to_grid
 CLIP_STEPS = range(16, -65, -1)
 #: Numbers that the clip search rounds at once: those that a processor's cache holds; what starts
 #: operations one by one, as a GPU does, takes many more.
-AT_ONCE, AT_ONCE_THERE = 2**15, 2**24
+AT_ONCE, AT_ONCE_THERE = 2**17, 2**24
+#: A scale is left out where its error is larger by so much more than rounding can add.
+_MARGIN = 1e-4
 
 
 class Scale(NamedTuple):
@@ -57,23 +59,61 @@ class Scale(NamedTuple):
     zero: AnyArray | None = None
 
 
-def scale_of(
-    xp: Any, y: AnyArray, known: Format, round_at: Callable[[Scale], AnyArray] | None = None
-) -> Scale:
+#: Numbers rounded with their scale.
+RoundAt = Callable[[AnyArray, Scale], AnyArray]
+
+
+def scale_of(xp: Any, y: AnyArray, known: Format, round_at: RoundAt | None = None) -> Scale:
     """The scale of each scale group (last axis of y, kept with length 1).
 
-    `round_at` returns y rounded with a scale; the clip search calls it.
+    `round_at` rounds numbers with their scale; the clip search calls it.
     """
     ratio = _searched(xp, y, known, round_at) if known.clip and round_at else 1.0
-    return _scaled(xp, y, known, ratio)
+    return _scaled(xp, _ends(xp, y, known), known, ratio)
 
 
-def _searched(
-    xp: Any, y: AnyArray, known: Format, round_at: Callable[[Scale], AnyArray]
-) -> AnyArray:
-    """The ratio of least error of each scale group, many tried at once where y is small."""
+class _Ends(NamedTuple):
+    """What scales are made of, a number for each scale group: the smallest and the largest number,
+    and the magnitude that is scaled.
+    """
+
+    low: AnyArray
+    high: AnyArray
+    size: AnyArray
+
+
+def _ends(xp: Any, y: AnyArray, known: Format) -> _Ends:
+    low, high = xp.min(y, axis=-1, keepdims=True), xp.max(y, axis=-1, keepdims=True)
+    if not known.scales_by_mean:
+        return _Ends(low, high, xp.maximum(xp.abs(low), xp.abs(high)))
+    # The order of a sum is not fixed, so it is taken where its rounding does not reach the result.
+    mean = xp.mean(xp.astype(xp.abs(y), xp.float64), axis=-1, keepdims=True)
+    return _Ends(low, high, xp.astype(mean, y.dtype))
+
+
+def _searched(xp: Any, y: AnyArray, known: Format, round_at: RoundAt) -> AnyArray:
+    """The ratio of least error of each scale group, as many groups together as a cache holds."""
+    size = y.shape[-1]
+    rows = max(1, AT_ONCE // size)
+    # The blocks of NV share one number of the tensor.
+    if not on_processor(y) or known.scale == "e4m3" or math.prod(y.shape) <= rows * size:
+        return _least(xp, y, known, round_at)
+    flat = y.reshape((-1, size))
+    parts = [
+        _least(xp, flat[first : first + rows], known, round_at)
+        for first in range(0, len(flat), rows)
+    ]
+    return xp.concat(parts, axis=0).reshape((*y.shape[:-1], 1))
+
+
+def _least(xp: Any, y: AnyArray, known: Format, round_at: RoundAt) -> AnyArray:
+    """The ratio of least error of each scale group, many tried at once where y is small; none is
+    tried that is sure to be worse than the best.
+    """
+    ends = _ends(xp, y, known)
     # Errors are compared in units of the peak, which floats of any size share.
-    peak = xp.clip(xp.max(xp.abs(y), axis=-1, keepdims=True), smallest_normal(xp, y), None)
+    peak = xp.maximum(xp.abs(ends.low), xp.abs(ends.high))
+    peak = xp.clip(peak, smallest_normal(xp, y), None)
     ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
     ratios = xp.asarray(ratios, dtype=y.dtype, device=y.device)
     several = max(1, (AT_ONCE if on_processor(y) else AT_ONCE_THERE) // math.prod(y.shape))
@@ -81,39 +121,52 @@ def _searched(
     least: AnyArray = None
     for first in range(0, len(CLIP_STEPS), several):
         tried = ratios[first : first + several]
-        scale = _scaled(xp, y, known, tried.reshape((-1, *[1] * len(y.shape))))
-        sums = _sums(xp, round_at(scale) - y, peak, known.clip)
+        scale = _scaled(xp, ends, known, tried.reshape((-1, *[1] * len(y.shape))))
+        sums = _sums(xp, round_at(y, scale) - y, peak, known.clip)
         # The first of equal errors, whose scale is the largest: it clips less.
         found, errors = tried[xp.argmin(sums, axis=0)], xp.min(sums, axis=0)
         better = True if least is None else errors < least
         best = found if least is None else xp.where(better, found, best)
         least = errors if least is None else xp.where(better, errors, least)
+        if on_processor(y):  # elsewhere it would wait for the device
+            beyond = _beyond(xp, ends, known, Scale(*(x if x is None else x[-1] for x in scale)))
+            if bool(xp.all((beyond / peak) ** known.clip > least * (1 + _MARGIN))):
+                break
     return best
 
 
-def _scaled(xp: Any, y: AnyArray, known: Format, ratio: AnyArray | float) -> Scale:
-    """The scale where the largest magnitude counts `ratio` times."""
+def _beyond(xp: Any, ends: _Ends, known: Format, scale: Scale) -> AnyArray:
+    """What the ends of the grid leave at least of the end of each scale group, at this scale and
+    any smaller one; 0 where that cannot be said.
+    """
+    if known.span == "shifted" and known.pow2:  # zero points move against the steps
+        return xp.zeros_like(scale.step)
+    # A zero point is rounded, so that either end may lie a step further out.
+    zero, spare = (0.0, 0.0) if scale.zero is None else (scale.zero, 1.0)
+    above = ends.high - (known.max - zero + spare) * scale.step
+    below = (known.min - zero - spare) * scale.step - ends.low
+    return xp.clip(xp.maximum(above, below), 0.0, None)
+
+
+def _scaled(xp: Any, ends: _Ends, known: Format, ratio: AnyArray | float) -> Scale:
+    """The scale where the largest magnitude, or the mean, counts `ratio` times."""
     if known.span == "shifted":
-        return _shifted(xp, y, known, ratio)
-    if known.scales_by_mean:
-        # The order of a sum is not fixed, so it is taken where its rounding does not reach the
-        # result.
-        mean = xp.mean(xp.astype(xp.abs(y), xp.float64), axis=-1, keepdims=True)
-        return Scale(_finished(xp, xp.astype(mean, y.dtype) * ratio, known))
-    largest = xp.max(xp.abs(y), axis=-1, keepdims=True)
+        return _shifted(xp, ends, known, ratio)
     if known.scale == "e4m3":
-        return Scale(_two_level(xp, largest, known, ratio))
-    largest = largest * ratio
+        return Scale(_two_level(xp, ends.size, known, ratio))
+    largest = ends.size * ratio
+    if known.scales_by_mean:
+        return Scale(_finished(xp, largest, known))
     if known.scale == "e8m0":
         power = power_of_two(xp, largest) / 2.0 ** math.floor(math.log2(known.max))
         return Scale(xp.clip(power, 2.0**-127, None))
     return Scale(_finished(xp, divided(xp, largest, known.scaled_max), known))
 
 
-def _shifted(xp: Any, y: AnyArray, known: Format, ratio: AnyArray | float) -> Scale:
+def _shifted(xp: Any, ends: _Ends, known: Format, ratio: AnyArray | float) -> Scale:
     # Zero is always inside the range, so that it stays exact.
-    low = xp.clip(xp.min(y, axis=-1, keepdims=True), None, 0.0) * ratio
-    high = xp.clip(xp.max(y, axis=-1, keepdims=True), 0.0, None) * ratio
+    low = xp.clip(ends.low, None, 0.0) * ratio
+    high = xp.clip(ends.high, 0.0, None) * ratio
     step = _finished(xp, divided(xp, high - low, known.max), known)
     return Scale(step, xp.round(-low / step))
 

@@ -67,6 +67,7 @@ class PostMethod:
     together
         Whether matrices of one format that take the same input are given to it as one, below each
         other, such as the queries, keys and values of a block; it sees inputs as they were trained.
+        A function says so of each format, such as those whose scales belong to rows.
     refusal
         Why a format cannot be rounded by it, as the end of a sentence, or None.
     draws
@@ -89,7 +90,7 @@ class PostMethod:
     round: Callable[..., Tensor | Scaled]
     sees: Sees = "nothing"
     layer_by_layer: bool = True
-    together: bool = False
+    together: bool | Callable[[Format], bool] = False
     refusal: Callable[[Format], str | None] = _takes_all
     draws: bool = False
     run_time: bool = False
@@ -117,6 +118,10 @@ class PostMethod:
                 f"the method '{self.name}' takes matrices of one input together; it says what it "
                 "sees, and layer_by_layer=False"
             )
+
+    def takes_together(self, known: Format) -> bool:
+        """Whether it is given matrices of one input as one, in this format."""
+        return self.together(known) if callable(self.together) else self.together
 
     @property
     def calibrated(self) -> bool:

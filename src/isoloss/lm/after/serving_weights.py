@@ -182,9 +182,11 @@ def _rounded(
     found: dict[Matrix, Tensor | Scaled] = {}
     for known in dict.fromkeys(formats[matrix] for matrix in group):
         alike = [matrix for matrix in group if formats[matrix] == known]
-        if not method_of_format(known).together:
+        if not method_of_format(known).takes_together(known):
             found |= {m: _by_method(m.read(), known, m.name, seen, random) for m in alike}
             continue
+        for matrix in alike:
+            _check_finite(matrix.read(), known, matrix.name)
         whole = torch.cat([matrix.read() for matrix in alike])
         rounded = _by_method(whole, known, alike[0].name, seen, random)
         scale = rounded.scale if isinstance(rounded, Scaled) else None
@@ -195,6 +197,11 @@ def _rounded(
         for matrix, part in zip(alike, parts, strict=True):
             found[matrix] = part if scale is None else Scaled(part, scale)
     return found
+
+
+def _check_finite(weight: Tensor, known: Format, name: str) -> None:
+    if not bool(torch.isfinite(weight).all()):
+        raise ModelError(f"{name}: cannot round to '{known}': the array holds NaN or infinity")
 
 
 def rounded_weight(
@@ -228,8 +235,7 @@ def _by_method(
     method, own = method_of_format(known), weight.dtype
     # Methods reckon in 32 bits at least, and what they give is rounded to the weights' type once.
     weight = weight if own == torch.float64 else weight.float()
-    if not bool(torch.isfinite(weight).all()):
-        raise ModelError(f"{name}: cannot round to '{known}': the array holds NaN or infinity")
+    _check_finite(weight, known, name)
     try:
         drawn = {"random": random} if method.draws else {}
         given = method.round(weight, replace(known, method=None), seen, **drawn)

@@ -116,14 +116,16 @@ def _fed_forward(w: Tensor, factor: Tensor, rules: Sequence[Rule], order: list[i
     input; returns it rounded.
     """
     inputs, rounded = len(w), torch.empty_like(w)
+    before, after = w.unsqueeze(2).unbind(), rounded.unsqueeze(2).unbind()
+    diagonal: list[float] = factor.diagonal().tolist()
     for start in range(0, inputs, TOGETHER):
         end = min(start + TOGETHER, inputs)
         errors = torch.empty_like(w[start:end])
         for i in range(start, end):
             # The scale of the column was taken before any column was rounded.
-            rounded[i] = rules[order[i]](w[i].unsqueeze(1)).squeeze(1)
-            errors[i - start] = (w[i] - rounded[i]) / factor[i, i]
-            w[i + 1 : end].addr_(factor[i, i + 1 : end], errors[i - start], alpha=-1)
+            after[i].copy_(rules[order[i]](before[i]))
+            error = torch.sub(w[i], rounded[i], out=errors[i - start]).div_(diagonal[i])
+            w[i + 1 : end].addr_(factor[i, i + 1 : end], error, alpha=-1)
         # The columns behind the block take its errors as one product of matrices.
         w[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
     return rounded
@@ -172,4 +174,11 @@ def _refusal(known: Format) -> str | None:
     return "@gptq takes formats that round to nearest on a grid" if drawn else None
 
 
-METHOD = PostMethod("gptq", _by_moments, sees="moments", layer_by_layer=False, refusal=_refusal)
+def _by_rows(known: Format) -> bool:
+    """Whether scales belong to rows, so that matrices of one input may lie below each other."""
+    return known.granularity != "tensor" and known.scale != "e4m3"
+
+
+METHOD = PostMethod(
+    "gptq", _by_moments, "moments", layer_by_layer=False, together=_by_rows, refusal=_refusal
+)

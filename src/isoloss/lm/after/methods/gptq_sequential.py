@@ -8,4 +8,4 @@ from dataclasses import replace
 
 from isoloss.lm.after.methods.gptq import METHOD as GPTQ
 
-METHOD = replace(GPTQ, name="gptq_sequential", layer_by_layer=True)
+METHOD = replace(GPTQ, name="gptq_sequential", layer_by_layer=True, together=False)
