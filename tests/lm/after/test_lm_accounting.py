@@ -269,3 +269,44 @@ def test_every_tensor_of_two_axes_has_one_place() -> None:
     assert found.apart == ("layer.0.experts.up_bias",)
     assert list(found.beyond) == ["layer.2.conv1d.weight"]
     assert [each.scope for each in found.matrices if each.name.endswith("gate")] == ["router"]
+
+
+class Chooser(nn.Module):
+    """A block list of linear layers with a name of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.h = nn.ModuleList(
+            nn.ModuleDict({"up": nn.Linear(8, 8), "down": nn.Linear(8, 8)}) for _ in range(3)
+        )
+        self.embed, self.lm_head = nn.Embedding(20, 8), nn.Linear(8, 20)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embed
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lm_head
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embed(tokens)
+        for block in self.h:
+            x = x + block["down"](torch.relu(block["up"](x)))
+        return self.lm_head(x)
+
+
+def test_blocks_are_named_whatever_the_family_calls_them() -> None:
+    torch.manual_seed(0)
+    model = Chooser()
+    post = "w8 w.down:int4 w.layers.1:int3 w.layers.2.up:int2 w.last1:fp"
+    after = quantised(model, post)
+    formats = [("int8", "int4"), ("int3", "int3"), ("int2", None)]
+    for k, both in enumerate(formats):
+        for name, known in zip(("up", "down"), both, strict=True):
+            weight = model.h[k][name].weight.detach()
+            expected = weight if known is None else fake_quantise(weight, f"{known}/row")
+            assert after.h[k][name].weight.equal(expected), (k, name)
+    assert after.lm_head.weight.equal(model.lm_head.weight)
+    with pytest.raises(ModelError, match=r"the model has no 'w\.layers\.3'"):
+        quantised(model, "w4 w.layers.3:int3")
+    with pytest.raises(ModelError, match=r"the model has no 'w\.first4'"):
+        quantised(model, "w4 w.first4:int3")

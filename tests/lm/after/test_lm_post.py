@@ -31,6 +31,7 @@ from isoloss.lm import (
 )
 from isoloss.lm.after.degrading import logits_of
 from isoloss.lm.after.methods.gptq import gptq
+from isoloss.lm.after.post_training import rounded_share
 from isoloss.runs import Decoder
 
 LANGUAGE = Language(vocab=64, context=16)
@@ -123,6 +124,30 @@ def test_parts_that_are_not_named_stay_as_trained(validation: np.ndarray) -> Non
 def test_fp_lifts_what_training_rounded(validation: np.ndarray) -> None:
     after = quantised(model("w3 a4 kv4"), "w:fp a:fp")
     assert evaluate(after, validation).loss == evaluate(model("kv4"), validation).loss
+
+
+def test_single_blocks_have_formats_of_their_own() -> None:
+    before = model()
+    after = quantised(before, "w4 w.fc1:int3 w.layers.0.out:int2 w.last1:int8 w.head:int4")
+    expected = [
+        {"qkv": "int4", "out": "int2", "fc1": "int3", "fc2": "int4"},
+        {"qkv": "int8", "out": "int8", "fc1": "int8", "fc2": "int8"},
+    ]
+    for block, plain, formats in zip(after.blocks, before.blocks, expected, strict=True):
+        for name, known in formats.items():
+            weight = getattr(plain, name).weight.detach()
+            assert getattr(block, name).weight.equal(fake_quantise(weight, f"{known}/row"))
+    found = quantised(before, "w.layers.1.fc2:int4")
+    assert found.blocks[0].fc2.weight.equal(before.blocks[0].fc2.weight)
+    shape = before.shape
+    size = 2 * sum(getattr(before.blocks[0], name).weight.numel() for name in MATRICES)
+    assert rounded_share(before, found.precision) == shape.width * shape.ffn / size
+
+
+@pytest.mark.parametrize("scope", ["w.layers.2", "w.first3", "a.layers.0", "w.layers.0.q_proj"])
+def test_blocks_that_there_are_not_are_refused(scope: str) -> None:
+    with pytest.raises(ModelError, match=f"the model has no '{scope}' .* of its 2 layers it has"):
+        quantised(model(), f"{scope}:int4")
 
 
 def test_one_of_keys_and_values_is_served_anew(validation: np.ndarray) -> None:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from isoloss.lm.after.looking import look_at
+from isoloss.lm.after.scopes import ROUTER, Blocks, blocks_of
 from isoloss.lm.after.seen import Matrix
 from isoloss.lm.shape import ModelError
 
-#: The scope of matrices that choose experts; like the ends, they are rounded where a scope names
-#: them alone.
-ROUTER = "router"
 #: Types of weights that are rounded; narrower ones hold what was rounded already.
 _WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -49,6 +48,12 @@ class Weights:
     apart: tuple[str, ...] = ()
     beyond: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     again: tuple[Matrix, ...] = ()
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The lists of blocks that the weights lie in, with how many each has."""
+        matrices = (*self.matrices, *self.again)
+        return blocks_of((*(m.path for m in matrices), *(n.split(".") for n in self.beyond)))
 
 
 @torch.no_grad()

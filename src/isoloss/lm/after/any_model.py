@@ -1,9 +1,9 @@
 """Post-training quantisation of any model, such as one of Hugging Face.
 
 Every matrix is rounded but the head and what chooses experts; a scope is the last name on the way
-to a matrix (`w.down_proj` is that layer of all blocks, and of all experts) or any name before it
-(`w.vision_tower:fp`), `w.head` the output layer, `w.router` what chooses experts, `w.embedding`
-the table that tokens look up.
+to a matrix (`w.down_proj` is that layer of all blocks, and of all experts), any name before it
+(`w.vision_tower:fp`) or blocks (`w.layers.3`, `w.last4`, see scopes.py), `w.head` the output layer,
+`w.router` what chooses experts, `w.embedding` the table that tokens look up.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from isoloss.formats import Format, Precision
-from isoloss.lm.after.accounting import ROUTER, Weights, ends_of, weights_of_model
+from isoloss.lm.after.accounting import Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
 from isoloss.lm.after.looking import UNREACHED
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
+from isoloss.lm.after.scopes import ALONE, Blocks, names_of, scope_of
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     apart_from_matrices,
@@ -32,7 +33,7 @@ from isoloss.lm.after.serving_weights import (
     served,
     weights_of,
 )
-from isoloss.lm.rounding import ENDS, rounding_of
+from isoloss.lm.rounding import rounding_of
 from isoloss.lm.shape import ModelError
 
 PARTS = ("w", "a", "kv", "k", "v")
@@ -75,7 +76,7 @@ def quantise_model(
     scales = {matrix: found.scale for matrix, found in scaled.items()}
     scales |= {m: by_weight[id(m.weight)] for m in weights.again if id(m.weight) in by_weight}
     layers = (*weights.matrices, *weights.again)
-    round_inputs(rounded, {m: _inputs(serve, m) for m in layers}, random, scales)
+    round_inputs(rounded, {m: _inputs(serve, m, weights.blocks) for m in layers}, random, scales)
     keys, values = (rounding_of(serve, part, compiled=False) for part in ("k", "v"))
     if keys or values:
         round_keys_and_values(rounded, keys, values, random)
@@ -114,11 +115,11 @@ def asked_of(
         It names a part that the model lacks, or all weights while some cannot be rounded.
     """
     _check(precision, weights, model, untied)
-    formats = {matrix: _format(precision, matrix) for matrix in weights.matrices}
+    formats = {m: _format(precision, m, weights.blocks) for m in weights.matrices}
     _check_shared(precision, weights, formats)
     tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers())
     for name, reason in weights.beyond.items():
-        _check_left(precision, name, reason)
+        _check_left(precision, name, reason, weights.blocks)
     left = sum(tensors[name].numel() for name in weights.beyond)
     inside = [matrix for matrix in weights.matrices if matrix.scope != "head"]
     rounded = {m: known for m, known in formats.items() if known and not known.is_exact}
@@ -127,19 +128,19 @@ def asked_of(
     return Asked(rounded, weights_of(precision, "embedding"), share)
 
 
-def _check_left(precision: Precision, name: str, reason: str) -> None:
+def _check_left(precision: Precision, name: str, reason: str, blocks: Blocks) -> None:
     """Raise ModelError where a weight that cannot be rounded, or what meets it, is not left out."""
     # A parametrised weight stands below what nobody knows by name.
     path = name.partition(".parametrizations")[0].removesuffix(".weight")
-    last, parts = path.rpartition(".")[2].lower(), name.split(".")
-    known = weights_of(precision, _scope(precision, "w", name, parts))
+    last, names = path.rpartition(".")[2].lower(), names_of(name, name.split("."), blocks)
+    known = weights_of(precision, scope_of(precision, "w", name, names))
     if known is not None and not known.is_exact:
         raise ModelError(
             f"'{name}' cannot be rounded: {reason}; leave it as it is by 'w.{last}:fp' "
             f"('{precision}')"
         )
     serve = plain(precision)
-    met = rounding_of(serve, "a", _scope(serve, "a", name, parts), compiled=False)
+    met = rounding_of(serve, "a", scope_of(serve, "a", name, names), compiled=False)
     if met is not None and not reason.startswith(UNREACHED):
         raise ModelError(
             f"the activations that meet '{name}' cannot be rounded: {reason}; leave them as they "
@@ -147,26 +148,20 @@ def _check_left(precision: Precision, name: str, reason: str) -> None:
         )
 
 
-def _inputs(serve: Precision, matrix: Matrix) -> Any:
-    scope = _scope(serve, "a", matrix.scope, matrix.path)
-    alone = (*ENDS, ROUTER)
-    if scope in alone and f"a.{scope}" not in serve.train:
+def _inputs(serve: Precision, matrix: Matrix, blocks: Blocks) -> Any:
+    names = names_of(matrix.scope, matrix.path, blocks)
+    scope = scope_of(serve, "a", matrix.scope, names)
+    if scope in ALONE and f"a.{scope}" not in serve.train:
         return None
     return rounding_of(serve, "a", scope, compiled=False)
 
 
-def _format(precision: Precision, matrix: Matrix) -> Format | None:
-    scope = _scope(precision, "w", matrix.scope, matrix.path)
-    if scope == ROUTER and f"w.{ROUTER}" not in precision.serve:
+def _format(precision: Precision, matrix: Matrix, blocks: Blocks) -> Format | None:
+    names = names_of(matrix.scope, matrix.path, blocks)
+    scope = scope_of(precision, "w", matrix.scope, names)
+    if scope in ALONE and f"w.{scope}" not in precision.serve:
         return None
     return weights_of(precision, scope)
-
-
-def _scope(precision: Precision, part: str, own: str, path: list[str]) -> str:
-    """The name by which a precision speaks of a matrix: its own, or else the nearest before it."""
-    named = precision.serve or precision.train
-    names = [own, *(each.lower() for each in reversed(path))]
-    return next((name for name in names if f"{part}.{name}" in named), own)
 
 
 def _check(precision: Precision, weights: Weights, model: nn.Module, untied: bool) -> None:
@@ -175,8 +170,8 @@ def _check(precision: Precision, weights: Weights, model: nn.Module, untied: boo
     kind, ends = type(model).__name__, ends_of(model)
     layers = (*weights.matrices, *weights.again)
     own = dict.fromkeys(matrix.scope for matrix in layers)
-    on_the_way = {each.lower() for matrix in layers for each in matrix.path}
-    on_the_way |= {each.lower() for name in weights.beyond for each in name.split(".")}
+    paths = [*((m.scope, m.path) for m in layers), *((n, n.split(".")) for n in weights.beyond)]
+    known_names = {name for each in paths for name in names_of(*each, weights.blocks)}
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
         part, _, name = scope.partition(".")
@@ -186,7 +181,7 @@ def _check(precision: Precision, weights: Weights, model: nn.Module, untied: boo
                 f"{' '.join(PARTS)}"
             )
         table = scope == "w.embedding" and "embedding" in ends
-        if name and name not in own and name not in on_the_way and not table:
+        if name and name not in known_names and not table:
             has = ", ".join(f"{part}.{each}" for each in own)
             raise ModelError(f"the model has no '{scope}' ('{precision}'); it has {has}")
     tied = len(ends) == 2 and _weight(ends["embedding"]) is _weight(ends["head"])
@@ -204,8 +199,10 @@ def _check_shared(
     serve, first = plain(precision), {id(matrix.weight): matrix for matrix in weights.matrices}
     for again in weights.again:
         matrix = first[id(again.weight)]
-        alike = formats[matrix] == _format(precision, again)
-        if not alike or _inputs(serve, matrix) != _inputs(serve, again):
+        alike = formats[matrix] == _format(precision, again, weights.blocks)
+        if not alike or _inputs(serve, matrix, weights.blocks) != _inputs(
+            serve, again, weights.blocks
+        ):
             raise ModelError(
                 f"'{matrix.name}' and '{again.name}' have one weight, which '{precision}' rounds "
                 "in two ways; name both alike"

@@ -101,12 +101,14 @@ def post_key(
     return key_of(known | options.columns)
 
 
-def post_precision(trained: str | Precision, post: str | Precision) -> Precision:
-    """The spelling of a row after quantising, "w8 a8 -> w4@gptq"; ModelError for what serving
-    lacks.
+def post_precision(
+    trained: str | Precision, post: str | Precision, layers: int | None = None
+) -> Precision:
+    """The spelling of a row after quantising, "w8 a8 -> w4@gptq"; ModelError for what serving, or a
+    model of so many layers, lacks.
     """
     precision = served(Precision.parse(trained), post)
-    check_post(precision)
+    check_post(precision, layers=layers)
     return precision
 
 

@@ -9,18 +9,20 @@ keep full precision unless a scope names them.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from isoloss.formats import Precision, outer_scopes
+from isoloss.formats import Format, Precision, outer_scopes
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantise_model
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
+from isoloss.lm.after.scopes import is_of_blocks, names_of, scope_of
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     apart_from_matrices,
@@ -109,12 +111,9 @@ def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) 
     check_module("model", model)
     if not isinstance(model, Model):
         return asked_of(precision, weights_of_model(model), model, untied=rotate).rounded_share
-    sizes = dict.fromkeys(MATRICES, 0)
-    for _, name, module in _matrices(model):
-        if name in sizes:
-            sizes[name] += module.weight.numel()
-    rounded = [name for name in sizes if (f := weights_of(precision, name)) and not f.is_exact]
-    return sum(sizes[name] for name in rounded) / sum(sizes.values())
+    inside = {m: known for m, known in _formats(model, precision).items() if m.scope != "head"}
+    rounded = sum(m.size for m, known in inside.items() if known and not known.is_exact)
+    return rounded / sum(matrix.size for matrix in inside)
 
 
 def _quantise(
@@ -125,7 +124,7 @@ def _quantise(
 ) -> None:
     trained = rounded.precision
     precision = served(trained, post)
-    check_post(precision, rounded.shape.tied and not options.rotate)
+    check_post(precision, rounded.shape.tied and not options.rotate, rounded.shape.layers)
     if options.rotate:
         _check_rotation(trained, precision)
         _rotate(rounded, options.draw)
@@ -133,9 +132,9 @@ def _quantise(
     rounded.precision = precision
     rounded.draw_from(options.random(rounded))
     matrices = {
-        Matrix(path, name, module, module.weight): known
-        for path, name, module in _matrices(rounded)
-        if (known := weights_of(precision, name)) and (name != "head" or not tied)
+        matrix: known
+        for matrix, known in _formats(rounded, precision).items()
+        if known and (matrix.scope != "head" or not tied)
     }
     for matrix in matrices:
         cast(Linear, matrix.module).w = None
@@ -187,21 +186,39 @@ def _rotate(model: Model, seed: int) -> None:
         weight.data = turned[name].data
 
 
-def check_post(precision: Precision, tied: bool = False) -> None:
-    """Raise ModelError for unknown parts, scopes or methods on the served side."""
+def check_post(precision: Precision, tied: bool = False, layers: int | None = None) -> None:
+    """Raise ModelError for unknown parts, scopes or methods on the served side, and where they are
+    known for layers that there are not.
+    """
     if not precision.serve:
         raise ModelError(
             f"serving differs in nothing from '{precision}'; name parts such as 'w4' or 'w4 a8 kv4'"
         )
     for scope, known in precision.serve.items():
         check_scope(scope, known, precision)
-    check_precision(plain(precision))
+    serve = plain(precision).train
+    check_precision(Precision({s: f for s, f in serve.items() if not is_of_blocks(s)}))
+    _check_blocks(precision, serve, layers)
     head, embedding = (precision.serve.get(f"w.{name}") for name in ("head", "embedding"))
     if tied and head != embedding:
         raise ModelError(
             "a tied head is the embedding, which is looked up: set w.head and w.embedding alike, "
             f"not '{precision}'"
         )
+
+
+def _check_blocks(precision: Precision, serve: Mapping[str, Format], layers: int | None) -> None:
+    """Raise ModelError for single blocks that there are not, or of another part than weights."""
+    paths = [["blocks", str(k), name] for k in range(layers or 0) for name in MATRICES]
+    names = {name for path in paths for name in _names(path, layers or 0)}
+    for scope in filter(is_of_blocks, serve):
+        part, _, name = scope.partition(".")
+        if part != "w" or (layers is not None and name not in names):
+            count = "" if layers is None else f"{layers} "
+            raise ModelError(
+                f"the model has no '{scope}' ('{precision}'); of its {count}layers it has weights "
+                "alone, as w.layers.0, w.layers.0.qkv, w.first2 and w.last2"
+            )
 
 
 def _matrices(model: Model) -> list[tuple[str, str, Linear]]:
@@ -212,6 +229,20 @@ def _matrices(model: Model) -> list[tuple[str, str, Linear]]:
         for name in MATRICES
     ]
     return [*named, ("head", "head", model.head)]
+
+
+def _formats(model: Model, precision: Precision) -> dict[Matrix, Format | None]:
+    """The matrices of a model with the formats that they are rounded to, None: as trained."""
+    found = {}
+    for path, name, module in _matrices(model):
+        scope = scope_of(precision, "w", name, _names(path.split("."), model.shape.layers))
+        matrix = Matrix(path, name, module, module.weight)
+        found[matrix] = weights_of(precision, scope)
+    return found
+
+
+def _names(path: list[str], layers: int) -> tuple[str, ...]:
+    return names_of(path[-1], path, {("blocks",): layers})
 
 
 def _set_activations(model: Model, precision: Precision) -> None:

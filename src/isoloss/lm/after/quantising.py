@@ -171,7 +171,9 @@ def _rows(given: _Given, order: _Order) -> list[dict[str, Any]]:
         )
     if isinstance(given.model, Model):
         for post in order.posts:
-            post_precision(run.precision, post)  # refused before anything is measured
+            post_precision(
+                run.precision, post, given.model.shape.layers
+            )  # refused before anything is measured
     spelled = {post: served(Precision.parse(run.precision), post) for post in order.posts}
     keys = {post: post_key(run.key or "", spelled[post], calibration, rotate) for post in spelled}
     there = order.store.present(keys.values()) if order.store else set()

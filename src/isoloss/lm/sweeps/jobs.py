@@ -57,7 +57,9 @@ def _prefixes(
     wanted = tuple(posts_of(post))
     for job in jobs:
         for after in wanted:
-            post_precision(job.precision, after)  # refused before anything is trained
+            post_precision(
+                job.precision, after, job.shape.layers
+            )  # refused before anything is trained
     if calibrated_methods(known for after in wanted for known in after.train.values()):
         for corpus in {id(job.corpus): job.corpus for job in jobs}.values():
             Calibration().tokens(corpus)  # a text may be too short for it

@@ -1,0 +1,69 @@
+"""The names by which a precision speaks of a matrix: its block's before its own, as plans read
+them.
+
+`w.layers.3.q_proj` is one matrix of block 3, whatever the family calls its list of blocks,
+`w.layers.3` all matrices of the block, `w.first2` and `w.last4` those of blocks at either end;
+`w.q_proj` the matrices of that name in all blocks, `w.mlp` all that lie below that name. The head
+and what chooses experts are named by their own name only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from isoloss.formats import Precision
+from isoloss.lm.rounding import ENDS
+
+#: The scope of what chooses experts.
+ROUTER = "router"
+#: Left as they are unless their own name is given.
+ALONE = (*ENDS, ROUTER)
+
+_BLOCKS = re.compile(r"layers\.\d+(\..+)?|(first|last)[1-9]\d*")
+#: How many blocks each list of them has, by the names on the way to it.
+Blocks = Mapping[tuple[str, ...], int]
+
+
+def blocks_of(paths: Iterable[Sequence[str]]) -> Blocks:
+    """The lists of blocks that matrices lie in: the first that their paths number."""
+    found: dict[tuple[str, ...], int] = {}
+    for path in paths:
+        if (at := _number(path)) is not None:
+            before = tuple(path[:at])
+            found[before] = max(found.get(before, 0), int(path[at]) + 1)
+    return found
+
+
+def names_of(own: str, path: Sequence[str], blocks: Blocks) -> tuple[str, ...]:
+    """The names of a matrix, the narrower before the wider; own: its own name; path: the names on
+    the way to it, the last its own in the model.
+    """
+    lowered, at = [name.lower() for name in path], _number(path)
+    in_block: list[str] = []
+    ends: list[str] = []
+    if at is not None:
+        block, count = int(path[at]), blocks[tuple(path[:at])]
+        in_block = [f"layers.{block}.{name}" for name in dict.fromkeys((own, lowered[-1]))]
+        ends = [f"layers.{block}", *(f"first{k}" for k in range(block + 1, count + 1))]
+        ends += [f"last{k}" for k in range(count - block, count + 1)]
+    if own in ALONE:
+        return (*in_block, own, lowered[-1])
+    return (*in_block, *ends, own, *reversed(lowered))
+
+
+def is_of_blocks(scope: str) -> bool:
+    """Whether a scope names single blocks: w.layers.3, w.layers.3.fc2, w.first2, w.last4."""
+    return _BLOCKS.fullmatch(scope.partition(".")[2]) is not None
+
+
+def scope_of(precision: Precision, part: str, own: str, names: Sequence[str]) -> str:
+    """The first of a matrix's names that the precision gives a format of this part, else its
+    own.
+    """
+    named = precision.serve or precision.train
+    return next((name for name in names if f"{part}.{name}" in named), own)
+
+
+def _number(path: Sequence[str]) -> int | None:
+    return next((k for k, name in enumerate(path) if name.isdigit()), None)
