@@ -16,7 +16,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from isoloss.lm.after.looking import look_at
+from isoloss.lm.after.looking import Probe, look_at
 from isoloss.lm.after.scopes import ROUTER, Blocks, blocks_of
 from isoloss.lm.after.seen import Matrix
 from isoloss.lm.shape import ModelError
@@ -57,7 +57,9 @@ class Weights:
 
 
 @torch.no_grad()
-def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
+def weights_of_model(
+    model: nn.Module, tokens: Tensor | None = None, probe: Probe | None = None
+) -> Weights:
     """Account for the weights of a model.
 
     Parameters
@@ -67,6 +69,8 @@ def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
         and embeddings.
     tokens
         Which, (rows, context); some of its vocabulary unless given.
+    probe
+        Runs the model in place of tokens, where it takes something else.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def weights_of_model(model: nn.Module, tokens: Tensor | None = None) -> Weights:
     tables = {id(weight) for _, weight in kinds.tables.values()}
     looked_up = {n for n, (_, weight) in kinds.linear.items() if id(weight) in tables}
     watched = {n: held for n, held in kinds.linear.items() if n not in looked_up}
-    look = look_at(model, watched, kinds.others, tokens)
+    look = look_at(model, watched, kinds.others, tokens, probe)
     found: dict[str, list[Matrix]] = {}
     for name, (module, weight) in kinds.linear.items():
         path = name.removesuffix("weight").removesuffix(".")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
-from isoloss.lm.after.looking import UNREACHED
+from isoloss.lm.after.looking import UNREACHED, Probe
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
@@ -44,9 +44,10 @@ def quantise_model(
     post: str | Precision,
     calibration: Calibrated | None,
     options: Options,
+    probe: Probe | None = None,
 ) -> None:
     """Round the matrices of a model in place as `post` says: "w4/64@gptq", "w4 a8 kv8
-    w.head:int8".
+    w.head:int8"; probe: runs it in place of tokens.
 
     Raises ModelError for what the model lacks, and for weights that would be left in silence.
     """
@@ -61,7 +62,7 @@ def quantise_model(
         one_by_one("eager")
     if options.rotate:
         rotate_stream(rounded, options.draw)
-    weights = weights_of_model(rounded, None if calibration is None else calibration.tokens)
+    weights = weights_of_model(rounded, None if calibration is None else calibration.tokens, probe)
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
     random = options.random(rounded)

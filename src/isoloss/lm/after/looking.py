@@ -5,9 +5,10 @@ which they pass by.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from isoloss.lm.shape import ModelError
 _LOOKED_AT = 16
 #: Why a weight that no token meets cannot be judged.
 UNREACHED = "no token of a text passes this"
+#: Runs a model once, on what it takes.
+Probe = Callable[[nn.Module], Any]
 #: Weights by name, with the module that holds each.
 Held = Mapping[str, tuple[nn.Module, Tensor]]
 
@@ -48,8 +51,16 @@ class Look:
     elsewhere: frozenset[str] = frozenset()
 
 
-def look_at(model: nn.Module, linear: Held, others: Held, tokens: Tensor | None = None) -> Look:
+def look_at(
+    model: nn.Module,
+    linear: Held,
+    others: Held,
+    tokens: Tensor | None = None,
+    probe: Probe | None = None,
+) -> Look:
     """Let tokens, (rows, context), pass a model once; some of its vocabulary unless given.
+
+    probe: runs the model in place of that, for models that take something else than tokens.
 
     Of linear layers nothing has to be seen, so that a model of these alone need not take tokens.
 
@@ -73,14 +84,18 @@ def look_at(model: nn.Module, linear: Held, others: Held, tokens: Tensor | None 
     watch = Products(named, met)
     try:
         with torch.compiler.set_stance("force_eager"), at_rest(model), _calls(model, called), watch:
-            logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
+            if probe is not None:
+                probe(model)
+            else:
+                logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
     except Exception as error:
         if not others:
             return Look()
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"'{next(iter(others))}' is no linear layer, and a {type(model).__name__} cannot be "
-            f"run on tokens to see what it is ({type(error).__name__}: {reason})"
+            f"run on {'a batch' if probe else 'tokens'} to see what it is "
+            f"({type(error).__name__}: {reason})"
         ) from None
     return _judged(watch, axes, linear, others, frozenset(elsewhere))
 

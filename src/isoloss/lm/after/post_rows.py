@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -168,10 +168,42 @@ def post_run(
     check_kind("calibration", calibration, (Calibration, type(None)), "a Calibration, or None")
     check_kind("corpus", corpus, (Corpus, type(None)), "a Corpus, or None")
     check_kind("before", before, (Predictions, type(None)), "Predictions of the tokens, or None")
-    start, options = time.perf_counter(), Options(rotate)
-    calibration = calibration or Calibration()
+    options, calibration = Options(rotate), calibration or Calibration()
     precision = served(Precision.parse(run.precision), post)
-    formats = precision.serve.values()
+
+    def measured() -> Degradation:
+        draws = draws_of(precision, calibration, corpus or Language(), seen, options)
+        return pooled(
+            degradation(
+                before or model, quantised(model, post, each, draw=k, rotate=rotate), tokens, recipe
+            )
+            for k, each in enumerate(draws)
+        )
+
+    return post_row(
+        run,
+        precision,
+        calibration,
+        lambda: rounded_share(model, precision, rotate),
+        measured,
+        options,
+    )
+
+
+def post_row(
+    run: Run,
+    precision: Precision,
+    calibration: Calibration,
+    share: Callable[[], float],
+    measured: Callable[[], Degradation],
+    options: Options,
+) -> tuple[Run, dict[str, float]]:
+    """The row of a run whose model is quantised, and its further columns, as `post_run` gives them.
+
+    precision: with the arrow; share: gives the rounded share; measured: quantises the model and
+    gives what that costs. Neither is asked of a run that diverged.
+    """
+    start, formats = time.perf_counter(), precision.serve.values()
     row = replace(
         run,
         precision=str(precision),
@@ -179,31 +211,25 @@ def post_run(
         kernels="simulated",
         method=label_of(formats, calibration.sequences) + options.label,
         parent=run.key,
-        key=post_key(run.key or "", precision, calibration, rotate),
+        key=post_key(run.key or "", precision, calibration, options.rotate),
     )
     if run.status == "diverged":
         row = replace(
             row, loss=math.nan, reason=f"the run that it was quantised from diverged: {run.reason}"
         )
         return replace(row, cost=time.perf_counter() - start), {}
-    share = {"rounded_share": rounded_share(model, precision, rotate)} | options.columns
-    draws = _draws(precision, calibration, corpus or Language(), seen, options)
-    found = pooled(
-        degradation(
-            before or model, quantised(model, post, each, draw=k, rotate=rotate), tokens, recipe
-        )
-        for k, each in enumerate(draws)
-    )
+    columns = {"rounded_share": share()} | options.columns
+    found = measured()
     row = replace(row, loss=found.loss, loss_se=found.loss_se, cost=time.perf_counter() - start)
     if not math.isfinite(found.loss):
         return replace(
             row, status="diverged", reason=f"the loss after quantising is {found.loss}"
-        ), share
+        ), columns
     status = "ok" if run.status == "unfinished" else run.status
-    return replace(row, status=status), _columns(found) | share
+    return replace(row, status=status), _columns(found) | columns
 
 
-def _draws(
+def draws_of(
     precision: Precision,
     calibration: Calibration,
     corpus: Corpus,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision, outer_scopes
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantise_model
+from isoloss.lm.after.looking import Probe
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.rotation import rotate_stream
@@ -50,6 +51,7 @@ def quantised(
     *,
     draw: int = 0,
     rotate: bool = False,
+    probe: Probe | None = None,
 ) -> AnyModel:
     """Round a trained model for serving.
 
@@ -71,6 +73,9 @@ def quantised(
     rotate
         Whether the residual stream is turned by a random Hadamard matrix before anything is rounded
         (QuaRot), which changes nothing in full precision; a tied head is untied.
+    probe
+        Runs another's model once, by which weights that are no linear layers are told; tokens of
+        calibration, or some of its vocabulary, pass it unless given.
 
     Returns
     -------
@@ -100,17 +105,20 @@ def quantised(
         if isinstance(copied, Model):
             _quantise(copied, post, seen, options)
         else:
-            quantise_model(copied, post, seen, options)
+            quantise_model(copied, post, seen, options, probe)
     return copied
 
 
-def rounded_share(model: nn.Module, precision: Precision, rotate: bool = False) -> float:
+def rounded_share(
+    model: nn.Module, precision: Precision, rotate: bool = False, probe: Probe | None = None
+) -> float:
     """The share of the weights outside embedding and head that serving rounds, from 0 to 1; rotate:
-    a tied head will be untied.
+    a tied head will be untied; probe: runs another's model in place of tokens.
     """
     check_module("model", model)
     if not isinstance(model, Model):
-        return asked_of(precision, weights_of_model(model), model, untied=rotate).rounded_share
+        weights = weights_of_model(model, probe=probe)
+        return asked_of(precision, weights, model, untied=rotate).rounded_share
     inside = {m: known for m, known in _formats(model, precision).items() if m.scope != "head"}
     rounded = sum(m.size for m, known in inside.items() if known and not known.is_exact)
     return rounded / sum(matrix.size for matrix in inside)
