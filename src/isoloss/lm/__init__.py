@@ -1,9 +1,10 @@
 """Small language models with quantised parts: data, the model, training, quantising after it.
 
-`train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder of
-shapes (shape.py). A `Corpus` hands out batches (data). Parts are rounded by a gradient rule in
-training (rounding), and by a method when the model is quantised for serving (after).
-`register_rule` and `register_method` add your own.
+`train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder
+of shapes (shape.py); a `TrainingTask` is a module of one's own in their place (tasks). A `Corpus`
+hands out batches (data). Parts are rounded by a gradient rule in training (rounding), and by a
+method when the model is quantised for serving (after). `register_rule` and `register_method` add
+your own.
 """
 
 from isoloss.formats.torch_twin import fake_quantise
@@ -42,6 +43,7 @@ from isoloss.lm.model import Model
 from isoloss.lm.rounding import GradientRule, register_rule
 from isoloss.lm.shape import ModelError, model_of
 from isoloss.lm.sweeps import foreseen, train
+from isoloss.lm.tasks import TrainedModule, TrainingTask, hub_task, next_token_loss, train_task
 from isoloss.lm.training import (
     Checkpoint,
     CheckpointError,
@@ -58,9 +60,10 @@ __all__ = [
     "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint", "CheckpointError", "Corpus",
     "Degradation", "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model",
     "ModelError", "Moments", "PostMethod", "Predictions", "Recipe", "RoundedTwiceWarning", "Scaled",
-    "Text", "TextError", "TextWarning", "Trained", "Windows", "corpus_of", "degradation",
-    "evaluate", "fake_quantise", "foreseen", "load_checkpoint", "load_hub", "model_of", "post_key",
-    "post_precision", "post_run", "quantise", "quantised", "register_method", "register_rule",
-    "train", "train_one", "windows",
+    "Text", "TextError", "TextWarning", "Trained", "TrainedModule", "TrainingTask", "Windows",
+    "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen", "hub_task",
+    "load_checkpoint", "load_hub", "model_of", "next_token_loss", "post_key", "post_precision",
+    "post_run", "quantise", "quantised", "register_method", "register_rule", "train", "train_one",
+    "train_task", "windows",
 ]
 # fmt: on

@@ -23,7 +23,7 @@ from isoloss.lm import (
     train,
     train_one,
 )
-from isoloss.lm.sweeps import jobs_of, shared_prefix, tasks_of
+from isoloss.lm.sweeps import jobs_of, kinds, tasks_of
 from isoloss.runs import Grid, Runs, RunsError, RunsWarning
 
 RECIPE = Recipe(sequences=4, validation=8, compiled=False)
@@ -102,14 +102,14 @@ def test_without_a_store_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_fails_is_warned_of_and_the_rest_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = shared_prefix.finished
+    usual = kinds.finished
 
     def failing(trainer: Any, job: Any) -> Trained:
         if job.seed == 1:
             raise MemoryError("no room")
         return usual(trainer, job)
 
-    monkeypatch.setattr("isoloss.lm.sweeps.shared_prefix.finished", failing)
+    monkeypatch.setattr("isoloss.lm.sweeps.kinds.finished", failing)
     with pytest.warns(RunsWarning, match=r"seed 1, cosine failed: MemoryError: no room"):
         runs = trained(Grid(params="4k", tokens=5 * STEP, seed=[0, 1]), tmp_path / "runs.db")
     assert [run.seed for run in runs] == [0]

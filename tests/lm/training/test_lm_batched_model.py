@@ -18,7 +18,7 @@ from isoloss.formats import Format
 from isoloss.lm import Language, Model, ModelError, Recipe, fake_quantise, foreseen, train
 from isoloss.lm.model import loss_of
 from isoloss.lm.rounding.many_grids import Grids, is_plain
-from isoloss.lm.sweeps import jobs_of, shared_prefix
+from isoloss.lm.sweeps import jobs_of, kinds
 from isoloss.lm.sweeps.shared_prefix import SharedPrefix
 from isoloss.lm.training.batched_model import BatchedModel
 from isoloss.lm.training.batched_trainer import BatchedTrainer
@@ -290,14 +290,14 @@ def test_a_sweep_by_cells_has_the_rows_of_one_without(
 def test_one_member_that_fails_costs_the_others_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = shared_prefix.finished
+    usual = kinds.finished
 
     def failing(ended: Any, job: Job) -> Any:
         if (job.seed, str(job.precision)) == (1, "w4"):
             raise MemoryError("no room")
         return usual(ended, job)
 
-    monkeypatch.setattr("isoloss.lm.sweeps.shared_prefix.finished", failing)
+    monkeypatch.setattr("isoloss.lm.sweeps.kinds.finished", failing)
     with pytest.warns(
         RunsWarning, match=r"batched sweep of 4, cosine failed: MemoryError: no room"
     ):

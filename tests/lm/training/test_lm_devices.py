@@ -19,7 +19,7 @@ from isoloss.lm.after.seen import Moments
 from isoloss.lm.model import Model
 from isoloss.lm.rounding import LearnedStep
 from isoloss.lm.shape import check_memory, free_memory, training_bytes
-from isoloss.lm.sweeps import shared_prefix
+from isoloss.lm.sweeps import kinds, shared_prefix
 from isoloss.lm.training import Job, Trainer, trainer_of
 
 LANGUAGE = Language(vocab=32, context=16)
@@ -79,7 +79,7 @@ def test_a_kept_model_is_taken_up_on_the_device_of_its_job(
     (tmp_path / f"{wanted.key}.safetensors").touch()
     with fake_device(monkeypatch):
         kept = SimpleNamespace(run=wanted.row, model=Model(SHAPE, compiled=False))
-        monkeypatch.setattr(shared_prefix, "load_checkpoint", lambda path: kept)
+        monkeypatch.setattr(kinds, "load_checkpoint", lambda path: kept)
         prefix = shared_prefix.SharedPrefix((wanted,), keep=tmp_path)
         watch: Any = SimpleNamespace(missing={wanted.key}, folder=tmp_path, say=print)
         found = shared_prefix._Training(prefix, watch)._kept(wanted)

@@ -10,8 +10,11 @@ stream may be rotated before (rotation/).
 ``quantise`` a table.
 """
 
-from isoloss.lm.after.degrading import Degradation, Predictions, degradation
+from isoloss.lm.after.accounting import Weights, ends_of, weights_of_model
+from isoloss.lm.after.any_model import asked_of
+from isoloss.lm.after.degrading import Degradation, Predictions, degradation, logits_of, pooled
 from isoloss.lm.after.hub import Windows, load_hub, windows
+from isoloss.lm.after.options import Options
 from isoloss.lm.after.post_method import (
     PostMethod,
     Scaled,
@@ -20,17 +23,29 @@ from isoloss.lm.after.post_method import (
     own_methods,
     register_method,
 )
-from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
-from isoloss.lm.after.post_training import quantised
+from isoloss.lm.after.post_rows import (
+    Calibration,
+    draws_of,
+    post_key,
+    post_precision,
+    post_row,
+    post_run,
+)
+from isoloss.lm.after.post_training import quantised, rounded_share
 from isoloss.lm.after.quantising import quantise
-from isoloss.lm.after.seen import Calibrated, CalibrationWarning, Moments
-from isoloss.lm.after.serving_weights import RoundedTwiceWarning
+from isoloss.lm.after.resting import at_rest
+from isoloss.lm.after.scopes import ALONE, names_of, scope_of
+from isoloss.lm.after.seen import Calibrated, CalibrationWarning, Matrix, Moments, weights_hash
+from isoloss.lm.after.serving_weights import RoundedTwiceWarning, check_scope, served
 
 # fmt: off
 __all__ = [
-    "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Moments", "PostMethod",
-    "Predictions", "RoundedTwiceWarning", "Scaled", "Windows", "calibrated_methods", "degradation",
-    "know_methods", "load_hub", "own_methods", "post_key", "post_precision", "post_run", "quantise",
-    "quantised", "register_method", "windows",
+    "ALONE", "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Matrix", "Moments",
+    "Options", "PostMethod", "Predictions", "RoundedTwiceWarning", "Scaled", "Weights", "Windows",
+    "asked_of", "at_rest", "calibrated_methods", "check_scope", "degradation", "draws_of",
+    "ends_of", "know_methods", "load_hub", "logits_of", "names_of", "own_methods", "pooled",
+    "post_key", "post_precision", "post_row", "post_run", "quantise", "quantised",
+    "register_method",
+    "rounded_share", "scope_of", "served", "weights_hash", "weights_of_model", "windows",
 ]
 # fmt: on

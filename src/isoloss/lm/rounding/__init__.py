@@ -8,11 +8,13 @@ many_grids.py rounds many plain formats of a batched sweep in one pass.
 
 from isoloss.lm.rounding.gradient_rule import (
     GradientRule,
+    check_method,
     know_rules,
     method_of,
     own_rules,
     register_rule,
     rule_of,
+    without_method,
 )
 from isoloss.lm.rounding.learned_step import STEP_RATE, LearnedStep
 from isoloss.lm.rounding.many_grids import Grids, is_plain
@@ -30,7 +32,8 @@ from isoloss.lm.rounding.parts import (
 # fmt: off
 __all__ = [
     "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Rounding",
-    "check_groups", "check_precision", "check_tied", "filled_format", "is_plain", "know_rules",
-    "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
+    "check_groups", "check_method", "check_precision", "check_tied", "filled_format", "is_plain",
+    "know_rules", "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
+    "without_method",
 ]
 # fmt: on

@@ -12,7 +12,8 @@ from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_
 from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, corpus_of
 from isoloss.lm.rounding import own_rules
-from isoloss.lm.shape import ModelError, check_memory, model_of
+from isoloss.lm.shape import ModelError, model_of
+from isoloss.lm.sweeps.kinds import AnyJob, kind_of
 from isoloss.lm.sweeps.shared_prefix import SharedPrefix
 from isoloss.lm.training import Job, Recipe, by_prefix, in_batches
 from isoloss.runs import Grid, Task, cores, number
@@ -34,8 +35,8 @@ def jobs_of(
     check_kind("recipe", recipe, (Recipe, type(None)), "a Recipe, or None")
     from_where = corpus_of(corpus)
     found: dict[str, Job] = {}
-    for each in _grids(grid):
-        _check_lists(each)
+    for each in grids_of(grid):
+        check_lists(each, OF_MODEL, ("params",))
         for values in each:
             job = _job(values, from_where, recipe or Recipe())
             found.setdefault(job.key, job)
@@ -43,7 +44,7 @@ def jobs_of(
 
 
 def tasks_of(
-    jobs: Sequence[Job], post: Posts = (), keep: str | Path | None = None, cells: bool = False
+    jobs: Sequence[AnyJob], post: Posts = (), keep: str | Path | None = None, cells: bool = False
 ) -> list[Task]:
     """The tasks of a sweep: one for each shared prefix, or batched sweep of them, with its
     branches.
@@ -52,19 +53,20 @@ def tasks_of(
 
 
 def _prefixes(
-    jobs: Sequence[Job], post: Posts, keep: str | Path | None, cells: bool
+    jobs: Sequence[AnyJob], post: Posts, keep: str | Path | None, cells: bool
 ) -> list[SharedPrefix]:
     wanted = tuple(posts_of(post))
     for job in jobs:
-        for after in wanted:
+        for after in wanted if isinstance(job, Job) else ():
             post_precision(
                 job.precision, after, job.shape.layers
             )  # refused before anything is trained
     if calibrated_methods(known for after in wanted for known in after.train.values()):
-        for corpus in {id(job.corpus): job.corpus for job in jobs}.values():
+        for corpus in {id(job.corpus): job.corpus for job in jobs if job.corpus}.values():
             Calibration().tokens(corpus)  # a text may be too short for it
     folder = None if keep is None else Path(keep).absolute()
-    together = in_batches(jobs) if cells else by_prefix(jobs)
+    of_decoders = [job for job in jobs if isinstance(job, Job)]
+    together = in_batches(of_decoders) if cells else by_prefix(jobs)
     methods = own_methods(known for after in wanted for known in after.train.values())
     rules = own_rules(known for job in jobs for known in job.precision.train.values())
     return [
@@ -74,16 +76,14 @@ def _prefixes(
 
 
 def checked_tasks(
-    jobs: Sequence[Job], post: Posts, keep: str | Path | None, workers: int | None, cells: bool
+    jobs: Sequence[AnyJob], post: Posts, keep: str | Path | None, workers: int | None, cells: bool
 ) -> list[Task]:
     """The tasks of jobs that fit into memory side by side."""
     prefixes = _prefixes(jobs, post, keep, cells)
     largest = max(prefixes, key=lambda prefix: prefix.memory)
     first = largest.jobs[0]
-    check_memory(
-        first.shape, first.batch, min(workers or cores(), len(prefixes)), largest.members,
-        device=first.recipe.device, dtype=first.recipe.dtype,
-    )  # fmt: skip
+    at_once = min(workers or cores(), len(prefixes))
+    kind_of(first).check_room(first, at_once, largest.members)
     return [_task(prefix) for prefix in prefixes]
 
 
@@ -109,7 +109,7 @@ def _task(prefix: SharedPrefix) -> Task:
     )
 
 
-def _grids(grid: Grids) -> list[Grid]:
+def grids_of(grid: Grids) -> list[Grid]:
     """The grids that were given as one, as dictionaries or several.
 
     Raises
@@ -129,14 +129,15 @@ def _grids(grid: Grids) -> list[Grid]:
     return found
 
 
-def _check_lists(grid: Grid) -> None:
-    known = (*OF_MODEL, *OF_RUN, *OF_RECIPE)
+def check_lists(grid: Grid, of_model: tuple[str, ...], needed: tuple[str, ...]) -> None:
+    """Raise ModelError for lists that training cannot vary, or lacks: tokens and those needed."""
+    known = (*of_model, *OF_RUN, *OF_RECIPE)
     for name in grid.axes:
         if name not in known:
             raise ModelError(
                 f"a grid cannot vary '{name}' in training; lists are {', '.join(known)}"
             )
-    for one, other in (("params", ""), ("tokens", "tokens_per_param")):
+    for one, other in (*((name, "") for name in needed), ("tokens", "tokens_per_param")):
         if (one in grid.axes) + (other in grid.axes) != 1:
             wanted = f"either {one} or {other}" if other else one
             raise ModelError(
@@ -147,11 +148,16 @@ def _check_lists(grid: Grid) -> None:
 def _job(values: Mapping[str, Any], corpus: Corpus, recipe: Recipe) -> Job:
     shape = model_of(values["params"], corpus.vocab, bool(values.get("tied", False)))
     tokens = values.get("tokens") or values["tokens_per_param"] * shape.non_embedding_params
-    settings = {name: _as_in(recipe, name, values[name]) for name in OF_RECIPE if name in values}
-    used = replace(recipe, **settings) if settings else recipe
+    used = recipe_of(values, recipe)
     return Job.of(
         shape, number(tokens), values.get("precision", "fp"), corpus, used, values.get("seed", 0)
     )
+
+
+def recipe_of(values: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    """A recipe with what one combination of a grid's lists says of it."""
+    settings = {name: _as_in(recipe, name, values[name]) for name in OF_RECIPE if name in values}
+    return replace(recipe, **settings) if settings else recipe
 
 
 def _as_in(recipe: Recipe, name: str, value: Any) -> Any:

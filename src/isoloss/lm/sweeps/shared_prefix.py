@@ -17,34 +17,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from isoloss.formats import Precision
-from isoloss.lm.after import (
-    PostMethod,
-    Predictions,
-    know_methods,
-    post_key,
-    post_precision,
-    post_run,
-)
-from isoloss.lm.model import Model
+from isoloss.lm.after import PostMethod, know_methods
 from isoloss.lm.rounding import GradientRule, know_rules
-from isoloss.lm.shape import training_bytes
+from isoloss.lm.sweeps.kinds import AnyJob, Kind, kind_of
 from isoloss.lm.training import (
     CheckpointError,
     Ended,
-    Job,
     Trainer,
-    device_of,
-    finished,
-    load_checkpoint,
     read_checkpoint,
     save_checkpoint,
-    save_model,
-    trainer_of,
 )
 from isoloss.runs import Run, StoreError, Watch
 
@@ -72,7 +59,7 @@ class SharedPrefix:
         so that another process knows them too.
     """
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[AnyJob, ...]
     post: tuple[Precision, ...] = ()
     keep: Path | None = None
     every: float = EVERY
@@ -85,11 +72,16 @@ class SharedPrefix:
         return self.jobs[0].cell or self.jobs[0].prefix
 
     @property
-    def branches(self) -> list[tuple[Job, ...]]:
+    def kind(self) -> Kind:
+        """The kind of its jobs."""
+        return kind_of(self.jobs[0])
+
+    @property
+    def branches(self) -> list[tuple[AnyJob, ...]]:
         """The jobs that end together, those that branch off first before the others: one each, or
         one of each member.
         """
-        found: dict[str, list[Job]] = {}
+        found: dict[str, list[AnyJob]] = {}
         for job in self.jobs:
             found.setdefault(job.apart, []).append(job)
         return sorted(
@@ -109,26 +101,20 @@ class SharedPrefix:
     @property
     def flops(self) -> float:
         """FLOPs of training in all."""
-        first = self.jobs[0]
-        return self.members * first.shape.training_flops(
-            self.steps * first.batch, first.corpus.context
-        )
+        return self.members * self.kind.flops(self.jobs[0], self.steps)
 
     @property
     def memory(self) -> float:
         """About the bytes that training takes."""
-        first = self.jobs[0]
-        return training_bytes(first.shape, first.batch, self.members, first.recipe.dtype)
+        return self.kind.memory(self.jobs[0], self.members)
 
-    def rows(self, job: Job) -> tuple[str, ...]:
+    def rows(self, job: AnyJob) -> tuple[str, ...]:
         """The keys of the rows that a job yields."""
         return job.key, *(after for after, _ in self.afters(job))
 
-    def afters(self, job: Job) -> list[tuple[str, Precision]]:
+    def afters(self, job: AnyJob) -> list[tuple[str, Precision]]:
         """The key of each row after training, and what the model is quantised to for it."""
-        return [
-            (post_key(job.key, post_precision(job.precision, post)), post) for post in self.post
-        ]
+        return [(self.kind.key(job, post), post) for post in self.post]
 
     def __call__(self, watch: Watch) -> None:
         """Train what is missing, and leave every row with the watch."""
@@ -138,7 +124,7 @@ class SharedPrefix:
         _Training(self, watch).run()
 
 
-def _steps(branches: Sequence[Sequence[Job]]) -> int:
+def _steps(branches: Sequence[Sequence[AnyJob]]) -> int:
     jobs = [branch[0] for branch in branches]
     return max(job.shared for job in jobs) + sum(job.steps - job.shared for job in jobs)
 
@@ -147,7 +133,7 @@ class _Training:
     """A shared prefix in training: how far it is, and what it tells the watch."""
 
     def __init__(self, prefix: SharedPrefix, watch: Watch):
-        self.prefix, self.watch = prefix, watch
+        self.prefix, self.watch, self.kind = prefix, watch, prefix.kind
         self.done = 0  # steps of branches that have ended
         self.saved = time.monotonic()
         self.mute = False
@@ -165,7 +151,7 @@ class _Training:
         problems: list[Exception] = []
         for branch in self.branches:
             kept = [self._kept(job) for job in branch]
-            ends: list[Ended | None] = [None] * len(branch)
+            ends: list[Ended[Any] | None] = [None] * len(branch)
             if None in kept:
                 trainer, stem = self._trained(branch, stem)
                 ends = list(trainer.ended())
@@ -182,11 +168,13 @@ class _Training:
         if problems:
             raise problems[0]
 
-    def _trained(self, branch: tuple[Job, ...], stem: State | None) -> tuple[Trainer, State | None]:
+    def _trained(
+        self, branch: tuple[AnyJob, ...], stem: State | None
+    ) -> tuple[Trainer, State | None]:
         """The trainer at the end of a branch, and the state of the prefix where it branched off, if
         known.
         """
-        trainer, job = trainer_of(branch), branch[0]
+        trainer, job = self.kind.trainer(branch), branch[0]
         state = self._read(self._path(job.key), trainer)
         if state is not None:
             trainer.restore(state)
@@ -204,46 +192,38 @@ class _Training:
         )
         return trainer, stem
 
-    def _finished(self, ended: Ended | None, job: Job) -> tuple[Run, Model]:
+    def _finished(self, ended: Ended[Any] | None, job: AnyJob) -> tuple[Run, Any]:
         """The run and the model of a job, kept in a file where models are."""
         assert ended is not None  # trained, since it was not kept
-        done = finished(ended, job)
-        self._keep(job, done.run, done.model)
-        return done.run, done.model
+        run = self.kind.row(ended, job)
+        self._keep(job, run, ended.model)
+        return run, ended.model
 
-    def _harvest(self, job: Job, run: Run, model: Model) -> None:
+    def _harvest(self, job: AnyJob, run: Run, model: Any) -> None:
         """Keep the rows of a trained model that are missing, its own first."""
         if job.key in self.watch.missing:
-            self.watch.add(run, **({"cell": job.cell} if job.cell else {}))
+            self.watch.add(run, **self.kind.columns(job))
         wanted = [post for key, post in self.prefix.afters(job) if key in self.watch.missing]
-        if not wanted:
-            return
-        tokens = job.corpus.validation(job.recipe.validation)
-        before = Predictions.of(model, tokens, job.recipe)
-        for post in wanted:
-            row, extra = post_run(
-                run, post, model, tokens, job.corpus, before=before, recipe=job.recipe
-            )
+        for row, extra in self.kind.after(job, run, model, wanted) if wanted else ():
             self.watch.add(row, **extra)
 
     # ---- models in files
-    def _kept(self, job: Job) -> tuple[Run, Model] | None:
+    def _kept(self, job: AnyJob) -> tuple[Run, Any] | None:
         """The run and the model of a job where an earlier sweep kept it, on the job's device."""
         path = None if self.prefix.keep is None else self.prefix.keep / f"{job.key}.safetensors"
         if path is None or not path.exists():
             return None
         try:
-            found = load_checkpoint(path)
+            return self.kind.read(path, job)
         except CheckpointError as error:
             self.watch.say(f"{error}; it is trained again")
             return None
-        return found.run, found.model.to(device_of(job.recipe.device))
 
-    def _keep(self, job: Job, run: Run, model: Model) -> None:
+    def _keep(self, job: AnyJob, run: Run, model: Any) -> None:
         if self.prefix.keep is None:
             return
         try:
-            save_model(self.prefix.keep / f"{job.key}.safetensors", model, job, run)
+            self.kind.save(self.prefix.keep / f"{job.key}.safetensors", job, run, model)
         except CheckpointError as error:
             self.watch.say(f"{error}; the run itself is kept")
 

@@ -11,15 +11,20 @@ from pathlib import Path
 
 from isoloss.lm.arguments import Posts, check_kind, check_path, check_store, check_whole
 from isoloss.lm.data import Corpus
+from isoloss.lm.shape import ModelError
 from isoloss.lm.sweeps.jobs import Grids, checked_tasks, jobs_of
-from isoloss.lm.training import Job, Recipe, device_of
+from isoloss.lm.sweeps.kinds import AnyJob
+from isoloss.lm.sweeps.task_jobs import task_jobs_of
+from isoloss.lm.tasks import TrainingTask
+from isoloss.lm.training import Recipe, device_of
 from isoloss.runs import Outlook, Runs, RunsWarning, cores, outlook, sweep
 
 
 def train(
     grid: Grids,
     *,
-    corpus: str | Path | Corpus = "synthetic",
+    corpus: str | Path | Corpus | None = None,
+    task: TrainingTask | None = None,
     post: Posts = (),
     store: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -41,7 +46,10 @@ def train(
         tied, and any setting of the recipe (lr, schedule, sequences ...); several grids are run as
         one, equal runs once.
     corpus
-        "synthetic", a path of your own text, or any `Corpus`.
+        "synthetic" (the default), a path of your own text, or any `Corpus`.
+    task
+        A module of your own in place of the decoder, with its batches and loss: a `TrainingTask`,
+        such as `hub_task(config, corpus)`. `params` is then what its `build` is given.
     post
         Precisions that every model is quantised to after training, as "w4" or ["w4", "w3/32@gptq"].
     store
@@ -84,7 +92,7 @@ def train(
     check_kind("executor", executor, (Executor, type(None)), "an Executor of concurrent.futures")
     check_kind("cells", cells, bool, "True or False")
     check_store(store)
-    jobs = jobs_of(grid, corpus, recipe)
+    jobs = _jobs(grid, corpus, task, recipe, post, cells)
     if executor is None:
         workers = _workers(jobs, workers)
     tasks = checked_tasks(jobs, post, keep, workers, cells)
@@ -105,7 +113,8 @@ def train(
 def foreseen(
     grid: Grids,
     *,
-    corpus: str | Path | Corpus = "synthetic",
+    corpus: str | Path | Corpus | None = None,
+    task: TrainingTask | None = None,
     post: Posts = (),
     store: str | Path = "runs.db",
     recipe: Recipe | None = None,
@@ -116,7 +125,7 @@ def foreseen(
 
     Parameters
     ----------
-    grid, corpus, post, store, recipe, workers, cells
+    grid, corpus, task, post, store, recipe, workers, cells
         As `train` takes them.
 
     Returns
@@ -133,12 +142,32 @@ def foreseen(
         check_whole("workers", workers, 1)
     check_kind("cells", cells, bool, "True or False")
     check_store(store)
-    jobs = jobs_of(grid, corpus, recipe)
+    jobs = _jobs(grid, corpus, task, recipe, post, cells)
     workers = _workers(jobs, workers)
     return outlook(checked_tasks(jobs, post, None, workers, cells), store, workers)
 
 
-def _workers(jobs: Sequence[Job], workers: int | None) -> int:
+def _jobs(
+    grid: Grids,
+    corpus: str | Path | Corpus | None,
+    task: TrainingTask | None,
+    recipe: Recipe | None,
+    post: Posts,
+    cells: bool,
+) -> Sequence[AnyJob]:
+    """The jobs of the decoder, or of a task."""
+    if task is None:
+        return jobs_of(grid, "synthetic" if corpus is None else corpus, recipe)
+    if corpus is not None:
+        raise ModelError("a task has batches of its own; give the corpus to the task")
+    if cells:
+        raise ModelError(
+            "cells=True trains decoders side by side, and a task has a module; leave it out"
+        )
+    return task_jobs_of(grid, task, recipe, post)
+
+
+def _workers(jobs: Sequence[AnyJob], workers: int | None) -> int:
     """Workers of this machine, where none are given one a core, or one for a device that they would
     wait for.
 

@@ -15,11 +15,19 @@ from isoloss.lm.training.checkpoints import (
     save_checkpoint,
     save_model,
 )
-from isoloss.lm.training.job import Job, by_prefix, in_batches, key_of
+from isoloss.lm.training.job import (
+    WORTH_COMPILING,
+    Job,
+    by_prefix,
+    in_batches,
+    key_of,
+    prefix_of,
+)
 from isoloss.lm.training.one_run import (
     EVALUATED_TOGETHER,
     Evaluation,
     Trained,
+    divergence,
     evaluate,
     finished,
     train_one,
@@ -29,9 +37,9 @@ from isoloss.lm.training.trainer import Ended, Trainer, device_of, products_in
 
 # fmt: off
 __all__ = [
-    "EVALUATED_TOGETHER", "Checkpoint", "CheckpointError", "Ended", "Evaluation", "Job", "Recipe",
-    "Trained", "Trainer", "by_prefix", "device_of", "evaluate", "finished", "in_batches", "key_of",
-    "load_checkpoint", "products_in", "read_checkpoint", "save_checkpoint", "save_model",
-    "train_one", "trainer_of",
+    "EVALUATED_TOGETHER", "WORTH_COMPILING", "Checkpoint", "CheckpointError", "Ended",
+    "Evaluation", "Job", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence",
+    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "prefix_of", "products_in",
+    "read_checkpoint", "save_checkpoint", "save_model", "train_one", "trainer_of",
 ]
 # fmt: on

@@ -179,6 +179,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     tensors, about = read_checkpoint(path)
+    if about.get("kind") == "module":
+        raise CheckpointError(
+            f"{path} is a module of the task '{about.get('task')}', which the sweep that left it "
+            "reads; give that sweep's call the further precisions of post"
+        )
     if about.get("kind") != "model":
         raise CheckpointError(
             f"{path} is the state of a training that has not ended, not a model; let its sweep end"

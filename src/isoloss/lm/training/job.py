@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from isoloss.formats import Precision
 from isoloss.lm.arguments import check_kind, check_whole
@@ -23,6 +23,8 @@ TRAINER = 1
 #: FLOPs of training (some seconds of a core) from which the seconds that fused rounding takes to
 #: compile are worth it.
 WORTH_COMPILING = 3e11
+#: A job of a decoder or of a task, told by its prefix.
+AnyJob = TypeVar("AnyJob", bound=Any)
 #: Settings of the recipe in which runs on one shared prefix differ.
 _BRANCH = ("schedule", "decay", "lr_end", "validation")
 
@@ -81,7 +83,11 @@ class Job:
         ValueError
             The corpus has too few tokens.
         """
-        check_kind("shape", shape, Decoder, "a Decoder, as model_of('0.1M') gives it")
+        accepted = (
+            "a Decoder, as model_of('0.1M') gives it; train_task trains a module of one's own, a "
+            "TrainingTask"
+        )
+        check_kind("shape", shape, Decoder, accepted)
         check_kind("corpus", corpus, Corpus, "a Corpus, such as Language() or Text('texts/')")
         check_kind("recipe", recipe, Recipe, "a Recipe")
         check_kind("precision", precision, (str, Precision), "a precision, such as 'w4 a8'")
@@ -160,10 +166,7 @@ class Job:
         """
         if not self.shared:
             return self.key
-        settings = self.settings
-        del settings["steps"]
-        settings["recipe"] = {k: v for k, v in settings["recipe"].items() if k not in _BRANCH}
-        return key_of(settings)
+        return prefix_of(self.settings)
 
     @property
     def row(self) -> Run:
@@ -239,9 +242,9 @@ def _batched(prefixes: list[list[Job]]) -> list[Job]:
     return [replace(job, cell=key) for prefix in prefixes for job in prefix]
 
 
-def by_prefix(jobs: Sequence[Job]) -> list[list[Job]]:
+def by_prefix(jobs: Sequence[AnyJob]) -> list[list[AnyJob]]:
     """The jobs of each shared prefix."""
-    prefixes: dict[str, list[Job]] = {}
+    prefixes: dict[str, list[AnyJob]] = {}
     for job in jobs:
         prefixes.setdefault(job.prefix, []).append(job)
     return list(prefixes.values())
@@ -252,6 +255,13 @@ def _settings_of(shape: Decoder) -> dict[str, Any]:
     and keys of runs from before there was the word stay as they are.
     """
     return {name: value for name, value in asdict(shape).items() if name != "block_extras"}
+
+
+def prefix_of(settings: Mapping[str, Any]) -> str:
+    """The hash of settings but for steps, and what of the recipe tells how a run ends."""
+    kept = {name: value for name, value in settings.items() if name != "steps"}
+    recipe = {name: value for name, value in kept["recipe"].items() if name not in _BRANCH}
+    return key_of(kept | {"recipe": recipe})
 
 
 def key_of(settings: Mapping[str, Any]) -> str:

@@ -123,11 +123,11 @@ def train_one(
     return finished(ended, job)
 
 
-def finished(ended: Ended, job: Job) -> Trained:
+def finished(ended: Ended[Model], job: Job) -> Trained:
     """The run of a job whose training has ended."""
     found = evaluate(ended.model, job.corpus.validation(job.recipe.validation), job.recipe)
     reason = (
-        f"{ended.broken} of {job.steps}" if ended.broken else _divergence(found.loss, job.corpus)
+        f"{ended.broken} of {job.steps}" if ended.broken else divergence(found.loss, job.corpus)
     )
     run = replace(
         job.row,
@@ -183,7 +183,8 @@ def evaluate(model: Model, tokens: np.ndarray, recipe: Recipe | None = None) -> 
     return Evaluation(float(found.mean()), float(found.std(ddof=1) / math.sqrt(len(found))), found)
 
 
-def _divergence(loss: float, corpus: Corpus) -> str | None:
+def divergence(loss: float, corpus: Corpus) -> str | None:
+    """Why a final loss is that of a run that diverged, None where it is not."""
     guess = math.log(corpus.vocab)
     if loss <= guess + DIVERGED_ABOVE:
         return None

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,17 +15,17 @@ from torch import Tensor
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import Model, loss_of
 from isoloss.lm.shape import ModelError
-from isoloss.lm.training.batched_model import BatchedModel
 from isoloss.lm.training.job import Job
 from isoloss.lm.training.recipe import Recipe
 
 #: Called after each step with the steps done and the loss.
 Each = Callable[[int, float], None]
+AModel = TypeVar("AModel")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, eq=False)
-class Ended:
+class Ended(Generic[AModel]):
     """The end of a job's training.
 
     Attributes
@@ -37,7 +38,7 @@ class Ended:
         Time of training.
     """
 
-    model: Model
+    model: AModel
     losses: list[float]
     seconds: float
 
@@ -54,12 +55,13 @@ class Trainer:
     it back.
 
     Methods that go by job are for `BatchedTrainer`, which trains several at once; here there is
-    one.
+    one. A trainer of another kind of job gives `_model`, with parameters in `groups`, and `_loss`.
     """
 
-    model: Model | BatchedModel
+    model: Any
+    jobs: tuple[Any, ...]
 
-    def __init__(self, *jobs: Job):
+    def __init__(self, *jobs: Any):
         self.jobs, recipe = jobs, jobs[0].recipe
         self.device = device_of(recipe.device)
         self.random = [torch.Generator(self.device).manual_seed(job.seed + 1) for job in jobs]
@@ -123,7 +125,7 @@ class Trainer:
                 begun = time.perf_counter()
         self.seconds += time.perf_counter() - begun
 
-    def ended(self) -> list[Ended]:
+    def ended(self) -> list[Ended[Any]]:
         """The end of each job's training."""
         seconds = self.seconds / len(self.jobs)
         return [Ended(self._trained(k), self._history(k), seconds) for k in range(len(self.jobs))]
@@ -139,8 +141,9 @@ class Trainer:
         ends = next((i for i, loss in enumerate(losses, 1) if not math.isfinite(loss)), None)
         return losses[:ends]
 
-    # ---- overridden where there are several jobs
-    def _model(self) -> Model | BatchedModel:
+    # ---- overridden where there are several jobs, or jobs of another kind
+    def _model(self) -> Any:
+        job: Job
         (job,) = self.jobs
         model = Model(job.shape, job.precision, job.seed, job.compiled)
         model.draw_from(self.random[0])
@@ -159,9 +162,8 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip, foreach=True)
         self.optimiser.step()
 
-    def _trained(self, k: int) -> Model:
+    def _trained(self, k: int) -> Any:
         """The model of the k-th job as it is."""
-        assert isinstance(self.model, Model)
         return self.model
 
     # ---- the state in a checkpoint

@@ -1,0 +1,72 @@
+"""A task's module in training: the steps of the decoder's trainer, its state with buffers and the
+steps that each parameter took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from isoloss.lm.after import weights_of_model
+from isoloss.lm.shape import ModelError
+from isoloss.lm.tasks.draws import seeded
+from isoloss.lm.tasks.looking_over import Probing, module_of
+from isoloss.lm.tasks.rounded_module import RoundedModule, roundings_of
+from isoloss.lm.tasks.task_job import TaskJob
+from isoloss.lm.tasks.training_task import on_device
+from isoloss.lm.training import Recipe, Trainer
+
+
+class TaskTrainer(Trainer):
+    """Trainer of a task's job."""
+
+    model: RoundedModule
+    jobs: tuple[TaskJob, ...]
+
+    def _model(self) -> RoundedModule:
+        (job,) = self.jobs
+        module = module_of(job.task, job.params, job.seed)
+        weights = weights_of_model(module, probe=Probing(job.task))
+        # Moved before hooks and roundings take hold of its layers.
+        module = module.to(self.device).train()
+        roundings = roundings_of(module, job.precision, weights, job.compiled)
+        return RoundedModule(job.task, module, roundings, self.random[0])
+
+    def _loss(self, step: int, recipe: Recipe) -> Tensor:
+        (job,) = self.jobs
+        batch = on_device(job.task.batch(step, recipe.sequences, job.seed), self.device)
+        with seeded(job.seed, step):
+            loss = self.model.loss(batch)
+        if loss.dim():
+            raise ModelError(
+                f"the loss of the task '{job.task.name}' has the shape {tuple(loss.shape)} at step "
+                f"{step}; accepted is a tensor of one number"
+            )
+        return loss
+
+    def _trained(self, k: int) -> RoundedModule:
+        return self.model
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the state of the decoder has, and buffers and the steps of each parameter."""
+        kept = super().tensors()
+        for name, buffer in self.model.named_buffers():
+            kept[f"buffer.{name}"] = buffer.detach().cpu().clone()
+        taken = [
+            float(self.optimiser.state.get(p, {}).get("step", 0)) for p in self.model.parameters()
+        ]
+        kept["steps"] = torch.tensor(taken, dtype=torch.float64)
+        return kept
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to the step at which `tensors` were taken."""
+        super().restore(tensors)
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(tensors[f"buffer.{name}"])
+        # An expert that no token came to has taken fewer steps than others.
+        for p, taken in zip(self.model.parameters(), tensors["steps"].tolist(), strict=True):
+            state = self.optimiser.state[p]
+            self.optimiser.state[p] = {**state, "step": torch.tensor(taken)} if taken else {}
