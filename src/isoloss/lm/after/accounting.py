@@ -197,7 +197,9 @@ def _with_routers(matrices: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
     """
     experts: dict[str, set[str]] = {}
     for matrix in matrices:
-        beside, inside, rest = matrix.name.partition(".experts")
+        # With a point in front, so that experts of the model itself are found as well.
+        beside, inside, rest = f".{matrix.name}".partition(".experts")
+        beside = beside.removeprefix(".")
         if inside:  # "...experts.3.w1" in a list of modules, "...experts.w1[3]" in a stack
             which = rest.rpartition("[")[2] if "[" in rest else rest.split(".")[1]
             experts.setdefault(beside, set()).add(which)

@@ -128,6 +128,8 @@ class LookedOver:
         rounded, without calibration.
         """
         whole = as_served(precision, post)
+        if not whole.serve:
+            return  # everything is lifted
         check_served(whole)
         methods = calibrated_methods(whole.serve.values())
         if methods and self.task.of_tokens is None:

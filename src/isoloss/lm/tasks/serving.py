@@ -24,6 +24,10 @@ def as_served(trained: Precision, post: Precision) -> Precision:
         A part that is not named was trained on a grid of its rule's own.
     """
     row = served(trained, post)
+    if not row.serve:
+        raise ModelError(
+            f"serving differs in nothing from '{trained}'; name parts such as 'w4' or 'w4 a8'"
+        )
     found: dict[str, Format] = {}
     for scope, known in trained.train.items():
         part = scope.partition(".")[0]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from isoloss.lm.data import Corpus
 from isoloss.lm.shape import ModelError
 
 #: What is installed there is not told, as keys do not hold the version of torch.
@@ -75,7 +76,8 @@ def _tell_value(word: str, value: Any, told: dict[str, str]) -> None:
         _tell(value, told)
     else:
         try:
-            told[f"value {word}"] = json.dumps(value, sort_keys=True)
+            known = value.settings() if isinstance(value, Corpus) else value
+            told[f"value {word}"] = json.dumps(known, sort_keys=True)
         except (TypeError, ValueError):
             raise _Hidden(f"it depends on '{word}', a {type(value).__name__}") from None
 
@@ -85,11 +87,13 @@ def _is_installed(value: Any) -> bool:
     if not (isinstance(value, ModuleType | type) or callable(value)):
         return False
     named = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    module = sys.modules.get(str(named))
     if named is None or str(named).partition(".")[0] in _LIBRARIES:
         return named is not None
+    module = sys.modules.get(str(named))
+    if module is None or str(named) == "__main__":
+        return False
     file = getattr(module, "__file__", None)
-    return str(named) != "__main__" and (file is None or file.startswith(_INSTALLED))
+    return file is None or file.startswith(_INSTALLED)
 
 
 def _functions(thing: FunctionType | type) -> Iterator[FunctionType]:

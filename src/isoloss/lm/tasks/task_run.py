@@ -13,6 +13,7 @@ from torch import nn
 from isoloss.formats import Precision
 from isoloss.lm.after import (
     Calibration,
+    Degradation,
     Options,
     draws_of,
     pooled,
@@ -149,26 +150,33 @@ def post_rows_of(
     for post in wanted:
         whole = as_served(job.precision, post)
 
-        def measured(whole: Precision = whole) -> Any:
+        def measured(whole: Precision = whole) -> Degradation:
             assert before is not None
-            corpus = task.of_tokens
-            drawn = (
-                [None] if corpus is None else draws_of(whole, calibration, corpus, None, options)
-            )
-            asked = Precision(whole.serve)
             return pooled(
-                before.beside(task, quantised(module, asked, each, draw=k, probe=probe), recipe)
-                for k, each in enumerate(drawn)
+                before.beside(task, each, recipe) for each in _served(module, whole, task)
             )
 
         def share(whole: Precision = whole) -> float:
-            return rounded_share(module, whole, probe=probe)
+            return rounded_share(module, whole, probe=probe) if whole.serve else 0.0
 
         row, columns = post_row(
             run, served(job.precision, post), calibration, share, measured, options
         )
         # Of a loss that is none of predictions there is no divergence.
         yield row, {name: value for name, value in columns.items() if not math.isnan(value)}
+
+
+def _served(module: nn.Module, whole: Precision, task: TrainingTask) -> Iterator[nn.Module]:
+    """The module rounded as `whole` says, for each draw of calibration; itself where it says
+    nothing.
+    """
+    if not whole.serve:
+        yield module
+        return
+    corpus, asked = task.of_tokens, Precision(whole.serve)
+    drawn = (None,) if corpus is None else draws_of(whole, Calibration(), corpus, None, Options())
+    for k, each in enumerate(drawn):
+        yield quantised(module, asked, each, draw=k, probe=Probing(task))
 
 
 def post_key_of(job: TaskJob, post: Precision) -> str:

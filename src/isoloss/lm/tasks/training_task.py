@@ -173,8 +173,9 @@ class TrainingTask:
         assert self.held_out is not None
         found = self.held_out(sequences)
         if not isinstance(found, Sequence) or len(found) < 2:
+            gave = f"{len(found)} of them" if isinstance(found, Sequence) else shown_value(found)
             raise ModelError(
-                f"held_out of the task '{self.name}' gave {shown_value(found)}; accepted are two "
+                f"held_out of the task '{self.name}' gave {gave}; accepted are two "
                 "batches or more in a list, for a standard error"
             )
         return [as_tensors(each) for each in found]
