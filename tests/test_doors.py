@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 
 import isoloss as il
+from own_modules import CORPUS as OWN_CORPUS
+from own_modules import plain
 
 LONG = "x" * 300
 #: What no argument of a kind means.
@@ -69,6 +71,7 @@ BUDGET = il.Budget(train="1e21 flop")
 PROBLEM, SGD = il.Regression(dim=8, decay=1.5, noise_var=1.0), il.SGD(steps=10, step_size=0.05)
 MODEL = il.Budget(params="1B", tokens="20B")
 TINY = il.lm.train_one(il.lm.model_of("4k"), 2048)
+PLAIN = il.lm.TrainingTask("plain", plain, OWN_CORPUS)
 
 
 def cases() -> list[Case]:
@@ -252,6 +255,7 @@ def cases() -> list[Case]:
             wrong={
                 "grid": [3, None, "x", {}, {"params": "4k"}, {"params": "x", "tokens": 1}],
                 "corpus": [3, None, "no_such_file.txt"],
+                "task": [3, "x", object(), TINY.model],
                 "post": ["z8", [3], "w4@foo"],
                 "store": ["runs.txt", 3],
                 "workers": [0, -1, math.nan, "many"],
@@ -267,6 +271,31 @@ def cases() -> list[Case]:
                 "precision": NOT_A_PRECISION,
                 "seed": NOT_A_SEED,
                 "recipe": [3, "x"],
+            },
+        ),
+        Case(
+            il.lm.train_task,
+            lambda: {"task": PLAIN, "tokens": 2048, "recipe": il.lm.Recipe(validation=4)},
+            right={"params": ["1k"], "precision": ["w4 a8 g8", "w:e4m3"]},
+            wrong={
+                "task": [3, None, "x", object(), TINY.model],
+                "tokens": NOT_A_COUNT,
+                "params": ["x", math.nan, object()],
+                "precision": NOT_A_PRECISION,
+                "seed": NOT_A_SEED,
+                "recipe": [3, "x"],
+            },
+        ),
+        Case(
+            il.lm.TrainingTask,
+            lambda: {"name": "plain", "build": plain, "corpus": OWN_CORPUS},
+            wrong={
+                "name": [3, None, ""],
+                "build": [3, None, "x", object()],
+                "corpus": [3, None, object()],
+                "loss": [3, None, "x"],
+                "version": [3, object()],
+                "settings": [3, None, "x"],
             },
         ),
         Case(

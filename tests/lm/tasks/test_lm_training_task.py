@@ -180,7 +180,7 @@ def test_what_is_no_task(task: Any, what: str) -> None:
 def test_words_that_a_task_does_not_go_with() -> None:
     task = TrainingTask("t", plain, CORPUS, version="1")
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"corpus": "synthetic"}, "a task has batches of its own; give the corpus to the task"),
+        ({"corpus": "texts/"}, "a task has batches of its own; give the corpus to the task"),
         ({"cells": True}, "cells=True trains decoders side by side, and a task has a module"),
         ({"post": "w4 z3"}, "cannot read 'z3'"),
         ({"post": "g4"}, "serving has no part 'g'"),

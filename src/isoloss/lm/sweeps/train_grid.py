@@ -23,7 +23,7 @@ from isoloss.runs import Outlook, Runs, RunsWarning, cores, outlook, sweep
 def train(
     grid: Grids,
     *,
-    corpus: str | Path | Corpus | None = None,
+    corpus: str | Path | Corpus = "synthetic",
     task: TrainingTask | None = None,
     post: Posts = (),
     store: str | Path | None = None,
@@ -46,7 +46,7 @@ def train(
         tied, and any setting of the recipe (lr, schedule, sequences ...); several grids are run as
         one, equal runs once.
     corpus
-        "synthetic" (the default), a path of your own text, or any `Corpus`.
+        "synthetic", a path of your own text, or any `Corpus`; a task has its own.
     task
         A module of your own in place of the decoder, with its batches and loss: a `TrainingTask`,
         such as `hub_task(config, corpus)`. `params` is then what its `build` is given.
@@ -113,7 +113,7 @@ def train(
 def foreseen(
     grid: Grids,
     *,
-    corpus: str | Path | Corpus | None = None,
+    corpus: str | Path | Corpus = "synthetic",
     task: TrainingTask | None = None,
     post: Posts = (),
     store: str | Path = "runs.db",
@@ -149,7 +149,7 @@ def foreseen(
 
 def _jobs(
     grid: Grids,
-    corpus: str | Path | Corpus | None,
+    corpus: str | Path | Corpus,
     task: TrainingTask | None,
     recipe: Recipe | None,
     post: Posts,
@@ -157,8 +157,8 @@ def _jobs(
 ) -> Sequence[AnyJob]:
     """The jobs of the decoder, or of a task."""
     if task is None:
-        return jobs_of(grid, "synthetic" if corpus is None else corpus, recipe)
-    if corpus is not None:
+        return jobs_of(grid, corpus, recipe)
+    if corpus != "synthetic":
         raise ModelError("a task has batches of its own; give the corpus to the task")
     if cells:
         raise ModelError(

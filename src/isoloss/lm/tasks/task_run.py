@@ -29,9 +29,9 @@ from isoloss.lm.tasks.rounded_module import RoundedModule
 from isoloss.lm.tasks.serving import as_served
 from isoloss.lm.tasks.task_job import TaskJob
 from isoloss.lm.tasks.task_trainer import TaskTrainer
-from isoloss.lm.tasks.training_task import Size, TrainingTask, check_task
+from isoloss.lm.tasks.training_task import TrainingTask, check_task
 from isoloss.lm.training import Ended, Evaluation, Recipe, divergence
-from isoloss.runs import Run, Runs
+from isoloss.runs import Run, Runs, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def train_task(
     tokens: float | str,
     precision: str | Precision = "fp",
     *,
-    params: Size = None,
+    params: float | str | None = None,
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> TrainedModule:
@@ -88,7 +88,7 @@ def train_task(
     precision
         What is rounded in training: weights, activations, output gradients, as "w4 a8 g8".
     params
-        What `build` is given, where the task has several sizes.
+        What `build` is given, as 20_000 or "20k", where the task has several sizes.
     recipe
         Learning rate, schedule, batch and the like; the defaults of `Recipe` unless given.
     seed
@@ -106,7 +106,7 @@ def train_task(
     ValueError
         The corpus has too few tokens, or a number cannot be read.
     """
-    looked = LookedOver.of(check_task(task), params)
+    looked = LookedOver.of(check_task(task), None if params is None else number(params))
     job = TaskJob.of(looked, tokens, precision, recipe or Recipe(), seed)
     trainer = TaskTrainer(job)
     trainer.advance(job.steps, job.steps, job.recipe)
