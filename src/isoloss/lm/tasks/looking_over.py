@@ -22,7 +22,7 @@ from isoloss.lm.shape import ModelError
 from isoloss.lm.tasks.draws import seeded
 from isoloss.lm.tasks.rounded_module import check_in_training, roundings_of
 from isoloss.lm.tasks.serving import as_served, check_served
-from isoloss.lm.tasks.training_task import Size, TrainingTask
+from isoloss.lm.tasks.training_task import Size, TrainingTask, on_device
 
 #: Sequences of the batch with which a module is looked over.
 FEW = 2
@@ -148,14 +148,15 @@ class LookedOver:
 
 @dataclass(frozen=True, eq=False)
 class Probing:
-    """Runs a module once on a few sequences of a task."""
+    """Runs a module once on a few sequences of a task, wherever it is."""
 
     task: TrainingTask
 
     def __call__(self, module: nn.Module) -> Any:
         """The loss of the batch."""
+        device = next(module.parameters()).device
         with seeded(0):
-            return self.task.loss(module, self.task.batch(0, FEW, 0))
+            return self.task.loss(module, on_device(self.task.batch(0, FEW, 0), device))
 
 
 def check_loss(task: TrainingTask, module: nn.Module, batch: Any) -> None:

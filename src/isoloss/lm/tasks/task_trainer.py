@@ -27,10 +27,9 @@ class TaskTrainer(Trainer):
 
     def _model(self) -> RoundedModule:
         (job,) = self.jobs
-        module = module_of(job.task, job.params, job.seed)
+        # Moved before roundings take hold of its weights.
+        module = module_of(job.task, job.params, job.seed).to(self.device).train()
         weights = weights_of_model(module, probe=Probing(job.task))
-        # Moved before hooks and roundings take hold of its layers.
-        module = module.to(self.device).train()
         roundings = roundings_of(module, job.precision, weights, job.compiled)
         return RoundedModule(job.task, module, roundings, self.random[0])
 
