@@ -30,7 +30,7 @@ from isoloss.runs import Grid, Run, Runs, Task
 
 CORPUS = il.lm.Language(vocab=64, context=32)
 RECIPE = Recipe(validation=64, schedule="wsd", warmup=20, compiled=False)
-LENGTHS = {"tokens": ["16k", "32k"], "precision": ["fp", "w4 a4"], "seed": [0, 1]}
+LENGTHS = {"tokens": ["16k", "24k", "32k"], "precision": ["fp", "w4 a4"]}
 POST = ["w4", "w3@gptq"]
 #: Seconds between states that are kept: often enough that a run cut short has some.
 EVERY = 0.2
