@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from isoloss.formats import Precision
-from isoloss.lm import ModelError, TrainingTask
+from isoloss.lm import ModelError, TrainingTask, next_token_loss
 from isoloss.lm.after import weights_of_model
-from isoloss.lm.tasks.looking_over import LookedOver
+from isoloss.lm.tasks import LookedOver, TaskJob, TaskTrainer
 from isoloss.lm.tasks.rounded_module import RoundedModule, check_in_training, roundings_of
-from own_modules import CORPUS, RECIPE, Experts, Plain
+from own_modules import CORPUS, RECIPE, STEP, Experts, Plain
 
 TOKENS = torch.from_numpy(CORPUS.batch(0, 4, 0)[:, :-1].copy())
 
@@ -64,7 +65,9 @@ def test_the_forward_pass_multiplies_by_the_grid_of_the_format() -> None:
     inputs = {}
     module.out.register_forward_pre_hook(lambda layer, args: inputs.update(out=args[0].detach()))
     whole = rounded(module, "w4 a8 w.out:int3")
-    whole.loss(TOKENS)
+    whole.round_weights()
+    whole(TOKENS)
+    whole.unround_weights()
     assert np.array_equal(seen["w.mix"], by_hand(before["mix"], 4, rows=True))
     assert np.array_equal(seen["w.out"], by_hand(before["out"], 3, rows=True))
     assert torch.equal(seen["w.head"], before["head"])
@@ -91,7 +94,9 @@ def test_gradients_pass_straight_through_and_meet_rounded_operands() -> None:
         TrainingTask("linear", build, CORPUS, loss=loss, version="1"),
         outer, roundings_of(outer, known, weights), torch.Generator(),
     )  # fmt: skip
-    whole.loss(x).backward()
+    whole.round_weights()
+    whole(x).backward()
+    whole.unround_weights()
     weight = by_hand(layer.weight, 3, rows=True)
     inputs = by_hand(x, 4, rows=False)
     dy = (c @ outer[1].weight).detach()
@@ -100,6 +105,27 @@ def test_gradients_pass_straight_through_and_meet_rounded_operands() -> None:
     np.testing.assert_allclose(x.grad, g @ weight, rtol=1e-5, atol=1e-6)
     # The bias is in no product: its gradient is that of the unrounded sum.
     np.testing.assert_allclose(layer.bias.grad, dy.sum(0), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_computed_anew_on_the_way_back_sees_rounded_weights() -> None:
+    """Checkpointing runs a part of the module again while gradients are taken."""
+
+    class Again(Plain):
+        def forward(self, tokens: Tensor) -> Tensor:
+            return checkpoint(super().forward, tokens, use_reentrant=False)
+
+    gradients = []
+    for kind in (Plain, Again):
+        torch.manual_seed(3)
+        module = kind(dropout=0.0)
+        looked = LookedOver(TASK, None, module, weights_of_model(module, TOKENS))
+        trainer = TaskTrainer(TaskJob.of(looked, STEP, "w2 a3", RECIPE))
+        trainer.model = rounded(module, "w2 a3", next_token_loss)
+        loss = trainer._loss(0, RECIPE)
+        trainer._backward(loss)
+        gradients.append([p.grad for p in module.parameters()])
+    for one, two in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
 
 
 def test_experts_of_a_stack_are_rounded_along_their_inputs() -> None:

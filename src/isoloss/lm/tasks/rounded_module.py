@@ -2,8 +2,9 @@
 gradients by the rules of rounding.
 
 Weights are rounded once a step, whatever multiplies by them, and the module runs on the rounded
-ones: y = Q_a(x) Q_w(W)^T + b, the gradient through both roundings that of their rule, with
-g = Q_g(dy) in both backward products where g is set; that of the bias b is the sum of dy as it is.
+ones, forward and, where it computes activations anew (checkpointing), on the way back:
+y = Q_a(x) Q_w(W)^T + b, the gradient through both roundings that of their rule, with g = Q_g(dy) in
+both backward products where g is set; that of the bias b is the sum of dy as it is.
 Which weights are matrices, and what cannot be rounded, is found as it is after training.
 """
 
@@ -16,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from isoloss.formats import Precision, fills_up, unexecuted
 from isoloss.lm.after import ALONE, Matrix, Weights, asked_of, ends_of, names_of, scope_of
@@ -205,6 +205,8 @@ class RoundedModule(nn.Module):
         super().__init__()
         self.module = module
         self.task, self.roundings, self.random = task, roundings, random
+        #: Where rounded weights stand, with the parameters whose place it is.
+        self._held: list[tuple[nn.Module, str, nn.Parameter]] = []
         self._hooks = [
             *(
                 layer.register_forward_pre_hook(self._input(rule), with_kwargs=True)
@@ -217,28 +219,42 @@ class RoundedModule(nn.Module):
         ]
 
     def forward(self, batch: Any) -> Tensor:
-        """The loss of a batch, with weights as they are held."""
+        """The loss of a batch, with weights as they stand."""
         return self.task.loss(self.module, batch)
 
-    def loss(self, batch: Any) -> Tensor:
-        """The loss of a batch with rounded weights, whose gradient is that of their rules."""
-        rounded = {f"module.{name}": weight for name, weight in self._weights().items()}
-        found: Tensor = functional_call(self, rounded, (batch,)) if rounded else self(batch)
-        return found
+    def round_weights(self) -> None:
+        """Put rounded weights in the place of those that the optimiser holds, at which the gradient
+        of a loss arrives by the rules of rounding.
+        """
+        self.unround_weights()
+        rounded = {
+            self.module.get_parameter(name): _rounded(
+                self.module.get_parameter(name), held, self.random
+            )
+            for name, held in self.roundings.weights.items()
+        }
+        for each in self.module.modules():  # wherever one is shared
+            for name, p in each._parameters.items():
+                if p is not None and p in rounded:
+                    self._held.append((each, name, p))
+        for each, name, p in self._held:
+            each._parameters[name] = rounded[p]  # type: ignore[assignment]
+
+    def unround_weights(self) -> None:
+        """Put the weights that the optimiser holds in their place again."""
+        while self._held:
+            each, name, p = self._held.pop()
+            each._parameters[name] = p
 
     @contextmanager
     def as_trained(self) -> Iterator[nn.Module]:
         """A context in which the module itself runs as training ran it, on rounded weights."""
         with torch.no_grad():
-            rounded = self._weights()
-        before = {name: self.module.get_parameter(name).data for name in rounded}
+            self.round_weights()
         try:
-            for name, weight in rounded.items():
-                self.module.get_parameter(name).data = weight
             yield self.module
         finally:
-            for name, weight in before.items():
-                self.module.get_parameter(name).data = weight
+            self.unround_weights()
 
     def bare(self) -> nn.Module:
         """The module itself with nothing rounded, from now on."""
@@ -257,12 +273,6 @@ class RoundedModule(nn.Module):
             {"params": others, "weight_decay": 0.0},
         ]
         return [group | {"lr": lr} for group in groups if group["params"]]
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {
-            name: _rounded(self.module.get_parameter(name), held, self.random)
-            for name, held in self.roundings.weights.items()
-        }
 
     def _input(self, rule: Rounding) -> Any:
         def rounded(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from isoloss.lm.tasks.looking_over import Probing, module_of
 from isoloss.lm.tasks.rounded_module import RoundedModule, roundings_of
 from isoloss.lm.tasks.task_job import TaskJob
 from isoloss.lm.tasks.training_task import on_device
-from isoloss.lm.training import Recipe, Trainer
+from isoloss.lm.training import Each, Recipe, Trainer
 
 
 class TaskTrainer(Trainer):
@@ -36,14 +36,26 @@ class TaskTrainer(Trainer):
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         (job,) = self.jobs
         batch = on_device(job.task.batch(step, recipe.sequences, job.seed), self.device)
+        self.model.round_weights()
         with seeded(job.seed, step):
-            loss = self.model.loss(batch)
+            loss = self.model(batch)
         if loss.dim():
             raise ModelError(
                 f"the loss of the task '{job.task.name}' has the shape {tuple(loss.shape)} at step "
                 f"{step}; accepted is a tensor of one number"
             )
         return loss
+
+    def _backward(self, loss: Tensor) -> None:
+        super()._backward(loss)
+        self.model.unround_weights()
+
+    def advance(self, until: int, steps: int, recipe: Recipe, each: Each | None = None) -> None:
+        """As the decoder's, with the weights behind it as the optimiser holds them."""
+        try:
+            super().advance(until, steps, recipe, each)
+        finally:  # a loss that is no number has no way back
+            self.model.unround_weights()
 
     def _trained(self, k: int) -> RoundedModule:
         return self.model

@@ -33,11 +33,11 @@ from isoloss.lm.training.one_run import (
     train_one,
 )
 from isoloss.lm.training.recipe import Recipe
-from isoloss.lm.training.trainer import Ended, Trainer, device_of, products_in
+from isoloss.lm.training.trainer import Each, Ended, Trainer, device_of, products_in
 
 # fmt: off
 __all__ = [
-    "EVALUATED_TOGETHER", "WORTH_COMPILING", "Checkpoint", "CheckpointError", "Ended",
+    "EVALUATED_TOGETHER", "WORTH_COMPILING", "Checkpoint", "CheckpointError", "Each", "Ended",
     "Evaluation", "Job", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence",
     "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "prefix_of", "products_in",
     "read_checkpoint", "save_checkpoint", "save_model", "train_one", "trainer_of",

@@ -115,9 +115,7 @@ class Trainer:
             if self.over:
                 break
             self.optimiser.zero_grad()
-            # Members of a batched model share no parameter, so the gradient of the sum is each
-            # one's own.
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+            self._backward(loss)
             self._update(recipe.clip)
             if each is not None:
                 self.seconds += time.perf_counter() - begun
@@ -156,6 +154,12 @@ class Trainer:
             part.to(self.device) for part in batch_of(job.corpus, step, recipe, job.seed)
         )
         return loss_of(self._trained(0), inputs, targets)
+
+    def _backward(self, loss: Tensor) -> None:
+        """Leave the gradient of the loss with the parameters."""
+        # Members of a batched model share no parameter, so the gradient of the sum is each one's
+        # own.
+        loss.sum().backward()  # type: ignore[no-untyped-call]
 
     def _update(self, clip: float) -> None:
         """Clip the gradients of each job and take a step of the optimiser."""
