@@ -166,6 +166,7 @@ def test_what_cannot_be_rounded_is_refused_by_name() -> None:
         (Plain(), "g8 g.fc9:int4", "the model has no 'g.fc9'"),
         (Plain(), "w4/5@quest", r"'w.mix:int4/5@quest' rounds in groups of 5, and 'mix' has 36"),
         (Plain(), "w:int4/5+had", "groups of 5"),
+        (Plain(), "w4 w.fc9:int3", r"no 'w.fc9' \('w4 w.fc9:int3'\)"),
     ]  # fmt: skip
     for module, precision, message in cases:
         with pytest.raises(ModelError, match=message):

@@ -244,6 +244,8 @@ def test_what_diverges_is_a_row_that_says_so() -> None:
     with pytest.warns(NothingUsable, match="the training loss is"):
         runs = trained(Grid(tokens=8 * STEP), post="w4", recipe=wild)
     assert set(runs.frame()["status"]) == {"diverged"}
+    module = train_task(TASK, 8 * STEP, "w4", recipe=wild).module
+    assert all(isinstance(p, torch.nn.Parameter) for p in module.parameters())
     assert "the training loss is" in runs.frame()["reason"][0]
 
 

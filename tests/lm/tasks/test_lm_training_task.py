@@ -282,6 +282,22 @@ def test_batches_are_a_function_of_step_and_seed() -> None:
         train_task(task(held_out=lambda sequences: held_pairs(8)[:1]), 40, recipe=RECIPE)
 
 
+def test_tokens_are_counted_by_the_sequences_of_a_batch() -> None:
+    def task(batches: Any, context: int = 1) -> TrainingTask:
+        return TrainingTask(
+            "t", regressor, loss=pair_loss, batches=batches, held_out=held_pairs,
+            context=context, version="1",
+        )  # fmt: skip
+
+    told = "gave tensors of {} rows where 2 sequences were asked for; accepted are 2 rows, or {} of"
+    with pytest.raises(ModelError, match=told.format(8, 2)):
+        train_task(task(lambda step, sequences, seed: pairs(step, 8, seed)), 40, recipe=RECIPE)
+    with pytest.raises(ModelError, match=told.format("no", 6)):
+        train_task(task(lambda step, sequences, seed: "text", 3), 40, recipe=RECIPE)
+    flat = task(lambda step, sequences, seed: pairs(step, 3 * sequences, seed), 3)
+    assert train_task(flat, 48, recipe=RECIPE).run.tokens == 48
+
+
 def growing(module: nn.Module, batch: Any) -> Tensor:
     found = pair_loss(module, batch)
     return found.repeat(2) if len(batch["label"]) > 2 else found

@@ -100,6 +100,7 @@ class LookedOver:
                 f"batches of the task '{task.name}' gives another batch for the same step 0 and "
                 f"seed {seed}; make it a function of step, sequences and seed alone"
             )
+        _check_count(task, batch)
         check_loss(task, module, batch)
         return cls(task, params, module, weights_of_model(module, probe=Probing(task)))
 
@@ -187,6 +188,20 @@ def check_loss(task: TrainingTask, module: nn.Module, batch: Any) -> None:
         raise ModelError(
             f"the loss of the task '{task.name}' does not depend on the weights of its module; "
             f"{wanted}, with gradients"
+        )
+
+
+def _check_count(task: TrainingTask, batch: Any) -> None:
+    """Raise ModelError where a batch has not the sequences that were asked for, by which tokens are
+    counted.
+    """
+    rows = {len(each) for each in tree_flatten(batch)[0] if isinstance(each, Tensor) and each.dim()}
+    if not rows & {FEW, FEW * task.length}:
+        found = ", ".join(map(str, sorted(rows))) or "no"
+        raise ModelError(
+            f"batches of the task '{task.name}' gave tensors of {found} rows where {FEW} sequences "
+            f"were asked for; accepted are {FEW} rows, or {FEW * task.length} of a token each, so "
+            "that the tokens of a step are known"
         )
 
 

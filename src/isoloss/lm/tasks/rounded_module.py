@@ -101,7 +101,10 @@ def roundings_of(
     rules: dict[str, dict[Matrix, Rounding]] = {part: {} for part in PARTS}
     share, table = 0.0, None
     if as_served.serve:
-        asked = asked_of(as_served, weights, module)
+        try:
+            asked = asked_of(as_served, weights, module)
+        except ModelError as error:  # of what training was asked for, not serving
+            raise ModelError(str(error).replace(f"'{as_served}'", f"'{precision}'")) from None
         share, table = asked.rounded_share, asked.embedding
         rules["w"] = {m: _rule(precision, "w", m, weights, compiled) for m in asked.matrices}
     layers = (*weights.matrices, *weights.again)
