@@ -17,6 +17,8 @@ from isoloss.lm.shape import ModelError
 from isoloss.runs import STORES, StoreError
 
 Posts = str | Precision | Sequence[str | Precision]
+#: Rounds all that can be lifted.
+_EVERYTHING = "w2 a2 kv2 q2"
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], accepted: str) -> None:
@@ -53,8 +55,11 @@ def check_module(name: str, value: object) -> None:
         raise ModelError(f"{name} is {shown_value(value)}; accepted is {accepted}")
 
 
-def posts_of(post: Posts) -> list[Precision]:
-    """The precisions that models are quantised to, from one or several.
+def posts_of(post: Posts) -> list[str]:
+    """The spellings of what models are quantised to, from one or several.
+
+    A precision by itself would forget what is lifted ('a:fp'), which says something of a model that
+    was trained with it.
 
     Raises
     ------
@@ -67,9 +72,18 @@ def posts_of(post: Posts) -> list[Precision]:
             f"post is {shown_value(post)}; accepted is a precision such as 'w4', or a list of them"
         )
     try:
-        return [Precision.parse(each) for each in listed]
+        return [_spelled(each) for each in listed]
     except ValueError as error:
         raise ModelError(str(error)) from None
+
+
+def _spelled(post: str | Precision) -> str:
+    """The canonical spelling of what follows the arrow."""
+    text = str(post)
+    alone = str(Precision.parse(text))
+    if "->" in alone:  # refused by whoever serves
+        return text
+    return str(Precision(f"{_EVERYTHING} -> {text}")).partition("-> ")[2] or alone
 
 
 def token_table(tokens: Any, rows: int = 1) -> Tensor:

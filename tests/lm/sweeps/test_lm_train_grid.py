@@ -65,6 +65,22 @@ def test_every_cell_is_one_run_and_every_post_one_more(tmp_path: Path) -> None:
     assert parents[alone.run.key].loss == alone.run.loss
 
 
+def test_post_lifts_what_training_rounded(tmp_path: Path) -> None:
+    """'a:fp' says something of activations that were trained in 3 bits."""
+    posts = ["w3", "w3 a:fp", "a:fp", "fp"]
+    runs = trained(Grid(params="4k", tokens=5 * STEP, precision="w3 a3"), None, post=posts)
+    gaps = dict(zip(runs["precision"], runs.frame()["gap"], strict=True))
+    done = train_one(model_of("4k", 32), 5 * STEP, "w3 a3", corpus=CORPUS, recipe=RECIPE)
+    tokens = CORPUS.validation(8)
+    for post in posts:
+        found = il.lm.degradation(done.model, il.lm.quantised(done.model, post), tokens, RECIPE)
+        assert gaps[str(il.Precision(f"w3 a3 -> {post}"))] == pytest.approx(found.gap, abs=1e-6)
+    assert gaps["w3 a3 -> w3"] == 0
+    assert len(set(gaps.values()) - {None}) == 3  # weights are w3 as they were trained
+    table = il.quantise(done, posts)
+    assert list(table["precision"]) == [name for name in gaps if "->" in name]
+
+
 def test_the_same_call_again_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

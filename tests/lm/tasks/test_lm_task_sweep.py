@@ -143,15 +143,17 @@ def test_cut_off_anywhere_it_ends_with_the_same_rows(
 
 
 def test_served_as_it_was_trained_a_module_is_itself(tmp_path: Path) -> None:
-    runs = trained(Grid(tokens=8 * STEP, precision="w3 a4"), post=["w3", "w3 a8", "fp"])
+    runs = trained(Grid(tokens=8 * STEP, precision="w3 a4"), post=["w3", "w3 a8", "fp", "a:fp"])
     frame = {row["precision"]: row for row in runs.frame().to_dicts()}
     own = frame["w3 a4 -> w3"]
     assert (own["gap"], own["kl"]) == pytest.approx((0.0, 0.0), abs=1e-7)
     assert own["loss"] == pytest.approx(frame["w3 a4"]["loss"], abs=1e-6)
     assert abs(frame["w3 a4 -> w3 a8"]["gap"]) > 1e-4
+    assert frame["w3 a4 -> a:fp"]["gap"] == pytest.approx(frame["w3 a4 -> w3 a8"]["gap"], abs=1e-2)
     shares = {name: row["rounded_share"] for name, row in frame.items()}
     assert shares == {
         "w3 a4": 1.0, "w3 a4 -> w3": 1.0, "w3 a4 -> w3 a8": 1.0, "w3 a4 -> w:fp a:fp": 0.0,
+        "w3 a4 -> a:fp": 1.0,
     }  # fmt: skip
     assert {row["parent"] for row in frame.values()} == {frame["w3 a4"]["key"], None}
     bare = train_task(TASK, 8 * STEP, "w3 a4", recipe=RECIPE).module.eval()

@@ -59,7 +59,7 @@ class _Given:
 class _Order:
     """What is done to every model."""
 
-    posts: Sequence[Precision]
+    posts: Sequence[str]
     calibration: Calibration | None
     rotate: bool
     callback: Callable[[int], object]
@@ -183,7 +183,7 @@ def _rows(given: _Given, order: _Order) -> list[dict[str, Any]]:
     return [{"key": key} if key in there else next(made) for key in keys.values()]
 
 
-def _measured(given: _Given, order: _Order, posts: Sequence[Precision]) -> Iterator[dict[str, Any]]:
+def _measured(given: _Given, order: _Order, posts: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A row for each of these precisions, in the store once it is measured."""
     if not posts:
         return

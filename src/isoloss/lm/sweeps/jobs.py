@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.files import shown_value
+from isoloss.formats import Precision
 from isoloss.lm.after import Calibration, calibrated_methods, own_methods, post_precision
 from isoloss.lm.arguments import Posts, check_kind, posts_of
 from isoloss.lm.data import Corpus, corpus_of
@@ -56,18 +57,17 @@ def _prefixes(
     jobs: Sequence[AnyJob], post: Posts, keep: str | Path | None, cells: bool
 ) -> list[SharedPrefix]:
     wanted = tuple(posts_of(post))
-    for job in jobs:
-        for after in wanted if isinstance(job, Job) else ():
-            post_precision(
-                job.precision, after, job.shape.layers
-            )  # refused before anything is trained
-    if calibrated_methods(known for after in wanted for known in after.train.values()):
+    of_decoders = [job for job in jobs if isinstance(job, Job)]
+    for job in of_decoders:  # refused before anything is trained, as those of a task have been
+        for after in wanted:
+            post_precision(job.precision, after, job.shape.layers)
+    formats = [known for after in wanted for known in Precision.parse(after).train.values()]
+    if calibrated_methods(formats):
         for corpus in {id(job.corpus): job.corpus for job in jobs if job.corpus}.values():
             Calibration().tokens(corpus)  # a text may be too short for it
     folder = None if keep is None else Path(keep).absolute()
-    of_decoders = [job for job in jobs if isinstance(job, Job)]
     together = in_batches(of_decoders) if cells else by_prefix(jobs)
-    methods = own_methods(known for after in wanted for known in after.train.values())
+    methods = own_methods(formats)
     rules = own_rules(known for job in jobs for known in job.precision.train.values())
     return [
         SharedPrefix(tuple(of_one), wanted, folder, methods=methods, rules=rules)

@@ -49,10 +49,12 @@ class Kind(Protocol):
     def columns(self, job: Any) -> dict[str, Any]:
         """Further columns of that row."""
 
-    def after(self, job: Any, run: Run, model: Any, wanted: Sequence[Precision]) -> Iterator[Row]:
+    def after(
+        self, job: Any, run: Run, model: Any, wanted: Sequence[str | Precision]
+    ) -> Iterator[Row]:
         """The rows of its model quantised."""
 
-    def key(self, job: Any, post: Precision) -> str:
+    def key(self, job: Any, post: str | Precision) -> str:
         """The key of such a row, known before training."""
 
     def flops(self, job: Any, steps: int) -> float:
@@ -87,14 +89,16 @@ class OfDecoders:
         """The batched sweep that it was trained in."""
         return {"cell": job.cell} if job.cell else {}
 
-    def after(self, job: Job, run: Run, model: Model, wanted: Sequence[Precision]) -> Iterator[Row]:
+    def after(
+        self, job: Job, run: Run, model: Model, wanted: Sequence[str | Precision]
+    ) -> Iterator[Row]:
         """One by one, beside the predictions of the model before."""
         tokens = job.corpus.validation(job.recipe.validation)
         before = Predictions.of(model, tokens, job.recipe)
         for post in wanted:
             yield post_run(run, post, model, tokens, job.corpus, before=before, recipe=job.recipe)
 
-    def key(self, job: Job, post: Precision) -> str:
+    def key(self, job: Job, post: str | Precision) -> str:
         """Of the run and its precision, arrow and all."""
         return post_key(job.key, post_precision(job.precision, post))
 
@@ -138,12 +142,12 @@ class OfTasks:
         return {} if job.rounded_share is None else {"rounded_share": job.rounded_share}
 
     def after(
-        self, job: TaskJob, run: Run, model: RoundedModule, wanted: Sequence[Precision]
+        self, job: TaskJob, run: Run, model: RoundedModule, wanted: Sequence[str | Precision]
     ) -> Iterator[Row]:
         """One by one, beside the module as it was trained."""
         return post_rows_of(job, run, model, wanted)
 
-    def key(self, job: TaskJob, post: Precision) -> str:
+    def key(self, job: TaskJob, post: str | Precision) -> str:
         """As that of a decoder."""
         return post_key_of(job, post)
 

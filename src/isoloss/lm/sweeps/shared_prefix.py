@@ -60,7 +60,7 @@ class SharedPrefix:
     """
 
     jobs: tuple[AnyJob, ...]
-    post: tuple[Precision, ...] = ()
+    post: tuple[str | Precision, ...] = ()
     keep: Path | None = None
     every: float = EVERY
     methods: tuple[PostMethod, ...] = ()
@@ -112,7 +112,7 @@ class SharedPrefix:
         """The keys of the rows that a job yields."""
         return job.key, *(after for after, _ in self.afters(job))
 
-    def afters(self, job: AnyJob) -> list[tuple[str, Precision]]:
+    def afters(self, job: AnyJob) -> list[tuple[str, str | Precision]]:
         """The key of each row after training, and what the model is quantised to for it."""
         return [(self.kind.key(job, post), post) for post in self.post]
 

@@ -124,7 +124,7 @@ class LookedOver:
         share = roundings_of(self.module, precision, self.weights).rounded_share
         return share if precision.train else None
 
-    def check_post(self, precision: Precision, post: Precision) -> None:
+    def check_post(self, precision: Precision, post: str | Precision) -> None:
         """Raise ModelError for what cannot be rounded after training: the untrained module is
         rounded, without calibration.
         """

@@ -15,7 +15,7 @@ from isoloss.lm.shape import ModelError
 _AS_FORMATS = ("ste", "clipped")
 
 
-def as_served(trained: Precision, post: Precision) -> Precision:
+def as_served(trained: Precision, post: str | Precision) -> Precision:
     """What is served, the whole of it after the arrow: parts named by `post`, others as trained.
 
     Raises

@@ -138,7 +138,7 @@ def finished_run(ended: Ended[RoundedModule], job: TaskJob) -> tuple[Run, Evalua
 
 
 def post_rows_of(
-    job: TaskJob, run: Run, rounded: RoundedModule, wanted: Sequence[Precision]
+    job: TaskJob, run: Run, rounded: RoundedModule, wanted: Sequence[str | Precision]
 ) -> Iterator[tuple[Run, dict[str, Any]]]:
     """The rows of a trained module after each way of rounding it, which leaves the module bare."""
     task, recipe, calibration, options = job.task, job.recipe, Calibration(), Options()
@@ -179,6 +179,6 @@ def _served(module: nn.Module, whole: Precision, task: TrainingTask) -> Iterator
         yield quantised(module, asked, each, draw=k, probe=Probing(task))
 
 
-def post_key_of(job: TaskJob, post: Precision) -> str:
+def post_key_of(job: TaskJob, post: str | Precision) -> str:
     """The key of a run's row after rounding, known before the run is trained."""
     return post_key(job.key, served(job.precision, post))

@@ -38,7 +38,7 @@ class TaskTrainer(Trainer):
         batch = on_device(job.task.batch(step, recipe.sequences, job.seed), self.device)
         self.model.round_weights()
         with seeded(job.seed, step):
-            loss = self.model(batch)
+            loss: Tensor = self.model(batch)
         if loss.dim():
             raise ModelError(
                 f"the loss of the task '{job.task.name}' has the shape {tuple(loss.shape)} at step "
