@@ -53,6 +53,17 @@ def test_every_matrix_outside_embedding_and_head_is_on_the_grid() -> None:
     )
 
 
+def test_single_blocks_are_trained_in_a_format_of_their_own() -> None:
+    looked = LookedOver.of(hub_task(llama(num_hidden_layers=3), CORPUS), None)
+    asked = "w4 w.layers.1:fp a8 a.first1:fp g8 g.layers.2.q_proj:fp"
+    found = TaskTrainer(TaskJob.of(looked, 4 * STEP, asked, RECIPE)).model.roundings
+    assert not [name for name in found.weights if ".layers.1." in name]
+    assert [len(each) for each in (found.weights, found.inputs, found.gradients)] == [14, 14, 20]
+    assert found.rounded_share == pytest.approx(2 / 3)
+    with pytest.raises(ModelError, match=r"the model has no 'g.layers.7'"):
+        TaskJob.of(looked, 4 * STEP, "g8 g.layers.7:fp", RECIPE)
+
+
 @pytest.mark.parametrize("precision", ["fp", "w4 a8 g8"])
 def test_training_goes_on_to_the_last_bit(precision: str) -> None:
     task = hub_task(llama(attention_dropout=0.1, tie_word_embeddings=True), CORPUS)
