@@ -3,8 +3,8 @@
 `train` takes a grid (sweeps), `train_one` one run (training) of a `Model` (model.py) on a ladder
 of shapes (shape.py); a `TrainingTask` is a module of one's own in their place (tasks). A `Corpus`
 hands out batches (data). Parts are rounded by a gradient rule in training (rounding), and by a
-method when the model is quantised for serving (after). `register_rule` and `register_method` add
-your own.
+method when the model is quantised for serving (after), in one format or in one a layer
+(allocating). `register_rule` and `register_method` add your own.
 """
 
 from isoloss.formats.torch_twin import fake_quantise
@@ -28,6 +28,14 @@ from isoloss.lm.after import (
     quantised,
     register_method,
     windows,
+)
+from isoloss.lm.allocating import (
+    BitAllocation,
+    Sensitivity,
+    allocate_bits,
+    gguf_arguments,
+    llmcompressor_recipe,
+    sensitivity,
 )
 from isoloss.lm.data import (
     Corpus,
@@ -57,13 +65,14 @@ from isoloss.lm.training import (
 
 # fmt: off
 __all__ = [
-    "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint", "CheckpointError", "Corpus",
-    "Degradation", "Entropy", "Evaluation", "GradientRule", "Language", "LanguageError", "Model",
-    "ModelError", "Moments", "PostMethod", "Predictions", "Recipe", "RoundedTwiceWarning", "Scaled",
-    "Text", "TextError", "TextWarning", "Trained", "TrainedModule", "TrainingTask", "Windows",
-    "corpus_of", "degradation", "evaluate", "fake_quantise", "foreseen", "hub_task",
+    "BitAllocation", "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint",
+    "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation", "GradientRule", "Language",
+    "LanguageError", "Model", "ModelError", "Moments", "PostMethod", "Predictions", "Recipe",
+    "RoundedTwiceWarning", "Scaled", "Sensitivity", "Text", "TextError", "TextWarning", "Trained",
+    "TrainedModule", "TrainingTask", "Windows", "allocate_bits", "corpus_of", "degradation",
+    "evaluate", "fake_quantise", "foreseen", "gguf_arguments", "hub_task", "llmcompressor_recipe",
     "load_checkpoint", "load_hub", "model_of", "next_token_loss", "post_key", "post_precision",
-    "post_run", "quantise", "quantised", "register_method", "register_rule", "train", "train_one",
-    "train_task", "windows",
+    "post_run", "quantise", "quantised", "register_method", "register_rule", "sensitivity", "train",
+    "train_one", "train_task", "windows",
 ]
 # fmt: on
