@@ -99,3 +99,11 @@ def test_the_help_names_every_method() -> None:
     text = get_type_hints(quantise, include_extras=True)["post"].__metadata__[0].help
     shipped = [name for name in METHODS if METHODS.is_shipped(METHODS.home(name))]
     assert {f"@{name}" for name in shipped} == set(re.findall(r"@\w+", text))
+
+
+def test_settings_of_a_text_are_not_those_of_a_model_with_its_own(shell) -> None:
+    for option, value in (("--context", "64"), ("--tokenizer", "bytes")):
+        result = shell("quantise", "owner/name", "--post", "w4", "--corpus", "t", option, value)
+        assert result.exit_code == 2
+        said = " ".join(result.stderr.replace("│", " ").split())
+        assert "has its own tokens, in windows of 256" in said

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from isoloss.formats import Format, fake_quantise
+from isoloss.formats import Format, Precision, fake_quantise
 from isoloss.lm import ModelError, quantised
 from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.methods.gptq import gptq
+from isoloss.lm.after.post_training import rounded_share
 
 WIDTH, INNER, EXPERTS, VOCAB = 8, 12, 3, 20
 
@@ -310,3 +311,60 @@ def test_blocks_are_named_whatever_the_family_calls_them() -> None:
         quantised(model, "w4 w.layers.3:int3")
     with pytest.raises(ModelError, match=r"the model has no 'w\.first4'"):
         quantised(model, "w4 w.first4:int3")
+
+
+class Tied(nn.Module):
+    """A head that is the embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.mix = nn.Embedding(20, 16), nn.Linear(16, 16)
+        self.lm_head = nn.Linear(16, 20, bias=False)
+        self.lm_head.weight = self.embed.weight
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embed
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lm_head
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.lm_head(self.mix(self.embed(tokens)))
+        return logits
+
+
+@pytest.mark.parametrize("known", ["int4_full", "ternary", "int3+clip", "int4"])
+def test_a_tied_head_is_rounded_once(known: str) -> None:
+    torch.manual_seed(0)
+    model = Tied()
+    after = quantised(model, f"w.embedding:{known} w.head:{known}")
+    assert after.lm_head.weight.equal(fake_quantise(model.embed.weight.detach(), f"{known}/row"))
+    assert after.lm_head.weight is after.embed.weight
+
+
+class HeadsBehind(nn.Module):
+    """Queries of several heads from one parameter, inputs first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.w, self.out = (
+            nn.Embedding(20, 16),
+            nn.Parameter(torch.randn(16, 4, 4)),
+            nn.Linear(16, 20),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        heads = torch.einsum("btd,dhe->bthe", self.embed(tokens), self.w)
+        logits: Tensor = self.out(heads.flatten(2))
+        return logits
+
+
+def test_what_has_its_inputs_first_of_three_axes_is_refused() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(
+        ModelError, match=r"'w' cannot be rounded: its inputs lie along its first axis"
+    ):
+        quantised(HeadsBehind(), "w4")
+    found = quantised(model := HeadsBehind(), "w4 w.w:fp")
+    assert found.out.weight.equal(fake_quantise(model.out.weight.detach(), "int4/row"))
+    assert rounded_share(model, Precision("fp -> w4 w.w:fp")) == pytest.approx(20 / 36)

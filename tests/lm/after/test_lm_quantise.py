@@ -20,6 +20,7 @@ from isoloss.lm import (
     Recipe,
     Text,
     Trained,
+    Windows,
     degradation,
     load_checkpoint,
     post_key,
@@ -29,7 +30,7 @@ from isoloss.lm import (
     train_one,
 )
 from isoloss.lm.after import quantising
-from isoloss.lm.after.hub import tokens_seen
+from isoloss.lm.after.hub import hub_run, tokens_seen
 from isoloss.lm.training.checkpoints import save_model
 from isoloss.runs import Decoder, Runs, Store, StoreError
 
@@ -269,3 +270,35 @@ def test_the_folder_of_a_trainer_says_how_many_tokens_it_saw(tmp_path: Path) -> 
     for text, seen in ((counted, 1234), (none, None), ("{", None), ("[]", None)):
         state.write_text(text, "utf-8")
         assert tokens_seen(tmp_path) == seen
+
+
+@pytest.mark.extras
+def test_rows_of_a_store_belong_to_their_tokens_and_configuration() -> None:
+    transformers = pytest.importorskip("transformers", reason="pip install 'isoloss[hub]'")
+    tokens = np.zeros((2, 9), np.int64)
+    text = Windows("text", 50, tokens, tokens)
+
+    def key(theta: float, trained_on: str) -> str | None:
+        torch.manual_seed(0)
+        config = transformers.LlamaConfig(
+            vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+            num_attention_heads=2, num_key_value_heads=2,
+            rope_parameters={"rope_type": "default", "rope_theta": theta},
+        )  # fmt: skip
+        model = transformers.AutoModelForCausalLM.from_config(config)
+        return hub_run(model, "owner/name", text, trained_on).key
+
+    first = key(10_000.0, "1B")
+    assert first == key(10_000.0, "1B")
+    assert len({first, key(10_000.0, "2B"), key(500.0, "1B")}) == 3
+
+
+@pytest.mark.parametrize("trained_on", ["-5", 0, float("inf")])
+def test_tokens_that_cannot_be_are_refused_before_a_model_is_read(
+    trained_on: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantising, "load_hub", None)
+    with pytest.raises((ModelError, ValueError), match=r"trained_on is|number"):
+        quantise("owner/name", "w4", corpus="texts", trained_on=trained_on)
+    with pytest.raises(ModelError, match="or several different ones"):
+        quantise(["models", "models/"], "w4")

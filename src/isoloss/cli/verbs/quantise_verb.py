@@ -143,6 +143,11 @@ def quantise(
     if given and corpus is None:
         option = f"--{next(iter(given))}"
         raise typer.BadParameter("it is of a text; name the text with --corpus", param_hint=option)
+    if given and any(_is_hub(model) for model in models):
+        option = f"--{next(iter(given))}"
+        raise typer.BadParameter(
+            "a model of Hugging Face has its own tokens, in windows of 256", param_hint=option
+        )
     if corpus is not None and not any(_is_hub(model) for model in models):
         text = il.lm.corpus_of(corpus, **given)
     what = models[0] if len(models) == 1 else f"{len(models)} models"

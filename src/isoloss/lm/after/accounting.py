@@ -93,7 +93,10 @@ def weights_of_model(
         if name not in look.beyond:
             found[name] = [Matrix(path, scope, module, weight, held=name in look.elsewhere)]
     for name, axis in look.matrices.items():
-        found[name] = list(_stacked(name, *kinds.others[name], axis))
+        if axis < -2:
+            look.beyond[name] = "its inputs lie along its first axis, so that it is no stack"
+        else:
+            found[name] = list(_stacked(name, *kinds.others[name], axis))
     order = [name for name, _ in model.named_parameters(remove_duplicate=False) if name in found]
     matrices = tuple(matrix for name in order for matrix in found[name])
     if all(matrix.scope == "head" for matrix in matrices) and not look.beyond:

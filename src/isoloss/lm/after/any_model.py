@@ -66,13 +66,16 @@ def quantise_model(
     asked = asked_of(precision, weights, rounded)
     serve = plain(precision)
     random = options.random(rounded)
+    matrices = asked.matrices
     if asked.embedding is not None:
         table: Any = ends_of(rounded)["embedding"]
         table.weight.data = rounded_weight(
             table.weight, asked.embedding, "w.embedding", random=options.random(rounded)
         )
+        # A tied head is the table, which has just been rounded.
+        matrices = {m: known for m, known in matrices.items() if m.weight is not table.weight}
     before = (f"embedding:{asked.embedding}" if asked.embedding else "") + options.aside(precision)
-    scaled = scaled_weights(rounded, asked.matrices, calibration, before, options.draw)
+    scaled = scaled_weights(rounded, matrices, calibration, before, options.draw)
     by_weight = {id(matrix.weight): found.scale for matrix, found in scaled.items()}
     scales = {matrix: found.scale for matrix, found in scaled.items()}
     scales |= {m: by_weight[id(m.weight)] for m in weights.again if id(m.weight) in by_weight}
@@ -82,7 +85,7 @@ def quantise_model(
     if keys or values:
         round_keys_and_values(rounded, keys, values, random)
     aside = apart_from_matrices(precision) + options.aside(precision)
-    round_weights(rounded, asked.matrices, calibration, aside, options.draw, scaled)
+    round_weights(rounded, matrices, calibration, aside, options.draw, scaled)
 
 
 @dataclass(frozen=True)

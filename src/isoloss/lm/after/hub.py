@@ -21,6 +21,8 @@ from isoloss.lm.training import key_of
 from isoloss.runs import Run, number
 
 CONTEXT = 256
+#: Of a configuration, what says where it came from and who reads it.
+_ASIDE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +153,11 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
     ends = {id(p): p.numel() for end in _ends(model) for p in end.parameters()}
     params = sum(p.numel() for p in model.parameters())
     name = Path(source).resolve().name if Path(source).is_dir() else str(source)
+    tokens = number(trained_on)
+    told = {"model": name, "weights": weights_hash(model), "tokens": text.settings()}
     return Run(
         params=params - sum(ends.values()),
-        tokens=number(trained_on),
+        tokens=tokens,
         precision="fp",
         loss=math.nan,
         status="unfinished",
@@ -163,8 +167,15 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
         eval_set=f"{text.name}, windows of {text.context}",
         family=str(getattr(getattr(model, "config", None), "model_type", type(model).__name__)),
         source=name,
-        key=key_of({"model": name, "weights": weights_hash(model), "tokens": text.settings()}),
+        key=key_of(told | {"config": _settings(model), "trained_on": tokens}),
     )
+
+
+def _settings(model: nn.Module) -> str:
+    """What a configuration says beside weights, such as the base of positions."""
+    to_dict = getattr(getattr(model, "config", None), "to_dict", dict)
+    kept = {k: v for k, v in to_dict().items() if k not in _ASIDE}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def tokens_seen(source: str | Path) -> float | None:

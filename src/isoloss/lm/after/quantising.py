@@ -225,9 +225,8 @@ def _readers(
     """What reads each model that is named; raises ModelError for what can be refused unread."""
     single = isinstance(model, Trained | Checkpoint | str | Path)
     listed = [model] if single or not isinstance(model, Sequence) else list(model)
-    if not listed or len({id(m) if isinstance(m, Trained) else str(m) for m in listed}) < len(
-        listed
-    ):
+    names = {str(Path(m)) if isinstance(m, str | Path) else id(m) for m in listed}
+    if len(names) < max(1, len(listed)):
         raise ModelError(
             f"model is {shown_value(model)}; accepted is a model, or several different ones"
         )
@@ -304,7 +303,10 @@ def _hub_reader(
             f"'{source}' {what}; of a model of Hugging Face say what to measure it on and how "
             "many tokens it was trained on: corpus='texts/' and trained_on='2T'"
         )
-    return partial(_from_hub, source, corpus, number(trained_on))
+    seen = number(trained_on)
+    if not 0 < seen < math.inf:
+        raise ModelError(f"trained_on is {trained_on!r}; accepted are tokens above 0, as '2T'")
+    return partial(_from_hub, source, corpus, seen)
 
 
 def _from_hub(source: str | Path, corpus: Corpus | str | Path, trained_on: float) -> _Given:
