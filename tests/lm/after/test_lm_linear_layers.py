@@ -25,6 +25,7 @@ from isoloss.lm import (
 from isoloss.lm.after.hub import Windows, load_hub, windows
 from isoloss.lm.after.methods.gptq import gptq
 from isoloss.lm.after.post_method import METHODS
+from isoloss.lm.data import TextWarning
 
 WIDTH, VOCAB = 16, 40
 
@@ -243,6 +244,13 @@ def test_too_little_text_is_refused() -> None:
         match="has 4 windows of 5 tokens to calibrate on and 0 held out; accepted are 2 or more",
     ):
         windows(Letters(), ["abcdefghi"] * 2, ["abc"], context=4)
+
+
+def test_texts_that_are_shorter_than_a_window_are_said() -> None:
+    said = "2 of 3 texts are shorter than a window of 5 tokens and are not used"
+    with pytest.warns(TextWarning, match=said):
+        found = windows(Letters(), ["abc", "abcdefghi", "ab"], ["abcdefghi"], context=4)
+    assert len(found.training) == 2
 
 
 def test_a_model_of_hugging_face_that_cannot_be_read_is_refused(tmp_path: Any) -> None:

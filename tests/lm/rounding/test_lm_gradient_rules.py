@@ -350,7 +350,7 @@ def test_learned_steps_make_room_for_the_roundings_of_serving(post: str) -> None
     left = {
         name.rsplit(".", 2)[-2] for name, _ in served.named_parameters() if name.endswith(".step")
     }
-    assert left == {"w", "a", "kv", "v", "q"} - parts - ({"v"} if "kv" in parts else set())
+    assert left == {"w", "a", "k", "v", "q"} - parts - ({"k", "v"} if "kv" in parts else set())
 
 
 def test_a_run_with_learned_steps_goes_on_to_the_last_bit() -> None:

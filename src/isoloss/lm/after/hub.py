@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from isoloss.lm.after.seen import weights_hash
-from isoloss.lm.data import Corpus, Tokens, documents
+from isoloss.lm.data import Corpus, TextWarning, Tokens, documents
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training import key_of
 from isoloss.runs import Run, number
@@ -203,10 +204,19 @@ def _cut(tokenizer: Any, texts: Iterable[str], context: int) -> Tokens:
     predicted once.
     """
     found = [np.empty((0, context + 1), np.int64)]
+    short = 0
     for text in texts:
         tokens = np.array(tokenizer(text)["input_ids"], np.int64)
         starts = np.arange(0, len(tokens) - context, context)
         found.append(tokens[starts[:, None] + np.arange(context + 1)])
+        short += not len(starts)
+    if short and len(found) > short + 1:  # where all are, there is no window, which is refused
+        warnings.warn(
+            f"{short} of {len(found) - 1} texts are shorter than a window of {context + 1} tokens "
+            "and are not used",
+            TextWarning,
+            stacklevel=3,
+        )
     return np.concatenate(found)
 
 
