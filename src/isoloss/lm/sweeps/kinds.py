@@ -57,9 +57,6 @@ class Kind(Protocol):
     def key(self, job: Any, post: str | Precision) -> str:
         """The key of such a row, known before training."""
 
-    def flops(self, job: Any, steps: int) -> float:
-        """FLOPs of so many steps."""
-
     def memory(self, job: Any, members: int) -> float:
         """About the bytes that training takes."""
 
@@ -101,10 +98,6 @@ class OfDecoders:
     def key(self, job: Job, post: str | Precision) -> str:
         """Of the run and its precision, arrow and all."""
         return post_key(job.key, post_precision(job.precision, post))
-
-    def flops(self, job: Job, steps: int) -> float:
-        """Exact."""
-        return job.shape.training_flops(steps * job.batch, job.corpus.context)
 
     def memory(self, job: Job, members: int) -> float:
         """Weights, moments, and what a batch leaves."""
@@ -150,10 +143,6 @@ class OfTasks:
     def key(self, job: TaskJob, post: str | Precision) -> str:
         """As that of a decoder."""
         return post_key_of(job, post)
-
-    def flops(self, job: TaskJob, steps: int) -> float:
-        """6 N D."""
-        return job.flops(steps)
 
     def memory(self, job: TaskJob, members: int) -> float:
         """Weights and moments."""

@@ -101,7 +101,7 @@ class SharedPrefix:
     @property
     def flops(self) -> float:
         """FLOPs of training in all."""
-        return self.members * self.kind.flops(self.jobs[0], self.steps)
+        return self.members * self.jobs[0].flops(self.steps)
 
     @property
     def memory(self) -> float:

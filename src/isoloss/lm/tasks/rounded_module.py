@@ -287,7 +287,8 @@ class RoundedModule(nn.Module):
 
     def _output(self, rule: Rounding) -> Any:
         def passed(layer: Any, args: object, out: Tensor) -> Any:
-            return _RoundedGradient.apply(out, layer.bias, rule, self.random)  # type: ignore[no-untyped-call]
+            apply: Any = _RoundedGradient.apply
+            return apply(out, layer.bias, rule, self.random)
 
         return passed
 

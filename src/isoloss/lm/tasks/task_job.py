@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from isoloss.formats import Precision
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus
-from isoloss.lm.rounding import method_of
 from isoloss.lm.shape import TRAINING_BYTES, ModelError, free_memory
 from isoloss.lm.tasks.looking_over import LookedOver
 from isoloss.lm.tasks.training_task import Size, TrainingTask
-from isoloss.lm.training import WORTH_COMPILING, Recipe, key_of, prefix_of
-from isoloss.runs import Run, compact, number
+from isoloss.lm.training import OneJob, Recipe, steps_of
+from isoloss.runs import Run, compact
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
 
 
 @dataclass(frozen=True)
-class TaskJob:
+class TaskJob(OneJob):
     """A task's module of one size, trained for some steps of a recipe.
 
     Batches and first weights depend on the seed alone.
@@ -55,8 +53,6 @@ class TaskJob:
     embedding: int
     rounded_share: float | None
     seed: int = 0
-    #: The batched sweep of a decoder, which a task never has.
-    cell: None = None
 
     @classmethod
     def of(
@@ -82,11 +78,8 @@ class TaskJob:
         check_whole("seed", seed)
         precision, task = Precision.parse(precision), looked.task
         share = looked.check_precision(precision)
-        batch, wanted = recipe.sequences * task.length, number(tokens)
-        if (steps := round(wanted / batch)) < 1:
-            raise ModelError(
-                f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more"
-            )
+        batch = recipe.sequences * task.length
+        steps = steps_of(tokens, batch)
         task.validation(recipe.validation)  # a text may be too short for it
         if task.of_tokens is not None:
             task.of_tokens.unique(steps * batch)
@@ -103,21 +96,9 @@ class TaskJob:
         return self.task.of_tokens
 
     @property
-    def batch(self) -> int:
-        """Tokens of a step."""
-        return self.recipe.sequences * self.task.length
-
-    @property
-    def tokens(self) -> int:
-        """Tokens seen."""
-        return self.steps * self.batch
-
-    @property
-    def compiled(self) -> bool:
-        """Whether rounding is fused: as the recipe says, else where the run is long enough."""
-        if self.recipe.compiled is not None:
-            return self.recipe.compiled
-        return self.flops(self.steps) >= WORTH_COMPILING
+    def context(self) -> int:
+        """Tokens that a sequence predicts."""
+        return self.task.length
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -133,28 +114,6 @@ class TaskJob:
         }
 
     @property
-    def key(self) -> str:
-        """The content hash of the settings."""
-        return key_of(self.settings)
-
-    @property
-    def apart(self) -> str:
-        """A key of all but precision and seed."""
-        return replace(self, precision=Precision("fp"), seed=0).key
-
-    @property
-    def shared(self) -> int:
-        """Steps that it shares with the other runs on its prefix."""
-        return self.recipe.shared(self.steps)
-
-    @property
-    def prefix(self) -> str:
-        """Key of the shared prefix: runs on one prefix differ in how long it is and how they
-        end.
-        """
-        return prefix_of(self.settings) if self.shared else self.key
-
-    @property
     def memory(self) -> float:
         """The bytes of weights, gradients and moments; what a batch leaves is not known."""
         return float(TRAINING_BYTES * (self.non_embedding + self.embedding))
@@ -166,38 +125,19 @@ class TaskJob:
     @property
     def row(self) -> Run:
         """All that is known of the run before it starts; the loss is unknown."""
-        recipe, corpus = self.recipe, self.task.of_tokens
-        held = f"{recipe.validation} sequences of {self.task.length}"
-        return Run(
+        corpus = self.corpus
+        held = f"{self.recipe.validation} sequences of {self.context}"
+        return self._row(
             params=self.non_embedding,
-            tokens=self.tokens,
-            precision=str(self.precision),
-            loss=math.nan,
-            status="unfinished",
-            seed=self.seed,
-            params_kind="non_embedding",
             params_embedding=self.embedding,
             unique_tokens=None if corpus is None else corpus.unique(self.tokens),
-            flops=self.flops(self.steps),
             flop_rule="6ND",
-            method=method_of(self.precision),
-            kernels="simulated" if self.precision.train else "real",
             corpus=None if corpus is None else corpus.name,
             eval_set=f"{self.task.name} held out, {held}"
             if corpus is None or not self.task.predicts
             else f"{corpus.name} validation, {held}",
             family=self.task.name,
-            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} decay {recipe.weight_decay:g}",
-            batch_tokens=self.batch,
-            lr_peak=recipe.lr,
-            lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
-            schedule=recipe.schedule,
-            group=self.prefix,
-            key=self.key,
         )
-
-    def __str__(self) -> str:
-        return f"{self.size}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
 
     @property
     def size(self) -> str:

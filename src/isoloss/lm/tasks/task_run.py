@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from isoloss.lm.tasks.serving import as_served
 from isoloss.lm.tasks.task_job import TaskJob
 from isoloss.lm.tasks.task_trainer import TaskTrainer
 from isoloss.lm.tasks.training_task import TrainingTask, check_task
-from isoloss.lm.training import Ended, Evaluation, Recipe, divergence
+from isoloss.lm.training import Ended, Evaluation, Recipe, divergence, ended_row, losses_of
 from isoloss.runs import Run, Runs, number
 
 
@@ -112,8 +112,7 @@ def train_task(
     trainer.advance(job.steps, job.steps, job.recipe)
     (ended,) = trainer.ended()
     run, found = finished_run(ended, job)
-    losses = np.full(job.steps, np.nan)
-    losses[: len(ended.losses)] = ended.losses
+    losses = losses_of(ended, job.steps)
     return TrainedModule(run, ended.model.bare(), losses, found, job.rounded_share)
 
 
@@ -126,15 +125,7 @@ def finished_run(ended: Ended[RoundedModule], job: TaskJob) -> tuple[Run, Evalua
         reason = divergence(found.loss, job.task.of_tokens)
     if reason is None and not math.isfinite(found.loss):
         reason = f"the final loss is {found.loss}"
-    run = replace(
-        job.row,
-        loss=found.loss,
-        loss_se=found.se if math.isfinite(found.se) else None,
-        status="diverged" if reason else "ok",
-        reason=reason,
-        cost=ended.seconds,
-    )
-    return run, found
+    return ended_row(job.row, found, reason, ended.seconds), found
 
 
 def post_rows_of(

@@ -168,8 +168,8 @@ class TrainingTask:
             table = token_table(self.of_tokens.validation(sequences), rows=2)
             # A loss of one's own is a number a batch, so that there have to be several.
             together = min(EVALUATED_TOGETHER, max(1, len(table) // 8))
-            parts = table.split(EVALUATED_TOGETHER if self.predicts else together)  # type: ignore[no-untyped-call]
-            return list(parts)
+            many = EVALUATED_TOGETHER if self.predicts else together
+            return list(table.split(many))  # type: ignore[no-untyped-call]
         assert self.held_out is not None
         found = self.held_out(sequences)
         if not isinstance(found, Sequence) or len(found) < 2:

@@ -1,9 +1,10 @@
 """Training of one run, alone or in a batched sweep: its recipe, its steps, its checkpoints.
 
-A `Job` is all that determines a run, and so its key (job.py). A `Trainer` takes its steps of AdamW
-and can be stopped and restored anywhere (trainer.py); several jobs that differ in precision and
-seed alone are one batched model (batched_model.py, batched_trainer.py). `train_one` trains a job
-and evaluates it (one_run.py); checkpoints.py keeps it.
+A job is all that determines a run, and so its key (one_job.py); a `Job` is one of the decoder
+(job.py). A `Trainer` takes its steps of AdamW and can be stopped and restored anywhere
+(trainer.py); several jobs that differ in precision and seed alone are one batched model
+(batched_model.py, batched_trainer.py). `train_one` trains a job and evaluates it (one_run.py);
+checkpoints.py keeps it.
 """
 
 from isoloss.lm.training.batched_trainer import trainer_of
@@ -15,21 +16,17 @@ from isoloss.lm.training.checkpoints import (
     save_checkpoint,
     save_model,
 )
-from isoloss.lm.training.job import (
-    WORTH_COMPILING,
-    Job,
-    by_prefix,
-    in_batches,
-    key_of,
-    prefix_of,
-)
+from isoloss.lm.training.job import Job, in_batches
+from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, steps_of
 from isoloss.lm.training.one_run import (
     EVALUATED_TOGETHER,
     Evaluation,
     Trained,
     divergence,
+    ended_row,
     evaluate,
     finished,
+    losses_of,
     train_one,
 )
 from isoloss.lm.training.recipe import Recipe
@@ -37,9 +34,9 @@ from isoloss.lm.training.trainer import Each, Ended, Trainer, device_of, product
 
 # fmt: off
 __all__ = [
-    "EVALUATED_TOGETHER", "WORTH_COMPILING", "Checkpoint", "CheckpointError", "Each", "Ended",
-    "Evaluation", "Job", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence",
-    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "prefix_of", "products_in",
-    "read_checkpoint", "save_checkpoint", "save_model", "train_one", "trainer_of",
+    "EVALUATED_TOGETHER", "Checkpoint", "CheckpointError", "Each", "Ended", "Evaluation", "Job",
+    "OneJob", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence", "ended_row",
+    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "losses_of", "products_in",
+    "read_checkpoint", "save_checkpoint", "save_model", "steps_of", "train_one", "trainer_of",
 ]
 # fmt: on

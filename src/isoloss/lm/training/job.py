@@ -1,36 +1,27 @@
-"""A job: everything that determines the result of one run, and so its key."""
+"""A job of the decoder, and those that are trained as one batched model."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from isoloss.formats import Precision
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.rounding import check_groups, check_precision, check_tied, method_of, rule_of
+from isoloss.lm.rounding import check_groups, check_precision, check_tied, rule_of
 from isoloss.lm.shape import ModelError, check_memory
+from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, steps_of
 from isoloss.lm.training.recipe import Recipe
-from isoloss.runs import Decoder, Run, compact, number
+from isoloss.runs import Decoder, Run, number
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
 TRAINER = 1
-#: FLOPs of training (some seconds of a core) from which the seconds that fused rounding takes to
-#: compile are worth it.
-WORTH_COMPILING = 3e11
-#: A job of a decoder or of a task, told by its prefix.
-AnyJob = TypeVar("AnyJob", bound=Any)
-#: Settings of the recipe in which runs on one shared prefix differ.
-_BRANCH = ("schedule", "decay", "lr_end", "validation")
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(OneJob):
     """A shape trained for some steps of a recipe on a corpus.
 
     Batches and first weights depend on the seed alone.
@@ -102,31 +93,19 @@ class Job:
             )
         batch, wanted = recipe.sequences * corpus.context, number(tokens)
         check_memory(shape, batch, device=recipe.device, dtype=recipe.dtype)
-        steps = round(wanted / batch)
-        if steps < 1:
-            raise ModelError(
-                f"{compact(wanted)} tokens are less than half a batch of {batch}; ask for more"
-            )
+        steps = steps_of(wanted, batch)
         corpus.unique(steps * batch)
         corpus.validation(recipe.validation)  # a text may be too short for it
         return cls(shape, steps, precision, corpus, recipe, seed)
 
     @property
-    def batch(self) -> int:
-        """Tokens of a step."""
-        return self.recipe.sequences * self.corpus.context
+    def context(self) -> int:
+        """Tokens that a sequence predicts."""
+        return self.corpus.context
 
-    @property
-    def tokens(self) -> int:
-        """Tokens seen."""
-        return self.steps * self.batch
-
-    @property
-    def compiled(self) -> bool:
-        """Whether rounding is fused: as the recipe says, else where the run is long enough."""
-        if self.recipe.compiled is not None:
-            return self.recipe.compiled
-        return self.shape.training_flops(self.tokens, self.corpus.context) >= WORTH_COMPILING
+    def flops(self, steps: int) -> float:
+        """Exact FLOPs of so many steps."""
+        return self.shape.training_flops(steps * self.batch, self.context)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -143,64 +122,19 @@ class Job:
         }
 
     @property
-    def key(self) -> str:
-        """The content hash of the settings."""
-        return key_of(self.settings)
-
-    @property
-    def apart(self) -> str:
-        """A key of all but precision and seed: members of a batched sweep that end together have it
-        in common.
-        """
-        return replace(self, precision=Precision("fp"), seed=0, cell=None).key
-
-    @property
-    def shared(self) -> int:
-        """Steps that it shares with the other runs on its prefix."""
-        return self.recipe.shared(self.steps)
-
-    @property
-    def prefix(self) -> str:
-        """Key of the shared prefix: runs on one prefix differ in how long it is and how they
-        end.
-        """
-        if not self.shared:
-            return self.key
-        return prefix_of(self.settings)
-
-    @property
     def row(self) -> Run:
         """All that is known of the run before it starts; the loss is unknown."""
-        shape, recipe, tokens, context = self.shape, self.recipe, self.tokens, self.corpus.context
-        return Run(
-            params=shape.non_embedding_params,
-            tokens=tokens,
-            precision=str(self.precision),
-            loss=math.nan,
-            status="unfinished",
-            seed=self.seed,
-            params_kind="non_embedding",
-            params_embedding=shape.embedding_params,
-            unique_tokens=self.corpus.unique(tokens),
-            flops=shape.training_flops(tokens, context),
+        held = f"{self.recipe.validation} sequences of {self.context}"
+        return self._row(
+            f" base width {BASE_WIDTH}",
+            params=self.shape.non_embedding_params,
+            params_embedding=self.shape.embedding_params,
+            unique_tokens=self.corpus.unique(self.tokens),
             flop_rule="exact",
-            method=method_of(self.precision),
-            kernels="simulated" if self.precision.train else "real",
             corpus=self.corpus.name,
-            eval_set=f"{self.corpus.name} validation, {recipe.validation} sequences of {context}",
+            eval_set=f"{self.corpus.name} validation, {held}",
             family="isoloss",
-            optimizer=f"adamw beta {recipe.beta1:g} {recipe.beta2:g} "
-            f"decay {recipe.weight_decay:g} base width {BASE_WIDTH}",
-            batch_tokens=self.batch,
-            lr_peak=recipe.lr,
-            lr_final=recipe.lr * recipe.rate(self.steps - 1, self.steps),
-            schedule=recipe.schedule,
-            group=self.prefix,
-            key=self.key,
         )
-
-    def __str__(self) -> str:
-        return f"{self.size}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
 
     @property
     def size(self) -> str:
@@ -242,28 +176,8 @@ def _batched(prefixes: list[list[Job]]) -> list[Job]:
     return [replace(job, cell=key) for prefix in prefixes for job in prefix]
 
 
-def by_prefix(jobs: Sequence[AnyJob]) -> list[list[AnyJob]]:
-    """The jobs of each shared prefix."""
-    prefixes: dict[str, list[AnyJob]] = {}
-    for job in jobs:
-        prefixes.setdefault(job.prefix, []).append(job)
-    return list(prefixes.values())
-
-
 def _settings_of(shape: Decoder) -> dict[str, Any]:
     """The fields of a shape that tell models apart: none that is trained has extras in its blocks,
     and keys of runs from before there was the word stay as they are.
     """
     return {name: value for name, value in asdict(shape).items() if name != "block_extras"}
-
-
-def prefix_of(settings: Mapping[str, Any]) -> str:
-    """The hash of settings but for steps, and what of the recipe tells how a run ends."""
-    kept = {name: value for name, value in settings.items() if name != "steps"}
-    recipe = {name: value for name, value in kept["recipe"].items() if name not in _BRANCH}
-    return key_of(kept | {"recipe": recipe})
-
-
-def key_of(settings: Mapping[str, Any]) -> str:
-    """The hash of settings, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -129,17 +130,27 @@ def finished(ended: Ended[Model], job: Job) -> Trained:
     reason = (
         f"{ended.broken} of {job.steps}" if ended.broken else divergence(found.loss, job.corpus)
     )
-    run = replace(
-        job.row,
+    run = ended_row(job.row, found, reason, ended.seconds)
+    return Trained(run, ended.model, losses_of(ended, job.steps), found, job)
+
+
+def ended_row(row: Run, found: Evaluation, reason: str | None, seconds: float) -> Run:
+    """The row of a run with how it ended; reason: why it diverged, None where it did not."""
+    return replace(
+        row,
         loss=found.loss,
         loss_se=found.se if math.isfinite(found.se) else None,
         status="diverged" if reason else "ok",
         reason=reason,
-        cost=ended.seconds,
+        cost=seconds,
     )
-    losses = np.full(job.steps, np.nan)
+
+
+def losses_of(ended: Ended[Any], steps: int) -> np.ndarray:
+    """The loss of every step, NaN behind the one at which a run broke."""
+    losses = np.full(steps, np.nan)
     losses[: len(ended.losses)] = ended.losses
-    return Trained(run, ended.model, losses, found, job)
+    return losses
 
 
 @torch.no_grad()
