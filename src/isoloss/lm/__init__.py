@@ -19,6 +19,7 @@ from isoloss.lm.after import (
     RoundedTwiceWarning,
     Scaled,
     Windows,
+    checkpoints_of,
     degradation,
     load_hub,
     post_key,
@@ -69,10 +70,10 @@ __all__ = [
     "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation", "GradientRule", "Language",
     "LanguageError", "Model", "ModelError", "Moments", "PostMethod", "Predictions", "Recipe",
     "RoundedTwiceWarning", "Scaled", "Sensitivity", "Text", "TextError", "TextWarning", "Trained",
-    "TrainedModule", "TrainingTask", "Windows", "allocate_bits", "corpus_of", "degradation",
-    "evaluate", "fake_quantise", "foreseen", "gguf_arguments", "hub_task", "llmcompressor_recipe",
-    "load_checkpoint", "load_hub", "model_of", "next_token_loss", "post_key", "post_precision",
-    "post_run", "quantise", "quantised", "register_method", "register_rule", "sensitivity", "train",
-    "train_one", "train_task", "windows",
+    "TrainedModule", "TrainingTask", "Windows", "allocate_bits", "checkpoints_of", "corpus_of",
+    "degradation", "evaluate", "fake_quantise", "foreseen", "gguf_arguments", "hub_task",
+    "llmcompressor_recipe", "load_checkpoint", "load_hub", "model_of", "next_token_loss",
+    "post_key", "post_precision", "post_run", "quantise", "quantised", "register_method",
+    "register_rule", "sensitivity", "train", "train_one", "train_task", "windows",
 ]
 # fmt: on

@@ -17,6 +17,7 @@ from isoloss.formats import (
     round_elements,
     scales,
 )
+from isoloss.formats.rounding import scaling
 
 X = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
 X[2, :32] = 0.0
@@ -493,3 +494,27 @@ def test_the_clip_search_of_another_power_finds_its_least_sum(name: str, power: 
     assert np.all(own <= sums("+clip", power) * (1 + 1e-9))
     assert np.any(own < sums("+clip", power))
     assert np.all(sums("+clip", 2.0) <= sums(f"+clip{power:g}", 2.0) * (1 + 1e-9))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["int2", "int4", "uint3", "uint2", "int3_full", "e2m1", "nf4", "mxfp4", "nvfp4", "ternary"],
+)
+@pytest.mark.parametrize("marks", ["+clip", "+clip2.4", "+clip+pow2"])
+def test_the_clip_search_leaves_out_no_scale_that_could_be_best(
+    name: str, marks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(5)
+    share = "" if Format.parse(name).block else "/32"
+    for x in (
+        draw.standard_normal((6, 64)),
+        draw.standard_t(2, (6, 64)),
+        -np.abs(draw.normal(size=(6, 64))),
+    ):
+        found = fake_quantise(x, f"{name}{share}{marks}")
+        with monkeypatch.context() as patched:
+            patched.setattr(scaling, "_beyond", lambda xp, ends, known, scale: 0.0 * scale.step)
+            assert np.array_equal(found, fake_quantise(x, f"{name}{share}{marks}"))
+        with monkeypatch.context() as patched:
+            patched.setattr(scaling, "AT_ONCE", 64)  # two groups at a time
+            assert np.array_equal(found, fake_quantise(x, f"{name}{share}{marks}"))

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,6 +141,22 @@ def test_an_allocation_is_a_precision_that_does_what_it_says(
             assert max(counts) <= 2**known.bits
     found = degradation(model, after, tokens)
     assert abs(found.gap - chosen.gap) < 4 * (found.gap_se**2 + chosen.gap_se**2) ** 0.5
+
+
+def test_a_gap_below_zero_by_chance_makes_no_choice() -> None:
+    found = made({"layers.0": [0.1, 0.01], "layers.1": [0.3, 0.02]}, [0.4, 0.03], ["int2", "int3"])
+    fine = replace(found.whole["int3"], gap=-0.001)
+    chosen = allocate_bits(replace(found, whole={**found.whole, "int3": fine}), 3.0)
+    assert set(chosen.formats.values()) == {"int3"}
+    assert chosen.gap == pytest.approx(-0.001)
+
+
+def test_a_model_without_a_finite_loss_is_said() -> None:
+    found = made(
+        {"layers.0": [0.1, 0.01], "layers.1": [math.nan, 0.02]}, [0.4, 0.03], ["int2", "int3"]
+    )
+    with pytest.raises(ModelError, match=r"rounded to int2, .* the model has no finite loss"):
+        allocate_bits(found, 3.0)
 
 
 def test_storage_of_groups_counts() -> None:

@@ -143,16 +143,19 @@ def quantise(
     if given and corpus is None:
         option = f"--{next(iter(given))}"
         raise typer.BadParameter("it is of a text; name the text with --corpus", param_hint=option)
-    if given and any(_is_hub(model) for model in models):
+    files = {model: il.lm.checkpoints_of(model) for model in models}
+    if given and not all(files.values()):
         option = f"--{next(iter(given))}"
         raise typer.BadParameter(
             "a model of Hugging Face has its own tokens, in windows of 256", param_hint=option
         )
-    if corpus is not None and not any(_is_hub(model) for model in models):
+    if corpus is not None and all(files.values()):
         text = il.lm.corpus_of(corpus, **given)
     what = models[0] if len(models) == 1 else f"{len(models)} models"
     seen = None if trained_on is None else listed([trained_on], "--trained-on")
-    with counted(f"quantising {what}", sum(map(_count_of, models)) * len(wanted)) as tick:
+    with counted(
+        f"quantising {what}", sum(len(each) or 1 for each in files.values()) * len(wanted)
+    ) as tick:
         runs = il.quantise(
             models,
             wanted,
@@ -170,21 +173,6 @@ def quantise(
         show_json("runs", {"runs": runs.frame().to_dicts()})
         return
     show([_section(runs, what)])
-
-
-def _count_of(model: str) -> int:
-    """How many models a folder of checkpoints holds; any other is one."""
-    return max(1, 0 if _is_hub(model) else len(list(Path(model).glob("*.safetensors"))))
-
-
-def _is_hub(model: str) -> bool:
-    """Whether it is a model of Hugging Face: a folder with its configuration or a GGUF file, or no
-    file that there is.
-    """
-    path = Path(model)
-    if path.is_dir():
-        return (path / "config.json").exists() or bool(list(path.glob("*.gguf")))
-    return not path.exists() and path.suffix != ".safetensors"
 
 
 def _section(runs: Runs, what: str) -> Any:

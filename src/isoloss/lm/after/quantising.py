@@ -243,7 +243,7 @@ def _readers(
                 f"cannot quantise a {type(each).__name__}; accepted are a trained model, its file "
                 "or a folder"
             )
-        elif files := _checkpoints(Path(each)):
+        elif files := checkpoints_of(each):
             readers += [partial(_from_file, file, _corpus(corpus)) for file in files]
         else:
             readers.append(_hub_reader(each, corpus, tokens))
@@ -319,10 +319,11 @@ def _corpus(corpus: Corpus | str | Path | None) -> Corpus | None:
     return None if corpus is None else corpus_of(corpus)
 
 
-def _checkpoints(path: Path) -> list[Path]:
+def checkpoints_of(source: str | Path) -> list[Path]:
     """The files of a checkpoint, or of a folder that holds nothing but checkpoints; none where it
-    is something else.
+    is something else: a model of Hugging Face.
     """
+    path = Path(source)
     try:
         if path.is_dir() and not (path / "config.json").exists():
             return sorted(path.glob("*.safetensors"))

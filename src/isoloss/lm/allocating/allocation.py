@@ -52,7 +52,7 @@ class BitAllocation:
 def allocate_bits(
     measured: Sensitivity, bits: float | None = None, *, bytes: float | None = None
 ) -> BitAllocation:
-    """Choose the format of each unit: the least predicted gap within so many bits a weight.
+    """Choose the format of each unit: the least predicted divergence within so many bits a weight.
 
     The choice is exact for the predicted sum (an integer program, scipy's HiGHS).
 
@@ -67,7 +67,8 @@ def allocate_bits(
     Raises
     ------
     ModelError
-        Neither or both are given, or not even the narrowest formats fit.
+        Neither or both are given, not even the narrowest formats fit, or a model that was measured
+        has no finite loss.
     """
     if (bits is None) == (bytes is None):
         raise ModelError("give either bits a weight or bytes of all units")
@@ -81,6 +82,12 @@ def allocate_bits(
             f"; accepted are at least {taken.min(1).sum() / sizes.sum():.4g}"
         )
     cost = np.array([[measured.cost(u, f) for f in measured.formats] for u in measured.units])
+    if not np.isfinite(cost).all():
+        unit, known = np.argwhere(~np.isfinite(cost))[0]
+        raise ModelError(
+            f"rounded to {measured.formats[known]}, alone in '{list(measured.units)[unit]}' or "
+            "everywhere, the model has no finite loss; measure without that format"
+        )
     found = milp(
         cost.ravel(),
         integrality=np.ones(cost.size, np.int64),

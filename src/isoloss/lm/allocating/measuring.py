@@ -7,9 +7,9 @@ whose unit u has format f_u is predicted to lose
     gap = sum_u K_u(f_u) s(f_u),        s(f) = G(f) / sum_u K_u(f),
 
 so that each format alone gives what was measured, and a mixture the sum of its parts, each scaled
-as its format is when it stands everywhere. The divergence, which is no difference of losses, has a
-smaller error than the gap of one unit; s holds both what errors of units add to one another and
-what of the divergence is loss.
+as its format is when it stands everywhere; s holds both what errors of units add to one another and
+what of the divergence is loss. Choices are made by the divergence, with K(f) in the place of G(f):
+it has a smaller error than a gap, and is never negative, as the gap of a fine format is by chance.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ class Sensitivity:
         return sum(self.alone[unit, known].kl for unit in self.units)
 
     def cost(self, unit: str, known: str) -> float:
-        """The gap that a unit in a format is predicted to add, nats a token."""
-        return self.alone[unit, known].kl * self.scale(known)
+        """The divergence that a unit in a format is predicted to add, nats a token."""
+        total = self._total(known)
+        return self.alone[unit, known].kl * (self.whole[known].kl / total if total else 0.0)
 
     def predicted(self, formats: Mapping[str, str]) -> tuple[float, float]:
         """The gap of a model with a format for each unit, and its standard error, nats a token.

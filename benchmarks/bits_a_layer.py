@@ -1,0 +1,144 @@
+"""Bits a layer: allocations at equal bits that nobody measured, predicted and measured, and what
+the chosen one wins over them.
+
+``python -m benchmarks.bits_a_layer [own|smollm2] [ALLOCATIONS]``; a model of 0.1M that it trains (a
+few minutes), or SmolLM2-135M by block, as `benchmarks.smollm2` reads it (hours of one core).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from benchmarks.smollm2 import read
+from benchmarks.timing import asked, table
+from isoloss.formats import Format
+from isoloss.lm import (
+    BitAllocation,
+    Calibrated,
+    Degradation,
+    Language,
+    Predictions,
+    Recipe,
+    Sensitivity,
+    allocate_bits,
+    degradation,
+    model_of,
+    quantised,
+    sensitivity,
+    train_one,
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model, held-out tokens, tokens to calibrate on, units, and pairs of formats."""
+
+    model: nn.Module
+    tokens: np.ndarray
+    calibration: Tensor | None
+    by: str
+    pairs: Sequence[tuple[str, str]]
+
+
+def main(which: str = "own", allocations: int = 20) -> None:
+    torch.set_num_threads(1)
+    studies = {"own": own, "smollm2": smollm2}
+    if which not in studies:
+        raise SystemExit(f"{which!r} is no model of this study; accepted are {', '.join(studies)}")
+    study, rows, won = studies[which](), [], []
+    before = Predictions.of(study.model, study.tokens)
+    seen = None if study.calibration is None else Calibrated(study.calibration)
+    for pair in study.pairs:
+        measured = sensitivity(study.model, pair, study.tokens, seen, by=study.by)
+
+        def lost(formats: Mapping[str, str]) -> Degradation:
+            post = BitAllocation(formats, 0.0, 0.0, 0.0, 0.0).precision
+            return degradation(before, quantised(study.model, post, seen), study.tokens)
+
+        drawn = list(_drawn(measured, allocations))
+        found = [lost(each) for each in drawn]
+        rows.append(_row(pair, measured, drawn, found))
+        chosen = allocate_bits(measured, _middle(measured))
+        best, mean = lost(chosen.formats), np.mean([each.gap for each in found])
+        won.append([
+            " and ".join(pair), f"{chosen.bits:.3f}", f"{chosen.gap:+.4f} +- {chosen.gap_se:.4f}",
+            f"{best.gap:+.4f} +- {best.gap_se:.4f}", f"{mean:+.4f}",
+        ])  # fmt: skip
+    print(
+        f"### Allocations at equal bits, {len(measured.units)} units of {which} (by {study.by})\n"
+    )
+    head = [
+        "formats", "rank correlation", "median error", "within 20%", "gaps", "rank, scaled gaps",
+        "median error",
+    ]  # fmt: skip
+    print(table(head, rows), "\n")
+    print(table(["formats", "bits", "predicted", "chosen", "drawn, mean"], won), "\n")
+
+
+def own() -> Study:
+    """The decoder of 0.1M on 1M tokens of the synthetic language."""
+    corpus = Language(vocab=64, context=32)
+    recipe = Recipe(validation=256, compiled=False)
+    model = train_one(model_of("0.1M", 64), "1M", corpus=corpus, recipe=recipe).model
+    pairs = (("int2", "int3"), ("int3", "int4"), ("e2m1", "int3"))
+    return Study(model, corpus.validation(256), None, "matrix", pairs)
+
+
+def smollm2() -> Study:
+    """SmolLM2-135M, its text cut short."""
+    given = read()
+    (seen,) = given.drawn(1)
+    pairs = (
+        ("uint3/64+clip@gptq", "uint4/64+clip@gptq"),
+        ("uint2/64+clip@gptq", "uint3/64+clip@gptq"),
+    )
+    return Study(given.model, given.tokens[:16], seen.tokens, "block", pairs)
+
+
+def _drawn(measured: Sensitivity, count: int) -> list[dict[str, str]]:
+    """Units halved at random between two formats, so that their bits are about equal."""
+    draw, half = np.random.default_rng(0), len(measured.units) // 2
+    both = [measured.formats[0]] * half
+    both += [measured.formats[1]] * (len(measured.units) - half)
+    return [
+        dict(zip(measured.units, map(str, draw.permutation(both)), strict=True))
+        for _ in range(count)
+    ]
+
+
+def _middle(measured: Sensitivity) -> float:
+    return float(np.mean([Format.parse(known).storage_bits for known in measured.formats]))
+
+
+def _row(
+    pair: tuple[str, str],
+    measured: Sensitivity,
+    drawn: Sequence[Mapping[str, str]],
+    found: Sequence[Degradation],
+) -> list[str]:
+    gaps = np.array([each.gap for each in found])
+    ours = np.array([measured.predicted(each)[0] for each in drawn])
+    scale = {
+        f: measured.whole[f].gap / sum(measured.alone[u, f].gap for u in measured.units)
+        for f in measured.formats
+    }
+    plain = np.array(
+        [sum(measured.alone[u, f].gap * scale[f] for u, f in each.items()) for each in drawn]
+    )
+    errors = np.abs(ours / gaps - 1)
+    return [
+        " and ".join(pair), f"{spearmanr(ours, gaps)[0]:.2f}", f"{np.median(errors):.1%}",
+        f"{np.mean(errors <= 0.2):.0%}", f"{gaps.min():.4f} to {gaps.max():.4f}",
+        f"{spearmanr(plain, gaps)[0]:.2f}", f"{np.median(np.abs(plain / gaps - 1)):.1%}",
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*asked(__doc__, sys.argv[1:], str, int))
