@@ -302,3 +302,11 @@ def test_tokens_that_cannot_be_are_refused_before_a_model_is_read(
         quantise("owner/name", "w4", corpus="texts", trained_on=trained_on)
     with pytest.raises(ModelError, match="or several different ones"):
         quantise(["models", "models/"], "w4")
+
+
+def test_a_model_of_ours_is_not_told_what_it_was_trained_on(trained: Trained, folder: Path) -> None:
+    for model in (trained, folder, folder / "a.safetensors"):
+        with pytest.raises(
+            ModelError, match="trained_on is '2T', and a model that isoloss trained"
+        ):
+            quantise(model, "w4", trained_on="2T")

@@ -224,8 +224,8 @@ def _check_blocks(precision: Precision, serve: Mapping[str, Format], layers: int
         if part != "w" or (layers is not None and name not in names):
             count = "" if layers is None else f"{layers} "
             raise ModelError(
-                f"the model has no '{scope}' ('{precision}'); of its {count}layers it has weights "
-                "alone, as w.layers.0, w.layers.0.qkv, w.first2 and w.last2"
+                f"the model has no '{scope}' ('{precision}'); accepted are weights of its {count}"
+                "layers, as w.layers.0, w.layers.0.qkv, w.first2 and w.last2"
             )
 
 

@@ -232,6 +232,14 @@ def _readers(
         )
     readers: list[Callable[[], _Given]] = []
     for each, tokens in zip(listed, _trained_on(trained_on, listed), strict=True):
+        ours = isinstance(each, Trained | Checkpoint) or (
+            isinstance(each, str | Path) and bool(checkpoints_of(each))
+        )
+        if ours and tokens is not None:
+            raise ModelError(
+                f"trained_on is {tokens!r}, and a model that isoloss trained knows its tokens; "
+                "leave it out, or give None in its place"
+            )
         if isinstance(each, Trained):
             job = each.job
             given = _Given(each.model, each.run, _corpus(corpus) or job.corpus, job.recipe)
