@@ -208,7 +208,7 @@ class Listed(nn.Module):
 
 
 def test_units_are_those_of_one_list_of_blocks() -> None:
-    assert units_of(Listed("h"), "block") == {"layers.0": 64, "layers.1": 64}
+    assert units_of(Listed("h"), "block") == ("h", {"layers.0": 64, "layers.1": 64})
     with pytest.raises(ModelError, match=r"has 2 lists of blocks \(h, tower\); accepted is one"):
         units_of(Listed("h", "tower"), "block")
     with pytest.raises(ModelError, match="has no matrix to quantise besides its head"):
@@ -254,6 +254,17 @@ def test_a_recipe_of_llm_compressor_targets_each_module_once() -> None:
             llmcompressor_recipe(allocation(layers_0=known))
     with pytest.raises(ModelError, match="several methods"):
         llmcompressor_recipe(allocation(layers_0="int4", layers_1="int4@gptq"))
+
+
+def test_a_recipe_names_blocks_as_the_model_does() -> None:
+    model, tokens = Listed("h"), np.arange(18).reshape(2, 9)
+    chosen = allocate_bits(sensitivity(model, ["int3", "int4"], tokens), 3.5)
+    found: Any = json.loads(llmcompressor_recipe(chosen))["quant_stage"]["quant_modifiers"]
+    groups = found["QuantizationModifier"]["config_groups"].values()
+    assert sorted(t for group in groups for t in group["targets"]) == [
+        r"re:(.*\.)?h\.0\..*",
+        r"re:(.*\.)?h\.1\..*",
+    ]
 
 
 def test_arguments_of_llama_cpp_name_its_tensors() -> None:

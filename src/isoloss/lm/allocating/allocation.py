@@ -27,6 +27,8 @@ class BitAllocation:
         Of the weights of all units.
     gap, gap_se
         The predicted gap and its standard error, nats a token.
+    blocks
+        Where the model has its list of blocks, which recipes of other tools name.
     """
 
     formats: Mapping[str, str]
@@ -34,6 +36,7 @@ class BitAllocation:
     bytes: float
     gap: float
     gap_se: float
+    blocks: str = "model.layers"
 
     @property
     def precision(self) -> Precision:
@@ -112,6 +115,5 @@ def of_formats(measured: Sensitivity, formats: Mapping[str, str]) -> BitAllocati
     total = sum(
         size * Format.parse(formats[unit]).storage_bits for unit, size in measured.units.items()
     )
-    return BitAllocation(
-        dict(formats), total / sum(measured.units.values()), total / 8.0, gap, error
-    )
+    count = sum(measured.units.values())
+    return BitAllocation(dict(formats), total / count, total / 8.0, gap, error, measured.blocks)

@@ -48,12 +48,15 @@ class Sensitivity:
         For each unit and format the loss of the model that is rounded there alone.
     whole
         For each format the loss of the model of which all units are rounded.
+    blocks
+        Where the model has its list of blocks, "transformer.h".
     """
 
     units: Mapping[str, int]
     formats: tuple[str, ...]
     alone: Mapping[tuple[str, str], Degradation]
     whole: Mapping[str, Degradation]
+    blocks: str = "model.layers"
 
     def scale(self, known: str) -> float:
         """s of a format: the gap of all units over the sum of their divergences alone; 0 where none
@@ -150,7 +153,7 @@ def sensitivity(
     seen = Calibrated(calibration) if isinstance(calibration, Tensor) else calibration
     if seen is None and (blind := calibrated_methods(map(Format.parse, known))):
         raise ModelError(f"@{blind[0].name} looks at inputs; pass calibration tokens")
-    units = units_of(model, by)
+    blocks, units = units_of(model, by)
     before, tick = Predictions.of(model, tokens), callback or (lambda _: None)
 
     def lost(post: str) -> Degradation:
@@ -160,7 +163,7 @@ def sensitivity(
 
     alone = {(unit, each): lost(f"w.{unit}:{each}") for each in known for unit in units}
     whole = {each: lost(spelled(dict.fromkeys(units, each))) for each in known}
-    return Sensitivity(units, known, alone, whole)
+    return Sensitivity(units, known, alone, whole, blocks)
 
 
 def spelled(formats: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from isoloss.formats import Format
 from isoloss.lm.allocating.allocation import BitAllocation
@@ -40,7 +41,7 @@ def llmcompressor_recipe(allocation: BitAllocation) -> str:
             "num_bits": int(known.bits), "type": "int", "symmetric": known.span == "symmetric",
             "strategy": "group" if isinstance(share, int) else "channel",
         } | ({"group_size": share} if isinstance(share, int) else {})  # fmt: skip
-        targets = [_target(unit) for unit in units]
+        targets = [_target(unit, allocation.blocks) for unit in units]
         groups[f"group_{number}"] = {"targets": targets, "weights": weights}
     if len(methods) > 1:
         raise ModelError(f"a recipe has one modifier, and formats name several methods: {methods}")
@@ -77,8 +78,8 @@ def _by_format(allocation: BitAllocation) -> dict[str, list[str]]:
     return found
 
 
-def _target(unit: str) -> str:
+def _target(unit: str, blocks: str) -> str:
     """The modules of a unit: those of its block, or of one name in it."""
     _, block, *matrix = unit.split(".")
-    end = rf"(.*\.)?{matrix[0]}$" if matrix else ".*"
-    return rf"re:(.*\.)?layers\.{block}\.{end}"
+    end = rf"(.*\.)?{re.escape(matrix[0])}$" if matrix else ".*"
+    return rf"re:(.*\.)?{re.escape(blocks)}\.{block}\.{end}"

@@ -15,8 +15,9 @@ from isoloss.lm.shape import ModelError
 BY = ("block", "matrix")
 
 
-def units_of(model: nn.Module, by: str) -> dict[str, int]:
-    """The blocks of a model, or their matrices by name, with how many weights each has.
+def units_of(model: nn.Module, by: str) -> tuple[str, dict[str, int]]:
+    """What a model calls its list of blocks, and these, or their matrices by name, with how many
+    weights each has.
 
     What lies in no block, the head and what chooses experts are no units.
 
@@ -42,7 +43,7 @@ def units_of(model: nn.Module, by: str) -> dict[str, int]:
         block = f"layers.{int(path[len(before)])}"
         unit = block if by == "block" else f"{block}.{own}"
         found[unit] = found.get(unit, 0) + size
-    return found
+    return ".".join(before), found
 
 
 def _matrices(model: nn.Module) -> Iterator[tuple[str, list[str], int]]:
