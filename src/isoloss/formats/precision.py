@@ -290,9 +290,11 @@ def _without_idle_fp(formats: dict[str, Format], trained: Formats) -> dict[str, 
 
 def _lifts_others(scope: str, formats: Formats, trained: Formats) -> bool:
     """Whether 'fp' here may lift scopes that lie beside it: keys and values out of 'k4', operands
-    of a layer."""
+    of a layer, and names that may hold others of the model, as 'w.last1:fp' out of 'w.first4:int2'.
+    """
     part = part_of(scope)
-    beside = {"kv": ("k", "v")}.get(part, (part,) if is_operand(scope) else ())
+    is_named = is_operand(scope) or scope != part
+    beside = {"kv": ("k", "v")}.get(part, (part,) if is_named else ())
     rounded = {
         other for stage in (formats, trained) for other, f in stage.items() if not f.is_exact
     }

@@ -307,6 +307,9 @@ def test_blocks_are_named_whatever_the_family_calls_them() -> None:
             expected = weight if known is None else fake_quantise(weight, f"{known}/row")
             assert after.h[k][name].weight.equal(expected), (k, name)
     assert after.lm_head.weight.equal(model.lm_head.weight)
+    fewer = quantised(model, "w.first3:int2 w.last1:fp")  # the name of fewer blocks is narrower
+    assert fewer.h[2].up.weight.equal(model.h[2].up.weight)
+    assert not fewer.h[1].up.weight.equal(model.h[1].up.weight)
     with pytest.raises(ModelError, match=r"the model has no 'w\.layers\.3'"):
         quantised(model, "w4 w.layers.3:int3")
     with pytest.raises(ModelError, match=r"the model has no 'w\.first4'"):
@@ -368,3 +371,12 @@ def test_what_has_its_inputs_first_of_three_axes_is_refused() -> None:
     found = quantised(model := HeadsBehind(), "w4 w.w:fp")
     assert found.out.weight.equal(fake_quantise(model.out.weight.detach(), "int4/row"))
     assert rounded_share(model, Precision("fp -> w4 w.w:fp")) == pytest.approx(20 / 36)
+
+
+def test_a_name_inside_of_another_is_lifted() -> None:
+    torch.manual_seed(0)
+    model = Chooser()
+    after = quantised(model, "w.h:int4 w.down:fp")
+    for k, block in enumerate(model.h):
+        assert after.h[k]["down"].weight.equal(block["down"].weight)
+        assert not after.h[k]["up"].weight.equal(block["up"].weight)

@@ -111,10 +111,11 @@ def test_a_format_that_changes_nothing_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("bits", [2.0, 2.3, 2.5, 2.9, 3.4, 4.0])
-def test_no_other_choice_within_the_budget_costs_less(bits: float) -> None:
+@pytest.mark.parametrize("size", [1.0, 1e-6, 1e-9])
+def test_no_other_choice_within_the_budget_costs_less(bits: float, size: float) -> None:
     draw = np.random.default_rng(3)
-    kl = {f"layers.{k}": sorted(draw.uniform(0.01, 1.0, 3), reverse=True) for k in range(6)}
-    found = made(kl, [2.0, 0.9, 0.3], ["int2", "int3", "int4"])
+    kl = {f"layers.{k}": list(size * np.sort(draw.uniform(0.01, 1.0, 3))[::-1]) for k in range(6)}
+    found = made(kl, [2.0 * size, 0.9 * size, 0.3 * size], ["int2", "int3", "int4"])
     chosen = allocate_bits(found, bits)
     sizes, widths = list(found.units.values()), {"int2": 2, "int3": 3, "int4": 4}
     best = min(

@@ -30,6 +30,8 @@ def bits(precision: str) -> float:
         ("w4 w.down_proj:int8", 6 * (4 * QKVO + (4 * 2 + 8) * 64 * 100)),
         ("w4 w.first2:int8", (2 * 8 + 4 * 4) * (QKVO + FEED)),
         ("w4 w.last1:bf16", (16 + 5 * 4) * (QKVO + FEED)),
+        ("w.first6:int4 w.last1:bf16", (16 + 5 * 4) * (QKVO + FEED)),
+        ("w.first1:bf16 w.last6:int4", (16 + 5 * 4) * (QKVO + FEED)),
         # Blocks before matrices, and narrow before wide.
         ("w4 w.last1:bf16 w.ffn:int8", 16 * (QKVO + FEED) + 5 * (4 * QKVO + 8 * FEED)),
         ("w4 w.ffn:int8 w.fc2:bf16", 6 * (4 * QKVO + (8 * 2 + 16) * 64 * 100)),

@@ -45,8 +45,9 @@ def names_of(own: str, path: Sequence[str], blocks: Blocks) -> tuple[str, ...]:
     if at is not None:
         block, count = int(path[at]), blocks[tuple(path[:at])]
         in_block = [f"layers.{block}.{name}" for name in dict.fromkeys((own, lowered[-1]))]
-        ends = [f"layers.{block}", *(f"first{k}" for k in range(block + 1, count + 1))]
-        ends += [f"last{k}" for k in range(count - block, count + 1)]
+        ends = [f"layers.{block}"]
+        for k in range(1, count + 1):  # the fewer blocks a name holds, the narrower it is
+            ends += [f"first{k}"] * (block < k) + [f"last{k}"] * (block >= count - k)
     if own in ALONE:
         return (*in_block, own, lowered[-1])
     return (*in_block, *ends, own, *reversed(lowered))

@@ -92,7 +92,8 @@ def allocate_bits(
             "everywhere, the model has no finite loss; measure without that format"
         )
     found = milp(
-        cost.ravel(),
+        cost.ravel() / (cost.max() or 1.0),  # whose tolerances are absolute
+        options={"mip_rel_gap": 0.0},
         integrality=np.ones(cost.size, np.int64),
         bounds=Bounds(0, 1),
         constraints=[

@@ -110,14 +110,15 @@ def own_precisions(
     """
     names = _all_names(precision)
     for name in names:
-        if (found := _BLOCKS.fullmatch(name)) and int(found[2]) > blocks:
+        if _count(name) > blocks:
             raise RunsError(f"{name} are more blocks than the {blocks} of the model")
     left = {name for name in names if name not in ENDS and _BLOCKS.fullmatch(name) is None}
     known: dict[tuple[str, ...], Precision] = {}
     out: dict[Precision, tuple[float, float]] = {}
     for each in matrices:
         # Blocks before matrices; what the precision does not name makes no difference.
-        own = tuple(n for n in names if _holds(n, each.block, blocks))
+        held = (n for n in names if _holds(n, each.block, blocks))
+        own = tuple(sorted(held, key=_count))
         own += tuple(n for n in each.names if n in names)
         left -= set(own)
         if own not in known:
@@ -127,6 +128,12 @@ def own_precisions(
     if left:
         raise RunsError(f"the model has no {', '.join(sorted(left))} to set apart")
     return out
+
+
+def _count(name: str) -> int:
+    """How many blocks a name holds."""
+    found = _BLOCKS.fullmatch(name)
+    return int(found[2]) if found else 0
 
 
 def _holds(name: str, block: int, blocks: int) -> bool:
