@@ -325,3 +325,37 @@ def test_the_decoder_keeps_its_own_door() -> None:
         train_one("4k", "1k")  # type: ignore[arg-type]
     assert train_one(model_of("4k", 32), 64, corpus=CORPUS, recipe=Recipe(
         sequences=4, validation=4, compiled=False)).run.family == "isoloss"  # fmt: skip
+
+
+def _of_width(width: int) -> Any:
+    def build(params: float | None, seed: int, width: int = width) -> nn.Module:
+        return nn.Sequential(nn.Embedding(64, width), nn.Linear(width, 64))
+
+    return build
+
+
+def _set_on_itself(params: float | None, seed: int) -> nn.Module:
+    width = _set_on_itself.width  # type: ignore[attr-defined]
+    return nn.Sequential(nn.Embedding(64, width), nn.Linear(width, 64))
+
+
+class _SetOnTheClass(nn.Sequential):
+    width = 8
+
+    def __init__(self, params: float | None, seed: int) -> None:
+        super().__init__(nn.Embedding(64, self.width), nn.Linear(self.width, 64))
+
+
+def test_values_that_a_source_does_not_show_tell_tasks_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(build: Any) -> dict[str, Any]:
+        return dict(TrainingTask("own", build, CORPUS).code)
+
+    assert told(_of_width(8)) == told(_of_width(8)) != told(_of_width(16))
+    found = []
+    for width in (8, 16):
+        monkeypatch.setattr(_set_on_itself, "width", width, raising=False)
+        monkeypatch.setattr(_SetOnTheClass, "width", width)
+        found.append((told(_set_on_itself), told(_SetOnTheClass)))
+    assert all(one != other for one, other in zip(*found, strict=True))

@@ -18,6 +18,8 @@ from isoloss.lm.shape import ModelError
 _INSTALLED = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+#: What a class has besides values.
+_OF_CLASSES = (FunctionType, staticmethod, classmethod, property)
 _LIBRARIES = ("isoloss", "numpy", "torch", "transformers")
 
 
@@ -61,8 +63,13 @@ def _tell(thing: Any, told: dict[str, str]) -> None:
         closed = set(function.__code__.co_freevars) - {"__class__"}
         if closed:
             raise _Hidden(f"it is closed over '{min(closed)}'")
+        for word, value in _values(function):
+            _tell_value(f"{function.__qualname__} {word}", value, told)
         for word in sorted(_names(function.__code__)):
             _tell_value(word, function.__globals__.get(word, sys.modules.get(word)), told)
+    for word, value in vars(thing).items() if isinstance(thing, type) else ():
+        if not (word.startswith("__") or isinstance(value, _OF_CLASSES)):
+            _tell_value(f"{thing.__qualname__} {word}", value, told)
     for base in thing.__bases__ if isinstance(thing, type) else ():
         _tell_value(base.__name__, base, told)
 
@@ -102,6 +109,13 @@ def _functions(thing: FunctionType | type) -> Iterator[FunctionType]:
         inner = getattr(each, "__func__", getattr(each, "fget", each))
         if isinstance(inner, FunctionType):
             yield inner
+
+
+def _values(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function holds that its source may not show: defaults, and what was set on it."""
+    yield from ((f"default {k}", value) for k, value in enumerate(function.__defaults__ or ()))
+    yield from (function.__kwdefaults__ or {}).items()
+    yield from ((word, value) for word, value in vars(function).items() if word != "__wrapped__")
 
 
 def _names(code: CodeType) -> set[str]:
