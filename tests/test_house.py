@@ -36,10 +36,14 @@ FLOORS = {
     "cli": 8,
 }
 # Heavy or optional libraries, and the only rooms that may name them.
-HOMES = {"torch": {"lm", "formats", "linear"}, "matplotlib": {"plots"}, "numba": {"linear"}}
+HOMES = {
+    "torch": {"lm", "formats", "linear"},
+    "matplotlib": {"plots"},
+    "numba": {"formats", "linear"},
+}
 #: Wings that other rooms enter by a face of their own, since it loads a library that the room
 #: itself does without.
-DOORS = {"formats.torch_twin", "linear.networks"}
+DOORS = {"formats.numba_twin", "formats.torch_twin", "linear.networks"}
 TYPES = [
     "Budget",
     "Claim",

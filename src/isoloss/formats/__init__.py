@@ -19,7 +19,10 @@ from isoloss.formats.number import Format
 from isoloss.formats.parts import OPERANDS, PARTS, outer_scopes, unexecuted
 from isoloss.formats.precision import Precision
 from isoloss.formats.rounding import (
+    Cuts,
+    FixedGrid,
     RoundedTwice,
+    cuts_of,
     fake_quantise,
     fills_up,
     frozen,
@@ -32,11 +35,12 @@ from isoloss.formats.rounding import (
 
 # fmt: off
 __all__ = [
-    "DISTRIBUTIONS", "FORMATS", "GGUF_TYPES", "INT_BITS", "NOISES", "OPERANDS", "PARTS",
-    "Distribution", "ErrorStructure", "Format", "Modifiers", "NoiseLevels", "NoiseModel",
-    "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue", "custom_format",
-    "error_structure", "fake_quantise", "fills_up", "float_format", "frozen", "hadamard",
-    "has_absmax_scale", "int_format", "integer_bits", "noise_format", "noise_model", "outer_scopes",
-    "power_of_two", "relative_error", "round_elements", "rounded", "scales", "unexecuted",
+    "DISTRIBUTIONS", "FORMATS", "GGUF_TYPES", "INT_BITS", "NOISES", "OPERANDS", "PARTS", "Cuts",
+    "Distribution", "ErrorStructure", "FixedGrid", "Format", "Modifiers", "NoiseLevels",
+    "NoiseModel", "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue",
+    "custom_format", "cuts_of", "error_structure", "fake_quantise", "fills_up", "float_format",
+    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "noise_format",
+    "noise_model", "outer_scopes", "power_of_two", "relative_error", "round_elements", "rounded",
+    "scales", "unexecuted",
 ]
 # fmt: on

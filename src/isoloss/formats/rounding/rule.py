@@ -2,8 +2,8 @@
 torch.
 
 This file is the specification, elements.py and scaling.py its two halves. What computes faster
-(torch's compiled twin in torch_twin, numba's in `linear`) is tested equal to it on every code,
-every midpoint and their neighbours.
+(torch's compiled twin in torch_twin, numba's in `linear` and in `lm.after.columns`) is tested equal
+to it on every code, every midpoint and their neighbours.
 
 1. The grid. A format is a set of numbers (`Format.grid`): equal steps for integers, a step for each
    binade for floats, a list for NF4 and grids of a user's own. At a number x the step of a float
@@ -68,7 +68,7 @@ from isoloss.formats.rounding.scale_groups import (
     rotated_size,
     ungrouped,
 )
-from isoloss.formats.rounding.scaling import Scale, scale_of
+from isoloss.formats.rounding.scaling import Scale, rounded_at, scale_of
 
 #: `rounded` or a compiled twin of it: (namespace, x, format, uniform numbers or None, scale or
 #: None) to an array.
@@ -209,35 +209,6 @@ def round_elements(
         return _narrowed(xp, out, x, known, check=saturate and all_finite(xp, wide))
 
 
-def frozen(x: AnyArray, format: Format | str) -> Callable[[AnyArray], AnyArray]:
-    """The rule that rounds other numbers with the scales of x, one for each row along its last
-    axis.
-
-    frozen(x, known)(x) is x rounded a row at a time, whatever granularity the format says; the rule
-    takes arrays that broadcast against those scales, such as one column of x after it changed: so a
-    quantiser can round numbers one by one and keep them on one grid. The method of the format is
-    the caller's own business.
-
-    Raises
-    ------
-    ValueError
-        Rounding is more than a grid and a scale: noise, custom functions, '+had', '~sr', '~dither'.
-    """
-    known = Format.parse(format)
-    if known.is_random or known.function or known.hadamard:
-        raise ValueError(
-            f"'{known}' has no fixed grid; accepted are formats that round to nearest, without +had"
-        )
-    xp = checked(x)
-    y = widened(xp, x.detach() if hasattr(x, "detach") else x)
-    if known.is_exact:
-        return lambda z: xp.asarray(z, copy=True)
-    if not known.is_scaled:
-        return lambda z: to_grid(xp, z, known)
-    scale = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None))
-    return lambda z: _at(xp, z, known, scale, None)
-
-
 def hadamard(x: AnyArray, format: Format | str) -> AnyArray:
     """x rotated along its last axis as '+had' of a format rotates it before rounding; its own
     inverse."""
@@ -265,7 +236,7 @@ def scales(x: AnyArray, format: Format | str) -> AnyArray:
     y, share = widened(xp, x.detach() if hasattr(x, "detach") else x), granularity_of(known)
     y = rotated(xp, y, rotated_size(x.shape, share)) if known.hadamard else y
     y = grouped(xp, y, share)
-    step = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None)).step
+    step = scale_of(xp, y, known, lambda z, tried: rounded_at(xp, z, known, tried, None)).step
     if share == "tensor":
         return step.reshape((1,) * len(x.shape))
     return step if share == "row" else ungrouped(xp, xp.broadcast_to(step, y.shape), x.shape, share)
@@ -287,7 +258,7 @@ def rounded(
     size = rotated_size(x.shape, share) if known.hadamard else 1
     y = rotated(xp, x, size) if known.hadamard else x
     if step is not None:
-        out = _at(xp, y, known, Scale(step, _middle(xp, step, known)), uniform)
+        out = rounded_at(xp, y, known, Scale(step, _middle(xp, step, known)), uniform)
     elif known.function or known.is_scaled:
         y = grouped(xp, y, share)
         out = _in_groups(xp, y, known, None if uniform is None else grouped(xp, uniform, share))
@@ -297,20 +268,12 @@ def rounded(
     return rotated(xp, out, size) if known.hadamard else out
 
 
-def _at(xp: Any, y: AnyArray, known: Format, scale: Scale, uniform: AnyArray | None) -> AnyArray:
-    """y rounded with a scale."""
-    # A zero point is added in units of the step: it is a whole number, and so stays exact.
-    if scale.zero is None:
-        return to_grid(xp, y / scale.step, known, uniform) * scale.step
-    return (to_grid(xp, y / scale.step + scale.zero, known, uniform) - scale.zero) * scale.step
-
-
 def _in_groups(xp: Any, y: AnyArray, known: Format, uniform: AnyArray | None) -> AnyArray:
     if known.function is not None:
         # A copy, since the function of a user may work in place.
         return _as_given(known.function(xp.asarray(y, copy=True)), y, known)
-    scale = scale_of(xp, y, known, lambda z, tried: _at(xp, z, known, tried, None))
-    return _at(xp, y, known, scale, uniform)
+    scale = scale_of(xp, y, known, lambda z, tried: rounded_at(xp, z, known, tried, None))
+    return rounded_at(xp, y, known, scale, uniform)
 
 
 def _middle(xp: Any, step: AnyArray, known: Format) -> AnyArray | None:

@@ -31,17 +31,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from isoloss.formats.named import E4M3
 from isoloss.formats.number import Format
 from isoloss.formats.rounding.arrays import (
     AnyArray,
     divided,
+    dtype_name,
     on_processor,
     power_of_two,
     smallest_normal,
 )
+from isoloss.formats.rounding.cuts import cuts_of
 from isoloss.formats.rounding.elements import to_grid
 
 CLIP_STEPS = range(16, -65, -1)
@@ -50,6 +55,10 @@ CLIP_STEPS = range(16, -65, -1)
 AT_ONCE, AT_ONCE_THERE = 2**17, 2**24
 #: A scale is left out where its error is larger by so much more than rounding can add.
 _MARGIN = 1e-4
+#: Formats of so many numbers are rounded faster by arithmetic than by going through a list.
+_MANY = 40
+#: So many numbers are worth the time that numba takes to load.
+_WORTH = 2**13
 
 
 class Scale(NamedTuple):
@@ -70,6 +79,16 @@ def scale_of(xp: Any, y: AnyArray, known: Format, round_at: RoundAt | None = Non
     """
     ratio = _searched(xp, y, known, round_at) if known.clip and round_at else 1.0
     return _scaled(xp, _ends(xp, y, known), known, ratio)
+
+
+def rounded_at(
+    xp: Any, y: AnyArray, known: Format, scale: Scale, uniform: AnyArray | None
+) -> AnyArray:
+    """y rounded with a scale, which broadcasts against it."""
+    # A zero point is added in units of the step: it is a whole number, and so stays exact.
+    if scale.zero is None:
+        return to_grid(xp, y / scale.step, known, uniform) * scale.step
+    return (to_grid(xp, y / scale.step + scale.zero, known, uniform) - scale.zero) * scale.step
 
 
 class _Ends(NamedTuple):
@@ -96,11 +115,11 @@ def _searched(xp: Any, y: AnyArray, known: Format, round_at: RoundAt) -> AnyArra
     size = y.shape[-1]
     rows = max(1, AT_ONCE // size)
     # The blocks of NV share one number of the tensor.
-    if not on_processor(y) or known.scale == "e4m3" or math.prod(y.shape) <= rows * size:
+    if not on_processor(y) or known.scale == "e4m3":
         return _least(xp, y, known, round_at)
-    flat = y.reshape((-1, size))
+    flat, least = y.reshape((-1, size)), _in_machine_code(known, y) or _least
     parts = [
-        _least(xp, flat[first : first + rows], known, round_at)
+        least(xp, flat[first : first + rows], known, round_at)
         for first in range(0, len(flat), rows)
     ]
     return xp.concat(parts, axis=0).reshape((*y.shape[:-1], 1))
@@ -111,11 +130,7 @@ def _least(xp: Any, y: AnyArray, known: Format, round_at: RoundAt) -> AnyArray:
     tried that is sure to be worse than the best.
     """
     ends = _ends(xp, y, known)
-    # Errors are compared in units of the peak, which floats of any size share.
-    peak = xp.maximum(xp.abs(ends.low), xp.abs(ends.high))
-    peak = xp.clip(peak, smallest_normal(xp, y), None)
-    ratios = [2.0 ** (k / 16) for k in CLIP_STEPS]
-    ratios = xp.asarray(ratios, dtype=y.dtype, device=y.device)
+    peak, ratios = _peak(xp, y, ends), _ratios(xp, y)
     several = max(1, (AT_ONCE if on_processor(y) else AT_ONCE_THERE) // math.prod(y.shape))
     best: AnyArray = None
     least: AnyArray = None
@@ -133,6 +148,41 @@ def _least(xp: Any, y: AnyArray, known: Format, round_at: RoundAt) -> AnyArray:
             if bool(xp.all((beyond / peak) ** known.clip > least * (1 + _MARGIN))):
                 break
     return best
+
+
+def _peak(xp: Any, y: AnyArray, ends: _Ends) -> AnyArray:
+    """The largest magnitude of each scale group, in units of which errors are compared."""
+    peak = xp.maximum(xp.abs(ends.low), xp.abs(ends.high))
+    return xp.clip(peak, smallest_normal(xp, y), None)
+
+
+def _ratios(xp: Any, y: AnyArray) -> AnyArray:
+    return xp.asarray([2.0 ** (k / 16) for k in CLIP_STEPS], dtype=y.dtype, device=y.device)
+
+
+def _in_machine_code(known: Format, y: AnyArray) -> Callable[..., AnyArray] | None:
+    """The same as `_least` for (groups, size); None without numba, for few numbers, and for formats
+    that are no short list of numbers.
+    """
+    if math.prod(y.shape) < _WORTH or (known.levels or _MANY) >= _MANY or not find_spec("numba"):
+        return None
+    from isoloss.formats.numba_twin import least_ratios  # numba takes most of a second
+
+    cuts = cuts_of(known, np.float64 if dtype_name(y) == "float64" else np.float32)
+    if cuts is None:
+        return None
+
+    def least(xp: Any, y: AnyArray, known: Format, _: RoundAt) -> AnyArray:
+        ends, ratios = _ends(xp, y, known), _ratios(xp, y)
+        scale = _scaled(xp, ends, known, ratios)  # (groups, ratios)
+        beyond = _beyond(xp, ends, known, scale)
+        zero = xp.zeros_like(scale.step) if scale.zero is None else scale.zero
+        rows, peak = np.ascontiguousarray(np.asarray(y)), np.asarray(_peak(xp, y, ends))[:, 0]
+        steps, zeros, errors = (np.asarray(x) for x in (scale.step, zero, beyond))
+        found = least_ratios(rows, peak, steps, zeros, errors, known.clip, _MARGIN, *cuts)
+        return ratios[xp.asarray(found)][:, None]
+
+    return least
 
 
 def _beyond(xp: Any, ends: _Ends, known: Format, scale: Scale) -> AnyArray:

@@ -43,22 +43,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from isoloss.formats import Format, frozen, hadamard
+from isoloss.formats import Format, hadamard
+from isoloss.lm.after.columns import Columns, fed_forward
 from isoloss.lm.after.post_method import PostMethod
 from isoloss.lm.after.seen import DAMPING, CalibrationWarning, Moments
 
-#: Columns whose errors are fed forward one by one before the rest takes them together.
-TOGETHER = 128
 #: Damping that is so many times the median of H's diagonal leaves next to no correlations.
 DROWNED = 100.0
-
-Rule = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
@@ -89,7 +85,7 @@ def gptq(
     factor = exact.to(w.dtype)
     # Columns are rows of the transpose: memory that lies together.
     rounded = torch.empty_like(w.T, memory_format=torch.contiguous_format)
-    rounded[order] = _fed_forward(w.T[order], factor, _rules(w, known), order.tolist())
+    rounded[order] = fed_forward(w.T[order], factor, Columns(w, known), order.tolist())
     return rounded.T.contiguous().to(weight.dtype)
 
 
@@ -109,53 +105,6 @@ def _say_drowned(diagonal: Tensor, damping: float) -> None:
             CalibrationWarning,
             stacklevel=2,
         )
-
-
-def _fed_forward(w: Tensor, factor: Tensor, rules: Sequence[Rule], order: list[int]) -> Tensor:
-    """The loop of the essay: w is (inputs, outputs) in their order, and is changed; rules are by
-    input; returns it rounded.
-    """
-    inputs, rounded = len(w), torch.empty_like(w)
-    before, after = w.unsqueeze(2).unbind(), rounded.unsqueeze(2).unbind()
-    diagonal: list[float] = factor.diagonal().tolist()
-    for start in range(0, inputs, TOGETHER):
-        end = min(start + TOGETHER, inputs)
-        errors = torch.empty_like(w[start:end])
-        for i in range(start, end):
-            # The scale of the column was taken before any column was rounded.
-            after[i].copy_(rules[order[i]](before[i]))
-            error = torch.sub(w[i], rounded[i], out=errors[i - start]).div_(diagonal[i])
-            w[i + 1 : end].addr_(factor[i, i + 1 : end], error, alpha=-1)
-        # The columns behind the block take its errors as one product of matrices.
-        w[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
-    return rounded
-
-
-def _rules(w: Tensor, known: Format) -> list[Rule]:
-    """For each input of w (outputs, inputs) what rounds its column (outputs, 1): one rule a group,
-    or one for all.
-    """
-    size = known.group if known.is_scaled else None
-    if size is None:
-        return [
-            _rule(w if known.granularity == "row" else w.reshape(1, -1), known, w.abs().max())
-        ] * w.shape[1]
-    parts: tuple[Tensor, ...] = w.split(size, 1)  # type: ignore[no-untyped-call]
-    by_group = [_rule(part, known, w.abs().max()) for part in parts]
-    return [by_group[i // size] for i in range(w.shape[1])]
-
-
-def _rule(rows: Tensor, known: Format, top: Tensor) -> Rule:
-    """What rounds a column to the scales of these rows (outputs, group); `top` is the largest of
-    the matrix.
-
-    The scales of NV blocks are numbers of E4M3 times one number of the whole tensor: a row of its
-    largest magnitude goes along.
-    """
-    if known.scale != "e4m3":
-        return frozen(rows.contiguous(), known)
-    whole = frozen(torch.cat([rows, torch.full_like(rows[:1], top.item())]), known)
-    return lambda column: whole(torch.cat([column, column[:1]]))[:-1]
 
 
 def _unrotated(known: Format) -> Format:
