@@ -161,6 +161,14 @@ PRECISIONS = {
     "zhang2026": ["fp", "d:add(0.1)", "d4", "d:vec(0.2)", "d:e4m3"],
     "zhang2026_parts": ["fp", "d4 l:add(0.1) a4", "d:vec(0.2) g:vec(0.1)", "w:e4m3 a:coord(0.3)"],
     "frantar2023": ["fp"],
+    "error": [
+        "fp",
+        "bf16",
+        "fp -> w4",
+        "fp -> w3@gptq",
+        "fp -> w:e2m1/32 a8 kv4",
+        "bf16 -> a:e4m3",
+    ],
 }
 FREE_LEVELS = ("quest2025", "frantar2025", "chen2025_shared", "thomassen2026")
 

@@ -39,9 +39,9 @@ from isoloss.fits.evidence import (
 )
 from isoloss.fits.identify import Identified, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
-from isoloss.fits.paired_gaps import gaps_of
+from isoloss.fits.paired_gaps import Target, check_target, gaps_of, laws_of, runs_of
 from isoloss.fits.result import Fit
-from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
+from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import SQUARES, STUDENT, Objective, Optimum, optimise
 from isoloss.fits.solving import Solved, solved_on, with_bases
@@ -55,6 +55,7 @@ def fit(
     law: LawLike,
     runs: Runs | Any,
     *,
+    target: Target = "loss",
     objective: str | Objective = "student",
     holdout: HoldOut | None = None,
     per: str | None = None,
@@ -74,6 +75,10 @@ def fit(
         The name of a published law, a law, or a fit, whose law is fitted again.
     runs
         Runs, a list of Run, a data frame, a path, or the name of a public table.
+    target
+        "loss", or "gap": loss less that of the paired run at the reference, as a mean over the
+        seeds of a cell (`mean_gaps`), so that what both share cancels; the law is then that of
+        gaps (`isoloss.laws.gap_law`).
     objective
         "student" (log loss, four degrees of freedom, its scale found from the residuals), "huber"
         (1e-3 on log loss, summed), "squares" (log loss), "plain" (squares of the loss), or an
@@ -120,13 +125,14 @@ def fit(
     section 3.3, for "huber"; Besiroglu et al. 2024 for bootstrap replicates.
     """
     chosen = law_to_fit(law)
+    (chosen,) = laws_of([chosen], check_target(target))
     held = check_fixed(fixed, chosen)
     if holdout is not None:
         check_rule(holdout)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
     chosen = chosen.fix(**held) if held else chosen
     check_inside_bounds(chosen)
-    return fit_checked(chosen, as_runs(runs), holdout, asked)
+    return fit_checked(chosen, runs_of([chosen], runs, target), holdout, asked)
 
 
 def fit_checked(

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
 from isoloss.fits.arguments import FitError, Of, check_level, check_of, shown
 from isoloss.fits.compare_laws import Comparison
-from isoloss.fits.doubt import Prediction, in_parts, points, prediction_of_law
+from isoloss.fits.doubt import (
+    Prediction,
+    in_parts,
+    loss_draws,
+    points,
+    prediction_of_law,
+    summarise,
+    where_told,
+)
+from isoloss.fits.identify import widened
 from isoloss.fits.law_arguments import LawLike
 from isoloss.fits.result import Fit
+from isoloss.fits.solve import Coordinates
 from isoloss.formats import Precision
-from isoloss.laws import Law, as_law
+from isoloss.laws import GapOf, Inputs, Law, as_law, gap_law, is_gap_law
 
 
 def predict(
@@ -21,6 +32,7 @@ def predict(
     tokens: ArrayLike,
     precision: str | Precision | Sequence[str | Precision] = "fp",
     *,
+    gap: bool = False,
     level: float | None = None,
     of: Of = "run",
     group: str | None = None,
@@ -37,6 +49,10 @@ def predict(
         Counts, or texts such as "1.3B"; they broadcast, with precision too.
     precision
         One spelling, or one for each point.
+    gap
+        The loss less that of the same model without rounding; a law of gaps gives nothing else.
+        The interval of a fit of losses is then that of the law's mean, since what two losses share
+        cancels.
     level
         Coverage of the interval, 0.9 = 90%; by default that of the fit or comparison.
     of
@@ -68,7 +84,45 @@ def predict(
     check_of(of)
     level = None if level is None else check_level(level)
     x = points(params, tokens, precision, group, sparsity, unique_tokens)
-    if isinstance(law, Fit | Comparison):
-        return law.predict_inputs(x, level, of)
-    known, wanted = as_law(law), 0.9 if level is None else level
-    return in_parts(x, lambda some: prediction_of_law(known, some, wanted))
+    known = law if isinstance(law, Fit | Comparison) else as_law(law)
+    _check_gap(known, gap)
+    if isinstance(known, Fit) and gap and not is_gap_law(known.law):
+        return in_parts(x, lambda some: _gap_of(known, some, level))
+    if isinstance(known, Fit | Comparison):
+        return known.predict_inputs(x, level, of)
+    asked, wanted = gap_law(known) if gap else known, 0.9 if level is None else level
+    return in_parts(x, lambda some: prediction_of_law(asked, some, wanted))
+
+
+def _check_gap(known: Fit | Comparison | Law, gap: bool) -> None:
+    """FitError where losses are asked of what gives gaps, or gaps of a comparison of losses."""
+    if gap not in (True, False):
+        raise FitError(f"gap is {shown(gap)}; it is True or False")
+    laws = [e.fit.law for e in known.entries] if isinstance(known, Comparison) else [law_of(known)]
+    gives = [is_gap_law(law) for law in laws]
+    if not gap and any(gives):
+        raise FitError(f"law {laws[0].name!r} gives gaps and not losses; ask with gap=True (--gap)")
+    if gap and isinstance(known, Comparison) and not all(gives):
+        raise FitError(
+            "gaps are told by a comparison of gaps, compare(..., target='gap'), by a fit or by a "
+            "law; this one compares losses"
+        )
+
+
+def law_of(known: Fit | Law) -> Law:
+    """The law of a fit, or the law itself."""
+    return known.law if isinstance(known, Fit) else known
+
+
+def _gap_of(fit: Fit, x: Inputs, level: float | None) -> Prediction:
+    """The gaps of a fit of losses: its replicates with and without rounding, row by row."""
+    whole = replace(fit.law, formula=GapOf(fit.law.formula, whole=True), box=None)
+    space, wanted = Coordinates(whole), fit.level if level is None else level
+
+    def told(at: Inputs) -> Prediction:
+        drawn = loss_draws(space, fit.draws, at)
+        made = summarise(at, whole.loss(at), drawn, wanted, "mean", whole)
+        return widened(made, [(1.0, fit.identified, space)], drawn, at)
+
+    found = where_told(x, fit.views_at(x), fit.law, (wanted, "mean"), told)
+    return replace(found, warnings=(*fit.doubts(x), *found.warnings))

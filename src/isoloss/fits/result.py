@@ -42,7 +42,7 @@ from isoloss.fits.evidence import (
     constants_section,
     efficiencies_sections,
     errors_section,
-    exponent_section,
+    exponent_sections,
     gaps_sections,
     held_out_sections,
     lines_of_facts,
@@ -372,7 +372,7 @@ class Fit:
             constants_section(self.law, self.absent, intervals, self.correlations, at_bound),
             errors_section(self.fitted, self.held_out),
             *held_out_sections(self.held_out),
-            exponent_section(self.exponent, self.flop, self.withheld, self._group),
+            *exponent_sections(self.law, self.exponent, self.flop, self.withheld, self._group),
             *sensitivity_sections(
                 self.sensitivity, self.law, str(self.objective), self.exponent[0]
             ),

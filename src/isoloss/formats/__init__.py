@@ -9,6 +9,7 @@ from isoloss.formats.errors import (
     has_absmax_scale,
     integer_bits,
     relative_error,
+    row_error,
 )
 from isoloss.formats.gguf_types import GGUF_TYPES
 from isoloss.formats.modifiers import Modifiers
@@ -41,6 +42,6 @@ __all__ = [
     "custom_format", "cuts_of", "error_structure", "fake_quantise", "fills_up", "float_format",
     "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "noise_format",
     "noise_model", "outer_scopes", "power_of_two", "relative_error", "round_elements", "rounded",
-    "scales", "unexecuted",
+    "row_error", "scales", "unexecuted",
 ]
 # fmt: on

@@ -12,6 +12,7 @@ from isoloss.laws.formula import (
     Link,
     relinked,
 )
+from isoloss.laws.gap_of import GapOf, gap_law, is_gap_law
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law
@@ -30,6 +31,7 @@ from isoloss.laws.sight import Sight, alike, seen_parts, sees_repetition, sights
 from isoloss.laws.terms import (
     Cap,
     Condition,
+    ErrorPenalty,
     FormatLink,
     Gate,
     Penalty,
@@ -50,12 +52,13 @@ from isoloss.laws.terms import (
 
 __all__ = [
     "EVIDENCE", "LAWS", "LENDER", "MOST_EPOCHS", "PIECES", "Addend", "ArgumentMap", "Array", "Box",
-    "Cap", "Composed", "Condition", "Constant", "Constants", "DomainError", "Evidence",
-    "FormatLink", "Formula", "Gate", "Grouped", "Inputs", "Jet", "Law", "Level", "Levels", "Link",
-    "Mask", "Penalty", "Repetition", "Requantised", "Rounded", "SharedScale", "Sight", "Sparse",
-    "Table", "Value", "alike", "alternatives", "amplitude", "as_inputs", "as_law", "best_ratio",
-    "bits_power", "decaying", "exponent", "float_fields", "halving", "kind_of", "law_from_json",
-    "lent_constants", "plain", "power", "preset", "presets", "register", "register_term",
-    "relinked", "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights", "take",
-    "tanh_error", "unseen", "with_repetition",
+    "Cap", "Composed", "Condition", "Constant", "Constants", "DomainError", "ErrorPenalty",
+    "Evidence", "FormatLink", "Formula", "GapOf", "Gate", "Grouped", "Inputs", "Jet", "Law",
+    "Level", "Levels", "Link", "Mask", "Penalty", "Repetition", "Requantised", "Rounded",
+    "SharedScale", "Sight", "Sparse", "Table", "Value", "alike", "alternatives", "amplitude",
+    "as_inputs", "as_law", "best_ratio", "bits_power", "decaying", "exponent", "float_fields",
+    "gap_law", "halving", "is_gap_law", "kind_of", "law_from_json", "lent_constants", "plain",
+    "power", "preset", "presets", "register", "register_term", "relinked", "saturating", "scale",
+    "seen_parts", "sees_repetition", "select", "sights", "take", "tanh_error", "unseen",
+    "with_repetition",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from isoloss.files import Registry
 from isoloss.laws import terms
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Grouped
+from isoloss.laws.gap_of import GapOf
 from isoloss.laws.shipped import shipped
 
 Piece = type[Any] | Callable[..., Any]
@@ -28,7 +29,7 @@ def _load() -> None:
     offered = (getattr(terms, name) for name in terms.__all__)
     types = [each for each in offered if isinstance(each, type) and is_dataclass(each)]
     used = (piece for law in shipped() for piece in _pieces_of(law.formula))
-    for piece in (Constant, Grouped, *types, *used):
+    for piece in (Constant, GapOf, Grouped, *types, *used):
         _add(piece, piece.__module__)
 
 

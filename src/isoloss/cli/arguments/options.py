@@ -253,6 +253,13 @@ class Reading:
     ] = None
 
 
+class TargetName(StrEnum):
+    """What a law is fitted to."""
+
+    loss = "loss"
+    gap = "gap"
+
+
 class ObjectiveName(StrEnum):
     """What a fit minimises."""
 
@@ -283,6 +290,14 @@ class OfName(StrEnum):
 class Fitting:
     """How laws are fitted."""
 
+    target: Annotated[
+        TargetName,
+        typer.Option(
+            "--target",
+            rich_help_panel=FITTING,
+            help="Losses, or gaps of paired runs, in which what they share cancels.",
+        ),
+    ] = TargetName.loss
     objective: Annotated[
         ObjectiveName,
         typer.Option(

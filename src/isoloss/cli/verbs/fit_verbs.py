@@ -93,6 +93,7 @@ def fit(
         found = il.fit(
             chosen,
             runs,
+            target=fitting.target.value,
             objective=fitting.objective.value,
             holdout=holdout,
             per=fitting.per,
@@ -155,6 +156,7 @@ def compare(
             chosen,
             runs,
             holdouts=holdout or None,
+            target=fitting.target.value,
             objective=fitting.objective.value,
             per=fitting.per,
             draws=draws,

@@ -76,6 +76,14 @@ def predict(
             "--group", metavar="NAME", help="Whose base, where a fit was made with --per."
         ),
     ] = None,
+    gap: Annotated[
+        bool,
+        typer.Option(
+            "--gap",
+            help="The loss less that of the same model without rounding; laws of gaps give nothing "
+            "else.",
+        ),
+    ] = False,
     of: Annotated[
         OfName,
         typer.Option(
@@ -109,13 +117,13 @@ def predict(
             listed(precision, "--precision") or ["fp"],
         )
     )
-    found = _predicted(known, rows, unique, level, of, sparsity, group)
+    found = _predicted(known, rows, unique, level, of, sparsity, group, gap)
     if as_json:
         from isoloss.cli.output.results_data import of_prediction
 
         show_json("prediction", {"from": law, **of_prediction(found)})
     else:
-        show(_sections(law, found))
+        show(_sections(law, found, "gap" if gap else "loss"))
 
 
 def _predicted(
@@ -126,6 +134,7 @@ def _predicted(
     of: OfName,
     sparsity: str | None,
     group: str | None,
+    gap: bool,
 ) -> Prediction:
     params, tokens, precision = (list(column) for column in zip(*rows, strict=True))
     if isinstance(known, il.Law):
@@ -137,11 +146,13 @@ def _predicted(
             raise Refused(
                 f"--level {level:g} is for a saved fit or comparison; a law alone has no interval"
             )
-        return il.predict(known, params, tokens, precision, unique_tokens=unique)
-    return known.predict(
+        return il.predict(known, params, tokens, precision, unique_tokens=unique, gap=gap)
+    return il.predict(
+        known,
         params,
         tokens,
         precision,
+        gap=gap,
         level=level,
         of=of.value,
         group=group,
@@ -150,7 +161,7 @@ def _predicted(
     )
 
 
-def _sections(name: str, found: Prediction) -> list[Section]:
+def _sections(name: str, found: Prediction, what: str) -> list[Section]:
     compact = il.runs.compact
     bare = not {None, il.fits.NOT_HELD} & set(found.absent)
     covers = {"run": "a new run", "mean": "the law's mean"}[found.of]
@@ -176,13 +187,16 @@ def _sections(name: str, found: Prediction) -> list[Section]:
             strict=True,
         )
     ]
-    head = ("params", "tokens", "precision", "loss", "low", "high")
+    head = ("params", "tokens", "precision", what, "low", "high")
     warned = (
         [il.fits.Section("Warnings", tuple(str(each) for each in found.warnings))]
         if found.warnings
         else []
     )
-    return [il.fits.Section(f"Loss predicted by {name}", (line,), head, tuple(rows)), *warned]
+    return [
+        il.fits.Section(f"{what.capitalize()} predicted by {name}", (line,), head, tuple(rows)),
+        *warned,
+    ]
 
 
 def _cells(said: tuple[str, str, str], absent: str | None) -> tuple[str, ...]:

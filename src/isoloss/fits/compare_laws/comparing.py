@@ -16,7 +16,8 @@ from isoloss.fits.doubt import Resample
 from isoloss.fits.evidence import HoldOut, Split, check_rule, splits
 from isoloss.fits.fitting import fit_checked
 from isoloss.fits.law_arguments import LawLike, as_laws
-from isoloss.fits.sample import Sample, as_runs, as_sample
+from isoloss.fits.paired_gaps import Target, check_target, laws_of, runs_of
+from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import Objective
 from isoloss.fits.solving import solved_on, with_bases
@@ -31,6 +32,7 @@ def compare(
     laws: LawLike | Sequence[LawLike],
     runs: Runs | Any,
     *,
+    target: Target = "loss",
     holdouts: HoldOut | Sequence[HoldOut] | None = None,
     objective: str | Objective = "student",
     per: str | None = None,
@@ -54,6 +56,8 @@ def compare(
         Laws, names of laws, or fits, whose laws are fitted again; no two of one name.
     runs
         Runs, a list of Run, a data frame, a path, or the name of a public table.
+    target
+        "loss", or "gap", as in ``fit``.
     holdouts
         One rule of `RULES` or several; by default "largest" and "longest", as far as the runs allow
         them.
@@ -78,12 +82,12 @@ def compare(
     Reference: Yao et al. 2018 (stacking of predictive distributions); Burnham and Anderson 2002
     (AICc of data that are not independent).
     """
-    chosen = as_laws(laws)
+    chosen = laws_of(as_laws(laws), check_target(target))
     for law in chosen:
         check_inside_bounds(law)
     rules = _rules(holdouts)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
-    runs = as_runs(runs)
+    runs = runs_of(chosen, runs, target)
     sample = as_sample(runs, per)
     parts = _splits(sample, rules, seed, strict=holdouts is not None)
     groups, refused = forms(chosen, sample, asked)

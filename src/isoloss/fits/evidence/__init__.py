@@ -16,7 +16,7 @@ from isoloss.fits.evidence.report import (
     constants_section,
     efficiencies_sections,
     errors_section,
-    exponent_section,
+    exponent_sections,
     gaps_sections,
     held_out_sections,
     lines_of_facts,
@@ -30,7 +30,7 @@ __all__ = [
     "RULES", "Errors", "Facts", "HeldOut", "HoldOut", "Points", "Rule", "Sensitivity", "Split",
     "check_held", "check_rule", "constants_section", "efficiencies_sections", "errors_of",
     "errors_section",
-    "exponent_section", "gaps_sections", "held_out_sections", "judge", "lines_of_facts",
+    "exponent_sections", "gaps_sections", "held_out_sections", "judge", "lines_of_facts",
     "lines_of_misfit", "not_covered", "rollout", "sensitivity_sections", "split", "splits",
 ]
 # fmt: on

@@ -18,7 +18,7 @@ from isoloss.fits.doubt import (
 from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
 from isoloss.fits.sections import NOT_HELD, Section, number, signed
-from isoloss.laws import Array, Constant, Law
+from isoloss.laws import Array, Constant, Law, is_gap_law
 from isoloss.runs import compact, metric_of
 
 Interval = tuple[float, float]
@@ -146,10 +146,16 @@ def held_out_sections(held: HeldOut | None, most: int = 10) -> list[Section]:
     return [Section(f"Held-out runs ({held.rule})", lines, head, rows)]
 
 
-def exponent_section(
-    found: tuple[float, float, float], flop: float, withheld: str | None, group: str | None
-) -> Section:
-    """The compute-optimal exponent of params, or why it is withheld."""
+def exponent_sections(
+    law: Law,
+    found: tuple[float, float, float],
+    flop: float,
+    withheld: str | None,
+    group: str | None,
+) -> list[Section]:
+    """How params grow with compute; nothing of a law of gaps, which has no best size."""
+    if is_gap_law(law):
+        return []
     value = number(found[0], 3)
     said = interval_in_words(found[1:], lambda end: number(end, 3))
     if withheld is not None:
@@ -165,7 +171,7 @@ def exponent_section(
             f"params grow as compute to the power {value} ({said}) around "
             f"{flop:.2g} FLOPs (6 N D){where}",
         )
-    return Section("Compute-optimal exponent", lines)
+    return [Section("Compute-optimal exponent", lines)]
 
 
 def sensitivity_sections(
@@ -175,7 +181,8 @@ def sensitivity_sections(
     if other is None:
         return []
     rows = [(k.name, number(k.value, 5), number(other.values[k.name], 5)) for k in law.free]
-    rows.append(("exponent of params", number(exponent, 4), number(other.exponent, 4)))
+    if not is_gap_law(law):
+        rows.append(("exponent of params", number(exponent, 4), number(other.exponent, 4)))
     head = ("", objective, other.objective)
     return [Section("What changes with the objective", (), head, tuple(rows))]
 

@@ -17,7 +17,7 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.solve import DIGITS, Coordinates, Optimum, is_base
 from isoloss.fits.unseen_parts import unseen_in_runs, unseen_repeats
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import Inputs, Sight, sights
+from isoloss.laws import Inputs, Sight, is_gap_law, sights
 from isoloss.runs import compact
 
 #: p-value of the lack-of-fit test below which a law is said to miss something.
@@ -209,10 +209,9 @@ def _design(sample: Sample) -> Iterator[ResultWarning]:
 def _base_misfit(
     sample: Sample, optimum: Optimum, fitted: Errors, seen: Sequence[Sight]
 ) -> Iterator[ResultWarning]:
-    base = is_reference(sample)
-    if base.all():
+    base, law = is_reference(sample), optimum.law
+    if base.all() or is_gap_law(law):  # a gap is nothing but the effect
         return
-    law = optimum.law
     effect = np.abs(np.log(law.loss(sample.x) / law.loss(sample.x.at_reference())))
     small = []
     for k, level in enumerate(sample.x.levels.items):

@@ -1,6 +1,7 @@
 """What a precision costs: gaps of paired runs, and how they grow."""
 
 from isoloss.fits.paired_gaps.gap_growth import Growth
+from isoloss.fits.paired_gaps.gap_runs import mean_gaps
 from isoloss.fits.paired_gaps.gap_tables import gap_table
 from isoloss.fits.paired_gaps.gap_values import CellGap, GapTable, PrecisionGap
 from isoloss.fits.paired_gaps.paired import (
@@ -13,10 +14,12 @@ from isoloss.fits.paired_gaps.paired import (
     is_reference,
     reference_mask,
 )
+from isoloss.fits.paired_gaps.targets import Target, check_target, laws_of, runs_of
 
 # fmt: off
 __all__ = [
     "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
-    "gap_table", "gaps", "gaps_of", "is_reference", "reference_mask",
+    "Target", "check_target", "gap_table", "gaps", "gaps_of", "is_reference", "laws_of",
+    "mean_gaps", "reference_mask", "runs_of",
 ]
 # fmt: on

@@ -1,5 +1,6 @@
 """The terms that laws are composed of: links, patterns, penalties, maps, tables of levels."""
 
+from isoloss.laws.terms.error_penalty import ErrorPenalty
 from isoloss.laws.terms.links import (
     FormatLink,
     bits_power,
@@ -17,8 +18,9 @@ from isoloss.laws.terms.tables import Table, alternatives, bound, labelled
 
 # fmt: off
 __all__ = [
-    "Cap", "Condition", "FormatLink", "Gate", "Penalty", "Repetition", "Requantised", "Rounded",
-    "SharedScale", "Sparse", "Table", "alternatives", "best_params", "bits_power", "bound",
-    "decaying", "float_fields", "halving", "labelled", "noise_of", "saturating", "tanh_error",
+    "Cap", "Condition", "ErrorPenalty", "FormatLink", "Gate", "Penalty", "Repetition",
+    "Requantised", "Rounded", "SharedScale", "Sparse", "Table", "alternatives", "best_params",
+    "bits_power", "bound", "decaying", "float_fields", "halving", "labelled", "noise_of",
+    "saturating", "tanh_error",
 ]
 # fmt: on

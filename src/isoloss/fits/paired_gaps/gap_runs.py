@@ -1,0 +1,115 @@
+"""Paired gaps as a table of runs whose losses they are, so that laws are fitted to differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from isoloss.fits.arguments import FitError
+from isoloss.fits.paired_gaps.paired import PAIRED, pairs
+from isoloss.fits.sample import Sample, as_sample
+from isoloss.laws import Array
+from isoloss.runs import Runs
+
+#: A gap of fewer standard errors has no logarithm that says anything.
+TOLD = 2.0
+#: Columns that a gap keeps of its runs.
+KEPT = ("metric", "sparsity", "params_kind", *(name for name in PAIRED if name != "seed"))
+NOT_TOLD = "gap is not told from zero by two standard errors"
+NO_PARTNER = "no partner at the reference that shares all but precision"
+
+
+def mean_gaps(runs: Sample | Runs | Any) -> Runs:
+    """The gaps of a table, one row for each precision in each cell, over its seeds.
+
+    A gap is the loss of a run less that of its partner at the reference: same params, tokens, seed
+    and all else, so that what they share cancels. Its error holds the spread over seeds and the
+    error of each difference: that of paired losses (`gap_se`) where the run was rounded after
+    training in full precision, else of two losses (`loss_se`).
+
+    Parameters
+    ----------
+    runs
+        Runs, what `isoloss.runs.read` takes, or a sample.
+
+    Returns
+    -------
+    Runs
+        With ``loss`` the mean gap and ``loss_se`` its standard error. Gaps that are not told from
+        zero by two errors, or below zero, are excluded with that reason; the group of a row is the
+        cell, whose gaps share the reference.
+
+    Raises
+    ------
+    FitError
+        No run has a partner at the reference.
+    """
+    sample = as_sample(runs)
+    row, reference = pairs(sample)
+    if not len(row):
+        raise FitError(
+            "no run has a partner at full precision or bf16 that shares its params, tokens and all "
+            "else but precision, so there is no gap to fit to"
+        )
+    gap = sample.loss[row] - sample.loss[reference]
+    cell, place = _cells(sample, row)
+    mean, error, count = _means(gap, _errors(sample, row, reference), cell)
+    first = np.unique(cell, return_index=True)[1]
+    frame = sample.runs.frame()[row[first]]
+    told = ~(mean <= TOLD * np.where(np.isfinite(error), error, 0.0))
+    columns = {
+        "params": frame["params"],
+        "tokens": frame["tokens"],
+        "precision": frame["precision"],
+        "loss": mean,
+        "loss_se": pl.Series(error).fill_nan(None),
+        "status": np.where(told, "ok", "excluded"),
+        "reason": [None if ok else NOT_TOLD for ok in told],
+        "group": [place[i] for i in first],
+        "seeds": count,
+        **{name: frame[name] for name in KEPT if name in frame.columns},
+    }
+    return Runs.from_frame(pl.DataFrame(columns), sample.runs.provenance)
+
+
+def _cells(sample: Sample, row: NDArray[np.intp]) -> tuple[NDArray[np.intp], list[str]]:
+    """The cell and precision of each pair as an index, and the name of its cell."""
+    shared = [name for name in PAIRED if name != "seed" and name in sample.runs.columns]
+    columns = [[str(v) for v in sample.runs[name][row]] for name in shared]
+    sizes = [[f"{v:g}" for v in x[row].tolist()] for x in (sample.x.params, sample.x.tokens)]
+    place = [" ".join(each) for each in zip(*sizes, *columns, strict=True)]
+    keys = [f"{where} {k}" for where, k in zip(place, sample.x.level[row].tolist(), strict=True)]
+    return np.unique(keys, return_inverse=True)[1].astype(np.intp), place
+
+
+def _errors(sample: Sample, row: NDArray[np.intp], reference: NDArray[np.intp]) -> Array:
+    """The standard error of each difference; NaN where the table says none."""
+    whole = _trained_whole(sample)[row]
+    own, base = (sample.runs["loss_se"][rows] for rows in (row, reference))
+    known = sample.runs["gap_se"][row] if "gap_se" in sample.runs.columns else np.nan
+    paired = np.where(whole, known, np.nan)
+    return np.asarray(np.where(np.isfinite(paired), paired, np.hypot(own, base)), dtype=float)
+
+
+def _trained_whole(sample: Sample) -> NDArray[np.bool_]:
+    """Which runs were trained without rounding, whatever was rounded afterwards."""
+    wide = [
+        not level.sparsity and all(f.is_wide for f in level.precision.train.values())
+        for level in sample.x.levels.items
+    ]
+    return np.array(wide, dtype=bool)[sample.x.level]
+
+
+def _means(gap: Array, error: Array, cell: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """Mean, standard error and pairs of each cell; the error is the larger of the spread over seeds
+    and of what each difference has.
+    """
+    count = np.bincount(cell).astype(float)
+    mean = np.bincount(cell, gap) / count
+    spread = np.bincount(cell, (gap - mean[cell]) ** 2) / np.maximum(1, count - 1)
+    over_seeds = np.where(count > 1, np.sqrt(spread / count), np.nan)
+    own = np.sqrt(np.bincount(cell, error**2)) / count
+    return mean, np.fmax(over_seeds, own), count

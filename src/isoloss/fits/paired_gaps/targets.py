@@ -1,0 +1,95 @@
+"""What a law is fitted to: losses, or the gaps of paired runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import polars as pl
+
+from isoloss.fits.arguments import FitError, shown
+from isoloss.fits.paired_gaps.gap_runs import mean_gaps
+from isoloss.fits.sample import as_runs
+from isoloss.laws import Inputs, Law, Mask, as_inputs, gap_law, is_gap_law, plain
+from isoloss.runs import Runs
+
+#: Losses of runs, or what they lose beside their partners at the reference.
+Target = Literal["loss", "gap"]
+
+
+def check_target(target: Any) -> Target:
+    """A target; FitError for anything else."""
+    if target not in get_args(Target):
+        raise FitError(f"target is {shown(target)}; it is 'loss' or 'gap'")
+    found: Target = target
+    return found
+
+
+def laws_of(laws: Sequence[Law], target: Target) -> list[Law]:
+    """Laws of a target: for gaps those of the laws' gaps.
+
+    Raises
+    ------
+    FitError
+        Losses are asked for of a law of gaps.
+    """
+    if target == "gap":
+        return [gap_law(law) for law in laws]
+    for law in laws:
+        if is_gap_law(law):
+            raise FitError(
+                f"law {law.name!r} gives gaps and not losses; fit it with target='gap' "
+                "(--target gap)"
+            )
+    return list(laws)
+
+
+def runs_of(laws: Sequence[Law], runs: Runs | Any, target: Target) -> Runs:
+    """Runs of a target: for gaps the mean gap of each cell, where one of the laws has any.
+
+    Raises
+    ------
+    FitError
+        No run has a partner at the reference, or no law has a gap for any.
+    """
+    table = as_runs(runs)
+    return _seen(laws, mean_gaps(table)) if target == "gap" else table
+
+
+def _seen(laws: Sequence[Law], table: Runs) -> Runs:
+    """The table with rows excluded whose precision no law has a gap for, which none could miss."""
+    precisions = list(dict.fromkeys(table["precision"].tolist()))
+    x = as_inputs(1e8, 1e10, precisions)
+    told = np.any([_has_gap(law, x) for law in laws], axis=0)
+    blind = {name for name, seen in zip(precisions, told.tolist(), strict=True) if not seen}
+    names = " or ".join(law.name for law in laws)
+    frame, why = table.frame(), f"{names} has no gap for it"
+    left_out = pl.col("precision").is_in(sorted(blind))
+    frame = frame.with_columns(
+        status=pl.when(left_out).then(pl.lit("excluded")).otherwise(pl.col("status")),
+        reason=pl.when(left_out).then(pl.lit(why)).otherwise(pl.col("reason")),
+    )
+    if len(blind) == len(precisions):
+        raise FitError(
+            f"{names} has no gap for any of the {len(blind)} precisions, as {min(blind)!r}; take a "
+            "law that sees them"
+        )
+    return Runs.from_frame(frame, table.provenance)
+
+
+def _has_gap(law: Law, x: Inputs) -> Mask:
+    """Where a law has a gap that is finite and not zero, with constants that are not known at
+    either end of their usual range or in the middle of it.
+    """
+    bound = law.bind(x.levels)
+    found = np.zeros(len(x), dtype=bool)
+    for share in (0.1, 0.5, 0.9):
+        c = {
+            k.name: k.start[0] + share * (k.start[1] - k.start[0]) if k.value is None else k.value
+            for k in bound.constants
+        }
+        with np.errstate(all="ignore"):
+            gap = plain(bound.formula.loss(c, x))
+        found |= np.isfinite(gap) & (gap != 0)
+    return found

@@ -1,0 +1,51 @@
+"""Laws of the error: what a format costs after training follows from how far it moves numbers.
+
+    gap = c err^p N^-n D^d m,
+
+err the relative error of rounding normal rows as wide as the matrices of a decoder of N params, m
+the factor of a method beside rounding to nearest. A format that nobody has run has an error, so it
+has a price. The exponent p is near 1: the loss is near its minimum in most directions, and the
+quadratic form of its curvature grows with the mean square of what is added.
+"""
+
+from __future__ import annotations
+
+from isoloss.laws.constant import Constant, amplitude, power, scale
+from isoloss.laws.formula import Composed
+from isoloss.laws.law import Law
+from isoloss.laws.terms import ErrorPenalty
+
+ORDER = 175
+
+PARTS = {"w": "weights", "a": "activations", "kv": "keys and values"}
+
+
+def laws() -> tuple[Law, ...]:
+    """The law of the error after training, to be fitted."""
+    penalties = tuple(_penalty(part) for part in PARTS)
+    law = Law(
+        "error",
+        Composed(penalties=penalties),
+        title="A power of the rounding error of normal rows, after training, to be fitted",
+        source="isoloss",
+        notes=(
+            "a format that nobody has run is placed by its error",
+            "activations and keys have heavier tails than the normal rows that they are priced by",
+        ),
+    )
+    return (law.fix(kappa=1.0),)
+
+
+def _penalty(part: str) -> ErrorPenalty:
+    name = PARTS[part]
+    factor = Constant(
+        "m[gptq]", "gap of GPTQ over that of rounding to nearest", 1e-3, 10.0, (0.3, 1.0)
+    )
+    return ErrorPenalty(
+        part,
+        amplitude(f"c_{part}", f"size of what rounding {name} after training costs", "nats"),
+        scale(f"p_{part}", f"power of the error of {name}", 0.05, 5.0, (0.7, 1.3)),
+        power(f"n_{part}", f"how fast the cost of rounding {name} falls with params"),
+        power(f"d_{part}", f"how fast the cost of rounding {name} grows with tokens"),
+        (factor,) if part == "w" else (),
+    )

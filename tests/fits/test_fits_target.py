@@ -1,0 +1,147 @@
+"""Laws fitted to gaps: the table of mean gaps, constants recovered, what is refused."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import isoloss as il
+from isoloss.fits import FitError, compare, fit, predict
+from isoloss.fits.paired_gaps import mean_gaps
+from isoloss.laws import gap_law, preset
+from isoloss.runs import Runs
+
+TRUE = {"c_w": 30.0, "p_w": 1.1, "n_w": 0.4, "d_w": 0.2, "m[gptq]": 0.5}
+TRUE |= {
+    f"{k}_{part}": v for part in ("a", "kv") for k, v in zip("cpnd", (0.1, 1, 0, 0), strict=True)
+}
+LEVELS = ("fp -> w2", "fp -> w3", "fp -> w3/16", "fp -> w4", "fp -> w:e2m1", "fp -> w3@gptq")
+
+
+def table(noise: float = 0.02, seeds: int = 3, known: bool = True) -> Runs:
+    """Runs of a base with noise of .05, which partners share, and gaps with noise of their own."""
+    draw, law, rows = np.random.default_rng(4), gap_law(preset("error")).with_values(TRUE), []
+    for n in (1e6, 1e7, 1e8):
+        for d in (2e8, 2e9, 2e10):
+            for seed in range(seeds):
+                base = 2 + 40 * n**-0.3 + draw.normal() * 0.05
+                rows.append((n, d, "fp", base, seed, None))
+                for level in LEVELS:
+                    gap = law(n, d, level) * np.exp(noise * draw.normal())
+                    rows.append((n, d, level, base + gap, seed, noise * gap if known else None))
+    columns = ("params", "tokens", "precision", "loss", "seed", "gap_se")
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    return Runs.from_frame(frame.with_columns(metric=pl.lit("nats"), source=pl.lit("made")))
+
+
+def test_mean_gaps_are_means_over_seeds_with_their_errors() -> None:
+    runs = table()
+    gaps = mean_gaps(runs)
+    assert len(gaps) == 9 * len(LEVELS)
+    frame = runs.frame().filter((pl.col("params") == 1e6) & (pl.col("tokens") == 2e8))
+    base = frame.filter(pl.col("precision") == "fp").sort("seed")["loss"].to_numpy()
+    own = frame.filter(pl.col("precision") == "fp -> w3").sort("seed")["loss"].to_numpy()
+    one = gaps.frame().filter(
+        (pl.col("params") == 1e6) & (pl.col("tokens") == 2e8) & (pl.col("precision") == "fp -> w3")
+    )
+    apart = own - base
+    assert one["loss"][0] == pytest.approx(apart.mean())
+    paired = 0.02 * np.sqrt(np.sum(apart**2)) / 3
+    spread = apart.std(ddof=1) / np.sqrt(3)
+    assert one["loss_se"][0] == pytest.approx(max(paired, spread), rel=0.1)
+    assert one["seeds"][0] == 3
+    assert len(set(gaps["group"])) == 9
+
+
+def test_gaps_that_are_not_told_from_zero_are_excluded_with_the_reason() -> None:
+    runs = table()
+    frame = runs.frame().with_columns(
+        gap_se=pl.when(pl.col("precision") == "fp -> w4").then(1.0).otherwise(pl.col("gap_se"))
+    )
+    gaps = mean_gaps(Runs.from_frame(frame))
+    assert set(gaps.excluded["precision"]) == {"fp -> w4"}
+    assert "two standard errors" in gaps.excluded["reason"][0]
+    assert len(gaps.usable) == 9 * (len(LEVELS) - 1)
+
+
+def test_a_table_without_partners_is_refused() -> None:
+    runs = table().where(pl.col("precision") != "fp")
+    with pytest.raises(FitError, match="no run has a partner"):
+        fit("error", runs, target="gap", draws=20)
+
+
+def test_constants_of_gaps_are_found_under_the_noise_of_the_base() -> None:
+    found = fit("error", table(), target="gap", draws=60)
+    values = found.law.values
+    for name in ("p_w", "n_w", "d_w", "m[gptq]"):
+        assert values[name] == pytest.approx(TRUE[name], rel=0.1), name
+    assert "c_a" in found.absent
+    assert "Compute-optimal" not in str(found)
+    assert found.law.name == "gap of error"
+
+
+def test_rows_that_no_law_has_a_gap_for_are_excluded_and_said() -> None:
+    frame = table().frame()
+    extra = frame.filter(pl.col("precision") == "fp -> w3").with_columns(precision=pl.lit("w3"))
+    runs = Runs.from_frame(pl.concat([frame, extra]))
+    found = fit("error", runs, target="gap", draws=20)
+    assert "9 excluded: gap of error has no gap for it" in str(found)
+    with pytest.raises(FitError, match="no gap for any"):
+        fit(
+            "error",
+            Runs.from_frame(pl.concat([frame.filter(pl.col("precision") == "fp"), extra])),
+            target="gap",
+            draws=20,
+        )
+
+
+def test_laws_are_compared_on_gaps() -> None:
+    found = compare(["error", "kumar2024"], table(), target="gap", draws=20, holdouts="largest")
+    assert found.entries[0].fit.law.name == "gap of error"
+    said = predict(found, "1e8", "2e10", "fp -> w3", gap=True)
+    law = gap_law(preset("error")).with_values(TRUE)
+    assert said.loss[0] == pytest.approx(law(1e8, 2e10, "fp -> w3"), rel=0.15)
+    with pytest.raises(FitError, match="gaps and not losses"):
+        predict(found, "1e8", "2e10", "fp -> w3")
+
+
+def test_a_format_that_nobody_has_run_is_priced_with_an_interval() -> None:
+    found = fit("error", table(), target="gap", draws=100)
+    law = gap_law(preset("error")).with_values(TRUE)
+    said = predict(found, "1e7", "2e9", ["fp -> w:nf4/64", "fp -> w3/32"], gap=True)
+    for loss, low, high, spelled in zip(
+        said.loss, said.low, said.high, said.precision, strict=True
+    ):
+        true = law(1e7, 2e9, spelled)
+        assert low < true < high
+        assert loss == pytest.approx(true, rel=0.15)
+
+
+def test_gaps_of_a_fit_of_losses_and_of_a_law() -> None:
+    runs = il.read("isoloss2026").where(pl.col("block") == "training", schedule="wsd")
+    found = fit(
+        "kumar2024", runs.where(pl.col("precision").is_in(["fp", "w3", "w4", "w8"])), draws=40
+    )
+    said = predict(found, 82240, 5e6, "w3", gap=True)
+    whole = predict(found, 82240, 5e6, ["w3", "fp"]).loss
+    assert said.loss[0] == pytest.approx(whole[0] - whole[1], rel=1e-9)
+    assert said.low[0] < said.loss[0] < said.high[0]
+    assert (
+        said.high[0] - said.low[0]
+        < 0.5 * np.ptp(predict(found, 82240, 5e6, "w3").high) + said.loss[0]
+    )
+    assert predict("kumar2024", 1e9, 1e11, "w4", gap=True).loss[0] == pytest.approx(
+        preset("kumar2024").gap(1e9, 1e11, "w4")
+    )
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda runs: fit("error", runs, target="gaps"), "'loss' or 'gap'"),
+    (lambda runs: compare(["error"], runs, target=None), "'loss' or 'gap'"),
+    (lambda runs: fit(gap_law(preset("error")), runs), "gaps and not losses"),
+    (lambda runs: predict("kumar2024", 1e9, 1e11, "w4", gap="yes"), "True or False"),
+    (lambda runs: predict(compare(["hoffmann2022"], runs, draws=5), 1e9, 1e11, gap=True),
+     "compares losses"),
+])  # fmt: skip
+def test_what_cannot_be_asked_is_refused_in_a_sentence(call: object, words: str) -> None:
+    with pytest.raises(FitError, match=words):
+        call(table())  # type: ignore[operator]
