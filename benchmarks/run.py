@@ -52,6 +52,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "held_out_real": "Held-out runs of public tables",
         "gap_intervals": "Coverage of the gap table",
         "compare_weights": "Weights of compared laws",
+        "differences": "Laws of differences",
     },
     "plans": {
         "plan_speed": "Speed of a plan",

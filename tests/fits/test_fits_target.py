@@ -7,19 +7,24 @@ import pytest
 import isoloss as il
 from isoloss.fits import FitError, compare, fit, predict
 from isoloss.fits.paired_gaps import mean_gaps
-from isoloss.laws import gap_law, preset
+from isoloss.laws import as_inputs, gap_law, preset
 from isoloss.runs import Runs
 
 TRUE = {"c_w": 30.0, "p_w": 1.1, "n_w": 0.4, "d_w": 0.2, "m[gptq]": 0.5}
 TRUE |= {
     f"{k}_{part}": v for part in ("a", "kv") for k, v in zip("cpnd", (0.1, 1, 0, 0), strict=True)
 }
+BOTH = as_inputs(1, 1, "fp -> w4@gptq").levels
 LEVELS = ("fp -> w2", "fp -> w3", "fp -> w3/16", "fp -> w4", "fp -> w:e2m1", "fp -> w3@gptq")
 
 
 def table(noise: float = 0.02, seeds: int = 3, known: bool = True) -> Runs:
     """Runs of a base with noise of .05, which partners share, and gaps with noise of their own."""
-    draw, law, rows = np.random.default_rng(4), gap_law(preset("error")).with_values(TRUE), []
+    draw, law, rows = (
+        np.random.default_rng(4),
+        gap_law(preset("error").bind(BOTH)).with_values(TRUE),
+        [],
+    )
     for n in (1e6, 1e7, 1e8):
         for d in (2e8, 2e9, 2e10):
             for seed in range(seeds):
@@ -98,7 +103,7 @@ def test_laws_are_compared_on_gaps() -> None:
     found = compare(["error", "kumar2024"], table(), target="gap", draws=20, holdouts="largest")
     assert found.entries[0].fit.law.name == "gap of error"
     said = predict(found, "1e8", "2e10", "fp -> w3", gap=True)
-    law = gap_law(preset("error")).with_values(TRUE)
+    law = gap_law(preset("error").bind(BOTH)).with_values(TRUE)
     assert said.loss[0] == pytest.approx(law(1e8, 2e10, "fp -> w3"), rel=0.15)
     with pytest.raises(FitError, match="gaps and not losses"):
         predict(found, "1e8", "2e10", "fp -> w3")
@@ -106,7 +111,7 @@ def test_laws_are_compared_on_gaps() -> None:
 
 def test_a_format_that_nobody_has_run_is_priced_with_an_interval() -> None:
     found = fit("error", table(), target="gap", draws=100)
-    law = gap_law(preset("error")).with_values(TRUE)
+    law = gap_law(preset("error").bind(BOTH)).with_values(TRUE)
     said = predict(found, "1e7", "2e9", ["fp -> w:nf4/64", "fp -> w3/32"], gap=True)
     for loss, low, high, spelled in zip(
         said.loss, said.low, said.high, said.precision, strict=True

@@ -170,7 +170,7 @@ PRECISIONS = {
         "bf16 -> a:e4m3",
     ],
 }
-FREE_LEVELS = ("quest2025", "frantar2025", "chen2025_shared", "thomassen2026")
+FREE_LEVELS = ("error", "quest2025", "frantar2025", "chen2025_shared", "thomassen2026")
 
 
 def rows(law: Law) -> tuple[Law, Inputs]:

@@ -38,7 +38,16 @@ from isoloss.fits.doubt import (
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
 from isoloss.fits.identify import Along, join_ridges
-from isoloss.fits.paired_gaps import CellGap, Gaps, GapTable, Growth, PrecisionGap, gap_table, gaps
+from isoloss.fits.paired_gaps import (
+    CellGap,
+    Gaps,
+    GapTable,
+    Growth,
+    PrecisionGap,
+    gap_table,
+    gaps,
+    mean_gaps,
+)
 from isoloss.fits.predicting import predict
 from isoloss.fits.profiling import profile, profile_prediction
 from isoloss.fits.result import Fit
@@ -77,8 +86,8 @@ __all__ = [
     "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split",
     "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare",
     "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words",
-    "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words", "most_epochs", "predict",
-    "profile", "profile_prediction", "repetition_warnings", "rollout", "save", "share_in_words",
-    "split", "text", "too_many_epochs", "views", "withholds",
+    "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs",
+    "predict", "profile", "profile_prediction", "repetition_warnings", "rollout", "save",
+    "share_in_words", "split", "text", "too_many_epochs", "views", "withholds",
 ]
 # fmt: on

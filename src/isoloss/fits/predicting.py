@@ -116,7 +116,7 @@ def law_of(known: Fit | Law) -> Law:
 
 def _gap_of(fit: Fit, x: Inputs, level: float | None) -> Prediction:
     """The gaps of a fit of losses: its replicates with and without rounding, row by row."""
-    whole = replace(fit.law, formula=GapOf(fit.law.formula, whole=True), box=None)
+    whole = replace(fit.law, formula=GapOf(fit.law.formula), box=None)
     space, wanted = Coordinates(whole), fit.level if level is None else level
 
     def told(at: Inputs) -> Prediction:

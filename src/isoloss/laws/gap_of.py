@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import BASE, Composed, Constants, Formula, Grouped, Link, relinked
+from isoloss.laws.formula import Composed, Constants, Formula, Grouped, Link, relinked
 from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Value
 from isoloss.laws.law import Law
 
 T = TypeVar("T")
+#: Values of a base that adds nothing.
+NOTHING = {"A": 0.0, "alpha": 0.5, "B": 0.0, "beta": 0.5, "E": 0.0, "kappa": 1.0}
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,18 @@ class GapOf:
     ----------
     inner
         The formula of the loss.
-    whole
-        Whether constants that cancel are kept, so that replicates of a fit of losses serve.
+    gone
+        Its constants that cancel, for all precisions alike; without them those of a fit of losses
+        are kept.
     """
 
     inner: Formula
-    whole: bool = False
+    gone: tuple[str, ...] = ()
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        """Those on which the gap depends: without the base where only penalties tell formats
-        apart, else without E.
-        """
-        gone = {} if self.whole else _cancelled(self.inner)
-        return tuple(k for k in self.inner.constants if k.name not in gone)
+        """Those that do not cancel."""
+        return tuple(k for k in self.inner.constants if k.name not in self.gone)
 
     def with_links(self, change: Callable[[Link], Link]) -> GapOf:
         """The gap of the formula with each link changed."""
@@ -47,12 +47,16 @@ class GapOf:
 
     def loss(self, c: Constants, x: Inputs) -> Value:
         """The gap of every run."""
-        full = {**_cancelled(self.inner), **c}
+        full = self._full(c)
         return self.inner.loss(full, x) - self.inner.loss(full, x.at_reference())
 
     def check(self, c: Constants, x: Inputs) -> None:
         """What the formula raises."""
-        self.inner.check({**_cancelled(self.inner), **c}, x)
+        self.inner.check(self._full(c), x)
+
+    def _full(self, c: Constants) -> Constants:
+        """The constants with those that cancel, at values that add nothing."""
+        return {**{name: NOTHING[name.partition("[")[0]] for name in self.gone}, **c}
 
 
 def gap_law(law: Law) -> Law:
@@ -70,7 +74,7 @@ def gap_law(law: Law) -> Law:
     """
     if isinstance(law.formula, GapOf):
         return law
-    formula = GapOf(law.formula)
+    formula = GapOf(law.formula, _cancelling(law))
     names = {k.name for k in formula.constants}
     ties = {k: to for k, to in law.ties.items() if {k, to} <= names}
     return replace(
@@ -90,21 +94,23 @@ def is_gap_law(law: Law) -> bool:
     return isinstance(law.formula, GapOf)
 
 
-def _cancelled(formula: Formula) -> dict[str, float]:
-    """The constants of a base that do not count for gaps, at values that add nothing."""
-    inner = formula.inner if isinstance(formula, Grouped) else formula
+def _cancelling(law: Law) -> tuple[str, ...]:
+    """The base's constants that cancel in gaps: all where only penalties tell formats apart, else E
+    and, where the terms of the base are added, the one that no precision changes.
+    """
+    grouped = law.formula if isinstance(law.formula, Grouped) else None
+    inner = grouped.inner if grouped else law.formula
     if not isinstance(inner, Composed) or inner.maps:
-        return {}
-    nothing = {"E": 0.0}
+        return ()
+    gone = {"E"}
+    is_added = "kappa" in law.fixed and law.values.get("kappa") == 1.0
     if not (inner.params_factor or inner.tokens_factor):
-        nothing |= {k.name: 0.0 for k in BASE} | {"kappa": 1.0}
-    if not isinstance(formula, Grouped):
-        return nothing
-    return {
-        each: value
-        for name, value in nothing.items()
-        for each in ([f"{name}[{g}]" for g in formula.groups] if name in formula.names else [name])
-    }
+        gone |= set(NOTHING)
+    elif is_added and not inner.tokens_factor:
+        gone |= {"B", "beta"}
+    elif is_added and not inner.params_factor:
+        gone |= {"A", "alpha"}
+    return tuple(k.name for k in law.formula.constants if k.name.partition("[")[0] in gone)
 
 
 def _of(names: set[str], values: Mapping[str, T]) -> dict[str, T]:

@@ -40,6 +40,7 @@ def test_every_table_has_its_rows_and_says_whose_they_are(data_folder, name):
 
 def test_the_registry_lists_every_table_with_its_files():
     counts = {name: len(table.listed()) for name, table in TABLES.items() if not table.bundled}
+    assert counts.pop("gptq_llama2023") == 1  # which no folder has; its parser is tested apart
     assert counts == dict(zip(ROWS, (1, 1, 34, 35, 22, 22), strict=True))
     files = [file for table in TABLES.values() for file in table.listed()]
     assert len({file.sha256 for file in files}) == len(files)

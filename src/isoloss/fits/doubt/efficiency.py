@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.fits.solve import Coordinates, Optimum, feasible_starts, solve
+from isoloss.formats import Precision
 from isoloss.laws import DomainError, Law, as_inputs
 
 #: Floors at which efficiencies are printed, in nats.
@@ -52,6 +53,7 @@ def efficiencies(optimum: Optimum) -> Efficiencies | None:
         for k in law.free
         if "[" in k.name
         and k.name.partition("[")[0] not in ("A", "B", "E", "alpha", "beta", "kappa")
+        and _is_level(k.name)
     ]
     x = optimum.problem.x
     if not names or x.groups or "E" not in {k.name for k in law.constants}:
@@ -78,6 +80,16 @@ def efficiencies(optimum: Optimum) -> Efficiencies | None:
             gaps[name].append(_gap(fitted, name, n, d))
     rows, costs = ({k: tuple(v[::-1]) for k, v in each.items()} for each in (values, gaps))
     return Efficiencies(n, d, FLOORS, tuple(reached[::-1]), rows, costs)
+
+
+def _is_level(name: str) -> bool:
+    """Whether the label of an entry is a precision, and not a method or another word."""
+    label = re.sub(r" \d+:\d+$", "", name[name.index("[") + 1 : -1])
+    try:
+        Precision.parse(label)
+    except ValueError:
+        return bool(re.fullmatch(r"\d+:\d+", label))
+    return True
 
 
 def _gap(law: Law, name: str, params: float, tokens: float) -> float:

@@ -1,10 +1,11 @@
 """The terms that laws are composed of: links, patterns, penalties, maps, tables of levels."""
 
-from isoloss.laws.terms.error_penalty import ErrorPenalty
+from isoloss.laws.terms.error_penalty import ErrorPenalty, MethodFactor
 from isoloss.laws.terms.links import (
     FormatLink,
     bits_power,
     decaying,
+    error_capacity,
     float_fields,
     halving,
     noise_of,
@@ -18,9 +19,9 @@ from isoloss.laws.terms.tables import Table, alternatives, bound, labelled
 
 # fmt: off
 __all__ = [
-    "Cap", "Condition", "ErrorPenalty", "FormatLink", "Gate", "Penalty", "Repetition",
-    "Requantised", "Rounded", "SharedScale", "Sparse", "Table", "alternatives", "best_params",
-    "bits_power", "bound", "decaying", "float_fields", "halving", "labelled", "noise_of",
-    "saturating", "tanh_error",
+    "Cap", "Condition", "ErrorPenalty", "FormatLink", "Gate", "MethodFactor", "Penalty",
+    "Repetition", "Requantised", "Rounded", "SharedScale", "Sparse", "Table", "alternatives",
+    "best_params", "bits_power", "bound", "decaying", "error_capacity", "float_fields", "halving",
+    "labelled", "noise_of", "saturating", "tanh_error",
 ]
 # fmt: on

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isoloss.formats import Format, row_error
 from isoloss.laws.constant import Constant
-from isoloss.laws.formula import Constants, Link
+from isoloss.laws.formula import Constants, Link, product
 from isoloss.laws.inputs import Inputs, Levels, Mask
-from isoloss.laws.jet import Array, Value, select
+from isoloss.laws.jet import Array, Value, plain, select, take
 from isoloss.laws.terms.patterns import WIDE
 
 #: What shares a scale where a format does not say it.
@@ -22,12 +23,71 @@ NEAREST = (None, "rtn")
 WIDTHS = (4, 14)
 
 
-def log_width(params: Array) -> Array:
+def log_width(log_params: Value) -> Value:
     """About how many inputs the matrices of a decoder of so many params have, as log2.
 
     A power of params between decoders of 20k params (width 32) and of 8B (4096): 1B has 2048.
     """
-    return np.asarray(np.clip(0.38 * np.log2(params) - 0.45, *WIDTHS))
+    width = 0.38 / math.log(2) * log_params - 0.45
+    low, high = plain(width) < WIDTHS[0], plain(width) > WIDTHS[1]
+    within = select(~(low | high), width, 0.0)
+    return within + WIDTHS[0] * low + WIDTHS[1] * high
+
+
+@dataclass(frozen=True)
+class MethodFactor:
+    """One constant for every method by which a part is rounded after training, rounding to nearest
+    being one.
+
+    Attributes
+    ----------
+    part
+        The part, as "w".
+    entry
+        The constant of one method, which stands for all.
+    labels
+        The methods that have a constant, in order; `bind` adds those of data.
+    """
+
+    part: str
+    entry: Constant
+    labels: tuple[str, ...] = ()
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """One constant a method, as "m[gptq]"."""
+        return tuple(
+            replace(self.entry, name=f"{self.entry.name}[{label}]",
+                    meaning=f"{self.entry.meaning}, {label}")
+            for label in self.labels
+        )  # fmt: skip
+
+    def bind(self, levels: Levels) -> MethodFactor:
+        """The factors with the methods of the data beside those it has."""
+        new = [name for name in self._methods(levels) if name is not None]
+        return replace(self, labels=tuple(dict.fromkeys((*self.labels, *new))))
+
+    def applies(self, levels: Levels) -> Mask:
+        """Where the part is rounded otherwise than to nearest."""
+        return np.array([name is not None for name in self._methods(levels)], dtype=bool)
+
+    def __call__(self, c: Constants, levels: Levels) -> Value:
+        """The factor at every level; NaN where its method has none."""
+        names = self._methods(levels)
+        total: Value = np.array([0.0 if name in self.labels else math.nan for name in names])
+        for label, constant in zip(self.labels, self.constants, strict=True):
+            own = np.array([name == label for name in names])
+            if own.any():
+                total = total + select(own, c[constant.name], 0.0)
+        return total
+
+    def domain(self, c: Constants) -> str:
+        """The methods that have a factor."""
+        return f"the law has factors of {', '.join(self.labels) or 'no method'} beside rtn"
+
+    def _methods(self, levels: Levels) -> list[str | None]:
+        found = (f.method if f else None for f in levels.formats(self.part, "serve"))
+        return [None if name in NEAREST else name for name in found]
 
 
 @dataclass(frozen=True)
@@ -44,8 +104,7 @@ class ErrorPenalty:
     amplitude, error_power, params_power, tokens_power
         c, p, n and d.
     methods
-        The factor m of each method beside rounding to nearest, named "m[gptq]"; a level of another
-        method has no penalty that is known (NaN).
+        The factor m of each method beside rounding to nearest.
     """
 
     part: str
@@ -53,18 +112,22 @@ class ErrorPenalty:
     error_power: Constant
     params_power: Constant
     tokens_power: Constant
-    methods: tuple[Constant, ...] = ()
+    methods: Link
 
     @property
     def constants(self) -> tuple[Constant, ...]:
         """c, p, n, d and the factors of methods."""
         powers = (self.error_power, self.params_power, self.tokens_power)
-        return (self.amplitude, *powers, *self.methods)
+        return (self.amplitude, *powers, *self.methods.constants)
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """None: its size depends on params too."""
-        return ()
+        """The factor of methods; the error depends on params too."""
+        return (self.methods,)
+
+    def with_links(self, change: Callable[[Link], Link]) -> ErrorPenalty:
+        """The penalty with its factor of methods changed."""
+        return replace(self, methods=change(self.methods))
 
     def applies(self, levels: Levels) -> Mask:
         """Where the part is served below 16 bits."""
@@ -75,54 +138,43 @@ class ErrorPenalty:
         mask = self.applies(x.levels)
         if not mask.any():
             return 0.0
-        log_error = self._log_errors(x, mask)
+        log_error = self._log_error(x, mask)
         power = c[self.error_power.name] * log_error
         power = power - c[self.params_power.name] * x.log_params
         power = power + c[self.tokens_power.name] * x.log_tokens
-        size = c[self.amplitude.name] * np.exp(power) * self._method(c, x)
-        size = size + self._unknown(x.levels)[x.level]
-        return select((mask[x.level]) & (log_error > -math.inf), size, 0.0)
+        size = c[self.amplitude.name] * np.exp(power)
+        size = size * take(product((self.methods,), c, x.levels), x.level)
+        return select(mask[x.level], size + self._unknown(x.levels)[x.level], 0.0)
 
-    def _log_errors(self, x: Inputs, mask: Mask) -> Array:
-        """Logarithm of the error of every run's format at its width; 0 where none applies."""
-        key = ("log errors", self.part, x.level.tobytes(), x.params.tobytes())
-        return x.levels.keep(key, lambda: self._found(x, mask[x.level]))
+    def _log_error(self, x: Inputs, mask: Mask) -> Value:
+        """Logarithm of the error of every run's format in rows of its width, between powers of two
+        on a line; 0 where none applies.
+        """
+        width = log_width(x.log_params)
+        below = np.minimum(np.floor(plain(width)).astype(int), WIDTHS[1] - 1)
+        table = self._table(x.levels, mask, np.unique(below))
+        start, end = table[x.level, below - WIDTHS[0]], table[x.level, below + 1 - WIDTHS[0]]
+        return start + (end - start) * (width - below)
 
-    def _found(self, x: Inputs, acts: Mask) -> Array:
-        width, found = log_width(x.params), np.zeros(len(x))
-        below = np.floor(width).astype(int)
-        formats = x.levels.formats(self.part, "serve")
-        for level, low in {*zip(x.level[acts].tolist(), below[acts].tolist(), strict=True)}:
-            known = formats[level]
-            assert known is not None  # it applies
-            ends = [self._log_error(known, 2**w) for w in (low, min(low + 1, WIDTHS[1]))]
-            rows = (x.level == level) & (below == low)
-            found[rows] = ends[0] + (width[rows] - low) * (ends[1] - ends[0])
-        return found
+    def _table(self, levels: Levels, mask: Mask, below: Array) -> Array:
+        """Logarithms of errors, (levels, widths), found at these widths and the next ones."""
+        count = WIDTHS[1] - WIDTHS[0] + 1
+        table = levels.keep(("log errors", self.part), lambda: np.full((len(mask), count), np.nan))
+        for width in {*below.tolist(), *(below + 1).tolist()}:
+            column = table[:, width - WIDTHS[0]]
+            for k in np.flatnonzero(np.isnan(column)):
+                known = levels.formats(self.part, "serve")[k] if mask[k] else None
+                column[k] = 0.0 if known is None else math.log(self._error(known, 2**width))
+        return table
 
-    def _log_error(self, known: Format, width: int) -> float:
-        shares = known.granularity is None and known.block is None and known.is_scaled
-        if shares:
+    def _error(self, known: Format, width: int) -> float:
+        if known.granularity is None and known.block is None and known.is_scaled:
             own = known.modifiers._replace(granularity=GRANULARITY.get(self.part, "tensor"))
             known = known.modified(own)
-        return math.log(row_error(known, width))
+        return row_error(known, width)
 
     @staticmethod
     def _unknown(levels: Levels) -> Array:
         """NaN where something was trained in few bits: to round it again costs something else."""
         whole = [all(f.is_wide for f in item.precision.train.values()) for item in levels.items]
         return np.where(whole, 0.0, math.nan)
-
-    def _method(self, c: Constants, x: Inputs) -> Value:
-        """The factor of every run's method; NaN where it has none."""
-        formats = x.levels.formats(self.part, "serve")
-        names = [None if known is None else known.method for known in formats]
-        listed = {factor.name: factor for factor in self.methods}
-        plain = [1.0 if name in NEAREST else math.nan for name in names]
-        known = [f"m[{name}]" in listed for name in names]
-        total: Value = np.where(known, 0.0, plain)[x.level]
-        for name in listed:
-            own = np.array([f"m[{each}]" == name for each in names])[x.level]
-            if own.any():
-                total = total + select(own, c[name], 0.0)
-        return total

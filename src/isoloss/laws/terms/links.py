@@ -243,6 +243,28 @@ def tanh_error(part: str, limit: Constant, slope: Constant, power: Constant) -> 
     return FormatLink(part, (limit, slope, power), _tanh, _quarterings, noun="rounding error")
 
 
+def error_capacity(part: str, size: Constant, power: Constant) -> FormatLink:
+    """exp(-c err^p), err the relative error of rounding a normal variable at the best scale.
+
+    What Kumar's exp(-P/gamma) and free factors a level have in common: the share of params that a
+    format leaves falls with how far it moves numbers, so that a format nobody trained in is placed
+    by its error.
+
+    Parameters
+    ----------
+    part
+        The part, as "w".
+    size, power
+        The constants c and p.
+
+    Returns
+    -------
+    FormatLink
+        The factor.
+    """
+    return FormatLink(part, (size, power), _capacity, relative_error, noun="rounding error")
+
+
 def _given(*constants: Constant | None) -> tuple[Constant, ...]:
     return tuple(k for k in constants if k is not None)
 
@@ -273,6 +295,10 @@ def _falling_from_half(number: Value, power: Value) -> Value:
 
 def _tanh(number: Value, limit: Value, slope: Value, power: Value) -> Value:
     return limit * np.tanh(slope * np.exp(power * np.log(number)))
+
+
+def _capacity(error: Value, size: Value, power: Value) -> Value:
+    return np.exp(-size * np.exp(power * np.log(error)))
 
 
 def _exponent_bits(known: Format) -> float:

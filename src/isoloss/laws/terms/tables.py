@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +25,14 @@ from isoloss.laws.inputs import Level, Levels, Mask, Stage
 from isoloss.laws.jet import Array, Jet, Value, select
 
 EXACT = Format.parse("fp")
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A link with constants for what the data has, which are known once it is bound to them."""
+
+    def bind(self, levels: Levels) -> Link:
+        """The link with the constants of these levels beside those it has."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ def alternatives(formula: Formula, levels: Levels) -> tuple[Mapping[str, Mask], 
 
 def bound(formula: Formula, levels: Levels) -> Formula:
     """The formula with every table bound to the levels of the data."""
-    return relinked(formula, lambda link: link.bind(levels) if isinstance(link, Table) else link)
+    return relinked(formula, lambda link: link.bind(levels) if isinstance(link, Bound) else link)
 
 
 def labelled(formula: Formula, labels: Mapping[str, tuple[str, ...]]) -> Formula:

@@ -22,6 +22,7 @@ from isoloss.laws import (
     Value,
     as_inputs,
     as_law,
+    is_gap_law,
     presets,
     relinked,
 )
@@ -167,6 +168,8 @@ class Member:
 def members_of(
     laws: LawsLike,
     group: str | None = None,
+    *,
+    gaps: bool = False,
 ) -> tuple[Member, ...]:
     """The laws that are meant, with weights that add up to one.
 
@@ -178,12 +181,14 @@ def members_of(
         Laws of one base in a list (`is_one_base`) count once together.
     group
         Whose constants, where a law has some for each of several groups.
+    gaps
+        Whether laws of gaps will do, which have no loss of their own.
 
     Raises
     ------
     PlanError
-        It is none of these, a weight is no share, or a law has several groups and `group` names
-        none.
+        It is none of these, a law gives gaps where losses are needed, a weight is no share, or a
+        law has several groups and `group` names none.
     """
     if isinstance(laws, str) and laws == PUBLISHED:
         laws = [law for law in presets() if complete(law) and law.name not in MISREAD]
@@ -197,6 +202,12 @@ def members_of(
         found = _sharing([m for each in laws for m in _members(each, group)])
     else:
         found = _members(laws, group)
+    blind = [m.law.name for m in found if is_gap_law(m.law)]
+    if blind and not gaps:
+        raise PlanError(
+            f"law {blind[0]!r} gives gaps and not losses: it ranks formats to serve in "
+            "(plan --serve), and nothing else is planned with it"
+        )
     total = sum(m.weight for m in found)
     if not found or not total > 0:
         raise PlanError(

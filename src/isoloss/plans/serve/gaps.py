@@ -13,7 +13,7 @@ import numpy as np
 
 from isoloss.fits import Along, Standing, join_ridges
 from isoloss.formats import Precision
-from isoloss.laws import Array, seen_parts
+from isoloss.laws import Array, is_gap_law, seen_parts
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.search import EQUAL, Member, Panel, far, losses_at, shares
@@ -118,7 +118,10 @@ class Gaps:
         """The gaps of a model whose params and tokens the budget holds."""
         counts = shares(panel.members, draws)
         pairs = list(zip(panel.members, counts, strict=True))
-        by_law = tuple(_gaps(m, rows, panel.precisions, budget)[0] for m, rows in pairs)
+        by_law = tuple(
+            _gaps(m, rows, panel.precisions, budget)[0] * _scatter(m, len(rows))
+            for m, rows in pairs
+        )
         ridges = tuple(_ridge(m, panel.precisions, budget, level) for m in panel.members)
         return cls(panel, by_law, ridges)
 
@@ -167,6 +170,19 @@ def _gaps(
     after, _ = losses_at([member], [rows], ways, n, d, budget)
     before, _ = losses_at([member], [rows], [p.trained for p in ways], n, d, budget)
     return after - before, before
+
+
+def _scatter(member: Member, count: int) -> Array:
+    """Factors (count, 1) by which a model's gaps lie off a fitted law of gaps, of mean one, for all
+    ways alike; ones for other laws, whose misfit of losses says nothing of gaps.
+    """
+    if member.fit is None or member.drawn is None or not is_gap_law(member.law):
+        return np.ones((count, 1))
+    points, seed = member.fit.points, member.fit.facts.seed
+    residual = np.log(points.observed / points.predicted)[~points.held_out]
+    left = len(residual) - member.fit.draws.shape[1]
+    grown = np.exp(residual * np.sqrt(len(residual) / max(1, left)))
+    return np.random.default_rng(seed).choice(grown / grown.mean(), (count, 1))
 
 
 def _ridge(

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoloss.fits import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import Array, plain
+from isoloss.laws import Array, is_gap_law, plain
 from isoloss.plans.budget import Budget, BudgetLike, as_budget
 from isoloss.plans.checks import (
     Spellings,
@@ -113,7 +113,7 @@ def rank_serving(
     check_level(level, draws)
     check_switch("extrapolate", extrapolate)
     asked = _spelled(formats, trained)
-    members = _telling(members_of(laws, group))
+    members = _telling(members_of(laws, group, gaps=True))
     metric = metric_of_all(members)
     gaps = Gaps.asked(Panel.of(members, asked), budget, draws, level)
     found = [_served(k, gaps, budget, device, level) for k in range(len(asked))]
@@ -236,7 +236,10 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
     size = float(plain(serving_bytes(n, precision, budget)))
     read = float(plain(decoding_bytes(n, precision, budget)))
     speed, origin = _speed(precision, read, budget, device)
-    critical = [critical_tokens_of(m, n, precision) for m in told.members]
+    # A law of gaps has no loss that more tokens could lower.
+    whole = [m for m in told.members if not is_gap_law(m.law)]
+    critical = [critical_tokens_of(m, n, precision) for m in whole]
+    is_told = bool(critical) and told.is_seen and not told.moved(level)
     unknown = float("nan")
     seeing = told.members if told.is_seen else ()
     return ServingChoice(
@@ -248,7 +251,7 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         size <= device.memory * budget.serving_devices,
         speed,
         origin,
-        (min(critical), max(critical)) if told.is_seen and not told.moved(level) else NO_INTERVAL,
+        (min(critical), max(critical)) if is_told else NO_INTERVAL,
         (),
         told.mean if told.is_floor else unknown,
         max((o for m in told.members if (o := far(m, n, d)) == o), default=1.0),

@@ -16,6 +16,7 @@ from isoloss.runs.provenance import Provenance
 from isoloss.runs.published.fetching import fetch
 from isoloss.runs.published.gadre import parse_gadre
 from isoloss.runs.published.gemstones import parse_gemstones
+from isoloss.runs.published.gptq_llama import parse_gptq_llama
 from isoloss.runs.published.hoffmann import parse_hoffmann
 from isoloss.runs.published.public_table import Parser, PublicTable
 from isoloss.runs.published.quest import parse_quest
@@ -24,6 +25,7 @@ GITHUB = "https://github.com"
 QUEST = ("IST-DASLab/QuEST", "c295afda142c03a89d2af04653881beccf459aa1")
 SCALING = ("mlfoundations/scaling", "a003c4913793ac2ae7ef87b28ecb562955d026d5")
 GEMSTONES = ("mcleish7/gemstone-scaling-laws", "5f420478f6057b0cbb4d13405fb10ca64675bccb")
+GPTQ_LLAMA = ("qwopqwop200/GPTQ-for-LLaMa", "e985b700f19e670bad9b949cd83056889dd31448")
 GADRE_SETS = {"eval_set": "evaluation set whose loss is taken, c4_val unless given"}
 
 
@@ -34,9 +36,10 @@ def _github(
     citation: str,
     parse: Parser,
     options: Mapping[str, str] | None = None,
+    licence: str = "MIT",
 ) -> PublicTable:
     repository, commit = where
-    provenance = Provenance("MIT", citation, f"{GITHUB}/{repository}", commit)
+    provenance = Provenance(licence, citation, f"{GITHUB}/{repository}", commit)
     return PublicTable(name, summary, provenance, parse, repository, options=options)
 
 
@@ -64,6 +67,7 @@ _QUEST = (
     "Panferov et al. 2025, QuEST: Stable training with 1-bit weights and activations, "
     "arXiv 2502.05003"
 )
+_GPTQ_LLAMA = "qwopqwop200 2023, GPTQ-for-LLaMa, after Frantar et al. 2022, GPTQ, arXiv 2210.17323"
 _HOFFMANN = (
     "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, "
     "arXiv 2404.10102"
@@ -102,6 +106,14 @@ TABLES: dict[str, PublicTable] = {
         _gadre("gadre2024_redpajama", "redpajama", 35, "RedPajama"),
         _gemstones("dclm", "DCLM"),
         _gemstones("fineweb_edu", "FineWeb-Edu"),
+        _github(
+            "gptq_llama2023",
+            "LLaMA 7B to 65B after rounding to nearest and GPTQ in 3 and 4 bits, WikiText2",
+            GPTQ_LLAMA,
+            _GPTQ_LLAMA,
+            parse_gptq_llama,
+            licence="Apache-2.0",
+        ),
         bundled_table(
             "isoloss2026",
             "small language models on a synthetic language, trained and then quantised in many "

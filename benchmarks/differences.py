@@ -1,0 +1,202 @@
+"""Laws of differences: what a format costs that was left out, by its error; models left out of
+published gaps; laws compared on gaps.
+
+``python -m benchmarks.differences [formats|trained|models|laws]``; all unless one is named.
+`models` reads gptq_llama2023, which is downloaded unless ISOLOSS_DATA has it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from benchmarks.timing import asked, table
+from isoloss.fits import Fit, Sample, compare, fit
+from isoloss.fits.paired_gaps import mean_gaps
+from isoloss.formats import Precision, relative_error
+from isoloss.laws import Mask
+from isoloss.runs import DownloadError, Runs, compact, read
+
+#: Gaps below this are near the noise of their measurement, in nats.
+LEAST = 0.005
+#: How gaps grow with tokens, of isoloss2026: published models have too few lengths to tell.
+LEVELS = tuple(
+    f"w{w}+had@quest{a}"
+    for w in ("1", "2", "3", "4", "8", ":e2m1")
+    for a in ("", f" a{w}+had@quest")
+)
+BORROWED = ("p_w", "d_w")
+HEAD = [
+    "left out",
+    "cells",
+    "mean gap",
+    "predicted / observed",
+    "10% to 90%",
+    "in the 90% interval",
+]
+
+
+def main(what: str = "all") -> None:
+    """The studies that are asked for."""
+    for study in (formats, trained, models, laws):
+        if what in ("all", study.__name__):
+            study()
+
+
+def formats() -> None:
+    """Each format left out of isoloss2026 once, served after training in full precision."""
+    for part, ways in (("w", r"^fp -> w[^ ]*$"), ("a", r"^fp -> a")):
+        runs = _runs(ways)
+        names = sorted(set(mean_gaps(runs).usable["precision"]))
+        rows = [_left_out(runs, name) for name in names]
+        print(f"### Formats of {part} left out of isoloss2026, after training\n")
+        print(table(HEAD, rows), "\n")
+
+
+def trained() -> None:
+    """Each level of quest2025 left out once, in training: by its error, and by the gap of the level
+    whose error is nearest.
+    """
+    runs = read("quest2025").where(pl.col("sparsity").is_null())
+    gaps = mean_gaps(runs).usable
+    levels = [level for level in LEVELS if level in set(gaps["precision"])]
+    rows = []
+    for level in levels:
+        found = [fit(law, runs, target="gap", holdout=_of_level(level), draws=100)
+                 for law in ("error_trained", "panferov2025")]  # fmt: skip
+        rows.append([level, *_told(found[0]), _ratio(found[1]), *_nearest(gaps, level, levels)])
+    print("### Levels of quest2025 left out, in training\n")
+    print("Predicted by error_trained; beside it panferov2025, and the gap of another level.\n")
+    head = [*HEAD, "panferov2025", "level of nearest error", "its gap / observed"]
+    print(table(head, rows), "\n")
+
+
+def models() -> None:
+    """Each model left out of the published table; its tokens and errors weigh as in isoloss2026."""
+    runs = _runs(r"^fp -> w[^ ]*$", methods=True)
+    own = fit("error", runs, target="gap", draws=200).law.values
+    held = {name: own[name] for name in BORROWED}
+    try:
+        published = read("gptq_llama2023")
+    except DownloadError as error:
+        print(f"gptq_llama2023 is left out: {error}")
+        return
+    rows: list[list[str]] = []
+    logs: list[float] = []
+    inside: list[bool] = []
+    gaps = mean_gaps(published).frame().sort("params")
+    for group, params in gaps.select("group", "params").unique(maintain_order=True).rows():
+        found = fit(
+            "error", published, target="gap", fixed=held, holdout=_of_group(group), draws=200
+        )
+        rows.append([f"{compact(params)} params", *_told(found)])
+        assert found.held_out is not None
+        logs += np.log(found.held_out.prediction.loss / found.held_out.observed).tolist()
+        inside += found.held_out.prediction.covers(found.held_out.observed).tolist()
+    print("### Models left out of gptq_llama2023\n")
+    borrowed = ", ".join(f"{name} = {value:.3g}" for name, value in held.items())
+    print(f"{borrowed} of isoloss2026.\n")
+    print(table(HEAD, rows), "\n")
+    share, count = float(np.mean(inside)), len(inside)
+    print(
+        f"All: {100 * share:.0f}% +- {100 * np.sqrt(share * (1 - share) / count):.0f}% of {count} "
+        f"gaps in their intervals; off by a factor of {np.exp(np.median(np.abs(logs))):.2f} "
+        "(median).\n"
+    )
+
+
+def laws() -> None:
+    """Laws on gaps and on losses of the training runs of two tables."""
+    weights = pl.col("precision").str.contains(r"^(fp|w[^ ]*)$")
+    for name, chosen, which in (
+        ("isoloss2026", ("kumar2024", "frantar2025", "panferov2025", "error_trained"), weights),
+        ("quest2025", ("kumar2024", "frantar2025", "panferov2025", "error_trained"),
+         pl.col("sparsity").is_null()),
+    ):  # fmt: skip
+        print(f"### Laws fitted to gaps of {name}, in training\n")
+        found = compare(chosen, read(name).where(which), target="gap", draws=20)
+        rows = [
+            [
+                e.fit.law.name,
+                f"{e.held_out_rmse:.3f}",
+                f"{e.weight:.2f}",
+                f"{e.fit.fitted.log_rmse:.3f}",
+            ]
+            for e in found.entries
+        ]
+        print(table(["law", "held-out rmse of log gaps", "weight", "fitted rmse"], rows), "\n")
+        for law, why in found.refused.items():
+            print(f"{law}: {why}")
+
+
+def _runs(ways: str, methods: bool = False) -> Runs:
+    """Runs of isoloss2026 that were trained in full precision, as trained and served in some ways;
+    `methods`: whether by others than rounding to nearest too.
+    """
+    spelled = pl.col("precision")
+    chosen = spelled.str.contains(ways)
+    return read("isoloss2026").where(
+        (spelled == "fp") | (chosen if methods else chosen & ~spelled.str.contains("@"))
+    )
+
+
+def _left_out(runs: Runs, name: str) -> list[str]:
+    return [name, *_told(fit("error", runs, target="gap", holdout=_of_level(name), draws=200))]
+
+
+def _of_level(name: str) -> Callable[[Sample], Mask]:
+    def held(sample: Sample) -> Mask:
+        named = [str(level) == name for level in sample.x.levels.items]
+        return np.array(named)[sample.x.level]
+
+    return held
+
+
+def _nearest(gaps: Runs, level: str, levels: Sequence[str]) -> tuple[str, str]:
+    """The other level whose weights' error is nearest, and its gaps over those of the level."""
+    alike = [each for each in levels if each != level and (" a" in each) == (" a" in level)]
+    other = min(alike, key=lambda each: abs(math.log(_error(each) / _error(level))))
+    frame = gaps.frame()
+    one, two = (frame.filter(pl.col("precision") == each) for each in (level, other))
+    both = one.join(two, on=("params", "tokens"), suffix="_other")
+    return other, f"{np.median((both['loss_other'] / both['loss']).to_numpy()):.2f}"
+
+
+def _error(level: str) -> float:
+    known = Precision.parse(level).format("w")
+    assert known is not None
+    return relative_error(known)
+
+
+def _ratio(found: Fit) -> str:
+    held = found.held_out
+    assert held is not None
+    return f"{np.median(held.prediction.loss / held.observed):.2f}"
+
+
+def _of_group(group: str) -> Callable[[Sample], Mask]:
+    def held(sample: Sample) -> Mask:
+        return np.array([str(each) == group for each in sample.runs["group"]])
+
+    return held
+
+
+def _told(found: Fit) -> Iterator[str]:
+    """How the held-out gaps were met."""
+    held = found.held_out
+    assert held is not None
+    ratio = held.prediction.loss / held.observed
+    yield f"{len(ratio)}"
+    mean = float(np.mean(held.observed))
+    yield f"{mean:.5f}" + ("" if mean > LEAST else " (noise)")
+    yield f"{np.median(ratio):.2f}"
+    yield f"{np.quantile(ratio, 0.1):.2f} to {np.quantile(ratio, 0.9):.2f}"
+    yield f"{100 * float(held.prediction.covers(held.observed).mean()):.0f}%"
+
+
+if __name__ == "__main__":
+    main(*asked(__doc__, sys.argv[1:], str))

@@ -1,0 +1,52 @@
+"""Serving ranked by a law of gaps that was fitted to measured ones; nothing else is planned with
+it.
+"""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from isoloss.fits import Fit, fit, predict
+from isoloss.plans import PlanError, plan, rank_serving
+from isoloss.runs import Runs
+
+BUDGET = {"params": 1e10, "tokens": 1e12}
+
+
+@pytest.fixture(scope="module")
+def measured() -> Fit:
+    draw, rows = np.random.default_rng(2), []
+    for n in (3e9, 7e9, 13e9, 3e10, 7e10):
+        off = math.exp(0.2 * draw.normal())  # a model's own, as published ones have it
+        rows.append((n, 1e12, "bf16", 2.0))
+        for served, gap in (("uint4/row", 0.1), ("uint4/128", 0.06), ("uint3/128", 0.3)):
+            own = off * gap * math.exp(0.05 * draw.normal())
+            rows.append((n, 1e12, f"bf16 -> w:{served}", 2.0 + own))
+            rows.append((n, 1e12, f"bf16 -> w:{served}@gptq", 2.0 + own / 2))
+    frame = pl.DataFrame(rows, schema=("params", "tokens", "precision", "loss"), orient="row")
+    runs = Runs.from_frame(frame.with_columns(source=pl.lit("made")))
+    return fit("error", runs, target="gap", fixed={"d_w": 0.24}, draws=200)
+
+
+def test_gaps_are_those_that_the_law_predicts_with_the_scatter_of_models(measured: Fit) -> None:
+    ways = ["w:uint4/128@gptq", "w:uint4/row", "w:nf4/64", "w:uint4/64@awq"]
+    found = rank_serving(measured, BUDGET, "h100", ways, trained="bf16", extrapolate=True)
+    by = {c.precision: c for c in found.choices}
+    said = predict(measured, 1e10, 1e12, [f"bf16 -> {way}" for way in ways[:3]], gap=True)
+    for loss, low, high, spelled in zip(
+        said.loss, said.low, said.high, said.precision, strict=True
+    ):
+        choice = by[spelled]
+        assert choice.gap == pytest.approx(loss, rel=0.1)
+        # A model lies off the law, which an interval of its mean would not hold.
+        ratio = math.log(choice.gap_interval[1] / choice.gap_interval[0]) / math.log(high / low)
+        assert 0.5 < ratio < 1.5
+        assert math.isnan(choice.critical[0])
+    assert math.isnan(by["bf16 -> w:uint4/64@awq"].gap)
+
+
+def test_nothing_else_is_planned_with_a_law_of_gaps(measured: Fit) -> None:
+    with pytest.raises(PlanError, match="gives gaps and not losses"):
+        plan(measured, {"train": "1e21flop"}, "h100")
