@@ -70,6 +70,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "cell_speed": "Many precisions as one batched model",
         "sweep_of_72": "72 runs on two cores",
         "own_modules": "Modules of one's own, killed and fitted beside the decoder",
+        "atlas": "An atlas of checkpoints",
         "measured2026": "What the bundled table isoloss2026 says",
     },
     "papers": {

@@ -16,6 +16,7 @@ ROWS = {
     "gadre2024_redpajama": (35, 0),
     "gemstones2025_dclm": (770, 1),
     "gemstones2025_fineweb_edu": (770, 1),
+    "fp4_llama8b": (58, 10),
 }
 
 
@@ -31,7 +32,7 @@ def test_every_table_has_its_rows_and_says_whose_they_are(data_folder, name):
     assert (len(table), len(table.excluded)) == ROWS[name]
     assert set(table["source"]) == {name}
     assert table.licence == {name: "MIT"}
-    assert "arXiv" in table.citation[name]
+    assert "arXiv" in table.citation[name] or name == "fp4_llama8b"
     assert len(table.provenance[name].commit) == 40
     assert f"{name}: " in str(TABLES[name])
     assert len(table.usable.precisions) == len(table.usable)
@@ -41,7 +42,7 @@ def test_every_table_has_its_rows_and_says_whose_they_are(data_folder, name):
 def test_the_registry_lists_every_table_with_its_files():
     counts = {name: len(table.listed()) for name, table in TABLES.items() if not table.bundled}
     assert counts.pop("gptq_llama2023") == 1  # which no folder has; its parser is tested apart
-    assert counts == dict(zip(ROWS, (1, 1, 34, 35, 22, 22), strict=True))
+    assert counts == dict(zip(ROWS, (1, 1, 34, 35, 22, 22, 2), strict=True))
     files = [file for table in TABLES.values() for file in table.listed()]
     assert len({file.sha256 for file in files}) == len(files)
     assert {len(file.sha256) for file in files} == {64}
@@ -236,3 +237,29 @@ def test_the_bundled_table_says_that_it_is_simulated():
     assert len(set(zip(table["params"], table["tokens"], strict=True))) == 18
     assert "SIMULATED" in TABLES["simulated2024"].summary
     assert "simulated" in table.citation["simulated2024"]
+
+
+#: Gaps to BF16 at the last common step, in nats, and speeds over it, computed from the ledgers.
+FP4 = {
+    "te_native": (0.0103, 1.468), "te_fol4": (0.0073, 1.439), "pure_v5": (0.0319, 1.727),
+    "localcta": (0.0301, 1.767), "localcta_h16": (0.0436, 1.695),
+    "localcta_mxfp4_hybrid": (0.1079, 1.761), "mxfp4": (0.1629, 2.013),
+    "mxfp4_h32": (-0.0074, 1.980), "operand_h16": (0.0400, 1.849), "operand_h32": (0.0336, 1.865),
+}  # fmt: skip
+
+
+def test_fp4_recipes_have_their_gaps_and_speeds(data_folder):
+    frame = read("fp4_llama8b").usable.frame()
+    last = frame.filter(frame["step"] == 38000)
+    base = last.filter(last["group"] == "bf16")["loss"][0]
+    found = {
+        row["group"]: (round(row["loss"] - base, 4), round(row["speed_over_bf16"], 3))
+        for row in last.iter_rows(named=True)
+        if row["group"] != "bf16"
+    }
+    assert found == FP4
+    assert set(last["tokens"]) == {38000 * 4_194_304}
+    assert last.filter(last["group"] == "te_native")["precision"].to_list() == [
+        "w:nvfp4@te a:nvfp4@te g:nvfp4+had~sr@te"
+    ]
+    assert frame["step"].min() == 3000

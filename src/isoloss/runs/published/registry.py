@@ -14,6 +14,7 @@ from isoloss.runs.intake import open_bytes
 from isoloss.runs.problems import RunsError
 from isoloss.runs.provenance import Provenance
 from isoloss.runs.published.fetching import fetch
+from isoloss.runs.published.fp4_llama8b import parse_fp4_llama8b
 from isoloss.runs.published.gadre import parse_gadre
 from isoloss.runs.published.gemstones import parse_gemstones
 from isoloss.runs.published.gptq_llama import parse_gptq_llama
@@ -26,6 +27,7 @@ QUEST = ("IST-DASLab/QuEST", "c295afda142c03a89d2af04653881beccf459aa1")
 SCALING = ("mlfoundations/scaling", "a003c4913793ac2ae7ef87b28ecb562955d026d5")
 GEMSTONES = ("mcleish7/gemstone-scaling-laws", "5f420478f6057b0cbb4d13405fb10ca64675bccb")
 GPTQ_LLAMA = ("qwopqwop200/GPTQ-for-LLaMa", "e985b700f19e670bad9b949cd83056889dd31448")
+FP4_LLAMA8B = ("MrHuff/mfu-fp4-training", "3503dfaf264186b4736cc9ecac4bca95e2cc0698")
 GADRE_SETS = {"eval_set": "evaluation set whose loss is taken, c4_val unless given"}
 
 
@@ -68,6 +70,10 @@ _QUEST = (
     "arXiv 2502.05003"
 )
 _GPTQ_LLAMA = "qwopqwop200 2023, GPTQ-for-LLaMa, after Frantar et al. 2022, GPTQ, arXiv 2210.17323"
+_FP4_LLAMA8B = (
+    "Hu 2026, Format-Aware Fusion for Fast FP4 Llama Pretraining, technical report, "
+    "github.com/MrHuff/mfu-fp4-training"
+)
 _HOFFMANN = (
     "Hoffmann et al. 2022, arXiv 2203.15556; read off a figure by Besiroglu et al. 2024, "
     "arXiv 2404.10102"
@@ -113,6 +119,13 @@ TABLES: dict[str, PublicTable] = {
             _GPTQ_LLAMA,
             parse_gptq_llama,
             licence="Apache-2.0",
+        ),
+        _github(
+            "fp4_llama8b",
+            "11 trajectories of an 8B model, BF16 and ten FP4 recipes, with measured speeds",
+            FP4_LLAMA8B,
+            _FP4_LLAMA8B,
+            parse_fp4_llama8b,
         ),
         bundled_table(
             "isoloss2026",
