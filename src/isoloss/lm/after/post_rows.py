@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from isoloss.formats import Precision
 from isoloss.lm.after.degrading import Degradation, Predictions, degradation, pooled
 from isoloss.lm.after.options import Options
-from isoloss.lm.after.post_method import calibrated_methods, label_of
+from isoloss.lm.after.post_method import calibrated_methods, label_of, own_methods
 from isoloss.lm.after.post_training import check_post, quantised, rounded_share
 from isoloss.lm.after.seen import Calibrated
 from isoloss.lm.after.serving_weights import served
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus, Language
+from isoloss.lm.own_source import own_sources
 from isoloss.lm.training import Recipe, key_of
 from isoloss.runs import Run
 
@@ -98,6 +99,9 @@ def post_key(
         spelled = re.sub(r"@gptq_sequential\b", "@gptq", spelled)
     known: dict[str, object] = {"run": run_key, "precision": spelled, "calibration": looked_at}
     known |= {"inputs": "as trained"} if as_trained else {}
+    formats = list(precision.serve.values())
+    rounds = {f"method {method.name}": method.round for method in own_methods(formats)}
+    known |= {"own": own} if (own := own_sources(formats, rounds)) else {}
     return key_of(known | options.columns)
 
 

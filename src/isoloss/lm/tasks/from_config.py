@@ -13,8 +13,8 @@ from torch import nn
 
 from isoloss.files import shown_value
 from isoloss.lm.data import Corpus, corpus_of
+from isoloss.lm.own_source import source_of
 from isoloss.lm.shape import ModelError
-from isoloss.lm.tasks.source import source_of
 from isoloss.lm.tasks.training_task import Size, TrainingTask
 
 #: Raised when `hub_task` builds another module of the same configuration.

@@ -11,7 +11,7 @@ from isoloss.lm.data import Corpus
 from isoloss.lm.shape import TRAINING_BYTES, ModelError, free_memory
 from isoloss.lm.tasks.looking_over import LookedOver
 from isoloss.lm.tasks.training_task import Size, TrainingTask
-from isoloss.lm.training import OneJob, Recipe, steps_of
+from isoloss.lm.training import OneJob, Recipe, own_of, steps_of
 from isoloss.runs import Run, compact
 
 #: Raised when the trainer changes what it computes: runs of another trainer are other runs.
@@ -111,6 +111,7 @@ class TaskJob(OneJob):
             "recipe": self.recipe.settings(self.steps),
             "steps": self.steps,
             "seed": self.seed,
+            **own_of(self.precision),
         }
 
     @property

@@ -18,8 +18,8 @@ from isoloss.files import shown_value
 from isoloss.lm.after import logits_of
 from isoloss.lm.arguments import check_kind, check_whole, token_table
 from isoloss.lm.data import Corpus, corpus_of
+from isoloss.lm.own_source import source_of
 from isoloss.lm.shape import ModelError
-from isoloss.lm.tasks.source import source_of
 from isoloss.lm.training import EVALUATED_TOGETHER
 
 #: What `build` gets for params where a grid has none, and what `settings` may be a function of.

@@ -17,7 +17,7 @@ from isoloss.lm.training.checkpoints import (
     save_model,
 )
 from isoloss.lm.training.job import Job, in_batches
-from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, steps_of
+from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, own_of, steps_of
 from isoloss.lm.training.one_run import (
     EVALUATED_TOGETHER,
     Evaluation,
@@ -36,7 +36,8 @@ from isoloss.lm.training.trainer import Each, Ended, Trainer, device_of, product
 __all__ = [
     "EVALUATED_TOGETHER", "Checkpoint", "CheckpointError", "Each", "Ended", "Evaluation", "Job",
     "OneJob", "Recipe", "Trained", "Trainer", "by_prefix", "device_of", "divergence", "ended_row",
-    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "losses_of", "products_in",
-    "read_checkpoint", "save_checkpoint", "save_model", "steps_of", "train_one", "trainer_of",
+    "evaluate", "finished", "in_batches", "key_of", "load_checkpoint", "losses_of", "own_of",
+    "products_in", "read_checkpoint", "save_checkpoint", "save_model", "steps_of", "train_one",
+    "trainer_of",
 ]
 # fmt: on

@@ -12,7 +12,7 @@ from isoloss.lm.data import Corpus
 from isoloss.lm.model import BASE_WIDTH
 from isoloss.lm.rounding import check_groups, check_precision, check_tied, rule_of
 from isoloss.lm.shape import ModelError, check_memory
-from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, steps_of
+from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, own_of, steps_of
 from isoloss.lm.training.recipe import Recipe
 from isoloss.runs import Decoder, Run, number
 
@@ -118,6 +118,7 @@ class Job(OneJob):
             "recipe": self.recipe.settings(self.steps),
             "steps": self.steps,
             "seed": self.seed,
+            **own_of(self.precision),
             **({"cell": self.cell} if self.cell else {}),
         }
 

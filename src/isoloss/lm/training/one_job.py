@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from isoloss.formats import Precision
-from isoloss.lm.rounding import method_of
+from isoloss.lm.own_source import own_sources
+from isoloss.lm.rounding import method_of, own_rules
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training.recipe import Recipe
 from isoloss.runs import Run, compact, number
@@ -140,6 +141,16 @@ class OneJob(ABC):
             key=self.key,
             **own,
         )
+
+
+def own_of(precision: Precision) -> dict[str, Any]:
+    """What settings hold of the formats and gradient rules of one's own in training; nothing where
+    isoloss ships all of them.
+    """
+    formats = list(precision.train.values())
+    rules = {f"method {rule.name}": rule.apply or rule.module for rule in own_rules(formats)}
+    found = own_sources(formats, {name: each for name, each in rules.items() if each})
+    return {"own": found} if found else {}
 
 
 def steps_of(tokens: float | str, batch: int) -> int:

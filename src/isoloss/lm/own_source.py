@@ -1,4 +1,6 @@
-"""The source of a task's functions, which stands for a version where none is given."""
+"""The source of functions of one's own, which tells them from others of their name: those of a
+task, and those of formats, methods and gradient rules.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ import inspect
 import json
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from isoloss.formats import FORMATS, Format
 from isoloss.lm.data import Corpus
 from isoloss.lm.shape import ModelError
 
@@ -38,17 +43,72 @@ def source_of(task: str, functions: Mapping[str, Callable[..., Any]]) -> str:
         try:
             told[role] = getattr(function, "__qualname__", "")
             _tell(function, told)
-        except (_Hidden, OSError, TypeError) as error:
-            why = str(error) if isinstance(error, _Hidden) else "it has no source that can be read"
+        except _UNTOLD as error:
             raise ModelError(
-                f"{role} of the task '{task}' cannot be told by its source: {why}; give the task a "
-                "version, such as version='1'"
+                f"{role} of the task '{task}' cannot be told by its source: {_why(error)}; give "
+                "the task a version, such as version='1'"
             ) from None
+    return _hashed(told)
+
+
+class UntoldWarning(UserWarning):
+    """A format or method of one's own that rows of a store are known to have by its name alone."""
+
+
+def own_sources(
+    formats: Iterable[Format], functions: Mapping[str, Callable[..., Any]]
+) -> dict[str, str]:
+    """What tells formats, and functions by their role, that isoloss does not ship from others of
+    their names: hashes of source, and of lists of numbers. Keys of rows hold it.
+
+    Where the source of one does not show what it does (a value that it is closed over), it is known
+    by its name alone, which an `UntoldWarning` says.
+    """
+    known = {each.name: each for each in formats if not _is_shipped(each)}
+    found = {
+        f"format {name}": _hashed({"numbers": json.dumps(each.numbers)})
+        for name, each in known.items()
+        if each.numbers is not None
+    }
+    roles = {f"format {name}": each.function for name, each in known.items() if each.function}
+    for role, function in (roles | dict(functions)).items():
+        try:
+            found[role] = _told(function)
+        except _UNTOLD as error:
+            warnings.warn(
+                f"{role} cannot be told by its source: {_why(error)}; rows of a store know it by "
+                "its name, so give it another name when it changes",
+                UntoldWarning,
+                stacklevel=2,
+            )
+    return found
+
+
+@cache
+def _told(function: Callable[..., Any]) -> str:
+    told: dict[str, str] = {}
+    _tell(function, told)
+    return _hashed(told)
+
+
+def _is_shipped(known: Format) -> bool:
+    home = FORMATS.home(known.name) if FORMATS.find(known.name) is not None else None
+    return home is None or FORMATS.is_shipped(home)
+
+
+def _hashed(told: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 class _Hidden(Exception):
     """What a function depends on and its source does not show."""
+
+
+_UNTOLD = (_Hidden, OSError, TypeError)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, _Hidden) else "it has no source that can be read"
 
 
 def _tell(thing: Any, told: dict[str, str]) -> None:
