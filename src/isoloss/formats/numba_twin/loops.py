@@ -111,7 +111,31 @@ def _summed(errors: Any, size: int, times: float, power: float) -> float:
     return total
 
 
-_sum: Any = numba.njit(forceinline=True, error_model="numpy", fastmath={"reassoc"})(_summed)
+@_inlined
+def _off_whole(value: Any, step: Any, zero: Any, low: Any, top: Any) -> Any:
+    """By how much a number rounded to whole codes, from low to top, lies off."""
+    code = value / step + zero
+    raised = low if code < low else code
+    return (np.rint(top if raised > top else raised) - zero) * step - value
+
+
+def _summed_whole(
+    part: Any, size: int, step: Any, zero: Any, low: Any, top: Any, times: float
+) -> float:
+    total = 0.0
+    for r in range(size):
+        share = _off_whole(part[r], step, zero, low, top) * times
+        total += share * share
+    return total
+
+
+# Sums alone may be taken in another order: what is written into them keeps its own rules.
+_sum: Any
+_sum_whole: Any
+_sum, _sum_whole = (
+    numba.njit(forceinline=True, error_model="numpy", fastmath={"reassoc"})(each)
+    for each in (_summed, _summed_whole)
+)
 
 
 @_kept
@@ -156,6 +180,9 @@ def least_ratios(
                 if k == 0 or size > _TILE:
                     for r in range(count):
                         part[r] = y[g, first + r]
+                if is_whole and power == 2.0:
+                    total += _sum_whole(part, count, step, zero, levels[0], levels[-1], times)
+                    continue
                 for r in range(count):
                     x[r] = part[r] / step + zero
                 _to_nearest(q, x, count, levels, cuts, is_whole)
