@@ -150,3 +150,26 @@ def test_gaps_of_a_fit_of_losses_and_of_a_law() -> None:
 def test_what_cannot_be_asked_is_refused_in_a_sentence(call: object, words: str) -> None:
     with pytest.raises(FitError, match=words):
         call(table())  # type: ignore[operator]
+
+
+def test_runs_that_carry_their_gap_need_no_partner() -> None:
+    runs = table()
+    frame = runs.frame()
+    base = frame.filter(pl.col("precision") == "fp").select("params", "tokens", "seed", "loss")
+    keys = ["params", "tokens", "seed"]
+    joined = frame.join(base, on=keys, suffix="_base")
+    carried = joined.with_columns(gap=pl.col("loss") - pl.col("loss_base")).drop("loss_base")
+    alone = Runs.from_frame(carried.filter(pl.col("precision") != "fp"))
+    found, expected = mean_gaps(alone), mean_gaps(runs)
+    order = ["params", "tokens", "precision"]
+    columns = [*order, "loss", "loss_se", "seeds"]
+    one, two = (each.frame().select(columns).sort(order) for each in (found, expected))
+    assert one.equals(two) or np.allclose(one["loss"], two["loss"], rtol=1e-12)
+    assert np.allclose(one["loss_se"], two["loss_se"], rtol=1e-9)
+    assert il.fits.gap_table(alone).of("fp -> w3").mean == pytest.approx(
+        il.fits.gap_table(runs).of("fp -> w3").mean
+    )
+    # What was trained in few bits carries a gap to that model, which is no gap to full precision.
+    other = carried.with_columns(precision=pl.lit("w4 -> w3"))
+    with pytest.raises(FitError, match="no run has a partner"):
+        mean_gaps(Runs.from_frame(other))

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError
-from isoloss.fits.paired_gaps.paired import PAIRED, pairs
+from isoloss.fits.paired_gaps.paired import PAIRED, differences
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.laws import Array
 from isoloss.runs import Runs
@@ -26,9 +26,10 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     """The gaps of a table, one row for each precision in each cell, over its seeds.
 
     A gap is the loss of a run less that of its partner at the reference: same params, tokens, seed
-    and all else, so that what they share cancels. Its error holds the spread over seeds and the
-    error of each difference: that of paired losses (`gap_se`) where the run was rounded after
-    training in full precision, else of two losses (`loss_se`).
+    and all else, so that what they share cancels; a run that was rounded after training and has no
+    partner may carry its gap (``gap``). Its error holds the spread over seeds and the error of each
+    difference: that of paired losses (``gap_se``) where the run was rounded after training in full
+    precision, else of two losses (``loss_se``).
 
     Parameters
     ----------
@@ -48,15 +49,15 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
         No run has a partner at the reference.
     """
     sample = as_sample(runs)
-    row, reference = pairs(sample)
+    found = differences(sample)
+    row = found.row
     if not len(row):
         raise FitError(
             "no run has a partner at full precision or bf16 that shares its params, tokens and all "
-            "else but precision, so there is no gap to fit to"
+            "else but precision, and none carries its gap, so there is no gap to fit to"
         )
-    gap = sample.loss[row] - sample.loss[reference]
     cell, place = _cells(sample, row)
-    mean, error, count = _means(gap, _errors(sample, row, reference), cell)
+    mean, error, count = _means(found.gap, found.error, cell)
     first = np.unique(cell, return_index=True)[1]
     frame = sample.runs.frame()[row[first]]
     told = ~(mean <= TOLD * np.where(np.isfinite(error), error, 0.0))
@@ -83,24 +84,6 @@ def _cells(sample: Sample, row: NDArray[np.intp]) -> tuple[NDArray[np.intp], lis
     place = [" ".join(each) for each in zip(*sizes, *columns, strict=True)]
     keys = [f"{where} {k}" for where, k in zip(place, sample.x.level[row].tolist(), strict=True)]
     return np.unique(keys, return_inverse=True)[1].astype(np.intp), place
-
-
-def _errors(sample: Sample, row: NDArray[np.intp], reference: NDArray[np.intp]) -> Array:
-    """The standard error of each difference; NaN where the table says none."""
-    whole = _trained_whole(sample)[row]
-    own, base = (sample.runs["loss_se"][rows] for rows in (row, reference))
-    known = sample.runs["gap_se"][row] if "gap_se" in sample.runs.columns else np.nan
-    paired = np.where(whole, known, np.nan)
-    return np.asarray(np.where(np.isfinite(paired), paired, np.hypot(own, base)), dtype=float)
-
-
-def _trained_whole(sample: Sample) -> NDArray[np.bool_]:
-    """Which runs were trained without rounding, whatever was rounded afterwards."""
-    wide = [
-        not level.sparsity and all(f.is_wide for f in level.precision.train.values())
-        for level in sample.x.levels.items
-    ]
-    return np.array(wide, dtype=bool)[sample.x.level]
 
 
 def _means(gap: Array, error: Array, cell: NDArray[np.intp]) -> tuple[Array, Array, Array]:

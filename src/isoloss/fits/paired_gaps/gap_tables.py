@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isoloss.fits.arguments import FitError, check_level
 from isoloss.fits.paired_gaps.gap_growth import Growth, growth
 from isoloss.fits.paired_gaps.gap_values import TEST, CellGap, GapTable, PrecisionGap
-from isoloss.fits.paired_gaps.paired import PAIRED, Slope, is_reference, pairs, reach
+from isoloss.fits.paired_gaps.paired import PAIRED, Slope, differences, is_reference, reach
 from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.laws import Array
 from isoloss.runs import Runs
@@ -46,17 +46,18 @@ def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
     read = None if isinstance(runs, Sample) else as_runs(runs)
     sample = as_sample(runs if read is None else read)
     left_out = {} if read is None else excluded_by_reason(read)
-    row, reference = pairs(sample)
+    single = differences(sample)
+    row = single.row
     if not len(row):
         others = "".join(f"; {count} are excluded: {why}" for why, count in left_out.items())
         raise FitError(
             "no run has a partner at full precision or bf16 that shares its params, tokens and all "
-            f"else but precision{others}"
+            f"else but precision, and none carries its gap{others}"
         )
     if alone := len(sample) - int(is_reference(sample).sum()) - len(row):
         left_out["no partner at the reference that shares all but precision"] = alone
     noise, freedom = _noise(sample)
-    gaps = _Gaps(sample, row, sample.loss[row] - sample.loss[reference])
+    gaps = _Gaps(sample, row, single.gap)
     found = [gaps.of(precision, schedule, level) for precision, schedule in gaps.kinds()]
     schedules = tuple(sorted({p.schedule for p in found}, key=lambda s: (s == "constant", s)))
     return GapTable(

@@ -229,6 +229,66 @@ def pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return found[:, 0], found[:, 1]
 
 
+@dataclass(frozen=True)
+class Differences:
+    """Gaps of single runs.
+
+    Attributes
+    ----------
+    row
+        Rows of the sample, shape (pairs,).
+    gap
+        Their gaps.
+    error
+        Standard errors of these, NaN where the table says none.
+    """
+
+    row: NDArray[np.intp]
+    gap: Array
+    error: Array
+
+
+def differences(sample: Sample) -> Differences:
+    """The gap of every run that has a partner, and of those without one that were rounded after
+    training in full precision and carry their gap to the model as trained (``gap``).
+
+    Such a gap is paired over sequences, so that its own error (``gap_se``) counts; else that of two
+    losses does.
+    """
+    row, reference = pairs(sample)
+    gap = sample.loss[row] - sample.loss[reference]
+    own, base = (sample.runs["loss_se"][rows] for rows in (row, reference))
+    whole = _trained_whole(sample)
+    carried, told = (_known(sample, name) for name in ("gap", "gap_se"))
+    paired = np.where(whole[row], told[row], np.nan)
+    error = np.where(np.isfinite(paired), paired, np.hypot(own, base))
+    alone = whole & ~is_reference(sample) & np.isfinite(carried)
+    alone[row] = False
+    more = np.flatnonzero(alone)
+    joined = np.concatenate([row, more])
+    order = np.argsort(joined, kind="stable")
+    return Differences(
+        joined[order],
+        np.concatenate([gap, carried[more]])[order],
+        np.concatenate([error, told[more]])[order],
+    )
+
+
+def _known(sample: Sample, name: str) -> Array:
+    """A column of numbers; NaN where the table has none of this name."""
+    absent = np.full(len(sample), np.nan)
+    return np.asarray(sample.runs[name], dtype=float) if name in sample.runs.columns else absent
+
+
+def _trained_whole(sample: Sample) -> Mask:
+    """Which runs were trained without rounding, whatever was rounded afterwards."""
+    wide = [
+        not level.sparsity and all(f.is_wide for f in level.precision.train.values())
+        for level in sample.x.levels.items
+    ]
+    return np.array(wide, dtype=bool)[sample.x.level]
+
+
 def _level(sample: Sample, gap: Array, k: int) -> LevelGap:
     positive = gap[gap > 0]
     mean = float(np.exp(np.log(positive).mean())) if len(positive) else float("nan")
