@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
+    TABLES,
     AsJson,
     Force,
+    KeptTable,
     Level,
     Reading,
     Tables,
@@ -31,6 +33,7 @@ def gaps(
     reading: Reading,
     level: Level = 0.9,
     drawing: Annotated[Path | None, drawn("the gaps against tokens per param")] = None,
+    output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -38,10 +41,15 @@ def gaps(
 
     No law is fitted: means of paired runs with errors over seeds, the smallest gap the runs can
     resolve, and the exponents with which a gap grows with tokens and params, decayed and undecayed
-    runs apart.
+    runs apart. The table that -o keeps has the mean gap of each cell as its loss.
     """
     check_target(drawing, FIGURES, force)
-    found = il.fits.gap_table(read_tables(tables, reading), level)
+    check_target(output, TABLES, force)
+    runs = read_tables(tables, reading)
+    found = il.fits.gap_table(runs, level)
+    if output is not None:
+        kept = il.fits.mean_gaps(runs)
+        say(f"saved {len(kept)} rows as {kept.save(output, force=force)}")
     if drawing is not None:
         il.plot(found, drawing, force=force)
         say(f"drew {drawing}")
@@ -86,5 +94,6 @@ EXAMPLES = {
             "isoloss gaps simulated2024 --where precision=bf16,w3,w4 --plot gaps.svg",
             "two of them, drawn",
         ),
+        Example("isoloss gaps isoloss2026 -o gaps.csv", "the mean gap of each cell, as a table"),
     ),
 }

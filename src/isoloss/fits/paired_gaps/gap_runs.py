@@ -39,9 +39,9 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     Returns
     -------
     Runs
-        With ``loss`` the mean gap and ``loss_se`` its standard error. Gaps that are not told from
-        zero by two errors, or below zero, are excluded with that reason; the group of a row is the
-        cell, whose gaps share the reference.
+        Of the source "gaps of ...", with ``loss`` the mean gap and ``loss_se`` its standard error.
+        Gaps that are not told from zero by two errors, or below zero, are excluded with that
+        reason; the group of a row is the cell, whose gaps share the reference.
 
     Raises
     ------
@@ -73,6 +73,8 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
         "seeds": count,
         **{name: frame[name] for name in KEPT if name in frame.columns},
     }
+    if "source" in frame.columns:  # or they would be read as losses of models
+        columns["source"] = [f"gaps of {each}" for each in frame["source"]]
     return Runs.from_frame(pl.DataFrame(columns), sample.runs.provenance)
 
 
