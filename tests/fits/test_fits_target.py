@@ -173,3 +173,94 @@ def test_runs_that_carry_their_gap_need_no_partner() -> None:
     other = carried.with_columns(precision=pl.lit("w4 -> w3"))
     with pytest.raises(FitError, match="no run has a partner"):
         mean_gaps(Runs.from_frame(other))
+
+
+COLUMNS = ("params", "tokens", "precision", "loss")
+
+
+def small(rows: list[tuple[object, ...]], columns: tuple[str, ...] = COLUMNS) -> Runs:
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    return Runs.from_frame(frame.with_columns(metric=pl.lit("nats")))
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [1, 0, 3, 2]])
+def test_the_partner_is_the_run_that_was_rounded_whatever_the_order(order: list[int]) -> None:
+    rows = [(1e8, 1e10, "fp", 3.0), (1e8, 1e10, "bf16", 3.1),
+            (1e8, 1e10, "bf16 -> w4", 3.15), (1e8, 1e10, "fp -> w4", 3.07)]  # fmt: skip
+    found = mean_gaps(small([rows[k] for k in order])).frame().sort("precision")
+    assert found["loss"].to_list() == pytest.approx([0.05, 0.07])
+
+
+def test_repeats_of_a_partner_count_with_their_noise() -> None:
+    rows = [(1e8, 1e10, "fp", loss) for loss in (3.0, 3.1, 3.2)]
+    rows += [(1e8, 1e10, "w4", loss) for loss in (3.3, 3.35, 3.4)]
+    (found,) = mean_gaps(small(rows)).frame().iter_rows(named=True)
+    assert found["loss"] == pytest.approx(0.25)
+    assert found["loss_se"] == pytest.approx(np.hypot(0.05, 0.1) / np.sqrt(3))
+
+
+def test_models_that_their_group_alone_tells_apart_have_partners_of_their_own() -> None:
+    rows = [(1e8, 1e10, "bf16", 1.7, "one"), (1e8, 1e10, "bf16 -> w4", 1.8, "one"),
+            (1e8, 1e10, "bf16", 2.0, "two"), (1e8, 1e10, "bf16 -> w4", 2.05, "two")]  # fmt: skip
+    found = mean_gaps(small(rows, (*COLUMNS, "group"))).frame().sort("loss")
+    assert found["loss"].to_list() == pytest.approx([0.05, 0.1])
+
+
+def test_sizes_that_differ_by_one_are_cells_of_their_own() -> None:
+    rows = [(n, 1e10, p, 3.0 + gap) for n, gap in ((1_000_001, 0.1), (1_000_002, 0.05))
+            for p, gap in (("fp", 0.0), ("w4", gap))]  # fmt: skip
+    assert len(mean_gaps(small(rows))) == 2
+
+
+def test_runs_without_a_partner_are_excluded_with_the_reason() -> None:
+    rows = [(1e8, 1e10, "fp", 3.0), (1e8, 1e10, "w4", 3.3), (1e8, 2e10, "w4", 3.3)]
+    found = mean_gaps(small(rows))
+    assert len(found.usable) == 1
+    assert "no partner at the reference" in found.excluded["reason"][0]
+
+
+def test_a_table_of_gaps_is_fitted_as_gaps_and_not_as_losses() -> None:
+    gaps = mean_gaps(table())
+    assert set(gaps["source"]) == {"gaps of made"}
+    one, two = (fit("error", runs, target="gap", draws=20) for runs in (gaps, table()))
+    assert one.law.values["p_w"] == pytest.approx(two.law.values["p_w"], rel=1e-9)
+    with pytest.raises(FitError, match="these runs are gaps"):
+        fit("kumar2024", gaps)
+
+
+def test_gaps_of_several_sources_have_a_base_each() -> None:
+    rows = []
+    for source, scale in (("one", 1.0), ("two", 2.0)):
+        for n in (1e7, 1e8, 1e9):
+            for d in (1e9, 1e10, 1e11):
+                rows.append((n, d, "fp", 3.0, source))
+                rows += [
+                    (n, d, f"w{b}", 3.0 + scale * 2.0**-b * n**-0.1, source) for b in (3, 4, 6)
+                ]
+    runs = small(rows, (*COLUMNS, "source"))
+    with pytest.raises(FitError, match="differ in source"):
+        fit("kumar2024", runs, target="gap", draws=5)
+    found = fit("kumar2024", runs, target="gap", per="source", draws=5)
+    assert "Compute-optimal" not in str(found)
+    with pytest.raises(FitError, match="gaps and not losses"):
+        predict(found, 1e8, 1e10, "w4", group="one")
+    said = predict(found, 1e8, 1e10, ["w4", "fp"], group="one", gap=True)
+    assert said.loss[0] == pytest.approx(2.0**-4 * 1e8**-0.1, rel=0.3)
+
+
+def test_what_a_fit_of_gaps_leans_on_is_said() -> None:
+    found = fit("error", table(known=False, seeds=1), target="gap", draws=20)
+    assert any(w.kind == "unknown_errors" for w in found.warnings)
+    frame = table().frame()
+    odd = frame.filter(pl.col("precision") == "fp -> w4").with_columns(
+        precision=pl.lit("fp -> w:e4m3")
+    )
+    found = fit("error", Runs.from_frame(pl.concat([frame, odd])), target="gap", draws=20)
+    (said,) = [w for w in found.warnings if w.kind == "missed_precision"]
+    assert "fp -> w:e4m3" in str(said)
+    assert not any(w.kind == "unknown_errors" for w in found.warnings)
+
+
+def test_gaps_at_repeated_tokens_are_refused() -> None:
+    with pytest.raises(FitError, match="see tokens again"):
+        predict("kumar2024", 1e9, 1e11, "w4", gap=True, unique_tokens=1e10)

@@ -34,3 +34,9 @@ def test_it_is_the_same_every_time_and_known_to_a_percent() -> None:
     step = np.abs(x).max(1, keepdims=True) / 3
     q = np.clip(np.round(x / step), -3, 3) * step
     assert row_error("int3/row", 64) == pytest.approx(float(np.mean((q - x) ** 2)), rel=0.01)
+
+
+@pytest.mark.parametrize("width", [0, 1, 2.5, True])
+def test_a_width_that_is_none_is_refused(width: object) -> None:
+    with pytest.raises(ValueError, match="a row of"):
+        row_error("int4/row", width)  # type: ignore[arg-type]

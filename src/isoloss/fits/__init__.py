@@ -11,9 +11,9 @@ Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit
 "unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
 "small_alpha", "collinear_design", "base_misfit", "starts_disagree", "not_converged", "no_signal",
 "not_in_data", "duplicate_rows", "undeclared_units", "split_cells", "odd_row", "odd_counts",
-"rising_loss", "few_runs", "few_draws", "negative_gaps", "undefined_draws", "not_defined",
-"unseen_repeats", "extrapolation", "no_interval", "laws_disagree", "out_of_memory",
-"mixture_of_experts".
+"rising_loss", "few_runs", "few_draws", "negative_gaps", "unknown_errors", "missed_precision",
+"undefined_draws", "not_defined", "unseen_repeats", "extrapolation", "no_interval",
+"laws_disagree", "out_of_memory", "mixture_of_experts".
 """
 
 from isoloss.fits.arguments import FitError

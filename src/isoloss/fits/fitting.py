@@ -132,7 +132,7 @@ def fit(
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
     chosen = chosen.fix(**held) if held else chosen
     check_inside_bounds(chosen)
-    return fit_checked(chosen, runs_of([chosen], runs, target), holdout, asked)
+    return fit_checked(chosen, runs_of([chosen], runs, target, asked.per), holdout, asked)
 
 
 def fit_checked(

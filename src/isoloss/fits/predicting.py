@@ -85,7 +85,7 @@ def predict(
     level = None if level is None else check_level(level)
     x = points(params, tokens, precision, group, sparsity, unique_tokens)
     known = law if isinstance(law, Fit | Comparison) else as_law(law)
-    _check_gap(known, gap)
+    _check_gap(known, gap, unique_tokens is not None)
     if isinstance(known, Fit) and gap and not is_gap_law(known.law):
         return in_parts(x, lambda some: _gap_of(known, some, level))
     if isinstance(known, Fit | Comparison):
@@ -94,10 +94,15 @@ def predict(
     return in_parts(x, lambda some: prediction_of_law(asked, some, wanted))
 
 
-def _check_gap(known: Fit | Comparison | Law, gap: bool) -> None:
+def _check_gap(known: Fit | Comparison | Law, gap: bool, repeated: bool) -> None:
     """FitError where losses are asked of what gives gaps, or gaps of a comparison of losses."""
     if gap not in (True, False):
         raise FitError(f"gap is {shown(gap)}; it is True or False")
+    if gap and repeated:
+        raise FitError(
+            "gaps of models that see tokens again are not supported; leave unique_tokens out "
+            "(--unique)"
+        )
     laws = [e.fit.law for e in known.entries] if isinstance(known, Comparison) else [law_of(known)]
     gives = [is_gap_law(law) for law in laws]
     if not gap and any(gives):

@@ -145,6 +145,16 @@ class WarningKind(StrEnum):
         "Some paired gaps are not positive and have no logarithm; slopes rest on the others.",
         "Use il.fits.gap_table where a precision has several sizes or lengths, or add seeds.",
     )
+    UNKNOWN_ERRORS = (
+        "unknown_errors",
+        "Gaps that are fitted have no standard errors, so that small ones stand for being lucky.",
+        "Add seeds, or columns gap_se or loss_se; leave the smallest gaps out.",
+    )
+    MISSED_PRECISION = (
+        "missed_precision",
+        "A law of gaps misses a precision by more than a factor of two over its cells.",
+        "Leave it out (--where precision=...), or take a law that has a term for it.",
+    )
     UNDEFINED_DRAWS = (
         "undefined_draws",
         "Some bootstrap replicates failed, or have no loss at a point.",

@@ -72,16 +72,18 @@ def gap_law(law: Law) -> Law:
     Law
         Named "gap of ..."; its loss is the gap.
     """
-    if isinstance(law.formula, GapOf):
+    if is_gap_law(law):
         return law
     formula = GapOf(law.formula, _cancelling(law))
     names = {k.name for k in formula.constants}
     ties = {k: to for k, to in law.ties.items() if {k, to} <= names}
+    # What was tied to a constant that cancels keeps the value of that.
+    lent = {k: law.values[to] for k, to in law.ties.items() if k in names and to in law.values}
     return replace(
         law,
         name=f"gap of {law.name}",
         formula=formula,
-        values=_of(names, law.values),
+        values=_of(names - set(ties), {**law.values, **lent}),
         fixed=law.fixed & names,
         ties=ties,
         bounds=_of(names, law.bounds),
@@ -91,7 +93,8 @@ def gap_law(law: Law) -> Law:
 
 def is_gap_law(law: Law) -> bool:
     """Whether what a law gives is a gap."""
-    return isinstance(law.formula, GapOf)
+    formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
+    return isinstance(formula, GapOf)
 
 
 def _cancelling(law: Law) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def compare(
         check_inside_bounds(law)
     rules = _rules(holdouts)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
-    runs = runs_of(chosen, runs, target)
+    runs = runs_of(chosen, runs, target, per)
     sample = as_sample(runs, per)
     parts = _splits(sample, rules, seed, strict=holdouts is not None)
     groups, refused = forms(chosen, sample, asked)

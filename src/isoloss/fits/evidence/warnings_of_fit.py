@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -28,6 +29,8 @@ SELDOM = 0.05
 STEEP = 1e-3
 #: Standard errors below this share of the loss are no errors of training.
 LEAST_ERROR = 1e-8
+#: Cells of a precision below which its mean says little.
+FEW_CELLS = 3
 #: Share of paired gaps below zero from which slopes rest on a chosen part.
 CHOSEN = 0.25
 
@@ -60,6 +63,7 @@ def judge(
         *_errors(sample),
         *_search(sample, optimum, fitted),
         *_negative(gaps),
+        *(_of_gaps(sample, optimum) if is_gap_law(optimum.law) else ()),
         *_replicates(spread, len(optimum.theta), level),
     )
 
@@ -226,6 +230,27 @@ def _base_misfit(
             f"the misfit of the law ({100 * fitted.log_rmse:.2g}% of the loss) is larger than the "
             f"effect of {_some(small)}",
         )
+
+
+def _of_gaps(sample: Sample, optimum: Optimum) -> Iterator[ResultWarning]:
+    """What a fit of gaps leans on: errors that are not known, precisions that the law misses."""
+    unknown = int((~np.isfinite(np.asarray(sample.runs["loss_se"], dtype=float))).sum())
+    if unknown:
+        yield ResultWarning(
+            WarningKind.UNKNOWN_ERRORS,
+            f"{unknown} of {len(sample)} gaps have no standard error: those that are noise count "
+            "like others where they came out above zero, which flattens what a law says",
+        )
+    off = np.log(optimum.law.loss(sample.x) / sample.loss)
+    missed = []
+    for k, level in enumerate(sample.x.levels.items):
+        rows = sample.x.level == k
+        if rows.sum() >= FEW_CELLS and abs(mean := float(np.mean(off[rows]))) > math.log(2):
+            missed.append(
+                f"{level} (predicted {math.exp(mean):.2g} times, {int(rows.sum())} cells)"
+            )
+    if missed:
+        yield ResultWarning(WarningKind.MISSED_PRECISION, f"the law misses {_some(missed)}")
 
 
 def _signal(fitted: Errors, constants: int) -> Iterator[ResultWarning]:

@@ -11,9 +11,8 @@ from isoloss.fits.paired_gaps.paired import (
     Slope,
     gaps,
     gaps_of,
-    is_reference,
-    reference_mask,
 )
+from isoloss.fits.paired_gaps.pairing import is_reference, reference_mask
 from isoloss.fits.paired_gaps.targets import Target, check_target, laws_of, runs_of
 
 # fmt: off

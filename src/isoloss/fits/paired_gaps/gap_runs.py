@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError
-from isoloss.fits.paired_gaps.paired import PAIRED, differences
+from isoloss.fits.paired_gaps.pairing import PAIRED, Differences, differences, is_reference
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.laws import Array
 from isoloss.runs import Runs
@@ -48,53 +48,94 @@ def mean_gaps(runs: Sample | Runs | Any) -> Runs:
     FitError
         No run has a partner at the reference.
     """
-    sample = as_sample(runs)
+    return as_gaps(gaps_of_runs(runs))
+
+
+#: What the source of a table of gaps starts with: its losses are none of models.
+OF = "gaps of "
+
+
+def as_gaps(table: Runs) -> Runs:
+    """A table of gaps with its source named so, as it is given away."""
+    frame = table.frame()
+    source = pl.col("source") if "source" in frame.columns else pl.lit("runs")
+    return Runs.from_frame(frame.with_columns(source=pl.lit(OF) + source), table.provenance)
+
+
+def is_gaps(table: Runs) -> bool:
+    """Whether the losses of a table are gaps that were given away."""
+    return "source" in table.columns and all(str(each).startswith(OF) for each in table["source"])
+
+
+def gaps_of_runs(runs: Sample | Runs | Any, per: str | None = None) -> Runs:
+    """As `mean_gaps`, with the sources of the runs; `per`: a column that tells runs apart which
+    must not be pooled.
+    """
+    sample = as_sample(runs, per)
     found = differences(sample)
-    row = found.row
-    if not len(row):
+    if not len(found.row):
         raise FitError(
             "no run has a partner at full precision or bf16 that shares its params, tokens and all "
             "else but precision, and none carries its gap, so there is no gap to fit to"
         )
-    cell, place = _cells(sample, row)
-    mean, error, count = _means(found.gap, found.error, cell)
+    cell, place = _cells(sample, found)
+    mean, error, count = _means(found, cell)
     first = np.unique(cell, return_index=True)[1]
-    frame = sample.runs.frame()[row[first]]
     told = ~(mean <= TOLD * np.where(np.isfinite(error), error, 0.0))
-    columns = {
-        "params": frame["params"],
-        "tokens": frame["tokens"],
-        "precision": frame["precision"],
+    frame = sample.runs.frame()
+    kept = _columns(frame[found.row[first]]) | {
         "loss": mean,
         "loss_se": pl.Series(error).fill_nan(None),
         "status": np.where(told, "ok", "excluded"),
         "reason": [None if ok else NOT_TOLD for ok in told],
         "group": [place[i] for i in first],
         "seeds": count,
-        **{name: frame[name] for name in KEPT if name in frame.columns},
     }
-    if "source" in frame.columns:  # or they would be read as losses of models
-        columns["source"] = [f"gaps of {each}" for each in frame["source"]]
-    return Runs.from_frame(pl.DataFrame(columns), sample.runs.provenance)
+    return Runs.from_frame(
+        pl.concat([pl.DataFrame(kept), _without(sample, found)], how="diagonal_relaxed"),
+        sample.runs.provenance,
+    )
 
 
-def _cells(sample: Sample, row: NDArray[np.intp]) -> tuple[NDArray[np.intp], list[str]]:
+def _columns(frame: pl.DataFrame) -> dict[str, Any]:
+    """What a gap keeps of its runs."""
+    names = ("params", "tokens", "precision", *KEPT)
+    return {name: frame[name] for name in names if name in frame.columns}
+
+
+def _without(sample: Sample, found: Differences) -> pl.DataFrame:
+    """The runs that have no gap, excluded with the reason."""
+    alone = ~is_reference(sample)
+    alone[found.row] = False
+    frame = sample.runs.frame().filter(pl.Series(alone))
+    reason = [NO_PARTNER] * frame.height
+    kept = _columns(frame) | {"loss": frame["loss"], "reason": reason}
+    return pl.DataFrame(kept | {"status": ["excluded"] * frame.height})
+
+
+def _cells(sample: Sample, found: Differences) -> tuple[NDArray[np.intp], list[str]]:
     """The cell and precision of each pair as an index, and the name of its cell."""
+    row = found.row
     shared = [name for name in PAIRED if name != "seed" and name in sample.runs.columns]
     columns = [[str(v) for v in sample.runs[name][row]] for name in shared]
-    sizes = [[f"{v:g}" for v in x[row].tolist()] for x in (sample.x.params, sample.x.tokens)]
+    if found.by_group.any():
+        groups = [str(v) for v in sample.runs["group"][row]]
+        columns.append([g if k else "" for g, k in zip(groups, found.by_group, strict=True)])
+    sizes = [[f"{v:.17g}" for v in x[row].tolist()] for x in (sample.x.params, sample.x.tokens)]
     place = [" ".join(each) for each in zip(*sizes, *columns, strict=True)]
     keys = [f"{where} {k}" for where, k in zip(place, sample.x.level[row].tolist(), strict=True)]
     return np.unique(keys, return_inverse=True)[1].astype(np.intp), place
 
 
-def _means(gap: Array, error: Array, cell: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+def _means(found: Differences, cell: NDArray[np.intp]) -> tuple[Array, Array, Array]:
     """Mean, standard error and pairs of each cell; the error is the larger of the spread over seeds
-    and of what each difference has.
+    and of what each difference has, with what all of a cell share.
     """
-    count = np.bincount(cell).astype(float)
+    gap, count = found.gap, np.bincount(cell).astype(float)
     mean = np.bincount(cell, gap) / count
     spread = np.bincount(cell, (gap - mean[cell]) ** 2) / np.maximum(1, count - 1)
     over_seeds = np.where(count > 1, np.sqrt(spread / count), np.nan)
-    own = np.sqrt(np.bincount(cell, error**2)) / count
-    return mean, np.fmax(over_seeds, own), count
+    own = np.sqrt(np.bincount(cell, found.error**2)) / count
+    shared = np.bincount(cell, found.shared) / count
+    error = np.hypot(np.fmax(over_seeds, own), shared)
+    return mean, np.where(np.isnan(error) & (shared > 0), shared, error), count

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from isoloss.fits.arguments import FitError, check_level
 from isoloss.fits.paired_gaps.gap_growth import Growth, growth
 from isoloss.fits.paired_gaps.gap_values import TEST, CellGap, GapTable, PrecisionGap
-from isoloss.fits.paired_gaps.paired import PAIRED, Slope, differences, is_reference, reach
+from isoloss.fits.paired_gaps.paired import Slope, reach
+from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference
 from isoloss.fits.sample import Sample, as_runs, as_sample, excluded_by_reason
 from isoloss.laws import Array
 from isoloss.runs import Runs

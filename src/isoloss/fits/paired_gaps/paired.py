@@ -9,24 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from isoloss.fits.paired_gaps.pairing import pairs
 from isoloss.fits.sample import Sample, as_sample
-from isoloss.laws import Array, Inputs, Law, Mask
+from isoloss.laws import Array, Law
 from isoloss.runs import Runs
-
-#: Columns in which two runs of a pair must agree, beside params and tokens.
-PAIRED = (
-    "source",
-    "corpus",
-    "eval_set",
-    "seed",
-    "lr_peak",
-    "lr_final",
-    "schedule",
-    "optimizer",
-    "batch_tokens",
-    "unique_tokens",
-)
-
 
 #: A logarithm that spreads less does not vary.
 LEAST = 1e-6
@@ -199,94 +185,6 @@ def gaps_of(sample: Sample) -> Gaps | None:
         row,
         reference,
     )
-
-
-def is_reference(sample: Sample) -> Mask:
-    """Which runs of a sample are at the reference."""
-    return reference_mask(sample.x)
-
-
-def reference_mask(x: Inputs) -> Mask:
-    """Points at the reference: dense, no part below 16 bits in training or serving."""
-    wide = []
-    for level in x.levels.items:
-        formats = [*level.precision.train.values(), *level.precision.serve.values()]
-        wide.append(not level.sparsity and all(f.is_wide for f in formats))
-    return np.array(wide, dtype=bool)[x.level]
-
-
-def pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows with a partner at the reference that shares all but precision, and those partners."""
-    known = [c for c in PAIRED if c in sample.runs.columns]
-    columns = [[str(v) for v in sample.runs[c]] for c in known]
-    keys = list(zip(sample.x.params.tolist(), sample.x.tokens.tolist(), *columns, strict=True))
-    base = is_reference(sample)
-    where: dict[tuple[object, ...], int] = {}
-    for i in np.flatnonzero(base):
-        where.setdefault(keys[i], int(i))
-    pairs = [(i, where[keys[i]]) for i in np.flatnonzero(~base) if keys[i] in where]
-    found = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
-
-
-@dataclass(frozen=True)
-class Differences:
-    """Gaps of single runs.
-
-    Attributes
-    ----------
-    row
-        Rows of the sample, shape (pairs,).
-    gap
-        Their gaps.
-    error
-        Standard errors of these, NaN where the table says none.
-    """
-
-    row: NDArray[np.intp]
-    gap: Array
-    error: Array
-
-
-def differences(sample: Sample) -> Differences:
-    """The gap of every run that has a partner, and of those without one that were rounded after
-    training in full precision and carry their gap to the model as trained (``gap``).
-
-    Such a gap is paired over sequences, so that its own error (``gap_se``) counts; else that of two
-    losses does.
-    """
-    row, reference = pairs(sample)
-    gap = sample.loss[row] - sample.loss[reference]
-    own, base = (sample.runs["loss_se"][rows] for rows in (row, reference))
-    whole = _trained_whole(sample)
-    carried, told = (_known(sample, name) for name in ("gap", "gap_se"))
-    paired = np.where(whole[row], told[row], np.nan)
-    error = np.where(np.isfinite(paired), paired, np.hypot(own, base))
-    alone = whole & ~is_reference(sample) & np.isfinite(carried)
-    alone[row] = False
-    more = np.flatnonzero(alone)
-    joined = np.concatenate([row, more])
-    order = np.argsort(joined, kind="stable")
-    return Differences(
-        joined[order],
-        np.concatenate([gap, carried[more]])[order],
-        np.concatenate([error, told[more]])[order],
-    )
-
-
-def _known(sample: Sample, name: str) -> Array:
-    """A column of numbers; NaN where the table has none of this name."""
-    absent = np.full(len(sample), np.nan)
-    return np.asarray(sample.runs[name], dtype=float) if name in sample.runs.columns else absent
-
-
-def _trained_whole(sample: Sample) -> Mask:
-    """Which runs were trained without rounding, whatever was rounded afterwards."""
-    wide = [
-        not level.sparsity and all(f.is_wide for f in level.precision.train.values())
-        for level in sample.x.levels.items
-    ]
-    return np.array(wide, dtype=bool)[sample.x.level]
 
 
 def _level(sample: Sample, gap: Array, k: int) -> LevelGap:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from isoloss.fits.arguments import FitError, shown
-from isoloss.fits.paired_gaps.gap_runs import mean_gaps
+from isoloss.fits.paired_gaps.gap_runs import gaps_of_runs, is_gaps
 from isoloss.fits.sample import as_runs
 from isoloss.laws import Inputs, Law, Mask, as_inputs, gap_law, is_gap_law, plain
 from isoloss.runs import Runs
@@ -45,8 +45,10 @@ def laws_of(laws: Sequence[Law], target: Target) -> list[Law]:
     return list(laws)
 
 
-def runs_of(laws: Sequence[Law], runs: Runs | Any, target: Target) -> Runs:
+def runs_of(laws: Sequence[Law], runs: Runs | Any, target: Target, per: str | None = None) -> Runs:
     """Runs of a target: for gaps the mean gap of each cell, where one of the laws has any.
+
+    A table of gaps (`mean_gaps`) is taken as it is. `per` is the column of a base for each value.
 
     Raises
     ------
@@ -54,26 +56,37 @@ def runs_of(laws: Sequence[Law], runs: Runs | Any, target: Target) -> Runs:
         No run has a partner at the reference, or no law has a gap for any.
     """
     table = as_runs(runs)
-    return _seen(laws, mean_gaps(table)) if target == "gap" else table
+    if target == "gap":
+        return _seen(laws, table if is_gaps(table) else gaps_of_runs(table, per))
+    if is_gaps(table):
+        raise FitError(
+            "these runs are gaps, which are no losses of models; fit them with target='gap' "
+            "(--target gap)"
+        )
+    return table
 
 
 def _seen(laws: Sequence[Law], table: Runs) -> Runs:
     """The table with rows excluded whose precision no law has a gap for, which none could miss."""
-    precisions = list(dict.fromkeys(table["precision"].tolist()))
-    x = as_inputs(1e8, 1e10, precisions)
-    told = np.any([_has_gap(law, x) for law in laws], axis=0)
-    blind = {name for name, seen in zip(precisions, told.tolist(), strict=True) if not seen}
+    frame = table.frame()
+    if "sparsity" not in frame.columns:
+        frame = frame.with_columns(sparsity=pl.lit(None, pl.String))
+    asked = frame.select("precision", "sparsity").unique(maintain_order=True)
+    precisions, sparsity = (asked[name].to_list() for name in ("precision", "sparsity"))
+    x = as_inputs(1e8, 1e10, precisions, sparsity=sparsity)
+    seen = np.any([_has_gap(law, x) for law in laws], axis=0)
     names = " or ".join(law.name for law in laws)
-    frame, why = table.frame(), f"{names} has no gap for it"
-    left_out = pl.col("precision").is_in(sorted(blind))
+    blind = asked.filter(pl.Series(~seen)).with_columns(blind=pl.lit(True))
+    frame = frame.join(blind, on=["precision", "sparsity"], how="left", nulls_equal=True)
+    left_out, why = pl.col("blind").fill_null(False), f"{names} has no gap for it"
     frame = frame.with_columns(
         status=pl.when(left_out).then(pl.lit("excluded")).otherwise(pl.col("status")),
         reason=pl.when(left_out).then(pl.lit(why)).otherwise(pl.col("reason")),
-    )
-    if len(blind) == len(precisions):
+    ).drop("blind")
+    if not seen.any():
         raise FitError(
-            f"{names} has no gap for any of the {len(blind)} precisions, as {min(blind)!r}; take a "
-            "law that sees them"
+            f"{names} has no gap for any of the {len(precisions)} precisions, as "
+            f"{min(precisions)!r}; take a law that sees them"
         )
     return Runs.from_frame(frame, table.provenance)
 

@@ -119,7 +119,7 @@ class Gaps:
         counts = shares(panel.members, draws)
         pairs = list(zip(panel.members, counts, strict=True))
         by_law = tuple(
-            _gaps(m, rows, panel.precisions, budget)[0] * _scatter(m, len(rows))
+            _gaps(m, rows, panel.precisions, budget)[0] * _scatter(m, len(rows), panel.precisions)
             for m, rows in pairs
         )
         ridges = tuple(_ridge(m, panel.precisions, budget, level) for m in panel.members)
@@ -172,17 +172,23 @@ def _gaps(
     return after - before, before
 
 
-def _scatter(member: Member, count: int) -> Array:
+def _scatter(member: Member, count: int, ways: Sequence[Precision]) -> Array:
     """Factors (count, 1) by which a model's gaps lie off a fitted law of gaps, of mean one, for all
     ways alike; ones for other laws, whose misfit of losses says nothing of gaps.
+
+    They are quantiles of what fitted gaps of the same served parts lie off.
     """
     if member.fit is None or member.drawn is None or not is_gap_law(member.law):
         return np.ones((count, 1))
     points, seed = member.fit.points, member.fit.facts.seed
-    residual = np.log(points.observed / points.predicted)[~points.held_out]
+    asked = {part for way in ways for part in way.serve}
+    alike = np.array([set(Precision.parse(p).serve) <= asked for p in points.precision])
+    fitted = ~points.held_out & (alike if (alike & ~points.held_out).any() else True)
+    residual = np.log(points.observed / points.predicted)[fitted]
     left = len(residual) - member.fit.draws.shape[1]
     grown = np.exp(residual * np.sqrt(len(residual) / max(1, left)))
-    return np.random.default_rng(seed).choice(grown / grown.mean(), (count, 1))
+    even = np.quantile(grown, (np.arange(count) + 0.5) / count)
+    return np.random.default_rng(seed).permutation(even / even.mean())[:, None]
 
 
 def _ridge(
