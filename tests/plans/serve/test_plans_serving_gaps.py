@@ -47,6 +47,12 @@ def test_gaps_are_those_that_the_law_predicts_with_the_scatter_of_models(measure
     assert math.isnan(by["bf16 -> w:uint4/64@awq"].gap)
 
 
+def test_what_rounds_nothing_needs_no_run(measured: Fit) -> None:
+    found = rank_serving(measured, BUDGET, "h100", ["bf16", "w:uint4/row"], trained="bf16")
+    assert found.withheld is None
+    assert found.choices[0].gap == 0.0
+
+
 def test_nothing_else_is_planned_with_a_law_of_gaps(measured: Fit) -> None:
     with pytest.raises(PlanError, match="gives gaps and not losses"):
         plan(measured, {"train": "1e21flop"}, "h100")

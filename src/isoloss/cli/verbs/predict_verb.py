@@ -121,7 +121,7 @@ def predict(
     if as_json:
         from isoloss.cli.output.results_data import of_prediction
 
-        show_json("prediction", {"from": law, **of_prediction(found)})
+        show_json("prediction", {"from": law, "gap": gap, **of_prediction(found)})
     else:
         show(_sections(law, found, "gap" if gap else "loss"))
 

@@ -343,7 +343,11 @@ def _not_told(
     best = next((c for c in ranked if c.fits and c.gap == c.gap), None)
     if best is None:
         return None
-    told = gaps.told([str(p) for p in asked].index(best.precision))
+    index = [str(p) for p in asked].index(best.precision)
+    formats = (*asked[index].train.values(), *asked[index].serve.values())
+    if all(known.is_wide for known in formats):
+        return None  # nothing is rounded, which needs no run
+    told = gaps.told(index)
     if (why := told.moved(level)) is not None:
         return f"the runs do not tell the gap of '{best.precision}': {why}"
     return next(filter(None, (no_run_in(m, best.precision) for m in told.members)), None)
