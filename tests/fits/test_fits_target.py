@@ -264,3 +264,12 @@ def test_what_a_fit_of_gaps_leans_on_is_said() -> None:
 def test_gaps_at_repeated_tokens_are_refused() -> None:
     with pytest.raises(FitError, match="see tokens again"):
         predict("kumar2024", 1e9, 1e11, "w4", gap=True, unique_tokens=1e10)
+
+
+def test_a_law_without_a_gap_for_some_rows_is_named_in_a_comparison() -> None:
+    frame = table().frame()
+    trained = frame.filter(pl.col("precision") == "fp -> w3").with_columns(precision=pl.lit("w3"))
+    runs = Runs.from_frame(pl.concat([frame, trained]))
+    found = compare(["error", "kumar2024"], runs, target="gap", draws=5, holdouts="largest")
+    assert list(found.refused) == ["gap of error"]
+    assert "has no gap for 'w3'" in found.refused["gap of error"]

@@ -16,7 +16,7 @@ from isoloss.fits.doubt import Resample
 from isoloss.fits.evidence import HoldOut, Split, check_rule, splits
 from isoloss.fits.fitting import fit_checked
 from isoloss.fits.law_arguments import LawLike, as_laws
-from isoloss.fits.paired_gaps import Target, check_target, laws_of, runs_of
+from isoloss.fits.paired_gaps import Target, check_target, gapless, laws_of, runs_of
 from isoloss.fits.sample import Sample, as_sample
 from isoloss.fits.settings import Callback, Settings, settings
 from isoloss.fits.solve import Objective
@@ -88,9 +88,13 @@ def compare(
     rules = _rules(holdouts)
     asked = settings(objective, per, draws, how, starts, level, seed, callback)
     runs = runs_of(chosen, runs, target, per)
+    missing = {law.name: gapless(law, runs) for law in chosen} if target == "gap" else {}
+    blind = {name: why for name, why in missing.items() if why is not None}
+    chosen = [law for law in chosen if law.name not in blind]
     sample = as_sample(runs, per)
     parts = _splits(sample, rules, seed, strict=holdouts is not None)
     groups, refused = forms(chosen, sample, asked)
+    refused = blind | refused
     found: list[list[Found]] = []
     for group in groups:
         try:

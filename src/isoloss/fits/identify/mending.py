@@ -45,7 +45,8 @@ def remedy(optimum: Optimum, sample: Sample, ridge: Array) -> str:
     known = np.isfinite(loss).all(axis=0)
     if not known.any() or len(ridge) < 2:
         return ""
-    spread = np.where(known, loss - loss.mean(axis=0), 0.0)
+    told_all = np.where(known, loss, 0.0)
+    spread = told_all - told_all.mean(axis=0)
     chosen: list[int] = []
     for _ in range(2):
         chosen.append(int(np.argmax(np.linalg.norm(spread, axis=0))))

@@ -13,12 +13,12 @@ from isoloss.fits.paired_gaps.paired import (
     gaps_of,
 )
 from isoloss.fits.paired_gaps.pairing import is_reference, reference_mask
-from isoloss.fits.paired_gaps.targets import Target, check_target, laws_of, runs_of
+from isoloss.fits.paired_gaps.targets import Target, check_target, gapless, laws_of, runs_of
 
 # fmt: off
 __all__ = [
     "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
-    "Target", "check_target", "gap_table", "gaps", "gaps_of", "is_reference", "laws_of",
+    "Target", "check_target", "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of",
     "mean_gaps", "reference_mask", "runs_of",
 ]
 # fmt: on

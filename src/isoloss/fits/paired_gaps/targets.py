@@ -91,6 +91,21 @@ def _seen(laws: Sequence[Law], table: Runs) -> Runs:
     return Runs.from_frame(frame, table.provenance)
 
 
+def gapless(law: Law, table: Runs) -> str | None:
+    """Why a law cannot be fitted to a table of gaps beside others: usable precisions that it has no
+    gap for, or None.
+    """
+    used = table.usable
+    sparsity = list(used["sparsity"])
+    asked = list(dict.fromkeys(zip(used["precision"].tolist(), sparsity, strict=True)))
+    x = as_inputs(1e8, 1e10, [p for p, _ in asked], sparsity=[s for _, s in asked])
+    blind = [p for (p, _), seen in zip(asked, _has_gap(law, x).tolist(), strict=True) if not seen]
+    if not blind:
+        return None
+    more = f" and {len(blind) - 3} more" if len(blind) > 3 else ""
+    return f"it has no gap for {', '.join(map(repr, blind[:3]))}{more}, which another law has"
+
+
 def _has_gap(law: Law, x: Inputs) -> Mask:
     """Where a law has a gap that is finite and not zero, with constants that are not known at
     either end of their usual range or in the middle of it.
