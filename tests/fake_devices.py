@@ -49,7 +49,8 @@ class Reads(TorchDispatchMode):
 @contextmanager
 def fake_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reads]:
     """A block in which the device has tensors without numbers; mixing devices raises there."""
-    monkeypatch.setattr("isoloss.formats.rounding.rule.checked", array_namespace)
+    for rule in ("rule", "fixed"):
+        monkeypatch.setattr(f"isoloss.formats.rounding.{rule}.checked", array_namespace)
     monkeypatch.setattr(torch, "Generator", lambda device="cpu": _GENERATOR("cpu"))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(nn.Module, "to", _moved)
