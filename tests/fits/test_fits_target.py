@@ -130,10 +130,8 @@ def test_gaps_of_a_fit_of_losses_and_of_a_law() -> None:
     whole = predict(found, 82240, 5e6, ["w3", "fp"]).loss
     assert said.loss[0] == pytest.approx(whole[0] - whole[1], rel=1e-9)
     assert said.low[0] < said.loss[0] < said.high[0]
-    assert (
-        said.high[0] - said.low[0]
-        < 0.5 * np.ptp(predict(found, 82240, 5e6, "w3").high) + said.loss[0]
-    )
+    wide = predict(found, 82240, 5e6, "w3")
+    assert said.high[0] - said.low[0] < 0.5 * (wide.high[0] - wide.low[0])
     assert predict("kumar2024", 1e9, 1e11, "w4", gap=True).loss[0] == pytest.approx(
         preset("kumar2024").gap(1e9, 1e11, "w4")
     )
@@ -164,7 +162,8 @@ def test_runs_that_carry_their_gap_need_no_partner() -> None:
     order = ["params", "tokens", "precision"]
     columns = [*order, "loss", "loss_se", "seeds"]
     one, two = (each.frame().select(columns).sort(order) for each in (found, expected))
-    assert one.equals(two) or np.allclose(one["loss"], two["loss"], rtol=1e-12)
+    assert one.select(order, "seeds").equals(two.select(order, "seeds"))
+    assert np.allclose(one["loss"], two["loss"], rtol=1e-12)
     assert np.allclose(one["loss_se"], two["loss_se"], rtol=1e-9)
     assert il.fits.gap_table(alone).of("fp -> w3").mean == pytest.approx(
         il.fits.gap_table(runs).of("fp -> w3").mean

@@ -122,7 +122,8 @@ def law_of(known: Fit | Law) -> Law:
 def _gap_of(fit: Fit, x: Inputs, level: float | None) -> Prediction:
     """The gaps of a fit of losses: its replicates with and without rounding, row by row."""
     whole = replace(fit.law, formula=GapOf(fit.law.formula), box=None)
-    space, wanted = Coordinates(whole), fit.level if level is None else level
+    wanted = fit.level if level is None else check_level(level, len(fit.draws))
+    space = Coordinates(whole)
 
     def told(at: Inputs) -> Prediction:
         drawn = loss_draws(space, fit.draws, at)

@@ -199,14 +199,9 @@ def unheld_in(law: Law, absent: tuple[str, ...], x: Inputs) -> tuple[str, ...]:
     """
     if not absent:
         return ()
-    wide = np.array([_is_wide(level) for level in x.levels.items])[x.level]
+    wide = np.array([level.is_reference for level in x.levels.items])[x.level]
     some = [x.take(np.flatnonzero(~wide)), x.take(np.flatnonzero(wide)).at_reference()]
     return tuple(sorted({name for own in some if len(own) for name in unheld(law, absent, own)}))
-
-
-def _is_wide(level: Level) -> bool:
-    stages = (level.precision.train, level.precision.serve)
-    return level.sparsity is None and all(f.is_wide for own in stages for f in own.values())
 
 
 def _point(law: Law, level: Level, group: str | None) -> Inputs:

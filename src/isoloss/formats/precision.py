@@ -109,6 +109,11 @@ class Precision:
         """The same precision without what follows the arrow."""
         return Precision(self, {}) if self.serve else self
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether nothing has fewer than 16 bits, in training or serving."""
+        return all(known.is_wide for known in (*self.train.values(), *self.serve.values()))
+
     def format(self, part: str, stage: Stage = "train") -> Format | None:
         """The format of a part or dotted scope, or None where it is unset.
 

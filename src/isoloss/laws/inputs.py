@@ -41,6 +41,11 @@ class Level:
     def __post_init__(self) -> None:
         self.precision.check_one_format_a_part()
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is dense and nothing has fewer than 16 bits, in training or serving."""
+        return not self.sparsity and self.precision.is_wide
+
     def __str__(self) -> str:
         return f"{self.precision} {self.sparsity}" if self.sparsity else str(self.precision)
 

@@ -74,9 +74,7 @@ class Sight:
     @property
     def is_reference(self) -> bool:
         """Whether nothing below 16 bits is left: full precision to the law."""
-        p = self.level.precision
-        formats = (*p.train.values(), *p.serve.values())
-        return self.level.sparsity is None and all(f.is_wide for f in formats)
+        return self.level.is_reference
 
 
 @dataclass(frozen=True)

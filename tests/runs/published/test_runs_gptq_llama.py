@@ -31,7 +31,7 @@ words
 def test_rows_are_logarithms_of_perplexity_by_model_and_precision() -> None:
     frame = parse_gptq_llama({"README.md": TEXT.encode()})
     assert frame["precision"].to_list() == [
-        "bf16", "bf16 -> w:uint4/row@rtn", "bf16 -> w:uint3/128@gptq", "bf16",
+        "bf16", "bf16 -> w:uint4/row", "bf16 -> w:uint3/128@gptq", "bf16",
     ]  # fmt: skip
     assert frame["loss"].to_list() == [math.log(v) for v in (5.0, 6.5, 8.25, 3.5)]
     assert frame["params"].to_list() == [6.74e9] * 3 + [65.2e9]

@@ -33,11 +33,7 @@ def is_reference(sample: Sample) -> Mask:
 
 def reference_mask(x: Inputs) -> Mask:
     """Points at the reference: dense, no part below 16 bits in training or serving."""
-    wide = []
-    for level in x.levels.items:
-        formats = [*level.precision.train.values(), *level.precision.serve.values()]
-        wide.append(not level.sparsity and all(f.is_wide for f in formats))
-    return np.array(wide, dtype=bool)[x.level]
+    return np.array([level.is_reference for level in x.levels.items], dtype=bool)[x.level]
 
 
 def pairs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -158,8 +154,6 @@ def _known(sample: Sample, name: str) -> Array:
 
 def _trained_whole(sample: Sample) -> Mask:
     """Which runs were trained without rounding, whatever was rounded afterwards."""
-    wide = [
-        not level.sparsity and all(f.is_wide for f in level.precision.train.values())
-        for level in sample.x.levels.items
-    ]
-    return np.array(wide, dtype=bool)[sample.x.level]
+    items = sample.x.levels.items
+    whole = [not level.sparsity and level.precision.trained.is_wide for level in items]
+    return np.array(whole, dtype=bool)[sample.x.level]

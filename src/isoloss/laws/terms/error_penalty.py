@@ -176,5 +176,5 @@ class ErrorPenalty:
     @staticmethod
     def _unknown(levels: Levels) -> Array:
         """NaN where something was trained in few bits: to round it again costs something else."""
-        whole = [all(f.is_wide for f in item.precision.train.values()) for item in levels.items]
+        whole = [item.precision.trained.is_wide for item in levels.items]
         return np.where(whole, 0.0, math.nan)

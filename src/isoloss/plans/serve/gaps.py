@@ -173,13 +173,14 @@ def _gaps(
 
 
 def _scatter(member: Member, count: int, ways: Sequence[Precision]) -> Array:
-    """Factors (count, 1) by which a model's gaps lie off a fitted law of gaps, of mean one, for all
-    ways alike; ones for other laws, whose misfit of losses says nothing of gaps.
+    """Factors (count, ways) of mean one by which single gaps lie off a fitted law of gaps; ones for
+    other laws, whose misfit of losses says nothing of gaps.
 
-    They are quantiles of what fitted gaps of the same served parts lie off.
+    They are quantiles of what fitted gaps of the same served parts lie off, drawn for each way by
+    itself: runs that do not tell how far models and formats lie off alike make no two ways differ.
     """
     if member.fit is None or member.drawn is None or not is_gap_law(member.law):
-        return np.ones((count, 1))
+        return np.ones((count, len(ways)))
     points, seed = member.fit.points, member.fit.facts.seed
     asked = {part for way in ways for part in way.serve}
     alike = np.array([set(Precision.parse(p).serve) <= asked for p in points.precision])
@@ -188,7 +189,9 @@ def _scatter(member: Member, count: int, ways: Sequence[Precision]) -> Array:
     left = len(residual) - member.fit.draws.shape[1]
     grown = np.exp(residual * np.sqrt(len(residual) / max(1, left)))
     even = np.quantile(grown, (np.arange(count) + 0.5) / count)
-    return np.random.default_rng(seed).permutation(even / even.mean())[:, None]
+    # By its spelling, so that a way has the same gap whatever else is asked.
+    rngs = [np.random.default_rng([seed, *str(way).encode()]) for way in ways]
+    return np.stack([rng.permutation(even / even.mean()) for rng in rngs], axis=1)
 
 
 def _ridge(

@@ -344,8 +344,7 @@ def _not_told(
     if best is None:
         return None
     index = [str(p) for p in asked].index(best.precision)
-    formats = (*asked[index].train.values(), *asked[index].serve.values())
-    if all(known.is_wide for known in formats):
+    if asked[index].is_wide:
         return None  # nothing is rounded, which needs no run
     told = gaps.told(index)
     if (why := told.moved(level)) is not None:

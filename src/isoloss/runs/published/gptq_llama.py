@@ -17,7 +17,8 @@ MODELS = {
     "LLaMA-33B": (32.5e9, 1.4e12),
     "LLaMA-65B": (65.2e9, 1.4e12),
 }
-METHODS = {"RTN": "rtn", "GPTQ": "gptq"}
+#: Marks of precisions, and the method of a row.
+METHODS = {"RTN": ("", "rtn"), "GPTQ": ("@gptq", "gptq")}
 #: The perplexity column of the tables that are read; others of the file are of another text and
 #: count bits a weight.
 PERPLEXITY = "Wikitext2"
@@ -54,14 +55,15 @@ def _words(cell: str) -> str:
 def _row(model: str, cells: Mapping[str, str], method: str) -> dict[str, Any]:
     params, tokens = MODELS[model]
     group = "row" if cells["group-size"] == "-" else cells["group-size"]
-    served = f" -> w:uint{cells['Bits']}/{group}@{METHODS[method]}" if method in METHODS else ""
+    mark, named = METHODS.get(method, ("", "none"))
+    served = f" -> w:uint{cells['Bits']}/{group}{mark}" if method in METHODS else ""
     return {
         "params": params,
         "tokens": tokens,
         "precision": f"bf16{served}",
         "loss": math.log(float(cells[PERPLEXITY])),
         "params_kind": "total",
-        "method": METHODS.get(method, "none"),
+        "method": named,
         "kernels": "simulated" if served else None,
         "source": "gptq_llama2023",
         "eval_set": "wikitext2",

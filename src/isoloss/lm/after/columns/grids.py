@@ -25,8 +25,10 @@ class Columns:
     def __init__(self, w: Tensor, known: Format) -> None:
         size = known.group if known.is_scaled else None
         self.size = size or w.shape[1]
-        whole = size is None and known.granularity != "row"
-        parts: tuple[Tensor, ...] = (w.reshape(1, -1),) if whole else w.split(self.size, 1)  # type: ignore[no-untyped-call]
+        if size is None and known.granularity != "row":
+            parts: tuple[Tensor, ...] = (w.reshape(1, -1),)
+        else:
+            parts = w.split(self.size, 1)  # type: ignore[no-untyped-call]
         top = w.abs().max()
         self.grids = [_grid(part, known, top) for part in parts]
 
