@@ -6,7 +6,7 @@ import pytest
 from torch import Tensor
 
 from isoloss.formats import FORMATS, Precision, custom_format
-from isoloss.lm import GradientRule, own_source, post_key, register_method, register_rule
+from isoloss.lm import GradientRule, post_key, register_method, register_rule
 from isoloss.lm.after.post_method import METHODS, PostMethod
 from isoloss.lm.own_source import UntoldWarning, own_sources
 from isoloss.lm.rounding.gradient_rule import RULES
@@ -40,7 +40,7 @@ def test_what_isoloss_ships_says_nothing() -> None:
 def test_another_function_under_one_name_has_another_key() -> None:
     custom_format("mine", 4, halves)
     first, key = own_of(Precision("w:mine")), post_key("run", "fp -> w:mine")
-    assert list(first["own"]) == ["format mine"]
+    assert list(first["own"]) == ["numbers of mine", "format mine"]
     assert own_of(Precision("w:mine/16")) == first
     custom_format("mine", 4, wholes, replace=True)
     assert own_of(Precision("w:mine")) != first
@@ -52,7 +52,6 @@ def test_a_constant_that_it_names_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     custom_format("mine", 4, halves)
     first = own_sources([Precision("w:mine").train["w"]], {})
     monkeypatch.setitem(globals(), "STEP", 0.25)
-    own_source._told.cache_clear()  # a process reads each function once
     assert own_sources([Precision("w:mine").train["w"]], {}) != first
 
 
@@ -61,6 +60,21 @@ def test_lists_of_numbers_are_told() -> None:
     first = own_of(Precision("w:five"))
     custom_format("five", grid=[-3.0, -1.0, 0.0, 1.0, 3.0], replace=True)
     assert own_of(Precision("w:five")) != first
+
+
+def test_the_block_of_a_list_of_numbers_is_told() -> None:
+    custom_format("five", grid=[-2.0, -1.0, 0.0, 1.0, 2.0], block=16)
+    first = own_of(Precision("w:five"))
+    custom_format("five", grid=[-2.0, -1.0, 0.0, 1.0, 2.0], block=2, replace=True)
+    assert own_of(Precision("w:five")) != first
+
+
+def test_two_lambdas_of_one_line_are_told_apart() -> None:
+    one, two = (lambda x: (x / 0.5).round() * 0.5), (lambda x: (x / 0.05).round() * 0.05)
+    custom_format("mine", 4, one)
+    first = own_of(Precision("w:mine"))
+    custom_format("mine", 4, two, replace=True)
+    assert own_of(Precision("w:mine")) != first
 
 
 def test_methods_and_rules_are_told() -> None:
@@ -86,4 +100,4 @@ def test_what_its_source_does_not_show_is_said() -> None:
 
     custom_format("closed", 4, closed(0.5))
     with pytest.warns(UntoldWarning, match="format closed cannot be told by its source.*'by'"):
-        assert own_of(Precision("w:closed")) == {}
+        assert list(own_of(Precision("w:closed"))["own"]) == ["numbers of closed"]

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from dataclasses import fields
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -64,13 +64,9 @@ def own_sources(
     Where the source of one does not show what it does (a value that it is closed over), it is known
     by its name alone, which an `UntoldWarning` says.
     """
-    known = {each.name: each for each in formats if not _is_shipped(each)}
-    found = {
-        f"format {name}": _hashed({"numbers": json.dumps(each.numbers)})
-        for name, each in known.items()
-        if each.numbers is not None
-    }
-    roles = {f"format {name}": each.function for name, each in known.items() if each.function}
+    known = [FORMATS[name] for name in dict.fromkeys(f.name for f in formats if not _is_shipped(f))]
+    found = {f"numbers of {each.name}": _hashed({"format": _settings(each)}) for each in known}
+    roles = {f"format {each.name}": each.function for each in known if each.function}
     for role, function in (roles | dict(functions)).items():
         try:
             found[role] = _told(function)
@@ -84,11 +80,16 @@ def own_sources(
     return found
 
 
-@cache
 def _told(function: Callable[..., Any]) -> str:
     told: dict[str, str] = {}
     _tell(function, told)
     return _hashed(told)
+
+
+def _settings(known: Format) -> str:
+    """All of a format but its function, by name."""
+    own = {each.name: getattr(known, each.name) for each in fields(known)}
+    return json.dumps({k: v for k, v in own.items() if k != "function"}, default=str)
 
 
 def _is_shipped(known: Format) -> bool:
@@ -119,6 +120,9 @@ def _tell(thing: Any, told: dict[str, str]) -> None:
     if (place := f"source {thing.__qualname__}") in told:
         return
     told[place] = inspect.getsource(thing)
+    if isinstance(thing, FunctionType) and thing.__name__ == "<lambda>":
+        # A line may have several, which their source does not tell apart.
+        told[place] += f" {thing.__code__.co_code.hex()} {thing.__code__.co_consts}"
     for function in _functions(thing):
         closed = set(function.__code__.co_freevars) - {"__class__"}
         if closed:

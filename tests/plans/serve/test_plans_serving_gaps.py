@@ -47,6 +47,13 @@ def test_gaps_are_those_that_the_law_predicts_with_the_scatter_of_models(measure
     assert math.isnan(by["bf16 -> w:uint4/64@awq"].gap)
 
 
+def test_ways_that_no_run_had_are_named(measured: Fit) -> None:
+    ways = ["w:uint4/row", "w:nf4/64", "bf16"]
+    found = rank_serving(measured, BUDGET, "h100", ways, trained="bf16")
+    (said,) = [str(w) for w in found.warnings if w.kind == "extrapolation"]
+    assert "has bf16 -> w:nf4: known by the law's form alone" in said
+
+
 def test_what_rounds_nothing_needs_no_run(measured: Fit) -> None:
     found = rank_serving(measured, BUDGET, "h100", ["bf16", "w:uint4/row"], trained="bf16")
     assert found.withheld is None

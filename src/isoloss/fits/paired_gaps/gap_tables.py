@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoloss.fits.arguments import FitError, check_level
 from isoloss.fits.paired_gaps.gap_growth import Growth, growth
+from isoloss.fits.paired_gaps.gap_runs import is_gaps
 from isoloss.fits.paired_gaps.gap_values import TEST, CellGap, GapTable, PrecisionGap
 from isoloss.fits.paired_gaps.paired import Slope, reach
 from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference
@@ -45,6 +46,8 @@ def gap_table(runs: Runs | Sample | Any, level: float = 0.9) -> GapTable:
     """
     level = check_level(level)
     read = None if isinstance(runs, Sample) else as_runs(runs)
+    if read is not None and is_gaps(read):
+        raise FitError("these runs are gaps already; give the runs that they are of")
     sample = as_sample(runs if read is None else read)
     left_out = {} if read is None else excluded_by_reason(read)
     single = differences(sample)

@@ -214,3 +214,16 @@ def test_formats_without_a_fixed_grid_are_refused(spelled: str) -> None:
     w, h = problem(2, 4)
     with pytest.raises(ValueError, match="no fixed grid"):
         gptq(w, h, Format.parse(spelled))
+
+
+@pytest.mark.parametrize(("w", "h", "words"), [
+    (torch.ones(4, 16), torch.eye(8), r"H has shape \(8, 8\), and the weight has 16 inputs"),
+    (torch.ones(4, 16), torch.ones(8, 16), r"H has shape \(8, 16\)"),
+    (torch.ones(16), torch.eye(16), r"shape \(16,\); accepted are floats"),
+    (torch.ones(0, 16), torch.eye(16), r"shape \(0, 16\)"),
+    (torch.ones(4, 16, dtype=torch.int64), torch.eye(16), "torch.int64"),
+    (torch.full((4, 16), torch.nan), torch.eye(16), "holds NaN or infinity"),
+])  # fmt: skip
+def test_what_is_no_matrix_of_these_inputs_is_refused(w: Tensor, h: Tensor, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        gptq(w, h, "int4/row")

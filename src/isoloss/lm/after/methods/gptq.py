@@ -52,6 +52,7 @@ from isoloss.formats import Format, hadamard
 from isoloss.lm.after.columns import Columns, fed_forward
 from isoloss.lm.after.post_method import PostMethod
 from isoloss.lm.after.seen import DAMPING, CalibrationWarning, Moments
+from isoloss.lm.shape import ModelError
 
 #: Damping that is so many times the median of H's diagonal leaves next to no correlations.
 DROWNED = 100.0
@@ -59,16 +60,18 @@ DROWNED = 100.0
 
 @torch.no_grad()
 def gptq(
-    weight: Tensor, hessian: Tensor | Moments, known: Format, damping: float = DAMPING
+    weight: Tensor, hessian: Tensor | Moments, known: Format | str, damping: float = DAMPING
 ) -> Tensor:
     """The matrix (outputs, inputs) rounded to a format so that its outputs change least.
 
     hessian: H, (inputs, inputs), or moments, whose factor of H is found once for all formats.
     Granularity is that of the format: row, tensor, a group (the last one is smaller where it does
-    not divide the inputs) or its block. Raises ModelError where H is not finite, ValueError for
-    formats without a fixed grid.
+    not divide the inputs) or its block. Raises ModelError where H or the matrix is not finite,
+    ValueError for formats without a fixed grid, and for a weight that is no matrix of floats or has
+    other inputs than H.
     """
-    known = replace(known, method=None)
+    known = replace(Format.parse(known), method=None)
+    _check(weight, hessian.hessian if isinstance(hessian, Moments) else hessian)
     moments = hessian if isinstance(hessian, Moments) else Moments.of_hessian(hessian)
     w = (
         weight.detach()
@@ -87,6 +90,24 @@ def gptq(
     rounded = torch.empty_like(w.T, memory_format=torch.contiguous_format)
     rounded[order] = fed_forward(w.T[order], factor, Columns(w, known), order.tolist())
     return rounded.T.contiguous().to(weight.dtype)
+
+
+def _check(weight: Tensor, hessian: Tensor) -> None:
+    """Refuse a weight that is no matrix of finite floats, and an H of other inputs."""
+    if weight.dim() != 2 or not weight.numel() or not weight.is_floating_point():
+        raise ValueError(
+            f"the weight is {weight.dtype} of shape {tuple(weight.shape)}; accepted are floats, "
+            "(outputs, inputs)"
+        )
+    inputs = weight.shape[1]
+    if tuple(hessian.shape) != (inputs, inputs):
+        raise ValueError(
+            f"H has shape {tuple(hessian.shape)}, and the weight has {inputs} inputs; accepted is "
+            f"({inputs}, {inputs})"
+        )
+    # Elsewhere it would wait for the device.
+    if weight.device.type == "cpu" and not bool(torch.isfinite(weight).all()):
+        raise ModelError("cannot round the weight by @gptq: it holds NaN or infinity")
 
 
 def _say_drowned(diagonal: Tensor, damping: float) -> None:
