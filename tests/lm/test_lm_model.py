@@ -25,7 +25,7 @@ X, W, G = (torch.randn(shape, generator=DRAW) for shape in ((5, 7, 16), (12, 16)
 
 def linear(precision: str, name: str = "fc1") -> Linear:
     known = Precision(precision)
-    found = Linear(12, 16, *(rounding_of(known, part, name, compiled=False) for part in "wag"))
+    found = Linear(known, name, 12, 16, compiled=False)
     with torch.no_grad():
         found.weight.copy_(W)
     return found
@@ -184,10 +184,6 @@ def test_compiled_rounding_changes_nothing() -> None:
             "w.embedding, w.head",
         ),
         (
-            "g.dx:e4m3",
-            "the model has no 'g.dx' ('g.dx:e4m3'); it has g.qkv, g.out, g.fc1, g.fc2, g.head",
-        ),
-        (
             "w4/8x8@lsq",
             "'w:int4/8x8@lsq' cannot be: @lsq takes no tiles; accepted are /tensor, /row and a "
             "group size",
@@ -202,9 +198,9 @@ def test_compiled_rounding_changes_nothing() -> None:
             "/tensor, /row, a group size and a tile",
         ),
         (
-            "w4 then bf16 from 80%",
-            "'w4 then bf16 from 80%' changes during training, which this trainer does not do yet; "
-            "take one precision for the whole of it",
+            "w4@lsq then bf16 from 80%",
+            "'w:int4@lsq' has learned steps, which a precision that changes during training "
+            "('w4@lsq then bf16 from 80%') has no place for; take @ste, @clipped or @quest",
         ),
     ],
 )
@@ -285,15 +281,15 @@ def test_the_ladder_keeps_its_sizes_and_leaves_room_for_groups(size: str) -> Non
 
 def test_groups_that_do_not_divide_are_refused_before_training() -> None:
     with pytest.raises(ModelError) as caught:
-        check_groups(Precision("w1.58/32"), model_of("0.4M"))
+        check_groups(Precision("w1.58/32"), model_of("0.4M"), 1024)
     assert str(caught.value) == (
         "'w1.58/32' rounds w.qkv in groups of 32, and a model of 409k params has 112 there; "
         "choose a size or a group that divides"
     )
-    check_groups(Precision("w:mxfp4 a:nvfp4 kv4 g8"), model_of("0.4M"))
+    check_groups(Precision("w:mxfp4 a:nvfp4 kv4 g8"), model_of("0.4M"), 1024)
     for precision in ("w4/32@lsq", "w4/32@quest", "a:mxfp4+had"):
         with pytest.raises(ModelError, match=r"rounds [wa].qkv in groups of 32"):
-            check_groups(Precision(precision), model_of("0.4M"))
+            check_groups(Precision(precision), model_of("0.4M"), 1024)
 
 
 @pytest.mark.parametrize("precision", ["w4/32", "w:mxfp4", "w:e4m3/5x24", "w:uint4/24+clip"])

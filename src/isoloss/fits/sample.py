@@ -146,7 +146,7 @@ def excluded_by_reason(runs: Runs) -> dict[str, int]:
     return reasons
 
 
-def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:
+def as_sample(runs: Sample | Runs | Any, per: str | None = None, unread: bool = False) -> Sample:
     """The usable rows of a table, ready to be fitted.
 
     Parameters
@@ -155,6 +155,8 @@ def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:
         Runs, what `isoloss.runs.read` takes, or a sample, which is returned as it is.
     per
         A column with a base of its own for each value.
+    unread
+        Whether no law will be asked about the sample: pairs of runs are taken from it alone.
 
     Returns
     -------
@@ -184,6 +186,7 @@ def as_sample(runs: Sample | Runs | Any, per: str | None = None) -> Sample:
         unique_tokens=_numbers(usable, "unique_tokens"),
         sparsity=_texts(usable, "sparsity"),
         group=labels,
+        unread=unread,
     )
     loss = np.asarray(usable["loss"], dtype=float)
     groups = _clusters(usable)

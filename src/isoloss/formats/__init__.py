@@ -17,7 +17,7 @@ from isoloss.formats.named import catalogue, float_format, int_format, noise_for
 from isoloss.formats.names import FORMATS, INT_BITS
 from isoloss.formats.noises import NOISES, NoiseLevels, NoiseModel, noise_model
 from isoloss.formats.number import Format
-from isoloss.formats.parts import OPERANDS, PARTS, outer_scopes, unexecuted
+from isoloss.formats.parts import OPERANDS, PARTS, is_operand, outer_scopes, unexecuted
 from isoloss.formats.precision import Precision
 from isoloss.formats.rounding import (
     Cuts,
@@ -40,7 +40,7 @@ __all__ = [
     "Distribution", "ErrorStructure", "FixedGrid", "Format", "Modifiers", "NoiseLevels",
     "NoiseModel", "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue",
     "custom_format", "cuts_of", "error_structure", "fake_quantise", "fills_up", "float_format",
-    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "noise_format",
+    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "is_operand", "noise_format",
     "noise_model", "outer_scopes", "power_of_two", "relative_error", "round_elements", "rounded",
     "row_error", "scales", "unexecuted",
 ]

@@ -99,10 +99,19 @@ class Precision:
         """
         if self.changes:
             raise ValueError(
-                f"'{self}' changes during training, which no code trains, fits or plans yet; "
-                "take one precision for the whole of training"
+                f"'{self}' changes during training, which no law, plan or count reads; take one "
+                "precision for the whole of training"
             )
         return self.phases[0][1]
+
+    @cached_property
+    def stages(self) -> tuple[Precision, ...]:
+        """Each phase of training as a precision of its own, without what follows the arrow."""
+        return tuple(Precision(dict(formats)) for _, formats in self.phases)
+
+    def begins(self, steps: int) -> tuple[int, ...]:
+        """The step at which each phase begins in a training of so many, counted from 0."""
+        return tuple(round(percent / 100 * steps) for percent, _ in self.phases)
 
     @property
     def trained(self) -> Precision:
@@ -112,7 +121,8 @@ class Precision:
     @property
     def is_wide(self) -> bool:
         """Whether nothing has fewer than 16 bits, in training or serving."""
-        return all(known.is_wide for known in (*self.train.values(), *self.serve.values()))
+        formats = (*(each for _, each in self.phases), self.serve)
+        return all(known.is_wide for each in formats for known in each.values())
 
     def format(self, part: str, stage: Stage = "train") -> Format | None:
         """The format of a part or dotted scope, or None where it is unset.
@@ -155,8 +165,7 @@ class Precision:
         """Raise ValueError unless each part has one format: what laws and plans can read.
 
         Refused are a precision that changes during training, keys and values apart, operands of the
-        backward products and single layers ('w.layers.3'), which no trainer here makes and no law
-        here knows.
+        backward products and single layers ('w.layers.3'), which no law here knows.
         """
         for scope in (*self.train, *self.serve):
             part, *names = scope.split(".")

@@ -50,6 +50,13 @@ class Level:
         return f"{self.precision} {self.sparsity}" if self.sparsity else str(self.precision)
 
 
+class UnreadLevel(Level):
+    """One way of rounding that no law is asked about: pairs of runs need its name alone."""
+
+    def __post_init__(self) -> None:
+        """Take what laws do not read: phases, and operands of backward products."""
+
+
 @dataclass(frozen=True)
 class Levels:
     """The distinct levels of a table; links are evaluated on these few and gathered.
@@ -204,6 +211,7 @@ def as_inputs(
     unique_tokens: ArrayLike | None = None,
     sparsity: Sequence[str | None] | None = None,
     group: Sequence[str] | None = None,
+    unread: bool = False,
 ) -> Inputs:
     """Inputs from numbers or arrays that broadcast against each other.
 
@@ -215,6 +223,8 @@ def as_inputs(
         One spelling, or several that broadcast as well.
     sparsity, group
         One entry a row.
+    unread
+        Whether no law will be asked about the levels, so that they may be what no law reads.
 
     Returns
     -------
@@ -242,7 +252,8 @@ def as_inputs(
     for word, texts in (("sparsity", sparsity), ("group", group)):
         if texts is not None and len(texts) != len(n):
             raise ValueError(f"{word} has {len(texts)} entries for {len(n)} rows; give one a row")
-    levels, level = _levels(_parsed(given), which.tolist(), sparsity)
+    kind = UnreadLevel if unread else Level
+    levels, level = _levels(_parsed(given), which.tolist(), sparsity, kind)
     groups, index = _distinct(group) if group is not None else ((), np.zeros(0, dtype=np.intp))
     return Inputs(n, d, Levels(levels), level, unique[0] if unique else None, groups, index)
 
@@ -267,13 +278,16 @@ def _parsed(given: Sequence[str | Precision]) -> list[Precision]:
 
 
 def _levels(
-    parsed: Sequence[Precision], which: Sequence[int], sparsity: Sequence[str | None] | None
+    parsed: Sequence[Precision],
+    which: Sequence[int],
+    sparsity: Sequence[str | None] | None,
+    kind: type[Level],
 ) -> tuple[tuple[Level, ...], NDArray[np.intp]]:
     """The distinct levels, and that of every row; rows of one object are not compared by value."""
     objects = {id(each): each for each in parsed}
     ids = list(map(id, parsed))
     keys, at = _distinct((ids[i], sparsity[k] if sparsity else None) for k, i in enumerate(which))
-    levels, of = _distinct(Level(objects[i], pattern) for i, pattern in keys)
+    levels, of = _distinct(kind(objects[i], pattern) for i, pattern in keys)
     return levels, of[at]
 
 

@@ -3,7 +3,8 @@
 Shapes: B sequences, T tokens, C width, H heads, D head width, F feed-forward width, V vocabulary.
 
 Every product of the blocks is `Linear`: y = Q_a(x) Q_w(W)^T, the gradient through both roundings
-straight (dx = g Q_w(W), dW = g^T Q_a(x)), with g = Q_g(dy) where g is set. Keys and values are
+straight (dx = g Q_w(W), dW = g^T Q_a(x)), with g = Q_g(dy) where g is set; operands of these two
+products may be rounded apart (rounding/operands.py). Keys and values are
 rounded after the rotation, as they would be stored, a row being one head's vector of one token;
 queries beside them.
 
@@ -27,9 +28,11 @@ from isoloss.formats import Precision
 from isoloss.lm.rounding import (
     STEP_RATE,
     LearnedStep,
+    Operands,
     Rounding,
     check_precision,
     check_tied,
+    operands_of,
     rounding_of,
 )
 from isoloss.lm.shape import ModelError
@@ -43,40 +46,41 @@ ROTARY_BASE = 10_000.0
 
 
 class Linear(nn.Module):
-    """x (..., inputs) to (..., outputs), with rounded weights, activations and output gradients."""
+    """x (..., inputs) to (..., outputs), with rounded weights, activations and output gradients:
+    the matrix of a name, as a precision says.
+    """
 
-    def __init__(
-        self,
-        outputs: int,
-        inputs: int,
-        w: Rounding | LearnedStep | None,
-        a: Rounding | LearnedStep | None,
-        g: Rounding | LearnedStep | None,
-    ):
+    def __init__(self, precision: Precision, name: str, outputs: int, inputs: int, compiled: bool):
         super().__init__()
+        self.name = name
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
-        self.w, self.a, self.g = w, a, g
         self.random: torch.Generator | None = None
+        self.round_as(precision, compiled)
+
+    def round_as(self, precision: Precision, compiled: bool) -> None:
+        """Round as another precision says from now on."""
+        outputs, inputs = self.weight.shape
+
+        def rounding(
+            part: str, shape: tuple[int, int] | None = None
+        ) -> Rounding | LearnedStep | None:
+            return rounding_of(precision, part, self.name, compiled, shape)
+
+        self.w, self.a, self.g = rounding("w", (outputs, inputs)), rounding("a"), rounding("g")
+        self.operands: Operands | None = operands_of(precision, self.name, compiled)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., outputs) of x (..., inputs)."""
         weight = self.weight if self.w is None else self.w(self.weight, self.random)
-        y = functional.linear(x if self.a is None else self.a(x, self.random), weight)
+        rounded = x if self.a is None else self.a(x, self.random)
+        if self.operands is not None and torch.is_grad_enabled():
+            return self.operands.product(x, self.weight, (rounded, weight), self.random)
+        y = functional.linear(rounded, weight)
         # The output gradient enters both backward products, so it is rounded once, where it
         # arrives.
         if self.g is not None:
             y = _RoundedGradient.apply(y, self.g, self.random)  # type: ignore[no-untyped-call]
         return y
-
-
-def linear_of(precision: Precision, name: str, outputs: int, inputs: int, compiled: bool) -> Linear:
-    """The matrix of a name with the roundings that a precision names in it."""
-    shapes = {"w": (outputs, inputs), "a": None, "g": None}
-    return Linear(
-        outputs,
-        inputs,
-        *(rounding_of(precision, part, name, compiled, shapes[part]) for part in "wag"),
-    )
 
 
 class _RoundedGradient(torch.autograd.Function):
@@ -120,7 +124,7 @@ class Block(nn.Module):
         super().__init__()
 
         def matrix(name: str, outputs: int, inputs: int) -> Linear:
-            return linear_of(precision, name, outputs, inputs, compiled)
+            return Linear(precision, name, outputs, inputs, compiled)
 
         width, ffn = shape.width, shape.ffn or 0
         self.heads, self.kv_heads, self.head = shape.heads, shape.kv_heads or 0, shape.head_dim or 0
@@ -128,6 +132,12 @@ class Block(nn.Module):
         self.norm1, self.norm2 = Norm(width), Norm(width)
         self.qkv, self.out = matrix("qkv", queries + 2 * keys, width), matrix("out", width, queries)
         self.fc1, self.fc2 = matrix("fc1", 2 * ffn, width), matrix("fc2", width, ffn)
+        self.round_as(precision, compiled)
+
+    def round_as(self, precision: Precision, compiled: bool) -> None:
+        """Round keys, values and queries as another precision says from now on; matrices round
+        themselves.
+        """
         self.q, self.k, self.v = (
             rounding_of(precision, part, compiled=compiled) for part in ("q", "k", "v")
         )
@@ -173,8 +183,10 @@ class Model(nn.Module):
         Layers, width, heads, feed-forward width and vocabulary; gated, without biases, an even head
         width.
     precision
-        Any of w a kv (k, v) q g, and scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (a. and
-        g. likewise); fc1 holds gate and up, embedding and head stay in full precision unless named.
+        Any of w a kv (k, v) q g, scopes w.qkv w.out w.fc1 w.fc2 w.head w.embedding (a. and g.
+        likewise), and operands of the backward products w.dx a.dw g.dx g.dw (of one matrix as
+        g.fc1.dw); fc1 holds gate and up, embedding and head stay in full precision unless named.
+        One that changes during training begins with its first phase; `round_as` takes another.
     seed
         Of the first weights, which are the same for every precision.
     compiled
@@ -217,16 +229,24 @@ class Model(nn.Module):
         precision = Precision.parse(precision)
         check_precision(precision)
         check_tied(precision, shape)
-        self.shape, self.precision = shape, precision
-        self.embedding = nn.Parameter(torch.empty(shape.vocab, shape.width))
-        self.blocks = nn.ModuleList(Block(shape, precision, compiled) for _ in range(shape.layers))
+        self.shape, self.precision, self.compiled = shape, precision, compiled
+        first, sizes = precision.stages[0], (shape.vocab, shape.width)
+        self.embedding = nn.Parameter(torch.empty(sizes))
+        self.blocks = nn.ModuleList(Block(shape, first, compiled) for _ in range(shape.layers))
         self.norm = Norm(shape.width)
-        self.head = linear_of(precision, "head", shape.vocab, shape.width, compiled)
+        self.head = Linear(first, "head", *sizes, compiled)
         if shape.tied:
             self.head.weight = self.embedding
-        sizes = (shape.vocab, shape.width)
-        self.round_embedding = rounding_of(precision, "w", "embedding", compiled, sizes)
+        self.round_embedding = rounding_of(first, "w", "embedding", compiled, sizes)
         self.reset(seed)
+
+    def round_as(self, stage: Precision) -> None:
+        """Round as a phase of the precision says from now on; phases have no learned steps."""
+        for module in self.modules():
+            if isinstance(module, Linear | Block):
+                module.round_as(stage, self.compiled)
+        sizes = (self.shape.vocab, self.shape.width)
+        self.round_embedding = rounding_of(stage, "w", "embedding", self.compiled, sizes)
 
     @torch.no_grad()
     def reset(self, seed: int) -> None:

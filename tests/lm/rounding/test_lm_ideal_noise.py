@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isoloss.formats import Precision
-from isoloss.lm.model import linear_of
+from isoloss.lm.model import Linear
 from isoloss.lm.rounding import check_precision
 
 SIZE, LEVEL = 300, 0.04
@@ -14,7 +14,7 @@ SIZE, LEVEL = 300, 0.04
 
 def _of_part(part: str, spelled: str) -> tuple[torch.Tensor, torch.Tensor]:
     """A part's tensor and what a matrix makes of it, read through a product with the identity."""
-    layer = linear_of(Precision.parse(f"{part}:{spelled}"), "fc1", SIZE, SIZE, compiled=False)
+    layer = Linear(Precision.parse(f"{part}:{spelled}"), "fc1", SIZE, SIZE, compiled=False)
     layer.random = torch.Generator().manual_seed(0)
     x = 2 * torch.randn((SIZE, SIZE), generator=torch.Generator().manual_seed(1))
     one = torch.eye(SIZE)

@@ -71,7 +71,7 @@ def gaps_of_runs(runs: Sample | Runs | Any, per: str | None = None) -> Runs:
     """As `mean_gaps`, with the sources of the runs; `per`: a column that tells runs apart which
     must not be pooled.
     """
-    sample = as_sample(runs, per)
+    sample = as_sample(runs, per, unread=True)
     found = differences(sample)
     if not len(found.row):
         raise FitError(

@@ -21,7 +21,7 @@ from typing import Any
 from torch import Tensor
 
 from isoloss.files import Registry
-from isoloss.formats import Format, Precision, fills_up
+from isoloss.formats import Format, Precision, fills_up, is_operand
 from isoloss.lm.entries import check_name, register_folder
 from isoloss.lm.rounding.learned_step import LearnedStep
 from isoloss.lm.shape import ModelError
@@ -151,7 +151,8 @@ def method_of(precision: Precision) -> str | None:
     """
     words = {
         scope: rule_of(known).label or rule_of(known).name
-        for scope, known in precision.train.items()
+        for stage in precision.stages
+        for scope, known in stage.train.items()
         if not known.is_exact
     }
     if len(set(words.values())) <= 1:
@@ -178,9 +179,10 @@ def check_method(known: Format, scope: str, share: str | int | None) -> None:
         )
     if rule.plain:
         return
-    if scope.partition(".")[0] == "g":
+    if scope.partition(".")[0] == "g" or is_operand(scope):
         raise ModelError(
-            f"'{scope}:{known}' has no gradient to pass on; output gradients take no method"
+            f"'{scope}:{known}' has no gradient to pass on; output gradients and operands of the "
+            "backward products take no method"
         )
     if problem := rule.refusal(known, scope, share):
         raise ModelError(f"'{scope}:{known}' cannot be: {problem}")

@@ -68,7 +68,9 @@ def _prefixes(
     folder = None if keep is None else Path(keep).absolute()
     together = in_batches(of_decoders) if cells else by_prefix(jobs)
     methods = own_methods(formats)
-    rules = own_rules(known for job in jobs for known in job.precision.train.values())
+    rules = own_rules(
+        known for job in jobs for stage in job.precision.stages for known in stage.train.values()
+    )
     return [
         SharedPrefix(tuple(of_one), wanted, folder, methods=methods, rules=rules)
         for of_one in together

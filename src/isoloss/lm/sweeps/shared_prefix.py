@@ -83,7 +83,7 @@ class SharedPrefix:
         """
         found: dict[str, list[AnyJob]] = {}
         for job in self.jobs:
-            found.setdefault(job.apart, []).append(job)
+            found.setdefault(job.apart if job.cell else job.key, []).append(job)
         return sorted(
             map(tuple, found.values()), key=lambda branch: (branch[0].shared, branch[0].steps)
         )

@@ -197,6 +197,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError(f"its shape has {shape.params} params and its tensors hold {held}")
         precision = _spelled(path, decode(str, settings["precision"], "precision"))
         model = Model(shape, precision, decode(int, settings["seed"], "seed"), compiled=False)
+        if precision.changes:
+            model.round_as(precision.stages[-1])
     except CheckpointError:
         raise
     except KeyError as error:

@@ -10,7 +10,14 @@ from isoloss.formats import Precision
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import BASE_WIDTH
-from isoloss.lm.rounding import check_groups, check_precision, check_tied, rule_of
+from isoloss.lm.rounding import (
+    check_groups,
+    check_precision,
+    check_steps,
+    check_tied,
+    has_operands,
+    rule_of,
+)
 from isoloss.lm.shape import ModelError, check_memory
 from isoloss.lm.training.one_job import OneJob, by_prefix, key_of, own_of, steps_of
 from isoloss.lm.training.recipe import Recipe
@@ -85,7 +92,7 @@ class Job(OneJob):
         check_whole("seed", seed)
         precision = Precision.parse(precision)
         check_precision(precision)
-        check_groups(precision, shape)
+        check_groups(precision, shape, recipe.sequences * corpus.context)
         check_tied(precision, shape)
         if shape.vocab != corpus.vocab:
             raise ModelError(
@@ -94,6 +101,7 @@ class Job(OneJob):
         batch, wanted = recipe.sequences * corpus.context, number(tokens)
         check_memory(shape, batch, device=recipe.device, dtype=recipe.dtype)
         steps = steps_of(wanted, batch)
+        check_steps(precision, steps)
         corpus.unique(steps * batch)
         corpus.validation(recipe.validation)  # a text may be too short for it
         return cls(shape, steps, precision, corpus, recipe, seed)
@@ -155,18 +163,29 @@ def in_batches(jobs: Sequence[Job]) -> list[list[Job]]:
     Raises
     ------
     ModelError
-        A job has learned steps, which are parameters that not all members have.
+        A job has learned steps, which are parameters that not all members have, operands of
+        backward products, or a precision that changes.
     """
     for job in jobs:
-        if any(rule_of(known).learned for known in job.precision.train.values()):
+        if why := _alone(job.precision):
             raise ModelError(
-                f"'{job.precision}' has learned steps, which are not supported with cells=True; "
-                "train it without"
+                f"'{job.precision}' {why}, which cells=True does not have; train it without"
             )
     batches: dict[tuple[str, ...], list[list[Job]]] = {}
     for prefix in by_prefix(jobs):
         batches.setdefault(tuple(sorted(job.apart for job in prefix)), []).append(prefix)
     return [_batched(prefixes) for prefixes in batches.values()]
+
+
+def _alone(precision: Precision) -> str | None:
+    """What keeps a precision out of a batched model, None for nothing."""
+    if precision.changes:
+        return "changes during training"
+    if has_operands(precision):
+        return "rounds operands of backward products apart"
+    if any(rule_of(known).learned for known in precision.train.values()):
+        return "has learned steps"
+    return None
 
 
 def _batched(prefixes: list[list[Job]]) -> list[Job]:

@@ -99,8 +99,11 @@ class OneJob(ABC):
 
     @property
     def shared(self) -> int:
-        """Steps that it shares with the other runs on its prefix."""
-        return self.recipe.shared(self.steps)
+        """Steps that it shares with the other runs on its prefix: those before its decay, and
+        before its precision changes.
+        """
+        _, *changes = self.precision.begins(self.steps)
+        return min([self.recipe.shared(self.steps), *changes])
 
     @property
     def prefix(self) -> str:
@@ -111,7 +114,8 @@ class OneJob(ABC):
             return self.key
         kept = {name: value for name, value in self.settings.items() if name != "steps"}
         recipe = {name: value for name, value in kept["recipe"].items() if name not in _BRANCH}
-        return key_of(kept | {"recipe": recipe})
+        first = str(self.precision.stages[0])
+        return key_of(kept | {"recipe": recipe, "precision": first})
 
     def __str__(self) -> str:
         return f"{self.size}, {self.precision}, seed {self.seed}, {self.recipe.schedule}"
@@ -131,7 +135,7 @@ class OneJob(ABC):
             params_kind="non_embedding",
             flops=self.flops(self.steps),
             method=method_of(self.precision),
-            kernels="simulated" if self.precision.train else "real",
+            kernels="simulated" if any(each.train for each in self.precision.stages) else "real",
             optimizer=adamw + optimizer,
             batch_tokens=self.batch,
             lr_peak=recipe.lr,
@@ -147,7 +151,7 @@ def own_of(precision: Precision) -> dict[str, Any]:
     """What settings hold of the formats and gradient rules of one's own in training; nothing where
     isoloss ships all of them.
     """
-    formats = list(precision.train.values())
+    formats = [known for stage in precision.stages for known in stage.train.values()]
     rules = {f"method {rule.name}": rule.apply or rule.module for rule in own_rules(formats)}
     found = own_sources(formats, {name: each for name, each in rules.items() if each})
     return {"own": found} if found else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from isoloss.formats import Precision
 from isoloss.lm.data import Corpus
 from isoloss.lm.model import Model, loss_of
 from isoloss.lm.shape import ModelError
@@ -76,6 +78,7 @@ class Trainer:
         #: Of each step, by job; what was no number once stays none.
         self.losses: list[list[float]] = []
         self.seconds = 0.0
+        self.phase = 0
 
     @property
     def step(self) -> int:
@@ -106,6 +109,7 @@ class Trainer:
         begun = time.perf_counter()
         while self.step < until and not self.over:
             step = self.step
+            self._enter(step, steps)
             for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
                 group["lr"] = peak * recipe.rate(step, steps)
             # Weights stay in float32; autocast has products alone in the dtype of the recipe.
@@ -125,8 +129,17 @@ class Trainer:
 
     def ended(self) -> list[Ended[Any]]:
         """The end of each job's training."""
+        self._enter(max(0, self.step - 1), self.jobs[0].steps)  # as its last step was
         seconds = self.seconds / len(self.jobs)
         return [Ended(self._trained(k), self._history(k), seconds) for k in range(len(self.jobs))]
+
+    def _enter(self, step: int, steps: int) -> None:
+        """Round as the phase of a step does."""
+        precision = self.jobs[0].precision
+        phase = bisect_right(precision.begins(steps), step) - 1
+        if phase != self.phase:
+            self._round_as(precision.stages[phase])
+            self.phase = phase
 
     def _note(self, loss: Tensor) -> None:
         now = loss.detach().reshape(-1).tolist()
@@ -146,6 +159,10 @@ class Trainer:
         model = Model(job.shape, job.precision, job.seed, job.compiled)
         model.draw_from(self.random[0])
         return model
+
+    def _round_as(self, stage: Precision) -> None:
+        """Round as a phase of the precision says; jobs that are trained at once have one."""
+        self.model.round_as(stage)
 
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         """The loss of each job on its batch of a step."""
