@@ -44,9 +44,11 @@ from isoloss.fits.paired_gaps import (
     GapTable,
     Growth,
     PrecisionGap,
+    ScheduleEffects,
     gap_table,
     gaps,
     mean_gaps,
+    schedule_effects,
 )
 from isoloss.fits.predicting import predict
 from isoloss.fits.profiling import profile, profile_prediction
@@ -83,11 +85,12 @@ __all__ = [
     "UNDEFINED", "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison",
     "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
     "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
-    "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "Section", "Split",
-    "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of", "by_law", "compare",
-    "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html", "interval_in_words",
-    "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words", "mean_gaps", "most_epochs",
-    "predict", "profile", "profile_prediction", "repetition_warnings", "rollout", "save",
-    "share_in_words", "split", "text", "too_many_epochs", "views", "withholds",
+    "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects",
+    "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of",
+    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html",
+    "interval_in_words", "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words",
+    "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction", "repetition_warnings",
+    "rollout", "save", "schedule_effects", "share_in_words", "split", "text", "too_many_epochs",
+    "views", "withholds",
 ]
 # fmt: on

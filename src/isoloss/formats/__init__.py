@@ -40,8 +40,8 @@ __all__ = [
     "Distribution", "ErrorStructure", "FixedGrid", "Format", "Modifiers", "NoiseLevels",
     "NoiseModel", "Precision", "RoundedTwice", "as_format", "as_precision", "catalogue",
     "custom_format", "cuts_of", "error_structure", "fake_quantise", "fills_up", "float_format",
-    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "is_operand", "noise_format",
-    "noise_model", "outer_scopes", "power_of_two", "relative_error", "round_elements", "rounded",
-    "row_error", "scales", "unexecuted",
+    "frozen", "hadamard", "has_absmax_scale", "int_format", "integer_bits", "is_operand",
+    "noise_format", "noise_model", "outer_scopes", "power_of_two", "relative_error",
+    "round_elements", "rounded", "row_error", "scales", "unexecuted",
 ]
 # fmt: on

@@ -394,7 +394,8 @@ def test_compiled_learned_steps_change_nothing() -> None:
         ),
         (
             "w4 g8@clipped",
-            "'g:int8@clipped' has no gradient to pass on; output gradients and operands of the backward products take no method",
+            "'g:int8@clipped' has no gradient to pass on; output gradients and operands of "
+            "the backward products take no method",
         ),
         (
             "w4@clipped",

@@ -1,4 +1,4 @@
-"""Operands of the backward products that are rounded apart, beside products written out in numpy."""
+"""Operands of the backward products that are rounded apart, beside products in numpy."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,8 @@ def gradients(precision: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         layer.weight.copy_(torch.tensor(W))
     y = layer(x)
     y.backward(torch.tensor(G))
-    assert x.grad is not None and layer.weight.grad is not None
+    assert x.grad is not None
+    assert layer.weight.grad is not None
     return y.detach().numpy(), x.grad.numpy(), layer.weight.grad.numpy()
 
 
@@ -108,7 +109,8 @@ def test_products_of_bfloat16_keep_the_types_of_their_gradients() -> None:
         y = layer(x)
     assert y.dtype == torch.bfloat16
     y.backward(torch.tensor(G).bfloat16())
-    assert x.grad is not None and layer.weight.grad is not None
+    assert x.grad is not None
+    assert layer.weight.grad is not None
     assert (x.grad.dtype, layer.weight.grad.dtype) == (torch.float32, torch.float32)
     truth = G.reshape(TOKENS, OUTPUTS) @ W
     error = x.grad.reshape(TOKENS, INPUTS).numpy() - truth

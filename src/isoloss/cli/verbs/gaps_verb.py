@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 import isoloss as il
 from isoloss.cli.arguments import (
     FIGURES,
@@ -24,7 +26,7 @@ from isoloss.cli.manual import Example
 from isoloss.cli.output import say, show, show_json
 
 if TYPE_CHECKING:
-    from isoloss.fits import GapTable
+    from isoloss.fits import GapTable, ScheduleEffects
 
 
 def gaps(
@@ -33,6 +35,14 @@ def gaps(
     reading: Reading,
     level: Level = 0.9,
     drawing: Annotated[Path | None, drawn("the gaps against tokens per param")] = None,
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules",
+            help="Also say what the decay of the rate, and a switch to full precision before the "
+            "end ('w4 a4 then fp from 80%'), do to a gap, and the best switch at equal hours.",
+        ),
+    ] = False,
     output: KeptTable = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -47,6 +57,7 @@ def gaps(
     check_target(output, TABLES, force)
     runs = read_tables(tables, reading)
     found = il.fits.gap_table(runs, level)
+    effects = il.fits.schedule_effects(runs, level) if schedules else None
     if output is not None:
         kept = il.fits.mean_gaps(runs)
         say(f"saved {len(kept)} rows as {kept.save(output, force=force)}")
@@ -54,9 +65,10 @@ def gaps(
         il.plot(found, drawing, force=force)
         say(f"drew {drawing}")
     if as_json:
-        show_json("gaps", of_gaps(found))
+        told = {} if effects is None else {"schedules": of_effects(effects)}
+        show_json("gaps", of_gaps(found) | told)
     else:
-        show(found.sections())
+        show([*found.sections(), *(effects.sections() if effects else ())])
 
 
 def of_gaps(found: GapTable) -> dict[str, Any]:
@@ -86,6 +98,18 @@ def of_gaps(found: GapTable) -> dict[str, Any]:
     }
 
 
+def of_effects(found: ScheduleEffects) -> dict[str, Any]:
+    """Held and decayed gaps, what switches leave, and how fast damage fades, as JSON."""
+    return {
+        "decays": [asdict(each) for each in found.decays],
+        "switches": [asdict(each) for each in found.kept],
+        "memories": [
+            {"precision": precision, "schedule": schedule, **asdict(memory)}
+            for (precision, schedule), memory in found.memories.items()
+        ],
+    }
+
+
 #: Shown below the help and on the page of commands, and run by the tests.
 EXAMPLES = {
     "gaps": (
@@ -93,6 +117,10 @@ EXAMPLES = {
         Example(
             "isoloss gaps simulated2024 --where precision=bf16,w3,w4 --plot gaps.svg",
             "two of them, drawn",
+        ),
+        Example(
+            "isoloss gaps isoloss2026 --where lr_peak=0.01 --schedules",
+            "held rates beside decayed ones",
         ),
         Example("isoloss gaps isoloss2026 -o gaps.csv", "the mean gap of each cell, as a table"),
     ),

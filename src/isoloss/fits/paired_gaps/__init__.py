@@ -13,12 +13,21 @@ from isoloss.fits.paired_gaps.paired import (
     gaps_of,
 )
 from isoloss.fits.paired_gaps.pairing import is_reference, reference_mask
+from isoloss.fits.paired_gaps.switch_values import (
+    Decayed,
+    Kept,
+    Memory,
+    ScheduleEffects,
+    Switch,
+)
+from isoloss.fits.paired_gaps.switching import schedule_effects
 from isoloss.fits.paired_gaps.targets import Target, check_target, gapless, laws_of, runs_of
 
 # fmt: off
 __all__ = [
-    "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
-    "Target", "check_target", "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of",
-    "mean_gaps", "reference_mask", "runs_of",
+    "CellGap", "Decayed", "GapScore", "GapTable", "Gaps", "Growth", "Kept", "LevelGap", "Memory",
+    "PrecisionGap", "ScheduleEffects", "Slope", "Switch", "Target", "check_target", "gap_table",
+    "gapless", "gaps", "gaps_of", "is_reference", "laws_of", "mean_gaps", "reference_mask",
+    "runs_of", "schedule_effects",
 ]
 # fmt: on

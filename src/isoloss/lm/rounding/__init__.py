@@ -34,9 +34,9 @@ from isoloss.lm.rounding.parts import (
 
 # fmt: off
 __all__ = [
-    "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Operands", "Rounding", "check_steps", "has_operands", "operands_of",
-    "check_groups", "check_method", "check_precision", "check_tied", "filled_format", "is_plain",
-    "know_rules", "method_of", "own_rules", "register_rule", "rounding_of", "rule_of",
-    "without_method",
+    "ENDS", "MATRICES", "STEP_RATE", "GradientRule", "Grids", "LearnedStep", "Operands", "Rounding",
+    "check_groups", "check_method", "check_precision", "check_steps", "check_tied", "filled_format",
+    "has_operands", "is_plain", "know_rules", "method_of", "operands_of", "own_rules",
+    "register_rule", "rounding_of", "rule_of", "without_method",
 ]
 # fmt: on

@@ -84,8 +84,8 @@ def check_steps(precision: Precision, steps: int) -> None:
     for (percent, _), begin, end in zip(precision.phases, begins, begins[1:], strict=False):
         if begin >= end:
             raise ModelError(
-                f"the phase of '{precision}' from {percent:g}% has none of the {steps} steps; train "
-                "longer, or leave it out"
+                f"the phase of '{precision}' from {percent:g}% has none of the {steps} steps; "
+                "train longer, or leave it out"
             )
 
 
