@@ -4,6 +4,7 @@ all choices there are, and recipes of other tools.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import math
@@ -33,6 +34,7 @@ from isoloss.lm import (
     train_one,
 )
 from isoloss.lm.allocating import gguf_arguments, llmcompressor_recipe
+from isoloss.lm.allocating.assembling import stand_alone
 from isoloss.lm.allocating.units import units_of
 from isoloss.runs import Decoder
 
@@ -281,3 +283,32 @@ def test_arguments_of_llama_cpp_name_its_tensors() -> None:
         gguf_arguments(allocation(layers_0="int4"))
     with pytest.raises(ModelError, match=r"llama.cpp has no name for 'layers\.0\.qkv'"):
         gguf_arguments(BitAllocation({"layers.0.qkv": "q4_0"}, 4, 1, 0.1, 0.01))
+
+
+def test_blocks_that_are_lent_are_those_rounded_alone(model: Model, tokens: np.ndarray) -> None:
+    """By block, from models rounded as a whole; the same to the last bit, and nothing stays."""
+    seen = Calibration(8).tokens(LANGUAGE)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    found = sensitivity(model, ["int3+clip", "int4/16@gptq"], tokens, seen)
+    for (unit, known), lost in found.alone.items():
+        other = quantised(model, f"w.{unit}:{known}", seen)
+        assert lost == degradation(model, other, tokens)
+    for known, lost in found.whole.items():
+        other = quantised(model, " ".join(f"w.{u}:{known}" for u in found.units), seen)
+        assert lost == degradation(model, other, tokens)
+    for name, p in model.named_parameters():
+        assert torch.equal(p, before[name])
+
+
+def test_blocks_that_depend_on_others_are_rounded_again(model: Model, tokens: np.ndarray) -> None:
+    blocks, _ = units_of(model, "block")
+    assert stand_alone(model, blocks, ("int3", "int4/16@gptq"))
+    assert not stand_alone(model, blocks, ("int3", "int4/16@gptq_sequential"))
+    tied = copy.deepcopy(model)
+    tied.blocks[1].fc1.weight = tied.blocks[0].fc1.weight
+    assert not stand_alone(tied, blocks, ("int3", "int4"))
+    seen = Calibration(8).tokens(LANGUAGE)
+    formats = ["int3@gptq_sequential", "int4"]
+    found = sensitivity(model, formats, tokens, seen)
+    other = quantised(model, "w.layers.1:int3@gptq_sequential", seen)
+    assert found.alone["layers.1", "int3@gptq_sequential"] == degradation(model, other, tokens)

@@ -265,3 +265,30 @@ def test_tokens_per_param_and_lists_of_the_recipe() -> None:
     jobs = task_jobs_of(Grid(params=12, tokens_per_param=1, lr=[0.1, 0.2]), TASK, Recipe())
     assert [job.recipe.lr for job in jobs] == [0.1, 0.2]
     assert jobs[0].tokens == pytest.approx(jobs[0].non_embedding, rel=0.3)
+
+
+def test_a_precision_changes_in_a_module_of_ones_own(tmp_path: Path) -> None:
+    """Each phase as it is alone, in a sweep that shares its steps, and quantised as it ended."""
+    changed, tokens = "w3 a4 then w8 from 60%", 20 * STEP
+    grid = Grid(params=12, tokens=tokens, precision=["w3 a4", changed, "w3 a4 then fp from 50%"])
+    runs = trained(grid, tmp_path / "runs.db", recipe=WSD, post=["w2"])
+    looked = LookedOver.of(TASK, 12)
+    jobs = [TaskJob.of(looked, tokens, each, WSD) for each in (changed, "w3 a4", "w8")]
+    whole, begun, ended = (TaskTrainer(job) for job in jobs)
+    whole.advance(20, 20, WSD)
+    begun.advance(12, 20, WSD)
+    ended.restore(begun.tensors())
+    ended.advance(20, 20, WSD)
+    assert whole.losses == ended.losses
+    for one, other in zip(whole.model.parameters(), ended.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    rows = {row["precision"]: row for row in runs.frame().to_dicts()}
+    assert (
+        rows[changed]["loss"]
+        == train_task(TASK, tokens, changed, params="20k", recipe=WSD).run.loss
+    )
+    assert rows[changed]["loss"] != rows["w3 a4"]["loss"]
+    assert f"{changed} -> w2" in rows
+    assert rows["w3 a4"]["group"] == rows[changed]["group"]
+    with pytest.raises(ModelError, match="from 99% has none of the 20 steps"):
+        TaskJob.of(looked, tokens, "w3 then fp from 99%", WSD)

@@ -29,6 +29,7 @@ from isoloss.lm.after import (
     degradation,
     quantised,
 )
+from isoloss.lm.allocating.assembling import Assembled, stand_alone
 from isoloss.lm.allocating.units import units_of
 from isoloss.lm.arguments import check_kind, check_module
 from isoloss.lm.shape import ModelError
@@ -156,13 +157,23 @@ def sensitivity(
     blocks, units = units_of(model, by)
     before, tick = Predictions.of(model, tokens), callback or (lambda _: None)
 
-    def lost(post: str) -> Degradation:
-        found = degradation(before, quantised(model, post, seen), tokens)
+    def lost(other: nn.Module) -> Degradation:
+        found = degradation(before, other, tokens)
         tick(1)
         return found
 
-    alone = {(unit, each): lost(f"w.{unit}:{each}") for each in known for unit in units}
-    whole = {each: lost(spelled(dict.fromkeys(units, each))) for each in known}
+    # Blocks of models that are rounded as a whole serve for those that are rounded in one alone.
+    lending = by == "block" and stand_alone(model, blocks, known)
+    copied, alone, whole = Assembled(model, blocks) if lending else None, {}, {}
+    for each in known:
+        rounded = quantised(model, spelled(dict.fromkeys(units, each)), seen)
+        whole[each] = lost(rounded)
+        for unit in units:
+            if copied is None:
+                alone[unit, each] = lost(quantised(model, f"w.{unit}:{each}", seen))
+            else:
+                with copied.lent({unit: rounded}) as lent:
+                    alone[unit, each] = lost(lent)
     return Sensitivity(units, known, alone, whole, blocks)
 
 

@@ -117,12 +117,16 @@ class LookedOver:
         return sum(p.numel() for p in self.module.parameters()) - self.embedding_params
 
     def check_precision(self, precision: Precision) -> float | None:
-        """The share of weights that training rounds, None where it rounds nothing; raises
-        ModelError as `roundings_of` does.
+        """The share of weights that training rounds, the least of the phases that round any part,
+        None where none does; raises ModelError as `roundings_of` does.
         """
         check_in_training(precision, self.task.name)
-        share = roundings_of(self.module, precision, self.weights).rounded_share
-        return share if precision.train else None
+        shares = [
+            roundings_of(self.module, stage, self.weights).rounded_share
+            for stage in precision.stages
+            if stage.train
+        ]
+        return min(shares, default=None)
 
     def check_post(self, precision: Precision, post: str | Precision) -> None:
         """Raise ModelError for what cannot be rounded after training: the untrained module is

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-from isoloss.formats import Precision, fills_up, unexecuted
+from isoloss.formats import Precision, fills_up, is_operand, unexecuted
 from isoloss.lm.after import ALONE, Matrix, Weights, asked_of, ends_of, names_of, scope_of
 from isoloss.lm.rounding import (
     Rounding,
@@ -62,14 +63,19 @@ def check_in_training(precision: Precision, name: str) -> None:
             f"'{precision}' says how to serve; training takes '{precision.trained}' alone, and "
             "post what comes after it"
         )
-    if precision.changes:
-        raise ModelError(
-            f"'{precision}' changes during training, which this trainer does not do yet; "
-            "take one precision for the whole of it"
-        )
-    for scope, known in precision.train.items():
+    for stage in precision.stages:
+        _check_stage(stage, precision, name)
+
+
+def _check_stage(stage: Precision, precision: Precision, name: str) -> None:
+    for scope, known in stage.train.items():
         if known.is_exact:
             continue
+        if is_operand(scope):
+            raise ModelError(
+                f"'{scope}' is an operand of a backward product, which only the decoder of isoloss "
+                f"rounds apart ('{precision}'); take 'g', which enters both"
+            )
         if scope.partition(".")[0] not in PARTS:
             raise ModelError(
                 f"'{scope}' of the module of '{name}' is out of reach in training ('{precision}'); "
@@ -77,7 +83,7 @@ def check_in_training(precision: Precision, name: str) -> None:
             )
         if why := unexecuted(known):
             raise ModelError(f"'{scope}:{known}' cannot be: {why}")
-        check_method(known, scope, precision.granularity(scope))
+        check_method(known, scope, stage.granularity(scope))
         if rule_of(known).learned:
             raise ModelError(
                 f"'{scope}:{known}' has learned steps, which the module of '{name}' has no place "
@@ -207,9 +213,17 @@ class RoundedModule(nn.Module):
     ) -> None:
         super().__init__()
         self.module = module
-        self.task, self.roundings, self.random = task, roundings, random
+        self.task, self.random = task, random
         #: Where rounded weights stand, with the parameters whose place it is.
         self._held: list[tuple[nn.Module, str, nn.Parameter]] = []
+        self._hooks: list[RemovableHandle] = []
+        self.round_as(roundings)
+
+    def round_as(self, roundings: Roundings) -> None:
+        """Round as these say from now on: those of a phase of training."""
+        self.unround_weights()
+        self.bare()
+        self.roundings = roundings
         self._hooks = [
             *(
                 layer.register_forward_pre_hook(self._input(rule), with_kwargs=True)

@@ -29,7 +29,7 @@ def as_served(trained: Precision, post: str | Precision) -> Precision:
             f"serving differs in nothing from '{trained}'; name parts such as 'w4' or 'w4 a8'"
         )
     found: dict[str, Format] = {}
-    for scope, known in trained.train.items():
+    for scope, known in trained.stages[-1].train.items():
         part = scope.partition(".")[0]
         if part == "g" or known.is_exact or {part, scope} & set(row.serve):
             continue

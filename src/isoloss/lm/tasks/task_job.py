@@ -8,6 +8,7 @@ from typing import Any
 from isoloss.formats import Precision
 from isoloss.lm.arguments import check_kind, check_whole
 from isoloss.lm.data import Corpus
+from isoloss.lm.rounding import check_steps
 from isoloss.lm.shape import TRAINING_BYTES, ModelError, free_memory
 from isoloss.lm.tasks.looking_over import LookedOver
 from isoloss.lm.tasks.training_task import Size, TrainingTask
@@ -80,6 +81,7 @@ class TaskJob(OneJob):
         share = looked.check_precision(precision)
         batch = recipe.sequences * task.length
         steps = steps_of(tokens, batch)
+        check_steps(precision, steps)
         task.validation(recipe.validation)  # a text may be too short for it
         if task.of_tokens is not None:
             task.of_tokens.unique(steps * batch)

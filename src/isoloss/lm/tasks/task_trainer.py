@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from isoloss.formats import Precision
 from isoloss.lm.after import weights_of_model
 from isoloss.lm.shape import ModelError
 from isoloss.lm.tasks.draws import seeded
@@ -29,9 +30,14 @@ class TaskTrainer(Trainer):
         (job,) = self.jobs
         # Moved before roundings take hold of its weights.
         module = module_of(job.task, job.params, job.seed).to(self.device).train()
-        weights = weights_of_model(module, probe=Probing(job.task))
-        roundings = roundings_of(module, job.precision, weights, job.compiled)
+        self.weights = weights_of_model(module, probe=Probing(job.task))
+        roundings = roundings_of(module, job.precision.stages[0], self.weights, job.compiled)
         return RoundedModule(job.task, module, roundings, self.random[0])
+
+    def _round_as(self, stage: Precision) -> None:
+        (job,) = self.jobs
+        found = roundings_of(self.model.module, stage, self.weights, job.compiled)
+        self.model.round_as(found)
 
     def _loss(self, step: int, recipe: Recipe) -> Tensor:
         (job,) = self.jobs
