@@ -157,6 +157,7 @@ PRECISIONS = {
     "sun2025": ["fp", "w:e4m3/32", "w:e2m1", "w:e5m2/tensor", "bf16"],
     "chen2025": ["fp", "w4/64 a4/64", "w4/32", "a4", "w4 a4 a.fc2:int8"],
     "ouyang2024_per_bit": ["fp", "fp -> w2", "fp -> w3@gptq", "w8 -> w4"],
+    "cao2024": ["fp", "fp -> w4/32", "fp -> w:mxfp4", "w8 -> w4/64@gptq"],
     "quartet2025": ["fp", "w:mxfp4@quest a:mxfp4@quest", "g:mxfp4~sr", "w4@luq a4@luq g4@luq"],
     "zhang2026": ["fp", "d:add(0.1)", "d4", "d:vec(0.2)", "d:e4m3"],
     "zhang2026_parts": ["fp", "d4 l:add(0.1) a4", "d:vec(0.2) g:vec(0.1)", "w:e4m3 a:coord(0.3)"],
@@ -170,7 +171,7 @@ PRECISIONS = {
         "bf16 -> a:e4m3",
     ],
 }
-FREE_LEVELS = ("error", "quest2025", "frantar2025", "chen2025_shared", "thomassen2026")
+FREE_LEVELS = ("error", "quest2025", "frantar2025", "chen2025_shared", "cao2024", "thomassen2026")
 
 
 def rows(law: Law) -> tuple[Law, Inputs]:

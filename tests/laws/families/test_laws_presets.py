@@ -24,7 +24,7 @@ def test_every_family_is_there() -> None:
         "busbridge", "farseer",
         "kumar", "frantar", "quest", "panferov", "quartet", "sun", "chen", "dremov", "ouyang",
         "shannon", "zhang",
-        "thomassen", "spectra",
+        "thomassen", "spectra", "skaling", "cao",
     }  # fmt: skip
     assert len(set(NAMES)) == len(NAMES)
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoloss.formats import relative_error
+from isoloss.formats import Precision, relative_error
 from isoloss.laws import (
     Cap,
     Composed,
     Constant,
+    DomainError,
     Law,
+    Level,
+    Levels,
     Link,
     Penalty,
     Rounded,
@@ -216,6 +219,18 @@ def test_bits_to_a_power_after_training() -> None:
     assert preset("ouyang2024").gap(N, D, "w8 -> w3/128@gptq", "w8") == pytest.approx(
         0.017 * D**0.5251 / (N**0.2261 * 3**5.4967)
     )
+
+
+def test_the_size_of_a_block_to_a_power_after_training() -> None:
+    law = preset("cao2024").bind(Levels((Level(Precision("fp -> w4/32")),)))
+    law = law.at(gN=0.2, d=8.0, gB=0.4, **{"k[w4]": 3.0}, **BASE)
+    for block in (16, 32, 128):
+        expected = 3.0 * N**-0.2 * (block + 8.0) ** 0.4
+        assert law.gap(N, D, f"w8 -> w4/{block}@gptq", "w8") == pytest.approx(expected)
+    # what is served as it was trained is not rounded again
+    assert np.all(law.gap(N, D, "w4/32") == 0)
+    with pytest.raises(DomainError, match="gives no factor: the law needs the block size of part"):
+        law(N, D, "fp -> w4")
 
 
 @pytest.mark.parametrize("name", ["farseer2025", "shannon2026"])

@@ -20,8 +20,11 @@ to it on every code, every midpoint and their neighbours.
    bitsandbytes, and midpoints are compared in float64, where they are exact for numbers of float32.
 3. Stochastic ('~sr'): with u uniform on [0, 1), the magnitude goes up to the next multiple of its
    step where u < |x| / step - floor(|x| / step), else down; in a list of numbers, to its upper
-   neighbour likewise. The mean is x: E Q(x) = x, Var Q(x) = step^2 f (1 - f) with f that fraction;
-   numbers on the grid stay.
+   neighbour likewise. Inside the range the mean is x: E Q(x) = x, Var Q(x) = step^2 f (1 - f) with
+   f that fraction; numbers on the grid stay. Beyond it no draw helps: where the scale clips (MX
+   rounds it down, NV to the nearest e4m3, full-range integers end half a step short, the zero
+   point of shifted ones is rounded) the mean lacks what is clipped: of normal numbers 1% in mxfp4,
+   .3% in nvfp4.
 4. Subtractive dither ('~dither', equal steps only): round(x / step + u - 1/2) - (u - 1/2), times
    the step. The error is uniform on half a step to either side whatever x is, so its variance is
    step^2 / 12 exactly: this is the additive model of the theory made real. The result does not lie
