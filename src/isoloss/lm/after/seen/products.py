@@ -115,7 +115,7 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if factors := FACTORS.get(func.overloadpacket):
             if factors[0] and (bias := self._name(args[0])):
                 self.apart[bias] = None
-            self._product(*(args[k] for k in factors), out)
+            self._product(args[factors[0]], args[factors[1]], out)
         elif func.overloadpacket is _CONVOLUTION:
             self._noted(self.convolved, args[1])
         else:
@@ -143,7 +143,7 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.computed.update(dict.fromkeys(self._rows[factor]))
 
     def _factor(self, name: str, factor: Tensor, axis: int, x: Tensor) -> None:
-        """Tell of a named tensor that met activations; axis: of the factor, that was summed over."""
+        """Tell of a named tensor that met activations, summed over an axis of the factor."""
         place = self._named.of(factor)
         assert place is not None
         summed = place.axis_of(factor, axis)
