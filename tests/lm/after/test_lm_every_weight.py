@@ -182,6 +182,18 @@ def test_what_is_in_a_product_is_rounded_along_its_inputs(kind: str) -> None:
     assert not calibrated.layer.w.equal(model.layer.w)
 
 
+def test_a_long_parameter_that_nobody_saw_is_refused() -> None:
+    model = made(lambda m, x: x, w=(64,))
+    with pytest.raises(
+        ModelError, match=r"'layer\.w' cannot be rounded: no token of a text passes"
+    ):
+        quantised(model, "w4", TOKENS)
+    blind = made(lambda m, x: x[:, :, :, :], w=(64,))
+    with pytest.raises(ModelError, match=r"^'layer\.w' is no linear layer, and a Causal cannot be"):
+        quantised(blind, "w4", TOKENS)
+    assert quantised(made(lambda m, x: x[:, :, :, :], w=(8,)), "w4") is not None
+
+
 VECTORS: dict[str, tuple[Forward, dict[str, Any]]] = {
     "a norm and its bias": (lambda m, x: x * (1 + m.w) + m.b, {"w": (8,), "b": (8,)}),
     "a bias of one row": (lambda m, x: x * m.w, {"w": (1, 1, 8)}),

@@ -96,7 +96,7 @@ def look_at(
             else:
                 logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
     except Exception as error:
-        unknown = next((name for name, (_, held) in others.items() if held.dim() > 1), None)
+        unknown = next((name for name in others if _may_be_matrix(others[name][1], linear)), None)
         if unknown is None:
             return Look()
         reason = " ".join(str(error).split())[:200]
@@ -126,7 +126,7 @@ def _judged(
             look.beyond[name] = reason
         elif name in watch.convolved and not met:
             look.beyond[name] = "it is the kernel of a convolution"
-        elif tensor.dim() < 2:
+        elif tensor.dim() < 2 and not _may_be_matrix(tensor, linear):
             continue
         elif met and not parameter:
             kept = any(held is tensor for held in module._buffers.values())
@@ -142,6 +142,13 @@ def _judged(
         elif parameter:
             look.apart = (*look.apart, name)
     return look
+
+
+def _may_be_matrix(tensor: Tensor, linear: Held) -> bool:
+    """Whether a tensor has two axes, or is a parameter longer than vectors beside the layers."""
+    widest = max((max(weight.shape) for _, weight in linear.values()), default=0)
+    long = isinstance(tensor, nn.Parameter) and linear and tensor.numel() > widest
+    return tensor.dim() > 1 or bool(long)
 
 
 def _reason(watch: Products, met: set[int], name: str) -> str | None:
