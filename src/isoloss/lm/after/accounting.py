@@ -109,19 +109,22 @@ def weights_of_model(
     matrices = tuple(matrix for name in order for matrix in found[name])
     if all(matrix.scope == "head" for matrix in matrices) and not look.beyond:
         raise ModelError(f"a {type(model).__name__} has no matrix to quantise besides its head")
-    again = tuple(
-        Matrix(path, kinds.scope_of(path, module), module, weight, held=found[name][0].held)
-        for path, (name, module, weight) in kinds.again.items()
-        if name in found
-    )
     return Weights(
         _with_routers(matrices),
         tuple(kinds.tables),
         look.apart,
         MappingProxyType(look.beyond),
-        again,
+        tuple(_again(kinds, found)),
         MappingProxyType({n: (kinds.linear | kinds.others)[n][1].numel() for n in look.beyond}),
     )
+
+
+def _again(kinds: _Kinds, found: Mapping[str, list[Matrix]]) -> Iterator[Matrix]:
+    """Further linear layers of matrices that were found."""
+    for path, (name, module, weight) in kinds.again.items():
+        if name in found:
+            held, scope = found[name][0].held, kinds.scope_of(path, module)
+            yield Matrix(path, scope, module, weight, held=held)
 
 
 def _stored(weight: Tensor) -> str | None:
