@@ -47,6 +47,32 @@ def test_a_model_is_quantised_printed_and_kept(shell, models: Path, tmp_path: Pa
     assert "would be overwritten" in shell(*words).stderr or "--force" in shell(*words).stderr
 
 
+def test_moments_are_kept_for_another_call(
+    shell, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (
+        "quantise",
+        models / "0.safetensors",
+        "--post",
+        "w3@gptq",
+        "--moments",
+        "kept",
+        "--json",
+    )
+    first = shell(*words)
+    assert first.exit_code == 0, first.output
+    assert list((tmp_path / "kept").rglob("*.safetensors"))
+    monkeypatch.setattr("isoloss.lm.after.seen.calibrating.logits_of", None)  # no pass
+    rows, again = (json.loads(each.stdout)["runs"][0] for each in (first, shell(*words)))
+    assert rows | {"cost": 0} == again | {"cost": 0}
+    (tmp_path / "file").write_text("")
+    refused = shell(*words[:-2], "file")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "error: 'file' is a file; moments are kept in a folder\n",
+    )
+
+
 def test_a_folder_is_quantised_model_by_model(shell, models: Path) -> None:
     found = json.loads(shell("quantise", models, "--post", "w2,w8", "--json").stdout)
     assert [(row["seed"], row["precision"]) for row in found["runs"]] == [

@@ -115,6 +115,16 @@ def quantise(
             show_default=False,
         ),
     ] = None,
+    moments: Annotated[
+        Path | None,
+        typer.Option(
+            "--moments",
+            metavar="FOLDER",
+            help="Keeps what calibration shows of a model (moments of inputs), so that further "
+            "precisions of it need no pass.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +175,7 @@ def quantise(
             rotate=rotate,
             device=device,
             store=store,
+            moments=moments,
             callback=tick,
         )
     if output is not None:

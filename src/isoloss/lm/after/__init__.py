@@ -35,13 +35,21 @@ from isoloss.lm.after.post_training import quantised, rounded_share
 from isoloss.lm.after.quantising import checkpoints_of, quantise
 from isoloss.lm.after.resting import at_rest
 from isoloss.lm.after.scopes import ALONE, blocks_of, names_of, scope_of
-from isoloss.lm.after.seen import Calibrated, CalibrationWarning, Matrix, Moments, weights_hash
+from isoloss.lm.after.seen import (
+    Calibrated,
+    CalibrationWarning,
+    Matrix,
+    Moments,
+    MomentsWarning,
+    weights_hash,
+)
 from isoloss.lm.after.serving_weights import RoundedTwiceWarning, check_scope, served
 
 # fmt: off
 __all__ = [
     "ALONE", "Calibrated", "Calibration", "CalibrationWarning", "Degradation", "Matrix", "Moments",
-    "Options", "PostMethod", "Predictions", "RoundedTwiceWarning", "Scaled", "Weights", "Windows",
+    "MomentsWarning", "Options", "PostMethod", "Predictions", "RoundedTwiceWarning", "Scaled",
+    "Weights", "Windows",
     "asked_of", "at_rest", "blocks_of", "calibrated_methods", "check_scope", "checkpoints_of",
     "degradation", "draws_of", "ends_of", "know_methods", "load_hub", "logits_of", "names_of",
     "own_methods", "pooled", "post_key", "post_precision", "post_row", "post_run", "quantise",

@@ -1,8 +1,8 @@
 """All weights of any model, accounted for: which are matrices to round, which are tables or numbers
 of another kind, and which nobody can round as they stand.
 
-Linear layers are known by themselves. Whatever else has two axes or more is judged by what tokens
-meet when they pass the model (looking.py), so that a family that nobody named is rounded or
+Linear layers are known by themselves. Whatever else has axes, parameter or not, is judged by what
+tokens meet when they pass the model (looking.py), so that a family that nobody named is rounded or
 refused, and never left in silence.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from isoloss.lm.after.looking import Probe, look_at
-from isoloss.lm.after.scopes import ROUTER, Blocks, blocks_of
+from isoloss.lm.after.scopes import ROUTER, Blocks, blocks_of, own_name
 from isoloss.lm.after.seen import Matrix
 from isoloss.lm.shape import ModelError
 
@@ -36,9 +36,11 @@ class Weights:
     tables
         Names of embeddings that tokens look up.
     apart
-        Names of what has two axes and is in no product: biases of experts, decays.
+        Names of what has two axes and is in no product: biases of experts, tables of positions.
     beyond
         Names of weights that cannot be rounded as they stand, with the reason.
+    sizes
+        How many numbers each of these has.
     again
         Further linear layers that hold the weight of a matrix, which is one all the same.
     """
@@ -48,6 +50,7 @@ class Weights:
     apart: tuple[str, ...] = ()
     beyond: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     again: tuple[Matrix, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -88,31 +91,48 @@ def weights_of_model(
         scope = kinds.scope_of(path, module)
         if name in looked_up and scope != "head":
             look.beyond[name] = "it is looked up as an embedding too"
-        elif weight.dtype not in _WIDE:
-            look.beyond[name] = f"it is stored as {str(weight.dtype)[6:]}, which has been rounded"
+        elif reason := _stored(weight):
+            look.beyond[name] = reason
         if name not in look.beyond:
             found[name] = [Matrix(path, scope, module, weight, held=name in look.elsewhere)]
+    params = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     for name, axis in look.matrices.items():
-        if axis < -2:
+        if reason := _stored(kinds.others[name][1]):
+            look.beyond[name] = reason
+        elif name not in params:
+            look.beyond[name] = "its module is held by another in a way that torch does not see"
+        elif axis < -2:
             look.beyond[name] = "its inputs lie along its first axis, so that it is no stack"
         else:
             found[name] = list(_stacked(name, *kinds.others[name], axis))
-    order = [name for name, _ in model.named_parameters(remove_duplicate=False) if name in found]
+    order = [name for name in params if name in found]
     matrices = tuple(matrix for name in order for matrix in found[name])
     if all(matrix.scope == "head" for matrix in matrices) and not look.beyond:
         raise ModelError(f"a {type(model).__name__} has no matrix to quantise besides its head")
-    again = tuple(
-        Matrix(path, kinds.scope_of(path, module), module, weight, held=found[name][0].held)
-        for path, (name, module, weight) in kinds.again.items()
-        if name in found
-    )
     return Weights(
         _with_routers(matrices),
         tuple(kinds.tables),
         look.apart,
         MappingProxyType(look.beyond),
-        again,
+        tuple(_again(kinds, found)),
+        MappingProxyType({n: (kinds.linear | kinds.others)[n][1].numel() for n in look.beyond}),
     )
+
+
+def _again(kinds: _Kinds, found: Mapping[str, list[Matrix]]) -> Iterator[Matrix]:
+    """Further linear layers of matrices that were found."""
+    for path, (name, module, weight) in kinds.again.items():
+        if name in found:
+            held, scope = found[name][0].held, kinds.scope_of(path, module)
+            yield Matrix(path, scope, module, weight, held=held)
+
+
+def _stored(weight: Tensor) -> str | None:
+    """Why a weight of its type is not rounded, None where it is one of the wide."""
+    if weight.dtype in _WIDE:
+        return None
+    why = "is complex" if weight.is_complex() else "has been rounded"
+    return f"it is stored as {str(weight.dtype)[6:]}, which {why}"
 
 
 @dataclass
@@ -126,7 +146,7 @@ class _Kinds:
     tables
         Of embeddings.
     others
-        Of anything else.
+        Of anything else, vectors among them.
     again
         Further modules that hold a weight of linear layers, by path: with its first name.
     head
@@ -141,7 +161,7 @@ class _Kinds:
 
     def scope_of(self, path: str, module: nn.Module) -> str:
         """The name by which a precision speaks of a layer."""
-        return "head" if module is self.head else path.rpartition(".")[2].lower()
+        return "head" if module is self.head else own_name(path.split("."))
 
 
 def _kinds_of(model: nn.Module) -> _Kinds:
@@ -151,7 +171,9 @@ def _kinds_of(model: nn.Module) -> _Kinds:
     for path, module in model.named_modules():
         for own, weight in _own(module):
             name = f"{path}.{own}" if path else own
-            if isinstance(module, nn.Embedding) or id(module) == id(ends.get("embedding")):
+            if weight.dim() < 2:
+                kinds.others[name] = module, weight
+            elif isinstance(module, nn.Embedding) or id(module) == id(ends.get("embedding")):
                 kinds.tables[name] = module, weight
             elif id(weight) in first:
                 if _is_linear(module):
@@ -160,6 +182,10 @@ def _kinds_of(model: nn.Module) -> _Kinds:
                 first[id(weight)] = name
                 linear = _is_linear(module) and own == "weight"
                 (kinds.linear if linear else kinds.others)[name] = module, weight
+    known = {id(held) for group in (kinds.tables, kinds.others) for _, held in group.values()}
+    for name, module, weight in _unregistered(model):
+        if id(weight) not in known and id(weight) not in first:
+            kinds.others.setdefault(name, (module, weight))
     return kinds
 
 
@@ -169,13 +195,38 @@ def ends_of(model: nn.Module) -> dict[str, nn.Module]:
     """
     named = {"embedding": "get_input_embeddings", "head": "get_output_embeddings"}
     found = {end: getattr(model, ask, lambda: None)() for end, ask in named.items()}
-    return {end: module for end, module in found.items() if isinstance(module, nn.Module)}
+    modules = {end: getattr(module, "_orig_mod", module) for end, module in found.items()}
+    return {end: module for end, module in modules.items() if isinstance(module, nn.Module)}
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of a module itself that may be weights: parameters and buffers of two axes."""
+    """The tensors of a module itself that may be weights: parameters and buffers with axes."""
     named = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
-    return ((name, tensor) for name, tensor in named if tensor.dim() >= 2)
+    return ((name, tensor) for name, tensor in named if tensor.dim())
+
+
+def _unregistered(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    """Tensors that modules hold out of torch's sight, in plain lists, dicts and attributes, and
+    those of modules that are held so.
+    """
+    internal = vars(nn.Module())
+    for path, module in model.named_modules():
+        own = {name: held for name, held in vars(module).items() if name not in internal}
+        for name, held in _leaves(own, path):
+            if isinstance(held, Tensor) and held.dim():
+                yield name, module, held
+            elif isinstance(held, nn.Module):
+                for inner, tensor in (*held.named_parameters(), *held.named_buffers()):
+                    yield f"{name}.{inner}", held, tensor
+
+
+def _leaves(held: object, path: str) -> Iterator[tuple[str, object]]:
+    """What plain lists, tuples and dicts hold, however deep, with the way to it."""
+    if isinstance(held, list | tuple | dict):
+        for key, inner in held.items() if isinstance(held, dict) else enumerate(held):
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, held
 
 
 def _is_linear(module: nn.Module) -> bool:
@@ -186,7 +237,7 @@ def _is_linear(module: nn.Module) -> bool:
 def _stacked(name: str, module: nn.Module, weight: Tensor, axis: int) -> Iterator[Matrix]:
     """The matrices in a parameter: itself, or the experts of a stack."""
     place, turned = name.removesuffix(".weight"), axis == -2
-    scope = place.rpartition(".")[2].lower()
+    scope = own_name(place.split("."))
     if weight.dim() == 2:
         yield Matrix(place, scope, module, weight, turned=turned, held=True)
         return

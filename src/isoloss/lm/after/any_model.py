@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from isoloss.formats import Format, Precision
 from isoloss.lm.after.accounting import Weights, ends_of, weights_of_model
 from isoloss.lm.after.keys_and_values import round_keys_and_values
-from isoloss.lm.after.looking import UNREACHED, Probe
+from isoloss.lm.after.looking import SCALES, UNREACHED, Probe
 from isoloss.lm.after.options import Options
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import round_inputs, rounds_inputs
-from isoloss.lm.after.scopes import ALONE, Blocks, names_of, scope_of
+from isoloss.lm.after.scopes import ALONE, Blocks, names_of, own_name, scope_of
 from isoloss.lm.after.seen import Calibrated, Matrix
 from isoloss.lm.after.serving_weights import (
     apart_from_matrices,
@@ -121,10 +121,8 @@ def asked_of(
     _check(precision, weights, model, untied)
     formats = {m: _format(precision, m, weights.blocks) for m in weights.matrices}
     _check_shared(precision, weights, formats)
-    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers())
-    for name, reason in weights.beyond.items():
-        _check_left(precision, name, reason, weights.blocks)
-    left = sum(tensors[name].numel() for name in weights.beyond)
+    _check_left(precision, weights)
+    left = sum(weights.sizes.values())
     inside = [matrix for matrix in weights.matrices if matrix.scope != "head"]
     rounded = {m: known for m, known in formats.items() if known and not known.is_exact}
     of_them = sum(matrix.size for matrix in inside if matrix in rounded)
@@ -132,24 +130,42 @@ def asked_of(
     return Asked(rounded, weights_of(precision, "embedding"), share)
 
 
-def _check_left(precision: Precision, name: str, reason: str, blocks: Blocks) -> None:
-    """Raise ModelError where a weight that cannot be rounded, or what meets it, is not left out."""
+def _check_left(precision: Precision, weights: Weights) -> None:
+    """Raise ModelError where weights that cannot be rounded, or what meets them, are not left
+    out.
+    """
+    serve, blocks = plain(precision), weights.blocks
+    asked: dict[str, str] = {}
+    met: dict[str, str] = {}
+    for name, reason in weights.beyond.items():
+        names = names_of(name, name.split("."), blocks)
+        known = weights_of(precision, scope_of(precision, "w", name, names))
+        if known is not None and not known.is_exact:
+            asked[name] = reason
+        inputs = rounding_of(serve, "a", scope_of(serve, "a", name, names), compiled=False)
+        if inputs is not None and not reason.startswith((UNREACHED, SCALES)):
+            met[name] = reason
+    if asked:
+        raise ModelError(_left(precision, "w", "", ("it", "it is"), asked))
+    if met:
+        who = "the activations that meet "
+        raise ModelError(_left(precision, "a", who, ("them", "they are"), met))
+
+
+def _left(
+    precision: Precision, part: str, who: str, words: tuple[str, str], beyond: Mapping[str, str]
+) -> str:
+    """What cannot be rounded, the first with its reason, and how all of them are left."""
     # A parametrised weight stands below what nobody knows by name.
-    path = name.partition(".parametrizations")[0].removesuffix(".weight")
-    last, names = path.rpartition(".")[2].lower(), names_of(name, name.split("."), blocks)
-    known = weights_of(precision, scope_of(precision, "w", name, names))
-    if known is not None and not known.is_exact:
-        raise ModelError(
-            f"'{name}' cannot be rounded: {reason}; leave it as it is by 'w.{last}:fp' "
-            f"('{precision}')"
-        )
-    serve = plain(precision)
-    met = rounding_of(serve, "a", scope_of(serve, "a", name, names), compiled=False)
-    if met is not None and not reason.startswith(UNREACHED):
-        raise ModelError(
-            f"the activations that meet '{name}' cannot be rounded: {reason}; leave them as they "
-            f"are by 'a.{last}:fp' ('{precision}')"
-        )
+    paths = [n.partition(".parametrizations")[0].removesuffix(".weight") for n in beyond]
+    scopes = dict.fromkeys(f"{part}.{own_name(path.split('.'))}:fp" for path in paths)
+    others, (name, reason) = len(scopes) - 1, next(iter(beyond.items()))
+    it, as_is = words
+    what = f"{it}, and {len(beyond) - 1} more, as they are" if others else f"{it} as {as_is}"
+    return (
+        f"{who}'{name}' cannot be rounded: {reason}; leave {what} by '{' '.join(scopes)}' "
+        f"('{precision}')"
+    )
 
 
 def _inputs(serve: Precision, matrix: Matrix, blocks: Blocks) -> Any:

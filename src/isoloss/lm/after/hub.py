@@ -15,15 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from isoloss.lm.after.seen import weights_hash
+from isoloss.lm.after.seen import settings_text, weights_hash
 from isoloss.lm.data import Corpus, TextWarning, Tokens, documents
 from isoloss.lm.shape import ModelError
 from isoloss.lm.training import key_of
 from isoloss.runs import Run, number
 
 CONTEXT = 256
-#: Of a configuration, what says where it came from and who reads it.
-_ASIDE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,15 +166,8 @@ def hub_run(model: nn.Module, source: str | Path, text: Corpus, trained_on: floa
         eval_set=f"{text.name}, windows of {text.context}",
         family=str(getattr(getattr(model, "config", None), "model_type", type(model).__name__)),
         source=name,
-        key=key_of(told | {"config": _settings(model), "trained_on": tokens}),
+        key=key_of(told | {"config": settings_text(model), "trained_on": tokens}),
     )
-
-
-def _settings(model: nn.Module) -> str:
-    """What a configuration says beside weights, such as the base of positions."""
-    to_dict = getattr(getattr(model, "config", None), "to_dict", dict)
-    kept = {k: v for k, v in to_dict().items() if k not in _ASIDE}
-    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def tokens_seen(source: str | Path) -> float | None:

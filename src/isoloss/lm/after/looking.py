@@ -23,6 +23,8 @@ from isoloss.lm.shape import ModelError
 _LOOKED_AT = 16
 #: Why a weight that no token meets cannot be judged.
 UNREACHED = "no token of a text passes this"
+#: Why a weight that scales activations is in no product that could be rounded.
+SCALES = "activations are multiplied by it number by number"
 #: Runs a model once, on what it takes.
 Probe = Callable[[nn.Module], Any]
 #: Weights by name, with the module that holds each.
@@ -38,7 +40,7 @@ class Look:
     matrices
         Names of what activations are multiplied by, with the axis of their inputs.
     apart
-        Names of what is in no product: biases of experts, decays.
+        Names of what is in no product: biases of experts, tables of positions.
     beyond
         Names of what cannot be rounded as it stands, with the reason.
     elsewhere
@@ -60,9 +62,11 @@ def look_at(
 ) -> Look:
     """Let tokens, (rows, context), pass a model once; some of its vocabulary unless given.
 
-    probe: runs the model in place of that, for models that take something else than tokens.
+    others: of one axis too, which may be taken as matrices. probe: runs the model in place of that,
+    for models that take something else than tokens.
 
-    Of linear layers nothing has to be seen, so that a model of these alone need not take tokens.
+    Of linear layers nothing has to be seen, so that a model of these and of vectors need not take
+    tokens.
 
     Raises
     ------
@@ -71,17 +75,20 @@ def look_at(
     """
     axes: dict[str, set[int]] = defaultdict(set)
     elsewhere: set[str] = set()
-    called: list[nn.Module] = []
+    called: list[nn.Linear] = []
 
     def met(product: Product) -> None:
         axes[product.name].add(product.axis)
         if product.name in linear:
             weight = linear[product.name][1]
-            if all(getattr(module, "weight", None) is not weight for module in called):
+            if all(module.weight is not weight for module in called):
                 elsewhere.add(product.name)
 
+    def in_use(name: str) -> bool:
+        return name in linear and any(module.weight is linear[name][1] for module in called)
+
     named = {name: tensor for name, (_, tensor) in (*linear.items(), *others.items())}
-    watch = Products(named, met)
+    watch = Products(named, met, in_use)
     try:
         with torch.compiler.set_stance("force_eager"), at_rest(model), _calls(model, called), watch:
             if probe is not None:
@@ -89,11 +96,12 @@ def look_at(
             else:
                 logits_of(model, _some_tokens(model) if tokens is None else tokens[:1])
     except Exception as error:
-        if not others:
+        unknown = next((name for name in others if _may_be_matrix(others[name][1], linear)), None)
+        if unknown is None:
             return Look()
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"'{next(iter(others))}' is no linear layer, and a {type(model).__name__} cannot be "
+            f"'{unknown}' is no linear layer, and a {type(model).__name__} cannot be "
             f"run on {'a batch' if probe else 'tokens'} to see what it is "
             f"({type(error).__name__}: {reason})"
         ) from None
@@ -116,19 +124,31 @@ def _judged(
         met = axes.get(name, set())
         if reason := _reason(watch, met, name):
             look.beyond[name] = reason
+        elif name in watch.convolved and not met:
+            look.beyond[name] = "it is the kernel of a convolution"
+        elif tensor.dim() < 2 and not _may_be_matrix(tensor, linear):
+            continue
         elif met and not parameter:
-            look.beyond[name] = "it is kept as a buffer"
+            kept = any(held is tensor for held in module._buffers.values())
+            look.beyond[name] = f"it is {'kept as a buffer' if kept else 'no parameter of torch'}"
         elif met and tensor.dim() > 3:
             look.beyond[name] = f"it has {tensor.dim()} axes"
         elif met:
             look.matrices[name] = min(met)
-        elif name in watch.convolved:
-            look.beyond[name] = "it is the kernel of a convolution"
-        elif parameter and name not in watch.apart:
+        elif parameter and name in watch.scaling and max(tensor.shape) < tensor.numel():
+            look.beyond[name] = SCALES
+        elif parameter and name not in watch.apart | watch.scaling:
             look.beyond[name] = f"{UNREACHED} {type(module).__name__}"
         elif parameter:
             look.apart = (*look.apart, name)
     return look
+
+
+def _may_be_matrix(tensor: Tensor, linear: Held) -> bool:
+    """Whether a tensor has two axes, or is a parameter longer than vectors beside the layers."""
+    widest = max((max(weight.shape) for _, weight in linear.values()), default=0)
+    long = isinstance(tensor, nn.Parameter) and linear and tensor.numel() > widest
+    return tensor.dim() > 1 or bool(long)
 
 
 def _reason(watch: Products, met: set[int], name: str) -> str | None:
@@ -141,14 +161,14 @@ def _reason(watch: Products, met: set[int], name: str) -> str | None:
 
 
 @contextmanager
-def _calls(model: nn.Module, called: list[nn.Module]) -> Iterator[None]:
+def _calls(model: nn.Module, called: list[nn.Linear]) -> Iterator[None]:
     """A context in which `called` holds the linear layers of a model that are under way."""
     modules = [module for module in model.modules() if type(module) is nn.Linear]
 
-    def begin(module: nn.Module, args: object) -> None:
+    def begin(module: nn.Linear, args: object) -> None:
         called.append(module)
 
-    def end(module: nn.Module, args: object, out: object) -> None:
+    def end(module: nn.Linear, args: object, out: object) -> None:
         called.pop()
 
     hooks = [module.register_forward_pre_hook(begin) for module in modules]

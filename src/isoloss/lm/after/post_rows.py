@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -69,9 +70,11 @@ class Calibration:
         drawn = corpus.batch(0, self.sequences, self.seed + draw)
         return torch.from_numpy(drawn[:, :-1].copy())
 
-    def drawn(self, corpus: Corpus) -> tuple[Calibrated, ...]:
-        """The tokens of every draw, which keep what they show of a model for all precisions."""
-        return tuple(Calibrated(self.tokens(corpus, k)) for k in range(self.draws))
+    def drawn(self, corpus: Corpus, folder: str | Path | None = None) -> tuple[Calibrated, ...]:
+        """The tokens of every draw, which keep what they show of a model for all precisions; in a
+        folder for other calls too, if one is given.
+        """
+        return tuple(Calibrated(self.tokens(corpus, k), folder) for k in range(self.draws))
 
     def settings(self) -> dict[str, int]:
         """What tells it from others."""

@@ -20,7 +20,7 @@ from isoloss.lm.after.accounting import weights_of_model
 from isoloss.lm.after.any_model import asked_of, quantise_model
 from isoloss.lm.after.looking import Probe
 from isoloss.lm.after.options import Options
-from isoloss.lm.after.resting import at_rest
+from isoloss.lm.after.resting import at_rest, uncompiled
 from isoloss.lm.after.rotation import rotate_stream
 from isoloss.lm.after.rounded_inputs import scaled_rule
 from isoloss.lm.after.scopes import is_of_blocks, names_of, scope_of
@@ -80,7 +80,7 @@ def quantised(
     Returns
     -------
     torch.nn.Module
-        A copy of the model's own type, rounded.
+        A copy of the model's own type, rounded; without torch.compile where it had that.
 
     Raises
     ------
@@ -100,13 +100,14 @@ def quantised(
         seen.belong(model)
     elif calibration is not None:
         seen = Calibrated(calibration)
-    options, copied = Options(rotate, draw), copy.deepcopy(model).requires_grad_(False)
+    options = Options(rotate, draw)
+    copied: Any = uncompiled(copy.deepcopy(model)).requires_grad_(False)
     with at_rest(copied):
         if isinstance(copied, Model):
             _quantise(copied, post, seen, options)
         else:
             quantise_model(copied, post, seen, options, probe)
-    return copied
+    return cast(AnyModel, copied)
 
 
 def rounded_share(

@@ -21,6 +21,7 @@ from isoloss.lm.after.degrading import Predictions
 from isoloss.lm.after.hub import hub_run, load_hub, text_windows, tokens_seen
 from isoloss.lm.after.post_method import calibrated_methods
 from isoloss.lm.after.post_rows import Calibration, post_key, post_precision, post_run
+from isoloss.lm.after.seen import folder_of
 from isoloss.lm.after.serving_weights import check_scope, served
 from isoloss.lm.arguments import Posts, check_kind, check_store, posts_of
 from isoloss.lm.data import Corpus, Language, corpus_of
@@ -64,6 +65,7 @@ class _Order:
     rotate: bool
     callback: Callable[[int], object]
     store: Store | None
+    moments: Path | None
 
 
 def quantise(
@@ -76,6 +78,7 @@ def quantise(
     rotate: bool = False,
     device: str | None = None,
     store: str | Path | None = None,
+    moments: str | Path | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> Runs:
     """Round trained models for serving, and measure what that costs.
@@ -108,6 +111,11 @@ def quantise(
     store
         A file that keeps every row as it is measured (".db"). Rerunning resumes: rows that are
         there, from `train(post=...)` too, are not measured again. Without it nothing is kept.
+    moments
+        A folder that keeps what calibration shows of each model (moments of inputs, as large as
+        8 bytes times the square of its inputs for each of them), whole as soon as it is gathered:
+        further precisions of the same model and calibration, in this call or others, need no
+        pass. Moments of others are left alone, damaged ones gathered anew.
     callback
         Called with how many rows more there are.
 
@@ -123,7 +131,12 @@ def quantise(
     ModelError
         Something cannot be quantised, before anything is.
     CheckpointError, TextError, StoreError
-        A file cannot be read, or the store written.
+        A file cannot be read, or the store or moments written.
+
+    Warns
+    -----
+    MomentsWarning
+        Kept moments are damaged, or of others.
     """
     posts = posts_of(post)
     if not posts or len(set(posts)) < len(posts):
@@ -142,7 +155,8 @@ def quantise(
     check_kind("device", device, (str, type(None)), "a device such as 'cuda', or None")
     where = None if device is None else device_of(device, "quantise")
     kept = None if store is None else Store(store)
-    order = _Order(posts, calibration, rotate, callback or (lambda _: None), kept)
+    folder = None if moments is None else folder_of(moments)
+    order = _Order(posts, calibration, rotate, callback or (lambda _: None), kept, folder)
     rows: list[dict[str, Any]] = []
     for read in _readers(model, corpus, trained_on):
         given = read()
@@ -195,7 +209,7 @@ def _measured(given: _Given, order: _Order, posts: Sequence[str]) -> Iterator[di
         _check_loss(given.run, before, tokens)
     seen = None
     if any(calibrated_methods(served(Precision("fp"), post).serve.values()) for post in posts):
-        seen = (calibration or Calibration()).drawn(given.corpus)
+        seen = (calibration or Calibration()).drawn(given.corpus, order.moments)
     for post in posts:
         run, extra = post_run(
             given.run, post, given.model, tokens, given.corpus, calibration, before, given.recipe,

@@ -1,4 +1,4 @@
-"""A model at rest: looked at without leaving a trace."""
+"""A model at rest: looked at without leaving a trace; and freed of torch.compile."""
 
 from __future__ import annotations
 
@@ -33,3 +33,15 @@ def at_rest(model: nn.Module) -> Iterator[None]:
             if buffer is not None and before is not None and not buffer.equal(before):
                 with torch.no_grad():
                     buffer.copy_(before)
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """A model with the modules that torch.compile took, below it and itself, as they are; changed
+    in place. Compiled code is shared by models of one class and sees no hooks that came later, so
+    that roundings of inputs would be left out of it.
+    """
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            module._modules[name] = getattr(child, "_orig_mod", child)
+    found: nn.Module = getattr(model, "_orig_mod", model)
+    return found

@@ -20,6 +20,8 @@ ROUTER = "router"
 #: Left as they are unless their own name is given.
 ALONE = (*ENDS, ROUTER)
 
+#: The name below which a module lies that torch.compile took.
+_COMPILED = "_orig_mod"
 _BLOCKS = re.compile(r"layers\.\d+(\..+)?|(first|last)[1-9]\d*")
 #: How many blocks each list of them has, by the names on the way to it.
 Blocks = Mapping[tuple[str, ...], int]
@@ -35,11 +37,19 @@ def blocks_of(paths: Iterable[Sequence[str]]) -> Blocks:
     return found
 
 
+def own_name(path: Sequence[str]) -> str:
+    """The last name on the way to a matrix that says what it is, as a precision spells it:
+    lower-case letters, digits and single underscores.
+    """
+    return next((s for n in reversed(path) if n != _COMPILED and (s := _spelled(n))), "")
+
+
 def names_of(own: str, path: Sequence[str], blocks: Blocks) -> tuple[str, ...]:
     """The names of a matrix, the narrower before the wider; own: its own name; path: the names on
     the way to it, the last its own in the model.
     """
-    lowered, at = [name.lower() for name in path], _number(path)
+    lowered = [_spelled(name) for name in path if name != _COMPILED]
+    at = _number(path)
     in_block: list[str] = []
     ends: list[str] = []
     if at is not None:
@@ -64,6 +74,10 @@ def scope_of(precision: Precision, part: str, own: str, names: Sequence[str]) ->
     """
     named = precision.serve or precision.train
     return next((name for name in names if f"{part}.{name}" in named), own)
+
+
+def _spelled(name: str) -> str:
+    return "_".join(re.findall("[a-z0-9]+", name.lower()))
 
 
 def _number(path: Sequence[str]) -> int | None:

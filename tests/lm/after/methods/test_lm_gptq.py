@@ -203,10 +203,10 @@ def test_inputs_that_are_not_finite_are_refused(value: float) -> None:
         gptq(w, h, Format.parse("int4/row"))
 
 
-def test_a_matrix_that_is_no_hessian_is_refused() -> None:
+def test_a_singular_matrix_without_damping_is_refused() -> None:
     w, _ = problem(2, 2)
     with pytest.raises(ModelError, match="no Cholesky factor"):
-        gptq(w, torch.tensor([[1.0, 5.0], [5.0, 1.0]]), Format.parse("int4/row"))
+        gptq(w, torch.tensor([[1.0, 1.0], [1.0, 1.0]]), Format.parse("int4/row"), damping=0.0)
 
 
 @pytest.mark.parametrize("spelled", ["add(0.1)", "int4~sr"])
@@ -227,3 +227,46 @@ def test_formats_without_a_fixed_grid_are_refused(spelled: str) -> None:
 def test_what_is_no_matrix_of_these_inputs_is_refused(w: Tensor, h: Tensor, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         gptq(w, h, "int4/row")
+
+
+def turned(eigenvalues: list[float]) -> Tensor:
+    """A symmetric matrix of these eigenvalues."""
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(len(eigenvalues),) * 2))[0]
+    return torch.tensor(basis @ np.diag(eigenvalues) @ basis.T)
+
+
+@pytest.mark.parametrize(
+    ("h", "words"),
+    [
+        (
+            turned([-0.5, 1, 2, 3]),
+            r"^H has the eigenvalue -0\.5 \(its trace is \d.*\); accepted is 2 ",
+        ),
+        (turned([-1e-3, 1, 2, 3]), r"^H has the eigenvalue -0\.001 "),
+        (-torch.eye(4), r"^H has the eigenvalue -1 \(its trace is 0\); accepted is 2 X\^T X of"),
+        (torch.ones(4, 4) - torch.eye(4), r"^H has the eigenvalue -1 \(its trace is 0\); "),
+        (torch.eye(4) + torch.eye(4).roll(1, 0).triu(), r"^H\[0, 3\] is 1 and H\[3, 0\] is 0; acc"),
+    ],
+)
+def test_a_matrix_that_no_inputs_have_is_refused_by_value(h: Tensor, words: str) -> None:
+    w, _ = problem(3, 4)
+    for hessian in (h, h.float()):
+        with pytest.raises(ModelError, match=words):
+            gptq(w, hessian, "int3/row")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_singular_matrix_of_inputs_is_damped(dtype: torch.dtype) -> None:
+    draw = np.random.default_rng(0)
+    x = torch.tensor(draw.normal(size=(40, 3)) @ draw.normal(size=(3, 24)), dtype=dtype)
+    h = 2 * x.T @ x  # of rank 3, a few eigenvalues below zero by rounding
+    assert torch.linalg.eigvalsh(h)[0] < 0
+    w, _ = problem(5, 24)
+    found = gptq(w, h, "int3/row")
+    assert cost(w, found, h) < 0.5 * cost(w, fake_quantise(w, "int3/row"), h)
+    np.testing.assert_allclose(
+        found,
+        textbook(w.numpy(), damped(h.double()), Format.parse("int3/row")),
+        rtol=1e-4 if dtype == torch.float32 else 1e-7,
+    )
+    assert gptq(w, torch.zeros(24, 24), "int3/row").equal(fake_quantise(w, "int3/row"))

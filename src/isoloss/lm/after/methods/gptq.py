@@ -66,9 +66,9 @@ def gptq(
 
     hessian: H, (inputs, inputs), or moments, whose factor of H is found once for all formats.
     Granularity is that of the format: row, tensor, a group (the last one is smaller where it does
-    not divide the inputs) or its block. Raises ModelError where H or the matrix is not finite,
-    ValueError for formats without a fixed grid, and for a weight that is no matrix of floats or has
-    other inputs than H.
+    not divide the inputs) or its block. Raises ModelError where H or the matrix is not finite, and
+    where a given H is of no inputs whatever (asymmetric, or negative), ValueError for formats
+    without a fixed grid, and for a weight that is no matrix of floats or has other inputs than H.
     """
     known = replace(Format.parse(known), method=None)
     _check(weight, hessian.hessian if isinstance(hessian, Moments) else hessian)
@@ -80,7 +80,8 @@ def gptq(
     )
     if known.hadamard:
         turned = hadamard(hadamard(moments.hessian, known).T.contiguous(), known).T
-        back: Tensor = hadamard(gptq(hadamard(w, known), turned, _unrotated(known), damping), known)
+        seen = replace(moments, hessian=turned, _factors={})
+        back: Tensor = hadamard(gptq(hadamard(w, known), seen, _unrotated(known), damping), known)
         return back.to(weight.dtype)
     # Large inputs first: their errors cost most, and most columns are left to make them good.
     order, exact = moments.factor(damping)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from isoloss.files import shown_value
 from isoloss.lm.after.degrading import logits_of
-from isoloss.lm.after.seen.fingerprint import weights_hash
+from isoloss.lm.after.seen.fingerprint import model_hash, weights_hash
+from isoloss.lm.after.seen.keeping import KeptMoments, Key, folder_of
 from isoloss.lm.after.seen.matrix import Matrix
 from isoloss.lm.after.seen.meeting import Meeting, in_order
 from isoloss.lm.after.seen.moments import Moments, Seen, Sees
@@ -42,14 +44,24 @@ class Calibrated:
     ----------
     tokens
         Shape (rows, context).
+    folder
+        Where moments are kept for other calls, and for one that goes on after a kill; of any
+        models and calibrations, which are told apart. In memory alone unless given.
+
+    Raises
+    ------
+    ModelError
+        The folder is a file.
     """
 
-    def __init__(self, tokens: Tensor) -> None:
+    def __init__(self, tokens: Tensor, folder: str | Path | None = None) -> None:
         self.tokens = tokens
+        self._folder = None if folder is None else folder_of(folder)
+        self._files: KeptMoments | None = None
         #: By what else is rounded, name and kind: the first name of its group, and what was seen.
-        self._kept: dict[tuple[str, str, Sees], tuple[str, Seen]] = {}
+        self._kept: dict[Key, tuple[str, Seen]] = {}
         self._bytes = 0
-        self._weights = ""
+        self._weights = self._model = ""
 
     def belong(self, model: nn.Module) -> None:
         """Take a model as the one that is looked at.
@@ -65,6 +77,8 @@ class Calibrated:
                 "the calibration has seen a model of other weights than this one; make another of "
                 "its tokens: Calibrated(calibration.tokens)"
             )
+        if self._folder is not None and not self._weights:
+            self._model = model_hash(model, weights)
         self._weights = weights
 
     def seen(
@@ -77,6 +91,8 @@ class Calibrated:
         ------
         ModelError
             Tokens are no table of whole numbers, or do not pass one of the matrices.
+        CheckpointError
+            Moments cannot be kept in the folder.
         """
         batches = batches_of(model, self.tokens)
         keys = {matrix: (aside, matrix.name, sees) for matrix, sees in matrices.items()}
@@ -85,18 +101,32 @@ class Calibrated:
             if key in self._kept:
                 kept.setdefault(f"{self._kept[key][0]} {key[2]}", []).append(matrix)
         yield from ((tuple(group), self._kept[keys[group[0]]][1]) for group in kept.values())
-        left = [matrix for matrix, key in keys.items() if key not in self._kept]
+        left = {matrix: key for matrix, key in keys.items() if key not in self._kept}
+        if left and self._folder is not None:
+            device = next(iter(left)).weight.device
+            self._files = self._files or KeptMoments(self._folder, self._model, self.tokens, device)
+            for group, seen in self._files.found(left):
+                self._keep(keys, group, seen)
+                yield group, seen
+                left = {matrix: key for matrix, key in left.items() if matrix not in group}
         if not left:
             return
         runs = [partial(logits_of, model, batch) for batch in batches]
         order, again = in_order(left, _looks(model, batches))
         for portion in _portions(_alike(order, matrices), matrices, self.tokens.numel()):
-            for group, seen in _gathered(portion, matrices, runs, again):
-                size = _bytes(seen)
-                if self._bytes + size <= KEPT_BYTES:
-                    self._bytes += size
-                    self._kept |= {keys[matrix]: (group[0].name, seen) for matrix in group}
+            gathered = _gathered(portion, matrices, runs, again)
+            if self._files is not None:
+                self._files.add(gathered, keys)
+            for group, seen in gathered:
+                self._keep(keys, group, seen)
                 yield group, seen
+
+    def _keep(self, keys: Mapping[Matrix, Key], group: Group, seen: Seen) -> None:
+        """Keep what a group was seen to take in memory, as far as there is room."""
+        size = _bytes(seen)
+        if self._bytes + size <= KEPT_BYTES:
+            self._bytes += size
+            self._kept |= {keys[matrix]: (group[0].name, seen) for matrix in group}
 
 
 def seen_in_turn(

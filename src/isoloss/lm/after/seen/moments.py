@@ -14,6 +14,8 @@ from isoloss.lm.shape import ModelError
 Sees = Literal["nothing", "hessian", "inputs", "moments"]
 #: The share of the mean diagonal of H that is added to it before it is inverted.
 DAMPING = 0.01
+#: The share of the trace of H by which rounding may take eigenvalues below zero, H_ij from H_ji.
+ROUNDED = 1e-6
 #: Columns of H that are computed together; of all others only those to the right.
 _COLUMNS = 256
 
@@ -48,7 +50,15 @@ class Moments:
 
     @classmethod
     def of_hessian(cls, hessian: Tensor) -> Moments:
-        """Those of which H alone, (inputs, inputs), is known."""
+        """Those of which H alone, (inputs, inputs), is known.
+
+        Raises
+        ------
+        ModelError
+            H is not finite, or no sum over inputs: it is not symmetric, or has an eigenvalue below
+            zero by more than rounding.
+        """
+        _check_moments(hessian)
         size = (hessian.diagonal().double() / 2).sqrt()
         return cls(hessian.double(), size, size)
 
@@ -85,10 +95,7 @@ def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
     """U, upper triangular, with (H + damping mean(diag H) 1)^-1 = U^T U, in float64; for H = 0 the
     identity.
     """
-    if not bool(torch.isfinite(hessian).all()):
-        raise ModelError(
-            "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
-        )
+    _check_finite(hessian)
     h = hessian.double()
     mean = h.diagonal().mean()
     if mean <= 0:
@@ -103,3 +110,29 @@ def inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
         )
     upper: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(lower), upper=True)
     return upper
+
+
+def _check_finite(hessian: Tensor) -> None:
+    if not bool(torch.isfinite(hessian).all()):
+        raise ModelError(
+            "the inputs of calibration hold NaN or infinity; quantise a model whose loss is finite"
+        )
+
+
+def _check_moments(hessian: Tensor) -> None:
+    """Raise ModelError unless H can be 2 X^T X of some inputs, as far as rounding lets it be."""
+    _check_finite(hessian)
+    h = hessian.double()
+    accepted = "accepted is 2 X^T X of inputs, symmetric and with no eigenvalue below zero"
+    top = float(h.diagonal().clamp_min(0).sum())
+    apart = float((h - h.T).abs().max())
+    if apart > ROUNDED * max(top, float(h.abs().max())):
+        i, j = divmod(int((h - h.T).abs().argmax()), len(h))
+        raise ModelError(
+            f"H[{i}, {j}] is {float(h[i, j]):.4g} and H[{j}, {i}] is {float(h[j, i]):.4g}; "
+            f"{accepted}"
+        )
+    room = ROUNDED * top * torch.eye(len(h), dtype=h.dtype, device=h.device)
+    if bool(h.any()) and torch.linalg.cholesky_ex(h + room).info:
+        least = float(torch.linalg.eigvalsh(h)[0])
+        raise ModelError(f"H has the eigenvalue {least:.4g} (its trace is {top:.4g}); {accepted}")

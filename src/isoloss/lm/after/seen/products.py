@@ -8,6 +8,7 @@ is seen in the products themselves, whatever the family.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ FACTORS = {
 #: What takes rows out of a table by their number.
 _LOOKS_UP = (_ATEN.embedding, _ATEN.index, _ATEN.index_select, _ATEN.gather)
 _CONVOLUTION = _ATEN.convolution
+#: What adds a tensor to others, as a bias or a table of positions.
+_ADDS = (_ATEN.add, _ATEN.add_, _ATEN.sub, _ATEN.sub_, _ATEN.rsub)
 
 
 class Product(NamedTuple):
@@ -63,6 +66,9 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         The tensors to look for; their memory tells them.
     met
         Called with each product, after it was made.
+    in_use
+        Whether a linear layer of a weight's name is under way, whose other factor is then what it
+        takes, even where that is a weight too: queries that were learned.
 
     Attributes
     ----------
@@ -72,21 +78,30 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     convolved
         Names of kernels of convolutions.
     apart
-        Names that were looked up as tables or taken number by number, as biases are.
+        Names that were looked up as tables or added, as biases are, and vectors.
+    scaling
+        Names by which activations were multiplied number by number.
     strange
         Names that were taken in a way which is none of these, with what took them.
     """
 
-    def __init__(self, named: Mapping[str, Tensor], met: Callable[[Product], None]) -> None:
+    def __init__(
+        self,
+        named: Mapping[str, Tensor],
+        met: Callable[[Product], None],
+        in_use: Callable[[str], bool] = lambda name: False,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._named = Places(named)
-        self._met = met
+        self._met, self._in_use = met, in_use
+        self._lengths = {n: tensor.numel() for n, tensor in named.items() if tensor.dim() < 2}
         #: Tensors that were computed from named ones alone, with the names; looked up in one.
         self._from: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._rows: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.computed: dict[str, None] = {}
         self.convolved: dict[str, None] = {}
         self.apart: dict[str, None] = {}
+        self.scaling: dict[str, None] = {}
         self.strange: dict[str, str] = {}
 
     def __torch_dispatch__(
@@ -100,30 +115,46 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if factors := FACTORS.get(func.overloadpacket):
             if factors[0] and (bias := self._name(args[0])):
                 self.apart[bias] = None
-            self._product(*(args[k] for k in factors))
+            self._product(args[factors[0]], args[factors[1]], out)
         elif func.overloadpacket is _CONVOLUTION:
             self._noted(self.convolved, args[1])
         else:
             self._other(func, given, out)
         return out
 
-    def _product(self, left: Tensor, right: Tensor) -> None:
-        sides = ((left, right, left.dim() - 1), (right, left, right.dim() - 2))
-        plain = [self._name(factor) for factor, *_ in sides]
-        for (factor, other, axis), name in zip(sides, plain, strict=True):
-            if name is not None:
-                place = self._named.of(factor)
-                assert place is not None
-                inputs = place.axis_of(factor, axis)
-                if inputs is None:
-                    self.strange[name] = "a product sums over a part of one of its axes"
-                    continue
-                x = other if factor is right else other.mT
-                self._met(Product(name, inputs, place.start_of(factor), factor.dim(), x))
+    def _product(self, left: Tensor, right: Tensor, out: Tensor) -> None:
+        sides = [(left, right, left.dim() - 1), (right, left, right.dim() - 2)]
+        behind = [self._names(left), self._names(right)]
+        if all(behind):
+            used = [self._in_use(self._name(factor) or "") for factor, *_ in sides]
+            if not any(used):  # of weights alone, as A B of an adapter: another weight
+                self._marked(self._from, out, tuple(dict.fromkeys(behind[0] + behind[1])))
+                return
+            takes = used.index(True)
+            self.apart.update(dict.fromkeys(behind[1 - takes]))
+            sides = [sides[takes]]
+        plain = any(self._name(factor) for factor, *_ in sides)
+        for factor, other, axis in sides:
+            if name := self._name(factor):
+                self._factor(name, factor, axis, other if factor is right else other.mT)
             elif factor in self._from:
-                self.computed.update(dict.fromkeys(self._from[factor]))
-            elif factor in self._rows and not any(plain):
+                self.computed.update(dict.fromkeys(self._matrices_of(factor)))
+            elif factor in self._rows and not plain:
                 self.computed.update(dict.fromkeys(self._rows[factor]))
+
+    def _factor(self, name: str, factor: Tensor, axis: int, x: Tensor) -> None:
+        """Tell of a named tensor that met activations, summed over an axis of the factor."""
+        place = self._named.of(factor)
+        assert place is not None
+        summed = place.axis_of(factor, axis)
+        if name not in self._matrices_of(factor):
+            self.apart[name] = None
+        elif summed is None:
+            one = place.tensor.dim() < 2
+            taken = "it has one axis and is" if one else "a part of one of its axes is"
+            self.strange[name] = f"{taken} taken as a matrix"
+        else:
+            self._met(Product(name, summed, place.start_of(factor), factor.dim(), x))
 
     def _other(self, func: Any, given: list[Tensor], out: Any) -> None:
         """What is no product: it leads from a named tensor to others, or ends its way."""
@@ -142,10 +173,12 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.apart.update(dict.fromkeys(names))
             self._marked(self._rows, out, names)
         elif torch.Tag.pointwise in func.tags:
-            self.apart.update(dict.fromkeys(names))
+            ends = self.apart if func.overloadpacket in _ADDS else self.scaling
+            ends.update(dict.fromkeys(names))
         else:
             said = f"{func.overloadpacket} takes it, which is no product known here"
-            self.strange.update(dict.fromkeys(names, said))
+            self.apart.update(dict.fromkeys(names))
+            self.strange.update({n: said for each in given for n in self._matrices_of(each)})
 
     def _marked(self, marks: WeakTensorKeyDictionary, out: Any, names: tuple[str, ...]) -> None:
         for tensor in _tensors(out):
@@ -165,6 +198,18 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _source(self, tensor: Tensor) -> tuple[str, ...]:
         found: tuple[str, ...] = self._from.get(tensor, ())  # type: ignore[no-untyped-call]
         return found
+
+    def _matrices_of(self, view: Tensor) -> tuple[str, ...]:
+        """The named tensors behind one, without vectors that it is all of, or a vector made of:
+        these are no matrix in any product.
+        """
+        names = self._names(view)
+        axes = [long for long, step in zip(view.shape, view.stride(), strict=True) if step]
+        if sum(long > 1 for long in axes) > 1:
+            return names
+        whole = math.prod(axes) if self._name(view) else None
+        lengths = ((name, self._lengths.get(name)) for name in names)
+        return tuple(n for n, long in lengths if long is None or whole not in (None, long))
 
     def _name(self, tensor: Tensor) -> str | None:
         place = self._named.of(tensor)
