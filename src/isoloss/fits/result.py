@@ -16,6 +16,7 @@ from isoloss.fits.doubt import (
     Discrepancy,
     Efficiencies,
     LackOfFit,
+    LeftOut,
     Noise,
     Prediction,
     exponent_by_form,
@@ -121,6 +122,8 @@ class Fit:
         Which constants the runs hold, and points of the ridge along which they do not.
     discrepancy
         How far the law may miss the truth, growing with the distance from the runs.
+    left_out
+        How far a law of gaps lies off ways of rounding left out once; None where none was.
     """
 
     law: Law
@@ -149,6 +152,7 @@ class Fit:
     sample: Sample | None = field(default=None, metadata=UNSAVED)
     identified: Identified = field(default_factory=Identified)
     discrepancy: Discrepancy = field(default_factory=Discrepancy)
+    left_out: LeftOut | None = None
 
     @property
     def coordinates(self) -> Coordinates:
@@ -311,7 +315,8 @@ class Fit:
 
     def views(self, x: Inputs) -> tuple[View, ...]:
         """What the law can say of each level of some inputs."""
-        fitted = self.points.fitted_precisions
+        # Ways that were left out one by one are told apart, so that no blend of them need be sought.
+        fitted = () if self.left_out is not None else self.points.fitted_precisions
         # Kept with the fit, so that no other one has its id meanwhile.
         kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
             ("views", id(self)),
@@ -327,12 +332,11 @@ class Fit:
         """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
         seed = self.facts.seed if seed is None else seed
-        fitted = ~self.points.held_out
-        runs = self.points.residual[fitted], self.points.params[fitted]
-        if self.units is not None:  # files of before draw as they did, in the order of their rows
-            order = np.argsort(runs[0])
-            runs = runs[0][order], runs[1][order]
-        return with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, of, seed)
+        # Files of before draw as they did, in the order of their rows.
+        runs = self.points.of_fitted(self.units is not None)
+        own = of if self.left_out is None else "mean"
+        found = with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, own, seed)
+        return found if of == own else self.left_out.spread(found, self.law, x, seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
@@ -373,11 +377,10 @@ class Fit:
             errors_section(self.fitted, self.held_out),
             *held_out_sections(self.held_out),
             *exponent_sections(self.law, self.exponent, self.flop, self.withheld, self._group),
-            *sensitivity_sections(
-                self.sensitivity, self.law, str(self.objective), self.exponent[0]
-            ),
+            *sensitivity_sections(self.sensitivity, self.law, self.objective, self.exponent[0]),
             *efficiencies_sections(self.efficiencies, self.law.metric),
             *gaps_sections(self.gaps, self.gap_score, self.law.metric),
+            *(self.left_out.sections() if self.left_out is not None else ()),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 

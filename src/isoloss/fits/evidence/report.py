@@ -175,7 +175,7 @@ def exponent_sections(
 
 
 def sensitivity_sections(
-    other: Sensitivity | None, law: Law, objective: str, exponent: float
+    other: Sensitivity | None, law: Law, objective: object, exponent: float
 ) -> list[Section]:
     """The constants beside those under another objective."""
     if other is None:
@@ -183,7 +183,7 @@ def sensitivity_sections(
     rows = [(k.name, number(k.value, 5), number(other.values[k.name], 5)) for k in law.free]
     if not is_gap_law(law):
         rows.append(("exponent of params", number(exponent, 4), number(other.exponent, 4)))
-    head = ("", objective, other.objective)
+    head = ("", str(objective), other.objective)
     return [Section("What changes with the objective", (), head, tuple(rows))]
 
 
