@@ -27,7 +27,7 @@ def laws(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the laws, published and registered, or one with its constants, units and notes.
+    """List the laws, published, of isoloss and registered, or one with its constants, units and notes.
 
     Where a law says "to be fitted", its form is published but its constants are not, or were not
     seen.
@@ -104,7 +104,8 @@ def _row(law: Law) -> tuple[str, ...]:
         if known == estimated
         else f"{known} of {estimated} known"
     )
-    return law.name, form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
+    of = "gap: " if il.laws.is_gap_law(law) else ""
+    return law.name, of + form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
 
 
 def _cited(law: Law) -> str:
@@ -117,7 +118,7 @@ def _one(law: Law) -> list[Section]:
     from isoloss.cli.output.forms import form
 
     lines = [
-        f"loss = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
+        f"{'gap' if il.laws.is_gap_law(law) else 'loss'} = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
         f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from isoloss.formats import Format, row_error
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Constants, Link, product
-from isoloss.laws.inputs import Inputs, Levels, Mask
+from isoloss.laws.inputs import Inputs, Levels, Mask, Stage
 from isoloss.laws.jet import Array, Value, plain, select, take
 from isoloss.laws.terms.patterns import WIDE
 
@@ -52,6 +52,11 @@ class MethodFactor:
     part: str
     entry: Constant
     labels: tuple[str, ...] = ()
+
+    @property
+    def stage(self) -> Stage:
+        """Methods are of serving."""
+        return "serve"
 
     @property
     def constants(self) -> tuple[Constant, ...]:

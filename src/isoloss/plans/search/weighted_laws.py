@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.files import real_number, shown_value
-from isoloss.fits import Comparison, Fit, most_epochs
+from isoloss.fits import Comparison, Fit, most_epochs, shipped_fit
 from isoloss.formats import Precision
 from isoloss.laws import (
     DomainError,
@@ -364,6 +364,8 @@ def _members(given: LawLike, group: str | None) -> list[Member]:
             unknown = float("nan") if k.value is None else float(k.value)
             drawn[k.name] = unknown if value is None else value[:, None]
         return [Member(law, 1.0, drawn, given, _group(law, group))]
+    if (shipped := shipped_fit(given)) is not None:
+        return _members(shipped, group)
     law = as_law(given)
     return [Member(law, group=_group(law, group))]
 

@@ -258,6 +258,7 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         told.is_point,
         read,
         _gap_of_all(seeing, precision, budget),
+        bool(whole) or not told.members,
     )
 
 
@@ -340,8 +341,9 @@ def _never_run(members: Sequence[Member], ranked: Sequence[ServingChoice]) -> li
     """Ways whose gap a fitted law of gaps tells from their error alone."""
     found = []
     for m in members:
-        known = [Precision.parse(c.precision) for c in ranked if c.gap == c.gap]
-        alone = [str(p) for p in known if not p.is_wide and no_run_in(m, str(p))]
+        runs = m.fit.points.fitted_precisions if m.fit is not None else set()
+        known = [Precision.parse(c.precision) for c in ranked if m.law.name in c.by_law]
+        alone = [str(p) for p in known if not p.is_wide and str(p) not in runs]
         if is_gap_law(m.law) and alone:
             text = f"no run of {m.law.name} has {', '.join(alone)}: known by the law's form alone"
             found.append(ResultWarning(WarningKind.EXTRAPOLATION, text))
