@@ -14,18 +14,14 @@ enter their product in the limit of small gaps: c_w is held there.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from benchmarks.timing import table
-from isoloss.fits import Fit, Section, fit, text
+from isoloss.fits import Fit, fit, text
 from isoloss.fits.paired_gaps import mean_gaps
 from isoloss.fits.presets import leave_out
-from isoloss.laws import preset
-from isoloss.runs import Runs, compact, read
+from isoloss.runs import Runs, read
 
 HOME = Path(__file__).parents[1] / "src/isoloss/fits/presets"
 #: Printed perplexities have two decimals: the error of a logarithm of about 1.7 of two of them.
@@ -35,6 +31,9 @@ TOLD = 0.5
 #: Where gaps in training are powers of the error, so that they tell A c_w alone.
 SMALL = 0.01
 DRAWS = 200
+COLUMNS = (
+    "params", "tokens", "precision", "loss", "loss_se", "status", "reason", "metric", "group",
+)  # fmt: skip
 
 
 def after() -> tuple[Fit, Runs]:
@@ -46,12 +45,11 @@ def after() -> tuple[Fit, Runs]:
     kept = told.filter(pl.col("share") >= TOLD)["precision"]
     own = gaps.filter(spelled.is_in(kept.implode()))
     llama = mean_gaps(read("gptq_llama2023")).frame().with_columns(loss_se=pl.lit(PRINTED))
-    names = ("params", "tokens", "precision", "loss", "loss_se", "status", "reason", "metric", "group")
-    both = pl.concat([each.select(names) for each in (own, llama)], how="vertical_relaxed")
-    runs = Runs.from_frame(
-        both.with_columns(source=pl.lit("gaps of isoloss2026 and gptq_llama2023"))
-    )
-    return leave_out(fit("error2026", runs, target="gap", objective="squares", draws=DRAWS), runs), runs
+    both = pl.concat([each.select(COLUMNS) for each in (own, llama)], how="vertical_relaxed")
+    source = pl.lit("gaps of isoloss2026 and gptq_llama2023")
+    runs = Runs.from_frame(both.with_columns(source=source))
+    found = fit("error2026", runs, target="gap", objective="squares", draws=DRAWS)
+    return leave_out(found, runs), runs
 
 
 def trained() -> tuple[Fit, Runs]:

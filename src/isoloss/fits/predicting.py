@@ -176,4 +176,4 @@ def _gap_of(fit: Fit, x: Inputs, level: float | None) -> Prediction:
         return widened(made, [(1.0, fit.identified, space)], drawn, at)
 
     found = where_told(x, fit.views_at(x), fit.law, (wanted, "mean"), told)
-    return replace(found, warnings=(*fit.doubts(x), *found.warnings))
+    return replace(found, what="gap", warnings=(*fit.doubts(x), *found.warnings))

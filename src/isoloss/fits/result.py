@@ -49,6 +49,7 @@ from isoloss.fits.evidence import (
     lines_of_facts,
     lines_of_misfit,
     sensitivity_sections,
+    what_of,
 )
 from isoloss.fits.identify import Identified, no_exponent, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
@@ -218,10 +219,9 @@ class Fit:
     @property
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
-        found = [each.text for each in self.warnings if withholds(each)]
-        if found:
-            return found[0]
-        return no_exponent(self.exponent, self.exponent_by_form, self.identified, self.level)
+        found = next((each.text for each in self.warnings if withholds(each)), None)
+        by_form = self.exponent_by_form
+        return found or no_exponent(self.exponent, by_form, self.identified, self.level)
 
     @property
     def exponent_by_form(self) -> bool:
@@ -315,7 +315,7 @@ class Fit:
 
     def views(self, x: Inputs) -> tuple[View, ...]:
         """What the law can say of each level of some inputs."""
-        # Ways that were left out one by one are told apart, so that no blend of them need be sought.
+        # Ways that were left out one by one are told apart: no blend of them is sought.
         fitted = () if self.left_out is not None else self.points.fitted_precisions
         # Kept with the fit, so that no other one has its id meanwhile.
         kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
@@ -332,11 +332,10 @@ class Fit:
         """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
         seed = self.facts.seed if seed is None else seed
-        # Files of before draw as they did, in the order of their rows.
-        runs = self.points.of_fitted(self.units is not None)
-        own = of if self.left_out is None else "mean"
-        found = with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, own, seed)
-        return found if of == own else self.left_out.spread(found, self.law, x, seed)
+        left = self.left_out if of == "run" else None
+        runs = self.points.of_fitted(self.units is not None), self.discrepancy, x
+        found = with_discrepancy(self.law, self.draws, *runs, "mean" if left else of, seed)
+        return found if left is None else left.spread(found, self.law, x, seed)
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
         """Warnings of what no fitted run tells of points: absent constants, new precisions, what
@@ -362,19 +361,17 @@ class Fit:
 
     def sections(self) -> list[Section]:
         """The report as titled sections, most needed first, for whoever prints it."""
-        estimated = set(self.constant_draws)
-        named = [k.name for k in self.law.constants]
+        what, estimated = what_of(self.law), set(self.constant_draws)
         intervals = {
-            name: self.interval(name)
-            for name in named
-            if self.law.ties.get(name, name) in estimated
+            k.name: self.interval(k.name)
+            for k in self.law.constants
+            if self.law.ties.get(k.name, k.name) in estimated
         }
-        warned = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
-        at_bound = {name for each in warned for name in each.about}
+        at_bound = {k for w in self.warnings if w.kind == WarningKind.AT_BOUND for k in w.about}
         return [
             Section(f"{self.law.name}: {self.law.title or 'a law'}", tuple(self._about())),
             constants_section(self.law, self.absent, intervals, self.correlations, at_bound),
-            errors_section(self.fitted, self.held_out),
+            errors_section(self.fitted, self.held_out, what),
             *held_out_sections(self.held_out),
             *exponent_sections(self.law, self.exponent, self.flop, self.withheld, self._group),
             *sensitivity_sections(self.sensitivity, self.law, self.objective, self.exponent[0]),
@@ -385,15 +382,16 @@ class Fit:
         ]
 
     def _about(self) -> Iterator[str]:
+        what = what_of(self.law)
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
-        yield from self.units.lines() if self.units is not None else ()
+        yield from self.units.lines(what) if self.units is not None else ()
         yield (
-            f"objective: {self.objective}; {percent(self.level)} intervals from "
+            f"objective: {self.objective.said(what)}; {percent(self.level)} intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"
         )
         yield f"optimum: {self.certificate}"
-        yield from lines_of_misfit(self.noise, self.lack_of_fit)
-        yield from self.discrepancy.lines()
+        yield from lines_of_misfit(self.noise, self.lack_of_fit, what)
+        yield from self.discrepancy.lines(what)
         yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:

@@ -62,8 +62,8 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
 
 
 def presets() -> tuple[Law, ...]:
-    """The published laws of losses that isoloss ships, family by family; `LAWS` has its laws of gaps
-    and a user's own as well.
+    """The published laws of losses that isoloss ships, family by family; `LAWS` has its laws of
+    gaps and a user's own as well.
     """
     return tuple(_copied(law) for law in shipped() if not is_gap_law(law))
 

@@ -14,8 +14,8 @@ unseen, while the loss itself holds it. Repeated tokens are asked about apart (`
 of integers: a format of another kind than those of its runs (`Box.kinds`) is unseen where a format
 of their kind and as many bits has the same loss. A part that all its runs rounded as their weights
 (`Box.shared`) is seen where it is. A method (`@rtn`) that the law has no term for is
-unseen unless all its runs were rounded by it (`Box.methods`), or it is `-> @rtn` of a law that tells
-other methods from a format without one.
+unseen unless all its runs were rounded by it (`Box.methods`), or it is `-> @rtn` of a law that
+tells other methods from a format without one.
 """
 
 from __future__ import annotations

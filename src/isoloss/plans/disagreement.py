@@ -56,8 +56,8 @@ class Reading:
 
 
 FLOATS = {4: "e2m1", 5: "e2m2", 6: "e2m3", 7: "e3m3", 8: "e4m3"}
-#: Every law that sees precision and has its constants; laws of the error know the format, others its
-#: bits. A new law adds a line.
+#: Every law that sees precision and has its constants; laws of the error know the format, others
+#: its bits. A new law adds a line.
 READINGS = (
     Reading("chen2025", "w{b}/128 a{b}/128", "trained, groups of 128"),
     Reading("quartet2025", "w:mxfp{b}@quest a:mxfp{b}@quest", "trained, forward alone"),

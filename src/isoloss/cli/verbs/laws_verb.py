@@ -27,7 +27,7 @@ def laws(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the laws, published, of isoloss and registered, or one with its constants, units and notes.
+    """List the laws, published and registered, or one with its constants, units and notes.
 
     Where a law says "to be fitted", its form is published but its constants are not, or were not
     seen.
@@ -117,8 +117,9 @@ def _cited(law: Law) -> str:
 def _one(law: Law) -> list[Section]:
     from isoloss.cli.output.forms import form
 
+    what = "gap" if il.laws.is_gap_law(law) else "loss"
     lines = [
-        f"{'gap' if il.laws.is_gap_law(law) else 'loss'} = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
+        f"{what} = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
         f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:

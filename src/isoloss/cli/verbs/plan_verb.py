@@ -38,8 +38,8 @@ def plan(
         str,
         typer.Argument(
             metavar="LAWS",
-            help="A saved fit or comparison, a law, several separated by commas, or 'published' for "
-            "all published laws. 'error2026' gives gaps of any format, for --serve.",
+            help="A saved fit or comparison, a law, several separated by commas, or 'published' for"
+            " all published laws. 'error2026' has gaps of any format, for --serve.",
             show_default=False,
         ),
     ],

@@ -59,13 +59,14 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 # fmt: off
 __all__ = [
     "FAR", "NO_REPEATS", "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend",
-    "LackOfFit", "LeftOut", "Noise", "Prediction", "Profile", "Resample", "as_seen", "check_resample",
-    "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
+    "LackOfFit", "LeftOut", "Noise", "Prediction", "Profile", "Resample", "as_seen",
+    "check_resample", "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
     "exponent_by_form", "hidden_beyond", "in_parts", "interval_in_words", "joined", "lack_of_fit",
-    "likelihood_scale", "log_errors", "loss_draws", "loss_in_words", "most_epochs", "noise", "not_defined",
-    "not_far", "nothing", "of_rows", "outside_runs", "placed", "points", "prediction_of_law",
-    "profile_of_constant", "profile_of_loss", "repeating", "repeating_where_able",
-    "repetition_warnings", "resample", "share_in_words", "split_compute", "summarise",
-    "too_many_epochs", "untold", "views_at", "warnings_at", "where_told", "with_discrepancy",
+    "likelihood_scale", "log_errors", "loss_draws", "loss_in_words", "most_epochs", "noise",
+    "not_defined", "not_far", "nothing", "of_rows", "outside_runs", "placed", "points",
+    "prediction_of_law", "profile_of_constant", "profile_of_loss", "repeating",
+    "repeating_where_able", "repetition_warnings", "resample", "share_in_words", "split_compute",
+    "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "where_told",
+    "with_discrepancy",
 ]
 # fmt: on

@@ -72,10 +72,10 @@ class LeftOut:
         )
 
     def beyond(self, law: Law, x: Inputs) -> Array:
-        """How far the log rounding error of each point lies beyond those of the runs, shape (n,)."""
+        """How far the log rounding error of points lies beyond those of the runs, shape (n,)."""
         asked = log_errors(law, x)
         low, high = self.log_error.min(), self.log_error.max()
-        return np.nan_to_num(np.maximum(0.0, np.maximum(low - asked, asked - high)))
+        return np.asarray(np.nan_to_num(np.maximum(0.0, np.maximum(low - asked, asked - high))))
 
     def spread(self, draws: Array, law: Law, x: Inputs, seed: int) -> Array:
         """Draws (S, n) of gaps of ways that were never run, from those of the law's mean.
@@ -111,8 +111,8 @@ class LeftOut:
         head = ("left out", "runs", "predicted / observed", "10%", "90%")
         lines = (
             "each refitted without, largest rounding error first; intervals rest on these",
-            f"beyond the errors of the runs the law may lie off by {100 * self.slope:.0f}% a factor "
-            "of e in error",
+            f"beyond the errors of the runs the law may lie off by {100 * self.slope:.0f}% a "
+            "factor of e in error",
         )
         yield Section("Ways of rounding left out once", lines, head, rows)
 

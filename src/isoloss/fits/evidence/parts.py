@@ -69,7 +69,7 @@ class Points:
 
     def of_fitted(self, in_order: bool) -> tuple[Array, Array]:
         """Residuals of the fitted runs and their params; `in_order`: by residual, so that draws do
-        not depend on the order of the rows.
+        not depend on the order of the rows, which files of before did.
         """
         rows = np.flatnonzero(~self.held_out)
         rows = rows[np.argsort(self.residual[rows])] if in_order else rows

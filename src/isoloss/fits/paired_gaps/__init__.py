@@ -18,7 +18,7 @@ from isoloss.fits.paired_gaps.targets import Target, check_target, gapless, laws
 # fmt: off
 __all__ = [
     "CellGap", "GapScore", "GapTable", "Gaps", "Growth", "LevelGap", "PrecisionGap", "Slope",
-    "Target", "as_gaps", "check_target", "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of",
-    "mean_gaps", "reference_mask", "runs_of",
+    "Target", "as_gaps", "check_target", "gap_table", "gapless", "gaps", "gaps_of", "is_reference",
+    "laws_of", "mean_gaps", "reference_mask", "runs_of",
 ]
 # fmt: on
