@@ -50,7 +50,7 @@ from isoloss.fits.paired_gaps import (
     mean_gaps,
 )
 from isoloss.fits.predicting import predict
-from isoloss.fits.presets import SHIPPED, leave_out, shipped_fit
+from isoloss.fits.presets import SHIPPED, Update, leave_out, shipped_fit, update
 from isoloss.fits.profiling import profile, profile_prediction
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample
@@ -86,11 +86,11 @@ __all__ = [
     "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
     "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut", "Noise", "Objective", "Points",
     "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample",
-    "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of",
-    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html",
-    "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load", "log_slopes",
+    "Section", "Split", "Standing", "Units", "Update", "View", "WarningKind", "as_sample",
+    "asked_of", "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps",
+    "html", "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load", "log_slopes",
     "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction",
     "repetition_warnings", "rollout", "save", "share_in_words", "shipped_fit", "split", "text",
-    "too_many_epochs", "views", "withholds",
+    "too_many_epochs", "update", "views", "withholds",
 ]
 # fmt: on

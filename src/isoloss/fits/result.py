@@ -333,13 +333,12 @@ class Fit:
         check_of(of)
         seed = self.facts.seed if seed is None else seed
         left = self.left_out if of == "run" else None
-        runs = self.points.of_fitted(self.units is not None), self.discrepancy, x
-        found = with_discrepancy(self.law, self.draws, *runs, "mean" if left else of, seed)
-        return found if left is None else left.spread(found, self.law, x, seed)
+        asked = self.points.of_fitted(self.units is not None), self.discrepancy, x
+        found = with_discrepancy(self.law, self.draws, *asked, "mean" if left else of, seed)
+        return left.spread(found, self.law, x, seed) if left else found
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
-        """Warnings of what no fitted run tells of points: absent constants, new precisions, what
-        the law has no term for."""
+        """Warnings of what no fitted run tells of points, or what the law has no term for."""
         missing = unheld_in(self.law, self.absent, x)
         found = untold(x, missing, self.views(x), self.points.fitted_precisions)
         of_law = (each for each in self.warnings if each.kind in OF_LAW)

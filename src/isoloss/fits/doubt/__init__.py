@@ -16,7 +16,7 @@ from isoloss.fits.doubt.at_points import (
     where_told,
 )
 from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
-from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.discrepancy import Discrepancy, waves
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.hidden_bend import HiddenBend
@@ -66,7 +66,7 @@ __all__ = [
     "not_defined", "not_far", "nothing", "of_rows", "outside_runs", "placed", "points",
     "prediction_of_law", "profile_of_constant", "profile_of_loss", "repeating",
     "repeating_where_able", "repetition_warnings", "resample", "share_in_words", "split_compute",
-    "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "where_told",
+    "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "waves", "where_told",
     "with_discrepancy",
 ]
 # fmt: on

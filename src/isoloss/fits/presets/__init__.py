@@ -2,5 +2,6 @@
 
 from isoloss.fits.presets.leaving_out import leave_out
 from isoloss.fits.presets.shipped import SHIPPED, shipped_fit
+from isoloss.fits.presets.updating import Update, update
 
-__all__ = ["SHIPPED", "leave_out", "shipped_fit"]
+__all__ = ["SHIPPED", "Update", "leave_out", "shipped_fit", "update"]
