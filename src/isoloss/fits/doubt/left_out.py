@@ -85,7 +85,9 @@ class LeftOut:
         count, rng = len(draws), np.random.default_rng([seed, 3])
         rows = [np.flatnonzero(self.way == k) for k in range(len(self.names))]
         drawn = [rng.choice(rows[k]) for k in rng.integers(len(rows), size=count)]
-        far = self.slope * rng.standard_normal((count, 1)) * self.beyond(law, x)
+        away = self.beyond(law, x)
+        # Where the slope is unknown nothing holds what lies beyond: those draws are NaN.
+        far = np.where(away > 0, self.slope * away, 0.0) * rng.standard_normal((count, 1))
         return np.asarray(draws * np.exp(far - self.residual[drawn][:, None]))
 
     def without_cells(self) -> LeftOut:

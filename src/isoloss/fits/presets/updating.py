@@ -21,12 +21,13 @@ Bardsley et al. 2014 (randomise, then optimise).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import polars as pl
 from scipy import optimize
 
 from isoloss.fits.arguments import FitError, shown
@@ -35,10 +36,10 @@ from isoloss.fits.evidence import Points
 from isoloss.fits.paired_gaps import runs_of
 from isoloss.fits.presets.shipped import SHIPPED, shipped_fit
 from isoloss.fits.result import Fit
-from isoloss.fits.sample import Sample, as_sample
+from isoloss.fits.sample import Sample, as_sample, excluded_by_reason
 from isoloss.fits.sections import Section, html, number, signed, text
 from isoloss.fits.solve import log_slopes
-from isoloss.laws import Array, Box, Inputs
+from isoloss.laws import Array, Box, Inputs, as_inputs
 from isoloss.runs import Runs
 
 
@@ -61,6 +62,8 @@ class Update:
         shape (p,); those of the amplitude hold the level of these models.
     doubt
         Standard deviation of the mean log gap at these runs, before and after.
+    excluded
+        How many rows were left out, by reason.
     """
 
     fit: Fit
@@ -70,6 +73,7 @@ class Update:
     prior_sd: Array
     sd: Array
     doubt: tuple[float, float]
+    excluded: Mapping[str, int]
 
     @property
     def moved(self) -> dict[str, float]:
@@ -92,6 +96,7 @@ class Update:
             f"{self.before.facts.runs} of the shipped fit",
             "doubt of their mean gap (standard deviation of its logarithm): "
             f"{self.doubt[0]:.2f} before, {self.doubt[1]:.2f} after",
+            *(f"{rows} excluded: {why}" for why, rows in self.excluded.items()),
         )
         rows = tuple(
             (k.name, number(self.before.values[k.name], 5), number(self.fit.values[k.name], 5),
@@ -102,13 +107,13 @@ class Update:
         return [
             Section(f"{law}, updated", head),
             Section("Constants", (), columns, rows),
-            Section("Your gaps", (), GAPS, tuple(self._gaps())),
+            Section("Your gaps, furthest off first", (), GAPS, tuple(self._gaps())),
         ]
 
-    def _gaps(self) -> Iterator[tuple[str, ...]]:
+    def _gaps(self, most: int = 24) -> Iterator[tuple[str, ...]]:
         columns = self.before.law.loss(self.x), self.fit.law.loss(self.x)
-        for k in range(len(self.observed)):
-            gaps = (f"{v:.4f}" for v in (self.observed[k], columns[0][k], columns[1][k]))
+        for k in np.argsort(-np.abs(np.log(columns[1] / self.observed)))[:most]:
+            gaps = (number(v, 3) for v in (self.observed[k], columns[0][k], columns[1][k]))
             name = str(self.x.levels.items[self.x.level[k]])
             yield (number(self.x.params[k], 3), number(self.x.tokens[k], 3), name, *gaps)
 
@@ -148,9 +153,32 @@ def update(law: str | Fit, runs: Runs | Any) -> Update:
             f"cannot update {shown(law)}; accepted are {', '.join(SHIPPED)}, and fits of gaps of "
             "which each way of rounding was left out once (leave_out)"
         )
-    table = runs_of([before.law], runs, "gap")
-    sample = as_sample(table)
-    return _Posterior(before, before.left_out, sample).update
+    table = _seen(before, runs_of([before.law], runs, "gap"))
+    excluded = excluded_by_reason(table)
+    return _Posterior(before, before.left_out, as_sample(table), excluded).update
+
+
+def _seen(before: Fit, table: Runs) -> Runs:
+    """The table without gaps of which the law sees a part alone, excluded with the reason."""
+    frame = table.frame()
+    names = frame["precision"].unique(maintain_order=True).to_list()
+    x = as_inputs(1e8, 1e10, names)
+    views = before.views(x)
+    blind = [n for n, k in zip(names, x.level.tolist(), strict=True) if not views[k].sees]
+    left_out = pl.col("precision").is_in(blind) & (pl.col("status") == "ok")
+    if len(blind) == len(names):
+        raise FitError(
+            f"{before.law.name} sees all that is rounded in none of the {len(names)} precisions, "
+            f"as '{min(names)}'"
+        )
+    why = f"{before.law.name} does not see all that is rounded"
+    return Runs.from_frame(
+        frame.with_columns(
+            status=pl.when(left_out).then(pl.lit("excluded")).otherwise(pl.col("status")),
+            reason=pl.when(left_out).then(pl.lit(why)).otherwise(pl.col("reason")),
+        ),
+        table.provenance,
+    )
 
 
 @dataclass(frozen=True)
@@ -160,6 +188,7 @@ class _Posterior:
     before: Fit
     left: LeftOut
     sample: Sample
+    excluded: Mapping[str, int]
 
     @cached_property
     def centre(self) -> Array:
@@ -281,7 +310,7 @@ class _Posterior:
         first, last = (float(np.sqrt(mean @ each @ mean)) for each in both)
         return Update(
             found, self.before, self.sample.loss, self.sample.x, sds[0], sds[1],
-            (first, last),
+            (first, last), self.excluded,
         )  # fmt: skip
 
     def _discrepancy(self) -> Discrepancy:
