@@ -161,5 +161,5 @@ def test_what_the_law_sees_in_part_is_excluded_with_the_reason() -> None:
 
 @pytest.mark.parametrize("law", ["kumar2024", preset("error2026"), 3])
 def test_what_cannot_be_updated_is_refused(law: object) -> None:
-    with pytest.raises(FitError, match="cannot update .*; accepted are error2026"):
+    with pytest.raises(FitError, match=r"cannot update .*; accepted are error2026"):
         update(law, made(1.0, 0.1))  # type: ignore[arg-type]
