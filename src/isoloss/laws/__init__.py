@@ -2,6 +2,7 @@
 
 from isoloss.laws.constant import Constant, amplitude, exponent, power, scale
 from isoloss.laws.doors import as_law
+from isoloss.laws.families import with_errors
 from isoloss.laws.formula import (
     Addend,
     ArgumentMap,
@@ -62,5 +63,5 @@ __all__ = [
     "exponent", "float_fields", "gap_law", "halving", "is_gap_law", "kind_of", "law_from_json",
     "lent_constants", "plain", "power", "preset", "presets", "register", "register_term",
     "relinked", "saturating", "scale", "seen_parts", "sees_repetition", "select", "sights", "take",
-    "tanh_error", "unseen", "with_repetition",
+    "tanh_error", "unseen", "with_errors", "with_repetition",
 ]  # fmt: skip
