@@ -26,7 +26,7 @@ from isoloss.files import shown_value
 from isoloss.formats import Format, Precision
 from isoloss.formats.torch_twin import fake_quantise
 from isoloss.lm.model import Linear, Model
-from isoloss.lm.rounding.parts import filled_format
+from isoloss.lm.rounding import Rounding, rounding_of
 from isoloss.lm.shape import ModelError
 
 #: Sequences that are run together, as where losses are measured: a scale of a tensor is theirs.
@@ -122,13 +122,13 @@ def _asked(formats: str | Sequence[str]) -> list[Asked]:
     for text in [formats] if isinstance(formats, str) else formats:
         precision = Precision.parse(text)
         for scope in precision.train:
-            known = filled_format(precision, scope) if scope in PARTS else None
-            if known is None or precision.serve:
+            rule = rounding_of(precision, scope) if scope in PARTS else None
+            if not isinstance(rule, Rounding) or precision.serve:
                 raise ModelError(
                     f"cannot measure {scope!r} of {shown_value(text)}; accepted are formats of "
                     f"{', '.join(PARTS)}, as 'a8'"
                 )
-            found[scope, known] = None
+            found[scope, rule.known] = None
     if not found:
         raise ModelError("no format to measure; give at least one, as 'a8'")
     return list(found)

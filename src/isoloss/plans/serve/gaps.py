@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits import Along, Fit, Standing, join_ridges
+from isoloss.fits import Along, Fit, ResultWarning, Standing, WarningKind, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import Array, is_gap_law, seen_parts
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.search import EQUAL, Member, Panel, far, losses_at, shares
+from isoloss.plans.serve.serving_result import ServingChoice
 
 #: Quantiles that stand for the gaps of one way.
 OF_EACH = 20
@@ -224,3 +225,16 @@ def _ridge(
 def sees_serving(member: Member) -> bool:
     """Whether a law has a term for rounding after training."""
     return any(name.startswith("-> ") for name in seen_parts(member.law))
+
+
+def never_run(members: Sequence[Member], ranked: Sequence[ServingChoice]) -> list[ResultWarning]:
+    """Ways whose gap a fitted law of gaps tells from their error alone."""
+    found = []
+    for m in members:
+        runs = m.fit.points.fitted_precisions if m.fit is not None else set()
+        known = [Precision.parse(c.precision) for c in ranked if m.law.name in c.by_law]
+        alone = [str(p) for p in known if not p.is_wide and str(p) not in runs]
+        if is_gap_law(m.law) and alone:
+            text = f"no run of {m.law.name} has {', '.join(alone)}: known by the law's form alone"
+            found.append(ResultWarning(WarningKind.EXTRAPOLATION, text))
+    return found
