@@ -101,6 +101,8 @@ def test_errors_that_were_measured_stand_in_place_of_those_of_normal_rows(law: L
         expected = c["c_a"] * error ** c["p_a"] * n ** -c["n_a"] * d ** c["d_a"]
         assert read(n, d, f"fp -> {spelled}") == pytest.approx(expected, rel=1e-12)
     assert read(n, d, "fp -> w4") == law(n, d, "fp -> w4")
+    x = as_inputs(n, d, "fp -> a8")  # what one law read off formats is not what the other reads
+    assert law.loss(x)[0] != read.loss(x)[0] == read(n, d, "fp -> a8")
     with pytest.raises(DomainError, match="a4"):  # nobody measured it
         read(n, d, "fp -> a4")
     assert law_from_json(law_to_json(read)) == read

@@ -11,7 +11,8 @@ import isoloss as il
 from isoloss.fits import SHIPPED, FitError, fit, leave_out, predict, shipped_fit
 from isoloss.fits.doubt import LeftOut, points
 from isoloss.formats import custom_format, row_error
-from isoloss.laws import LAWS, is_gap_law, preset, presets
+from isoloss.laws import LAWS, is_gap_law, law_from_json, preset, presets
+from isoloss.laws.saving import law_to_json
 
 #: Perplexities on WikiText2 of the README of llama.cpp (see data/transcribed): model, format, its
 #: perplexity, that of f16. No fit of isoloss has seen them.
@@ -35,6 +36,7 @@ def test_the_constants_of_a_law_are_those_of_its_fit(name: str) -> None:
     assert found.law.formula == law.formula
     assert law.values == pytest.approx(found.values, rel=1e-5)
     assert law.fixed == found.law.fixed
+    assert law_from_json(law_to_json(law)) == law
     assert law.box is not None
     assert found.law.box is not None
     for own, theirs in (

@@ -87,11 +87,15 @@ def test_laws_of_gaps_have_no_critical_tokens_and_say_why() -> None:
     assert "laws of gaps alone, which have no loss that more tokens lower" in str(found)
 
 
-@pytest.mark.parametrize("name", ["error2026", "error_trained2026"])
-def test_a_shipped_law_of_gaps_plans_nothing_else(name: str) -> None:
-    with pytest.raises(
-        PlanError, match=f"law '{name}' gives gaps and not losses: it ranks formats"
-    ):
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("error2026", "ranks formats to serve in"),
+        ("error_trained2026", "tells what training in few bits costs"),
+    ],
+)
+def test_a_shipped_law_of_gaps_plans_nothing_else(name: str, use: str) -> None:
+    with pytest.raises(PlanError, match=f"law '{name}' gives gaps and not losses: it {use}"):
         plan(name, {"train": "1e21flop"}, "h100")
     assert name not in rank_serving("published", BUDGET, "h100", ["w4"]).outside
 

@@ -128,7 +128,7 @@ def log_errors(law: Law, x: Inputs) -> Array:
     """Log of the relative error of the coarsest format of each point that a law sees, shape (n,);
     NaN where nothing is rounded.
     """
-    kept: Sequence[float] = x.levels.keep(("log errors", law.name), lambda: _of_levels(law, x))
+    kept: Sequence[float] = x.levels.keep(("coarsest", law.name), lambda: _of_levels(law, x))
     return np.array(kept)[x.level]
 
 

@@ -187,7 +187,8 @@ class ErrorPenalty:
     def _table(self, levels: Levels, mask: Mask, below: Array) -> Array:
         """Logarithms of errors, (levels, widths), found at these widths and the next ones."""
         count = WIDTHS[1] - WIDTHS[0] + 1
-        table = levels.keep(("log errors", self.part), lambda: np.full((len(mask), count), np.nan))
+        key = ("log errors", self.part, self.measured)
+        table = levels.keep(key, lambda: np.full((len(mask), count), np.nan))
         for width in {*below.tolist(), *(below + 1).tolist()}:
             column = table[:, width - WIDTHS[0]]
             for k in np.flatnonzero(np.isnan(column)):
