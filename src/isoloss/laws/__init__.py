@@ -2,7 +2,6 @@
 
 from isoloss.laws.constant import Constant, amplitude, exponent, power, scale
 from isoloss.laws.doors import as_law
-from isoloss.laws.families import with_errors
 from isoloss.laws.formula import (
     Addend,
     ArgumentMap,
@@ -13,7 +12,7 @@ from isoloss.laws.formula import (
     Link,
     relinked,
 )
-from isoloss.laws.gap_of import GapOf, gap_law, is_gap_law
+from isoloss.laws.gap_of import GapOf, gap_law, is_gap_law, with_errors
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law

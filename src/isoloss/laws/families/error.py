@@ -23,11 +23,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import inf
 
 from isoloss.laws.constant import Constant, amplitude, power, scale
 from isoloss.laws.formula import Composed
-from isoloss.laws.gap_of import GapOf, gap_law
+from isoloss.laws.gap_of import gap_law
 from isoloss.laws.law import Law
 from isoloss.laws.provenance import Box
 from isoloss.laws.terms import ErrorPenalty, FormatLink, MethodFactor, error_capacity
@@ -40,46 +39,6 @@ PARTS = {"w": "weights", "a": "activations", "kv": "keys and values"}
 def laws() -> tuple[Law, ...]:
     """The laws of the error after training and in it, to be fitted, and their gaps as fitted."""
     return _after(), _trained(), _after_2026(), _trained_2026()
-
-
-def with_errors(law: Law, errors: Mapping[str, Mapping[str, float]]) -> Law:
-    """A law of the error that reads errors as they were measured, in place of those of normal rows.
-
-    Parameters
-    ----------
-    law
-        A law with penalties of the error, as "error", or the law of its gaps.
-    errors
-        By part ("a"), the relative error of each format by its spelling, as
-        `isoloss.lm.rounding_errors` measures them (`largest`, `mean`).
-
-    Returns
-    -------
-    Law
-        The same form; a format that is not among them is undefined.
-
-    Raises
-    ------
-    ValueError
-        The law has no penalty of the error for a part, or an error is no number above zero.
-    """
-    formula = law.formula
-    inner = formula.inner if isinstance(formula, GapOf) else formula
-    penalties = inner.penalties if isinstance(inner, Composed) else ()
-    own = {p.part: p for p in penalties if isinstance(p, ErrorPenalty)}
-    for part, table in errors.items():
-        if part not in own:
-            raise ValueError(
-                f"law {law.name!r} has no penalty of the error for part {part!r}; it has "
-                f"{', '.join(own) or 'none'}"
-            )
-        if wrong := [name for name, error in table.items() if not 0 < error < inf]:
-            raise ValueError(f"the error of {wrong[0]!r} is {table[wrong[0]]}; it is above 0")
-    assert isinstance(inner, Composed)
-    read = {id(own[part]): own[part].reading(table) for part, table in errors.items()}
-    changed = replace(inner, penalties=tuple(read.get(id(p), p) for p in penalties))
-    whole = replace(formula, inner=changed) if isinstance(formula, GapOf) else changed
-    return replace(law, formula=whole)
 
 
 def _after() -> Law:
