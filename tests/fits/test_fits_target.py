@@ -1,5 +1,7 @@
 """Laws fitted to gaps: the table of mean gaps, constants recovered, what is refused."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -272,3 +274,38 @@ def test_a_law_without_a_gap_for_some_rows_is_named_in_a_comparison() -> None:
     found = compare(["error", "kumar2024"], runs, target="gap", draws=5, holdouts="largest")
     assert list(found.refused) == ["gap of error"]
     assert "has no gap for 'w3'" in found.refused["gap of error"]
+
+
+def test_a_prediction_of_gaps_says_that_it_is_one() -> None:
+    found = fit("error", table(), target="gap", draws=20)
+    for said in (
+        found.predict(1e7, 2e9, "fp -> w3"),
+        predict(found, 1e7, 2e9, "fp -> w3", gap=True),
+        predict("kumar2024", 1e9, 1e11, "w4", gap=True),
+        predict(fit("kumar2024", "simulated2024", draws=2), 1e8, 1e10, "w4", gap=True),
+        found.predict(1e7, 2e9, ["fp -> w3", "fp -> w3@awq"]),
+    ):
+        assert said.what == "gap"
+        assert str(said).splitlines()[0].split()[3] == "gap"
+    assert predict("kumar2024", 1e9, 1e11, "w4").what == "loss"
+
+
+def test_the_report_and_picture_of_gaps_do_not_call_them_losses() -> None:
+    found = fit("error", table(), target="gap", draws=20)
+    said = str(found)
+    assert "log gap" in said
+    assert "of the gap" in said
+    for words in ("of the loss", "log loss", "compute-optimal"):
+        assert words not in said, words
+    axes = il.plot(found).figure.axes
+    labels = {axis.get_xlabel() for axis in axes} | {axis.get_ylabel() for axis in axes}
+    assert {"observed gap", "predicted gap", "predicted − observed (% of gap)"} <= labels
+
+
+def test_precisions_that_a_law_has_no_loss_for_are_named() -> None:
+    with pytest.raises(FitError) as refused:
+        fit("error", "isoloss2026", draws=2)
+    said = str(refused.value)
+    assert re.search(r"law 'error' has no loss for '.* -> w\d'.* and \d+ more", said)
+    assert "whatever its constants; leave these runs out" in said
+    assert "lowest precisions" not in said

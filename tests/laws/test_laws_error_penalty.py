@@ -14,6 +14,7 @@ from isoloss.laws import (
     law_from_json,
     preset,
     sights,
+    with_errors,
 )
 from isoloss.laws.saving import law_to_json
 from isoloss.laws.terms.error_penalty import log_width
@@ -91,3 +92,32 @@ def test_a_law_of_penalties_alone_has_no_base_left() -> None:
     assert names == set(VALUES) - {"m[gptq]"}
     whole = GapOf(preset("error").formula)
     assert {"A", "E"} <= {k.name for k in whole.constants}
+
+
+def test_errors_that_were_measured_stand_in_place_of_those_of_normal_rows(law: Law) -> None:
+    read = with_errors(law, {"a": {"int8": 0.002, "e4m3": 0.0007}})
+    n, d, c = 1e8, 1e10, VALUES
+    for spelled, error in (("a8", 0.002), ("a:e4m3", 0.0007), ("a:int8/tensor", 0.002)):
+        expected = c["c_a"] * error ** c["p_a"] * n ** -c["n_a"] * d ** c["d_a"]
+        assert read(n, d, f"fp -> {spelled}") == pytest.approx(expected, rel=1e-12)
+    assert read(n, d, "fp -> w4") == law(n, d, "fp -> w4")
+    x = as_inputs(n, d, "fp -> a8")  # what one law read off formats is not what the other reads
+    assert law.loss(x)[0] != read.loss(x)[0] == read(n, d, "fp -> a8")
+    with pytest.raises(DomainError, match="a4"):  # nobody measured it
+        read(n, d, "fp -> a4")
+    assert law_from_json(law_to_json(read)) == read
+    whole = with_errors(preset("error"), {"a": {"int8": 0.002}})
+    assert gap_law(whole).formula != gap_law(preset("error")).formula
+
+
+@pytest.mark.parametrize(
+    ("law", "errors", "message"),
+    [
+        ("error2026", {"a": {"int8": 0.1}}, "'error2026' has no penalty .* 'a'; it has w"),
+        ("kumar2024", {"w": {"int8": 0.1}}, "it has none"),
+        ("error", {"a": {"int8": 0.0}}, "the error of 'int8' is 0.0; it is above 0"),
+    ],
+)
+def test_errors_that_a_law_does_not_read_are_refused(law, errors, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_errors(preset(law), errors)

@@ -56,7 +56,7 @@ def mine() -> Iterator[Law]:
 def test_a_family_is_one_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = [law.name for law in presets()]
+    before = [law.name for law in shipped()]
     (tmp_path / "one_file.py").write_text(FAMILY)
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
     names = [law.name for law in shipped.__wrapped__()]
@@ -68,7 +68,7 @@ def test_every_file_of_the_folder_is_read_and_no_place_is_taken_twice() -> None:
     files = sorted(path.stem for path in Path(families.__path__[0]).glob("[!_]*.py"))
     modules = [sys.modules[f"{families.__name__}.{name}"] for name in files]
     places = [module.ORDER for module in modules if hasattr(module, "ORDER")]
-    assert sum(len(module.laws()) for module in modules) == len(presets())
+    assert sum(len(module.laws()) for module in modules) == len(shipped())
     assert len(places) == len(set(places)) >= 18
 
 

@@ -1,8 +1,11 @@
 """The golden table of what 4 bits cost by every law, and every law's own plan."""
 
+import math
+
 import pytest
 
-from isoloss.formats import Precision
+from isoloss.fits import SHIPPED
+from isoloss.formats import Precision, row_error
 from isoloss.laws import preset, presets
 from isoloss.plans import Budget, PlanError, disagreement, gaps_by_law, plans_by_law
 from isoloss.plans.disagreement import READINGS, Reading
@@ -36,7 +39,28 @@ def test_the_table_at_4_bits_reproduces_every_law_there() -> None:
     found = {(a.reading.law, a.reading.method): a for a in gaps_by_law(*POINTS, 4).answers}
     for key, gaps in GOLDEN.items():
         assert found[key].gaps == pytest.approx(gaps, abs=5.1e-4), key
-    assert set(found) - set(GOLDEN) == {("kumar2024", "after training, GPTQ")}
+    published = {key for key in found if key[0] not in SHIPPED}
+    assert published - set(GOLDEN) == {("kumar2024", "after training, GPTQ")}
+
+
+def test_laws_of_the_error_stand_beside_the_others_and_know_the_format() -> None:
+    """Gaps by the formula alone: c err^p N^-n D^d m, at 1B params (rows of 2^10.91)."""
+    found = {
+        a.precision: a for a in gaps_by_law("1B", "100B", 4).answers if "error" in a.reading.law
+    }
+    c = preset("error2026").values
+    width = 0.38 * math.log2(1e9) - 0.45
+    logs = [math.log(row_error("int4/128", 2**k)) for k in (10, 11)]
+    error = math.exp(logs[0] + (logs[1] - logs[0]) * (width - 10))
+    gap = c["c_w"] * error ** c["p_w"] * 1e9 ** -c["n_w"] * 1e11 ** c["d_w"]
+    assert found["fp -> w4/128"].gaps == pytest.approx([gap], rel=1e-6)
+    assert found["fp -> w4/128@gptq"].gaps == pytest.approx([gap * c["m[gptq]"]], rel=1e-6)
+    assert found["fp -> w:e2m1/128"].gaps[0] != found["fp -> w4/128"].gaps[0]
+    trained = {a.reading.method for a in found.values() if not a.precision.startswith("fp -> ")}
+    assert all(method.startswith("trained") for method in trained)
+    assert not any(
+        o.alone.law in SHIPPED for o in plans_by_law("1e20 flop", "linear-bits", 4).optima
+    )
 
 
 def test_points_outside_the_runs_of_a_law_stand_in_parentheses() -> None:

@@ -24,6 +24,7 @@ from isoloss.fits.doubt import (
     Discrepancy,
     HiddenBend,
     LackOfFit,
+    LeftOut,
     Noise,
     Prediction,
     Profile,
@@ -51,6 +52,7 @@ from isoloss.fits.paired_gaps import (
     schedule_effects,
 )
 from isoloss.fits.predicting import predict
+from isoloss.fits.presets import SHIPPED, Update, leave_out, shipped_fit, update
 from isoloss.fits.profiling import profile, profile_prediction
 from isoloss.fits.result import Fit
 from isoloss.fits.sample import Sample, as_sample
@@ -82,15 +84,16 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, by_law, 
 # fmt: off
 __all__ = [
     "FAR", "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES",
-    "UNDEFINED", "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison",
+    "SHIPPED", "UNDEFINED", "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison",
     "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
-    "Growth", "HeldOut", "HiddenBend", "LackOfFit", "Noise", "Objective", "Points", "PrecisionGap",
-    "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects",
-    "Section", "Split", "Standing", "Units", "View", "WarningKind", "as_sample", "asked_of",
-    "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "html",
-    "interval_in_words", "is_aligned", "join_ridges", "load", "log_slopes", "loss_in_words",
-    "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction", "repetition_warnings",
-    "rollout", "save", "schedule_effects", "share_in_words", "split", "text", "too_many_epochs",
-    "views", "withholds",
+    "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut", "Noise", "Objective", "Points",
+    "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample",
+    "ScheduleEffects", "Section", "Split", "Standing", "Units", "Update", "View", "WarningKind",
+    "as_sample", "asked_of", "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table",
+    "gaps", "html", "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load",
+    "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile",
+    "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
+    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "update", "views",
+    "withholds",
 ]
 # fmt: on

@@ -36,6 +36,7 @@ from isoloss.fits.evidence import (
     errors_of,
     judge,
     split,
+    what_of,
 )
 from isoloss.fits.identify import Identified, widened
 from isoloss.fits.law_arguments import LawLike, law_to_fit
@@ -288,9 +289,8 @@ def _sensitivity(optimum: Optimum, flop: float) -> Sensitivity | None:
     exponent = float(
         split_compute(problem.coordinates, again.theta[None, :], flop, group).exponent[0]
     )
-    return Sensitivity(
-        str(again.problem.objective), problem.coordinates.values(again.theta), exponent
-    )
+    said = again.problem.objective.said(what_of(problem.coordinates.law))
+    return Sensitivity(said, problem.coordinates.values(again.theta), exponent)
 
 
 def _facts(runs: Runs, sample: Sample, seed: int) -> Facts:

@@ -20,10 +20,22 @@ from isoloss.fits.doubt import (
 )
 from isoloss.fits.identify import widened
 from isoloss.fits.law_arguments import LawLike
+from isoloss.fits.presets import shipped_fit
 from isoloss.fits.result import Fit
 from isoloss.fits.solve import Coordinates
+from isoloss.fits.warning import ResultWarning, WarningKind
 from isoloss.formats import Precision
-from isoloss.laws import GapOf, Inputs, Law, as_law, gap_law, is_gap_law
+from isoloss.laws import (
+    GapOf,
+    Inputs,
+    Law,
+    Level,
+    Levels,
+    as_law,
+    gap_law,
+    is_gap_law,
+    seen_parts,
+)
 
 
 def predict(
@@ -44,11 +56,13 @@ def predict(
     Parameters
     ----------
     law
-        A fit, a comparison, a law or the name of one; a bare law has no interval.
+        A fit, a comparison, a law or the name of one; a bare law has no interval, "error2026" and
+        "error_trained2026" name fits.
     params, tokens
         Counts, or texts such as "1.3B"; they broadcast, with precision too.
     precision
-        One spelling, or one for each point.
+        One spelling, or one for each point. A law of gaps that knows rounding after training alone
+        reads "w4" as "fp -> w4", and a warning says so.
     gap
         The loss less that of the same model without rounding; a law of gaps gives nothing else.
         The interval of a fit of losses is then that of the law's mean, since what two losses share
@@ -84,14 +98,45 @@ def predict(
     check_of(of)
     level = None if level is None else check_level(level)
     x = points(params, tokens, precision, group, sparsity, unique_tokens)
-    known = law if isinstance(law, Fit | Comparison) else as_law(law)
+    known = law if isinstance(law, Fit | Comparison) else shipped_fit(law) or as_law(law)
     _check_gap(known, gap, unique_tokens is not None)
+    x, said = _as_served(known, x)
+    found = _predicted(known, x, gap, level, of)
+    return replace(found, warnings=(*said, *found.warnings)) if said else found
+
+
+def _predicted(
+    known: Fit | Comparison | Law, x: Inputs, gap: bool, level: float | None, of: Of
+) -> Prediction:
+    """The prediction of what is known of points."""
     if isinstance(known, Fit) and gap and not is_gap_law(known.law):
         return in_parts(x, lambda some: _gap_of(known, some, level))
     if isinstance(known, Fit | Comparison):
         return known.predict_inputs(x, level, of)
     asked, wanted = gap_law(known) if gap else known, 0.9 if level is None else level
     return in_parts(x, lambda some: prediction_of_law(asked, some, wanted))
+
+
+def _as_served(
+    known: Fit | Comparison | Law, x: Inputs
+) -> tuple[Inputs, tuple[ResultWarning, ...]]:
+    """The points with formats of training read as those of serving, and a warning that says so,
+    where a law of gaps has no term for training.
+    """
+    if isinstance(known, Comparison) or not is_gap_law(law_of(known)):
+        return x, ()
+    parts = seen_parts(law_of(known))
+    bare = [not each.precision.serve and not each.is_reference for each in x.levels.items]
+    if not any(bare) or not all(part.startswith("-> ") for part in parts):
+        return x, ()
+    levels = [
+        Level(Precision({}, each.precision.train), each.sparsity) if alone else each
+        for each, alone in zip(x.levels.items, bare, strict=True)
+    ]
+    pairs = zip(x.levels.items, levels, bare, strict=True)
+    read = ", ".join(f"'{one}' as '{other}'" for one, other, alone in pairs if alone)
+    text = f"{law_of(known).name} is of rounding after training, so it reads {read}"
+    return replace(x, levels=Levels(tuple(levels))), (ResultWarning(WarningKind.UNTESTED, text),)
 
 
 def _check_gap(known: Fit | Comparison | Law, gap: bool, repeated: bool) -> None:
@@ -131,4 +176,4 @@ def _gap_of(fit: Fit, x: Inputs, level: float | None) -> Prediction:
         return widened(made, [(1.0, fit.identified, space)], drawn, at)
 
     found = where_told(x, fit.views_at(x), fit.law, (wanted, "mean"), told)
-    return replace(found, warnings=(*fit.doubts(x), *found.warnings))
+    return replace(found, what="gap", warnings=(*fit.doubts(x), *found.warnings))

@@ -16,6 +16,7 @@ from isoloss.fits.doubt import (
     Discrepancy,
     Efficiencies,
     LackOfFit,
+    LeftOut,
     Noise,
     Prediction,
     exponent_by_form,
@@ -48,6 +49,7 @@ from isoloss.fits.evidence import (
     lines_of_facts,
     lines_of_misfit,
     sensitivity_sections,
+    what_of,
 )
 from isoloss.fits.identify import Identified, no_exponent, widened
 from isoloss.fits.paired_gaps import Gaps, GapScore
@@ -121,6 +123,8 @@ class Fit:
         Which constants the runs hold, and points of the ridge along which they do not.
     discrepancy
         How far the law may miss the truth, growing with the distance from the runs.
+    left_out
+        How far a law of gaps lies off ways of rounding left out once; None where none was.
     """
 
     law: Law
@@ -149,6 +153,7 @@ class Fit:
     sample: Sample | None = field(default=None, metadata=UNSAVED)
     identified: Identified = field(default_factory=Identified)
     discrepancy: Discrepancy = field(default_factory=Discrepancy)
+    left_out: LeftOut | None = None
 
     @property
     def coordinates(self) -> Coordinates:
@@ -214,10 +219,9 @@ class Fit:
     @property
     def withheld(self) -> str | None:
         """Reason not to use the exponent (misfit, or a design that cannot tell it), or None."""
-        found = [each.text for each in self.warnings if withholds(each)]
-        if found:
-            return found[0]
-        return no_exponent(self.exponent, self.exponent_by_form, self.identified, self.level)
+        found = next((each.text for each in self.warnings if withholds(each)), None)
+        by_form = self.exponent_by_form
+        return found or no_exponent(self.exponent, by_form, self.identified, self.level)
 
     @property
     def exponent_by_form(self) -> bool:
@@ -311,7 +315,8 @@ class Fit:
 
     def views(self, x: Inputs) -> tuple[View, ...]:
         """What the law can say of each level of some inputs."""
-        fitted = self.points.fitted_precisions
+        # Ways that were left out one by one are told apart: no blend of them is sought.
+        fitted = () if self.left_out is not None else self.points.fitted_precisions
         # Kept with the fit, so that no other one has its id meanwhile.
         kept: tuple[Fit, tuple[View, ...]] = x.levels.keep(
             ("views", id(self)),
@@ -327,16 +332,13 @@ class Fit:
         """Losses under bootstrap replicates and discrepancies, (S, n): of the mean, or new runs."""
         check_of(of)
         seed = self.facts.seed if seed is None else seed
-        fitted = ~self.points.held_out
-        runs = self.points.residual[fitted], self.points.params[fitted]
-        if self.units is not None:  # files of before draw as they did, in the order of their rows
-            order = np.argsort(runs[0])
-            runs = runs[0][order], runs[1][order]
-        return with_discrepancy(self.law, self.draws, runs, self.discrepancy, x, of, seed)
+        left = self.left_out if of == "run" else None
+        asked = self.points.of_fitted(self.units is not None), self.discrepancy, x
+        found = with_discrepancy(self.law, self.draws, *asked, "mean" if left else of, seed)
+        return left.spread(found, self.law, x, seed) if left else found
 
     def doubts(self, x: Inputs) -> tuple[ResultWarning, ...]:
-        """Warnings of what no fitted run tells of points: absent constants, new precisions, what
-        the law has no term for."""
+        """Warnings of what no fitted run tells of points, or what the law has no term for."""
         missing = unheld_in(self.law, self.absent, x)
         found = untold(x, missing, self.views(x), self.points.fitted_precisions)
         of_law = (each for each in self.warnings if each.kind in OF_LAW)
@@ -358,39 +360,37 @@ class Fit:
 
     def sections(self) -> list[Section]:
         """The report as titled sections, most needed first, for whoever prints it."""
-        estimated = set(self.constant_draws)
-        named = [k.name for k in self.law.constants]
+        what, estimated = what_of(self.law), set(self.constant_draws)
         intervals = {
-            name: self.interval(name)
-            for name in named
-            if self.law.ties.get(name, name) in estimated
+            k.name: self.interval(k.name)
+            for k in self.law.constants
+            if self.law.ties.get(k.name, k.name) in estimated
         }
-        warned = (each for each in self.warnings if each.kind == WarningKind.AT_BOUND)
-        at_bound = {name for each in warned for name in each.about}
+        at_bound = {k for w in self.warnings if w.kind == WarningKind.AT_BOUND for k in w.about}
         return [
             Section(f"{self.law.name}: {self.law.title or 'a law'}", tuple(self._about())),
             constants_section(self.law, self.absent, intervals, self.correlations, at_bound),
-            errors_section(self.fitted, self.held_out),
+            errors_section(self.fitted, self.held_out, what),
             *held_out_sections(self.held_out),
             *exponent_sections(self.law, self.exponent, self.flop, self.withheld, self._group),
-            *sensitivity_sections(
-                self.sensitivity, self.law, str(self.objective), self.exponent[0]
-            ),
+            *sensitivity_sections(self.sensitivity, self.law, self.objective, self.exponent[0]),
             *efficiencies_sections(self.efficiencies, self.law.metric),
             *gaps_sections(self.gaps, self.gap_score, self.law.metric),
+            *(self.left_out.sections() if self.left_out is not None else ()),
             Section("Warnings", tuple(map(str, self.warnings)) or ("none",)),
         ]
 
     def _about(self) -> Iterator[str]:
+        what = what_of(self.law)
         yield from lines_of_facts(self.facts, int(self.points.held_out.sum()))
-        yield from self.units.lines() if self.units is not None else ()
+        yield from self.units.lines(what) if self.units is not None else ()
         yield (
-            f"objective: {self.objective}; {percent(self.level)} intervals from "
+            f"objective: {self.objective.said(what)}; {percent(self.level)} intervals from "
             f"{len(self.draws)} bootstrap replicates ({self.resample}), seed {self.facts.seed}"
         )
         yield f"optimum: {self.certificate}"
-        yield from lines_of_misfit(self.noise, self.lack_of_fit)
-        yield from self.discrepancy.lines()
+        yield from lines_of_misfit(self.noise, self.lack_of_fit, what)
+        yield from self.discrepancy.lines(what)
         yield f"table {self.facts.hash[:12]}, isoloss {self.facts.version}"
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from isoloss.laws.formula import (
     Link,
     relinked,
 )
-from isoloss.laws.gap_of import GapOf, gap_law, is_gap_law
+from isoloss.laws.gap_of import GapOf, gap_law, is_gap_law, with_errors
 from isoloss.laws.inputs import DomainError, Inputs, Level, Levels, Mask, as_inputs
 from isoloss.laws.jet import Array, Jet, Value, plain, select, take
 from isoloss.laws.law import Law
@@ -64,5 +64,6 @@ __all__ = [
     "bits_power", "decaying", "error_capacity", "exponent", "float_fields", "gap_law", "halving",
     "is_gap_law", "kind_of", "law_from_json", "lent_constants", "plain", "power", "preset",
     "presets", "register", "register_term", "relinked", "saturating", "scale", "seen_parts",
-    "sees_repetition", "select", "sights", "take", "tanh_error", "unseen", "with_repetition",
+    "sees_repetition", "select", "sights", "take", "tanh_error", "unseen", "with_errors",
+    "with_repetition",
 ]  # fmt: skip

@@ -1,11 +1,12 @@
 """The gap of a law as a law of its own: loss at a precision less loss without rounding, in which
-what all precisions share cancels.
+what all precisions share cancels; and laws of the error that read errors as they were measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TypeVar
 
 from isoloss.laws.constant import Constant
@@ -13,6 +14,7 @@ from isoloss.laws.formula import Composed, Constants, Formula, Grouped, Link, re
 from isoloss.laws.inputs import Inputs
 from isoloss.laws.jet import Value
 from isoloss.laws.law import Law
+from isoloss.laws.terms import ErrorPenalty
 
 T = TypeVar("T")
 #: Values of a base that adds nothing.
@@ -95,6 +97,46 @@ def is_gap_law(law: Law) -> bool:
     """Whether what a law gives is a gap."""
     formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
     return isinstance(formula, GapOf)
+
+
+def with_errors(law: Law, errors: Mapping[str, Mapping[str, float]]) -> Law:
+    """A law of the error that reads errors as they were measured, in place of those of normal rows.
+
+    Parameters
+    ----------
+    law
+        A law with penalties of the error, as "error", or the law of its gaps.
+    errors
+        By part ("a"), the relative error of each format by its spelling, as
+        `isoloss.lm.rounding_errors` measures them (`largest`, `mean`).
+
+    Returns
+    -------
+    Law
+        The same form; a format that is not among them is undefined.
+
+    Raises
+    ------
+    ValueError
+        The law has no penalty of the error for a part, or an error is no number above zero.
+    """
+    formula = law.formula
+    inner = formula.inner if isinstance(formula, GapOf) else formula
+    penalties = inner.penalties if isinstance(inner, Composed) else ()
+    own = {p.part: p for p in penalties if isinstance(p, ErrorPenalty)}
+    for part, table in errors.items():
+        if part not in own:
+            raise ValueError(
+                f"law {law.name!r} has no penalty of the error for part {part!r}; it has "
+                f"{', '.join(own) or 'none'}"
+            )
+        if wrong := [name for name, error in table.items() if not 0 < error < inf]:
+            raise ValueError(f"the error of {wrong[0]!r} is {table[wrong[0]]}; it is above 0")
+    assert isinstance(inner, Composed)
+    read = {id(own[part]): own[part].reading(table) for part, table in errors.items()}
+    changed = replace(inner, penalties=tuple(read.get(id(p), p) for p in penalties))
+    whole = replace(formula, inner=changed) if isinstance(formula, GapOf) else changed
+    return replace(law, formula=whole)
 
 
 def _cancelling(law: Law) -> tuple[str, ...]:

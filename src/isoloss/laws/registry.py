@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 from isoloss.files import Registry
+from isoloss.laws.gap_of import is_gap_law
 from isoloss.laws.law import Law
 from isoloss.laws.pieces import register_pieces
 from isoloss.laws.shipped import shipped
@@ -61,8 +62,10 @@ def register(law: Law, *, replace: bool = False, home: str | None = None) -> Law
 
 
 def presets() -> tuple[Law, ...]:
-    """The published laws that isoloss ships, family by family; `LAWS` has a user's own as well."""
-    return tuple(map(_copied, shipped()))
+    """The published laws of losses that isoloss ships, family by family; `LAWS` has its laws of
+    gaps and a user's own as well.
+    """
+    return tuple(_copied(law) for law in shipped() if not is_gap_law(law))
 
 
 def preset(name: str) -> Law:

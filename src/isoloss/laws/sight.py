@@ -14,7 +14,8 @@ unseen, while the loss itself holds it. Repeated tokens are asked about apart (`
 of integers: a format of another kind than those of its runs (`Box.kinds`) is unseen where a format
 of their kind and as many bits has the same loss. A part that all its runs rounded as their weights
 (`Box.shared`) is seen where it is. A method (`@rtn`) that the law has no term for is
-unseen unless all its runs were rounded by it (`Box.methods`).
+unseen unless all its runs were rounded by it (`Box.methods`), or it is `-> @rtn` of a law that
+tells other methods from a format without one.
 """
 
 from __future__ import annotations
@@ -186,10 +187,25 @@ def sights(law: Law, levels: Sequence[Level]) -> tuple[Sight, ...]:
         if defined[pair[0]] and _same(rows[pair[0]], row)
     ]
     has_term = _have_terms(law, [each.alone(levels[k]) for k, each in idle])
-    left = [pair for pair, known in zip(idle, has_term, strict=True) if not known]
+    left = [
+        (k, each)
+        for (k, each), known in zip(idle, has_term, strict=True)
+        if not known and not _is_no_method(law, each)
+    ]
     return tuple(
         _sight(level, [each for at, each in left if at == k]) for k, level in enumerate(levels)
     )
+
+
+def _is_no_method(law: Law, each: _Feature) -> bool:
+    """Whether a feature is rounding to nearest after training, of a law that tells methods apart: a
+    format without a method is the same to it.
+    """
+    if each.stage != "serve" or each.modifier is None or each.modifier.method != "rtn":
+        return False
+    known = (Format.parse("int4"), Format.parse("int4@gptq"))
+    none, other = _losses_of(law, [_only(each.scope, f, "serve") for f in known])
+    return not _same(none, other)
 
 
 def alike(law: Law, levels: Sequence[Level]) -> tuple[tuple[int, ...], ...]:

@@ -49,6 +49,7 @@ from isoloss.lm.data import (
     TextWarning,
     corpus_of,
 )
+from isoloss.lm.measured_errors import RoundingErrors, rounding_errors
 from isoloss.lm.model import Model
 from isoloss.lm.own_source import UntoldWarning
 from isoloss.lm.rounding import GradientRule, register_rule
@@ -71,12 +72,12 @@ __all__ = [
     "BitAllocation", "Calibrated", "Calibration", "CalibrationWarning", "Checkpoint",
     "CheckpointError", "Corpus", "Degradation", "Entropy", "Evaluation", "GradientRule", "Language",
     "LanguageError", "Model", "ModelError", "Moments", "MomentsWarning", "PostMethod",
-    "Predictions", "Recipe", "RoundedTwiceWarning", "Scaled", "Sensitivity", "Text", "TextError",
-    "TextWarning", "Trained", "TrainedModule", "TrainingTask", "UntoldWarning", "Windows",
-    "allocate_bits", "checkpoints_of", "corpus_of", "degradation", "evaluate", "fake_quantise",
-    "foreseen", "gguf_arguments", "hub_task", "llmcompressor_recipe", "load_checkpoint", "load_hub",
-    "model_of", "next_token_loss", "post_key", "post_precision", "post_run", "quantise",
-    "quantised", "register_method", "register_rule", "sensitivity", "train", "train_one",
-    "train_task", "windows",
+    "Predictions", "Recipe", "RoundedTwiceWarning", "RoundingErrors", "Scaled", "Sensitivity",
+    "Text", "TextError", "TextWarning", "Trained", "TrainedModule", "TrainingTask", "UntoldWarning",
+    "Windows", "allocate_bits", "checkpoints_of", "corpus_of", "degradation", "evaluate",
+    "fake_quantise", "foreseen", "gguf_arguments", "hub_task", "llmcompressor_recipe",
+    "load_checkpoint", "load_hub", "model_of", "next_token_loss", "post_key", "post_precision",
+    "post_run", "quantise", "quantised", "register_method", "register_rule", "rounding_errors",
+    "sensitivity", "train", "train_one", "train_task", "windows",
 ]
 # fmt: on

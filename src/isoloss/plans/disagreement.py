@@ -13,7 +13,7 @@ from typing import Any
 
 from isoloss.fits import UNKNOWN, ResultWarning, Section, WarningKind, loss_in_words, text
 from isoloss.formats import Precision
-from isoloss.laws import preset
+from isoloss.laws import is_gap_law, preset
 from isoloss.plans.budget import BudgetLike, as_budget, machine_of
 from isoloss.plans.checks import as_count
 from isoloss.plans.costs import MACHINES, Hardware, amount
@@ -56,7 +56,8 @@ class Reading:
 
 
 FLOATS = {4: "e2m1", 5: "e2m2", 6: "e2m3", 7: "e3m3", 8: "e4m3"}
-#: Every law that sees precision and has its constants. A new law adds a line.
+#: Every law that sees precision and has its constants; laws of the error know the format, others
+#: its bits. A new law adds a line.
 READINGS = (
     Reading("chen2025", "w{b}/128 a{b}/128", "trained, groups of 128"),
     Reading("quartet2025", "w:mxfp{b}@quest a:mxfp{b}@quest", "trained, forward alone"),
@@ -73,6 +74,12 @@ READINGS = (
     Reading("kumar2024", "fp -> w{b}", "after training, GPTQ"),
     Reading("ouyang2024", "fp -> w{b}", "after training, GPTQ"),
     Reading("ouyang2024_per_bit", "fp -> w{b}", "after training, GPTQ"),
+    Reading("error_trained2026", "w{b} a{b}", "trained, by the error"),
+    Reading("error_trained2026", "w:{f} a:{f}", "trained, by the error of a float"),
+    Reading("error2026", "fp -> w{b}", "after training, by the error"),
+    Reading("error2026", "fp -> w{b}/128", "after training, groups of 128, by the error"),
+    Reading("error2026", "fp -> w{b}/128@gptq", "after training, GPTQ, by the error"),
+    Reading("error2026", "fp -> w:{f}/128", "after training, floats, by the error"),
 )
 
 
@@ -269,7 +276,7 @@ def plans_by_law(
     known, silent = _known([as_count("bits", each, 0) for each in _listed(bits, "bits")])
     optima, problems = [], list(silent)
     for reading, precisions in known:
-        if any(p.serve for p in precisions):
+        if any(p.serve for p in precisions) or is_gap_law(preset(reading.law)):
             continue
         for device in devices:
             try:

@@ -52,8 +52,12 @@ def outside_of(members: Sequence[Member], first: Choice) -> str | None:
 
 
 def no_run_in(member: Member, precision: str) -> str | None:
-    """Reason where a law was fitted and no run of it has a precision, or None."""
-    if member.fit is None or precision in member.fit.points.fitted_precisions | {"fp"}:
+    """Reason where a law was fitted and no run of it has a precision, or None; none of a fit that
+    says how far it lies off ways that were left out.
+    """
+    if member.fit is None or member.fit.left_out is not None:
+        return None
+    if precision in member.fit.points.fitted_precisions | {"fp"}:
         return None
     return f"no run that {member.law.name} was fitted to has precision '{precision}'"
 

@@ -60,6 +60,46 @@ def test_what_rounds_nothing_needs_no_run(measured: Fit) -> None:
     assert found.choices[0].gap == 0.0
 
 
+def test_a_shipped_law_of_gaps_ranks_formats_that_nobody_has_run() -> None:
+    ways = ["w:nf4/64", "w4/128", "w3/128", "a8"]
+    found = rank_serving("error2026", BUDGET, "h100", ways)
+    by = {c.precision: c for c in found.choices}
+    said = predict("error2026", 1e10, 1e12, ["fp -> w:nf4/64", "fp -> w4/128"], gap=True)
+    for low, high, name in zip(said.low, said.high, said.precision, strict=True):
+        one = by[name]
+        assert low < one.gap < high
+        ratio = math.log(one.gap_interval[1] / one.gap_interval[0]) / math.log(high / low)
+        assert 0.4 < ratio < 1.5
+    # It says how far it lies off such formats, so that none is withheld for being new.
+    assert found.best is by["fp -> w:nf4"]
+    assert by["fp -> a8"].gap != by["fp -> a8"].gap
+    assert "no run of error2026 has fp -> w:nf4" in str(found)
+
+
+def test_laws_of_gaps_have_no_critical_tokens_and_say_why() -> None:
+    found = rank_serving(["kumar2024", "error2026"], BUDGET, "h100", ["w4", "w:nf4/64"])
+    by = {c.precision: c for c in found.choices}
+    assert by["fp -> w4"].critical[0] > 0
+    assert by["fp -> w4"].has_base
+    assert not by["fp -> w:nf4"].has_base
+    (row,) = [line for line in str(found).splitlines() if line.strip().startswith("fp -> w:nf4")]
+    assert "not held" not in row
+    assert "laws of gaps alone, which have no loss that more tokens lower" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("error2026", "ranks formats to serve in"),
+        ("error_trained2026", "tells what training in few bits costs"),
+    ],
+)
+def test_a_shipped_law_of_gaps_plans_nothing_else(name: str, use: str) -> None:
+    with pytest.raises(PlanError, match=f"law '{name}' gives gaps and not losses: it {use}"):
+        plan(name, {"train": "1e21flop"}, "h100")
+    assert name not in rank_serving("published", BUDGET, "h100", ["w4"]).outside
+
+
 def test_nothing_else_is_planned_with_a_law_of_gaps(measured: Fit) -> None:
     with pytest.raises(PlanError, match="gives gaps and not losses"):
         plan(measured, {"train": "1e21flop"}, "h100")

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def saved_or_law(word: str) -> Fit | Comparison | Law:
-    """The fit, comparison or law in a file, or the published law of that name.
+    """The fit, comparison or law in a file, or the fit or law that isoloss ships under that name.
 
     Raises FilesError for a file that is none of ours, Refused for another value, as a plan,
     ValueError with the nearest names for an unknown law.
     """
     if not names_a_file(word):
-        return il.laws.preset(word)
+        return il.fits.shipped_fit(word) or il.laws.preset(word)
     found = il.load(word)
     if isinstance(found, il.Fit | il.Comparison | il.Law):
         return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from isoloss.laws import Composed, Grouped, Law, Sparse
+from isoloss.laws import Composed, GapOf, Grouped, Law, Sparse
 
 
 def form(law: Law) -> str:
@@ -14,6 +15,8 @@ def form(law: Law) -> str:
     A formula that is no composition says its own equation in the first line of its docstring.
     """
     formula = law.formula.inner if isinstance(law.formula, Grouped) else law.formula
+    if isinstance(formula, GapOf):
+        return _gap(law, formula)
     if not isinstance(formula, Composed):
         return (type(formula).__doc__ or type(formula).__name__).split("\n")[0].rstrip(".")
     prime = "'" if formula.maps else ""
@@ -26,6 +29,25 @@ def form(law: Law) -> str:
     floor = [] if _held(law, "E", 0.0) else ["E"]
     penalties = [f"delta({_parts(penalty.links)})" for penalty in formula.penalties]
     return " + ".join([*floor, base, *penalties])
+
+
+def _gap(law: Law, formula: GapOf) -> str:
+    """What is left of the equation of a law of gaps: its penalties, or the terms that rounding
+    moves.
+    """
+    inner = formula.inner
+    if not isinstance(inner, Composed):
+        return f"rounded less not, of {form(replace(law, formula=inner, ties={}))}"
+    moved = [
+        f"{size} {_with_factor(letter, factor)}^-{power} less {size} {letter}^-{power}"
+        for size, letter, power, factor in (
+            ("A", "N", "alpha", inner.params_factor),
+            ("B", "D", "beta", inner.tokens_factor),
+        )
+        if factor
+    ]
+    penalties = [f"delta({_parts(penalty.links)})" for penalty in inner.penalties]
+    return " + ".join([*moved, *penalties])
 
 
 def _with_factor(argument: str, links: tuple[Any, ...]) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from isoloss.fits import Comparison, Entry, Errors, Fit, HeldOut, Prediction, Profile, ResultWarning
+from isoloss.fits import (
+    Comparison,
+    Entry,
+    Errors,
+    Fit,
+    HeldOut,
+    Prediction,
+    Profile,
+    ResultWarning,
+    Update,
+)
 from isoloss.runs import metric_of
 
 UNITS = {
@@ -76,6 +86,26 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         },
         "warnings": _warnings(comparison.warnings),
     }
+
+
+def of_update(update: Update) -> dict[str, Any]:
+    """The constants before and after, and the gaps that moved them."""
+    before, after, moved, removed = (
+        update.before.values, update.fit.values, update.moved, update.removed,
+    )  # fmt: skip
+    return {
+        "law": update.before.law.name,
+        "units": {**units_of(update.before.law.metric), "moved": "standard deviations before"},
+        "constants": [
+            {
+                "name": k, "before": before[k], "after": after[k], "moved": moved[k],
+                "removed": removed[k],
+            }
+            for k in moved
+        ],
+        "doubt_of_log_gap": {"before": update.doubt[0], "after": update.doubt[1]},
+        "gaps": len(update.observed),
+    }  # fmt: skip
 
 
 def of_prediction(prediction: Prediction) -> dict[str, Any]:

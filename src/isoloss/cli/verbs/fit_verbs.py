@@ -21,9 +21,11 @@ from isoloss.cli.arguments import (
     chosen_laws,
     listed,
     read_tables,
+    saved_or_law,
 )
 from isoloss.cli.manual import Example
 from isoloss.cli.output import counted, say, show, show_json, waiting
+from isoloss.cli.refusing import Refused
 
 if TYPE_CHECKING:
     from isoloss.fits import Comparison, Fit, Profile, Section
@@ -78,6 +80,15 @@ def fit(
             help="Also the profile-likelihood interval of a constant. Repeatable.",
         ),
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            rich_help_panel=FITTING,
+            help="Move a shipped fit of gaps (error2026, error_trained2026, or one saved) by "
+            "a few paired runs, with --target gap.",
+        ),
+    ] = False,
     reading: Reading,
     saving: Saving,
 ) -> None:
@@ -87,6 +98,9 @@ def fit(
     words.
     """
     _check_targets(saving)
+    if update:
+        _update(law, tables, fitting, reading, saving, (holdout, how, profile))
+        return
     (chosen,) = chosen_laws([law], fitting)
     runs = read_tables(tables, reading)
     with counted(f"fitting {law}", draws) as callback:
@@ -112,6 +126,36 @@ def fit(
         show_json("fit", of_fit(found, profiles))
     else:
         show([*found.sections(), *_profile_section(profiles)])
+
+
+def _update(
+    law: str,
+    tables: list[str],
+    fitting: Fitting,
+    reading: Reading,
+    saving: Saving,
+    others: tuple[object, ...],
+) -> None:
+    """Update a shipped fit of gaps by runs."""
+    if fitting.target.value != "gap":
+        raise Refused("--update moves laws of gaps; give --target gap with it")
+    if any(others) or fitting.per or fitting.fix or fitting.free or saving.drawing is not None:
+        raise Refused(
+            "--update takes the law, the runs and --target gap; leave out --holdout, --how, "
+            "--profile, --per, --fix, --free and --plot"
+        )
+    known = saved_or_law(law)
+    found = il.fits.update(
+        known if isinstance(known, il.Fit) else law, read_tables(tables, reading)
+    )
+    if saving.output is not None:
+        say(f"saved {found.fit.save(saving.output, force=saving.force)}")
+    if saving.as_json:
+        from isoloss.cli.output.results_data import of_update
+
+        show_json("update", of_update(found))
+    else:
+        show(found.sections())
 
 
 def compare(

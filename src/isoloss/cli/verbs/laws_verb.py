@@ -104,7 +104,8 @@ def _row(law: Law) -> tuple[str, ...]:
         if known == estimated
         else f"{known} of {estimated} known"
     )
-    return law.name, form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
+    of = "gap: " if il.laws.is_gap_law(law) else ""
+    return law.name, of + form(law), constants, _cited(law), il.laws.EVIDENCE[law.evidence]
 
 
 def _cited(law: Law) -> str:
@@ -116,8 +117,9 @@ def _cited(law: Law) -> str:
 def _one(law: Law) -> list[Section]:
     from isoloss.cli.output.forms import form
 
+    what = "gap" if il.laws.is_gap_law(law) else "loss"
     lines = [
-        f"loss = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
+        f"{what} = {form(law)}, {il.runs.metric_of(law.metric).per_run}",
         f"source: {law.source or 'none'} ({il.laws.EVIDENCE[law.evidence]})",
     ]
     if law.box is not None:

@@ -19,6 +19,7 @@ from isoloss.cli.arguments import (
     Spending,
     check_target,
     listed,
+    names_a_file,
     saved_or_law,
 )
 from isoloss.cli.manual import Example
@@ -37,7 +38,8 @@ def plan(
         str,
         typer.Argument(
             metavar="LAWS",
-            help="A saved fit or comparison, a published law, or 'published' for all of these.",
+            help="A saved fit or comparison, a law, several separated by commas, or 'published' for"
+            " all published laws. 'error2026' has gaps of any format, for --serve.",
             show_default=False,
         ),
     ],
@@ -236,7 +238,7 @@ def plan(
     device = il.plans.machine_of(budget, hardware)
     device = device if throughput is None else il.plans.measured(device, throughput)
     device = device if mfu is None else device.with_mfu(mfu)
-    known = "published" if laws == "published" else saved_or_law(laws)
+    known = _laws(laws)
     names = listed(precision, "--precision")
     doubt: dict[str, Any] = {
         "extrapolate": extrapolate,
@@ -262,6 +264,15 @@ def plan(
     else:
         show(found.sections())
     log_plan(found, to)  # last: a server may fail
+
+
+def _laws(words: str) -> LawsLike:
+    """The laws that are named, or the word for all published ones."""
+    if words == "published":
+        return words
+    names = [words] if names_a_file(words) else words.split(",")
+    found = [saved_or_law(name.strip()) for name in names]
+    return found if len(found) > 1 else found[0]
 
 
 def _shape(like: str | None, decoder: str | None) -> str | None:

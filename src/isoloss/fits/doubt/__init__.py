@@ -16,7 +16,7 @@ from isoloss.fits.doubt.at_points import (
     where_told,
 )
 from isoloss.fits.doubt.compute_split import ComputeSplit, exponent_by_form, split_compute
-from isoloss.fits.doubt.discrepancy import Discrepancy
+from isoloss.fits.doubt.discrepancy import Discrepancy, waves
 from isoloss.fits.doubt.discrepancy_of_fit import discrepancy_of
 from isoloss.fits.doubt.efficiency import Efficiencies, efficiencies
 from isoloss.fits.doubt.hidden_bend import HiddenBend
@@ -26,6 +26,7 @@ from isoloss.fits.doubt.in_words import (
     loss_in_words,
     share_in_words,
 )
+from isoloss.fits.doubt.left_out import LeftOut, log_errors
 from isoloss.fits.doubt.misfit import LackOfFit, Noise, design_effect, lack_of_fit, noise
 from isoloss.fits.doubt.prediction import (
     FAR,
@@ -58,13 +59,14 @@ from isoloss.fits.doubt.uncertainty import Draws, resample
 # fmt: off
 __all__ = [
     "FAR", "NO_REPEATS", "ComputeSplit", "Discrepancy", "Draws", "Efficiencies", "HiddenBend",
-    "LackOfFit", "Noise", "Prediction", "Profile", "Resample", "as_seen", "check_resample",
-    "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
+    "LackOfFit", "LeftOut", "Noise", "Prediction", "Profile", "Resample", "as_seen",
+    "check_resample", "counts", "design_effect", "discrepancy_of", "efficiencies", "ends_in_words",
     "exponent_by_form", "hidden_beyond", "in_parts", "interval_in_words", "joined", "lack_of_fit",
-    "likelihood_scale", "loss_draws", "loss_in_words", "most_epochs", "noise", "not_defined",
-    "not_far", "nothing", "of_rows", "outside_runs", "placed", "points", "prediction_of_law",
-    "profile_of_constant", "profile_of_loss", "repeating", "repeating_where_able",
-    "repetition_warnings", "resample", "share_in_words", "split_compute", "summarise",
-    "too_many_epochs", "untold", "views_at", "warnings_at", "where_told", "with_discrepancy",
+    "likelihood_scale", "log_errors", "loss_draws", "loss_in_words", "most_epochs", "noise",
+    "not_defined", "not_far", "nothing", "of_rows", "outside_runs", "placed", "points",
+    "prediction_of_law", "profile_of_constant", "profile_of_loss", "repeating",
+    "repeating_where_able", "repetition_warnings", "resample", "share_in_words", "split_compute",
+    "summarise", "too_many_epochs", "untold", "views_at", "warnings_at", "waves", "where_told",
+    "with_discrepancy",
 ]
 # fmt: on

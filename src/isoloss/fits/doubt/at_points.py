@@ -19,7 +19,16 @@ from isoloss.fits.sample import Sample
 from isoloss.fits.seeing import View, beyond_bits, unheld_in, views
 from isoloss.fits.unseen_parts import MOST, repeats, unseen_at_points
 from isoloss.fits.warning import ResultWarning, WarningKind
-from isoloss.laws import Box, DomainError, Inputs, Law, Mask, plain, sees_repetition
+from isoloss.laws import (
+    Box,
+    DomainError,
+    Inputs,
+    Law,
+    Mask,
+    is_gap_law,
+    plain,
+    sees_repetition,
+)
 
 Rows = NDArray[np.intp]
 #: Why a law has no loss where tokens are seen again.
@@ -164,12 +173,14 @@ def where_told(
         raise DomainError(seen[0].undefined)
     told = np.flatnonzero([_standing(v) in ("seen", "at least") for v in seen])
     if len(told) == len(x):
-        return as_seen(predicted(x), x, seen, law.name)
-    rest = np.setdiff1d(np.arange(len(x)), told)
-    blank = of_rows(nothing(x, *asked, law.metric), rest)
-    parts = [blank] + ([predicted(x.take(told))] if len(told) else [])
-    rows = [rest, told][: len(parts)]
-    return as_seen(joined(parts[::-1], rows[::-1]), x, seen, law.name)
+        found = predicted(x)
+    else:
+        rest = np.setdiff1d(np.arange(len(x)), told)
+        blank = of_rows(nothing(x, *asked, law.metric), rest)
+        parts = [blank] + ([predicted(x.take(told))] if len(told) else [])
+        found = joined(parts[::-1], [rest, told][: len(parts)][::-1])
+    what = "gap" if is_gap_law(law) else found.what
+    return as_seen(replace(found, what=what), x, seen, law.name)
 
 
 def beyond_runs(law: Law, x: Inputs, sample: Sample | None) -> tuple[ResultWarning, ...]:
@@ -248,7 +259,7 @@ def as_seen(found: Prediction, x: Inputs, seen: Sequence[View], law: str) -> Pre
     known = np.array(standing)
     low, high = (np.where(known == "seen", ends, np.nan) for ends in (found.low, found.high))
     loss = np.where((known == "seen") | (known == "at least"), found.loss, np.nan)
-    warnings = (*found.warnings, *_unseen(x, seen, law), *not_defined(seen))
+    warnings = (*found.warnings, *_unseen(x, seen, law, found.what), *not_defined(seen, found.what))
     return replace(found, loss=loss, low=low, high=high, standing=standing, warnings=warnings)
 
 
@@ -256,13 +267,13 @@ def _standing(view: View) -> PointStanding:
     return view.standing if view.undefined is None else "undefined"
 
 
-def _unseen(x: Inputs, seen: Sequence[View], law: str) -> list[ResultWarning]:
+def _unseen(x: Inputs, seen: Sequence[View], law: str, what: str) -> list[ResultWarning]:
     said = {"at least": "a lower bound", "unknown": "unknown"}
     pairs = dict.fromkeys((int(k), view) for k, view in zip(x.level, seen, strict=True))
     return [
         ResultWarning(
             WarningKind.UNSEEN_PARTS,
-            f"{view.why(law, x.levels.items[k])}, so its loss is {said[view.standing]}",
+            f"{view.why(law, x.levels.items[k])}, so its {what} is {said[view.standing]}",
             view.missing,
         )
         for k, view in sorted(pairs, key=lambda pair: pair[0])
@@ -307,7 +318,7 @@ def untold(
     return tuple(found)
 
 
-def not_defined(seen: Sequence[View]) -> tuple[ResultWarning, ...]:
+def not_defined(seen: Sequence[View], what: str = "loss") -> tuple[ResultWarning, ...]:
     """A warning of the points at which a law is not defined, with the reasons."""
     lost = [v.undefined for v in seen if v.undefined is not None]
     if not lost:
@@ -315,16 +326,17 @@ def not_defined(seen: Sequence[View]) -> tuple[ResultWarning, ...]:
     reasons = list(dict.fromkeys(lost))
     more = f"; and {len(reasons) - MOST} reasons more" if len(reasons) > MOST else ""
     have = "has" if len(lost) == 1 else "have"
-    text = f"{len(lost)} of {len(seen)} points {have} no loss: {'; '.join(reasons[:MOST])}{more}"
+    text = f"{len(lost)} of {len(seen)} points {have} no {what}: {'; '.join(reasons[:MOST])}{more}"
     return (ResultWarning(WarningKind.NOT_DEFINED, text),)
 
 
 def prediction_of_law(law: Law, x: Inputs, level: float) -> Prediction:
     """The prediction of a law without replicates: no interval, and a warning that says so."""
     own, law = law, repeating(law, x)
+    what = "gap" if is_gap_law(law) else "loss"
     missing = ResultWarning(
         WarningKind.NO_INTERVAL,
-        f"{law.name} is a law without bootstrap replicates, so this loss has no interval",
+        f"{law.name} is a law without bootstrap replicates, so this {what} has no interval",
     )
 
     def predicted(some: Inputs) -> Prediction:

@@ -170,7 +170,7 @@ class Discrepancy:
         shift -= unsure * np.sqrt(unit)[:, None] * moved
         return draws * np.exp(shift), variance, unit
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, what: str = "loss") -> Iterator[str]:
         """The discrepancy in the report's words, with what the test for lack of fit can find."""
         if self.unknown:
             yield f"discrepancy unknown: {self.unknown}; intervals leave it out"
@@ -180,7 +180,7 @@ class Discrepancy:
         )
         yield (
             f"discrepancy: chance {100 * self.chance:.0f}% that the law misses a smooth part "
-            f"(about {100 * self.size:.2g}% of the loss); intervals hold it and grow with the "
+            f"(about {100 * self.size:.2g}% of the {what}); intervals hold it and grow with the "
             f"distance{falls}"
         )
         yield from map(str, self.bends)

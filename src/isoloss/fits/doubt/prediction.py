@@ -61,6 +61,8 @@ class Prediction:
         rounded), "unknown" (loss NaN: no law sees it, or it rests on constants that no run tells)
         or "undefined" (NaN too: outside the domain of the law). None of these has an interval. ()
         where all are seen.
+    what
+        "loss", or "gap" where it is less the loss of the same model without rounding.
     """
 
     params: Array
@@ -74,6 +76,7 @@ class Prediction:
     warnings: tuple[ResultWarning, ...] = field(default=(), metadata=was("cautions"))
     metric: str = "unknown"
     standing: tuple[PointStanding, ...] = ()
+    what: Literal["loss", "gap"] = "loss"
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -113,7 +116,7 @@ class Prediction:
 
     def __str__(self) -> str:
         head = (
-            f"{'params':>10} {'tokens':>10} {'precision':<24} {'loss':>8}   "
+            f"{'params':>10} {'tokens':>10} {'precision':<24} {self.what:>8}   "
             f"{percent(self.level)} interval of a {self.of}"
         )
         rows = [

@@ -22,6 +22,7 @@ from isoloss.fits.evidence.report import (
     lines_of_facts,
     lines_of_misfit,
     sensitivity_sections,
+    what_of,
 )
 from isoloss.fits.evidence.warnings_of_fit import judge, not_covered
 
@@ -29,8 +30,8 @@ from isoloss.fits.evidence.warnings_of_fit import judge, not_covered
 __all__ = [
     "RULES", "Errors", "Facts", "HeldOut", "HoldOut", "Points", "Rule", "Sensitivity", "Split",
     "check_held", "check_rule", "constants_section", "efficiencies_sections", "errors_of",
-    "errors_section",
-    "exponent_sections", "gaps_sections", "held_out_sections", "judge", "lines_of_facts",
-    "lines_of_misfit", "not_covered", "rollout", "sensitivity_sections", "split", "splits",
+    "errors_section", "exponent_sections", "gaps_sections", "held_out_sections", "judge",
+    "lines_of_facts", "lines_of_misfit", "not_covered", "rollout", "sensitivity_sections", "split",
+    "splits", "what_of",
 ]
 # fmt: on

@@ -67,6 +67,14 @@ class Points:
         """Log predicted less log observed loss, shape (n,)."""
         return np.asarray(np.log(self.predicted / self.observed))
 
+    def of_fitted(self, in_order: bool) -> tuple[Array, Array]:
+        """Residuals of the fitted runs and their params; `in_order`: by residual, so that draws do
+        not depend on the order of the rows, which files of before did.
+        """
+        rows = np.flatnonzero(~self.held_out)
+        rows = rows[np.argsort(self.residual[rows])] if in_order else rows
+        return self.residual[rows], self.params[rows]
+
     @property
     def mean_residuals(self) -> dict[str, float]:
         """The mean log residual of every precision, in the order of the runs."""

@@ -18,10 +18,16 @@ from isoloss.fits.doubt import (
 from isoloss.fits.evidence.parts import Errors, Facts, HeldOut, Sensitivity
 from isoloss.fits.paired_gaps import Gaps, GapScore, Slope
 from isoloss.fits.sections import NOT_HELD, Section, number, signed
+from isoloss.fits.solve import Objective
 from isoloss.laws import Array, Constant, Law, is_gap_law
 from isoloss.runs import compact, metric_of
 
 Interval = tuple[float, float]
+
+
+def what_of(law: Law) -> str:
+    """What a law gives, in a word: "loss" or "gap"."""
+    return "gap" if is_gap_law(law) else "loss"
 
 
 def lines_of_facts(facts: Facts, held: int) -> Iterator[str]:
@@ -35,19 +41,21 @@ def lines_of_facts(facts: Facts, held: int) -> Iterator[str]:
         yield f"{count} excluded: {reason}"
 
 
-def lines_of_misfit(noise: Noise | None, lack: LackOfFit | None) -> Iterator[str]:
-    """Seed noise beside misfit, and the test for lack of fit."""
+def lines_of_misfit(
+    noise: Noise | None, lack: LackOfFit | None, what: str = "loss"
+) -> Iterator[str]:
+    """Seed noise beside misfit, and the test for lack of fit, of a "loss" or a "gap"."""
     if noise is not None:
         beyond = f"{100 * noise.misfit:.2g}% (p = {noise.p_value:.2g})"
         if not np.isfinite(noise.misfit):
             beyond = "unknown: as many constants as cells"
         yield (
-            f"seed noise {100 * noise.seed:.2g}% of the loss ({noise.repeated_cells} repeated "
+            f"seed noise {100 * noise.seed:.2g}% of the {what} ({noise.repeated_cells} repeated "
             f"cells), misfit beyond it {beyond}"
         )
     if lack is not None:
         yield (
-            f"lack of fit: p = {lack.p_value:.2g} (curve of {100 * lack.size:.2g}% of the loss "
+            f"lack of fit: p = {lack.p_value:.2g} (curve of {100 * lack.size:.2g}% of the {what} "
             "in the residuals)"
         )
 
@@ -102,7 +110,7 @@ def _correlated(names: list[str], correlations: Array) -> Iterator[str]:
         yield f"correlated: {listed}{more}"
 
 
-def errors_section(fitted: Errors, held: HeldOut | None) -> Section:
+def errors_section(fitted: Errors, held: HeldOut | None, what: str = "loss") -> Section:
     """Errors of the fitted runs, and of those held out."""
     kept = [] if held is None else [(f"held out: {held.rule}", held.errors)]
     rows = tuple(
@@ -117,7 +125,7 @@ def errors_section(fitted: Errors, held: HeldOut | None) -> Section:
         for name, e in [("fitted", fitted), *kept]
     )
     head = ("rows", "number", "rmse", "mean", "R2", "inside interval")
-    return Section("Errors (log loss)", (), head, rows)
+    return Section(f"Errors (log {what})", (), head, rows)
 
 
 def held_out_sections(held: HeldOut | None, most: int = 10) -> list[Section]:
@@ -175,7 +183,7 @@ def exponent_sections(
 
 
 def sensitivity_sections(
-    other: Sensitivity | None, law: Law, objective: str, exponent: float
+    other: Sensitivity | None, law: Law, objective: Objective, exponent: float
 ) -> list[Section]:
     """The constants beside those under another objective."""
     if other is None:
@@ -183,7 +191,7 @@ def sensitivity_sections(
     rows = [(k.name, number(k.value, 5), number(other.values[k.name], 5)) for k in law.free]
     if not is_gap_law(law):
         rows.append(("exponent of params", number(exponent, 4), number(other.exponent, 4)))
-    head = ("", objective, other.objective)
+    head = ("", objective.said(what_of(law)), other.objective)
     return [Section("What changes with the objective", (), head, tuple(rows))]
 
 

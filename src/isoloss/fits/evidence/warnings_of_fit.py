@@ -51,7 +51,7 @@ def judge(
     # The box of a law before its fit is the evidence of other constants.
     seen = sights(replace(optimum.law, box=None), sample.x.levels.items)
     return (
-        *_lack(lack, sample),
+        *_lack(lack, sample, is_gap_law(optimum.law)),
         *_held_out(fitted, held),
         *unseen_in_runs(optimum.law, sample.x, seen),
         *unseen_repeats(optimum.law, sample.x, whole),
@@ -68,7 +68,7 @@ def judge(
     )
 
 
-def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
+def _lack(lack: LackOfFit | None, sample: Sample, of_gaps: bool) -> Iterator[ResultWarning]:
     if lack is None:
         few = (
             f"{sample.units} {sample.by}"
@@ -78,13 +78,15 @@ def _lack(lack: LackOfFit | None, sample: Sample) -> Iterator[ResultWarning]:
         text = f"{few} do not allow a test of whether the law misses something"
         yield ResultWarning(WarningKind.UNTESTED, text)
     elif lack.p_value < MISSES:
-        yield ResultWarning(
-            WarningKind.LACK_OF_FIT,
+        what = "gap" if of_gaps else "loss"
+        no_size = "" if of_gaps else " and the compute-optimal exponent is withheld"
+        text = (
             "residuals hold a curve in params and tokens that this law cannot take "
-            f"(p = {lack.p_value:.2g}, {100 * lack.size:.2g}% of the loss): intervals that assume "
-            "the law are too narrow and the compute-optimal exponent is withheld; compare with "
-            "laws of another base",
+            f"(p = {lack.p_value:.2g}, {100 * lack.size:.2g}% of the {what}): intervals that "
+            f"assume the law are too narrow{no_size}; compare with laws of another "
+            f"{'form' if of_gaps else 'base'}"
         )
+        yield ResultWarning(WarningKind.LACK_OF_FIT, text)
     if sample.clusters is not None and sample.units < 10:
         text = f"runs come in {sample.units} {sample.by}: intervals from so few are too narrow"
         yield ResultWarning(WarningKind.FEW_GROUPS, text)

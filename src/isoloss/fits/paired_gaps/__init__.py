@@ -1,7 +1,7 @@
 """What a precision costs: gaps of paired runs, and how they grow."""
 
 from isoloss.fits.paired_gaps.gap_growth import Growth
-from isoloss.fits.paired_gaps.gap_runs import mean_gaps
+from isoloss.fits.paired_gaps.gap_runs import as_gaps, mean_gaps
 from isoloss.fits.paired_gaps.gap_tables import gap_table
 from isoloss.fits.paired_gaps.gap_values import CellGap, GapTable, PrecisionGap
 from isoloss.fits.paired_gaps.paired import (
@@ -26,8 +26,8 @@ from isoloss.fits.paired_gaps.targets import Target, check_target, gapless, laws
 # fmt: off
 __all__ = [
     "CellGap", "Decayed", "GapScore", "GapTable", "Gaps", "Growth", "Kept", "LevelGap", "Memory",
-    "PrecisionGap", "ScheduleEffects", "Slope", "Switch", "Target", "check_target", "gap_table",
-    "gapless", "gaps", "gaps_of", "is_reference", "laws_of", "mean_gaps", "reference_mask",
-    "runs_of", "schedule_effects",
+    "PrecisionGap", "ScheduleEffects", "Slope", "Switch", "Target", "as_gaps", "check_target",
+    "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of", "mean_gaps",
+    "reference_mask", "runs_of", "schedule_effects",
 ]
 # fmt: on

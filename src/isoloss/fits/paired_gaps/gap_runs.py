@@ -57,6 +57,8 @@ OF = "gaps of "
 
 def as_gaps(table: Runs) -> Runs:
     """A table of gaps with its source named so, as it is given away."""
+    if is_gaps(table):
+        return table
     frame = table.frame()
     source = pl.col("source") if "source" in frame.columns else pl.lit("runs")
     return Runs.from_frame(frame.with_columns(source=pl.lit(OF) + source), table.provenance)

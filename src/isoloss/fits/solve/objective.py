@@ -97,8 +97,12 @@ class Objective:
         """Slope over residual: the weight of a least-squares step that stands for it."""
         return self.residual_loss.weight(self, r)
 
+    def said(self, what: str = "loss") -> str:
+        """In words, of residuals of a "loss" or a "gap"."""
+        return self.residual_loss.title(self, f"log {what}" if self.log else what)
+
     def __str__(self) -> str:
-        return self.residual_loss.title(self, "log loss" if self.log else "loss")
+        return self.said()
 
 
 Part = Callable[[Objective, Array], Array]

@@ -213,12 +213,27 @@ def feasible_starts(problem: Problem, count: int, seed: int, rounds: int = 40) -
             break
     starts = np.concatenate(found)[:count]
     if not len(starts):
-        raise FitError(
-            f"law {problem.coordinates.law.name!r} is undefined on some of these runs at each of "
-            f"{rounds * count} starts; leave out the lowest precisions or take a law that admits "
-            "them"
-        )
+        raise FitError(_undefined(problem, np.concatenate([*found, draw(problem, count, rng)])))
     return starts
+
+
+def _undefined(problem: Problem, theta: Array) -> str:
+    """Why a law has no loss on all runs at any of some constants: precisions that it has none for
+    at all, or else a narrow domain.
+    """
+    x, law = problem.x, problem.coordinates.law
+    never = ~np.isfinite(problem.residuals(theta)).any(axis=0)
+    names = [str(x.levels.items[k]) for k in np.unique(x.level[never])]
+    if not names:
+        return (
+            f"law {law.name!r} is undefined on some of these runs at each of {len(theta)} starts; "
+            "leave out the lowest precisions or take a law that admits them"
+        )
+    shown = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" * (len(names) > 3))
+    alone = len(names) == len(x.present)
+    return f"law {law.name!r} has no loss for {shown}, whatever its constants; " + (
+        "take another law" if alone else "leave these runs out, or take a law that has one"
+    )
 
 
 def certify(problem: Problem, walks: Solution) -> Certificate:

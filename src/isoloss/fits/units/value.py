@@ -60,13 +60,13 @@ class Units:
                 held += f" (p = {self.p_value:.2g})"
         return held
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, what: str = "loss") -> Iterator[str]:
         """What the first lines of a report say of units, weights and columns."""
         yield f"units: {self}"
         if self.weighted is not None:
             yield (
                 "rows weighted by 1 / (scatter^2 + loss_se^2), scatter "
-                f"{100 * self.weighted:.2g}% of the loss beyond loss_se"
+                f"{100 * self.weighted:.2g}% of the {what} beyond loss_se"
             )
         if self.declared:
             yield "rows weighted by column weight"

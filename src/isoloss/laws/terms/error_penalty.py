@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from isoloss.formats import Format, row_error
 from isoloss.laws.constant import Constant
 from isoloss.laws.formula import Constants, Link, product
-from isoloss.laws.inputs import Inputs, Levels, Mask
+from isoloss.laws.inputs import Inputs, Levels, Mask, Stage
 from isoloss.laws.jet import Array, Value, plain, select, take
 from isoloss.laws.terms.patterns import WIDE
 
@@ -54,6 +54,11 @@ class MethodFactor:
     labels: tuple[str, ...] = ()
 
     @property
+    def stage(self) -> Stage:
+        """Methods are of serving."""
+        return "serve"
+
+    @property
     def constants(self) -> tuple[Constant, ...]:
         """One constant a method, as "m[gptq]"."""
         return tuple(
@@ -90,6 +95,19 @@ class MethodFactor:
         return [None if name in NEAREST else name for name in found]
 
 
+def _filled(part: str, known: Format) -> Format:
+    """A format with what shares a scale, where it does not say it."""
+    if known.granularity is None and known.block is None and known.is_scaled:
+        own = known.modifiers._replace(granularity=GRANULARITY.get(part, "tensor"))
+        return known.modified(own)
+    return known
+
+
+def _key(known: Format) -> str:
+    """By what a format was measured: methods after training enter by their factor."""
+    return str(known.modified(known.modifiers._replace(method=None)))
+
+
 @dataclass(frozen=True)
 class ErrorPenalty:
     """c err^p N^-n D^d m[method], err that of rounding normal rows of the layer's width.
@@ -105,6 +123,9 @@ class ErrorPenalty:
         c, p, n and d.
     methods
         The factor m of each method beside rounding to nearest.
+    measured
+        Errors of formats as they were measured on a model, by spelling with what shares a scale, in
+        place of those of normal rows; a format that was not measured is then undefined.
     """
 
     part: str
@@ -113,6 +134,7 @@ class ErrorPenalty:
     params_power: Constant
     tokens_power: Constant
     methods: Link
+    measured: tuple[tuple[str, float], ...] = ()
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -124,6 +146,12 @@ class ErrorPenalty:
     def links(self) -> tuple[Link, ...]:
         """The factor of methods; the error depends on params too."""
         return (self.methods,)
+
+    def reading(self, errors: Mapping[str, float]) -> ErrorPenalty:
+        """The penalty that reads errors as they were measured, by the spellings of formats."""
+        pairs = ((Format.parse(name), float(error)) for name, error in errors.items())
+        measured = tuple((_key(_filled(self.part, known)), error) for known, error in pairs)
+        return replace(self, measured=measured)
 
     def with_links(self, change: Callable[[Link], Link]) -> ErrorPenalty:
         """The penalty with its factor of methods changed."""
@@ -159,7 +187,8 @@ class ErrorPenalty:
     def _table(self, levels: Levels, mask: Mask, below: Array) -> Array:
         """Logarithms of errors, (levels, widths), found at these widths and the next ones."""
         count = WIDTHS[1] - WIDTHS[0] + 1
-        table = levels.keep(("log errors", self.part), lambda: np.full((len(mask), count), np.nan))
+        key = ("log errors", self.part, self.measured)
+        table = levels.keep(key, lambda: np.full((len(mask), count), np.nan))
         for width in {*below.tolist(), *(below + 1).tolist()}:
             column = table[:, width - WIDTHS[0]]
             for k in np.flatnonzero(np.isnan(column)):
@@ -168,10 +197,10 @@ class ErrorPenalty:
         return table
 
     def _error(self, known: Format, width: int) -> float:
-        if known.granularity is None and known.block is None and known.is_scaled:
-            own = known.modifiers._replace(granularity=GRANULARITY.get(self.part, "tensor"))
-            known = known.modified(own)
-        return row_error(known, width)
+        known = _filled(self.part, known)
+        if not self.measured:
+            return row_error(known, width)
+        return dict(self.measured).get(_key(known), math.nan)
 
     @staticmethod
     def _unknown(levels: Levels) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.files import real_number, shown_value
-from isoloss.fits import Comparison, Fit, most_epochs
+from isoloss.fits import Comparison, Fit, most_epochs, shipped_fit
 from isoloss.formats import Precision
 from isoloss.laws import (
     DomainError,
@@ -25,6 +25,7 @@ from isoloss.laws import (
     is_gap_law,
     presets,
     relinked,
+    seen_parts,
 )
 from isoloss.plans.problems import PlanError
 
@@ -202,12 +203,16 @@ def members_of(
         found = _sharing([m for each in laws for m in _members(each, group)])
     else:
         found = _members(laws, group)
-    blind = [m.law.name for m in found if is_gap_law(m.law)]
+    blind = [m.law for m in found if is_gap_law(m.law)]
     if blind and not gaps:
-        raise PlanError(
-            f"law {blind[0]!r} gives gaps and not losses: it ranks formats to serve in "
-            "(plan --serve), and nothing else is planned with it"
+        serves = any(part.startswith("-> ") for part in seen_parts(blind[0]))
+        use = (
+            "ranks formats to serve in (plan --serve), and nothing else is planned with it"
+            if serves
+            else "tells what training in few bits costs (predict --gap), and nothing is planned "
+            "with it"
         )
+        raise PlanError(f"law {blind[0].name!r} gives gaps and not losses: it {use}")
     total = sum(m.weight for m in found)
     if not found or not total > 0:
         raise PlanError(
@@ -364,6 +369,8 @@ def _members(given: LawLike, group: str | None) -> list[Member]:
             unknown = float("nan") if k.value is None else float(k.value)
             drawn[k.name] = unknown if value is None else value[:, None]
         return [Member(law, 1.0, drawn, given, _group(law, group))]
+    if (shipped := shipped_fit(given)) is not None:
+        return _members(shipped, group)
     law = as_law(given)
     return [Member(law, group=_group(law, group))]
 

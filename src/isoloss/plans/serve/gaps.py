@@ -11,12 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fits import Along, Standing, join_ridges
+from isoloss.fits import Along, Fit, ResultWarning, Standing, WarningKind, join_ridges
 from isoloss.formats import Precision
 from isoloss.laws import Array, is_gap_law, seen_parts
 from isoloss.plans.budget import Budget
 from isoloss.plans.doubt import FAR, NO_INTERVAL, interval
 from isoloss.plans.search import EQUAL, Member, Panel, far, losses_at, shares
+from isoloss.plans.serve.serving_result import ServingChoice
+
+#: Quantiles that stand for the gaps of one way.
+OF_EACH = 20
 
 
 @dataclass(frozen=True)
@@ -176,22 +180,33 @@ def _scatter(member: Member, count: int, ways: Sequence[Precision]) -> Array:
     """Factors (count, ways) of mean one by which single gaps lie off a fitted law of gaps; ones for
     other laws, whose misfit of losses says nothing of gaps.
 
-    They are quantiles of what fitted gaps of the same served parts lie off, drawn for each way by
-    itself: runs that do not tell how far models and formats lie off alike make no two ways differ.
+    They are quantiles of what gaps lie off, drawn for each way by itself: runs that do not tell how
+    far models and formats lie off alike make no two ways differ.
     """
     if member.fit is None or member.drawn is None or not is_gap_law(member.law):
         return np.ones((count, len(ways)))
-    points, seed = member.fit.points, member.fit.facts.seed
+    even = np.quantile(np.exp(_off(member.fit, ways)), (np.arange(count) + 0.5) / count)
+    # By its spelling, so that a way has the same gap whatever else is asked.
+    seed = member.fit.facts.seed
+    rngs = [np.random.default_rng([seed, *str(way).encode()]) for way in ways]
+    return np.stack([rng.permutation(even / even.mean()) for rng in rngs], axis=1)
+
+
+def _off(fit: Fit, ways: Sequence[Precision]) -> Array:
+    """Log of what gaps lie off a fit, observed over predicted: of ways that were left out where the
+    fit has these, each way alike; else of fitted gaps of the same served parts.
+    """
+    if (left := fit.left_out) is not None:
+        rows = [left.residual[left.way == k] for k in range(len(left.names))]
+        even = (np.arange(OF_EACH) + 0.5) / OF_EACH
+        return -np.concatenate([np.quantile(each, even) for each in rows])
+    points = fit.points
     asked = {part for way in ways for part in way.serve}
     alike = np.array([set(Precision.parse(p).serve) <= asked for p in points.precision])
     fitted = ~points.held_out & (alike if (alike & ~points.held_out).any() else True)
     residual = np.log(points.observed / points.predicted)[fitted]
-    left = len(residual) - member.fit.draws.shape[1]
-    grown = np.exp(residual * np.sqrt(len(residual) / max(1, left)))
-    even = np.quantile(grown, (np.arange(count) + 0.5) / count)
-    # By its spelling, so that a way has the same gap whatever else is asked.
-    rngs = [np.random.default_rng([seed, *str(way).encode()]) for way in ways]
-    return np.stack([rng.permutation(even / even.mean()) for rng in rngs], axis=1)
+    spent = len(residual) - fit.draws.shape[1]
+    return np.asarray(residual * np.sqrt(len(residual) / max(1, spent)))
 
 
 def _ridge(
@@ -210,3 +225,16 @@ def _ridge(
 def sees_serving(member: Member) -> bool:
     """Whether a law has a term for rounding after training."""
     return any(name.startswith("-> ") for name in seen_parts(member.law))
+
+
+def never_run(members: Sequence[Member], ranked: Sequence[ServingChoice]) -> list[ResultWarning]:
+    """Ways whose gap a fitted law of gaps tells from their error alone."""
+    found = []
+    for m in members:
+        runs = m.fit.points.fitted_precisions if m.fit is not None else set()
+        known = [Precision.parse(c.precision) for c in ranked if m.law.name in c.by_law]
+        alone = [str(p) for p in known if not p.is_wide and str(p) not in runs]
+        if is_gap_law(m.law) and alone:
+            text = f"no run of {m.law.name} has {', '.join(alone)}: known by the law's form alone"
+            found.append(ResultWarning(WarningKind.EXTRAPOLATION, text))
+    return found

@@ -18,6 +18,9 @@ from isoloss.fits import (
 from isoloss.plans.doubt import FAR, absent, place
 from isoloss.runs import compact, metric_of
 
+#: Why a way has no critical tokens.
+NO_BASE = "-: told by laws of gaps alone, which have no loss that more tokens lower"
+
 
 @dataclass(frozen=True)
 class ServingChoice:
@@ -77,6 +80,7 @@ class ServingChoice:
     is_point: bool = True
     bytes_read: float = float("nan")
     gap_of_all: float = float("nan")
+    has_base: bool = True
 
     @property
     def absent(self) -> Absent:
@@ -156,6 +160,7 @@ class ServingPlan:
             f"intervals of {percent(self.level)} over laws and bootstrap replicates",
             "critical tokens: beyond them training longer raises the loss as served, "
             "least to most over laws",
+            *([NO_BASE] if not all(c.has_base for c in self.choices) else []),
             *([f"memory and speed of {self.shape}"] if self.shape else []),
             "each candidate is judged by the laws that see it (unknown: it does not), laws of one "
             "base counting once",
@@ -221,7 +226,7 @@ def _far(outside: float) -> str:
 
 
 def _row(c: ServingChoice, laws: Sequence[str], is_mixture: bool) -> tuple[str, ...]:
-    least, most = (_tokens(end, c.absent) for end in c.critical)
+    least, most = (_tokens(end, c.absent) if c.has_base else "-" for end in c.critical)
     return (
         c.precision,
         _gap(c),

@@ -38,7 +38,7 @@ from isoloss.plans.search import (
     serving_bytes,
     uncompared,
 )
-from isoloss.plans.serve.gaps import Gaps, sees_serving
+from isoloss.plans.serve.gaps import Gaps, never_run, sees_serving
 from isoloss.plans.serve.serving_result import ServingChoice, ServingPlan
 from isoloss.plans.warnings_of_plan import (
     in_candidates,
@@ -129,7 +129,7 @@ def rank_serving(
     told = (ResultWarning(WarningKind.MIXTURE_OF_EXPERTS, mixture),) if mixture else ()
     if extrapolate and far_off:
         told = (ResultWarning(WarningKind.EXTRAPOLATION, far_off), *told)
-    told = (*told, *_never_run(members, ranked), *_between(members, gaps.panel, ranked, budget))
+    told = (*told, *never_run(members, ranked), *_between(members, gaps.panel, ranked, budget))
     warnings = (
         *told, *_too_fast(ranked, budget, device), *unseen_of(gaps.panel, gaps.standing),
         *_warnings(gaps.panel, device),
@@ -258,6 +258,7 @@ def _served(k: int, gaps: Gaps, budget: Budget, device: Hardware, level: float) 
         told.is_point,
         read,
         _gap_of_all(seeing, precision, budget),
+        bool(whole) or not told.members,
     )
 
 
@@ -334,18 +335,6 @@ def _beyond(ranked: Sequence[ServingChoice], outside: Mapping[str, float]) -> st
     best = next((c for c in ranked if c.fits and c.gap == c.gap), None)
     laws = best.by_law if best is not None else ()
     return next(filter(None, (beyond("the model", law, outside[law]) for law in laws)), None)
-
-
-def _never_run(members: Sequence[Member], ranked: Sequence[ServingChoice]) -> list[ResultWarning]:
-    """Ways whose gap a fitted law of gaps tells from their error alone."""
-    found = []
-    for m in members:
-        known = [Precision.parse(c.precision) for c in ranked if c.gap == c.gap]
-        alone = [str(p) for p in known if not p.is_wide and no_run_in(m, str(p))]
-        if is_gap_law(m.law) and alone:
-            text = f"no run of {m.law.name} has {', '.join(alone)}: known by the law's form alone"
-            found.append(ResultWarning(WarningKind.EXTRAPOLATION, text))
-    return found
 
 
 def _not_told(

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from isoloss.files import percent
 from isoloss.fits import NOT_HELD, Fit, interval_in_words
-from isoloss.laws import Array, Constant
+from isoloss.laws import Array, Constant, is_gap_law
 from isoloss.plots.drawing import draws
 from isoloss.plots.figure import Figure
 from isoloss.plots.look import FAINT, INK, SMALL, WIDE, Sheet, settle
@@ -98,6 +98,11 @@ def _cloud(axes: Axes, x: Array, y: Array, fit: Fit, style: dict[str, Style]) ->
     axes.plot(x[held], y[held], **RING)
 
 
+def _what(fit: Fit) -> str:
+    """What the points of a fit are, in a word."""
+    return "gap" if is_gap_law(fit.law) else "loss"
+
+
 def _observed(axes: Axes, fit: Fit, style: dict[str, Style]) -> None:
     p, h = fit.points, fit.held_out
     both = np.concatenate([p.observed, p.predicted])
@@ -110,7 +115,7 @@ def _observed(axes: Axes, fit: Fit, style: dict[str, Style]) -> None:
     _cloud(axes, p.observed, p.predicted, fit, style)
     log_axis(axes, "x", both, plain_number)
     log_axis(axes, "y", both, plain_number)
-    axes.set(xlabel="observed loss", ylabel="predicted loss")
+    axes.set(xlabel=f"observed {_what(fit)}", ylabel=f"predicted {_what(fit)}")
     axes.set_title(said)
 
 
@@ -125,7 +130,7 @@ def _residuals(axes: Axes, fit: Fit, style: dict[str, Style], aside: Array) -> N
         axes.vlines(x[p.held_out], low, high, **WHISKER)
     _cloud(axes, x, 100 * p.residual, fit, style)
     log_axis(axes, "x", x, plain_number, most=5)
-    axes.set(xlabel="tokens per param", ylabel="predicted − observed (% of loss)")
+    axes.set(xlabel="tokens per param", ylabel=f"predicted − observed (% of {_what(fit)})")
     fixed(axes.yaxis, linear_ticks(*axes.get_ylim(), 6))
 
 
