@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from isoloss.fits import FitError, schedule_effects
-from isoloss.fits.paired_gaps.switch_values import left_of
+from isoloss.fits.paired_gaps.paired import Slope
+from isoloss.fits.paired_gaps.switch_values import Fading
 from isoloss.runs import Runs
 
-RHO, DECAY, WORTH = 0.25, 1.3, 0.4
+AT_ONCE, FADES, DECAY, WORTH = 0.2, 3e5, 1.3, 0.4
 LENGTHS = (1e5, 1e6)
 PERCENTS = (50, 80, 90)
 
@@ -26,9 +27,9 @@ def made(noise: float = 0.0, seeds: int = 4, percents: tuple[int, ...] = PERCENT
                 gap = 0.1 * (k + 1) * grown
                 gaps = {"fp": 0.0, "w4 a4": gap}
                 for percent in percents:
-                    s = percent / 100
-                    left = math.exp(-(1 - s) / RHO) - math.exp(-1 / RHO)
-                    gaps[f"w4 a4 then fp from {percent}%"] = gap * left / (1 - math.exp(-1 / RHO))
+                    after = (1 - percent / 100) * tokens
+                    left = (1 - AT_ONCE) * math.exp(-after / FADES)
+                    gaps[f"w4 a4 then fp from {percent}%"] = gap * left
                 for precision, value in gaps.items():
                     loss = base + value + (noise * draw.normal() if value else 0.0)
                     rows.append({
@@ -47,21 +48,25 @@ def test_effects_without_noise_are_those_of_the_truth() -> None:
     assert decay.less.value == pytest.approx(0.15 * (DECAY - 1))
     assert decay.held == pytest.approx(0.15)
     for schedule in ("constant", "wsd"):
-        assert found.memories["w4 a4", schedule].rho == pytest.approx(RHO, rel=1e-4)
+        fading = found.fadings["w4 a4", schedule, 2e4]
+        assert fading.tokens == pytest.approx(FADES, rel=1e-4)
+        assert fading.at_once.value == pytest.approx(AT_ONCE, rel=1e-4)
         assert found.slopes[schedule, 2e4] == pytest.approx(WORTH)
     for each in found.kept:
-        s = each.percent / 100
-        top = math.exp(-(1 - s) / RHO) - math.exp(-1 / RHO)
-        assert each.share.value == pytest.approx(top / (1 - math.exp(-1 / RHO)))
+        after = (1 - each.percent / 100) * each.tokens
+        assert each.share.value == pytest.approx((1 - AT_ONCE) * math.exp(-after / FADES))
     assert len(found.kept) == 2 * 2 * 3
 
 
-@pytest.mark.parametrize(("rho", "share", "left"), [
-    (1e6, 0.3, 0.3), (0.001, 0.9, 0.0), (0.5, 0.0, 0.0), (0.5, 1.0, 1.0),
-    (1.0, 0.5, (math.exp(-0.5) - math.exp(-1)) / (1 - math.exp(-1))),
-])  # fmt: skip
-def test_memory_has_its_limits(rho: float, share: float, left: float) -> None:
-    assert float(left_of(share, rho)) == pytest.approx(left, abs=1e-6)
+def test_what_is_left_fades_from_the_part_that_does_not_go_at_once() -> None:
+    fading = Fading(Slope(math.log(1e6), 0.1, 3), Slope(0.25, 0.05, 3), False)
+    assert float(fading.left(0)) == pytest.approx(0.75)
+    assert float(fading.left(1e6)) == pytest.approx(0.75 / math.e)
+    assert float(fading.left(1e9)) == pytest.approx(0)
+    low, high = fading.interval()
+    assert (low, high) == pytest.approx(
+        (1e6 * math.exp(-0.23534), 1e6 * math.exp(0.23534)), rel=1e-4
+    )
 
 
 def test_intervals_cover_and_errors_are_those_of_seeds() -> None:
@@ -78,33 +83,43 @@ def test_intervals_cover_and_errors_are_those_of_seeds() -> None:
     less = (gaps[:, :, 1] - gaps[:, :, 0]).mean(1)
     assert decay.less.value == pytest.approx(less.mean())
     assert decay.less.error == pytest.approx(less.std(ddof=1) / math.sqrt(12))
-    low, high = found.memories["w4 a4", "wsd"].interval()
-    assert low < RHO < high
+    fading = found.fadings["w4 a4", "wsd", 2e4]
+    low, high = fading.interval()
+    assert low < FADES < high
+    low, high = fading.at_once.interval()
+    assert low < AT_ONCE < high
 
 
 @pytest.mark.parametrize("speedup", [0.8, 1.0, 1.3, 2.0, 4.0])
 def test_the_best_switch_is_that_of_every_percent_tried(speedup: float) -> None:
     found = schedule_effects(made()).best_switch("w4 a4", "wsd", speedup)
-    shares, gap = np.linspace(0, 1, 100_001), 0.2 * DECAY
-    left = (np.exp(-(1 - shares) / RHO) - math.exp(-1 / RHO)) / (1 - math.exp(-1 / RHO))
-    loss = WORTH * np.log(shares + speedup * (1 - shares)) - (1 - left) * gap
-    best = int(np.argmin(loss))
-    assert found.percent == pytest.approx(100 * shares[best], abs=0.05)
-    assert found.gain == pytest.approx(-loss[best], abs=1e-6)
-    assert found.regret_of_reference == pytest.approx(loss[0] - loss[best], abs=1e-6)
+    gap, losses = 0.2 * DECAY, {}
+    for percent in np.arange(50, 100, 0.05):  # from the first that was tried
+        s = percent / 100
+        tokens = LENGTHS[-1] / (s + speedup * (1 - s))  # in the hours of the whole in w4 a4
+        left = (1 - AT_ONCE) * math.exp(-(1 - s) * tokens / FADES)
+        losses[percent] = WORTH * math.log(LENGTHS[-1] / tokens) + left * gap
+    losses[100.0] = gap
+    losses[0.0] = WORTH * math.log(speedup)
+    best = min(losses, key=lambda percent: losses[percent])
+    assert found.percent == pytest.approx(best, abs=0.1)
+    assert found.gain == pytest.approx(gap - losses[best], abs=1e-5)
+    assert found.regret_of_reference == pytest.approx(losses[0.0] - losses[best], abs=1e-5)
 
 
 def test_what_the_runs_do_not_hold_is_withheld() -> None:
     one = schedule_effects(made(seeds=1))
-    assert math.isnan(one.memories["w4 a4", "wsd"].interval()[0])
-    # A switch that leaves all, and more, has no memory that fades.
+    assert math.isnan(one.fadings["w4 a4", "wsd", 2e4].interval()[0])
+    # What a switch leaves grows with the tokens after it: nothing fades.
     rows = made().frame().with_columns(
         pl.when(pl.col("precision").str.contains("then"))
-        .then(pl.col("loss") + 1).otherwise("loss").alias("loss")
+        .then(pl.col("loss") + 1e-5 * pl.col("tokens") * (
+            1 - pl.col("precision").str.extract(r"(\d+)%").cast(pl.Float64) / 100
+        )).otherwise("loss").alias("loss")
     )  # fmt: skip
     found = schedule_effects(Runs.from_frame(rows))
-    assert all(memory.at_edge for memory in found.memories.values())
-    assert "rho of w4 a4, wsd: not held" in str(found)
+    assert all(fading.at_edge for fading in found.fadings.values())
+    assert "w4 a4, wsd, 20k params: T not held" in str(found)
     with pytest.raises(FitError, match=r"do not hold how damage of 'w4 a4' \(wsd\) fades"):
         found.best_switch("w4 a4", "wsd", 1.5)
     assert "The best switch" not in str(found)

@@ -103,9 +103,9 @@ def of_effects(found: ScheduleEffects) -> dict[str, Any]:
     return {
         "decays": [asdict(each) for each in found.decays],
         "switches": [asdict(each) for each in found.kept],
-        "memories": [
-            {"precision": precision, "schedule": schedule, **asdict(memory)}
-            for (precision, schedule), memory in found.memories.items()
+        "fading": [
+            {"precision": precision, "schedule": schedule, "params": params, **asdict(fading)}
+            for (precision, schedule, params), fading in found.fadings.items()
         ],
     }
 

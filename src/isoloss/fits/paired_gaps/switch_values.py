@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from isoloss.fits.arguments import FitError
 from isoloss.fits.paired_gaps.paired import Slope
@@ -17,13 +16,6 @@ from isoloss.runs import compact
 
 #: Speeds over the reference that the report asks for.
 SPEEDS = (1.2, 1.5, 2.0)
-
-
-def left_of(share: Array | float, rho: float) -> Array:
-    """What a switch at a share of the training leaves of a gap, with a memory of rho."""
-    s = np.asarray(share, dtype=float)
-    # expm1 keeps the digits where rho is large and all tokens count alike.
-    return np.asarray(np.exp(-(1 - s) / rho) * np.expm1(-s / rho) / math.expm1(-1 / rho))
 
 
 @dataclass(frozen=True)
@@ -83,29 +75,37 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """How fast damage fades.
+class Fading:
+    """How damage fades once the reference is trained: q(t) = (1 - at_once) e^(-t / T).
 
     Attributes
     ----------
-    log_rho
-        Logarithm of the share of the training over which it fades, with its error.
+    log_tokens
+        Logarithm of T, tokens, with its error.
+    at_once
+        The part of a gap that goes with the rounding itself, with its error.
     at_edge
-        Whether it lies at the edge of what is looked for, so that only a bound is known.
+        Whether T lies at the edge of what is looked for, so that it is not held.
     """
 
-    log_rho: Slope
+    log_tokens: Slope
+    at_once: Slope
     at_edge: bool
 
     @property
-    def rho(self) -> float:
-        """The share of the training over which damage fades."""
-        return math.exp(self.log_rho.value)
+    def tokens(self) -> float:
+        """T: the tokens over which damage fades to 1 / e."""
+        return math.exp(self.log_tokens.value)
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The Student-t interval of rho; NaN with one trajectory."""
-        low, high = self.log_rho.interval(level)
+        """The Student-t interval of T; NaN with one trajectory."""
+        low, high = self.log_tokens.interval(level)
         return math.exp(low), math.exp(high)
+
+    def left(self, after: Array | float) -> Array:
+        """The share of a gap that is left after so many tokens at the reference."""
+        faded = np.exp(-np.asarray(after, dtype=float) / self.tokens)
+        return np.asarray((1 - self.at_once.value) * faded)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Switch:
     speedup
         How many times as fast the low precision is.
     percent
-        Where to switch: 100 never, 0 at once (train in the reference alone).
+        Where to switch, from the first percent that was tried on: 100 never, 0 the reference alone.
     gain
         Loss that it wins over never switching, 0 or more.
     regret_of_reference
@@ -142,8 +142,8 @@ class ScheduleEffects:
         Held and decayed gaps by cell.
     kept
         What each switch leaves by cell.
-    memories
-        How fast damage fades, by precision and schedule.
+    fadings
+        How damage fades, by precision, schedule and params.
     slopes
         The loss that a factor e of tokens is worth at the reference, by schedule and params.
     """
@@ -151,7 +151,7 @@ class ScheduleEffects:
     level: float
     decays: tuple[Decayed, ...]
     kept: tuple[Kept, ...]
-    memories: Mapping[tuple[str, str], Memory]
+    fadings: Mapping[tuple[str, str, float], Fading]
     slopes: Mapping[tuple[str, float], float]
 
     def best_switch(self, precision: str, schedule: str, speedup: float) -> Switch:
@@ -167,40 +167,36 @@ class ScheduleEffects:
         Raises
         ------
         FitError
-            The table has no such runs, the memory is not held, or the reference has one length, so
-            that nothing is known of what tokens are worth.
+            The table has no such runs, they do not hold how damage fades, or the reference has one
+            length, so that nothing is known of what tokens are worth.
         """
         if not 0 < speedup < math.inf:
             raise FitError(f"speedup is {speedup:g}; accepted is a number above 0")
-        memory = self.memories.get((precision, schedule))
-        if memory is None or memory.at_edge:
-            known = ", ".join(
-                f"'{p}' ({s})" for (p, s), m in self.memories.items() if not m.at_edge
-            )
+        own = [e for e in self.kept if (e.precision, e.schedule) == (precision, schedule)]
+        cell = max(own, key=lambda each: (each.params, each.tokens), default=None)
+        fading = None if cell is None else self.fadings.get((precision, schedule, cell.params))
+        if cell is None or fading is None or fading.at_edge:
+            known = [f"'{p}' ({s})" for (p, s, _), f in self.fadings.items() if not f.at_edge]
             raise FitError(
                 f"the runs do not hold how damage of '{precision}' ({schedule}) fades; they do of "
-                f"{known or 'none'}"
+                f"{', '.join(dict.fromkeys(known)) or 'none'}"
             )
-        own = [e for e in self.kept if (e.precision, e.schedule) == (precision, schedule)]
-        cell = max(own, key=lambda each: (each.params, each.tokens))
         worth = self.slopes.get((schedule, cell.params))
         if worth is None:
             raise FitError(
                 "runs at the reference have one length, so nothing is known of what tokens are "
                 "worth; add runs of another length"
             )
-
-        def loss(share: float) -> float:
-            lost = worth * math.log(share + speedup * (1 - share))
-            return lost - (1 - float(left_of(share, memory.rho))) * cell.whole
-
-        shares = np.linspace(0.0, 1.0, 201)
-        start = shares[int(np.argmin([loss(s) for s in shares]))]
-        found = optimize.minimize_scalar(
-            loss, bounds=(max(0.0, start - 0.01), min(1.0, start + 0.01)), method="bounded"
-        )
-        best = min((float(found.x), 0.0, 1.0, float(start)), key=loss)
-        return Switch(speedup, 100 * best, -loss(best), loss(0.0) - loss(best))
+        first = min(each.percent for each in own) / 100
+        shares = np.linspace(first, 1.0, 1001)
+        longer = shares + speedup * (1 - shares)
+        left = fading.left((1 - shares) * cell.tokens / longer)
+        loss = worth * np.log(longer) - np.where(shares < 1, 1 - left, 0.0) * cell.whole
+        alone = float(worth * math.log(speedup) - cell.whole)
+        k = int(np.argmin(loss))
+        best = min(float(loss[k]), alone)
+        percent = 100 * float(shares[k]) if loss[k] <= alone else 0.0
+        return Switch(speedup, percent, -best, alone - best)
 
     def sections(self) -> list[Section]:
         """The report: decay, switches, and the best switch at equal hours."""
@@ -225,32 +221,39 @@ class ScheduleEffects:
         if not self.kept:
             return
         lines = [
-            "left: gap of a run that changes to the reference over that of one that does not; by "
-            "memory: what fading over a share rho of the training leaves",
+            "left: gap of a run that changes to the reference over that of one that does not; "
+            "faded: what a part that goes at once and T tokens leave of it",
         ]
-        for (precision, schedule), memory in self.memories.items():
-            low, high = memory.interval(self.level)
-            held = NOT_HELD if memory.at_edge else f"{memory.rho:.2g} ({low:.2g} to {high:.2g})"
-            lines.append(f"rho of {precision}, {schedule}: {held}")
+        for (precision, schedule, params), fading in self.fadings.items():
+            place = f"{precision}, {schedule}, {compact(params)} params"
+            lines.append(f"{place}: {self._faded(fading)}")
         head = ("precision", "schedule", "params", "tokens", "from", "pairs", "gap", "left",
-                "share", "by memory")  # fmt: skip
+                "share", "faded")  # fmt: skip
         rows = tuple(
             (e.precision, e.schedule, compact(e.params), compact(e.tokens), f"{e.percent:g}%",
              str(e.pairs), signed(e.whole, 4), signed(e.left, 4), _within(e.share, self.level, 2),
-             self._by_memory(e))
+             self._left(e))
             for e in self.kept
         )  # fmt: skip
         yield Section("What a switch to the reference leaves of a gap", tuple(lines), head, rows)
 
-    def _by_memory(self, cell: Kept) -> str:
-        memory = self.memories[cell.precision, cell.schedule]
-        if memory.at_edge:
+    def _faded(self, fading: Fading) -> str:
+        if fading.at_edge:
+            return f"T {NOT_HELD}"
+        low, high = fading.interval(self.level)
+        told = f" ({compact(low)} to {compact(high)})" if math.isfinite(low) else ""
+        at_once = _within(fading.at_once, self.level, 2)
+        return f"at once {at_once}, T {compact(fading.tokens)} tokens{told}"
+
+    def _left(self, cell: Kept) -> str:
+        fading = self.fadings.get((cell.precision, cell.schedule, cell.params))
+        if fading is None or fading.at_edge:
             return NOT_HELD
-        return number(float(left_of(cell.percent / 100, memory.rho)), 2)
+        return number(float(fading.left((1 - cell.percent / 100) * cell.tokens)), 2)
 
     def _best(self) -> Iterator[Section]:
         rows = []
-        for precision, schedule in self.memories:
+        for precision, schedule in dict.fromkeys((p, s) for p, s, _ in self.fadings):
             for speedup in SPEEDS:
                 try:
                     best = self.best_switch(precision, schedule, speedup)
@@ -262,8 +265,8 @@ class ScheduleEffects:
                 )  # fmt: skip
         if rows:
             lines = (
-                "at equal hours and the longest runs; speed: tokens a second over the reference's; "
-                "100% is never, 0% is the reference alone",
+                "at equal hours and the longest runs, from the first percent tried on; speed: "
+                "tokens a second over the reference's; 100% is never, 0% the reference alone",
             )
             head = ("precision", "schedule", "speed", "switch from", "won over never",
                     "lost by the reference alone")  # fmt: skip
