@@ -66,6 +66,7 @@ VERBS = [
     "fit",
     "load",
     "next_runs",
+    "pays",
     "plan",
     "plot",
     "predict",

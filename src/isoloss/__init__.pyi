@@ -17,7 +17,7 @@ from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
 from .lm import quantise, train
 from .papers import Claim, reproduce
-from .plans import Budget, NextRuns, Plan, load, next_runs, plan
+from .plans import Budget, NextRuns, Plan, load, next_runs, pays, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
 
@@ -48,6 +48,7 @@ __all__ = [
     "load",
     "next_runs",
     "papers",
+    "pays",
     "plan",
     "plans",
     "plot",

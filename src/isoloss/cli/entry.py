@@ -38,6 +38,7 @@ FILES = {
     "plan": "plan_verb",
     "disagree": "disagree_verb",
     "next-runs": "next_runs_verb",
+    "pays": "pays_verb",
     "plot": "plot_verb",
     "reproduce": "reproduce_verb",
 }

@@ -137,16 +137,13 @@ class Curves:
         middle = 0.5 * (factor[:, 1:] + factor[:, :-1])
         fall = np.zeros_like(factor)
         np.cumsum(middle * np.diff(self._falls[k]), axis=1, out=fall[:, 1:])
-        out = np.empty_like(fall)
+        out: Array = np.empty_like(fall)
         for end, side in ((0, self.grid < cells[0]), (-1, self.grid > cells[-1])):
             from_end = _interpolated(self.grid, fall, float(cells[end]))
             out[:, side] = loss[:, [end]] + fall[:, side] - from_end[:, None]
         if inside.any():
-            out[:, inside] = (
-                PchipInterpolator(cells, loss, axis=1)(self.grid[inside])
-                if len(cells) > 1
-                else loss
-            )
+            own = PchipInterpolator(cells, loss, axis=1) if len(cells) > 1 else None
+            out[:, inside] = loss if own is None else own(self.grid[inside])
         return out
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.fits import CellGap as CellGap
 from isoloss.laws import Array
+from isoloss.plans.paying.beyond_cells import GapBeyond
 from isoloss.plans.paying.curve import Curve, Curves
-from isoloss.plans.paying.growth import Growth
 from isoloss.plans.paying.payoff import (
     Doubt,
     Ends,
@@ -93,7 +92,7 @@ class Drawn:
 
 def payoff_of(
     recipe: Recipe,
-    growth: Growth,
+    growth: GapBeyond,
     speeds: Speeds,
     currency: Currency,
     drawn: Drawn,
@@ -102,60 +101,85 @@ def payoff_of(
 ) -> Payoff:
     """One recipe at an equal currency."""
     speed = speeds.by_recipe[recipe.name]
-    ratio, laws = speed.over(speeds.reference, currency), len(drawn.curves.laws)
     rng = np.random.default_rng(seed)
-    s = len(drawn.noise) * laws
+    ratio = speed.over(speeds.reference, currency)
     gap, middle, known = _gaps(recipe, growth, drawn, asked, rng)
-    log_ratio = math.log(ratio) + speed.error * rng.normal(size=s)
-    at = math.log(asked.tokens)
-    run = asked.run * rng.normal(size=s)
-
-    def gain(curve: Curve, gap: Array | float, log_ratio: Array | float) -> Array:
-        return np.asarray(curve.at(at - log_ratio) - curve.at(at) - gap)
-
-    margin = gain(drawn.whole, gap + run, log_ratio)
-    by_law = gain(drawn.middle, middle, math.log(ratio))
-    centre = float(by_law.mean())
-    m = len(drawn.noise)
-    held: Mapping[Doubt, Array] = {
-        "gap": gain(drawn.whole, middle, log_ratio),
-        "reference": gain(drawn.quiet, gap + run, log_ratio),
-        "law": gain(drawn.mixed, (gap + run)[:m], log_ratio[:m]),
-        "speed": gain(drawn.whole, gap + run, math.log(ratio)),
-    }
-    shares = {k: float(np.clip(1 - v.var() / margin.var(), 0, 1)) for k, v in held.items()}
-    if math.exp(at) <= drawn.curves.reference.tokens[-1] * (1 + SAME):
-        shares["law"] = 0.0 if _inside(drawn, at - math.log(ratio)) else shares["law"]
-    leans_on = max(shares, key=lambda k: shares[k])
-    laws_say = tuple(
-        _by_law(law.name, float(c), part, asked.level)
-        for law, c, part in zip(
-            drawn.curves.laws, by_law, margin.reshape(laws, -1), strict=True
-        )
-    )
-    ends = _ends(margin, asked.level)
-    said = {each.verdict for each in laws_say} | {_verdict(ends)}
+    gap = gap + asked.run * rng.normal(size=len(gap))
+    log_ratio = math.log(ratio) + speed.error * rng.normal(size=len(gap))
+    one = _Side(drawn, math.log(asked.tokens), gap, middle, log_ratio, math.log(ratio))
+    margin, by_law = one.gain(drawn.whole, gap, log_ratio), one.middles
+    centre, ends = float(by_law.mean()), _ends(margin, asked.level)
+    told = _told(drawn.curves, by_law, margin, asked.level)
+    said = {each.verdict for each in told} | {_verdict(ends)}
     verdict: Verdict = said.pop() if len(said) == 1 else "undecided"
-    rest = _ends(held[leans_on] - held[leans_on].mean() + centre, asked.level)
-    needs = (
-        _deciding(leans_on, _verdict(rest), recipe, drawn, asked, ratio)
-        if verdict == "undecided"
-        else ""
-    )
-    free = gain(drawn.whole, 0.0, log_ratio)
-    even, even_middle = _even(drawn, asked, gap + run, middle)
-    saved = 1.0 - even / np.exp(log_ratio)
+    shares, leans_on, rest = one.leaning(margin, asked.level)
+    needs = _deciding(leans_on, rest, recipe, drawn, asked, ratio) if verdict == "undecided" else ""
+    even, even_middle = _even(drawn, asked, gap, middle)
     spent = speed.spent(currency, asked.tokens)
     return Payoff(
         recipe.name, recipe.precision, currency, ratio, asked.tokens,
-        middle, _ends(gap + run, asked.level), known,
-        centre + middle, _ends(free, asked.level),
+        middle, _ends(gap, asked.level), known,
+        centre + middle, _ends(one.gain(drawn.whole, 0.0, log_ratio), asked.level),
         centre, ends, float(np.mean(margin > 0)),
         even_middle, _ends(even, asked.level),
-        1.0 - even_middle / ratio, _ends(saved, asked.level),
+        1.0 - even_middle / ratio, _ends(1.0 - even / np.exp(log_ratio), asked.level),
         spent, spent * ratio / even_middle,
-        verdict, laws_say, shares, leans_on, needs,
+        verdict, told, shares, leans_on, needs,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One recipe beside the draws of the reference: its gap and log speed-up, in draws and in the
+    middle; `at` is the log of its tokens.
+    """
+
+    drawn: Drawn
+    at: float
+    gap: Array
+    middle: float
+    log_ratio: Array
+    log_middle: float
+
+    def gain(self, curve: Curve, gap: Array | float, log_ratio: Array | float) -> Array:
+        """What the recipe gains, in draws."""
+        return np.asarray(curve.at(self.at - log_ratio) - curve.at(self.at) - gap)
+
+    @property
+    def middles(self) -> Array:
+        """The gain without noise, by law."""
+        return self.gain(self.drawn.middle, self.middle, self.log_middle)
+
+    def leaning(self, margin: Array, level: float) -> tuple[dict[Doubt, float], Doubt, Verdict]:
+        """The share of the variance that goes with each source, the largest of them, and the
+        verdict that would be left without it if the middle stood.
+        """
+        m = len(self.drawn.noise)
+        held: dict[Doubt, Array] = {
+            "gap": self.gain(self.drawn.whole, self.middle, self.log_ratio),
+            "reference": self.gain(self.drawn.quiet, self.gap, self.log_ratio),
+            "law": self.gain(self.drawn.mixed, self.gap[:m], self.log_ratio[:m]),
+            "speed": self.gain(self.drawn.whole, self.gap, self.log_middle),
+        }
+        shares = {k: float(np.clip(1 - v.var() / margin.var(), 0, 1)) for k, v in held.items()}
+        if self._needs_no_law:
+            shares["law"] = 0.0
+        first = max(shares, key=lambda k: shares[k])
+        left = held[first] - held[first].mean() + self.middles.mean()
+        return shares, first, _verdict(_ends(left, level))
+
+    @property
+    def _needs_no_law(self) -> bool:
+        """Whether the reference's own cells reach both points."""
+        cells = np.log(self.drawn.curves.reference.tokens)
+        return bool(self.at <= cells[-1] + SAME and self.at - self.log_middle >= cells[0] - SAME)
+
+
+def _told(curves: Curves, middles: Array, margin: Array, level: float) -> tuple[LawMargin, ...]:
+    """The margin by each law."""
+    rows = zip(curves.laws, middles.tolist(), margin.reshape(len(middles), -1), strict=True)
+    found = [(law.name, middle, _ends(each, level)) for law, middle, each in rows]
+    return tuple(LawMargin(name, middle, ends, _verdict(ends)) for name, middle, ends in found)
 
 
 def indifference(drawn: Drawn, asked: Asked, ratios: Array) -> Indifference:
@@ -167,12 +191,8 @@ def indifference(drawn: Drawn, asked: Asked, ratios: Array) -> Indifference:
     return Indifference(ratios, np.array([m.mean() for m in middle]), ends[:, 0], ends[:, 1])
 
 
-def _inside(drawn: Drawn, at: float) -> bool:
-    return math.exp(at) >= drawn.curves.reference.tokens[0] * (1 - SAME)
-
-
 def _gaps(
-    recipe: Recipe, growth: Growth, drawn: Drawn, asked: Asked, rng: np.random.Generator
+    recipe: Recipe, growth: GapBeyond, drawn: Drawn, asked: Asked, rng: np.random.Generator
 ) -> tuple[Array, float, Known]:
     """Draws of the gap at the target (laws S,), its middle, and where it comes from.
 
@@ -202,11 +222,6 @@ def _even(drawn: Drawn, asked: Asked, gap: Array, middle: float) -> tuple[Array,
     even = np.exp(at - drawn.whole.reaching(drawn.whole.at(at) + gap))
     one = at - drawn.middle.reaching(drawn.middle.at(at) + middle)
     return even, float(np.exp(np.mean(one)))
-
-
-def _by_law(name: str, centre: float, margin: Array, level: float) -> LawMargin:
-    ends = _ends(margin, level)
-    return LawMargin(name, centre, ends, _verdict(ends))
 
 
 def _ends(values: Array, level: float) -> Ends:

@@ -13,10 +13,11 @@ from isoloss.files import real_number, shown_value
 from isoloss.fits import Fit
 from isoloss.laws import Law, as_law
 from isoloss.plans.checks import check_level
+from isoloss.plans.paying.beyond_cells import gaps_beyond
 from isoloss.plans.paying.curve import Curves
-from isoloss.plans.paying.growth import grown
 from isoloss.plans.paying.margins import Asked, Drawn, indifference, payoff_of
-from isoloss.plans.paying.payoff import Payoffs
+from isoloss.plans.paying.payoff import Terms
+from isoloss.plans.paying.payoffs import Payoffs
 from isoloss.plans.paying.recipes import Recipes, recipes_of
 from isoloss.plans.paying.speeds import Rates, Speeds, speeds_of
 from isoloss.plans.problems import PlanError
@@ -110,7 +111,7 @@ def _payoffs(
 ) -> Payoffs:
     of, noise, speed_error, seed = said
     _check_target(found, asked.tokens)
-    growth = grown(found.recipes)
+    growth = gaps_beyond(found.recipes)
     rows = []
     for currency in speeds.currencies:
         one = [
@@ -124,8 +125,7 @@ def _payoffs(
     ratios = np.geomspace(1.0, max(2.0, 1.15 * fastest), 40)
     curves, reference = drawn.curves, found.reference
     quiet = np.zeros((1, len(reference.tokens)))
-    return Payoffs(
-        tuple(rows),
+    terms = Terms(
         reference.name,
         reference.params,
         asked.tokens,
@@ -135,13 +135,13 @@ def _payoffs(
         of,
         noise,
         found.is_assumed,
-        growth.weight,
+        speed_error,
+        {str(form): weight for form, weight in growth.weights.items()},
         found.schedule,
-        indifference(drawn, asked, ratios),
         tuple(each.name for each in found.recipes if each.name not in speeds.by_recipe),
         found.metric,
-        speed_error,
     )
+    return Payoffs(tuple(rows), terms, indifference(drawn, asked, ratios))
 
 
 def _check_target(found: Recipes, tokens: float) -> None:

@@ -1,18 +1,15 @@
-"""Whether recipes pay, as values: one recipe at an equal currency, and a table of them that prints
-itself.
+"""Whether a recipe pays, as a value: beside the reference at an equal currency, and what all
+recipes of a table share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
-from isoloss.files import save
-from isoloss.fits import Section, html, text
+from isoloss.files import equal_by_content
 from isoloss.laws import Array
-from isoloss.plans.paying.payoff_report import sections
 from isoloss.plans.paying.speeds import Currency
 
 Verdict = Literal["pays", "does not pay", "undecided"]
@@ -111,6 +108,7 @@ class Payoff:
     decides: str
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Indifference:
     """The gap at which a recipe neither gains nor loses, by its speed-up.
@@ -127,16 +125,14 @@ class Indifference:
     high: Array
 
 
-@dataclass(frozen=True, repr=False)
-class Payoffs:
-    """The recipes of a table at equal cost. Prints itself.
+@dataclass(frozen=True)
+class Terms:
+    """What all payoffs of a table share.
 
     Attributes
     ----------
-    payoffs
-        By currency, most gained first.
     reference, params
-        What they are compared with, and the size of the models.
+        What recipes are compared with, and the size of the models.
     tokens
         Tokens of a recipe.
     reach
@@ -147,19 +143,18 @@ class Payoffs:
         Coverage of intervals, and of what: the "mean" over seeds or one "run".
     noise, is_assumed
         Noise of a gap of single runs, and whether it is assumed.
-    weight
-        Weight of growing gaps beside constant ones, where gaps are extrapolated.
+    speed_error
+        Relative standard error of speed-ups that have none of their own.
+    weights
+        Weights of the forms in which gaps go on beyond the cells, before the cells of a recipe.
     schedule
         The learning-rate schedule of the runs.
-    indifference
-        The line of indifference at equal hours.
     left_out
         Recipes without a rate.
     metric
         What the losses are.
     """
 
-    payoffs: tuple[Payoff, ...]
     reference: str
     params: float
     tokens: float
@@ -169,38 +164,13 @@ class Payoffs:
     of: str
     noise: float
     is_assumed: bool
-    weight: float
+    speed_error: float
+    weights: Mapping[str, float]
     schedule: str
-    indifference: Indifference
-    left_out: tuple[str, ...] = ()
-    metric: str = "nats"
-    speed_error: float = field(default=0.0)
-
-    def __getitem__(self, recipe: str) -> Payoff:
-        """The first payoff of a recipe, by its name. Raises KeyError for one that there is not."""
-        for each in self.payoffs:
-            if recipe in (each.recipe, each.precision):
-                return each
-        names = ", ".join(dict.fromkeys(each.recipe for each in self.payoffs))
-        raise KeyError(f"there is no recipe {recipe!r}; recipes are {names}")
+    left_out: tuple[str, ...]
+    metric: str
 
     @property
     def is_beyond(self) -> bool:
         """Whether the curve of the reference ends before the target, so that laws go on."""
         return self.tokens > self.reach[1] * (1 + 1e-9)
-
-    def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write it as a JSON file, which `load` reads; FilesError where that cannot be."""
-        return save(self, path, force)
-
-    def sections(self) -> list[Section]:
-        """The report: verdicts, equal loss, base laws, what would decide, what is assumed."""
-        return list(sections(self))
-
-    def __str__(self) -> str:
-        return text(self.sections())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html(self.sections())

@@ -4,15 +4,13 @@ assumed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from isoloss.files import percent
 from isoloss.fits import NOT_HELD, Section, interval_in_words
+from isoloss.plans.paying.payoff import Payoff, Terms
 from isoloss.runs import compact, metric_of
-
-if TYPE_CHECKING:
-    from isoloss.plans.paying.payoff import Payoff, Payoffs
 
 WORDS = {
     "gap": "its gap",
@@ -23,20 +21,33 @@ WORDS = {
 UNITS = {"hours": "device hours", "money": "money", "energy": "joules"}
 
 
-def sections(found: Payoffs) -> Iterator[Section]:
+def sections(payoffs: Sequence[Payoff], found: Terms) -> Iterator[Section]:
     """The report, part by part."""
-    for currency in dict.fromkeys(each.currency for each in found.payoffs):
-        rows = [each for each in found.payoffs if each.currency == currency]
+    for currency in dict.fromkeys(each.currency for each in payoffs):
+        rows = [each for each in payoffs if each.currency == currency]
+        if currency == "money" and _is_of_hours(payoffs):
+            yield _equal_loss(found, currency, rows)
+            continue
         yield _verdicts(found, currency, rows)
         yield _equal_loss(found, currency, rows)
         if found.is_beyond and len(found.laws) > 1:
             yield _by_law(found, currency, rows)
         if any(each.decides for each in rows):
             yield _deciding(currency, rows)
-    yield _assumed(found)
+    yield _assumed(payoffs, found)
 
 
-def _verdicts(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Section:
+def _is_of_hours(payoffs: Sequence[Payoff]) -> bool:
+    """Whether every recipe has the price of the reference, so that equal money is equal hours."""
+    by = {(each.recipe, each.currency): each.ratio for each in payoffs}
+    return all(
+        math.isclose(ratio, by.get((recipe, "hours"), math.nan))
+        for (recipe, currency), ratio in by.items()
+        if currency == "money"
+    )
+
+
+def _verdicts(found: Terms, currency: str, rows: Sequence[Payoff]) -> Section:
     unit = metric_of(found.metric).unit
     lines = (
         f"{compact(found.params)} params; a recipe sees {compact(found.tokens)} tokens, "
@@ -45,8 +56,9 @@ def _verdicts(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Section:
         f"interval of {'a run' if found.of == 'run' else 'the mean over seeds'}; break-even gap: "
         "that of no gain",
     )
-    head = ("recipe", "speed-up" if currency == "hours" else f"tokens per {currency}", "gap",
-            "gap is", "break-even gap", "gain", "interval", "P(gain)", "verdict", "leans on")  # fmt: skip
+    speed = "speed-up" if currency == "hours" else f"tokens per {currency}"
+    head = ("recipe", speed, "gap", "gap is", "break-even gap", "gain", "interval", "P(gain)",
+            "verdict", "leans on")  # fmt: skip
     cells = [
         (each.recipe, f"{each.ratio:.3f}", _nats(each.gap), each.known,
          _nats(each.break_even_gap), _nats(each.margin), _ends(each.margin_interval, _nats),
@@ -56,7 +68,7 @@ def _verdicts(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Section:
     return Section(f"At equal {currency}", lines, head, tuple(cells))
 
 
-def _equal_loss(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Section:
+def _equal_loss(found: Terms, currency: str, rows: Sequence[Payoff]) -> Section:
     lines = (
         f"saved: share of the {currency} that {found.reference} needs for the loss of the recipe; "
         "below zero the recipe needs more",
@@ -73,7 +85,7 @@ def _equal_loss(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Sectio
     return Section(f"At equal loss, in {currency}", lines, (*head, *more), tuple(cells))
 
 
-def _by_law(found: Payoffs, currency: str, rows: Sequence[Payoff]) -> Section:
+def _by_law(found: Terms, currency: str, rows: Sequence[Payoff]) -> Section:
     first, last = (compact(each) for each in found.reach)
     lines = (
         f"the reference was run on {first} to {last} tokens; beyond, laws say how it falls: where "
@@ -95,7 +107,7 @@ def _deciding(currency: str, rows: Sequence[Payoff]) -> Section:
     return Section(title, (), ("recipe", "measurement"), cells)
 
 
-def _assumed(found: Payoffs) -> Section:
+def _assumed(payoffs: Sequence[Payoff], found: Terms) -> Section:
     noise = (
         f"noise of a gap of single runs: {found.noise:.4g} nats, assumed, since no cell was "
         "repeated (noise=)"
@@ -104,10 +116,11 @@ def _assumed(found: Payoffs) -> Section:
     )
     lines = [noise, f"relative error of a speed-up: {found.speed_error:.2g} where none is given "
              "(speed_error=)"]  # fmt: skip
-    if any(each.known == "extrapolated" for each in found.payoffs):
+    if any(each.known == "extrapolated" for each in payoffs):
+        weights = ", ".join(f"{form} {weight:.2f}" for form, weight in found.weights.items())
         lines.append(
-            "gaps beyond the cells: a power of tokens whose exponent is shrunk to that of the "
-            f"other recipes, weight {found.weight:.2f}, beside a constant"
+            f"gaps beyond the cells: {weights} before the cells of a recipe itself; how they grow "
+            "is shrunk to what the other recipes show"
         )
     if found.is_beyond:
         scale = ", ".join(f"{each:.2f} x {law}" for law, each in found.laws.items())

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -163,9 +164,7 @@ def _reference(sample: Sample, size: float, table: GapTable, noise: float) -> Re
         raise PlanError(
             f"the reference was run in {' and '.join(names)}; keep one with where(precision=...)"
         )
-    tokens, index, count = np.unique(
-        sample.x.tokens[mine], return_inverse=True, return_counts=True
-    )
+    tokens, index, count = np.unique(sample.x.tokens[mine], return_inverse=True, return_counts=True)
     loss = np.bincount(index, sample.loss[mine]) / count
     own = table.noise if table.noise > 0 else noise / math.sqrt(2)
     return Reference(names[0], size, tokens, loss, own / np.sqrt(count))
@@ -176,9 +175,9 @@ def _recipe(name: str, cells: Sequence[CellGap], noise: float) -> Recipe:
     cells = sorted(cells, key=lambda cell: cell.tokens)
     tokens = np.array([cell.tokens for cell in cells])
     if len(np.unique(tokens)) < len(tokens):
-        twice = next(a for a, b in zip(tokens, tokens[1:], strict=False) if a == b)
+        twice = next(a for a, b in pairwise(tokens.tolist()) if a == b)
         raise PlanError(
-            f"'{name}' has several gaps at {compact(float(twice))} tokens, of runs that differ in "
+            f"'{name}' has several gaps at {compact(twice)} tokens, of runs that differ in "
             "more than the seed; keep one kind with where(...)"
         )
     pairs = np.array([cell.pairs for cell in cells], dtype=float)

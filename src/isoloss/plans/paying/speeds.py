@@ -196,9 +196,7 @@ def _read(path: Path) -> dict[str, Mapping[str, Any]]:
     return dict(_once(path, rows))
 
 
-def _once(
-    path: Path, rows: Iterable[dict[str, Any]]
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _once(path: Path, rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     seen = set()
     for row in rows:
         name = row.pop("recipe")
@@ -217,7 +215,7 @@ def _beside(runs: Runs, found: Recipes) -> dict[str, Mapping[str, float]]:
             f"{ACCEPTED}"
         )
     precisions = [found.reference.name, *(each.precision for each in found.recipes)]
-    rows = {}
+    rows: dict[str, Mapping[str, float]] = {}
     for precision in precisions:
         values = {float(v) for v in runs[column][runs["precision"] == precision] if v == v}
         if len(values) > 1:
