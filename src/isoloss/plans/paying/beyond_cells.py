@@ -36,6 +36,8 @@ CENTRE, WIDTH, SPREAD = 0.3, 0.5, 0.5
 _MEANS, _SPREADS = np.linspace(-1.2, 1.8, 31), np.linspace(0.05, 1.5, 30)
 #: Turns of the search for stacking weights.
 TURNS = 500
+#: A share that is none, of which a logarithm can be taken.
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _stacked(
             for form, prior in priors.items():
                 fewer = Cells.of(form, each, unit, -1)
                 shares = _normal(np.log(prior[j]) + fewer.log_evidence)
-                found.append(fewer.log_density(np.maximum(shares, 1e-300), *last))
+                found.append(fewer.log_density(np.maximum(shares, TINY), *last))
             scores.append(found)
     k = len(priors)
     weights = np.full(k, 1.0 / k)
@@ -195,9 +197,11 @@ def _priors(form: Form, cells: Sequence[Cells]) -> list[Array]:
     start = -0.5 * ((mean - CENTRE) / WIDTH) ** 2 - 0.5 * (spread / SPREAD) ** 2
     each = np.exp(-0.5 * ((GRID - mean[:, None]) / spread[:, None]) ** 2)
     each /= each.sum(1, keepdims=True)
-    told = [np.log(each @ np.exp(one.log_evidence - one.log_evidence.max())) for one in cells]
+    told = [
+        np.log(each @ np.exp(one.log_evidence - one.log_evidence.max()) + TINY) for one in cells
+    ]
     total = start + np.sum(told, axis=0)
-    return [_normal(total - one) @ each + 1e-300 for one in told]
+    return [_normal(total - one) @ each + TINY for one in told]
 
 
 def _normal(log: Array) -> Array:

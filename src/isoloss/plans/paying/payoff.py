@@ -40,6 +40,7 @@ class LawMargin:
     verdict: Verdict
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Payoff:
     """One recipe beside the reference at an equal currency.

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from isoloss.files import shown_value
 from isoloss.fits import CellGap, GapTable, Sample, as_sample, gap_table
 from isoloss.laws import Array
 from isoloss.plans.problems import PlanError
@@ -136,7 +135,7 @@ def _size(sizes: set[float], params: float | None) -> float:
     near = [each for each in sizes if abs(math.log(each / params)) < 0.005]
     if len(near) != 1:
         raise PlanError(
-            f"no recipe was run at {shown_value(params)} params; the table has pairs at {known}"
+            f"no recipe was run at {compact(params)} params; the table has pairs at {known}"
         )
     return near[0]
 
