@@ -57,6 +57,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "plans": {
         "plan_speed": "Speed of a plan",
         "published_hours": "Hours of published runs",
+        "pays": "Does FP4 pay",
         "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
         "first_design": "Before the first run",

@@ -66,6 +66,10 @@ class GapBeyond:
         """The expected gap at a number of tokens."""
         return float(self.shares @ self._at(tokens)[0])
 
+    def log_density(self, tokens: float, gap: float, noise: float) -> float:
+        """Log density of a gap that is measured at a number of tokens, with its noise."""
+        return log_density(*self._at(tokens), self.shares, gap, noise)
+
     def _at(self, tokens: float) -> tuple[Array, Array]:
         """Means and standard errors of the gap, given form and e."""
         found = [part.at(tokens) for part in self.parts]
@@ -127,12 +131,12 @@ class Cells:
         factor, offset = _shape(self.form, np.array(np.log(tokens / self.last)), self.unit)
         return self.level * factor + offset, self.error * factor
 
-    def log_density(self, shares: Array, tokens: float, gap: float, noise: float) -> float:
-        """Log density of one more cell, values of e by their shares."""
-        mean, error = self.at(tokens)
-        variance = error**2 + noise**2
-        log = -0.5 * (gap - mean) ** 2 / variance - 0.5 * np.log(variance)
-        return float(np.logaddexp.reduce(log + np.log(shares)))
+
+def log_density(mean: Array, error: Array, shares: Array, gap: float, noise: float) -> float:
+    """Log density of a gap under a mixture of normals, by the shares of its parts."""
+    variance = error**2 + noise**2
+    log = -0.5 * (gap - mean) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
+    return float(np.logaddexp.reduce(log + np.log(np.maximum(shares, TINY))))
 
 
 def gaps_beyond(recipes: Sequence[Recipe], forms: Sequence[Form] = FORMS) -> GapsBeyond:
@@ -172,12 +176,12 @@ def _stacked(
     scores = []
     for j, each in enumerate(recipes):
         if len(each.tokens) > 1:
-            last = float(each.tokens[-1]), float(each.gap[-1]), float(each.error[-1])
+            tokens, last = float(each.tokens[-1]), (float(each.gap[-1]), float(each.error[-1]))
             found = []
             for form, prior in priors.items():
                 fewer = Cells.of(form, each, unit, -1)
                 shares = _normal(np.log(prior[j]) + fewer.log_evidence)
-                found.append(fewer.log_density(np.maximum(shares, TINY), *last))
+                found.append(log_density(*fewer.at(tokens), shares, *last))
             scores.append(found)
     k = len(priors)
     weights = np.full(k, 1.0 / k)
