@@ -49,6 +49,7 @@ TYPES = [
     "Claim",
     "Comparison",
     "Fit",
+    "Forecast",
     "Format",
     "Grid",
     "Law",
@@ -64,6 +65,7 @@ TYPES = [
 VERBS = [
     "compare",
     "fit",
+    "forecast",
     "load",
     "next_runs",
     "pays",
@@ -73,6 +75,7 @@ VERBS = [
     "quantise",
     "read",
     "reproduce",
+    "score",
     "simulate",
     "train",
     "use",

@@ -39,6 +39,8 @@ FILES = {
     "disagree": "disagree_verb",
     "next-runs": "next_runs_verb",
     "pays": "pays_verb",
+    "forecast": "forecast_verb",
+    "score": "score_verb",
     "plot": "plot_verb",
     "reproduce": "reproduce_verb",
 }

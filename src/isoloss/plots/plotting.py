@@ -18,6 +18,7 @@ from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
+from isoloss.scores import Score
 
 
 @runtime_checkable
@@ -35,6 +36,7 @@ Drawn = (
     | GapTable
     | Plan
     | Payoffs
+    | Score
     | Law
     | Profile
     | Study
@@ -69,6 +71,7 @@ def plot(
           loss against what is spent; "laws", what each law alone would do; "tokens", where more
           of them hurt what is rounded after training.
         - Payoffs: "payoffs", gaps against speed-ups and the line of no gain.
+        - Score: "score", what forecasts predicted against what was seen.
         - Law: "law", the first of these that it has: "factors", effective over nominal params
           against bits; "gap", the loss gap against bits; "loss" against tokens.
         - Profile: "profile", the objective along one constant.
