@@ -64,6 +64,9 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "decision_quality": "Decisions under a truth that nobody fitted",
         "decision_rivals": "Decisions beside competent rivals",
     },
+    "scores": {
+        "forecasts": "Frozen forecasts, scored",
+    },
     "lm": {
         "synthetic_language": "The synthetic language",
         "gptq": "GPTQ beside rounding to nearest",
@@ -90,6 +93,7 @@ TITLES = {
     "linear": "linear regression",
     "fits": "fits",
     "plans": "plans",
+    "scores": "forecasts",
     "lm": "language models",
     "papers": "claims of the papers",
     "house": "the package",

@@ -13,7 +13,8 @@ from isoloss.scores import PROBABILITIES, Forecast, ScoreError, forecast_of_quan
 
 def made(loss: float = 2.5) -> Forecast:
     quantiles = [loss + 0.01 * (np.array(PROBABILITIES) - 0.5), loss + np.arange(8) * 0.02]
-    return forecast_of_quantiles([1e9, 2e9], [2e10, 4e10], ["bf16", "W4A8"], [loss, loss + 0.07], quantiles,
+    middle = [loss, loss + 0.07]
+    return forecast_of_quantiles([1e9, 2e9], [2e10, 4e10], ["bf16", "W4A8"], middle, quantiles,
                   {"chinchilla": 1.0}, data="abc", note="before the runs")  # fmt: skip
 
 
