@@ -1,6 +1,7 @@
 """Whether recipes pay, against sums done by hand, and what is refused."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from isoloss.runs import Runs
 N = 1e9
 LENGTHS = tuple(float(d) for d in np.geomspace(5e9, 160e9, 11))
 LAW = preset("epoch2024")
+FLAT = replace(LAW, values={**LAW.values, "B": 0.0})
 
 
 def loss(tokens: float, scale: float = 1.0) -> float:
@@ -162,6 +164,8 @@ def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
         ({"fast": 1.5}, {"price": -1}, "price is -1; accepted"),
         ({"fast": 1.5}, {"of": "all"}, "of is 'all'; it is 'mean' or 'run'"),
         ({"fast": 1.5}, {"laws": []}, "laws is []; give a law or a list of them"),
+        ({"fast": 1.5}, {"laws": "error"}, "law 'error' has no loss there"),
+        ({"fast": 1.5}, {"laws": FLAT}, "law 'epoch2024' does not fall with tokens"),
         ({"fast": 1.5}, {"level": 2}, "level is 2"),
     ],
 )  # fmt: skip
@@ -204,3 +208,17 @@ def test_recipes_without_a_rate_are_said() -> None:
     found = pays(Runs.from_frame(pl.concat([frame, more])), {"fast": 1.8})
     assert found.terms.left_out == ("other",)
     assert "other: left out, no rate" in str(found)
+
+
+def test_gaps_without_a_reference_there_are_refused() -> None:
+    """A gap that a row carries is no run of the reference."""
+    frame = table().frame().with_columns(gap=pl.lit(None, pl.Float64))
+    odd = (
+        frame.filter(pl.col("precision") != "bf16")
+        .head(1)
+        .with_columns(
+            precision=pl.lit("fp -> w4"), tokens=pl.lit(7e9), gap=pl.lit(0.1), group=pl.lit("after")
+        )
+    )
+    with pytest.raises(PlanError, match="has gaps at tokens where the reference has no loss"):
+        pays(Runs.from_frame(pl.concat([frame, odd])), {"fast": 1.5})

@@ -162,4 +162,9 @@ def _losses(law: Law, params: float, tokens: Array) -> Array:
         raise PlanError(f"law {law.name!r} has no loss there: {error}") from error
     if not np.isfinite(found).all():
         raise PlanError(f"law {law.name!r} has no loss at {params:.3g} params; leave it out")
+    if not found[-1] < found[0]:
+        raise PlanError(
+            f"law {law.name!r} does not fall with tokens at {params:.3g} params, so that no curve "
+            "can go on by it; give a law of losses"
+        )
     return found

@@ -102,7 +102,8 @@ def recipes_of(runs: Runs, params: float | None, noise: float) -> Recipes:
     Raises
     ------
     PlanError
-        There are several sizes, references or schedules, or none of the size that is asked for.
+        There are several sizes, references or schedules, none of the size that is asked for, or no
+        reference at the tokens of a gap.
     FitError
         No run has a partner at the reference.
     """
@@ -121,6 +122,12 @@ def recipes_of(runs: Runs, params: float | None, noise: float) -> Recipes:
     names = _names(sample, list(cells))
     reference = _reference(sample, size, table, noise)
     found = tuple(_recipe(names[p], each, noise) for p, each in cells.items())
+    for each in found:
+        if not np.isin(each.tokens, reference.tokens).all():
+            raise PlanError(
+                f"'{each.name}' has gaps at tokens where the reference has no loss, so that they "
+                "cannot be put beside its curve; give its runs too"
+            )
     assumed = all(math.isnan(c.error) for each in cells.values() for c in each)
     return Recipes(reference, found, assumed, table.schedules[0], table.metric)
 
