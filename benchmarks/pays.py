@@ -1,8 +1,9 @@
 """Whether FP4 pays at 8B: verdicts at 159.4B tokens from cells up to 75.5B, beside what the whole
 table says; and at 1T tokens, law by law.
 
-``python -m benchmarks.pays [ahead|forms|far]``; all unless one is named. `ahead` and `far` read
-fp4_llama8b, `forms` isoloss2026 as well.
+``python -m benchmarks.pays [ahead|forms|far|simulated]``; all unless one is named. `ahead` and
+`far` read fp4_llama8b, `forms` isoloss2026 as well; `simulated` counts how often intervals hold
+known gains.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from benchmarks.timing import asked, table
+from benchmarks.timing import asked, share, table
 from isoloss.fits import CellGap, gap_table
-from isoloss.laws import Array
+from isoloss.laws import Array, preset
 from isoloss.plans import Payoff, Payoffs, pays
 from isoloss.plans.paying import Recipe, gaps_beyond, recipes_of
 from isoloss.runs import Runs, read
@@ -27,13 +28,14 @@ from isoloss.runs import Runs, read
 SEEN, TARGET, NOISE = 75_497_472_000, 38_000 * 4_194_304, 0.003
 LEVEL, Z = 0.9, 1.645
 FORMS = ("constant", "straight", "power")
-BAR = 0.010
+#: Simulated tables.
+REPEATS = 40
 Ends = tuple[float, float]
 
 
 def main(what: str = "all") -> None:
     """The studies that are asked for."""
-    for study in (ahead, forms, far):
+    for study in (ahead, forms, far, simulated):
         if what in ("all", study.__name__):
             study()
 
@@ -235,6 +237,47 @@ def far() -> None:
     differ = sum(len({one.verdict for one in each.by_law}) > 1 for each in found.payoffs)
     undecided = sum(each.verdict == "undecided" for each in found.payoffs)
     print(f"\nLaws differ for {differ} of {len(found.payoffs)}; undecided: {undecided}.")
+
+
+def simulated() -> None:
+    """Gains that are known: a reference 1.5 times as steep as epoch2024 says, powers as gaps."""
+    rows = []
+    for title, at in (("at a cell", 160e9), ("between cells", 120e9), ("twice beyond", 320e9)):
+        rng = np.random.default_rng(0)
+        told = [each for _ in range(REPEATS) for each in _known(rng, at)]
+        error = [p.margin - gain for gain, p in told]
+        wide = [(p.margin_interval[1] - p.margin_interval[0]) / 2 / Z for _, p in told]
+        inside = [p.margin_interval[0] <= gain <= p.margin_interval[1] for gain, p in told]
+        roots = (f"{math.sqrt(np.mean(np.square(each))):.4f}" for each in (error, wide))
+        rows.append([title, len(told), share(inside), *roots, f"{np.mean(error):+.4f}"])
+    head = ["target", "recipes", f"in the {LEVEL:.0%} interval", "rms error, nats",
+            "as the intervals say", "mean error"]  # fmt: skip
+    print(f"### Gains of simulated recipes, {REPEATS} tables of three\n\n{table(head, rows)}\n")
+
+
+def _known(rng: np.random.Generator, at: float) -> Iterator[tuple[float, Payoff]]:
+    """One table of three recipes, gap c (D / 160B)^e with noise: true gains beside what is told."""
+    law, lengths = preset("epoch2024"), np.geomspace(20e9, 160e9, 5)
+    noise = NOISE / math.sqrt(2)
+
+    def base(tokens: float) -> float:
+        return 2 + 1.5 * float(law(1e9, tokens))
+
+    rows = [_row_of(d, "bf16", base(d) + noise * rng.normal()) for d in lengths]
+    speeds, truth = {}, {}
+    for k in range(3):
+        name, e, c, speed = f"w{k + 2}", rng.normal(0.3, 0.4), *rng.uniform([0.01, 1.2], [0.06, 2])
+        gap = c * (lengths / lengths[-1]) ** e
+        rows += [_row_of(d, name, base(d) + g + noise * rng.normal())
+                 for d, g in zip(lengths, gap, strict=True)]  # fmt: skip
+        speeds[name] = speed * math.exp(0.02 * rng.normal())
+        truth[name] = base(at / speed) - base(at) - c * (at / lengths[-1]) ** e
+    found = pays(Runs.from_frame(pl.DataFrame(rows)), speeds, at=at, laws="epoch2024")
+    yield from ((truth[each.recipe], each) for each in found.payoffs)
+
+
+def _row_of(tokens: float, precision: str, loss: float) -> dict[str, object]:
+    return {"params": 1e9, "tokens": tokens, "precision": precision, "loss": loss}
 
 
 def _runs() -> Runs:
