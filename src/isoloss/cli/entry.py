@@ -41,6 +41,7 @@ FILES = {
     "pays": "pays_verb",
     "forecast": "forecast_verb",
     "score": "score_verb",
+    "arena": "arena_verb",
     "plot": "plot_verb",
     "reproduce": "reproduce_verb",
 }

@@ -18,7 +18,7 @@ from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
-from isoloss.scores import Score
+from isoloss.scores import Arena, Score
 
 
 @runtime_checkable
@@ -37,6 +37,7 @@ Drawn = (
     | Plan
     | Payoffs
     | Score
+    | Arena
     | Law
     | Profile
     | Study
@@ -72,6 +73,7 @@ def plot(
           of them hurt what is rounded after training.
         - Payoffs: "payoffs", gaps against speed-ups and the line of no gain.
         - Score: "score", what forecasts predicted against what was seen.
+        - Arena: "arena", errors of laws and baselines in every contest.
         - Law: "law", the first of these that it has: "factors", effective over nominal params
           against bits; "gap", the loss gap against bits; "loss" against tokens.
         - Profile: "profile", the objective along one constant.

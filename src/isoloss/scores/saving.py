@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isoloss.files import KINDS, Kind
 from isoloss.files import load as load
+from isoloss.scores.contests import Arena
 from isoloss.scores.frozen_forecast import Forecast, check_columns, content_hash
 from isoloss.scores.problems import ScoreError
 from isoloss.scores.scored import Score
@@ -27,4 +28,5 @@ def check_score(found: Score) -> None:
 
 
 KINDS.register("forecast", Kind(Forecast, check=check_forecast))
+KINDS.register("arena", Kind(Arena))
 KINDS.register("score", Kind(Score, check=check_score))

@@ -12,7 +12,7 @@ from scipy import stats
 
 from isoloss.files import Registry
 from isoloss.fits import FitError, Sample, fit, split
-from isoloss.laws import Array, DomainError, Law
+from isoloss.laws import Array, DomainError, Law, Mask
 from isoloss.scores.problems import ScoreError
 
 #: Replicates and starts of every fit, and the share in its intervals.
@@ -42,7 +42,7 @@ BASELINES: Registry[Baseline] = Registry("baseline", ScoreError)
 
 
 def of_law(law: Law, sample: Sample, rule: str) -> Told | str:
-    """What a law, fitted to the other runs, says of the held-out ones; a sentence where it cannot."""
+    """What a law, fitted to the other runs, says of the held-out ones, or why it cannot."""
     try:
         found = fit(law, sample.runs, holdout=rule, draws=DRAWS, starts=STARTS, level=LEVEL)
     except (FitError, DomainError) as error:
@@ -107,12 +107,13 @@ def _law_and_gaps(seen: Sample, new: Sample) -> Told:
     return Told(middle, np.full(len(new), float(np.sqrt(np.mean(rest**2)))))
 
 
-def _reference(sample: Sample) -> Array:
-    return np.array([each.is_reference for each in sample.x.levels.items])[sample.x.level]
+def _reference(sample: Sample) -> Mask:
+    wide = [each.is_reference for each in sample.x.levels.items]
+    return np.array(wide, dtype=bool)[sample.x.level]
 
 
 def _bits(sample: Sample) -> Array:
-    """2^-bits of weights, activations and keys, 0 without rounding, in training and after, (n, 4)."""
+    """2^-bits of weights, activations, keys and served weights, 0 without rounding, (n, 4)."""
     levels = sample.x.levels
     columns = [levels.bits(part) for part in ("w", "a", "kv")] + [levels.bits("w", "serve")]
     table = np.nan_to_num(np.exp2(-np.stack(columns, axis=1)))
@@ -123,8 +124,8 @@ def _levels(bits: Array) -> list[tuple[float, ...]]:
     return list(dict.fromkeys(map(tuple, bits.tolist())))
 
 
-def _same(bits: Array, level: tuple[float, ...]) -> Array:
-    return np.all(bits == np.array(level), axis=1)
+def _same(bits: Array, level: tuple[float, ...]) -> Mask:
+    return np.asarray(np.all(bits == np.array(level), axis=1))
 
 
 def _place(sample: Sample) -> Array:

@@ -74,7 +74,7 @@ class Arena:
     hashes: tuple[tuple[str, str], ...]
 
     def contest(self, table: str, protocol: str) -> list[Entrant]:
-        """The entrants of one contest, the smallest error first, those without a prediction last."""
+        """The entrants of a contest, the smallest error first, those without a prediction last."""
         found = [e for e in self.entrants if (e.table, e.protocol) == (table, protocol)]
         return sorted(found, key=lambda e: (bool(e.why), e.error))
 
@@ -136,7 +136,7 @@ class Arena:
 
 
 def _rank(name: str, tables: Sequence[str], by: dict[tuple[str, str], Entrant]) -> float:
-    """Mean log error over the tables in which it predicts, those that it leaves out as the worst."""
+    """Mean log error over the tables; one that it does not predict counts as the worst there."""
     worst = {t: max((e.error for (_, at), e in by.items() if at == t and not e.why), default=1.0)
              for t in tables}  # fmt: skip
     errors = [e.error if (e := by.get((name, t))) is not None and not e.why else worst[t]

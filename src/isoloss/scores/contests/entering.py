@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 from scipy import stats
 
 from isoloss.files import shown_value
 from isoloss.fits import FitError, Sample, as_sample, split
 from isoloss.laws import LAWS, Array, Law, as_law, is_gap_law
-from isoloss.runs import Runs, as_runs
-from isoloss.scores.arena.entrants import BASELINES, LEVEL, Told, average, of_baseline, of_law
-from isoloss.scores.arena.protocols import PROTOCOLS
-from isoloss.scores.arena.standing import Arena, Entrant
+from isoloss.runs import TABLES, Runs, RunsError, as_runs, read
+from isoloss.scores.contests.entrants import BASELINES, LEVEL, Told, average, of_baseline, of_law
+from isoloss.scores.contests.protocols import PROTOCOLS
+from isoloss.scores.contests.standing import Arena, Entrant
 from isoloss.scores.problems import ScoreError
 
 AVERAGE = "average of laws"
+#: Fewer rows are no table of a law.
+FEWEST = 12
 #: Called with each entrant just finished.
 Callback = Callable[[Entrant], None]
 
@@ -38,7 +43,8 @@ def arena(
     tables
         Runs by the name of their table.
     laws
-        Names or laws; every law of losses that is registered, one's own included, by default.
+        Names or laws; by default every law of losses that is registered, one's own included, and of
+        those that a fit makes equal, as `chinchilla` and `epoch2024`, the first.
     protocols
         Names of `PROTOCOLS`; all by default.
     callback
@@ -74,12 +80,50 @@ def arena(
     return Arena(tuple(found), made, version("isoloss"), hashes)
 
 
+def trained(runs: Runs) -> Runs | None:
+    """The usable rows that were rounded in training alone, under their commonest schedule.
+
+    None where these are fewer than a dozen, or of one precision.
+    """
+    kept = runs.usable
+    if not len(kept):
+        return None
+    kept = kept.where(~pl.col("precision").str.contains("->", literal=True))
+    if "schedule" in kept.columns and len(kept):
+        (most, _), *_ = Counter(kept["schedule"].tolist()).most_common(1)
+        kept = kept.where(schedule=most)
+    return kept if len(kept) >= FEWEST and len(set(kept["precision"])) > 1 else None
+
+
+def known_tables() -> tuple[dict[str, Runs], dict[str, str]]:
+    """The public tables that hold training in several precisions, and why others are left out."""
+    found, left_out = {}, {}
+    for name in TABLES:
+        try:
+            rows = trained(read(name))
+        except RunsError as error:
+            left_out[name] = str(error)
+            continue
+        if rows is None:
+            left_out[name] = "its runs are not trained in several precisions"
+        else:
+            found[name] = rows
+    return found, left_out
+
+
 def _laws(laws: Sequence[str | Law] | None) -> list[Law]:
-    """The laws that enter: by default all that give losses."""
+    """The laws that enter: by default all that give losses, a form that is fitted alike once."""
     if isinstance(laws, str) or (laws is not None and not laws):
         raise ScoreError(f"laws is {shown_value(laws)}; give a list of names or laws")
-    every = LAWS.values() if laws is None else map(as_law, laws)
-    return [law for law in every if not is_gap_law(law)]
+    if laws is not None:
+        return [law for law in map(as_law, laws) if not is_gap_law(law)]
+    forms: dict[Any, Law] = {}
+    for law in LAWS.values():
+        held = tuple(sorted((name, law.values[name]) for name in law.fixed))
+        same = (law.formula, held, *(tuple(sorted(m.items())) for m in (law.ties, law.bounds)))
+        if not is_gap_law(law):
+            forms.setdefault(same, law)
+    return list(forms.values())
 
 
 def _contests(
@@ -114,7 +158,7 @@ def _entrant(
     contest: tuple[str, str, str], name: str, kind: str, new: Sample, said: Told | str
 ) -> Entrant:
     """The scores of one entrant."""
-    cells = np.unique(new.cells, return_inverse=True)[1]
+    cells: NDArray[np.intp] = np.unique(new.cells, return_inverse=True)[1]
     counts = len(new), int(cells.max()) + 1
     nan = float("nan")
     if isinstance(said, str):
@@ -124,12 +168,12 @@ def _entrant(
     known = np.isfinite(said.error)
     score = inside = nan
     if known.all():
-        score = float(stats.norm.logpdf(miss, 0.0, said.error).mean())
+        score = float(np.mean(stats.norm.logpdf(miss, 0.0, said.error)))
         inside = float(np.mean(np.abs(miss) <= stats.norm.ppf((1 + LEVEL) / 2) * said.error))
     return Entrant(*contest, name, kind, *counts, error, error_se, score, inside)
 
 
-def _rms(miss: Array, cells: Array) -> tuple[float, float]:
+def _rms(miss: Array, cells: NDArray[np.intp]) -> tuple[float, float]:
     """Root mean square, and its jackknife standard error over cells."""
     sums, counts = np.bincount(cells, miss**2), np.bincount(cells)
     whole = float(np.sqrt(sums.sum() / counts.sum()))
