@@ -236,7 +236,7 @@ def far() -> None:
     print(table(head, rows))
     differ = sum(len({one.verdict for one in each.by_law}) > 1 for each in found.payoffs)
     undecided = sum(each.verdict == "undecided" for each in found.payoffs)
-    print(f"\nLaws differ for {differ} of {len(found.payoffs)}; undecided: {undecided}.")
+    print(f"\nLaws differ for {differ} of {len(found.payoffs)}; undecided: {undecided}.\n")
 
 
 def simulated() -> None:

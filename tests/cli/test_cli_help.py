@@ -37,7 +37,7 @@ def test_the_page_of_commands_is_current() -> None:
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
     words = (
         "runs laws formats simulate train quantise fit compare gaps predict plan disagree "
-        "next-runs pays forecast score plot"
+        "next-runs pays forecast score arena plot"
     )
     assert [name for name in words.split() if name not in NAMES] == []
     assert [verb.name for verb in VERBS if not verb.examples] == []
