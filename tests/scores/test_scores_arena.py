@@ -11,8 +11,9 @@ from isoloss.fits import as_sample, split
 from isoloss.laws import LAWS, preset, register
 from isoloss.plots import plot
 from isoloss.runs import Runs
-from isoloss.scores import BASELINES, PROTOCOLS, Arena, ScoreError, arena, load, trained
+from isoloss.scores import BASELINES, PROTOCOLS, Arena, ScoreError, Told, arena, load, trained
 from isoloss.scores.contests.entering import _rms
+from isoloss.scores.contests.entrants import average
 
 WORTH = {"bf16": 1.0, "w4": 0.7, "w3": 0.45, "w8": 0.97}
 
@@ -161,3 +162,23 @@ def test_what_is_refused() -> None:
         arena({}, ["chinchilla"])
     with pytest.raises(ScoreError, match="laws is 'chinchilla'; give a list"):
         arena({"mine": table()}, "chinchilla")
+
+
+def test_protocols_that_hold_out_the_same_runs_are_one_contest() -> None:
+    frame = table().frame()
+    sizes = dict(zip((2e7, 5e7, 1e8, 2e8), (1e9, 2e9, 5e9, 1e10), strict=True))
+    line = frame.filter(pl.col("tokens") == pl.col("params").replace_strict(sizes))
+    found = arena({"line": Runs.from_frame(line)}, ["frantar2025"], ["largest size", "longest run"])
+    assert {e.protocol for e in found.entrants} == {"largest size"}
+    assert found.same == ("line: longest run holds out the runs of largest size",)
+    assert found.same[0] in str(found)
+
+
+def test_the_average_is_of_laws_that_fit_and_holds_their_spread() -> None:
+    one, two = (Told(np.array([m]), np.array([0.1]), 0.010) for m in (1.0, 1.2))
+    poor = Told(np.array([9.0]), np.array([0.1]), 0.016)
+    mute = Told(np.array([1.4]), np.array([np.nan]), 0.010)
+    found = average([one, two, poor, mute])
+    assert found.log_loss == pytest.approx([1.1])
+    assert found.error == pytest.approx([np.hypot(0.1, 0.1)])
+    assert average([mute]).log_loss == pytest.approx([1.4])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -67,9 +67,12 @@ def arena(
         if name not in PROTOCOLS:
             raise ScoreError(f"{PROTOCOLS.unknown(name)}")
     read = {name: as_runs(runs) for name, runs in tables.items()}
-    found = []
+    found, same = [], []
     for table, runs in read.items():
-        for each in _contests(table, as_sample(runs), chosen, names):
+        sample = as_sample(runs)
+        rules, twice = _rules(table, sample, names)
+        same += twice
+        for each in _contests(table, sample, chosen, rules):
             found.append(each)
             if callback is not None:
                 callback(each)
@@ -77,7 +80,7 @@ def arena(
         raise ScoreError(f"no table of {', '.join(tables) or 'none'} has runs to hold out")
     made = datetime.now(UTC).isoformat(timespec="seconds")
     hashes = tuple((name, runs.hash) for name, runs in read.items())
-    return Arena(tuple(found), made, version("isoloss"), hashes)
+    return Arena(tuple(found), made, version("isoloss"), hashes, tuple(same))
 
 
 def trained(runs: Runs) -> Runs | None:
@@ -126,17 +129,33 @@ def _laws(laws: Sequence[str | Law] | None) -> list[Law]:
     return list(forms.values())
 
 
-def _contests(
-    table: str, sample: Sample, laws: Sequence[Law], protocols: Sequence[str]
-) -> Iterator[Entrant]:
+def _rules(
+    table: str, sample: Sample, protocols: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The hold-out rule of each protocol, and which protocols hold out what another one does."""
+    rules: dict[str, str] = {}
+    held: dict[tuple[int, ...], str] = {}
+    same = []
     for protocol in protocols:
         rule = PROTOCOLS[protocol].rule(sample)
         if rule is None:
             continue
         try:
-            rows = split(sample, rule)
+            rows = tuple(split(sample, rule).test.tolist())
         except FitError:  # it would hold out every run
             continue
+        if rows in held:
+            same.append(f"{table}: {protocol} holds out the runs of {held[rows]}")
+            continue
+        held[rows], rules[protocol] = protocol, rule
+    return rules, same
+
+
+def _contests(
+    table: str, sample: Sample, laws: Sequence[Law], rules: Mapping[str, str]
+) -> Iterator[Entrant]:
+    for protocol, rule in rules.items():
+        rows = split(sample, rule)
         new = sample.take(rows.test)
         told: list[Told] = []
         for law in laws:

@@ -4,6 +4,7 @@ baselines that need no law.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from isoloss.scores.problems import ScoreError
 
 #: Replicates and starts of every fit, and the share in its intervals.
 DRAWS, STARTS, LEVEL = 40, 8, 0.9
+#: A law is averaged whose fitted error is at most so many times the least.
+NEAR = 1.5
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,13 @@ class Told:
         Central predictions, shape (n,).
     error
         Standard deviations of a new run, shape (n,); NaN where a law has no interval.
+    fitted
+        Root mean square error of log loss of the runs that were fitted; NaN of a baseline.
     """
 
     log_loss: Array
     error: Array
+    fitted: float = math.nan
 
 
 #: From fitted runs and held-out ones (whose losses it may not look at) to predictions.
@@ -52,13 +58,18 @@ def of_law(law: Law, sample: Sample, rule: str) -> Told | str:
     said = found.held_out.prediction
     with np.errstate(invalid="ignore"):
         wide = np.log(said.high / said.low) / (2 * stats.norm.ppf((1 + LEVEL) / 2))
-    return Told(np.log(said.loss), np.asarray(wide))
+    return Told(np.log(said.loss), np.asarray(wide), found.fitted.log_rmse)
 
 
 def average(told: Sequence[Told]) -> Told:
-    """The equal mixture of predictions, as the normal of its mean and variance."""
-    mean = np.mean([each.log_loss for each in told], axis=0)
-    second = np.mean([each.error**2 + (each.log_loss - mean) ** 2 for each in told], axis=0)
+    """The equal mixture of the laws that fit the other runs nearly as well as the best does, as the
+    normal of its mean and variance; those without an interval are left out unless all are.
+    """
+    best = min(each.fitted for each in told)
+    good = [each for each in told if each.fitted <= NEAR * best]
+    good = [each for each in good if np.isfinite(each.error).all()] or good
+    mean = np.mean([each.log_loss for each in good], axis=0)
+    second = np.mean([each.error**2 + (each.log_loss - mean) ** 2 for each in good], axis=0)
     return Told(mean, np.sqrt(second))
 
 

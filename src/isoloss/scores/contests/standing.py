@@ -66,12 +66,15 @@ class Arena:
         Of isoloss.
     hashes
         Hashes of the tables.
+    same
+        Protocols that hold out the runs of another one, in words.
     """
 
     entrants: tuple[Entrant, ...]
     made: str
     version: str
     hashes: tuple[tuple[str, str], ...]
+    same: tuple[str, ...] = ()
 
     def contest(self, table: str, protocol: str) -> list[Entrant]:
         """The entrants of a contest, the smallest error first, those without a prediction last."""
@@ -94,6 +97,7 @@ class Arena:
             f"made {self.made} by isoloss {self.version}; errors of log loss of held-out runs",
             "beside it: those within one standard error of the smallest error, which it does not "
             "tell apart",
+            *self.same,
         )
         head = ("to predict", "of", "held out", "smallest error", "error", "beside it")
         return Section("Which law for what", lines, head, rows)
