@@ -58,11 +58,15 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "plans": {
         "plan_speed": "Speed of a plan",
         "published_hours": "Hours of published runs",
+        "pays": "Does FP4 pay",
         "serving_gap": "The gap of a way to serve",
         "next_runs": "What the next runs teach",
         "first_design": "Before the first run",
         "decision_quality": "Decisions under a truth that nobody fitted",
         "decision_rivals": "Decisions beside competent rivals",
+    },
+    "scores": {
+        "forecasts": "Frozen forecasts, scored",
     },
     "lm": {
         "synthetic_language": "The synthetic language",
@@ -91,6 +95,7 @@ TITLES = {
     "linear": "linear regression",
     "fits": "fits",
     "plans": "plans",
+    "scores": "forecasts",
     "lm": "language models",
     "papers": "claims of the papers",
     "house": "the package",

@@ -19,7 +19,7 @@ from isoloss.files import plugins
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-TABLES = ("quest2025", "hoffmann2022", "gadre2024", "gemstones2025")
+TABLES = ("quest2025", "hoffmann2022", "gadre2024", "gemstones2025", "fp4_llama8b")
 #: A fence has one word after its ticks: the site's parser takes more for a paragraph.
 FENCE = re.compile(
     r"(?:^ *<!-- no-test(?P<why>[^\n]*) -->\n)?"

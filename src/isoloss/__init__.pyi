@@ -10,6 +10,7 @@ from . import papers as papers
 from . import plans as plans
 from . import plots as plots
 from . import runs as runs
+from . import scores as scores
 from .files import use
 from .fits import Comparison, Fit, compare, fit, predict
 from .formats import Format, Precision
@@ -17,9 +18,10 @@ from .laws import Law
 from .linear import SGD, Regression, Risk, simulate
 from .lm import quantise, train
 from .papers import Claim, reproduce
-from .plans import Budget, NextRuns, Plan, load, next_runs, plan
+from .plans import Budget, NextRuns, Plan, load, next_runs, pays, plan
 from .plots import plot
 from .runs import Grid, Run, Runs, read
+from .scores import Forecast, forecast, score
 
 __all__ = [
     "SGD",
@@ -27,6 +29,7 @@ __all__ = [
     "Claim",
     "Comparison",
     "Fit",
+    "Forecast",
     "Format",
     "Grid",
     "Law",
@@ -41,6 +44,7 @@ __all__ = [
     "files",
     "fit",
     "fits",
+    "forecast",
     "formats",
     "laws",
     "linear",
@@ -48,6 +52,7 @@ __all__ = [
     "load",
     "next_runs",
     "papers",
+    "pays",
     "plan",
     "plans",
     "plot",
@@ -57,6 +62,8 @@ __all__ = [
     "read",
     "reproduce",
     "runs",
+    "score",
+    "scores",
     "simulate",
     "train",
     "use",

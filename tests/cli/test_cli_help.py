@@ -37,7 +37,7 @@ def test_the_page_of_commands_is_current() -> None:
 def test_every_verb_of_the_issue_is_a_command_with_an_example(shell) -> None:
     words = (
         "runs laws formats simulate train quantise fit compare gaps predict plan disagree "
-        "next-runs plot"
+        "next-runs pays forecast score arena plot"
     )
     assert [name for name in words.split() if name not in NAMES] == []
     assert [verb.name for verb in VERBS if not verb.examples] == []
@@ -54,7 +54,8 @@ def test_help_shows_examples_and_defaults(
     text = shell(*verb.name.split(), "--help").stdout
     assert [example.line for example in verb.examples if f"$ {example.line}" not in text] == []
     assert ("[default: 0.9]" in text) == (
-        verb.name in ("train", "fit", "compare", "gaps", "plan", "next-runs", "theory sketches")
+        verb.name
+        in ("train", "fit", "compare", "gaps", "plan", "next-runs", "pays", "theory sketches")
     )
 
 

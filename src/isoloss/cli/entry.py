@@ -38,6 +38,10 @@ FILES = {
     "plan": "plan_verb",
     "disagree": "disagree_verb",
     "next-runs": "next_runs_verb",
+    "pays": "pays_verb",
+    "forecast": "forecast_verb",
+    "score": "score_verb",
+    "arena": "arena_verb",
     "plot": "plot_verb",
     "reproduce": "reproduce_verb",
 }

@@ -50,7 +50,7 @@ KINDS: Registry[Kind] = Registry("kind of file", FilesError, of=Kind)
 
 #: Rooms that keep values of their own; a program that imports one room alone may load what
 #: another wrote.
-ROOMS = ("laws", "runs", "fits", "plans")
+ROOMS = ("laws", "runs", "fits", "plans", "scores")
 
 
 def kind_named(name: str) -> Kind | None:

@@ -2,9 +2,10 @@
 
 Wings: `costs` (what a run costs on a machine), `search` (the least expected loss within a budget),
 `evidence` (the parts of a plan, its charts and regrets), `serve` (how to serve a model that
-exists), `design` (which runs to train next). At the top stand the `budget`, the verb (`planning`),
-its `result` and warnings, and three questions that are no plan: the best bits as a real number
-(`real_bits`), the critical tokens (`critical`), and what each published law says (`disagreement`).
+exists), `paying` (whether a gap is worth the speed that it buys), `design` (which runs to train
+next). At the top stand the `budget`, the verb (`planning`), its `result` and warnings, and three
+questions that are no plan: the best bits as a real number (`real_bits`), the critical tokens
+(`critical`), and what each published law says (`disagreement`).
 """
 
 from isoloss.plans.budget import Budget, BudgetLike, as_budget, machine_of
@@ -56,6 +57,15 @@ from isoloss.plans.evidence import (
     Spelling,
     Surface,
 )
+from isoloss.plans.paying import (
+    BASE_LAWS,
+    Indifference,
+    LawMargin,
+    Payoff,
+    Payoffs,
+    Terms,
+    pays,
+)
 from isoloss.plans.planning import plan
 from isoloss.plans.problems import PlanError
 from isoloss.plans.real_bits import RealBits, best_bits
@@ -66,13 +76,14 @@ from isoloss.plans.serve import ServingChoice, ServingPlan, rank_serving
 
 # fmt: off
 __all__ = [
-    "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike", "Charts", "Choice",
-    "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware", "LawAnswer", "LawBreakEven",
-    "LawLike", "LawPlan", "LawSays", "LawsLike", "NextRun", "NextRuns", "Plan", "PlanError",
-    "PublishedRun", "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival",
-    "Served", "Serving", "ServingChoice", "ServingPlan", "Spelling", "Surface", "TrainingMemory",
+    "BASE_LAWS", "MACHINES", "MFU", "RUNS", "SPEEDUPS", "BreakEven", "Budget", "BudgetLike",
+    "Charts", "Choice", "Curve", "Disagreement", "FirstRuns", "Frontier", "Hardware",
+    "Indifference", "LawAnswer", "LawBreakEven", "LawLike", "LawMargin", "LawPlan", "LawSays",
+    "LawsLike", "NextRun", "NextRuns", "Payoff", "Payoffs", "Plan", "PlanError", "PublishedRun",
+    "PublishedSpeedup", "Range", "Rate", "Reading", "RealBits", "Regret", "Rival", "Served",
+    "Serving", "ServingChoice", "ServingPlan", "Spelling", "Surface", "Terms", "TrainingMemory",
     "TrainingRule", "Width", "as_budget", "as_machine", "best_bits", "critical_tokens",
     "decoder_of", "first_runs", "gaps_by_law", "load", "machine_of", "measured", "next_runs",
-    "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine", "register_run",
-    "register_speedup", "training_memory",
+    "pays", "plan", "plans_by_law", "rank_serving", "rate_of", "register_machine",
+    "register_run", "register_speedup", "training_memory",
 ]

@@ -1,5 +1,5 @@
-"""Plans as a kind of file: the charts of a plan go with it, so that it is drawn without its
-laws.
+"""Plans and payoffs as kinds of files: the charts of a plan go with it, so that it is drawn without
+its laws.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 from isoloss.files import KINDS, Kind, fields_of
 from isoloss.files import load as load
+from isoloss.plans.paying import Payoffs
 from isoloss.plans.result import Plan
 
 
@@ -25,4 +26,13 @@ def check_plan(plan: Plan) -> None:
         raise ValueError(f"level is {plan.level}; it must be above 0 and below 1")
 
 
+def check_payoffs(found: Payoffs) -> None:
+    """Raise ValueError where payoffs that were read are none, or a level that is no share."""
+    if not found.payoffs:
+        raise ValueError("it has no recipes")
+    if not 0 < found.terms.level < 1:
+        raise ValueError(f"level is {found.terms.level}; it must be above 0 and below 1")
+
+
 KINDS.register("plan", Kind(Plan, to_json=_with_charts, check=check_plan))
+KINDS.register("payoffs", Kind(Payoffs, check=check_payoffs))

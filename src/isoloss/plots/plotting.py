@@ -12,12 +12,13 @@ from isoloss.fits import Comparison, Fit, GapTable, Profile
 from isoloss.formats import Format
 from isoloss.laws import Law, as_law
 from isoloss.linear import Study
-from isoloss.plans import Plan
+from isoloss.plans import Payoffs, Plan
 from isoloss.plots.drawing import Drawing, by_type, kinds_of
 from isoloss.plots.figure import Figure, check_target
 from isoloss.plots.look import applied
 from isoloss.plots.problems import PlotError
 from isoloss.runs import Runs
+from isoloss.scores import Arena, Score
 
 
 @runtime_checkable
@@ -34,6 +35,9 @@ Drawn = (
     | Comparison
     | GapTable
     | Plan
+    | Payoffs
+    | Score
+    | Arena
     | Law
     | Profile
     | Study
@@ -67,6 +71,9 @@ def plot(
         - Plan: "plan", equal losses over params and tokens, the budget, the choices; "frontier",
           loss against what is spent; "laws", what each law alone would do; "tokens", where more
           of them hurt what is rounded after training.
+        - Payoffs: "payoffs", gaps against speed-ups and the line of no gain.
+        - Score: "score", what forecasts predicted against what was seen.
+        - Arena: "arena", errors of laws and baselines in every contest.
         - Law: "law", the first of these that it has: "factors", effective over nominal params
           against bits; "gap", the loss gap against bits; "loss" against tokens.
         - Profile: "profile", the objective along one constant.

@@ -1,0 +1,99 @@
+"""``isoloss arena``: every law and baseline on held-out runs, by frozen protocols."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+import isoloss as il
+from isoloss.cli.arguments import A_TABLE, FIGURES, RESULTS, Saving, check_target, listed
+from isoloss.cli.manual import Example
+from isoloss.cli.output import say, show, show_json
+from isoloss.cli.refusing import Refused
+
+
+def arena(
+    *,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TABLE",
+            help=f"{A_TABLE}.",
+            show_default="every public table of training in several precisions that can be read",
+        ),
+    ] = None,
+    law: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--law",
+            metavar="LAW,...",
+            help="Laws that enter.",
+            show_default="all of 'isoloss laws' and one's own with --use",
+        ),
+    ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME,...",
+            help="What is held out: 'largest size', 'longest run', 'lowest bits', 'unseen format'.",
+            show_default="all",
+        ),
+    ] = None,
+    saving: Saving,
+) -> None:
+    """Put laws on trial: every law, their average and baselines predict the same held-out runs.
+
+    Errors of log loss with their errors, log scores and coverage, and which law to use for what.
+    Of a table the runs that were rounded in training alone are used, under their commonest
+    schedule.
+    """
+    check_target(saving.output, RESULTS, saving.force)
+    check_target(saving.drawing, FIGURES, saving.force)
+    found = il.scores.arena(
+        _tables(tables or []),
+        listed(law, "--law") or None,
+        listed(protocol, "--protocol") or None,
+        callback=lambda each: say(f"{each.table}, {each.protocol}: {each.name}"),
+    )
+    if saving.output is not None:
+        say(f"saved {found.save(saving.output, saving.force)}")
+    if saving.drawing is not None:
+        il.plot(found, saving.drawing, force=saving.force)
+        say(f"drew {saving.drawing}")
+    if saving.as_json:
+        show_json("arena", asdict(found))
+    else:
+        show(found.sections())
+
+
+def _tables(names: list[str]) -> dict[str, il.Runs]:
+    """The tables that are meant, each with the rows that laws are tried on."""
+    if not names:
+        found, left_out = il.scores.known_tables()
+        for name, why in left_out.items():
+            say(f"left out {name}: {why}")
+        return found
+    read = {name: il.scores.trained(il.read(name)) for name in names}
+    for name, rows in read.items():
+        if rows is None:
+            raise Refused(f"'{name}' has no dozen runs that were trained in several precisions")
+    return {name: rows for name, rows in read.items() if rows is not None}
+
+
+#: Shown below the help and on the page of commands, and run by the tests.
+EXAMPLES = {
+    "arena": (
+        Example(
+            "isoloss arena quest2025 --law kumar2024,chinchilla --protocol 'largest size'",
+            "two laws on one table",
+        ),
+        Example(
+            "isoloss arena -o arena.json --plot arena.svg",
+            "all laws on all tables",
+            needs="some minutes",
+        ),
+    ),
+}

@@ -1,0 +1,161 @@
+"""How laws and baselines stand: an entrant in one contest, and all contests; prints itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isoloss.files import save
+from isoloss.fits import Section, html, text
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One law, average or baseline in one contest.
+
+    Attributes
+    ----------
+    table, protocol, rule
+        The contest: a table, a protocol, and the hold-out rule that it comes to there.
+    name
+        Of the law or baseline.
+    kind
+        "law", "average" or "baseline".
+    runs, cells
+        Held-out runs, and how many cells they are.
+    error
+        Root mean square error of log loss.
+    error_se
+        Its jackknife standard error over cells; NaN with one cell.
+    log_score
+        Mean log density of log loss, normal; NaN without intervals.
+    inside
+        Share of the runs in the 90% interval; NaN without intervals.
+    why
+        Why it has no prediction, "" where it has.
+    """
+
+    table: str
+    protocol: str
+    rule: str
+    name: str
+    kind: str
+    runs: int
+    cells: int
+    error: float
+    error_se: float
+    log_score: float
+    inside: float
+    why: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Arena:
+    """All contests. Prints itself.
+
+    Attributes
+    ----------
+    entrants
+        One for each contest and name.
+    made
+        The time, UTC.
+    version
+        Of isoloss.
+    hashes
+        Hashes of the tables.
+    same
+        Protocols that hold out the runs of another one, in words.
+    """
+
+    entrants: tuple[Entrant, ...]
+    made: str
+    version: str
+    hashes: tuple[tuple[str, str], ...]
+    same: tuple[str, ...] = ()
+
+    def contest(self, table: str, protocol: str) -> list[Entrant]:
+        """The entrants of a contest, the smallest error first, those without a prediction last."""
+        found = [e for e in self.entrants if (e.table, e.protocol) == (table, protocol)]
+        return sorted(found, key=lambda e: (bool(e.why), e.error))
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """Write it as a JSON file, which `load` reads; FilesError where that cannot be."""
+        return save(self, path, force)
+
+    def sections(self) -> list[Section]:
+        """The report: which law for what, and each protocol."""
+        protocols = list(dict.fromkeys(e.protocol for e in self.entrants))
+        return [self._best(), *(self._of(protocol) for protocol in protocols), *self._silent()]
+
+    def _best(self) -> Section:
+        contests = dict.fromkeys((e.protocol, e.table, e.rule) for e in self.entrants)
+        rows = tuple(self._first(*each) for each in contests)
+        lines = (
+            f"made {self.made} by isoloss {self.version}; errors of log loss of held-out runs",
+            "beside it: those within one standard error of the smallest error, which it does not "
+            "tell apart",
+            *self.same,
+        )
+        head = ("to predict", "of", "held out", "smallest error", "error", "beside it")
+        return Section("Which law for what", lines, head, rows)
+
+    def _first(self, protocol: str, table: str, rule: str) -> tuple[str, ...]:
+        told = [e for e in self.contest(table, protocol) if not e.why]
+        if not told:
+            return (protocol, table, rule, "none predicts them", "", "")
+        best = told[0]
+        reach = best.error + (best.error_se if best.error_se == best.error_se else 0.0)
+        near = [e.name for e in told[1:] if e.error <= reach]
+        return (protocol, table, rule, best.name, _error(best), ", ".join(near) or "none")
+
+    def _of(self, protocol: str) -> Section:
+        mine = [e for e in self.entrants if e.protocol == protocol]
+        tables = list(dict.fromkeys(e.table for e in mine))
+        by = {(e.name, e.table): e for e in mine}
+        names = sorted(dict.fromkeys(e.name for e in mine), key=lambda n: _rank(n, tables, by))
+        rows = tuple(
+            (name, next(e.kind for e in mine if e.name == name),
+             *(part for t in tables for part in _cells(by.get((name, t)))))
+            for name in names
+            if any((e := by.get((name, t))) is not None and not e.why for t in tables)
+        )  # fmt: skip
+        head = ("", "", *(part for t in tables for part in (t, "log score", "inside")))
+        return Section(f"Protocol: {protocol}", (), head, rows)
+
+    def _silent(self) -> Iterator[Section]:
+        rows = tuple((e.name, e.table, e.protocol, e.why[:110]) for e in self.entrants if e.why)
+        if rows:
+            yield Section("Without a prediction", (), ("law", "table", "protocol", "why"), rows)
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self.sections())
+
+
+def _rank(name: str, tables: Sequence[str], by: dict[tuple[str, str], Entrant]) -> float:
+    """Mean log error over the tables; one that it does not predict counts as the worst there."""
+    worst = {t: max((e.error for (_, at), e in by.items() if at == t and not e.why), default=1.0)
+             for t in tables}  # fmt: skip
+    errors = [e.error if (e := by.get((name, t))) is not None and not e.why else worst[t]
+              for t in tables]  # fmt: skip
+    return float(np.mean(np.log(np.maximum(errors, 1e-12))))
+
+
+def _cells(entrant: Entrant | None) -> tuple[str, str, str]:
+    if entrant is None or entrant.why:
+        return "-", "-", "-"
+    score, inside = entrant.log_score, entrant.inside
+    told = score == score
+    return (_error(entrant), f"{score:.2f}" if told else "-", f"{inside:.0%}" if told else "-")
+
+
+def _error(entrant: Entrant) -> str:
+    more = f" ({100 * entrant.error_se:.1f})" if entrant.error_se == entrant.error_se else ""
+    return f"{100 * entrant.error:.2f}%{more}"

@@ -1,0 +1,210 @@
+"""How forecasts did, as values: each point, each forecast, and all of them; prints itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isoloss.files import percent, save
+from isoloss.fits import Section, html, loss_in_words, text
+from isoloss.runs import compact, metric_of
+
+
+@dataclass(frozen=True)
+class ScoredPoint:
+    """One point of a forecast that was run.
+
+    Attributes
+    ----------
+    params, tokens, precision
+        As they were predicted.
+    middle, low, high
+        The prediction and its interval.
+    seen
+        The mean of the runs there, or of the gaps of pairs.
+    runs
+        How many they are.
+    inside
+        Share of them inside the interval.
+    interval_score, log_score
+        Means over them.
+    probability
+        The predicted probability of less than was seen, mean over them: uniform over calibrated
+        forecasts.
+    """
+
+    params: float
+    tokens: float
+    precision: str
+    middle: float
+    low: float
+    high: float
+    seen: float
+    runs: int
+    inside: float
+    interval_score: float
+    log_score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class ForecastScore:
+    """How one forecast did.
+
+    Attributes
+    ----------
+    name
+        Of its file or its hash.
+    quantity, metric, made, hash
+        As in the forecast.
+    points
+        Those that were run.
+    unseen
+        How many were not.
+    is_own
+        Whether the runs are the very table that was fitted.
+    """
+
+    name: str
+    quantity: str
+    metric: str
+    made: str
+    hash: str
+    points: tuple[ScoredPoint, ...]
+    unseen: int
+    is_own: bool
+
+    @property
+    def inside(self) -> float:
+        """Share of the points inside their intervals; NaN without any."""
+        return _mean([each.inside for each in self.points])
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of seen less predicted."""
+        return math.sqrt(_mean([(each.seen - each.middle) ** 2 for each in self.points]))
+
+
+@dataclass(frozen=True, repr=False)
+class Score:
+    """How forecasts did. Prints itself.
+
+    Attributes
+    ----------
+    forecasts
+        One for each, in the order of the ledger.
+    level
+        Coverage that the intervals claim.
+    tolerance
+        How far params and tokens of runs may differ, as a share.
+    """
+
+    forecasts: tuple[ForecastScore, ...]
+    level: float
+    tolerance: float
+
+    @property
+    def points(self) -> list[ScoredPoint]:
+        """Every point that was run."""
+        return [each for one in self.forecasts for each in one.points]
+
+    @property
+    def coverage(self) -> tuple[float, float]:
+        """Share of the points inside their intervals, and its standard error.
+
+        Binomial over points; with three forecasts or more the larger of that and of the spread of
+        forecasts, since points of one forecast miss together.
+        """
+        told = self.points
+        if not told:
+            return math.nan, math.nan
+        p = _mean([each.inside for each in told])
+        error = math.sqrt(p * (1 - p) / len(told))
+        some = [one for one in self.forecasts if one.points]
+        if len(some) > 2:
+            # The mean over points is a ratio of sums over forecasts.
+            off = np.array([sum(each.inside - p for each in one.points) for one in some])
+            n = len(some)
+            error = max(error, math.sqrt(n / (n - 1) * float(off @ off)) / len(told))
+        return p, error
+
+    @property
+    def interval_score(self) -> float:
+        """Mean interval score of the points."""
+        return _mean([each.interval_score for each in self.points])
+
+    @property
+    def log_score(self) -> float:
+        """Mean log density of the points."""
+        return _mean([each.log_score for each in self.points])
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """Write it as a JSON file, which `load` reads; FilesError where that cannot be."""
+        return save(self, path, force)
+
+    def sections(self) -> list[Section]:
+        """The report: all forecasts, each of them, each point."""
+        return [self._of_all(), self._by_forecast(), self._by_point()]
+
+    def _of_all(self) -> Section:
+        told = self.points
+        lines = [f"{len(told)} of {len(told) + sum(f.unseen for f in self.forecasts)} points were "
+                 f"run, params and tokens within {percent(self.tolerance)}"]  # fmt: skip
+        if told:
+            share, error = self.coverage
+            lines += [
+                f"in the {percent(self.level)} interval: {100 * share:.1f}% (standard error "
+                f"{100 * error:.1f}%)",
+                f"interval score {self.interval_score:.4f} (lower is better), log score "
+                f"{self.log_score:.3f} (higher is better)",
+            ]
+        lines += [
+            f"warning, {one.name}: these runs are the table that it was fitted to"
+            for one in self.forecasts
+            if one.is_own
+        ]
+        return Section("How the forecasts did", tuple(lines))
+
+    def _by_forecast(self) -> Section:
+        head = ("forecast", "made", "of", "points", "not run", "inside", "rms error",
+                "interval score", "log score")  # fmt: skip
+        rows = tuple(
+            (one.name, one.made, f"{one.quantity} ({metric_of(one.metric).short})",
+             str(len(one.points)), str(one.unseen), _said(one.inside, "{:.0%}".format),
+             _said(one.rms if one.points else math.nan, "{:.4f}".format),
+             _said(_mean([p.interval_score for p in one.points]), "{:.4f}".format),
+             _said(_mean([p.log_score for p in one.points]), "{:.3f}".format))
+            for one in self.forecasts
+        )  # fmt: skip
+        return Section("Forecast by forecast", (), head, rows)
+
+    def _by_point(self) -> Section:
+        rows = tuple(
+            (compact(p.params), compact(p.tokens), p.precision,
+             *map(loss_in_words, (p.middle, p.low, p.high, p.seen)), str(p.runs),
+             "yes" if p.inside == 1 else "no" if p.inside == 0 else f"{p.inside:.0%}")
+            for p in self.points
+        )  # fmt: skip
+        head = ("params", "tokens", "precision", "predicted", "low", "high", "seen", "runs",
+                "inside")  # fmt: skip
+        return Section("Point by point", (), head, rows)
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self.sections())
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def _said(value: float, write: Callable[[float], str]) -> str:
+    return write(value) if value == value else "-"

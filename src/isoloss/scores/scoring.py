@@ -1,0 +1,157 @@
+"""The verb ``score``: frozen forecasts against the runs that came after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoloss.files import load, real_number, shown_value
+from isoloss.fits import Sample, as_sample, gap_table
+from isoloss.laws import Array
+from isoloss.runs import Runs, as_runs
+from isoloss.scores.distribution import interval_score, log_score, probability
+from isoloss.scores.frozen_forecast import Forecast
+from isoloss.scores.ledgers import ledger
+from isoloss.scores.problems import ScoreError
+from isoloss.scores.scored import ForecastScore, Score, ScoredPoint
+
+#: Usual tolerance of params and tokens, as a share.
+TOLERANCE = 0.01
+
+
+def score(
+    forecasts: Forecast | str | Path | Sequence[Forecast],
+    runs: Runs | Any,
+    *,
+    tolerance: float = TOLERANCE,
+) -> Score:
+    """How frozen forecasts did on runs that came after them.
+
+    A run belongs to a point whose params and tokens are its own within the tolerance and whose
+    precision is the same; each run is scored, and a point is the mean of its runs.
+
+    Parameters
+    ----------
+    forecasts
+        A forecast, a list of them, a file, or a folder of files: a ledger, whose chain of hashes is
+        checked.
+    runs
+        Runs, or what `isoloss.runs.read` takes. For gaps the partners at the reference too.
+    tolerance
+        How far params and tokens may differ, as a share.
+
+    Returns
+    -------
+    Score
+        Coverage with its error, interval and log scores; printing it is the report.
+
+    Raises
+    ------
+    ScoreError
+        No point was run, the metric is another, the ledger is broken, or an argument is not
+        accepted.
+    FilesError
+        A forecast was changed or cannot be read.
+    """
+    if not 0 <= real_number(tolerance) < 1:
+        raise ScoreError(
+            f"tolerance is {shown_value(tolerance)}; it is a share of params and tokens, as 0.01"
+        )
+    named = _named(forecasts)
+    table = as_runs(runs)
+    found = tuple(_scored(name, each, table, tolerance) for name, each in named)
+    if not any(one.points for one in found):
+        first, count = named[0][1], sum(len(each) for _, each in named)
+        raise ScoreError(
+            f"no run is one of the {count} points that were forecast, as "
+            f"{first.params[0]:.4g} params on {first.tokens[0]:.4g} tokens in "
+            f"'{first.precision[0]}', within {tolerance:g}"
+        )
+    return Score(found, named[0][1].level, float(tolerance))
+
+
+def _named(forecasts: Any) -> list[tuple[str, Forecast]]:
+    """The forecasts that are meant, each with a name."""
+    if isinstance(forecasts, str | Path):
+        path = Path(forecasts)
+        if path.is_dir():
+            return list(ledger(path))
+        value = load(path)
+        if not isinstance(value, Forecast):
+            kind = type(value).__name__.lower()
+            raise ScoreError(f"'{path}' holds a {kind}; give a forecast or a folder of them")
+        return [(path.name, value)]
+    given = [forecasts] if isinstance(forecasts, Forecast) else forecasts
+    if (
+        not isinstance(given, Sequence)
+        or not given
+        or not all(isinstance(each, Forecast) for each in given)
+    ):
+        raise ScoreError(
+            f"forecasts is {shown_value(forecasts)}; give a forecast, a file or a folder"
+        )
+    return [(each.hash[:12] or "not frozen", each) for each in given]
+
+
+def _scored(name: str, found: Forecast, runs: Runs, tolerance: float) -> ForecastScore:
+    seen = _Seen.gaps(runs) if found.quantity == "gap" else _Seen.losses(as_sample(runs))
+    if seen.metric != found.metric:
+        raise ScoreError(
+            f"the forecast {name} is of {found.metric} and the losses of the runs are {seen.metric}"
+        )
+    points = [_point(found, k, seen, tolerance) for k in range(len(found))]
+    told = tuple(each for each in points if each is not None)
+    own = bool(found.data) and found.data == runs.hash
+    return ForecastScore(
+        name, found.quantity, found.metric, found.made, found.hash, told,
+        len(points) - len(told), own,
+    )  # fmt: skip
+
+
+class _Seen:
+    """What was run: losses of runs, or gaps of cells."""
+
+    def __init__(
+        self, params: Array, tokens: Array, precision: Sequence[str], value: Array, metric: str
+    ):
+        self.params, self.tokens, self.value = params, tokens, value
+        self.precision = np.array(precision, dtype=object)
+        self.metric = metric
+
+    @classmethod
+    def losses(cls, sample: Sample) -> _Seen:
+        names = [str(sample.x.levels.items[k]) for k in sample.x.level]
+        return cls(sample.x.params, sample.x.tokens, names, sample.loss, sample.metric)
+
+    @classmethod
+    def gaps(cls, runs: Runs) -> _Seen:
+        table = gap_table(runs)
+        columns = [np.array([getattr(c, k) for c in table.cells])
+                   for k in ("params", "tokens", "mean")]  # fmt: skip
+        names = [cell.precision for cell in table.cells]
+        return cls(columns[0], columns[1], names, columns[2], table.metric)
+
+
+def _point(found: Forecast, k: int, seen: _Seen, tolerance: float) -> ScoredPoint | None:
+    """One point of a forecast with what was run there; None where nothing was."""
+    near = np.log1p(tolerance) + 1e-12
+    mine = (
+        (np.abs(np.log(seen.params / found.params[k])) <= near)
+        & (np.abs(np.log(seen.tokens / found.tokens[k])) <= near)
+        & (seen.precision == found.precision[k])
+    )
+    values = seen.value[mine].tolist()
+    if not values:
+        return None
+    low, high, row = float(found.low[k]), float(found.high[k]), found.quantiles[k]
+    return ScoredPoint(
+        float(found.params[k]), float(found.tokens[k]), found.precision[k],
+        float(found.middle[k]), low, high, float(np.mean(values)), len(values),
+        float(np.mean([low <= each <= high for each in values])),
+        float(np.mean([interval_score(each, low, high, found.level) for each in values])),
+        float(np.mean([log_score(each, row) for each in values])),
+        float(np.mean([probability(each, row) for each in values])),
+    )  # fmt: skip
