@@ -123,7 +123,7 @@ def schedules(runs: Runs) -> None:
     found = schedule_effects(runs.where(plain))
     print(found, "\n")
     decayed = next(each.ratio for each in found.decays if each.precision == CHANGED)
-    longest = [each for each in found.kept if (each.schedule, each.percent) == ("wsd", 80)]
+    longest = [e for e in found.kept if (e.schedule, e.percent, e.then) == ("wsd", 80, "fp")]
     left = max(longest, key=lambda each: each.tokens).share
     print("### Beside NVFP4 at 12B params and 10T tokens (2509.25149)\n")
     rows = [

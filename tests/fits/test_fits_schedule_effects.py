@@ -9,6 +9,7 @@ import pytest
 from isoloss.fits import FitError, schedule_effects
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.paired_gaps.switch_values import Fading
+from isoloss.formats import Precision
 from isoloss.runs import Runs
 
 AT_ONCE, FADES, DECAY, WORTH = 0.2, 3e5, 1.3, 0.4
@@ -46,9 +47,9 @@ def test_effects_without_noise_are_those_of_the_truth() -> None:
     assert decay.ratio.value == pytest.approx(DECAY)
     assert decay.ratio.error == pytest.approx(0, abs=1e-9)
     assert decay.less.value == pytest.approx(0.15 * (DECAY - 1))
-    assert decay.held == pytest.approx(0.15)
+    assert decay.held.value == pytest.approx(0.15)
     for schedule in ("constant", "wsd"):
-        fading = found.fadings["w4 a4", schedule, 2e4]
+        fading = found.fadings["w4 a4", "fp", schedule, 2e4]
         assert fading.tokens == pytest.approx(FADES, rel=1e-4)
         assert fading.at_once.value == pytest.approx(AT_ONCE, rel=1e-4)
         assert found.slopes[schedule, 2e4] == pytest.approx(WORTH)
@@ -83,7 +84,7 @@ def test_intervals_cover_and_errors_are_those_of_seeds() -> None:
     less = (gaps[:, :, 1] - gaps[:, :, 0]).mean(1)
     assert decay.less.value == pytest.approx(less.mean())
     assert decay.less.error == pytest.approx(less.std(ddof=1) / math.sqrt(12))
-    fading = found.fadings["w4 a4", "wsd", 2e4]
+    fading = found.fadings["w4 a4", "fp", "wsd", 2e4]
     low, high = fading.interval()
     assert low < FADES < high
     low, high = fading.at_once.interval()
@@ -109,7 +110,7 @@ def test_the_best_switch_is_that_of_every_percent_tried(speedup: float) -> None:
 
 def test_what_the_runs_do_not_hold_is_withheld() -> None:
     one = schedule_effects(made(seeds=1))
-    assert math.isnan(one.fadings["w4 a4", "wsd", 2e4].interval()[0])
+    assert math.isnan(one.fadings["w4 a4", "fp", "wsd", 2e4].interval()[0])
     # What a switch leaves grows with the tokens after it: nothing fades.
     rows = made().frame().with_columns(
         pl.when(pl.col("precision").str.contains("then"))
@@ -119,8 +120,10 @@ def test_what_the_runs_do_not_hold_is_withheld() -> None:
     )  # fmt: skip
     found = schedule_effects(Runs.from_frame(rows))
     assert all(fading.at_edge for fading in found.fadings.values())
-    assert "w4 a4, wsd, 20k params: T not held" in str(found)
-    with pytest.raises(FitError, match=r"do not hold how damage of 'w4 a4' \(wsd\) fades"):
+    assert "w4 a4 then fp, wsd, 20k params: T not held" in str(found)
+    with pytest.raises(
+        FitError, match=r"do not hold how damage of 'w4 a4' fades after a change to 'fp'"
+    ):
         found.best_switch("w4 a4", "wsd", 1.5)
     assert "The best switch" not in str(found)
 
@@ -131,10 +134,75 @@ def test_tables_without_either_are_refused() -> None:
     with pytest.raises(FitError, match="none changes to the reference during training"):
         schedule_effects(Runs.from_frame(held))
     single = frame.filter(tokens=LENGTHS[1])
-    with pytest.raises(FitError, match="runs at the reference have one length"):
+    with pytest.raises(FitError, match="no trajectory at the reference has two lengths"):
         schedule_effects(Runs.from_frame(single)).best_switch("w4 a4", "wsd", 1.5)
     with pytest.raises(FitError, match="speedup is 0; accepted is a number above 0"):
         schedule_effects(made()).best_switch("w4 a4", "wsd", 0)
+
+
+def test_runs_of_one_seed_are_told_apart_and_repeats_are_means() -> None:
+    frame = made(noise=0.002).frame()
+    # Another schedule that decays, with gaps twice as large, has a row of its own.
+    cosine = frame.filter(schedule="wsd").with_columns(schedule=pl.lit("cosine"))
+    base = pl.col("precision") == "fp"
+    cosine = cosine.with_columns(loss=pl.when(base).then("loss").otherwise(pl.col("loss") + 0.3))
+    found = schedule_effects(Runs.from_frame(pl.concat([frame, cosine])))
+    ratios = {e.schedule: e.ratio.value for e in found.decays if e.precision == "w4 a4"}
+    assert ratios["wsd"] == pytest.approx(DECAY, rel=0.05)
+    assert ratios["cosine"] == pytest.approx(DECAY + 0.3 / 0.15, rel=0.05)
+    # A change to bf16 is another change, whatever it costs.
+    other = frame.filter(pl.col("precision").str.contains("then")).with_columns(
+        pl.col("precision").str.replace("then fp", "then bf16"), loss=pl.col("loss") + 0.05
+    )
+    both = schedule_effects(Runs.from_frame(pl.concat([frame, other])))
+    alone = schedule_effects(Runs.from_frame(frame))
+    assert both.fadings["w4 a4", "fp", "wsd", 2e4] == alone.fadings["w4 a4", "fp", "wsd", 2e4]
+    # A repeat of every run is no further trajectory: errors stay.
+    twice = schedule_effects(Runs.from_frame(pl.concat([frame, frame])))
+    for one, two in zip(alone.kept, twice.kept, strict=True):
+        assert two.share.error == pytest.approx(one.share.error)
+        assert two.share.freedom == one.share.freedom
+    assert twice.decays[0].ratio.error == pytest.approx(alone.decays[0].ratio.error)
+
+
+def test_what_tokens_are_worth_is_read_within_trajectories() -> None:
+    frame = made().frame()
+    short = frame.filter((pl.col("seed") > 0) | (pl.col("tokens") < 1e6))
+    shifted = short.with_columns(loss=pl.col("loss") + pl.col("seed") * 0.5)
+    found = schedule_effects(Runs.from_frame(shifted))
+    assert found.slopes["wsd", 2e4] == pytest.approx(WORTH)
+    rates = frame.with_columns(lr_peak=0.02, loss=pl.col("loss") + 0.5)
+    with pytest.raises(FitError, match=r"runs differ in lr_peak \(0.01, 0.02\).*where\(lr_peak="):
+        schedule_effects(Runs.from_frame(pl.concat([frame, rates])))
+
+
+def test_what_is_asked_is_read_as_everywhere_and_what_is_left_out_is_counted() -> None:
+    frame = made().frame()
+    odd = frame.filter(pl.col("precision").str.contains("50%"))
+    three = odd.with_columns(pl.lit("w4 a4 then w8 from 20% then fp from 50%").alias("precision"))
+    served = odd.with_columns(pl.lit("w4 a4 then fp from 50% -> w3").alias("precision"))
+    found = schedule_effects(Runs.from_frame(pl.concat([frame, three, served])))
+    assert found.left_out == {
+        "changes otherwise than once, to the reference": 16,
+        "changes and is rounded after training": 16,
+    }
+    assert "16 left out: changes and is rounded after training" in str(found)
+    spelled = found.best_switch(Precision("w4 a4"), "wsd", 2)
+    assert spelled == found.best_switch("a4 w4", "wsd", 2.0)
+    for speedup in ("2", True, math.nan):
+        with pytest.raises(FitError, match="accepted is a number above 0"):
+            found.best_switch("w4 a4", "wsd", speedup)  # type: ignore[arg-type]
+
+
+def test_gaps_of_about_zero_have_no_ratio() -> None:
+    frame = made(noise=0.05, seeds=3).frame()
+    none = frame.filter(pl.col("precision").is_in(["fp", "w4 a4"]) & (pl.col("tokens") < 1e6))
+    flat = none.with_columns(
+        loss=pl.when(pl.col("precision") == "fp").then("loss").otherwise(pl.col("loss") - 0.1)
+    )
+    found = schedule_effects(Runs.from_frame(flat))
+    assert not found.decays[0].told
+    assert "held gap not above zero" in str(found)
 
 
 def test_other_changes_and_unknown_rates_are_no_switches() -> None:

@@ -104,9 +104,24 @@ def of_effects(found: ScheduleEffects) -> dict[str, Any]:
         "decays": [asdict(each) for each in found.decays],
         "switches": [asdict(each) for each in found.kept],
         "fading": [
-            {"precision": precision, "schedule": schedule, "params": params, **asdict(fading)}
-            for (precision, schedule, params), fading in found.fadings.items()
+            {
+                "precision": before,
+                "then": then,
+                "schedule": schedule,
+                "params": params,
+                **asdict(fading),
+            }
+            for (before, then, schedule, params), fading in found.fadings.items()
         ],
+        "worth_of_tokens": [
+            {"schedule": schedule, "params": params, "nats_a_factor_e": worth}
+            for (schedule, params), worth in found.slopes.items()
+        ],
+        "best_switches": [
+            {"precision": before, "then": then, "schedule": schedule, **asdict(switch)}
+            for before, then, schedule, switch in found.best()
+        ],
+        "left_out": dict(found.left_out),
     }
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
+from isoloss.files import shown_value
 from isoloss.fits.arguments import FitError
 from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.sections import NOT_HELD, Section, number, signed, text
+from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact
 
+#: A held gap of so many standard errors or fewer has no ratio that says anything.
+FAINTEST = 2.0
 #: Speeds over the reference that the report asks for.
 SPEEDS = (1.2, 1.5, 2.0)
 
@@ -24,12 +30,14 @@ class Decayed:
 
     Attributes
     ----------
-    precision
-        Its spelling.
+    precision, schedule
+        Its spelling, and the schedule that decays.
     cells, pairs
         Counts of params and tokens that have both, and of pairs of runs.
-    held, decayed
-        Mean gaps, in the unit of the loss.
+    held
+        Mean gap at the held rate, in the unit of the loss, with its error over trajectories.
+    decayed
+        Mean gap at the decayed rate.
     less
         Decayed less held, with its error over trajectories.
     ratio
@@ -37,12 +45,18 @@ class Decayed:
     """
 
     precision: str
+    schedule: str
     cells: int
     pairs: int
-    held: float
+    held: Slope
     decayed: float
     less: Slope
     ratio: Slope
+
+    @property
+    def told(self) -> bool:
+        """Whether the held gap is clearly above zero, so that a ratio to it says something."""
+        return self.held.value > FAINTEST * (self.held.error if self.pairs > 1 else 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,10 @@ class Kept:
 
     Attributes
     ----------
-    precision, schedule, params, tokens
-        The cell; the precision is that before the switch.
+    precision, then
+        Before the switch and after it.
+    schedule, params, tokens
+        The cell.
     percent
         Of the training, from which the reference is trained.
     pairs
@@ -64,6 +80,7 @@ class Kept:
     """
 
     precision: str
+    then: str
     schedule: str
     params: float
     tokens: float
@@ -143,18 +160,23 @@ class ScheduleEffects:
     kept
         What each switch leaves by cell.
     fadings
-        How damage fades, by precision, schedule and params.
+        How damage fades, by precision, what it changes to, schedule and params.
     slopes
         The loss that a factor e of tokens is worth at the reference, by schedule and params.
+    left_out
+        How many runs are no part of it, by the reason.
     """
 
     level: float
     decays: tuple[Decayed, ...]
     kept: tuple[Kept, ...]
-    fadings: Mapping[tuple[str, str, float], Fading]
+    fadings: Mapping[tuple[str, str, str, float], Fading]
     slopes: Mapping[tuple[str, float], float]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
-    def best_switch(self, precision: str, schedule: str, speedup: float) -> Switch:
+    def best_switch(
+        self, precision: str | Precision, schedule: str, speedup: float, then: str = "fp"
+    ) -> Switch:
         """Where to switch to the reference, at equal hours and at the longest runs of the table.
 
         Parameters
@@ -163,6 +185,8 @@ class ScheduleEffects:
             Of runs that change, as the table has them.
         speedup
             Tokens a second over those of the reference, above 0.
+        then
+            What they change to, "fp" or "bf16".
 
         Raises
         ------
@@ -170,22 +194,29 @@ class ScheduleEffects:
             The table has no such runs, they do not hold how damage fades, or the reference has one
             length, so that nothing is known of what tokens are worth.
         """
-        if not 0 < speedup < math.inf:
-            raise FitError(f"speedup is {speedup:g}; accepted is a number above 0")
-        own = [e for e in self.kept if (e.precision, e.schedule) == (precision, schedule)]
+        is_number = isinstance(speedup, Real) and not isinstance(speedup, bool)
+        if not is_number or not 0 < speedup < math.inf:
+            raise FitError(f"speedup is {shown_value(speedup)}; accepted is a number above 0")
+        try:
+            change = str(Precision.parse(precision)), str(Precision.parse(then))
+        except ValueError as error:
+            raise FitError(str(error)) from None
+        own = [e for e in self.kept if (e.precision, e.then, e.schedule) == (*change, schedule)]
         cell = max(own, key=lambda each: (each.params, each.tokens), default=None)
-        fading = None if cell is None else self.fadings.get((precision, schedule, cell.params))
+        fading = None if cell is None else self.fadings.get((*change, schedule, cell.params))
         if cell is None or fading is None or fading.at_edge:
-            known = [f"'{p}' ({s})" for (p, s, _), f in self.fadings.items() if not f.at_edge]
+            known = [f"'{p}' to '{a}' ({s})" for (p, a, s, _), f in self.fadings.items()
+                     if not f.at_edge]  # fmt: skip
             raise FitError(
-                f"the runs do not hold how damage of '{precision}' ({schedule}) fades; they do of "
+                f"the runs do not hold how damage of '{change[0]}' fades after a change to "
+                f"'{change[1]}' ({schedule}); they do of "
                 f"{', '.join(dict.fromkeys(known)) or 'none'}"
             )
         worth = self.slopes.get((schedule, cell.params))
         if worth is None:
             raise FitError(
-                "runs at the reference have one length, so nothing is known of what tokens are "
-                "worth; add runs of another length"
+                "no trajectory at the reference has two lengths, so nothing is known of what "
+                "tokens are worth; add runs of another length"
             )
         first = min(each.percent for each in own) / 100
         shares = np.linspace(first, 1.0, 1001)
@@ -200,19 +231,25 @@ class ScheduleEffects:
 
     def sections(self) -> list[Section]:
         """The report: decay, switches, and the best switch at equal hours."""
-        return [*self._decays(), *self._kept(), *self._best()]
+        return [*self._left_out(), *self._decays(), *self._kept(), *self._best()]
+
+    def _left_out(self) -> Iterator[Section]:
+        if self.left_out:
+            lines = tuple(f"{count} left out: {why}" for why, count in self.left_out.items())
+            yield Section("What is no part of it", lines)
 
     def _decays(self) -> Iterator[Section]:
         if self.decays:
             lines = (
-                "mean gaps of the same trajectories at a held rate and after it has decayed, "
+                "mean gaps of the same seeds at a held rate and at one that has decayed, "
                 f"{self.level:.0%} intervals by jackknife over trajectories",
             )
-            head = ("precision", "cells", "pairs", "held", "decayed", "difference",
+            head = ("precision", "schedule", "cells", "pairs", "held", "decayed", "difference",
                     "decayed / held")  # fmt: skip
             rows = tuple(
-                (e.precision, str(e.cells), str(e.pairs), signed(e.held, 4), signed(e.decayed, 4),
-                 _within(e.less, self.level, 2), _within(e.ratio, self.level, 3))
+                (e.precision, e.schedule, str(e.cells), str(e.pairs), signed(e.held.value, 4),
+                 signed(e.decayed, 4), _within(e.less, self.level, 2),
+                 _within(e.ratio, self.level, 3) if e.told else "held gap not above zero")
                 for e in self.decays
             )  # fmt: skip
             yield Section("What the decay of the rate does to a gap", lines, head, rows)
@@ -224,13 +261,14 @@ class ScheduleEffects:
             "left: gap of a run that changes to the reference over that of one that does not; "
             "faded: what a part that goes at once and T tokens leave of it",
         ]
-        for (precision, schedule, params), fading in self.fadings.items():
-            place = f"{precision}, {schedule}, {compact(params)} params"
+        for (precision, then, schedule, params), fading in self.fadings.items():
+            place = f"{precision} then {then}, {schedule}, {compact(params)} params"
             lines.append(f"{place}: {self._faded(fading)}")
         head = ("precision", "schedule", "params", "tokens", "from", "pairs", "gap", "left",
                 "share", "faded")  # fmt: skip
         rows = tuple(
-            (e.precision, e.schedule, compact(e.params), compact(e.tokens), f"{e.percent:g}%",
+            (f"{e.precision} then {e.then}", e.schedule, compact(e.params), compact(e.tokens),
+             f"{e.percent:g}%",
              str(e.pairs), signed(e.whole, 4), signed(e.left, 4), _within(e.share, self.level, 2),
              self._left(e))
             for e in self.kept
@@ -246,23 +284,24 @@ class ScheduleEffects:
         return f"at once {at_once}, T {compact(fading.tokens)} tokens{told}"
 
     def _left(self, cell: Kept) -> str:
-        fading = self.fadings.get((cell.precision, cell.schedule, cell.params))
+        fading = self.fadings.get((cell.precision, cell.then, cell.schedule, cell.params))
         if fading is None or fading.at_edge:
             return NOT_HELD
         return number(float(fading.left((1 - cell.percent / 100) * cell.tokens)), 2)
 
-    def _best(self) -> Iterator[Section]:
-        rows = []
-        for precision, schedule in dict.fromkeys((p, s) for p, s, _ in self.fadings):
+    def best(self) -> Iterator[tuple[str, str, str, Switch]]:
+        """The best switch of each change and schedule at some speeds, where the runs hold it."""
+        for before, then, schedule in dict.fromkeys(key[:3] for key in self.fadings):
             for speedup in SPEEDS:
-                try:
-                    best = self.best_switch(precision, schedule, speedup)
-                except FitError:
-                    continue
-                rows.append(
-                    (precision, schedule, f"{speedup:g}", f"{best.percent:.0f}%",
-                     f"{best.gain:.4f}", f"{best.regret_of_reference:.4f}")
-                )  # fmt: skip
+                with contextlib.suppress(FitError):
+                    yield before, then, schedule, self.best_switch(before, schedule, speedup, then)
+
+    def _best(self) -> Iterator[Section]:
+        rows = tuple(
+            (f"{before} then {then}", schedule, f"{best.speedup:g}", f"{best.percent:.0f}%",
+             f"{abs(best.gain):.4f}", f"{abs(best.regret_of_reference):.4f}")
+            for before, then, schedule, best in self.best()
+        )  # fmt: skip
         if rows:
             lines = (
                 "at equal hours and the longest runs, from the first percent tried on; speed: "
@@ -270,7 +309,7 @@ class ScheduleEffects:
             )
             head = ("precision", "schedule", "speed", "switch from", "won over never",
                     "lost by the reference alone")  # fmt: skip
-            yield Section("The best switch at equal hours", lines, head, tuple(rows))
+            yield Section("The best switch at equal hours", lines, head, rows)
 
     def __str__(self) -> str:
         return text(self.sections())

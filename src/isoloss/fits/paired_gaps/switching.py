@@ -20,7 +20,7 @@ to 90% (`python -m benchmarks.recipes`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -34,12 +34,15 @@ from isoloss.fits.paired_gaps.paired import Slope
 from isoloss.fits.paired_gaps.pairing import PAIRED, differences, is_reference
 from isoloss.fits.paired_gaps.switch_values import Decayed, Fading, Kept, ScheduleEffects
 from isoloss.fits.sample import Sample, as_sample
-from isoloss.formats import Precision
 from isoloss.laws import Array, Mask
 from isoloss.runs import Runs
 
 #: T is looked for from a share of the fewest tokens after a switch to a multiple of the most.
 LEAST, MOST = 0.1, 30.0
+#: In what runs must not differ: gaps of one kind.
+ALIKE = tuple(
+    name for name in PAIRED if name not in ("schedule", "lr_final", "seed", "unique_tokens")
+)
 #: The rate at the end of a decay over that of the held rate, at most.
 DECAYED = 0.5
 
@@ -65,10 +68,12 @@ def schedule_effects(runs: Runs | Sample | Any, level: float = 0.9) -> ScheduleE
     Raises
     ------
     FitError
-        The table has neither, or an argument is not accepted.
+        The table has neither, its runs differ in what gaps depend on (a learning rate, a corpus),
+        or an argument is not accepted.
     """
     level = check_level(level)
     table = _Table(as_sample(runs, unread=True))
+    table.check_alike()
     decays, kept = table.decays(), table.kept()
     if not decays and not kept:
         raise FitError(
@@ -78,56 +83,81 @@ def schedule_effects(runs: Runs | Sample | Any, level: float = 0.9) -> ScheduleE
         )
     fadings = {
         key: fading
-        for key in dict.fromkeys((each.precision, each.schedule, each.params) for each in kept)
+        for key in dict.fromkeys((e.precision, e.then, e.schedule, e.params) for e in kept)
         if (fading := table.fading(*key)) is not None
     }
-    return ScheduleEffects(level, decays, kept, fadings, table.slopes())
+    return ScheduleEffects(level, decays, kept, fadings, table.slopes(), table.left_out)
 
 
 @dataclass(frozen=True)
 class _One:
-    """The gap of one run: precision, schedule, cell, trajectory, and the percent of its change."""
+    """The gap of one run: precision, what it changes to and from which percent, schedule, whether
+    its rate decayed, cell and trajectory.
+    """
 
     precision: str
-    percent: float | None
+    then: str
+    percent: float
     schedule: str
     decayed: bool | None
-    place: tuple[str, ...]
     params: float
     tokens: float
     trajectory: str
     gap: float
 
+    @property
+    def cell(self) -> tuple[float, float, str]:
+        """What it shares with the run that it is compared with."""
+        return self.params, self.tokens, self.trajectory
+
 
 class _Table:
-    """The gaps of a table, one by one."""
+    """The gaps of a table, one by one; left_out: runs that are no part of it, by the reason."""
 
     def __init__(self, sample: Sample):
         found = differences(sample)
-        self.sample = sample
+        self.sample, self.left_out = sample, dict[str, int]()
         read = (self._one(int(i), float(gap)) for i, gap in zip(found.row, found.gap, strict=True))
         self.runs = [each for each in read if each is not None]
+        self.rows = np.concatenate([found.row, np.flatnonzero(is_reference(sample))])
+
+    def check_alike(self) -> None:
+        """Raise FitError where runs differ in a column that gaps depend on."""
+        for name in ALIKE:
+            if name in self.sample.runs.columns:
+                values = sorted({str(self.sample.runs[name][int(row)]) for row in self.rows})
+                if len(values) > 1:
+                    raise FitError(
+                        f"runs differ in {name} ({', '.join(values[:6])}), so their gaps are not "
+                        f"of one kind; choose one with where({name}=...)"
+                    )
 
     def _text(self, name: str, row: int) -> str:
         return str(self.sample.runs[name][row]) if name in self.sample.runs.columns else ""
+
+    def _leave_out(self, why: str, count: int = 1) -> None:
+        self.left_out[why] = self.left_out.get(why, 0) + count
 
     def _one(self, row: int, gap: float) -> _One | None:
         """A run that keeps its precision, or changes once, to the reference; None for others."""
         x = self.sample.x
         precision = x.levels.items[x.level[row]].precision
-        if precision.changes and not _changes_to_reference(precision):
+        if precision.changes and (len(precision.phases) > 2 or not precision.stages[1].is_wide):
+            self._leave_out("changes otherwise than once, to the reference")
             return None
-        names = [name for name in PAIRED if name not in ("schedule", "lr_final", "seed")]
+        if precision.changes and precision.serve:
+            self._leave_out("changes and is rounded after training")
+            return None
         params, tokens = float(x.params[row]), float(x.tokens[row])
         return _One(
             str(precision.stages[0] if precision.changes else precision),
-            precision.phases[1][0] if precision.changes else None,
+            str(precision.stages[1]) if precision.changes else "",
+            precision.phases[1][0] if precision.changes else 100.0,
             self._text("schedule", row),
             self._decayed(row),
-            tuple(self._text(name, row) for name in names),
             params,
             tokens,
-            f"{params:.17g} {self._text('seed', row)} {self._text('lr_peak', row)}",
+            f"{params:.17g} {self._text('seed', row)}",
             gap,
         )
 
@@ -139,65 +169,68 @@ class _Table:
         return None if peak is None or final is None else bool(final <= DECAYED * peak)
 
     def decays(self) -> tuple[Decayed, ...]:
-        """Held and decayed gaps of each precision, over the cells that have both."""
-        found = []
-        for precision in dict.fromkeys(e.precision for e in self.runs if e.percent is None):
-            own = [e for e in self.runs if e.percent is None and e.precision == precision]
-            held = {(e.place, e.tokens, e.trajectory): e.gap for e in own if e.decayed is False}
-            fallen = {(e.place, e.tokens, e.trajectory): e.gap for e in own if e.decayed}
-            both = [key for key in held if key in fallen]
+        """Held and decayed gaps of each precision and schedule that decays, over the cells that
+        have both.
+        """
+        whole, found = [e for e in self.runs if not e.then], []
+        kinds = dict.fromkeys((e.precision, e.schedule) for e in whole if e.decayed)
+        for precision, schedule in kinds:
+            own = [e for e in whole if e.precision == precision]
+            held = _by_cell(e for e in own if e.decayed is False)
+            fallen = _by_cell(e for e in own if e.decayed and e.schedule == schedule)
+            both = [cell for cell in held if cell in fallen]
             if not both:
                 continue
-            one, two = np.array([(held[key], fallen[key]) for key in both]).T
-            names = list(dict.fromkeys(key[-1] for key in both))
-            of = np.array([names.index(key[-1]) for key in both])
-            ratio = _jackknife(partial(_ratio, two, one), of)
-            less = _jackknife(partial(_mean, two - one), of)
-            cells = len({(trajectory.split()[0], tokens) for _, tokens, trajectory in both})
+            one, two = np.array([(held[cell], fallen[cell]) for cell in both]).T
+            of = _index([cell[-1] for cell in both])
+            mean = _jackknife(partial(_mean, one), of)
             found.append(Decayed(
-                precision, cells, len(both), float(one.mean()), float(two.mean()), less, ratio
+                precision, schedule, len({cell[:2] for cell in both}), len(both), mean,
+                float(two.mean()), _jackknife(partial(_mean, two - one), of),
+                _jackknife(partial(_ratio, two, one), of),
             ))  # fmt: skip
         return tuple(found)
 
-    def _switched(self, precision: str, schedule: str) -> list[tuple[_One, float]]:
-        """Runs that change, each with the gap of the run that does not."""
-
-        def place(one: _One) -> tuple[object, ...]:
-            return one.params, one.tokens, one.place, one.trajectory
-
-        of_kind = [e for e in self.runs if (e.precision, e.schedule) == (precision, schedule)]
-        whole = {place(e): e.gap for e in of_kind if e.percent is None}
-        changed = [e for e in of_kind if e.percent is not None]
-        return [(e, whole[place(e)]) for e in changed if place(e) in whole]
+    def _switched(self, change: tuple[str, str], schedule: str) -> list[tuple[_One, float]]:
+        """Runs that change from one precision to another, each with the gap of the run that does
+        not.
+        """
+        of_kind = [e for e in self.runs if (e.precision, e.schedule) == (change[0], schedule)]
+        whole = _by_cell(e for e in of_kind if not e.then)
+        changed = [e for e in of_kind if e.then == change[1]]
+        return [(e, whole[e.cell]) for e in changed if e.cell in whole]
 
     def kept(self) -> tuple[Kept, ...]:
         """What each switch leaves, cell by cell."""
         found = []
-        for kind in dict.fromkeys((e.precision, e.schedule) for e in self.runs):
-            pairs = self._switched(*kind)
-            cells = dict.fromkeys((e.params, e.tokens, e.percent) for e, _ in pairs)
-            for params, tokens, percent in sorted(cells, key=lambda cell: (cell[:2], cell[2] or 0)):
+        changes = [((e.precision, e.then), e.schedule) for e in self.runs if e.then]
+        for change, schedule in dict.fromkeys(changes):
+            pairs = self._switched(change, schedule)
+            if alone := changes.count((change, schedule)) - len(pairs):
+                self._leave_out("no run keeps its precision beside it", alone)
+            cells = sorted({(e.params, e.tokens, e.percent) for e, _ in pairs})
+            for params, tokens, percent in cells:
                 own = [
-                    (e.gap, whole) for e, whole in pairs
+                    (e, whole) for e, whole in pairs
                     if (e.params, e.tokens, e.percent) == (params, tokens, percent)
                 ]  # fmt: skip
-                left, whole = np.array(own).T
-                share = _jackknife(partial(_ratio, left, whole), np.arange(len(own)))
-                assert percent is not None
+                left, whole = np.array([(e.gap, gap) for e, gap in own]).T
+                share = _jackknife(
+                    partial(_ratio, left, whole), _index([e.trajectory for e, _ in own])
+                )
                 found.append(Kept(
-                    *kind, params, tokens, percent, len(own), float(whole.mean()),
+                    *change, schedule, params, tokens, percent, len(own), float(whole.mean()),
                     float(left.mean()), share,
                 ))  # fmt: skip
         return tuple(found)
 
-    def fading(self, precision: str, schedule: str, params: float) -> Fading | None:
+    def fading(self, before: str, then: str, schedule: str, params: float) -> Fading | None:
         """How damage of a precision fades, by least squares on gaps; None where all switches leave
         as many tokens, or have one length of gaps of zero and below.
         """
-        pairs = [(e, g) for e, g in self._switched(precision, schedule) if e.params == params]
-        names = list(dict.fromkeys(e.trajectory for e, _ in pairs))
-        of = np.array([names.index(e.trajectory) for e, _ in pairs])
-        after = np.array([(1 - (e.percent or 0.0) / 100) * e.tokens for e, _ in pairs])
+        pairs = [p for p in self._switched((before, then), schedule) if p[0].params == params]
+        of = _index([e.trajectory for e, _ in pairs])
+        after = np.array([(1 - e.percent / 100) * e.tokens for e, _ in pairs])
         left, whole = np.array([(e.gap, gap) for e, gap in pairs]).T
         if len(np.unique(after)) < 2 or not whole.sum() > 0:
             return None
@@ -225,23 +258,38 @@ class _Table:
         return Fading(found, at_once, at_edge)
 
     def slopes(self) -> dict[tuple[str, float], float]:
-        """The loss that a factor e of tokens is worth at the reference, by schedule and params,
-        between the two longest lengths.
+        """The loss that a factor e of tokens is worth at the reference, by schedule and params:
+        between the two longest lengths, in trajectories that have both.
         """
-        sample, found = self.sample, {}
-        rows = np.flatnonzero(is_reference(sample))
-        keys = [(self._text("schedule", int(i)), float(sample.x.params[i])) for i in rows]
-        for key in dict.fromkeys(keys):
-            own = rows[[k == key for k in keys]]
-            lengths = np.unique(sample.x.tokens[own])[-2:]
-            if len(lengths) == 2:
-                short, long = (sample.loss[own[sample.x.tokens[own] == d]].mean() for d in lengths)
-                found[key] = float((short - long) / math.log(lengths[1] / lengths[0]))
+        sample = self.sample
+        losses: dict[tuple[str, float], dict[float, dict[str, list[float]]]] = {}
+        for i in np.flatnonzero(is_reference(sample)).tolist():
+            params, tokens = float(sample.x.params[i]), float(sample.x.tokens[i])
+            by_length = losses.setdefault((self._text("schedule", i), params), {})
+            name = f"{self._text('precision', i)} {self._text('seed', i)}"
+            by_length.setdefault(tokens, {}).setdefault(name, []).append(float(sample.loss[i]))
+        found = {}
+        for key, by_length in losses.items():
+            lengths = sorted(by_length)[-2:]
+            short, long = by_length[lengths[0]], by_length[lengths[-1]]
+            both = [name for name in short if name in long]
+            if len(lengths) == 2 and both:
+                less = [np.mean(short[name]) - np.mean(long[name]) for name in both]
+                found[key] = float(np.mean(less) / math.log(lengths[1] / lengths[0]))
         return found
 
 
-def _changes_to_reference(precision: Precision) -> bool:
-    return len(precision.phases) == 2 and precision.stages[1].is_wide and not precision.serve
+def _by_cell(runs: Iterable[_One]) -> dict[tuple[float, float, str], float]:
+    """The gap of each cell and trajectory, the mean of repeats."""
+    found: dict[tuple[float, float, str], list[float]] = {}
+    for each in runs:
+        found.setdefault(each.cell, []).append(each.gap)
+    return {cell: float(np.mean(gaps)) for cell, gaps in found.items()}
+
+
+def _index(names: Sequence[str]) -> NDArray[np.intp]:
+    """Names as numbers, counted from 0."""
+    return np.unique(names, return_inverse=True)[1].astype(np.intp)
 
 
 def _ratio(over: Array, under: Array, kept: Mask) -> float:
