@@ -1,0 +1,132 @@
+"""A test that may be looked at after every step: is the mean of paired differences above a bound?
+
+Differences are averaged over blocks of steps, x_k their means less the bound, and each is divided
+by a scale that the blocks before it give: z_k = x_k / s_k, cut to a limit. Where x_k is symmetric
+around zero given the past, whatever its variance,
+
+    E_b = prod_k exp(b z_k) / cosh(b z_k) = prod_k (1 + tanh(b z_k)),   b > 0,
+
+is a martingale that begins at one, since tanh is odd, and a supermartingale where x_k is symmetric
+around less, since tanh ascends. So is a mixture over b, and by Ville's inequality it ever reaches
+1 / alarm with a chance of at most `alarm`, however often one looks. Products that begin at block 1,
+2, 4, ... are mixed with weights 1/2, 1/4, ..., which keeps the bound and finds what begins late.
+References: Ramdas, Ruf, Larsson, Koolen 2020, arXiv 2009.03167 (such martingales for symmetric
+laws); de la Pena 1999, Ann. Probab. 27, and Efron 1969, J. Am. Stat. Assoc. 64 (their Gaussian
+bound, exp(b z - b^2 z^2 / 2)); Howard et al. 2021, Ann. Stat. 49 (mixtures, time-uniform bounds).
+
+Two things are not exact. Means of blocks are symmetric as far as the blocks are long. And blocks of
+a slow noise are correlated: log E_b is divided by (1 + c) / (1 - c), what correlation c at lag one
+multiplies the variance of a sum by; c is that so far, with the bias of few blocks (Kendall 1954)
+taken off. The tests and `benchmarks/gauge.py` say how often it errs.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+from scipy.special import logsumexp
+
+from isoloss.laws import Array
+
+#: Rows of the first blocks, and the share of the rows before it that a later one has.
+LEAST_ROWS, SHARE = 5, 0.05
+#: Blocks whose root mean square is the scale of the next; a z beyond the limit is cut to it.
+REMEMBERED, LIMIT = 8, 2.0
+#: Values of b, equally weighted: the last find strong effects in the fewest blocks.
+TILTS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+#: The largest correlation that V is corrected for.
+MOST_CORRELATED = 0.9
+
+
+def block_ends(rows: int) -> NDArray[np.intp]:
+    """Ends of the whole blocks among so many rows, ascending; more rows never move them."""
+    ends = [0]
+    while (end := ends[-1] + max(LEAST_ROWS, math.floor(SHARE * ends[-1]))) <= rows:
+        ends.append(end)
+    return np.array(ends[1:], dtype=np.intp)
+
+
+def block_means(values: Array) -> Array:
+    """Means over the whole blocks of rows, shape (blocks,)."""
+    ends = block_ends(len(values))
+    begins = np.concatenate([[0], ends[:-1]]).astype(int)
+    return np.array([values[a:b].mean() for a, b in zip(begins, ends, strict=True)])
+
+
+def log_evidence(means: Array) -> Array:
+    """The logarithm of E after each block, that the mean of block means is above zero.
+
+    Parameters
+    ----------
+    means
+        Block means less the bound, shape (blocks,).
+
+    Returns
+    -------
+    Array
+        Shape (blocks,); zero after the first block, which gives a scale alone.
+    """
+    found = np.zeros(len(means))
+    if len(means) < 2:
+        return found
+    z = scaled(means)
+    widened = np.array([inflation(means[: k + 2]) for k in range(len(z))])
+    tilted = 2 * TILTS[:, None] * z
+    steps = math.log(2) - np.logaddexp(0.0, -tilted)  # log(1 + tanh) to all digits
+    whole, start, weight = np.full(len(z), -math.inf), 0, 0.5
+    while start < len(z):
+        begun = np.zeros(len(z))
+        sums = np.cumsum(steps[:, start:], axis=1) / widened[start:]
+        begun[start:] = logsumexp(sums, axis=0) - math.log(len(TILTS))
+        whole = np.logaddexp(whole, math.log(weight) + begun)
+        start, weight = max(1, 2 * start), weight / 2
+    # Starts that are still to come hold the rest of the weight at one.
+    found[1:] = np.logaddexp(whole, math.log(2 * weight))
+    return found
+
+
+def scaled(means: Array) -> Array:
+    """Block means but the first, each by the root mean square of those before it, cut at LIMIT."""
+    squares = np.cumsum(np.concatenate([[0.0], means**2]))
+    k = np.arange(1, len(means))
+    first = np.maximum(0, k - REMEMBERED)
+    scale = np.sqrt((squares[k] - squares[first]) / (k - first))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(scale > 0, means[1:] / scale, np.sign(means[1:]))
+    return np.clip(z, -LIMIT, LIMIT)
+
+
+def inflation(means: Array) -> float:
+    """What correlated blocks multiply the variance of their sum by, 1 or more."""
+    n = len(means)
+    if n < 4:
+        return 1.0
+    rest = means - means.mean()
+    total = float(rest @ rest)
+    c = float(rest[1:] @ rest[:-1]) / total if total > 0 else 0.0
+    c = min(MOST_CORRELATED, max(0.0, c + (1 + 4 * c) / n))
+    return (1 + c) / (1 - c)
+
+
+def found_at(means: Array, alarm: float) -> int | None:
+    """The first block after which E reaches 1 / alarm; None where it has not."""
+    over = log_evidence(means) >= -math.log(alarm)
+    return int(over.argmax()) if over.any() else None
+
+
+def smallest_found(means: Array, alarm: float) -> float:
+    """The constant excess over the bound that noise like this would have had found by now, in the
+    unit of the means; NaN with too few blocks for any.
+    """
+    noise = means - means.mean()
+    spread = float(np.abs(noise).max())
+
+    def evidence(excess: float) -> float:
+        return float(log_evidence(noise + excess).max()) + math.log(alarm)
+
+    if len(means) < 3 or spread == 0 or evidence(20 * spread) < 0:
+        return math.nan
+    return float(optimize.brentq(evidence, 0.0, 20 * spread)) if evidence(0.0) < 0 else 0.0
