@@ -9,7 +9,7 @@ them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +142,7 @@ def _gauged(
             found.append(Found(verdict, float(paired.tokens[ends[at] - 1])))
     if paired.diverged is not None:
         found = [Found("diverged", paired.diverged)]
-    # Of two that were found together, as below the prediction and below zero, the later says more.
-    first = min(reversed(found), key=lambda each: each.tokens, default=None)
+    first = _telling(found)
     said: Verdict = "too early" if len(ends) < LEAST_BLOCKS else "as predicted"
     if said == "as predicted" and wanted is None:
         said = "no gap found"
@@ -162,6 +161,14 @@ def _gauged(
         alarm=alarm,
         level=level,
     )
+
+
+def _telling(found: Sequence[Found]) -> Found | None:
+    """What was found first; a gap below zero rather than one below the prediction, which is less."""
+    first = min(found, key=lambda each: each.tokens, default=None)
+    if first is not None and first.verdict == "less than predicted":
+        return next((e for e in found if e.verdict == "better than the reference"), first)
+    return first
 
 
 def _bounds(

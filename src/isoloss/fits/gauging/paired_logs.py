@@ -107,7 +107,10 @@ def paired_logs(
     whole = max(ends) if planned is None else float(planned)
     gap = run.loss[mine] - control.loss[theirs]
     notes = (*run.notes, *control.notes)
-    return PairedLogs(run.name, control.name, tokens, gap, whole, unit, run.diverged, notes)
+    broken = run.diverged
+    if broken is not None and by == "step" and unit == "tokens" and len(shared):
+        broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before
+    return PairedLogs(run.name, control.name, tokens, gap, whole, unit, broken, notes)
 
 
 def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:

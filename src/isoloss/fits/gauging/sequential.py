@@ -9,7 +9,8 @@ around zero given the past, whatever its variance,
 is a martingale that begins at one, since tanh is odd, and a supermartingale where x_k is symmetric
 around less, since tanh ascends. So is a mixture over b, and by Ville's inequality it ever reaches
 1 / alarm with a chance of at most `alarm`, however often one looks. Products that begin at block 1,
-2, 4, ... are mixed with weights 1/2, 1/4, ..., which keeps the bound and finds what begins late.
+2, 3, 5, 9, ... are mixed with weights 1/2, 1/6, 1/12, ..., 1 / (j (j + 1)), which keeps the bound
+and finds what begins late.
 References: Ramdas, Ruf, Larsson, Koolen 2020, arXiv 2009.03167 (such martingales for symmetric
 laws); de la Pena 1999, Ann. Probab. 27, and Efron 1969, J. Am. Stat. Assoc. 64 (their Gaussian
 bound, exp(b z - b^2 z^2 / 2)); Howard et al. 2021, Ann. Stat. 49 (mixtures, time-uniform bounds).
@@ -39,6 +40,8 @@ REMEMBERED, LIMIT = 8, 2.0
 TILTS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 #: The largest correlation that V is corrected for.
 MOST_CORRELATED = 0.9
+#: Blocks below which no correlation is known, and that are enough to take it from them alone.
+LEAST_CORRELATED, ENOUGH = 4, 16
 
 
 def block_ends(rows: int) -> NDArray[np.intp]:
@@ -73,18 +76,20 @@ def log_evidence(means: Array) -> Array:
     if len(means) < 2:
         return found
     z = scaled(means)
-    widened = np.array([inflation(means[: k + 2]) for k in range(len(z))])
     tilted = 2 * TILTS[:, None] * z
     steps = math.log(2) - np.logaddexp(0.0, -tilted)  # log(1 + tanh) to all digits
-    whole, start, weight = np.full(len(z), -math.inf), 0, 0.5
+    widened = np.array([inflation(means[: k + 2]) for k in range(len(z))])
+    whole, start, begun = np.full(len(z), -math.inf), 0, 0
     while start < len(z):
-        begun = np.zeros(len(z))
-        sums = np.cumsum(steps[:, start:], axis=1) / widened[start:]
-        begun[start:] = logsumexp(sums, axis=0) - math.log(len(TILTS))
-        whole = np.logaddexp(whole, math.log(weight) + begun)
-        start, weight = max(1, 2 * start), weight / 2
+        # A mean that changes reads as correlation: from blocks before the start, where they are many.
+        known = inflation(means[: start + 1]) if start >= ENOUGH else widened[start:]
+        sums = np.cumsum(steps[:, start:], axis=1) / known
+        since = np.zeros(len(z))
+        since[start:] = logsumexp(sums, axis=0) - math.log(len(TILTS))
+        whole = np.logaddexp(whole, since - math.log((begun + 1) * (begun + 2)))
+        start, begun = max(1, 2 * start), begun + 1
     # Starts that are still to come hold the rest of the weight at one.
-    found[1:] = np.logaddexp(whole, math.log(2 * weight))
+    found[1:] = np.logaddexp(whole, -math.log(begun + 1))
     return found
 
 
@@ -102,7 +107,7 @@ def scaled(means: Array) -> Array:
 def inflation(means: Array) -> float:
     """What correlated blocks multiply the variance of their sum by, 1 or more."""
     n = len(means)
-    if n < 4:
+    if n < LEAST_CORRELATED:
         return 1.0
     rest = means - means.mean()
     total = float(rest @ rest)
