@@ -8,29 +8,39 @@ lacks (SEEDS pairs without a fault, the first FAULTY seeds of each fault), then 
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
-from benchmarks.timing import asked
+from benchmarks.timing import asked, share, table
+from isoloss.fits import Expectation, Gauge, gauge
 from isoloss.formats import Format
 from isoloss.lm import GradientRule, Language, Recipe, fake_quantise, model_of, register_rule
 from isoloss.lm.training import Job, Trainer
+from isoloss.runs import TrainingLog
 
-FORMAT, SIZE, SEQUENCES = "e2m1/32", "5k", 8
-#: Steps by which the scale of weights is late where it is stale.
-STALE = 16
-PLANNED = f"w:{FORMAT} a:{FORMAT} g:{FORMAT}~sr"
+SIZE, SEQUENCES = "5k", 8
+#: Steps by which the scale of activations is late where it is stale.
+STALE = 100
+PLANNED = "w4 a4 g3~sr"
+#: Level of false alarms, the share of the tokens by which faults are to be found, parts of a run in
+#: which an expected gap is known, and runs that are made of others.
+ALARM, PART, SPANS, BOOTSTRAPS = 0.05, 0.25, 10, 200
+#: Training losses of each step by precision and seed.
+Losses = Mapping[tuple[str, int], np.ndarray]
 #: What was trained in place of the planned recipe, by what is wrong with it.
 FAULTS = {
-    "gradients to nearest, not stochastic": f"w:{FORMAT} a:{FORMAT} g:{FORMAT}",
-    "scales floored to powers of two (mxfp4)": "w:mxfp4 a:mxfp4 g:mxfp4~sr",
-    f"largest weight of {STALE} steps ago": f"w:e2m1/row@stale a:{FORMAT} g:{FORMAT}~sr",
-    "one matrix (fc1) in 2 bits": f"{PLANNED} w.fc1:int2",
+    "gradients to nearest, not stochastic": "w4 a4 g3",
+    "scales rounded to powers of two": "w4+pow2 a4+pow2 g3+pow2~sr",
+    f"largest activation of {STALE} steps ago": "w4 a4@stale g3~sr",
+    "one matrix of each block (fc1) in 2 bits": "w4 a4 g3~sr w.fc1:int2",
 }
 
 
@@ -40,6 +50,13 @@ def main(folder: str = "", seeds: int = 40, faulty: int = 10, steps: int = 300) 
         logs = Path(folder or made)
         logs.mkdir(parents=True, exist_ok=True)
         trained(logs, seeds, faulty, steps)
+        losses = {
+            (kind, seed): np.load(log_of(logs, kind, seed))
+            for kind in ("fp", PLANNED, *FAULTS.values())
+            for seed in range(seeds)
+            if log_of(logs, kind, seed).exists()
+        }
+    report(losses)
 
 
 def trained(logs: Path, seeds: int, faulty: int, steps: int) -> None:
@@ -61,28 +78,135 @@ def log_of(logs: Path, precision: str, seed: int) -> Path:
 
 def _losses(precision: str, seed: int, steps: int) -> np.ndarray:
     """The training loss of each step; batches and first weights depend on the seed alone."""
-    _LATE.clear()
+    late = _LATE
+    late.begin()
     corpus, recipe = Language(vocab=64, context=32), Recipe(sequences=SEQUENCES)
     tokens = steps * SEQUENCES * corpus.context
     job = Job.of(model_of(SIZE, corpus.vocab), tokens, precision, corpus, recipe, seed)
     trainer = Trainer(job)
-    trainer.advance(steps, steps, recipe)
+    trainer.advance(steps, steps, recipe, each=lambda *_: late.next_step())
     return np.array(trainer.losses)[:, 0]
 
 
-#: Largest magnitudes of the rows of each weight at its last steps, by where it lies.
-_LATE: dict[int, list[Tensor]] = {}
+def report(losses: Losses) -> None:
+    """What is found, and false alarms."""
+    seeds = [s for kind, s in losses if kind == PLANNED and ("fp", s) in losses]
+    gaps = np.stack([losses[PLANNED, s] - losses["fp", s] for s in seeds])
+    steps = gaps.shape[1]
+    early = [_gauged(gaps[k], np.delete(gaps, k, 0), steps // 4) for k in range(len(seeds))]
+    added = float(np.median([e.smallest for e in early])) - float(gaps[:, steps // 4].mean())
+    print(
+        f"{SIZE} params, {steps} steps of {SEQUENCES} sequences, planned {PLANNED}; expected of a "
+        f"seed: mean and spread of the gap over the other {len(seeds) - 1} seeds without a fault, "
+        f"by tenths of the run; level of false alarms {ALARM:.0%}.\n"
+    )
+    head = ["fault", "seeds", "adds (later half)", f"found by {PART:.0%} of the tokens",
+            "found by the end", "share of the tokens when found, median"]  # fmt: skip
+    print(table(head, list(_faults(losses, seeds, gaps))), "\n")
+    print(
+        f"A gap of {added:+.3f} nats beyond the expected one would have been found by {PART:.0%} "
+        "of the tokens (median over seeds); what adds less is not told from rounding there.\n"
+    )
+    own = [_is_alarm(_gauged(gaps[k], np.delete(gaps, k, 0))) for k in range(len(seeds))]
+    drawn = [_is_alarm(_gauged(each, gaps)) for each in _spliced(gaps, BOOTSTRAPS)]
+    rows = [
+        ["trained, each beside the others", len(own), sum(own), share(own)],
+        ["made of tenths of those, drawn by seed", len(drawn), sum(drawn), share(drawn)],
+    ]
+    print(table(["runs without a fault", "runs", "alarms", "share"], rows), "\n")
+    print(
+        "Runs that are made of others keep the noise within a tenth of a run and lose what a seed "
+        "has in common over all of it, so that their share is the lower bound of the two."
+    )
+
+
+def _faults(losses: Losses, seeds: Sequence[int], gaps: np.ndarray) -> Iterator[list[object]]:
+    """One row a fault."""
+    for name, kind in FAULTS.items():
+        own = [s for s in seeds if (kind, s) in losses]
+        if not own:
+            continue
+        wrong = np.stack([losses[kind, s] - losses["fp", s] for s in own])
+        planned = gaps[[seeds.index(s) for s in own]]
+        half = wrong.shape[1] // 2
+        added = (wrong - planned)[:, half:].mean(1)
+        found = [
+            _gauged(gap, np.delete(gaps, seeds.index(s), 0))
+            for s, gap in zip(own, wrong, strict=True)
+        ]
+        at = [e.found_share if _is_worse(e) and e.found_share else math.inf for e in found]
+        middle = float(np.median(at))
+        error = added.std(ddof=1) / math.sqrt(len(own)) if len(own) > 1 else math.nan
+        yield [name, len(own), f"{added.mean():+.3f} +- {error:.3f}",
+               f"{sum(e <= PART for e in at)} of {len(own)}",
+               f"{sum(map(math.isfinite, at))} of {len(own)}",
+               f"{middle:.0%}" if math.isfinite(middle) else "not found"]  # fmt: skip
+
+
+def _gauged(gap: np.ndarray, others: np.ndarray, rows: int | None = None) -> Gauge:
+    """A run of these differences beside those of other seeds, as far as some rows."""
+    step = np.arange(1.0, len(gap) + 1)
+    tokens = step * SEQUENCES * 32
+    run = TrainingLog("run", step[:rows], tokens[:rows], gap[:rows])
+    control = TrainingLog("control", step, tokens, np.zeros(len(gap)))
+    return gauge(run, control, expected=_expected(others), alarm=ALARM)
+
+
+def _expected(gaps: np.ndarray) -> Expectation:
+    """The gap of one more seed, by tenths of the run: Student's t about the mean of others."""
+    count, steps = gaps.shape
+    spans = np.array_split(np.arange(steps), SPANS)
+    means = np.stack([gaps[:, span].mean(1) for span in spans], axis=1)
+    tokens = np.array([1 + span.mean() for span in spans]) * SEQUENCES * 32
+    spread = means.std(0, ddof=1) * math.sqrt(1 + 1 / count)
+    reach = stats.t.ppf(1 - ALARM / 4, count - 1) * spread
+    gap = means.mean(0)
+    return Expectation("by other seeds", tokens, gap, gap - reach, gap + reach)
+
+
+def _spliced(gaps: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """Differences of which each tenth of the run is that of a seed that is drawn."""
+    draw, (seeds, steps) = np.random.default_rng(0), gaps.shape
+    spans = np.array_split(np.arange(steps), SPANS)
+    for _ in range(count):
+        yield np.concatenate([gaps[draw.integers(seeds), span] for span in spans])
+
+
+def _is_worse(found: Gauge) -> bool:
+    return found.verdict == "worse than rounding explains"
+
+
+def _is_alarm(found: Gauge) -> bool:
+    return found.verdict != "as predicted"
+
+
+class _Late:
+    """Largest magnitudes of each rounded tensor at the last steps, by its place in a step."""
+
+    def begin(self) -> None:
+        self.place, self.seen = 0, dict[int, list[Tensor]]()
+
+    def next_step(self) -> None:
+        self.place = 0
+
+    def largest(self, x: Tensor) -> Tensor:
+        """That of some steps ago, or of the first step."""
+        seen = self.seen.setdefault(self.place, [])
+        self.place += 1
+        seen.append(x.detach().abs().amax().reshape(1))
+        return seen.pop(0) if len(seen) > STALE else seen[0]
+
+
+_LATE = _Late()
 
 
 def stale(x: Tensor, known: Format, random: object = None, compiled: bool = True) -> Tensor:
-    """Weights rounded with the largest magnitude that each row had some steps ago."""
-    seen = _LATE.setdefault(x.data_ptr(), [])
-    seen.append(x.detach().abs().amax(-1, keepdim=True))
-    largest = seen.pop(0) if len(seen) > STALE else seen[0]
+    """Activations rounded with the largest magnitude that they had some steps ago."""
+    largest = _LATE.largest(x)
     clipped = torch.minimum(torch.maximum(x.detach(), -largest), largest)
-    # That magnitude as one more number of its row, whose scale it then is; rows are single groups.
-    whole = fake_quantise(torch.cat([clipped, largest], -1), Format.parse("e2m1/row"))
-    return x + (whole[..., :-1] - x).detach()
+    # That magnitude as one more number of the tensor, whose scale it then is.
+    whole = fake_quantise(torch.cat([clipped.flatten(), largest]), known, compiled=False)
+    return x + (whole[:-1].reshape(x.shape) - x).detach()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ def test_a_resumed_run_and_rows_of_other_things(tmp_path: Path) -> None:
 
 def test_a_run_that_diverges_is_said(tmp_path: Path) -> None:
     one = log(0.02)
-    assert one.step is not None and one.tokens is not None
+    assert one.step is not None
+    assert one.tokens is not None
     broken = TrainingLog("run", one.step[:50], one.tokens[:50], one.loss[:50], diverged=51.0)
     found = gauge(broken, CONTROL)
     assert found.verdict == "diverged"

@@ -5,7 +5,6 @@ import pytest
 
 from isoloss.fits.gauging.sequential import (
     block_ends,
-    block_means,
     found_at,
     log_evidence,
     smallest_found,
@@ -24,7 +23,7 @@ def noise(rows: int, correlated: float = 0.0, runs: int = RUNS, seed: int = 0) -
 
 
 def share_found(rows: np.ndarray, alarm: float) -> float:
-    return float(np.mean([found_at(block_means(each), alarm) is not None for each in rows]))
+    return float(np.mean([found_at(each, alarm) is not None for each in rows]))
 
 
 @pytest.mark.parametrize("correlated", [0.0, 0.6, 0.9])
@@ -41,7 +40,7 @@ def test_false_alarms_with_a_variance_that_grows_and_a_mean_below_the_bound() ->
 
 def test_evidence_has_a_mean_of_at_most_one_under_the_null() -> None:
     # Independent blocks of 5, uncorrected correlations aside: log E is divided, never multiplied.
-    found = [np.exp(log_evidence(block_means(each))[-1]) for each in noise(100, runs=1000)]
+    found = [np.exp(log_evidence(each)[-1]) for each in noise(100, runs=1000)]
     assert np.mean(found) <= 1 + 3 * np.std(found) / np.sqrt(len(found))
 
 
@@ -60,10 +59,9 @@ def test_what_begins_late_is_found() -> None:
 
 def test_the_smallest_that_is_found_is_found() -> None:
     (rows,) = noise(300, runs=1)
-    means = block_means(rows)
-    least = smallest_found(means, 0.0125)
+    least = smallest_found(rows, 0.0125)
     assert 0 < least < 1
-    centred = means - means.mean()
+    centred = rows - rows.mean()
     assert found_at(centred + 1.02 * least, 0.0125) is not None
     assert found_at(centred + 0.5 * least, 0.0125) is None
 
@@ -72,7 +70,7 @@ def test_no_look_moves_what_was_seen() -> None:
     assert block_ends(4).size == 0
     assert block_ends(1000)[: len(block_ends(300))].tolist() == block_ends(300).tolist()
     (rows,) = noise(1000, runs=1)
-    whole, early = log_evidence(block_means(rows)), log_evidence(block_means(rows[:300]))
+    whole, early = log_evidence(rows), log_evidence(rows[:300])
     assert whole[: len(early)] == pytest.approx(early, abs=1e-12)
 
 

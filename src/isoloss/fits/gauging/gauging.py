@@ -137,7 +137,7 @@ def _gauged(
     bounds = _bounds(paired.tokens, wanted, alarm)
     found: list[Found] = []
     for verdict, (sign, bound, share) in bounds.items():
-        at = found_at(block_means(sign * (paired.gap - bound)), share)
+        at = found_at(sign * (paired.gap - bound), share)
         if at is not None:
             found.append(Found(verdict, float(paired.tokens[ends[at] - 1])))
     if paired.diverged is not None:
@@ -147,7 +147,7 @@ def _gauged(
     if said == "as predicted" and wanted is None:
         said = "no gap found"
     worse = next(iter(bounds.values()))
-    excess = smallest_found(block_means(paired.gap - worse[1]), worse[2])
+    excess = smallest_found(paired.gap - worse[1], worse[2])
     last = len(paired.gap) - 1
     return Gauge(
         paired=paired,
@@ -164,7 +164,7 @@ def _gauged(
 
 
 def _telling(found: Sequence[Found]) -> Found | None:
-    """What was found first; a gap below zero rather than one below the prediction, which is less."""
+    """What was found first; below zero says more than below the prediction, and stands for it."""
     first = min(found, key=lambda each: each.tokens, default=None)
     if first is not None and first.verdict == "less than predicted":
         return next((e for e in found if e.verdict == "better than the reference"), first)
