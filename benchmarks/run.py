@@ -53,6 +53,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "gap_intervals": "Coverage of the gap table",
         "compare_weights": "Weights of compared laws",
         "differences": "Laws of differences",
+        "gauge": "Faults in runs under way",
     },
     "plans": {
         "plan_speed": "Speed of a plan",

@@ -76,5 +76,5 @@ def test_no_look_moves_what_was_seen() -> None:
 
 def test_no_noise_at_all() -> None:
     assert found_at(np.zeros(30), 0.05) is None
-    assert found_at(np.full(30, 1e-9), 0.05) is not None
+    assert found_at(np.full(100, 1e-9), 0.05) is not None
     assert np.isnan(smallest_found(np.zeros(30), 0.05))

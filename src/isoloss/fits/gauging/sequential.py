@@ -16,9 +16,9 @@ laws); de la Pena 1999, Ann. Probab. 27, and Efron 1969, J. Am. Stat. Assoc. 64 
 bound, exp(b z - b^2 z^2 / 2)); Howard et al. 2021, Ann. Stat. 49 (mixtures, time-uniform bounds).
 
 Two things are not exact. Means of blocks are symmetric as far as the blocks are long. And noise of
-rows may be correlated: log E_b is divided by what that multiplies the variance of a sum of blocks by
-(`row_inflation`). What wanders far slower than blocks is a gap to the test, and belongs into the
-doubt of the bound. The tests and `benchmarks/gauge.py` say how often it errs.
+rows may be correlated: log E_b is divided by what that multiplies the variance of a sum of blocks
+by (`row_inflation`). What wanders far slower than blocks is a gap to the test, and belongs into
+the doubt of the bound. The tests and `benchmarks/gauge.py` say how often it errs.
 """
 
 from __future__ import annotations
