@@ -54,7 +54,8 @@ def test_help_shows_examples_and_defaults(
     text = shell(*verb.name.split(), "--help").stdout
     assert [example.line for example in verb.examples if f"$ {example.line}" not in text] == []
     assert ("[default: 0.9]" in text) == (
-        verb.name in ("train", "fit", "compare", "gaps", "plan", "next-runs", "theory sketches")
+        verb.name
+        in ("train", "fit", "compare", "gaps", "gauge", "plan", "next-runs", "theory sketches")
     )
 
 

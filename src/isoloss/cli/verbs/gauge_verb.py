@@ -66,7 +66,7 @@ def gauge(
         typer.Option(
             "--limit",
             metavar="NATS",
-            help="A gap, as that at which the recipe no longer pays: where is it crossed?",
+            help="Say where the gap crosses this, as that at which the recipe no longer pays.",
         ),
     ] = None,
     fit: Annotated[
