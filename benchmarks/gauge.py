@@ -118,8 +118,8 @@ def report(losses: Losses) -> None:
     print(table(["runs without a fault", "runs", "alarms", "share"], rows), "\n")
     print(
         "Runs that are made of others keep the noise within a tenth of a run and lose what a seed "
-        "has in common over all of it: read theirs as a lower bound. No alarm in n runs leaves up to "
-        "3 / n at 95%.\n"
+        "has in common over all of it: read theirs as a lower bound. No alarm in n runs leaves up "
+        "to 3 / n at 95%.\n"
     )
 
 
