@@ -1,4 +1,4 @@
-"""``isoloss gauge``: is a run under way what its recipe should be?"""
+"""``isoloss gauge``: a run under way beside its control."""
 
 from __future__ import annotations
 

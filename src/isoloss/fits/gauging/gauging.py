@@ -1,4 +1,4 @@
-"""The verb ``gauge``: is a run under way what its recipe should be?
+"""The verb ``gauge``: a run under way beside its control.
 
 Run and control see the same batches, so that the noise of their difference is a small part of
 that of either loss. The false alarms over the whole run, `alarm`, are shared out: half to the

@@ -1,4 +1,4 @@
-"""A test that may be looked at after every step: is the mean of paired differences above a bound?
+"""A test, at every step, of whether the mean of paired differences is above a bound.
 
 Differences are averaged over blocks of steps, x_k their means less the bound, and each is divided
 by a scale that the blocks before it give: z_k = x_k / s_k, cut to a limit. Where x_k is symmetric
