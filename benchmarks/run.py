@@ -54,6 +54,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "compare_weights": "Weights of compared laws",
         "differences": "Laws of differences",
         "error2026": "The shipped laws of the error",
+        "gauge": "Faults in runs under way",
     },
     "plans": {
         "plan_speed": "Speed of a plan",

@@ -55,7 +55,17 @@ def test_help_shows_examples_and_defaults(
     assert [example.line for example in verb.examples if f"$ {example.line}" not in text] == []
     assert ("[default: 0.9]" in text) == (
         verb.name
-        in ("train", "fit", "compare", "gaps", "plan", "next-runs", "pays", "theory sketches")
+        in (
+            "train",
+            "fit",
+            "compare",
+            "gaps",
+            "gauge",
+            "plan",
+            "next-runs",
+            "pays",
+            "theory sketches",
+        )
     )
 
 

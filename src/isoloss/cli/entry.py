@@ -34,6 +34,7 @@ FILES = {
     "fit": "fit_verbs",
     "compare": "fit_verbs",
     "gaps": "gaps_verb",
+    "gauge": "gauge_verb",
     "predict": "predict_verb",
     "plan": "plan_verb",
     "disagree": "disagree_verb",

@@ -48,7 +48,8 @@ def _examples(verb: Verb) -> Iterator[str]:
     own.
     """
     ready = [each for each in verb.examples if not each.needs]
-    yield "\n".join(["```sh", *(f"{each.line}  # {each.does}" for each in ready), "```"])
+    if ready:
+        yield "\n".join(["```sh", *(f"{each.line}  # {each.does}" for each in ready), "```"])
     for each in verb.examples:
         if each.needs:
             why = f"<!-- no-test: needs {each.needs} -->"

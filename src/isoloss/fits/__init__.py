@@ -3,9 +3,9 @@
 ``fit`` takes a law and runs and gives a `Fit`, the law with its evidence; ``compare`` ranks
 several laws by what they predict unseen. Read in this order: `arguments` and `sample` (what comes
 in), `solve` (the least objective), `units` (what depends on what), `doubt` (intervals), `identify`
-(what the runs cannot tell), `paired_gaps` (no law needed), `evidence` (hold-outs, warnings,
-report), `result` (the fit), `compare_laws`. Open sets: hold-out rules (`RULES`), `OBJECTIVES`,
-`RESIDUAL_LOSSES`.
+(what the runs cannot tell), `paired_gaps` (no law needed), `gauging` (a run under way), `evidence`
+(hold-outs, warnings, report), `result` (the fit), `compare_laws`. Open sets: hold-out rules
+(`RULES`), `OBJECTIVES`, `RESIDUAL_LOSSES`.
 
 Kinds of warnings, each with its cause and remedy in `WarningKind`: "lack_of_fit", "untested",
 "unseen_parts", "few_groups", "held_out", "not_covered", "at_bound", "not_identified",
@@ -38,6 +38,7 @@ from isoloss.fits.doubt import (
 )
 from isoloss.fits.evidence import RULES, Errors, HeldOut, Points, Rule, Split, rollout, split
 from isoloss.fits.fitting import fit
+from isoloss.fits.gauging import Crossing, Expectation, Found, Gauge, PairedLogs, gauge
 from isoloss.fits.identify import Along, join_ridges
 from isoloss.fits.paired_gaps import (
     CellGap,
@@ -85,15 +86,15 @@ from isoloss.fits.warning import INHERITED, ResultWarning, WarningKind, by_law, 
 __all__ = [
     "FAR", "INHERITED", "NOT_HELD", "OBJECTIVES", "POINT_LAW", "RESIDUAL_LOSSES", "RULES",
     "SHIPPED", "UNDEFINED", "UNKNOWN", "Absent", "Along", "CellGap", "Certificate", "Comparison",
-    "ComputeSplit", "Discrepancy", "Entry", "Errors", "Fit", "FitError", "GapTable", "Gaps",
-    "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut", "Noise", "Objective", "Points",
-    "PrecisionGap", "Prediction", "Profile", "ResidualLoss", "ResultWarning", "Rule", "Sample",
-    "ScheduleEffects", "Section", "Split", "Standing", "Units", "Update", "View", "WarningKind",
-    "as_sample", "asked_of", "by_law", "compare", "draw_runs", "ends_in_words", "fit", "gap_table",
-    "gaps", "html", "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load",
-    "log_slopes", "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile",
-    "profile_prediction", "repetition_warnings", "rollout", "save", "schedule_effects",
-    "share_in_words", "shipped_fit", "split", "text", "too_many_epochs", "update", "views",
-    "withholds",
+    "ComputeSplit", "Crossing", "Discrepancy", "Entry", "Errors", "Expectation", "Fit", "FitError",
+    "Found", "GapTable", "Gaps", "Gauge", "Growth", "HeldOut", "HiddenBend", "LackOfFit", "LeftOut",
+    "Noise", "Objective", "PairedLogs", "Points", "PrecisionGap", "Prediction", "Profile",
+    "ResidualLoss", "ResultWarning", "Rule", "Sample", "ScheduleEffects", "Section", "Split",
+    "Standing", "Units", "Update", "View", "WarningKind", "as_sample", "asked_of", "by_law",
+    "compare", "draw_runs", "ends_in_words", "fit", "gap_table", "gaps", "gauge", "html",
+    "interval_in_words", "is_aligned", "join_ridges", "leave_out", "load", "log_slopes",
+    "loss_in_words", "mean_gaps", "most_epochs", "predict", "profile", "profile_prediction",
+    "repetition_warnings", "rollout", "save", "schedule_effects", "share_in_words", "shipped_fit",
+    "split", "text", "too_many_epochs", "update", "views", "withholds",
 ]
 # fmt: on

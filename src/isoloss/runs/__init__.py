@@ -79,6 +79,7 @@ from isoloss.runs.sweeps import (
 )
 from isoloss.runs.table import Runs
 from isoloss.runs.tracking import log_result, log_runs
+from isoloss.runs.training_log import TrainingLog, read_log
 
 # fmt: off
 __all__ = [
@@ -88,10 +89,10 @@ __all__ = [
     "MissingColumns", "Mixture", "NestedRuns", "NothingUsable", "OddCounts", "Opened", "Origin",
     "Outlook", "PerplexitySuspected", "Provenance", "PublicTable", "PublishedModel",
     "PublishedShape", "Reader", "Run", "Runs", "RunsError", "RunsWarning", "Sent", "Source",
-    "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrackedRow",
+    "Store", "StoreError", "Swept", "TableMap", "Task", "TaskState", "TrackedRow", "TrainingLog",
     "TrajectoriesFound", "Understood", "ValueIgnored", "Watch", "as_runs", "as_shape",
     "bundled_table", "check_once", "check_sendable", "client", "compact", "cores", "data_folder",
     "is_source", "joined", "log_result", "log_runs", "metric_of", "names_in", "nearest_models",
-    "number", "outlook", "own_precisions", "read", "read_apart", "read_config", "save_frame",
-    "sweep", "without_secrets",
+    "number", "outlook", "own_precisions", "read", "read_apart", "read_config", "read_log",
+    "save_frame", "sweep", "without_secrets",
 ]

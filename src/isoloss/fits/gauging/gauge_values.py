@@ -1,0 +1,159 @@
+"""What the gauge says of a run under way, as a value that prints itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from isoloss.files import percent
+from isoloss.fits.gauging.expectation import Expectation
+from isoloss.fits.gauging.paired_logs import PairedLogs
+from isoloss.fits.gauging.trend import LEAST, Crossing
+from isoloss.fits.sections import Section, signed, text
+from isoloss.runs import compact
+
+Verdict = Literal[
+    "as predicted",
+    "worse than rounding explains",
+    "less than predicted",
+    "better than the reference",
+    "worse than the reference",
+    "no gap found",
+    "diverged",
+    "too early",
+]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, and where: tokens, or steps where the logs have no tokens."""
+
+    verdict: Verdict
+    tokens: float
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Gauge:
+    """A run under way beside its control.
+
+    Attributes
+    ----------
+    paired
+        The rows that both logs have.
+    verdict
+        What was found first, or that nothing was: "as predicted", "no gap found" where no gap was
+        expected, "too early" where there are too few steps.
+    found
+        The verdict with the tokens at which it was found; None where nothing was.
+    gap
+        Mean of the later half of the rows and the ends of its interval, of this one look.
+    expected
+        The gap that is expected; None where the control alone was given.
+    smallest
+        The constant gap, nats per token, that would have been found by now if noise were as it is;
+        a fault that adds less is not told from rounding. NaN where none would.
+    crossing
+        Where the limit is crossed; None where none was given or blocks are too few.
+    limit
+        The gap that was asked for, if any.
+    alarm
+        Chance of a false alarm over the whole run.
+    level
+        Coverage of the intervals of gap and crossing, 0.9 = 90%.
+    """
+
+    paired: PairedLogs
+    verdict: Verdict
+    found: Found | None
+    gap: tuple[float, float, float]
+    expected: Expectation | None
+    smallest: float
+    crossing: Crossing | None
+    limit: float | None
+    alarm: float
+    level: float
+
+    @property
+    def found_share(self) -> float | None:
+        """The share of the tokens of the whole run at which it was found."""
+        return None if self.found is None else self.found.tokens / self.paired.whole
+
+    def sections(self) -> list[Section]:
+        """The report."""
+        return [Section("The run beside its control", tuple(self._lines()))]
+
+    def _lines(self) -> Iterator[str]:
+        paired, unit = self.paired, self.paired.unit
+        yield f"verdict: {self.verdict}{self._where()}"
+        yield (
+            f"false alarms over the whole run: at most {percent(self.alarm)}, however often one "
+            "looks"
+        )
+        seen = float(paired.tokens[-1]) if len(paired.tokens) else 0.0
+        yield (
+            f"seen: {len(paired.gap)} steps of {paired.run} and {paired.control}, "
+            f"{compact(seen)} of {compact(paired.whole)} {unit} ({seen / paired.whole:.0%})"
+        )
+        yield from self._gaps(seen)
+        yield from self._crossing()
+        yield from paired.notes
+        if self.expected is not None:
+            yield from (f"warning, {each}" for each in self.expected.warnings)
+
+    def _where(self) -> str:
+        if self.found is None:
+            return ""
+        share = f"{self.found_share:.0%}" if self.found_share is not None else ""
+        at = f"{compact(self.found.tokens)} {self.paired.unit}"
+        return (
+            f", found at {at} ({share} of the run)" if self.verdict != "diverged" else f" at {at}"
+        )
+
+    def _gaps(self, seen: float) -> Iterator[str]:
+        mean, low, high = self.gap
+        if not math.isnan(mean):
+            ends = (
+                "too few steps for an interval"
+                if math.isnan(low)
+                else f"{percent(self.level)} interval {signed(low, 4)} to {signed(high, 4)}"
+            )
+            yield f"gap in the later half of these: {signed(mean, 4)} ({ends})"
+        if self.expected is not None and seen:
+            gap, below, above = (
+                float(each[0]) for each in self.expected.at(self.paired.tokens[-1:])
+            )
+            yield (
+                f"expected here: {signed(gap, 4)} ({signed(below, 4)} to {signed(above, 4)}), "
+                f"{self.expected.said}"
+            )
+        if math.isnan(self.smallest):
+            yield "smallest gap that would have been found by now: none yet"
+        else:
+            yield (
+                f"smallest gap that would have been found by now: {signed(self.smallest, 4)}; what "
+                "adds less is not told from rounding"
+            )
+
+    def _crossing(self) -> Iterator[str]:
+        if self.limit is None:
+            return
+        head = f"gap of {self.limit:g}"
+        if self.crossing is None:
+            yield f"{head}: not held, fewer than {LEAST} blocks of steps"
+            return
+        unit, until = self.paired.unit, self.crossing.until
+        at, low, high = (
+            f"beyond {compact(until)}" if math.isinf(each) else compact(each)
+            for each in (self.crossing.tokens, self.crossing.low, self.crossing.high)
+        )
+        if math.isinf(self.crossing.low):
+            yield f"{head}: not crossed up to {compact(until)} {unit}, ten times what was seen"
+            return
+        yield f"{head} crossed: {at} {unit} ({percent(self.level)} interval {low} to {high})"
+
+    def __str__(self) -> str:
+        return text(self.sections())
+
+    __repr__ = __str__

@@ -1,0 +1,218 @@
+"""The verb ``gauge``: a run under way beside its control.
+
+Run and control see the same batches, so that the noise of their difference is a small part of
+that of either loss. The false alarms over the whole run, `alarm`, are shared out: half to the
+interval of the expected gap, whose ends are the bounds, half to the tests of `sequential` against
+them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from isoloss.files import real_number
+from isoloss.fits.arguments import FitError, check_level, shown
+from isoloss.fits.gauging.expectation import Expectation, given_gap, predicted_gap
+from isoloss.fits.gauging.gauge_values import Found, Gauge, Verdict
+from isoloss.fits.gauging.paired_logs import PairedLogs, paired_logs
+from isoloss.fits.gauging.sequential import (
+    block_ends,
+    block_means,
+    found_at,
+    inflation,
+    smallest_found,
+)
+from isoloss.fits.gauging.trend import AHEAD, Crossing, crossing
+from isoloss.laws import Array
+from isoloss.runs import TrainingLog, read_log
+
+#: Blocks below which nothing is said.
+LEAST_BLOCKS = 4
+#: Blocks of the later half, whose spread is the error of its mean.
+LATER = 16
+Log = TrainingLog | str | Path
+
+
+def gauge(
+    run: Log,
+    against: Log,
+    *,
+    fit: Any = None,
+    params: Any = None,
+    precision: Any = None,
+    expected: float | Expectation | None = None,
+    error: float | None = None,
+    limit: float | None = None,
+    planned: float | None = None,
+    batch_tokens: float | None = None,
+    alarm: float = 0.05,
+    level: float = 0.9,
+    columns: Mapping[str, str] | None = None,
+) -> Gauge:
+    """Say whether a run under way is as predicted, worse than rounding explains, or better than its
+    control.
+
+    Parameters
+    ----------
+    run, against
+        Logs of the run and of its control, a run at the reference on the same batches: files that
+        may still grow, trackers, or what `isoloss.runs.read_log` gave.
+    fit, params, precision
+        A fit (of gaps, or of losses with precisions in it) that predicts the gap, and the model and
+        precision of the run.
+    expected, error
+        In place of a fit: the gap that is expected, in nats per token, and its standard error.
+        Without either, the run is tested against the control alone.
+    limit
+        A gap, as that at which a recipe no longer pays: where will it be crossed?
+    planned
+        Tokens of the whole run; those of the longer log unless given.
+    batch_tokens
+        Tokens of a step, where the logs count steps alone.
+    alarm
+        Chance of a false alarm over the whole run, however often one looks.
+    level
+        Coverage of the intervals of gap and crossing, 0.9 = 90%.
+    columns
+        Names of the columns step, tokens and loss in files.
+
+    Returns
+    -------
+    Gauge
+        The verdict, when it was found, the gap so far, and the smallest that would have been found.
+
+    Raises
+    ------
+    RunsError
+        A log cannot be read.
+    FitError
+        Steps or tokens of the logs do not match, the control diverged, or an argument is not
+        accepted.
+    """
+    alarm, level = check_level(alarm), check_level(level)
+    if fit is not None and expected is not None:
+        raise FitError("fit and expected both say which gap to expect; give one of the two")
+    if limit is not None and not np.isfinite(real_number(limit)):
+        raise FitError(f"limit is {shown(limit)}; it is a gap in nats per token, as 0.02")
+    for name, count in (("planned", planned), ("batch_tokens", batch_tokens)):
+        if count is not None and not 0 < real_number(count) < np.inf:
+            raise FitError(f"{name} is {shown(count)}; it is a count of tokens above 0")
+    one, two = (e if isinstance(e, TrainingLog) else read_log(e, columns) for e in (run, against))
+    paired = paired_logs(one, two, batch_tokens, planned)
+    wanted = _expected(paired, expected, error, alarm)
+    if fit is not None:
+        paired.check_tokens()
+        ends = max(paired.whole, AHEAD * float(paired.tokens[-1]))
+        span = float(paired.tokens[0]), ends
+        wanted = predicted_gap(fit, params, precision, span, alarm)
+    return _gauged(paired, wanted, limit, alarm, level)
+
+
+def _expected(
+    paired: PairedLogs, expected: float | Expectation | None, error: float | None, alarm: float
+) -> Expectation | None:
+    """The gap that is given, None where none is."""
+    if expected is None:
+        if error is not None:
+            raise FitError(f"error is {shown(error)} and no gap is expected; give both")
+        return None
+    if not isinstance(expected, Expectation):
+        return given_gap(expected, error, alarm)
+    if expected.grows:
+        paired.check_tokens()
+    return expected
+
+
+def _gauged(
+    paired: PairedLogs, wanted: Expectation | None, limit: float | None, alarm: float, level: float
+) -> Gauge:
+    """The tests, and what is known of the gap."""
+    ends = block_ends(len(paired.gap))
+    bounds = _bounds(paired.tokens, wanted, alarm)
+    found: list[Found] = []
+    for verdict, (sign, bound, share) in bounds.items():
+        at = found_at(sign * (paired.gap - bound), share)
+        if at is not None:
+            found.append(Found(verdict, float(paired.tokens[ends[at] - 1])))
+    if paired.diverged is not None:
+        found = [Found("diverged", paired.diverged)]
+    first = _telling(found)
+    said: Verdict = "too early" if len(ends) < LEAST_BLOCKS else "as predicted"
+    if said == "as predicted" and wanted is None:
+        said = "no gap found"
+    worse = next(iter(bounds.values()))
+    excess = smallest_found(paired.gap - worse[1], worse[2])
+    last = len(paired.gap) - 1
+    return Gauge(
+        paired=paired,
+        verdict=said if first is None else first.verdict,
+        found=first,
+        gap=_later_half(paired.gap, level),
+        expected=wanted,
+        smallest=excess + float(worse[1][last]) if last >= 0 else math.nan,
+        crossing=None if limit is None else _crossing(paired, wanted, limit, level),
+        limit=limit,
+        alarm=alarm,
+        level=level,
+    )
+
+
+def _telling(found: Sequence[Found]) -> Found | None:
+    """What was found first; below zero says more than below the prediction, and stands for it."""
+    first = min(found, key=lambda each: each.tokens, default=None)
+    if first is not None and first.verdict == "less than predicted":
+        return next((e for e in found if e.verdict == "better than the reference"), first)
+    return first
+
+
+def _bounds(
+    tokens: Array, wanted: Expectation | None, alarm: float
+) -> dict[Verdict, tuple[float, Array, float]]:
+    """What is tested: the sign of the excess, the bound at each row, and the false alarms."""
+    none = np.zeros(len(tokens))
+    if wanted is None:
+        return {
+            "worse than the reference": (1.0, none, alarm / 2),
+            "better than the reference": (-1.0, none, alarm / 2),
+        }
+    _, low, high = wanted.at(tokens)
+    return {
+        "worse than rounding explains": (1.0, high, alarm / 4),
+        "less than predicted": (-1.0, low, alarm / 8),
+        "better than the reference": (-1.0, none, alarm / 8),
+    }
+
+
+def _later_half(gap: Array, level: float) -> tuple[float, float, float]:
+    """Mean gap of the later half of the rows with its interval, of this one look; NaN ends where
+    there are too few blocks.
+    """
+    half = gap[len(gap) // 2 :]
+    if not len(half):
+        return math.nan, math.nan, math.nan
+    size = max(1, len(half) // LATER)
+    means = half[len(half) % size :].reshape(-1, size).mean(1)
+    n, mean = len(means), float(half.mean())
+    if n < LEAST_BLOCKS:
+        return mean, math.nan, math.nan
+    error = math.sqrt(float(means.var(ddof=1)) / n * inflation(means))
+    reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    return mean, mean - reach, mean + reach
+
+
+def _crossing(
+    paired: PairedLogs, wanted: Expectation | None, limit: float, level: float
+) -> Crossing | None:
+    ends = block_ends(len(paired.gap))
+    rows = np.diff(ends, prepend=0)
+    shape = None
+    if wanted is not None and wanted.grows:
+        grown = wanted
+        shape = lambda tokens: grown.at(tokens)[0]  # noqa: E731
+    return crossing(block_means(paired.tokens), block_means(paired.gap), rows, limit, level, shape)

@@ -1,0 +1,140 @@
+"""Two logs of the same batches, row by row: the loss of a run less that of its control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.fits.arguments import FitError
+from isoloss.laws import Array
+from isoloss.runs import TrainingLog
+
+
+@dataclass(frozen=True, eq=False)
+class PairedLogs:
+    """What a run and its control have both logged.
+
+    Attributes
+    ----------
+    run, control
+        Their names.
+    tokens
+        Tokens seen, shape (rows,); steps where no log says tokens.
+    gap
+        Loss of the run less that of the control, nats per token, shape (rows,).
+    whole
+        Tokens (or steps) of the whole run.
+    unit
+        What `tokens` counts.
+    diverged
+        Tokens or steps at which the loss of the run is no number; None where it is one.
+    notes
+        What was left out of the logs.
+    """
+
+    run: str
+    control: str
+    tokens: Array
+    gap: Array
+    whole: float
+    unit: str
+    diverged: float | None
+    notes: tuple[str, ...]
+
+    def check_tokens(self) -> None:
+        """FitError where tokens are not known, which a predicted gap depends on."""
+        if self.unit != "tokens":
+            raise FitError(
+                f"{self.run} and {self.control} log steps and no tokens, on which the predicted "
+                "gap depends; give the tokens of a step (--batch-tokens)"
+            )
+
+
+def paired_logs(
+    run: TrainingLog,
+    control: TrainingLog,
+    batch_tokens: float | None = None,
+    planned: float | None = None,
+) -> PairedLogs:
+    """The rows of two logs that are of one step.
+
+    Parameters
+    ----------
+    run, control
+        The logs, either of which may be the longer.
+    batch_tokens
+        Tokens of a step, where a log has steps alone.
+    planned
+        Tokens (or steps, where there are no tokens) of the whole run; those of the longer log where
+        it is None.
+
+    Raises
+    ------
+    FitError
+        The control diverged, one has steps and the other tokens, they share no step, or have seen
+        other tokens at one.
+    """
+    if control.diverged is not None:
+        raise FitError(
+            f"the loss of the control {control.name} is no number at {control.diverged:g}; a "
+            "control that diverged is no reference"
+        )
+    by = "step" if run.step is not None and control.step is not None else "tokens"
+    places = [each.step if by == "step" else _tokens(each, batch_tokens) for each in (run, control)]
+    one, two = places
+    if one is None or two is None:
+        raise FitError(
+            f"one of {run.name} and {control.name} logs steps and the other tokens; give the "
+            "tokens of a step (--batch-tokens)"
+        )
+    shared, mine, theirs = np.intersect1d(one, two, return_indices=True)
+    if not len(shared) and run.diverged is None:
+        raise FitError(
+            f"{run.name} and {control.name} have no {by} in common: {_span(one)} and {_span(two)}; "
+            "log both at the same steps"
+        )
+    seen = [_tokens(each, batch_tokens) for each in (run, control)]
+    _check_batches(run, control, shared, [
+        None if at is None else at[rows] for at, rows in zip(seen, (mine, theirs), strict=True)
+    ])  # fmt: skip
+    known = [at for at in seen if at is not None]
+    unit = "tokens" if known else "steps"
+    # Steps stand for tokens where neither log has any.
+    tokens = shared if not known else (seen[0][mine] if seen[0] is not None else known[0][theirs])
+    ends = [float(at[-1]) for at in (known or [each for each in places if each is not None])
+            if len(at)]  # fmt: skip
+    whole = max(ends) if planned is None else float(planned)
+    gap = run.loss[mine] - control.loss[theirs]
+    notes = (*run.notes, *control.notes)
+    broken = run.diverged
+    if broken is not None and by == "step" and unit == "tokens" and len(shared):
+        broken *= float(tokens[-1] / shared[-1])  # as many tokens a step as before
+    return PairedLogs(run.name, control.name, tokens, gap, whole, unit, broken, notes)
+
+
+def _tokens(log: TrainingLog, batch_tokens: float | None) -> Array | None:
+    """Tokens at the rows of a log; None where nothing says them."""
+    if log.tokens is not None or batch_tokens is None or log.step is None:
+        return log.tokens
+    return np.asarray(log.step * batch_tokens)
+
+
+def _check_batches(
+    run: TrainingLog, control: TrainingLog, shared: Array, tokens: list[Array | None]
+) -> None:
+    """FitError where two runs have seen different tokens at one step."""
+    one, two = tokens
+    if one is None or two is None:
+        return
+    other = np.flatnonzero(one != two)
+    if len(other):
+        at = int(other[0])
+        raise FitError(
+            f"at step {shared[at]:g} {run.name} has seen {one[at]:g} tokens and {control.name} "
+            f"{two[at]:g}; a run is gauged against a control on the same batches"
+        )
+
+
+def _span(places: Array) -> str:
+    return f"{places[0]:g} to {places[-1]:g}" if len(places) else "none"

@@ -1,0 +1,207 @@
+"""The gauge: verdicts on made logs, files that grow, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from isoloss.fits import Expectation, FitError, fit, gauge
+from isoloss.runs import Runs, RunsError, TrainingLog, read_log
+
+ROWS, BATCH = 600, 1000.0
+
+
+def log(gap: object = 0.0, rows: int = ROWS, name: str = "run", noise: float = 0.02) -> TrainingLog:
+    """A loss that falls with noise of batches that all logs share, and a gap with its own."""
+    steps = np.arange(1.0, rows + 1)
+    shared = 4 - 0.3 * np.log(steps) + np.random.default_rng(1).normal(0, 0.3, rows)
+    own = np.random.default_rng(2).normal(0, noise, rows) if name == "run" else 0.0
+    return TrainingLog(name, steps, steps * BATCH, shared + np.asarray(gap) + own)
+
+
+CONTROL = log(name="control")
+
+
+@pytest.mark.parametrize(
+    ("gap", "verdict"),
+    [
+        (0.02, "as predicted"),
+        (0.05, "worse than rounding explains"),
+        (-0.01, "better than the reference"),
+        (0.0, "less than predicted"),
+    ],
+)
+def test_verdicts_beside_a_given_gap(gap: float, verdict: str) -> None:
+    found = gauge(log(gap), CONTROL, expected=0.02, error=0.004)
+    assert found.verdict == verdict
+    mean, low, high = found.gap
+    assert low < gap < high
+    assert mean == pytest.approx(gap, abs=0.005)
+    if verdict != "as predicted":
+        assert found.found_share is not None
+        assert found.found_share <= 0.5
+    assert f"verdict: {verdict}" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("gap", "verdict"), [(0.02, "worse than the reference"), (0.0, "no gap found")]
+)
+def test_against_the_control_alone(gap: float, verdict: str) -> None:
+    found = gauge(log(gap), CONTROL)
+    assert found.verdict == verdict
+    # Ten times the noise of means of 600 steps is found, a gap far below it is not.
+    assert 0.0005 < found.smallest < 0.01
+
+
+def test_a_fault_in_the_middle_is_found_after_it_begins() -> None:
+    found = gauge(log(np.where(np.arange(ROWS) < 200, 0.02, 0.08)), CONTROL, expected=0.02, error=0)
+    assert found.verdict == "worse than rounding explains"
+    assert found.found is not None
+    assert 200 * BATCH < found.found.tokens < ROWS * BATCH
+
+
+def test_a_look_at_a_growing_file_keeps_what_was_found(tmp_path: Path) -> None:
+    bad, run, control = log(0.08), tmp_path / "run.jsonl", tmp_path / "control.csv"
+    control.write_text(
+        "step,loss\n" + "".join(f"{i + 1},{x}\n" for i, x in enumerate(CONTROL.loss))
+    )
+    run.write_text("")
+    said = []
+    for begin in range(0, ROWS, 100):
+        with run.open("a") as file:
+            for i in range(begin, begin + 100):
+                file.write(json.dumps({"step": i + 1, "train/loss": float(bad.loss[i])}) + "\n")
+        said.append(gauge(run, control, expected=0.02, error=0.002))
+    assert said[-1].verdict == "worse than rounding explains"
+    ends = [each.found.tokens for each in said if each.found is not None]
+    assert set(ends) == {ends[-1]}
+    assert said[-1].paired.unit == "steps"
+    assert said[0].paired.whole == ROWS
+
+
+def test_a_line_that_is_half_written_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    found = read_log(path)
+    assert found.loss.tolist() == [2.5]
+    assert found.notes == ("the last line of run.jsonl has no end yet and is left out",)
+
+
+def test_a_resumed_run_and_rows_of_other_things(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    rows = [
+        {"_step": 1, "train_loss": 3.0}, {"_step": 2, "train_loss": 2.9}, {"_step": 2, "lr": 0.1},
+        {"_step": 2, "train_loss": 2.8}, {"_step": 3, "train_loss": float("nan")},
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_log(path)
+    assert found.step is not None
+    assert (found.step.tolist(), found.loss.tolist()) == ([1, 2], [3.0, 2.8])
+    assert found.diverged == 3
+
+
+def test_a_run_that_diverges_is_said(tmp_path: Path) -> None:
+    one = log(0.02)
+    assert one.step is not None
+    assert one.tokens is not None
+    broken = TrainingLog("run", one.step[:50], one.tokens[:50], one.loss[:50], diverged=51.0)
+    found = gauge(broken, CONTROL)
+    assert found.verdict == "diverged"
+    assert "verdict: diverged at 51k tokens" in str(found)
+
+
+def test_a_fit_of_gaps_predicts_what_to_expect() -> None:
+    rng, rows = np.random.default_rng(0), []
+    for n in (1e5, 3e5, 1e6):
+        for d in (1e5, 1e6, 1e7):
+            for seed in (0, 1):
+                base = 2 + 30 * n**-0.3 + 40 * d**-0.3
+                gap = 0.02 * (n / 3e5) ** -0.3
+                rows += [(n, d, "fp", base, seed),
+                         (n, d, "w4", base + gap * np.exp(0.05 * rng.normal()), seed)]  # fmt: skip
+    names = ("params", "tokens", "precision", "loss", "seed")
+    table = Runs.from_frame(pl.DataFrame(rows, schema=names, orient="row"))
+    found = fit("error_trained", table, target="gap", draws=100)
+    asked = {"fit": found, "params": 3e5, "precision": "w4"}
+    assert gauge(log(0.02), CONTROL, **asked).verdict == "as predicted"
+    assert gauge(log(0.05), CONTROL, **asked).verdict == "worse than rounding explains"
+
+
+def test_where_a_gap_crosses_a_limit() -> None:
+    tokens = np.arange(1, ROWS + 1) * BATCH
+    grown = log(0.01 * np.log(tokens / BATCH), noise=0.002)
+    at = BATCH * np.exp(7.0)
+    found = gauge(grown, CONTROL, limit=0.07).crossing
+    assert found is not None
+    assert found.low < at < found.high
+    assert found.tokens == pytest.approx(at, rel=0.05)
+    shape = Expectation("made", tokens, *(0.02 * (tokens / 1e6) ** 0.3 * k for k in (1, 0.5, 2)))
+    scaled = gauge(
+        log(0.03 * (tokens / 1e6) ** 0.3, noise=0.002), CONTROL, expected=shape, limit=0.02
+    )
+    assert scaled.crossing is not None
+    assert scaled.crossing.tokens == pytest.approx(1e6 * (2 / 3) ** (1 / 0.3), rel=0.05)
+    flat = gauge(log(0.01, noise=0.002), CONTROL, limit=0.5)
+    assert flat.crossing is not None
+    assert flat.crossing.low == np.inf
+    assert "not crossed up to" in str(flat)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"expected": 0.02}, "the expected gap 0.02 has no standard error"),
+        ({"error": 0.02}, "error is 0.02 and no gap is expected"),
+        ({"expected": "x", "error": 0}, "expected is 'x'; it is a gap"),
+        ({"expected": 0.02, "error": -1}, "error is -1; it is a standard error"),
+        ({"fit": "error_trained", "expected": 0.1}, "fit and expected both say"),
+        ({"fit": "error_trained"}, "give its params"),
+        ({"fit": "kumar2024", "params": "1M", "precision": "w4"}, "has no interval at"),
+        ({"limit": float("nan")}, "limit is nan; it is a gap"),
+        ({"planned": 0}, "planned is 0; it is a count"),
+    ],
+)
+def test_arguments_that_are_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(FitError, match=message):
+        gauge(log(), CONTROL, **given)  # type: ignore[arg-type]
+
+
+def test_logs_that_do_not_match_are_refused() -> None:
+    steps = np.arange(1.0, 11.0)
+    run = TrainingLog("a", steps, steps * 10, steps * 0 + 2)
+    with pytest.raises(FitError, match="have no step in common: 1 to 10 and 101 to 110"):
+        gauge(run, TrainingLog("b", steps + 100, None, steps * 0 + 2))
+    with pytest.raises(FitError, match="at step 1 a has seen 10 tokens and b 20"):
+        gauge(run, TrainingLog("b", steps, steps * 20, steps * 0 + 2))
+    with pytest.raises(FitError, match="one of c and b logs steps and the other tokens"):
+        gauge(TrainingLog("c", steps, None, steps), TrainingLog("b", None, steps, steps))
+    with pytest.raises(FitError, match="the loss of the control b is no number at 11"):
+        gauge(run, TrainingLog("b", steps, None, steps, diverged=11.0))
+    assert gauge(run, TrainingLog("b", steps, None, steps * 0 + 2)).verdict == "too early"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("step,value\n1,2\n", "has no column of loss; it has step, value"),
+        ("value,loss\n1,2\n", "has no column of step or tokens"),
+        ("step,loss,train_loss\n1,2,2\n", "several columns of losses, loss, train_loss"),
+        ("step,loss\n1,many\n", "column 'loss': cannot read 'many' as a number"),
+        ("step,tokens,loss\n1,10,2\n2,5,2\n", "the tokens of log.csv fall between two steps"),
+        ("step,loss\n1,\n", "has no row with a loss yet"),
+    ],
+)
+def test_logs_that_are_refused(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(content)
+    with pytest.raises(RunsError, match=message):
+        read_log(path)
+
+
+def test_a_log_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RunsError, match="it is not there"):
+        gauge(log(), tmp_path / "control.jsonl")
+    with pytest.raises(RunsError, match="logs have no column 'time'"):
+        read_log(tmp_path / "control.jsonl", {"time": "t"})
