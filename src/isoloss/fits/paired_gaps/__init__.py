@@ -26,8 +26,8 @@ from isoloss.fits.paired_gaps.targets import Target, check_target, gapless, laws
 # fmt: off
 __all__ = [
     "CellGap", "Decayed", "Fading", "GapScore", "GapTable", "Gaps", "Growth", "Kept", "LevelGap",
-    "Memory", "PrecisionGap", "ScheduleEffects", "Slope", "Switch", "Target", "as_gaps",
-    "check_target", "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of",
-    "mean_gaps", "reference_mask", "runs_of", "schedule_effects",
+    "PrecisionGap", "ScheduleEffects", "Slope", "Switch", "Target", "as_gaps", "check_target",
+    "gap_table", "gapless", "gaps", "gaps_of", "is_reference", "laws_of", "mean_gaps",
+    "reference_mask", "runs_of", "schedule_effects",
 ]
 # fmt: on
