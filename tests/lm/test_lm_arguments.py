@@ -27,6 +27,7 @@ from isoloss.lm import (
     train,
     train_one,
 )
+from isoloss.lm.arguments import posts_of
 from isoloss.runs import Decoder, Run, RunsError
 
 LANGUAGE = Language(vocab=32, context=16)
@@ -227,3 +228,8 @@ def test_a_wrong_kind_is_one_sentence(name: str, model: Model) -> None:
         call(model)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_served_does_not_change() -> None:
+    with pytest.raises(ModelError, match=r"^post is 'w4 a4 then fp from 50%', which changes"):
+        posts_of(["w4", "w4 a4 then fp from 50%"])

@@ -79,8 +79,13 @@ def posts_of(post: Posts) -> list[str]:
 
 def _spelled(post: str | Precision) -> str:
     """The canonical spelling of what follows the arrow."""
-    text = str(post)
-    alone = str(Precision.parse(text))
+    text, known = str(post), Precision.parse(post)
+    if known.changes:
+        raise ModelError(
+            f"post is '{known}', which changes during training; accepted is what a model is served "
+            "in, such as 'w4'"
+        )
+    alone = str(known)
     if "->" in alone:  # refused by whoever serves
         return text
     return str(Precision(f"{_EVERYTHING} -> {text}")).partition("-> ")[2] or alone
