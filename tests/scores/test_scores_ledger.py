@@ -48,6 +48,30 @@ def test_forecasts_of_a_folder_are_a_chain(tmp_path: Path) -> None:
     assert found.names == ("c.json", "a.json", "b.json")
     assert found.head == kept[-1].hash
     assert found.head in str(found)
+    assert "no forecasts, and not checked: other.json" in str(found)
+
+
+def test_a_forecast_whose_keys_were_put_in_another_order_is_still_one(tmp_path: Path) -> None:
+    kept = [made(2.5 + k / 10).save(tmp_path / f"{name}.json") for k, name in enumerate("ab")]
+    last = tmp_path / "b.json"
+    content = json.loads(last.read_text())
+    last.write_text(json.dumps(dict(reversed(content.items()))))
+    assert ledger(tmp_path).head == kept[1].hash
+    content["value"]["Forecast"]["note"] = "after the runs"
+    last.write_text(json.dumps(dict(reversed(content.items()))))
+    with pytest.raises(FilesError, match="it was changed after it was frozen"):
+        ledger(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 30, 400])
+def test_a_forecast_that_was_cut_is_named(size: int, tmp_path: Path) -> None:
+    for name in "ab":
+        made(2.5 + ord(name) / 10).save(tmp_path / f"{name}.json")
+    last = tmp_path / "b.json"
+    last.write_bytes(last.read_bytes()[:size])
+    for read in (lambda: ledger(tmp_path), lambda: made(2.7).save(tmp_path / "c.json")):
+        with pytest.raises(ScoreError, match=r"cannot read '.*b.json', which may have been a"):
+            read()
 
 
 @pytest.mark.parametrize("field", ["middle", "made", "note", "data", "quantiles", "previous"])

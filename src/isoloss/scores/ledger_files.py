@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from isoloss.files import read_json, reason
 from isoloss.scores.problems import ScoreError
 
-#: How a file of isoloss begins that is a forecast.
-_HEAD = re.compile(rb'\{\s*"isoloss": "[^"]*",\s*"type": "forecast"')
 
+def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The forecasts of a folder, and its other JSON files, both by name.
 
-def files_of(folder: Path) -> list[Path]:
-    """The forecasts of a folder, by name; other files are none of ours."""
-    return [path for path in sorted(folder.glob("*.json")) if _is_forecast(path)]
+    Raises ScoreError for a file that cannot be read: it may have been a forecast.
+    """
+    found: tuple[list[Path], list[Path]] = [], []
+    for path in sorted(folder.glob("*.json")):
+        if not path.is_dir():
+            found[not _is_forecast(path)].append(path)
+    return found
 
 
 def head_of(folder: Path) -> str:
@@ -28,7 +31,7 @@ def head_of(folder: Path) -> str:
 def links_of(folder: Path) -> dict[str, str]:
     """Of each forecast of a folder its hash, and the hash that it comes after."""
     found: dict[str, str] = {}
-    for path in files_of(folder):
+    for path in files_of(folder)[0]:
         try:
             value = read_json(path.read_bytes())["value"]["Forecast"]
             mine, before = str(value["hash"]), str(value["previous"])
@@ -65,10 +68,13 @@ def in_order(links: Mapping[str, str]) -> list[str]:
 
 def _is_forecast(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return _HEAD.match(file.read(200)) is not None
-    except OSError:
-        return False
+        content = read_json(path.read_bytes(), nan=True)
+    except (OSError, ValueError) as error:
+        raise ScoreError(
+            f"cannot read '{path}', which may have been a forecast: {_why(error)}; restore it, or "
+            "move it out of the folder if it was none"
+        ) from error
+    return isinstance(content, dict) and content.get("type") == "forecast"
 
 
 def _why(error: Exception) -> str:
