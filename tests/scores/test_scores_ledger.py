@@ -9,6 +9,7 @@ import pytest
 
 from isoloss.files import FilesError
 from isoloss.scores import PROBABILITIES, Forecast, ScoreError, forecast_of_quantiles, ledger, load
+from isoloss.scores.ledger_files import in_order
 
 
 def made(loss: float = 2.5) -> Forecast:
@@ -103,6 +104,22 @@ def test_a_change_that_is_hashed_again_breaks_the_chain(tmp_path: Path) -> None:
         ledger(tmp_path)
     with pytest.raises(ScoreError, match="is missing from the ledger"):
         made(2.7).save(tmp_path / "c.json")
+
+
+def test_a_chain_that_was_bent_into_a_ring_takes_no_forecast(tmp_path: Path) -> None:
+    made(2.5).save(tmp_path / "a.json")
+    last = made(2.6).save(tmp_path / "b.json")
+    first = (tmp_path / "a.json").read_text()
+    ring = first.replace('"previous": ""', f'"previous": "{last.hash}"')
+    assert ring != first
+    (tmp_path / "a.json").write_text(ring)
+    with pytest.raises(ScoreError, match=r"forecast '.*a.json': it was changed after it was froz"):
+        made(2.7).save(tmp_path / "c.json")
+    assert not (tmp_path / "c.json").exists()
+    with pytest.raises(
+        ScoreError, match="forecast 1111 is missing from the ledger, or was changed"
+    ):
+        in_order({"1111": "2222", "2222": "1111"})
 
 
 def test_two_forecasts_after_one_are_refused(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from isoloss.files import read_json, reason
 from isoloss.scores.problems import ScoreError
@@ -34,6 +36,7 @@ def links_of(folder: Path) -> dict[str, str]:
     for path in files_of(folder)[0]:
         try:
             value = read_json(path.read_bytes())["value"]["Forecast"]
+            check_hash(value)
             mine, before = str(value["hash"]), str(value["previous"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ScoreError(f"cannot read the forecast '{path}': {_why(error)}") from error
@@ -41,6 +44,22 @@ def links_of(folder: Path) -> dict[str, str]:
             raise ScoreError(f"'{path}' is the copy of another forecast in its folder")
         found[mine] = before
     return found
+
+
+def hash_of(content: Mapping[str, Any]) -> str:
+    """The sha256 of all that a forecast says, as its fields, but its own hash."""
+    text = json.dumps({**content, "hash": ""}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_hash(content: Mapping[str, Any]) -> None:
+    """Raise ScoreError where a forecast, as its fields, is not what its hash says."""
+    own, said = hash_of(content), str(content["hash"])
+    if said != own:
+        raise ScoreError(
+            f"it was changed after it was frozen: its content has the hash {own[:12]} and it says "
+            f"{said[:12] or 'none'}"
+        )
 
 
 def in_order(links: Mapping[str, str]) -> list[str]:
@@ -61,7 +80,8 @@ def in_order(links: Mapping[str, str]) -> list[str]:
         at = after[at]
         order.append(at)
     if len(order) < len(links):
-        lost = next(before for mine, before in links.items() if before not in {"", *links})
+        without = {before for mine, before in links.items() if mine not in order}
+        lost = min(without - links.keys() or without)
         raise ScoreError(f"forecast {lost[:12]} is missing from the ledger, or was changed")
     return order
 
@@ -80,4 +100,6 @@ def _is_forecast(path: Path) -> bool:
 def _why(error: Exception) -> str:
     if isinstance(error, OSError | json.JSONDecodeError):
         return reason(error)
+    if isinstance(error, ScoreError):
+        return str(error)
     return "it was cut short or edited"
