@@ -132,6 +132,15 @@ def test_two_forecasts_after_one_are_refused(tmp_path: Path) -> None:
         ledger(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.json.gz"])
+def test_a_forecast_that_the_ledger_would_not_see_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FilesError, match=r"cannot write .*: accepted endings are .json"):
+        made().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    made().save(tmp_path / "a.JSON")
+    assert ledger(tmp_path).names == ("a.JSON",)
+
+
 def test_a_forecast_is_never_replaced_and_a_copy_is_told(tmp_path: Path) -> None:
     made().save(tmp_path / "a.json")
     with pytest.raises(FilesError, match="exists"):

@@ -12,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.files import equal_by_content, fields_of, percent, save
+from isoloss.files import check_target, equal_by_content, fields_of, percent, save
 from isoloss.fits import Section, html, loss_in_words, text
 from isoloss.formats import Precision
 from isoloss.laws import Array
 from isoloss.runs import compact, metric_of
 from isoloss.scores.distribution import PROBABILITIES
-from isoloss.scores.ledger_files import hash_of, head_of
+from isoloss.scores.ledger_files import ENDING, hash_of, head_of
 from isoloss.scores.problems import ScoreError
 
 #: What is predicted: losses, or gaps to the same model without rounding.
@@ -107,7 +107,7 @@ class Forecast:
         Parameters
         ----------
         path
-            A file that does not exist.
+            A file (.json) that does not exist.
 
         Returns
         -------
@@ -118,10 +118,11 @@ class Forecast:
         Raises
         ------
         FilesError
-            The file exists or cannot be written.
+            The file exists, has another ending or cannot be written.
         ScoreError
             A forecast in the folder was changed, or is missing.
         """
+        check_target(path, endings=(ENDING,))
         found = self.sealed(head_of(Path(path).parent))
         save(found, path)
         return found

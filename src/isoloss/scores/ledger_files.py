@@ -11,6 +11,9 @@ from typing import Any
 from isoloss.files import read_json, reason
 from isoloss.scores.problems import ScoreError
 
+#: How the name of a forecast ends, in any case: all files of a folder that end so are looked at.
+ENDING = ".json"
+
 
 def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
     """The forecasts of a folder, and its other JSON files, both by name.
@@ -18,8 +21,8 @@ def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
     Raises ScoreError for a file that cannot be read: it may have been a forecast.
     """
     found: tuple[list[Path], list[Path]] = [], []
-    for path in sorted(folder.glob("*.json")):
-        if not path.is_dir():
+    for path in sorted(folder.glob("*")):
+        if path.suffix.lower() == ENDING and not path.is_dir():
             found[not _is_forecast(path)].append(path)
     return found
 
