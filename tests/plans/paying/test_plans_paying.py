@@ -130,6 +130,16 @@ def test_money_and_energy_have_speed_ups_of_their_own() -> None:
     assert [by["money"].verdict, by["hours"].verdict] == ["does not pay", "pays"]
 
 
+def test_ratios_are_to_that_of_the_reference() -> None:
+    plain = pays(table(), {"fast": 1.5}, at="80B")["fast"]
+    scaled = pays(table(), {"reference": 2.0, "fast": 3.0}, at="80B")["fast"]
+    assert scaled == plain
+    assert scaled.ratio == 1.5
+    rates = {"base": {"ratio": 2.0, "tokens_per_second": 100.0}, "fast": {"ratio": 3.0}}
+    hours = pays(table(), rates, at="80B")["fast"]
+    assert (hours.ratio, hours.spent) == (1.5, pytest.approx(80e9 / 150 / 3600))
+
+
 def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
     path = tmp_path / "rates.csv"
     path.write_text("recipe,tokens_per_second,error\nbf16,1000,\nw4 a4 g4,1800,0.1\n")

@@ -123,16 +123,19 @@ def speeds_of(
             raise PlanError(f"rates have {names[name]!r} twice")
         known[names[name]] = _checked(name, row)
     own = known.pop("reference", {})
-    base = own.get("tokens_per_second", math.nan)
-    first = _speed("reference", {**own, "ratio": 1.0}, base, 0.0, price)
-    return Speeds(first, {n: _speed(n, row, base, error, price) for n, row in known.items()})
+    unit = own.get("ratio", 1.0)
+    first = _speed("reference", {**own, "ratio": unit}, own, 0.0, price)
+    return Speeds(first, {n: _speed(n, row, own, error, price) for n, row in known.items()})
 
 
 def _speed(
-    name: str, row: Mapping[str, float], base: float, error: float, price: float | None
-) -> Speed:
-    """The speed of one row; `base` is the rate of the reference."""
-    rate, ratio = row.get("tokens_per_second", math.nan), row.get("ratio", math.nan)
+    name: str, row: Mapping[str, float], first: Mapping[str, float], error: float,
+    price: float | None,
+) -> Speed:  # fmt: skip
+    """The speed of one row; `first` is the row of the reference."""
+    base = first.get("tokens_per_second", math.nan)
+    rate = row.get("tokens_per_second", math.nan)
+    ratio = row.get("ratio", math.nan) / first.get("ratio", 1.0)
     if math.isnan(ratio):
         if math.isnan(base):
             raise PlanError(
