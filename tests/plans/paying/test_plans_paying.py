@@ -140,6 +140,17 @@ def test_ratios_are_to_that_of_the_reference() -> None:
     assert (hours.ratio, hours.spent) == (1.5, pytest.approx(80e9 / 150 / 3600))
 
 
+def test_two_speeds_of_a_recipe_agree() -> None:
+    base = {"tokens_per_second": 100.0, "ratio": 2.0}
+    for told, also in ((149.0, 2.98), (149.0, 3.0)):
+        row = {"tokens_per_second": told, "ratio": also}
+        assert pays(table(), {"base": base, "fast": row})["fast"].ratio == also / 2
+    row = {"tokens_per_second": 150.0, "ratio": 3.1}
+    said = "'fast' has 150 tokens_per_second, 1.5 of those of the reference, and a ratio of 1.55"
+    with pytest.raises(PlanError, match=said):
+        pays(table(), {"base": base, "fast": row})
+
+
 def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
     path = tmp_path / "rates.csv"
     path.write_text("recipe,tokens_per_second,error\nbf16,1000,\nw4 a4 g4,1800,0.1\n")
