@@ -174,6 +174,7 @@ def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
         ({"slow": 1.2}, {}, "rates have 'slow', which is no recipe; "),
         ({"fast": -1}, {}, "ratio of 'fast' is -1; accepted is a number above 0"),
         ({"fast": {"tokens_per_second": 3}}, {}, "the reference has none; give a row 'reference'"),
+        ({"base": 1.0}, {}, "no recipe has a rate, only the reference; recipes are fast"),
         ({"fast": {"speed": 3}}, {}, "rates of 'fast' have 'speed'; columns are recipe and ratio"),
         ({"fast": {"price": 3}}, {}, "rates of 'fast' have no speed"),
         ({"fast": 1.5, "w4 a4 g4": 1.5}, {}, "rates have 'fast' twice"),

@@ -125,6 +125,9 @@ def speeds_of(
             raise PlanError(f"rates have {names[name]!r} twice")
         known[names[name]] = _checked(name, row)
     own = known.pop("reference", {})
+    if not known:
+        recipes = ", ".join(each.name for each in found.recipes)
+        raise PlanError(f"no recipe has a rate, only the reference; recipes are {recipes}")
     unit = own.get("ratio", 1.0)
     first = _speed("reference", {**own, "ratio": unit}, own, 0.0, price)
     return Speeds(first, {n: _speed(n, row, own, error, price) for n, row in known.items()})
