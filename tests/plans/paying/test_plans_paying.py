@@ -140,6 +140,16 @@ def test_ratios_are_to_that_of_the_reference() -> None:
     assert (hours.ratio, hours.spent) == (1.5, pytest.approx(80e9 / 150 / 3600))
 
 
+def test_a_loss_that_the_reference_never_has_costs_it_without_end() -> None:
+    rates = {"base": {"tokens_per_second": 100.0}, "fast": {"tokens_per_second": 150.0}}
+    found = pays(table(gap=-3.0), rates)
+    one = found["fast"]
+    assert (one.break_even, one.saved, one.spent_by_reference) == (0.0, 1.0, math.inf)
+    assert one.spent == pytest.approx(160e9 / 150 / 3600)
+    assert "pays" in str(found)
+    assert math.isnan(pays(table(gap=-3.0), {"fast": 1.5})["fast"].spent_by_reference)
+
+
 def test_two_speeds_of_a_recipe_agree() -> None:
     base = {"tokens_per_second": 100.0, "ratio": 2.0}
     for told, also in ((149.0, 2.98), (149.0, 3.0)):
@@ -180,6 +190,8 @@ def test_rates_of_a_file_and_beside_the_runs(tmp_path: Path) -> None:
         ({"fast": 1.5, "w4 a4 g4": 1.5}, {}, "rates have 'fast' twice"),
         ("none.csv", {}, "cannot read 'none.csv'"),
         ({"fast": 1.5}, {"at": "1M"}, "at is 1M tokens, before the first gap of a recipe; "),
+        ({"fast": 1.5}, {"at": 1e16}, "at is 1e+16 tokens, more than 1000 times beyond the last"),
+        ({"fast": 1.5}, {"at": 1e30}, "where nothing is known; accepted is up to 160T"),
         ({"fast": 1.5}, {"at": "x"}, "at is 'x'"),
         ({"fast": 1.5}, {"params": "7B"}, "no recipe was run at 7B params"),
         ({"fast": 1.5}, {"noise": 0}, "noise is 0; accepted is a number above 0"),
